@@ -1,0 +1,142 @@
+/**
+ * The complete, readonly settings of one process. `config/schema.ts` describes what users write, `config/defaults.ts`
+ * holds every default, and loading turns the two into this. An exchange keeps the snapshot it arrived under.
+ */
+
+export const PHASES = ["legacy-only", "dual-write", "backfilling", "next-primary", "next-only"] as const;
+export type Phase = (typeof PHASES)[number];
+
+export const EFFECTS = ["suppressed", "sandboxed", "real"] as const;
+export type Effects = (typeof EFFECTS)[number];
+
+export const LOCATOR_SOURCES = ["path", "query", "header", "cookie", "body", "answer", "answer-header"] as const;
+export type LocatorSource = (typeof LOCATOR_SOURCES)[number];
+
+/**
+ * Where a value stands: `path:id query:q header:x cookie:s body:/p answer:/p answer-header:x`, or `path` (the whole path).
+ * `name` is the parameter, header (lower case) or cookie name, or a JSON pointer; empty for the whole path.
+ */
+export interface Locator {
+  readonly source: LocatorSource;
+  readonly name: string;
+}
+
+export interface Address {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface ServiceSettings {
+  readonly name: string;
+  /** scheme://host:port, no path. */
+  readonly origin: string;
+  readonly host: "preserve" | "target";
+  /** null: not declared. */
+  readonly effects: Effects | null;
+  readonly idempotency: "honoured" | "ignored";
+  /** Where an answer of this service names its build, or null. */
+  readonly build: Locator | null;
+  readonly asShadow: {
+    readonly timeoutMs: number;
+    readonly maxWorkMs: number;
+    /** How long the head of a lane may wait for this service before its write goes to the repair list. */
+    readonly maxAgeMs: number;
+    /** Shadow requests a second, or null for no limit. */
+    readonly ratePerSecond: number | null;
+    readonly credentials: "forward" | "strip";
+    readonly headers: readonly (readonly [name: string, value: string])[];
+  };
+  readonly asPrimary: { readonly timeoutMs: number };
+}
+
+export interface RouteMatch {
+  /** Pattern: `:name`, `:name?`, `*` (one segment), `**` (any number, also none). */
+  readonly path: string;
+  /** null: every method. Upper case. */
+  readonly methods: readonly string[] | null;
+  /** Host without port, lower case; null: every host. */
+  readonly host: string | null;
+  /** Lower-case names; all must be equal. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+export interface IgnoreRule {
+  /** A pointer pattern (`*` one token, `**` any number), `header:NAME` or `status`. */
+  readonly at: string;
+  readonly because: string;
+  /** Epoch ms after which the rule no longer excuses, or null. */
+  readonly until: number | null;
+}
+
+export interface CompareSettings {
+  readonly status: "exact" | "class";
+  /** Lower-case names of the answer headers that are compared. */
+  readonly headers: readonly string[];
+  readonly ignore: readonly IgnoreRule[];
+}
+
+export interface RouteSettings {
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly phase: Phase;
+  /** Name of the service that is `next` for this route. */
+  readonly next: string;
+  /** Prefix of this route's entity keys; null: taken from the path (only the route `/**` has it so by default). */
+  readonly entity: string | null;
+  readonly key: readonly Locator[];
+  readonly treatAs: "by-method" | "write" | "read";
+  readonly mirror: {
+    readonly writes: boolean;
+    /** 0 to 1, by entity key. */
+    readonly readShare: number;
+    readonly when: "accepted" | "always";
+    /** The words in which someone accepted that a service with real effects does them twice, or null. */
+    readonly acceptRealEffects: string | null;
+  };
+  readonly compare: CompareSettings;
+  /** What is redacted in evidence beyond the built-in list. */
+  readonly redact: readonly Locator[];
+}
+
+export type AdminRole = "read" | "bodies" | "operate";
+
+export interface Settings {
+  /** The file these came from, or null when flags alone made them. */
+  readonly file: string | null;
+  readonly listen: Address;
+  readonly admin: {
+    readonly listen: Address;
+    readonly tokens: readonly { readonly name: string; readonly role: AdminRole; readonly token: string }[];
+  };
+  readonly store: { readonly kind: "sqlite"; readonly file: string } | { readonly kind: "memory" };
+  readonly divergenceLog: {
+    readonly file: string;
+    readonly keepMs: number;
+    readonly maxBytes: number;
+    /** notable: every outcome but match and ignored. */
+    readonly lines: "notable" | "all";
+  };
+  readonly limits: {
+    /** Shadow requests on the wire at once, whole process. */
+    readonly inFlight: number;
+    /** Bytes held in memory for shadows, whole process. */
+    readonly queuedBytes: number;
+    /** One body: above this it goes to the spool. */
+    readonly bodyInMemoryBytes: number;
+    /** One body: above this it is not kept at all. */
+    readonly bodyOnDiskBytes: number;
+    /** Bytes in the spool, whole process. */
+    readonly spoolBytes: number;
+  };
+  /** Always holds `legacy` and `next`; further ones are named by routes. */
+  readonly services: Readonly<Record<string, ServiceSettings>>;
+  /** In order; the first that matches wins. Never empty. */
+  readonly routes: readonly RouteSettings[];
+}
+
+export function serviceOf(settings: Settings, name: string): ServiceSettings {
+  const service = settings.services[name];
+  if (service === undefined) throw new TypeError(`no service is named ${name}`);
+  return service;
+}

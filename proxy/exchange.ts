@@ -1,0 +1,166 @@
+import type { RouteSettings, Settings } from "./config/settings.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Difference, RepairReason } from "./ports.ts";
+
+/** The part a service plays for a route in its present phase. */
+export type Role = "primary" | "shadow";
+
+/** What a request means to its route: decided by method (and override) or by `treatAs`. */
+export type RequestClass = "write" | "read";
+
+/** The two services that never change names; roles move between them. */
+export type Identity = "legacy" | "next";
+
+/** Why an exchange is not mirrored. */
+export type NotMirroredWhy =
+  | "no-route"
+  | "phase-does-not-mirror"
+  | "writes-off"
+  | "reads-off"
+  | "read-not-sampled"
+  | "mirroring-off";
+
+/** Who is the source of truth for one request, and who receives a copy. A mirrored exchange is an eligible one. */
+export type Plan =
+  | {
+      readonly mirror: true;
+      readonly primary: Identity;
+      readonly shadow: Identity;
+      readonly requestClass: RequestClass;
+    }
+  | {
+      readonly mirror: false;
+      readonly primary: Identity;
+      readonly shadow: null;
+      readonly requestClass: RequestClass;
+      readonly why: NotMirroredWhy;
+    };
+
+/** Undecoded values of a path pattern's parts. */
+export interface PathParams {
+  readonly named: Readonly<Record<string, string>>;
+  /** Segments caught by `**`, undecoded; empty where there is none. */
+  readonly rest: readonly string[];
+}
+
+export interface RouteFound {
+  readonly route: RouteSettings;
+  readonly params: PathParams;
+}
+
+export interface Router {
+  readonly routes: readonly RouteSettings[];
+  /** The first route that matches, or null. Never throws, whatever the target. */
+  match(request: RequestHead): RouteFound | null;
+}
+
+/**
+ * What one exchange holds on to from its arrival to its end. A reload makes a new snapshot for later exchanges;
+ * `revision` counts them within one process life.
+ */
+export interface Snapshot {
+  readonly revision: number;
+  readonly settings: Settings;
+  readonly router: Router;
+}
+
+/** Flat name, value, name, value list as Node's and undici's parsers give it: order, case and repetition kept. */
+export type RawHeaders = readonly string[];
+
+/** The head of a client's request, as it came. */
+export interface RequestHead {
+  readonly method: string;
+  /** The request target byte for byte, query included. */
+  readonly target: string;
+  /** `target` up to its query, undecoded. */
+  readonly path: string;
+  /** From the `?` on without it, or "" where there is none. */
+  readonly query: string;
+  readonly headers: RawHeaders;
+  readonly remoteAddress: string;
+}
+
+/** A bounded copy of one body. */
+export type BodyCopy =
+  | { readonly kind: "memory"; readonly bytes: Buffer }
+  /** In the encrypted spool; readable until `discard`. */
+  | { readonly kind: "spooled"; readonly length: number; readonly sha256: string; readonly file: SpooledBody }
+  /** Too large to keep: only its digest and length are known. */
+  | { readonly kind: "digest"; readonly length: number; readonly sha256: string };
+
+export interface SpooledBody {
+  readonly length: number;
+  /** Decrypted chunks in order. */
+  read(): AsyncIterable<Buffer>;
+  discard(): void;
+}
+
+/** One complete answer, of either side. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly body: BodyCopy;
+  /** From the first byte of the request sent to the last byte of the answer, in ms. */
+  readonly ms: number;
+}
+
+/** One client request with a route, as it is known before the primary is called. */
+export interface Exchange {
+  /** ULID of its arrival. */
+  readonly id: string;
+  /** Epoch ms. */
+  readonly arrivedAt: number;
+  readonly snapshot: Snapshot;
+  readonly request: RequestHead;
+  readonly route: RouteSettings;
+  readonly params: PathParams;
+  readonly plan: Plan;
+  /** W3C trace id: the client's, or one made on arrival where the exchange is eligible. */
+  readonly traceId: string;
+}
+
+/** What compare found between two complete answers. */
+export interface Verdict {
+  readonly outcome: "match" | "ignored" | "divergent";
+  /** Not excused by any rule; at most `MAX_DIFFERENCES` of them. */
+  readonly differences: readonly Difference[];
+  /** Differences beyond those listed. */
+  readonly moreDifferences: number;
+  /** How many differences rules excused. */
+  readonly excused: number;
+}
+
+export const MAX_DIFFERENCES = 100;
+
+/** One settled exchange: everything record needs, not yet redacted. */
+export interface Settled {
+  readonly exchange: Exchange;
+  readonly key: string | null;
+  readonly outcome: Outcome;
+  readonly primary: { readonly status: number | null; readonly ms: number | null; readonly bytes: number | null };
+  readonly shadow: {
+    readonly status: number | null;
+    readonly ms: number | null;
+    readonly bytes: number | null;
+    readonly attempts: number;
+  } | null;
+  readonly differences: readonly Difference[];
+  readonly moreDifferences: number;
+  /** Build of next, as its answer named it. */
+  readonly build: string | null;
+  /** Exchange id of the failed write in the same lane that this one follows. */
+  readonly taintedBy: string | null;
+  /** What went wrong on the shadow's side, in words. */
+  readonly error: string | null;
+  /** null: the shadow's state is known to be as the outcome says. */
+  readonly repair: RepairReason | null;
+}
+
+/** The value of the first header of that name (lower case), or null. */
+export function headerOf(headers: RawHeaders, name: string): string | null {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const candidate = headers[i] as string;
+    if (candidate.length === name.length && candidate.toLowerCase() === name) return headers[i + 1] as string;
+  }
+  return null;
+}

@@ -1,0 +1,302 @@
+/**
+ * What the core asks of the outside. Adapters implement these; the core never imports an adapter.
+ */
+import type { Readable } from "node:stream";
+import type { CrossfadeError } from "./errors.ts";
+import type { RawHeaders, Role } from "./exchange.ts";
+import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
+import type { Phase } from "./config/settings.ts";
+
+// ---------------------------------------------------------------- upstream
+
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Request target, sent byte for byte. */
+  readonly target: string;
+  readonly headers: string[];
+  /** Complete bytes, a stream (sent as it comes), or null for none. */
+  readonly body: Buffer | Readable | null;
+  /** From the request's last byte to the answer's head. */
+  readonly headersTimeoutMs: number;
+  /** Between two chunks of the answer. */
+  readonly bodyTimeoutMs: number;
+  /** true: never on a kept-alive connection. */
+  readonly freshConnection: boolean;
+}
+
+/** Told what happens to one upstream request, in this order; exactly one of `onEnd` and `onError` is last. */
+export interface AnswerSink {
+  /** The request is about to be written: from here on the service may have seen it. */
+  onSending(): void;
+  /** A 1xx answer other than 101. */
+  onInformation(status: number, headers: RawHeaders): void;
+  /** `resume` continues a body that was paused. Return false to pause. */
+  onHead(status: number, statusText: string, headers: RawHeaders, resume: () => void): boolean;
+  /** Return false to pause until `resume`. */
+  onData(chunk: Buffer): boolean;
+  onEnd(trailers: RawHeaders): void;
+  onError(error: CrossfadeError): void;
+}
+
+export interface UpstreamCall {
+  /** Ends the exchange with this service; `onError` follows with code `aborted` unless it has ended already. */
+  abort(why: string): void;
+}
+
+/** One service's connections. */
+export interface Upstream {
+  send(request: UpstreamRequest, sink: AnswerSink): UpstreamCall;
+  /** Ends all connections; what is on the wire is aborted. */
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- journal
+
+export interface Intent {
+  readonly exchangeId: string;
+  readonly route: string;
+  readonly method: string;
+  readonly path: string;
+  /** As known before the primary is called. */
+  readonly key: string | null;
+}
+
+export type PrimaryEnd = "accepted" | "refused" | "unknown";
+
+/**
+ * Delivery data: the durable record of writes until they settle (docs/semantics.md, "Journal"). Never evidence.
+ * No call throws. `intend` returns null where nothing needs to be waited for.
+ */
+export interface Journal {
+  readonly kind: "none" | "memory" | "durable";
+  intend(intent: Intent): Promise<void> | null;
+  answered(exchangeId: string, end: PrimaryEnd, key: string | null): void;
+  sent(exchangeId: string, attempt: number): void;
+  settled(exchangeId: string): void;
+  /** Intents without `settled`. */
+  depth(): number;
+}
+
+// ---------------------------------------------------------------- evidence and state: the store
+
+export const DIFFERENCE_KINDS = [
+  "status",
+  "header",
+  "type",
+  "value",
+  "missing",
+  "extra",
+  "order",
+  "length",
+  "precision",
+  "body",
+  "conflict",
+] as const;
+export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
+
+/** One place where two answers disagree. Values are JSON texts or raw header values, redacted once recorded; null: absent. */
+export interface Difference {
+  /** JSON pointer, `header:NAME`, or empty for the whole body or the status. */
+  readonly at: string;
+  readonly kind: DifferenceKind;
+  readonly primary: string | null;
+  readonly shadow: string | null;
+}
+
+export interface LegRecord {
+  readonly service: string;
+  /** null: no complete answer. */
+  readonly status: number | null;
+  readonly ms: number | null;
+  readonly bytes: number | null;
+}
+
+/** One line of the divergence log: redacted evidence, the same in log, store and API. */
+export interface DivergenceRecord {
+  readonly id: string;
+  /** ISO 8601, UTC, of the arrival. */
+  readonly time: string;
+  readonly route: string;
+  readonly phase: Phase;
+  readonly outcome: OutcomeKind;
+  readonly reason: OutcomeReason | null;
+  readonly key: string | null;
+  readonly method: string;
+  readonly path: string;
+  readonly traceId: string;
+  readonly group: string | null;
+  readonly taintedBy: string | null;
+  readonly build: string | null;
+  readonly primary: LegRecord;
+  readonly shadow: (LegRecord & { readonly attempts: number }) | null;
+  readonly differences: readonly Difference[];
+  /** Differences beyond those listed. */
+  readonly moreDifferences: number;
+  /** What went wrong on the shadow's side, in words, or null. */
+  readonly error: string | null;
+}
+
+export type GroupState = "new" | "acknowledged" | "fixed" | "regressed";
+
+/** One cause: divergences of one route and method with the same pointers (`*` for an index or id) and kinds. */
+export interface GroupRecord {
+  readonly id: string;
+  readonly route: string;
+  readonly method: string;
+  readonly signature: readonly { readonly at: string; readonly kind: DifferenceKind }[];
+  readonly count: number;
+  /** Of the route's compared exchanges (match, ignored, divergent), 0 to 1. */
+  readonly share: number;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly firstBuild: string | null;
+  readonly state: GroupState;
+}
+
+export const REPAIR_REASONS = [
+  "unknown",
+  "body-too-large",
+  "shadow-error",
+  "shadow-timeout",
+  "dropped",
+  "overlap",
+  "late-attempt",
+] as const;
+export type RepairReason = (typeof REPAIR_REASONS)[number];
+
+/** A key (or, with `key` null, a whole collection) whose shadow state is not known to equal the primary's. */
+export interface RepairRecord {
+  readonly route: string;
+  readonly key: string | null;
+  readonly reason: RepairReason;
+  readonly exchangeId: string;
+  readonly since: string;
+  readonly times: number;
+}
+
+/** An interval of a route in which accounting may be incomplete. */
+export interface GapRecord {
+  readonly id: string;
+  readonly route: string;
+  readonly from: string;
+  /** null: still open. */
+  readonly to: string | null;
+  readonly why: string;
+}
+
+export interface OutcomeCount {
+  readonly route: string;
+  readonly outcome: OutcomeKind;
+  readonly reason: OutcomeReason | null;
+  readonly count: number;
+}
+
+/** Sent to the owner of the store in batches, in order. */
+export type StoreWrite =
+  | { readonly type: "count"; readonly route: string; readonly outcome: OutcomeKind; readonly reason: OutcomeReason | null }
+  | { readonly type: "eligible"; readonly route: string }
+  | {
+      readonly type: "divergence";
+      readonly record: DivergenceRecord;
+      /** Present where the record belongs to a group. */
+      readonly signature: GroupRecord["signature"] | null;
+    }
+  | { readonly type: "repair"; readonly route: string; readonly key: string | null; readonly reason: RepairReason; readonly exchangeId: string; readonly at: string }
+  | { readonly type: "gap-opened"; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
+  | { readonly type: "gap-closed"; readonly id: string; readonly to: string };
+
+export interface DivergenceQuery {
+  readonly route?: string;
+  readonly kind?: DifferenceKind;
+  /** Exact pointer as listed, or a prefix of it followed by `/`. */
+  readonly at?: string;
+  readonly outcome?: OutcomeKind;
+  /** Epoch ms. */
+  readonly since?: number;
+  readonly group?: string;
+  /** 1 to 1000. */
+  readonly limit: number;
+  /** Opaque, from `next` of the page before. */
+  readonly cursor?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+export interface StoreHealth {
+  readonly kind: "sqlite" | "redis" | "memory";
+  /** null: well. Otherwise what is wrong, in words. */
+  readonly problem: string | null;
+  /** Writes that could not be kept since the process began. */
+  readonly lostWrites: number;
+  /** Writes not yet durable. */
+  readonly pendingWrites: number;
+}
+
+/**
+ * State and evidence. `append` never throws and never blocks: a store that is slow or gone loses evidence, counts it in
+ * `health` and says so; it never stops traffic (G2). Queries reject with a CrossfadeError (`store-unavailable`).
+ */
+export interface Store {
+  /** One more at each opening of the same store; first part of the order stamp. */
+  readonly generation: number;
+  append(writes: readonly StoreWrite[]): void;
+  /** Resolves when everything appended so far is durable, or has been counted as lost. */
+  flush(): Promise<void>;
+  health(): StoreHealth;
+  /** Counts of writes over the store's whole life. */
+  outcomeCounts(): Promise<readonly OutcomeCount[]>;
+  eligibleCounts(): Promise<readonly { readonly route: string; readonly count: number }[]>;
+  divergences(query: DivergenceQuery): Promise<Page<DivergenceRecord>>;
+  divergence(id: string): Promise<DivergenceRecord | null>;
+  groups(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GroupRecord>>;
+  group(id: string): Promise<{ readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null>;
+  repairs(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<RepairRecord>>;
+  gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
+  /** Open repair entries and gaps by route, in one call. */
+  openWork(): Promise<readonly { readonly route: string; readonly repairs: number; readonly gaps: number }[]>;
+  /** Marks a clean end and frees the store. */
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- telemetry
+
+/** Called on the hot path: implementations must not allocate much and must not throw. */
+export interface Telemetry {
+  serverRequest(route: string, method: string, status: number, ms: number): void;
+  clientRequest(leg: Role, route: string, status: number | null, ms: number): void;
+  outcome(route: string, phase: Phase, outcome: OutcomeKind, reason: OutcomeReason | null): void;
+  /** reason: connect-failed, timeout, connection-lost, invalid-answer, status-5xx, … */
+  shadowFailure(route: string, reason: string): void;
+  difference(route: string, kind: DifferenceKind): void;
+  compared(ms: number): void;
+  configReload(result: "applied" | "refused"): void;
+}
+
+/** What gauges read when they are scraped. */
+export interface Gauges {
+  readonly journalDepth: number;
+  readonly queueBytes: number;
+  readonly routes: readonly {
+    readonly name: string;
+    readonly phase: Phase;
+    readonly lagSeconds: number;
+    /** 0 closed, 1 half-open, 2 open. */
+    readonly breakerState: number;
+    readonly repairsOpen: number;
+    readonly gapsOpen: number;
+  }[];
+  /** Seconds until writes drop at the present rate, or null while nothing queues. */
+  readonly headroomSeconds: number | null;
+}
+
+// ---------------------------------------------------------------- clock
+
+export interface Clock {
+  /** Epoch ms. May jump; never used to order or to time out. */
+  now(): number;
+  /** Monotonic ms. */
+  monotonic(): number;
+}

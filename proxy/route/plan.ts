@@ -1,0 +1,61 @@
+import type { Phase } from "../config/settings.ts";
+import type { Identity, NotMirroredWhy, Plan, RequestClass } from "../exchange.ts";
+
+/** The phase table: who is the source of truth, and who receives the copies. */
+export const PHASE_ROLES: Readonly<Record<Phase, { readonly primary: Identity; readonly shadow: Identity | null }>> = {
+  "legacy-only": { primary: "legacy", shadow: null },
+  "dual-write": { primary: "legacy", shadow: "next" },
+  backfilling: { primary: "legacy", shadow: "next" },
+  "next-primary": { primary: "next", shadow: "legacy" },
+  "next-only": { primary: "next", shadow: null },
+};
+
+export interface PlanInput {
+  readonly phase: Phase;
+  readonly requestClass: RequestClass;
+  readonly mirrorWrites: boolean;
+  /** 0 to 1. */
+  readonly readShare: number;
+  /** Where this request's entity key falls in [0, 1); only looked at for reads with a share between 0 and 1. */
+  readonly samplePoint: () => number;
+  /** The kill switch: false turns all mirroring off. */
+  readonly mirroringEnabled: boolean;
+}
+
+/** Decides the roles of both services for one request. Pure; the same for all five phases. */
+export function planExchange(input: PlanInput): Plan {
+  const { primary, shadow } = PHASE_ROLES[input.phase];
+  const { requestClass } = input;
+  const notMirrored = (why: NotMirroredWhy): Plan => ({ primary, shadow: null, mirror: false, requestClass, why });
+  if (shadow === null) return notMirrored("phase-does-not-mirror");
+  if (!input.mirroringEnabled) return notMirrored("mirroring-off");
+  if (requestClass === "write") {
+    if (!input.mirrorWrites) return notMirrored("writes-off");
+  } else {
+    if (input.readShare <= 0) return notMirrored("reads-off");
+    if (input.readShare < 1 && input.samplePoint() >= input.readShare) return notMirrored("read-not-sampled");
+  }
+  return { primary, shadow, mirror: true, requestClass };
+}
+
+/** Methods that RFC 9110, 4918, 3253, 5323 and 10008 (QUERY) call safe; every other one is a write. */
+const SAFE_METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "TRACE",
+  "PROPFIND",
+  "REPORT",
+  "SEARCH",
+  "QUERY",
+]);
+
+/**
+ * `override` is the value of `x-http-method-override` (or its two cousins), honoured on POST only: the services behind
+ * the proxy act on it, so a POST that says DELETE is a write and one that says GET reads.
+ */
+export function classifyRequest(method: string, treatAs: "by-method" | "write" | "read", override: string | null): RequestClass {
+  if (treatAs !== "by-method") return treatAs;
+  const effective = method === "POST" && override !== null ? override.toUpperCase() : method;
+  return SAFE_METHODS.has(effective) ? "read" : "write";
+}

@@ -1,6 +1,6 @@
 import type { RouteSettings, Settings } from "./config/settings.ts";
+import type { Difference, RepairReason } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
-import type { Difference, RepairReason } from "./ports.ts";
 
 /** The part a service plays for a route in its present phase. */
 export type Role = "primary" | "shadow";

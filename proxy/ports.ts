@@ -2,10 +2,19 @@
  * What the core asks of the outside. Adapters implement these; the core never imports an adapter.
  */
 import type { Readable } from "node:stream";
+import type { Phase } from "./config/settings.ts";
 import type { CrossfadeError } from "./errors.ts";
+import type {
+  DifferenceKind,
+  DivergenceRecord,
+  GapRecord,
+  GroupRecord,
+  OutcomeCount,
+  RepairReason,
+  RepairRecord,
+} from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
-import type { Phase } from "./config/settings.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -78,118 +87,6 @@ export interface Journal {
 }
 
 // ---------------------------------------------------------------- evidence and state: the store
-
-export const DIFFERENCE_KINDS = [
-  "status",
-  "header",
-  "type",
-  "value",
-  "missing",
-  "extra",
-  "order",
-  "length",
-  "precision",
-  "body",
-  "conflict",
-] as const;
-export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
-
-/** One place where two answers disagree. Values are JSON texts or raw header values, redacted once recorded; null: absent. */
-export interface Difference {
-  /** JSON pointer, `header:NAME`, or empty for the whole body or the status. */
-  readonly at: string;
-  readonly kind: DifferenceKind;
-  readonly primary: string | null;
-  readonly shadow: string | null;
-}
-
-export interface LegRecord {
-  readonly service: string;
-  /** null: no complete answer. */
-  readonly status: number | null;
-  readonly ms: number | null;
-  readonly bytes: number | null;
-}
-
-/** One line of the divergence log: redacted evidence, the same in log, store and API. */
-export interface DivergenceRecord {
-  readonly id: string;
-  /** ISO 8601, UTC, of the arrival. */
-  readonly time: string;
-  readonly route: string;
-  readonly phase: Phase;
-  readonly outcome: OutcomeKind;
-  readonly reason: OutcomeReason | null;
-  readonly key: string | null;
-  readonly method: string;
-  readonly path: string;
-  readonly traceId: string;
-  readonly group: string | null;
-  readonly taintedBy: string | null;
-  readonly build: string | null;
-  readonly primary: LegRecord;
-  readonly shadow: (LegRecord & { readonly attempts: number }) | null;
-  readonly differences: readonly Difference[];
-  /** Differences beyond those listed. */
-  readonly moreDifferences: number;
-  /** What went wrong on the shadow's side, in words, or null. */
-  readonly error: string | null;
-}
-
-export type GroupState = "new" | "acknowledged" | "fixed" | "regressed";
-
-/** One cause: divergences of one route and method with the same pointers (`*` for an index or id) and kinds. */
-export interface GroupRecord {
-  readonly id: string;
-  readonly route: string;
-  readonly method: string;
-  readonly signature: readonly { readonly at: string; readonly kind: DifferenceKind }[];
-  readonly count: number;
-  /** Of the route's compared exchanges (match, ignored, divergent), 0 to 1. */
-  readonly share: number;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
-  readonly firstBuild: string | null;
-  readonly state: GroupState;
-}
-
-export const REPAIR_REASONS = [
-  "unknown",
-  "body-too-large",
-  "shadow-error",
-  "shadow-timeout",
-  "dropped",
-  "overlap",
-  "late-attempt",
-] as const;
-export type RepairReason = (typeof REPAIR_REASONS)[number];
-
-/** A key (or, with `key` null, a whole collection) whose shadow state is not known to equal the primary's. */
-export interface RepairRecord {
-  readonly route: string;
-  readonly key: string | null;
-  readonly reason: RepairReason;
-  readonly exchangeId: string;
-  readonly since: string;
-  readonly times: number;
-}
-
-/** An interval of a route in which accounting may be incomplete. */
-export interface GapRecord {
-  readonly id: string;
-  readonly route: string;
-  readonly from: string;
-  /** null: still open. */
-  readonly to: string | null;
-  readonly why: string;
-}
-
-export interface OutcomeCount {
-  readonly route: string;
-  readonly outcome: OutcomeKind;
-  readonly reason: OutcomeReason | null;
-  readonly count: number;
-}
 
 /** Sent to the owner of the store in batches, in order. */
 export type StoreWrite =

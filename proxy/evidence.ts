@@ -81,6 +81,7 @@ export const REPAIR_REASONS = [
   "body-too-large",
   "shadow-error",
   "shadow-timeout",
+  "shadow-refused",
   "dropped",
   "overlap",
   "late-attempt",

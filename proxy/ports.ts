@@ -25,6 +25,8 @@ export interface UpstreamRequest {
   readonly headers: string[];
   /** Complete bytes, a stream (sent as it comes), or null for none. */
   readonly body: Buffer | Readable | null;
+  /** Read when a streamed body has ended; null where the client announced no trailers. */
+  readonly trailers: (() => RawHeaders) | null;
   /** From the request's last byte to the answer's head. */
   readonly headersTimeoutMs: number;
   /** Between two chunks of the answer. */
@@ -92,6 +94,8 @@ export interface Journal {
 export type StoreWrite =
   | { readonly type: "count"; readonly route: string; readonly outcome: OutcomeKind; readonly reason: OutcomeReason | null }
   | { readonly type: "eligible"; readonly route: string }
+  /** A read that was compared (match, ignored, divergent): reads are not counted durably, but groups' shares need them. */
+  | { readonly type: "compared-read"; readonly route: string }
   | {
       readonly type: "divergence";
       readonly record: DivergenceRecord;
@@ -140,7 +144,10 @@ export interface Store {
   /** One more at each opening of the same store; first part of the order stamp. */
   readonly generation: number;
   append(writes: readonly StoreWrite[]): void;
-  /** Resolves when everything appended so far is durable, or has been counted as lost. */
+  /**
+   * Resolves when everything appended so far is durable or has been counted as lost, or when an attempt to make it
+   * durable has failed or takes too long: then `health` says so, and it is still tried.
+   */
   flush(): Promise<void>;
   health(): StoreHealth;
   /** Counts of writes over the store's whole life. */

@@ -1,14 +1,6 @@
 import type { Phase } from "../config/settings.ts";
-import type { Identity, NotMirroredWhy, Plan, RequestClass } from "../exchange.ts";
-
-/** The phase table: who is the source of truth, and who receives the copies. */
-export const PHASE_ROLES: Readonly<Record<Phase, { readonly primary: Identity; readonly shadow: Identity | null }>> = {
-  "legacy-only": { primary: "legacy", shadow: null },
-  "dual-write": { primary: "legacy", shadow: "next" },
-  backfilling: { primary: "legacy", shadow: "next" },
-  "next-primary": { primary: "next", shadow: "legacy" },
-  "next-only": { primary: "next", shadow: null },
-};
+import type { NotMirroredWhy, Plan, RequestClass } from "../exchange.ts";
+import { PHASE_ROLES } from "../phases.ts";
 
 export interface PlanInput {
   readonly phase: Phase;

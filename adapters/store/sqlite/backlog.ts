@@ -1,0 +1,198 @@
+/** What has been appended and is not durable yet, bounded, and how it is cut into batches. */
+import type { DivergenceRecord, GroupRecord } from "../../../proxy/evidence.ts";
+import type { StoreWrite } from "../../../proxy/ports.ts";
+import { Essentials } from "./essentials.ts";
+import { epochMs, type Batch, type EvidenceRow } from "./messages.ts";
+
+export interface BacklogLimits {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+}
+
+export const DEFAULT_BACKLOG: BacklogLimits = { maxRecords: 200_000, maxBytes: 64 * 1024 * 1024 };
+
+/** One batch is written out as JSON and cloned in one turn of the event loop: about 5 ms at most. */
+const BATCH_RECORDS = 500;
+const BATCH_BYTES = 512 * 1024;
+/** After a failure: little enough to fit where much did not. */
+const CAREFUL_RECORDS = 50;
+
+interface Waiting {
+  readonly record: DivergenceRecord;
+  readonly signature: GroupRecord["signature"] | null;
+  readonly bytes: number;
+}
+
+interface Sealed {
+  readonly batch: Batch;
+  readonly essentials: Essentials;
+  readonly evidence: readonly Waiting[];
+}
+
+export interface BacklogMark {
+  readonly batch: number;
+  readonly records: number;
+}
+
+export class Backlog {
+  readonly #limits: BacklogLimits;
+  #essentials = new Essentials();
+  #evidence: Waiting[] = [];
+  #evidenceBytes = 0;
+  #sealed: Sealed | null = null;
+  #batches = 0;
+  #settledBatch = 0;
+  #recordsAdded = 0;
+  /** Durable, or given up. */
+  #recordsDone = 0;
+  /** After a failure essentials go first and alone, then a little evidence with them, then all as usual. */
+  #portion: "usual" | "essentials" | "little" = "usual";
+  #lostWrites = 0;
+
+  constructor(limits: BacklogLimits) {
+    this.#limits = limits;
+  }
+
+  get lostWrites(): number {
+    return this.#lostWrites;
+  }
+
+  get pendingWrites(): number {
+    const sealed = this.#sealed;
+    const underway = sealed === null ? 0 : sealed.essentials.writes + sealed.evidence.length;
+    return underway + this.#essentials.writes + this.#evidence.length;
+  }
+
+  /** The batch that has been handed out and neither settled nor given back, or null. */
+  get sealed(): Batch | null {
+    return this.#sealed?.batch ?? null;
+  }
+
+  /** Counts, repairs and gaps among them. */
+  get pendingEssentials(): number {
+    return this.#essentials.writes + (this.#sealed?.essentials.writes ?? 0);
+  }
+
+  /** Where everything added so far will be durable; see `reached`. */
+  mark(): BacklogMark {
+    const batch = this.#essentials.writes > 0 ? this.#batches + 1 : this.#sealed === null ? 0 : this.#batches;
+    return { batch, records: this.#recordsAdded };
+  }
+
+  /** Whether everything added before `mark` is durable or has been counted as lost. */
+  reached(mark: BacklogMark): boolean {
+    return this.#settledBatch >= mark.batch && this.#recordsDone >= mark.records;
+  }
+
+  add(write: StoreWrite): void {
+    if (write.type !== "divergence") {
+      this.#essentials.add(write);
+      return;
+    }
+    const bytes = roughBytes(write.record);
+    if (this.#evidence.length >= this.#limits.maxRecords || this.#evidenceBytes + bytes > this.#limits.maxBytes) {
+      this.#lostWrites += 1;
+      return;
+    }
+    this.#evidence.push({ record: write.record, signature: write.signature, bytes });
+    this.#evidenceBytes += bytes;
+    this.#recordsAdded += 1;
+  }
+
+  /** Cuts the next batch; an empty one only tells the store how far time has come. One batch is out at a time. */
+  seal(now: number): Batch {
+    const essentials = this.#essentials;
+    this.#essentials = new Essentials();
+    const evidence = this.#takeEvidence(this.#mostRecords(essentials));
+    this.#batches += 1;
+    const batch: Batch = {
+      number: this.#batches,
+      sealedAt: now,
+      essentials: essentials.rows(),
+      evidence: evidence.map((waiting) => toRow(waiting, now)),
+    };
+    this.#sealed = { batch, essentials, evidence };
+    return batch;
+  }
+
+  /** The sealed batch is durable. */
+  settle(): void {
+    const sealed = this.#sealed;
+    if (sealed === null) return;
+    this.#sealed = null;
+    this.#settledBatch = sealed.batch.number;
+    this.#recordsDone += sealed.evidence.length;
+    this.#portion = this.#portion === "essentials" && sealed.evidence.length === 0 ? "little" : "usual";
+  }
+
+  /** The sealed batch is not durable: its writes wait again, in front. `withoutEvidence` gives its records up. */
+  giveBack(options: { readonly withoutEvidence: boolean }): void {
+    const sealed = this.#sealed;
+    if (sealed === null) return;
+    this.#sealed = null;
+    this.#portion = "essentials";
+    sealed.essentials.absorb(this.#essentials);
+    this.#essentials = sealed.essentials;
+    if (options.withoutEvidence) {
+      this.#lostWrites += sealed.evidence.length;
+      this.#recordsDone += sealed.evidence.length;
+      return;
+    }
+    for (const waiting of sealed.evidence) this.#evidenceBytes += waiting.bytes;
+    this.#evidence = [...sealed.evidence, ...this.#evidence];
+  }
+
+  /** Gives everything up that still waits, as lost. */
+  abandon(): void {
+    this.giveBack({ withoutEvidence: false });
+    this.#lostWrites += this.#essentials.writes + this.#evidence.length;
+    this.#recordsDone += this.#evidence.length;
+    this.#settledBatch = this.#batches + 1;
+    this.#essentials = new Essentials();
+    this.#evidence = [];
+    this.#evidenceBytes = 0;
+  }
+
+  #mostRecords(essentials: Essentials): number {
+    if (this.#portion === "usual") return BATCH_RECORDS;
+    return this.#portion === "essentials" && essentials.writes > 0 ? 0 : CAREFUL_RECORDS;
+  }
+
+  #takeEvidence(most: number): readonly Waiting[] {
+    let count = 0;
+    let bytes = 0;
+    while (count < most && count < this.#evidence.length) {
+      bytes += (this.#evidence[count] as Waiting).bytes;
+      if (count > 0 && bytes > BATCH_BYTES) break;
+      count += 1;
+    }
+    const taken = this.#evidence.splice(0, count);
+    for (const waiting of taken) this.#evidenceBytes -= waiting.bytes;
+    return taken;
+  }
+}
+
+/** About what a record takes in memory, without writing it out. */
+function roughBytes(record: DivergenceRecord): number {
+  let bytes = 600 + record.path.length + (record.key?.length ?? 0) + (record.error?.length ?? 0);
+  for (const difference of record.differences) {
+    bytes += 100 + difference.at.length + (difference.primary?.length ?? 0) + (difference.shadow?.length ?? 0);
+  }
+  return bytes;
+}
+
+function toRow({ record, signature }: Waiting, now: number): EvidenceRow {
+  const kinds = new Set(record.differences.map((difference) => difference.kind));
+  return {
+    id: record.id,
+    at: epochMs(record.time, now),
+    route: record.route,
+    method: record.method,
+    outcome: record.outcome,
+    group: record.group,
+    signature: record.group === null || signature === null ? null : JSON.stringify(signature),
+    kinds: kinds.size === 0 ? "" : `,${[...kinds].join(",")},`,
+    build: record.build,
+    record: JSON.stringify(record),
+  };
+}

@@ -1,0 +1,98 @@
+/** Applies batches, each in one transaction: counts, repairs and gaps here, records and groups in evidence.ts. */
+import type { Database } from "better-sqlite3";
+import type { Retention } from "../retention.ts";
+import { prepareEvidence } from "./evidence.ts";
+import { epochMs, type Batch, type RepairRow } from "./messages.ts";
+
+/** `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
+export function prepareCommit(db: Database, retention: Retention, openedAt: number): (batch: Batch) => void {
+  const evidence = prepareEvidence(db, retention);
+  const repairs = prepareRepairs(db, retention.repairKeys);
+  const countOutcome = db.prepare(
+    `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
+     ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
+  );
+  const addTotals = db.prepare(
+    `INSERT INTO route_total (route, eligible, settled, compared_reads, balanced_at)
+     VALUES (@route, @eligible, @settled, @comparedReads, iif(@eligible = @settled, @sealedAt, @openedAt))
+     ON CONFLICT (route) DO UPDATE SET
+       eligible = eligible + @eligible, settled = settled + @settled, compared_reads = compared_reads + @comparedReads,
+       balanced_at = iif(eligible + @eligible = settled + @settled, @sealedAt, balanced_at)`,
+  );
+  const openGap = db.prepare(
+    "INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES (?, ?, ?, NULL, ?, 0) ON CONFLICT (id) DO NOTHING",
+  );
+  const closeGap = db.prepare("UPDATE gap SET to_ms = ? WHERE id = ? AND to_ms IS NULL");
+  const mark = db.prepare("UPDATE life SET last_batch = ?, heartbeat = ?");
+  const lastBatch = db.prepare<[], number>("SELECT last_batch FROM life").pluck();
+
+  const apply = db.transaction((batch: Batch) => {
+    const { sealedAt, essentials } = batch;
+    for (const row of totalsOf(batch)) addTotals.run({ ...row, sealedAt, openedAt });
+    for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
+    for (const row of essentials.repairs) repairs.add(row);
+    for (const row of essentials.gaps) {
+      if (row.opened) openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
+      else closeGap.run(epochMs(row.to, sealedAt), row.id);
+    }
+    for (const row of batch.evidence) evidence.add(row);
+    evidence.evict(sealedAt);
+    mark.run(batch.number, sealedAt);
+  });
+
+  return (batch) => {
+    try {
+      apply.immediate(batch);
+    } catch (thrown) {
+      evidence.reload();
+      repairs.reload();
+      // An error of COMMIT itself leaves open whether it happened; the number in the same transaction tells.
+      if (lastBatch.get() !== batch.number) throw thrown;
+    }
+  };
+}
+
+interface TotalsRow {
+  readonly route: string;
+  readonly eligible: number;
+  readonly settled: number;
+  readonly comparedReads: number;
+}
+
+function totalsOf({ essentials }: Batch): Iterable<TotalsRow> {
+  const rows = new Map<string, TotalsRow>();
+  for (const row of essentials.totals) rows.set(row.route, { ...row, settled: 0 });
+  for (const { route, count } of essentials.outcomes) {
+    const row = rows.get(route) ?? { route, eligible: 0, settled: 0, comparedReads: 0 };
+    rows.set(route, { ...row, settled: row.settled + count });
+  }
+  return rows.values();
+}
+
+function prepareRepairs(db: Database, keysPerRoute: number): { add(row: RepairRow): void; reload(): void } {
+  const again = db.prepare(
+    `UPDATE repair SET reason = @reason, exchange_id = @exchangeId, times = times + @times
+     WHERE route = @route AND whole = @whole AND key = @key`,
+  );
+  const insert = db.prepare(
+    `INSERT INTO repair (route, whole, key, reason, exchange_id, since, times)
+     VALUES (@route, @whole, @key, @reason, @exchangeId, @since, @times)`,
+  );
+  const countKeys = db.prepare<[], [string, number]>("SELECT route, count(*) FROM repair GROUP BY route").raw();
+  let keys = new Map(countKeys.all());
+
+  function add(row: RepairRow): void {
+    const bound = { ...row, whole: row.key === null ? 1 : 0, key: row.key ?? "" };
+    if (again.run(bound).changes > 0) return;
+    const known = keys.get(row.route) ?? 0;
+    // The list is never evicted, so past its bound it becomes coarser instead of longer.
+    if (row.key !== null && known >= keysPerRoute) {
+      add({ ...row, key: null });
+      return;
+    }
+    insert.run(bound);
+    keys.set(row.route, known + 1);
+  }
+
+  return { add, reload: () => (keys = new Map(countKeys.all())) };
+}

@@ -1,0 +1,110 @@
+/**
+ * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
+ * away: counts by what they count, repairs by key. Gaps follow changes of state, not traffic, so they stay a list.
+ */
+import type { OutcomeCount } from "../../../proxy/evidence.ts";
+import type { StoreWrite } from "../../../proxy/ports.ts";
+import type { EssentialRows, GapRow, RepairRow } from "./messages.ts";
+
+/** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
+const MAX_REPAIRS = 50_000;
+
+interface Totals {
+  eligible: number;
+  comparedReads: number;
+}
+
+export class Essentials {
+  readonly #outcomes = new Map<string, Map<string, { row: OutcomeCount; count: number }>>();
+  readonly #totals = new Map<string, Totals>();
+  readonly #repairs = new Map<string, RepairRow>();
+  readonly #gaps: GapRow[] = [];
+  #writes = 0;
+
+  /** How many writes were folded in. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  add(write: Exclude<StoreWrite, { type: "divergence" }>): void {
+    this.#writes += 1;
+    switch (write.type) {
+      case "count":
+        this.#addOutcome({ route: write.route, outcome: write.outcome, reason: write.reason, count: 1 });
+        return;
+      case "eligible":
+        this.#totalsOf(write.route).eligible += 1;
+        return;
+      case "compared-read":
+        this.#totalsOf(write.route).comparedReads += 1;
+        return;
+      case "repair": {
+        const { route, key, reason, exchangeId, at } = write;
+        this.#addRepair({ route, key, reason, exchangeId, since: at, times: 1 });
+        return;
+      }
+      case "gap-opened":
+        this.#gaps.push({ opened: true, id: write.id, route: write.route, from: write.from, why: write.why });
+        return;
+      case "gap-closed":
+        this.#gaps.push({ opened: false, id: write.id, to: write.to });
+        return;
+      default: {
+        const never: never = write;
+        throw new TypeError(`no such write: ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  /** Adds what came after this. */
+  absorb(later: Essentials): void {
+    this.#writes += later.#writes;
+    for (const byOutcome of later.#outcomes.values()) {
+      for (const { row, count } of byOutcome.values()) this.#addOutcome({ ...row, count });
+    }
+    for (const [route, more] of later.#totals) {
+      const totals = this.#totalsOf(route);
+      totals.eligible += more.eligible;
+      totals.comparedReads += more.comparedReads;
+    }
+    for (const repair of later.#repairs.values()) this.#addRepair(repair);
+    this.#gaps.push(...later.#gaps);
+  }
+
+  rows(): EssentialRows {
+    return {
+      outcomes: [...this.#outcomes.values()].flatMap((byOutcome) =>
+        [...byOutcome.values()].map(({ row, count }) => ({ ...row, count })),
+      ),
+      totals: [...this.#totals].map(([route, totals]) => ({ route, ...totals })),
+      repairs: [...this.#repairs.values()],
+      gaps: this.#gaps,
+    };
+  }
+
+  #addOutcome(row: OutcomeCount): void {
+    let byOutcome = this.#outcomes.get(row.route);
+    if (byOutcome === undefined) this.#outcomes.set(row.route, (byOutcome = new Map()));
+    const name = row.reason === null ? row.outcome : `${row.outcome}(${row.reason})`;
+    const known = byOutcome.get(name);
+    if (known === undefined) byOutcome.set(name, { row, count: row.count });
+    else known.count += row.count;
+  }
+
+  #totalsOf(route: string): Totals {
+    let totals = this.#totals.get(route);
+    if (totals === undefined) this.#totals.set(route, (totals = { eligible: 0, comparedReads: 0 }));
+    return totals;
+  }
+
+  #addRepair(repair: RepairRow): void {
+    const name = JSON.stringify([repair.route, repair.key]);
+    const known = this.#repairs.get(name);
+    if (known === undefined && repair.key !== null && this.#repairs.size >= MAX_REPAIRS) {
+      this.#addRepair({ ...repair, key: null });
+      return;
+    }
+    const { since, times } = known ?? { since: repair.since, times: 0 };
+    this.#repairs.set(name, { ...repair, since, times: times + repair.times });
+  }
+}

@@ -1,0 +1,153 @@
+/** Divergence records, their groups and samples, within what is to be kept. */
+import type { Database } from "better-sqlite3";
+import type { Retention } from "../retention.ts";
+import { drawSample } from "../samples.ts";
+import type { EvidenceRow } from "./messages.ts";
+
+const FIRST = 1;
+const LAST = 2;
+const DRAWN = 3;
+
+/** One commit evicts no more than this, so that it stays short; what is over waits for the next. */
+const EVICTED_AT_ONCE = 2_000;
+
+interface Sizes {
+  /** Records that are no samples. */
+  records: number;
+  /** Of all records. */
+  bytes: number;
+  groups: number;
+}
+
+interface SampleRow {
+  readonly seq: number;
+  readonly id: string;
+}
+
+export interface Evidence {
+  add(row: EvidenceRow): void;
+  evict(now: number): void;
+  /** After a rollback. */
+  reload(): void;
+}
+
+/** Every call is made inside a transaction, `reload` after one. */
+export function prepareEvidence(db: Database, retention: Retention): Evidence {
+  const insert = db.prepare(
+    `INSERT INTO divergence (id, at_ms, route, outcome, group_id, kinds, bytes, sample, record)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  );
+  const countInGroup = db.prepare(
+    `UPDATE divergence_group SET count = count + 1, first_ms = min(first_ms, @at), last_ms = max(last_ms, @at)
+     WHERE id = @group`,
+  );
+  const insertGroup = db.prepare(
+    `INSERT INTO divergence_group (id, route, method, signature, count, first_ms, last_ms, first_build, state)
+     VALUES (@group, @route, @method, @signature, 1, @at, @at, @build, 'new')`,
+  );
+  const samples = db.prepare<[string, number], SampleRow>(
+    // "sample > 0" word for word, or SQLite does not see that the partial index serves (sqlite.org/partialindex.html).
+    "SELECT seq, id FROM divergence WHERE group_id = ? AND sample = ? AND sample > 0",
+  );
+  const setSample = db.prepare("UPDATE divergence SET sample = ? WHERE seq = ?");
+  const evictions = prepareEvictions(db);
+  let sizes = evictions.measure();
+
+  function addToGroup(row: EvidenceRow & { group: string; signature: string }): number {
+    if (countInGroup.run({ group: row.group, at: row.at }).changes > 0) {
+      demoteLast(row.group);
+      return LAST;
+    }
+    const { group, route, method, signature, at, build } = row;
+    insertGroup.run({ group, route, method, signature, at, build });
+    sizes.groups += 1;
+    return FIRST;
+  }
+
+  /** The sample that was the last so far enters the draw. */
+  function demoteLast(group: string): void {
+    const last = samples.get(group, LAST);
+    if (last === undefined) return;
+    const drawn = samples.all(group, DRAWN);
+    const { kept, pushedOut } = drawSample(
+      last.id,
+      drawn.map(({ id }) => id),
+    );
+    const out = kept ? drawn.find(({ id }) => id === pushedOut) : last;
+    if (kept) setSample.run(DRAWN, last.seq);
+    if (out === undefined) return;
+    setSample.run(0, out.seq);
+    sizes.records += 1;
+  }
+
+  function add(row: EvidenceRow): void {
+    const bytes = Buffer.byteLength(row.record);
+    const added = insert.run(row.id, row.at, row.route, row.outcome, row.group, row.kinds, bytes, 0, row.record);
+    if (added.changes === 0) return;
+    sizes.bytes += bytes;
+    const { group, signature } = row;
+    if (group === null || signature === null) sizes.records += 1;
+    else setSample.run(addToGroup({ ...row, group, signature }), added.lastInsertRowid);
+  }
+
+  function evict(now: number): void {
+    let budget = EVICTED_AT_ONCE;
+    const drop = (most: number, before: number): boolean => {
+      const dropped = evictions.oldest(before, Math.min(most, budget));
+      sizes.records -= dropped.count;
+      sizes.bytes -= dropped.bytes;
+      budget -= dropped.count;
+      return dropped.count > 0;
+    };
+    drop(budget, now - retention.keepMs);
+    if (sizes.records > retention.keepRecords) drop(sizes.records - retention.keepRecords, Infinity);
+    while (sizes.groups > retention.keepGroups || sizes.bytes > retention.keepBytes) {
+      if (budget <= 0) return;
+      // Bytes are freed from single records first; only where samples alone are too many does a whole group go.
+      if (sizes.groups <= retention.keepGroups && drop(10, Infinity)) continue;
+      const released = evictions.oldestGroup();
+      if (released === null) return;
+      sizes.groups -= 1;
+      sizes.records += released;
+      budget -= 1;
+    }
+  }
+
+  return { add, evict, reload: () => (sizes = evictions.measure()) };
+}
+
+function prepareEvictions(db: Database) {
+  const deleteOldest = db
+    .prepare<[number, number], number>(
+      `DELETE FROM divergence WHERE seq IN (
+         SELECT seq FROM divergence WHERE sample = 0 AND at_ms < ? ORDER BY at_ms LIMIT ?
+       ) RETURNING bytes`,
+    )
+    .pluck();
+  const oldestGroup = db.prepare<[], string>("SELECT id FROM divergence_group ORDER BY last_ms LIMIT 1").pluck();
+  const deleteGroup = db.prepare("DELETE FROM divergence_group WHERE id = ?");
+  const releaseSamples = db.prepare("UPDATE divergence SET sample = 0 WHERE group_id = ? AND sample > 0");
+  const plain = db.prepare<[], [number, number]>("SELECT count(*), total(bytes) FROM divergence WHERE sample = 0").raw();
+  const sampled = db.prepare<[], number>("SELECT total(bytes) FROM divergence WHERE sample > 0").pluck();
+  const groups = db.prepare<[], number>("SELECT count(*) FROM divergence_group").pluck();
+
+  return {
+    measure(): Sizes {
+      const [records, bytes] = plain.get() ?? [0, 0];
+      return { records, bytes: bytes + (sampled.get() ?? 0), groups: groups.get() ?? 0 };
+    },
+    /** Of the records that are no samples. */
+    oldest(before: number, most: number): { readonly count: number; readonly bytes: number } {
+      if (most <= 0) return { count: 0, bytes: 0 };
+      const dropped = deleteOldest.all(Math.min(before, Number.MAX_SAFE_INTEGER), most);
+      return { count: dropped.length, bytes: dropped.reduce((sum, bytes) => sum + bytes, 0) };
+    },
+    /** Forgets the group that was not seen for the longest time; its samples become plain records. Their number. */
+    oldestGroup(): number | null {
+      const id = oldestGroup.get();
+      if (id === undefined) return null;
+      deleteGroup.run(id);
+      return releaseSamples.run(id).changes;
+    },
+  };
+}

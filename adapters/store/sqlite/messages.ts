@@ -1,0 +1,135 @@
+/** What passes between the process and the thread that owns the file. Plain data: it is cloned. */
+import type { ErrorCode } from "../../../proxy/errors.ts";
+import type { GapRecord, GroupRecord, OutcomeCount, RepairReason, RepairRecord } from "../../../proxy/evidence.ts";
+import type { Page, DivergenceQuery } from "../../../proxy/ports.ts";
+import type { Retention } from "../retention.ts";
+
+export interface RepairRow {
+  readonly route: string;
+  readonly key: string | null;
+  readonly reason: RepairReason;
+  readonly exchangeId: string;
+  readonly since: string;
+  readonly times: number;
+}
+
+export type GapRow =
+  | { readonly opened: true; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
+  | { readonly opened: false; readonly id: string; readonly to: string };
+
+/** What must survive: small however much traffic there is, and kept in memory until it is durable. */
+export interface EssentialRows {
+  readonly outcomes: readonly OutcomeCount[];
+  readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
+  readonly repairs: readonly RepairRow[];
+  readonly gaps: readonly GapRow[];
+}
+
+export interface EvidenceRow {
+  readonly id: string;
+  /** Epoch ms of the arrival. */
+  readonly at: number;
+  readonly route: string;
+  readonly method: string;
+  readonly outcome: string;
+  readonly group: string | null;
+  /** JSON; null: the record is not counted in a group. */
+  readonly signature: string | null;
+  /** `,value,type,` */
+  readonly kinds: string;
+  readonly build: string | null;
+  readonly record: string;
+}
+
+/** Committed whole or not at all. */
+export interface Batch {
+  /** Counts up by one within a run: a batch is recognised as committed after its thread died. */
+  readonly number: number;
+  /** Epoch ms: everything appended before is in this batch or one before it, evidence that waits or was lost aside. */
+  readonly sealedAt: number;
+  readonly essentials: EssentialRows;
+  readonly evidence: readonly EvidenceRow[];
+}
+
+/** An error as it crosses between threads. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+export interface OpeningOrder {
+  readonly file: string;
+  /** Identity of this process life. */
+  readonly run: string;
+  readonly now: number;
+  readonly retention: Retention;
+  /** Routes that get a gap beside those the store knows. */
+  readonly routes: readonly string[];
+  /** Set where the same run opens the file again because its thread died. */
+  readonly again: {
+    readonly generation: number;
+    /** Epoch ms of the run's first opening. */
+    readonly since: number;
+    /** Found corrupt while in use: it is set aside without a further look. */
+    readonly corrupt: boolean;
+  } | null;
+}
+
+export interface Opened {
+  readonly generation: number;
+  readonly previousEnd: "none" | "clean" | "unclean";
+  /** Where a corrupt file was put, or null. */
+  readonly setAside: string | null;
+  /** Batches of this run that are durable. */
+  readonly lastBatch: number;
+  /** What an operator should know, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** One unreadable time must not fail a whole batch for ever. */
+export function epochMs(time: string, otherwise: number): number {
+  const ms = Date.parse(time);
+  return Number.isNaN(ms) ? otherwise : ms;
+}
+
+/** Every question, with its arguments and its answer. Records travel as their JSON. */
+export interface Questions {
+  outcomeCounts: { args: null; value: readonly OutcomeCount[] };
+  eligibleCounts: { args: null; value: readonly { readonly route: string; readonly count: number }[] };
+  divergences: { args: DivergenceQuery; value: { readonly records: readonly string[]; readonly more: string | null } };
+  divergence: { args: string; value: string | null };
+  groups: { args: ListQuery; value: Page<GroupRecord> };
+  group: { args: string; value: { readonly group: GroupRecord; readonly samples: readonly string[] } | null };
+  repairs: { args: ListQuery; value: Page<RepairRecord> };
+  gaps: { args: ListQuery; value: Page<GapRecord> };
+  openWork: {
+    args: null;
+    value: readonly { readonly route: string; readonly repairs: number; readonly gaps: number }[];
+  };
+}
+
+export interface ListQuery {
+  readonly route?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export type Question = {
+  [Name in keyof Questions]: { readonly name: Name; readonly args: Questions[Name]["args"] };
+}[keyof Questions];
+
+export type ToWorker =
+  | { readonly type: "commit"; readonly batch: Batch }
+  | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  | { readonly type: "close"; readonly clean: boolean; readonly now: number };
+
+export type FromWorker =
+  | { readonly type: "opened"; readonly opened: Opened }
+  | { readonly type: "refused"; readonly failure: Failure }
+  | { readonly type: "committed"; readonly number: number }
+  /** `corrupt`: the thread ends itself, so that the file is examined and set aside at the next opening. */
+  | { readonly type: "failed"; readonly number: number; readonly failure: Failure; readonly corrupt: boolean }
+  | { readonly type: "answer"; readonly id: number; readonly value: Questions[keyof Questions]["value"] }
+  | { readonly type: "no-answer"; readonly id: number; readonly failure: Failure }
+  | { readonly type: "closed" };

@@ -1,0 +1,133 @@
+/**
+ * Opens the store's file, in this order: take its lock for life, see whose file it is, examine it if the run before
+ * did not close it, set it aside if it is damaged, bring its tables forward, and account for what that run left.
+ */
+import Database from "better-sqlite3";
+import { existsSync, renameSync, statSync } from "node:fs";
+import { CrossfadeError } from "../../../proxy/errors.ts";
+import { isCorrupt } from "./failures.ts";
+import type { Opened, OpeningOrder } from "./messages.ts";
+import { createStoreFile } from "./place.ts";
+import { accountForPreviousRun, type Lost } from "./previous-run.ts";
+import { salvage } from "./salvage.ts";
+import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
+
+/** Long enough for a predecessor that is just ending, short enough for a start. */
+const LOCK_WAIT_MS = 300;
+/** The file of the write-ahead log shrinks back to this after a burst. */
+const WAL_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** @throws CrossfadeError for another program's database and for a newer schema; SqliteError for what SQLite refuses. */
+export function openDatabase(order: OpeningOrder): { readonly db: Database.Database; readonly opened: Opened } {
+  if (order.again?.corrupt === true) return replaceDamaged(order, "SQLite found it corrupt while it was in use");
+  const whole = openWhole(order);
+  return typeof whole === "string" ? replaceDamaged(order, whole) : whole;
+}
+
+/** The words in which the file is damaged, where it is. */
+function openWhole(order: OpeningOrder): { readonly db: Database.Database; readonly opened: Opened } | string {
+  let db: Database.Database | null = null;
+  try {
+    db = lock(order.file);
+    const damage = examine(db, order.file);
+    if (damage === null) return { db, opened: start(db, order, null) };
+    db.close();
+    return damage;
+  } catch (thrown) {
+    db?.close();
+    if (isCorrupt(thrown) && thrown instanceof Error) return thrown.message;
+    throw thrown;
+  }
+}
+
+/**
+ * WAL with an exclusive lock set before the first access: the lock is the first thing taken and never given back, and
+ * the wal index stays in memory instead of a shared file (sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
+ */
+function lock(file: string): Database.Database {
+  createStoreFile(file);
+  const db = new Database(file, { timeout: LOCK_WAIT_MS });
+  try {
+    db.pragma("locking_mode = EXCLUSIVE");
+    db.exec("BEGIN EXCLUSIVE; COMMIT");
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+function numberOf(db: Database.Database, pragma: string): number {
+  return Number(db.pragma(pragma, { simple: true }));
+}
+
+/** Refuses files that are not ours to touch; returns what is damaged, or null. */
+function examine(db: Database.Database, file: string): string | null {
+  const owner = numberOf(db, "application_id");
+  const version = numberOf(db, "user_version");
+  const tables = db.prepare<[], number>("SELECT count(*) FROM sqlite_schema").pluck().get() ?? 0;
+  if (owner !== APPLICATION_ID && tables > 0) {
+    const message = `store ${file} is a SQLite database of another program; name another file with --store sqlite:FILE`;
+    throw new CrossfadeError("store-unavailable", message, { source: "store" });
+  }
+  if (version > MIGRATIONS.length) {
+    const message =
+      `store ${file} was written by a newer Crossfade: its schema is ${version}, this one knows ${MIGRATIONS.length}; ` +
+      `run that version again, or name another file with --store sqlite:FILE`;
+    throw new CrossfadeError("store-unavailable", message, { source: "store" });
+  }
+  if (tables === 0) return null;
+  if (db.prepare<[], number>("SELECT clean FROM life").pluck().get() === 1) return null;
+  // After a kill SQLite's own recovery is enough; this is for the disk or the operator that damaged the file.
+  const found = String(db.pragma("quick_check(1)", { simple: true }));
+  return found === "ok" ? null : found;
+}
+
+function start(db: Database.Database, order: OpeningOrder, lost: Lost | null): Opened {
+  const mode = db.pragma("journal_mode = WAL", { simple: true });
+  if (mode !== "wal") throw new Error(`SQLite keeps journal_mode ${String(mode)} where wal is needed`);
+  // A killed process loses nothing that was committed; a power cut may lose the last commits, never the file.
+  db.pragma("synchronous = NORMAL");
+  db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
+  const begin = db.transaction((): Opened => {
+    migrate(db);
+    return accountForPreviousRun(db, order, lost);
+  });
+  return begin.immediate();
+}
+
+function migrate(db: Database.Database): void {
+  for (let version = numberOf(db, "user_version"); version < MIGRATIONS.length; version++) {
+    db.exec(MIGRATIONS[version] as string);
+    db.pragma(`user_version = ${version + 1}`);
+  }
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+}
+
+function replaceDamaged(order: OpeningOrder, damage: string): { db: Database.Database; opened: Opened } {
+  const { file, now } = order;
+  const { birthtimeMs, mtimeMs } = statSync(file);
+  const setAside = freeName(`${file}.corrupt-${new Date(now).toISOString().replaceAll(":", "-")}`);
+  for (const suffix of ["", "-wal"]) {
+    if (existsSync(file + suffix)) renameSync(file + suffix, setAside + suffix);
+  }
+  const db = lock(file);
+  try {
+    const copy = db.transaction(() => {
+      migrate(db);
+      return salvage(setAside, db);
+    });
+    const saved = copy.exclusive();
+    const from = Math.min(birthtimeMs > 0 ? birthtimeMs : mtimeMs, now);
+    return { db, opened: start(db, order, { setAside, damage, from, damagedTables: saved.damaged }) };
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+function freeName(wanted: string): string {
+  let name = wanted;
+  for (let n = 2; existsSync(name); n++) name = `${wanted}-${n}`;
+  return name;
+}

@@ -1,0 +1,222 @@
+/** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
+import type { Database } from "better-sqlite3";
+import type { GapRecord, GroupRecord, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
+import type { DivergenceQuery, Page } from "../../../proxy/ports.ts";
+import { decodeCursor, encodeCursor, pageLimit, type ListName } from "../cursor.ts";
+import type { ListQuery, Question, Questions } from "./messages.ts";
+
+/** Rows whose differences are looked into for one answer; commits go on between two of them. */
+const EXAMINED_AT_ONCE = 5_000;
+
+type Answer = Questions[keyof Questions]["value"];
+
+export function prepareQueries(db: Database): (question: Question) => Answer {
+  return (question) => {
+    switch (question.name) {
+      case "outcomeCounts":
+        return outcomeCounts(db);
+      case "eligibleCounts":
+        return db
+          .prepare<[], { route: string; count: number }>("SELECT route, eligible AS count FROM route_total ORDER BY route")
+          .all();
+      case "divergences":
+        return divergences(db, question.args);
+      case "divergence":
+        return db.prepare<[string], string>("SELECT record FROM divergence WHERE id = ?").pluck().get(question.args) ?? null;
+      case "groups":
+        return groups(db, question.args);
+      case "group":
+        return group(db, question.args);
+      case "repairs":
+        return repairs(db, question.args);
+      case "gaps":
+        return gaps(db, question.args);
+      case "openWork":
+        return openWork(db);
+      default: {
+        const never: never = question;
+        throw new TypeError(`no such question: ${JSON.stringify(never)}`);
+      }
+    }
+  };
+}
+
+function outcomeCounts(db: Database): readonly OutcomeCount[] {
+  return db
+    .prepare<[], OutcomeCount>(
+      "SELECT route, outcome, nullif(reason, '') AS reason, count FROM outcome_total ORDER BY route, outcome, reason",
+    )
+    .all();
+}
+
+/** Newest first. `more`: a cursor where older ones may follow, also after a page that is not full. */
+function divergences(db: Database, query: DivergenceQuery): Questions["divergences"]["value"] {
+  const limit = pageLimit(query.limit);
+  const filters: string[] = [];
+  const bound: Record<string, string | number> = {};
+  const filter = (sql: string, values: Record<string, string | number | undefined>): void => {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) return;
+      bound[name] = value;
+    }
+    filters.push(sql);
+  };
+  if (query.cursor !== undefined) filter("seq < @before", { before: decodeCursor("divergences", query.cursor).number });
+  filter("route = @route", { route: query.route });
+  filter("outcome = @outcome", { outcome: query.outcome });
+  filter("group_id = @group", { group: query.group });
+  filter("instr(kinds, ',' || @kind || ',') > 0", { kind: query.kind });
+  // The index on at_ms holds seq: where the time begins is found without reading a record.
+  filter("at_ms >= @since AND seq >= (SELECT min(seq) FROM divergence WHERE at_ms >= @since)", { since: query.since });
+  const cheap = filters.length === 0 ? "TRUE" : filters.join(" AND ");
+  const floor = query.at === undefined ? 0 : examinedFloor(db, cheap, bound);
+  filter(DIFFERENCE_AT, { at: query.at });
+  const rows = db
+    .prepare<[typeof bound], { seq: number; record: string }>(
+      `SELECT seq, record FROM divergence WHERE ${[...filters, "seq >= @floor"].join(" AND ")} ORDER BY seq DESC LIMIT @limit`,
+    )
+    .all({ ...bound, floor, limit: limit + 1 });
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  let more: string | null = null;
+  if (rows.length > limit && last !== undefined) more = encodeCursor("divergences", [last.seq]);
+  else if (floor > 0) more = encodeCursor("divergences", [floor]);
+  return { records: page.map(({ record }) => record), more };
+}
+
+/** The difference with the pointer is the one with the kind, where both are asked for. */
+const DIFFERENCE_AT = `EXISTS (
+  SELECT 1 FROM json_each(record, '$.differences') AS difference
+  WHERE (difference.value ->> '$.at' = @at OR substr(difference.value ->> '$.at', 1, length(@at) + 1) = @at || '/')
+    AND (@anyKind OR difference.value ->> '$.kind' = @kind))`;
+
+/** The last row that one answer may look into, or 0 where all are few enough. */
+function examinedFloor(db: Database, cheap: string, bound: Record<string, string | number>): number {
+  bound["anyKind"] = "kind" in bound ? 0 : 1;
+  bound["kind"] ??= "";
+  const { anyKind: _, ...cheapBound } = bound;
+  const found = db
+    .prepare<[typeof cheapBound], number>(
+      `SELECT seq FROM divergence WHERE ${cheap} ORDER BY seq DESC LIMIT 1 OFFSET ${EXAMINED_AT_ONCE - 1}`,
+    )
+    .pluck()
+    .get(cheapBound);
+  return found ?? 0;
+}
+
+const GROUP_COLUMNS = `
+  id, route, method, signature, divergence_group.count AS count, first_ms, last_ms, first_build, state,
+  (SELECT total(count) FROM outcome_total AS o WHERE o.route = divergence_group.route AND outcome IN ('match', 'ignored', 'divergent'))
+  + ifnull((SELECT compared_reads FROM route_total AS t WHERE t.route = divergence_group.route), 0) AS compared`;
+
+interface GroupRow {
+  readonly id: string;
+  readonly route: string;
+  readonly method: string;
+  readonly signature: string;
+  readonly count: number;
+  readonly first_ms: number;
+  readonly last_ms: number;
+  readonly first_build: string | null;
+  readonly state: GroupRecord["state"];
+  readonly compared: number;
+}
+
+function toGroup(row: GroupRow): GroupRecord {
+  return {
+    id: row.id,
+    route: row.route,
+    method: row.method,
+    signature: JSON.parse(row.signature) as GroupRecord["signature"],
+    count: row.count,
+    // A divergence can be committed just before the count of its exchange.
+    share: row.count / Math.max(row.compared, row.count),
+    firstSeen: new Date(row.first_ms).toISOString(),
+    lastSeen: new Date(row.last_ms).toISOString(),
+    firstBuild: row.first_build,
+    state: row.state,
+  };
+}
+
+/** The most frequent first, as the counts are when each page is read. */
+function groups(db: Database, query: ListQuery): Page<GroupRecord> {
+  const limit = pageLimit(query.limit);
+  const after = query.cursor === undefined ? null : decodeCursor("groups", query.cursor);
+  const rows = db
+    .prepare<[Record<string, string | number | null>], GroupRow>(
+      `SELECT ${GROUP_COLUMNS} FROM divergence_group
+       WHERE (@route IS NULL OR route = @route)
+         AND (@count IS NULL OR divergence_group.count < @count OR (divergence_group.count = @count AND id > @id))
+       ORDER BY divergence_group.count DESC, id LIMIT @limit`,
+    )
+    .all({ route: query.route ?? null, count: after?.number ?? null, id: after?.id ?? "", limit: limit + 1 });
+  return page("groups", rows, limit, (row) => [row.count, row.id], toGroup);
+}
+
+function group(db: Database, id: string): Questions["group"]["value"] {
+  const row = db
+    .prepare<[string], GroupRow>(`SELECT ${GROUP_COLUMNS} FROM divergence_group WHERE id = ?`)
+    .get(id);
+  if (row === undefined) return null;
+  const samples = db
+    .prepare<[string], string>("SELECT record FROM divergence WHERE group_id = ? AND sample > 0 ORDER BY seq")
+    .pluck()
+    .all(id);
+  return { group: toGroup(row), samples };
+}
+
+/** The longest open first. */
+function repairs(db: Database, query: ListQuery): Page<RepairRecord> {
+  const limit = pageLimit(query.limit);
+  const after = query.cursor === undefined ? 0 : decodeCursor("repairs", query.cursor).number;
+  const rows = db
+    .prepare<[Record<string, string | number | null>], RepairRecord & { seq: number }>(
+      `SELECT seq, route, iif(whole, NULL, key) AS key, reason, exchange_id AS exchangeId, since, times FROM repair
+       WHERE seq > @after AND (@route IS NULL OR route = @route) ORDER BY seq LIMIT @limit`,
+    )
+    .all({ after, route: query.route ?? null, limit: limit + 1 });
+  return page("repairs", rows, limit, ({ seq }) => [seq], ({ seq: _, ...repair }) => repair);
+}
+
+/** The newest first. */
+function gaps(db: Database, query: ListQuery): Page<GapRecord> {
+  const limit = pageLimit(query.limit);
+  const before = query.cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor("gaps", query.cursor).number;
+  const rows = db
+    .prepare<
+      [Record<string, string | number | null>],
+      { seq: number; id: string; route: string; from_ms: number; to_ms: number | null; why: string }
+    >(
+      `SELECT seq, id, route, from_ms, to_ms, why FROM gap
+       WHERE seq < @before AND (@route IS NULL OR route = @route) ORDER BY seq DESC LIMIT @limit`,
+    )
+    .all({ before, route: query.route ?? null, limit: limit + 1 });
+  return page("gaps", rows, limit, ({ seq }) => [seq], ({ id, route, from_ms, to_ms, why }) => {
+    const to = to_ms === null ? null : new Date(to_ms).toISOString();
+    return { id, route, from: new Date(from_ms).toISOString(), to, why };
+  });
+}
+
+function page<Row, Item>(
+  list: ListName,
+  rows: readonly Row[],
+  limit: number,
+  position: (row: Row) => readonly (string | number)[],
+  toItem: (row: Row) => Item,
+): Page<Item> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const next = rows.length > limit && last !== undefined ? encodeCursor(list, position(last)) : null;
+  return { items: shown.map(toItem), next };
+}
+
+function openWork(db: Database): Questions["openWork"]["value"] {
+  return db
+    .prepare<[], { route: string; repairs: number; gaps: number }>(
+      `SELECT route, sum(repairs) AS repairs, sum(gaps) AS gaps FROM (
+         SELECT route, count(*) AS repairs, 0 AS gaps FROM repair GROUP BY route
+         UNION ALL SELECT route, 0, count(*) FROM gap GROUP BY route
+       ) GROUP BY route ORDER BY route`,
+    )
+    .all();
+}

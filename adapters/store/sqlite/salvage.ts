@@ -1,0 +1,42 @@
+/** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, its life. Evidence is left there. */
+import Database from "better-sqlite3";
+
+const TABLES: readonly { readonly name: string; readonly columns: string }[] = [
+  { name: "route_total", columns: "route, eligible, settled, compared_reads, balanced_at" },
+  { name: "outcome_total", columns: "route, outcome, reason, count" },
+  { name: "repair", columns: "route, whole, key, reason, exchange_id, since, times" },
+  { name: "gap", columns: "id, route, from_ms, to_ms, why, unclean_end" },
+  { name: "life", columns: "only, generation, run, last_batch, heartbeat, clean" },
+];
+
+export interface Salvaged {
+  /** Tables of which some or all could not be read. */
+  readonly damaged: readonly string[];
+}
+
+/** Copies row by row until a table cannot be read any further. Never throws for what is wrong with `from`. */
+export function salvage(from: string, into: Database.Database): Salvaged {
+  const damaged: string[] = [];
+  let source: Database.Database | null = null;
+  try {
+    source = new Database(from, { fileMustExist: true });
+    // As its owner had it open: then its -wal is read without a shared-memory file beside it.
+    source.pragma("locking_mode = EXCLUSIVE");
+    for (const { name, columns } of TABLES) {
+      const marks = columns.split(", ").map(() => "?");
+      const insert = into.prepare(`INSERT OR IGNORE INTO ${name} (${columns}) VALUES (${marks.join(", ")})`);
+      try {
+        for (const row of source.prepare<[], unknown[]>(`SELECT ${columns} FROM ${name}`).raw().iterate()) {
+          insert.run(...row);
+        }
+      } catch {
+        damaged.push(name);
+      }
+    }
+  } catch {
+    return { damaged: TABLES.map(({ name }) => name) };
+  } finally {
+    source?.close();
+  }
+  return { damaged };
+}

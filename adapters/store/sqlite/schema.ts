@@ -1,0 +1,101 @@
+/**
+ * The tables of the store, and how an older file becomes this one. Every integer is a count, a sequence number or
+ * epoch ms, all below 2^53: what may be larger (values that differ, ids) is text. So rows are read as plain numbers.
+ */
+
+/** "CRFD": tells our file from any other SQLite database (PRAGMA application_id). */
+export const APPLICATION_ID = 0x43524644;
+
+/** One entry for each step forward; `PRAGMA user_version` is how many of them a file has had. Entries never change. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE life (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    generation INTEGER NOT NULL,
+    -- The process life that has the file open or had it last, and how many of its batches are committed.
+    run TEXT NOT NULL,
+    last_batch INTEGER NOT NULL,
+    -- Everything appended before this moment is durable.
+    heartbeat INTEGER NOT NULL,
+    clean INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE route_total (
+    route TEXT PRIMARY KEY,
+    eligible INTEGER NOT NULL,
+    settled INTEGER NOT NULL,
+    -- Reads that were compared: counted for shares only, since reads are otherwise counted per process life.
+    compared_reads INTEGER NOT NULL,
+    -- The last moment at which every eligible write had its outcome.
+    balanced_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE outcome_total (
+    route TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    -- Empty where the outcome has none.
+    reason TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (route, outcome, reason)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE divergence (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    at_ms INTEGER NOT NULL,
+    route TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    group_id TEXT,
+    -- ",value,type,": the kinds among its differences.
+    kinds TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    -- 0: none, 1: its group's first, 2: its group's last, 3: drawn.
+    sample INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX divergence_by_route ON divergence (route);
+  CREATE INDEX divergence_by_outcome ON divergence (outcome);
+  CREATE INDEX divergence_by_time ON divergence (at_ms);
+  CREATE INDEX divergence_by_group ON divergence (group_id) WHERE group_id IS NOT NULL;
+  CREATE INDEX divergence_samples ON divergence (group_id, sample) WHERE sample > 0;
+  CREATE INDEX divergence_evictable ON divergence (at_ms, bytes) WHERE sample = 0;
+
+  CREATE TABLE divergence_group (
+    id TEXT PRIMARY KEY,
+    route TEXT NOT NULL,
+    method TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    first_build TEXT,
+    state TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX group_by_last ON divergence_group (last_ms);
+
+  CREATE TABLE repair (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    route TEXT NOT NULL,
+    -- 1: the whole collection; then key is empty.
+    whole INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    exchange_id TEXT NOT NULL,
+    since TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    UNIQUE (route, whole, key)
+  ) STRICT;
+
+  CREATE TABLE gap (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    route TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER,
+    why TEXT NOT NULL,
+    -- 1: recorded at an opening, because the run before had ended uncleanly.
+    unclean_end INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX gap_by_route ON gap (route);
+  `,
+];

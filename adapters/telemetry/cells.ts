@@ -1,0 +1,163 @@
+/**
+ * Counters and histograms of the hot path, kept in plain maps and handed to OpenTelemetry when it collects, through its
+ * own extension point for that (`MetricProducer`). Why not `counter.add` and `histogram.record` of sdk-metrics 3.1: each
+ * call hashes its attributes, 1.3 and 1.6 us measured on Node 24 against 0.06 to 0.09 us here, and a mirrored write makes
+ * five of them.
+ */
+import { type Attributes, type HrTime, ValueType } from "@opentelemetry/api";
+import {
+  AggregationTemporality,
+  DataPointType,
+  type HistogramMetricData,
+  type MetricDescriptor,
+  type SumMetricData,
+} from "@opentelemetry/sdk-metrics";
+
+/** Combinations of attributes one metric keeps apart; the SDK's own default. What comes later is counted together. */
+export const CELL_LIMIT = 2000;
+/** What the metrics SDK specification says of measurements beyond the limit. */
+const OVERFLOW: Attributes = { "otel.metric.overflow": true };
+
+/** A part of a cell's address. null: the attribute is absent. */
+export type Part = string | number | null;
+
+/** Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. */
+class CellTree<Cell> {
+  private readonly root: Map<Part, unknown> = new Map();
+  private readonly known: { readonly attributes: Attributes; readonly cell: Cell }[] = [];
+  private overflow: Cell | null = null;
+  private readonly make: () => Cell;
+  private readonly describe: (parts: readonly Part[]) => Attributes;
+
+  constructor(make: () => Cell, describe: (parts: readonly Part[]) => Attributes) {
+    this.make = make;
+    this.describe = describe;
+  }
+
+  at(a: Part, b: Part, c: Part, d: Part): Cell {
+    const found = (this.root.get(a) as Map<Part, Map<Part, Map<Part, Cell>>> | undefined)?.get(b)?.get(c)?.get(d);
+    return found === undefined ? this.add(a, b, c, d) : found;
+  }
+
+  /** Every combination met so far, the overflow last. */
+  all(): readonly { readonly attributes: Attributes; readonly cell: Cell }[] {
+    return this.overflow === null ? this.known : [...this.known, { attributes: OVERFLOW, cell: this.overflow }];
+  }
+
+  private add(...parts: readonly [Part, Part, Part, Part]): Cell {
+    if (this.known.length >= CELL_LIMIT) return (this.overflow ??= this.make());
+    let level = this.root;
+    for (const part of parts.slice(0, 3)) {
+      let below = level.get(part) as Map<Part, unknown> | undefined;
+      if (below === undefined) level.set(part, (below = new Map()));
+      level = below;
+    }
+    const cell = this.make();
+    level.set(parts[3], cell);
+    this.known.push({ attributes: this.describe(parts), cell });
+    return cell;
+  }
+}
+
+export interface MetricSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly unit: string;
+  /** Attribute names, in the order of the parts given to `add` or `record`; at most four. */
+  readonly attributes: readonly string[];
+}
+
+function describeBy(names: readonly string[]): (parts: readonly Part[]) => Attributes {
+  return (parts) => {
+    const attributes: Attributes = {};
+    names.forEach((name, i) => {
+      const part = parts[i];
+      if (part !== null && part !== undefined) attributes[name] = part;
+    });
+    return attributes;
+  };
+}
+
+function descriptorOf(spec: MetricSpec, valueType: ValueType): MetricDescriptor {
+  return { name: spec.name, description: spec.description, unit: spec.unit, valueType };
+}
+
+export class CellCounter {
+  private readonly spec: MetricSpec;
+  private readonly tree: CellTree<{ value: number }>;
+
+  constructor(spec: MetricSpec) {
+    this.spec = spec;
+    this.tree = new CellTree(() => ({ value: 0 }), describeBy(spec.attributes));
+  }
+
+  add(amount: number, a: Part = null, b: Part = null, c: Part = null, d: Part = null): void {
+    this.tree.at(a, b, c, d).value += amount;
+  }
+
+  collect(startTime: HrTime, endTime: HrTime): SumMetricData {
+    return {
+      descriptor: descriptorOf(this.spec, ValueType.INT),
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPointType: DataPointType.SUM,
+      isMonotonic: true,
+      dataPoints: this.tree.all().map(({ attributes, cell }) => ({ attributes, startTime, endTime, value: cell.value })),
+    };
+  }
+}
+
+interface HistogramCell {
+  readonly counts: number[];
+  sumMs: number;
+  count: number;
+}
+
+/** Durations: recorded in ms, told in seconds. */
+export class CellHistogram {
+  private readonly spec: MetricSpec;
+  private readonly boundaries: readonly number[];
+  private readonly boundariesMs: readonly number[];
+  private readonly tree: CellTree<HistogramCell>;
+
+  /** `boundaries`: upper bounds in seconds, ascending. */
+  constructor(spec: MetricSpec, boundaries: readonly number[]) {
+    this.spec = spec;
+    this.boundaries = boundaries;
+    this.boundariesMs = boundaries.map((seconds) => seconds * 1000);
+    const size = boundaries.length + 1;
+    this.tree = new CellTree(
+      () => ({ counts: new Array<number>(size).fill(0), sumMs: 0, count: 0 }),
+      describeBy(spec.attributes),
+    );
+  }
+
+  /** A duration that is not a number, or negative (a clock was wrong), counts as 0 rather than spoiling the sum. */
+  record(ms: number, a: Part = null, b: Part = null, c: Part = null, d: Part = null): void {
+    const value = ms > 0 ? ms : 0;
+    const cell = this.tree.at(a, b, c, d);
+    const bounds = this.boundariesMs;
+    let bucket = 0;
+    while (bucket < bounds.length && value > (bounds[bucket] as number)) bucket++;
+    cell.counts[bucket] = (cell.counts[bucket] as number) + 1;
+    cell.sumMs += value;
+    cell.count++;
+  }
+
+  collect(startTime: HrTime, endTime: HrTime): HistogramMetricData {
+    return {
+      descriptor: descriptorOf(this.spec, ValueType.DOUBLE),
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPointType: DataPointType.HISTOGRAM,
+      dataPoints: this.tree.all().map(({ attributes, cell }) => ({
+        attributes,
+        startTime,
+        endTime,
+        value: {
+          buckets: { boundaries: [...this.boundaries], counts: [...cell.counts] },
+          sum: cell.sumMs / 1000,
+          count: cell.count,
+        },
+      })),
+    };
+  }
+}

@@ -1,0 +1,34 @@
+import type { Meter, ObservableGauge } from "@opentelemetry/api";
+import type { Gauges } from "../../proxy/ports.ts";
+
+/** Registers every gauge; `read` is asked once a scrape, and null means that there is nothing to tell yet. */
+export function observeGauges(meter: Meter, read: () => Gauges | null): void {
+  const gauge = (name: string, unit: string, description: string): ObservableGauge =>
+    meter.createObservableGauge(name, { unit, description });
+  const journalDepth = gauge("crossfade.journal.depth", "{exchange}", "Intents that are not settled");
+  const queueBytes = gauge("crossfade.queue.bytes", "By", "Bytes held in memory for shadows");
+  const headroom = gauge("crossfade.headroom", "s", "Time until writes drop at the present rate; absent while nothing queues");
+  const laneLag = gauge("crossfade.lane.lag", "s", "Age of the oldest write that waits for the shadow");
+  const breaker = gauge("crossfade.breaker.state", "1", "0 closed, 1 half-open, 2 open");
+  const phase = gauge("crossfade.phase", "1", "1 for the phase that acts");
+  const repairs = gauge("crossfade.repairs.open", "{key}", "Keys whose shadow state is not known to equal the primary's");
+  const gaps = gauge("crossfade.gaps.open", "{gap}", "Intervals in which accounting may be incomplete");
+  meter.addBatchObservableCallback(
+    (result) => {
+      const now = read();
+      if (now === null) return;
+      result.observe(journalDepth, now.journalDepth);
+      result.observe(queueBytes, now.queueBytes);
+      if (now.headroomSeconds !== null) result.observe(headroom, now.headroomSeconds);
+      for (const route of now.routes) {
+        const attributes = { route: route.name };
+        result.observe(laneLag, route.lagSeconds, attributes);
+        result.observe(breaker, route.breakerState, attributes);
+        result.observe(phase, 1, { route: route.name, phase: route.phase });
+        result.observe(repairs, route.repairsOpen, attributes);
+        result.observe(gaps, route.gapsOpen, attributes);
+      }
+    },
+    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, gaps],
+  );
+}

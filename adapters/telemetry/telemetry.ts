@@ -1,0 +1,139 @@
+import type { HrTime } from "@opentelemetry/api";
+import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
+import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
+import { MeterProvider, type CollectionResult, type MetricProducer } from "@opentelemetry/sdk-metrics";
+import { METHODS } from "node:http";
+import type { Gauges, Telemetry } from "../../proxy/ports.ts";
+import { CellCounter, CellHistogram } from "./cells.ts";
+import { observeGauges } from "./gauges.ts";
+
+export interface TelemetryAdapter {
+  readonly telemetry: Telemetry;
+  /** Where the gauges read from when they are scraped; the last one given counts. */
+  observe(gauges: () => Gauges): void;
+  /** Everything in Prometheus' text format 0.0.4. */
+  metricsText(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Seconds. Below 5 ms finer than the semantic conventions advise: what a proxy adds is found there. */
+const REQUEST_BOUNDARIES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const COMPARE_BOUNDARIES = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
+
+/** Names of the semantic conventions, written out: their package is 9.7 MB. */
+const METHOD = "http.request.method";
+const STATUS = "http.response.status_code";
+const SCOPE = "crossfade";
+
+/**
+ * Metrics over OpenTelemetry, read by Prometheus. Every attribute comes from a closed set: route names of the config,
+ * methods that Node knows (others are `_OTHER`), status codes, and the closed lists of outcome.ts and evidence.ts.
+ */
+export function createTelemetry(options: { readonly version: string }): TelemetryAdapter {
+  const served = new CellHistogram(
+    {
+      name: "http.server.request.duration",
+      description: "Client requests, from the arrival of the head to the last byte of the answer",
+      unit: "s",
+      attributes: ["route", METHOD, STATUS],
+    },
+    REQUEST_BOUNDARIES,
+  );
+  const sent = new CellHistogram(
+    {
+      name: "http.client.request.duration",
+      description: "Requests to the services; without a status code where no complete answer came",
+      unit: "s",
+      attributes: ["crossfade.leg", "route", STATUS],
+    },
+    REQUEST_BOUNDARIES,
+  );
+  const compared = new CellHistogram(
+    { name: "crossfade.compare.duration", description: "Time spent comparing one pair of answers", unit: "s", attributes: [] },
+    COMPARE_BOUNDARIES,
+  );
+  const exchanges = new CellCounter({
+    name: "crossfade.exchanges",
+    description: "Eligible exchanges by outcome",
+    unit: "{exchange}",
+    attributes: ["route", "phase", "outcome", "reason"],
+  });
+  const shadowFailures = new CellCounter({
+    name: "dual_write_shadow_failures",
+    description: "Shadow requests that failed",
+    unit: "{request}",
+    attributes: ["route", "reason"],
+  });
+  const differences = new CellCounter({
+    name: "crossfade.differences",
+    description: "Places where two answers disagreed and no rule excused it",
+    unit: "{difference}",
+    attributes: ["route", "kind"],
+  });
+  const reloads = new CellCounter({
+    name: "crossfade.config.reloads",
+    description: "Changed config files, by whether they were taken",
+    unit: "{reload}",
+    attributes: ["result"],
+  });
+  // Both results exist from the start, so that the first refusal is an increase and not a new series.
+  for (const result of ["applied", "refused"]) reloads.add(0, result);
+
+  const resource = defaultResource().merge(
+    resourceFromAttributes({ "service.name": "crossfade", "service.version": options.version }),
+  );
+  const startTime = hrTimeNow();
+  const metrics = [served, sent, compared, exchanges, shadowFailures, differences, reloads];
+  const producer: MetricProducer = {
+    collect(): Promise<CollectionResult> {
+      const endTime = hrTimeNow();
+      const scopeMetrics = [
+        { scope: { name: SCOPE, version: options.version }, metrics: metrics.map((m) => m.collect(startTime, endTime)) },
+      ];
+      return Promise.resolve({ resourceMetrics: { resource, scopeMetrics }, errors: [] });
+    },
+  };
+
+  const exporter = new PrometheusExporter({ preventServerStart: true, metricProducers: [producer] });
+  const provider = new MeterProvider({ resource, readers: [exporter] });
+  const serializer = new PrometheusSerializer("", false, undefined, false, true);
+  let gauges: (() => Gauges) | null = null;
+  observeGauges(provider.getMeter(SCOPE, options.version), () => gauges?.() ?? null);
+
+  return {
+    telemetry: {
+      serverRequest: (route, method, status, ms) => served.record(ms, route, knownMethod(method), knownStatus(status)),
+      clientRequest: (leg, route, status, ms) =>
+        sent.record(ms, leg, route, status === null ? null : knownStatus(status)),
+      outcome: (route, phase, outcome, reason) => exchanges.add(1, route, phase, outcome, reason),
+      shadowFailure: (route, reason) => shadowFailures.add(1, route, reason),
+      difference: (route, kind) => differences.add(1, route, kind),
+      compared: (ms) => compared.record(ms),
+      configReload: (result) => reloads.add(1, result),
+    },
+    observe(read) {
+      gauges = read;
+    },
+    async metricsText() {
+      const { resourceMetrics } = await exporter.collect();
+      return serializer.serialize(resourceMetrics);
+    },
+    close: () => provider.shutdown(),
+  };
+}
+
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
+
+function knownMethod(method: string): string {
+  return KNOWN_METHODS.has(method) ? method : "_OTHER";
+}
+
+/** A status is three digits; what a service invents beyond that must not make series. */
+function knownStatus(status: number): number | null {
+  return status >= 100 && status <= 999 ? Math.trunc(status) : null;
+}
+
+function hrTimeNow(): HrTime {
+  const now = Date.now();
+  return [Math.trunc(now / 1000), (now % 1000) * 1_000_000];
+}

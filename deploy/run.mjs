@@ -1,0 +1,78 @@
+/**
+ * What `npm start`, `npm test` and the other scripts run. It works on any Node that npm itself runs on: it installs what
+ * is missing, builds what is stale, and hands over to the Node 24 of node_modules. What it says goes to stderr; stdout
+ * belongs to the command it runs.
+ */
+import { constants } from "node:os";
+import { spawn } from "node:child_process";
+import { check } from "./check.mjs";
+import { buildIfStale, environment, installIfMissing, PrepareError, ROOT, usableNode } from "./prepare.mjs";
+
+const CLI = "dist/proxy/cli/main.js";
+const TEST_FILES = "test/**/*.test.ts";
+/** For one test, and for one file of them. */
+const TEST_TIMEOUT_MS = 300_000;
+
+/** @type {Record<string, (node: string, args: string[]) => Promise<number>>} */
+const COMMANDS = {
+  start: async (node, args) => await runCli(node, args.length === 0 ? ["demo"] : ["start", ...args]),
+  crossfade: runCli,
+  test: async (node, args) => {
+    const files = args.some((arg) => !arg.startsWith("-")) ? [] : [TEST_FILES];
+    // Two files at once: more of them share two cores, and the ones that measure time then measure their neighbours.
+    return await run(node, ["--test", "--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`, ...args, ...files]);
+  },
+  check: async (node) => await check(node),
+  format: async (node, args) => await run(node, ["node_modules/oxfmt/bin/oxfmt", ...args]),
+  build: async (node) => {
+    buildIfStale(node);
+    return 0;
+  },
+  bench: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/bench/run.ts", ...args]);
+  },
+};
+
+/** @param {string} node @param {string[]} args */
+async function runCli(node, args) {
+  buildIfStale(node);
+  return await run(node, [CLI, ...args], { tied: true });
+}
+
+/**
+ * Resolves to the exit code. Signals are passed on, and the end of this process is seen by a `tied` child as the end of
+ * its IPC channel, so that not even `kill -9` leaves a proxy behind.
+ * @param {string} node @param {string[]} args @param {{ tied?: boolean }} [options]
+ * @returns {Promise<number>}
+ */
+async function run(node, args, options = {}) {
+  const child = spawn(node, args, {
+    cwd: options.tied ? process.cwd() : ROOT,
+    env: environment(node),
+    stdio: options.tied ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
+  });
+  /** @type {NodeJS.Signals[]} */
+  const signals = ["SIGTERM", "SIGINT", "SIGHUP"];
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  return await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]));
+  });
+}
+
+const [name = "", ...args] = process.argv.slice(2);
+const command = COMMANDS[name];
+if (command === undefined) {
+  console.error(`usage: node deploy/run.mjs ${Object.keys(COMMANDS).join(" | ")} [ARGS]`);
+  process.exitCode = 2;
+} else {
+  try {
+    installIfMissing();
+    process.exitCode = await command(usableNode(), args);
+  } catch (error) {
+    if (!(error instanceof PrepareError)) throw error;
+    console.error(`crossfade: ${error.message}`);
+    process.exitCode = 3;
+  }
+}

@@ -1,0 +1,182 @@
+/** What the admin listener answers, but for the page and the event stream: one table for routing and the OpenAPI document. */
+import type { Page, Store } from "../ports.ts";
+import { nearestName } from "../config/nearest.ts";
+import type { AdminParts } from "./parts.ts";
+import type { Patience } from "./patience.ts";
+import { Problem } from "./problem.ts";
+import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
+import { viewRoute } from "./route-view.ts";
+import type { SchemaName } from "./schemas.ts";
+import { buildStatusView, type StatusView } from "./status-view.ts";
+
+export interface Call {
+  readonly parts: AdminParts;
+  readonly patience: Patience;
+  /** The item's id or name, decoded; "" where the path has none. */
+  readonly id: string;
+  readonly query: QueryValues;
+  /** False only on open endpoints, where tokens are configured and none was given: no details then. */
+  readonly trusted: boolean;
+}
+
+export interface Reply {
+  readonly status?: number;
+  readonly type?: string;
+  /** Sent as it is where it is a string, else as JSON. */
+  readonly body: unknown;
+}
+
+export interface Endpoint {
+  /** As OpenAPI writes it: `{id}` is one segment. */
+  readonly path: string;
+  readonly summary: string;
+  /** Answers without a token too. */
+  readonly open?: true;
+  readonly parameters?: readonly ParameterName[];
+  /** The schema of the answer, or its content type where it is not JSON. */
+  readonly answers: { readonly json: SchemaName; readonly list?: true } | { readonly type: string };
+  readonly reply: (call: Call) => Promise<Reply> | Reply;
+}
+
+const PAGE: readonly ParameterName[] = ["limit", "cursor"];
+export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+export const ENDPOINTS: readonly Endpoint[] = [
+  {
+    path: "/healthz",
+    summary: "The process is alive",
+    open: true,
+    answers: { json: "Health" },
+    reply: () => ({ body: { status: "ok" } }),
+  },
+  {
+    path: "/readyz",
+    summary: "200 while requests can be routed safely, else 503; everything else that is wrong is a warning in the body",
+    open: true,
+    answers: { json: "Readiness" },
+    reply: ({ parts, trusted }) => {
+      const { ready, warnings } = statusOf(parts);
+      return { status: ready ? 200 : 503, body: trusted ? { ready, warnings } : { ready } };
+    },
+  },
+  {
+    path: "/metrics",
+    summary: "Metrics in Prometheus' text format",
+    answers: { type: PROMETHEUS_TYPE },
+    reply: async ({ parts, patience }) => ({ type: PROMETHEUS_TYPE, body: await patience.for(() => parts.metricsText()) }),
+  },
+  {
+    path: "/api/v1/status",
+    summary: "Everything at a glance; outcomes and pending of a route sum to its eligible",
+    answers: { json: "Status" },
+    reply: ({ parts }) => ({ body: statusOf(parts) }),
+  },
+  {
+    path: "/api/v1/routes",
+    summary: "The routes in the order in which they match, with settings and counts",
+    parameters: PAGE,
+    answers: { json: "Route", list: true },
+    reply: ({ parts, query }) => ({ body: pageOfRoutes(parts, query) }),
+  },
+  {
+    path: "/api/v1/routes/{name}",
+    summary: "One route",
+    answers: { json: "Route" },
+    reply: ({ parts, id }) => {
+      const found = routesOf(parts).find((route) => route.name === id);
+      if (found !== undefined) return { body: found };
+      const near = nearestName(id, parts.snapshot().settings.routes.map((route) => route.name));
+      throw new Problem(404, `no route is named ${shown(id)}${near === null ? "" : `; did you mean ${near}?`}`);
+    },
+  },
+  {
+    path: "/api/v1/divergences",
+    summary: "Every outcome but match and ignored, the newest first",
+    parameters: ["route", "kind", "at", "outcome", "since", "group", ...PAGE],
+    answers: { json: "Divergence", list: true },
+    reply: (call) => list(call, (store, query) => store.divergences(query)),
+  },
+  {
+    path: "/api/v1/divergences/{id}",
+    summary: "One divergence",
+    answers: { json: "Divergence" },
+    reply: (call) => item(call, "divergence", (store, id) => store.divergence(id)),
+  },
+  {
+    path: "/api/v1/groups",
+    summary: "Divergences by cause",
+    parameters: ["route", ...PAGE],
+    answers: { json: "Group", list: true },
+    reply: (call) => list(call, (store, query) => store.groups(query)),
+  },
+  {
+    path: "/api/v1/groups/{id}",
+    summary: "One cause with samples",
+    answers: { json: "GroupWithSamples" },
+    reply: (call) =>
+      item(call, "group", async (store, id) => {
+        const found = await store.group(id);
+        return found === null ? null : { ...found.group, samples: found.samples };
+      }),
+  },
+  {
+    path: "/api/v1/repairs",
+    summary: "Keys whose shadow state is not known to equal the primary's",
+    parameters: ["route", ...PAGE],
+    answers: { json: "Repair", list: true },
+    reply: (call) => list(call, (store, query) => store.repairs(query)),
+  },
+  {
+    path: "/api/v1/gaps",
+    summary: "Intervals in which accounting may be incomplete",
+    parameters: ["route", ...PAGE],
+    answers: { json: "Gap", list: true },
+    reply: (call) => list(call, (store, query) => store.gaps(query)),
+  },
+];
+
+export function statusOf(parts: AdminParts): StatusView {
+  return buildStatusView(parts.status(), parts.snapshot().settings, parts.version);
+}
+
+function routesOf(parts: AdminParts): ReturnType<typeof viewRoute>[] {
+  const { settings } = parts.snapshot();
+  const byName = new Map(statusOf(parts).routes.map((route) => [route.name, route]));
+  return settings.routes.flatMap((route) => {
+    const status = byName.get(route.name);
+    return status === undefined ? [] : [viewRoute(route, status)];
+  });
+}
+
+/** Routes are a list in memory: the cursor is the place in it. */
+function pageOfRoutes(parts: AdminParts, { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<unknown> {
+  const all = routesOf(parts);
+  const from = cursor === undefined ? 0 : /^\d{1,6}$/.test(cursor) ? Number(cursor) : -1;
+  if (from < 0) throw new Problem(400, `cursor ${shown(cursor ?? "")} is not one of this list; ask again without a cursor`);
+  const end = from + limit;
+  return { items: all.slice(from, end), next: end < all.length ? String(end) : null };
+}
+
+async function list<T>(
+  { parts, patience, query }: Call,
+  ask: (store: Store, query: QueryValues & { limit: number }) => Promise<Page<T>>,
+): Promise<Reply> {
+  const page = await patience.for(() => ask(parts.store, { ...query, limit: query.limit ?? DEFAULT_LIMIT }));
+  return { body: { items: page.items, next: page.next } };
+}
+
+async function item(
+  { parts, patience, id }: Call,
+  what: string,
+  ask: (store: Store, id: string) => Promise<unknown>,
+): Promise<Reply> {
+  const found = await patience.for(() => ask(parts.store, id));
+  if (found === null) {
+    throw new Problem(404, `no ${what} has the id ${shown(id)}; it may have been evicted by age, or was never kept`);
+  }
+  return { body: found };
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}

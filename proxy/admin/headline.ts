@@ -1,0 +1,34 @@
+import type { StatusInput } from "./parts.ts";
+import { plural, spellCount, spellShare, spellSpan } from "./sentences.ts";
+import type { RouteStatus } from "./status-view.ts";
+
+const NAMED_ROUTES = 3;
+
+/** One sentence for somebody who reads no second one: what is wrong, else what is known, and of how much. */
+export function headlineOf(input: StatusInput, routes: readonly RouteStatus[]): string {
+  if (input.notReady !== null) return `Not ready: ${input.notReady}.`;
+  if (!input.mirroringEnabled) return "Mirroring is off: nothing is sent to a shadow and nothing is compared.";
+
+  const total = (kind: keyof RouteStatus["outcomes"]): number =>
+    routes.reduce((sum, route) => sum + route.outcomes[kind], 0);
+  const compared = total("match") + total("ignored") + total("divergent");
+  const notCompared = total("shadow-error") + total("shadow-timeout") + total("dropped") + total("unknown");
+  const rest = notCompared === 0 ? "" : ` ${spellCount(notCompared)} more could not be compared.`;
+
+  if (total("divergent") > 0) {
+    const divergent = routes.filter((route) => route.outcomes.divergent > 0);
+    divergent.sort((a, b) => b.outcomes.divergent - a.outcomes.divergent);
+    const named = divergent.slice(0, NAMED_ROUTES).map((route) => {
+      const share = spellShare(route.divergenceRate ?? 0);
+      return `${route.name} (${spellCount(route.outcomes.divergent)}, ${share})`;
+    });
+    const further = divergent.length - named.length;
+    const list = named.join(", ") + (further > 0 ? ` and ${spellCount(further)} more` : "");
+    return `The services disagree in ${spellCount(total("divergent"))} of ${spellCount(compared)} compared exchanges: ${list}.${rest}`;
+  }
+  if (compared > 0) return `No difference in ${plural(compared, "compared exchange")}.${rest}`;
+  if (notCompared > 0) return `Nothing could be compared: all ${plural(notCompared, "copy", "copies")} failed or were given up.`;
+  if (routes.every((route) => route.shadow === null)) return "No route mirrors: every request goes to its primary alone.";
+  const up = spellSpan(input.now - input.startedAt);
+  return `Nothing has been compared yet, ${up} after the start: no mirrored exchange has ended.`;
+}

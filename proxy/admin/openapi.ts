@@ -1,0 +1,86 @@
+import { ENDPOINTS, type Endpoint } from "./endpoints.ts";
+import { EVENT_PARAMETERS } from "./events.ts";
+import { PARAMETERS, type ParameterName } from "./query.ts";
+import { SCHEMAS } from "./schemas.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Paths that are not in the table of endpoints because their answers are no single values. */
+export const PAGE_PATH = "/";
+export const EVENTS_PATH = "/api/v1/events";
+export const OPENAPI_PATH = "/api/v1/openapi.json";
+
+/** `GET /api/v1/openapi.json`: what this version answers, no more. */
+export function describeApi(version: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const endpoint of ENDPOINTS) paths[endpoint.path] = { get: describeEndpoint(endpoint) };
+  paths[EVENTS_PATH] = {
+    get: operation("Live: `divergence` events as they are recorded, a `status` event when counts change, `missed` with how many a slow reader was spared", {
+      parameters: EVENT_PARAMETERS.map(queryParameter),
+      content: { "text/event-stream": { schema: { type: "string" } } },
+    }),
+  };
+  paths[OPENAPI_PATH] = {
+    get: operation("This document", { parameters: [], content: { "application/json": { schema: { type: "object" } } } }),
+  };
+  paths[PAGE_PATH] = {
+    get: operation("The status page", { parameters: [], content: { "text/html": { schema: { type: "string" } } } }),
+  };
+  return {
+    openapi: "3.1.0",
+    info: { title: "Crossfade admin API", version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    security: [{}, { bearer: [] }],
+    paths,
+    components: {
+      schemas: SCHEMAS,
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+    },
+  };
+}
+
+function describeEndpoint(endpoint: Endpoint): Json {
+  const inPath = /\{(\w+)\}/.exec(endpoint.path)?.[1];
+  const parameters: Json[] = (endpoint.parameters ?? []).map(queryParameter);
+  if (inPath !== undefined) parameters.unshift({ name: inPath, in: "path", required: true, schema: { type: "string" } });
+  return operation(endpoint.summary, {
+    parameters,
+    content: contentOf(endpoint),
+    ...(endpoint.open === true ? { security: [{}] } : {}),
+    ...(endpoint.path === "/readyz" ? { also: { "503": { description: "Not ready", content: contentOf(endpoint) } } } : {}),
+  });
+}
+
+function contentOf({ answers }: Endpoint): Json {
+  if ("type" in answers) return { [answers.type.split(";")[0] as string]: { schema: { type: "string" } } };
+  const item = { $ref: `#/components/schemas/${answers.json}` };
+  if (answers.list !== true) return { "application/json": { schema: item } };
+  const page = {
+    type: "object",
+    properties: { items: { type: "array", items: item }, next: { anyOf: [{ type: "string" }, { type: "null" }] } },
+    required: ["items", "next"],
+    additionalProperties: false,
+  };
+  return { "application/json": { schema: page } };
+}
+
+interface Described {
+  readonly parameters: readonly Json[];
+  readonly content: Json;
+  readonly security?: readonly Json[];
+  readonly also?: Json;
+}
+
+function operation(summary: string, { parameters, content, security, also }: Described): Json {
+  const problem = { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } };
+  return {
+    summary,
+    parameters,
+    ...(security === undefined ? {} : { security }),
+    responses: { "200": { description: summary, content }, ...also, default: { description: "What is wrong", content: problem } },
+  };
+}
+
+function queryParameter(name: ParameterName): Json {
+  const { description, schema } = PARAMETERS[name];
+  return { name, in: "query", required: false, description, schema };
+}

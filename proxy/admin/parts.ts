@@ -1,0 +1,100 @@
+/**
+ * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
+ * `metricsText` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ */
+import type { Phase } from "../config/settings.ts";
+import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
+import type { Snapshot } from "../exchange.ts";
+import type { Journal, Store, StoreHealth } from "../ports.ts";
+
+export type BreakerState = "closed" | "half-open" | "open";
+
+/** One route as it is now. Plain data; `status-view.ts` turns it into what API, page and CLI show. */
+export interface RouteState {
+  readonly name: string;
+  /** The phase that acts. */
+  readonly phase: Phase;
+  /** The phase the file asks for. */
+  readonly wanted: Phase;
+  /** Service names as the acting phase has them; `shadow` null where it does not mirror. */
+  readonly primary: string;
+  readonly shadow: string | null;
+  /** Writes over the store's life and reads of this process, counted when the exchange is planned. */
+  readonly eligible: number;
+  /** Eligible exchanges of this process that have no outcome yet, counted apart from `outcomes`: the two are checked against `eligible`. */
+  readonly pending: number;
+  /** Same span as `eligible`; one entry per (outcome, reason), those that are 0 may be absent. */
+  readonly outcomes: readonly Pick<OutcomeCount, "outcome" | "reason" | "count">[];
+  /** Age of the oldest write waiting in this route's lanes, ms; 0 while none waits. */
+  readonly lagMs: number;
+  /** Of the shadow's service; null where the phase does not mirror. */
+  readonly breaker: BreakerState | null;
+  readonly repairs: number;
+  readonly gaps: number;
+  /** Whether an eligible exchange came since the process began. */
+  readonly seen: boolean;
+}
+
+/** The whole process as it is now. */
+export interface StatusInput {
+  /** Epoch ms. */
+  readonly now: number;
+  readonly startedAt: number;
+  /** null: requests can be routed safely. Otherwise why not, in words (draining, no settings, …). */
+  readonly notReady: string | null;
+  /** Warnings that nobody else derives: of the config, of the start. One sentence each. */
+  readonly warnings: readonly string[];
+  /** In the order of the config. */
+  readonly routes: readonly RouteState[];
+  /** The kill switch: false where all mirroring is off. */
+  readonly mirroringEnabled: boolean;
+  readonly config: {
+    readonly file: string | null;
+    readonly revision: number;
+    /** Why the newest file was refused (`formatConfigMessage` text), or null. */
+    readonly error: string | null;
+  };
+  readonly store: StoreHealth;
+  readonly members: readonly { readonly id: string; readonly version: string; readonly since: number }[];
+  readonly services: readonly {
+    readonly name: string;
+    readonly origin: string;
+    /** null: answered when last asked, or never asked. */
+    readonly problem: string | null;
+  }[];
+  readonly queue: {
+    readonly bytes: number;
+    readonly limitBytes: number;
+    readonly waiting: number;
+    readonly inFlight: number;
+    readonly inFlightLimit: number;
+    readonly spoolBytes: number;
+    readonly spoolLimitBytes: number;
+    /** Seconds until writes drop at the present rate, or null while nothing queues. */
+    readonly headroomSeconds: number | null;
+  };
+  readonly journal: { readonly kind: Journal["kind"]; readonly depth: number };
+  readonly log: {
+    readonly file: string;
+    readonly problem: string | null;
+    /** Lines that could not be written since the process began. */
+    readonly lostLines: number;
+  };
+  /** Errors caught on the shadow side by the step they came from (`compare`, `record`, …); empty while all is well. */
+  readonly caught: Readonly<Record<string, number>>;
+}
+
+export interface AdminParts {
+  readonly version: string;
+  /** Where to listen. A host that is not loopback without any token in the settings is refused. */
+  readonly listen: Snapshot["settings"]["admin"]["listen"];
+  readonly store: Store;
+  /** The snapshot that new exchanges get: its routes are shown, its tokens let in (so a reload rotates them). */
+  snapshot(): Snapshot;
+  status(): StatusInput;
+  metricsText(): Promise<string>;
+  /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
+  subscribe(listener: (record: DivergenceRecord) => void): () => void;
+  /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */
+  onError(error: unknown, what: string): void;
+}

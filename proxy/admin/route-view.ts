@@ -1,0 +1,48 @@
+import { spellLocator } from "../config/locator.ts";
+import type { RouteSettings } from "../config/settings.ts";
+import type { RouteStatus } from "./status-view.ts";
+
+/** A route of the API: its counts and the settings that act. */
+export interface RouteView extends RouteStatus {
+  readonly match: {
+    readonly path: string;
+    /** null: every method. */
+    readonly methods: readonly string[] | null;
+    readonly host: string | null;
+    /** Names alone: values may be credentials. */
+    readonly headers: readonly string[];
+  };
+  readonly entity: string | null;
+  /** Locators, the first that yields wins. */
+  readonly key: readonly string[];
+  readonly treatAs: RouteSettings["treatAs"];
+  readonly mirror: RouteSettings["mirror"];
+  readonly compare: {
+    readonly status: "exact" | "class";
+    readonly headers: readonly string[];
+    readonly ignore: readonly { readonly at: string; readonly because: string; readonly until: string | null }[];
+  };
+  readonly redact: readonly string[];
+}
+
+export function viewRoute(route: RouteSettings, status: RouteStatus): RouteView {
+  const { match, compare } = route;
+  return {
+    ...status,
+    match: { path: match.path, methods: match.methods, host: match.host, headers: match.headers.map(([name]) => name) },
+    entity: route.entity,
+    key: route.key.map(spellLocator),
+    treatAs: route.treatAs,
+    mirror: route.mirror,
+    compare: {
+      status: compare.status,
+      headers: compare.headers,
+      ignore: compare.ignore.map(({ at, because, until }) => ({
+        at,
+        because,
+        until: until === null ? null : new Date(until).toISOString(),
+      })),
+    },
+    redact: route.redact.map(spellLocator),
+  };
+}

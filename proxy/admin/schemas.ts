@@ -1,0 +1,163 @@
+/** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of everything the API answers. */
+import { PHASES } from "../config/settings.ts";
+import { DIFFERENCE_KINDS, REPAIR_REASONS } from "../evidence.ts";
+import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const text: Schema = { type: "string" };
+const time: Schema = { type: "string", format: "date-time" };
+const count: Schema = { type: "integer", minimum: 0 };
+const amount: Schema = { type: "number", minimum: 0 };
+const flag: Schema = { type: "boolean" };
+const reasons = [...DROP_REASONS, ...SKIP_REASONS];
+
+function enumOf(values: readonly string[]): Schema {
+  return { type: "string", enum: values };
+}
+
+function orNull(schema: Schema): Schema {
+  return { anyOf: [schema, { type: "null" }] };
+}
+
+function listOf(items: Schema): Schema {
+  return { type: "array", items };
+}
+
+/** An object with exactly these members; those in `optional` may be absent. */
+function object(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: "object", properties, required, additionalProperties: false };
+}
+
+function ref(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+const leg = { service: text, status: orNull(count), ms: orNull(amount), bytes: orNull(count) };
+
+const routeStatus = {
+  name: text,
+  phase: enumOf(PHASES),
+  wanted: enumOf(PHASES),
+  primary: text,
+  shadow: orNull(text),
+  unit: enumOf(["writes", "exchanges"]),
+  eligible: count,
+  pending: count,
+  outcomes: object(Object.fromEntries(OUTCOME_KINDS.map((kind) => [kind, count]))),
+  reasons: object(Object.fromEntries(reasons.map((reason) => [reason, count])), reasons),
+  divergenceRate: orNull({ type: "number", minimum: 0, maximum: 1 }),
+  lagMs: amount,
+  breaker: orNull(enumOf(["closed", "half-open", "open"])),
+  repairs: count,
+  gaps: count,
+};
+
+const group = {
+  id: text,
+  route: text,
+  method: text,
+  signature: listOf(object({ at: text, kind: enumOf(DIFFERENCE_KINDS) })),
+  count,
+  share: { type: "number", minimum: 0, maximum: 1 },
+  firstSeen: time,
+  lastSeen: time,
+  firstBuild: orNull(text),
+  state: enumOf(["new", "acknowledged", "fixed", "regressed"]),
+};
+
+export const SCHEMAS = {
+  Health: object({ status: { const: "ok" } }),
+  Readiness: object({ ready: flag, warnings: listOf(text) }, ["warnings"]),
+  Status: object({
+    summary: text,
+    ready: flag,
+    warnings: listOf(text),
+    routes: listOf(ref("RouteStatus")),
+    store: object({
+      kind: enumOf(["sqlite", "redis", "memory"]),
+      problem: orNull(text),
+      lostWrites: count,
+      pendingWrites: count,
+    }),
+    members: listOf(object({ id: text, version: text, since: time })),
+    config: object({ file: orNull(text), revision: count, error: orNull(text) }),
+    services: listOf(object({ name: text, origin: text, problem: orNull(text) })),
+    queue: object({
+      bytes: count,
+      limitBytes: count,
+      waiting: count,
+      inFlight: count,
+      inFlightLimit: count,
+      spoolBytes: count,
+      spoolLimitBytes: count,
+      headroomSeconds: orNull(amount),
+    }),
+    journal: object({ kind: enumOf(["none", "memory", "durable"]), depth: count }),
+    log: object({ file: text, problem: orNull(text), lostLines: count }),
+    mirroring: flag,
+    version: text,
+    startedAt: time,
+    time,
+  }),
+  RouteStatus: object(routeStatus),
+  Route: object({
+    ...routeStatus,
+    match: object({ path: text, methods: orNull(listOf(text)), host: orNull(text), headers: listOf(text) }),
+    entity: orNull(text),
+    key: listOf(text),
+    treatAs: enumOf(["by-method", "write", "read"]),
+    mirror: object({
+      writes: flag,
+      readShare: { type: "number", minimum: 0, maximum: 1 },
+      when: enumOf(["accepted", "always"]),
+      acceptRealEffects: orNull(text),
+    }),
+    compare: object({
+      status: enumOf(["exact", "class"]),
+      headers: listOf(text),
+      ignore: listOf(object({ at: text, because: text, until: orNull(time) })),
+    }),
+    redact: listOf(text),
+  }),
+  Difference: object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: orNull(text), shadow: orNull(text) }),
+  Divergence: object({
+    id: text,
+    time,
+    route: text,
+    phase: enumOf(PHASES),
+    outcome: enumOf(OUTCOME_KINDS),
+    reason: orNull(enumOf(reasons)),
+    key: orNull(text),
+    method: text,
+    path: text,
+    traceId: text,
+    group: orNull(text),
+    taintedBy: orNull(text),
+    build: orNull(text),
+    primary: object(leg),
+    shadow: orNull(object({ ...leg, attempts: count })),
+    differences: listOf(ref("Difference")),
+    moreDifferences: count,
+    error: orNull(text),
+  }),
+  Group: object(group),
+  GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
+  Repair: object({
+    route: text,
+    key: orNull(text),
+    reason: enumOf(REPAIR_REASONS),
+    exchangeId: text,
+    since: time,
+    times: count,
+  }),
+  Gap: object({ id: text, route: text, from: time, to: orNull(time), why: text }),
+  Problem: {
+    type: "object",
+    properties: { type: text, title: text, status: count, detail: text },
+    required: ["type", "title", "status", "detail"],
+  },
+} satisfies Readonly<Record<string, Schema>>;
+
+export type SchemaName = keyof typeof SCHEMAS;

@@ -1,0 +1,179 @@
+/** The admin listener: Fastify around the table of endpoints, the event stream and the status page. */
+import { METHODS } from "node:http";
+import type { AddressInfo } from "node:net";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { isLoopback } from "../config/addresses.ts";
+import type { Address } from "../config/settings.ts";
+import { CrossfadeError } from "../errors.ts";
+import { listenError } from "../listen-error.ts";
+import { ENDPOINTS, type Endpoint, type Reply, statusOf } from "./endpoints.ts";
+import { EVENT_PARAMETERS, EventHub } from "./events.ts";
+import { checkHost, isTrusted, pathOf, queryOf, refuseStranger, SECURITY_HEADERS, sendHtmlHead } from "./gatekeeper.ts";
+import { toJson } from "./json-slices.ts";
+import { describeApi, EVENTS_PATH, OPENAPI_PATH, PAGE_PATH } from "./openapi.ts";
+import { renderPage } from "./page.ts";
+import { largestGroups } from "./page-groups.ts";
+import type { AdminParts } from "./parts.ts";
+import { Patience } from "./patience.ts";
+import { Problem, problemFor } from "./problem.ts";
+import { readQuery } from "./query.ts";
+
+export interface Admin {
+  readonly address: Address;
+  /** Ends event streams and idle connections, waits for answers under way. */
+  close(): Promise<void>;
+}
+
+/** Connections at once; a further one is closed unread. */
+const MAX_CONNECTIONS = 128;
+
+/**
+ * Listens where `parts.listen` says. Answers only `GET` and `HEAD`; nothing it is asked, and no error in answering,
+ * reaches the proxy.
+ * @throws CrossfadeError `port-taken` where it cannot listen; `config-invalid` where strangers could ask without a token.
+ */
+export async function createAdmin(parts: AdminParts): Promise<Admin> {
+  if (!isLoopback(parts.listen.host) && parts.snapshot().settings.admin.tokens.length === 0) {
+    throw new CrossfadeError(
+      "config-invalid",
+      `admin.listen is ${parts.listen.host}, which others can reach, and there is no admin.tokens; add a token or listen on 127.0.0.1`,
+      { source: "config" },
+    );
+  }
+  const app = Fastify({
+    logger: false,
+    bodyLimit: 1024,
+    keepAliveTimeout: 5_000,
+    requestTimeout: 10_000,
+    forceCloseConnections: "idle",
+    routerOptions: { maxParamLength: 1024 },
+    // A target that cannot be decoded (`/%zz`) is refused before any hook runs.
+    frameworkErrors: (error, request, reply) => answerError(parts, error, request, reply),
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  const patience = new Patience();
+  const hub = new EventHub({
+    subscribe: (listener) => parts.subscribe(listener),
+    status: () => statusOf(parts),
+    onError: (error, what) => parts.onError(error, what),
+  });
+
+  app.setErrorHandler((error, request, reply) => answerError(parts, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const problem = new Problem(404, `there is nothing at ${pathOf(request)}; ${OPENAPI_PATH} lists what there is`);
+    return answerError(parts, problem, request, reply);
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    checkHost(parts, request);
+    if (request.routeOptions.config.open !== true && !isTrusted(parts, request)) return refuseStranger(request, reply);
+  });
+
+  for (const endpoint of ENDPOINTS) addEndpoint(app, parts, patience, endpoint);
+  addGet(app, OPENAPI_PATH, (request) => {
+    readQuery(queryOf(request), [], Date.now());
+    return { body: describeApi(parts.version) };
+  });
+  addEvents(app, hub);
+  addPage(app, parts, patience);
+
+  try {
+    await app.listen({ host: parts.listen.host, port: parts.listen.port });
+  } catch (cause) {
+    await app.close();
+    throw listenError(parts.listen, cause as NodeJS.ErrnoException);
+  }
+  const bound = app.server.address() as AddressInfo;
+  return {
+    address: { host: parts.listen.host, port: bound.port },
+    async close() {
+      hub.close();
+      await app.close();
+    },
+  };
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Answers without a token too. */
+    readonly open?: boolean;
+  }
+}
+
+function addEndpoint(app: FastifyInstance, parts: AdminParts, patience: Patience, endpoint: Endpoint): void {
+  const url = endpoint.path.replace(/\{\w+\}/, ":id");
+  const open = endpoint.open === true;
+  addGet(
+    app,
+    url,
+    (request) => {
+      const query = readQuery(queryOf(request), endpoint.parameters ?? [], Date.now());
+      const { id = "" } = request.params as { id?: string };
+      return endpoint.reply({ parts, patience, id, query, trusted: isTrusted(parts, request) });
+    },
+    open,
+  );
+}
+
+/** `GET` and `HEAD`; every other method is answered 405 before anything of its body is read. */
+function addGet(
+  app: FastifyInstance,
+  url: string,
+  answer: (request: FastifyRequest) => Promise<Reply> | Reply,
+  open = false,
+): void {
+  app.get(url, { config: { open } }, async (request, reply) => {
+    const { status = 200, type, body } = await answer(request);
+    reply.code(status).type(type ?? "application/json; charset=utf-8");
+    return typeof body === "string" ? body : toJson(body);
+  });
+  refuseOtherMethods(app, url, "GET, HEAD");
+}
+
+function refuseOtherMethods(app: FastifyInstance, url: string, allow: string): void {
+  const supported = new Set<string>(app.supportedMethods);
+  app.route({
+    method: METHODS.filter((method) => supported.has(method) && !allow.split(", ").includes(method)),
+    url,
+    config: { open: true },
+    onRequest: async (request) => {
+      throw new Problem(405, `${request.method} is not answered here`, { headers: { allow } });
+    },
+    handler: () => undefined,
+  });
+}
+
+function addEvents(app: FastifyInstance, hub: EventHub): void {
+  app.get(EVENTS_PATH, { exposeHeadRoute: false }, (request, reply) => {
+    const filter = readQuery(queryOf(request), EVENT_PARAMETERS, Date.now());
+    hub.checkRoom();
+    reply.hijack();
+    const headers = { ...SECURITY_HEADERS, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
+    reply.raw.writeHead(200, headers);
+    hub.add(reply.raw, filter);
+  });
+  refuseOtherMethods(app, EVENTS_PATH, "GET");
+}
+
+function addPage(app: FastifyInstance, parts: AdminParts, patience: Patience): void {
+  app.get(PAGE_PATH, async (request, reply) => {
+    readQuery(queryOf(request), [], Date.now());
+    const { groups, problem } = await largestGroups(parts.store, patience);
+    const nonce = sendHtmlHead(reply);
+    return renderPage({ status: statusOf(parts), groups, groupsProblem: problem, nonce });
+  });
+  refuseOtherMethods(app, PAGE_PATH, "GET, HEAD");
+}
+
+function answerError(parts: AdminParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  let problem = problemFor(error);
+  if (problem === null) {
+    parts.onError(error, `${request.method} ${pathOf(request)}`);
+    problem = new Problem(500, "something went wrong in Crossfade itself; its log has the error");
+  }
+  return reply
+    .code(problem.status)
+    .headers({ ...SECURITY_HEADERS, ...problem.headers })
+    .type("application/problem+json; charset=utf-8")
+    .send(JSON.stringify(problem));
+}

@@ -1,0 +1,81 @@
+import type { StatusInput } from "./parts.ts";
+import { outcomeParts, plural, spellBytes, spellCount, spellSpan } from "./sentences.ts";
+import { type RouteStatus, unaccountedFor } from "./status-view.ts";
+
+const NEARLY_FULL = 0.8;
+/** Below this much time until writes drop, somebody should look now. */
+const SHORT_HEADROOM_S = 300;
+/** A route that mirrors and has seen nothing for this long after the start is probably not where the traffic is. */
+const IDLE_AFTER_MS = 10 * 60_000;
+
+/** Everything that is wrong, one sentence each: first what threatens the accounting, last what is merely odd. */
+export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): readonly string[] {
+  return [
+    ...processWarnings(input),
+    ...routes.flatMap((route) => [...routeWarnings(route)]),
+    ...queueWarnings(input),
+    ...input.warnings,
+    ...idleWarnings(input),
+  ];
+}
+
+function* processWarnings(input: StatusInput): Generator<string> {
+  if (!input.mirroringEnabled) yield "mirroring is off for every route";
+  const { config, store, log } = input;
+  if (config.error !== null) {
+    yield `the changed config was refused and revision ${config.revision} stays in use: ${config.error}`;
+  }
+  if (store.problem !== null) yield `store: ${store.problem}`;
+  if (store.lostWrites > 0) yield `store: ${plural(store.lostWrites, "write")} of evidence lost since the start`;
+  if (log.problem !== null) yield `divergence log ${log.file}: ${log.problem}`;
+  if (log.lostLines > 0) yield `divergence log ${log.file}: ${plural(log.lostLines, "line")} lost since the start`;
+  for (const service of input.services) {
+    if (service.problem !== null) yield `${service.name} at ${service.origin}: ${service.problem}`;
+  }
+  for (const [step, count] of Object.entries(input.caught)) {
+    if (count > 0) yield `${step}: ${plural(count, "error")} caught; clients were not affected, the log has them`;
+  }
+}
+
+function* routeWarnings(route: RouteStatus): Generator<string> {
+  const unaccounted = unaccountedFor(route);
+  if (unaccounted !== 0) {
+    const sign = unaccounted > 0 ? "without an outcome" : "with more than one outcome";
+    yield `${route.name}: ${spellCount(Math.abs(unaccounted))} of ${plural(route.eligible, route.unit.slice(0, -1))} ${sign}; the counts cannot be trusted`;
+  }
+  if (route.gaps > 0) yield `${route.name}: ${plural(route.gaps, "gap")} in which accounting may be incomplete`;
+  if (route.breaker === "open") yield `${route.name}: ${route.shadow ?? "the shadow"} keeps failing, its breaker is open and copies are dropped`;
+  if (route.breaker === "half-open") yield `${route.name}: ${route.shadow ?? "the shadow"} is being tried again after failures`;
+  const failed = outcomeParts(route).filter((part) => FAILED.has(part.outcome));
+  if (failed.length > 0) {
+    yield `${route.name}: not compared: ${failed.map((part) => `${spellCount(part.count)} ${part.words}`).join(", ")}`;
+  }
+  if (route.repairs > 0) {
+    yield `${route.name}: ${plural(route.repairs, "key")} on the repair list, not known to be equal on both sides`;
+  }
+  if (route.phase !== route.wanted) yield `${route.name}: the config wants ${route.wanted}, ${route.phase} acts`;
+}
+
+const FAILED: ReadonlySet<string> = new Set(["shadow-error", "shadow-timeout", "dropped", "unknown"]);
+
+function* queueWarnings({ queue }: StatusInput): Generator<string> {
+  if (queue.bytes >= queue.limitBytes * NEARLY_FULL) {
+    yield `${spellBytes(queue.bytes)} of ${spellBytes(queue.limitBytes)} for waiting copies are in use; when they are full, copies drop`;
+  }
+  if (queue.spoolBytes >= queue.spoolLimitBytes * NEARLY_FULL) {
+    yield `${spellBytes(queue.spoolBytes)} of ${spellBytes(queue.spoolLimitBytes)} of the spool are in use; when it is full, copies drop`;
+  }
+  if (queue.headroomSeconds !== null && queue.headroomSeconds < SHORT_HEADROOM_S) {
+    yield `copies drop in about ${spellSpan(queue.headroomSeconds * 1000)} at the present rate`;
+  }
+}
+
+function* idleWarnings(input: StatusInput): Generator<string> {
+  const up = input.now - input.startedAt;
+  if (up < IDLE_AFTER_MS || !input.mirroringEnabled) return;
+  for (const route of input.routes) {
+    if (route.shadow !== null && !route.seen) {
+      yield `${route.name}: mirrors, but nothing eligible came in the ${spellSpan(up)} since the start`;
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** The two services as child processes: json-server 0.17 is legacy, its rewrite 1.0 beta is next. */
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { CrossfadeError } from "../../errors.ts";
+import type { Identity } from "../../exchange.ts";
+import type { DataSet } from "./data-set.ts";
+import type { Watch } from "./service-preload.ts";
+
+export interface Service {
+  readonly identity: Identity;
+  /** `json-server 0.17.4` */
+  readonly title: string;
+  readonly url: string;
+  readonly pid: number;
+  /** Resolves, in words, when the process ends without having been told to. */
+  readonly failed: Promise<string>;
+  /** Stops it as it stands: it neither answers nor closes a connection until `resume`. */
+  suspend(): void;
+  resume(): void;
+  /** Ends it at once, suspended or not; resolves when it is gone. */
+  end(): Promise<void>;
+  /** Should the demo be killed, this service ends `other`, which may be suspended then, and removes the folder. */
+  watchOver(other: Service, folder: string): void;
+}
+
+interface Kind {
+  readonly packageName: string;
+  /** Relative to the package. */
+  readonly bin: string;
+  /** 0.17 logs each request unless told not to; 1.0 beta does not know the flag. */
+  readonly flags: readonly string[];
+}
+
+const KINDS: Readonly<Record<Identity, Kind>> = {
+  legacy: { packageName: "json-server-legacy", bin: "lib/cli/bin.js", flags: ["--quiet"] },
+  next: { packageName: "json-server-next", bin: "lib/bin.js", flags: [] },
+};
+
+const START_TIMEOUT_MS = 15_000;
+const PRELOAD = new URL(import.meta.url.endsWith(".ts") ? "./service-preload.ts" : "./service-preload.js", import.meta.url);
+
+/** @throws CrossfadeError where the package is missing or the service does not come up. */
+export async function startService(identity: Identity, dataSet: DataSet, folder: string): Promise<Service> {
+  const kind = KINDS[identity];
+  const { root, version } = locatePackage(kind.packageName);
+  const home = join(folder, identity);
+  // 1.0 beta fails without a `public` folder when NODE_ENV is production; 0.17 serves its own pages without one.
+  mkdirSync(identity === "next" ? join(home, "public") : home, { recursive: true });
+  writeFileSync(join(home, "db.json"), JSON.stringify(dataSet));
+  const logFile = join(home, "log.txt");
+  const log = openSync(logFile, "w");
+  const child = fork(join(root, kind.bin), [...kind.flags, "--host", "127.0.0.1", "--port", "0", "db.json"], {
+    cwd: home,
+    execArgv: ["--import", PRELOAD.href],
+    // production: neither of them watches its file for changes by others.
+    env: { ...process.env, NODE_ENV: "production" },
+    stdio: ["ignore", log, log, "ipc"],
+  });
+  closeSync(log);
+  let told = false;
+  const gone = once(child, "exit");
+  const killNow = (): void => {
+    told = true;
+    // Takes effect on a suspended process too.
+    child.kill("SIGKILL");
+  };
+  process.once("exit", killNow);
+  const failed = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(`${identity} could not be started: ${error.message}`));
+    child.once("exit", (code, signal) => {
+      process.off("exit", killNow);
+      if (!told) resolve(`${identity} ended by itself (${signal ?? `exit ${String(code)}`}): ${lastWords(logFile)}`);
+    });
+  });
+  const port = await portOf(child, identity, failed).catch((error: unknown) => {
+    killNow();
+    throw error;
+  });
+  return {
+    identity,
+    title: `json-server ${version}`,
+    url: `http://127.0.0.1:${port}`,
+    pid: child.pid as number,
+    failed,
+    suspend: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
+    end: async () => {
+      killNow();
+      if (child.exitCode === null && child.signalCode === null) await gone;
+    },
+    watchOver: (other, watchedFolder) => {
+      const watch: Watch = { pid: other.pid, folder: watchedFolder };
+      child.send(watch);
+    },
+  };
+}
+
+async function portOf(child: ChildProcess, identity: Identity, failed: Promise<string>): Promise<number> {
+  const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
+  try {
+    const heard = await Promise.race([
+      once(child, "message", { signal: deadline }) as Promise<[{ readonly port: number }]>,
+      failed,
+    ]);
+    if (typeof heard !== "string") return heard[0].port;
+    throw new CrossfadeError("internal", heard, { source: "proxy" });
+  } catch (cause) {
+    if (!deadline.aborted) throw cause;
+    const message = `${identity} did not begin to listen within ${START_TIMEOUT_MS} ms`;
+    throw new CrossfadeError("internal", message, { source: "proxy", cause });
+  }
+}
+
+function locatePackage(name: string): { readonly root: string; readonly version: string } {
+  try {
+    const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version: string };
+    return { root: dirname(file), version };
+  } catch (cause) {
+    const message = `the demo's services are not installed (${name}): run it with \`npm start\` in a clone of the repository`;
+    throw new CrossfadeError("internal", message, { source: "proxy", cause });
+  }
+}
+
+/** The end of what the process wrote: why it ended. */
+function lastWords(logFile: string): string {
+  try {
+    const lines = readFileSync(logFile, "utf8").split("\n");
+    return lines.findLast((line) => /error/i.test(line))?.trim() ?? lines.findLast((line) => line.trim() !== "")?.trim() ?? "without a word";
+  } catch {
+    return "without a word";
+  }
+}

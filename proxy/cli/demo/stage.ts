@@ -1,0 +1,74 @@
+/** Where the story is told: a live line on a terminal, plain lines elsewhere. */
+import { cut, wrap } from "../columns.ts";
+import { printable, type Paint, type Terminal } from "../terminal.ts";
+
+/** The least time between two plain lines that stand in for a live one. */
+const PLAIN_EVERY_MS = 1_000;
+/** Lines longer than this are hard to read, however wide the terminal is. */
+const READABLE_WIDTH = 100;
+const CLEAR_LINE = "\r\u001b[2K";
+
+export interface StageLine {
+  readonly text: string;
+  /** Blanks before the first line, and before those it wraps into. */
+  readonly indent?: number;
+  readonly hanging?: number;
+  readonly style?: Parameters<Paint>[0];
+}
+
+export class Stage {
+  readonly #terminal: Terminal;
+  readonly #monotonic: () => number;
+  #isLive = false;
+  #plainAt = Number.NEGATIVE_INFINITY;
+
+  constructor(terminal: Terminal, monotonic: () => number) {
+    this.#terminal = terminal;
+    this.#monotonic = monotonic;
+  }
+
+  get width(): number {
+    return this.#terminal.width;
+  }
+
+  /** Prints one paragraph, wrapped; a live line gives way to it. */
+  say(line: string | StageLine): void {
+    this.#clearLive();
+    const { text, indent = 0, hanging = indent, style } = typeof line === "string" ? { text: line } : line;
+    const width = Math.min(this.#terminal.width, READABLE_WIDTH);
+    for (const part of wrap(printable(text), width - indent, hanging - indent)) {
+      const whole = " ".repeat(indent) + part;
+      this.#terminal.print(style === undefined ? whole : this.#terminal.paint(style, whole));
+    }
+  }
+
+  gap(): void {
+    this.#clearLive();
+    this.#terminal.print("");
+  }
+
+  /** Shows how things stand now, in place of what was shown last. */
+  live(text: string): void {
+    const now = this.#monotonic();
+    if (this.#terminal.interactive) {
+      // The last column stays free: some terminals wrap when it is written to.
+      process.stdout.write(CLEAR_LINE + cut(`  ${text}`, this.#terminal.width - 1));
+      this.#isLive = true;
+    } else if (now - this.#plainAt >= PLAIN_EVERY_MS) {
+      this.#plainAt = now;
+      this.#terminal.print(`  ${text}`);
+    }
+  }
+
+  /** Lets a last state of the live line stand, and goes on below it. */
+  keep(text: string): void {
+    this.#clearLive();
+    this.#plainAt = Number.NEGATIVE_INFINITY;
+    this.#terminal.print(cut(`  ${text}`, this.#terminal.width - 1));
+  }
+
+  #clearLive(): void {
+    if (this.#isLive) process.stdout.write(CLEAR_LINE);
+    this.#isLive = false;
+  }
+}

@@ -1,0 +1,136 @@
+/** Divergences and groups for people. Pure. */
+import { plural, spellBytes, spellCount, spellShare } from "../admin/sentences.ts";
+import type { Difference, DivergenceRecord, GroupRecord, LegRecord } from "../evidence.ts";
+import { cut, table, wrap } from "./columns.ts";
+import { type Paint, printable } from "./terminal.ts";
+
+const DIFFERENCES_LISTED = 3;
+
+/** Two lines and more: what happened, then where the answers differ. */
+export function formatDivergence(record: DivergenceRecord, width: number, paint: Paint): readonly string[] {
+  const request = printable(`${record.method} ${record.path}`);
+  const head = `${record.id}  ${shortTime(record.time)}  ${printable(record.route)}  ${outcomeOf(record)}  `;
+  const lines = [cut(`${head}${request}`, width)];
+  const listed = record.differences.slice(0, DIFFERENCES_LISTED);
+  for (const difference of listed) lines.push(cut(`    ${spellDifference(difference)}`, width));
+  const more = record.differences.length - listed.length + record.moreDifferences;
+  if (more > 0) lines.push(`    and ${plural(more, "more difference")}`);
+  if (record.error !== null) lines.push(cut(`    ${printable(record.error)}`, width));
+  return [paint("bold", lines[0] as string), ...lines.slice(1)];
+}
+
+/** Everything that is known of one divergence; values are wrapped, never cut. */
+export function formatDivergenceInFull(record: DivergenceRecord, width: number, paint: Paint): readonly string[] {
+  const facts: [name: string, value: string | null][] = [
+    ["id", record.id],
+    ["time", record.time],
+    ["request", `${record.method} ${record.path}`],
+    ["route", `${record.route} (${record.phase})`],
+    ["outcome", outcomeOf(record)],
+    ["key", record.key],
+    ["primary", legOf(record.primary)],
+    ["shadow", record.shadow === null ? "never asked" : `${legOf(record.shadow)}, ${plural(record.shadow.attempts, "attempt")}`],
+    ["error", record.error],
+    ["group", record.group],
+    ["build", record.build],
+    ["follows", record.taintedBy === null ? null : `${record.taintedBy}, a failed write of the same key`],
+    ["trace", record.traceId],
+  ];
+  const nameWidth = Math.max(...facts.map(([name]) => name.length)) + 2;
+  const lines = facts.flatMap(([name, value]) => {
+    if (value === null) return [];
+    const [first = "", ...rest] = chop(printable(value), width - nameWidth);
+    return [paint("dim", name.padEnd(nameWidth)) + first, ...rest.map((line) => " ".repeat(nameWidth) + line)];
+  });
+  if (record.differences.length > 0) lines.push("");
+  for (const difference of record.differences) {
+    lines.push(paint("bold", cut(`${placeOf(difference.at)}  ${difference.kind}`, width)));
+    lines.push(...sideOf(record.primary.service, difference.primary, width));
+    lines.push(...sideOf(record.shadow?.service ?? "shadow", difference.shadow, width));
+  }
+  if (record.moreDifferences > 0) lines.push(`and ${plural(record.moreDifferences, "more difference")}, not kept`);
+  return lines;
+}
+
+export function formatGroups(groups: readonly GroupRecord[], width: number, paint: Paint): readonly string[] {
+  const rows = groups.map((group) => [
+    group.id,
+    spellCount(group.count),
+    spellShare(group.share),
+    shortTime(group.lastSeen),
+    printable(group.route),
+    group.method,
+    signatureOf(group),
+  ]);
+  const [head = "", ...lines] = table(
+    [
+      { title: "GROUP" },
+      { title: "COUNT", align: "right" },
+      { title: "SHARE", align: "right" },
+      { title: "LAST SEEN (UTC)" },
+      { title: "ROUTE", atMost: 20 },
+      { title: "METHOD" },
+      { title: "DIFFERS AT" },
+    ],
+    rows,
+    width,
+  );
+  return [paint("dim", head), ...lines];
+}
+
+export function formatGroupInFull(
+  { samples, ...group }: GroupRecord & { readonly samples: readonly DivergenceRecord[] },
+  width: number,
+  paint: Paint,
+): readonly string[] {
+  const facts = `${plural(group.count, "time")}, ${spellShare(group.share)} of what was compared; first ${group.firstSeen}, last ${group.lastSeen}; ${group.state}`;
+  const lines = [
+    paint("bold", cut(`${group.id}  ${group.method} ${printable(group.route)}  ${signatureOf(group)}`, width)),
+    ...wrap(facts, width),
+  ];
+  if (samples.length > 0) lines.push("", paint("dim", "samples"));
+  return [...lines, ...samples.flatMap((sample) => formatDivergence(sample, width, paint))];
+}
+
+function spellDifference({ at, kind, primary, shadow }: Difference): string {
+  return `${placeOf(at)} ${kind}  ${valueOf(primary)} → ${valueOf(shadow)}`;
+}
+
+function placeOf(at: string): string {
+  return at === "" ? "(whole)" : printable(at);
+}
+
+function valueOf(value: string | null): string {
+  return value === null ? "absent" : printable(value);
+}
+
+function sideOf(service: string, value: string | null, width: number): readonly string[] {
+  const head = `  ${printable(service).padEnd(8)} `;
+  const [first = "", ...rest] = chop(valueOf(value), width - head.length);
+  return [head + first, ...rest.map((line) => " ".repeat(head.length) + line)];
+}
+
+/** Into lines of at most `width` characters, wherever that falls: values have no blanks to break at. */
+function chop(text: string, width: number): readonly string[] {
+  return text.match(new RegExp(`.{1,${Math.max(1, width)}}`, "gsu")) ?? [];
+}
+
+function signatureOf({ signature }: GroupRecord): string {
+  return signature.map(({ at, kind }) => `${placeOf(at)} ${kind}`).join(", ");
+}
+
+function outcomeOf({ outcome, reason }: DivergenceRecord): string {
+  return reason === null ? outcome : `${outcome}(${reason})`;
+}
+
+function legOf({ service, status, ms, bytes }: LegRecord): string {
+  const facts = [status === null ? "no complete answer" : `status ${status}`];
+  if (ms !== null) facts.push(`${Math.round(ms * 10) / 10} ms`);
+  if (bytes !== null) facts.push(spellBytes(bytes));
+  return `${service}: ${facts.join(", ")}`;
+}
+
+/** `11-22 12:00:30`: of a list of divergences the year is no news. */
+function shortTime(iso: string): string {
+  return iso.slice(5, 19).replace("T", " ");
+}

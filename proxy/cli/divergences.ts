@@ -1,0 +1,156 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
+import type { Page } from "../ports.ts";
+import { type Api, type ApiOptions, openApi } from "./api.ts";
+import { formatDivergence, formatDivergenceInFull, formatGroupInFull, formatGroups } from "./divergence-text.ts";
+import { readEvents } from "./event-stream.ts";
+import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+
+export interface ListOptions extends ApiOptions {
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly route?: string;
+  readonly since?: string;
+  readonly kind?: string;
+  readonly at?: string;
+  readonly outcome?: string;
+  readonly limit?: number;
+}
+
+const DEFAULT_LIMIT = 20;
+const PAGE_SIZE = 1000;
+const RECONNECT_AFTER_MS = 2_000;
+
+/** `crossfade divergences list`: the newest first. */
+export async function runList(options: ListOptions): Promise<ExitCode> {
+  const { route, since, kind, at, outcome, limit = DEFAULT_LIMIT } = options;
+  const terminal = openTerminal(options);
+  const read = readPages<DivergenceRecord>(openApi(options), "/api/v1/divergences", { route, since, kind, at, outcome }, limit);
+  const { count, more } = await printAll(read, (record) => {
+    if (options.json === true) terminal.print(JSON.stringify(record));
+    else for (const line of formatDivergence(record, terminal.width, terminal.paint)) terminal.print(line);
+  });
+  if (options.json !== true) say(terminal, count, more, "divergences");
+  return EXIT.done;
+}
+
+/** `crossfade divergences groups`: by cause. */
+export async function runGroups(options: ListOptions): Promise<ExitCode> {
+  const terminal = openTerminal(options);
+  const { route, limit = DEFAULT_LIMIT } = options;
+  const groups: GroupRecord[] = [];
+  const read = readPages<GroupRecord>(openApi(options), "/api/v1/groups", { route }, limit);
+  const { count, more } = await printAll(read, (group) => {
+    if (options.json === true) terminal.print(JSON.stringify(group));
+    else groups.push(group);
+  });
+  if (options.json === true) return EXIT.done;
+  if (count > 0) for (const line of formatGroups(groups, terminal.width, terminal.paint)) terminal.print(line);
+  say(terminal, count, more, "groups");
+  return EXIT.done;
+}
+
+/** `crossfade divergences show ID`, of a divergence or of a group. */
+export async function runShow(id: string, options: ListOptions): Promise<ExitCode> {
+  const api = openApi(options);
+  const terminal = openTerminal(options);
+  const { width, paint } = terminal;
+  const divergence = await api.get<DivergenceRecord>(`/api/v1/divergences/${encodeURIComponent(id)}`);
+  const group =
+    divergence === null
+      ? await api.get<GroupRecord & { samples: DivergenceRecord[] }>(`/api/v1/groups/${encodeURIComponent(id)}`)
+      : null;
+  const found = divergence ?? group;
+  if (found === null) throw new Exit(EXIT.no, `no divergence and no group has the id ${JSON.stringify(id)}`);
+  if (options.json === true) {
+    terminal.print(JSON.stringify(found));
+    return EXIT.done;
+  }
+  const lines =
+    divergence !== null ? formatDivergenceInFull(divergence, width, paint) : group !== null ? formatGroupInFull(group, width, paint) : [];
+  for (const line of lines) terminal.print(line);
+  return EXIT.done;
+}
+
+/** `crossfade divergences tail`: as they are recorded, until Ctrl-C. Once connected, it connects again when it is cut off. */
+export async function runTail(options: ListOptions): Promise<ExitCode> {
+  const { route, kind, at, outcome } = options;
+  const api = openApi(options);
+  const terminal = openTerminal(options);
+  const stop = new AbortController();
+  const connect = (): Promise<ReadableStream<Uint8Array>> =>
+    api.events("/api/v1/events", { route, kind, at, outcome }, stop.signal);
+  let stream = await connect();
+  for (;;) {
+    await follow(stream, terminal, options.json === true);
+    terminal.complain(`${api.url} ended the stream; connecting again`);
+    stream = await reconnect(connect);
+  }
+}
+
+async function follow(stream: ReadableStream<Uint8Array>, terminal: Terminal, json: boolean): Promise<void> {
+  try {
+    for await (const { event, data } of readEvents(stream)) {
+      if (event === "missed") terminal.complain(`${(JSON.parse(data) as { count: number }).count} left out: too many to follow`);
+      if (event !== "divergence") continue;
+      if (json) {
+        terminal.print(data);
+        continue;
+      }
+      const record = JSON.parse(data) as DivergenceRecord;
+      for (const line of formatDivergence(record, terminal.width, terminal.paint)) terminal.print(line);
+    }
+  } catch {
+    // The connection broke: the same as its end.
+  }
+}
+
+async function reconnect(connect: () => Promise<ReadableStream<Uint8Array>>): Promise<ReadableStream<Uint8Array>> {
+  for (;;) {
+    await pause(RECONNECT_AFTER_MS);
+    try {
+      return await connect();
+    } catch (error) {
+      if (!(error instanceof Exit)) throw error;
+    }
+  }
+}
+
+/** Items of as many pages as `limit` takes; returns whether there would be more. */
+async function* readPages<T>(
+  api: Api,
+  path: string,
+  query: Readonly<Record<string, string | undefined>>,
+  limit: number,
+): AsyncGenerator<T, boolean> {
+  let cursor: string | undefined;
+  let left = limit;
+  while (left > 0) {
+    const page: Page<T> | null = await api.get<Page<T>>(path, { ...query, limit: Math.min(left, PAGE_SIZE), cursor });
+    if (page === null) throw new Exit(EXIT.failed, `${api.url} is not Crossfade's admin listener; name it with --admin URL`);
+    yield* page.items;
+    left -= page.items.length;
+    if (page.next === null) return false;
+    cursor = page.next;
+  }
+  return true;
+}
+
+async function printAll<T>(
+  items: AsyncGenerator<T, boolean>,
+  print: (item: T) => void,
+): Promise<{ readonly count: number; readonly more: boolean }> {
+  let count = 0;
+  for (;;) {
+    const { done, value } = await items.next();
+    if (done === true) return { count, more: value };
+    print(value);
+    count++;
+  }
+}
+
+function say(terminal: Terminal, count: number, more: boolean, what: string): void {
+  if (count === 0) terminal.print(`No ${what}.`);
+  else if (more) terminal.complain(`There are more than these ${count}; ask for more with --limit`);
+}

@@ -1,0 +1,174 @@
+/** Commands, options and help. Each command's own file is imported when it is run. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { DIFFERENCE_KINDS } from "../evidence.ts";
+import { OUTCOME_KINDS } from "../outcome.ts";
+import { readVersion } from "../version.ts";
+import type { CheckOptions } from "./check.ts";
+import type { ListOptions } from "./divergences.ts";
+import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import type { ExplainOptions } from "./explain.ts";
+import type { StartFlagsGiven } from "./start.ts";
+import type { StatusOptions } from "./status.ts";
+
+/** Runs what `argv` (node, script, arguments) asks for; sets the exit code, and lets the process end by itself. */
+export async function runProgram(argv: readonly string[]): Promise<void> {
+  try {
+    await buildProgram((code) => {
+      process.exitCode = code;
+    }).parseAsync(argv);
+  } catch (error) {
+    process.exitCode = explainFailure(error);
+  }
+}
+
+/** `ended` is told the exit code of a command that came to its end. */
+export function buildProgram(ended: (code: ExitCode) => void): Command {
+  const program = new Command("crossfade")
+    .description("HTTP dual-write proxy: mirrors writes to the service that replaces yours, compares every answer, records every difference.")
+    .version(readVersion())
+    .showHelpAfterError("(--help shows options and examples)")
+    .exitOverride();
+
+  program
+    .command("start")
+    .summary("run the proxy")
+    .description("Runs the proxy until it is sent SIGTERM or SIGINT; then it finishes what is under way and says what was left.")
+    .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")
+    .option("--legacy <url>", "the service that is the source of truth today")
+    .option("--next <url>", "the service that replaces it and gets the copies")
+    .option("--effects <kind>", "what next does with mail, payments and the like: suppressed, sandboxed or real")
+    .option("--listen <address>", "where clients connect (default: 127.0.0.1:8080)")
+    .option("--admin <address>", "where status, API and metrics are (default: 127.0.0.1:9090)")
+    .option("--store <place>", "sqlite:FILE or memory: (default: sqlite:./crossfade.db)")
+    .option("--divergence-log <file>", "one line of JSON for every difference (default: ./crossfade-divergences.ndjson)")
+    .option("--adopt-phases", "take the phases of the config although the store is new")
+    .addOption(new Option("--log-level <level>", "how much is logged on stderr").choices(LOG_LEVELS).default("info"))
+    .addHelpText("after", example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000"))
+    .action(async (options: StartFlagsGiven) => ended(await (await import("./start.ts")).runStart(options)));
+
+  program
+    .command("demo")
+    .summary("see it work on two real services")
+    .description("Runs two versions of one real API with the proxy between them, and tells what it finds.")
+    .addHelpText("after", example("crossfade demo"))
+    .action(async () => {
+      const code = await (await import("./demo.ts")).runDemo();
+      ended(code === 0 ? EXIT.done : EXIT.failed);
+    });
+
+  withConfig(program.command("check"))
+    .summary("validate the configuration")
+    .description("Validates the configuration and prints the routes in effect. Exit code 1: it is invalid.")
+    .addHelpText("after", example("crossfade check --config crossfade.yaml"))
+    .action(async (options: CheckOptions) => ended((await import("./check.ts")).checkConfig(options)));
+
+  withConfig(program.command("explain <method> <path>"))
+    .summary("which route, key and rules a request gets")
+    .description("Says which route, key, phase and rules apply to a request, and why. Nothing is sent.")
+    .option("--host <name>", "the request's Host header")
+    .option("--header <name: value>", "a request header; may be repeated", collectHeader, [])
+    .addHelpText("after", example("crossfade explain PUT /users/42 --header 'x-tenant: acme'"))
+    .action(async (method: string, path: string, options: ExplainOptions) =>
+      ended((await import("./explain.ts")).explainConfig(method, path, options)),
+    );
+
+  withApi(program.command("status"))
+    .summary("a line for each route, what is wrong first")
+    .description("Shows how a running Crossfade fares. Exit code 1: a route diverges, or it is not ready.")
+    .option("--watch", "show it again every 2 s until Ctrl-C")
+    .addHelpText("after", example("crossfade status --watch"))
+    .action(async (options: StatusOptions) => ended(await (await import("./status.ts")).runStatus(options)));
+
+  addDivergences(program, ended);
+  return program;
+}
+
+function addDivergences(program: Command, ended: (code: ExitCode) => void): void {
+  const divergences = program
+    .command("divergences")
+    .summary("where the services disagree")
+    .description("Where the services disagree: listed, by cause, one in full, or live.")
+    .addHelpText("after", example("crossfade divergences list --route users --since 2h --kind precision"));
+
+  withFilter(withApi(divergences.command("list", { isDefault: true })))
+    .description("Lists divergences, the newest first.")
+    .addOption(sinceOption())
+    .addOption(limitOption())
+    .addHelpText("after", example("crossfade divergences list --route users --outcome divergent --json"))
+    .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runList(options)));
+
+  withApi(divergences.command("groups"))
+    .description("Lists causes: divergences that share route, method, places and kinds.")
+    .option("--route <name>", "only of this route")
+    .addOption(limitOption())
+    .addHelpText("after", example("crossfade divergences groups --route users"))
+    .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runGroups(options)));
+
+  withApi(divergences.command("show <id>"))
+    .description("Shows one divergence, or one group with samples. Exit code 1: there is none of that id.")
+    .addHelpText("after", example("crossfade divergences show b1946ac9"))
+    .action(async (id: string, options: ListOptions) => ended(await (await import("./divergences.ts")).runShow(id, options)));
+
+  withFilter(withApi(divergences.command("tail")))
+    .description("Prints divergences as they are recorded, until Ctrl-C.")
+    .addHelpText("after", example("crossfade divergences tail --route users"))
+    .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runTail(options)));
+}
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+
+function withConfig(command: Command): Command {
+  return command
+    .option("--config <file>", "configuration (default: ./crossfade.yaml)")
+    .option("--json", "one JSON value instead of sentences")
+    .option("--no-color", "no colours");
+}
+
+function withApi(command: Command): Command {
+  return command
+    .option("--admin <url>", "admin listener (default: what the configuration says, else http://127.0.0.1:9090)")
+    .option("--config <file>", "configuration that says where it is (default: ./crossfade.yaml where it exists)")
+    .option("--token <token>", "admin token (default: CROSSFADE_TOKEN)")
+    .option("--json", "one JSON value a line instead of sentences")
+    .option("--no-color", "no colours");
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .option("--route <name>", "only of this route")
+    .addOption(new Option("--kind <kind>", "only with a difference of this kind").choices(DIFFERENCE_KINDS))
+    .option("--at <pointer>", "only with a difference at this place or below it (/items, header:etag)")
+    .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(OUTCOME_KINDS));
+}
+
+function sinceOption(): Option {
+  return new Option("--since <time>", "not older than this: 90s, 15m, 2h, 7d, or 2026-11-22T12:00:00Z");
+}
+
+function limitOption(): Option {
+  return new Option("--limit <count>", "at most this many (default: 20)").argParser((text: string) => {
+    if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+    throw new InvalidArgumentError("It is no whole number from 1 to 9999999.");
+  });
+}
+
+function collectHeader(text: string, before: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
+  const [, name, value] = /^([^\s:]+): ?(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("Write it as 'name: value'.");
+  return [...before, [name.toLowerCase(), value]];
+}
+
+function example(line: string): string {
+  return `\nExample:\n  $ ${line}`;
+}
+
+/** Tells on stderr what went wrong, and with which code to end. */
+function explainFailure(error: unknown): ExitCode {
+  // Commander has written its own message; help and version come this way too, with code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${message.split("\n").map((line) => `crossfade: ${line}`).join("\n")}\n`);
+  if (error instanceof Exit) return error.code;
+  if (process.env["CROSSFADE_DEBUG"] && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
+  return EXIT.failed;
+}

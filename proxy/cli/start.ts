@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import type { StartFlags } from "../config/flags.ts";
+import { loadSettings } from "../config/load.ts";
+import { formatConfigMessage } from "../config/message.ts";
+import type { StopReport } from "../drain.ts";
+import { spellSpan } from "../admin/sentences.ts";
+import { DEFAULT_CONFIG } from "./api.ts";
+import { EXIT, type ExitCode } from "./exit.ts";
+import { printable } from "./terminal.ts";
+
+export interface StartFlagsGiven extends StartFlags {
+  readonly config?: string;
+  readonly logLevel: string;
+}
+
+/** A second signal within this time is the same Ctrl-C: a shell sends it to the whole group, and npm passes it on again. */
+const SAME_SIGNAL_MS = 1_000;
+
+/** `crossfade start`: one ready line on stdout; everything else, warnings and the log, on stderr. Ends with a signal. */
+export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
+  const { config, logLevel, ...flags } = options;
+  const named = flags.legacy !== undefined || flags.next !== undefined;
+  const file = config ?? (!named && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+  const loaded = loadSettings({ file, flags, env: process.env });
+  if (!loaded.ok) {
+    for (const error of loaded.errors) complain(formatConfigMessage(error));
+    return EXIT.no;
+  }
+  for (const warning of loaded.warnings) complain(`warning: ${formatConfigMessage(warning)}`);
+  // The proxy outlives whoever read its ready line.
+  process.stdout.on("error", () => undefined);
+
+  const stop = stopSignal();
+  const { startCrossfade } = await import("../main.ts");
+  const crossfade = await startCrossfade({
+    settings: loaded.settings,
+    flags,
+    env: process.env,
+    logLevel,
+    warn: (line) => complain(`warning: ${line}`),
+  });
+  process.on("SIGHUP", () => crossfade.reload());
+  process.stdout.write(`crossfade ready proxy=${crossfade.proxyUrl} admin=${crossfade.adminUrl}\n`);
+
+  complain(`${await stop}: finishing what is under way`);
+  complain(describeStop(await crossfade.stop()));
+  process.exit(EXIT.done);
+}
+
+/**
+ * Resolves with what asked the process to end: a signal, or the end of the launcher that holds its IPC channel. From
+ * then on a further signal, when it is no echo of the first, ends the process at once.
+ */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let firstAt: number | null = null;
+    const asked = (why: string): void => {
+      const now = performance.now();
+      if (firstAt === null) {
+        firstAt = now;
+        resolve(why);
+      } else if (now - firstAt > SAME_SIGNAL_MS) {
+        complain(`${why} again: ended at once, what was under way is lost`);
+        process.exit(EXIT.failed);
+      }
+    };
+    process.on("SIGTERM", () => asked("SIGTERM"));
+    process.on("SIGINT", () => asked("SIGINT"));
+    if (process.connected) process.once("disconnect", () => asked("the launcher ended"));
+  });
+}
+
+/** One sentence of what was left. */
+export function describeStop({ cutOff, abandoned, tookMs }: StopReport): string {
+  const left: string[] = [];
+  if (cutOff) left.push("client requests that did not end in time were cut off");
+  if (abandoned > 0) left.push(`${abandoned} ${abandoned === 1 ? "copy was" : "copies were"} given up (dropped(shutdown), their keys are on the repair list)`);
+  return `stopped after ${spellSpan(tookMs)}: ${left.length === 0 ? "nothing was left" : left.join("; ")}`;
+}
+
+function complain(line: string): void {
+  process.stderr.write(`crossfade: ${printable(line)}\n`);
+}

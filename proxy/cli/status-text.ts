@@ -1,0 +1,52 @@
+/** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
+import { outcomeSum, plural, spellShare, spellSpan } from "../admin/sentences.ts";
+import { type RouteStatus, type StatusView, worstFirst } from "../admin/status-view.ts";
+import { cut, pad, widthOf, wrap } from "./columns.ts";
+import { type Paint, printable } from "./terminal.ts";
+
+const NAME_AT_MOST = 28;
+const GAP = 2;
+
+export function formatStatus(status: StatusView, width: number, paint: Paint): readonly string[] {
+  const bad = isBad(status);
+  const lines = wrap(printable(status.summary), width).map((line) => paint("bold", bad ? paint("red", line) : line));
+  if (status.warnings.length > 0) lines.push("");
+  for (const warning of status.warnings) {
+    for (const line of wrap(`! ${printable(warning)}`, width, 2)) lines.push(paint("yellow", line));
+  }
+  lines.push("", ...formatRoutes(status.routes, width, paint));
+  const up = spellSpan(Date.parse(status.time) - Date.parse(status.startedAt));
+  const config = status.config.file === null ? "flags alone" : printable(status.config.file);
+  const foot = `crossfade ${status.version}, up ${up}, config ${config} (revision ${status.config.revision}), store ${status.store.kind}`;
+  lines.push("", ...wrap(foot, width).map((line) => paint("dim", line)));
+  return lines;
+}
+
+/** The answer to "is the rewrite right, and is all well?" is no. */
+export function isBad(status: StatusView): boolean {
+  return !status.ready || status.routes.some((route) => route.outcomes.divergent > 0);
+}
+
+/** `users  dual-write  18,204 writes = 18,011 match + …`, the worst first; a sum is wrapped, never cut. */
+export function formatRoutes(routes: readonly RouteStatus[], width: number, paint: Paint): readonly string[] {
+  const nameWidth = Math.min(NAME_AT_MOST, Math.max(0, ...routes.map((route) => widthOf(printable(route.name)))));
+  const phaseWidth = Math.max(0, ...routes.map((route) => route.phase.length));
+  const indent = nameWidth + phaseWidth + 2 * GAP;
+  return worstFirst(routes).flatMap((route) => {
+    const head = `${pad(cut(printable(route.name), nameWidth), nameWidth)}  ${pad(route.phase, phaseWidth)}  `;
+    const [first = "", ...rest] = wrap(sentenceOf(route), width - indent);
+    const style = (line: string): string => (route.outcomes.divergent > 0 ? paint("red", line) : line);
+    return [head + style(first), ...rest.map((line) => " ".repeat(indent) + style(line))].map((line) => line.trimEnd());
+  });
+}
+
+function sentenceOf(route: RouteStatus): string {
+  const more: string[] = [];
+  if (route.outcomes.divergent > 0) more.push(`${spellShare(route.divergenceRate ?? 0)} divergent`);
+  if (route.gaps > 0) more.push(plural(route.gaps, "gap"));
+  if (route.repairs > 0) more.push(`${plural(route.repairs, "key")} to repair`);
+  if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
+  if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);
+  if (route.shadow === null) return [`not mirrored, ${route.primary} alone`, ...more].join(" · ");
+  return [outcomeSum(route), ...more].join(" · ");
+}

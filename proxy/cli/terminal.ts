@@ -1,0 +1,44 @@
+/** Writing for people and for programs. */
+import { styleText } from "node:util";
+
+export type Paint = (style: "bold" | "dim" | "red" | "green" | "yellow", text: string) => string;
+
+export interface Terminal {
+  readonly interactive: boolean;
+  /** Columns that a line may take. */
+  readonly width: number;
+  readonly paint: Paint;
+  print(line: string): void;
+  complain(line: string): void;
+}
+
+/** Where output is not a terminal and nobody says how wide it is: wide enough not to cut much, narrow enough to read. */
+const PIPED_WIDTH = 160;
+const MIN_WIDTH = 40;
+
+export function openTerminal(options: { readonly color?: boolean | undefined } = {}): Terminal {
+  const { stdout, stderr, env } = process;
+  const interactive = stdout.isTTY === true;
+  const colored = options.color !== false && interactive && !env["NO_COLOR"] && env["TERM"] !== "dumb";
+  // A reader that has seen enough (`| head`) is no error.
+  stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : 3));
+  return {
+    interactive,
+    get width() {
+      const told = stdout.columns ?? Number(env["COLUMNS"]);
+      return Math.max(MIN_WIDTH, told > 0 ? told : PIPED_WIDTH);
+    },
+    paint: (style, text) => (colored ? styleText(style, text, { validateStream: false }) : text),
+    print: (line) => void stdout.write(`${line}\n`),
+    complain: (line) => void stderr.write(`${line}\n`),
+  };
+}
+
+/** C0, C1, line and direction controls: in a path or a value that came over the wire they could rewrite the screen. */
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text of strangers, safe to print: controls are shown as escapes. */
+export function printable(text: string): string {
+  return text.replace(CONTROLS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

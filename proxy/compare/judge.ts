@@ -1,0 +1,98 @@
+import { hash } from "node:crypto";
+import type { ByteBudget } from "../byte-budget.ts";
+import type { CompareSettings } from "../config/settings.ts";
+import type { Difference } from "../evidence.ts";
+import type { Answer, BodyCopy, Verdict } from "../exchange.ts";
+import { DIVERGENT, dropped, IGNORED, MATCH, type Outcome } from "../outcome.ts";
+import type { Clock, Telemetry } from "../ports.ts";
+import type { Comparer } from "./comparer.ts";
+import type { AnswerPair, ComparableAnswer } from "./diff-answers.ts";
+
+export interface JudgeParts {
+  readonly comparer: Comparer;
+  /** Pays for spooled bodies while they are back in memory. */
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+export interface Judged {
+  readonly outcome: Outcome;
+  readonly differences: readonly Difference[];
+  readonly moreDifferences: number;
+  readonly error: string | null;
+}
+
+const OUTCOMES = { match: MATCH, ignored: IGNORED, divergent: DIVERGENT } as const;
+
+/**
+ * Compares two complete answers: at once where that is surely cheap, else in a worker. Never throws for what the answers
+ * hold; where there is no room or time for the comparison the outcome is `dropped(compare-overload)` and says why.
+ */
+export async function judgeAnswers(
+  parts: JudgeParts,
+  rules: CompareSettings,
+  primary: Answer,
+  shadow: Answer,
+): Promise<Judged> {
+  const begunAt = parts.clock.monotonic();
+  const loaded = loadBytes(primary.body, shadow.body);
+  if (loaded > 0 && !parts.budget.take(loaded)) return overload(`no room to read back ${loaded} spooled bytes`);
+  try {
+    const [primaryBody, shadowBody] = await comparableBodies(primary.body, shadow.body);
+    const pair: AnswerPair = {
+      primary: { status: primary.status, headers: primary.headers, body: primaryBody },
+      shadow: { status: shadow.status, headers: shadow.headers, body: shadowBody },
+      rules,
+      now: parts.clock.now(),
+    };
+    const verdict = parts.comparer.compareInline(pair) ?? (await parts.comparer.compare(pair));
+    if ("overloaded" in verdict) return overload("more comparisons wait than the queue holds");
+    if ("failed" in verdict) return overload(verdict.failed);
+    return judged(verdict);
+  } finally {
+    if (loaded > 0) parts.budget.give(loaded);
+    parts.telemetry.compared(parts.clock.monotonic() - begunAt);
+  }
+}
+
+function judged(verdict: Verdict): Judged {
+  const { differences, moreDifferences } = verdict;
+  return { outcome: OUTCOMES[verdict.outcome], differences, moreDifferences, error: null };
+}
+
+function overload(error: string): Judged {
+  return { outcome: dropped("compare-overload"), differences: [], moreDifferences: 0, error };
+}
+
+/** Bytes that the comparison brings back from the spool; digests are enough where they agree or one side has no more. */
+function loadBytes(primary: BodyCopy, shadow: BodyCopy): number {
+  if (digestsSuffice(primary, shadow)) return 0;
+  return (primary.kind === "spooled" ? primary.length : 0) + (shadow.kind === "spooled" ? shadow.length : 0);
+}
+
+function digestsSuffice(primary: BodyCopy, shadow: BodyCopy): boolean {
+  if (primary.kind === "digest" || shadow.kind === "digest") return true;
+  return primary.kind === "spooled" && shadow.kind === "spooled" && primary.sha256 === shadow.sha256;
+}
+
+async function comparableBodies(
+  primary: BodyCopy,
+  shadow: BodyCopy,
+): Promise<[ComparableAnswer["body"], ComparableAnswer["body"]]> {
+  if (digestsSuffice(primary, shadow)) return [digestOf(primary), digestOf(shadow)];
+  return [await bytesOf(primary), await bytesOf(shadow)];
+}
+
+function digestOf(body: BodyCopy): ComparableAnswer["body"] {
+  if (body.kind !== "memory") return { kind: "digest", sha256: body.sha256, length: body.length };
+  return { kind: "digest", sha256: hash("sha256", body.bytes, "hex"), length: body.bytes.length };
+}
+
+async function bytesOf(body: BodyCopy): Promise<ComparableAnswer["body"]> {
+  if (body.kind === "memory") return { kind: "bytes", bytes: body.bytes };
+  if (body.kind === "digest") return digestOf(body);
+  const chunks: Buffer[] = [];
+  for await (const chunk of body.file.read()) chunks.push(chunk);
+  return { kind: "bytes", bytes: Buffer.concat(chunks, body.length) };
+}

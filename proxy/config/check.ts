@@ -1,0 +1,58 @@
+/** `crossfade check` and `crossfade explain`, without the terminal: lines to print, one JSON value, and an exit code. */
+import { explainRequest, type ExplainRequest, type ExplainSteps } from "./explain.ts";
+import { formatExplanation } from "./explain-text.ts";
+import { loadSettings, type LoadInput, type NotLoaded } from "./load.ts";
+import { formatConfigMessage, type ConfigMessage } from "./message.ts";
+import { formatRouteTable, routeRows } from "./route-table.ts";
+import type { Settings } from "./settings.ts";
+
+export interface Report {
+  readonly lines: readonly string[];
+  readonly json: unknown;
+  /** 0: sound. 1: the config is invalid. */
+  readonly exitCode: 0 | 1;
+}
+
+/** Validates; prints errors, or warnings, advice and the effective route table. */
+export function runCheck(input: LoadInput): Report {
+  const loaded = loadSettings(input);
+  if (!loaded.ok) return invalid(loaded);
+  const { settings } = loaded;
+  const warnings = [...loaded.warnings, ...loaded.advice];
+  const counts = `${count(settings.routes.length, "route")}, ${count(Object.keys(settings.services).length, "service")}`;
+  return {
+    lines: [
+      ...warnings.map((warning) => `warning: ${formatConfigMessage(warning)}`),
+      ...(warnings.length > 0 ? [""] : []),
+      ...formatRouteTable(settings),
+      "",
+      `${input.file ?? "These flags"} ${input.file === null ? "are" : "is"} valid: ${counts}${warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : ""}`,
+    ],
+    json: { ok: true, errors: [], warnings: warnings.map(jsonOf), routes: routeRows(settings) },
+    exitCode: 0,
+  };
+}
+
+/** Which route, key, phase and rules apply to one request, and why. `makeSteps` compiles the router of these settings. */
+export function runExplain(input: LoadInput, makeSteps: (settings: Settings) => ExplainSteps, asked: ExplainRequest): Report {
+  const loaded = loadSettings(input);
+  if (!loaded.ok) return invalid(loaded);
+  const explanation = explainRequest(loaded.settings, loaded.origins, makeSteps(loaded.settings), asked);
+  return { lines: formatExplanation(explanation), json: explanation, exitCode: 0 };
+}
+
+function invalid({ errors }: NotLoaded): Report {
+  return {
+    lines: errors.map(formatConfigMessage),
+    json: { ok: false, errors: errors.map(jsonOf), warnings: [], routes: [] },
+    exitCode: 1,
+  };
+}
+
+function jsonOf(message: ConfigMessage): ConfigMessage & { readonly message: string } {
+  return { ...message, message: formatConfigMessage(message) };
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

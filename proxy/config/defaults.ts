@@ -1,0 +1,58 @@
+/** Every default, in one place. A file with two URLs is complete. */
+import type { Address, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
+import { DAY, GIB, MIB, SECOND } from "./units.ts";
+
+export const DEFAULT_LISTEN: Address = { host: "127.0.0.1", port: 8080 };
+export const DEFAULT_ADMIN_LISTEN: Address = { host: "127.0.0.1", port: 9090 };
+export const DEFAULT_STORE: Settings["store"] = { kind: "sqlite", file: "./crossfade.db" };
+
+export const DEFAULT_DIVERGENCE_LOG: Settings["divergenceLog"] = {
+  file: "./crossfade-divergences.ndjson",
+  keepMs: 7 * DAY,
+  maxBytes: 1 * GIB,
+  lines: "notable",
+};
+
+export const DEFAULT_LIMITS: Settings["limits"] = {
+  inFlight: 1024,
+  queuedBytes: 64 * MIB,
+  bodyInMemoryBytes: 1 * MIB,
+  bodyOnDiskBytes: 256 * MIB,
+  spoolBytes: 1 * GIB,
+};
+
+export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
+  host: "preserve",
+  effects: null,
+  idempotency: "ignored",
+  build: null,
+  asShadow: {
+    timeoutMs: 5 * SECOND,
+    maxWorkMs: 30 * SECOND,
+    maxAgeMs: 30 * SECOND,
+    ratePerSecond: null,
+    credentials: "forward",
+    headers: [],
+  },
+  asPrimary: { timeoutMs: 30 * SECOND },
+};
+
+/** `entity` is missing: its default is the route's name, or null where the pattern has no fixed segment. */
+export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
+  phase: "dual-write",
+  next: "next",
+  key: [
+    { source: "path", name: "id" },
+    { source: "answer-header", name: "location" },
+    { source: "answer", name: "/id" },
+    { source: "path", name: "" },
+  ],
+  treatAs: "by-method",
+  mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
+  compare: { status: "exact", headers: ["content-type", "location"], ignore: [] },
+  redact: [],
+};
+
+/** The one route of a file without `routes`. */
+export const DEFAULT_ROUTE_NAME = "default";
+export const DEFAULT_ROUTE_PATH = "/**";

@@ -1,0 +1,153 @@
+/** An explanation in sentences, for a terminal of 80 columns. */
+import type { Plan } from "../exchange.ts";
+import type { Explanation, LocatorExplained, RouteExplained } from "./explain.ts";
+import type { Origin, RouteField, RouteOrigins } from "./resolve.ts";
+import { spellShare } from "./units.ts";
+
+const COLUMNS = 80;
+
+export function formatExplanation(explanation: Explanation): readonly string[] {
+  const { method, target, host, route, passed, legacyOrigin } = explanation;
+  const request = `${method} ${target}${host === "" ? "" : ` (host ${host})`}`;
+  if (route === null) {
+    return [
+      ...wrap(`${request} matches no route: it goes to legacy (${legacyOrigin}) and is not mirrored.`, 0),
+      ...passedLines(passed, "Routes asked"),
+    ];
+  }
+  return [
+    ...wrap(`${request} is a ${route.requestClass} of route ${route.name} (number ${route.position + 1}: ${route.match}).`, 0),
+    ...caughtLines(route),
+    ...passedLines(passed, "Routes before it"),
+    ...wrap(phaseSentence(route), 0),
+    ...wrap(mirrorSentence(route), 0),
+    ...keyLines(route),
+    ...compareLines(route),
+    ...originLines(route.origins),
+  ];
+}
+
+function caughtLines({ params, rest }: RouteExplained): readonly string[] {
+  const caught = Object.entries(params).map(([name, value]) => `:${name} is ${value}`);
+  if (rest.length > 0) caught.push(`** is ${rest.join("/")}`);
+  return caught.length === 0 ? [] : wrap(`${caught.join(", ")}.`, 2);
+}
+
+function passedLines(passed: Explanation["passed"], heading: string): readonly string[] {
+  if (passed.length === 0) return [];
+  // The nearest ones are those that somebody wonders about.
+  const shown = passed.slice(-10);
+  const more = passed.length - shown.length;
+  return [
+    `${heading} do not match:`,
+    ...(more > 0 ? [`  (${more} more)`] : []),
+    ...shown.flatMap(({ route, why }) => wrap(`${route}: ${why}`, 2)),
+  ];
+}
+
+function phaseSentence({ phase, primary, shadow }: RouteExplained): string {
+  const copies = shadow === null ? "nobody gets copies" : `${shadow.service} (${shadow.origin}) is its shadow`;
+  return `Phase ${phase}: ${primary.service} (${primary.origin}) answers the client, ${copies}.`;
+}
+
+function mirrorSentence(route: RouteExplained): string {
+  const { plan, shadow, when, requestClass } = route;
+  if (plan.mirror) {
+    const name = shadow?.service ?? plan.shadow;
+    if (requestClass === "read") return `Mirrored: a copy goes to ${name}, ${sampleWords(route)}.`;
+    if (when === "always") return `Mirrored: a copy goes to ${name}, whatever ${route.primary.service} answers.`;
+    return `Mirrored: a copy goes to ${name} once ${route.primary.service} has accepted it (2xx, 302, 303).`;
+  }
+  return `Not mirrored: ${notMirroredWords(plan, route)}.`;
+}
+
+function notMirroredWords(plan: Extract<Plan, { readonly mirror: false }>, route: RouteExplained): string {
+  switch (plan.why) {
+    case "phase-does-not-mirror":
+      return `phase ${route.phase} has no shadow`;
+    case "writes-off":
+      return "mirror.writes is false";
+    case "reads-off":
+      return "mirror.reads is 0%";
+    case "read-not-sampled":
+      return sampleWords(route);
+    case "mirroring-off":
+      return "all mirroring is switched off";
+    case "no-route":
+      return "no route matches";
+  }
+}
+
+function sampleWords({ readShare, sampleAt }: RouteExplained): string {
+  const share = `mirror.reads is ${spellShare(readShare)}`;
+  return sampleAt === null ? share : `${share}, and this entity falls at ${sampleAt}%`;
+}
+
+function keyLines(route: RouteExplained): readonly string[] {
+  const late = route.locators.find(({ yields }) => yields.kind !== "nothing" && yields.kind !== "key");
+  const prefix = route.entity === null ? "the path's first part" : route.entity;
+  const sentence =
+    route.key !== null
+      ? `Entity key: ${route.key} (prefix: ${prefix}).`
+      : late !== undefined
+        ? `Entity key: known once body or answer are there (prefix: ${prefix}).`
+        : "Entity key: none; all such writes of the route share one lane.";
+  return [...wrap(sentence, 0), ...route.locators.flatMap((locator, i) => wrap(`${i + 1}. ${locatorWords(locator)}`, 2))];
+}
+
+function locatorWords({ locator, yields }: LocatorExplained): string {
+  switch (yields.kind) {
+    case "key":
+      return `${locator} yields ${yields.key}`;
+    case "nothing":
+      return `${locator} yields nothing here`;
+    case "body":
+      return `${locator} is known with the request's body`;
+    case "answer":
+      return `${locator} is known with the answer`;
+  }
+}
+
+function compareLines({ compare, redact }: RouteExplained): readonly string[] {
+  const headers = compare.headers.length === 0 ? "no headers" : `headers ${compare.headers.join(", ")}`;
+  const redacted = redact.length === 0 ? [] : wrap(`Redacted beyond the built-in list: ${redact.join(", ")}.`, 0);
+  return [
+    ...wrap(`Compared: status (${compare.status}), ${headers}, bodies.`, 0),
+    ...compare.ignore.flatMap(({ at, because, until }) => {
+      const end = until === null ? "" : `, until ${new Date(until).toISOString().slice(0, 10)}`;
+      return wrap(`excused: ${at} (${because}${end})`, 2);
+    }),
+    ...redacted,
+  ];
+}
+
+/** Precedence of every setting; kill switch and overrides live in the running process. */
+function originLines(origins: RouteOrigins | null): readonly string[] {
+  const precedence = "Precedence: kill switch > CLI/API override > route > defaults > built-in. The first two belong to a running proxy: crossfade status shows them.";
+  if (origins === null) return wrap(precedence, 0);
+  const from = (origin: Origin): readonly string[] =>
+    (Object.keys(origins) as RouteField[]).filter((field) => origins[field] === origin);
+  const line = (origin: Origin): readonly string[] => {
+    const fields = from(origin);
+    return fields.length === 0 ? [] : wrap(`${origin}: ${fields.join(", ")}`, 2);
+  };
+  return [...wrap(precedence, 0), ...line("route"), ...line("defaults"), ...line("built-in")];
+}
+
+/** Breaks at spaces; what follows the first line stands two columns further in. */
+function wrap(text: string, indent: number): string[] {
+  const lines: string[] = [];
+  let line = " ".repeat(indent);
+  let empty = true;
+  for (const word of text.split(" ")) {
+    if (!empty && line.length + 1 + word.length > COLUMNS) {
+      lines.push(line);
+      line = " ".repeat(indent + 2);
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  lines.push(line);
+  return lines;
+}

@@ -1,0 +1,191 @@
+/**
+ * What would happen to one request, and why. Pure: the steps that decide (router, plan, entity key) come in as functions,
+ * so that the explanation cannot say anything else than what the proxy does.
+ */
+import { headerOf, type PathParams, type Plan, type RequestClass, type RequestHead, type RouteFound } from "../exchange.ts";
+import { parsePattern, patternMatches } from "../pattern.ts";
+import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { hostOf } from "../target.ts";
+import { spellLocator } from "./locator.ts";
+import type { RouteOrigins } from "./resolve.ts";
+import { spellMatch } from "./route-table.ts";
+import type { CompareSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
+
+/** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
+export interface ExplainSteps {
+  match(request: RequestHead): RouteFound | null;
+  classifyRequest(method: string, treatAs: RouteSettings["treatAs"], override: string | null): RequestClass;
+  planExchange(input: {
+    readonly phase: Phase;
+    readonly requestClass: RequestClass;
+    readonly mirrorWrites: boolean;
+    readonly readShare: number;
+    readonly samplePoint: () => number;
+    readonly mirroringEnabled: boolean;
+  }): Plan;
+  keyAtHead(from: {
+    readonly route: RouteSettings;
+    readonly params: PathParams;
+    readonly request: RequestHead;
+  }): { readonly known: true; readonly key: string } | { readonly known: false };
+  samplePoint(key: string): number;
+}
+
+export interface ExplainRequest {
+  readonly method: string;
+  /** Path with or without query, or a whole URL. */
+  readonly path: string;
+  readonly host?: string | undefined;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+}
+
+export interface LocatorExplained {
+  readonly locator: string;
+  /** nothing: known to yield nothing; body, answer: only these tell. */
+  readonly yields: { readonly kind: "key"; readonly key: string } | { readonly kind: "nothing" | "body" | "answer" };
+}
+
+export interface RouteExplained {
+  readonly name: string;
+  /** From 0. */
+  readonly position: number;
+  readonly match: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly rest: readonly string[];
+  readonly phase: Phase;
+  readonly requestClass: RequestClass;
+  readonly primary: { readonly service: string; readonly origin: string };
+  /** Who would get copies in this phase, mirrored now or not. */
+  readonly shadow: { readonly service: string; readonly origin: string } | null;
+  readonly plan: Plan;
+  /** accepted: a copy goes out only once the primary has accepted the request. */
+  readonly when: RouteSettings["mirror"]["when"];
+  readonly readShare: number;
+  /** Where this entity falls in the sample, in percent; null where it does not matter. */
+  readonly sampleAt: number | null;
+  readonly entity: string | null;
+  /** Known from the request alone, or null. */
+  readonly key: string | null;
+  readonly locators: readonly LocatorExplained[];
+  readonly compare: CompareSettings;
+  readonly redact: readonly string[];
+  readonly origins: RouteOrigins | null;
+}
+
+export interface Explanation {
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+  /** null: no route matches; the request goes to legacy and is not mirrored. */
+  readonly route: RouteExplained | null;
+  /** Routes that were asked before and did not match. */
+  readonly passed: readonly { readonly route: string; readonly why: string }[];
+  readonly legacyOrigin: string;
+}
+
+export function explainRequest(
+  settings: Settings,
+  origins: readonly RouteOrigins[] | null,
+  steps: ExplainSteps,
+  asked: ExplainRequest,
+): Explanation {
+  const request = requestHead(asked);
+  const found = steps.match(request);
+  const position = found === null ? settings.routes.length : settings.routes.findIndex(({ name }) => name === found.route.name);
+  return {
+    method: request.method,
+    target: request.target,
+    host: hostOf(request),
+    route: found === null ? null : explainRoute(settings, origins?.[position] ?? null, position, steps, found, request),
+    passed: settings.routes.slice(0, position).map((route) => ({ route: route.name, why: whyNot(route, request) })),
+    legacyOrigin: settings.services["legacy"]?.origin ?? "",
+  };
+}
+
+function requestHead({ method, path, host, headers = [] }: ExplainRequest): RequestHead {
+  const rooted = path.startsWith("/") || path.includes("://") || path === "*" ? path : `/${path}`;
+  // A client sends escapes for what people type as it is.
+  const target = rooted.replace(/[^\x21-\x7e]+/gu, (text) => encodeURIComponent(text.toWellFormed()));
+  const mark = target.indexOf("?");
+  const raw = headers.flatMap(([name, value]) => [name, value]);
+  return {
+    method: method.toUpperCase(),
+    target,
+    path: mark === -1 ? target : target.slice(0, mark),
+    query: mark === -1 ? "" : target.slice(mark + 1),
+    headers: host === undefined ? raw : ["host", host, ...raw],
+    remoteAddress: "127.0.0.1",
+  };
+}
+
+/** The first condition that fails. */
+function whyNot({ match }: RouteSettings, request: RequestHead): string {
+  const parsed = parsePattern(match.path);
+  if (parsed.ok && !patternMatches(parsed.pattern, request.path)) return `path is not ${match.path}`;
+  if (match.methods !== null && !match.methods.includes(request.method)) return `method is none of ${match.methods.join(", ")}`;
+  if (match.host !== null && hostOf(request) !== match.host) return `host is not ${match.host}`;
+  const header = match.headers.find(([name, value]) => headerOf(request.headers, name) !== value);
+  return header === undefined ? "matches" : `header ${header[0]} is not ${header[1]}`;
+}
+
+function explainRoute(
+  settings: Settings,
+  origins: RouteOrigins | null,
+  position: number,
+  steps: ExplainSteps,
+  { route, params }: RouteFound,
+  request: RequestHead,
+): RouteExplained {
+  const override = ["x-http-method-override", "x-http-method", "x-method-override"]
+    .map((name) => headerOf(request.headers, name))
+    .find((value) => value !== null);
+  const requestClass = steps.classifyRequest(request.method, route.treatAs, override ?? null);
+  const found = steps.keyAtHead({ route, params, request });
+  const key = found.known ? found.key : null;
+  const sample = (): number => steps.samplePoint(key ?? request.path);
+  const { readShare } = route.mirror;
+  const { primary, shadow } = PHASE_ROLES[route.phase];
+  const side = (name: string): { service: string; origin: string } => ({ service: name, origin: settings.services[name]?.origin ?? "" });
+  return {
+    name: route.name,
+    position,
+    match: spellMatch(route.match),
+    params: { ...params.named },
+    rest: params.rest,
+    phase: route.phase,
+    requestClass,
+    primary: side(serviceNameFor(primary, route)),
+    shadow: shadow === null ? null : side(serviceNameFor(shadow, route)),
+    plan: steps.planExchange({
+      phase: route.phase,
+      requestClass,
+      mirrorWrites: route.mirror.writes,
+      readShare,
+      samplePoint: sample,
+      mirroringEnabled: true,
+    }),
+    when: route.mirror.when,
+    readShare,
+    sampleAt: requestClass === "read" && readShare > 0 && readShare < 1 ? Number((sample() * 100).toFixed(2)) : null,
+    entity: route.entity,
+    key,
+    locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
+    compare: route.compare,
+    redact: route.redact.map(spellLocator),
+    origins,
+  };
+}
+
+function explainLocator(
+  locator: Locator,
+  steps: ExplainSteps,
+  route: RouteSettings,
+  params: PathParams,
+  request: RequestHead,
+): LocatorExplained {
+  const spelled = spellLocator(locator);
+  if (locator.source === "body") return { locator: spelled, yields: { kind: "body" } };
+  if (locator.source === "answer" || locator.source === "answer-header") return { locator: spelled, yields: { kind: "answer" } };
+  const alone = steps.keyAtHead({ route: { ...route, key: [locator] }, params, request });
+  return { locator: spelled, yields: alone.known ? { kind: "key", key: alone.key } : { kind: "nothing" } };
+}

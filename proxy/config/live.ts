@@ -1,0 +1,154 @@
+/**
+ * Hot reload: a changed file is taken whole or not at all. On error the running settings stay, and `refusal` says why
+ * until the file is sound again. The directory is watched, not the file: editors replace the file (rename), Kubernetes
+ * swaps a symbolic link beside it, and a watch on the old inode would see neither.
+ */
+import { readFileSync, realpathSync, watch, type FSWatcher } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { Loaded, NotLoaded } from "./load.ts";
+import type { ConfigMessage } from "./message.ts";
+import { inOrder } from "./places.ts";
+import { reloadProblems } from "./reload-rules.ts";
+import type { Settings } from "./settings.ts";
+
+export type ReloadResult = "applied" | "unchanged" | "refused";
+
+export interface WatchInput {
+  readonly file: string;
+  /** What is running as the watch begins. */
+  readonly running: Settings;
+  /** Reads the file anew, with the flags and environment of the start. */
+  readonly load: () => Loaded | NotLoaded;
+  /** Takes the new settings into use. What it throws refuses them. */
+  readonly apply: (loaded: Loaded) => void;
+  readonly refused: (errors: readonly ConfigMessage[]) => void;
+  /** The file system cannot tell of changes; `reload` still works. */
+  readonly unwatched: (why: string) => void;
+  /** Quiet time after the last change, in ms: an editor writes in several steps. Default 100. */
+  readonly debounceMs?: number;
+}
+
+export interface SettingsWatch {
+  /** Loads now, whether or not the file has changed: for SIGHUP. */
+  reload(): ReloadResult;
+  /** Why the file as it stands is not in use; null while it is. */
+  refusal(): readonly ConfigMessage[] | null;
+  close(): void;
+}
+
+export function watchSettings(input: WatchInput): SettingsWatch {
+  return new Watch(input);
+}
+
+class Watch implements SettingsWatch {
+  readonly #input: WatchInput;
+  readonly #watchers = new Map<string, FSWatcher>();
+  #running: Settings;
+  #refusal: readonly ConfigMessage[] | null = null;
+  /** Text of the file when it was last loaded: other files of the directory change too. */
+  #seen: string | null;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(input: WatchInput) {
+    this.#input = input;
+    this.#running = input.running;
+    this.#seen = this.#readText();
+    this.#follow();
+  }
+
+  reload(): ReloadResult {
+    this.#seen = this.#readText();
+    const loaded = this.#input.load();
+    if (!loaded.ok) return this.#refuse(loaded.errors);
+    const problems = reloadProblems(this.#running, loaded.settings);
+    if (problems.length > 0) {
+      return this.#refuse(inOrder(problems.map(({ path, predicate }) => loaded.places.at(path, predicate))));
+    }
+    this.#refusal = null;
+    if (isDeepStrictEqual(loaded.settings, this.#running)) return "unchanged";
+    try {
+      this.#input.apply(loaded);
+    } catch (thrown) {
+      const why = thrown instanceof Error ? thrown.message : String(thrown);
+      return this.#refuse([{ file: this.#input.file, line: null, column: null, text: `could not be taken into use: ${why}` }]);
+    }
+    this.#running = loaded.settings;
+    return "applied";
+  }
+
+  refusal(): readonly ConfigMessage[] | null {
+    return this.#refusal;
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+
+  #refuse(errors: readonly ConfigMessage[]): "refused" {
+    this.#refusal = errors;
+    this.#input.refused(errors);
+    return "refused";
+  }
+
+  #readText(): string | null {
+    try {
+      return readFileSync(this.#input.file, "utf8");
+    } catch {
+      return null;
+    }
+  }
+
+  #onChange(): void {
+    if (this.#closed) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#follow();
+      if (this.#readText() !== this.#seen) this.reload();
+    }, this.#input.debounceMs ?? 100);
+    this.#timer.unref();
+  }
+
+  /** Watches the directory of the name and, behind links, that of the file itself; the latter moves when a link is swapped. */
+  #follow(): void {
+    const wanted = this.#directories();
+    for (const [directory, watcher] of this.#watchers) {
+      if (wanted.has(directory)) continue;
+      watcher.close();
+      this.#watchers.delete(directory);
+    }
+    for (const directory of wanted) {
+      if (!this.#watchers.has(directory)) this.#watch(directory);
+    }
+  }
+
+  #directories(): ReadonlySet<string> {
+    const named = resolve(this.#input.file);
+    try {
+      return new Set([dirname(named), dirname(realpathSync(named))]);
+    } catch {
+      return new Set([dirname(named)]);
+    }
+  }
+
+  #watch(directory: string): void {
+    const failed = (thrown: unknown): void => {
+      this.#watchers.get(directory)?.close();
+      this.#watchers.delete(directory);
+      const why = thrown instanceof Error ? thrown.message : String(thrown);
+      this.#input.unwatched(`${directory} cannot be watched for changes (${why}); send SIGHUP after a change`);
+    };
+    try {
+      const watcher = watch(directory, { persistent: false }, () => this.#onChange());
+      watcher.on("error", failed);
+      this.#watchers.set(directory, watcher);
+    } catch (thrown) {
+      failed(thrown);
+    }
+  }
+}

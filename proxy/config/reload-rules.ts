@@ -1,0 +1,64 @@
+/** What a running process cannot take over from a changed file. Pure. */
+import { isDeepStrictEqual } from "node:util";
+import { PHASE_ROLES } from "../phases.ts";
+import { spellAddress } from "./addresses.ts";
+import type { ConfigPath } from "./message.ts";
+import type { RouteSettings, Settings } from "./settings.ts";
+
+export interface ReloadProblem {
+  readonly path: ConfigPath;
+  /** Follows the setting's name. */
+  readonly predicate: string;
+}
+
+export function reloadProblems(running: Settings, wanted: Settings): readonly ReloadProblem[] {
+  return [...restartProblems(running, wanted), ...barrierProblems(running.routes, wanted.routes)];
+}
+
+function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
+  const problems: ReloadProblem[] = [];
+  const compare = (path: ConfigPath, was: string, now: string): void => {
+    if (was !== now) problems.push({ path, predicate: `is ${now} and was ${was}, which takes effect at a restart only; restart, or put it back` });
+  };
+  compare(["listen"], spellAddress(running.listen), spellAddress(wanted.listen));
+  compare(["admin", "listen"], spellAddress(running.admin.listen), spellAddress(wanted.admin.listen));
+  compare(["store"], spellStore(running.store), spellStore(wanted.store));
+  compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
+  return problems;
+}
+
+function spellStore(store: Settings["store"]): string {
+  return store.kind === "memory" ? "memory:" : `sqlite:${store.file}`;
+}
+
+/**
+ * A file never crosses the barrier: no request may change its source of truth by a reload. A request does so when its
+ * route's phase changes, and also when it falls to another route: as long as a route has next as primary, all routes up
+ * to the last such one must stay as they are.
+ */
+function barrierProblems(running: readonly RouteSettings[], wanted: readonly RouteSettings[]): ReloadProblem[] {
+  const problems: ReloadProblem[] = [];
+  for (const [i, route] of wanted.entries()) {
+    const before = running.find(({ name }) => name === route.name);
+    if (before === undefined || primaryOf(before) === primaryOf(route)) continue;
+    const step = primaryOf(route) === "next" ? "advance" : "rollback";
+    const why = `would make ${primaryOf(route)} the source of truth of ${route.name}`;
+    const way = `a file never crosses the barrier: use crossfade phase ${route.name} ${step}, or restart`;
+    problems.push({ path: ["routes", i, "phase"], predicate: `is ${route.phase} and was ${before.phase}, which ${why}; ${way}` });
+  }
+  if (problems.length > 0 || isDeepStrictEqual(upToLastNext(running), upToLastNext(wanted))) return problems;
+  const why = "could move requests between legacy and next as their source of truth, since a route has next as primary";
+  return [{ path: ["routes"], predicate: `differ in name, match, order or next, which ${why}; change that at a restart` }];
+}
+
+function primaryOf(route: RouteSettings): string {
+  return PHASE_ROLES[route.phase].primary;
+}
+
+function upToLastNext(routes: readonly RouteSettings[]): readonly unknown[] {
+  const last = routes.findLastIndex((route) => primaryOf(route) === "next");
+  return routes.slice(0, last + 1).map((route) => {
+    const primary = primaryOf(route);
+    return { name: route.name, match: route.match, primary, next: primary === "next" ? route.next : null };
+  });
+}

@@ -1,0 +1,149 @@
+/** What was written, completed: route > defaults > built-in, with a note of where each setting of a route came from. */
+import { parsePattern } from "../pattern.ts";
+import {
+  DEFAULT_ADMIN_LISTEN,
+  DEFAULT_DIVERGENCE_LOG,
+  DEFAULT_LIMITS,
+  DEFAULT_LISTEN,
+  DEFAULT_ROUTE,
+  DEFAULT_ROUTE_NAME,
+  DEFAULT_ROUTE_PATH,
+  DEFAULT_SERVICE,
+  DEFAULT_STORE,
+} from "./defaults.ts";
+import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
+import type { Written } from "./schema.ts";
+import type { WrittenService } from "./service-schema.ts";
+import type { RouteSettings, ServiceSettings, Settings } from "./settings.ts";
+
+export type Origin = "route" | "defaults" | "built-in";
+
+const ROUTE_FIELDS = [
+  "phase",
+  "next",
+  "entity",
+  "key",
+  "treatAs",
+  "mirror.writes",
+  "mirror.reads",
+  "mirror.when",
+  "mirror.acceptRealEffects",
+  "compare.status",
+  "compare.headers",
+  "compare.ignore",
+  "redact",
+] as const;
+export type RouteField = (typeof ROUTE_FIELDS)[number];
+export type RouteOrigins = Readonly<Record<RouteField, Origin>>;
+
+export interface Resolved {
+  readonly settings: Settings;
+  /** One for each of `settings.routes`, in their order. */
+  readonly origins: readonly RouteOrigins[];
+}
+
+/** `written` names a URL for each of its services. */
+export function resolveSettings(written: Written, file: string | null): Resolved {
+  const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}));
+  const services = Object.entries(written.services ?? {}).flatMap(([name, service]) =>
+    service?.url === undefined ? [] : [[name, resolveService(name, service, service.url)] as const],
+  );
+  const { divergenceLog, limits } = written;
+  const settings: Settings = {
+    file,
+    listen: written.listen ?? DEFAULT_LISTEN,
+    admin: { listen: written.admin?.listen ?? DEFAULT_ADMIN_LISTEN, tokens: written.admin?.tokens ?? [] },
+    store: written.store ?? DEFAULT_STORE,
+    divergenceLog: {
+      file: divergenceLog?.file ?? DEFAULT_DIVERGENCE_LOG.file,
+      keepMs: divergenceLog?.keep ?? DEFAULT_DIVERGENCE_LOG.keepMs,
+      maxBytes: divergenceLog?.maxSize ?? DEFAULT_DIVERGENCE_LOG.maxBytes,
+      lines: divergenceLog?.lines ?? DEFAULT_DIVERGENCE_LOG.lines,
+    },
+    limits: {
+      inFlight: limits?.inFlight ?? DEFAULT_LIMITS.inFlight,
+      queuedBytes: limits?.queued ?? DEFAULT_LIMITS.queuedBytes,
+      bodyInMemoryBytes: limits?.bodyInMemory ?? DEFAULT_LIMITS.bodyInMemoryBytes,
+      bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
+      spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
+    },
+    services: Object.fromEntries(services),
+    routes: routes.map(({ route }) => route),
+  };
+  return { settings, origins: routes.map(({ origins }) => origins) };
+}
+
+function writtenRoutes(written: Written): readonly WrittenRoute[] {
+  return written.routes ?? [{ name: DEFAULT_ROUTE_NAME, match: { path: DEFAULT_ROUTE_PATH } }];
+}
+
+function resolveService(name: string, service: WrittenService, origin: string): ServiceSettings {
+  const { asShadow, asPrimary } = service;
+  return {
+    name,
+    origin,
+    host: service.host ?? DEFAULT_SERVICE.host,
+    effects: service.effects ?? DEFAULT_SERVICE.effects,
+    idempotency: service.idempotency ?? DEFAULT_SERVICE.idempotency,
+    build: service.build ?? DEFAULT_SERVICE.build,
+    asShadow: {
+      timeoutMs: asShadow?.timeout ?? DEFAULT_SERVICE.asShadow.timeoutMs,
+      maxWorkMs: asShadow?.maxWork ?? DEFAULT_SERVICE.asShadow.maxWorkMs,
+      maxAgeMs: asShadow?.maxAge ?? DEFAULT_SERVICE.asShadow.maxAgeMs,
+      ratePerSecond: asShadow?.rate ?? DEFAULT_SERVICE.asShadow.ratePerSecond,
+      credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
+      headers: asShadow?.headers ?? DEFAULT_SERVICE.asShadow.headers,
+    },
+    asPrimary: { timeoutMs: asPrimary?.timeout ?? DEFAULT_SERVICE.asPrimary.timeoutMs },
+  };
+}
+
+function resolveRoute(
+  written: WrittenRoute,
+  defaults: WrittenDefaults,
+): { readonly route: RouteSettings; readonly origins: RouteOrigins } {
+  const origins = Object.fromEntries(ROUTE_FIELDS.map((field) => [field, "built-in"])) as Record<RouteField, Origin>;
+  const choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T): T => {
+    if (ofRoute !== undefined) origins[field] = "route";
+    else if (ofDefaults !== undefined) origins[field] = "defaults";
+    return ofRoute ?? ofDefaults ?? builtIn;
+  };
+  const { name, match, mirror, compare } = written;
+  const base = DEFAULT_ROUTE;
+  const route: RouteSettings = {
+    name,
+    match: {
+      path: match.path,
+      methods: match.methods ?? null,
+      host: match.host ?? null,
+      headers: match.headers ?? [],
+    },
+    phase: choose("phase", written.phase, defaults.phase, base.phase),
+    next: choose("next", written.next, defaults.next, base.next),
+    entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
+    key: choose("key", written.key, defaults.key, base.key),
+    treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
+    mirror: {
+      writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
+      readShare: choose("mirror.reads", mirror?.reads, defaults.mirror?.reads, base.mirror.readShare),
+      when: choose("mirror.when", mirror?.when, defaults.mirror?.when, base.mirror.when),
+      acceptRealEffects: choose("mirror.acceptRealEffects", mirror?.acceptRealEffects, undefined, base.mirror.acceptRealEffects),
+    },
+    compare: {
+      status: choose("compare.status", compare?.status, defaults.compare?.status, base.compare.status),
+      headers: choose("compare.headers", compare?.headers, defaults.compare?.headers, base.compare.headers),
+      ignore: choose("compare.ignore", compare?.ignore, defaults.compare?.ignore, []).map(({ at, because, until }) => ({
+        at,
+        because,
+        until: until ?? null,
+      })),
+    },
+    redact: choose("redact", written.redact, defaults.redact, base.redact),
+  };
+  return { route, origins };
+}
+
+function hasFixedPart(path: string): boolean {
+  const parsed = parsePattern(path);
+  return parsed.ok && parsed.pattern.segments.some((segment) => segment.kind === "literal");
+}

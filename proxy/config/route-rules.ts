@@ -1,0 +1,154 @@
+/** Rules about routes: names, phases, real effects, keys, and which route hides which. */
+import { parsePattern, patternCovers, patternMatches, type Pattern } from "../pattern.ts";
+import { PHASE_ROLES } from "../phases.ts";
+import { splitPath } from "../target.ts";
+import { addressOfOrigin, isLoopback } from "./addresses.ts";
+import type { Findings } from "./findings.ts";
+import { spellLocator } from "./locator.ts";
+import type { ConfigPath } from "./message.ts";
+import type { Places } from "./places.ts";
+import type { Resolved, RouteField } from "./resolve.ts";
+import type { Locator, RouteMatch, RouteSettings, ServiceSettings } from "./settings.ts";
+
+export interface RouteRulesInput extends Resolved {
+  readonly adoptPhases: boolean;
+  /** Epoch ms. */
+  readonly now: number;
+}
+
+export function checkRoutes(input: RouteRulesInput, places: Places, findings: Findings): void {
+  const { settings, adoptPhases, now } = input;
+  const { routes } = settings;
+  for (const [i, route] of routes.entries()) {
+    const namesake = routes.findIndex(({ name }) => name === route.name);
+    if (namesake < i) {
+      findings.errors.push(places.at(["routes", i, "name"], `is "${route.name}", the name of routes[${namesake}] too; write another one`));
+    }
+    const next = settings.services[route.next];
+    if (route.next === "legacy" || next === undefined || !Object.hasOwn(settings.services, route.next)) {
+      const names = Object.keys(settings.services).filter((name) => name !== "legacy");
+      const why = route.next === "legacy" ? "and legacy cannot be next" : "and no service has that name";
+      findings.errors.push(places.at(pathOf(input, i, "next"), `is "${route.next}", ${why}; write one of ${names.join(", ")}`));
+    }
+    if (PHASE_ROLES[route.phase].primary === "next" && !adoptPhases) {
+      const why = `which a route reaches through the gate, not by its file (crossfade phase ${route.name} advance)`;
+      const way = "write dual-write; or, where the move was already made and the store is empty, start with --adopt-phases";
+      findings.errors.push(places.at(pathOf(input, i, "phase"), `is ${route.phase}, ${why}; ${way}`));
+    }
+    for (const [k, rule] of route.compare.ignore.entries()) {
+      if (rule.until === null || rule.until >= now) continue;
+      const at = [...pathOf(input, i, "compare.ignore"), k, "until"];
+      const date = new Date(rule.until).toISOString().slice(0, 10);
+      findings.errors.push(places.at(at, `is past (${date}): ${rule.at} is excused no longer; write a later date, or take the rule out`));
+    }
+  }
+  checkEffects(input, places, findings);
+  checkKeys(input, places, findings);
+  checkCover(routes, places, findings);
+}
+
+/** Where a route's setting was written: at the route or in defaults. */
+function pathOf({ origins }: Resolved, i: number, field: RouteField): ConfigPath {
+  const inner = field.split(".");
+  return origins[i]?.[field] === "defaults" ? ["defaults", ...inner] : ["routes", i, ...inner];
+}
+
+/** A mirrored write makes a service do what it does for a real one; outside this machine someone must have said what that is. */
+function checkEffects({ settings }: Resolved, places: Places, findings: Findings): void {
+  const unaccepted = new Map<ServiceSettings, string[]>();
+  for (const route of settings.routes) {
+    const { shadow } = PHASE_ROLES[route.phase];
+    if (shadow === null || !route.mirror.writes || route.mirror.acceptRealEffects !== null) continue;
+    const service = settings.services[shadow === "legacy" ? "legacy" : route.next];
+    if (service === undefined || service.effects === "suppressed" || service.effects === "sandboxed") continue;
+    if (isLoopback(addressOfOrigin(service.origin).host)) continue;
+    unaccepted.set(service, [...(unaccepted.get(service) ?? []), route.name]);
+  }
+  for (const [{ name, origin, effects }, routes] of unaccepted) {
+    const of = routes.length === 1 ? `route ${routes[0]}` : `routes ${routes.join(", ")}`;
+    const why = `writes of ${of} are mirrored to it, so that mail, payments and webhooks could happen twice`;
+    const flag = name === "next" ? ", or start with --effects suppressed" : "";
+    const way = `write effects: suppressed (or sandboxed) at services.${name} if that is what it does${flag}; else accept it at each route in words: mirror: { acceptRealEffects: … }`;
+    const declared = effects === null ? "whose effects are not declared" : "whose effects are declared real";
+    findings.errors.push(places.at(["services", name, "url"], `is ${origin}, outside loopback, ${declared}; ${why}. What to do: ${way}`));
+  }
+}
+
+function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): void {
+  for (const [i, route] of input.settings.routes.entries()) {
+    const pattern = patternOf(route);
+    if (route.key.every((locator) => neverYields(locator, route, pattern))) {
+      const list = route.key.map(spellLocator).join(", ");
+      findings.warnings.push(
+        places.at(pathOf(input, i, "key"), `is ${list}, which yields nothing on ${route.match.path}: all writes of ${route.name} share one lane; write path as the last locator`),
+      );
+      continue;
+    }
+    if (input.origins[i]?.key !== "route") continue;
+    for (const [k, locator] of route.key.entries()) {
+      if (!neverYields(locator, route, pattern)) continue;
+      findings.warnings.push(
+        places.at(["routes", i, "key", k], `is ${spellLocator(locator)}, and ${route.match.path} has no :${locator.name}; name the part, or take the locator out`),
+      );
+    }
+  }
+}
+
+/** `path:id` also yields the last parameter, what `**` caught, or (without entity) the path's second part: see route/entity-key.ts. */
+function neverYields({ source, name }: Locator, route: RouteSettings, { names, segments }: Pattern): boolean {
+  if (source !== "path" || name === "" || names.includes(name)) return false;
+  if (name !== "id") return true;
+  return route.entity !== null && names.length === 0 && !segments.some((segment) => segment.kind === "many");
+}
+
+function checkCover(routes: readonly RouteSettings[], places: Places, findings: Findings): void {
+  const patterns = routes.map(patternOf);
+  const shown = new Set<string>();
+  for (const [i, route] of routes.entries()) {
+    const pattern = patterns[i] as Pattern;
+    const hiding = routes.findIndex((earlier, k) => k < i && hides(earlier, patterns[k] as Pattern, route, pattern));
+    if (hiding !== -1) {
+      findings.warnings.push(
+        places.at(["routes", i, "match"], `is never reached: routes[${hiding}] "${routes[hiding]?.name}" takes all its requests; put this route before it`),
+      );
+    }
+    const beside = pathBelow(pattern);
+    if (beside === null || PHASE_ROLES[route.phase].shadow === null || shown.has(pattern.text)) continue;
+    if (patterns.some((other) => patternMatches(other, beside))) continue;
+    shown.add(pattern.text);
+    const way = `write "${pattern.text.replace(/(?:\/:\w+\?)*\/?$/, "")}/**" to cover it`;
+    findings.advice.push(
+      places.at(["routes", i, "match", "path"], `is "${pattern.text}", which does not cover ${beside}; no route does, so that it goes to legacy and is not mirrored: ${way}`),
+    );
+  }
+}
+
+function patternOf(route: RouteSettings): Pattern {
+  const parsed = parsePattern(route.match.path);
+  if (!parsed.ok) throw new TypeError(`path pattern ${route.match.path} ${parsed.error}`);
+  return parsed.pattern;
+}
+
+/** Sound: true only where no request can pass by the earlier route. */
+function hides(earlier: RouteSettings, earlierPattern: Pattern, later: RouteSettings, laterPattern: Pattern): boolean {
+  const [wide, narrow] = [earlier.match, later.match];
+  return (
+    (wide.host === null || wide.host === narrow.host) &&
+    (wide.methods === null || (narrow.methods !== null && narrow.methods.every((method) => wide.methods?.includes(method)))) &&
+    wide.headers.every((header) => asksFor(narrow, header)) &&
+    patternCovers(earlierPattern, laterPattern)
+  );
+}
+
+function asksFor(match: RouteMatch, [name, value]: readonly [string, string]): boolean {
+  return match.headers.some((header) => header[0] === name && header[1] === value);
+}
+
+/** An example of a path right below the pattern; null where `**` takes part in it. */
+function pathBelow(pattern: Pattern): string | null {
+  if (pattern.segments.some(({ kind }) => kind === "many")) return null;
+  const texts = splitPath(pattern.text) ?? [];
+  const parts = pattern.segments.map((segment, i) => (segment.kind === "literal" ? texts[i] : "42"));
+  const last = pattern.segments.at(-1);
+  return `/${[...parts, last?.kind === "one" ? "avatar" : "42"].join("/")}`;
+}

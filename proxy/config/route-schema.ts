@@ -1,0 +1,149 @@
+/** What users write about routes, one at a time and in `defaults`. */
+import { METHODS } from "node:http";
+import { z } from "zod";
+import { DEFAULT_ROUTE } from "./defaults.ts";
+import {
+  choiceField,
+  describeField,
+  freeText,
+  headerNameField,
+  headersField,
+  locatorField,
+  nameField,
+  parsedText,
+  shareField,
+  switchField,
+} from "./fields.ts";
+import { spellLocator } from "./locator.ts";
+import { nearestName } from "./nearest.ts";
+import { PHASES } from "./settings.ts";
+import { parseIgnoreAt, parseMatchHost, parsePath, parseUntil } from "./texts.ts";
+import { spellShare, type Parsed } from "./units.ts";
+
+const { mirror, compare } = DEFAULT_ROUTE;
+
+const matchSchema = z
+  .strictObject({
+    path: parsedText(parsePath, {
+      effect:
+        "The path pattern: :name, :name? (at the end), * (one part), ** (any number of parts, also none). It covers nothing below it.",
+      examples: ["/users/**", "/orders/:id"],
+    }),
+    methods: z
+      .array(parsedText(parseMethod, { effect: "A method. GET does not stand for HEAD." }))
+      .min(1)
+      .describe("Methods that match. Default: every method.")
+      .optional(),
+    host: parsedText(parseMatchHost, {
+      effect: "The request's host, without port, in any case. Default: every host.",
+      examples: ["api.example.com"],
+    }).optional(),
+    headers: headersField(
+      { effect: "Headers that must have exactly these values: a tenant can have a phase of its own. Default: none." },
+      () => null,
+    ).optional(),
+  })
+  .describe("Which requests the route is about. The first route that matches wins.");
+
+function parseMethod(text: string): Parsed<string> {
+  const method = text.toUpperCase();
+  if (METHODS.includes(method)) return { ok: true, value: method };
+  const near = nearestName(method, METHODS);
+  const hint = near === null ? "write GET, POST, PUT, PATCH, DELETE or another of its methods" : `did you mean ${near}?`;
+  return { ok: false, error: `is ${JSON.stringify(text)}, which is no method that Node's HTTP parser takes; ${hint}` };
+}
+
+const mirrorShape = {
+  writes: switchField("Whether writes are mirrored.", mirror.writes).optional(),
+  reads: shareField("The share of entities whose reads are mirrored and compared.", spellShare(mirror.readShare)).optional(),
+  when: choiceField(["accepted", "always"], {
+    effect: "accepted: writes are mirrored once the primary has accepted them (2xx, 302, 303). always: whatever it answered.",
+    byDefault: mirror.when,
+  }).optional(),
+};
+
+const acceptRealEffects = freeText(
+  {
+    effect: "Words in which someone accepts that a service with real or undeclared effects does them twice on this route. Default: nobody does.",
+    range: "10 to 500 characters",
+  },
+  { min: 10, max: 500 },
+);
+
+const ignoreRuleSchema = z.strictObject({
+  at: parsedText(parseIgnoreAt, {
+    effect: "The place: a JSON pointer (* for one part, ** for any number), header:NAME or status.",
+    examples: ["/updatedAt", "/items/*/id", "header:etag", "status"],
+  }),
+  because: freeText(
+    { effect: "Why a difference here does not matter; shown with the excused share.", range: "3 to 200 characters" },
+    { min: 3, max: 200 },
+  ),
+  until: parsedText(parseUntil, {
+    effect: "The last day (UTC) on which the rule excuses, or an instant with its zone. Past it, the file is refused. Default: no end.",
+    examples: ["2027-03-01", "2027-03-01T12:00:00Z"],
+  }).optional(),
+});
+
+const compareSchema = z
+  .strictObject({
+    status: choiceField(["exact", "class"], {
+      effect: "exact: 200 and 201 differ. class: only 2xx and 4xx do.",
+      byDefault: compare.status,
+    }).optional(),
+    headers: z
+      .array(headerNameField)
+      .meta(describeField({ effect: `Answer headers that are compared. Default: ${compare.headers.join(", ")}.` }))
+      .optional(),
+    ignore: z
+      .array(ignoreRuleSchema)
+      .describe("Differences that are excused. A route's list takes the place of the one in defaults. Default: none.")
+      .optional(),
+  })
+  .describe("How the two answers are compared.");
+
+const routeShape = {
+  phase: choiceField(PHASES, {
+    effect: "How far the move of this route is: which service is the source of truth, and whether the other one gets copies.",
+    byDefault: DEFAULT_ROUTE.phase,
+  }).optional(),
+  next: nameField({ effect: "The service that is next for this route.", byDefault: DEFAULT_ROUTE.next }).optional(),
+  entity: nameField({
+    effect: "Prefix of entity keys, shared by routes about the same thing. Default: the route's name; from the path where its pattern has no fixed part.",
+  }).optional(),
+  key: z
+    .array(locatorField("Where the key of what is written stands."))
+    .min(1)
+    .describe(`The entity key; the first locator that yields wins. Default: ${DEFAULT_ROUTE.key.map(spellLocator).join(", ")}.`)
+    .optional(),
+  treatAs: choiceField(
+    ["by-method", "write", "read"],
+    {
+      effect: "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one.",
+      byDefault: DEFAULT_ROUTE.treatAs,
+    },
+    ["graphql"],
+  ).optional(),
+  compare: compareSchema.optional(),
+  redact: z
+    .array(locatorField("A value that is replaced by a keyed hash in evidence."))
+    .describe("What is redacted beyond the built-in list. Default: nothing more.")
+    .optional(),
+};
+
+export const routeSchema = z.strictObject({
+  name: nameField({ effect: "The route's name, in metrics, log, API and CLI." }),
+  match: matchSchema,
+  ...routeShape,
+  mirror: z
+    .strictObject({ ...mirrorShape, acceptRealEffects: acceptRealEffects.optional() })
+    .describe("What is mirrored.")
+    .optional(),
+});
+
+export const routeDefaultsSchema = z
+  .strictObject({ ...routeShape, mirror: z.strictObject(mirrorShape).describe("What is mirrored.").optional() })
+  .describe("Settings of every route that does not say otherwise.");
+
+export type WrittenRoute = z.output<typeof routeSchema>;
+export type WrittenDefaults = z.output<typeof routeDefaultsSchema>;

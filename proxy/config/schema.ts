@@ -1,0 +1,116 @@
+/**
+ * What users write in crossfade.yaml, as far as this version goes. Each value is parsed here into the unit of
+ * settings.ts; nothing has a default yet (resolve.ts merges route > defaults > built-in).
+ */
+import { z } from "zod";
+import { parseAddress, spellAddress } from "./addresses.ts";
+import { DEFAULT_ADMIN_LISTEN, DEFAULT_DIVERGENCE_LOG, DEFAULT_LIMITS, DEFAULT_LISTEN } from "./defaults.ts";
+import { choiceField, countField, durationField, freeText, nameField, parsedText, sizeField } from "./fields.ts";
+import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
+import { serviceSchema } from "./service-schema.ts";
+import { parseSecret, parseStore } from "./texts.ts";
+import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
+
+export const listenField = parsedText(parseAddress, {
+  effect: "Where clients reach the proxy: host:port. Port 0 lets the system choose. A change needs a restart.",
+  byDefault: spellAddress(DEFAULT_LISTEN),
+});
+export const adminListenField = parsedText(parseAddress, {
+  effect: "Where dashboard, API, health and metrics are served: host:port. Outside loopback, tokens are required. A change needs a restart.",
+  byDefault: spellAddress(DEFAULT_ADMIN_LISTEN),
+});
+export const storeField = parsedText(parseStore, {
+  effect: "Where state and evidence are kept: sqlite:FILE, or memory: (lost at the end). A change needs a restart.",
+  byDefault: "sqlite:./crossfade.db",
+});
+export const logFileField = freeText(
+  { effect: "The divergence log, newline-delimited JSON. A change needs a restart.", byDefault: DEFAULT_DIVERGENCE_LOG.file },
+  { min: 1, max: 4096 },
+);
+
+const tokenSchema = z.strictObject({
+  name: nameField({ effect: "Who holds the token; named in the audit." }),
+  role: choiceField(["read", "bodies", "operate"], {
+    effect: "read: everything but bodies. bodies: samples too. operate: may change things as well.",
+  }),
+  token: parsedText(parseSecret, {
+    effect: "The bearer token, best from the environment.",
+    range: "16 to 1024 characters",
+    examples: ["${CROSSFADE_TOKEN}"],
+  }),
+});
+
+const adminSchema = z
+  .strictObject({
+    listen: adminListenField.optional(),
+    tokens: z.array(tokenSchema).describe("Who may use the admin listener. Default: none (loopback only).").optional(),
+  })
+  .describe("The admin listener.");
+
+const log = DEFAULT_DIVERGENCE_LOG;
+
+const divergenceLogSchema = z
+  .strictObject({
+    file: logFileField.optional(),
+    keep: durationField("How long rotated logs are kept.", { min: HOUR, max: 3650 * DAY }, log.keepMs).optional(),
+    maxSize: sizeField(
+      "What all logs together may take on disk; the oldest go first.",
+      { min: MIB, max: TIB },
+      log.maxBytes,
+    ).optional(),
+    lines: choiceField(["notable", "all"], {
+      effect: "notable: a line for every outcome but match and ignored. all: for those too.",
+      byDefault: log.lines,
+    }).optional(),
+  })
+  .describe("The log of divergences.");
+
+const limits = DEFAULT_LIMITS;
+
+const limitsSchema = z
+  .strictObject({
+    inFlight: countField("Mirrored requests on the wire at once.", { min: 1, max: 100_000 }, limits.inFlight).optional(),
+    queued: sizeField(
+      "Memory held for mirrored requests; beyond it they are dropped(queue-full).",
+      { min: MIB, max: 64 * GIB },
+      limits.queuedBytes,
+    ).optional(),
+    bodyInMemory: sizeField(
+      "One body: a larger one goes to the encrypted spool.",
+      { min: KIB, max: 256 * MIB },
+      limits.bodyInMemoryBytes,
+    ).optional(),
+    bodyOnDisk: sizeField(
+      "One body: a larger one is not kept, and its request is skipped(body-too-large).",
+      { min: KIB, max: 64 * GIB },
+      limits.bodyOnDiskBytes,
+    ).optional(),
+    spool: sizeField(
+      "Disk that the spool may take; beyond it exchanges are dropped(spool-full).",
+      { min: 0, max: TIB },
+      limits.spoolBytes,
+    ).optional(),
+  })
+  .describe("Bounds of the whole process.");
+
+export const configSchema = z.strictObject({
+  listen: listenField.optional(),
+  admin: adminSchema.optional(),
+  store: storeField.optional(),
+  divergenceLog: divergenceLogSchema.optional(),
+  limits: limitsSchema.optional(),
+  services: z
+    .object({ legacy: serviceSchema.optional(), next: serviceSchema.optional() })
+    .catchall(serviceSchema)
+    .describe("The services: legacy, next, and any further one that a route names as its next.")
+    .optional(),
+  defaults: routeDefaultsSchema.optional(),
+  routes: z
+    .array(routeSchema)
+    .min(1)
+    .describe("In order: the first that matches wins. Default: one route named default with the path /**.")
+    .optional(),
+});
+
+/** The parsed file: everything optional still, every value in the unit of settings.ts. */
+export type Written = z.output<typeof configSchema>;

@@ -1,0 +1,115 @@
+/** Single values that have a grammar of their own: store, path pattern, ignore rule, date, secret, sent header. */
+import { parsePattern } from "../pattern.ts";
+import { withoutPort } from "../target.ts";
+import { isHeaderName, pointerProblem } from "./locator.ts";
+import type { Settings } from "./settings.ts";
+import { DAY, type Parsed } from "./units.ts";
+
+/** `sqlite:FILE` (relative to the working directory) or `memory:`. */
+export function parseStore(text: string): Parsed<Settings["store"]> {
+  const shown = JSON.stringify(text);
+  if (text === "memory:" || text === "memory" || text === "sqlite::memory:") {
+    if (text === "memory:") return { ok: true, value: { kind: "memory" } };
+    return { ok: false, error: `is ${shown}; a store that ends with the process is written memory:` };
+  }
+  if (/^rediss?:/.test(text)) {
+    const shownHost = JSON.stringify(text.replace(/\/\/[^/]*@/, "//***@"));
+    return { ok: false, error: `is ${shownHost}; Redis is not in this version yet: write sqlite:./crossfade.db or memory:` };
+  }
+  if (!text.startsWith("sqlite:")) {
+    const file = /^[./~\w-]+$/.test(text) ? text : "./crossfade.db";
+    return { ok: false, error: `is ${shown}, which names no kind of store; write sqlite:${file} or memory:` };
+  }
+  const file = text.slice("sqlite:".length);
+  if (file === "" || file.startsWith("//")) return { ok: false, error: `is ${shown}, which names no file; write sqlite:./crossfade.db` };
+  return { ok: true, value: { kind: "sqlite", file } };
+}
+
+/** A path pattern, checked and kept as text: the router compiles it. The column counts from the pattern's first character. */
+export function parsePath(text: string): Parsed<string> {
+  const parsed = parsePattern(text);
+  if (parsed.ok) return { ok: true, value: text };
+  return { ok: false, error: `is ${JSON.stringify(text)}, which at its character ${parsed.offset + 1} ${parsed.error}` };
+}
+
+export function parseMatchHost(text: string): Parsed<string> {
+  const shown = JSON.stringify(text);
+  const host = withoutPort(text);
+  if (text.includes("*")) return { ok: false, error: `is ${shown}; hosts are matched whole: write one route for each host` };
+  if (host !== text.toLowerCase()) return { ok: false, error: `is ${shown}, which has a port; hosts are matched without: write ${host}` };
+  if (!/^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])$/.test(host)) {
+    return { ok: false, error: `is ${shown}, which is no host name; write api.example.com, or [::1] for an IPv6 address` };
+  }
+  return { ok: true, value: host };
+}
+
+/** Where an ignore rule applies: a pointer pattern, `header:NAME` (lower case) or `status`. */
+export function parseIgnoreAt(text: string): Parsed<string> {
+  const shown = JSON.stringify(text);
+  if (text === "status") return { ok: true, value: text };
+  if (text.startsWith("header:")) {
+    const name = text.slice("header:".length);
+    if (isHeaderName(name)) return { ok: true, value: `header:${name.toLowerCase()}` };
+    return { ok: false, error: `is ${shown}, and no header can be called that; write header:etag` };
+  }
+  if (text === "") return { ok: false, error: "is empty, which would excuse every body; write the places that differ, such as /updatedAt" };
+  const problem = pointerProblem(text);
+  if (problem === null) return { ok: true, value: text };
+  const instead = /^[\w-]+$/.test(text) ? `/${text} (or /**/${text} at any depth)` : "/updatedAt, header:etag or status";
+  return { ok: false, error: `is ${shown}, which ${problem}; write ${instead}` };
+}
+
+/** Epoch ms of the last moment: the end of that day (UTC) for a date, the instant itself otherwise. */
+export function parseUntil(text: string): Parsed<number> {
+  const shown = JSON.stringify(text);
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const instant = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text);
+  const start = day || instant ? Date.parse(text) : NaN;
+  // Date.parse takes 2027-02-30 for 2 March.
+  const real = !Number.isNaN(start) && (!day || new Date(start).toISOString().startsWith(text));
+  if (!real) return { ok: false, error: `is ${shown}, which is no date; write 2027-03-01 or 2027-03-01T12:00:00Z` };
+  return { ok: true, value: day ? start + DAY - 1 : start };
+}
+
+export const MIN_TOKEN_LENGTH = 16;
+
+/** Never quotes what it was given. */
+export function parseSecret(text: string): Parsed<string> {
+  if (text.length < MIN_TOKEN_LENGTH) {
+    const size = `has ${text.length} characters; a token has at least ${MIN_TOKEN_LENGTH}`;
+    return { ok: false, error: `${size}: make one with openssl rand -hex 24 and pass it as \${CROSSFADE_TOKEN}` };
+  }
+  if (text.length > 1024) return { ok: false, error: `has ${text.length} characters; a token has at most 1024` };
+  // What a bearer token may hold (RFC 6750, 2.1).
+  if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(text)) {
+    return { ok: false, error: "holds characters that a bearer token cannot; write letters, digits and - . _ ~ + /" };
+  }
+  return { ok: true, value: text };
+}
+
+/** Of one connection or of the framing (RFC 9110, 7.6.1; RFC 9112, 6), or made by Crossfade for each mirrored request. */
+const NOT_TO_BE_SET: ReadonlySet<string> = new Set([
+  "host",
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "content-length",
+  "te",
+  "trailer",
+  "upgrade",
+  "expect",
+  "idempotency-key",
+  "traceparent",
+  "tracestate",
+]);
+
+/** What is wrong with a header that shall be set on mirrored requests, as a predicate, or null. */
+export function sentHeaderProblem(name: string, value: string): string | null {
+  if (NOT_TO_BE_SET.has(name) || name.startsWith("x-crossfade-")) {
+    return "is set by Crossfade or belongs to one connection; take it out";
+  }
+  // Node refuses everything else in a header's value (ERR_INVALID_CHAR).
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return "holds characters that a header cannot; write printable ones in one line";
+  return null;
+}

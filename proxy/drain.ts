@@ -1,0 +1,65 @@
+import type { Listener } from "./listen/server.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+/** What was left when the process ended; all of it is counted, and on the repair list where it was a write. */
+export interface StopReport {
+  /** Client exchanges that had to be cut off. */
+  readonly cutOff: boolean;
+  /** Copies given up: `dropped(shutdown)`. */
+  readonly abandoned: number;
+  readonly tookMs: number;
+}
+
+export interface DrainParts {
+  readonly listener: Listener;
+  readonly pipeline: Pipeline;
+  /** Eligible exchanges that have no outcome yet. */
+  readonly pending: () => number;
+  /** No further attempt at any shadow. */
+  readonly closeGates: () => void;
+  /** Ends the shadow leg's connections; what is on the wire is aborted. */
+  readonly closeShadows: () => Promise<void>;
+  readonly monotonic: () => number;
+}
+
+/** Of the budget, the part that clients have to finish in; the rest is for the lanes. */
+const CLIENTS_SHARE = 0.5;
+const LAST_OUTCOMES_MS = 2_000;
+
+/** Stops accepting, lets clients finish, settles the lanes, and gives up what is left when the budget is used. */
+export async function drain(parts: DrainParts, budgetMs: number): Promise<StopReport> {
+  const begunAt = parts.monotonic();
+  const left = (): number => budgetMs - (parts.monotonic() - begunAt);
+
+  const closed = parts.listener.close();
+  const cutOff = !(await within(closed, budgetMs * CLIENTS_SHARE));
+  if (cutOff) {
+    parts.listener.closeAllConnections();
+    await within(closed, LAST_OUTCOMES_MS);
+  }
+  let abandoned = 0;
+  if (!(await within(parts.pipeline.whenIdle(), Math.max(0, left())))) {
+    parts.closeGates();
+    abandoned = parts.pipeline.abandon();
+    await parts.closeShadows();
+    abandoned += parts.pipeline.queued();
+    await within(parts.pipeline.whenIdle(), LAST_OUTCOMES_MS);
+  }
+  // Comparisons run beside the lanes; their outcomes are the last to come.
+  const lastAt = parts.monotonic() + LAST_OUTCOMES_MS;
+  while (parts.pending() > 0 && parts.monotonic() < lastAt) await new Promise((resolve) => setTimeout(resolve, 5));
+  return { cutOff, abandoned, tookMs: parts.monotonic() - begunAt };
+}
+
+/** Whether `work` ended within the time. */
+async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,121 @@
+import { createHash, type Hash } from "node:crypto";
+import type { ByteBudget } from "../byte-budget.ts";
+import type { BodyCopy } from "../exchange.ts";
+import type { Spool, SpoolFile } from "./spool.ts";
+
+export interface CaptureLimits {
+  /** One body in memory. */
+  readonly memoryBytes: number;
+  /** One body on disk. */
+  readonly diskBytes: number;
+}
+
+/** What became of the copy. `lost`: the budget or the spool gave out; the stream itself went on. */
+export type Captured =
+  | { readonly kind: "kept"; readonly copy: BodyCopy; readonly length: number }
+  | { readonly kind: "lost"; readonly why: "queue-full" | "spool-full"; readonly length: number };
+
+const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * A bounded copy of one body as it passes: in memory up to the first cap, then in the spool up to the second, then only
+ * its digest and length. Taking a chunk never waits and never fails the stream.
+ */
+export class Capture {
+  readonly #limits: CaptureLimits;
+  readonly #budget: ByteBudget;
+  readonly #spool: Spool;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #held = 0;
+  #file: SpoolFile | null = null;
+  /** Running digest, begun when the spool can no longer hold the body. */
+  #digest: Hash | null = null;
+  #lost: "queue-full" | "spool-full" | null = null;
+
+  constructor(limits: CaptureLimits, budget: ByteBudget, spool: Spool) {
+    this.#limits = limits;
+    this.#budget = budget;
+    this.#spool = spool;
+  }
+
+  /** The body so far, where all of it is in memory; else null. */
+  peek(): Buffer | null {
+    if (this.#lost !== null || this.#file !== null || this.#digest !== null) return null;
+    return this.#join();
+  }
+
+  take(chunk: Buffer): void {
+    this.#length += chunk.length;
+    if (this.#lost !== null) return;
+    if (this.#digest !== null) {
+      this.#digest.update(chunk);
+    } else if (this.#length > this.#limits.diskBytes) {
+      this.#toDigest(chunk);
+    } else if (this.#file !== null || this.#length > this.#limits.memoryBytes) {
+      this.#toSpool(chunk);
+    } else if (this.#budget.take(chunk.length)) {
+      this.#held += chunk.length;
+      this.#chunks.push(chunk);
+    } else {
+      this.#lose("queue-full");
+    }
+  }
+
+  /** The copy as it stands once the body has ended. */
+  result(): Captured {
+    const length = this.#length;
+    if (this.#lost !== null) return { kind: "lost", why: this.#lost, length };
+    if (this.#digest !== null) {
+      return { kind: "kept", copy: { kind: "digest", length, sha256: this.#digest.copy().digest("hex") }, length };
+    }
+    if (this.#file !== null) {
+      if (this.#file.failure !== null) return { kind: "lost", why: "spool-full", length };
+      return { kind: "kept", copy: { kind: "spooled", length, sha256: this.#file.sha256(), file: this.#file }, length };
+    }
+    return { kind: "kept", copy: { kind: "memory", bytes: this.#join() }, length };
+  }
+
+  /** Gives back what is held. The copy must not be used afterwards. */
+  discard(): void {
+    this.#budget.give(this.#held);
+    this.#held = 0;
+    this.#chunks = [];
+    this.#file?.discard();
+  }
+
+  #join(): Buffer {
+    if (this.#chunks.length === 0) return NO_BYTES;
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Buffer;
+  }
+
+  #toSpool(chunk: Buffer): void {
+    if (this.#file === null) {
+      this.#file = this.#spool.begin();
+      for (const earlier of this.#chunks) this.#file.write(earlier);
+      this.#budget.give(this.#held);
+      this.#held = 0;
+      this.#chunks = [];
+    }
+    if (!this.#file.write(chunk)) this.#lose("spool-full");
+  }
+
+  #toDigest(chunk: Buffer): void {
+    if (this.#file !== null) {
+      this.#digest = this.#file.digest();
+    } else {
+      this.#digest = createHash("sha256");
+      for (const earlier of this.#chunks) this.#digest.update(earlier);
+    }
+    this.#digest.update(chunk);
+    this.discard();
+    this.#file = null;
+  }
+
+  #lose(why: "queue-full" | "spool-full"): void {
+    this.#lost = why;
+    this.discard();
+    this.#file = null;
+  }
+}

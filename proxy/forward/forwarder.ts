@@ -1,0 +1,323 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ByteBudget } from "../byte-budget.ts";
+import type { RawHeaders } from "../exchange.ts";
+import { answerHeaders } from "../headers.ts";
+import type { AnswerSink, Clock, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
+import type { CrossfadeError } from "../errors.ts";
+import { Capture, type Captured, type CaptureLimits } from "./capture.ts";
+import { refuse, refusalFor } from "./refusal.ts";
+import { announcesBody, bodyAtHand, RelayedBody } from "./request-body.ts";
+import type { Spool } from "./spool.ts";
+
+/** The primary's complete answer, told before its last byte leaves for the client. */
+export interface PrimaryAnswered {
+  readonly end: "answered";
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly body: Captured;
+  readonly requestBody: Captured;
+  readonly ms: number;
+  /** Gives back the memory and disk that both copies hold; call it once, when nobody reads them any more. */
+  readonly release: () => void;
+}
+
+/** The primary may or may not have applied the request; nobody can tell from here. */
+export interface PrimaryUnknown {
+  readonly end: "unknown";
+  readonly status: number | null;
+  readonly why: string;
+  readonly ms: number;
+}
+
+/** Nothing was sent: the primary could not be reached, so it applied nothing. */
+export interface PrimaryUnreached {
+  readonly end: "unreached";
+  readonly why: string;
+}
+
+export type PrimaryEnding = PrimaryAnswered | PrimaryUnknown | PrimaryUnreached;
+
+export interface ForwardJob {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly upstream: Upstream;
+  readonly method: string;
+  readonly target: string;
+  readonly headers: string[];
+  readonly timeoutMs: number;
+  /** null: nobody needs a copy. */
+  readonly capture: CaptureLimits | null;
+  /** A complete write whose client leaves is answered to its end all the same, so that it can be settled. */
+  readonly settleWrite: boolean;
+  /**
+   * Called exactly once, synchronously: for an answer before its last byte leaves, so that what the callback does is
+   * done before the client can act on the answer.
+   */
+  readonly ended: (ending: PrimaryEnding) => void;
+  /** The client's side is over: the answer is written or the connection gone. */
+  readonly closed: (status: number) => void;
+}
+
+export interface ForwarderParts {
+  readonly budget: ByteBudget;
+  readonly spool: Spool;
+  readonly clock: Clock;
+}
+
+/** How long a primary may go on answering a client that has gone. */
+const DRAIN_FOR_GONE_CLIENT_MS = 30_000;
+
+const RETRIED_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/**
+ * One request on its way to the primary and the answer on its way back, unchanged, with back-pressure both ways.
+ * A request is sent once; only a bodiless GET, HEAD, OPTIONS or TRACE whose connection broke before any byte of an
+ * answer is sent again, once, on a fresh connection.
+ */
+class Forwarding implements AnswerSink {
+  readonly #job: ForwardJob;
+  readonly #clock: Clock;
+  readonly #answerCopy: Capture | null;
+  readonly #requestCopy: Capture | null;
+  #call: UpstreamCall | null = null;
+  #sendingAt = 0;
+  #sent = false;
+  #retried = false;
+  #bodiless = false;
+  #status = 0;
+  #headers: RawHeaders = [];
+  #headSent = false;
+  #resume: (() => void) | null = null;
+  /** Bytes of the answer still to come, where its head says so; the last chunk leaves together with the end. */
+  #remaining = -1;
+  #lastChunk: Buffer | null = null;
+  #bodyBegun = false;
+  #clientGone = false;
+  #drainTimer: NodeJS.Timeout | null = null;
+  #told = false;
+
+  constructor(job: ForwardJob, parts: ForwarderParts) {
+    this.#job = job;
+    this.#clock = parts.clock;
+    this.#requestCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
+    this.#answerCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
+    job.response.sendDate = false;
+    job.response.once("close", () => {
+      job.closed(job.response.statusCode);
+      if (!job.response.writableFinished) this.#clientLeft();
+      else if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
+    });
+  }
+
+  start(): void {
+    const { request } = this.#job;
+    if (!announcesBody(request)) {
+      this.#bodiless = true;
+      this.#send(null, false);
+      return;
+    }
+    // Node's parser hands over the head before it has read the body that came in the same packet; a tick later it has.
+    process.nextTick(() => {
+      if (this.#clientGone) return;
+      const bytes = bodyAtHand(request);
+      if (bytes === null) {
+        this.#send(new RelayedBody(request, this.#requestCopy), false);
+      } else {
+        this.#requestCopy?.take(bytes);
+        this.#send(bytes, false);
+      }
+    });
+  }
+
+  onSending(): void {
+    this.#sent = true;
+    this.#sendingAt = this.#clock.monotonic();
+  }
+
+  onInformation(status: number, headers: RawHeaders): void {
+    const { response } = this.#job;
+    if (status === 100) response.writeContinue();
+    else if (status === 103) response.writeEarlyHints(hintsOf(headers));
+    else if (status === 102) response.writeProcessing();
+  }
+
+  onHead(status: number, statusText: string, headers: RawHeaders, resume: () => void): boolean {
+    this.#status = status;
+    this.#headers = headers;
+    this.#resume = resume;
+    const { response, request } = this.#job;
+    if (this.#clientGone) return true;
+    const outgoing = answerHeaders(headers);
+    const bodyless = request.method === "HEAD" || status === 204 || status === 304;
+    this.#remaining = bodyless ? 0 : announcedLength(outgoing);
+    try {
+      response.writeHead(status, statusText, outgoing);
+      this.#headSent = true;
+    } catch (error) {
+      // Node refuses to write what llhttp and undici were willing to read (control characters in the reason phrase).
+      this.#call?.abort(`the primary's head cannot be written: ${(error as Error).message}`);
+      return true;
+    }
+    // The head leaves in one packet with the first chunk, unless that chunk did not come with it.
+    if (this.#remaining !== 0) process.nextTick(flushHead, this);
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#answerCopy?.take(chunk);
+    this.#bodyBegun = true;
+    if (this.#clientGone) return true;
+    if (this.#remaining > 0) {
+      this.#remaining -= chunk.length;
+      if (this.#remaining === 0) {
+        this.#lastChunk = chunk;
+        return true;
+      }
+    }
+    const { response } = this.#job;
+    if (response.write(chunk)) return true;
+    if (this.#resume !== null) response.once("drain", this.#resume);
+    return false;
+  }
+
+  /** Called a tick after the head came. */
+  flushHead(): void {
+    if (!this.#bodyBegun && !this.#told && !this.#clientGone) this.#job.response.flushHeaders();
+  }
+
+  onEnd(trailers: RawHeaders): void {
+    this.#tell({
+      end: "answered",
+      status: this.#status,
+      headers: this.#headers,
+      body: this.#answerCopy?.result() ?? NOT_CAPTURED,
+      requestBody: this.#requestCopy?.result() ?? NOT_CAPTURED,
+      ms: this.#clock.monotonic() - this.#sendingAt,
+      release: () => {
+        this.#requestCopy?.discard();
+        this.#answerCopy?.discard();
+      },
+    });
+    if (this.#clientGone) return;
+    const { response } = this.#job;
+    if (trailers.length > 0) response.addTrailers(pairsOf(trailers));
+    if (this.#lastChunk === null) response.end();
+    else response.end(this.#lastChunk);
+  }
+
+  onError(error: CrossfadeError): void {
+    if (this.#mayRetry(error)) {
+      this.#retried = true;
+      this.#send(null, true);
+      return;
+    }
+    this.#fail(error);
+  }
+
+  #send(body: UpstreamRequest["body"], freshConnection: boolean): void {
+    const job = this.#job;
+    const announced = job.request.headers.trailer !== undefined && body !== null && !Buffer.isBuffer(body);
+    this.#call = job.upstream.send(
+      {
+        method: job.method,
+        target: job.target,
+        headers: job.headers,
+        body,
+        trailers: announced ? () => job.request.rawTrailers : null,
+        headersTimeoutMs: job.timeoutMs,
+        bodyTimeoutMs: job.timeoutMs,
+        freshConnection,
+      },
+      this,
+    );
+  }
+
+  #mayRetry(error: CrossfadeError): boolean {
+    return (
+      !this.#retried &&
+      this.#bodiless &&
+      !this.#clientGone &&
+      this.#status === 0 &&
+      error.code === "connection-lost" &&
+      RETRIED_METHODS.has(this.#job.method)
+    );
+  }
+
+  #fail(error: CrossfadeError): void {
+    const ms = this.#sent ? this.#clock.monotonic() - this.#sendingAt : 0;
+    if (this.#sent) this.#tell({ end: "unknown", status: this.#status === 0 ? null : this.#status, why: error.message, ms });
+    else this.#tell({ end: "unreached", why: error.message });
+    this.#requestCopy?.discard();
+    this.#answerCopy?.discard();
+    const { request, response } = this.#job;
+    if (this.#clientGone) return;
+    // Cut off, as the primary cut us off: a client must never take half an answer for a whole one.
+    if (this.#headSent) response.destroy();
+    else refuse(response, refusalFor(error), request.complete);
+  }
+
+  #clientLeft(): void {
+    this.#clientGone = true;
+    const { request } = this.#job;
+    if (this.#told) return;
+    if (this.#call === null) {
+      this.#tell({ end: "unreached", why: "the client left before its request was sent" });
+      return;
+    }
+    const writeToSettle = this.#job.settleWrite && request.complete;
+    if (!writeToSettle) {
+      this.#call.abort("the client left");
+      return;
+    }
+    this.#resume?.();
+    const call = this.#call;
+    this.#drainTimer = setTimeout(() => call.abort("the client left and the primary did not finish"), DRAIN_FOR_GONE_CLIENT_MS);
+    this.#drainTimer.unref();
+  }
+
+  #tell(ending: PrimaryEnding): void {
+    if (this.#told) return;
+    this.#told = true;
+    if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
+    this.#job.ended(ending);
+  }
+}
+
+const NOT_CAPTURED: Captured = { kind: "kept", copy: { kind: "memory", bytes: Buffer.alloc(0) }, length: 0 };
+
+function flushHead(forwarding: Forwarding): void {
+  forwarding.flushHead();
+}
+
+/** Content-Length of an answer, or -1 where it has none or not a usable one. */
+function announcedLength(headers: readonly string[]): number {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === 14 && name.toLowerCase() === "content-length") {
+      const length = Number(headers[i + 1]);
+      return Number.isSafeInteger(length) && length >= 0 ? length : -1;
+    }
+  }
+  return -1;
+}
+
+function pairsOf(flat: RawHeaders): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] as string, flat[i + 1] as string]);
+  return pairs;
+}
+
+/** Node writes early hints from an object whose `link` it insists on. */
+function hintsOf(headers: RawHeaders): Record<string, string | string[]> {
+  const hints: Record<string, string | string[]> = {};
+  for (const [name, value] of pairsOf(headers)) {
+    const lower = name.toLowerCase();
+    const earlier = hints[lower];
+    hints[lower] = earlier === undefined ? value : [...(Array.isArray(earlier) ? earlier : [earlier]), value];
+  }
+  return hints;
+}
+
+export function forward(job: ForwardJob, parts: ForwarderParts): void {
+  new Forwarding(job, parts).start();
+}

@@ -1,0 +1,32 @@
+import type { ServerResponse } from "node:http";
+import type { CrossfadeError, ErrorCode } from "../errors.ts";
+
+export interface Refusal {
+  readonly status: 502 | 504;
+  readonly title: string;
+  readonly detail: string;
+}
+
+const TIMEOUTS: ReadonlySet<ErrorCode> = new Set(["connect-timeout", "headers-timeout", "body-timeout", "total-timeout"]);
+
+/** What a client is told when the primary gave no answer: 504 where it was too slow, else 502. Names no address. */
+export function refusalFor(error: CrossfadeError): Refusal {
+  const late = TIMEOUTS.has(error.code);
+  return {
+    status: late ? 504 : 502,
+    title: late ? "The service behind this proxy did not answer in time" : "The service behind this proxy gave no answer",
+    detail: error.code,
+  };
+}
+
+/** Answers in the primary's place with problem+json (RFC 9457). Closes the connection where the upload is unfinished. */
+export function refuse(response: ServerResponse, refusal: Refusal, uploadComplete: boolean): void {
+  const body = JSON.stringify({ type: "about:blank", ...refusal });
+  response.sendDate = true;
+  response.writeHead(refusal.status, {
+    "content-type": "application/problem+json",
+    "content-length": Buffer.byteLength(body),
+    ...(uploadComplete ? {} : { connection: "close" }),
+  });
+  response.end(body);
+}

@@ -1,0 +1,151 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes, type Hash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { ByteBudget } from "../byte-budget.ts";
+import type { SpooledBody } from "../exchange.ts";
+
+/**
+ * Bodies above the memory cap, on disk: encrypted with a key that lives in this process only, in files that are unlinked
+ * as soon as they are open. What a crash leaves is neither found nor readable; the journal says what was lost.
+ */
+export class Spool {
+  readonly #folder: string;
+  readonly #disk: ByteBudget;
+  readonly #memory: ByteBudget;
+  readonly #key = randomBytes(32);
+  #made = 0;
+  /** The last failure, in words, or null while the spool works. */
+  problem: string | null = null;
+
+  /** `memory` pays for bytes that wait for the disk, `disk` for what the files hold. */
+  constructor(folder: string, disk: ByteBudget, memory: ByteBudget) {
+    this.#folder = folder;
+    this.#disk = disk;
+    this.#memory = memory;
+  }
+
+  get usedBytes(): number {
+    return this.#disk.usedBytes;
+  }
+
+  begin(): SpoolFile {
+    const path = join(this.#folder, `crossfade-spool-${process.pid}-${Date.now().toString(36)}-${this.#made++}`);
+    return new SpoolFile(path, this.#key, this.#disk, this.#memory, (why) => {
+      this.problem = why;
+    });
+  }
+
+  prepare(): void {
+    mkdirSync(this.#folder, { recursive: true });
+  }
+}
+
+/** One body on its way to disk, then readable any number of times until it is discarded. */
+export class SpoolFile implements SpooledBody {
+  readonly #key: Buffer;
+  readonly #iv = randomBytes(16);
+  readonly #disk: ByteBudget;
+  readonly #memory: ByteBudget;
+  readonly #failed: (why: string) => void;
+  readonly #cipher: ReturnType<typeof createCipheriv>;
+  readonly #hash: Hash = createHash("sha256");
+  readonly #opened: Promise<FileHandle>;
+  #writing: Promise<void> = Promise.resolve();
+  #length = 0;
+  #discarded = false;
+  /** Why the copy is not whole, or null. Final once `settled` resolved. */
+  failure: string | null = null;
+
+  constructor(path: string, key: Buffer, disk: ByteBudget, memory: ByteBudget, failed: (why: string) => void) {
+    this.#key = key;
+    this.#disk = disk;
+    this.#memory = memory;
+    this.#failed = failed;
+    this.#cipher = createCipheriv("aes-256-ctr", key, this.#iv);
+    this.#opened = open(path, "wx+", 0o600).then(async (handle) => {
+      await unlink(path);
+      return handle;
+    });
+    this.#opened.catch((error: Error) => this.#fail(error.message));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Takes one chunk; false once the copy has failed or does not fit. Never throws, never waits. */
+  write(chunk: Buffer): boolean {
+    if (this.failure !== null || this.#discarded) return false;
+    if (!this.#disk.take(chunk.length)) {
+      this.#fail("the spool is full");
+      return false;
+    }
+    this.#length += chunk.length;
+    if (!this.#memory.take(chunk.length)) {
+      this.#fail("the disk is slower than the bodies that come");
+      return false;
+    }
+    this.#hash.update(chunk);
+    const sealed = this.#cipher.update(chunk);
+    const at = this.#length - chunk.length;
+    this.#writing = this.#writing.then(async () => {
+      try {
+        if (this.failure === null && !this.#discarded) await writeFully(await this.#opened, sealed, at);
+      } catch (error) {
+        this.#fail((error as Error).message);
+      } finally {
+        this.#memory.give(chunk.length);
+      }
+    });
+    return true;
+  }
+
+  sha256(): string {
+    return this.digest().digest("hex");
+  }
+
+  /** The running digest of everything written, to be continued elsewhere. */
+  digest(): Hash {
+    return this.#hash.copy();
+  }
+
+  async *read(): AsyncGenerator<Buffer> {
+    await this.#writing;
+    if (this.failure !== null) throw new Error(`spooled body is not whole: ${this.failure}`);
+    const handle = await this.#opened;
+    const decipher = createDecipheriv("aes-256-ctr", this.#key, this.#iv);
+    const block = Buffer.allocUnsafe(256 * 1024);
+    for (let at = 0; at < this.#length; ) {
+      const { bytesRead } = await handle.read(block, 0, Math.min(block.length, this.#length - at), at);
+      if (bytesRead === 0) throw new Error("spooled body is shorter than it was");
+      at += bytesRead;
+      yield decipher.update(block.subarray(0, bytesRead));
+    }
+  }
+
+  discard(): void {
+    if (this.#discarded) return;
+    this.#discarded = true;
+    this.#disk.give(this.#length);
+    void this.#writing.then(async () => {
+      try {
+        await (await this.#opened).close();
+      } catch {
+        // It never opened: `failure` says why.
+      }
+    });
+  }
+
+  #fail(why: string): void {
+    this.failure ??= why;
+    this.#failed(why);
+  }
+}
+
+async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,43 @@
+/** One cause, one group: divergences of one route and method that differ in the same places and in the same ways. */
+import { createHash } from "node:crypto";
+import type { Difference, DifferenceKind } from "./evidence.ts";
+
+export interface SignaturePart {
+  readonly at: string;
+  readonly kind: DifferenceKind;
+}
+
+/**
+ * The places and kinds of differences, without what changes from one exchange to the next: array indices and ids in
+ * pointers become `*`. A status difference keeps its values (`status:200→404`), since each pair of them has its own cause.
+ */
+export function groupSignature(differences: readonly Difference[]): SignaturePart[] {
+  const parts = new Map<string, SignaturePart>();
+  for (const difference of differences) {
+    const at = placeOf(difference);
+    parts.set(`${at}\n${difference.kind}`, { at, kind: difference.kind });
+  }
+  return [...parts.keys()].sort().map((key) => parts.get(key) as SignaturePart);
+}
+
+/** 8 hex digits; the same in every process and version that makes the same signature. */
+export function groupId(route: string, method: string, signature: readonly SignaturePart[]): string {
+  const parts = signature.map(({ at, kind }) => [at, kind]);
+  return createHash("sha256")
+    .update(JSON.stringify([route, method, parts]))
+    .digest("hex")
+    .slice(0, 8);
+}
+
+function placeOf({ at, kind, primary, shadow }: Difference): string {
+  if (kind === "status") return `status:${primary ?? "none"}→${shadow ?? "none"}`;
+  if (!at.startsWith("/")) return at;
+  return at
+    .split("/")
+    .map((token) => (VARIES.test(token) ? "*" : token))
+    .join("/");
+}
+
+/** All digits (an index, a serial), a UUID, a ULID, or 16 hex digits and more (ObjectId, digest). */
+const VARIES =
+  /^(?:\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-7][0-9a-hjkmnp-tv-z]{25}|[0-9a-f]{16,})$/i;

@@ -1,0 +1,99 @@
+import type { RawHeaders, RequestHead } from "./exchange.ts";
+
+/**
+ * Headers that belong to one connection (RFC 9110, 7.6.1, and the older `keep-alive`, `proxy-connection`). `te` names
+ * what the sender of this connection accepts; `upgrade` is handled by the listener.
+ */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Lengths of the names above: most headers are told apart without lower-casing them. */
+const HOP_BY_HOP_LENGTHS: ReadonlySet<number> = new Set([...HOP_BY_HOP].map((name) => name.length));
+
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP_LENGTHS.has(name.length) && HOP_BY_HOP.has(name.toLowerCase());
+}
+
+/** What `Connection` names beside its own keywords: those headers end at this connection too. */
+export function namedByConnection(headers: RawHeaders): ReadonlySet<string> | null {
+  let named: Set<string> | null = null;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length !== 10 || name.toLowerCase() !== "connection") continue;
+    for (const part of (headers[i + 1] as string).split(",")) {
+      const option = part.trim().toLowerCase();
+      if (option === "" || option === "keep-alive" || option === "close") continue;
+      named ??= new Set();
+      named.add(option);
+    }
+  }
+  // A client must not talk us out of the fields that the message's meaning rests on.
+  for (const kept of ["host", "content-length", "authorization", "cookie"]) named?.delete(kept);
+  return named;
+}
+
+/** Our own headers; a client's never pass (semantics: they could forge the shadow mark or an order stamp). */
+export function isCrossfadeHeader(name: string): boolean {
+  return name.length > 12 && name.charCodeAt(1) === 0x2d && name.toLowerCase().startsWith("x-crossfade-");
+}
+
+export interface ForwardedBy {
+  /** `preserve`: the client's Host; otherwise the value to send. */
+  readonly host: string | null;
+  readonly proto: "http" | "https";
+}
+
+/**
+ * The client's end-to-end headers in their order and case, without hop-by-hop ones and clients' `x-crossfade-*`;
+ * `x-forwarded-for` is continued, `-proto` and `-host` are set where no proxy before us has.
+ */
+export function endToEndHeaders(request: RequestHead, by: ForwardedBy): string[] {
+  const from = request.headers;
+  const named = namedByConnection(from);
+  const to: string[] = [];
+  let host = "";
+  let forwardedFor = false;
+  let forwardedProto = false;
+  let forwardedHost = false;
+  for (let i = 0; i < from.length; i += 2) {
+    const name = from[i] as string;
+    let value = from[i + 1] as string;
+    if (isHopByHop(name) || isCrossfadeHeader(name)) continue;
+    if (named !== null && named.has(name.toLowerCase())) continue;
+    if (name.length === 4 && name.toLowerCase() === "host") {
+      host = value;
+      if (by.host !== null) value = by.host;
+    } else if (name.charCodeAt(1) === 0x2d) {
+      const lower = name.toLowerCase();
+      if (lower === "x-forwarded-for") {
+        forwardedFor = true;
+        value = `${value}, ${request.remoteAddress}`;
+      } else if (lower === "x-forwarded-proto") forwardedProto = true;
+      else if (lower === "x-forwarded-host") forwardedHost = true;
+    }
+    to.push(name, value);
+  }
+  if (!forwardedFor) to.push("x-forwarded-for", request.remoteAddress);
+  if (!forwardedProto) to.push("x-forwarded-proto", by.proto);
+  if (!forwardedHost && host !== "") to.push("x-forwarded-host", host);
+  return to;
+}
+
+/** A primary's answer headers as the client gets them: the end-to-end ones, in order, case and repetition. */
+export function answerHeaders(from: RawHeaders): string[] {
+  const named = namedByConnection(from);
+  const to: string[] = [];
+  for (let i = 0; i < from.length; i += 2) {
+    const name = from[i] as string;
+    if (isHopByHop(name)) continue;
+    if (named !== null && named.has(name.toLowerCase())) continue;
+    to.push(name, from[i + 1] as string);
+  }
+  return to;
+}

@@ -1,0 +1,39 @@
+/** Escapes in JSON strings (RFC 8259, section 7). */
+const ZERO = 0x30;
+const NINE = 0x39;
+const U = 0x75;
+/** UTF-16 unit of each escape of one letter, by the letter's own. */
+const SIMPLE_ESCAPES: ReadonlyMap<number, number> = new Map([
+  [0x22, 0x22],
+  [0x2f, 0x2f],
+  [0x5c, 0x5c],
+  [0x62, 0x08],
+  [0x66, 0x0c],
+  [0x6e, 0x0a],
+  [0x72, 0x0d],
+  [0x74, 0x09],
+]);
+
+/** The UTF-16 unit that the escape at `at` (its backslash) stands for, or -1 where it is none. */
+export function unescapeAt(text: string, at: number): number {
+  const letter = text.charCodeAt(at + 1);
+  if (letter !== U) return SIMPLE_ESCAPES.get(letter) ?? -1;
+  let unit = 0;
+  for (let i = at + 2; i < at + 6; i += 1) {
+    const digit = hexDigit(text.charCodeAt(i));
+    if (digit < 0) return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+/** How many characters of the text a valid escape at `at` takes. */
+export function escapeLength(text: string, at: number): 2 | 6 {
+  return text.charCodeAt(at + 1) === U ? 6 : 2;
+}
+
+function hexDigit(unit: number): number {
+  if (unit >= ZERO && unit <= NINE) return unit - ZERO;
+  const letter = unit | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}

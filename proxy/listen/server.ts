@@ -1,0 +1,70 @@
+import { METHODS, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import httpProxy from "@fastify/http-proxy";
+import Fastify from "fastify";
+import type { Address } from "../config/settings.ts";
+import { listenError } from "../listen-error.ts";
+
+export interface Listener {
+  readonly address: Address;
+  /** No new connections or requests; resolves when every exchange on it has ended. */
+  close(): Promise<void>;
+  /** Ends what `close` still waits for. */
+  closeAllConnections(): void;
+}
+
+/** A client's request as it came off the wire; `target` is the request target byte for byte. */
+export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
+
+/**
+ * The public listener. Fastify owns the server; @fastify/http-proxy owns the route and hands every request to our handler.
+ * Both would refuse requests that an upstream accepts (`%zz`, `..`, `//h`, absolute-form, unusual methods), so Fastify is
+ * shown `/` in place of every target; the real one is kept beside it (docs/decisions/0002).
+ */
+export async function createListener(listen: Address, primaryOrigin: string, handle: Handle): Promise<Listener> {
+  const app = Fastify({
+    logger: false,
+    rewriteUrl: () => "/",
+    bodyLimit: Number.MAX_SAFE_INTEGER,
+    // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
+    requestTimeout: 0,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+  });
+  const known = new Set<string>(app.supportedMethods);
+  for (const method of METHODS) {
+    if (!known.has(method) && method !== "CONNECT") app.addHttpMethod(method, { hasBody: true });
+  }
+  // Fastify answers 400 to a QUERY without a content type before any handler. The parsed headers are only Fastify's view:
+  // what is forwarded is the raw list.
+  app.addHook("onRequest", (request, _reply, done) => {
+    if (request.method === "QUERY") request.headers["content-type"] ??= "application/octet-stream";
+    done();
+  });
+  await app.register(httpProxy, {
+    upstream: primaryOrigin,
+    routes: ["/"],
+    httpMethods: METHODS.filter((method) => method !== "CONNECT"),
+    handler: (request, reply) => {
+      reply.hijack();
+      handle(request.raw, reply.raw, request.originalUrl);
+    },
+  });
+  // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.
+  app.server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    app.routing(request, response);
+  });
+  try {
+    await app.listen({ host: listen.host, port: listen.port });
+  } catch (cause) {
+    await app.close();
+    throw listenError(listen, cause as NodeJS.ErrnoException);
+  }
+  const bound = app.server.address() as AddressInfo;
+  return {
+    address: { host: listen.host, port: bound.port },
+    close: () => app.close(),
+    closeAllConnections: () => app.server.closeAllConnections(),
+  };
+}

@@ -1,0 +1,306 @@
+/** Builds the parts in the order in which data flows through them, starts them, and ends them. */
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, resolve } from "node:path";
+import { pino } from "pino";
+import { openMemoryStore } from "../adapters/store/memory.ts";
+import { openSqliteStore } from "../adapters/store/sqlite/store.ts";
+import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
+import { createFeed } from "./admin/feed.ts";
+import { createAdmin } from "./admin/server.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { createComparer } from "./compare/comparer.ts";
+import type { Environment } from "./config/environment.ts";
+import type { StartFlags } from "./config/flags.ts";
+import { watchSettings, type SettingsWatch } from "./config/live.ts";
+import { loadSettings } from "./config/load.ts";
+import { formatConfigMessage } from "./config/message.ts";
+import type { ServiceSettings, Settings } from "./config/settings.ts";
+import { drain, type StopReport } from "./drain.ts";
+import type { Snapshot } from "./exchange.ts";
+import { Spool } from "./forward/spool.ts";
+import { makeUlid } from "./identity.ts";
+import { createListener } from "./listen/server.ts";
+import { Backlog } from "./mirror/backlog.ts";
+import { Gaps } from "./mirror/gaps.ts";
+import { createMemoryJournal } from "./mirror/journal.ts";
+import { ShadowGate } from "./mirror/shadow-gate.ts";
+import { identityRewrite } from "./mirror/shadow-request.ts";
+import { Taints } from "./mirror/taints.ts";
+import { createPipeline } from "./pipeline.ts";
+import type { Clock, Store } from "./ports.ts";
+import { createCounters } from "./record/counters.ts";
+import { openDivergenceLog } from "./record/divergence-log.ts";
+import { createRecorder } from "./record/recorder.ts";
+import { createRedactor } from "./record/redaction.ts";
+import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
+import { compileRouter } from "./route/router.ts";
+import { createStatusSource } from "./status-source.ts";
+import { Pools } from "./upstream/pools.ts";
+import { watchReachability } from "./upstream/reachability.ts";
+
+export interface StartOptions {
+  readonly settings: Settings;
+  /** As given on the command line; a reloaded file is read under the same flags. */
+  readonly flags?: StartFlags;
+  readonly env?: Environment;
+  /** pino's levels; logs go to stderr. Default `info`. */
+  readonly logLevel?: string;
+  /** Called with each sentence that an operator should see at the start. */
+  readonly warn?: (line: string) => void;
+}
+
+export interface Crossfade {
+  readonly proxyUrl: string;
+  readonly adminUrl: string;
+  /** Reads the config file again: whole or not at all. Nothing happens where there is no file. */
+  reload(): void;
+  /** Stops accepting, finishes, settles the lanes within the budget (default 10 s). Safe to call twice. */
+  stop(budgetMs?: number): Promise<StopReport>;
+}
+
+const DRAIN_BUDGET_MS = 10_000;
+/** Consecutive failures that open a shadow's breaker, and the pause between attempts while it is open. */
+const BREAKER_OPENS_AFTER = 5;
+const BREAKER_PROBE_EVERY_MS = 1_000;
+const COMPARE_TIME_LIMIT_MS = 30_000;
+
+const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+
+/**
+ * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
+ * @throws CrossfadeError: a port is taken, the store cannot be used
+ */
+export async function startCrossfade(options: StartOptions): Promise<Crossfade> {
+  const { settings } = options;
+  const version = readVersion();
+  const log = pino({ level: options.logLevel ?? "info", name: "crossfade" }, pino.destination({ dest: 2, sync: false }));
+  const warnings: string[] = [];
+  const warn = (line: string): void => {
+    warnings.push(line);
+    options.warn?.(line);
+  };
+  const caughtByStep: Record<string, number> = {};
+  const caught = (step: string, error: unknown): void => {
+    caughtByStep[step] = (caughtByStep[step] ?? 0) + 1;
+    log.error({ err: error, step }, "caught on the shadow's side");
+  };
+
+  // The settings that a new exchange gets, and what changes with them.
+  let snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes) };
+  let configError: string | null = null;
+  let stopping = false;
+
+  // State and evidence.
+  const store = await openStore(settings, warn);
+  const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
+  const telemetry = createTelemetry({ version });
+  const counters = createCounters();
+  counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
+  const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
+  const feed = createFeed();
+  const recorder = createRecorder({
+    store,
+    log: divergenceLog,
+    telemetry: telemetry.telemetry,
+    counters,
+    redactor: createRedactor(deriveKey(secretKey, "evidence")),
+    onRecord: (record) => feed.publish(record),
+    caught,
+  });
+
+  // Connections, and what stands between the lanes and the shadows.
+  const pools = new Pools();
+  const gates = new Map<string, ShadowGate>();
+  const gateOf = (service: ServiceSettings): ShadowGate => {
+    let gate = gates.get(service.origin);
+    if (gate === undefined) {
+      const now = (): ServiceSettings => snapshot.settings.services[service.name] ?? service;
+      gate = new ShadowGate({
+        opensAfter: BREAKER_OPENS_AFTER,
+        probeEveryMs: BREAKER_PROBE_EVERY_MS,
+        inFlightLimit: () => snapshot.settings.limits.inFlight,
+        ratePerSecond: () => now().asShadow.ratePerSecond,
+        monotonic: () => systemClock.monotonic(),
+      });
+      gates.set(service.origin, gate);
+    }
+    return gate;
+  };
+  const reachability = watchReachability(() => Object.values(snapshot.settings.services));
+
+  // The path of a request.
+  const queue = new ByteBudget(settings.limits.queuedBytes);
+  const disk = new ByteBudget(settings.limits.spoolBytes);
+  const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
+  const spool = new Spool(spoolFolder, disk, queue);
+  const comparer = createComparer({
+    queueBytes: settings.limits.queuedBytes,
+    workers: 1,
+    timeLimitMs: COMPARE_TIME_LIMIT_MS,
+  });
+  const journal = createMemoryJournal();
+  const backlog = new Backlog();
+  const pipeline = createPipeline({
+    snapshot: () => snapshot,
+    mirroringEnabled: () => true,
+    upstream: (role, service) => pools.for(role, service),
+    gate: gateOf,
+    journal,
+    recorder,
+    comparer,
+    telemetry: telemetry.telemetry,
+    clock: systemClock,
+    forwarder: { budget: queue, spool, clock: systemClock },
+    budget: queue,
+    backlog,
+    taints: new Taints(),
+    markKey: deriveKey(secretKey, "shadow mark"),
+    generation: store.generation,
+    rewrite: identityRewrite,
+    gaps: new Gaps(store, systemClock),
+    caught,
+  });
+
+  const statusSource = createStatusSource({
+    clock: systemClock,
+    startedAt: systemClock.now(),
+    member: { id: makeUlid(systemClock.now()), version, since: systemClock.now() },
+    snapshot: () => snapshot,
+    mirroringEnabled: () => true,
+    notReady: () => (stopping ? "draining" : null),
+    warnings: () => warnings,
+    configError: () => configError,
+    store,
+    log: divergenceLog,
+    counters,
+    backlog,
+    journal,
+    queue,
+    spool: disk,
+    gates: () => gates.values(),
+    gate: gateOf,
+    reachability,
+    caught: () => caughtByStep,
+  });
+  telemetry.observe(() => statusSource.gauges());
+
+  const followFile = (file: string): SettingsWatch =>
+    watchSettings({
+      file,
+      running: settings,
+      load: () => loadSettings({ file, flags: options.flags ?? {}, env: options.env ?? process.env }),
+      apply({ settings: next }) {
+        snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
+        queue.resize(next.limits.queuedBytes);
+        disk.resize(next.limits.spoolBytes);
+        configError = null;
+        telemetry.telemetry.configReload("applied");
+        log.info({ revision: snapshot.revision, file }, "settings reloaded");
+      },
+      refused(errors) {
+        configError = errors.map(formatConfigMessage).join("\n");
+        telemetry.telemetry.configReload("refused");
+        log.error({ file, errors: errors.map(formatConfigMessage) }, "the changed file is not used; the running settings stay");
+      },
+      unwatched: (why) => warn(`changes of ${file} are not noticed (${why}); send SIGHUP after a change`),
+    });
+
+  const closeParts = async (): Promise<void> => {
+    statusSource.close();
+    reachability.close();
+    for (const gate of gates.values()) gate.close();
+    await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await recorder.close();
+    await divergenceLog.close();
+    await store.close();
+    await telemetry.close();
+  };
+
+  try {
+    const legacy = settings.services["legacy"] as ServiceSettings;
+    const listener = await createListener(settings.listen, legacy.origin, pipeline.handle);
+    const admin = await createAdmin({
+      version,
+      listen: settings.admin.listen,
+      store,
+      snapshot: () => snapshot,
+      status: () => statusSource.status(),
+      metricsText: () => telemetry.metricsText(),
+      subscribe: (listener) => feed.subscribe(listener),
+      onError: (error, what) => log.error({ err: error, what }, "admin"),
+    }).catch(async (error: unknown) => {
+      await listener.close();
+      throw error;
+    });
+    void reachability.first.then(() => {
+      for (const { name, origin } of Object.values(snapshot.settings.services)) {
+        const problem = reachability.problemOf(name);
+        if (problem !== null) options.warn?.(`${name} at ${origin} cannot be reached (${problem}); started anyway`);
+      }
+    });
+
+    const reloading = settings.file === null ? null : followFile(settings.file);
+
+    let stopped: Promise<StopReport> | null = null;
+    return {
+      proxyUrl: urlOf(listener.address),
+      adminUrl: urlOf(admin.address),
+      reload: () => void reloading?.reload(),
+      stop(budgetMs = DRAIN_BUDGET_MS) {
+        stopping = true;
+        stopped ??= (async () => {
+          reloading?.close();
+          const report = await drain(
+            {
+              listener,
+              pipeline,
+              pending: () => counters.pending(),
+              closeGates: () => {
+                for (const gate of gates.values()) gate.close();
+              },
+              closeShadows: () => pools.close("shadow"),
+              monotonic: () => systemClock.monotonic(),
+            },
+            budgetMs,
+          );
+          await admin.close();
+          await closeParts();
+          return report;
+        })();
+        return stopped;
+      },
+    };
+  } catch (error) {
+    await closeParts();
+    throw error;
+  }
+}
+
+async function openStore(settings: Settings, warn: (line: string) => void): Promise<Store> {
+  if (settings.store.kind === "memory") {
+    warn("store is memory: counts, divergences and repairs end with this process");
+    return openMemoryStore({ clock: systemClock });
+  }
+  const routes = settings.routes.map((route) => route.name);
+  const store = await openSqliteStore({ file: settings.store.file, clock: systemClock, routes });
+  for (const note of store.opened.notes) warn(note);
+  return store;
+}
+
+function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function readVersion(): string {
+  // Built, this file lies one folder deeper.
+  for (const place of ["../package.json", "../../package.json"]) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(place, import.meta.url), "utf8")) as Record<string, string>;
+      if (name === "crossfade" && version !== undefined) return version;
+    } catch {
+      continue;
+    }
+  }
+  return "0.0.0";
+}

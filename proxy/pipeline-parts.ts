@@ -1,0 +1,40 @@
+import type { ByteBudget } from "./byte-budget.ts";
+import type { Comparer } from "./compare/comparer.ts";
+import type { ServiceSettings } from "./config/settings.ts";
+import type { Role, Snapshot } from "./exchange.ts";
+import type { ForwarderParts } from "./forward/forwarder.ts";
+import type { Backlog } from "./mirror/backlog.ts";
+import type { Gaps } from "./mirror/gaps.ts";
+import type { ShadowGate } from "./mirror/shadow-gate.ts";
+import type { Rewrite } from "./mirror/shadow-request.ts";
+import type { Taints } from "./mirror/taints.ts";
+import type { Clock, Journal, Telemetry, Upstream } from "./ports.ts";
+import type { Recorder } from "./record/recorder.ts";
+
+/** Everything the pipeline works with; `main.ts` builds it once. */
+export interface PipelineParts {
+  /** The settings that an exchange arriving now will keep. */
+  readonly snapshot: () => Snapshot;
+  readonly mirroringEnabled: () => boolean;
+  /** Connections to a service in a role: copies never wait for, or take, a connection of the primary's. */
+  readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
+  readonly gate: (service: ServiceSettings) => ShadowGate;
+  readonly journal: Journal;
+  readonly recorder: Recorder;
+  readonly comparer: Comparer;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly forwarder: ForwarderParts;
+  /** Bytes in memory for shadows, whole process; the same one that the forwarder's copies are paid from. */
+  readonly budget: ByteBudget;
+  readonly backlog: Backlog;
+  readonly taints: Taints;
+  readonly markKey: Buffer;
+  /** First part of the order stamp. */
+  readonly generation: number;
+  readonly rewrite: Rewrite;
+  /** Told of writes that went to the primary without their intent being durable. */
+  readonly gaps: Gaps;
+  /** Something failed on the shadow's side of the line. */
+  readonly caught: (step: string, error: unknown) => void;
+}

@@ -1,0 +1,124 @@
+/**
+ * What became of eligible exchanges, per route, in memory. Writes go on from the store's totals; reads count per process
+ * life. At any moment eligible = pending + the sum of the outcomes, where `pending` is counted by itself.
+ */
+import type { OutcomeCount } from "../evidence.ts";
+import type { RequestClass } from "../exchange.ts";
+import {
+  DROP_REASONS,
+  OUTCOME_KINDS,
+  reasonOf,
+  SKIP_REASONS,
+  type Outcome,
+  type OutcomeKind,
+  type OutcomeReason,
+} from "../outcome.ts";
+
+export interface Tally {
+  readonly eligible: number;
+  /** Eligible in this process and without an outcome. */
+  readonly pending: number;
+  /** One entry for each outcome and reason that happened. */
+  readonly outcomes: readonly Pick<OutcomeCount, "outcome" | "reason" | "count">[];
+}
+
+export interface RouteCounts extends Tally {
+  readonly route: string;
+  readonly writes: Tally;
+  readonly reads: Tally;
+  /** Whether an eligible exchange came since the process began. */
+  readonly seen: boolean;
+}
+
+export interface Counters {
+  eligible(route: string, requestClass: RequestClass): void;
+  settled(route: string, requestClass: RequestClass, outcome: Outcome): void;
+  /** Adds the store's totals of writes; called once, at the start. */
+  restore(outcomes: readonly OutcomeCount[], eligible: readonly { readonly route: string; readonly count: number }[]): void;
+  /** Routes in the order in which they were first seen. */
+  snapshot(): readonly RouteCounts[];
+  /** Of all routes. */
+  pending(): number;
+}
+
+/** Every outcome with each of its reasons: 6 without one, 5 drops, 8 skips. */
+const SLOTS: readonly { readonly outcome: OutcomeKind; readonly reason: OutcomeReason | null }[] = OUTCOME_KINDS.flatMap(
+  (outcome) => {
+    if (outcome === "dropped") return DROP_REASONS.map((reason) => ({ outcome, reason }));
+    if (outcome === "skipped") return SKIP_REASONS.map((reason) => ({ outcome, reason }));
+    return [{ outcome, reason: null }];
+  },
+);
+const SLOT_OF: ReadonlyMap<string, number> = new Map(SLOTS.map(({ outcome, reason }, i) => [reason ?? outcome, i]));
+
+class ClassCounts {
+  eligible = 0;
+  pending = 0;
+  readonly slots = new Float64Array(SLOTS.length);
+
+  tally(): Tally {
+    const outcomes = SLOTS.map((slot, i) => ({ ...slot, count: this.slots[i] as number })).filter(({ count }) => count > 0);
+    return { eligible: this.eligible, pending: this.pending, outcomes };
+  }
+}
+
+interface OneRoute {
+  readonly write: ClassCounts;
+  readonly read: ClassCounts;
+  seen: boolean;
+}
+
+export function createCounters(): Counters {
+  const routes = new Map<string, OneRoute>();
+
+  function countsOf(route: string): OneRoute {
+    let counts = routes.get(route);
+    if (counts === undefined) {
+      counts = { write: new ClassCounts(), read: new ClassCounts(), seen: false };
+      routes.set(route, counts);
+    }
+    return counts;
+  }
+
+  return {
+    eligible(route, requestClass) {
+      const counts = countsOf(route);
+      counts.seen = true;
+      const ofClass = counts[requestClass];
+      ofClass.eligible += 1;
+      ofClass.pending += 1;
+    },
+
+    settled(route, requestClass, outcome) {
+      const ofClass = countsOf(route)[requestClass];
+      ofClass.pending -= 1;
+      const slot = SLOT_OF.get(reasonOf(outcome) ?? outcome.kind) as number;
+      ofClass.slots[slot] = (ofClass.slots[slot] as number) + 1;
+    },
+
+    restore(outcomes, eligible) {
+      for (const { route, outcome, reason, count } of outcomes) {
+        const slot = SLOT_OF.get(reason ?? outcome);
+        const { slots } = countsOf(route).write;
+        if (slot !== undefined) slots[slot] = (slots[slot] as number) + count;
+      }
+      for (const { route, count } of eligible) countsOf(route).write.eligible += count;
+    },
+
+    snapshot() {
+      return [...routes].map(([route, { write, read, seen }]) => {
+        const all = new ClassCounts();
+        all.eligible = write.eligible + read.eligible;
+        all.pending = write.pending + read.pending;
+        for (let i = 0; i < SLOTS.length; i++) all.slots[i] = (write.slots[i] as number) + (read.slots[i] as number);
+        return { route, ...all.tally(), writes: write.tally(), reads: read.tally(), seen };
+      });
+    },
+
+    pending() {
+      let pending = 0;
+      for (const { write, read } of routes.values()) pending += write.pending + read.pending;
+      return pending;
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** Which places a route's evidence must not show: the built-in names, and what its `redact` lists. */
+import type { Locator, RouteSettings } from "../config/settings.ts";
+import { matchesPointer, parsePointer } from "../json/pointer.ts";
+import { isSecretHeader, isSecretName } from "./secret-names.ts";
+
+export class RedactionRules {
+  readonly #redact: readonly Locator[];
+  /** Of bodies and answers alike: what a request holds, an answer often repeats at the same place. */
+  readonly #pointers: readonly (readonly string[])[];
+  /** Whether entity keys of this route may come from a secret place. */
+  readonly keyIsSecret: boolean;
+
+  constructor(route: RouteSettings) {
+    this.#redact = route.redact;
+    this.#pointers = route.redact
+      .filter(({ source }) => source === "body" || source === "answer")
+      .map(({ name }) => parsePointer(name))
+      .filter((pointer) => pointer !== null);
+    this.keyIsSecret = route.key.some((locator) => this.#isSecretLocator(locator));
+  }
+
+  /** Names of `path:` locators; empty for the whole path. */
+  get pathNames(): readonly string[] {
+    return this.#redact.filter(({ source }) => source === "path").map(({ name }) => name);
+  }
+
+  namesQuery(name: string): boolean {
+    return isSecretName(name) || this.#lists("query", name);
+  }
+
+  namesCookie(name: string): boolean {
+    return isSecretName(name) || this.#lists("cookie", name);
+  }
+
+  /** `name` in lower case. A header of the request is redacted in the answer too. */
+  namesHeader(name: string): boolean {
+    return isSecretHeader(name) || this.#lists("header", name) || this.#lists("answer-header", name);
+  }
+
+  /** Whether everything at and under this place of an answer is secret. */
+  isSecretPlace(tokens: readonly string[]): boolean {
+    if (tokens.some(isSecretName)) return true;
+    return this.#pointers.some((pointer) => {
+      for (let length = 0; length <= tokens.length; length++) {
+        if (matchesPointer(pointer, tokens.slice(0, length))) return true;
+      }
+      return false;
+    });
+  }
+
+  #lists(source: Locator["source"], name: string): boolean {
+    return this.#redact.some((locator) => locator.source === source && locator.name === name);
+  }
+
+  #isSecretLocator({ source, name }: Locator): boolean {
+    switch (source) {
+      case "path":
+        return name !== "" && (isSecretName(name) || this.#lists("path", name));
+      case "query":
+        return this.namesQuery(name);
+      case "header":
+      case "answer-header":
+        return this.namesHeader(name);
+      case "cookie":
+        return true;
+      case "body":
+      case "answer":
+        return this.isSecretPlace(parsePointer(name) ?? []);
+      default: {
+        const never: never = source;
+        throw new TypeError(`no such source: ${String(never)}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Makes evidence fit to be kept and shown (guarantee G7): before it is queued, stored, logged or sent anywhere. What is
+ * redacted: values under names that mean a secret, at any depth; what looks like one (a token, a key, credentials in a
+ * URL); what the route's `redact` names; and wherever any of these turns up again. A keyed hash stands in for it,
+ * `[redacted 1f3a9c2e]`, so that same and different stay visible.
+ */
+import { createHmac } from "node:crypto";
+import type { Difference } from "../evidence.ts";
+import type { Settled } from "../exchange.ts";
+import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
+import { KnownSecrets, pathShown } from "./known-secrets.ts";
+import { redactJsonText } from "./redact-json.ts";
+import { RedactionRules } from "./redaction-rules.ts";
+import { isSecretHeader } from "./secret-names.ts";
+import { type Mask, maskSecretTexts } from "./secret-texts.ts";
+
+/** The parts of a settled exchange that may carry a secret, as they may be shown. */
+export interface Redacted {
+  readonly path: string;
+  readonly key: string | null;
+  readonly build: string | null;
+  readonly error: string | null;
+  readonly differences: readonly Difference[];
+}
+
+export interface Redactor {
+  redact(settled: Settled): Redacted;
+  /** The key alone: what the repair list holds. */
+  redactKey(settled: Settled): string | null;
+}
+
+const STAND_IN = /\[redacted [0-9a-f]{8}\]/g;
+const PATH_MAX_CHARS = 2048;
+const TEXT_MAX_CHARS = 1024;
+
+/** `key`: secret bytes; the same key gives the same stand-ins. */
+export function createRedactor(key: Buffer): Redactor {
+  const mask: Mask = (secret) => `[redacted ${createHmac("sha256", key).update(secret).digest("hex").slice(0, 8)}]`;
+  return {
+    redact: (settled) => new Redaction(settled, mask).redact(),
+    redactKey: (settled) => new Redaction(settled, mask).key(),
+  };
+}
+
+/** A pointer with `*` for each stand-in: redaction must not split a group. */
+export function withoutStandIns(at: string): string {
+  return at.replace(STAND_IN, "*");
+}
+
+/** One exchange being redacted. */
+class Redaction {
+  readonly #settled: Settled;
+  readonly #mask: Mask;
+  readonly #rules: RedactionRules;
+  readonly #secrets: KnownSecrets;
+  /** The part of the key that names the entity; null where there is none. */
+  readonly #id: string | null;
+
+  constructor(settled: Settled, mask: Mask) {
+    this.#settled = settled;
+    this.#mask = mask;
+    this.#rules = new RedactionRules(settled.exchange.route);
+    this.#secrets = new KnownSecrets(settled.exchange, this.#rules);
+    this.#id = settled.key === null ? null : idOf(settled.key, settled.exchange.route.entity);
+    if (this.#id !== null && this.#rules.keyIsSecret) this.#secrets.add(this.#id);
+  }
+
+  redact(): Redacted {
+    const { exchange, build, error } = this.#settled;
+    const differences = this.#settled.differences.map((difference) => this.#difference(difference));
+    // From here on the secrets that stood in the answers are known too, and looked for everywhere.
+    return {
+      path: cut(this.#text(pathShown(exchange.request.path, this.#secrets, this.#mask)), PATH_MAX_CHARS),
+      key: this.key(),
+      build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
+      error: error === null ? null : cut(this.#text(error), TEXT_MAX_CHARS),
+      differences: differences.map((difference) => this.#again(difference)),
+    };
+  }
+
+  key(): string | null {
+    const { key } = this.#settled;
+    if (key === null) return null;
+    const id = this.#id;
+    if (id === null || id === "") return this.#text(key);
+    const prefix = key.slice(0, key.length - id.length);
+    if (prefix.endsWith(":")) return prefix + this.#text(pathShown(id, this.#secrets, this.#mask));
+    return this.#text(prefix) + this.#content(id);
+  }
+
+  /** Text of any kind, with what is known or looks to be secret taken out of it. */
+  #text(text: string): string {
+    return this.#secrets.mask(maskSecretTexts(text, this.#mask), this.#mask);
+  }
+
+  /** One value that stands for itself: a string, an id. */
+  #content(content: string): string {
+    if (this.#secrets.has(content)) return this.#mask(content);
+    this.#secrets.addFromUrl(content);
+    return this.#text(content);
+  }
+
+  /** A whole value is secret, and so is the same text elsewhere. */
+  #whole(content: string): string {
+    this.#secrets.addFound(content);
+    return this.#mask(content);
+  }
+
+  #difference(difference: Difference): Difference {
+    const { at, kind, primary, shadow } = difference;
+    if (kind === "status") return difference;
+    const each = (show: (value: string) => string): Difference => ({
+      at: this.#pointer(at),
+      kind,
+      primary: primary === null ? null : show(primary),
+      shadow: shadow === null ? null : show(shadow),
+    });
+    if (at.startsWith("header:")) {
+      const name = at.slice("header:".length);
+      const secret = isSecretHeader(name) || this.#rules.namesHeader(name);
+      return each((value) => (secret ? this.#whole(value) : this.#content(value)));
+    }
+    // Two lengths of an array tell nothing of what is in it.
+    if (kind === "length") return each((value) => (/^\d+$/.test(value) ? value : this.#whole(value)));
+    const tokens = parsePointer(at);
+    if (tokens === null) return each((value) => this.#whole(value));
+    return each((value) => {
+      if (tokens.length === 0 && COMPARE_WORDS.test(value)) return this.#text(value);
+      return redactJsonText(value, tokens, {
+        isSecret: (place) => this.#rules.isSecretPlace(place),
+        shownText: (content) => this.#content(content),
+        mask: (content) => this.#whole(content),
+      });
+    });
+  }
+
+  /** Names of members may be secret themselves: under a secret name, or where one is known or looks like one. */
+  #pointer(at: string): string {
+    if (!at.startsWith("/")) return at;
+    const tokens = parsePointer(at);
+    if (tokens === null) return `/${escapeToken(this.#mask(at))}`;
+    return formatPointer(
+      tokens.map((token, i) => {
+        if (/^\d{1,4}$/.test(token)) return token;
+        return i > 0 && this.#rules.isSecretPlace(tokens.slice(0, i)) ? this.#whole(token) : this.#content(token);
+      }),
+    );
+  }
+
+  #again({ at, kind, primary, shadow }: Difference): Difference {
+    const mask = (value: string): string => this.#secrets.mask(value, this.#mask);
+    return { at: mask(at), kind, primary: primary && mask(primary), shadow: shadow && mask(shadow) };
+  }
+}
+
+/** What compare says of a body that it does not quote (diff-bodies.ts): `12 bytes, not JSON at byte 3: …`. */
+const COMPARE_WORDS = /^\d+ bytes?(?:[ ,]|$)/;
+
+/** `users/42` and `users:/a/path`: what follows the prefix. */
+function idOf(key: string, entity: string | null): string | null {
+  if (entity !== null && key.startsWith(entity) && /^[/:]/.test(key.slice(entity.length))) {
+    return key.slice(entity.length + 1);
+  }
+  const end = key.search(/[/:]/);
+  return end === -1 ? null : key.slice(end + 1);
+}
+
+function cut(text: string, maxChars: number): string {
+  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1)}…`;
+}

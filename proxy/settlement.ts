@@ -1,0 +1,297 @@
+/**
+ * The second half of an exchange's life, after the primary's answer: settle → lane → shadow → compare → record.
+ * The client has its answer; nothing here can touch it. Every path ends in `finish`, once.
+ */
+import type { ServiceSettings } from "./config/settings.ts";
+import { serviceOf } from "./config/settings.ts";
+import type { Difference, RepairReason } from "./evidence.ts";
+import type { Answer, BodyCopy, Exchange } from "./exchange.ts";
+import { headerOf } from "./exchange.ts";
+import { judgeAnswers } from "./compare/judge.ts";
+import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
+import { Capture } from "./forward/capture.ts";
+import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
+import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
+import type { Lanes, Ticket, Turn } from "./mirror/lanes.ts";
+import { buildShadowRequest } from "./mirror/shadow-request.ts";
+import { isAccepted, judgeUnanswered } from "./mirror/verdicts.ts";
+import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
+import { serviceNameFor } from "./phases.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
+import { keyAtAnswer, keyOfRoute } from "./route/entity-key.ts";
+
+/** An eligible exchange on its way to its one outcome. */
+export interface OpenExchange {
+  readonly exchange: Exchange;
+  /** As known from the request's head. */
+  readonly key: string | null;
+  readonly ticket: Ticket | null;
+  readonly lanes: Lanes<Copy>;
+  /** One of our own copies came back to us: it is forwarded, never mirrored again. */
+  readonly isLoop: boolean;
+}
+
+/** An accepted exchange that waits in its lane for the shadow. */
+export interface Copy {
+  readonly exchange: Exchange;
+  readonly key: string;
+  readonly primary: PrimaryAnswered;
+  readonly body: BodyCopy;
+  /** Second part of the order stamp: position among all copies of this generation. */
+  readonly position: number;
+  readonly answeredAt: number;
+}
+
+/** What one waiting copy costs beside its bodies: headers, lane entry, closures (measured: 1.5 to 2 KiB). */
+const COPY_OVERHEAD_BYTES = 2048;
+/** An id is read from answers up to this size: the scan takes well below the 20 ms that a client may be held up. */
+const KEY_ANSWER_MAX_BYTES = 1024 * 1024;
+
+let positions = 0;
+
+/** Called before the last byte of the primary's answer leaves: a key that only the answer tells joins its lane here. */
+export function settle(parts: PipelineParts, open: OpenExchange, ending: PrimaryEnding): void {
+  const { exchange, ticket, lanes } = open;
+  const isWrite = exchange.plan.requestClass === "write";
+  if (ending.end !== "answered") {
+    if (ticket !== null) lanes.withdraw(ticket);
+    const unknown = ending.end === "unknown";
+    if (isWrite) parts.journal.answered(exchange.id, unknown ? "unknown" : "refused", open.key);
+    finish(parts, exchange, {
+      key: open.key,
+      outcome: unknown ? UNKNOWN : skipped("not-accepted"),
+      primary: null,
+      primaryStatus: unknown ? ending.status : null,
+      error: ending.why,
+      repair: unknown && isWrite ? "unknown" : null,
+    });
+    return;
+  }
+
+  const key = open.key ?? keyFromAnswer(open, ending) ?? keyOfRoute(exchange.route);
+  const verdict = whyNotMirrored(open, ending);
+  if (verdict !== null || !parts.budget.take(COPY_OVERHEAD_BYTES)) {
+    if (ticket !== null) lanes.withdraw(ticket);
+    const refused = verdict?.outcome.kind === "skipped" && verdict.repair === null;
+    if (isWrite) parts.journal.answered(exchange.id, refused ? "refused" : "accepted", key);
+    finish(parts, exchange, {
+      key,
+      primary: ending,
+      ...(verdict ?? { outcome: dropped("queue-full"), repair: isWrite ? "dropped" : null }),
+    });
+    return;
+  }
+  const body = (ending.requestBody as { copy: BodyCopy }).copy;
+  const answeredAt = parts.clock.monotonic();
+  const copy: Copy = { exchange, key, primary: ending, body, position: ++positions, answeredAt };
+  if (isWrite) parts.journal.answered(exchange.id, "accepted", key);
+  parts.backlog.add(exchange.route.name, exchange.id, answeredAt);
+  if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass);
+  else lanes.answered(ticket, copy);
+}
+
+interface NotMirrored {
+  readonly outcome: Outcome;
+  readonly repair: RepairReason | null;
+  readonly error?: string;
+}
+
+/** The outcome gate: what the primary did not take, and what cannot be copied whole, does not reach the shadow. */
+function whyNotMirrored(open: OpenExchange, answered: PrimaryAnswered): NotMirrored | null {
+  const { exchange } = open;
+  const isWrite = exchange.plan.requestClass === "write";
+  const always = exchange.route.mirror.when === "always";
+  if (open.isLoop) return { outcome: skipped("loop"), repair: null };
+  if (isWrite && !always && !isAccepted(answered.status)) return { outcome: skipped("not-accepted"), repair: null };
+  const { requestBody, body } = answered;
+  if (requestBody.kind === "lost") return { outcome: dropped(requestBody.why), repair: isWrite ? "dropped" : null };
+  if (requestBody.copy.kind === "digest") {
+    const bound = exchange.snapshot.settings.limits.bodyOnDiskBytes;
+    const error = `the body has ${requestBody.length} bytes; limits.bodyOnDisk is ${bound}`;
+    return { outcome: skipped("body-too-large"), repair: isWrite ? "body-too-large" : null, error };
+  }
+  if (body.kind === "lost") return { outcome: dropped(body.why), repair: isWrite ? "dropped" : null };
+  return null;
+}
+
+function keyFromAnswer({ exchange }: OpenExchange, answered: PrimaryAnswered): string | null {
+  const { requestBody, body } = answered;
+  return keyAtAnswer({
+    route: exchange.route,
+    params: exchange.params,
+    request: exchange.request,
+    requestBody: requestBody.kind === "kept" && requestBody.copy.kind === "memory" ? requestBody.copy.bytes : null,
+    answerHeaders: answered.headers,
+    answerBody: () => {
+      if (body.kind !== "kept" || body.copy.kind !== "memory") return null;
+      return decodeContent(body.copy.bytes, contentEncodingOf(answered.headers), KEY_ANSWER_MAX_BYTES);
+    },
+  });
+}
+
+/** One copy's turn in its lane. Resolves when the shadow is done with it, so that the lane goes on; comparing does not hold it up. */
+export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promise<void> {
+  const copy = turn.work;
+  const { exchange } = copy;
+  // The client's last byte is on its way first.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (turn.crossed) {
+    finishCopy(parts, copy, { outcome: skipped("key-written-meanwhile"), repair: null });
+    return;
+  }
+  const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
+  const service = serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
+  let end: DeliveryEnd;
+  try {
+    end = await sendCopy(parts, copy, service);
+  } catch (error) {
+    parts.caught("shadow", error);
+    const why = error instanceof Error ? error.message : String(error);
+    end = { end: "error", attempts: 1, why, code: "internal", bytesSent: true };
+  }
+  if (end.end !== "answered") {
+    const unanswered = judgeUnanswered(end);
+    parts.taints.add(copy.key, exchange.id);
+    finishCopy(parts, copy, { ...unanswered, shadow: { status: null, ms: null, bytes: null, attempts: unanswered.attempts } });
+    return;
+  }
+  void compareCopy(parts, copy, end, turn.overlapped);
+}
+
+function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): Promise<DeliveryEnd> {
+  const { exchange } = copy;
+  const { limits } = exchange.snapshot.settings;
+  const isRead = exchange.plan.requestClass === "read";
+  const gate = parts.gate(service);
+  // A read is worth nothing later: it does not wait for a service that is down.
+  if (isRead && gate.state() === "open") return Promise.resolve({ end: "not-sent", because: "breaker-open" });
+  return deliver({
+    request: buildShadowRequest({
+      exchange,
+      service,
+      body: copy.body,
+      markKey: parts.markKey,
+      order: `${parts.generation}.${copy.position}`,
+      epoch: 1,
+      rewrite: parts.rewrite,
+    }),
+    service,
+    upstream: parts.upstream("shadow", service),
+    gate,
+    clock: parts.clock,
+    deadline: copy.answeredAt + service.asShadow.maxAgeMs,
+    newAnswerCopy: () =>
+      new Capture(
+        { memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes },
+        parts.forwarder.budget,
+        parts.forwarder.spool,
+      ),
+    onAttempt: (attempt) => {
+      if (!isRead) parts.journal.sent(exchange.id, attempt);
+    },
+    onFailure: (code) => parts.telemetry.shadowFailure(exchange.route.name, code),
+  });
+}
+
+async function compareCopy(
+  parts: PipelineParts,
+  copy: Copy,
+  end: Extract<DeliveryEnd, { end: "answered" }>,
+  overlapped: boolean,
+): Promise<void> {
+  const { exchange, primary } = copy;
+  const { answer } = end;
+  const isWrite = exchange.plan.requestClass === "write";
+  const shadow = { status: answer.status, ms: answer.ms, bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length, attempts: end.attempts };
+  const refused = isWrite && isAccepted(primary.status) && !isAccepted(answer.status);
+  const taintedBy = parts.taints.taintedBy(copy.key);
+  let repair: RepairReason | null = null;
+  if (isWrite) {
+    if (refused) repair = "shadow-refused";
+    else if (end.earlierAttemptUnknown) repair = "late-attempt";
+    else if (overlapped) repair = "overlap";
+  }
+  if (refused) parts.taints.add(copy.key, exchange.id);
+  try {
+    parts.telemetry.clientRequest("shadow", exchange.route.name, answer.status, answer.ms);
+    if (answer.status >= 500) parts.telemetry.shadowFailure(exchange.route.name, "status-5xx");
+    const judged = await judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer);
+    finishCopy(parts, copy, { ...judged, repair, shadow, taintedBy, build: buildOf(copy, answer) });
+  } catch (error) {
+    parts.caught("compare", error);
+    const why = error instanceof Error ? error.message : String(error);
+    finishCopy(parts, copy, { outcome: dropped("compare-overload"), error: why, repair, shadow, taintedBy });
+  } finally {
+    end.release();
+  }
+}
+
+function primaryAnswer(primary: PrimaryAnswered): Answer {
+  const body = (primary.body as { copy: BodyCopy }).copy;
+  return { status: primary.status, headers: primary.headers, body, ms: primary.ms };
+}
+
+/** What next calls its build, in whichever role it answered. */
+function buildOf({ exchange, primary }: Copy, shadow: Answer): string | null {
+  const service = serviceOf(exchange.snapshot.settings, exchange.route.next);
+  if (service.build === null) return null;
+  const headers = exchange.plan.primary === "next" ? primary.headers : shadow.headers;
+  return headerOf(headers, service.build.name);
+}
+
+/** Gives up every copy that still waits: the process ends. Returns how many. */
+export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): number {
+  const abandoned = lanes.abandonWaiting();
+  for (const copy of abandoned) finishCopy(parts, copy, judgeUnanswered({ end: "shutdown", attempts: 0 }));
+  return abandoned.length;
+}
+
+interface Finding {
+  readonly outcome: Outcome;
+  readonly repair: RepairReason | null;
+  readonly error?: string | null;
+  readonly shadow?: { readonly status: number | null; readonly ms: number | null; readonly bytes: number | null; readonly attempts: number };
+  readonly differences?: readonly Difference[];
+  readonly moreDifferences?: number;
+  readonly build?: string | null;
+  readonly taintedBy?: string | null;
+}
+
+function finishCopy(parts: PipelineParts, copy: Copy, finding: Finding): void {
+  parts.budget.give(COPY_OVERHEAD_BYTES);
+  parts.backlog.remove(copy.exchange.route.name, copy.exchange.id);
+  const isWrite = copy.exchange.plan.requestClass === "write";
+  finish(parts, copy.exchange, {
+    ...finding,
+    repair: isWrite ? finding.repair : null,
+    key: copy.key,
+    primary: copy.primary,
+  });
+}
+
+/** The one end of an eligible exchange. */
+function finish(
+  parts: PipelineParts,
+  exchange: Exchange,
+  found: Finding & { readonly key: string | null; readonly primary: PrimaryAnswered | null; readonly primaryStatus?: number | null },
+): void {
+  const { primary } = found;
+  parts.recorder.settle({
+    exchange,
+    key: found.key,
+    outcome: found.outcome,
+    primary:
+      primary === null
+        ? { status: found.primaryStatus ?? null, ms: null, bytes: null }
+        : { status: primary.status, ms: primary.ms, bytes: primary.body.length },
+    shadow: found.shadow ?? null,
+    differences: found.differences ?? [],
+    moreDifferences: found.moreDifferences ?? 0,
+    build: found.build ?? null,
+    taintedBy: found.taintedBy ?? null,
+    error: found.error ?? null,
+    repair: found.repair,
+  });
+  if (exchange.plan.requestClass === "write") parts.journal.settled(exchange.id);
+  primary?.release();
+}

@@ -1,0 +1,156 @@
+import type { RouteState, StatusInput } from "./admin/parts.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import type { RouteSettings, ServiceSettings } from "./config/settings.ts";
+import { serviceOf } from "./config/settings.ts";
+import type { Snapshot } from "./exchange.ts";
+import { Headroom } from "./headroom.ts";
+import type { Backlog } from "./mirror/backlog.ts";
+import type { BreakerState, ShadowGate } from "./mirror/shadow-gate.ts";
+import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
+import type { Clock, Gauges, Journal, Store } from "./ports.ts";
+import type { Counters, RouteCounts } from "./record/counters.ts";
+import type { DivergenceLog } from "./record/divergence-log.ts";
+import type { Reachability } from "./upstream/reachability.ts";
+
+export interface StatusSourceParts {
+  readonly clock: Clock;
+  readonly startedAt: number;
+  readonly member: { readonly id: string; readonly version: string; readonly since: number };
+  readonly snapshot: () => Snapshot;
+  readonly mirroringEnabled: () => boolean;
+  readonly notReady: () => string | null;
+  readonly warnings: () => readonly string[];
+  readonly configError: () => string | null;
+  readonly store: Store;
+  readonly log: DivergenceLog;
+  readonly counters: Counters;
+  readonly backlog: Backlog;
+  readonly journal: Journal;
+  readonly queue: ByteBudget;
+  readonly spool: ByteBudget;
+  readonly gates: () => Iterable<ShadowGate>;
+  readonly gate: (service: ServiceSettings) => ShadowGate;
+  readonly reachability: Reachability;
+  readonly caught: () => Readonly<Record<string, number>>;
+}
+
+export interface StatusSource {
+  status(): StatusInput;
+  gauges(): Gauges;
+  close(): void;
+}
+
+const LOOK_EVERY_MS = 1_000;
+const BREAKER_GAUGE: Readonly<Record<BreakerState, number>> = { closed: 0, "half-open": 1, open: 2 };
+
+/** Puts together, on demand, what the process is and does. What has to be asked of the store is asked every second. */
+export function createStatusSource(parts: StatusSourceParts): StatusSource {
+  const headroom = new Headroom();
+  let openWork = new Map<string, { readonly repairs: number; readonly gaps: number }>();
+  let asking = false;
+
+  function look(): void {
+    headroom.observe(parts.clock.monotonic(), parts.queue.usedBytes);
+    if (asking) return;
+    asking = true;
+    parts.store
+      .openWork()
+      .then(
+        (routes) => {
+          openWork = new Map(routes.map((route) => [route.route, route]));
+        },
+        () => {
+          // The store's health says why; the last known numbers stand.
+        },
+      )
+      .finally(() => {
+        asking = false;
+      });
+  }
+  look();
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  timer.unref();
+
+  function routeStates(): RouteState[] {
+    const counted = new Map(parts.counters.snapshot().map((counts) => [counts.route, counts]));
+    return parts.snapshot().settings.routes.map((route) => routeState(route, counted.get(route.name)));
+  }
+
+  function routeState(route: RouteSettings, counted: RouteCounts | undefined): RouteState {
+    const { settings } = parts.snapshot();
+    const roles = PHASE_ROLES[route.phase];
+    const shadow = roles.shadow === null ? null : serviceOf(settings, serviceNameFor(roles.shadow, route));
+    const open = openWork.get(route.name);
+    return {
+      name: route.name,
+      phase: route.phase,
+      wanted: route.phase,
+      primary: serviceNameFor(roles.primary, route),
+      shadow: shadow?.name ?? null,
+      eligible: counted?.eligible ?? 0,
+      pending: counted?.pending ?? 0,
+      outcomes: counted?.outcomes ?? [],
+      lagMs: Math.round(parts.backlog.lagMs(route.name, parts.clock.monotonic())),
+      breaker: shadow === null ? null : parts.gate(shadow).state(),
+      repairs: open?.repairs ?? 0,
+      gaps: open?.gaps ?? 0,
+      seen: counted?.seen ?? false,
+    };
+  }
+
+  const headroomSeconds = (): number | null => headroom.secondsLeft(parts.queue.limitBytes);
+
+  return {
+    status() {
+      const { settings, revision } = parts.snapshot();
+      let inFlight = 0;
+      for (const gate of parts.gates()) inFlight += gate.inFlight;
+      const logHealth = parts.log.health();
+      return {
+        now: parts.clock.now(),
+        startedAt: parts.startedAt,
+        notReady: parts.notReady(),
+        warnings: parts.warnings(),
+        routes: routeStates(),
+        mirroringEnabled: parts.mirroringEnabled(),
+        config: { file: settings.file, revision, error: parts.configError() },
+        store: parts.store.health(),
+        members: [parts.member],
+        services: Object.values(settings.services).map(({ name, origin }) => ({
+          name,
+          origin,
+          problem: parts.reachability.problemOf(name),
+        })),
+        queue: {
+          bytes: parts.queue.usedBytes,
+          limitBytes: parts.queue.limitBytes,
+          waiting: parts.backlog.size(),
+          inFlight,
+          inFlightLimit: settings.limits.inFlight,
+          spoolBytes: parts.spool.usedBytes,
+          spoolLimitBytes: parts.spool.limitBytes,
+          headroomSeconds: headroomSeconds(),
+        },
+        journal: { kind: parts.journal.kind, depth: parts.journal.depth() },
+        log: { file: settings.divergenceLog.file, problem: logHealth.problem, lostLines: logHealth.lostLines },
+        caught: parts.caught(),
+      };
+    },
+    gauges() {
+      return {
+        journalDepth: parts.journal.depth(),
+        queueBytes: parts.queue.usedBytes,
+        routes: routeStates().map((state) => ({
+          name: state.name,
+          phase: state.phase,
+          lagSeconds: state.lagMs / 1000,
+          breakerState: BREAKER_GAUGE[state.breaker ?? "closed"],
+          repairsOpen: state.repairs,
+          gapsOpen: state.gaps,
+        })),
+        headroomSeconds: headroomSeconds(),
+      };
+    },
+    close: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Which part of the project may import which: an oxlint plugin, so that editors show it too. Directions are decided on
+ * resolved files, for value, type and dynamic imports alike; import cycles are oxlint's own `import/no-cycle`.
+ * `.oxlintrc.json` turns the rules on; `test/integration/import-rules.test.ts` plants each violation once.
+ */
+import { dirname, join, relative, sep } from "node:path";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+const STEPS = ["listen", "route", "forward", "mirror", "compare", "record"] as const;
+const OTHER_FOLDERS = ["json", "upstream", "config", "admin", "cli"] as const;
+/** Files beside the folders that put steps together; every other file there holds values that all parts share. */
+const WIRING = new Set(["pipeline.ts", "pipeline-parts.ts", "settlement.ts", "drain.ts", "status-source.ts"]);
+
+type Step = (typeof STEPS)[number];
+type Part = Step | (typeof OTHER_FOLDERS)[number] | "main" | "wiring" | "values" | "settings" | "adapters";
+
+const SHARED: readonly Part[] = ["values", "settings", "json"];
+const CORE: readonly Part[] = [...STEPS, ...SHARED, "upstream", "config", "admin", "wiring"];
+
+/** What each part may import beside itself. */
+const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
+  values: ["settings"],
+  settings: ["values"],
+  json: ["values"],
+  upstream: SHARED,
+  listen: [...SHARED, "upstream"],
+  route: [...SHARED, "upstream"],
+  forward: [...SHARED, "upstream"],
+  mirror: [...SHARED, "upstream"],
+  compare: [...SHARED, "upstream"],
+  record: [...SHARED, "upstream"],
+  config: SHARED,
+  admin: [...SHARED, "config"],
+  wiring: CORE,
+  main: [...CORE, "adapters"],
+  cli: [...CORE, "main", "adapters"],
+  adapters: SHARED,
+};
+
+/** Drivers and SDKs of the outside world: adapters know them, the core knows ports. */
+const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry\/(?!api$).+)(\/|$)/;
+
+/** What pure parts do without: sockets, files, processes, threads, timers, and the libraries that use them. */
+const IMPURE =
+  /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
+const PURE_FOLDERS = /^proxy\/(json|route|compare)\//;
+/** The thread around the comparison. */
+const NOT_PURE = new Set(["proxy/compare/comparer.ts", "proxy/compare/worker-seat.ts", "proxy/compare/worker.ts"]);
+
+function partOf(file: string): Part | null {
+  const [top, folder, ...rest] = file.split("/");
+  if (top === "adapters") return "adapters";
+  if (top !== "proxy" || folder === undefined) return null;
+  if (rest.length === 0) return folder === "main.ts" ? "main" : WIRING.has(folder) ? "wiring" : "values";
+  if (file === "proxy/config/settings.ts") return "settings";
+  return [...STEPS, ...OTHER_FOLDERS].find((name) => name === folder) ?? null;
+}
+
+function whyRefused(from: Part, to: Part): string | null {
+  if (from === to || MAY_IMPORT[from].includes(to)) return null;
+  if (to === "adapters") return "the core never imports an adapter; it asks for a port (proxy/ports.ts)";
+  if (isStep(from) && isStep(to)) return "steps never import one another; the pipeline calls them in order";
+  if (isStep(to)) return "what steps share never imports a step";
+  return `this part may import only: ${[from, ...MAY_IMPORT[from]].join(", ")}`;
+}
+
+function isStep(part: Part): part is Step {
+  return STEPS.some((step) => step === part);
+}
+
+interface ImportNode {
+  readonly source?: { readonly value?: unknown } | null;
+}
+
+interface RuleContext {
+  readonly filename: string;
+  report(finding: { node: unknown; message: string }): void;
+}
+
+/** A rule that looks at each import of a file: `judge` returns what is wrong with it, or null. */
+function importRule(judge: (file: string, specifier: string) => string | null) {
+  return {
+    create(context: RuleContext) {
+      const file = relative(ROOT, context.filename).replaceAll(sep, "/");
+      const look = (node: ImportNode) => {
+        const specifier = node.source?.value;
+        if (typeof specifier !== "string") return;
+        const message = judge(file, specifier);
+        if (message !== null) context.report({ node: node.source, message: `${file}: ${message}` });
+      };
+      return {
+        ImportDeclaration: look,
+        ExportNamedDeclaration: look,
+        ExportAllDeclaration: look,
+        ImportExpression: look,
+        TSImportType: look,
+      };
+    },
+  };
+}
+
+export default {
+  meta: { name: "house" },
+  rules: {
+    "import-direction": importRule((file, specifier) => {
+      if (!specifier.startsWith(".")) return null;
+      const target = join(dirname(file), specifier).replaceAll(sep, "/");
+      const from = partOf(file);
+      if (from === null) return file.startsWith("proxy/") ? "is in no part that import-rules.ts knows" : null;
+      const to = partOf(target);
+      const why = to === null ? "it is outside proxy/ and adapters/" : whyRefused(from, to);
+      return why === null ? null : `imports ${target}: ${why}`;
+    }),
+    "no-driver-in-core": importRule((file, specifier) =>
+      file.startsWith("proxy/") && DRIVERS.test(specifier)
+        ? `imports ${specifier}: drivers and telemetry SDKs belong to adapters/`
+        : null,
+    ),
+    "pure-parts": importRule((file, specifier) =>
+      PURE_FOLDERS.test(file) && !NOT_PURE.has(file) && IMPURE.test(specifier)
+        ? `imports ${specifier}: json, route and compare are functions of values`
+        : null,
+    ),
+  },
+};

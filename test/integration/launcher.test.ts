@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, test } from "node:test";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** Stands for the CLI: says how it was called, then ends, or waits until it is told to. */
+const CLI = `
+const args = process.argv.slice(2);
+if (args.includes("wait")) {
+  process.on("SIGTERM", () => process.exit(5));
+  process.on("disconnect", () => process.exit(6));
+}
+if (args.includes("fail")) process.exitCode = 7;
+console.log(args.join(" "));
+`;
+
+const LOCK = JSON.stringify({ packages: { "": {}, "node_modules/some": { version: "1.0.0" } } });
+
+/** A small project that has the real launcher. */
+let project = "";
+
+before(() => {
+  project = mkdtempSync(join(tmpdir(), "crossfade-launcher-"));
+  for (const file of ["deploy", "tsconfig.json", "tsconfig.build.json"]) {
+    cpSync(join(ROOT, file), join(project, file), { recursive: true });
+  }
+  write("package.json", '{ "name": "small", "type": "module" }');
+  write("package-lock.json", LOCK);
+  write("node_modules/.package-lock.json", LOCK);
+  write("proxy/cli/main.ts", CLI);
+  write("adapters/none.ts", "export {};\n");
+  for (const name of ["typescript", "@typescript", "@types", "undici-types"]) {
+    symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
+  }
+});
+
+after(() => rmSync(project, { recursive: true, force: true }));
+
+test("without arguments start runs the demo, with arguments the proxy, and the exit code is the command's", async () => {
+  assert.deepEqual(await run("start"), { code: 0, stdout: "demo\n", stderr: "crossfade: building dist\n" });
+  assert.deepEqual(await run("start", "--legacy", "http://a", "fail"), {
+    code: 7,
+    stdout: "start --legacy http://a fail\n",
+    stderr: "",
+  });
+  assert.deepEqual(await run("crossfade", "status"), { code: 0, stdout: "status\n", stderr: "" });
+});
+
+test("dist is built again once a source has changed, and a build that fails leaves the old one", async () => {
+  write("proxy/cli/main.ts", `${CLI}\nconsole.log("never printed");`);
+  assert.equal((await run("start")).stderr, "crossfade: building dist\n");
+  assert.equal((await run("start")).stderr, "");
+  write("proxy/cli/main.ts", 'const wrong: number = "text";');
+  const failed = await run("start");
+  assert.equal(failed.code, 3);
+  assert.match(failed.stderr, /proxy\/cli\/main\.ts\(1,7\): error TS2322/);
+  write("proxy/cli/main.ts", CLI);
+  assert.deepEqual(await run("start"), { code: 0, stdout: "demo\n", stderr: "crossfade: building dist\n" });
+});
+
+test("a signal is passed on to the command", async () => {
+  const { child, output } = launch("start", "wait");
+  await once(child.stdout ?? child, "data");
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [5, null]);
+  await output;
+});
+
+test("the command ends when the launcher is killed", async () => {
+  const { child, output } = launch("start", "wait");
+  await once(child.stdout ?? child, "data");
+  child.kill("SIGKILL");
+  // The pipe that both inherited ends when the last of them has ended.
+  await output;
+  assert.equal(child.signalCode, "SIGKILL");
+});
+
+test("dependencies that differ from the lock are installed, once, and a failure shows what npm said", async () => {
+  const installs = 'printf %s "$LOCK" > node_modules/.package-lock.json';
+  write("node_modules/.package-lock.json", LOCK.replace("1.0.0", "0.9.0"));
+  assert.deepEqual(await withNpm("echo npm said no; exit 1"), {
+    code: 3,
+    stdout: "",
+    stderr:
+      "crossfade: installing dependencies with npm ci (once; about a minute)\nnpm said no\ncrossfade: npm ci failed (exit 1)\n",
+  });
+  const installed = await withNpm(`[ "$1" = ci ] && ${installs}`);
+  assert.deepEqual([installed.code, installed.stdout], [0, "demo\n"]);
+  assert.deepEqual(await withNpm("exit 1"), { code: 0, stdout: "demo\n", stderr: "" });
+});
+
+test("an unknown command is a usage error", async () => {
+  const { code, stderr } = await run("nonsense");
+  assert.equal(code, 2);
+  assert.match(stderr, /^usage: /);
+});
+
+function write(file: string, content: string): void {
+  mkdirSync(dirname(join(project, file)), { recursive: true });
+  writeFileSync(join(project, file), content);
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(...args: string[]): Promise<Ended> {
+  const { child, output } = launch(...args);
+  const [stdout, stderr] = await output;
+  return { code: child.exitCode, stdout, stderr };
+}
+
+/** Runs start with a shell script in the place of npm. */
+async function withNpm(script: string): Promise<Ended> {
+  write("bin/npm", `#!/bin/sh\n${script}\n`);
+  chmodSync(join(project, "bin/npm"), 0o755);
+  return await run("start");
+}
+
+/** `output` resolves to both texts when the launcher and all that share its pipes have ended. */
+function launch(...args: string[]): { child: ChildProcess; output: Promise<[string, string]> } {
+  const child = spawn(process.execPath, ["deploy/run.mjs", ...args], {
+    cwd: project,
+    env: { ...process.env, LOCK, PATH: [join(project, "bin"), process.env["PATH"] ?? ""].join(delimiter) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "exit");
+  const output = Promise.all([text(child.stdout), text(child.stderr)]).then(async (texts) => {
+    await ended;
+    return texts;
+  });
+  return { child, output };
+}

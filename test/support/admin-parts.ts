@@ -1,0 +1,133 @@
+import { createFeed, type Feed } from "../../proxy/admin/feed.ts";
+import type { AdminParts, RouteState, StatusInput } from "../../proxy/admin/parts.ts";
+import { loadSettings } from "../../proxy/config/load.ts";
+import type { Settings } from "../../proxy/config/settings.ts";
+import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import { makeUlid } from "../../proxy/identity.ts";
+import type { Store } from "../../proxy/ports.ts";
+import { compileRouter } from "../../proxy/route/router.ts";
+
+/** Settings as two URLs give them, with a route for users before the one for everything. */
+export function sampleSettings(over: Partial<Settings> = {}): Settings {
+  const loaded = loadSettings({
+    file: null,
+    flags: { legacy: "http://127.0.0.1:3000", next: "http://127.0.0.1:4000", store: "memory:" },
+    env: {},
+  });
+  if (!loaded.ok) throw new Error(loaded.errors.map((error) => error.text).join("; "));
+  const [all] = loaded.settings.routes;
+  if (all === undefined) throw new Error("settings without a route");
+  const users = { ...all, name: "users", match: { ...all.match, path: "/users/**", methods: ["GET", "PUT"] } };
+  return { ...loaded.settings, routes: [users, all], ...over };
+}
+
+export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
+  return {
+    name: "users",
+    phase: "dual-write",
+    wanted: "dual-write",
+    primary: "legacy",
+    shadow: "next",
+    eligible: 18_205,
+    pending: 1,
+    outcomes: [
+      { outcome: "match", reason: null, count: 18_011 },
+      { outcome: "ignored", reason: null, count: 150 },
+      { outcome: "divergent", reason: null, count: 31 },
+      { outcome: "dropped", reason: "queue-full", count: 12 },
+    ],
+    lagMs: 0,
+    breaker: "closed",
+    repairs: 0,
+    gaps: 0,
+    seen: true,
+    ...over,
+  };
+}
+
+export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput {
+  const startedAt = Date.parse("2026-11-22T12:00:00.000Z");
+  return {
+    now: startedAt + 65_000,
+    startedAt,
+    notReady: null,
+    warnings: [],
+    routes: [sampleRouteState()],
+    mirroringEnabled: true,
+    config: { file: "crossfade.yaml", revision: 1, error: null },
+    store: { kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 },
+    members: [{ id: "01JMEMBER", version: "0.1.0", since: startedAt }],
+    services: [
+      { name: "legacy", origin: "http://127.0.0.1:3000", problem: null },
+      { name: "next", origin: "http://127.0.0.1:4000", problem: null },
+    ],
+    queue: {
+      bytes: 0,
+      limitBytes: 64 * 1024 * 1024,
+      waiting: 0,
+      inFlight: 0,
+      inFlightLimit: 1024,
+      spoolBytes: 0,
+      spoolLimitBytes: 1024 * 1024 * 1024,
+      headroomSeconds: null,
+    },
+    journal: { kind: "memory", depth: 0 },
+    log: { file: "crossfade-divergences.ndjson", problem: null, lostLines: 0 },
+    caught: {},
+    ...over,
+  };
+}
+
+export function sampleDivergence(over: Partial<DivergenceRecord> = {}): DivergenceRecord {
+  const at = Date.parse("2026-11-22T12:00:30.000Z");
+  return {
+    id: makeUlid(at),
+    time: new Date(at).toISOString(),
+    route: "users",
+    phase: "dual-write",
+    outcome: "divergent",
+    reason: null,
+    key: "users/42",
+    method: "PUT",
+    path: "/users/42",
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+    group: null,
+    taintedBy: null,
+    build: null,
+    primary: { service: "legacy", status: 200, ms: 12.1, bytes: 431 },
+    shadow: { service: "next", status: 200, ms: 3.4, bytes: 433, attempts: 1 },
+    differences: [{ at: "/balance", kind: "precision", primary: "9007199254740993", shadow: "9007199254740992" }],
+    moreDifferences: 0,
+    error: null,
+    ...over,
+  };
+}
+
+export interface SampleParts extends AdminParts {
+  readonly feed: Feed;
+  /** What reached `onError`. */
+  readonly errors: string[];
+  settings: Settings;
+  input: StatusInput;
+}
+
+/** Everything the admin listener asks for, on a free loopback port; `settings` and `input` may be exchanged while it runs. */
+export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): SampleParts {
+  const feed = createFeed();
+  const parts: SampleParts = {
+    version: "0.1.0",
+    listen: { host: "127.0.0.1", port: 0 },
+    store,
+    feed,
+    errors: [],
+    settings: sampleSettings(),
+    input: sampleStatusInput(),
+    snapshot: () => ({ revision: 1, settings: parts.settings, router: compileRouter(parts.settings.routes) }),
+    status: () => parts.input,
+    metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
+    subscribe: (listener) => feed.subscribe(listener),
+    onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),
+    ...over,
+  };
+  return parts;
+}

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NotAttempted, ShadowGate } from "../../../proxy/mirror/shadow-gate.ts";
+
+const monotonic = () => performance.now();
+
+function gateWith(change: Partial<ConstructorParameters<typeof ShadowGate>[0]> = {}): ShadowGate {
+  return new ShadowGate({ opensAfter: 3, probeEveryMs: 20, inFlightLimit: () => 100, ratePerSecond: () => null, monotonic, ...change });
+}
+
+async function failTimes(gate: ShadowGate, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await assert.rejects(gate.run(() => Promise.reject(new Error("down")), monotonic() + 1000), /down/);
+  }
+}
+
+test("while the breaker is open writes wait, one attempt at a time tries, and all go on once the service is back", async () => {
+  const gate = gateWith();
+  await failTimes(gate, 3);
+  assert.equal(gate.state(), "open");
+  let up = false;
+  let concurrent = 0;
+  let whileDown = 0;
+  const attempt = async () => {
+    if (!up) {
+      assert.equal(++concurrent, 1, "two attempts at a service that is down");
+      await new Promise((resolve) => setImmediate(resolve));
+      concurrent--;
+      if (++whileDown === 3) up = true;
+      throw new Error("still down");
+    }
+    return "delivered";
+  };
+  const deliver = async (): Promise<unknown> => {
+    for (;;) {
+      try {
+        return await gate.run(attempt, monotonic() + 20_000);
+      } catch {
+        // As delivery does: an attempt that failed is made again.
+      }
+    }
+  };
+  const results = await Promise.all(Array.from({ length: 20 }, deliver));
+  assert.ok(results.every((result) => result === "delivered"));
+  assert.equal(gate.state(), "closed");
+  assert.equal(gate.inFlight, 0);
+  gate.close();
+});
+
+test("what still waits at its deadline is told whether the breaker stood in the way", async () => {
+  const open = gateWith({ probeEveryMs: 60_000 });
+  await failTimes(open, 3);
+  const refused = await open.run(() => assert.fail("attempted"), monotonic() + 30);
+  assert.deepEqual(refused, new NotAttempted("breaker-open"));
+  open.close();
+  const late = gateWith();
+  assert.deepEqual(await late.run(() => assert.fail("attempted"), monotonic() - 1), new NotAttempted("expired"));
+});
+
+test("no more attempts are in flight than the limit", async () => {
+  const gate = gateWith({ inFlightLimit: () => 4 });
+  let inFlight = 0;
+  let most = 0;
+  const attempt = async () => {
+    most = Math.max(most, ++inFlight);
+    await new Promise((resolve) => setImmediate(resolve));
+    inFlight--;
+  };
+  await Promise.all(Array.from({ length: 50 }, () => gate.run(attempt, monotonic() + 20_000)));
+  assert.equal(most, 4);
+});
+
+test("attempts begin no faster than the rate", async () => {
+  const gate = gateWith({ ratePerSecond: () => 100 });
+  const begunAt = monotonic();
+  await Promise.all(Array.from({ length: 21 }, () => gate.run(() => Promise.resolve(), monotonic() + 20_000)));
+  const took = monotonic() - begunAt;
+  assert.ok(took >= 199, `21 attempts at 100/s took ${took} ms`);
+});
+
+test("closing tells everyone who waits", async () => {
+  const gate = gateWith({ probeEveryMs: 60_000 });
+  await failTimes(gate, 3);
+  const waiting = gate.run(() => assert.fail("attempted"), monotonic() + 60_000);
+  gate.close();
+  assert.deepEqual(await waiting, new NotAttempted("shutdown"));
+});

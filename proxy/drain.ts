@@ -39,10 +39,10 @@ export async function drain(parts: DrainParts, budgetMs: number): Promise<StopRe
   }
   let abandoned = 0;
   if (!(await within(parts.pipeline.whenIdle(), Math.max(0, left())))) {
+    abandoned = parts.pipeline.queued();
     parts.closeGates();
-    abandoned = parts.pipeline.abandon();
+    parts.pipeline.abandon();
     await parts.closeShadows();
-    abandoned += parts.pipeline.queued();
     await within(parts.pipeline.whenIdle(), LAST_OUTCOMES_MS);
   }
   // Comparisons run beside the lanes; their outcomes are the last to come.

@@ -88,7 +88,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
   // The settings that a new exchange gets, and what changes with them.
   let snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes) };
-  let configError: string | null = null;
+  let following: SettingsWatch | null = null;
   let stopping = false;
 
   // State and evidence.
@@ -170,7 +170,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     mirroringEnabled: () => true,
     notReady: () => (stopping ? "draining" : null),
     warnings: () => warnings,
-    configError: () => configError,
+    configError: () => following?.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     store,
     log: divergenceLog,
     counters,
@@ -194,12 +194,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
         queue.resize(next.limits.queuedBytes);
         disk.resize(next.limits.spoolBytes);
-        configError = null;
         telemetry.telemetry.configReload("applied");
         log.info({ revision: snapshot.revision, file }, "settings reloaded");
       },
       refused(errors) {
-        configError = errors.map(formatConfigMessage).join("\n");
         telemetry.telemetry.configReload("refused");
         log.error({ file, errors: errors.map(formatConfigMessage) }, "the changed file is not used; the running settings stay");
       },
@@ -240,17 +238,17 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       }
     });
 
-    const reloading = settings.file === null ? null : followFile(settings.file);
+    if (settings.file !== null) following = followFile(settings.file);
 
     let stopped: Promise<StopReport> | null = null;
     return {
       proxyUrl: urlOf(listener.address),
       adminUrl: urlOf(admin.address),
-      reload: () => void reloading?.reload(),
+      reload: () => void following?.reload(),
       stop(budgetMs = DRAIN_BUDGET_MS) {
         stopping = true;
         stopped ??= (async () => {
-          reloading?.close();
+          following?.close();
           const report = await drain(
             {
               listener,

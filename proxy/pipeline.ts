@@ -32,7 +32,7 @@ export interface Pipeline {
   queued(): number;
   whenIdle(): Promise<void>;
   /** Gives up what waits: each ends `dropped(shutdown)` with a repair entry. */
-  abandon(): number;
+  abandon(): void;
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {

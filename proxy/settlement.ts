@@ -151,8 +151,9 @@ export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promis
   }
   if (end.end !== "answered") {
     const unanswered = judgeUnanswered(end);
-    parts.taints.add(copy.key, exchange.id);
-    finishCopy(parts, copy, { ...unanswered, shadow: { status: null, ms: null, bytes: null, attempts: unanswered.attempts } });
+    const taintedBy = parts.taints.taintedBy(copy.key);
+    if (exchange.plan.requestClass === "write") parts.taints.add(copy.key, exchange.id);
+    finishCopy(parts, copy, { ...unanswered, taintedBy, shadow: { status: null, ms: null, bytes: null, attempts: unanswered.attempts } });
     return;
   }
   void compareCopy(parts, copy, end, turn.overlapped);
@@ -239,11 +240,9 @@ function buildOf({ exchange, primary }: Copy, shadow: Answer): string | null {
   return headerOf(headers, service.build.name);
 }
 
-/** Gives up every copy that still waits: the process ends. Returns how many. */
-export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): number {
-  const abandoned = lanes.abandonWaiting();
-  for (const copy of abandoned) finishCopy(parts, copy, judgeUnanswered({ end: "shutdown", attempts: 0 }));
-  return abandoned.length;
+/** Gives up every copy that still waits: the process ends. */
+export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
+  for (const copy of lanes.abandonWaiting()) finishCopy(parts, copy, judgeUnanswered({ end: "shutdown", attempts: 0 }));
 }
 
 interface Finding {

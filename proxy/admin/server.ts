@@ -9,7 +9,6 @@ import { listenError } from "../listen-error.ts";
 import { ENDPOINTS, type Endpoint, type Reply, statusOf } from "./endpoints.ts";
 import { EVENT_PARAMETERS, EventHub } from "./events.ts";
 import { checkHost, isTrusted, pathOf, queryOf, refuseStranger, SECURITY_HEADERS, sendHtmlHead } from "./gatekeeper.ts";
-import { toJson } from "./json-slices.ts";
 import { describeApi, EVENTS_PATH, OPENAPI_PATH, PAGE_PATH } from "./openapi.ts";
 import { renderPage } from "./page.ts";
 import { largestGroups } from "./page-groups.ts";
@@ -20,12 +19,14 @@ import { readQuery } from "./query.ts";
 
 export interface Admin {
   readonly address: Address;
-  /** Ends event streams and idle connections, waits for answers under way. */
+  /** Ends event streams and idle connections, waits a second at most for answers under way. */
   close(): Promise<void>;
 }
 
 /** Connections at once; a further one is closed unread. */
 const MAX_CONNECTIONS = 128;
+/** A reader that takes its answer slowly does not hold up the end of the process. */
+const CLOSE_PATIENCE_MS = 1_000;
 
 /**
  * Listens where `parts.listen` says. Answers only `GET` and `HEAD`; nothing it is asked, and no error in answering,
@@ -43,6 +44,8 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
   const app = Fastify({
     logger: false,
     bodyLimit: 1024,
+    // A reader that stands still with an answer half taken is let go; the event stream's heartbeat is shorter.
+    connectionTimeout: 30_000,
     keepAliveTimeout: 5_000,
     requestTimeout: 10_000,
     forceCloseConnections: "idle",
@@ -88,7 +91,9 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
     address: { host: parts.listen.host, port: bound.port },
     async close() {
       hub.close();
+      const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_PATIENCE_MS);
       await app.close();
+      clearTimeout(late);
     },
   };
 }
@@ -125,7 +130,7 @@ function addGet(
   app.get(url, { config: { open } }, async (request, reply) => {
     const { status = 200, type, body } = await answer(request);
     reply.code(status).type(type ?? "application/json; charset=utf-8");
-    return typeof body === "string" ? body : toJson(body);
+    return typeof body === "string" ? body : JSON.stringify(body);
   });
   refuseOtherMethods(app, url, "GET, HEAD");
 }

@@ -39,9 +39,14 @@ export function padStart(text: string, width: number): string {
 
 /** Breaks at blanks; lines after the first begin with `indent` blanks. A word longer than the line stands alone in full. */
 export function wrap(text: string, width: number, indent = 0): readonly string[] {
+  return wrapWords(text.split(" "), width, indent);
+}
+
+/** The same for words that may hold blanks. */
+export function wrapWords(words: readonly string[], width: number, indent = 0): readonly string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  for (const word of words) {
     const room = lines.length === 0 ? width : width - indent;
     if (line !== "" && widthOf(line) + 1 + widthOf(word) > room) {
       lines.push(line);

@@ -1,10 +1,11 @@
 /** Divergences and groups for people. Pure. */
 import { plural, spellBytes, spellCount, spellShare } from "../admin/sentences.ts";
 import type { Difference, DivergenceRecord, GroupRecord, LegRecord } from "../evidence.ts";
-import { cut, table, wrap } from "./columns.ts";
+import { type Column, cut, table, wrap } from "./columns.ts";
 import { type Paint, printable } from "./terminal.ts";
 
 const DIFFERENCES_LISTED = 3;
+const ROOM_FOR_TIMES = 110;
 
 /** Two lines and more: what happened, then where the answers differ. */
 export function formatDivergence(record: DivergenceRecord, width: number, paint: Paint): readonly string[] {
@@ -53,28 +54,26 @@ export function formatDivergenceInFull(record: DivergenceRecord, width: number, 
 }
 
 export function formatGroups(groups: readonly GroupRecord[], width: number, paint: Paint): readonly string[] {
+  const whenWide = width >= ROOM_FOR_TIMES;
   const rows = groups.map((group) => [
     group.id,
     spellCount(group.count),
     spellShare(group.share),
-    shortTime(group.lastSeen),
+    ...(whenWide ? [shortTime(group.lastSeen)] : []),
     printable(group.route),
     group.method,
     signatureOf(group),
   ]);
-  const [head = "", ...lines] = table(
-    [
-      { title: "GROUP" },
-      { title: "COUNT", align: "right" },
-      { title: "SHARE", align: "right" },
-      { title: "LAST SEEN (UTC)" },
-      { title: "ROUTE", atMost: 20 },
-      { title: "METHOD" },
-      { title: "DIFFERS AT" },
-    ],
-    rows,
-    width,
-  );
+  const columns: readonly Column[] = [
+    { title: "GROUP" },
+    { title: "COUNT", align: "right" },
+    { title: "SHARE", align: "right" },
+    ...(whenWide ? [{ title: "LAST SEEN (UTC)" }] : []),
+    { title: "ROUTE", atMost: 20 },
+    { title: "METHOD" },
+    { title: "DIFFERS AT" },
+  ];
+  const [head = "", ...lines] = table(columns, rows, width);
   return [paint("dim", head), ...lines];
 }
 

@@ -100,7 +100,13 @@ function describeCause(groups: readonly [GroupEvidence, ...GroupEvidence[]]): Fi
   const { rank, clauses, more } = describeDifferences(sample.differences, sidesOf(sample));
   const furtherCount = more + sample.moreDifferences;
   const further = furtherCount === 0 ? "" : `, and ${plural(furtherCount, "more difference")}`;
-  return { ...common, rank, what: `${methods} ${sample.path}: ${clauses.join("; ")}${further}` };
+  return { ...common, rank, what: `${methods} ${sample.path}: ${bothRefuse(sample)}${clauses.join("; ")}${further}` };
+}
+
+/** Where both answer with the same error only its body differs, which is worth less to know. */
+function bothRefuse({ primary, shadow }: DivergenceRecord): string {
+  const same = primary.status !== null && primary.status >= 400 && primary.status === shadow?.status;
+  return same ? `both answer ${primary.status}, but ` : "";
 }
 
 /** The sample whose path says it in the fewest words. */

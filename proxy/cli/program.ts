@@ -1,9 +1,11 @@
 /** Commands, options and help. Each command's own file is imported when it is run. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { CrossfadeError } from "../errors.ts";
 import { DIFFERENCE_KINDS } from "../evidence.ts";
 import { OUTCOME_KINDS } from "../outcome.ts";
 import { readVersion } from "../version.ts";
 import type { CheckOptions } from "./check.ts";
+import type { DemoOptions } from "./demo.ts";
 import type { ListOptions } from "./divergences.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import type { ExplainOptions } from "./explain.ts";
@@ -27,6 +29,8 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .description("HTTP dual-write proxy: mirrors writes to the service that replaces yours, compares every answer, records every difference.")
     .version(readVersion())
     .showHelpAfterError("(--help shows options and examples)")
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "crossfade:")) })
+    .addHelpText("after", example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000", "crossfade status"))
     .exitOverride();
 
   program
@@ -49,12 +53,12 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
   program
     .command("demo")
     .summary("see it work on two real services")
-    .description("Runs two versions of one real API with the proxy between them, and tells what it finds.")
+    .description("Runs two versions of one real API with the proxy between them, and tells what it finds, until Ctrl-C.")
+    .option("--once", "end after the story; exit code 1: a client error, a lost copy, or accounts that do not sum")
+    .option("--json", "add one line of JSON when the story is told")
+    .option("--no-color", "no colours")
     .addHelpText("after", example("crossfade demo"))
-    .action(async () => {
-      const code = await (await import("./demo.ts")).runDemo();
-      ended(code === 0 ? EXIT.done : EXIT.failed);
-    });
+    .action(async (options: DemoOptions) => ended(await (await import("./demo.ts")).runDemo(options)));
 
   withConfig(program.command("check"))
     .summary("validate the configuration")
@@ -158,17 +162,17 @@ function collectHeader(text: string, before: readonly (readonly [string, string]
   return [...before, [name.toLowerCase(), value]];
 }
 
-function example(line: string): string {
-  return `\nExample:\n  $ ${line}`;
+function example(...lines: readonly string[]): string {
+  return `\nExample${lines.length === 1 ? "" : "s"}:\n${lines.map((line) => `  $ ${line}`).join("\n")}`;
 }
 
 /** Tells on stderr what went wrong, and with which code to end. */
 function explainFailure(error: unknown): ExitCode {
   // Commander has written its own message; help and version come this way too, with code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message.split("\n").map((line) => `crossfade: ${line}`).join("\n")}\n`);
-  if (error instanceof Exit) return error.code;
-  if (process.env["CROSSFADE_DEBUG"] && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
-  return EXIT.failed;
+  // Whatever nobody foresaw is shown with its stack: it is a mistake of Crossfade's own.
+  const foreseen = error instanceof Exit || error instanceof CrossfadeError;
+  const text = error instanceof Error ? (foreseen ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`${text.split("\n").map((line) => `crossfade: ${line}`).join("\n")}\n`);
+  return error instanceof Exit ? error.code : EXIT.failed;
 }

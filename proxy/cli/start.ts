@@ -66,7 +66,10 @@ function stopSignal(): Promise<string> {
     };
     process.on("SIGTERM", () => asked("SIGTERM"));
     process.on("SIGINT", () => asked("SIGINT"));
-    if (process.connected) process.once("disconnect", () => asked("the launcher ended"));
+    if (!process.connected) return;
+    process.once("disconnect", () => asked("the launcher ended"));
+    // Listening alone would keep a process alive whose start has failed.
+    process.channel?.unref();
   });
 }
 

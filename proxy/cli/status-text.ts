@@ -1,7 +1,7 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
 import { outcomeSum, plural, spellShare, spellSpan } from "../admin/sentences.ts";
 import { type RouteStatus, type StatusView, worstFirst } from "../admin/status-view.ts";
-import { cut, pad, widthOf, wrap } from "./columns.ts";
+import { cut, pad, widthOf, wrap, wrapWords } from "./columns.ts";
 import { type Paint, printable } from "./terminal.ts";
 
 const NAME_AT_MOST = 28;
@@ -34,10 +34,15 @@ export function formatRoutes(routes: readonly RouteStatus[], width: number, pain
   const indent = nameWidth + phaseWidth + 2 * GAP;
   return worstFirst(routes).flatMap((route) => {
     const head = `${pad(cut(printable(route.name), nameWidth), nameWidth)}  ${pad(route.phase, phaseWidth)}  `;
-    const [first = "", ...rest] = wrap(sentenceOf(route), width - indent);
+    const [first = "", ...rest] = wrapSum(sentenceOf(route), width - indent);
     const style = (line: string): string => (route.outcomes.divergent > 0 ? paint("red", line) : line);
     return [head + style(first), ...rest.map((line) => " ".repeat(indent) + style(line))].map((line) => line.trimEnd());
   });
+}
+
+/** Breaks between the parts of a sum, not between a number and what it counts. */
+function wrapSum(text: string, width: number): readonly string[] {
+  return wrapWords(text.split(/ (?=[=+·] )|(?<= [=+·]) /), width);
 }
 
 function sentenceOf(route: RouteStatus): string {

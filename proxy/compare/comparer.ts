@@ -42,7 +42,10 @@ export function createComparer(settings: ComparerSettings): Comparer {
   const waiting: Job[] = [];
   let heldBytes = 0;
   let closed = false;
-  const seats = Array.from({ length: settings.workers }, () => new WorkerSeat({ script, timeLimitMs, freed: seatNext }));
+  const seats = Array.from(
+    { length: settings.workers },
+    () => new WorkerSeat({ script, timeLimitMs, freed: seatNext }),
+  );
 
   function seatNext(): void {
     const seat = seats.find((candidate) => candidate.isFree);

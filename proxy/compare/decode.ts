@@ -14,7 +14,10 @@ type Undo = (bytes: Uint8Array, options: { maxOutputLength: number }) => Buffer;
 const CODINGS: ReadonlyMap<string, Undo> = new Map<string, Undo>([
   ["gzip", gunzipSync],
   ["x-gzip", gunzipSync],
-  ["deflate", (bytes, options) => (hasZlibHeader(bytes) ? inflateSync(bytes, options) : inflateRawSync(bytes, options))],
+  [
+    "deflate",
+    (bytes, options) => (hasZlibHeader(bytes) ? inflateSync(bytes, options) : inflateRawSync(bytes, options)),
+  ],
   ["br", brotliDecompressSync],
   ["zstd", zstdDecompressSync],
 ]);
@@ -26,16 +29,22 @@ const CODINGS: ReadonlyMap<string, Undo> = new Map<string, Undo>([
 export function undoContentEncoding(bytes: Uint8Array, contentEncoding: string | null, maxBytes: number): Decoded {
   let decoded = asBuffer(bytes);
   const codings = codingsOf(contentEncoding);
-  if (codings.length > MAX_CODINGS) return { ok: false, tooLarge: false, why: `more than ${MAX_CODINGS} content codings` };
+  if (codings.length > MAX_CODINGS)
+    return { ok: false, tooLarge: false, why: `more than ${MAX_CODINGS} content codings` };
   if (decoded.length === 0) return { ok: true, bytes: decoded };
   for (const coding of codings.reverse()) {
     const undo = CODINGS.get(coding);
-    if (undo === undefined) return { ok: false, tooLarge: false, why: `content coding ${coding.slice(0, 32)} is not known` };
+    if (undo === undefined)
+      return { ok: false, tooLarge: false, why: `content coding ${coding.slice(0, 32)} is not known` };
     try {
       decoded = undo(decoded, { maxOutputLength: maxBytes });
     } catch (error) {
       const tooLarge = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
-      return { ok: false, tooLarge, why: tooLarge ? `${coding} gives more than ${maxBytes} bytes` : `is not valid ${coding}` };
+      return {
+        ok: false,
+        tooLarge,
+        why: tooLarge ? `${coding} gives more than ${maxBytes} bytes` : `is not valid ${coding}`,
+      };
     }
   }
   return { ok: true, bytes: decoded };

@@ -20,7 +20,7 @@ export interface AnswerPair {
 }
 
 /** Up to this size, per side, a body is decoded and read as JSON; beyond it, it is compared as bytes and that is said. */
-export const DECODED_MAX_BYTES = 64 * 1024 * 1024;
+export const DECODED_MAX_BYTES = 32 * 1024 * 1024;
 
 /**
  * Finds every difference between two answers that the rules look at, status first, then headers, then bodies.
@@ -69,7 +69,12 @@ export function compareCheaply({ primary, shadow, rules, now }: AnswerPair): Ver
  * Status and headers. False: the statuses are of different classes and that was told, so everything else follows from it and
  * is not told again.
  */
-function compareHeads(primary: ComparableAnswer, shadow: ComparableAnswer, rules: CompareSettings, findings: Findings): boolean {
+function compareHeads(
+  primary: ComparableAnswer,
+  shadow: ComparableAnswer,
+  rules: CompareSettings,
+  findings: Findings,
+): boolean {
   const sameClass = Math.trunc(primary.status / 100) === Math.trunc(shadow.status / 100);
   const same = rules.status === "class" ? sameClass : primary.status === shadow.status;
   if (!same) findings.status(primary.status, shadow.status);

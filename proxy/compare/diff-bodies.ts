@@ -77,7 +77,8 @@ function isBeyond(decoded: Decoded, maxBytes: number): boolean {
 }
 
 function readJson(bytes: Buffer, maxBytes: number): ReadResult {
-  if (bytes.length > maxBytes) return { ok: false, offset: maxBytes, why: `more than ${maxBytes} bytes are not read as JSON` };
+  if (bytes.length > maxBytes)
+    return { ok: false, offset: maxBytes, why: `more than ${maxBytes} bytes are not read as JSON` };
   return parseExact(bytes);
 }
 

@@ -3,31 +3,35 @@ import { isJsonType, parseMediaType } from "./decode.ts";
 import type { Findings } from "./findings.ts";
 
 /** Compares the answer headers of these lower-case names, and no others. */
-export function diffHeaders(names: readonly string[], primary: RawHeaders, shadow: RawHeaders, findings: Findings): void {
+export function diffHeaders(
+  names: readonly string[],
+  primary: RawHeaders,
+  shadow: RawHeaders,
+  findings: Findings,
+): void {
   for (const name of names) {
-    const a = valuesOf(primary, name);
-    const b = valuesOf(shadow, name);
-    if (!sameValues(name, a, b)) findings.header(name, a.length === 0 ? null : a.join(", "), b.length === 0 ? null : b.join(", "));
+    const a = valueOf(primary, name);
+    const b = valueOf(shadow, name);
+    if (a === b) continue;
+    if (name === "content-type" && a !== null && b !== null && canonicalMediaType(a) === canonicalMediaType(b))
+      continue;
+    findings.header(name, a, b);
   }
 }
 
-function valuesOf(headers: RawHeaders, name: string): string[] {
-  const values: string[] = [];
+/**
+ * All lines of one header. A list in several lines is the same list with commas (RFC 9110, 5.3); only cookies must stay
+ * lines (RFC 6265, section 3).
+ */
+function valueOf(headers: RawHeaders, name: string): string | null {
+  let value: string | null = null;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const candidate = headers[i] as string;
-    if (candidate.length === name.length && candidate.toLowerCase() === name) values.push(headers[i + 1] as string);
+    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
+    const line = headers[i + 1] as string;
+    value = value === null ? line : value + (name === "set-cookie" ? "\n" : ", ") + line;
   }
-  return values;
-}
-
-function sameValues(name: string, a: readonly string[], b: readonly string[]): boolean {
-  if (a.length === 0 || b.length === 0) return a.length === b.length;
-  // The one header whose lines must not be joined (RFC 6265, section 3); of the others, lines and commas say the same.
-  if (name === "set-cookie") return a.length === b.length && a.every((value, i) => value === b[i]);
-  const joinedA = a.join(", ");
-  const joinedB = b.join(", ");
-  if (joinedA === joinedB) return true;
-  return name === "content-type" && canonicalMediaType(joinedA) === canonicalMediaType(joinedB);
+  return value;
 }
 
 /** Media types that mean the same have the same text: case, spaces and order of parameters aside. */

@@ -87,7 +87,8 @@ export function diffJson(primary: JsonValue, shadow: JsonValue, findings: Findin
     let head = 0;
     while (head < shorter && equalJson(a[head] as JsonValue, b[head] as JsonValue)) head += 1;
     let tail = 0;
-    while (tail < shorter - head && equalJson(a[a.length - 1 - tail] as JsonValue, b[b.length - 1 - tail] as JsonValue)) tail += 1;
+    while (tail < shorter - head && equalJson(a[a.length - 1 - tail] as JsonValue, b[b.length - 1 - tail] as JsonValue))
+      tail += 1;
     if (head + tail < shorter) {
       findings.length(path, a.length, b.length);
       open.push(stretch(a, b, head, shorter - tail));
@@ -106,7 +107,16 @@ export function diffJson(primary: JsonValue, shadow: JsonValue, findings: Findin
   }
 
   function stretch(a: JsonArray, b: JsonArray, from: number, end: number): OpenArrays {
-    return { kind: "arrays", a, b, next: from, end, mark: findings.mark(), foundBefore: findings.unexcused, differing: [] };
+    return {
+      kind: "arrays",
+      a,
+      b,
+      next: from,
+      end,
+      mark: findings.mark(),
+      foundBefore: findings.unexcused,
+      differing: [],
+    };
   }
 
   function stepArrays(arrays: OpenArrays): void {

@@ -57,7 +57,12 @@ export class Findings {
   }
 
   status(primary: number, shadow: number): void {
-    this.#add(this.#statusExcused, () => ({ at: "", kind: "status", primary: String(primary), shadow: String(shadow) }));
+    this.#add(this.#statusExcused, () => ({
+      at: "",
+      kind: "status",
+      primary: String(primary),
+      shadow: String(shadow),
+    }));
   }
 
   /** `name` in lower case; null: absent. */
@@ -71,10 +76,16 @@ export class Findings {
   }
 
   /** undefined: absent. `tokens` is read before this returns. */
-  json(tokens: PointerTokens, kind: DifferenceKind, primary: JsonValue | undefined, shadow: JsonValue | undefined): void {
+  json(
+    tokens: PointerTokens,
+    kind: DifferenceKind,
+    primary: JsonValue | undefined,
+    shadow: JsonValue | undefined,
+  ): void {
     this.#add(this.#excuses(tokens), () => {
       const at = boundedPointer(tokens);
-      if (primary === undefined) return { at, kind, primary: null, shadow: shadow === undefined ? null : printExact(shadow) };
+      if (primary === undefined)
+        return { at, kind, primary: null, shadow: shadow === undefined ? null : printExact(shadow) };
       if (shadow === undefined) return { at, kind, primary: printExact(primary), shadow: null };
       const [textA, textB] = printPair(primary, shadow);
       return { at, kind, primary: textA, shadow: textB };

@@ -19,7 +19,7 @@ export interface SeatSettings {
 /** Loading the worker's modules takes 0.1 s; on a machine that swaps, or stands still, it may take long. */
 const START_LIMIT_MS = 30_000;
 /** Heap of one worker: a pair of the largest bodies that are parsed fits; one that does not ends the worker, not the process. */
-const HEAP_MAX_MB = 2048;
+const HEAP_MAX_MB = 1024;
 
 /** A place for one worker thread, which is started when first needed and replaced after a crash or an overrun. */
 export class WorkerSeat {
@@ -56,7 +56,7 @@ export class WorkerSeat {
       if (this.#isReady) this.#limit(this.#settings.timeLimitMs, "comparing");
       worker.postMessage(pair, [...primary.transfer, ...shadow.transfer]);
     } catch (error) {
-      this.#abandon(`the compare worker could not be used: ${error instanceof Error ? error.message : String(error)}`);
+      this.#abandon(`the compare worker could not be used: ${wordsOf(error)}`);
     }
   }
 
@@ -76,8 +76,8 @@ export class WorkerSeat {
     worker.on("message", (reply: WorkerReply) => {
       if (this.#worker === worker) this.#onReply(reply);
     });
-    worker.on("error", (error) => {
-      if (this.#worker === worker) this.#abandon(`the compare worker crashed: ${error.message}`);
+    worker.on("error", (error: unknown) => {
+      if (this.#worker === worker) this.#abandon(`the compare worker crashed: ${wordsOf(error)}`);
     });
     worker.on("exit", (code) => {
       if (this.#worker === worker) this.#abandon(`the compare worker ended with code ${code}`);
@@ -124,8 +124,12 @@ export class WorkerSeat {
   }
 }
 
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** A copy of this many bytes takes well below a millisecond. */
-const COPY_STEP_BYTES = 1024 * 1024;
+const COPY_STEP_BYTES = 256 * 1024;
 
 /**
  * A copy that can be handed over. Posting a Buffer as it is would clone all the memory it is a view of (a whole pool or

@@ -1,4 +1,5 @@
 /** The thread that compares what would hold up the event loop. Started by comparer.ts; one pair at a time. */
+import { constants, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import type { Verdict } from "../exchange.ts";
 import { type AnswerPair, compareAnswers } from "./diff-answers.ts";
@@ -10,6 +11,10 @@ export type WorkerReply =
 
 const port = parentPort;
 if (port === null) throw new Error("compare/worker runs as a worker thread only");
+
+// Traffic comes first where cores are few. On Linux a thread has a priority of its own (setpriority(2), "C library/kernel
+// differences"); elsewhere this would slow down the whole process.
+if (process.platform === "linux") setPriority(constants.priority.PRIORITY_LOW);
 
 port.on("message", ({ primary, shadow, rules, now }: AnswerPair) => {
   let reply: WorkerReply;

@@ -25,7 +25,8 @@ export function parseAddress(text: string): Parsed<Address> {
   }
   const bracketed = /^\[(.*)\]$/.exec(host)?.[1];
   if (bracketed !== undefined) {
-    if (isIP(bracketed) !== 6) return { ok: false, error: `is ${shown}, and ${host} is no IPv6 address; write [::1]:${port}` };
+    if (isIP(bracketed) !== 6)
+      return { ok: false, error: `is ${shown}, and ${host} is no IPv6 address; write [::1]:${port}` };
     return { ok: true, value: { host: bracketed.toLowerCase(), port: Number(port) } };
   }
   // All digits and dots, but no address: `127.0.0.256` would pass as a host name.
@@ -52,14 +53,20 @@ export function parseOrigin(text: string): Parsed<string> {
     return { ok: false, error: `is ${shown}, whose scheme is ${url.protocol.slice(0, -1)}; write http:// or https://` };
   }
   if (url.username !== "" || url.password !== "") {
-    return { ok: false, error: `is ${shown}, which holds credentials; the client's own are forwarded: write ${url.origin}` };
+    return {
+      ok: false,
+      error: `is ${shown}, which holds credentials; the client's own are forwarded: write ${url.origin}`,
+    };
   }
   if (url.search !== "" || url.hash !== "" || /[?#]/.test(text)) {
     return { ok: false, error: `is ${shown}, which has a query or fragment; write ${url.origin}` };
   }
   if (url.pathname !== "/") {
     const base = `has the path ${url.pathname}; a base path is not supported yet`;
-    return { ok: false, error: `is ${shown}, which ${base}: write ${url.origin}, and the path in each route's match.path` };
+    return {
+      ok: false,
+      error: `is ${shown}, which ${base}: write ${url.origin}, and the path in each route's match.path`,
+    };
   }
   if (url.port === "0") return { ok: false, error: `is ${shown}, and nothing can be reached at port 0` };
   return { ok: true, value: url.origin };
@@ -69,7 +76,13 @@ export function parseOrigin(text: string): Parsed<string> {
 export function addressOfOrigin(origin: string): Address {
   const url = new URL(origin);
   const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
-  return { host: url.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase(), port };
+  return {
+    host: url.hostname
+      .replace(/^\[(.*)\]$/, "$1")
+      .replace(/\.$/, "")
+      .toLowerCase(),
+    port,
+  };
 }
 
 /** localhost, 127.0.0.0/8, ::1 (also as ::ffff:127.…): what never leaves this machine. */

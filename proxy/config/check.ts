@@ -34,7 +34,11 @@ export function runCheck(input: LoadInput): Report {
 }
 
 /** Which route, key, phase and rules apply to one request, and why. `makeSteps` compiles the router of these settings. */
-export function runExplain(input: LoadInput, makeSteps: (settings: Settings) => ExplainSteps, asked: ExplainRequest): Report {
+export function runExplain(
+  input: LoadInput,
+  makeSteps: (settings: Settings) => ExplainSteps,
+  asked: ExplainRequest,
+): Report {
   const loaded = loadSettings(input);
   if (!loaded.ok) return invalid(loaded);
   const explanation = explainRequest(loaded.settings, loaded.origins, makeSteps(loaded.settings), asked);

@@ -16,7 +16,10 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ];
   }
   return [
-    ...wrap(`${request} is a ${route.requestClass} of route ${route.name} (number ${route.position + 1}: ${route.match}).`, 0),
+    ...wrap(
+      `${request} is a ${route.requestClass} of route ${route.name} (number ${route.position + 1}: ${route.match}).`,
+      0,
+    ),
     ...caughtLines(route),
     ...passedLines(passed, "Routes before it"),
     ...wrap(phaseSentence(route), 0),
@@ -92,7 +95,10 @@ function keyLines(route: RouteExplained): readonly string[] {
       : late !== undefined
         ? `Entity key: known once body or answer are there (prefix: ${prefix}).`
         : "Entity key: none; all such writes of the route share one lane.";
-  return [...wrap(sentence, 0), ...route.locators.flatMap((locator, i) => wrap(`${i + 1}. ${locatorWords(locator)}`, 2))];
+  return [
+    ...wrap(sentence, 0),
+    ...route.locators.flatMap((locator, i) => wrap(`${i + 1}. ${locatorWords(locator)}`, 2)),
+  ];
 }
 
 function locatorWords({ locator, yields }: LocatorExplained): string {
@@ -123,7 +129,8 @@ function compareLines({ compare, redact }: RouteExplained): readonly string[] {
 
 /** Precedence of every setting; kill switch and overrides live in the running process. */
 function originLines(origins: RouteOrigins | null): readonly string[] {
-  const precedence = "Precedence: kill switch > CLI/API override > route > defaults > built-in. The first two belong to a running proxy: crossfade status shows them.";
+  const precedence =
+    "Precedence: kill switch > CLI/API override > route > defaults > built-in. The first two belong to a running proxy: crossfade status shows them.";
   if (origins === null) return wrap(precedence, 0);
   const from = (origin: Origin): readonly string[] =>
     (Object.keys(origins) as RouteField[]).filter((field) => origins[field] === origin);

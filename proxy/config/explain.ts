@@ -2,11 +2,18 @@
  * What would happen to one request, and why. Pure: the steps that decide (router, plan, entity key) come in as functions,
  * so that the explanation cannot say anything else than what the proxy does.
  */
-import { headerOf, type PathParams, type Plan, type RequestClass, type RequestHead, type RouteFound } from "../exchange.ts";
+import {
+  headerOf,
+  type PathParams,
+  type Plan,
+  type RequestClass,
+  type RequestHead,
+  type RouteFound,
+} from "../exchange.ts";
 import { parsePattern, patternMatches } from "../pattern.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { hostOf } from "../target.ts";
-import { spellLocator } from "./locator.ts";
+import { needsAnswer, spellLocator } from "./locator.ts";
 import type { RouteOrigins } from "./resolve.ts";
 import { spellMatch } from "./route-table.ts";
 import type { CompareSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
@@ -91,7 +98,8 @@ export function explainRequest(
 ): Explanation {
   const request = requestHead(asked);
   const found = steps.match(request);
-  const position = found === null ? settings.routes.length : settings.routes.findIndex(({ name }) => name === found.route.name);
+  const position =
+    found === null ? settings.routes.length : settings.routes.findIndex(({ name }) => name === found.route.name);
   return {
     method: request.method,
     target: request.target,
@@ -122,7 +130,8 @@ function requestHead({ method, path, host, headers = [] }: ExplainRequest): Requ
 function whyNot({ match }: RouteSettings, request: RequestHead): string {
   const parsed = parsePattern(match.path);
   if (parsed.ok && !patternMatches(parsed.pattern, request.path)) return `path is not ${match.path}`;
-  if (match.methods !== null && !match.methods.includes(request.method)) return `method is none of ${match.methods.join(", ")}`;
+  if (match.methods !== null && !match.methods.includes(request.method))
+    return `method is none of ${match.methods.join(", ")}`;
   if (match.host !== null && hostOf(request) !== match.host) return `host is not ${match.host}`;
   const header = match.headers.find(([name, value]) => headerOf(request.headers, name) !== value);
   return header === undefined ? "matches" : `header ${header[0]} is not ${header[1]}`;
@@ -145,7 +154,10 @@ function explainRoute(
   const sample = (): number => steps.samplePoint(key ?? request.path);
   const { readShare } = route.mirror;
   const { primary, shadow } = PHASE_ROLES[route.phase];
-  const side = (name: string): { service: string; origin: string } => ({ service: name, origin: settings.services[name]?.origin ?? "" });
+  const side = (name: string): { service: string; origin: string } => ({
+    service: name,
+    origin: settings.services[name]?.origin ?? "",
+  });
   return {
     name: route.name,
     position,
@@ -185,7 +197,7 @@ function explainLocator(
 ): LocatorExplained {
   const spelled = spellLocator(locator);
   if (locator.source === "body") return { locator: spelled, yields: { kind: "body" } };
-  if (locator.source === "answer" || locator.source === "answer-header") return { locator: spelled, yields: { kind: "answer" } };
+  if (needsAnswer(locator)) return { locator: spelled, yields: { kind: "answer" } };
   const alone = steps.keyAtHead({ route: { ...route, key: [locator] }, params, request });
   return { locator: spelled, yields: alone.known ? { kind: "key", key: alone.key } : { kind: "nothing" } };
 }

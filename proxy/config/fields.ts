@@ -86,7 +86,11 @@ interface Bounds {
 
 export function sizeField(effect: string, bounds: Bounds, byDefault: number) {
   const about = `${effect} A size: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB.`;
-  return bounded(parseSize, spellSize, bounds, { effect: about, byDefault: spellSize(byDefault), pattern: SIZE_PATTERN });
+  return bounded(parseSize, spellSize, bounds, {
+    effect: about,
+    byDefault: spellSize(byDefault),
+    pattern: SIZE_PATTERN,
+  });
 }
 
 export function durationField(effect: string, bounds: Bounds, byDefault: number) {
@@ -109,11 +113,14 @@ export function bounded(
   about: About,
 ) {
   const range = `${spell(min)} to ${spell(max)}`;
-  return parsedText((text): Parsed<number> => {
-    const parsed = parse(text);
-    if (!parsed.ok || (parsed.value >= min && parsed.value <= max)) return parsed;
-    return { ok: false, error: `is ${JSON.stringify(text)}, outside of ${range}; write a value in between` };
-  }, { ...about, range });
+  return parsedText(
+    (text): Parsed<number> => {
+      const parsed = parse(text);
+      if (!parsed.ok || (parsed.value >= min && parsed.value <= max)) return parsed;
+      return { ok: false, error: `is ${JSON.stringify(text)}, outside of ${range}; write a value in between` };
+    },
+    { ...about, range },
+  );
 }
 
 export function countField(effect: string, { min, max }: Bounds, byDefault: number) {
@@ -162,7 +169,8 @@ export function headersField(about: About, problemOf: (name: string, value: stri
       Object.entries(headers).map(([written, value]) => {
         const name = written.toLowerCase();
         let problem = isHeaderName(written) ? problemOf(name, value) : "is no name that a header can have";
-        if (name !== written && Object.hasOwn(headers, name)) problem = `is ${name} a second time; case does not tell headers apart`;
+        if (name !== written && Object.hasOwn(headers, name))
+          problem = `is ${name} a second time; case does not tell headers apart`;
         if (problem !== null) context.addIssue({ code: "custom", message: problem, path: [written] });
         return [name, value] as const;
       }),
@@ -170,13 +178,18 @@ export function headersField(about: About, problemOf: (name: string, value: stri
 }
 
 /** One of a closed list. `later` are words that the documentation has and this version has not. */
-export function choiceField<const T extends readonly [string, ...string[]]>(values: T, about: About, later: readonly string[] = []) {
+export function choiceField<const T extends readonly [string, ...string[]]>(
+  values: T,
+  about: About,
+  later: readonly string[] = [],
+) {
   return z
     .enum(values, {
       error: ({ input }) => {
         if (input === undefined) return undefined;
         const list = `write one of ${values.join(", ")}`;
-        if (typeof input === "string" && later.includes(input)) return `is "${input}", which is not in this version yet; ${list}`;
+        if (typeof input === "string" && later.includes(input))
+          return `is "${input}", which is not in this version yet; ${list}`;
         const near = typeof input === "string" ? nearestName(input, values) : null;
         return `is ${showValue(input)}; ${near === null ? list : `did you mean ${near}? (${values.join(", ")})`}`;
       },

@@ -27,7 +27,12 @@ export interface FlagsRead {
 export function readFlags(flags: StartFlags): FlagsRead {
   const errors: ConfigMessage[] = [];
   const flagOf = new Map<string, string>();
-  const read = <S extends z.ZodType>(field: S, text: string | undefined, flag: string, path: string): z.output<S> | undefined => {
+  const read = <S extends z.ZodType>(
+    field: S,
+    text: string | undefined,
+    flag: string,
+    path: string,
+  ): z.output<S> | undefined => {
     if (text === undefined) return undefined;
     flagOf.set(path, flag);
     const parsed = field.safeParse(text);
@@ -65,6 +70,10 @@ function given<T extends object>(entries: T): Partial<T> {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
-function over(name: string, service: WrittenService | undefined, flags: WrittenService): Record<string, WrittenService> {
+function over(
+  name: string,
+  service: WrittenService | undefined,
+  flags: WrittenService,
+): Record<string, WrittenService> {
   return service === undefined && Object.keys(flags).length === 0 ? {} : { [name]: { ...service, ...flags } };
 }

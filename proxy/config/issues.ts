@@ -12,7 +12,9 @@ export interface Issue {
   readonly predicate: string;
 }
 
-export type Validated = { readonly ok: true; readonly written: Written } | { readonly ok: false; readonly issues: readonly Issue[] };
+export type Validated =
+  | { readonly ok: true; readonly written: Written }
+  | { readonly ok: false; readonly issues: readonly Issue[] };
 
 export function validate(tree: unknown): Validated {
   const parsed = configSchema.safeParse(tree, { error: describeIssue });
@@ -72,7 +74,7 @@ function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   }
 }
 
-function isScalar(value: unknown): boolean {
+function isScalar(value: unknown): value is number | boolean | string {
   return typeof value === "number" || typeof value === "boolean" || typeof value === "string";
 }
 

@@ -34,14 +34,11 @@ export function makeJsonSchema(): Record<string, unknown> {
   };
 }
 
-export function jsonSchemaText(): string {
-  return `${JSON.stringify(makeJsonSchema(), null, 2)}\n`;
-}
-
-/** Whether the committed file says what the schema says. */
+/** Whether the committed file says what the schema says, however it is laid out. */
 export function jsonSchemaIsCurrent(): boolean {
   try {
-    return readFileSync(FILE, "utf8") === jsonSchemaText();
+    const committed: unknown = JSON.parse(readFileSync(FILE, "utf8"));
+    return JSON.stringify(committed) === JSON.stringify(makeJsonSchema());
   } catch {
     return false;
   }
@@ -50,7 +47,7 @@ export function jsonSchemaIsCurrent(): boolean {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [action] = process.argv.slice(2);
   if (action === "--write") {
-    writeFileSync(FILE, jsonSchemaText());
+    writeFileSync(FILE, `${JSON.stringify(makeJsonSchema(), null, 2)}\n`);
   } else if (action === "--check") {
     if (!jsonSchemaIsCurrent()) {
       console.error("deploy/crossfade.schema.json is not current; run node proxy/config/json-schema.ts --write");

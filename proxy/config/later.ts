@@ -28,7 +28,9 @@ const NOT_YET: ReadonlySet<string> = new Set([
 
 /** What to say about an unknown key that is known elsewhere, or null. A predicate. */
 export function knownElsewhere(path: ConfigPath): string | null {
-  const shape = path.map((key, i) => (typeof key === "number" || (i === 1 && path[0] === "services") ? "*" : key)).join(".");
+  const shape = path
+    .map((key, i) => (typeof key === "number" || (i === 1 && path[0] === "services") ? "*" : key))
+    .join(".");
   if (NOT_YET.has(shape)) return "is not in this version yet; take it out";
   if (shape === "defaults.mirror.acceptRealEffects") {
     return "cannot be accepted for all routes at once; write it at each route that it is true of";

@@ -25,7 +25,7 @@ export interface WatchInput {
   readonly refused: (errors: readonly ConfigMessage[]) => void;
   /** The file system cannot tell of changes; `reload` still works. */
   readonly unwatched: (why: string) => void;
-  /** Quiet time after the last change, in ms: an editor writes in several steps. Default 100. */
+  /** Between a change and the look at it, and between two looks at a file that is being written, in ms. Default 100. */
   readonly debounceMs?: number;
 }
 
@@ -48,6 +48,8 @@ class Watch implements SettingsWatch {
   #refusal: readonly ConfigMessage[] | null = null;
   /** Text of the file when it was last loaded: other files of the directory change too. */
   #seen: string | null;
+  /** Text of the file at the last look. */
+  #looked: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -72,7 +74,9 @@ class Watch implements SettingsWatch {
       this.#input.apply(loaded);
     } catch (thrown) {
       const why = thrown instanceof Error ? thrown.message : String(thrown);
-      return this.#refuse([{ file: this.#input.file, line: null, column: null, text: `could not be taken into use: ${why}` }]);
+      return this.#refuse([
+        { file: this.#input.file, line: null, column: null, text: `could not be taken into use: ${why}` },
+      ]);
     }
     this.#running = loaded.settings;
     return "applied";
@@ -103,15 +107,28 @@ class Watch implements SettingsWatch {
     }
   }
 
+  /**
+   * Something in the directory changed; mostly it is not our file (the divergence log may grow beside it all the time), so
+   * an event must not put off the look that an earlier one asked for.
+   */
   #onChange(): void {
-    if (this.#closed) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#closed || this.#timer !== null) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#follow();
-      if (this.#readText() !== this.#seen) this.reload();
+      this.#look();
     }, this.#input.debounceMs ?? 100);
     this.#timer.unref();
+  }
+
+  /** Loads a text only once two looks in a row have found it: an editor writes in several steps. */
+  #look(): void {
+    const text = this.#readText();
+    const settled = text === this.#looked;
+    this.#looked = text;
+    if (text === this.#seen) return;
+    if (settled) this.reload();
+    else this.#onChange();
   }
 
   /** Watches the directory of the name and, behind links, that of the file itself; the latter moves when a link is swapped. */

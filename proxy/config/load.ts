@@ -98,7 +98,9 @@ function readFile(file: string, env: Environment): FileRead {
   const issues = validated.issues.filter(({ path }) => !unset.has(JSON.stringify(path)));
   return failed([
     ...substitution,
-    ...issues.map(({ path, at, predicate }) => (at === "key" ? places.atKey(path, predicate) : places.at(path, predicate))),
+    ...issues.map(({ path, at, predicate }) =>
+      at === "key" ? places.atKey(path, predicate) : places.at(path, predicate),
+    ),
   ]);
 }
 
@@ -115,7 +117,9 @@ const TWO_URLS = "crossfade start --legacy http://127.0.0.1:3000 --next http://1
 /** Every service has a URL, and legacy and next are there. */
 function missingServices(written: Written, source: ConfigSource | null, places: Places): ConfigMessage[] {
   const services = written.services ?? {};
-  const names = [...new Set(["legacy", "next", ...Object.keys(services)])].filter((name) => services[name]?.url === undefined);
+  const names = [...new Set(["legacy", "next", ...Object.keys(services)])].filter(
+    (name) => services[name]?.url === undefined,
+  );
   if (source === null) {
     if (names.length === 0) return [];
     const file = names.map((name) => `--${name}`).join(" and ");
@@ -128,6 +132,9 @@ function missingServices(written: Written, source: ConfigSource | null, places: 
     if (near !== null) return places.at(["services", name, "url"], `is missing; did you mean it by services.${near}?`);
     const orFlag = strangers.includes(name) ? "" : `, or start with --${name} URL`;
     const port = name === "legacy" ? 3000 : 4000;
-    return places.at(["services", name, "url"], `is missing; write services: { ${name}: { url: "http://127.0.0.1:${port}" } }${orFlag}`);
+    return places.at(
+      ["services", name, "url"],
+      `is missing; write services: { ${name}: { url: "http://127.0.0.1:${port}" } }${orFlag}`,
+    );
   });
 }

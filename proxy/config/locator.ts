@@ -17,7 +17,8 @@ export function parseLocator(text: string): Parsed<Locator> {
   const source = LOCATOR_SOURCES.find((known) => known === word);
   if (source === undefined) {
     const near = nearestName(word, LOCATOR_SOURCES);
-    const hint = near === null ? `write one of ${LOCATOR_SOURCES.join(", ")}, as in path:id` : `did you mean ${near}:${name}?`;
+    const hint =
+      near === null ? `write one of ${LOCATOR_SOURCES.join(", ")}, as in path:id` : `did you mean ${near}:${name}?`;
     return { ok: false, error: `is ${shown}, and there is no source called ${JSON.stringify(word)}; ${hint}` };
   }
   if (colon === -1 && source === "path") return { ok: true, value: { source, name: "" } };
@@ -26,7 +27,8 @@ export function parseLocator(text: string): Parsed<Locator> {
   }
   if (takesPointer(source)) {
     const problem = pointerProblem(name);
-    if (problem !== null) return { ok: false, error: `is ${shown}, whose pointer ${problem}; write ${EXAMPLES[source]}` };
+    if (problem !== null)
+      return { ok: false, error: `is ${shown}, whose pointer ${problem}; write ${EXAMPLES[source]}` };
     return { ok: true, value: { source, name } };
   }
   if (source === "header" || source === "answer-header") {

@@ -18,7 +18,11 @@ export function reloadProblems(running: Settings, wanted: Settings): readonly Re
 function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
   const problems: ReloadProblem[] = [];
   const compare = (path: ConfigPath, was: string, now: string): void => {
-    if (was !== now) problems.push({ path, predicate: `is ${now} and was ${was}, which takes effect at a restart only; restart, or put it back` });
+    if (was !== now)
+      problems.push({
+        path,
+        predicate: `is ${now} and was ${was}, which takes effect at a restart only; restart, or put it back`,
+      });
   };
   compare(["listen"], spellAddress(running.listen), spellAddress(wanted.listen));
   compare(["admin", "listen"], spellAddress(running.admin.listen), spellAddress(wanted.admin.listen));
@@ -44,11 +48,16 @@ function barrierProblems(running: readonly RouteSettings[], wanted: readonly Rou
     const step = primaryOf(route) === "next" ? "advance" : "rollback";
     const why = `would make ${primaryOf(route)} the source of truth of ${route.name}`;
     const way = `a file never crosses the barrier: use crossfade phase ${route.name} ${step}, or restart`;
-    problems.push({ path: ["routes", i, "phase"], predicate: `is ${route.phase} and was ${before.phase}, which ${why}; ${way}` });
+    problems.push({
+      path: ["routes", i, "phase"],
+      predicate: `is ${route.phase} and was ${before.phase}, which ${why}; ${way}`,
+    });
   }
   if (problems.length > 0 || isDeepStrictEqual(upToLastNext(running), upToLastNext(wanted))) return problems;
   const why = "could move requests between legacy and next as their source of truth, since a route has next as primary";
-  return [{ path: ["routes"], predicate: `differ in name, match, order or next, which ${why}; change that at a restart` }];
+  return [
+    { path: ["routes"], predicate: `differ in name, match, order or next, which ${why}; change that at a restart` },
+  ];
 }
 
 function primaryOf(route: RouteSettings): string {

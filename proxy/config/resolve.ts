@@ -127,7 +127,12 @@ function resolveRoute(
       writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
       readShare: choose("mirror.reads", mirror?.reads, defaults.mirror?.reads, base.mirror.readShare),
       when: choose("mirror.when", mirror?.when, defaults.mirror?.when, base.mirror.when),
-      acceptRealEffects: choose("mirror.acceptRealEffects", mirror?.acceptRealEffects, undefined, base.mirror.acceptRealEffects),
+      acceptRealEffects: choose(
+        "mirror.acceptRealEffects",
+        mirror?.acceptRealEffects,
+        undefined,
+        base.mirror.acceptRealEffects,
+      ),
     },
     compare: {
       status: choose("compare.status", compare?.status, defaults.compare?.status, base.compare.status),

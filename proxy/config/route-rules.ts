@@ -1,6 +1,6 @@
 /** Rules about routes: names, phases, real effects, keys, and which route hides which. */
 import { parsePattern, patternCovers, patternMatches, type Pattern } from "../pattern.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { splitPath } from "../target.ts";
 import { addressOfOrigin, isLoopback } from "./addresses.ts";
 import type { Findings } from "./findings.ts";
@@ -22,24 +22,30 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   for (const [i, route] of routes.entries()) {
     const namesake = routes.findIndex(({ name }) => name === route.name);
     if (namesake < i) {
-      findings.errors.push(places.at(["routes", i, "name"], `is "${route.name}", the name of routes[${namesake}] too; write another one`));
+      findings.errors.push(
+        places.at(["routes", i, "name"], `is "${route.name}", the name of routes[${namesake}] too; write another one`),
+      );
     }
-    const next = settings.services[route.next];
-    if (route.next === "legacy" || next === undefined || !Object.hasOwn(settings.services, route.next)) {
+    if (route.next === "legacy" || !Object.hasOwn(settings.services, route.next)) {
       const names = Object.keys(settings.services).filter((name) => name !== "legacy");
       const why = route.next === "legacy" ? "and legacy cannot be next" : "and no service has that name";
-      findings.errors.push(places.at(pathOf(input, i, "next"), `is "${route.next}", ${why}; write one of ${names.join(", ")}`));
+      findings.errors.push(
+        places.at(pathOf(input, i, "next"), `is "${route.next}", ${why}; write ${names.join(" or ")}`),
+      );
     }
     if (PHASE_ROLES[route.phase].primary === "next" && !adoptPhases) {
       const why = `which a route reaches through the gate, not by its file (crossfade phase ${route.name} advance)`;
-      const way = "write dual-write; or, where the move was already made and the store is empty, start with --adopt-phases";
+      const way =
+        "write dual-write; or, where the move was already made and the store is empty, start with --adopt-phases";
       findings.errors.push(places.at(pathOf(input, i, "phase"), `is ${route.phase}, ${why}; ${way}`));
     }
     for (const [k, rule] of route.compare.ignore.entries()) {
       if (rule.until === null || rule.until >= now) continue;
       const at = [...pathOf(input, i, "compare.ignore"), k, "until"];
       const date = new Date(rule.until).toISOString().slice(0, 10);
-      findings.errors.push(places.at(at, `is past (${date}): ${rule.at} is excused no longer; write a later date, or take the rule out`));
+      findings.errors.push(
+        places.at(at, `is past (${date}): ${rule.at} is excused no longer; write a later date, or take the rule out`),
+      );
     }
   }
   checkEffects(input, places, findings);
@@ -59,7 +65,8 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
   for (const route of settings.routes) {
     const { shadow } = PHASE_ROLES[route.phase];
     if (shadow === null || !route.mirror.writes || route.mirror.acceptRealEffects !== null) continue;
-    const service = settings.services[shadow === "legacy" ? "legacy" : route.next];
+    const name = serviceNameFor(shadow, route);
+    const service = Object.hasOwn(settings.services, name) ? settings.services[name] : undefined;
     if (service === undefined || service.effects === "suppressed" || service.effects === "sandboxed") continue;
     if (isLoopback(addressOfOrigin(service.origin).host)) continue;
     unaccepted.set(service, [...(unaccepted.get(service) ?? []), route.name]);
@@ -70,7 +77,9 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
     const flag = name === "next" ? ", or start with --effects suppressed" : "";
     const way = `write effects: suppressed (or sandboxed) at services.${name} if that is what it does${flag}; else accept it at each route in words: mirror: { acceptRealEffects: … }`;
     const declared = effects === null ? "whose effects are not declared" : "whose effects are declared real";
-    findings.errors.push(places.at(["services", name, "url"], `is ${origin}, outside loopback, ${declared}; ${why}. What to do: ${way}`));
+    findings.errors.push(
+      places.at(["services", name, "url"], `is ${origin}, outside loopback, ${declared}; ${why}. What to do: ${way}`),
+    );
   }
 }
 
@@ -80,7 +89,10 @@ function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): 
     if (route.key.every((locator) => neverYields(locator, route, pattern))) {
       const list = route.key.map(spellLocator).join(", ");
       findings.warnings.push(
-        places.at(pathOf(input, i, "key"), `is ${list}, which yields nothing on ${route.match.path}: all writes of ${route.name} share one lane; write path as the last locator`),
+        places.at(
+          pathOf(input, i, "key"),
+          `is ${list}, which yields nothing on ${route.match.path}: all writes of ${route.name} share one lane; write path as the last locator`,
+        ),
       );
       continue;
     }
@@ -88,7 +100,10 @@ function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): 
     for (const [k, locator] of route.key.entries()) {
       if (!neverYields(locator, route, pattern)) continue;
       findings.warnings.push(
-        places.at(["routes", i, "key", k], `is ${spellLocator(locator)}, and ${route.match.path} has no :${locator.name}; name the part, or take the locator out`),
+        places.at(
+          ["routes", i, "key", k],
+          `is ${spellLocator(locator)}, and ${route.match.path} has no :${locator.name}; name the part, or take the locator out`,
+        ),
       );
     }
   }
@@ -109,7 +124,10 @@ function checkCover(routes: readonly RouteSettings[], places: Places, findings: 
     const hiding = routes.findIndex((earlier, k) => k < i && hides(earlier, patterns[k] as Pattern, route, pattern));
     if (hiding !== -1) {
       findings.warnings.push(
-        places.at(["routes", i, "match"], `is never reached: routes[${hiding}] "${routes[hiding]?.name}" takes all its requests; put this route before it`),
+        places.at(
+          ["routes", i, "match"],
+          `is never reached: routes[${hiding}] "${routes[hiding]?.name}" takes all its requests; put this route before it`,
+        ),
       );
     }
     const beside = pathBelow(pattern);
@@ -118,7 +136,10 @@ function checkCover(routes: readonly RouteSettings[], places: Places, findings: 
     shown.add(pattern.text);
     const way = `write "${pattern.text.replace(/(?:\/:\w+\?)*\/?$/, "")}/**" to cover it`;
     findings.advice.push(
-      places.at(["routes", i, "match", "path"], `is "${pattern.text}", which does not cover ${beside}; no route does, so that it goes to legacy and is not mirrored: ${way}`),
+      places.at(
+        ["routes", i, "match", "path"],
+        `is "${pattern.text}", which does not cover ${beside}; no route does, so that it goes to legacy and is not mirrored: ${way}`,
+      ),
     );
   }
 }
@@ -134,7 +155,8 @@ function hides(earlier: RouteSettings, earlierPattern: Pattern, later: RouteSett
   const [wide, narrow] = [earlier.match, later.match];
   return (
     (wide.host === null || wide.host === narrow.host) &&
-    (wide.methods === null || (narrow.methods !== null && narrow.methods.every((method) => wide.methods?.includes(method)))) &&
+    (wide.methods === null ||
+      (narrow.methods !== null && narrow.methods.every((method) => wide.methods?.includes(method)))) &&
     wide.headers.every((header) => asksFor(narrow, header)) &&
     patternCovers(earlierPattern, laterPattern)
   );

@@ -49,22 +49,28 @@ function parseMethod(text: string): Parsed<string> {
   const method = text.toUpperCase();
   if (METHODS.includes(method)) return { ok: true, value: method };
   const near = nearestName(method, METHODS);
-  const hint = near === null ? "write GET, POST, PUT, PATCH, DELETE or another of its methods" : `did you mean ${near}?`;
+  const hint =
+    near === null ? "write GET, POST, PUT, PATCH, DELETE or another of its methods" : `did you mean ${near}?`;
   return { ok: false, error: `is ${JSON.stringify(text)}, which is no method that Node's HTTP parser takes; ${hint}` };
 }
 
 const mirrorShape = {
   writes: switchField("Whether writes are mirrored.", mirror.writes).optional(),
-  reads: shareField("The share of entities whose reads are mirrored and compared.", spellShare(mirror.readShare)).optional(),
+  reads: shareField(
+    "The share of entities whose reads are mirrored and compared.",
+    spellShare(mirror.readShare),
+  ).optional(),
   when: choiceField(["accepted", "always"], {
-    effect: "accepted: writes are mirrored once the primary has accepted them (2xx, 302, 303). always: whatever it answered.",
+    effect:
+      "accepted: writes are mirrored once the primary has accepted them (2xx, 302, 303). always: whatever it answered.",
     byDefault: mirror.when,
   }).optional(),
 };
 
 const acceptRealEffects = freeText(
   {
-    effect: "Words in which someone accepts that a service with real or undeclared effects does them twice on this route. Default: nobody does.",
+    effect:
+      "Words in which someone accepts that a service with real or undeclared effects does them twice on this route. Default: nobody does.",
     range: "10 to 500 characters",
   },
   { min: 10, max: 500 },
@@ -80,7 +86,8 @@ const ignoreRuleSchema = z.strictObject({
     { min: 3, max: 200 },
   ),
   until: parsedText(parseUntil, {
-    effect: "The last day (UTC) on which the rule excuses, or an instant with its zone. Past it, the file is refused. Default: no end.",
+    effect:
+      "The last day (UTC) on which the rule excuses, or an instant with its zone. Past it, the file is refused. Default: no end.",
     examples: ["2027-03-01", "2027-03-01T12:00:00Z"],
   }).optional(),
 });
@@ -104,22 +111,27 @@ const compareSchema = z
 
 const routeShape = {
   phase: choiceField(PHASES, {
-    effect: "How far the move of this route is: which service is the source of truth, and whether the other one gets copies.",
+    effect:
+      "How far the move of this route is: which service is the source of truth, and whether the other one gets copies.",
     byDefault: DEFAULT_ROUTE.phase,
   }).optional(),
   next: nameField({ effect: "The service that is next for this route.", byDefault: DEFAULT_ROUTE.next }).optional(),
   entity: nameField({
-    effect: "Prefix of entity keys, shared by routes about the same thing. Default: the route's name; from the path where its pattern has no fixed part.",
+    effect:
+      "Prefix of entity keys, shared by routes about the same thing. Default: the route's name; from the path where its pattern has no fixed part.",
   }).optional(),
   key: z
     .array(locatorField("Where the key of what is written stands."))
     .min(1)
-    .describe(`The entity key; the first locator that yields wins. Default: ${DEFAULT_ROUTE.key.map(spellLocator).join(", ")}.`)
+    .describe(
+      `The entity key; the first locator that yields wins. Default: ${DEFAULT_ROUTE.key.map(spellLocator).join(", ")}.`,
+    )
     .optional(),
   treatAs: choiceField(
     ["by-method", "write", "read"],
     {
-      effect: "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one.",
+      effect:
+        "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one.",
       byDefault: DEFAULT_ROUTE.treatAs,
     },
     ["graphql"],

@@ -16,7 +16,8 @@ export const listenField = parsedText(parseAddress, {
   byDefault: spellAddress(DEFAULT_LISTEN),
 });
 export const adminListenField = parsedText(parseAddress, {
-  effect: "Where dashboard, API, health and metrics are served: host:port. Outside loopback, tokens are required. A change needs a restart.",
+  effect:
+    "Where dashboard, API, health and metrics are served: host:port. Outside loopback, tokens are required. A change needs a restart.",
   byDefault: spellAddress(DEFAULT_ADMIN_LISTEN),
 });
 export const storeField = parsedText(parseStore, {
@@ -24,7 +25,10 @@ export const storeField = parsedText(parseStore, {
   byDefault: "sqlite:./crossfade.db",
 });
 export const logFileField = freeText(
-  { effect: "The divergence log, newline-delimited JSON. A change needs a restart.", byDefault: DEFAULT_DIVERGENCE_LOG.file },
+  {
+    effect: "The divergence log, newline-delimited JSON. A change needs a restart.",
+    byDefault: DEFAULT_DIVERGENCE_LOG.file,
+  },
   { min: 1, max: 4096 },
 );
 
@@ -69,7 +73,11 @@ const limits = DEFAULT_LIMITS;
 
 const limitsSchema = z
   .strictObject({
-    inFlight: countField("Mirrored requests on the wire at once.", { min: 1, max: 100_000 }, limits.inFlight).optional(),
+    inFlight: countField(
+      "Mirrored requests on the wire at once.",
+      { min: 1, max: 100_000 },
+      limits.inFlight,
+    ).optional(),
     queued: sizeField(
       "Memory held for mirrored requests; beyond it they are dropped(queue-full).",
       { min: MIB, max: 64 * GIB },
@@ -100,7 +108,10 @@ export const configSchema = z.strictObject({
   divergenceLog: divergenceLogSchema.optional(),
   limits: limitsSchema.optional(),
   services: z
-    .object({ legacy: serviceSchema.optional(), next: serviceSchema.optional() })
+    .object({
+      legacy: serviceSchema.describe("The API that is being rewritten.").optional(),
+      next: serviceSchema.describe("Its rewrite.").optional(),
+    })
     .catchall(serviceSchema)
     .describe("The services: legacy, next, and any further one that a route names as its next.")
     .optional(),

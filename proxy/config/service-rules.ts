@@ -17,20 +17,36 @@ export function checkServices(settings: Settings, places: Places, findings: Find
     if (twin !== undefined) {
       const why = "one service would get every write twice";
       findings.errors.push(
-        places.at([...path, "url"], `is ${service.origin}, the same origin as services.${twin.name}.url; ${why}: write where ${service.name} itself is`),
+        places.at(
+          [...path, "url"],
+          `is ${service.origin}, the same origin as services.${twin.name}.url; ${why}: write where ${service.name} itself is`,
+        ),
       );
     }
     for (const [listener, address] of listeners(settings)) {
       if (!reaches(addressOfOrigin(service.origin), address)) continue;
       const circle = `the address of the proxy's own ${listener} (${spellAddress(address)}); requests would go in circles`;
-      findings.errors.push(places.at([...path, "url"], `is ${service.origin}, ${circle}: write where ${service.name} itself is`));
+      findings.errors.push(
+        places.at([...path, "url"], `is ${service.origin}, ${circle}: write where ${service.name} itself is`),
+      );
     }
     if (service.name !== "legacy" && isPlainAndRemote(service)) {
       const why = "bodies and credentials cross the network in plain text";
-      findings.warnings.push(places.at([...path, "url"], `is ${service.origin}, outside loopback and without TLS: ${why}; write https:// where the service has it`));
+      findings.warnings.push(
+        places.at(
+          [...path, "url"],
+          `is ${service.origin}, outside loopback and without TLS: ${why}; write https:// where the service has it`,
+        ),
+      );
     }
-    if (service.name !== "legacy" && service.name !== "next" && !settings.routes.some(({ next }) => next === service.name)) {
-      findings.warnings.push(places.atKey(path, `is used by no route; name it in one, as next: ${service.name}, or take it out`));
+    if (
+      service.name !== "legacy" &&
+      service.name !== "next" &&
+      !settings.routes.some(({ next }) => next === service.name)
+    ) {
+      findings.warnings.push(
+        places.atKey(path, `is used by no route; name it in one, as next: ${service.name}, or take it out`),
+      );
     }
   }
 }
@@ -56,24 +72,38 @@ export function checkListeners(settings: Settings, places: Places, findings: Fin
   if (collide(listen, admin.listen)) {
     const shown = spellAddress(admin.listen);
     findings.errors.push(
-      places.at(["admin", "listen"], `is ${shown}, which listen (${spellAddress(listen)}) takes already; write another port`),
+      places.at(
+        ["admin", "listen"],
+        `is ${shown}, which listen (${spellAddress(listen)}) takes already; write another port`,
+      ),
     );
   }
   if (!isLoopback(admin.listen.host) && admin.tokens.length === 0) {
     const shown = spellAddress(admin.listen);
-    const way = 'write admin.tokens: [{ name: ops, role: operate, token: "${CROSSFADE_TOKEN}" }], or listen on 127.0.0.1';
+    const way =
+      'write admin.tokens: [{ name: ops, role: operate, token: "${CROSSFADE_TOKEN}" }], or listen on 127.0.0.1';
     findings.errors.push(
-      places.at(["admin", "listen"], `is ${shown}, outside loopback and without tokens: anyone who reaches it could change phases; ${way}`),
+      places.at(
+        ["admin", "listen"],
+        `is ${shown}, outside loopback and without tokens: anyone who reaches it could change phases; ${way}`,
+      ),
     );
   }
   for (const [i, token] of admin.tokens.entries()) {
     const earlier = admin.tokens.slice(0, i);
     if (earlier.some(({ name }) => name === token.name)) {
-      findings.errors.push(places.at(["admin", "tokens", i, "name"], `is "${token.name}" a second time; the audit tells holders apart by name`));
+      findings.errors.push(
+        places.at(
+          ["admin", "tokens", i, "name"],
+          `is "${token.name}" a second time; the audit tells holders apart by name`,
+        ),
+      );
     }
     const twin = earlier.find((other) => other.token === token.token);
     if (twin !== undefined) {
-      findings.errors.push(places.at(["admin", "tokens", i, "token"], `is the token of ${twin.name} as well; make one for each holder`));
+      findings.errors.push(
+        places.at(["admin", "tokens", i, "token"], `is the token of ${twin.name} as well; make one for each holder`),
+      );
     }
   }
 }
@@ -82,12 +112,18 @@ export function checkLimits({ limits }: Settings, places: Places, findings: Find
   const { queuedBytes, bodyInMemoryBytes, bodyOnDiskBytes, spoolBytes } = limits;
   if (bodyInMemoryBytes > queuedBytes) {
     findings.errors.push(
-      places.at(["limits", "bodyInMemory"], `is ${spellSize(bodyInMemoryBytes)}, more than limits.queued (${spellSize(queuedBytes)}) holds in all; write less`),
+      places.at(
+        ["limits", "bodyInMemory"],
+        `is ${spellSize(bodyInMemoryBytes)}, more than limits.queued (${spellSize(queuedBytes)}) holds in all; write less`,
+      ),
     );
   }
   if (bodyOnDiskBytes < bodyInMemoryBytes) {
     findings.errors.push(
-      places.at(["limits", "bodyOnDisk"], `is ${spellSize(bodyOnDiskBytes)}, less than limits.bodyInMemory (${spellSize(bodyInMemoryBytes)}); write as much or more`),
+      places.at(
+        ["limits", "bodyOnDisk"],
+        `is ${spellSize(bodyOnDiskBytes)}, less than limits.bodyInMemory (${spellSize(bodyInMemoryBytes)}); write as much or more`,
+      ),
     );
   }
   if (spoolBytes < bodyOnDiskBytes) {

@@ -41,13 +41,20 @@ const asShadowSchema = z
       parseRate,
       (value) => `${value}/s`,
       { min: 0.01, max: 1_000_000 },
-      { effect: "Mirrored requests that may begin: 200/s, 600/m. Default: no limit.", examples: ["200/s"], pattern: RATE_PATTERN },
+      {
+        effect: "Mirrored requests that may begin: 200/s, 600/m. Default: no limit.",
+        examples: ["200/s"],
+        pattern: RATE_PATTERN,
+      },
     ).optional(),
     credentials: choiceField(["forward", "strip"], {
       effect: "Whether the client's credentials (authorization, cookie) go along with mirrored requests.",
       byDefault: asShadow.credentials,
     }).optional(),
-    headers: headersField({ effect: "Headers that are set on mirrored requests. Default: none." }, sentHeaderProblem).optional(),
+    headers: headersField(
+      { effect: "Headers that are set on mirrored requests. Default: none." },
+      sentHeaderProblem,
+    ).optional(),
   })
   .describe("How the service is treated while it receives copies.");
 
@@ -73,11 +80,10 @@ export const serviceSchema = z.strictObject({
       "honoured: the service applies requests with the same idempotency-key once. Only then are mirrored POSTs sent again after a failure.",
     byDefault: DEFAULT_SERVICE.idempotency,
   }).optional(),
-  build: locatorField("Where an answer of this service names its build; a new value starts a new epoch of evidence. Default: nowhere.", [
-    "header",
-    "answer-header",
-    "answer",
-  ]).optional(),
+  build: locatorField(
+    "Where an answer of this service names its build; a new value starts a new epoch of evidence. Default: nowhere.",
+    ["header", "answer-header", "answer"],
+  ).optional(),
   asShadow: asShadowSchema.optional(),
   asPrimary: asPrimarySchema.optional(),
 });

@@ -1,5 +1,16 @@
 /** The YAML of one file as a plain tree, with the line and column of every part of it. */
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from "yaml";
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+} from "yaml";
 import type { ConfigMessage, ConfigPath } from "./message.ts";
 
 export interface ConfigSource {
@@ -52,12 +63,23 @@ function readYaml(file: string, text: string): SourceResult {
   const lines = new LineCounter();
   // The parser's own check for duplicate keys is quadratic: 7 s for 100,000 of them (yaml 2.9).
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
-  const message = ({ pos, code, message: words }: { pos: readonly [number, number]; code: string; message: string }) => ({
+  const message = ({
+    pos,
+    code,
+    message: words,
+  }: {
+    pos: readonly [number, number];
+    code: string;
+    message: string;
+  }) => ({
     file,
     ...placeAt(lines, pos[0]),
     text: plainWords(code, words),
   });
-  const refuse = (errors: readonly ConfigMessage[]): SourceResult => ({ ok: false, errors: errors.slice(0, MAX_ERRORS) });
+  const refuse = (errors: readonly ConfigMessage[]): SourceResult => ({
+    ok: false,
+    errors: errors.slice(0, MAX_ERRORS),
+  });
   if (document.errors.length > 0) return refuse(document.errors.map(message));
   const twice = duplicateKeys(document).map(({ name, offset }) => ({
     file,
@@ -106,6 +128,8 @@ function holdsItself(value: unknown, around: Set<unknown>): boolean {
 function plainWords(code: string, words: string): string {
   if (code === "MULTIPLE_DOCS") return "a second document begins here (---); a config file holds one";
   if (code === "TAB_AS_INDENT") return "a tab indents this line; YAML wants spaces";
+  if (code === "BLOCK_AS_IMPLICIT_KEY")
+    return "a colon in this value makes YAML read it as a key; put the value in quotes";
   // A RangeError: thousands of brackets exhaust the parser's stack.
   if (words.includes("call stack")) return "is nested too deeply";
   if (words.includes("Excessive alias count")) return `has aliases that stand for more than ${MAX_ALIASES} parts`;
@@ -145,7 +169,9 @@ class YamlSource implements ConfigSource {
     for (const name of path) {
       const inside: Node | null = isAlias(node) ? ((node as Alias).resolve(this.#document) ?? null) : node;
       if (isMap<Node, Node | null>(inside)) {
-        const pair = inside.items.find((item) => String(isScalar(item.key) ? item.key.value : item.key) === String(name));
+        const pair = inside.items.find(
+          (item) => String(isScalar(item.key) ? item.key.value : item.key) === String(name),
+        );
         if (pair === undefined) break;
         key = pair.key;
         // `routes:` with nothing behind it: the key is all there is to point at.

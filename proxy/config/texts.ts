@@ -5,23 +5,26 @@ import { isHeaderName, pointerProblem } from "./locator.ts";
 import type { Settings } from "./settings.ts";
 import { DAY, type Parsed } from "./units.ts";
 
-/** `sqlite:FILE` (relative to the working directory) or `memory:`. */
+/** `sqlite:FILE` (relative to the working directory) or `memory:`; YAML wants quotes around the latter, or no colon. */
 export function parseStore(text: string): Parsed<Settings["store"]> {
   const shown = JSON.stringify(text);
-  if (text === "memory:" || text === "memory" || text === "sqlite::memory:") {
-    if (text === "memory:") return { ok: true, value: { kind: "memory" } };
+  if (text === "memory:" || text === "memory") return { ok: true, value: { kind: "memory" } };
+  if (text === "sqlite::memory:")
     return { ok: false, error: `is ${shown}; a store that ends with the process is written memory:` };
-  }
   if (/^rediss?:/.test(text)) {
     const shownHost = JSON.stringify(text.replace(/\/\/[^/]*@/, "//***@"));
-    return { ok: false, error: `is ${shownHost}; Redis is not in this version yet: write sqlite:./crossfade.db or memory:` };
+    return {
+      ok: false,
+      error: `is ${shownHost}; Redis is not in this version yet: write sqlite:./crossfade.db or memory:`,
+    };
   }
   if (!text.startsWith("sqlite:")) {
     const file = /^[./~\w-]+$/.test(text) ? text : "./crossfade.db";
     return { ok: false, error: `is ${shown}, which names no kind of store; write sqlite:${file} or memory:` };
   }
   const file = text.slice("sqlite:".length);
-  if (file === "" || file.startsWith("//")) return { ok: false, error: `is ${shown}, which names no file; write sqlite:./crossfade.db` };
+  if (file === "" || file.startsWith("//"))
+    return { ok: false, error: `is ${shown}, which names no file; write sqlite:./crossfade.db` };
   return { ok: true, value: { kind: "sqlite", file } };
 }
 
@@ -29,16 +32,24 @@ export function parseStore(text: string): Parsed<Settings["store"]> {
 export function parsePath(text: string): Parsed<string> {
   const parsed = parsePattern(text);
   if (parsed.ok) return { ok: true, value: text };
-  return { ok: false, error: `is ${JSON.stringify(text)}, which at its character ${parsed.offset + 1} ${parsed.error}` };
+  return {
+    ok: false,
+    error: `is ${JSON.stringify(text)}, which at its character ${parsed.offset + 1} ${parsed.error}`,
+  };
 }
 
 export function parseMatchHost(text: string): Parsed<string> {
   const shown = JSON.stringify(text);
   const host = withoutPort(text);
-  if (text.includes("*")) return { ok: false, error: `is ${shown}; hosts are matched whole: write one route for each host` };
-  if (host !== text.toLowerCase()) return { ok: false, error: `is ${shown}, which has a port; hosts are matched without: write ${host}` };
+  if (text.includes("*"))
+    return { ok: false, error: `is ${shown}; hosts are matched whole: write one route for each host` };
+  if (host !== text.toLowerCase())
+    return { ok: false, error: `is ${shown}, which has a port; hosts are matched without: write ${host}` };
   if (!/^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])$/.test(host)) {
-    return { ok: false, error: `is ${shown}, which is no host name; write api.example.com, or [::1] for an IPv6 address` };
+    return {
+      ok: false,
+      error: `is ${shown}, which is no host name; write api.example.com, or [::1] for an IPv6 address`,
+    };
   }
   return { ok: true, value: host };
 }
@@ -52,10 +63,16 @@ export function parseIgnoreAt(text: string): Parsed<string> {
     if (isHeaderName(name)) return { ok: true, value: `header:${name.toLowerCase()}` };
     return { ok: false, error: `is ${shown}, and no header can be called that; write header:etag` };
   }
-  if (text === "") return { ok: false, error: "is empty, which would excuse every body; write the places that differ, such as /updatedAt" };
+  if (text === "")
+    return {
+      ok: false,
+      error: "is empty, which would excuse every body; write the places that differ, such as /updatedAt",
+    };
   const problem = pointerProblem(text);
   if (problem === null) return { ok: true, value: text };
-  const instead = /^[\w-]+$/.test(text) ? `/${text} (or /**/${text} at any depth)` : "/updatedAt, header:etag or status";
+  const instead = /^[\w-]+$/.test(text)
+    ? `/${text} (or /**/${text} at any depth)`
+    : "/updatedAt, header:etag or status";
   return { ok: false, error: `is ${shown}, which ${problem}; write ${instead}` };
 }
 
@@ -110,6 +127,7 @@ export function sentHeaderProblem(name: string, value: string): string | null {
     return "is set by Crossfade or belongs to one connection; take it out";
   }
   // Node refuses everything else in a header's value (ERR_INVALID_CHAR).
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return "holds characters that a header cannot; write printable ones in one line";
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
+    return "holds characters that a header cannot; write printable ones in one line";
   return null;
 }

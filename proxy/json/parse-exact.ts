@@ -219,7 +219,10 @@ class Reader {
       } else if (unit >= 0x20) {
         at += 1;
       } else {
-        return this.#failAt(at, at === this.#end ? "the text ends inside a string" : "a control character inside a string");
+        return this.#failAt(
+          at,
+          at === this.#end ? "the text ends inside a string" : "a control character inside a string",
+        );
       }
     }
   }

@@ -39,7 +39,7 @@ export function matchesPointer(pattern: string | readonly string[], tokens: Poin
   if (!matchesRun(parts, 0, firstDeep, tokens, 0)) return false;
   if (!matchesRun(parts, lastDeep + 1, parts.length, tokens, tokens.length - tail)) return false;
   let at = firstDeep;
-  for (let from = firstDeep; from < lastDeep; ) {
+  for (let from = firstDeep; from < lastDeep;) {
     const to = parts.indexOf("**", from + 1);
     const length = to - from - 1;
     while (at + length <= tokens.length - tail && !matchesRun(parts, from + 1, to, tokens, at)) at += 1;

@@ -18,7 +18,8 @@ const NOT_FOUND: PointerFound = { found: false };
 export function readPointer(body: Uint8Array | string, pointer: string): PointerFound {
   const tokens = parsePointer(pointer);
   if (tokens === null) return NOT_FOUND;
-  const bytes = typeof body === "string" ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes =
+    typeof body === "string" ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   let at = skipSpace(bytes, hasBom ? 3 : 0);
   for (const token of tokens) {

@@ -13,6 +13,8 @@ export interface Listener {
   closeAllConnections(): void;
 }
 
+const CLOSE_IDLE_EVERY_MS = 20;
+
 /** A client's request as it came off the wire; `target` is the request target byte for byte. */
 export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
 
@@ -36,10 +38,11 @@ export async function createListener(listen: Address, primaryOrigin: string, han
   for (const method of METHODS) {
     if (!known.has(method) && method !== "CONNECT") app.addHttpMethod(method, { hasBody: true });
   }
-  // Fastify answers 400 to a QUERY without a content type before any handler. The parsed headers are only Fastify's view:
-  // what is forwarded is the raw list.
+  // Fastify's own parsers would consume text and JSON bodies, and it answers 400 or 415 to content types (or their absence)
+  // that it does not like. It gets to see one harmless type; what is forwarded is the raw header list.
+  app.removeAllContentTypeParsers();
   app.addHook("onRequest", (request, _reply, done) => {
-    if (request.method === "QUERY") request.headers["content-type"] ??= "application/octet-stream";
+    request.headers["content-type"] = "application/octet-stream";
     done();
   });
   await app.register(httpProxy, {
@@ -64,7 +67,11 @@ export async function createListener(listen: Address, primaryOrigin: string, han
   const bound = app.server.address() as AddressInfo;
   return {
     address: { host: listen.host, port: bound.port },
-    close: () => app.close(),
+    async close() {
+      // Connections that were busy when closing began go idle later, and Node would keep them for another request.
+      const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+      await app.close().finally(() => clearInterval(idle));
+    },
     closeAllConnections: () => app.server.closeAllConnections(),
   };
 }

@@ -41,14 +41,17 @@ export interface Counters {
   pending(): number;
 }
 
-/** Every outcome with each of its reasons: 6 without one, 5 drops, 8 skips. */
-const SLOTS: readonly { readonly outcome: OutcomeKind; readonly reason: OutcomeReason | null }[] = OUTCOME_KINDS.flatMap(
-  (outcome) => {
-    if (outcome === "dropped") return DROP_REASONS.map((reason) => ({ outcome, reason }));
-    if (outcome === "skipped") return SKIP_REASONS.map((reason) => ({ outcome, reason }));
-    return [{ outcome, reason: null }];
-  },
-);
+interface Slot {
+  readonly outcome: OutcomeKind;
+  readonly reason: OutcomeReason | null;
+}
+
+/** Every outcome with each of its reasons. */
+const SLOTS: readonly Slot[] = OUTCOME_KINDS.flatMap((outcome): readonly Slot[] => {
+  if (outcome === "dropped") return DROP_REASONS.map((reason) => ({ outcome, reason }));
+  if (outcome === "skipped") return SKIP_REASONS.map((reason) => ({ outcome, reason }));
+  return [{ outcome, reason: null }];
+});
 const SLOT_OF: ReadonlyMap<string, number> = new Map(SLOTS.map(({ outcome, reason }, i) => [reason ?? outcome, i]));
 
 class ClassCounts {

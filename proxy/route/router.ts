@@ -34,7 +34,7 @@ interface Search {
   best: Candidate | null;
 }
 
-const NO_PARAMS: PathParams = { named: Object.freeze(Object.create(null)), rest: Object.freeze([]) };
+const NO_PARAMS: PathParams = { named: Object.freeze(noNames()), rest: Object.freeze([]) };
 
 /** `routes` are checked settings: a pattern that does not parse is a mistake of the caller (TypeError). */
 export function compileRouter(routes: readonly RouteSettings[]): Router {
@@ -134,11 +134,15 @@ function paramsOf({ prefix, many, suffix }: PatternVariant, path: string, first:
   if (!many && !prefix.some(isNamed)) return NO_PARAMS;
   const segments = first > end ? [] : path.slice(first, end).split("/");
   const suffixAt = segments.length - suffix.length;
-  // Without a prototype: a locator may ask for any name, `constructor` included.
-  const named: Record<string, string> = Object.create(null) as Record<string, string>;
+  const named = noNames();
   nameSegments(prefix, segments, 0, named);
   nameSegments(suffix, segments, suffixAt, named);
   return { named, rest: many ? segments.slice(prefix.length, suffixAt) : NO_PARAMS.rest };
+}
+
+/** Without a prototype: a locator may ask for any name, `constructor` included. */
+function noNames(): Record<string, string> {
+  return Object.create(null) as Record<string, string>;
 }
 
 function isNamed(segment: FixedSegment): boolean {

@@ -68,10 +68,10 @@ test("with the shadow refusing connections, attempts are repeated until maxAge a
 });
 
 test("over the byte budget copies are dropped with a reason, the client is served, and the memory comes back", async (t) => {
-  const bench = await startBench(t, { next: hang, nextService: FAST, limits: "limits: { queued: 256KiB }" });
-  const body = "x".repeat(20_000);
+  const bench = await startBench(t, { next: hang, nextService: FAST, limits: "limits: { queued: 1MiB }" });
+  const body = "x".repeat(80_000);
   for (let i = 0; i < 40; i++) assert.equal((await bench.send("PUT", `/users/${i}`, body, { "content-type": "text/plain" })).status, 200);
-  assert.ok((await bench.status()).queue.bytes <= 256 * 1024);
+  assert.ok((await bench.status()).queue.bytes <= 1024 * 1024);
   const [route] = await bench.settled(40);
   assert.ok(route !== undefined);
   assert.equal(sumOf(route), 40);

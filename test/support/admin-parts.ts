@@ -2,7 +2,7 @@ import { createFeed, type Feed } from "../../proxy/admin/feed.ts";
 import type { AdminParts, RouteState, StatusInput } from "../../proxy/admin/parts.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import type { Settings } from "../../proxy/config/settings.ts";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence.ts";
 import { makeUlid } from "../../proxy/identity.ts";
 import type { Store } from "../../proxy/ports.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
@@ -99,6 +99,22 @@ export function sampleDivergence(over: Partial<DivergenceRecord> = {}): Divergen
     differences: [{ at: "/balance", kind: "precision", primary: "9007199254740993", shadow: "9007199254740992" }],
     moreDifferences: 0,
     error: null,
+    ...over,
+  };
+}
+
+export function sampleGroup(over: Partial<GroupRecord> = {}): GroupRecord {
+  return {
+    id: "b1946ac9",
+    route: "users",
+    method: "PUT",
+    signature: [{ at: "/balance", kind: "precision" }],
+    count: 31,
+    share: 0.0017,
+    firstSeen: "2026-11-22T12:00:10.000Z",
+    lastSeen: "2026-11-22T12:00:30.000Z",
+    firstBuild: null,
+    state: "new",
     ...over,
   };
 }

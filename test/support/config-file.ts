@@ -22,15 +22,23 @@ interface LoadTextInput {
 }
 
 /** Loads a YAML text from a file called crossfade.yaml. */
-export function loadText(test: TestContext, yaml: string | Buffer, { flags = {}, env = {} }: LoadTextInput = {}): Loaded | NotLoaded {
+export function loadText(
+  test: TestContext,
+  yaml: string | Buffer,
+  { flags = {}, env = {} }: LoadTextInput = {},
+): Loaded | NotLoaded {
   const file = join(makeFolder(test), "crossfade.yaml");
   writeFileSync(file, yaml);
   return loadSettings({ file, flags, env, now: NOW });
 }
 
 /** Messages as people see them, the folder cut off. */
-export function spellMessages(messages: Parameters<typeof formatConfigMessage>[0][] | readonly Parameters<typeof formatConfigMessage>[0][]): string[] {
-  return messages.map((message) => formatConfigMessage({ ...message, file: message.file.replace(/^.*[/\\](?=[^/\\]+\.yaml)/, "") }));
+export function spellMessages(
+  messages: Parameters<typeof formatConfigMessage>[0][] | readonly Parameters<typeof formatConfigMessage>[0][],
+): string[] {
+  return messages.map((message) =>
+    formatConfigMessage({ ...message, file: message.file.replace(/^.*[/\\](?=[^/\\]+\.yaml)/, "") }),
+  );
 }
 
 /** The errors of a text that must not load. */

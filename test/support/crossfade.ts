@@ -58,29 +58,31 @@ export async function startBench(t: TestContext, options: BenchOptions = {}): Pr
   const folder = mkdtempSync(join(tmpdir(), "crossfade-test-"));
   const legacy = await startService(options.legacy);
   const next = await startService(options.next);
+  let crossfade: Crossfade | null = null;
+  t.after(async () => {
+    await crossfade?.stop(200);
+    await Promise.all([legacy.close(), next.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  });
   const configFile = join(folder, "crossfade.yaml");
   writeFileSync(configFile, configText(folder, legacy, next, options));
   const loaded = loadSettings({ file: configFile, flags: {}, env: process.env });
   if (!loaded.ok) throw new Error(loaded.errors.map((error) => error.text).join("\n"));
-  const crossfade = await startCrossfade({ settings: loaded.settings, logLevel: "silent" });
-  t.after(async () => {
-    await crossfade.stop(200);
-    await Promise.all([legacy.close(), next.close()]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const api = async <T>(path: string): Promise<T> => (await (await request(crossfade.adminUrl + path)).body.json()) as T;
+  const running = await startCrossfade({ settings: loaded.settings, logLevel: "silent" });
+  crossfade = running;
+  const api = async <T>(path: string): Promise<T> => (await (await request(running.adminUrl + path)).body.json()) as T;
   const status = (): Promise<StatusJson> => api<StatusJson>("/api/v1/status");
   return {
     legacy,
     next,
-    crossfade,
+    crossfade: running,
     folder,
     configFile,
     api,
     status,
     async send(method, path, body, headers = {}) {
       const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
-      const answer = await request(crossfade.proxyUrl + path, {
+      const answer = await request(running.proxyUrl + path, {
         method: method as "GET",
         body: text,
         headers: { ...(text === null ? {} : { "content-type": "application/json" }), ...headers },

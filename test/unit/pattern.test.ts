@@ -12,9 +12,17 @@ function pattern(text: string): Pattern {
 test("a pattern matches exactly the paths it describes", () => {
   const table: readonly (readonly [pattern: string, matched: readonly string[], others: readonly string[]])[] = [
     ["/", ["/", "", "http://h", "http://h/"], ["/a", "//", "*"]],
-    ["/users", ["/users", "/users/", "/%75sers", "/user%73", "http://h:1/users"], ["/users/42", "/Users", "/users//", "//users", "/user", "*"]],
+    [
+      "/users",
+      ["/users", "/users/", "/%75sers", "/user%73", "http://h:1/users"],
+      ["/users/42", "/Users", "/users//", "//users", "/user", "*"],
+    ],
     ["/users/", ["/users", "/users/"], ["/users/42"]],
-    ["/users/:id", ["/users/42", "/users/42/", "/users/%2F", "/users/%zz"], ["/users", "/users/", "/users//", "/users/42/avatar"]],
+    [
+      "/users/:id",
+      ["/users/42", "/users/42/", "/users/%2F", "/users/%zz"],
+      ["/users", "/users/", "/users//", "/users/42/avatar"],
+    ],
     ["/users/:id?", ["/users", "/users/", "/users/42"], ["/users/42/avatar", "/users//"]],
     ["/a/:b?/:c?", ["/a", "/a/1", "/a/1/2"], ["/a/1/2/3", "/"]],
     ["/files/*", ["/files/x"], ["/files", "/files/", "/files/x/y"]],
@@ -28,7 +36,8 @@ test("a pattern matches exactly the paths it describes", () => {
   ];
   for (const [text, matched, others] of table) {
     for (const path of matched) assert.equal(patternMatches(pattern(text), path), true, `${text} matches ${path}`);
-    for (const path of others) assert.equal(patternMatches(pattern(text), path), false, `${text} does not match ${path}`);
+    for (const path of others)
+      assert.equal(patternMatches(pattern(text), path), false, `${text} does not match ${path}`);
   }
 });
 

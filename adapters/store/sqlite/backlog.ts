@@ -99,6 +99,11 @@ export class Backlog {
     this.#recordsAdded += 1;
   }
 
+  /** Writes that came too late. */
+  refuse(writes: number): void {
+    this.#lostWrites += writes;
+  }
+
   /** Cuts the next batch; an empty one only tells the store how far time has come. One batch is out at a time. */
   seal(now: number): Batch {
     const essentials = this.#essentials;

@@ -20,8 +20,14 @@ interface Sizes {
 }
 
 interface SampleRow {
-  readonly seq: number;
+  readonly seq: number | bigint;
   readonly id: string;
+}
+
+/** A group's samples beside its first. */
+interface Samples {
+  last: SampleRow | null;
+  drawn: readonly SampleRow[];
 }
 
 export interface Evidence {
@@ -45,49 +51,63 @@ export function prepareEvidence(db: Database, retention: Retention): Evidence {
     `INSERT INTO divergence_group (id, route, method, signature, count, first_ms, last_ms, first_build, state)
      VALUES (@group, @route, @method, @signature, 1, @at, @at, @build, 'new')`,
   );
-  const samples = db.prepare<[string, number], SampleRow>(
+  const readSamples = db.prepare<[string, number], SampleRow>(
     // "sample > 0" word for word, or SQLite does not see that the partial index serves (sqlite.org/partialindex.html).
     "SELECT seq, id FROM divergence WHERE group_id = ? AND sample = ? AND sample > 0",
   );
   const setSample = db.prepare("UPDATE divergence SET sample = ? WHERE seq = ?");
   const evictions = prepareEvictions(db);
   let sizes = evictions.measure();
+  /** As the tables have them; reading them back for each record would cost more than all else. */
+  const samples = new Map<string, Samples>();
 
-  function addToGroup(row: EvidenceRow & { group: string; signature: string }): number {
-    if (countInGroup.run({ group: row.group, at: row.at }).changes > 0) {
-      demoteLast(row.group);
-      return LAST;
+  function samplesOf(group: string): Samples {
+    let known = samples.get(group);
+    if (known === undefined) {
+      known = { last: readSamples.get(group, LAST) ?? null, drawn: readSamples.all(group, DRAWN) };
+      samples.set(group, known);
     }
-    const { group, route, method, signature, at, build } = row;
-    insertGroup.run({ group, route, method, signature, at, build });
-    sizes.groups += 1;
-    return FIRST;
+    return known;
   }
 
   /** The sample that was the last so far enters the draw. */
-  function demoteLast(group: string): void {
-    const last = samples.get(group, LAST);
-    if (last === undefined) return;
-    const drawn = samples.all(group, DRAWN);
+  function addLast(group: string, row: SampleRow): void {
+    const known = samplesOf(group);
+    const before = known.last;
+    known.last = row;
+    if (before === null) return;
     const { kept, pushedOut } = drawSample(
-      last.id,
-      drawn.map(({ id }) => id),
+      before.id,
+      known.drawn.map(({ id }) => id),
     );
-    const out = kept ? drawn.find(({ id }) => id === pushedOut) : last;
-    if (kept) setSample.run(DRAWN, last.seq);
+    const out = kept ? known.drawn.find(({ id }) => id === pushedOut) : before;
+    if (kept) {
+      known.drawn = [...known.drawn.filter((drawn) => drawn !== out), before];
+      setSample.run(DRAWN, before.seq);
+    }
     if (out === undefined) return;
     setSample.run(0, out.seq);
     sizes.records += 1;
   }
 
   function add(row: EvidenceRow): void {
-    const bytes = Buffer.byteLength(row.record);
-    const added = insert.run(row.id, row.at, row.route, row.outcome, row.group, row.kinds, bytes, 0, row.record);
+    const { id, at, route, method, outcome, group, signature, kinds, build, record } = row;
+    const bytes = Buffer.byteLength(record);
+    const grouped = group !== null && signature !== null;
+    const added = insert.run(id, at, route, outcome, group, kinds, bytes, grouped ? LAST : 0, record);
     if (added.changes === 0) return;
     sizes.bytes += bytes;
-    const { group, signature } = row;
-    if (group === null || signature === null) sizes.records += 1;
-    else setSample.run(addToGroup({ ...row, group, signature }), added.lastInsertRowid);
+    const seq = added.lastInsertRowid;
+    if (!grouped) {
+      sizes.records += 1;
+    } else if (countInGroup.run({ group, at }).changes > 0) {
+      addLast(group, { seq, id });
+    } else {
+      insertGroup.run({ group, route, method, signature, at, build });
+      setSample.run(FIRST, seq);
+      samples.set(group, { last: null, drawn: [] });
+      sizes.groups += 1;
+    }
   }
 
   function evict(now: number): void {
@@ -107,13 +127,19 @@ export function prepareEvidence(db: Database, retention: Retention): Evidence {
       if (sizes.groups <= retention.keepGroups && drop(10, Infinity)) continue;
       const released = evictions.oldestGroup();
       if (released === null) return;
+      samples.delete(released.id);
       sizes.groups -= 1;
-      sizes.records += released;
+      sizes.records += released.samples;
       budget -= 1;
     }
   }
 
-  return { add, evict, reload: () => (sizes = evictions.measure()) };
+  function reload(): void {
+    sizes = evictions.measure();
+    samples.clear();
+  }
+
+  return { add, evict, reload };
 }
 
 function prepareEvictions(db: Database) {
@@ -142,12 +168,12 @@ function prepareEvictions(db: Database) {
       const dropped = deleteOldest.all(Math.min(before, Number.MAX_SAFE_INTEGER), most);
       return { count: dropped.length, bytes: dropped.reduce((sum, bytes) => sum + bytes, 0) };
     },
-    /** Forgets the group that was not seen for the longest time; its samples become plain records. Their number. */
-    oldestGroup(): number | null {
+    /** Forgets the group that was not seen for the longest time; its samples become plain records. */
+    oldestGroup(): { readonly id: string; readonly samples: number } | null {
       const id = oldestGroup.get();
       if (id === undefined) return null;
       deleteGroup.run(id);
-      return releaseSamples.run(id).changes;
+      return { id, samples: releaseSamples.run(id).changes };
     },
   };
 }

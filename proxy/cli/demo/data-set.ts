@@ -9,7 +9,6 @@ export interface Country {
   readonly capital: readonly string[];
   readonly region: string;
   readonly area: number;
-  readonly landlocked: boolean;
   readonly latlng: readonly number[];
   readonly borders: readonly string[];
   readonly currencies: Readonly<Record<string, unknown>>;
@@ -24,7 +23,7 @@ export interface Note {
   readonly pinned: boolean;
 }
 
-/** One for each country and under its id: what both services agree on. */
+/** Under the id of its country: what both services agree on. */
 export interface Visit {
   readonly id: string;
   readonly times: number;
@@ -38,6 +37,8 @@ export interface DataSet {
 }
 
 const NOTES = 100;
+/** 0.17 writes the whole file, indented, at each write: more data would only make it slow. */
+const VISITS = 100;
 
 interface WorldCountry extends Omit<Country, "id" | "name"> {
   readonly cca3: string;
@@ -49,13 +50,12 @@ export function makeDataSet(): DataSet {
   // Read as a file: a JSON import would hold half a megabyte for as long as the process lives.
   const file = createRequire(import.meta.url).resolve("world-countries/countries.json");
   const world = JSON.parse(readFileSync(file, "utf8")) as readonly WorldCountry[];
-  const countries = world.map(({ cca3, name, capital, region, area, landlocked, latlng, borders, currencies, languages }) => ({
+  const countries = world.map(({ cca3, name, capital, region, area, latlng, borders, currencies, languages }) => ({
     id: cca3,
     name: name.common,
     capital,
     region,
     area,
-    landlocked,
     latlng,
     borders,
     currencies,
@@ -67,7 +67,7 @@ export function makeDataSet(): DataSet {
     text: noteText(country),
     pinned: index % 7 === 0,
   }));
-  const visits = countries.map((country) => ({ id: country.id, times: 0, last: null }));
+  const visits = countries.slice(-VISITS).map((country) => ({ id: country.id, times: 0, last: null }));
   return { countries, notes, visits };
 }
 

@@ -31,7 +31,7 @@ export class Errands {
       [5, () => read(`/countries?area_gte=${Math.round(this.#random() * 20) * 100_000}`)],
       [5, () => read(`/countries?_page=${1 + Math.floor(this.#random() * 20)}&_limit=10`)],
       [3, () => read(`/countries?q=${encodeURIComponent(this.#country().name.toLowerCase())}`)],
-      [2, () => read("/countries?_sort=name&landlocked=true")],
+      [2, () => read("/countries?region=Europe&_sort=name")],
       [2, () => read(`/countries/${this.#country().name.slice(0, 3).toLowerCase()}`)],
       [6, () => read(`/notes/${this.#pick(this.#seededNotes)}`)],
       [3, () => read(`/notes/${this.#pick(this.#ownNotes.length > 0 ? this.#ownNotes : this.#seededNotes)}`)],
@@ -43,7 +43,7 @@ export class Errands {
       [2, () => this.#createNoteByForm()],
       [1, () => this.#brokenNote()],
       [12, () => this.#countVisit()],
-      [4, () => read(`/visits/${this.#country().id}`)],
+      [4, () => read(`/visits/${this.#pick(this.#dataSet.visits).id}`)],
     ];
     this.#kinds = shuffled(
       kinds.flatMap(([weight, make]) => Array<() => Errand>(weight).fill(make)),

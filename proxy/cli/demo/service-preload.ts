@@ -7,18 +7,18 @@
 import { rmSync } from "node:fs";
 import { Server as HttpServer } from "node:http";
 import { type AddressInfo, Server } from "node:net";
-import process from "node:process";
+import { dirname } from "node:path";
 
 /** Services behind a proxy keep idle connections longer than it does: else both use and end of one may cross. */
 const KEEP_ALIVE_MS = 65_000;
 
-/** What the demo tells a service to clear away should the demo die. */
+/** What the demo tells each service about the other, which cannot end itself while it is suspended. */
 export interface Watch {
-  /** The other service: while it is suspended it cannot end itself. */
-  readonly pid: number;
-  readonly folder: string;
+  readonly otherPid: number;
 }
 
+/** Each service runs in a folder of its own below the demo's. */
+const demoFolder = dirname(process.cwd());
 let watch: Watch | null = null;
 
 const listen: (this: Server, options: object, listening?: () => void) => Server = Server.prototype.listen;
@@ -34,18 +34,19 @@ process.on("message", (message: Watch) => {
   watch = message;
 });
 
-// Ctrl-C reaches the whole foreground group of a terminal. The demo ends us, after it has drained what is on the way.
-process.on("SIGINT", () => {});
+// Ctrl-C and the end of a terminal reach its whole foreground group. The demo ends us after it has drained.
+for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 
-// Also closed by the system where the demo was killed with SIGKILL.
+// The system closes the channel where the demo was killed with SIGKILL.
 process.on("disconnect", () => {
-  if (watch !== null) {
-    try {
-      process.kill(watch.pid, "SIGKILL");
-    } catch {
-      // It has ended already.
-    }
-    rmSync(watch.folder, { recursive: true, force: true });
+  try {
+    if (watch !== null) process.kill(watch.otherPid, "SIGKILL");
+  } catch {
+    // It has ended already.
   }
-  process.exit();
+  try {
+    rmSync(demoFolder, { recursive: true, force: true, maxRetries: 3 });
+  } finally {
+    process.exit();
+  }
 });

@@ -11,8 +11,8 @@ import type { Watch } from "./service-preload.ts";
 
 export interface Service {
   readonly identity: Identity;
-  /** `json-server 0.17.4` */
-  readonly title: string;
+  readonly product: string;
+  readonly version: string;
   readonly url: string;
   readonly pid: number;
   /** Resolves, in words, when the process ends without having been told to. */
@@ -20,10 +20,10 @@ export interface Service {
   /** Stops it as it stands: it neither answers nor closes a connection until `resume`. */
   suspend(): void;
   resume(): void;
-  /** Ends it at once, suspended or not; resolves when it is gone. */
-  end(): Promise<void>;
-  /** Should the demo be killed, this service ends `other`, which may be suspended then, and removes the folder. */
-  watchOver(other: Service, folder: string): void;
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>;
+  /** Should the demo be killed, this service ends `other`, which may be suspended then. */
+  watchOver(other: Service): void;
 }
 
 interface Kind {
@@ -42,8 +42,11 @@ const KINDS: Readonly<Record<Identity, Kind>> = {
 const START_TIMEOUT_MS = 15_000;
 const PRELOAD = new URL(import.meta.url.endsWith(".ts") ? "./service-preload.ts" : "./service-preload.js", import.meta.url);
 
-/** @throws CrossfadeError where the package is missing or the service does not come up. */
-export async function startService(identity: Identity, dataSet: DataSet, folder: string): Promise<Service> {
+/**
+ * Rejects with a CrossfadeError where the package is missing or the service does not come up; `ending` ends it at any
+ * time, also while it starts.
+ */
+export async function startService(identity: Identity, dataSet: DataSet, folder: string, ending: AbortSignal): Promise<Service> {
   const kind = KINDS[identity];
   const { root, version } = locatePackage(kind.packageName);
   const home = join(folder, identity);
@@ -61,48 +64,53 @@ export async function startService(identity: Identity, dataSet: DataSet, folder:
   });
   closeSync(log);
   let told = false;
-  const gone = once(child, "exit");
+  const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const killNow = (): void => {
     told = true;
     // Takes effect on a suspended process too.
     child.kill("SIGKILL");
   };
   process.once("exit", killNow);
+  ending.addEventListener("abort", killNow);
   const failed = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(`${identity} could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {
       process.off("exit", killNow);
+      ending.removeEventListener("abort", killNow);
       if (!told) resolve(`${identity} ended by itself (${signal ?? `exit ${String(code)}`}): ${lastWords(logFile)}`);
     });
   });
-  const port = await portOf(child, identity, failed).catch((error: unknown) => {
+  const port = await portOf(child, identity, failed, ending).catch((error: unknown) => {
     killNow();
     throw error;
   });
   return {
     identity,
-    title: `json-server ${version}`,
+    product: "json-server",
+    version,
     url: `http://127.0.0.1:${port}`,
     pid: child.pid as number,
     failed,
     suspend: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),
-    end: async () => {
-      killNow();
-      if (child.exitCode === null && child.signalCode === null) await gone;
-    },
-    watchOver: (other, watchedFolder) => {
-      const watch: Watch = { pid: other.pid, folder: watchedFolder };
+    gone,
+    watchOver: (other) => {
+      const watch: Watch = { otherPid: other.pid };
       child.send(watch);
     },
   };
 }
 
-async function portOf(child: ChildProcess, identity: Identity, failed: Promise<string>): Promise<number> {
+async function portOf(
+  child: ChildProcess,
+  identity: Identity,
+  failed: Promise<string>,
+  ending: AbortSignal,
+): Promise<number> {
   const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
   try {
     const heard = await Promise.race([
-      once(child, "message", { signal: deadline }) as Promise<[{ readonly port: number }]>,
+      once(child, "message", { signal: AbortSignal.any([deadline, ending]) }) as Promise<[{ readonly port: number }]>,
       failed,
     ]);
     if (typeof heard !== "string") return heard[0].port;

@@ -1,5 +1,5 @@
 /** Where the story is told: a live line on a terminal, plain lines elsewhere. */
-import { cut, wrap } from "../columns.ts";
+import { cut, widthOf, wrap } from "../columns.ts";
 import { printable, type Paint, type Terminal } from "../terminal.ts";
 
 /** The least time between two plain lines that stand in for a live one. */
@@ -10,9 +10,8 @@ const CLEAR_LINE = "\r\u001b[2K";
 
 export interface StageLine {
   readonly text: string;
-  /** Blanks before the first line, and before those it wraps into. */
-  readonly indent?: number;
-  readonly hanging?: number;
+  /** Stands before the first line, whole; what wraps is set below the text. */
+  readonly prefix?: string;
   readonly style?: Parameters<Paint>[0];
 }
 
@@ -20,6 +19,7 @@ export class Stage {
   readonly #terminal: Terminal;
   readonly #monotonic: () => number;
   #isLive = false;
+  #isClosed = false;
   #plainAt = Number.NEGATIVE_INFINITY;
 
   constructor(terminal: Terminal, monotonic: () => number) {
@@ -27,28 +27,28 @@ export class Stage {
     this.#monotonic = monotonic;
   }
 
-  get width(): number {
-    return this.#terminal.width;
-  }
-
   /** Prints one paragraph, wrapped; a live line gives way to it. */
   say(line: string | StageLine): void {
+    if (this.#isClosed) return;
     this.#clearLive();
-    const { text, indent = 0, hanging = indent, style } = typeof line === "string" ? { text: line } : line;
-    const width = Math.min(this.#terminal.width, READABLE_WIDTH);
-    for (const part of wrap(printable(text), width - indent, hanging - indent)) {
-      const whole = " ".repeat(indent) + part;
+    const { text, prefix = "", style } = typeof line === "string" ? { text: line } : line;
+    const indent = widthOf(prefix);
+    const width = Math.min(this.#terminal.width, READABLE_WIDTH) - indent;
+    for (const [i, part] of wrap(printable(text), width).entries()) {
+      const whole = (i === 0 ? prefix : " ".repeat(indent)) + part;
       this.#terminal.print(style === undefined ? whole : this.#terminal.paint(style, whole));
     }
   }
 
   gap(): void {
+    if (this.#isClosed) return;
     this.#clearLive();
     this.#terminal.print("");
   }
 
   /** Shows how things stand now, in place of what was shown last. */
   live(text: string): void {
+    if (this.#isClosed) return;
     const now = this.#monotonic();
     if (this.#terminal.interactive) {
       // The last column stays free: some terminals wrap when it is written to.
@@ -62,9 +62,16 @@ export class Stage {
 
   /** Lets a last state of the live line stand, and goes on below it. */
   keep(text: string): void {
+    if (this.#isClosed) return;
     this.#clearLive();
     this.#plainAt = Number.NEGATIVE_INFINITY;
     this.#terminal.print(cut(`  ${text}`, this.#terminal.width - 1));
+  }
+
+  /** Nothing is shown from now on, whatever still runs. */
+  close(): void {
+    this.#clearLive();
+    this.#isClosed = true;
   }
 
   #clearLive(): void {

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOfOrigin, collide, isLoopback, parseAddress, parseOrigin, reaches, spellAddress } from "../../../proxy/config/addresses.ts";
+import {
+  addressOfOrigin,
+  collide,
+  isLoopback,
+  parseAddress,
+  parseOrigin,
+  reaches,
+  spellAddress,
+} from "../../../proxy/config/addresses.ts";
 
 test("listen addresses are read and spelled back", () => {
   for (const text of ["127.0.0.1:8080", "0.0.0.0:0", "[::1]:65535", "localhost:80", "api.example.com:1"]) {
@@ -67,10 +75,26 @@ test("credentials in a URL are refused and never repeated", () => {
 });
 
 test("loopback is what never leaves the machine", () => {
-  for (const host of ["localhost", "app.localhost", "127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1"]) {
+  for (const host of [
+    "localhost",
+    "app.localhost",
+    "127.0.0.1",
+    "127.255.0.9",
+    "::1",
+    "::ffff:127.0.0.1",
+    "::ffff:7f00:1",
+  ]) {
     assert.equal(isLoopback(host), true, host);
   }
-  for (const host of ["10.0.0.1", "0.0.0.0", "::", "128.0.0.1", "localhost.example.com", "127.example.com", "::ffff:a00:1"]) {
+  for (const host of [
+    "10.0.0.1",
+    "0.0.0.0",
+    "::",
+    "128.0.0.1",
+    "localhost.example.com",
+    "127.example.com",
+    "::ffff:a00:1",
+  ]) {
     assert.equal(isLoopback(host), false, host);
   }
 });

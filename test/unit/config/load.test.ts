@@ -20,7 +20,12 @@ const COMPLETE: Omit<Settings, "file"> = {
   listen: { host: "127.0.0.1", port: 8080 },
   admin: { listen: { host: "127.0.0.1", port: 9090 }, tokens: [] },
   store: { kind: "sqlite", file: "./crossfade.db" },
-  divergenceLog: { file: "./crossfade-divergences.ndjson", keepMs: 604_800_000, maxBytes: 1_073_741_824, lines: "notable" },
+  divergenceLog: {
+    file: "./crossfade-divergences.ndjson",
+    keepMs: 604_800_000,
+    maxBytes: 1_073_741_824,
+    lines: "notable",
+  },
   limits: {
     inFlight: 1024,
     queuedBytes: 67_108_864,
@@ -41,7 +46,14 @@ const COMPLETE: Omit<Settings, "file"> = {
         effects: null,
         idempotency: "ignored",
         build: null,
-        asShadow: { timeoutMs: 5000, maxWorkMs: 30_000, maxAgeMs: 30_000, ratePerSecond: null, credentials: "forward", headers: [] },
+        asShadow: {
+          timeoutMs: 5000,
+          maxWorkMs: 30_000,
+          maxAgeMs: 30_000,
+          ratePerSecond: null,
+          credentials: "forward",
+          headers: [],
+        },
         asPrimary: { timeoutMs: 30_000 },
       },
     ]),
@@ -75,7 +87,11 @@ test("a file with two URLs is complete", (t) => {
 });
 
 test("two flags are complete without a file", () => {
-  const loaded = loadSettings({ file: null, flags: { legacy: "http://127.0.0.1:3000", next: "http://127.0.0.1:4000" }, env: {} });
+  const loaded = loadSettings({
+    file: null,
+    flags: { legacy: "http://127.0.0.1:3000", next: "http://127.0.0.1:4000" },
+    env: {},
+  });
   assert.ok(loaded.ok);
   assert.deepEqual(loaded.settings, { file: null, ...COMPLETE });
 });
@@ -208,12 +224,23 @@ test("a file that cannot be read is an error like the others", (t) => {
   const missing = loadSettings({ file: join(folder, "none.yaml"), flags: {}, env: {} });
   const directory = loadSettings({ file: folder, flags: {}, env: {} });
   assert.ok(!missing.ok && !directory.ok);
-  assert.match(missing.errors[0]?.text ?? "", /cannot be read: there is no such file; write one, or start with --legacy URL/);
+  assert.match(
+    missing.errors[0]?.text ?? "",
+    /cannot be read: there is no such file; write one, or start with --legacy URL/,
+  );
   assert.match(directory.errors[0]?.text ?? "", /it is a directory; name the file in it/);
 });
 
 test("flags are judged with the grammar of the file, and named as flags", () => {
-  const flags = { legacy: "127.0.0.1:1", next: "http://127.0.0.1:2/api", effects: "supressed", listen: "8080", admin: "::1", store: "redis://h", divergenceLog: "" };
+  const flags = {
+    legacy: "127.0.0.1:1",
+    next: "http://127.0.0.1:2/api",
+    effects: "supressed",
+    listen: "8080",
+    admin: "::1",
+    store: "redis://h",
+    divergenceLog: "",
+  };
   const loaded = loadSettings({ file: null, flags, env: {} });
   assert.ok(!loaded.ok);
   assert.deepEqual(spellMessages(loaded.errors), [

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDuration, parseRate, parseShare, parseSize, spellDuration, spellShare, spellSize, type Parsed } from "../../../proxy/config/units.ts";
+import {
+  parseDuration,
+  parseRate,
+  parseShare,
+  parseSize,
+  spellDuration,
+  spellShare,
+  spellSize,
+  type Parsed,
+} from "../../../proxy/config/units.ts";
 
 type Case = readonly (readonly [text: string, expected: number | string])[];
 
@@ -71,7 +80,8 @@ test("what is spelled is read back as the same quantity", () => {
   for (const ms of [0, 1, 250, 1000, 1500, 90_000, 604_800_000, 3650 * 86_400_000]) {
     assert.deepEqual(parseDuration(spellDuration(ms)), { ok: true, value: ms }, spellDuration(ms));
   }
-  for (const share of [0, 0.001, 0.07, 0.29, 1]) assert.deepEqual(parseShare(spellShare(share)), { ok: true, value: share });
+  for (const share of [0, 0.001, 0.07, 0.29, 1])
+    assert.deepEqual(parseShare(spellShare(share)), { ok: true, value: share });
   assert.equal(spellSize(64 * 1024 ** 2), "64MiB");
   assert.equal(spellDuration(604_800_000), "7d");
 });

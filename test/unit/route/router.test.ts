@@ -50,7 +50,13 @@ test("the first route of the config that matches wins, whatever is more specific
 
 test("method, host and headers decide among routes of one path, in the order of the config", () => {
   const router = compileRouter([
-    route("acme-write", "/x", { methods: ["POST"], headers: [["x-tenant", "acme"], ["x-beta", "1"]] }),
+    route("acme-write", "/x", {
+      methods: ["POST"],
+      headers: [
+        ["x-tenant", "acme"],
+        ["x-beta", "1"],
+      ],
+    }),
     route("acme", "/x", { headers: [["x-tenant", "acme"]] }),
     route("api", "/x", { host: "api.example.com" }),
     route("read", "/x", { methods: ["GET", "HEAD"] }),
@@ -96,7 +102,20 @@ test("parameters and what ** caught are handed on undecoded", () => {
 
 test("/** takes every target, those without a path included", () => {
   const router = compileRouter([route("all", "/**")]);
-  for (const target of ["", "/", "*", "//", "//x", "/%zz", "h:443", "http://h", "http://h/p", "/..", "/\u00ff", "/a//b/"]) {
+  for (const target of [
+    "",
+    "/",
+    "*",
+    "//",
+    "//x",
+    "/%zz",
+    "h:443",
+    "http://h",
+    "http://h/p",
+    "/..",
+    "/\u00ff",
+    "/a//b/",
+  ]) {
     assert.equal(nameOf(router.match(request(target))), "all", target);
   }
 });
@@ -114,7 +133,8 @@ function naiveMatch(routes: readonly RouteSettings[], { path, method, headers }:
     return (wild ? first !== "" : decodeURIComponent(first) === part) && fits(others, rest);
   };
   const parts = path.replace(/\/$/, "").split("/").slice(1);
-  const header = (name: string): string | undefined => headers[headers.findIndex((text, i) => i % 2 === 0 && text === name) + 1];
+  const header = (name: string): string | undefined =>
+    headers[headers.findIndex((text, i) => i % 2 === 0 && text === name) + 1];
   for (const { name, match } of routes) {
     if (match.methods !== null && !match.methods.includes(method)) continue;
     if (match.host !== null && header("host") !== match.host) continue;
@@ -137,7 +157,16 @@ test("the compiled router agrees with trying every route in turn", () => {
     path: pattern,
     methods: fc.option(fc.uniqueArray(fc.constantFrom("GET", "POST"), { minLength: 1 }), { freq: 2 }),
     host: fc.option(fc.constantFrom("one", "two"), { freq: 2 }),
-    headers: fc.constantFrom<readonly (readonly [string, string])[]>([], [], [["x-t", "1"]], [["x-t", "2"]], [["x-t", "1"], ["x-u", "1"]]),
+    headers: fc.constantFrom<readonly (readonly [string, string])[]>(
+      [],
+      [],
+      [["x-t", "1"]],
+      [["x-t", "2"]],
+      [
+        ["x-t", "1"],
+        ["x-u", "1"],
+      ],
+    ),
   });
   const path = fc
     .tuple(fc.array(fc.constantFrom("a", "b", "c", "%61", "d", "", "%62"), { maxLength: 6 }), fc.boolean())
@@ -146,20 +175,29 @@ test("the compiled router agrees with trying every route in turn", () => {
     .tuple(fc.constantFrom("one", "two", "three"), fc.option(fc.constantFrom("1", "2")), fc.option(fc.constant("1")))
     .map(([host, t, u]) => ["host", host, ...(t === null ? [] : ["x-t", t]), ...(u === null ? [] : ["x-u", u])]);
   fc.assert(
-    fc.property(fc.array(match, { maxLength: 12 }), fc.array(fc.tuple(path, fc.constantFrom("GET", "POST"), headers), { maxLength: 8 }), (matches, asked) => {
-      const routes = matches.map((each, i) => route(`r${i}`, each.path, each));
-      const router = compileRouter(routes);
-      for (const [target, method, raw] of asked) {
-        const head = request(target, method, raw);
-        assert.equal(nameOf(router.match(head)), naiveMatch(routes, head), `${method} ${target} ${raw.join(" ")}`);
-      }
-    }),
+    fc.property(
+      fc.array(match, { maxLength: 12 }),
+      fc.array(fc.tuple(path, fc.constantFrom("GET", "POST"), headers), { maxLength: 8 }),
+      (matches, asked) => {
+        const routes = matches.map((each, i) => route(`r${i}`, each.path, each));
+        const router = compileRouter(routes);
+        for (const [target, method, raw] of asked) {
+          const head = request(target, method, raw);
+          assert.equal(nameOf(router.match(head)), naiveMatch(routes, head), `${method} ${target} ${raw.join(" ")}`);
+        }
+      },
+    ),
     { numRuns: 400 },
   );
 });
 
 test("no target makes the router throw", () => {
-  const router = compileRouter([route("a", "/a/:b/**/c"), route("b", "/**/x"), route("c", "/:a?/:b?"), route("d", "/d", { host: "h" })]);
+  const router = compileRouter([
+    route("a", "/a/:b/**/c"),
+    route("b", "/**/x"),
+    route("c", "/:a?/:b?"),
+    route("d", "/d", { host: "h" }),
+  ]);
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 40 }), fc.string({ maxLength: 8 }), (target, host) => {
       router.match({ ...request("/"), target, path: target, headers: ["host", host] });
@@ -169,7 +207,10 @@ test("no target makes the router throw", () => {
 });
 
 /** Counts how often a request's headers are looked at: once for each candidate route that is weighed. */
-function countedRequest(target: string, headers: readonly string[]): { readonly head: RequestHead; readonly looks: () => number } {
+function countedRequest(
+  target: string,
+  headers: readonly string[],
+): { readonly head: RequestHead; readonly looks: () => number } {
   let looks = 0;
   const head: RequestHead = {
     ...request(target, "GET"),
@@ -195,7 +236,12 @@ test("500 routes are not scanned one after the other", () => {
       const router = compileRouter(Array.from({ length: count }, (_, i) => make(i)));
       const last = count - 1;
       const target = shape === "paths" ? `/r${last}/42` : `/x/r${last}`;
-      const { head, looks } = countedRequest(target, ["host", `h${last}`, "x-a", shape === "tenants" ? String(last) : "1"]);
+      const { head, looks } = countedRequest(target, [
+        "host",
+        `h${last}`,
+        "x-a",
+        shape === "tenants" ? String(last) : "1",
+      ]);
       assert.equal(nameOf(router.match(head)), `r${last}`, shape);
       return looks();
     };
@@ -211,9 +257,16 @@ test("paths of 100 KB end in linear time whatever they hold", () => {
     route("deep", `/${":a?/".replace("a", "a0")}${Array.from({ length: 40 }, (_, i) => `:a${i + 1}?`).join("/")}`),
   ];
   const router = compileRouter(routes);
-  const targets = ["/".repeat(100_000), "/a".repeat(50_000), `/${"a".repeat(100_000)}`, `/${"%41".repeat(33_000)}`, `/a${"/%".repeat(50_000)}`];
+  const targets = [
+    "/".repeat(100_000),
+    "/a".repeat(50_000),
+    `/${"a".repeat(100_000)}`,
+    `/${"%41".repeat(33_000)}`,
+    `/a${"/%".repeat(50_000)}`,
+  ];
   const started = performance.now();
-  for (const target of targets) assert.equal(router.match(request(target))?.route.name ?? null, target.split("/").length === 2 ? "deep" : null);
+  for (const target of targets)
+    assert.equal(router.match(request(target))?.route.name ?? null, target.split("/").length === 2 ? "deep" : null);
   // About 10 ms; anything that is not linear takes minutes.
   assert.ok(performance.now() - started < 2000);
 });

@@ -1,0 +1,226 @@
+/** The store of tests and of `--store memory:`: the same contract, bounded, gone with the process. */
+import { CrossfadeError } from "../../proxy/errors.ts";
+import type { DivergenceRecord, GapRecord, GroupRecord, OutcomeCount, RepairRecord } from "../../proxy/evidence.ts";
+import type { Clock, DivergenceQuery, Page, Store, StoreHealth, StoreWrite } from "../../proxy/ports.ts";
+import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
+import { MemoryEvidence } from "./memory-evidence.ts";
+import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
+
+export interface MemoryStoreOptions {
+  readonly clock: Clock;
+  readonly retention?: Partial<Retention>;
+}
+
+export function openMemoryStore(options: MemoryStoreOptions): Store {
+  return new MemoryStore(options);
+}
+
+interface Totals {
+  readonly outcomes: Map<string, OutcomeCount>;
+  eligible: number;
+  comparedReads: number;
+}
+
+interface ListQuery {
+  readonly route?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+class MemoryStore implements Store {
+  readonly generation = 1;
+  readonly #clock: Clock;
+  readonly #retention: Retention;
+  readonly #evidence: MemoryEvidence;
+  readonly #totals = new Map<string, Totals>();
+  readonly #repairs = new Map<string, RepairRecord & { readonly seq: number }>();
+  readonly #repairKeys = new Map<string, number>();
+  readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
+  #seq = 0;
+  #lost = 0;
+  #closed = false;
+
+  constructor(options: MemoryStoreOptions) {
+    this.#clock = options.clock;
+    this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
+    this.#evidence = new MemoryEvidence(this.#retention);
+  }
+
+  append(writes: readonly StoreWrite[]): void {
+    if (this.#closed) {
+      this.#lost += writes.length;
+      return;
+    }
+    for (const write of writes) this.#apply(write);
+    this.#evidence.evict(this.#clock.now());
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  health(): StoreHealth {
+    return { kind: "memory", problem: null, lostWrites: this.#lost, pendingWrites: 0 };
+  }
+
+  async outcomeCounts(): Promise<readonly OutcomeCount[]> {
+    this.#refuseIfClosed();
+    return [...this.#totals.values()].flatMap(({ outcomes }) => [...outcomes.values()]);
+  }
+
+  async eligibleCounts(): ReturnType<Store["eligibleCounts"]> {
+    this.#refuseIfClosed();
+    return [...this.#totals].map(([route, { eligible }]) => ({ route, count: eligible }));
+  }
+
+  async divergences(query: DivergenceQuery): Promise<Page<DivergenceRecord>> {
+    this.#refuseIfClosed();
+    const before = query.cursor === undefined ? Infinity : decodeCursor("divergences", query.cursor).number;
+    const found = this.#evidence.find(query, before, pageLimit(query.limit) + 1);
+    return page("divergences", found, query.limit, ({ seq }) => [seq], ({ record }) => record);
+  }
+
+  async divergence(id: string): Promise<DivergenceRecord | null> {
+    this.#refuseIfClosed();
+    return this.#evidence.record(id);
+  }
+
+  async groups(query: ListQuery): Promise<Page<GroupRecord>> {
+    this.#refuseIfClosed();
+    const after = query.cursor === undefined ? null : decodeCursor("groups", query.cursor);
+    const found = this.#evidence
+      .groups((route) => this.#compared(route))
+      .filter(({ route }) => query.route === undefined || route === query.route)
+      .sort((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
+      .filter(({ count, id }) => after === null || count < after.number || (count === after.number && id > after.id));
+    return page("groups", found, query.limit, ({ count, id }) => [count, id], (group) => group);
+  }
+
+  async group(id: string): ReturnType<Store["group"]> {
+    this.#refuseIfClosed();
+    return this.#evidence.group(id, (route) => this.#compared(route));
+  }
+
+  async repairs(query: ListQuery): Promise<Page<RepairRecord>> {
+    this.#refuseIfClosed();
+    const after = query.cursor === undefined ? 0 : decodeCursor("repairs", query.cursor).number;
+    const found = [...this.#repairs.values()].filter(({ seq, route }) => seq > after && isAsked(query, route));
+    return page("repairs", found, query.limit, ({ seq }) => [seq], ({ seq: _, ...repair }) => repair);
+  }
+
+  async gaps(query: ListQuery): Promise<Page<GapRecord>> {
+    this.#refuseIfClosed();
+    const before = query.cursor === undefined ? Infinity : decodeCursor("gaps", query.cursor).number;
+    const found = [...this.#gaps.values()].filter(({ seq, route }) => seq < before && isAsked(query, route)).reverse();
+    return page("gaps", found, query.limit, ({ seq }) => [seq], ({ seq: _, ...gap }) => gap);
+  }
+
+  async openWork(): ReturnType<Store["openWork"]> {
+    this.#refuseIfClosed();
+    const work = new Map<string, { repairs: number; gaps: number }>();
+    for (const [list, records] of [["repairs", this.#repairs], ["gaps", this.#gaps]] as const) {
+      for (const { route } of records.values()) {
+        const counts = work.get(route) ?? { repairs: 0, gaps: 0 };
+        counts[list] += 1;
+        work.set(route, counts);
+      }
+    }
+    return [...work].map(([route, counts]) => ({ route, ...counts }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #apply(write: StoreWrite): void {
+    switch (write.type) {
+      case "eligible":
+        this.#totalsOf(write.route).eligible += 1;
+        return;
+      case "compared-read":
+        this.#totalsOf(write.route).comparedReads += 1;
+        return;
+      case "count": {
+        const { outcomes } = this.#totalsOf(write.route);
+        const { route, outcome, reason } = write;
+        const name = reason ?? outcome;
+        outcomes.set(name, { route, outcome, reason, count: (outcomes.get(name)?.count ?? 0) + 1 });
+        return;
+      }
+      case "divergence":
+        this.#evidence.add(write.record, write.signature);
+        return;
+      case "repair":
+        this.#addRepair(write);
+        return;
+      case "gap-opened": {
+        const { id, route, from, why } = write;
+        if (!this.#gaps.has(id)) this.#gaps.set(id, { seq: ++this.#seq, id, route, from, to: null, why });
+        return;
+      }
+      case "gap-closed": {
+        const gap = this.#gaps.get(write.id);
+        if (gap !== undefined && gap.to === null) this.#gaps.set(write.id, { ...gap, to: write.to });
+        return;
+      }
+      default: {
+        const never: never = write;
+        throw new TypeError(`no such write: ${JSON.stringify(never)}`);
+      }
+    }
+  }
+
+  #addRepair(write: Extract<StoreWrite, { type: "repair" }>): void {
+    const { route, key, reason, exchangeId, at } = write;
+    const name = JSON.stringify([route, key]);
+    const known = this.#repairs.get(name);
+    if (known !== undefined) {
+      this.#repairs.set(name, { ...known, reason, exchangeId, times: known.times + 1 });
+      return;
+    }
+    const keys = this.#repairKeys.get(route) ?? 0;
+    // The list is never evicted, so past its bound it becomes coarser instead of longer.
+    if (key !== null && keys >= this.#retention.repairKeys) {
+      this.#addRepair({ ...write, key: null });
+      return;
+    }
+    this.#repairKeys.set(route, keys + 1);
+    this.#repairs.set(name, { seq: ++this.#seq, route, key, reason, exchangeId, since: at, times: 1 });
+  }
+
+  #totalsOf(route: string): Totals {
+    let totals = this.#totals.get(route);
+    if (totals === undefined) this.#totals.set(route, (totals = { outcomes: new Map(), eligible: 0, comparedReads: 0 }));
+    return totals;
+  }
+
+  #compared(route: string): number {
+    const totals = this.#totals.get(route);
+    if (totals === undefined) return 0;
+    const counted = (["match", "ignored", "divergent"] as const).map((name) => totals.outcomes.get(name)?.count ?? 0);
+    return counted.reduce((sum, count) => sum + count, totals.comparedReads);
+  }
+
+  #refuseIfClosed(): void {
+    if (!this.#closed) return;
+    throw new CrossfadeError("store-unavailable", "the memory store is closed", { source: "store" });
+  }
+}
+
+function isAsked(query: ListQuery, route: string): boolean {
+  return query.route === undefined || query.route === route;
+}
+
+function page<Row, Item>(
+  list: ListName,
+  rows: readonly Row[],
+  asked: number,
+  position: (row: Row) => readonly (string | number)[],
+  toItem: (row: Row) => Item,
+): Page<Item> {
+  const limit = pageLimit(asked);
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const next = rows.length > limit && last !== undefined ? encodeCursor(list, position(last)) : null;
+  return { items: shown.map(toItem), next };
+}

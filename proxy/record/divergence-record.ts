@@ -1,0 +1,56 @@
+/** Builds the one line that log, store and API show of an exchange: everything in it is redacted. */
+import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
+import type { Settled } from "../exchange.ts";
+import { groupId, groupSignature } from "../groups.ts";
+import { reasonOf } from "../outcome.ts";
+import { serviceNameFor } from "../phases.ts";
+import { type Redacted, withoutStandIns } from "./redaction.ts";
+
+export interface Recorded {
+  readonly record: DivergenceRecord;
+  /** null: it belongs to no group. */
+  readonly signature: GroupRecord["signature"] | null;
+}
+
+export function buildRecord(settled: Settled, redacted: Redacted): Recorded {
+  const { exchange, outcome, shadow } = settled;
+  const { route, plan } = exchange;
+  const signature = outcome.kind === "divergent" ? signatureOf(redacted) : null;
+  const shadowService = serviceNameFor(plan.shadow ?? "next", route);
+  const record: DivergenceRecord = {
+    id: exchange.id,
+    time: new Date(exchange.arrivedAt).toISOString(),
+    route: route.name,
+    phase: route.phase,
+    outcome: outcome.kind,
+    reason: reasonOf(outcome),
+    key: redacted.key,
+    method: exchange.request.method,
+    path: redacted.path,
+    traceId: exchange.traceId,
+    group: signature === null ? null : groupId(route.name, exchange.request.method, signature),
+    taintedBy: settled.taintedBy,
+    build: redacted.build,
+    primary: { service: serviceNameFor(plan.primary, route), ...legOf(settled.primary) },
+    shadow: shadow === null ? null : { service: shadowService, ...legOf(shadow), attempts: shadow.attempts },
+    differences: redacted.differences,
+    moreDifferences: settled.moreDifferences,
+    error: redacted.error,
+  };
+  return { record, signature };
+}
+
+function signatureOf(redacted: Redacted): GroupRecord["signature"] {
+  return groupSignature(redacted.differences.map((difference) => ({ ...difference, at: withoutStandIns(difference.at) })));
+}
+
+interface Leg {
+  readonly status: number | null;
+  readonly ms: number | null;
+  readonly bytes: number | null;
+}
+
+/** Tenths of a ms: what lies below is noise of the measuring. */
+function legOf({ status, ms, bytes }: Leg): Leg {
+  return { status, ms: ms === null ? null : Math.round(ms * 10) / 10, bytes };
+}

@@ -1,0 +1,130 @@
+/**
+ * The last step: one outcome for each eligible exchange, into counters, metrics, store, log and the live feed. What goes
+ * wrong here is caught, counted under its step's name, and stops neither the other steps nor anyone else.
+ */
+import type { DivergenceRecord } from "../evidence.ts";
+import type { RequestClass, Settled } from "../exchange.ts";
+import { reasonOf, type OutcomeKind } from "../outcome.ts";
+import type { Store, StoreWrite, Telemetry } from "../ports.ts";
+import type { Counters } from "./counters.ts";
+import type { DivergenceLog } from "./divergence-log.ts";
+import { buildRecord, type Recorded } from "./divergence-record.ts";
+import type { Redacted, Redactor } from "./redaction.ts";
+
+export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed";
+
+export interface RecorderParts {
+  readonly store: Pick<Store, "append">;
+  readonly log: Pick<DivergenceLog, "append">;
+  readonly telemetry: Pick<Telemetry, "outcome" | "difference">;
+  readonly counters: Counters;
+  readonly redactor: Redactor;
+  /** Every record that goes to the log, as it goes there: for whoever watches live. */
+  readonly onRecord: (record: DivergenceRecord) => void;
+  /** A step failed; the exchange has its outcome all the same. */
+  readonly caught: (step: RecordStep, error: unknown) => void;
+}
+
+export interface Recorder {
+  /** An eligible exchange began: exactly one `settle` follows. */
+  eligible(route: string, requestClass: RequestClass): void;
+  /** Its one outcome. Never throws. */
+  settle(settled: Settled): void;
+  /** Hands what waits for the end of this turn to the store: before the store itself is closed. */
+  close(): Promise<void>;
+}
+
+/** Outcomes of comparisons: what groups' shares are shares of. */
+const COMPARED: ReadonlySet<OutcomeKind> = new Set(["match", "ignored", "divergent"]);
+/** Outcomes that a log of `notable` lines leaves out; the store always does. */
+const UNREMARKABLE: ReadonlySet<OutcomeKind> = new Set(["match", "ignored"]);
+
+export function createRecorder(parts: RecorderParts): Recorder {
+  const { store, log, telemetry, counters, redactor } = parts;
+  let writes: StoreWrite[] = [];
+  let scheduled: NodeJS.Immediate | null = null;
+
+  function step(name: RecordStep, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      try {
+        parts.caught(name, error);
+      } catch {
+        // Nobody is left to tell.
+      }
+    }
+  }
+
+  /** One message to the store's owner for each turn of the event loop. */
+  function write(one: StoreWrite): void {
+    writes.push(one);
+    scheduled ??= setImmediate(flush);
+  }
+
+  function flush(): void {
+    if (scheduled !== null) clearImmediate(scheduled);
+    scheduled = null;
+    if (writes.length === 0) return;
+    const batch = writes;
+    writes = [];
+    step("store", () => store.append(batch));
+  }
+
+  function settle(settled: Settled): void {
+    const { exchange, outcome } = settled;
+    const { route, plan } = exchange;
+    const reason = reasonOf(outcome);
+    step("count", () => {
+      counters.settled(route.name, plan.requestClass, outcome);
+      if (plan.requestClass === "write") write({ type: "count", route: route.name, outcome: outcome.kind, reason });
+      else if (COMPARED.has(outcome.kind)) write({ type: "compared-read", route: route.name });
+    });
+    step("telemetry", () => {
+      telemetry.outcome(route.name, route.phase, outcome.kind, reason);
+      for (const { kind } of settled.differences) telemetry.difference(route.name, kind);
+    });
+    const notable = !UNREMARKABLE.has(outcome.kind);
+    if (notable || exchange.snapshot.settings.divergenceLog.lines === "all") publish(settled, notable);
+    if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf)));
+  }
+
+  function publish(settled: Settled, notable: boolean): void {
+    let recorded: Recorded | null = null;
+    step("record", () => (recorded = buildRecord(settled, redacted(settled))));
+    if (recorded === null) return;
+    const { record, signature } = recorded as Recorded;
+    if (notable) step("store", () => write({ type: "divergence", record, signature }));
+    step("log", () => log.append(JSON.stringify(record)));
+    step("feed", () => parts.onRecord(record));
+  }
+
+  /** What cannot be redacted is left out: then the record says that, and nothing of the exchange's own. */
+  function redacted(settled: Settled): Redacted {
+    let found: Redacted | null = null;
+    step("redact", () => (found = redactor.redact(settled)));
+    return found ?? { path: "", key: null, build: null, error: "its evidence could not be redacted and is left out", differences: [] };
+  }
+
+  function repairOf(settled: Settled, reason: RepairOf): StoreWrite {
+    const { exchange } = settled;
+    let key: string | null = null;
+    // Without its key the entry stands for the whole collection: too much, never too little.
+    step("redact", () => (key = redactor.redactKey(settled)));
+    const at = new Date(exchange.arrivedAt).toISOString();
+    return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at };
+  }
+
+  return {
+    eligible(route, requestClass) {
+      step("count", () => {
+        counters.eligible(route, requestClass);
+        if (requestClass === "write") write({ type: "eligible", route });
+      });
+    },
+    settle,
+    close: async () => flush(),
+  };
+}
+
+type RepairOf = NonNullable<Settled["repair"]>;

@@ -1,0 +1,387 @@
+/** What every store does, whatever keeps it. Each adapter runs this unchanged. */
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { Retention } from "../../adapters/store/retention.ts";
+import { CrossfadeError } from "../../proxy/errors.ts";
+import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
+import type { Page, Store, StoreWrite } from "../../proxy/ports.ts";
+import { handClock, makeRecord, NOON, recordWrite, type HandClock } from "../support/evidence.ts";
+
+export interface StoreSetup {
+  readonly clock: HandClock;
+  readonly retention?: Partial<Retention>;
+}
+
+export function storeContract(name: string, open: (t: TestContext, setup: StoreSetup) => Promise<Store>): void {
+  const prove = (
+    property: string,
+    proof: (store: Store, clock: HandClock) => Promise<void>,
+    retention?: Partial<Retention>,
+  ): void => {
+    void test(`${name}: ${property}`, async (t) => {
+      const clock = handClock();
+      const store = await open(t, { clock, ...(retention === undefined ? {} : { retention }) });
+      try {
+        await proof(store, clock);
+      } finally {
+        await store.close();
+      }
+    });
+  };
+  const keep = async (store: Store, writes: readonly StoreWrite[]): Promise<void> => {
+    store.append(writes);
+    await store.flush();
+  };
+  const count = (route: string, outcome: OutcomeKind, reason: OutcomeReason | null = null): StoreWrite => {
+    return { type: "count", route, outcome, reason };
+  };
+  const repair = (key: string | null, exchangeId: string, at: string, route = "users"): StoreWrite => {
+    return { type: "repair", route, key, reason: "shadow-error", exchangeId, at };
+  };
+  const idsOf = ({ items }: Page<DivergenceRecord>): string[] => items.map(({ id }) => id);
+
+  prove("outcomes and eligible writes are summed by route, outcome and reason", async (store) => {
+    await keep(store, [
+      { type: "eligible", route: "users" },
+      { type: "eligible", route: "users" },
+      { type: "eligible", route: "orders" },
+      count("users", "match"),
+    ]);
+    await keep(store, [
+      { type: "eligible", route: "users" },
+      count("users", "dropped", "queue-full"),
+      count("users", "dropped", "shutdown"),
+      count("users", "match"),
+    ]);
+    const outcomes = (await store.outcomeCounts()).map((row) => [row.route, row.outcome, row.reason, row.count]);
+    assert.deepEqual(outcomes.sort(), [
+      ["users", "dropped", "queue-full", 1],
+      ["users", "dropped", "shutdown", 1],
+      ["users", "match", null, 2],
+    ]);
+    const eligible = (await store.eligibleCounts()).map((row) => [row.route, row.count]);
+    assert.deepEqual(eligible.sort(), [
+      ["orders", 1],
+      ["users", 3],
+    ]);
+  });
+
+  prove("a record comes back as it was written, digits and lone surrogates included", async (store) => {
+    const record = makeRecord({
+      key: "users/9007199254740993",
+      path: "/users/%E2%82%AC",
+      differences: [{ at: "/__proto__/\ud800", kind: "precision", primary: "9007199254740993", shadow: "1e400" }],
+      error: 'it said "no"\n\u0000',
+    });
+    await keep(store, [recordWrite(record)]);
+    assert.deepEqual(await store.divergence(record.id), record);
+    assert.deepEqual((await store.divergences({ limit: 1 })).items, [record]);
+    assert.equal(await store.divergence("01J0000000000000000000000"), null);
+  });
+
+  prove("pages go from the newest to the oldest, each record once, while new ones arrive", async (store) => {
+    const records = Array.from({ length: 7 }, () => makeRecord());
+    await keep(store, records.map(recordWrite));
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<DivergenceRecord> = await store.divergences({ limit: 3, ...(cursor === null ? {} : { cursor }) });
+      seen.push(...idsOf(page));
+      cursor = page.next;
+      await keep(store, [recordWrite(makeRecord())]);
+    } while (cursor !== null);
+    assert.deepEqual(seen, records.map(({ id }) => id).reverse());
+  });
+
+  prove("a page that is exactly full and last has no next", async (store) => {
+    await keep(store, [makeRecord(), makeRecord()].map(recordWrite));
+    const page = await store.divergences({ limit: 2 });
+    assert.equal(page.items.length, 2);
+    assert.equal(page.next, null);
+  });
+
+  prove("a limit beyond 1 to 1000 is taken as the nearest of them", async (store) => {
+    await keep(store, [makeRecord(), makeRecord()].map(recordWrite));
+    assert.equal((await store.divergences({ limit: 0 })).items.length, 1);
+    assert.equal((await store.divergences({ limit: 1_000_000 })).items.length, 2);
+  });
+
+  prove("filters narrow by route, outcome, group, kind, time and place, and all of them at once", async (store) => {
+    const value = makeRecord();
+    const nested = makeRecord({
+      route: "orders",
+      differences: [
+        { at: "/items/0/price", kind: "precision", primary: "1.10", shadow: "1.1" },
+        { at: "/note", kind: "missing", primary: '"x"', shadow: null },
+      ],
+    });
+    const dropped = makeRecord({ outcome: "dropped", reason: "queue-full", differences: [], shadow: null });
+    await keep(store, [value, nested, dropped].map(recordWrite));
+    const ask = async (query: Partial<Parameters<Store["divergences"]>[0]>): Promise<string[]> => {
+      return idsOf(await store.divergences({ limit: 10, ...query }));
+    };
+    assert.deepEqual(await ask({ route: "orders" }), [nested.id]);
+    assert.deepEqual(await ask({ outcome: "dropped" }), [dropped.id]);
+    assert.deepEqual(await ask({ group: value.group as string }), [value.id]);
+    assert.deepEqual(await ask({ kind: "precision" }), [nested.id]);
+    assert.deepEqual(await ask({ since: Date.parse(nested.time) }), [dropped.id, nested.id]);
+    assert.deepEqual(await ask({ since: Date.parse(dropped.time) + 1 }), []);
+    assert.deepEqual(await ask({ at: "/items/0/price" }), [nested.id]);
+    assert.deepEqual(await ask({ at: "/items" }), [nested.id]);
+    assert.deepEqual(await ask({ at: "/it" }), []);
+    assert.deepEqual(await ask({ at: "/items", kind: "precision" }), [nested.id]);
+    // The kind is of another place of the same record.
+    assert.deepEqual(await ask({ at: "/items", kind: "missing" }), []);
+    assert.deepEqual(
+      await ask({ route: "orders", outcome: "divergent", kind: "missing", at: "/note", since: NOON, group: nested.group as string }),
+      [nested.id],
+    );
+    assert.deepEqual(await ask({ route: "users", kind: "precision" }), []);
+  });
+
+  prove("a place that few records have is found among many, page by page", async (store) => {
+    const rare = { at: "/rare", kind: "type", primary: "1", shadow: '"1"' } as const;
+    const records = Array.from({ length: 12_000 }, (_, i) => makeRecord(i % 4000 === 100 ? { differences: [rare] } : {}));
+    for (let from = 0; from < records.length; from += 3000) {
+      await keep(store, records.slice(from, from + 3000).map(recordWrite));
+    }
+    const wanted = records.filter(({ differences }) => differences[0] === rare).map(({ id }) => id).reverse();
+    const first = await store.divergences({ limit: 2, at: "/rare" });
+    assert.deepEqual(idsOf(first), wanted.slice(0, 2));
+    const second = await store.divergences({ limit: 2, at: "/rare", cursor: first.next as string });
+    assert.deepEqual(idsOf(second), wanted.slice(2));
+    assert.equal(second.next, null);
+  });
+
+  prove("a cursor of another list, or of none, is refused as the caller's mistake", async (store) => {
+    await keep(store, [recordWrite(makeRecord()), recordWrite(makeRecord())]);
+    const { next } = await store.divergences({ limit: 1 });
+    const refused = (thrown: unknown): boolean =>
+      thrown instanceof CrossfadeError && thrown.code === "api-refused" && thrown.source === "client";
+    await assert.rejects(store.divergences({ limit: 1, cursor: "nonsense" }), refused);
+    await assert.rejects(store.repairs({ limit: 1, cursor: next as string }), refused);
+    await assert.rejects(store.groups({ limit: 1, cursor: "" }), refused);
+  });
+
+  prove("a group counts its records; its share is of all that was compared, reads included", async (store) => {
+    const first = makeRecord({ build: "9f3c" });
+    const last = makeRecord({ build: "a001" });
+    const other = makeRecord({ differences: [{ at: "/name", kind: "type", primary: "1", shadow: '"1"' }] });
+    await keep(store, [
+      ...[first, last, other].flatMap((record) => [count("users", "divergent"), recordWrite(record)]),
+      ...Array.from({ length: 4 }, () => count("users", "match")),
+      count("users", "ignored"),
+      count("users", "dropped", "queue-full"),
+      { type: "compared-read", route: "users" },
+      { type: "compared-read", route: "users" },
+      count("orders", "match"),
+    ]);
+    const { items, next } = await store.groups({ limit: 10 });
+    assert.equal(next, null);
+    assert.deepEqual(items[0], {
+      id: first.group,
+      route: "users",
+      method: "PUT",
+      signature: [{ at: "/total", kind: "value" }],
+      count: 2,
+      share: 2 / 10,
+      firstSeen: first.time,
+      lastSeen: last.time,
+      firstBuild: "9f3c",
+      state: "new",
+    });
+    assert.deepEqual(items.map(({ id }) => id), [first.group, other.group]);
+    assert.deepEqual((await store.groups({ limit: 10, route: "orders" })).items, []);
+    const found = await store.group(first.group as string);
+    assert.deepEqual(found?.group, items[0]);
+    assert.deepEqual(found?.samples, [first, last]);
+    assert.equal(await store.group("00000000"), null);
+  });
+
+  prove("groups come in pages, the most frequent first", async (store) => {
+    const groups = Array.from({ length: 5 }, (_, i) => `/field${i}`);
+    const writes = groups.flatMap((at, i) =>
+      Array.from({ length: 1 + (i % 3) }, () =>
+        recordWrite(makeRecord({ differences: [{ at, kind: "value", primary: "1", shadow: "2" }] })),
+      ),
+    );
+    await keep(store, writes);
+    const first = await store.groups({ limit: 3 });
+    const second = await store.groups({ limit: 3, cursor: first.next as string });
+    assert.equal(second.next, null);
+    const all = [...first.items, ...second.items];
+    assert.deepEqual(all.map(({ count: times }) => times), [3, 2, 2, 1, 1]);
+    assert.equal(new Set(all.map(({ id }) => id)).size, 5);
+  });
+
+  prove(
+    "a group keeps ten samples, its first and last among them, and they outlive the eviction of all else",
+    async (store) => {
+      const records = Array.from({ length: 60 }, () => makeRecord());
+      for (const record of records) await keep(store, [recordWrite(record)]);
+      const found = await store.group(records[0]?.group as string);
+      assert.equal(found?.group.count, 60);
+      assert.equal(found?.samples.length, 10);
+      assert.deepEqual(found?.samples.at(0), records.at(0));
+      assert.deepEqual(found?.samples.at(-1), records.at(-1));
+      const { items } = await store.divergences({ limit: 1000 });
+      assert.equal(items.length, 10 + 5);
+      for (const sample of found?.samples ?? []) assert.deepEqual(await store.divergence(sample.id), sample);
+    },
+    { keepRecords: 5 },
+  );
+
+  prove("the samples between first and last are drawn from all of a group's life", async (store) => {
+    const records = Array.from({ length: 2000 }, () => makeRecord());
+    await keep(store, records.map(recordWrite));
+    const samples = (await store.group(records[0]?.group as string))?.samples ?? [];
+    const places = samples.slice(1, -1).map((sample) => records.findIndex(({ id }) => id === sample.id));
+    assert.equal(places.length, 8);
+    // Of 8 even draws, all in one half has a chance of 1 in 128; all in the last tenth, 1 in 10^8.
+    assert.ok(Math.min(...places) < 1800, `drawn from ${places.join(", ")}`);
+    assert.ok(Math.max(...places) >= 200, `drawn from ${places.join(", ")}`);
+  });
+
+  prove(
+    "records are evicted by age, the oldest first by number, and samples by neither",
+    async (store, clock) => {
+      const loose = (at: number): DivergenceRecord =>
+        makeRecord({ outcome: "shadow-error", differences: [], shadow: null, time: new Date(at).toISOString() });
+      const old = Array.from({ length: 3 }, (_, i) => loose(NOON + i));
+      const sample = makeRecord({ time: new Date(NOON).toISOString() });
+      await keep(store, [...old, sample].map(recordWrite));
+      clock.move(60_000);
+      const young = Array.from({ length: 12 }, (_, i) => loose(NOON + 60_000 + i));
+      await keep(store, young.map(recordWrite));
+      const left = idsOf(await store.divergences({ limit: 100 }));
+      assert.deepEqual(left, [...young.slice(2).map(({ id }) => id).reverse(), sample.id]);
+    },
+    { keepMs: 30_000, keepRecords: 10 },
+  );
+
+  prove(
+    "records are evicted by size, and groups by number, the one not seen for the longest time first",
+    async (store) => {
+      const loose = Array.from({ length: 100 }, () => makeRecord({ outcome: "shadow-error", differences: [], error: "x".repeat(1000) }));
+      await keep(store, loose.map(recordWrite));
+      const kept = (await store.divergences({ limit: 1000 })).items;
+      const bytes = kept.reduce((sum, record) => sum + Buffer.byteLength(JSON.stringify(record)), 0);
+      assert.ok(bytes <= 50_000 && kept.length >= 20, `${kept.length} records of ${bytes} bytes`);
+      assert.equal(kept[0]?.id, loose.at(-1)?.id);
+
+      const grouped = ["/a", "/b", "/c"].map((at) => makeRecord({ differences: [{ at, kind: "value", primary: "1", shadow: "2" }] }));
+      for (const record of grouped) await keep(store, [recordWrite(record)]);
+      const groups = (await store.groups({ limit: 10 })).items.map(({ id }) => id);
+      assert.deepEqual(groups.sort(), grouped.slice(1).map(({ group }) => group).sort());
+    },
+    { keepBytes: 50_000, keepGroups: 2 },
+  );
+
+  prove("a repair entry is one for each key: the first time, the last reason, how often", async (store) => {
+    await keep(store, [
+      repair("users/1", "A", "2026-11-22T12:00:00.000Z"),
+      repair("users/2", "B", "2026-11-22T12:00:01.000Z"),
+      { type: "repair", route: "users", key: "users/1", reason: "overlap", exchangeId: "C", at: "2026-11-22T12:00:02.000Z" },
+      repair(null, "D", "2026-11-22T12:00:03.000Z"),
+      repair("users/1", "E", "2026-11-22T12:00:04.000Z", "orders"),
+    ]);
+    await keep(store, [repair(null, "F", "2026-11-22T12:00:05.000Z")]);
+    const { items, next } = await store.repairs({ limit: 10, route: "users" });
+    assert.equal(next, null);
+    assert.deepEqual(items, [
+      { route: "users", key: "users/1", reason: "overlap", exchangeId: "C", since: "2026-11-22T12:00:00.000Z", times: 2 },
+      { route: "users", key: "users/2", reason: "shadow-error", exchangeId: "B", since: "2026-11-22T12:00:01.000Z", times: 1 },
+      { route: "users", key: null, reason: "shadow-error", exchangeId: "F", since: "2026-11-22T12:00:03.000Z", times: 2 },
+    ]);
+    const first = await store.repairs({ limit: 3 });
+    assert.equal(first.items.length, 3);
+    const second = await store.repairs({ limit: 3, cursor: first.next as string });
+    assert.deepEqual(second.items.map(({ route, exchangeId }) => [route, exchangeId]), [["orders", "E"]]);
+    assert.equal(second.next, null);
+  });
+
+  prove(
+    "a repair list that is full takes the whole collection instead of a further key, and forgets none",
+    async (store) => {
+      const at = "2026-11-22T12:00:00.000Z";
+      await keep(store, [repair("users/1", "A", at), repair("users/2", "B", at), repair("users/3", "C", at)]);
+      await keep(store, [repair("users/4", "D", at), repair("users/1", "E", at)]);
+      const { items } = await store.repairs({ limit: 10 });
+      assert.deepEqual(items.map(({ key, times }) => [key, times]), [
+        ["users/1", 2],
+        ["users/2", 1],
+        [null, 2],
+      ]);
+    },
+    { repairKeys: 2 },
+  );
+
+  prove("gaps are listed open and closed, the newest first, and both are open work", async (store) => {
+    const from = "2026-11-22T12:00:00.000Z";
+    const to = "2026-11-22T12:01:00.000Z";
+    await keep(store, [
+      { type: "gap-opened", id: "g1", route: "users", from, why: "store lost" },
+      { type: "gap-opened", id: "g2", route: "orders", from, why: "disk full" },
+      { type: "gap-closed", id: "g1", to },
+      { type: "gap-closed", id: "nobody", to },
+      repair("users/1", "A", from),
+      repair("users/2", "B", from),
+    ]);
+    await keep(store, [
+      { type: "gap-closed", id: "g1", to: "2026-11-22T12:05:00.000Z" },
+      { type: "gap-opened", id: "g1", route: "users", from: to, why: "again" },
+    ]);
+    assert.deepEqual((await store.gaps({ limit: 10 })).items, [
+      { id: "g2", route: "orders", from, to: null, why: "disk full" },
+      { id: "g1", route: "users", from, to, why: "store lost" },
+    ]);
+    assert.deepEqual((await store.gaps({ limit: 10, route: "users" })).items.map(({ id }) => id), ["g1"]);
+    const first = await store.gaps({ limit: 1 });
+    const second = await store.gaps({ limit: 1, cursor: first.next as string });
+    assert.deepEqual([...first.items, ...second.items].map(({ id }) => id), ["g2", "g1"]);
+    const work = (await store.openWork()).map(({ route, repairs, gaps }) => [route, repairs, gaps]);
+    assert.deepEqual(work.sort(), [
+      ["orders", 0, 1],
+      ["users", 2, 1],
+    ]);
+  });
+
+  prove("an empty store answers every question", async (store) => {
+    assert.deepEqual(await store.outcomeCounts(), []);
+    assert.deepEqual(await store.eligibleCounts(), []);
+    assert.deepEqual(await store.divergences({ limit: 10 }), { items: [], next: null });
+    assert.deepEqual(await store.groups({ limit: 10 }), { items: [], next: null });
+    assert.deepEqual(await store.repairs({ limit: 10 }), { items: [], next: null });
+    assert.deepEqual(await store.gaps({ limit: 10 }), { items: [], next: null });
+    assert.deepEqual(await store.openWork(), []);
+    const { problem, lostWrites, pendingWrites } = store.health();
+    assert.deepEqual({ problem, lostWrites, pendingWrites }, { problem: null, lostWrites: 0, pendingWrites: 0 });
+    assert.ok(store.generation >= 1);
+  });
+
+  prove("appending returns at once, whatever its size, and every count of it is kept", async (store) => {
+    const writes = Array.from({ length: 20_000 }, (): StoreWrite[] => [
+      { type: "eligible", route: "users" },
+      count("users", "match"),
+    ]).flat();
+    for (let from = 0; from < writes.length; from += 1000) store.append(writes.slice(from, from + 1000));
+    await store.flush();
+    assert.deepEqual(await store.outcomeCounts(), [{ route: "users", outcome: "match", reason: null, count: 20_000 }]);
+    assert.deepEqual(await store.eligibleCounts(), [{ route: "users", count: 20_000 }]);
+    assert.equal(store.health().pendingWrites, 0);
+  });
+
+  prove("a closed store loses what is appended, counts it, throws nothing, and refuses questions", async (store) => {
+    await keep(store, [count("users", "match")]);
+    await store.close();
+    store.append([count("users", "match"), recordWrite(makeRecord())]);
+    await store.flush();
+    assert.equal(store.health().lostWrites, 2);
+    assert.equal(store.health().pendingWrites, 0);
+    await assert.rejects(
+      store.outcomeCounts(),
+      (thrown) => thrown instanceof CrossfadeError && thrown.code === "store-unavailable" && thrown.source === "store",
+    );
+  });
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { watchSettings, type SettingsWatch } from "../../../proxy/config/live.ts";
+import { loadSettings, type Loaded } from "../../../proxy/config/load.ts";
+import type { ConfigMessage } from "../../../proxy/config/message.ts";
+import { makeFolder } from "../../support/config-file.ts";
+
+function yaml(queued: string, more = ""): string {
+  return `services:
+  legacy: { url: "http://127.0.0.1:3000" }
+  next: { url: "http://127.0.0.1:4000" }
+limits: { queued: ${queued} }
+${more}`;
+}
+
+interface Live {
+  readonly watch: SettingsWatch;
+  /** Each settles with the next event of its kind. */
+  applied(): Promise<Loaded>;
+  refused(): Promise<readonly ConfigMessage[]>;
+  readonly counts: { applied: number; refused: number };
+}
+
+function startWatch(t: TestContext, file: string, apply: () => void = () => {}): Live {
+  const load = () => loadSettings({ file, flags: {}, env: {} });
+  const running = load();
+  assert.ok(running.ok);
+  const counts = { applied: 0, refused: 0 };
+  let onApplied: ((loaded: Loaded) => void) | null = null;
+  let onRefused: ((errors: readonly ConfigMessage[]) => void) | null = null;
+  const watch = watchSettings({
+    file,
+    running: running.settings,
+    load,
+    apply: (loaded) => {
+      apply();
+      counts.applied++;
+      onApplied?.(loaded);
+    },
+    refused: (errors) => {
+      counts.refused++;
+      onRefused?.(errors);
+    },
+    unwatched: (why) => assert.fail(why),
+    debounceMs: 20,
+  });
+  t.after(() => watch.close());
+  // The watch does not keep the process alive; a test that waits for it must.
+  const alive = setInterval(() => {}, 1000);
+  t.after(() => clearInterval(alive));
+  return {
+    watch,
+    counts,
+    applied: () => new Promise((resolve) => (onApplied = resolve)),
+    refused: () => new Promise((resolve) => (onRefused = resolve)),
+  };
+}
+
+test("a file that is written in place is taken over", async (t) => {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  const live = startWatch(t, file);
+  const applied = live.applied();
+  writeFileSync(file, yaml("2MiB"));
+  assert.equal((await applied).settings.limits.queuedBytes, 2 * 1024 ** 2);
+  assert.equal(live.watch.refusal(), null);
+});
+
+test("a file that is replaced by renaming is taken over, again and again", async (t) => {
+  const folder = makeFolder(t);
+  const file = join(folder, "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  const live = startWatch(t, file);
+  for (const queued of [2, 3]) {
+    const applied = live.applied();
+    writeFileSync(join(folder, ".swap"), yaml(`${queued}MiB`));
+    renameSync(join(folder, ".swap"), file);
+    assert.equal((await applied).settings.limits.queuedBytes, queued * 1024 ** 2);
+  }
+});
+
+test("a swapped symbolic link is taken over, as Kubernetes mounts a ConfigMap", async (t) => {
+  const folder = makeFolder(t);
+  const version = (name: string, text: string): void => {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, "crossfade.yaml"), text);
+    symlinkSync(name, join(folder, "..data_tmp"));
+    renameSync(join(folder, "..data_tmp"), join(folder, "..data"));
+  };
+  version("..v1", yaml("1MiB"));
+  symlinkSync("..data/crossfade.yaml", join(folder, "crossfade.yaml"));
+  const live = startWatch(t, join(folder, "crossfade.yaml"));
+  for (const [i, queued] of [2, 3].entries()) {
+    const applied = live.applied();
+    version(`..v${i + 2}`, yaml(`${queued}MiB`));
+    rmSync(join(folder, `..v${i + 1}`), { recursive: true });
+    assert.equal((await applied).settings.limits.queuedBytes, queued * 1024 ** 2);
+  }
+});
+
+test("an edit behind a symbolic link to another folder is taken over", async (t) => {
+  const [near, far] = [makeFolder(t), makeFolder(t)];
+  writeFileSync(join(far, "real.yaml"), yaml("1MiB"));
+  symlinkSync(join(far, "real.yaml"), join(near, "crossfade.yaml"));
+  const live = startWatch(t, join(near, "crossfade.yaml"));
+  const applied = live.applied();
+  writeFileSync(join(far, "real.yaml"), yaml("2MiB"));
+  assert.equal((await applied).settings.limits.queuedBytes, 2 * 1024 ** 2);
+});
+
+test("a faulty file leaves the running settings, says where it is wrong, and is forgotten once mended", async (t) => {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  const live = startWatch(t, file);
+  const refused = live.refused();
+  writeFileSync(file, yaml("64"));
+  const [error] = await refused;
+  assert.deepEqual({ line: error?.line, column: error?.column }, { line: 4, column: 19 });
+  assert.match(error?.text ?? "", /limits\.queued is 64, which has no unit/);
+  assert.equal(live.counts.applied, 0);
+  assert.deepEqual(live.watch.refusal(), [error]);
+  const applied = live.applied();
+  writeFileSync(file, yaml("2MiB"));
+  await applied;
+  assert.equal(live.watch.refusal(), null);
+});
+
+test("a change that needs a restart refuses the whole file, with its place", (t) => {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  const live = startWatch(t, file);
+  writeFileSync(file, yaml("2MiB", "listen: 127.0.0.1:8081\n"));
+  assert.equal(live.watch.reload(), "refused");
+  const [error] = live.watch.refusal() ?? [];
+  assert.deepEqual({ line: error?.line, column: error?.column }, { line: 5, column: 9 });
+  assert.match(error?.text ?? "", /listen is 127\.0\.0\.1:8081 and was 127\.0\.0\.1:8080/);
+  assert.equal(live.counts.applied, 0);
+});
+
+test("a reload that changes nothing does nothing", (t) => {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  const live = startWatch(t, file);
+  assert.equal(live.watch.reload(), "unchanged");
+  writeFileSync(file, `# a comment\n${yaml("1024KiB")}`);
+  assert.equal(live.watch.reload(), "unchanged");
+  assert.deepEqual(live.counts, { applied: 0, refused: 0 });
+});
+
+test("a file that is gone is refused, and taken up again once it is back", (t) => {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  const text = readFileSync(file);
+  const live = startWatch(t, file);
+  rmSync(file);
+  assert.equal(live.watch.reload(), "refused");
+  assert.match(live.watch.refusal()?.[0]?.text ?? "", /there is no such file/);
+  writeFileSync(file, text);
+  assert.equal(live.watch.reload(), "unchanged");
+  assert.equal(live.watch.refusal(), null);
+});
+
+test("settings that cannot be taken into use are refused, and tried again by the next reload", (t) => {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  let broken = true;
+  const live = startWatch(t, file, () => {
+    if (broken) throw new Error("no memory");
+  });
+  writeFileSync(file, yaml("2MiB"));
+  assert.equal(live.watch.reload(), "refused");
+  assert.match(live.watch.refusal()?.[0]?.text ?? "", /could not be taken into use: no memory/);
+  broken = false;
+  assert.equal(live.watch.reload(), "applied");
+});
+
+test("other files of the folder make nothing happen, and a closed watch neither", async (t) => {
+  const folder = makeFolder(t);
+  const file = join(folder, "crossfade.yaml");
+  writeFileSync(file, yaml("1MiB"));
+  const live = startWatch(t, file);
+  writeFileSync(join(folder, "neighbour.yaml"), "x");
+  // The neighbour's event comes before that of the file itself.
+  const applied = live.applied();
+  writeFileSync(file, yaml("2MiB"));
+  await applied;
+  assert.deepEqual(live.counts, { applied: 1, refused: 0 });
+  live.watch.close();
+  const other = startWatch(t, file);
+  const seen = other.applied();
+  writeFileSync(file, yaml("3MiB"));
+  await seen;
+  assert.deepEqual(live.counts, { applied: 1, refused: 0 });
+});

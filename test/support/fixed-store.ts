@@ -1,0 +1,49 @@
+import type { DivergenceRecord, GapRecord, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
+import type { DivergenceQuery, Store } from "../../proxy/ports.ts";
+
+export interface FixedEvidence {
+  readonly divergences?: readonly DivergenceRecord[];
+  readonly groups?: readonly GroupRecord[];
+  readonly repairs?: readonly RepairRecord[];
+  readonly gaps?: readonly GapRecord[];
+}
+
+export interface FixedStore extends Store {
+  /** The queries that divergences were asked with, in order. */
+  readonly asked: DivergenceQuery[];
+}
+
+/** A store whose evidence is given: it filters nothing and pages by position, so that a test sees what it was asked. */
+export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
+  const { divergences = [], groups = [], repairs = [], gaps = [] } = evidence;
+  const asked: DivergenceQuery[] = [];
+  function page<T>(items: readonly T[], { limit, cursor = "0" }: { limit: number; cursor?: string }) {
+    const from = Number(cursor);
+    const end = from + limit;
+    return Promise.resolve({ items: items.slice(from, end), next: end < items.length ? String(end) : null });
+  }
+  return {
+    asked,
+    generation: 1,
+    append: () => undefined,
+    flush: () => Promise.resolve(),
+    health: () => ({ kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 }),
+    outcomeCounts: () => Promise.resolve([]),
+    eligibleCounts: () => Promise.resolve([]),
+    divergences(query) {
+      asked.push(query);
+      return page(divergences, query);
+    },
+    divergence: (id) => Promise.resolve(divergences.find((record) => record.id === id) ?? null),
+    groups: (query) => page(groups, query),
+    group(id) {
+      const group = groups.find((candidate) => candidate.id === id);
+      const samples = divergences.filter((record) => record.group === id);
+      return Promise.resolve(group === undefined ? null : { group, samples });
+    },
+    repairs: (query) => page(repairs, query),
+    gaps: (query) => page(gaps, query),
+    openWork: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+  };
+}

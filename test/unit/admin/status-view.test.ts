@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { outcomeParts, outcomeSum, spellBytes, spellCount, spellShare, spellSpan } from "../../../proxy/admin/sentences.ts";
+import { buildRouteStatus, buildStatusView, type StatusView, unaccountedFor, worstFirst } from "../../../proxy/admin/status-view.ts";
+import type { StatusInput } from "../../../proxy/admin/parts.ts";
+import { OUTCOME_KINDS } from "../../../proxy/outcome.ts";
+import { sampleRouteState, sampleSettings, sampleStatusInput } from "../../support/admin-parts.ts";
+
+function view(over: Partial<StatusInput>): StatusView {
+  return buildStatusView(sampleStatusInput(over), sampleSettings(), "0.1.0");
+}
+
+test("every outcome is listed, those that never came up as 0, and with pending they sum to eligible", () => {
+  const route = buildRouteStatus(sampleRouteState(), "writes");
+  assert.deepEqual(Object.keys(route.outcomes), OUTCOME_KINDS);
+  assert.equal(OUTCOME_KINDS.reduce((sum, kind) => sum + route.outcomes[kind], 0) + route.pending, route.eligible);
+  assert.equal(unaccountedFor(route), 0);
+  assert.deepEqual(route.reasons, { "queue-full": 12 });
+});
+
+test("the divergence rate is the share of what was compared, and unknown while nothing was", () => {
+  const compared = [
+    { outcome: "match", reason: null, count: 2 },
+    { outcome: "ignored", reason: null, count: 1 },
+    { outcome: "divergent", reason: null, count: 1 },
+    { outcome: "shadow-error", reason: null, count: 96 },
+  ] as const;
+  assert.equal(buildRouteStatus(sampleRouteState({ outcomes: compared }), "writes").divergenceRate, 0.25);
+  assert.equal(buildRouteStatus(sampleRouteState({ outcomes: compared.slice(3) }), "writes").divergenceRate, null);
+});
+
+test("counts that do not sum are said to be wrong, in either direction", () => {
+  const lost = view({ routes: [sampleRouteState({ pending: 0 })] });
+  assert.ok(lost.warnings.includes("users: 1 of 18,205 writes without an outcome; the counts cannot be trusted"));
+  const twice = view({ routes: [sampleRouteState({ pending: 3 })] });
+  assert.ok(twice.warnings.includes("users: 2 of 18,205 writes with more than one outcome; the counts cannot be trusted"));
+});
+
+test("where reads are mirrored too, exchanges are counted and not writes", () => {
+  const settings = sampleSettings();
+  const routes = settings.routes.map((route) => ({ ...route, mirror: { ...route.mirror, readShare: 0.5 } }));
+  const status = buildStatusView(sampleStatusInput(), { ...settings, routes }, "0.1.0");
+  assert.equal(status.routes[0]?.unit, "exchanges");
+  assert.match(outcomeSum(status.routes[0] ?? assert.fail()), /^18,205 exchanges = /);
+});
+
+test("the sum is spelled with its parts, dropped and skipped by reason", () => {
+  const route = buildRouteStatus(
+    sampleRouteState({
+      eligible: 18_250,
+      pending: 4,
+      outcomes: [
+        ...sampleRouteState().outcomes,
+        { outcome: "dropped", reason: "shutdown", count: 2 },
+        { outcome: "skipped", reason: "not-accepted", count: 40 },
+      ],
+    }),
+    "writes",
+  );
+  assert.equal(
+    outcomeSum(route),
+    "18,250 writes = 18,011 match + 150 excused + 31 divergent + 12 dropped(queue-full) + 2 dropped(shutdown) + 40 skipped(not-accepted) + 4 pending",
+  );
+  assert.equal(outcomeParts(route).reduce((sum, part) => sum + part.count, 0), route.eligible);
+  assert.equal(outcomeSum(buildRouteStatus(sampleRouteState({ eligible: 0, pending: 0, outcomes: [] }), "writes")), "0 writes");
+});
+
+test("the summary says first what matters most", () => {
+  const quiet = sampleRouteState({ eligible: 0, pending: 0, outcomes: [] });
+  const clean = sampleRouteState({ eligible: 5, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 5 }] });
+  const failing = sampleRouteState({ eligible: 5, pending: 0, outcomes: [{ outcome: "shadow-error", reason: null, count: 5 }] });
+  const alone = { ...quiet, phase: "legacy-only", shadow: null, breaker: null } as const;
+  const cases: readonly (readonly [over: Partial<StatusInput>, expected: RegExp])[] = [
+    [{ notReady: "draining" }, /^Not ready: draining\.$/],
+    [{ mirroringEnabled: false }, /^Mirroring is off/],
+    [{}, /^The services disagree in 31 of 18,192 compared exchanges: users \(31, 0\.17 %\)\. 12 more could not be compared\.$/],
+    [{ routes: [clean] }, /^No difference in 5 compared exchanges\.$/],
+    [{ routes: [failing] }, /^Nothing could be compared: all 5 copies failed or were given up\.$/],
+    [{ routes: [quiet] }, /^Nothing has been compared yet, 1 min 05 s after the start/],
+    [{ routes: [alone] }, /^No route mirrors/],
+  ];
+  for (const [over, expected] of cases) assert.match(view(over).summary, expected);
+});
+
+test("of many divergent routes the three worst are named", () => {
+  const routes = [1, 5, 3, 4, 2].map((count) =>
+    sampleRouteState({ name: `r${count}`, eligible: count, pending: 0, outcomes: [{ outcome: "divergent", reason: null, count }] }),
+  );
+  assert.equal(
+    view({ routes }).summary,
+    "The services disagree in 15 of 15 compared exchanges: r5 (5, 100 %), r4 (4, 100 %), r3 (3, 100 %) and 2 more.",
+  );
+});
+
+test("each thing that is wrong has its warning", () => {
+  const input = sampleStatusInput();
+  const cases: readonly (readonly [over: Partial<StatusInput>, expected: RegExp])[] = [
+    [{ config: { file: "c.yaml", revision: 3, error: "c.yaml:1:1 bad" } }, /refused and revision 3 stays in use: c\.yaml:1:1 bad/],
+    [{ store: { ...input.store, problem: "disk full" } }, /^store: disk full$/],
+    [{ store: { ...input.store, lostWrites: 1 } }, /^store: 1 write of evidence lost/],
+    [{ log: { ...input.log, problem: "ENOSPC" } }, /^divergence log .*: ENOSPC$/],
+    [{ log: { ...input.log, lostLines: 4 } }, /4 lines lost/],
+    [{ services: [{ name: "next", origin: "http://n", problem: "refuses connections" }] }, /^next at http:\/\/n: refuses/],
+    [{ caught: { compare: 2 } }, /^compare: 2 errors caught/],
+    [{ routes: [sampleRouteState({ breaker: "open" })] }, /^users: next keeps failing/],
+    [{ routes: [sampleRouteState({ gaps: 1 })] }, /^users: 1 gap in which/],
+    [{ routes: [sampleRouteState({ repairs: 2 })] }, /^users: 2 keys on the repair list/],
+    [{ routes: [sampleRouteState({ wanted: "next-only" })] }, /^users: the config wants next-only, dual-write acts$/],
+    [{ routes: [sampleRouteState()] }, /^users: not compared: 12 dropped\(queue-full\)$/],
+    [{ queue: { ...input.queue, bytes: 60 * 1024 * 1024 } }, /^60 MiB of 64 MiB for waiting copies/],
+    [{ queue: { ...input.queue, headroomSeconds: 90 } }, /^copies drop in about 1 min 30 s/],
+    [{ now: input.startedAt + 3_600_000, routes: [sampleRouteState({ seen: false })] }, /^users: mirrors, but nothing eligible came in the 1 h/],
+    [{ warnings: ["said at the start"] }, /^said at the start$/],
+  ];
+  for (const [over, expected] of cases) {
+    assert.ok(view(over).warnings.some((warning) => expected.test(warning)), `${expected} in ${JSON.stringify(view(over).warnings)}`);
+  }
+});
+
+test("all well: no warning", () => {
+  const clean = sampleRouteState({ eligible: 5, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 5 }] });
+  assert.deepEqual(view({ routes: [clean] }).warnings, []);
+});
+
+test("routes that disagree come first; the others keep their order", () => {
+  const states = [
+    sampleRouteState({ name: "quiet", outcomes: [] }),
+    sampleRouteState({ name: "repairs", outcomes: [], repairs: 1 }),
+    sampleRouteState({ name: "gap", outcomes: [], gaps: 1 }),
+    sampleRouteState({ name: "divergent" }),
+    sampleRouteState({ name: "quiet too", outcomes: [] }),
+  ];
+  const names = worstFirst(states.map((state) => buildRouteStatus(state, "writes"))).map((route) => route.name);
+  assert.deepEqual(names, ["divergent", "gap", "repairs", "quiet", "quiet too"]);
+});
+
+test("numbers are spelled for people", () => {
+  assert.deepEqual([0, 999, 1000, 1234567].map(spellCount), ["0", "999", "1,000", "1,234,567"]);
+  assert.deepEqual([0, 0.00001, 0.0017, 0.124, 0.99999, 1].map(spellShare), ["0 %", "< 0.01 %", "0.17 %", "12.4 %", "99.9 %", "100 %"]);
+  assert.deepEqual([0, 340, 1500, 12_000, 65_000, 120_000, 4_140_000, 273_600_000].map(spellSpan), [
+    "0 ms",
+    "340 ms",
+    "1.5 s",
+    "12 s",
+    "1 min 05 s",
+    "2 min",
+    "1 h 09 min",
+    "3 d 4 h",
+  ]);
+  assert.deepEqual([0, 1023, 1536, 64 * 1024 * 1024].map(spellBytes), ["0 B", "1023 B", "1.5 KiB", "64 MiB"]);
+});

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { runCheck, runExplain, type Report } from "../../../proxy/config/check.ts";
+import type { Explanation, ExplainRequest, ExplainSteps } from "../../../proxy/config/explain.ts";
+import type { Settings } from "../../../proxy/config/settings.ts";
+import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
+import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
+import { compileRouter } from "../../../proxy/route/router.ts";
+import { makeFolder, NOW } from "../../support/config-file.ts";
+
+const YAML = `services:
+  legacy: { url: "http://127.0.0.1:3000" }
+  next: { url: "http://127.0.0.1:4000" }
+defaults: { mirror: { reads: 5% } }
+routes:
+  - name: health
+    match: { path: /healthz }
+    phase: legacy-only
+  - name: acme
+    match: { path: "/users/:id", methods: [GET, PUT], host: api.example.com, headers: { X-Tenant: acme } }
+    compare: { ignore: [{ at: /updatedAt, because: clock, until: 2099-03-01 }] }
+    redact: ["body:/password"]
+  - name: users
+    match: { path: "/users/**" }
+    mirror: { when: always, reads: 100% }
+`;
+
+function steps(settings: Settings): ExplainSteps {
+  const router = compileRouter(settings.routes);
+  return { match: (request) => router.match(request), planExchange, classifyRequest, keyAtHead, samplePoint };
+}
+
+function inputOf(t: TestContext, yaml: string) {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml);
+  return { file, flags: {}, env: {}, now: NOW };
+}
+
+function explain(t: TestContext, asked: ExplainRequest, yaml = YAML): Report & { readonly text: string } {
+  const report = runExplain(inputOf(t, yaml), steps, asked);
+  for (const line of report.lines) assert.ok(line.length <= 80, line);
+  return { ...report, text: report.lines.join("\n").replace(/\n +/g, " ") };
+}
+
+test("check prints the effective route table", (t) => {
+  const report = runCheck(inputOf(t, YAML));
+  assert.equal(report.exitCode, 0);
+  const table = report.lines.slice(0, 4).map((line) => line.replace(/ {2,}/g, " | "));
+  assert.deepEqual(table, [
+    "route | match | phase | primary → shadow | writes | reads | key",
+    "health | /healthz | legacy-only | legacy → - | off | 0% | path:id, answer-header:location, answer:/id, path",
+    "acme | GET,PUT api.example.com/users/:id x-tenant=acme | dual-write | legacy → next | accepted | 5% | path:id, answer-header:location, answer:/id, path",
+    "users | /users/** | dual-write | legacy → next | always | 100% | path:id, answer-header:location, answer:/id, path",
+  ]);
+  assert.match(report.lines.at(-1) ?? "", /crossfade\.yaml is valid: 3 routes, 2 services$/);
+});
+
+test("check warns of paths beside a pattern and still answers yes", (t) => {
+  const report = runCheck(inputOf(t, YAML.slice(0, YAML.indexOf("  - name: users"))));
+  assert.equal(report.exitCode, 0);
+  assert.match(
+    report.lines[0] ?? "",
+    /^warning: .*crossfade\.yaml:10:20 routes\[1\]\.match\.path is "\/users\/:id", which does not cover \/users\/42\/avatar/,
+  );
+  assert.match(report.lines.at(-1) ?? "", /1 warning$/);
+});
+
+test("check answers no to an invalid file, with its places, in both forms", (t) => {
+  const report = runCheck(inputOf(t, `${YAML}lisen: x\n`));
+  assert.equal(report.exitCode, 1);
+  assert.equal(report.lines.length, 1);
+  assert.match(report.lines[0] ?? "", /crossfade\.yaml:16:1 lisen is not a setting; did you mean listen\?/);
+  const json = JSON.parse(JSON.stringify(report.json)) as { ok: boolean; errors: { line: number; column: number }[] };
+  assert.equal(json.ok, false);
+  assert.deepEqual([json.errors[0]?.line, json.errors[0]?.column], [16, 1]);
+});
+
+test("explain tells the route, its key, its phase and its rules", (t) => {
+  const { text, json } = explain(t, {
+    method: "put",
+    path: "/users/42?x=1",
+    host: "api.example.com:8080",
+    headers: [["x-tenant", "acme"]],
+  });
+  for (const part of [
+    "PUT /users/42?x=1 (host api.example.com) is a write of route acme (number 2: GET,PUT api.example.com/users/:id x-tenant=acme).",
+    ":id is 42.",
+    "health: path is not /healthz",
+    "Phase dual-write: legacy (http://127.0.0.1:3000) answers the client, next (http://127.0.0.1:4000) is its shadow.",
+    "Mirrored: a copy goes to next once legacy has accepted it (2xx, 302, 303).",
+    "Entity key: acme/42 (prefix: acme).",
+    "1. path:id yields acme/42",
+    "2. answer-header:location is known with the answer",
+    "Compared: status (exact), headers content-type, location, bodies.",
+    "excused: /updatedAt (clock, until 2099-03-01)",
+    "Redacted beyond the built-in list: body:/password.",
+    "Precedence: kill switch > CLI/API override > route > defaults > built-in.",
+    "route: compare.ignore, redact",
+    "defaults: mirror.reads",
+  ]) {
+    assert.ok(text.includes(part), `${part}\n--\n${text}`);
+  }
+  const explanation = json as Explanation;
+  assert.equal(explanation.route?.key, "acme/42");
+  assert.equal(explanation.route?.plan.mirror, true);
+});
+
+test("explain says why each earlier route did not match", (t) => {
+  const asked = (over: Partial<ExplainRequest>): ExplainRequest => ({
+    method: "GET",
+    path: "/users/42",
+    host: "api.example.com",
+    headers: [["x-tenant", "acme"]],
+    ...over,
+  });
+  const table: readonly (readonly [ExplainRequest, string])[] = [
+    [asked({ path: "/users" }), "acme: path is not /users/:id"],
+    [asked({ method: "DELETE" }), "acme: method is none of GET, PUT"],
+    [asked({ host: "other" }), "acme: host is not api.example.com"],
+    [asked({ headers: [] }), "acme: header x-tenant is not acme"],
+  ];
+  for (const [request, why] of table) assert.ok(explain(t, request).text.includes(why), why);
+});
+
+test("explain says why a request is not mirrored", (t) => {
+  const base = YAML.slice(0, YAML.indexOf("defaults:"));
+  const table: readonly (readonly [settings: string, method: string, why: RegExp])[] = [
+    ["phase: legacy-only", "POST", /Not mirrored: phase legacy-only has no shadow\./],
+    ["mirror: { writes: false }", "POST", /Not mirrored: mirror\.writes is false\./],
+    ["mirror: {}", "GET", /Not mirrored: mirror\.reads is 0%\./],
+    ["mirror: { reads: 0.001% }", "GET", /Not mirrored: mirror\.reads is 0\.001%, and this entity falls at [\d.]+%\./],
+    ["mirror: { reads: 100% }", "GET", /Mirrored: a copy goes to next, mirror\.reads is 100%\./],
+    ["mirror: { when: always }", "POST", /Mirrored: a copy goes to next, whatever legacy answers\./],
+    ["treatAs: read", "POST", /Not mirrored: mirror\.reads is 0%\./],
+  ];
+  for (const [settings, method, why] of table) {
+    assert.match(explain(t, { method, path: "/x/1" }, `${base}defaults: { ${settings} }\n`).text, why);
+  }
+});
+
+test("explain tells which locators wait for the answer", (t) => {
+  const { text } = explain(t, { method: "POST", path: "users" });
+  assert.ok(text.includes("POST /users is a write of route users"));
+  assert.ok(text.includes("Entity key: known once body or answer are there (prefix: users)."));
+  assert.ok(text.includes("1. path:id yields nothing here"));
+});
+
+test("explain answers for requests that no route takes, and for what people type", (t) => {
+  const none = explain(t, { method: "GET", path: "/other" });
+  assert.ok(
+    none.text.startsWith("GET /other matches no route: it goes to legacy (http://127.0.0.1:3000) and is not mirrored."),
+  );
+  assert.ok(none.text.includes("users: path is not /users/**"));
+  assert.ok(
+    explain(t, { method: "GET", path: "/users/ö x" }).text.includes("GET /users/%C3%B6%20x is a read of route users"),
+  );
+  assert.ok(explain(t, { method: "GET", path: "http://h/users/1" }).text.includes("is a read of route users"));
+  for (const path of ["", "*", "//", "%zz", "\ud800", "/".repeat(300)])
+    runExplain(inputOf(t, YAML), steps, { method: "GET", path });
+});
+
+test("explain of an invalid file answers with its errors", (t) => {
+  const report = runExplain(inputOf(t, "x: 1\n"), steps, { method: "GET", path: "/" });
+  assert.equal(report.exitCode, 1);
+  assert.match(report.lines.join("\n"), /crossfade\.yaml:1:1 x is not a setting/);
+});

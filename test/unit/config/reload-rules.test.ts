@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { spellPath } from "../../../proxy/config/message.ts";
+import { reloadProblems } from "../../../proxy/config/reload-rules.ts";
+import type { Settings } from "../../../proxy/config/settings.ts";
+import { settingsOf } from "../../support/config-file.ts";
+
+const SERVICES = `services:
+  legacy: { url: "http://127.0.0.1:3000" }
+  next: { url: "http://127.0.0.1:4000" }
+  other: { url: "http://127.0.0.1:5000" }
+`;
+
+function settings(t: TestContext, more: string): Settings {
+  return settingsOf(t, SERVICES + more, { flags: { adoptPhases: true } }).settings;
+}
+
+function routes(...lines: readonly string[]): string {
+  return `routes:\n${lines.map((line) => `  - { ${line} }\n`).join("")}`;
+}
+
+function problems(t: TestContext, before: string, after: string): string[] {
+  return reloadProblems(settings(t, before), settings(t, after)).map(
+    ({ path, predicate }) => `${spellPath(path)} ${predicate}`,
+  );
+}
+
+test("listeners, store and log file wait for a restart", (t) => {
+  const all = 'listen: 127.0.0.1:1\nadmin: { listen: "127.0.0.1:2" }\nstore: memory\ndivergenceLog: { file: x }\n';
+  assert.deepEqual(
+    problems(t, "", all).map((problem) => problem.replace(/,.*/, "")),
+    [
+      "listen is 127.0.0.1:1 and was 127.0.0.1:8080",
+      "admin.listen is 127.0.0.1:2 and was 127.0.0.1:9090",
+      "store is memory: and was sqlite:./crossfade.db",
+      "divergenceLog.file is x and was ./crossfade-divergences.ndjson",
+    ],
+  );
+  assert.match(problems(t, "", all)[0] ?? "", /takes effect at a restart only; restart, or put it back$/);
+});
+
+test("everything that leaves each request with its primary is taken over", (t) => {
+  const before = routes("name: a, match: { path: /a }", 'name: rest, match: { path: "/**" }');
+  for (const after of [
+    routes("name: b, match: { path: /b }, mirror: { reads: 5% }, phase: backfilling"),
+    routes('name: rest, match: { path: "/**" }', "name: a, match: { path: /a }, phase: legacy-only"),
+    "limits: { queued: 1GiB }\ndivergenceLog: { keep: 1d }\n",
+  ]) {
+    assert.deepEqual(problems(t, before, after), []);
+  }
+});
+
+test("a file never crosses the barrier, in either direction", (t) => {
+  const at = (phase: string): string => routes(`name: a, match: { path: /a }, phase: ${phase}`);
+  assert.match(
+    problems(t, at("dual-write"), at("next-primary"))[0] ?? "",
+    /^routes\[0\]\.phase is next-primary and was dual-write, which would make next the source of truth of a; a file never crosses the barrier: use crossfade phase a advance, or restart$/,
+  );
+  assert.match(
+    problems(t, at("next-only"), at("legacy-only"))[0] ?? "",
+    /would make legacy the source of truth of a; .* crossfade phase a rollback/,
+  );
+  assert.deepEqual(problems(t, at("next-primary"), at("next-only")), []);
+});
+
+test("no request falls to a route with another primary", (t) => {
+  const moved = 'name: a, match: { path: "/a/**" }, phase: next-primary';
+  const rest = 'name: rest, match: { path: "/**" }';
+  const before = routes(moved, rest);
+  const refused: Record<string, string> = {
+    "the route is gone": routes(rest),
+    "another one stands before it": routes("name: b, match: { path: /a/b }", moved, rest),
+    "the order is changed": routes(rest, moved),
+    "its match is narrower": routes(moved.replace("/a/**", "/a/b"), rest),
+    "its next is another service": routes(`${moved}, next: other`, rest),
+    "a new route starts on next": routes(moved, "name: b, match: { path: /b }, phase: next-only", rest),
+  };
+  for (const [why, after] of Object.entries(refused)) {
+    assert.match(problems(t, before, after)[0] ?? "", /^routes differ in name, match, order or next/, why);
+  }
+  const taken: Record<string, string> = {
+    "a route behind it": routes(moved, "name: b, match: { path: /b }", rest),
+    "its comparison": routes(`${moved}, compare: { status: class }`, rest),
+  };
+  for (const [why, after] of Object.entries(taken)) assert.deepEqual(problems(t, before, after), [], why);
+});

@@ -11,7 +11,7 @@ import { buildIfStale, environment, installIfMissing, PrepareError, ROOT, usable
 const CLI = "dist/proxy/cli/main.js";
 const TEST_FILES = "test/**/*.test.ts";
 /** For one test, and for one file of them. */
-const TEST_TIMEOUT_MS = 300_000;
+const TEST_TIMEOUT_MS = 180_000;
 
 /** @type {Record<string, (node: string, args: string[]) => Promise<number>>} */
 const COMMANDS = {

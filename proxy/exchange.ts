@@ -90,6 +90,8 @@ export type BodyCopy =
 
 export interface SpooledBody {
   readonly length: number;
+  /** Once all of it is on disk: null, or why the copy is not whole. */
+  whole(): Promise<string | null>;
   /** Decrypted chunks in order. */
   read(): AsyncIterable<Buffer>;
   discard(): void;

@@ -139,6 +139,13 @@ export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promis
     finishCopy(parts, copy, { outcome: skipped("key-written-meanwhile"), repair: null });
     return;
   }
+  if (copy.body.kind === "spooled") {
+    const broken = await copy.body.file.whole();
+    if (broken !== null) {
+      finishCopy(parts, copy, { outcome: dropped("spool-full"), repair: "dropped", error: broken });
+      return;
+    }
+  }
   const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
   const service = serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
   let end: DeliveryEnd;

@@ -12,11 +12,13 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
 thead th, caption { font-weight: 600; font-size: .85rem; text-align: left; }
 caption { font-weight: 400; padding: .25rem 0; }
 .wide { overflow-x: auto; }
+.tight { white-space: nowrap; }
 .quiet { opacity: .75; font-size: .9rem; }
 .warnings li { color: var(--bad); }
 .bar { display: block; width: 100%; min-width: 8rem; height: 6px; margin: .5rem 0 .25rem; background: var(--none); }
 .o-match { fill: var(--good); } .o-ignored { fill: var(--mild); } .o-divergent { fill: var(--bad); }
 .o-shadow-error, .o-shadow-timeout, .o-dropped, .o-unknown { fill: var(--warn); } .o-skipped, .o-pending { fill: var(--none); }
+#stale { color: var(--bad); font-weight: 600; }
 a { color: LinkText; } input, button { font: inherit; padding: .25rem .5rem; }
 `;
 
@@ -26,8 +28,8 @@ const KEY = "crossfade-token";
 async function refresh() {
   const token = sessionStorage.getItem(KEY);
   const answer = await fetch("/", { headers: token ? { authorization: "Bearer " + token } : {}, cache: "no-store" });
-  if (answer.status === 401) { sessionStorage.removeItem(KEY); return false; }
-  if (!answer.ok) return true;
+  if (answer.status === 401) sessionStorage.removeItem(KEY);
+  if (!answer.ok) return false;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
   if (fresh) document.querySelector("main").replaceWith(document.adoptNode(fresh));
   return true;
@@ -41,6 +43,9 @@ if (form) form.addEventListener("submit", async (event) => {
 if (form && sessionStorage.getItem(KEY)) refresh();
 setInterval(() => {
   const busy = document.hidden || document.getElementById("sign-in") || String(getSelection());
-  if (!busy) refresh().catch(() => {});
+  if (!busy) refresh().then((fresh) => stale(!fresh), () => stale(true));
 }, 5000);
+function stale(yes) {
+  document.getElementById("stale").hidden = !yes;
+}
 `;

@@ -60,7 +60,8 @@ function renderDocument(nonce: string, main: Html): string {
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <style nonce="${nonce}">${new Html(PAGE_STYLE)}</style>
-</head><body><main>${main}</main>
+</head><body><p id="stale" role="status" hidden>Crossfade does not answer; what follows is how it was.</p>
+<main>${main}</main>
 <script nonce="${nonce}">${new Html(PAGE_SCRIPT)}</script>
 </body></html>
 `.text;
@@ -77,7 +78,7 @@ function warningsSection({ warnings }: StatusView): Html {
 function routesSection(routes: readonly RouteStatus[]): Html {
   const rows = worstFirst(routes).slice(0, ROUTES_SHOWN).map(
     (route) => html`<tr><th scope="row"><bdi>${route.name}</bdi></th>
-<td>${route.phase}${route.phase === route.wanted ? "" : ` (config: ${route.wanted})`}<br><span class="quiet">${route.primary}${route.shadow === null ? " alone" : ` → ${route.shadow}`}</span></td>
+<td class="tight">${route.phase}${route.phase === route.wanted ? "" : ` (config: ${route.wanted})`}<br><span class="quiet">${route.primary}${route.shadow === null ? " alone" : ` → ${route.shadow}`}</span></td>
 <td>${outcomeBar(route)}${outcomeSum(route)}</td>
 <td>${route.divergenceRate === null ? "–" : spellShare(route.divergenceRate)}</td>
 <td>${route.lagMs > 0 ? spellSpan(route.lagMs) : "–"}</td>
@@ -92,17 +93,20 @@ function routesSection(routes: readonly RouteStatus[]): Html {
 <tbody>${rows}</tbody></table></div>${rest}</section>`;
 }
 
+/** Of the whole; what is there at all can be seen. */
+const LEAST_SHARE = 0.006;
+
 /** Says nothing that the sum beside it does not say: hidden from readers of text. */
 function outcomeBar(route: RouteStatus): Html {
   if (route.eligible <= 0) return html``;
   let x = 0;
   const rects = outcomeParts(route).map(({ outcome, count }) => {
-    const width = (100 * count) / route.eligible;
-    const rect = html`<rect class="o-${outcome}" x="${x.toFixed(3)}" y="0" width="${width.toFixed(3)}" height="6"></rect>`;
+    const width = 1000 * Math.max(LEAST_SHARE, count / route.eligible);
+    const rect = html`<rect class="o-${outcome}" x="${x.toFixed(1)}" y="0" width="${width.toFixed(1)}" height="6"></rect>`;
     x += width;
     return rect;
   });
-  return html`<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">${rects}</svg>`;
+  return html`<svg class="bar" viewBox="0 0 ${x.toFixed(1)} 6" preserveAspectRatio="none" aria-hidden="true">${rects}</svg>`;
 }
 
 function groupsSection({ groups, groupsProblem }: PageInput): Html {

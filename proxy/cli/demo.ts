@@ -64,7 +64,10 @@ async function perform(running: Running, terminal: Terminal, once: boolean, json
   const client = startClient(crossfade.proxyUrl, new Errands(dataSet, repeatableRandom(1)));
   running.client = client;
   stage.say({ text: titleOf(legacy, next, terminal.width), style: "bold" });
-  stage.say({ text: `${dataSet.countries.length} countries on both sides; the client reads, searches, writes, deletes.`, style: "dim" });
+  stage.say({
+    text: `${dataSet.countries.length} countries on both sides; the client reads, searches, writes, deletes.`,
+    style: "dim",
+  });
   stage.gap();
 
   const api = new Api(crossfade.adminUrl, null);
@@ -76,7 +79,10 @@ async function perform(running: Running, terminal: Terminal, once: boolean, json
   stage.say("Your own   npm start -- --legacy URL --next URL");
   if (json) terminal.print(JSON.stringify({ ...report, dashboard: `${crossfade.adminUrl}/` }));
   if (once) return judge(report);
-  stage.say({ text: `The client goes on at ${GENTLE_PER_SECOND} requests a second. Ctrl-C ends and removes everything.`, style: "dim" });
+  stage.say({
+    text: `The client goes on at ${GENTLE_PER_SECOND} requests a second. Ctrl-C ends and removes everything.`,
+    style: "dim",
+  });
   client.setRate(GENTLE_PER_SECOND);
   void next.failed.then((why) => stage.say({ text: `${why}; the client does not notice`, style: "yellow" }));
   return await legacyFailed;

@@ -80,7 +80,10 @@ function* clausesOf(all: readonly Difference[], sides: Sides): Generator<Clause>
       case "extra":
         break;
       case "status":
-        yield clause("status", `${primary} answers ${difference.primary ?? "none"}, ${shadow} ${difference.shadow ?? "none"}`);
+        yield clause(
+          "status",
+          `${primary} answers ${difference.primary ?? "none"}, ${shadow} ${difference.shadow ?? "none"}`,
+        );
         break;
       case "header":
         yield clause("header", headerClause(difference, sides));
@@ -99,10 +102,16 @@ function* clausesOf(all: readonly Difference[], sides: Sides): Generator<Clause>
         yield clause(at === "" ? "shape" : "type", typeClause(difference, sides));
         break;
       case "precision":
-        yield clause("value", `${place} has other digits: ${bare(difference.primary)} in ${primary}, ${bare(difference.shadow)} in ${shadow}`);
+        yield clause(
+          "value",
+          `${place} has other digits: ${bare(difference.primary)} in ${primary}, ${bare(difference.shadow)} in ${shadow}`,
+        );
         break;
       case "value":
-        yield clause("value", `${place} is ${shown(difference.primary)} in ${primary}, ${shown(difference.shadow)} in ${shadow}`);
+        yield clause(
+          "value",
+          `${place} is ${shown(difference.primary)} in ${primary}, ${shown(difference.shadow)} in ${shadow}`,
+        );
         break;
       case "body":
         yield clause("shape", "the bodies differ");

@@ -51,7 +51,10 @@ function describeCreatedId(
   const followUps = groups.filter((group) => group.route === created.route && !told.has(group) && isNotFound(group));
   for (const group of [created, ...followUps]) told.add(group);
   const { primary, shadow } = sidesOf(sample);
-  const rest = describeDifferences(sample.differences.filter((difference) => difference !== ids.difference), sidesOf(sample));
+  const rest = describeDifferences(
+    sample.differences.filter((difference) => difference !== ids.difference),
+    sidesOf(sample),
+  );
   const also = rest.clauses.length === 0 ? "" : `; ${rest.clauses[0] ?? ""}`;
   return {
     what: `POST ${sample.path}: ${primary} made id ${ids.primary}, ${shadow} made ${ids.shadow}${also}`,

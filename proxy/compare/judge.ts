@@ -36,8 +36,14 @@ export async function judgeAnswers(
   shadow: Answer,
 ): Promise<Judged> {
   const begunAt = parts.clock.monotonic();
+  for (const { body } of [primary, shadow]) {
+    const broken = body.kind === "spooled" ? await body.file.whole() : null;
+    if (broken !== null) return notCompared("spool-full", broken);
+  }
   const loaded = loadBytes(primary.body, shadow.body);
-  if (loaded > 0 && !parts.budget.take(loaded)) return overload(`no room to read back ${loaded} spooled bytes`);
+  if (loaded > 0 && !parts.budget.take(loaded)) {
+    return notCompared("compare-overload", `no room to read back ${loaded} spooled bytes`);
+  }
   try {
     const [primaryBody, shadowBody] = await comparableBodies(primary.body, shadow.body);
     const pair: AnswerPair = {
@@ -47,8 +53,10 @@ export async function judgeAnswers(
       now: parts.clock.now(),
     };
     const verdict = parts.comparer.compareInline(pair) ?? (await parts.comparer.compare(pair));
-    if ("overloaded" in verdict) return overload("more comparisons wait than the queue holds");
-    if ("failed" in verdict) return overload(verdict.failed);
+    if ("overloaded" in verdict) {
+      return notCompared("compare-overload", "more comparisons wait than the queue holds");
+    }
+    if ("failed" in verdict) return notCompared("compare-overload", verdict.failed);
     return judged(verdict);
   } finally {
     if (loaded > 0) parts.budget.give(loaded);
@@ -61,8 +69,8 @@ function judged(verdict: Verdict): Judged {
   return { outcome: OUTCOMES[verdict.outcome], differences, moreDifferences, error: null };
 }
 
-function overload(error: string): Judged {
-  return { outcome: dropped("compare-overload"), differences: [], moreDifferences: 0, error };
+function notCompared(reason: "compare-overload" | "spool-full", error: string): Judged {
+  return { outcome: dropped(reason), differences: [], moreDifferences: 0, error };
 }
 
 /** Bytes that the comparison brings back from the spool; digests are enough where they agree or one side has no more. */

@@ -54,7 +54,7 @@ export class SpoolFile implements SpooledBody {
   #writing: Promise<void> = Promise.resolve();
   #length = 0;
   #discarded = false;
-  /** Why the copy is not whole, or null. Final once `settled` resolved. */
+  /** Why the copy is not whole, as far as is known yet. */
   failure: string | null = null;
 
   constructor(path: string, key: Buffer, disk: ByteBudget, memory: ByteBudget, failed: (why: string) => void) {
@@ -110,9 +110,13 @@ export class SpoolFile implements SpooledBody {
     return this.#hash.copy();
   }
 
-  async *read(): AsyncGenerator<Buffer> {
+  async whole(): Promise<string | null> {
     await this.#writing;
-    if (this.failure !== null) throw new Error(`spooled body is not whole: ${this.failure}`);
+    return this.failure;
+  }
+
+  async *read(): AsyncGenerator<Buffer> {
+    if ((await this.whole()) !== null) throw new Error(`spooled body is not whole: ${this.failure}`);
     const handle = await this.#opened;
     const decipher = createDecipheriv("aes-256-ctr", this.#key, this.#iv);
     const block = Buffer.allocUnsafe(256 * 1024);

@@ -119,23 +119,29 @@ export class WorkerLink {
       this.#restartMs = Math.min(LAST_RESTART_MS, this.#restartMs * 2);
     };
     worker.on("message", (message: FromWorker) => {
-      if (message.type === "refused") end(asError(message.failure));
-      else if (message.type === "opened") {
-        this.#worker = worker;
-        this.#generation = message.opened.generation;
-        this.#corrupt = false;
-        this.#events.opened(message.opened);
-      } else this.#receive(message);
-      if (message.type === "failed" && message.corrupt) {
-        this.#corrupt = true;
-        end(asError(message.failure));
+      switch (message.type) {
+        case "opened":
+          this.#worker = worker;
+          this.#generation = message.opened.generation;
+          this.#corrupt = false;
+          this.#events.opened(message.opened);
+          return;
+        case "refused":
+          end(asError(message.failure));
+          return;
+        case "corrupt":
+          this.#corrupt = true;
+          end(asError(message.failure));
+          return;
+        default:
+          this.#receive(message);
       }
     });
     worker.on("error", (thrown) => end(asError(asFailure(thrown, this.#order.file))));
     worker.on("exit", (code) => end(this.#unavailable(`its thread ended (${code})`)));
   }
 
-  #receive(message: Exclude<FromWorker, { type: "opened" | "refused" }>): void {
+  #receive(message: Exclude<FromWorker, { type: "opened" | "refused" | "corrupt" }>): void {
     switch (message.type) {
       case "committed":
         this.#restartMs = FIRST_RESTART_MS;

@@ -128,8 +128,9 @@ export type FromWorker =
   | { readonly type: "opened"; readonly opened: Opened }
   | { readonly type: "refused"; readonly failure: Failure }
   | { readonly type: "committed"; readonly number: number }
-  /** `corrupt`: the thread ends itself, so that the file is examined and set aside at the next opening. */
-  | { readonly type: "failed"; readonly number: number; readonly failure: Failure; readonly corrupt: boolean }
+  | { readonly type: "failed"; readonly number: number; readonly failure: Failure }
   | { readonly type: "answer"; readonly id: number; readonly value: Questions[keyof Questions]["value"] }
   | { readonly type: "no-answer"; readonly id: number; readonly failure: Failure }
+  /** The file is damaged: the thread has closed it and ends, so that the next one sets it aside. */
+  | { readonly type: "corrupt"; readonly failure: Failure }
   | { readonly type: "closed" };

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
-import type { FromWorker, OpeningOrder, ToWorker } from "./messages.ts";
+import type { Failure, FromWorker, OpeningOrder, ToWorker } from "./messages.ts";
 import { openDatabase } from "./opening.ts";
 import { prepareQueries } from "./queries.ts";
 
@@ -16,6 +16,19 @@ try {
   const commit = prepareCommit(db, order.retention, order.now);
   const answer = prepareQueries(db);
 
+  const end = (): void => {
+    port.off("message", handle);
+    db.close();
+  };
+
+  const failed = (thrown: unknown, say: (failure: Failure) => FromWorker): void => {
+    const failure = asFailure(thrown, order.file);
+    tell(say(failure));
+    if (!isCorrupt(thrown)) return;
+    end();
+    tell({ type: "corrupt", failure });
+  };
+
   const handle = (message: ToWorker): void => {
     switch (message.type) {
       case "commit": {
@@ -24,19 +37,19 @@ try {
           commit(message.batch);
           tell({ type: "committed", number });
         } catch (thrown) {
-          const corrupt = isCorrupt(thrown);
-          tell({ type: "failed", number, failure: asFailure(thrown, order.file), corrupt });
-          if (corrupt) end();
+          failed(thrown, (failure) => ({ type: "failed", number, failure }));
         }
         return;
       }
-      case "ask":
+      case "ask": {
+        const { id, question } = message;
         try {
-          tell({ type: "answer", id: message.id, value: answer(message.question) });
+          tell({ type: "answer", id, value: answer(question) });
         } catch (thrown) {
-          tell({ type: "no-answer", id: message.id, failure: asFailure(thrown, order.file) });
+          failed(thrown, (failure) => ({ type: "no-answer", id, failure }));
         }
         return;
+      }
       case "close":
         try {
           if (message.clean) db.prepare("UPDATE life SET clean = 1, heartbeat = ?").run(message.now);
@@ -51,11 +64,6 @@ try {
         throw new TypeError(`no such message: ${JSON.stringify(never)}`);
       }
     }
-  };
-
-  const end = (): void => {
-    port.off("message", handle);
-    db.close();
   };
 
   port.on("message", handle);

@@ -1,6 +1,5 @@
 /** The data of both services: the countries of npm's world-countries, and notes and visits about them. */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 
 export interface Country {
   /** ISO 3166-1 alpha-3. */
@@ -48,7 +47,7 @@ interface WorldCountry extends Omit<Country, "id" | "name"> {
 /** @throws where world-countries is not installed: it is a devDependency, for clones of the repository. */
 export function makeDataSet(): DataSet {
   // Read as a file: a JSON import would hold half a megabyte for as long as the process lives.
-  const file = createRequire(import.meta.url).resolve("world-countries/countries.json");
+  const file = new URL(import.meta.resolve("world-countries/countries.json"));
   const world = JSON.parse(readFileSync(file, "utf8")) as readonly WorldCountry[];
   const countries = world.map(({ cca3, name, capital, region, area, latlng, borders, currencies, languages }) => ({
     id: cca3,

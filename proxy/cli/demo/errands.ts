@@ -62,7 +62,7 @@ export class Errands {
     const country = this.#country();
     const note = { countryId: country.id, text: noteText(country), pinned: false };
     return write("POST", "/notes", note, (status, body) => {
-      const id = status === 201 ? (JSON.parse(body) as { readonly id?: unknown }).id : undefined;
+      const id = status === 201 ? (JSON.parse(body) as { readonly id?: number | string }).id : undefined;
       if (id !== undefined) this.#ownNotes.push(String(id));
     });
   }
@@ -94,7 +94,13 @@ export class Errands {
   /** An old page of the front end still posts a form. */
   #createNoteByForm(): Errand {
     const body = new URLSearchParams({ countryId: this.#country().id, text: "written in a form" }).toString();
-    return { method: "POST", target: "/notes", contentType: "application/x-www-form-urlencoded", body, done: ignoreAnswer };
+    return {
+      method: "POST",
+      target: "/notes",
+      contentType: "application/x-www-form-urlencoded",
+      body,
+      done: ignoreAnswer,
+    };
   }
 
   /** Legacy refuses it with 400, so next never hears of it. */
@@ -106,7 +112,12 @@ export class Errands {
     const { visits } = this.#dataSet;
     const visit = visits[this.#visited % visits.length] as (typeof visits)[number];
     this.#visited++;
-    return write("PATCH", `/visits/${visit.id}`, { times: this.#visited, last: noteText(this.#country()) }, ignoreAnswer);
+    return write(
+      "PATCH",
+      `/visits/${visit.id}`,
+      { times: this.#visited, last: noteText(this.#country()) },
+      ignoreAnswer,
+    );
   }
 
   #country(): Country {

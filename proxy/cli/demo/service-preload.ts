@@ -21,7 +21,8 @@ export interface Watch {
 const demoFolder = dirname(process.cwd());
 let watch: Watch | null = null;
 
-const listen: (this: Server, options: object, listening?: () => void) => Server = Server.prototype.listen;
+type Listen = (this: Server, options: object, listening?: () => void) => Server;
+const listen = Reflect.get(Server.prototype, "listen") as Listen;
 
 Server.prototype.listen = function listenOnLoopback(this: Server, ...given: unknown[]): Server {
   if (this instanceof HttpServer) this.keepAliveTimeout = KEEP_ALIVE_MS;

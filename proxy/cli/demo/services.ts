@@ -2,8 +2,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { CrossfadeError } from "../../errors.ts";
 import type { Identity } from "../../exchange.ts";
 import type { DataSet } from "./data-set.ts";
@@ -27,7 +27,8 @@ export interface Service {
 }
 
 interface Kind {
-  readonly packageName: string;
+  /** URL of the package's package.json. Throws where it is not installed. */
+  readonly manifest: () => string;
   /** Relative to the package. */
   readonly bin: string;
   /** 0.17 logs each request unless told not to; 1.0 beta does not know the flag. */
@@ -35,20 +36,32 @@ interface Kind {
 }
 
 const KINDS: Readonly<Record<Identity, Kind>> = {
-  legacy: { packageName: "json-server-legacy", bin: "lib/cli/bin.js", flags: ["--quiet"] },
-  next: { packageName: "json-server-next", bin: "lib/bin.js", flags: [] },
+  legacy: {
+    manifest: () => import.meta.resolve("json-server-legacy/package.json"),
+    bin: "lib/cli/bin.js",
+    flags: ["--quiet"],
+  },
+  next: { manifest: () => import.meta.resolve("json-server-next/package.json"), bin: "lib/bin.js", flags: [] },
 };
 
 const START_TIMEOUT_MS = 15_000;
-const PRELOAD = new URL(import.meta.url.endsWith(".ts") ? "./service-preload.ts" : "./service-preload.js", import.meta.url);
+const PRELOAD = new URL(
+  import.meta.url.endsWith(".ts") ? "./service-preload.ts" : "./service-preload.js",
+  import.meta.url,
+);
 
 /**
  * Rejects with a CrossfadeError where the package is missing or the service does not come up; `ending` ends it at any
  * time, also while it starts.
  */
-export async function startService(identity: Identity, dataSet: DataSet, folder: string, ending: AbortSignal): Promise<Service> {
+export async function startService(
+  identity: Identity,
+  dataSet: DataSet,
+  folder: string,
+  ending: AbortSignal,
+): Promise<Service> {
   const kind = KINDS[identity];
-  const { root, version } = locatePackage(kind.packageName);
+  const { root, version } = locatePackage(kind);
   const home = join(folder, identity);
   // 1.0 beta fails without a `public` folder when NODE_ENV is production; 0.17 serves its own pages without one.
   mkdirSync(identity === "next" ? join(home, "public") : home, { recursive: true });
@@ -122,13 +135,13 @@ async function portOf(
   }
 }
 
-function locatePackage(name: string): { readonly root: string; readonly version: string } {
+function locatePackage({ manifest }: Kind): { readonly root: string; readonly version: string } {
   try {
-    const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    const file = fileURLToPath(manifest());
     const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version: string };
     return { root: dirname(file), version };
   } catch (cause) {
-    const message = `the demo's services are not installed (${name}): run it with \`npm start\` in a clone of the repository`;
+    const message = "the demo's services are not installed: run it with `npm start` in a clone of the repository";
     throw new CrossfadeError("internal", message, { source: "proxy", cause });
   }
 }
@@ -137,7 +150,11 @@ function locatePackage(name: string): { readonly root: string; readonly version:
 function lastWords(logFile: string): string {
   try {
     const lines = readFileSync(logFile, "utf8").split("\n");
-    return lines.findLast((line) => /error/i.test(line))?.trim() ?? lines.findLast((line) => line.trim() !== "")?.trim() ?? "without a word";
+    return (
+      lines.findLast((line) => /error/i.test(line))?.trim() ??
+      lines.findLast((line) => line.trim() !== "")?.trim() ??
+      "without a word"
+    );
   } catch {
     return "without a word";
   }

@@ -21,8 +21,18 @@ export interface Scene {
 /** What the story showed, for programs. */
 export interface StoryReport {
   readonly findings: readonly Finding[];
-  readonly client: { readonly requests: number; readonly errors: number; readonly p99BeforeMs: number | null; readonly p99SuspendedMs: number | null };
-  readonly queue: { readonly before: number; readonly peak: number; readonly after: number; readonly drainedInMs: number };
+  readonly client: {
+    readonly requests: number;
+    readonly errors: number;
+    readonly p99BeforeMs: number | null;
+    readonly p99SuspendedMs: number | null;
+  };
+  readonly queue: {
+    readonly before: number;
+    readonly peak: number;
+    readonly after: number;
+    readonly drainedInMs: number;
+  };
   readonly accounts: Accounts;
 }
 
@@ -57,9 +67,11 @@ export async function tellStory(scene: Scene): Promise<StoryReport> {
   };
 }
 
-async function lookForDifferences(
-  { stage, client, api }: Scene,
-): Promise<{ readonly findings: readonly Finding[]; readonly measured: Measured }> {
+async function lookForDifferences({
+  stage,
+  client,
+  api,
+}: Scene): Promise<{ readonly findings: readonly Finding[]; readonly measured: Measured }> {
   const from = performance.now();
   let findings: readonly Finding[] = [];
   for (;;) {
@@ -103,7 +115,9 @@ async function suspendNext(
       if (took >= SUSPENDED_MS) break;
       const waiting = waitingCopies(await askStatus(api));
       peak = Math.max(peak, waiting);
-      stage.live(`${seconds(took)} ${clientLine(client, from)} | ${plural(waiting, "copy waits", "copies wait")} ${bar(waiting)}`);
+      stage.live(
+        `${seconds(took)} ${clientLine(client, from)} | ${plural(waiting, "copy waits", "copies wait")} ${bar(waiting)}`,
+      );
       await pause(FRAME_MS);
     }
   } finally {
@@ -111,7 +125,9 @@ async function suspendNext(
   }
   const until = performance.now();
   const measured = client.latencies.between(from, until);
-  stage.keep(`hung ${seconds(until - from)}: ${clientLine(client, from)} | ${spellCount(peak)} copies wait ${bar(peak)}`);
+  stage.keep(
+    `hung ${seconds(until - from)}: ${clientLine(client, from)} | ${spellCount(peak)} copies wait ${bar(peak)}`,
+  );
 
   let waiting = peak;
   for (;;) {
@@ -166,7 +182,10 @@ async function askStatus(api: Api): Promise<StatusView> {
 }
 
 async function askFindings(api: Api): Promise<readonly Finding[]> {
-  const page = found(await api.get<{ readonly items: readonly GroupRecord[] }>("/api/v1/groups", { limit: SAMPLED_GROUPS }), api);
+  const page = found(
+    await api.get<{ readonly items: readonly GroupRecord[] }>("/api/v1/groups", { limit: SAMPLED_GROUPS }),
+    api,
+  );
   const groups = await Promise.all(page.items.map((group) => api.get<GroupEvidence>(`/api/v1/groups/${group.id}`)));
   return describeFindings(groups.filter((group) => group !== null));
 }

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { openMemoryStore } from "../../adapters/store/memory.ts";
+import { groupSignature } from "../../proxy/groups.ts";
+import { type Admin, createAdmin } from "../../proxy/admin/server.ts";
+import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { Store } from "../../proxy/ports.ts";
+import { type SampleParts, sampleAdminParts, sampleDivergence, sampleRouteState, sampleSettings, sampleStatusInput } from "../support/admin-parts.ts";
+import { endOf, runCli, spawnCli } from "../support/cli.ts";
+import { fixedStore } from "../support/fixed-store.ts";
+import { handClock } from "../support/evidence.ts";
+
+const TOKEN = "s3cret";
+let folder = "";
+let store: Store;
+let parts: SampleParts;
+let admin: Admin;
+let url = "";
+const records: DivergenceRecord[] = [];
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "crossfade-cli-"));
+  store = openMemoryStore({ clock: handClock() });
+  for (const route of ["users", "orders"]) {
+    for (const at of ["/balance", "/total"]) {
+      const differences = [{ at, kind: "value" as const, primary: "1", shadow: "2" }];
+      const record = sampleDivergence({ route, path: `/${route}/42`, differences });
+      records.push(record);
+      store.append([{ type: "divergence", record, signature: groupSignature(differences) }]);
+    }
+  }
+  await store.flush();
+  parts = sampleAdminParts(store);
+  admin = await createAdmin(parts);
+  url = `http://127.0.0.1:${admin.address.port}`;
+});
+
+after(async () => {
+  await admin.close();
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function ask(...args: readonly string[]): ReturnType<typeof runCli> {
+  return runCli([...args, "--admin", url], { cwd: folder });
+}
+
+test("divergences lists what the filters leave, one line of JSON each with --json", async () => {
+  const all = await ask("divergences", "--json");
+  assert.equal(all.code, 0, all.stderr);
+  const lines = all.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as DivergenceRecord);
+  assert.deepEqual(new Set(lines.map((line) => line.id)), new Set(records.map((record) => record.id)));
+  const some = await ask("divergences", "list", "--route", "users", "--at", "/total", "--kind", "value", "--outcome", "divergent");
+  assert.match(some.stdout, /  users  divergent  PUT \/users\/42\n    \/total value  1 → 2\n$/);
+  assert.equal(some.stdout.trimEnd().split("\n").length, 2);
+  const none = await ask("divergences", "list", "--route", "nobody");
+  assert.deepEqual(none, { code: 0, stdout: "No divergences.\n", stderr: "" });
+});
+
+test("a list that goes on says so on stderr, and --limit 3 is three whatever the pages are", async () => {
+  const some = await ask("divergences", "list", "--limit", "3", "--json");
+  assert.equal(some.stdout.trimEnd().split("\n").length, 3);
+  const told = await ask("divergences", "list", "--limit", "3");
+  assert.match(told.stderr, /^There are more than these 3/);
+});
+
+test("show finds a divergence or a group by its id, and ends with 1 where there is neither", async () => {
+  const groups = await ask("divergences", "groups", "--route", "users", "--json");
+  const [group] = groups.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { id: string });
+  const shown = await ask("divergences", "show", group?.id ?? "");
+  assert.equal(shown.code, 0);
+  assert.match(shown.stdout, /PUT users {2}\/(balance|total) value\n1 time, /);
+  const one = await ask("divergences", "show", records[0]?.id ?? "");
+  assert.match(one.stdout, /^id +01/);
+  const neither = await ask("divergences", "show", "nope");
+  assert.deepEqual(neither, { code: 1, stdout: "", stderr: 'crossfade: no divergence and no group has the id "nope"\n' });
+});
+
+test("tail prints divergences as they are recorded", async () => {
+  const child = spawnCli(["divergences", "tail", "--route", "orders", "--json", "--admin", url], { cwd: folder });
+  const stdout = child.stdout ?? assert.fail();
+  const record = sampleDivergence({ route: "orders" });
+  const line = new Promise<string>((resolve) => stdout.once("data", (chunk: Buffer) => resolve(String(chunk))));
+  // The stream begins some time after the start of the process: told until it is seen.
+  const again = setInterval(() => {
+    parts.feed.publish(sampleDivergence());
+    parts.feed.publish(record);
+  }, 20);
+  const [first] = (await line).split("\n");
+  clearInterval(again);
+  assert.deepEqual(JSON.parse(first ?? ""), record);
+  const ended = endOf(child);
+  child.kill("SIGINT");
+  await ended;
+});
+
+test("status ends with 1 where a route diverges and with 0 where all is well", async () => {
+  const divergent = await ask("status");
+  assert.equal(divergent.code, 1);
+  assert.match(divergent.stdout, /^The services disagree in 31 of 18,192 compared exchanges/);
+  parts.input = sampleStatusInput({
+    routes: [sampleRouteState({ eligible: 2, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 2 }] })],
+  });
+  const clean = await ask("status", "--json");
+  parts.input = sampleStatusInput();
+  assert.equal(clean.code, 0);
+  assert.equal((JSON.parse(clean.stdout) as { ready: boolean }).ready, true);
+  assert.equal(clean.stdout.trimEnd().includes("\n"), false);
+});
+
+test("where COLUMNS is 80 no line is longer, and without a terminal there are no colours", async () => {
+  const { stdout } = await runCli(["status", "--admin", url], { cwd: folder, env: { COLUMNS: "80", FORCE_COLOR: "1" } });
+  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+  assert.equal(stdout.includes("\u001b"), false);
+});
+
+test("an admin listener that cannot be reached is named, with the way to name another: exit 3", async () => {
+  const closed = await runCli(["status", "--admin", "127.0.0.1:1"], { cwd: folder });
+  assert.deepEqual(closed, {
+    code: 3,
+    stdout: "",
+    stderr: "crossfade: cannot reach http://127.0.0.1:1 (nothing listens there); is crossfade running? Name another with --admin URL\n",
+  });
+});
+
+test("a listener that is not Crossfade's is told apart", async () => {
+  const { stderr, code } = await runCli(["divergences", "--admin", `${url}/metrics`], { cwd: folder });
+  assert.deepEqual([code, stderr], [0, ""]);
+  const parked = await createAdmin(sampleAdminParts(fixedStore(), { metricsText: () => Promise.resolve("") }));
+  await parked.close();
+  const gone = await runCli(["divergences", "--admin", `http://127.0.0.1:${parked.address.port}`], { cwd: folder });
+  assert.equal(gone.code, 3);
+});
+
+test("usage errors end with 2 and say what is there instead", async () => {
+  const cases: readonly (readonly [args: readonly string[], expected: RegExp])[] = [
+    [["stauts"], /unknown command 'stauts'\n\(Did you mean status\?\)/],
+    [["status", "--wach"], /unknown option '--wach'/],
+    [["divergences", "list", "--kind", "presicion"], /Allowed choices are status, header, .*precision/],
+    [["divergences", "list", "--limit", "0"], /no whole number from 1/],
+    [["divergences", "list", "--since", "yesterday", "--admin", url], /^crossfade: since is "yesterday", which is neither/],
+    [["divergences", "tail", "--since", "2h"], /unknown option '--since'/],
+    [["divergences", "show"], /missing required argument 'id'/],
+    [["explain", "GET"], /missing required argument 'path'/],
+    [["explain", "GET", "/", "--header", "nocolon"], /Write it as 'name: value'/],
+    [["status", "--admin", "::::"], /--admin is "::::", which is no URL/],
+    [["start", "--log-level", "loud"], /Allowed choices are fatal/],
+    [[], /^Usage: crossfade/],
+  ];
+  for (const [args, expected] of cases) {
+    const { code, stderr, stdout } = await runCli(args, { cwd: folder });
+    assert.equal(code, 2, args.join(" "));
+    assert.match(stderr, expected);
+    assert.equal(stdout, "");
+  }
+});
+
+test("every command's help has an example and ends with 0", async () => {
+  for (const args of [[], ["start"], ["demo"], ["check"], ["explain"], ["status"], ["divergences"], ["divergences", "list"], ["divergences", "groups"], ["divergences", "show"], ["divergences", "tail"]]) {
+    const { code, stdout, stderr } = await runCli([...args, "--help"], { cwd: folder });
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /\nExamples?:\n {2}\$ crossfade /, args.join(" "));
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+  }
+});
+
+test("a token comes from --token, from the environment or from the config file; without one it is asked for", async () => {
+  const closed = sampleAdminParts(fixedStore());
+  closed.settings = sampleSettings({ admin: { ...closed.settings.admin, tokens: [{ name: "ops", role: "read", token: TOKEN }] } });
+  const listener = await createAdmin(closed);
+  const at = `127.0.0.1:${listener.address.port}`;
+  const none = await runCli(["divergences", "--admin", at], { cwd: folder });
+  assert.deepEqual([none.code, none.stderr], [3, `crossfade: http://${at} asks for a token; give one with --token or CROSSFADE_TOKEN\n`]);
+  const wrong = await runCli(["divergences", "--admin", at, "--token", "nope"], { cwd: folder });
+  assert.match(wrong.stderr, /does not know this token/);
+  assert.equal((await runCli(["divergences", "--admin", at, "--token", TOKEN], { cwd: folder })).code, 0);
+  assert.equal((await runCli(["divergences", "--admin", at], { cwd: folder, env: { CROSSFADE_TOKEN: TOKEN } })).code, 0);
+  const file = join(folder, "with-token.yaml");
+  writeFileSync(
+    file,
+    `admin: { listen: "${at}", tokens: [{ name: ops, role: read, token: "\${TOKEN_OF_TEST}" }] }\nservices: { legacy: { url: "http://127.0.0.1:3000" }, next: { url: "http://127.0.0.1:4000" } }\n`,
+  );
+  const fromFile = await runCli(["divergences", "--config", file], { cwd: folder, env: { TOKEN_OF_TEST: TOKEN } });
+  assert.deepEqual([fromFile.code, fromFile.stderr], [0, ""]);
+  await listener.close();
+});
+
+test("a reader that has seen enough is no error", async () => {
+  const many = await createAdmin(sampleAdminParts(fixedStore({ divergences: Array.from({ length: 5000 }, () => sampleDivergence()) })));
+  const child = spawnCli(["divergences", "--limit", "5000", "--json", "--admin", `127.0.0.1:${many.address.port}`], { cwd: folder });
+  const stdout = child.stdout ?? assert.fail();
+  stdout.once("data", () => stdout.destroy());
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => (stderr += String(chunk)));
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  assert.deepEqual([code, stderr], [0, ""]);
+  await many.close();
+});
+
+test("check prints the routes in effect, or errors with their place and exit 1", async () => {
+  const file = join(folder, "crossfade.yaml");
+  writeFileSync(file, 'services:\n  legacy: { url: "http://127.0.0.1:3000" }\n  next: { url: "http://127.0.0.1:4000" }\n');
+  try {
+    const sound = await runCli(["check"], { cwd: folder });
+    assert.equal(sound.code, 0, sound.stdout);
+    assert.match(sound.stdout, /crossfade\.yaml is valid: 1 route, 2 services/);
+    const explained = await runCli(["explain", "PUT", "/users/42", "--json"], { cwd: folder });
+    assert.equal(explained.code, 0);
+    assert.equal((JSON.parse(explained.stdout) as { route: { requestClass: string } }).route.requestClass, "write");
+    writeFileSync(file, 'services:\n  legacy: { url: "http://127.0.0.1:3000" }\n  next: { ulr: "http://127.0.0.1:4000" }\n');
+    const wrong = await runCli(["check"], { cwd: folder });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stdout, /^crossfade\.yaml:3:\d+ .*ulr/m);
+  } finally {
+    rmSync(file);
+  }
+});
+
+test("a Node that is too old is told so in one line before anything else is loaded", async () => {
+  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.0' } });";
+  const { code, stdout, stderr } = await runCli(["start"], { node: ["--import", `data:text/javascript,${encodeURIComponent(old)}`] });
+  assert.equal(code, 3);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^crossfade needs Node 22\.19 or newer and this is 20\.20\.0; .*\n$/);
+});

@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import Database from "better-sqlite3";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { Worker } from "node:worker_threads";
+import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "../../../adapters/store/sqlite/store.ts";
+import { CrossfadeError, type ErrorCode } from "../../../proxy/errors.ts";
+import type { StoreWrite } from "../../../proxy/ports.ts";
+import { evidenceFolder, handClock, makeRecord, NOON, recordWrite, type HandClock } from "../../support/evidence.ts";
+
+interface Place {
+  readonly folder: string;
+  readonly file: string;
+  readonly clock: HandClock;
+  open(options?: Partial<SqliteStoreOptions>): Promise<SqliteStore>;
+  /** The file without a store in between. */
+  edit(sql: string): void;
+}
+
+function place(t: TestContext): Place {
+  const folder = evidenceFolder(t);
+  const file = join(folder, "crossfade.db");
+  const clock = handClock();
+  return {
+    folder,
+    file,
+    clock,
+    async open(options = {}) {
+      const store = await openSqliteStore({ file, clock, ...options });
+      t.after(() => store.close());
+      return store;
+    },
+    edit(sql) {
+      const db = new Database(file);
+      db.exec(sql);
+      db.close();
+    },
+  };
+}
+
+const exchange: readonly StoreWrite[] = [
+  { type: "eligible", route: "users" },
+  { type: "count", route: "users", outcome: "match", reason: null },
+];
+
+async function writeAndClose(store: SqliteStore, writes: readonly StoreWrite[] = exchange): Promise<void> {
+  store.append(writes);
+  await store.flush();
+  assert.equal(store.health().problem, null);
+  await store.close();
+}
+
+function refusal(code: ErrorCode, ...words: readonly (string | RegExp)[]): (thrown: unknown) => boolean {
+  return (thrown) => {
+    assert.ok(thrown instanceof CrossfadeError);
+    assert.equal(thrown.code, code);
+    for (const word of words) {
+      const found = typeof word === "string" ? thrown.message.includes(word) : word.test(thrown.message);
+      assert.ok(found, `${String(word)} in ${thrown.message}`);
+    }
+    return true;
+  };
+}
+
+test("each opening counts the generation up, and totals go on where they were", async (t) => {
+  const { open } = place(t);
+  const first = await open();
+  assert.deepEqual([first.generation, first.opened.previousEnd], [1, "none"]);
+  await writeAndClose(first);
+  const second = await open();
+  assert.deepEqual([second.generation, second.opened.previousEnd], [2, "clean"]);
+  await writeAndClose(second);
+  const third = await open();
+  assert.equal(third.generation, 3);
+  assert.deepEqual(await third.eligibleCounts(), [{ route: "users", count: 2 }]);
+  assert.deepEqual((await third.gaps({ limit: 10 })).items, []);
+  assert.deepEqual(third.opened.notes, []);
+});
+
+test("the file and its log are the owner's alone, also where others could read it before", async (t) => {
+  const { file, open } = place(t);
+  writeFileSync(file, "");
+  chmodSync(file, 0o644);
+  const store = await open();
+  store.append(exchange);
+  await store.flush();
+  for (const name of [file, `${file}-wal`]) assert.equal(statSync(name).mode & 0o777, 0o600, name);
+  assert.deepEqual(existsSync(`${file}-shm`), false);
+});
+
+test("a file that is no database is set aside unchanged and said, and the configured routes get a gap", async (t) => {
+  const { file, folder, open } = place(t);
+  writeFileSync(file, "my shopping list\n".repeat(100));
+  const store = await open({ routes: ["users", "orders"] });
+  const [aside] = readdirSync(folder).filter((name) => name.includes(".corrupt-"));
+  assert.equal(store.opened.setAside, join(folder, aside as string));
+  assert.equal(readFileSync(join(folder, aside as string), "utf8"), "my shopping list\n".repeat(100));
+  assert.match(store.health().problem ?? "", /damaged.*set aside as .*corrupt-2026-11-22T12-00-00/);
+  assert.deepEqual(store.opened.notes.join("; "), store.health().problem);
+  assert.deepEqual(await store.openWork(), [
+    { route: "orders", repairs: 0, gaps: 1 },
+    { route: "users", repairs: 0, gaps: 1 },
+  ]);
+  assert.equal(store.generation, NOON / 1000);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  store.append(exchange);
+  await store.flush();
+  assert.deepEqual(await store.eligibleCounts(), [{ route: "users", count: 1 }]);
+});
+
+test("of a damaged file its totals, repairs and gaps are kept, and the generation goes on", async (t) => {
+  const { file, open, edit, clock } = place(t);
+  const store = await open();
+  await writeAndClose(store, [
+    ...exchange,
+    { type: "repair", route: "users", key: "users/1", reason: "dropped", exchangeId: "A", at: "2026-11-22T12:00:00.000Z" },
+    { type: "gap-opened", id: "g1", route: "orders", from: "2026-11-22T12:00:00.000Z", why: "disk full" },
+    ...Array.from({ length: 500 }, () => recordWrite(makeRecord({ error: "x".repeat(900) }))),
+  ]);
+  edit("UPDATE life SET clean = 0");
+  // Evidence fills the file from its middle on; the small tables stand before it.
+  const bytes = readFileSync(file);
+  bytes.fill(0xab, Math.floor(bytes.length / 2));
+  writeFileSync(file, bytes);
+  clock.move(60_000);
+
+  const reopened = await open();
+  assert.equal(reopened.generation, 2);
+  assert.equal(reopened.opened.previousEnd, "unclean");
+  assert.match(reopened.opened.notes.join("; "), /is damaged \(.*\) and was set aside as .* all could be kept/s);
+  assert.deepEqual(await reopened.outcomeCounts(), [{ route: "users", outcome: "match", reason: null, count: 1 }]);
+  assert.deepEqual(
+    (await reopened.repairs({ limit: 10 })).items.map(({ key }) => key),
+    ["users/1"],
+  );
+  const gaps = (await reopened.gaps({ limit: 10 })).items;
+  assert.deepEqual(gaps.map(({ route, to }) => [route, to !== null]).sort(), [
+    ["orders", true],
+    ["users", true],
+  ]);
+  assert.match(gaps.find(({ route }) => route === "users")?.why ?? "", /^store lost: /);
+  assert.deepEqual((await reopened.divergences({ limit: 10 })).items, []);
+});
+
+test("a file found damaged while it is in use is set aside, and what comes next is kept in a new one", async (t) => {
+  const { file, open } = place(t);
+  const filling = await open();
+  await writeAndClose(filling, [...exchange, ...Array.from({ length: 3000 }, () => recordWrite(makeRecord({ error: "x".repeat(900) })))]);
+  const store = await open();
+  const bytes = readFileSync(file);
+  bytes.fill(0xab, Math.floor(bytes.length / 2), bytes.length - 8192);
+  writeFileSync(file, bytes);
+  await assert.rejects(store.divergences({ limit: 1000, at: "/nowhere" }), refusal("store-corrupt", file));
+  store.append(exchange);
+  await store.flush();
+  while (!(store.health().problem ?? "").includes("set aside")) await store.flush();
+  await store.flush();
+  assert.deepEqual(await store.eligibleCounts(), [{ route: "users", count: 2 }]);
+  assert.equal(store.health().lostWrites, 0);
+  assert.deepEqual(
+    (await store.openWork()).map(({ route, gaps }) => [route, gaps]),
+    [["users", 1]],
+  );
+});
+
+test("when its thread dies another goes on, and no count is lost or doubled", async (t) => {
+  const { open } = place(t);
+  const threads: Worker[] = [];
+  const onWorker = (worker: Worker): number => threads.push(worker);
+  process.on("worker", onWorker);
+  t.after(() => process.off("worker", onWorker));
+  const store = await open();
+  let appended = 0;
+  const append = (times: number): void => {
+    for (let i = 0; i < times; i++, appended++) store.append([...exchange, recordWrite(makeRecord({ outcome: "shadow-error" }))]);
+  };
+  for (let deaths = 0; deaths < 3; deaths++) {
+    append(300);
+    // A batch is on its way to the thread, or in its hands.
+    await new Promise((resolve) => setImmediate(resolve));
+    append(1);
+    const ended = threads.at(-1)?.terminate();
+    append(300);
+    await ended;
+    await store.flush();
+    while (store.health().pendingWrites > 0) await store.flush();
+  }
+  assert.equal(threads.length, 4);
+  assert.equal(store.health().problem, null);
+  assert.equal(store.health().lostWrites, 0);
+  assert.deepEqual(await store.eligibleCounts(), [{ route: "users", count: appended }]);
+  assert.deepEqual(await store.outcomeCounts(), [{ route: "users", outcome: "match", reason: null, count: appended }]);
+  const page = await store.divergences({ limit: 1000 });
+  const rest = await store.divergences({ limit: 1000, cursor: page.next as string });
+  assert.equal(new Set([...page.items, ...rest.items].map(({ id }) => id)).size, Math.min(appended, 2000));
+  assert.deepEqual((await store.gaps({ limit: 10 })).items, []);
+});
+
+test("a store that is removed while in use says so", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { file, open } = place(t);
+  const store = await open();
+  await store.flush();
+  renameSync(file, `${file}.moved`);
+  while (store.health().problem === null) {
+    t.mock.timers.tick(5_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.match(store.health().problem ?? "", /was removed or replaced while in use.*restart Crossfade/);
+});
+
+test("a newer schema is refused, with both versions and the way out", async (t) => {
+  const { file, open, edit } = place(t);
+  await writeAndClose(await open());
+  edit("PRAGMA user_version = 99");
+  await assert.rejects(open(), refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 1/));
+  assert.equal(existsSync(file), true);
+});
+
+test("another program's database is refused and left as it was", async (t) => {
+  const { file, folder, open, edit } = place(t);
+  edit("CREATE TABLE songs (title TEXT); INSERT INTO songs VALUES ('x')");
+  const before = readFileSync(file);
+  await assert.rejects(open(), refusal("store-unavailable", file, /of another program/));
+  assert.deepEqual(readFileSync(file), before);
+  assert.deepEqual(readdirSync(folder), ["crossfade.db"]);
+});
+
+test("a place where no store can be is refused, with the path and the way out", async (t) => {
+  const { folder, file, clock } = place(t);
+  const at = (path: string) => openSqliteStore({ file: path, clock });
+  await assert.rejects(at(join(folder, "no/such/x.db")), refusal("store-unavailable", join(folder, "no/such"), "mkdir -p"));
+  writeFileSync(file, "");
+  await assert.rejects(at(join(file, "x.db")), refusal("store-unavailable", file));
+  mkdirSync(join(folder, "folder.db"));
+  await assert.rejects(at(join(folder, "folder.db")), refusal("store-unavailable", "folder.db", "not a regular file"));
+  // Nobody, root included, can create a file there.
+  await assert.rejects(at("/proc/crossfade.db"), refusal("store-unavailable", "/proc/crossfade.db"));
+});
+
+test("runs that end uncleanly again and again within a minute leave one gap, later ones a gap each", async (t) => {
+  const { open, edit, clock } = place(t);
+  await writeAndClose(await open());
+  for (let run = 0; run < 3; run++) {
+    edit("UPDATE life SET clean = 0");
+    clock.move(20_000);
+    await (await open()).close();
+  }
+  edit("UPDATE life SET clean = 0");
+  clock.move(3_600_000);
+  const heartbeat = new Date(clock.now() - 3_600_000).toISOString();
+  const store = await open();
+  assert.deepEqual(
+    (await store.gaps({ limit: 10 })).items.map(({ from, to }) => [from, to]),
+    [[new Date(NOON).toISOString(), new Date(clock.now()).toISOString()]],
+    `the last heartbeat was at ${heartbeat}, the end of the gap before`,
+  );
+  await store.close();
+
+  clock.move(3_600_000);
+  const later = await open();
+  later.append(exchange);
+  await later.flush();
+  await later.close();
+  edit("UPDATE life SET clean = 0");
+  clock.move(1_000);
+  const last = await open();
+  assert.equal((await last.gaps({ limit: 10 })).items.length, 2);
+});
+
+test("a write without an outcome puts the gap's beginning back to when there was none", async (t) => {
+  const { open, edit, clock } = place(t);
+  const store = await open();
+  store.append(exchange);
+  await store.flush();
+  clock.move(1_000);
+  const balanced = new Date(NOON).toISOString();
+  store.append([{ type: "eligible", route: "users" }]);
+  await store.flush();
+  clock.move(1_000);
+  store.append(exchange);
+  await store.flush();
+  await store.close();
+  edit("UPDATE life SET clean = 0");
+  const reopened = await open();
+  assert.deepEqual((await reopened.gaps({ limit: 1 })).items.map(({ from }) => from), [balanced]);
+  assert.deepEqual((await reopened.outcomeCounts()).map(({ outcome, count }) => [outcome, count]), [
+    ["match", 2],
+    ["unknown", 1],
+  ]);
+});

@@ -55,10 +55,27 @@ async function run(node, args, options = {}) {
   /** @type {NodeJS.Signals[]} */
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
+  if (options.tied) endWithNpm(child);
   return await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]));
   });
+}
+
+/**
+ * npm passes SIGTERM and SIGINT on to its script (which says `exec`, or they would end the shell between the two and leave
+ * us running); when npm itself is killed nobody tells us, but our parent changes.
+ * @param {import("node:child_process").ChildProcess} child
+ */
+function endWithNpm(child) {
+  if (process.env["npm_lifecycle_event"] === undefined) return;
+  const npm = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(watch);
+    child.kill("SIGTERM");
+  }, 500);
+  watch.unref();
 }
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -141,6 +141,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
   const journal = createMemoryJournal();
   const backlog = new Backlog();
+  let position = 0;
   const pipeline = createPipeline({
     snapshot: () => snapshot,
     mirroringEnabled: () => true,
@@ -156,7 +157,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     backlog,
     taints: new Taints(),
     markKey: deriveKey(secretKey, "shadow mark"),
-    generation: store.generation,
+    orderStamp: () => `${store.generation}.${++position}`,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock),
     caught,

@@ -30,8 +30,8 @@ export interface PipelineParts {
   readonly backlog: Backlog;
   readonly taints: Taints;
   readonly markKey: Buffer;
-  /** First part of the order stamp. */
-  readonly generation: number;
+  /** `generation.position`, one further at each call: orders the writes of one key, without a clock. */
+  readonly orderStamp: () => string;
   readonly rewrite: Rewrite;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;

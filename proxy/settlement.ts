@@ -37,8 +37,7 @@ export interface Copy {
   readonly key: string;
   readonly primary: PrimaryAnswered;
   readonly body: BodyCopy;
-  /** Second part of the order stamp: position among all copies of this generation. */
-  readonly position: number;
+  readonly order: string;
   readonly answeredAt: number;
 }
 
@@ -46,8 +45,6 @@ export interface Copy {
 const COPY_OVERHEAD_BYTES = 2048;
 /** An id is read from answers up to this size: the scan takes well below the 20 ms that a client may be held up. */
 const KEY_ANSWER_MAX_BYTES = 1024 * 1024;
-
-let positions = 0;
 
 /** Called before the last byte of the primary's answer leaves: a key that only the answer tells joins its lane here. */
 export function settle(parts: PipelineParts, open: OpenExchange, ending: PrimaryEnding): void {
@@ -83,7 +80,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   }
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
   const answeredAt = parts.clock.monotonic();
-  const copy: Copy = { exchange, key, primary: ending, body, position: ++positions, answeredAt };
+  const copy: Copy = { exchange, key, primary: ending, body, order: parts.orderStamp(), answeredAt };
   if (isWrite) parts.journal.answered(exchange.id, "accepted", key);
   parts.backlog.add(exchange.route.name, exchange.id, answeredAt);
   if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass);
@@ -179,7 +176,7 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
       service,
       body: copy.body,
       markKey: parts.markKey,
-      order: `${parts.generation}.${copy.position}`,
+      order: copy.order,
       epoch: 1,
       rewrite: parts.rewrite,
     }),

@@ -29,7 +29,7 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
   asShadow: {
     timeoutMs: 5 * SECOND,
     maxWorkMs: 30 * SECOND,
-    maxAgeMs: 30 * SECOND,
+    maxAgeMs: 15 * SECOND,
     ratePerSecond: null,
     credentials: "forward",
     headers: [],

@@ -172,11 +172,13 @@ class FileLog implements DivergenceLog {
     // Lines of one turn of the event loop go together.
     await new Promise((resolve) => setImmediate(resolve));
     do {
-      const file = await this.#currentFile();
+      // Taken before the file is looked at: what comes later is not written into a file that has gone meanwhile.
       this.#batch ??= this.#nextBatch();
+      const file = await this.#currentFile();
       const batch = this.#batch;
       if (batch === null) return;
       batch.offset += await file.write(batch.bytes, batch.offset);
+      this.#problem = null;
       this.#workingSince = this.#options.clock.monotonic();
       if (batch.offset < batch.bytes.length) continue;
       this.#batch = null;

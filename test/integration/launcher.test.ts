@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 
@@ -64,17 +65,25 @@ test("dist is built again once a source has changed, and a build that fails leav
   assert.deepEqual(await run("start"), { code: 0, stdout: "demo\n", stderr: "crossfade: building dist\n" });
 });
 
-test("a signal is passed on to the command", async () => {
-  const { child, output } = launch("start", "wait");
-  await once(child.stdout ?? child, "data");
+test("a signal to the shell in which npm runs its script reaches the command", async () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: { start: string } };
+  const { child, output } = launchBy("sh", "-c", `${scripts.start} wait`);
+  await once(child.stdout, "data");
   child.kill("SIGTERM");
   assert.deepEqual(await once(child, "exit"), [5, null]);
   await output;
 });
 
+test("the command ends when npm is killed", async () => {
+  const { child, output } = launchBy("sh", "-c", "node deploy/run.mjs start wait & wait");
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await output;
+});
+
 test("the command ends when the launcher is killed", async () => {
   const { child, output } = launch("start", "wait");
-  await once(child.stdout ?? child, "data");
+  await once(child.stdout, "data");
   child.kill("SIGKILL");
   // The pipe that both inherited ends when the last of them has ended.
   await output;
@@ -125,11 +134,21 @@ async function withNpm(script: string): Promise<Ended> {
   return await run("start");
 }
 
-/** `output` resolves to both texts when the launcher and all that share its pipes have ended. */
-function launch(...args: string[]): { child: ChildProcess; output: Promise<[string, string]> } {
-  const child = spawn(process.execPath, ["deploy/run.mjs", ...args], {
+interface Launched {
+  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  /** Both texts, once the launcher and all that share its pipes have ended. */
+  readonly output: Promise<readonly [stdout: string, stderr: string]>;
+}
+
+function launch(...args: string[]): Launched {
+  return launchBy(process.execPath, "deploy/run.mjs", ...args);
+}
+
+function launchBy(command: string, ...args: string[]): Launched {
+  const path = [join(project, "bin"), dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+  const child = spawn(command, args, {
     cwd: project,
-    env: { ...process.env, LOCK, PATH: [join(project, "bin"), process.env["PATH"] ?? ""].join(delimiter) },
+    env: { ...process.env, LOCK, PATH: path, npm_lifecycle_event: "start" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = once(child, "exit");

@@ -23,8 +23,7 @@ test("indices and ids in pointers do not split a group", () => {
 
 test("names stay names", () => {
   for (const at of ["/users/v2/name", "/feedface", "/a1", "/deadbeef/1a", "/x-y", "/00-11", "/", "", "/a~1b"]) {
-    const expected = at === "/deadbeef/1a" ? at : at;
-    assert.deepEqual(groupSignature([difference(at)]), [{ at: expected, kind: "value" }]);
+    assert.deepEqual(groupSignature([difference(at)]), [{ at, kind: "value" }]);
   }
 });
 

@@ -1,5 +1,6 @@
 /** The data of both services: the countries of npm's world-countries, and notes and visits about them. */
 import { readFileSync } from "node:fs";
+import { locateInPackage } from "./packages.ts";
 
 export interface Country {
   /** ISO 3166-1 alpha-3. */
@@ -44,10 +45,10 @@ interface WorldCountry extends Omit<Country, "id" | "name"> {
   readonly name: { readonly common: string };
 }
 
-/** @throws where world-countries is not installed: it is a devDependency, for clones of the repository. */
+/** @throws CrossfadeError where world-countries is not installed. */
 export function makeDataSet(): DataSet {
   // Read as a file: a JSON import would hold half a megabyte for as long as the process lives.
-  const file = new URL(import.meta.resolve("world-countries/countries.json"));
+  const file = locateInPackage(() => import.meta.resolve("world-countries/countries.json"));
   const world = JSON.parse(readFileSync(file, "utf8")) as readonly WorldCountry[];
   const countries = world.map(({ cca3, name, capital, region, area, latlng, borders, currencies, languages }) => ({
     id: cca3,

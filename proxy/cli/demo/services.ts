@@ -3,10 +3,10 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { CrossfadeError } from "../../errors.ts";
 import type { Identity } from "../../exchange.ts";
 import type { DataSet } from "./data-set.ts";
+import { locateInPackage } from "./packages.ts";
 import type { Watch } from "./service-preload.ts";
 
 export interface Service {
@@ -27,7 +27,7 @@ export interface Service {
 }
 
 interface Kind {
-  /** URL of the package's package.json. Throws where it is not installed. */
+  /** URL of the package's package.json. */
   readonly manifest: () => string;
   /** Relative to the package. */
   readonly bin: string;
@@ -61,20 +61,25 @@ export async function startService(
   ending: AbortSignal,
 ): Promise<Service> {
   const kind = KINDS[identity];
-  const { root, version } = locatePackage(kind);
+  const manifest = locateInPackage(kind.manifest);
+  const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string };
   const home = join(folder, identity);
   // 1.0 beta fails without a `public` folder when NODE_ENV is production; 0.17 serves its own pages without one.
   mkdirSync(identity === "next" ? join(home, "public") : home, { recursive: true });
   writeFileSync(join(home, "db.json"), JSON.stringify(dataSet));
   const logFile = join(home, "log.txt");
   const log = openSync(logFile, "w");
-  const child = fork(join(root, kind.bin), [...kind.flags, "--host", "127.0.0.1", "--port", "0", "db.json"], {
-    cwd: home,
-    execArgv: ["--import", PRELOAD.href],
-    // production: neither of them watches its file for changes by others.
-    env: { ...process.env, NODE_ENV: "production" },
-    stdio: ["ignore", log, log, "ipc"],
-  });
+  const child = fork(
+    join(dirname(manifest), kind.bin),
+    [...kind.flags, "--host", "127.0.0.1", "--port", "0", "db.json"],
+    {
+      cwd: home,
+      execArgv: ["--import", PRELOAD.href],
+      // production: neither of them watches its file for changes by others.
+      env: { ...process.env, NODE_ENV: "production" },
+      stdio: ["ignore", log, log, "ipc"],
+    },
+  );
   closeSync(log);
   let told = false;
   const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -86,11 +91,16 @@ export async function startService(
   process.once("exit", killNow);
   ending.addEventListener("abort", killNow);
   const failed = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(`${identity} could not be started: ${error.message}`));
+    child.on("error", (error) => resolve(`${identity} could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {
       process.off("exit", killNow);
       ending.removeEventListener("abort", killNow);
-      if (!told) resolve(`${identity} ended by itself (${signal ?? `exit ${String(code)}`}): ${lastWords(logFile)}`);
+      if (told) return;
+      resolve(
+        signal === null
+          ? `${identity} ended by itself (exit ${code}): ${lastWords(logFile)}`
+          : `${identity} was ended by ${signal}`,
+      );
     });
   });
   const port = await portOf(child, identity, failed, ending).catch((error: unknown) => {
@@ -131,17 +141,6 @@ async function portOf(
   } catch (cause) {
     if (!deadline.aborted) throw cause;
     const message = `${identity} did not begin to listen within ${START_TIMEOUT_MS} ms`;
-    throw new CrossfadeError("internal", message, { source: "proxy", cause });
-  }
-}
-
-function locatePackage({ manifest }: Kind): { readonly root: string; readonly version: string } {
-  try {
-    const file = fileURLToPath(manifest());
-    const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version: string };
-    return { root: dirname(file), version };
-  } catch (cause) {
-    const message = "the demo's services are not installed: run it with `npm start` in a clone of the repository";
     throw new CrossfadeError("internal", message, { source: "proxy", cause });
   }
 }

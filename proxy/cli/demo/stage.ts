@@ -5,7 +5,7 @@ import { printable, type Paint, type Terminal } from "../terminal.ts";
 /** The least time between two plain lines that stand in for a live one. */
 const PLAIN_EVERY_MS = 1_000;
 /** Lines longer than this are hard to read, however wide the terminal is. */
-const READABLE_WIDTH = 100;
+const READABLE_WIDTH = 120;
 const CLEAR_LINE = "\r\u001b[2K";
 
 export interface StageLine {

@@ -101,23 +101,22 @@ function sayFinding(stage: Stage, { what, consequence, count }: Finding): void {
 }
 
 async function suspendNext(
-  { stage, client, api, next }: Scene,
+  scene: Scene,
   before: Measured,
 ): Promise<{ readonly queue: StoryReport["queue"]; readonly measured: Measured }> {
+  const { stage, client, api, next } = scene;
   stage.say({ text: `Now next hangs: its process is suspended for ${SUSPENDED_MS / 1000} s.`, style: "bold" });
   const waitingBefore = waitingCopies(await askStatus(api));
-  const from = performance.now();
   let peak = waitingBefore;
+  const from = performance.now();
   next.suspend();
   try {
     for (;;) {
-      const took = performance.now() - from;
-      if (took >= SUSPENDED_MS) break;
       const waiting = waitingCopies(await askStatus(api));
       peak = Math.max(peak, waiting);
-      stage.live(
-        `${seconds(took)} ${clientLine(client, from)} | ${plural(waiting, "copy waits", "copies wait")} ${bar(waiting)}`,
-      );
+      const took = performance.now() - from;
+      if (took >= SUSPENDED_MS) break;
+      stage.live(`${seconds(took)} ${clientLine(client, from)} | ${queueLine(waiting)}`);
       await pause(FRAME_MS);
     }
   } finally {
@@ -125,32 +124,39 @@ async function suspendNext(
   }
   const until = performance.now();
   const measured = client.latencies.between(from, until);
-  stage.keep(
-    `hung ${seconds(until - from)}: ${clientLine(client, from)} | ${spellCount(peak)} copies wait ${bar(peak)}`,
-  );
+  stage.keep(`hung ${seconds(until - from)}: ${spellMeasured(measured)} | ${queueLine(peak)}`);
 
-  let waiting = peak;
-  for (;;) {
-    waiting = waitingCopies(await askStatus(api));
-    peak = Math.max(peak, waiting);
-    const took = performance.now() - until;
-    if (waiting <= waitingBefore || waiting === 0 || took >= DRAIN_AT_MOST_MS) break;
-    stage.live(`next is back, ${seconds(took)}: ${plural(waiting, "copy waits", "copies wait")} ${bar(waiting)}`);
-    await pause(FRAME_MS / 4);
-  }
-  // Of the traffic that goes on something is always on its way; without it the queue must come to nothing.
-  const drainedInMs = performance.now() - until;
-  client.setRate(0);
-  await client.whenIdle();
-  waiting = await waitForOutcomes(api);
-  stage.keep(`next is back: ${spellCount(peak)} copies -> ${spellCount(waiting)} in ${seconds(drainedInMs)}`);
+  const { after, drainedInMs } = await watchQueueDrain(scene, waitingBefore);
+  stage.keep(`next is back: ${spellCount(peak)} copies -> ${spellCount(after)} in ${seconds(drainedInMs)}`);
   stage.say({
     prefix: "  ",
     text: `client p99: ${milliseconds(before.p99)} before, ${milliseconds(measured.p99)} while next hung; ${plural(measured.errors, "error")}`,
     style: measured.errors === 0 ? "green" : "red",
   });
   stage.gap();
-  return { queue: { before: waitingBefore, peak, after: waiting, drainedInMs }, measured };
+  return { queue: { before: waitingBefore, peak, after, drainedInMs }, measured };
+}
+
+/**
+ * Drained is what brings the queue back to where it was: of the traffic that goes on, something is always on its way.
+ * Then the client rests, and without it the queue must come to nothing.
+ */
+async function watchQueueDrain(
+  { stage, client, api }: Scene,
+  waitingBefore: number,
+): Promise<{ readonly after: number; readonly drainedInMs: number }> {
+  const from = performance.now();
+  for (;;) {
+    const waiting = waitingCopies(await askStatus(api));
+    const took = performance.now() - from;
+    if (waiting <= waitingBefore || took >= DRAIN_AT_MOST_MS) break;
+    stage.live(`next is back, ${seconds(took)}: ${queueLine(waiting)}`);
+    await pause(FRAME_MS / 4);
+  }
+  const drainedInMs = performance.now() - from;
+  client.setRate(0);
+  await client.whenIdle();
+  return { after: await waitForOutcomes(api), drainedInMs };
 }
 
 async function settleAccounts({ stage, client, api }: Scene): Promise<Accounts> {
@@ -196,10 +202,17 @@ function found<T>(answer: T | null, api: Api): T {
 }
 
 /** Of the last two seconds, and not of what was before `from`. */
-function clientLine(client: Client, from: number): string {
+function clientLine({ latencies }: Client, from: number): string {
   const now = performance.now();
-  const { rate, p99 } = client.latencies.between(Math.max(from, now - 2_000), now);
-  return `client ${Math.round(rate)}/s, p99 ${milliseconds(p99)}, ${plural(client.latencies.errors, "error")}`;
+  return spellMeasured({ ...latencies.between(Math.max(from, now - 2_000), now), errors: latencies.errors });
+}
+
+function spellMeasured({ rate, p99, errors }: Measured): string {
+  return `client ${Math.round(rate)}/s, p99 ${milliseconds(p99)}, ${plural(errors, "error")}`;
+}
+
+function queueLine(waiting: number): string {
+  return `${plural(waiting, "copy waits", "copies wait")} ${bar(waiting)}`;
 }
 
 function milliseconds(ms: number | null): string {

@@ -24,9 +24,9 @@ describe("depth", LINEAR, () => {
     const nest = (leaf: string): string => "[".repeat(DEPTH) + leaf + "]".repeat(DEPTH);
     const { differences, moreDifferences } = compareTexts(nest("1"), nest("2"));
     assert.equal(differences.length + moreDifferences, 1);
-    assert.ok(differences[0]?.at.startsWith("/0/0/0") && differences[0].at.endsWith("…"));
-    assert.ok(differences[0].at.length <= 1024);
-    assert.equal(differences[0].kind, "value");
+    const { at = "", kind } = differences[0] ?? {};
+    assert.ok(at.startsWith("/0/0/0") && at.endsWith("…") && at.length <= 1024);
+    assert.equal(kind, "value");
   });
 
   test("objects 100,000 deep with a difference at every level stay within the bounds", () => {
@@ -56,11 +56,11 @@ describe("depth", LINEAR, () => {
     assert.ok(verdict.differences.length <= MAX_DIFFERENCES);
   });
 
-  test("shuffled arrays within shuffled arrays, 2,000 deep, are one order difference", () => {
-    const depth = 2_000;
-    const a = "[[1,2],".repeat(depth) + "0" + "]".repeat(depth);
-    const b = "[".repeat(depth) + "0" + ",[1,2]]".repeat(depth);
-    assert.deepEqual(kindsOf(compareTexts(a, b)), ["order "]);
+  test("whether it is only another order is asked at each of 20,000 levels", () => {
+    const depth = 20_000;
+    const nest = (value: number): string => `[${value},`.repeat(depth) + "0" + `,${value}]`.repeat(depth);
+    const verdict = compareTexts(nest(1), nest(2));
+    assert.equal(verdict.differences.length + verdict.moreDifferences, 2 * depth);
   });
 });
 
@@ -82,26 +82,26 @@ describe("width", LINEAR, () => {
     ]);
   });
 
-  test("an element put into 300,000 is one difference", () => {
-    const elements = Array.from({ length: 300_000 }, (_, i) => `{"id":${i}}`);
-    const more = elements.toSpliced(150_000, 0, '{"id":"new"}');
-    assert.deepEqual(kindsOf(compareTexts(`[${elements.join()}]`, `[${more.join()}]`)), ["extra /150000"]);
+  test("an element put into 100,000 is one difference", () => {
+    const elements = Array.from({ length: 100_000 }, (_, i) => `{"id":${i}}`);
+    const more = elements.toSpliced(50_000, 0, '{"id":"new"}');
+    assert.deepEqual(kindsOf(compareTexts(`[${elements.join()}]`, `[${more.join()}]`)), ["extra /50000"]);
   });
 
-  test("300,000 elements in reverse are one order difference", () => {
-    const elements = Array.from({ length: 300_000 }, (_, i) => `[${i}]`);
+  test("100,000 elements in reverse are one order difference", () => {
+    const elements = Array.from({ length: 100_000 }, (_, i) => `[${i}]`);
     const verdict = compareTexts(`{"all":[${elements.join()}]}`, `{"all":[${elements.toReversed().join()}]}`);
     assert.deepEqual(kindsOf(verdict), ["order /all"]);
     assert.equal(verdict.moreDifferences, 0);
   });
 
-  test("an object of 200,000 members in reverse is the same", () => {
-    const members = Array.from({ length: 200_000 }, (_, i) => `"m${i}":${i}`);
+  test("an object of 100,000 members in reverse is the same", () => {
+    const members = Array.from({ length: 100_000 }, (_, i) => `"m${i}":${i}`);
     assert.equal(compareTexts(`{${members.join()}}`, `{${members.toReversed().join()}}`).outcome, "match");
   });
 
-  test("200,000 members of one name stand n-th against n-th", () => {
-    const members = Array.from({ length: 200_000 }, (_, i) => `"id":${i}`);
+  test("100,000 members of one name stand n-th against n-th", () => {
+    const members = Array.from({ length: 100_000 }, (_, i) => `"id":${i}`);
     const verdict = compareTexts(`{${members.join()}}`, `{"x":0,${members.join()}}`);
     assert.deepEqual(kindsOf(verdict), ["extra /x"]);
   });

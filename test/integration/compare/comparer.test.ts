@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  type CompareEnd,
+  type Comparer,
+  type ComparerSettings,
+  createComparer,
+} from "../../../proxy/compare/comparer.ts";
+import { type AnswerPair, compareAnswers } from "../../../proxy/compare/diff-answers.ts";
+import { compareCases, compareRules, jsonAnswer } from "../../support/compare-cases.ts";
+
+const FIXTURES = new URL("../../fixtures/compare-worker/", import.meta.url);
+const MOODY = new URL("moody.ts", FIXTURES);
+const LONG_MS = 60_000;
+
+function comparerFor(t: TestContext, settings: Partial<ComparerSettings> = {}): Comparer {
+  const comparer = createComparer({ queueBytes: 64_000_000, workers: 1, timeLimitMs: LONG_MS, ...settings });
+  t.after(() => comparer.close());
+  return comparer;
+}
+
+function pairOf(primary: string | Buffer, shadow: string | Buffer): AnswerPair {
+  return { primary: jsonAnswer(primary), shadow: jsonAnswer(shadow), rules: compareRules(), now: 0 };
+}
+
+/** A pair that makes the moody worker do this. */
+function inMood(mood: string, text = "1"): AnswerPair {
+  const primary = jsonAnswer(text);
+  return { ...pairOf(text, text), primary: { ...primary, headers: ["x-mood", mood] } };
+}
+
+function threadOf(end: CompareEnd): number {
+  assert.ok("moreDifferences" in end, JSON.stringify(end));
+  return end.moreDifferences;
+}
+
+function failureOf(end: CompareEnd): string {
+  assert.ok("failed" in end, JSON.stringify(end));
+  return end.failed;
+}
+
+describe("the compare worker", () => {
+  test("gives the verdict that the event loop would give, in every case", async (t) => {
+    const comparer = comparerFor(t);
+    for (const { primary, shadow, rules, name } of compareCases()) {
+      const end = await comparer.compare({ primary, shadow, rules, now: 1000 });
+      assert.deepEqual(end, compareAnswers(primary, shadow, rules, 1000), name);
+    }
+    assert.equal(comparer.queuedBytes(), 0);
+  });
+
+  test("leaves the caller's bytes alone, and looks at no more of their memory than they are", async (t) => {
+    const comparer = comparerFor(t);
+    const memory = Buffer.from('secret {"a":1} secret');
+    const primary = memory.subarray(7, 14);
+    const end = await comparer.compare(pairOf(primary, '{"a":2}'));
+    assert.deepEqual("differences" in end && end.differences, [{ at: "/a", kind: "value", primary: "1", shadow: "2" }]);
+    assert.equal(memory.toString(), 'secret {"a":1} secret');
+  });
+
+  test("leaves the event loop free during a 10 MB pair", async (t) => {
+    const comparer = comparerFor(t);
+    const bytes = Buffer.from(
+      JSON.stringify(Array.from({ length: 300_000 }, (_, i) => ({ id: i, name: `user ${i}` }))),
+    );
+    assert.ok(bytes.length > 9_000_000);
+    const other = Buffer.from(bytes.toString().replace('"user 150000"', '"nobody"'));
+    let ticks = 0;
+    const ticking = setInterval(() => (ticks += 1), 1);
+    const end = await comparer.compare(pairOf(bytes, other));
+    clearInterval(ticking);
+    assert.deepEqual("differences" in end && end.differences.map(({ at }) => at), ["/150000/name"]);
+    assert.ok(ticks >= 20, `the loop turned ${ticks} times`);
+  });
+
+  test("never more workers than told, and every pair has its answer", async (t) => {
+    const comparer = comparerFor(t, { script: MOODY, workers: 2 });
+    const ends = await Promise.all(Array.from({ length: 50 }, () => comparer.compare(pairOf("1", "2"))));
+    const threads = new Set(ends.map(threadOf));
+    assert.ok(threads.size <= 2, [...threads].join());
+    assert.equal(comparer.queuedBytes(), 0);
+  });
+});
+
+describe("a compare worker that misbehaves is replaced, and only its pair fails", () => {
+  for (const [mood, why] of [
+    ["throw", /crashed: in a bad mood/],
+    ["exit", /ended with code 7/],
+    ["hang", /comparing took longer than 500 ms/],
+    ["silent", /comparing took longer than 500 ms/],
+  ] as const) {
+    test(`where it is in the mood to ${mood}`, async (t) => {
+      const comparer = comparerFor(t, { script: MOODY, timeLimitMs: 500 });
+      const before = threadOf(await comparer.compare(pairOf("1", "2")));
+      const [bad, next] = await Promise.all([comparer.compare(inMood(mood)), comparer.compare(pairOf("1", "2"))]);
+      assert.match(failureOf(bad), why);
+      assert.notEqual(threadOf(next), before);
+      assert.equal(comparer.queuedBytes(), 0);
+    });
+  }
+
+  test("a failure that the worker reports does not end the worker", async (t) => {
+    const comparer = comparerFor(t, { script: MOODY });
+    const before = threadOf(await comparer.compare(pairOf("1", "2")));
+    assert.equal(failureOf(await comparer.compare(inMood("refuse"))), "not today");
+    assert.equal(threadOf(await comparer.compare(pairOf("1", "2"))), before);
+  });
+
+  test("a worker that cannot start fails its pair", async (t) => {
+    const comparer = comparerFor(t, { script: new URL("no-such-worker.ts", FIXTURES) });
+    assert.match(failureOf(await comparer.compare(pairOf("1", "2"))), /no-such-worker/);
+    assert.match(failureOf(await comparer.compare(pairOf("1", "2"))), /no-such-worker/);
+  });
+
+  test("an overlong pair is ended by the real worker's limit too", async (t) => {
+    const comparer = comparerFor(t, { timeLimitMs: 20 });
+    const deep = (leaf: string): string => "[".repeat(1_000_000) + leaf + "]".repeat(1_000_000);
+    assert.match(failureOf(await comparer.compare(pairOf(deep("1"), deep("2")))), /longer than 20 ms/);
+  });
+});
+
+describe("the compare queue", () => {
+  test("holds so many bytes and no more; what does not fit is told at once and harms nothing", async (t) => {
+    const comparer = comparerFor(t, { script: MOODY, queueBytes: 11_000 });
+    const text = "x".repeat(2_000);
+    const first = comparer.compare(inMood("silent", text));
+    const second = comparer.compare(pairOf(text, text));
+    assert.deepEqual(await comparer.compare(pairOf(text, text)), { overloaded: true });
+    assert.ok(comparer.queuedBytes() <= 11_000);
+    await comparer.close();
+    assert.match(failureOf(await first), /has ended/);
+    assert.match(failureOf(await second), /has ended/);
+    assert.equal(comparer.queuedBytes(), 0);
+  });
+
+  test("has room again when a pair is done", async (t) => {
+    const comparer = comparerFor(t, { script: MOODY, queueBytes: 6_000 });
+    const text = "x".repeat(2_000);
+    for (let i = 0; i < 5; i += 1) assert.equal("outcome" in (await comparer.compare(pairOf(text, text))), true);
+    assert.deepEqual(await comparer.compare(pairOf(text.repeat(2), text)), { overloaded: true });
+  });
+
+  test("takes nothing after its end", async (t) => {
+    const comparer = comparerFor(t);
+    await comparer.close();
+    assert.match(failureOf(await comparer.compare(pairOf("1", "2"))), /has ended/);
+  });
+
+  test("ends while a pair is still being copied", async (t) => {
+    const comparer = comparerFor(t);
+    const running = comparer.compare(pairOf(Buffer.alloc(8_000_000, 0x31), Buffer.alloc(8_000_000, 0x32)));
+    await comparer.close();
+    assert.match(failureOf(await running), /has ended/);
+  });
+});
+
+test("a process with a pair under way stays for its verdict; one with an idle worker ends", () => {
+  const script = fileURLToPath(new URL("leaves-comparer-open.ts", FIXTURES));
+  const ended = spawnSync(process.execPath, [script], { encoding: "utf8", timeout: 30_000 });
+  assert.deepEqual([ended.status, ended.stdout, ended.stderr], [0, "divergent\n", ""]);
+});

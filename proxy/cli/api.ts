@@ -1,8 +1,7 @@
 /** Talking to the admin listener of a running Crossfade. */
 import { existsSync } from "node:fs";
-import { spellAddress } from "../config/addresses.ts";
-import { loadSettings } from "../config/load.ts";
-import { formatConfigMessage } from "../config/message.ts";
+import type { IncomingMessage, RequestOptions } from "node:http";
+import { json } from "node:stream/consumers";
 import { EXIT, Exit } from "./exit.ts";
 
 export const DEFAULT_CONFIG = "crossfade.yaml";
@@ -29,72 +28,87 @@ export class Api {
    * The JSON of `path` with `query`; undefined values are left out. null: 404.
    * @throws Exit, saying what to do
    */
-  async get<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}): Promise<T | null> {
+  async get<T>(path: string, query: Query = {}): Promise<T | null> {
     const answer = await this.ask(path, query, AbortSignal.timeout(TIMEOUT_MS));
+    const status = answer.statusCode ?? 0;
     const body = await this.jsonOf(answer);
-    if (answer.status === 404) return null;
-    if (answer.status === 400) throw new Exit(EXIT.usage, detailOf(body));
-    if (!answer.ok) throw new Exit(EXIT.failed, `${this.url} answered ${answer.status}: ${detailOf(body)}`);
+    if (status === 404) return null;
+    if (status === 400) throw new Exit(EXIT.usage, detailOf(body));
+    if (status !== 200) throw new Exit(EXIT.failed, `${this.url} answered ${status}: ${detailOf(body)}`);
     return body as T;
   }
 
-  /** The event stream at `path`; ends with `signal`. */
-  async events(
-    path: string,
-    query: Readonly<Record<string, string | number | undefined>>,
-    signal: AbortSignal,
-  ): Promise<ReadableStream<Uint8Array>> {
-    const answer = await this.ask(path, query, signal);
-    if (answer.ok && answer.body !== null) return answer.body;
+  /**
+   * The event stream at `path`; it ends with the listener.
+   * @throws Exit, saying what to do
+   */
+  async events(path: string, query: Query): Promise<IncomingMessage> {
+    const answer = await this.ask(path, query);
+    if (answer.statusCode === 200) return answer;
     const body = await this.jsonOf(answer);
-    throw new Exit(answer.status === 400 ? EXIT.usage : EXIT.failed, detailOf(body));
+    throw new Exit(answer.statusCode === 400 ? EXIT.usage : EXIT.failed, detailOf(body));
   }
 
-  private async ask(
-    path: string,
-    query: Readonly<Record<string, string | number | undefined>>,
-    signal: AbortSignal,
-  ): Promise<Response> {
+  private async ask(path: string, query: Query, signal?: AbortSignal): Promise<IncomingMessage> {
     const target = new URL(path, this.url);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) target.searchParams.set(name, String(value));
     }
-    let answer: Response;
+    let answer: IncomingMessage;
     try {
       const headers: Record<string, string> = this.token === null ? {} : { authorization: `Bearer ${this.token}` };
-      answer = await fetch(target, { headers, signal, redirect: "error" });
+      answer = await send(target, signal === undefined ? { headers } : { headers, signal });
     } catch (error) {
       throw new Exit(EXIT.failed, `cannot reach ${this.url} (${whyUnreachable(error)}); is crossfade running? Name another with --admin URL`);
     }
-    if (answer.status === 401) {
-      const known = this.token === null ? "asks for a token" : "does not know this token";
-      throw new Exit(EXIT.failed, `${this.url} ${known}; give one with --token or CROSSFADE_TOKEN`);
-    }
-    return answer;
+    if (answer.statusCode !== 401) return answer;
+    answer.destroy();
+    const known = this.token === null ? "asks for a token" : "does not know this token";
+    throw new Exit(EXIT.failed, `${this.url} ${known}; give one with --token or CROSSFADE_TOKEN`);
   }
 
-  private async jsonOf(answer: Response): Promise<unknown> {
+  private async jsonOf(answer: IncomingMessage): Promise<unknown> {
     try {
-      if ((answer.headers.get("content-type") ?? "").includes("json")) return await answer.json();
+      if (String(answer.headers["content-type"]).includes("json")) return await json(answer);
     } catch (error) {
       throw new Exit(EXIT.failed, `${this.url} broke off its answer (${whyUnreachable(error)})`);
     }
-    throw new Exit(EXIT.failed, `${this.url} is not Crossfade's admin listener (it answered ${answer.status}); name it with --admin URL`);
+    answer.destroy();
+    throw this.stranger();
+  }
+
+  /** Something answers there, but not what was asked for. */
+  stranger(): Exit {
+    return new Exit(EXIT.failed, `${this.url} is not Crossfade's admin listener; name it with --admin URL`);
   }
 }
 
+// node:http and not fetch, which refuses the ports of the Fetch standard's list (6000, 10080, …), and not undici, whose
+// import takes longer than everything else here (0.1 s).
+async function send(target: URL, options: RequestOptions): Promise<IncomingMessage> {
+  const { request } = target.protocol === "https:" ? await import("node:https") : await import("node:http");
+  return new Promise((resolve, reject) => {
+    request(target, { ...options, agent: false }, resolve).on("error", reject).end();
+  });
+}
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
 /** --admin, else what the config file says, else the default; the same for the token. */
-export function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = process.env): Api {
+export async function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = process.env): Promise<Api> {
   const named = options.token ?? nonEmpty(env["CROSSFADE_TOKEN"]) ?? null;
   if (options.admin !== undefined) return new Api(adminUrl(options.admin), named);
   const file = options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
   if (file === null) return new Api(DEFAULT_ADMIN, named);
+  const { loadSettings } = await import("../config/load.ts");
   const loaded = loadSettings({ file, flags: {}, env });
   if (!loaded.ok) {
+    const { formatConfigMessage } = await import("../config/message.ts");
     const lines = loaded.errors.map((error) => formatConfigMessage(error));
     throw new Exit(EXIT.no, [...lines, `${file} does not say where the admin listener is; name it with --admin URL`].join("\n"));
   }
   const { listen, tokens } = loaded.settings.admin;
+  const { spellAddress } = await import("../config/addresses.ts");
   const host = listen.host === "0.0.0.0" ? "127.0.0.1" : listen.host === "::" ? "::1" : listen.host;
   return new Api(`http://${spellAddress({ host, port: listen.port })}`, named ?? tokens[0]?.token ?? null);
 }
@@ -116,18 +130,17 @@ function detailOf(body: unknown): string {
   return "no reason given";
 }
 
-/** fetch wraps what happened in `cause`, and several attempts (IPv6, IPv4) in an AggregateError. */
+/** Several attempts at one name (IPv6, IPv4) come as an AggregateError. */
 function whyUnreachable(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1000} s`;
-  const { cause } = error;
-  const inner = cause instanceof AggregateError ? cause.errors[0] : (cause ?? error);
-  const code = (inner as NodeJS.ErrnoException).code;
-  const words: Readonly<Record<string, string>> = {
-    ECONNREFUSED: "nothing listens there",
-    ENOTFOUND: "no such host",
-    ECONNRESET: "the connection was closed",
-    UND_ERR_SOCKET: "the connection was closed",
-  };
-  return (code === undefined ? undefined : words[code]) ?? (inner instanceof Error ? inner.message : String(inner));
+  const inner: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  if (!(inner instanceof Error)) return String(inner);
+  if (inner.name === "TimeoutError" || inner.name === "AbortError") return `no answer within ${TIMEOUT_MS / 1000} s`;
+  const { code } = inner as NodeJS.ErrnoException;
+  return (code === undefined ? undefined : UNREACHABLE[code]) ?? inner.message;
 }
+
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "no such host",
+  ECONNRESET: "the connection was closed",
+};

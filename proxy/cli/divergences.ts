@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
 import type { Page } from "../ports.ts";
@@ -26,7 +27,7 @@ const RECONNECT_AFTER_MS = 2_000;
 export async function runList(options: ListOptions): Promise<ExitCode> {
   const { route, since, kind, at, outcome, limit = DEFAULT_LIMIT } = options;
   const terminal = openTerminal(options);
-  const read = readPages<DivergenceRecord>(openApi(options), "/api/v1/divergences", { route, since, kind, at, outcome }, limit);
+  const read = readPages<DivergenceRecord>(await openApi(options), "/api/v1/divergences", { route, since, kind, at, outcome }, limit);
   const { count, more } = await printAll(read, (record) => {
     if (options.json === true) terminal.print(JSON.stringify(record));
     else for (const line of formatDivergence(record, terminal.width, terminal.paint)) terminal.print(line);
@@ -40,7 +41,7 @@ export async function runGroups(options: ListOptions): Promise<ExitCode> {
   const terminal = openTerminal(options);
   const { route, limit = DEFAULT_LIMIT } = options;
   const groups: GroupRecord[] = [];
-  const read = readPages<GroupRecord>(openApi(options), "/api/v1/groups", { route }, limit);
+  const read = readPages<GroupRecord>(await openApi(options), "/api/v1/groups", { route }, limit);
   const { count, more } = await printAll(read, (group) => {
     if (options.json === true) terminal.print(JSON.stringify(group));
     else groups.push(group);
@@ -53,7 +54,7 @@ export async function runGroups(options: ListOptions): Promise<ExitCode> {
 
 /** `crossfade divergences show ID`, of a divergence or of a group. */
 export async function runShow(id: string, options: ListOptions): Promise<ExitCode> {
-  const api = openApi(options);
+  const api = await openApi(options);
   const terminal = openTerminal(options);
   const { width, paint } = terminal;
   const divergence = await api.get<DivergenceRecord>(`/api/v1/divergences/${encodeURIComponent(id)}`);
@@ -76,11 +77,9 @@ export async function runShow(id: string, options: ListOptions): Promise<ExitCod
 /** `crossfade divergences tail`: as they are recorded, until Ctrl-C. Once connected, it connects again when it is cut off. */
 export async function runTail(options: ListOptions): Promise<ExitCode> {
   const { route, kind, at, outcome } = options;
-  const api = openApi(options);
+  const api = await openApi(options);
   const terminal = openTerminal(options);
-  const stop = new AbortController();
-  const connect = (): Promise<ReadableStream<Uint8Array>> =>
-    api.events("/api/v1/events", { route, kind, at, outcome }, stop.signal);
+  const connect = (): Promise<IncomingMessage> => api.events("/api/v1/events", { route, kind, at, outcome });
   let stream = await connect();
   for (;;) {
     await follow(stream, terminal, options.json === true);
@@ -89,7 +88,7 @@ export async function runTail(options: ListOptions): Promise<ExitCode> {
   }
 }
 
-async function follow(stream: ReadableStream<Uint8Array>, terminal: Terminal, json: boolean): Promise<void> {
+async function follow(stream: IncomingMessage, terminal: Terminal, json: boolean): Promise<void> {
   try {
     for await (const { event, data } of readEvents(stream)) {
       if (event === "missed") terminal.complain(`${(JSON.parse(data) as { count: number }).count} left out: too many to follow`);
@@ -106,7 +105,7 @@ async function follow(stream: ReadableStream<Uint8Array>, terminal: Terminal, js
   }
 }
 
-async function reconnect(connect: () => Promise<ReadableStream<Uint8Array>>): Promise<ReadableStream<Uint8Array>> {
+async function reconnect(connect: () => Promise<IncomingMessage>): Promise<IncomingMessage> {
   for (;;) {
     await pause(RECONNECT_AFTER_MS);
     try {
@@ -128,7 +127,7 @@ async function* readPages<T>(
   let left = limit;
   while (left > 0) {
     const page: Page<T> | null = await api.get<Page<T>>(path, { ...query, limit: Math.min(left, PAGE_SIZE), cursor });
-    if (page === null) throw new Exit(EXIT.failed, `${api.url} is not Crossfade's admin listener; name it with --admin URL`);
+    if (page === null) throw api.stranger();
     yield* page.items;
     left -= page.items.length;
     if (page.next === null) return false;

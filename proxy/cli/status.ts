@@ -15,7 +15,7 @@ const WATCH_EVERY_MS = 2_000;
 
 /** `crossfade status`: exit 1 where a route diverges or the process is not ready. */
 export async function runStatus(options: StatusOptions): Promise<ExitCode> {
-  const api = openApi(options);
+  const api = await openApi(options);
   const terminal = openTerminal(options);
   const status = await readStatus(api);
   show(terminal, status, options);
@@ -38,7 +38,7 @@ async function watch(api: Api, terminal: Terminal, options: StatusOptions): Prom
 
 async function readStatus(api: Api): Promise<StatusView> {
   const status = await api.get<StatusView>("/api/v1/status");
-  if (status === null) throw new Exit(EXIT.failed, `${api.url} is not Crossfade's admin listener; name it with --admin URL`);
+  if (status === null) throw api.stranger();
   return status;
 }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
-import { groupSignature } from "../../proxy/groups.ts";
+import { groupId, groupSignature } from "../../proxy/groups.ts";
 import { type Admin, createAdmin } from "../../proxy/admin/server.ts";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { Store } from "../../proxy/ports.ts";
@@ -13,7 +15,7 @@ import { endOf, runCli, spawnCli } from "../support/cli.ts";
 import { fixedStore } from "../support/fixed-store.ts";
 import { handClock } from "../support/evidence.ts";
 
-const TOKEN = "s3cret";
+const TOKEN = "0123456789abcdef0123456789abcdef";
 let folder = "";
 let store: Store;
 let parts: SampleParts;
@@ -27,7 +29,8 @@ before(async () => {
   for (const route of ["users", "orders"]) {
     for (const at of ["/balance", "/total"]) {
       const differences = [{ at, kind: "value" as const, primary: "1", shadow: "2" }];
-      const record = sampleDivergence({ route, path: `/${route}/42`, differences });
+      const group = groupId(route, "PUT", groupSignature(differences));
+      const record = sampleDivergence({ route, path: `/${route}/42`, differences, group });
       records.push(record);
       store.append([{ type: "divergence", record, signature: groupSignature(differences) }]);
     }
@@ -127,27 +130,19 @@ test("an admin listener that cannot be reached is named, with the way to name an
 });
 
 test("a listener that is not Crossfade's is told apart", async () => {
-  const { stderr, code } = await runCli(["divergences", "--admin", `${url}/metrics`], { cwd: folder });
-  assert.deepEqual([code, stderr], [0, ""]);
-  const parked = await createAdmin(sampleAdminParts(fixedStore(), { metricsText: () => Promise.resolve("") }));
-  await parked.close();
-  const gone = await runCli(["divergences", "--admin", `http://127.0.0.1:${parked.address.port}`], { cwd: folder });
-  assert.equal(gone.code, 3);
+  const stranger = createServer((_request, response) => response.end("<h1>hello</h1>"));
+  await new Promise<void>((resolve) => stranger.listen(0, "127.0.0.1", resolve));
+  const at = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+  const { code, stderr } = await runCli(["divergences", "--admin", at], { cwd: folder });
+  stranger.close();
+  assert.deepEqual([code, stderr], [3, `crossfade: ${at} is not Crossfade's admin listener; name it with --admin URL\n`]);
 });
 
-test("usage errors end with 2 and say what is there instead", async () => {
+test("usage errors end with 2 and nothing on stdout", async () => {
   const cases: readonly (readonly [args: readonly string[], expected: RegExp])[] = [
-    [["stauts"], /unknown command 'stauts'\n\(Did you mean status\?\)/],
-    [["status", "--wach"], /unknown option '--wach'/],
-    [["divergences", "list", "--kind", "presicion"], /Allowed choices are status, header, .*precision/],
-    [["divergences", "list", "--limit", "0"], /no whole number from 1/],
+    [["stauts"], /^crossfade: unknown command 'stauts'\n\(Did you mean status\?\)/],
     [["divergences", "list", "--since", "yesterday", "--admin", url], /^crossfade: since is "yesterday", which is neither/],
-    [["divergences", "tail", "--since", "2h"], /unknown option '--since'/],
-    [["divergences", "show"], /missing required argument 'id'/],
-    [["explain", "GET"], /missing required argument 'path'/],
-    [["explain", "GET", "/", "--header", "nocolon"], /Write it as 'name: value'/],
-    [["status", "--admin", "::::"], /--admin is "::::", which is no URL/],
-    [["start", "--log-level", "loud"], /Allowed choices are fatal/],
+    [["status", "--admin", "::::"], /^crossfade: --admin is "::::", which is no URL/],
     [[], /^Usage: crossfade/],
   ];
   for (const [args, expected] of cases) {
@@ -155,15 +150,6 @@ test("usage errors end with 2 and say what is there instead", async () => {
     assert.equal(code, 2, args.join(" "));
     assert.match(stderr, expected);
     assert.equal(stdout, "");
-  }
-});
-
-test("every command's help has an example and ends with 0", async () => {
-  for (const args of [[], ["start"], ["demo"], ["check"], ["explain"], ["status"], ["divergences"], ["divergences", "list"], ["divergences", "groups"], ["divergences", "show"], ["divergences", "tail"]]) {
-    const { code, stdout, stderr } = await runCli([...args, "--help"], { cwd: folder });
-    assert.deepEqual([code, stderr], [0, ""]);
-    assert.match(stdout, /\nExamples?:\n {2}\$ crossfade /, args.join(" "));
-    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
   }
 });
 

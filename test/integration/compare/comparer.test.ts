@@ -11,8 +11,8 @@ import {
 import { type AnswerPair, compareAnswers } from "../../../proxy/compare/diff-answers.ts";
 import { compareCases, compareRules, jsonAnswer } from "../../support/compare-cases.ts";
 
-const FIXTURES = new URL("../../fixtures/compare-worker/", import.meta.url);
-const MOODY = new URL("moody.ts", FIXTURES);
+const SUPPORT = new URL("../../support/", import.meta.url);
+const MOODY = new URL("moody-compare-worker-child.ts", SUPPORT);
 const LONG_MS = 60_000;
 
 function comparerFor(t: TestContext, settings: Partial<ComparerSettings> = {}): Comparer {
@@ -109,7 +109,7 @@ describe("a compare worker that misbehaves is replaced, and only its pair fails"
   });
 
   test("a worker that cannot start fails its pair", async (t) => {
-    const comparer = comparerFor(t, { script: new URL("no-such-worker.ts", FIXTURES) });
+    const comparer = comparerFor(t, { script: new URL("no-such-worker.ts", SUPPORT) });
     assert.match(failureOf(await comparer.compare(pairOf("1", "2"))), /no-such-worker/);
     assert.match(failureOf(await comparer.compare(pairOf("1", "2"))), /no-such-worker/);
   });
@@ -157,7 +157,7 @@ describe("the compare queue", () => {
 });
 
 test("a process with a pair under way stays for its verdict; one with an idle worker ends", () => {
-  const script = fileURLToPath(new URL("leaves-comparer-open.ts", FIXTURES));
+  const script = fileURLToPath(new URL("open-comparer-child.ts", SUPPORT));
   const ended = spawnSync(process.execPath, [script], { encoding: "utf8", timeout: 30_000 });
   assert.deepEqual([ended.status, ended.stdout, ended.stderr], [0, "divergent\n", ""]);
 });

@@ -232,15 +232,18 @@ test("something in its place that is no file is a problem in words, and stops no
   assert.equal(log.health().problem, null);
 });
 
-test("a disk that is full keeps what was written whole, says so, and counts what is given up at the end", async (t) => {
+test("a disk that is full keeps what was written whole, says so, and a file begun anew begins with a whole line", async (t) => {
   const { file } = place(t);
   const script = `
+    import { renameSync } from "node:fs";
     import { openDivergenceLog } from ${JSON.stringify(join(import.meta.dirname, "../../../proxy/record/divergence-log.ts"))};
     const log = await openDivergenceLog({ file: ${JSON.stringify(file)}, keepMs: 1e9, maxBytes: 1e9,
       clock: { now: () => Date.now(), monotonic: () => performance.now() } });
     for (let n = 0; n < 100; n++) log.append(JSON.stringify({ n, pad: "x".repeat(10_000) }));
     await log.flush();
     const failed = log.health();
+    renameSync(${JSON.stringify(file)}, ${JSON.stringify(`${file}.full`)});
+    await log.flush();
     await log.close();
     process.stdout.write(JSON.stringify({ failed, closed: log.health() }));`;
   const child = spawn("sh", ["-c", `ulimit -f 512; exec "$0" "$@"`, process.execPath, "--input-type=module", "-e", script], {
@@ -249,11 +252,19 @@ test("a disk that is full keeps what was written whole, says so, and counts what
   const said = (await child.stdout.toArray()) as Buffer[];
   const { failed, closed } = JSON.parse(Buffer.concat(said).toString()) as Record<"failed" | "closed", { problem: string; lostLines: number; pendingLines: number }>;
   assert.match(failed.problem, /EFBIG|ENOSPC/);
-  const whole = readFileSync(file, "utf8").split("\n").slice(0, -1).length;
-  assert.ok(whole > 0);
+  const wholeLines = (name: string): number[] =>
+    readFileSync(name, "utf8")
+      .split("\n")
+      .slice(0, -1)
+      .map((text) => (JSON.parse(text) as { n: number }).n);
+  const before = wholeLines(`${file}.full`);
+  const after = wholeLines(file);
+  assert.ok(before.length > 0 && after.length > 0);
+  // The line that was torn in the full file is written whole into the new one.
+  assert.deepEqual([...before, ...after], upTo(before.length + after.length));
   assert.equal(closed.pendingLines, 0);
   // Lines of a batch that was only begun count as lost together.
-  assert.ok(closed.lostLines >= 100 - whole && closed.lostLines <= 100, `${closed.lostLines} lost, ${whole} whole`);
+  assert.ok(closed.lostLines >= 100 - before.length - after.length && closed.lostLines <= 100, `${closed.lostLines} lost`);
 });
 
 test("a closed log loses what comes and counts it", async (t) => {

@@ -49,7 +49,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         asShadow: {
           timeoutMs: 5000,
           maxWorkMs: 30_000,
-          maxAgeMs: 30_000,
+          maxAgeMs: 15_000,
           ratePerSecond: null,
           credentials: "forward",
           headers: [],

@@ -74,6 +74,7 @@ test("a text that was cut at its end is redacted as far as it goes", () => {
   assert.equal(cut('{"items":[1,2,33…'), '{"items":[1,2,33…');
   assert.equal(cut('{"done":tr…'), '{"done":tr…');
   assert.equal(cut('[{"a":1},…'), '[{"a":1},…');
+  assert.match(cut('{"note":"see https://a.test/?token=a1b2c3…'), /^\{"note":"see https:\/\/a\.test\/\?token=\[redacted [0-9a-f]{8}\]…$/);
 });
 
 test("a text that is no JSON and no cut JSON is redacted whole", () => {

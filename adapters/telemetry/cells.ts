@@ -101,7 +101,9 @@ export class CellCounter {
       aggregationTemporality: AggregationTemporality.CUMULATIVE,
       dataPointType: DataPointType.SUM,
       isMonotonic: true,
-      dataPoints: this.tree.all().map(({ attributes, cell }) => ({ attributes, startTime, endTime, value: cell.value })),
+      dataPoints: this.tree
+        .all()
+        .map(({ attributes, cell }) => ({ attributes, startTime, endTime, value: cell.value })),
     };
   }
 }

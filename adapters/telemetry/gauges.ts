@@ -7,11 +7,19 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
     meter.createObservableGauge(name, { unit, description });
   const journalDepth = gauge("crossfade.journal.depth", "{exchange}", "Intents that are not settled");
   const queueBytes = gauge("crossfade.queue.bytes", "By", "Bytes held in memory for shadows");
-  const headroom = gauge("crossfade.headroom", "s", "Time until writes drop at the present rate; absent while nothing queues");
+  const headroom = gauge(
+    "crossfade.headroom",
+    "s",
+    "Time until writes drop at the present rate; absent while nothing queues",
+  );
   const laneLag = gauge("crossfade.lane.lag", "s", "Age of the oldest write that waits for the shadow");
   const breaker = gauge("crossfade.breaker.state", "1", "0 closed, 1 half-open, 2 open");
   const phase = gauge("crossfade.phase", "1", "1 for the phase that acts");
-  const repairs = gauge("crossfade.repairs.open", "{key}", "Keys whose shadow state is not known to equal the primary's");
+  const repairs = gauge(
+    "crossfade.repairs.open",
+    "{key}",
+    "Keys whose shadow state is not known to equal the primary's",
+  );
   const gaps = gauge("crossfade.gaps.open", "{gap}", "Intervals in which accounting may be incomplete");
   meter.addBatchObservableCallback(
     (result) => {

@@ -49,7 +49,12 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     REQUEST_BOUNDARIES,
   );
   const compared = new CellHistogram(
-    { name: "crossfade.compare.duration", description: "Time spent comparing one pair of answers", unit: "s", attributes: [] },
+    {
+      name: "crossfade.compare.duration",
+      description: "Time spent comparing one pair of answers",
+      unit: "s",
+      attributes: [],
+    },
     COMPARE_BOUNDARIES,
   );
   const exchanges = new CellCounter({
@@ -88,7 +93,10 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     collect(): Promise<CollectionResult> {
       const endTime = hrTimeNow();
       const scopeMetrics = [
-        { scope: { name: SCOPE, version: options.version }, metrics: metrics.map((m) => m.collect(startTime, endTime)) },
+        {
+          scope: { name: SCOPE, version: options.version },
+          metrics: metrics.map((m) => m.collect(startTime, endTime)),
+        },
       ];
       return Promise.resolve({ resourceMetrics: { resource, scopeMetrics }, errors: [] });
     },

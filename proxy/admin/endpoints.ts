@@ -51,7 +51,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
   {
     path: "/readyz",
-    summary: "200 while requests can be routed safely, else 503; everything else that is wrong is a warning in the body",
+    summary:
+      "200 while requests can be routed safely, else 503; everything else that is wrong is a warning in the body",
     open: true,
     answers: { json: "Readiness" },
     reply: ({ parts, trusted }) => {
@@ -63,7 +64,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
     path: "/metrics",
     summary: "Metrics in Prometheus' text format",
     answers: { type: PROMETHEUS_TYPE },
-    reply: async ({ parts, patience }) => ({ type: PROMETHEUS_TYPE, body: await patience.for(() => parts.metricsText()) }),
+    reply: async ({ parts, patience }) => ({
+      type: PROMETHEUS_TYPE,
+      body: await patience.for(() => parts.metricsText()),
+    }),
   },
   {
     path: "/api/v1/status",
@@ -85,7 +89,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: ({ parts, id }) => {
       const found = routesOf(parts).find((route) => route.name === id);
       if (found !== undefined) return { body: found };
-      const near = nearestName(id, parts.snapshot().settings.routes.map((route) => route.name));
+      const near = nearestName(
+        id,
+        parts.snapshot().settings.routes.map((route) => route.name),
+      );
       throw new Problem(404, `no route is named ${shown(id)}${near === null ? "" : `; did you mean ${near}?`}`);
     },
   },
@@ -152,7 +159,8 @@ function routesOf(parts: AdminParts): ReturnType<typeof viewRoute>[] {
 function pageOfRoutes(parts: AdminParts, { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<unknown> {
   const all = routesOf(parts);
   const from = cursor === undefined ? 0 : /^\d{1,6}$/.test(cursor) ? Number(cursor) : -1;
-  if (from < 0) throw new Problem(400, `cursor ${shown(cursor ?? "")} is not one of this list; ask again without a cursor`);
+  if (from < 0)
+    throw new Problem(400, `cursor ${shown(cursor ?? "")} is not one of this list; ask again without a cursor`);
   const end = from + limit;
   return { items: all.slice(from, end), next: end < all.length ? String(end) : null };
 }

@@ -60,7 +60,9 @@ export class EventHub {
   /** @throws Problem 503 where too many read already. */
   checkRoom(): void {
     if (this.readers.size < MAX_READERS) return;
-    throw new Problem(503, `${MAX_READERS} readers are connected, which is the most`, { headers: { "retry-after": "10" } });
+    throw new Problem(503, `${MAX_READERS} readers are connected, which is the most`, {
+      headers: { "retry-after": "10" },
+    });
   }
 
   /** `response` has its head sent already. */
@@ -125,7 +127,8 @@ export class EventHub {
           reader.response.destroy();
           continue;
         }
-        if (reader.missed > 0 && this.send(reader, eventText("missed", null, `{"count":${reader.missed}}`))) reader.missed = 0;
+        if (reader.missed > 0 && this.send(reader, eventText("missed", null, `{"count":${reader.missed}}`)))
+          reader.missed = 0;
         if (changed) this.send(reader, text);
         else if (now - reader.lastSentAt >= this.times.heartbeatMs) this.send(reader, ": still here\n\n");
       }

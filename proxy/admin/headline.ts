@@ -1,6 +1,6 @@
 import type { StatusInput } from "./parts.ts";
 import { plural, spellCount, spellShare, spellSpan } from "./sentences.ts";
-import type { RouteStatus } from "./status-view.ts";
+import type { RouteStatus } from "./route-status.ts";
 
 const NAMED_ROUTES = 3;
 
@@ -27,8 +27,10 @@ export function headlineOf(input: StatusInput, routes: readonly RouteStatus[]): 
     return `The services disagree in ${spellCount(total("divergent"))} of ${spellCount(compared)} compared exchanges: ${list}.${rest}`;
   }
   if (compared > 0) return `No difference in ${plural(compared, "compared exchange")}.${rest}`;
-  if (notCompared > 0) return `Nothing could be compared: all ${plural(notCompared, "copy", "copies")} failed or were given up.`;
-  if (routes.every((route) => route.shadow === null)) return "No route mirrors: every request goes to its primary alone.";
+  if (notCompared > 0)
+    return `Nothing could be compared: all ${plural(notCompared, "copy", "copies")} failed or were given up.`;
+  if (routes.every((route) => route.shadow === null))
+    return "No route mirrors: every request goes to its primary alone.";
   const up = spellSpan(input.now - input.startedAt);
   return `Nothing has been compared yet, ${up} after the start: no mirrored exchange has ended.`;
 }

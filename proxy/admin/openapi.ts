@@ -15,13 +15,19 @@ export function describeApi(version: string): Json {
   const paths: Record<string, Json> = {};
   for (const endpoint of ENDPOINTS) paths[endpoint.path] = { get: describeEndpoint(endpoint) };
   paths[EVENTS_PATH] = {
-    get: operation("Live: `divergence` events as they are recorded, a `status` event when counts change, `missed` with how many a slow reader was spared", {
-      parameters: EVENT_PARAMETERS.map(queryParameter),
-      content: { "text/event-stream": { schema: { type: "string" } } },
-    }),
+    get: operation(
+      "Live: `divergence` events as they are recorded, a `status` event when counts change, `missed` with how many a slow reader was spared",
+      {
+        parameters: EVENT_PARAMETERS.map(queryParameter),
+        content: { "text/event-stream": { schema: { type: "string" } } },
+      },
+    ),
   };
   paths[OPENAPI_PATH] = {
-    get: operation("This document", { parameters: [], content: { "application/json": { schema: { type: "object" } } } }),
+    get: operation("This document", {
+      parameters: [],
+      content: { "application/json": { schema: { type: "object" } } },
+    }),
   };
   paths[PAGE_PATH] = {
     get: operation("The status page", { parameters: [], content: { "text/html": { schema: { type: "string" } } } }),
@@ -41,12 +47,15 @@ export function describeApi(version: string): Json {
 function describeEndpoint(endpoint: Endpoint): Json {
   const inPath = /\{(\w+)\}/.exec(endpoint.path)?.[1];
   const parameters: Json[] = (endpoint.parameters ?? []).map(queryParameter);
-  if (inPath !== undefined) parameters.unshift({ name: inPath, in: "path", required: true, schema: { type: "string" } });
+  if (inPath !== undefined)
+    parameters.unshift({ name: inPath, in: "path", required: true, schema: { type: "string" } });
   return operation(endpoint.summary, {
     parameters,
     content: contentOf(endpoint),
     ...(endpoint.open === true ? { security: [{}] } : {}),
-    ...(endpoint.path === "/readyz" ? { also: { "503": { description: "Not ready", content: contentOf(endpoint) } } } : {}),
+    ...(endpoint.path === "/readyz"
+      ? { also: { "503": { description: "Not ready", content: contentOf(endpoint) } } }
+      : {}),
   });
 }
 
@@ -76,7 +85,11 @@ function operation(summary: string, { parameters, content, security, also }: Des
     summary,
     parameters,
     ...(security === undefined ? {} : { security }),
-    responses: { "200": { description: summary, content }, ...also, default: { description: "What is wrong", content: problem } },
+    responses: {
+      "200": { description: summary, content },
+      ...also,
+      default: { description: "What is wrong", content: problem },
+    },
   };
 }
 

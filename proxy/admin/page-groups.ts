@@ -1,5 +1,5 @@
 import type { Store } from "../ports.ts";
-import type { PageGroup } from "./page.ts";
+import type { PageGroup } from "./page-causes.ts";
 import type { Patience } from "./patience.ts";
 
 const GROUPS_SHOWN = 10;

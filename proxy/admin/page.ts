@@ -1,19 +1,13 @@
 /** `GET /`: a plain status page. Pure: built from the status, the largest groups and a sample of each. */
-import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
 import { Html, html } from "./html.ts";
 import { PAGE_SCRIPT, PAGE_STYLE } from "./page-assets.ts";
+import { causesSection, type PageGroup } from "./page-causes.ts";
 import { outcomeParts, outcomeSum, spellCount, spellShare, spellSpan } from "./sentences.ts";
-import { type RouteStatus, type StatusView, worstFirst } from "./status-view.ts";
+import type { StatusView } from "./status-view.ts";
+import { type RouteStatus, worstFirst } from "./route-status.ts";
 
 const ROUTES_SHOWN = 100;
 const WARNINGS_SHOWN = 20;
-const DIFFERENCES_SHOWN = 4;
-const VALUE_SHOWN = 200;
-
-export interface PageGroup {
-  readonly group: GroupRecord;
-  readonly sample: DivergenceRecord | null;
-}
 
 export interface PageInput {
   readonly status: StatusView;
@@ -29,16 +23,21 @@ export function renderPage(input: PageInput): string {
   return renderDocument(
     input.nonce,
     html`<h1>${status.summary}</h1>
-<p class="quiet">Crossfade ${status.version}, as of <time datetime="${status.time}">${status.time.slice(11, 19)} UTC</time>,
-up ${spellSpan(Date.parse(status.time) - Date.parse(status.startedAt))}.
-Config: ${status.config.file ?? "flags alone"}, revision ${status.config.revision}. Store: ${status.store.kind}.</p>
-${warningsSection(status)}
-${routesSection(status.routes)}
-${groupsSection(input)}
-<section aria-labelledby="more"><h2 id="more">More</h2>
-<p><a href="/api/v1/status">status</a> · <a href="/api/v1/routes">routes</a> · <a href="/api/v1/divergences">divergences</a> ·
-<a href="/api/v1/groups">groups</a> · <a href="/api/v1/repairs">repairs</a> · <a href="/api/v1/gaps">gaps</a> ·
-<a href="/metrics">metrics</a> · <a href="/api/v1/openapi.json">OpenAPI</a></p></section>`,
+      <p class="quiet">
+        Crossfade ${status.version}, as of <time datetime="${status.time}">${status.time.slice(11, 19)} UTC</time>, up
+        ${spellSpan(Date.parse(status.time) - Date.parse(status.startedAt))}. Config:
+        ${status.config.file ?? "flags alone"}, revision ${status.config.revision}. Store: ${status.store.kind}.
+      </p>
+      ${warningsSection(status)} ${routesSection(status.routes)} ${causesSection(input.groups, input.groupsProblem)}
+      <section aria-labelledby="more">
+        <h2 id="more">More</h2>
+        <p>
+          <a href="/api/v1/status">status</a> · <a href="/api/v1/routes">routes</a> ·
+          <a href="/api/v1/divergences">divergences</a> · <a href="/api/v1/groups">groups</a> ·
+          <a href="/api/v1/repairs">repairs</a> · <a href="/api/v1/gaps">gaps</a> · <a href="/metrics">metrics</a> ·
+          <a href="/api/v1/openapi.json">OpenAPI</a>
+        </p>
+      </section>`,
   );
 }
 
@@ -47,24 +46,35 @@ export function renderSignIn(nonce: string): string {
   return renderDocument(
     nonce,
     html`<h1>This listener asks for a token</h1>
-<form id="sign-in"><label for="token">Token (one of <code>admin.tokens</code> in the config)</label>
-<input id="token" type="password" autocomplete="off" required> <button>Show the status</button>
-<p id="refused" role="alert" hidden>That token is not known here.</p></form>`,
+      <form id="sign-in">
+        <label for="token">Token (one of <code>admin.tokens</code> in the config)</label>
+        <input id="token" type="password" autocomplete="off" required /> <button>Show the status</button>
+        <p id="refused" role="alert" hidden>That token is not known here.</p>
+      </form>`,
   );
 }
 
 function renderDocument(nonce: string, main: Html): string {
   return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Crossfade</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<style nonce="${nonce}">${new Html(PAGE_STYLE)}</style>
-</head><body><p id="stale" role="status" hidden>Crossfade does not answer; what follows is how it was.</p>
-<main>${main}</main>
-<script nonce="${nonce}">${new Html(PAGE_SCRIPT)}</script>
-</body></html>
-`.text;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <title>Crossfade</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <link rel="icon" href="data:," />
+        <style nonce="${nonce}">
+          ${new Html(PAGE_STYLE)}
+        </style>
+      </head>
+      <body>
+        <p id="stale" role="status" hidden>Crossfade does not answer; what follows is how it was.</p>
+        <main>${main}</main>
+        <script nonce="${nonce}">
+          ${new Html(PAGE_SCRIPT)};
+        </script>
+      </body>
+    </html> `.text;
 }
 
 function warningsSection({ warnings }: StatusView): Html {
@@ -72,25 +82,60 @@ function warningsSection({ warnings }: StatusView): Html {
   const shown = warnings.slice(0, WARNINGS_SHOWN).map((warning) => html`<li>${warning}</li>`);
   const more = warnings.length - shown.length;
   const rest = more > 0 ? html`<p>and ${spellCount(more)} more, see <a href="/api/v1/status">status</a></p>` : html``;
-  return html`<section aria-labelledby="warnings"><h2 id="warnings">Warnings</h2><ul class="warnings">${shown}</ul>${rest}</section>`;
+  return html`<section aria-labelledby="warnings">
+    <h2 id="warnings">Warnings</h2>
+    <ul class="warnings">
+      ${shown}
+    </ul>
+    ${rest}
+  </section>`;
 }
 
 function routesSection(routes: readonly RouteStatus[]): Html {
-  const rows = worstFirst(routes).slice(0, ROUTES_SHOWN).map(
-    (route) => html`<tr><th scope="row"><bdi>${route.name}</bdi></th>
-<td class="tight">${route.phase}${route.phase === route.wanted ? "" : ` (config: ${route.wanted})`}<br><span class="quiet">${route.primary}${route.shadow === null ? " alone" : ` → ${route.shadow}`}</span></td>
-<td>${outcomeBar(route)}${outcomeSum(route)}</td>
-<td>${route.divergenceRate === null ? "–" : spellShare(route.divergenceRate)}</td>
-<td>${route.lagMs > 0 ? spellSpan(route.lagMs) : "–"}</td>
-<td>${route.breaker ?? "–"}</td>
-<td>${spellCount(route.repairs)}</td><td>${spellCount(route.gaps)}</td></tr>`,
-  );
+  const rows = worstFirst(routes)
+    .slice(0, ROUTES_SHOWN)
+    .map(
+      (route) =>
+        html`<tr>
+          <th scope="row"><bdi>${route.name}</bdi></th>
+          <td class="tight">
+            ${route.phase}${route.phase === route.wanted ? "" : ` (config: ${route.wanted})`}<br /><span class="quiet"
+              >${route.primary}${route.shadow === null ? " alone" : ` → ${route.shadow}`}</span
+            >
+          </td>
+          <td>${outcomeBar(route)}${outcomeSum(route)}</td>
+          <td>${route.divergenceRate === null ? "–" : spellShare(route.divergenceRate)}</td>
+          <td>${route.lagMs > 0 ? spellSpan(route.lagMs) : "–"}</td>
+          <td>${route.breaker ?? "–"}</td>
+          <td>${spellCount(route.repairs)}</td>
+          <td>${spellCount(route.gaps)}</td>
+        </tr>`,
+    );
   const more = routes.length - rows.length;
   const rest = more > 0 ? html`<p>and ${spellCount(more)} more, see <a href="/api/v1/routes">routes</a></p>` : html``;
-  return html`<section aria-labelledby="routes"><h2 id="routes">Routes</h2><div class="wide"><table>
-<thead><tr><th scope="col">route</th><th scope="col">phase</th><th scope="col">what became of the copies</th><th scope="col">divergent</th>
-<th scope="col">lag</th><th scope="col">breaker</th><th scope="col">repairs</th><th scope="col">gaps</th></tr></thead>
-<tbody>${rows}</tbody></table></div>${rest}</section>`;
+  return html`<section aria-labelledby="routes">
+    <h2 id="routes">Routes</h2>
+    <div class="wide">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">route</th>
+            <th scope="col">phase</th>
+            <th scope="col">what became of the copies</th>
+            <th scope="col">divergent</th>
+            <th scope="col">lag</th>
+            <th scope="col">breaker</th>
+            <th scope="col">repairs</th>
+            <th scope="col">gaps</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
+    ${rest}
+  </section>`;
 }
 
 /** Of the whole; what is there at all can be seen. */
@@ -102,43 +147,17 @@ function outcomeBar(route: RouteStatus): Html {
   let x = 0;
   const rects = outcomeParts(route).map(({ outcome, count }) => {
     const width = 1000 * Math.max(LEAST_SHARE, count / route.eligible);
-    const rect = html`<rect class="o-${outcome}" x="${x.toFixed(1)}" y="0" width="${width.toFixed(1)}" height="6"></rect>`;
+    const rect = html`<rect
+      class="o-${outcome}"
+      x="${x.toFixed(1)}"
+      y="0"
+      width="${width.toFixed(1)}"
+      height="6"
+    ></rect>`;
     x += width;
     return rect;
   });
-  return html`<svg class="bar" viewBox="0 0 ${x.toFixed(1)} 6" preserveAspectRatio="none" aria-hidden="true">${rects}</svg>`;
-}
-
-function groupsSection({ groups, groupsProblem }: PageInput): Html {
-  const heading = html`<h2 id="groups">What differs, by cause</h2>`;
-  if (groups === null) {
-    return html`<section aria-labelledby="groups">${heading}<p>Not to be had now: ${groupsProblem ?? "unknown"}</p></section>`;
-  }
-  if (groups.length === 0) return html`<section aria-labelledby="groups">${heading}<p>Nothing so far.</p></section>`;
-  return html`<section aria-labelledby="groups">${heading}${groups.map(groupArticle)}</section>`;
-}
-
-function groupArticle({ group, sample }: PageGroup): Html {
-  const places = group.signature.map(({ at, kind }) => html`<code>${at === "" ? "(whole)" : at}</code> ${kind} `);
-  const differences = (sample?.differences ?? []).slice(0, DIFFERENCES_SHOWN).map(
-    (difference) => html`<tr><td><code>${difference.at}</code></td><td>${difference.kind}</td>
-<td><code>${valueOf(difference.primary)}</code></td><td><code>${valueOf(difference.shadow)}</code></td></tr>`,
-  );
-  const table =
-    sample === null || differences.length === 0
-      ? html``
-      : html`<div class="wide"><table><caption>For instance <bdi>${sample.method} ${cut(sample.path)}</bdi> at ${sample.time}</caption>
-<thead><tr><th scope="col">at</th><th scope="col">kind</th><th scope="col">${sample.primary.service} (primary)</th>
-<th scope="col">${sample.shadow?.service ?? "shadow"} (shadow)</th></tr></thead><tbody>${differences}</tbody></table></div>`;
-  return html`<article><h3><bdi>${group.method} ${group.route}</bdi>: ${places}</h3>
-<p>${spellCount(group.count)} times, ${spellShare(group.share)} of what was compared, last at ${group.lastSeen}, first at ${group.firstSeen}.
-<a href="/api/v1/groups/${encodeURIComponent(group.id)}">group <bdi>${group.id}</bdi></a></p>${table}</article>`;
-}
-
-function valueOf(value: string | null): string {
-  return value === null ? "absent" : cut(value);
-}
-
-function cut(text: string): string {
-  return text.length > VALUE_SHOWN ? `${text.slice(0, VALUE_SHOWN)}…` : text;
+  return html`<svg class="bar" viewBox="0 0 ${x.toFixed(1)} 6" preserveAspectRatio="none" aria-hidden="true">
+    ${rects}
+  </svg>`;
 }

@@ -15,15 +15,21 @@ export class Patience {
 
   /** @throws CrossfadeError `store-unavailable` where there are too many, or the answer takes too long; else what `ask` throws. */
   async for<T>(ask: () => Promise<T>): Promise<T> {
-    if (this.underWay >= MAX_UNDER_WAY) throw unavailable(`${MAX_UNDER_WAY} queries are under way; ask again in a second`);
+    if (this.underWay >= MAX_UNDER_WAY)
+      throw unavailable(`${MAX_UNDER_WAY} queries are under way; ask again in a second`);
     this.underWay++;
     let timer: NodeJS.Timeout | undefined;
-    const asked = Promise.resolve().then(ask).finally(() => this.underWay--);
+    const asked = Promise.resolve()
+      .then(ask)
+      .finally(() => this.underWay--);
     try {
       return await Promise.race([
         asked,
         new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(unavailable(`the store gave no answer within ${this.timeoutMs} ms`)), this.timeoutMs);
+          timer = setTimeout(
+            () => reject(unavailable(`the store gave no answer within ${this.timeoutMs} ms`)),
+            this.timeoutMs,
+          );
         }),
       ]);
     } finally {

@@ -79,7 +79,11 @@ function readSince(text: string, values: QueryValues, now: number): string | nul
 }
 
 export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
-  route: { description: "Only of this route", schema: { type: "string", maxLength: MAX_TEXT }, read: readText("route") },
+  route: {
+    description: "Only of this route",
+    schema: { type: "string", maxLength: MAX_TEXT },
+    read: readText("route"),
+  },
   kind: {
     description: "Only with a difference of this kind",
     schema: { type: "string", enum: DIFFERENCE_KINDS },
@@ -100,7 +104,11 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     schema: { type: "string" },
     read: readSince,
   },
-  group: { description: "Only of this group", schema: { type: "string", maxLength: MAX_TEXT }, read: readText("group") },
+  group: {
+    description: "Only of this group",
+    schema: { type: "string", maxLength: MAX_TEXT },
+    read: readText("group"),
+  },
   limit: {
     description: "At most this many items",
     schema: { type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT },
@@ -133,7 +141,9 @@ export function readQuery(query: string, allowed: readonly ParameterName[], now:
 
 function badParameter(name: string, text: string, wrong: string): Problem {
   const value = text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  return new Problem(400, `${name} is ${JSON.stringify(value)}, which ${wrong}`, { members: { parameter: name, value } });
+  return new Problem(400, `${name} is ${JSON.stringify(value)}, which ${wrong}`, {
+    members: { parameter: name, value },
+  });
 }
 
 function unknownParameter(name: string, allowed: readonly ParameterName[]): Problem {
@@ -141,5 +151,7 @@ function unknownParameter(name: string, allowed: readonly ParameterName[]): Prob
   const near = nearestName(name, allowed);
   const takes = allowed.length === 0 ? "this endpoint takes none" : `this endpoint takes ${allowed.join(", ")}`;
   const hint = near === null ? takes : `did you mean ${near}?`;
-  return new Problem(400, `there is no parameter ${shown}; ${hint}`, { members: { parameter: name.slice(0, 100), allowed } });
+  return new Problem(400, `there is no parameter ${shown}; ${hint}`, {
+    members: { parameter: name.slice(0, 100), allowed },
+  });
 }

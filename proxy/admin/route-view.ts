@@ -1,6 +1,6 @@
 import { spellLocator } from "../config/locator.ts";
 import type { RouteSettings } from "../config/settings.ts";
-import type { RouteStatus } from "./status-view.ts";
+import type { RouteStatus } from "./route-status.ts";
 
 /** A route of the API: its counts and the settings that act. */
 export interface RouteView extends RouteStatus {

@@ -1,6 +1,6 @@
 /** Numbers, spans and sums as people read them; shared by the status page and the CLI. */
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
-import type { RouteStatus } from "./status-view.ts";
+import type { RouteStatus } from "./route-status.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -9,7 +9,9 @@ const DAY = 24 * HOUR;
 
 /** `18,204` */
 export function spellCount(count: number): string {
-  return Math.round(count).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+  return Math.round(count)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** `1 route`, `3 routes` */

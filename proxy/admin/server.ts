@@ -51,7 +51,9 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 1024 },
     // A target that cannot be decoded (`/%zz`) is refused before any hook runs.
-    frameworkErrors: (error, request, reply) => answerError(parts, error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      void answerError(parts, error, request, reply);
+    },
   });
   app.server.maxConnections = MAX_CONNECTIONS;
   const patience = new Patience();
@@ -153,7 +155,11 @@ function addEvents(app: FastifyInstance, hub: EventHub): void {
     const filter = readQuery(queryOf(request), EVENT_PARAMETERS, Date.now());
     hub.checkRoom();
     reply.hijack();
-    const headers = { ...SECURITY_HEADERS, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
+    const headers = {
+      ...SECURITY_HEADERS,
+      "content-type": "text/event-stream; charset=utf-8",
+      "x-accel-buffering": "no",
+    };
     reply.raw.writeHead(200, headers);
     hub.add(reply.raw, filter);
   });

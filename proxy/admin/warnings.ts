@@ -1,6 +1,6 @@
 import type { StatusInput } from "./parts.ts";
 import { outcomeParts, plural, spellBytes, spellCount, spellSpan } from "./sentences.ts";
-import { type RouteStatus, unaccountedFor } from "./status-view.ts";
+import { type RouteStatus, unaccountedFor } from "./route-status.ts";
 
 const NEARLY_FULL = 0.8;
 /** Below this much time until writes drop, somebody should look now. */
@@ -44,8 +44,10 @@ function* routeWarnings(route: RouteStatus): Generator<string> {
     yield `${route.name}: ${spellCount(Math.abs(unaccounted))} of ${plural(route.eligible, route.unit.slice(0, -1))} ${sign}; the counts cannot be trusted`;
   }
   if (route.gaps > 0) yield `${route.name}: ${plural(route.gaps, "gap")} in which accounting may be incomplete`;
-  if (route.breaker === "open") yield `${route.name}: ${route.shadow ?? "the shadow"} keeps failing, its breaker is open and copies are dropped`;
-  if (route.breaker === "half-open") yield `${route.name}: ${route.shadow ?? "the shadow"} is being tried again after failures`;
+  if (route.breaker === "open")
+    yield `${route.name}: ${route.shadow ?? "the shadow"} keeps failing, its breaker is open and copies are dropped`;
+  if (route.breaker === "half-open")
+    yield `${route.name}: ${route.shadow ?? "the shadow"} is being tried again after failures`;
   const failed = outcomeParts(route).filter((part) => FAILED.has(part.outcome));
   if (failed.length > 0) {
     yield `${route.name}: not compared: ${failed.map((part) => `${spellCount(part.count)} ${part.words}`).join(", ")}`;

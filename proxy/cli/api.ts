@@ -59,7 +59,10 @@ export class Api {
       const headers: Record<string, string> = this.token === null ? {} : { authorization: `Bearer ${this.token}` };
       answer = await send(target, signal === undefined ? { headers } : { headers, signal });
     } catch (error) {
-      throw new Exit(EXIT.failed, `cannot reach ${this.url} (${whyUnreachable(error)}); is crossfade running? Name another with --admin URL`);
+      throw new Exit(
+        EXIT.failed,
+        `cannot reach ${this.url} (${whyUnreachable(error)}); is crossfade running? Name another with --admin URL`,
+      );
     }
     if (answer.statusCode !== 401) return answer;
     answer.destroy();
@@ -88,7 +91,9 @@ export class Api {
 async function send(target: URL, options: RequestOptions): Promise<IncomingMessage> {
   const { request } = target.protocol === "https:" ? await import("node:https") : await import("node:http");
   return new Promise((resolve, reject) => {
-    request(target, { ...options, agent: false }, resolve).on("error", reject).end();
+    request(target, { ...options, agent: false }, resolve)
+      .on("error", reject)
+      .end();
   });
 }
 
@@ -105,7 +110,10 @@ export async function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = proc
   if (!loaded.ok) {
     const { formatConfigMessage } = await import("../config/message.ts");
     const lines = loaded.errors.map((error) => formatConfigMessage(error));
-    throw new Exit(EXIT.no, [...lines, `${file} does not say where the admin listener is; name it with --admin URL`].join("\n"));
+    throw new Exit(
+      EXIT.no,
+      [...lines, `${file} does not say where the admin listener is; name it with --admin URL`].join("\n"),
+    );
   }
   const { listen, tokens } = loaded.settings.admin;
   const { spellAddress } = await import("../config/addresses.ts");
@@ -126,7 +134,8 @@ function nonEmpty(text: string | undefined): string | undefined {
 }
 
 function detailOf(body: unknown): string {
-  if (typeof body === "object" && body !== null && "detail" in body && typeof body.detail === "string") return body.detail;
+  if (typeof body === "object" && body !== null && "detail" in body && typeof body.detail === "string")
+    return body.detail;
   return "no reason given";
 }
 

@@ -2,7 +2,8 @@
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 /** Two columns: East Asian wide and fullwidth (UAX 11, the blocks in use), and emoji. */
-const WIDE = /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
 // eslint-disable-next-line no-control-regex
 const STYLE = /\u001b\[\d+m/g;
 
@@ -67,7 +68,11 @@ export interface Column {
 const GAP = "  ";
 
 /** A table without lines. The last column takes what is left and is cut to fit; the others keep their width. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): readonly string[] {
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width: number,
+): readonly string[] {
   const last = columns.length - 1;
   const widths = columns.map(({ title, atMost = Number.MAX_SAFE_INTEGER }, i) =>
     Math.min(atMost, Math.max(widthOf(title), ...rows.map((row) => widthOf(row[i] ?? "")))),

@@ -27,7 +27,12 @@ const RECONNECT_AFTER_MS = 2_000;
 export async function runList(options: ListOptions): Promise<ExitCode> {
   const { route, since, kind, at, outcome, limit = DEFAULT_LIMIT } = options;
   const terminal = openTerminal(options);
-  const read = readPages<DivergenceRecord>(await openApi(options), "/api/v1/divergences", { route, since, kind, at, outcome }, limit);
+  const read = readPages<DivergenceRecord>(
+    await openApi(options),
+    "/api/v1/divergences",
+    { route, since, kind, at, outcome },
+    limit,
+  );
   const { count, more } = await printAll(read, (record) => {
     if (options.json === true) terminal.print(JSON.stringify(record));
     else for (const line of formatDivergence(record, terminal.width, terminal.paint)) terminal.print(line);
@@ -69,7 +74,11 @@ export async function runShow(id: string, options: ListOptions): Promise<ExitCod
     return EXIT.done;
   }
   const lines =
-    divergence !== null ? formatDivergenceInFull(divergence, width, paint) : group !== null ? formatGroupInFull(group, width, paint) : [];
+    divergence !== null
+      ? formatDivergenceInFull(divergence, width, paint)
+      : group !== null
+        ? formatGroupInFull(group, width, paint)
+        : [];
   for (const line of lines) terminal.print(line);
   return EXIT.done;
 }
@@ -91,7 +100,8 @@ export async function runTail(options: ListOptions): Promise<ExitCode> {
 async function follow(stream: IncomingMessage, terminal: Terminal, json: boolean): Promise<void> {
   try {
     for await (const { event, data } of readEvents(stream)) {
-      if (event === "missed") terminal.complain(`${(JSON.parse(data) as { count: number }).count} left out: too many to follow`);
+      if (event === "missed")
+        terminal.complain(`${(JSON.parse(data) as { count: number }).count} left out: too many to follow`);
       if (event !== "divergence") continue;
       if (json) {
         terminal.print(data);

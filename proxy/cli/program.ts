@@ -26,17 +26,24 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
 /** `ended` is told the exit code of a command that came to its end. */
 export function buildProgram(ended: (code: ExitCode) => void): Command {
   const program = new Command("crossfade")
-    .description("HTTP dual-write proxy: mirrors writes to the service that replaces yours, compares every answer, records every difference.")
+    .description(
+      "HTTP dual-write proxy: mirrors writes to the service that replaces yours, compares every answer, records every difference.",
+    )
     .version(readVersion())
     .showHelpAfterError("(--help shows options and examples)")
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "crossfade:")) })
-    .addHelpText("after", example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000", "crossfade status"))
+    .addHelpText(
+      "after",
+      example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000", "crossfade status"),
+    )
     .exitOverride();
 
   program
     .command("start")
     .summary("run the proxy")
-    .description("Runs the proxy until it is sent SIGTERM or SIGINT; then it finishes what is under way and says what was left.")
+    .description(
+      "Runs the proxy until it is sent SIGTERM or SIGINT; then it finishes what is under way and says what was left.",
+    )
     .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")
     .option("--legacy <url>", "the service that is the source of truth today")
     .option("--next <url>", "the service that replaces it and gets the copies")
@@ -44,7 +51,10 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .option("--listen <address>", "where clients connect (default: 127.0.0.1:8080)")
     .option("--admin <address>", "where status, API and metrics are (default: 127.0.0.1:9090)")
     .option("--store <place>", "sqlite:FILE or memory: (default: sqlite:./crossfade.db)")
-    .option("--divergence-log <file>", "one line of JSON for every difference (default: ./crossfade-divergences.ndjson)")
+    .option(
+      "--divergence-log <file>",
+      "one line of JSON for every difference (default: ./crossfade-divergences.ndjson)",
+    )
     .option("--adopt-phases", "take the phases of the config although the store is new")
     .addOption(new Option("--log-level <level>", "how much is logged on stderr").choices(LOG_LEVELS).default("info"))
     .addHelpText("after", example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000"))
@@ -53,7 +63,9 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
   program
     .command("demo")
     .summary("see it work on two real services")
-    .description("Runs two versions of one real API with the proxy between them, and tells what it finds, until Ctrl-C.")
+    .description(
+      "Runs two versions of one real API with the proxy between them, and tells what it finds, until Ctrl-C.",
+    )
     .option("--once", "end after the story; exit code 1: a client error, a lost copy, or accounts that do not sum")
     .option("--json", "add one line of JSON when the story is told")
     .option("--no-color", "no colours")
@@ -111,7 +123,9 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
   withApi(divergences.command("show <id>"))
     .description("Shows one divergence, or one group with samples. Exit code 1: there is none of that id.")
     .addHelpText("after", example("crossfade divergences show b1946ac9"))
-    .action(async (id: string, options: ListOptions) => ended(await (await import("./divergences.ts")).runShow(id, options)));
+    .action(async (id: string, options: ListOptions) =>
+      ended(await (await import("./divergences.ts")).runShow(id, options)),
+    );
 
   withFilter(withApi(divergences.command("tail")))
     .description("Prints divergences as they are recorded, until Ctrl-C.")
@@ -156,7 +170,10 @@ function limitOption(): Option {
   });
 }
 
-function collectHeader(text: string, before: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
+function collectHeader(
+  text: string,
+  before: readonly (readonly [string, string])[],
+): readonly (readonly [string, string])[] {
   const [, name, value] = /^([^\s:]+): ?(.*)$/.exec(text) ?? [];
   if (name === undefined || value === undefined) throw new InvalidArgumentError("Write it as 'name: value'.");
   return [...before, [name.toLowerCase(), value]];
@@ -173,6 +190,11 @@ function explainFailure(error: unknown): ExitCode {
   // Whatever nobody foresaw is shown with its stack: it is a mistake of Crossfade's own.
   const foreseen = error instanceof Exit || error instanceof CrossfadeError;
   const text = error instanceof Error ? (foreseen ? error.message : (error.stack ?? error.message)) : String(error);
-  process.stderr.write(`${text.split("\n").map((line) => `crossfade: ${line}`).join("\n")}\n`);
+  process.stderr.write(
+    `${text
+      .split("\n")
+      .map((line) => `crossfade: ${line}`)
+      .join("\n")}\n`,
+  );
   return error instanceof Exit ? error.code : EXIT.failed;
 }

@@ -77,7 +77,10 @@ function stopSignal(): Promise<string> {
 export function describeStop({ cutOff, abandoned, tookMs }: StopReport): string {
   const left: string[] = [];
   if (cutOff) left.push("client requests that did not end in time were cut off");
-  if (abandoned > 0) left.push(`${abandoned} ${abandoned === 1 ? "copy was" : "copies were"} given up (dropped(shutdown), their keys are on the repair list)`);
+  if (abandoned > 0)
+    left.push(
+      `${abandoned} ${abandoned === 1 ? "copy was" : "copies were"} given up (dropped(shutdown), their keys are on the repair list)`,
+    );
   return `stopped after ${spellSpan(tookMs)}: ${left.length === 0 ? "nothing was left" : left.join("; ")}`;
 }
 

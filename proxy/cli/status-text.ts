@@ -1,6 +1,7 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
 import { outcomeSum, plural, spellShare, spellSpan } from "../admin/sentences.ts";
-import { type RouteStatus, type StatusView, worstFirst } from "../admin/status-view.ts";
+import type { StatusView } from "../admin/status-view.ts";
+import { type RouteStatus, worstFirst } from "../admin/route-status.ts";
 import { cut, pad, widthOf, wrap, wrapWords } from "./columns.ts";
 import { type Paint, printable } from "./terminal.ts";
 

@@ -21,7 +21,9 @@ export function openTerminal(options: { readonly color?: boolean | undefined } =
   const interactive = stdout.isTTY === true;
   const colored = options.color !== false && interactive && !env["NO_COLOR"] && env["TERM"] !== "dumb";
   // A reader that has seen enough (`| head`) is no error.
-  stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : 3));
+  stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : 3),
+  );
   return {
     interactive,
     get width() {

@@ -12,11 +12,8 @@ const IDLE_CONNECTION_MS = 4 * SECOND;
 const CONNECT_TIMEOUT_MS = 10 * SECOND;
 
 function decodeHeaders(raw: readonly (Buffer | string)[]): RawHeaders {
-  const headers: string[] = new Array(raw.length);
-  for (let i = 0; i < raw.length; i++) {
-    const part = raw[i] as Buffer | string;
-    headers[i] = typeof part === "string" ? part : part.toString("latin1");
-  }
+  const headers: string[] = [];
+  for (const part of raw) headers.push(typeof part === "string" ? part : part.toString("latin1"));
   return headers;
 }
 

@@ -56,10 +56,21 @@ test("a reader gets only what it filters for", async () => {
   const { parts, url } = await start();
   const events = await follow(`${url}?route=orders&kind=value&at=/items&outcome=divergent`);
   await nextOf(events, "status");
-  const wanted = sampleDivergence({ route: "orders", differences: [{ at: "/items/3/price", kind: "value", primary: "1", shadow: "2" }] });
+  const wanted = sampleDivergence({
+    route: "orders",
+    differences: [{ at: "/items/3/price", kind: "value", primary: "1", shadow: "2" }],
+  });
   parts.feed.publish(sampleDivergence());
-  parts.feed.publish({ ...wanted, id: "other-kind", differences: [{ at: "/items", kind: "type", primary: "1", shadow: "2" }] });
-  parts.feed.publish({ ...wanted, id: "other-place", differences: [{ at: "/itemsold", kind: "value", primary: "1", shadow: "2" }] });
+  parts.feed.publish({
+    ...wanted,
+    id: "other-kind",
+    differences: [{ at: "/items", kind: "type", primary: "1", shadow: "2" }],
+  });
+  parts.feed.publish({
+    ...wanted,
+    id: "other-place",
+    differences: [{ at: "/itemsold", kind: "value", primary: "1", shadow: "2" }],
+  });
   parts.feed.publish({ ...wanted, id: "other-outcome", outcome: "shadow-error" });
   parts.feed.publish(wanted);
   assert.deepEqual(await nextOf(events, "divergence"), wanted);

@@ -10,7 +10,14 @@ import { createAdmin } from "../../proxy/admin/server.ts";
 import type { StatusView } from "../../proxy/admin/status-view.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { Store } from "../../proxy/ports.ts";
-import { type SampleParts, sampleAdminParts, sampleDivergence, sampleGroup, sampleSettings, sampleStatusInput } from "../support/admin-parts.ts";
+import {
+  type SampleParts,
+  sampleAdminParts,
+  sampleDivergence,
+  sampleGroup,
+  sampleSettings,
+  sampleStatusInput,
+} from "../support/admin-parts.ts";
 import { fixedStore } from "../support/fixed-store.ts";
 
 const TOKENS = [{ name: "ops", role: "read" as const, token: "s3cret" }];
@@ -26,7 +33,11 @@ interface Running {
   get(path: string, init?: RequestInit): Promise<Response>;
 }
 
-async function start(store: Store = evidence(), over: Partial<AdminParts> = {}, change?: (parts: SampleParts) => void): Promise<Running> {
+async function start(
+  store: Store = evidence(),
+  over: Partial<AdminParts> = {},
+  change?: (parts: SampleParts) => void,
+): Promise<Running> {
   const parts = sampleAdminParts(store, over);
   change?.(parts);
   const admin = await createAdmin(parts);
@@ -129,13 +140,25 @@ test("filters and pages reach the store as they were asked for", async () => {
   const store = evidence();
   const { get } = await start(store);
   const first = (await (
-    await get("/api/v1/divergences?route=users&kind=precision&at=%2Fbalance&outcome=divergent&since=2026-11-22T12:00:00Z&limit=2")
+    await get(
+      "/api/v1/divergences?route=users&kind=precision&at=%2Fbalance&outcome=divergent&since=2026-11-22T12:00:00Z&limit=2",
+    )
   ).json()) as { items: { id: string }[]; next: string };
   assert.deepEqual(store.asked, [
-    { route: "users", kind: "precision", at: "/balance", outcome: "divergent", since: Date.parse("2026-11-22T12:00:00Z"), limit: 2 },
+    {
+      route: "users",
+      kind: "precision",
+      at: "/balance",
+      outcome: "divergent",
+      since: Date.parse("2026-11-22T12:00:00Z"),
+      limit: 2,
+    },
   ]);
   assert.equal(first.items.length, 2);
-  const second = (await (await get(`/api/v1/divergences?limit=2&cursor=${first.next}`)).json()) as { items: unknown[]; next: null };
+  const second = (await (await get(`/api/v1/divergences?limit=2&cursor=${first.next}`)).json()) as {
+    items: unknown[];
+    next: null;
+  };
   assert.equal(second.items.length, 1);
   assert.equal(second.next, null);
 });
@@ -186,7 +209,8 @@ test("methods other than GET and HEAD are 405 with Allow, whatever their body", 
   const { get } = await start();
   for (const path of ["/", "/healthz", "/api/v1/status", "/api/v1/divergences/x"]) {
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
-      const body = method === "OPTIONS" ? {} : { body: "x".repeat(100_000), headers: { "content-type": "application/json" } };
+      const body =
+        method === "OPTIONS" ? {} : { body: "x".repeat(100_000), headers: { "content-type": "application/json" } };
       const answer = await get(path, { method, ...body });
       assert.equal(answer.status, 405, `${method} ${path}`);
       assert.equal(answer.headers.get("allow"), "GET, HEAD");
@@ -200,7 +224,8 @@ test("methods other than GET and HEAD are 405 with Allow, whatever their body", 
 });
 
 test("a store that fails is 503 for its lists, and nothing else changes", async () => {
-  const gone = (): Promise<never> => Promise.reject(new CrossfadeError("store-unavailable", "the disk is gone", { source: "store" }));
+  const gone = (): Promise<never> =>
+    Promise.reject(new CrossfadeError("store-unavailable", "the disk is gone", { source: "store" }));
   const { get, parts } = await start({ ...evidence(), divergences: gone, groups: gone, group: gone });
   const answer = await get("/api/v1/divergences");
   assert.equal(answer.status, 503);
@@ -214,7 +239,10 @@ test("a store that fails is 503 for its lists, and nothing else changes", async 
 });
 
 test("a mistake of our own is a bare 500, told to the log and not to the caller", async () => {
-  const { get, parts } = await start({ ...evidence(), divergences: () => Promise.reject(new TypeError("secret detail")) });
+  const { get, parts } = await start({
+    ...evidence(),
+    divergences: () => Promise.reject(new TypeError("secret detail")),
+  });
   const answer = await get("/api/v1/divergences");
   assert.equal(answer.status, 500);
   assert.doesNotMatch(await answer.text(), /secret/);
@@ -245,7 +273,15 @@ test("with tokens, only the probes answer without one, and they tell no details"
   });
   assert.equal((await get("/healthz")).status, 200);
   assert.deepEqual(await (await get("/readyz")).json(), { ready: true });
-  for (const path of ["/metrics", "/api/v1/status", "/api/v1/events", "/api/v1/openapi.json", "/api/v1/divergences/x", "/", "/nope"]) {
+  for (const path of [
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/events",
+    "/api/v1/openapi.json",
+    "/api/v1/divergences/x",
+    "/",
+    "/nope",
+  ]) {
     const answer = await get(path);
     assert.equal(answer.status, 401, path);
     assert.equal(answer.headers.get("www-authenticate"), 'Bearer realm="crossfade"');
@@ -278,7 +314,9 @@ test("tokens of a reload count from then on, and taking them all away opens noth
   });
   const asOps = { headers: { authorization: "Bearer s3cret" } };
   assert.equal((await get("/api/v1/status", asOps)).status, 200);
-  parts.settings = sampleSettings({ admin: { ...parts.settings.admin, tokens: [{ name: "new", role: "read", token: "fresh" }] } });
+  parts.settings = sampleSettings({
+    admin: { ...parts.settings.admin, tokens: [{ name: "new", role: "read", token: "fresh" }] },
+  });
   assert.equal((await get("/api/v1/status", asOps)).status, 401);
   assert.equal((await get("/api/v1/status", { headers: { authorization: "Bearer fresh" } })).status, 200);
   parts.settings = sampleSettings({ admin: { ...parts.settings.admin, tokens: [] } });
@@ -317,7 +355,8 @@ function statusWithHost(port: number, host: string): Promise<number> {
 
 test("a loopback listener answers to no other name, so that no web page can rebind to it", async () => {
   const { port } = await start();
-  for (const host of ["localhost", `localhost:${port}`, `127.0.0.1:${port}`, "[::1]"]) assert.equal(await statusWithHost(port, host), 200, host);
+  for (const host of ["localhost", `localhost:${port}`, `127.0.0.1:${port}`, "[::1]"])
+    assert.equal(await statusWithHost(port, host), 200, host);
   for (const host of ["evil.example", `evil.example:${port}`, "localhost.evil.example", "10.0.0.1"]) {
     assert.equal(await statusWithHost(port, host), 403, host);
   }
@@ -357,7 +396,10 @@ test("a page ends early rather than grow without bound, and its cursor goes on f
     seen.push(...page.items.map((record) => record.id));
     ({ next } = page);
   }
-  assert.deepEqual(seen, many.map((record) => record.id));
+  assert.deepEqual(
+    seen,
+    many.map((record) => record.id),
+  );
 });
 
 test("a reader that does not take its answer cannot hold up the end", async () => {

@@ -29,7 +29,9 @@ async function makePlace(t: TestContext): Promise<Place> {
 
 async function settled(cli: RunningCli, eligible: number): Promise<void> {
   for (;;) {
-    const { routes } = (await (await fetch(`${cli.adminUrl}/api/v1/status`)).json()) as { routes: { eligible: number; pending: number }[] };
+    const { routes } = (await (await fetch(`${cli.adminUrl}/api/v1/status`)).json()) as {
+      routes: { eligible: number; pending: number }[];
+    };
     if (routes.some((route) => route.eligible >= eligible && route.pending === 0)) return;
     await pause(10);
   }
@@ -44,7 +46,10 @@ test("start says it is ready in one line on stdout, proxies, and ends with 0 on 
   assert.equal(await answer.text(), '{"id":9007199254740993}');
   await settled(cli, 1);
   const listed = await runCli(["divergences", "--admin", cli.adminUrl], { cwd: folder });
-  assert.match(listed.stdout, /divergent {2}PUT \/users\/42\n {4}\/id precision {2}9007199254740993 → 9007199254740992\n/);
+  assert.match(
+    listed.stdout,
+    /divergent {2}PUT \/users\/42\n {4}\/id precision {2}9007199254740993 → 9007199254740992\n/,
+  );
   assert.equal((await runCli(["status", "--admin", cli.adminUrl], { cwd: folder })).code, 1);
   cli.child.kill("SIGTERM");
   const { code, stdout, stderr } = await cli.ended;
@@ -98,10 +103,15 @@ test("a taken port is one line that names it and the way out: exit 3", async (t)
   const other = await startService();
   t.after(() => other.close());
   for (const flag of ["--listen", "--admin"]) {
-    const { code, stdout, stderr } = await runCli(["start", ...flags, flag, `127.0.0.1:${other.port}`], { cwd: folder });
+    const { code, stdout, stderr } = await runCli(["start", ...flags, flag, `127.0.0.1:${other.port}`], {
+      cwd: folder,
+    });
     assert.equal(code, 3, stderr);
     assert.equal(stdout, "");
-    assert.match(stderr, new RegExp(`^crossfade: port ${other.port} on 127\\.0\\.0\\.1 is taken; .*--listen or --admin$`, "m"));
+    assert.match(
+      stderr,
+      new RegExp(`^crossfade: port ${other.port} on 127\\.0\\.0\\.1 is taken; .*--listen or --admin$`, "m"),
+    );
   }
 });
 
@@ -134,7 +144,9 @@ test("SIGHUP reads the file again, and a reader of the ready line that goes away
   writeFileSync(file, `${config}defaults: { mirror: { reads: 50% } }\n`);
   cli.child.kill("SIGHUP");
   for (;;) {
-    const status = (await (await fetch(`${cli.adminUrl}/api/v1/status`)).json()) as { config: { revision: number; error: string | null } };
+    const status = (await (await fetch(`${cli.adminUrl}/api/v1/status`)).json()) as {
+      config: { revision: number; error: string | null };
+    };
     assert.equal(status.config.error, null);
     if (status.config.revision > 1) break;
     await pause(10);

@@ -10,7 +10,14 @@ import { groupId, groupSignature } from "../../proxy/groups.ts";
 import { type Admin, createAdmin } from "../../proxy/admin/server.ts";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { Store } from "../../proxy/ports.ts";
-import { type SampleParts, sampleAdminParts, sampleDivergence, sampleRouteState, sampleSettings, sampleStatusInput } from "../support/admin-parts.ts";
+import {
+  type SampleParts,
+  sampleAdminParts,
+  sampleDivergence,
+  sampleRouteState,
+  sampleSettings,
+  sampleStatusInput,
+} from "../support/admin-parts.ts";
 import { endOf, runCli, spawnCli } from "../support/cli.ts";
 import { fixedStore } from "../support/fixed-store.ts";
 import { handClock } from "../support/evidence.ts";
@@ -54,9 +61,23 @@ function ask(...args: readonly string[]): ReturnType<typeof runCli> {
 test("divergences lists what the filters leave, one line of JSON each with --json", async () => {
   const all = await ask("divergences", "--json");
   assert.equal(all.code, 0, all.stderr);
-  const lines = all.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as DivergenceRecord);
+  const lines = all.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as DivergenceRecord);
   assert.deepEqual(new Set(lines.map((line) => line.id)), new Set(records.map((record) => record.id)));
-  const some = await ask("divergences", "list", "--route", "users", "--at", "/total", "--kind", "value", "--outcome", "divergent");
+  const some = await ask(
+    "divergences",
+    "list",
+    "--route",
+    "users",
+    "--at",
+    "/total",
+    "--kind",
+    "value",
+    "--outcome",
+    "divergent",
+  );
   assert.match(some.stdout, /  users  divergent  PUT \/users\/42\n    \/total value  1 → 2\n$/);
   assert.equal(some.stdout.trimEnd().split("\n").length, 2);
   const none = await ask("divergences", "list", "--route", "nobody");
@@ -72,14 +93,21 @@ test("a list that goes on says so on stderr, and --limit 3 is three whatever the
 
 test("show finds a divergence or a group by its id, and ends with 1 where there is neither", async () => {
   const groups = await ask("divergences", "groups", "--route", "users", "--json");
-  const [group] = groups.stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { id: string });
+  const [group] = groups.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { id: string });
   const shown = await ask("divergences", "show", group?.id ?? "");
   assert.equal(shown.code, 0);
   assert.match(shown.stdout, /PUT users {2}\/(balance|total) value\n1 time, /);
   const one = await ask("divergences", "show", records[0]?.id ?? "");
   assert.match(one.stdout, /^id +01/);
   const neither = await ask("divergences", "show", "nope");
-  assert.deepEqual(neither, { code: 1, stdout: "", stderr: 'crossfade: no divergence and no group has the id "nope"\n' });
+  assert.deepEqual(neither, {
+    code: 1,
+    stdout: "",
+    stderr: 'crossfade: no divergence and no group has the id "nope"\n',
+  });
 });
 
 test("tail prints divergences as they are recorded", async () => {
@@ -115,7 +143,10 @@ test("status ends with 1 where a route diverges and with 0 where all is well", a
 });
 
 test("where COLUMNS is 80 no line is longer, and without a terminal there are no colours", async () => {
-  const { stdout } = await runCli(["status", "--admin", url], { cwd: folder, env: { COLUMNS: "80", FORCE_COLOR: "1" } });
+  const { stdout } = await runCli(["status", "--admin", url], {
+    cwd: folder,
+    env: { COLUMNS: "80", FORCE_COLOR: "1" },
+  });
   for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
   assert.equal(stdout.includes("\u001b"), false);
 });
@@ -125,7 +156,8 @@ test("an admin listener that cannot be reached is named, with the way to name an
   assert.deepEqual(closed, {
     code: 3,
     stdout: "",
-    stderr: "crossfade: cannot reach http://127.0.0.1:1 (nothing listens there); is crossfade running? Name another with --admin URL\n",
+    stderr:
+      "crossfade: cannot reach http://127.0.0.1:1 (nothing listens there); is crossfade running? Name another with --admin URL\n",
   });
 });
 
@@ -135,13 +167,19 @@ test("a listener that is not Crossfade's is told apart", async () => {
   const at = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
   const { code, stderr } = await runCli(["divergences", "--admin", at], { cwd: folder });
   stranger.close();
-  assert.deepEqual([code, stderr], [3, `crossfade: ${at} is not Crossfade's admin listener; name it with --admin URL\n`]);
+  assert.deepEqual(
+    [code, stderr],
+    [3, `crossfade: ${at} is not Crossfade's admin listener; name it with --admin URL\n`],
+  );
 });
 
 test("usage errors end with 2 and nothing on stdout", async () => {
   const cases: readonly (readonly [args: readonly string[], expected: RegExp])[] = [
     [["stauts"], /^crossfade: unknown command 'stauts'\n\(Did you mean status\?\)/],
-    [["divergences", "list", "--since", "yesterday", "--admin", url], /^crossfade: since is "yesterday", which is neither/],
+    [
+      ["divergences", "list", "--since", "yesterday", "--admin", url],
+      /^crossfade: since is "yesterday", which is neither/,
+    ],
     [["status", "--admin", "::::"], /^crossfade: --admin is "::::", which is no URL/],
     [[], /^Usage: crossfade/],
   ];
@@ -155,15 +193,23 @@ test("usage errors end with 2 and nothing on stdout", async () => {
 
 test("a token comes from --token, from the environment or from the config file; without one it is asked for", async () => {
   const closed = sampleAdminParts(fixedStore());
-  closed.settings = sampleSettings({ admin: { ...closed.settings.admin, tokens: [{ name: "ops", role: "read", token: TOKEN }] } });
+  closed.settings = sampleSettings({
+    admin: { ...closed.settings.admin, tokens: [{ name: "ops", role: "read", token: TOKEN }] },
+  });
   const listener = await createAdmin(closed);
   const at = `127.0.0.1:${listener.address.port}`;
   const none = await runCli(["divergences", "--admin", at], { cwd: folder });
-  assert.deepEqual([none.code, none.stderr], [3, `crossfade: http://${at} asks for a token; give one with --token or CROSSFADE_TOKEN\n`]);
+  assert.deepEqual(
+    [none.code, none.stderr],
+    [3, `crossfade: http://${at} asks for a token; give one with --token or CROSSFADE_TOKEN\n`],
+  );
   const wrong = await runCli(["divergences", "--admin", at, "--token", "nope"], { cwd: folder });
   assert.match(wrong.stderr, /does not know this token/);
   assert.equal((await runCli(["divergences", "--admin", at, "--token", TOKEN], { cwd: folder })).code, 0);
-  assert.equal((await runCli(["divergences", "--admin", at], { cwd: folder, env: { CROSSFADE_TOKEN: TOKEN } })).code, 0);
+  assert.equal(
+    (await runCli(["divergences", "--admin", at], { cwd: folder, env: { CROSSFADE_TOKEN: TOKEN } })).code,
+    0,
+  );
   const file = join(folder, "with-token.yaml");
   writeFileSync(
     file,
@@ -175,8 +221,12 @@ test("a token comes from --token, from the environment or from the config file; 
 });
 
 test("a reader that has seen enough is no error", async () => {
-  const many = await createAdmin(sampleAdminParts(fixedStore({ divergences: Array.from({ length: 5000 }, () => sampleDivergence()) })));
-  const child = spawnCli(["divergences", "--limit", "5000", "--json", "--admin", `127.0.0.1:${many.address.port}`], { cwd: folder });
+  const many = await createAdmin(
+    sampleAdminParts(fixedStore({ divergences: Array.from({ length: 5000 }, () => sampleDivergence()) })),
+  );
+  const child = spawnCli(["divergences", "--limit", "5000", "--json", "--admin", `127.0.0.1:${many.address.port}`], {
+    cwd: folder,
+  });
   const stdout = child.stdout ?? assert.fail();
   stdout.once("data", () => stdout.destroy());
   let stderr = "";
@@ -188,7 +238,10 @@ test("a reader that has seen enough is no error", async () => {
 
 test("check prints the routes in effect, or errors with their place and exit 1", async () => {
   const file = join(folder, "crossfade.yaml");
-  writeFileSync(file, 'services:\n  legacy: { url: "http://127.0.0.1:3000" }\n  next: { url: "http://127.0.0.1:4000" }\n');
+  writeFileSync(
+    file,
+    'services:\n  legacy: { url: "http://127.0.0.1:3000" }\n  next: { url: "http://127.0.0.1:4000" }\n',
+  );
   try {
     const sound = await runCli(["check"], { cwd: folder });
     assert.equal(sound.code, 0, sound.stdout);
@@ -196,7 +249,10 @@ test("check prints the routes in effect, or errors with their place and exit 1",
     const explained = await runCli(["explain", "PUT", "/users/42", "--json"], { cwd: folder });
     assert.equal(explained.code, 0);
     assert.equal((JSON.parse(explained.stdout) as { route: { requestClass: string } }).route.requestClass, "write");
-    writeFileSync(file, 'services:\n  legacy: { url: "http://127.0.0.1:3000" }\n  next: { ulr: "http://127.0.0.1:4000" }\n');
+    writeFileSync(
+      file,
+      'services:\n  legacy: { url: "http://127.0.0.1:3000" }\n  next: { ulr: "http://127.0.0.1:4000" }\n',
+    );
     const wrong = await runCli(["check"], { cwd: folder });
     assert.equal(wrong.code, 1);
     assert.match(wrong.stdout, /^crossfade\.yaml:3:\d+ .*ulr/m);
@@ -207,7 +263,9 @@ test("check prints the routes in effect, or errors with their place and exit 1",
 
 test("a Node that is too old is told so in one line before anything else is loaded", async () => {
   const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.0' } });";
-  const { code, stdout, stderr } = await runCli(["start"], { node: ["--import", `data:text/javascript,${encodeURIComponent(old)}`] });
+  const { code, stdout, stderr } = await runCli(["start"], {
+    node: ["--import", `data:text/javascript,${encodeURIComponent(old)}`],
+  });
   assert.equal(code, 3);
   assert.equal(stdout, "");
   assert.match(stderr, /^crossfade needs Node 22\.19 or newer and this is 20\.20\.0; .*\n$/);

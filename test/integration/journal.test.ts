@@ -44,7 +44,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
   const loaded = loadSettings({ file: null, flags: { legacy: legacy.url, next: next.url, store: "memory:" }, env: {} });
   assert.ok(loaded.ok);
   const { settings } = loaded;
-  const store = await openMemoryStore({ clock });
+  const store = openMemoryStore({ clock });
   const counters = createCounters();
   const { telemetry } = createTelemetry({ version: "test" });
   const caught = (step: string, error: unknown): void => assert.fail(`${step}: ${String(error)}`);

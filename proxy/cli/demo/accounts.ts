@@ -1,6 +1,7 @@
 /** The accounting as the demo shows and checks it: every copy has exactly one outcome, and they sum. Pure. */
 import { outcomeSum } from "../../admin/sentences.ts";
-import { type RouteStatus, type StatusView, unaccountedFor } from "../../admin/status-view.ts";
+import type { StatusView } from "../../admin/status-view.ts";
+import { type RouteStatus, unaccountedFor } from "../../admin/route-status.ts";
 import type { OutcomeKind } from "../../outcome.ts";
 
 export interface RouteAccount {

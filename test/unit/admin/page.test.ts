@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { escapeHtml, html } from "../../../proxy/admin/html.ts";
 import { renderPage, renderSignIn } from "../../../proxy/admin/page.ts";
 import { buildStatusView } from "../../../proxy/admin/status-view.ts";
-import { sampleDivergence, sampleGroup, sampleRouteState, sampleSettings, sampleStatusInput } from "../../support/admin-parts.ts";
+import {
+  sampleDivergence,
+  sampleGroup,
+  sampleRouteState,
+  sampleSettings,
+  sampleStatusInput,
+} from "../../support/admin-parts.ts";
 
 const HOSTILE = `</main></script><script>alert(1)</script><img src=x onerror="alert('2')">\`&\u0000\u001b[2J`;
 
@@ -27,7 +33,17 @@ test("no text from requests, services or the config becomes markup", () => {
   });
   const page = renderPage({
     status: buildStatusView(input, sampleSettings(), HOSTILE),
-    groups: [{ group: sampleGroup({ id: HOSTILE, route: HOSTILE, method: HOSTILE, signature: [{ at: HOSTILE, kind: "value" }] }), sample }],
+    groups: [
+      {
+        group: sampleGroup({
+          id: HOSTILE,
+          route: HOSTILE,
+          method: HOSTILE,
+          signature: [{ at: HOSTILE, kind: "value" }],
+        }),
+        sample,
+      },
+    ],
     groupsProblem: null,
     nonce: "bm9uY2U=",
   });

@@ -18,7 +18,11 @@ function refusal(query: string, allowed = ALL): Problem {
 }
 
 test("every parameter is read, decoded once", () => {
-  const values = readQuery("route=a%2Fb&kind=value&at=%2Fx~1y&outcome=divergent&limit=7&cursor=abc%3D&group=b1", ALL, NOW);
+  const values = readQuery(
+    "route=a%2Fb&kind=value&at=%2Fx~1y&outcome=divergent&limit=7&cursor=abc%3D&group=b1",
+    ALL,
+    NOW,
+  );
   assert.deepEqual(values, {
     route: "a/b",
     kind: "value",
@@ -62,7 +66,10 @@ test("limit is a whole number from 1 to 1000, and the error names value and boun
 });
 
 test("a value of a closed list is named with the one it is near to", () => {
-  assert.match(refusal("kind=presicion").message, /^kind is "presicion", which is none of status, .*; did you mean precision\?$/);
+  assert.match(
+    refusal("kind=presicion").message,
+    /^kind is "presicion", which is none of status, .*; did you mean precision\?$/,
+  );
   assert.match(refusal("outcome=zzz").message, /^outcome is "zzz", which is none of match, .*unknown$/);
 });
 

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { outcomeParts, outcomeSum, spellBytes, spellCount, spellShare, spellSpan } from "../../../proxy/admin/sentences.ts";
-import { buildRouteStatus, buildStatusView, type StatusView, unaccountedFor, worstFirst } from "../../../proxy/admin/status-view.ts";
+import {
+  outcomeParts,
+  outcomeSum,
+  spellBytes,
+  spellCount,
+  spellShare,
+  spellSpan,
+} from "../../../proxy/admin/sentences.ts";
+import { buildStatusView, type StatusView } from "../../../proxy/admin/status-view.ts";
+import { buildRouteStatus, unaccountedFor, worstFirst } from "../../../proxy/admin/route-status.ts";
 import type { StatusInput } from "../../../proxy/admin/parts.ts";
 import { OUTCOME_KINDS } from "../../../proxy/outcome.ts";
 import { sampleRouteState, sampleSettings, sampleStatusInput } from "../../support/admin-parts.ts";
@@ -33,7 +41,9 @@ test("counts that do not sum are said to be wrong, in either direction", () => {
   const lost = view({ routes: [sampleRouteState({ pending: 0 })] });
   assert.ok(lost.warnings.includes("users: 1 of 18,205 writes without an outcome; the counts cannot be trusted"));
   const twice = view({ routes: [sampleRouteState({ pending: 3 })] });
-  assert.ok(twice.warnings.includes("users: 2 of 18,205 writes with more than one outcome; the counts cannot be trusted"));
+  assert.ok(
+    twice.warnings.includes("users: 2 of 18,205 writes with more than one outcome; the counts cannot be trusted"),
+  );
 });
 
 test("where reads are mirrored too, exchanges are counted and not writes", () => {
@@ -61,19 +71,32 @@ test("the sum is spelled with its parts, dropped and skipped by reason", () => {
     outcomeSum(route),
     "18,250 writes = 18,011 match + 150 excused + 31 divergent + 12 dropped(queue-full) + 2 dropped(shutdown) + 40 skipped(not-accepted) + 4 pending",
   );
-  assert.equal(outcomeParts(route).reduce((sum, part) => sum + part.count, 0), route.eligible);
-  assert.equal(outcomeSum(buildRouteStatus(sampleRouteState({ eligible: 0, pending: 0, outcomes: [] }), "writes")), "0 writes");
+  assert.equal(
+    outcomeParts(route).reduce((sum, part) => sum + part.count, 0),
+    route.eligible,
+  );
+  assert.equal(
+    outcomeSum(buildRouteStatus(sampleRouteState({ eligible: 0, pending: 0, outcomes: [] }), "writes")),
+    "0 writes",
+  );
 });
 
 test("the summary says first what matters most", () => {
   const quiet = sampleRouteState({ eligible: 0, pending: 0, outcomes: [] });
   const clean = sampleRouteState({ eligible: 5, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 5 }] });
-  const failing = sampleRouteState({ eligible: 5, pending: 0, outcomes: [{ outcome: "shadow-error", reason: null, count: 5 }] });
+  const failing = sampleRouteState({
+    eligible: 5,
+    pending: 0,
+    outcomes: [{ outcome: "shadow-error", reason: null, count: 5 }],
+  });
   const alone = { ...quiet, phase: "legacy-only", shadow: null, breaker: null } as const;
   const cases: readonly (readonly [over: Partial<StatusInput>, expected: RegExp])[] = [
     [{ notReady: "draining" }, /^Not ready: draining\.$/],
     [{ mirroringEnabled: false }, /^Mirroring is off/],
-    [{}, /^The services disagree in 31 of 18,192 compared exchanges: users \(31, 0\.17 %\)\. 12 more could not be compared\.$/],
+    [
+      {},
+      /^The services disagree in 31 of 18,192 compared exchanges: users \(31, 0\.17 %\)\. 12 more could not be compared\.$/,
+    ],
     [{ routes: [clean] }, /^No difference in 5 compared exchanges\.$/],
     [{ routes: [failing] }, /^Nothing could be compared: all 5 copies failed or were given up\.$/],
     [{ routes: [quiet] }, /^Nothing has been compared yet, 1 min 05 s after the start/],
@@ -84,7 +107,12 @@ test("the summary says first what matters most", () => {
 
 test("of many divergent routes the three worst are named", () => {
   const routes = [1, 5, 3, 4, 2].map((count) =>
-    sampleRouteState({ name: `r${count}`, eligible: count, pending: 0, outcomes: [{ outcome: "divergent", reason: null, count }] }),
+    sampleRouteState({
+      name: `r${count}`,
+      eligible: count,
+      pending: 0,
+      outcomes: [{ outcome: "divergent", reason: null, count }],
+    }),
   );
   assert.equal(
     view({ routes }).summary,
@@ -95,12 +123,18 @@ test("of many divergent routes the three worst are named", () => {
 test("each thing that is wrong has its warning", () => {
   const input = sampleStatusInput();
   const cases: readonly (readonly [over: Partial<StatusInput>, expected: RegExp])[] = [
-    [{ config: { file: "c.yaml", revision: 3, error: "c.yaml:1:1 bad" } }, /refused and revision 3 stays in use: c\.yaml:1:1 bad/],
+    [
+      { config: { file: "c.yaml", revision: 3, error: "c.yaml:1:1 bad" } },
+      /refused and revision 3 stays in use: c\.yaml:1:1 bad/,
+    ],
     [{ store: { ...input.store, problem: "disk full" } }, /^store: disk full$/],
     [{ store: { ...input.store, lostWrites: 1 } }, /^store: 1 write of evidence lost/],
     [{ log: { ...input.log, problem: "ENOSPC" } }, /^divergence log .*: ENOSPC$/],
     [{ log: { ...input.log, lostLines: 4 } }, /4 lines lost/],
-    [{ services: [{ name: "next", origin: "http://n", problem: "refuses connections" }] }, /^next at http:\/\/n: refuses/],
+    [
+      { services: [{ name: "next", origin: "http://n", problem: "refuses connections" }] },
+      /^next at http:\/\/n: refuses/,
+    ],
     [{ caught: { compare: 2 } }, /^compare: 2 errors caught/],
     [{ routes: [sampleRouteState({ breaker: "open" })] }, /^users: next keeps failing/],
     [{ routes: [sampleRouteState({ gaps: 1 })] }, /^users: 1 gap in which/],
@@ -109,11 +143,17 @@ test("each thing that is wrong has its warning", () => {
     [{ routes: [sampleRouteState()] }, /^users: not compared: 12 dropped\(queue-full\)$/],
     [{ queue: { ...input.queue, bytes: 60 * 1024 * 1024 } }, /^60 MiB of 64 MiB for waiting copies/],
     [{ queue: { ...input.queue, headroomSeconds: 90 } }, /^copies drop in about 1 min 30 s/],
-    [{ now: input.startedAt + 3_600_000, routes: [sampleRouteState({ seen: false })] }, /^users: mirrors, but nothing eligible came in the 1 h/],
+    [
+      { now: input.startedAt + 3_600_000, routes: [sampleRouteState({ seen: false })] },
+      /^users: mirrors, but nothing eligible came in the 1 h/,
+    ],
     [{ warnings: ["said at the start"] }, /^said at the start$/],
   ];
   for (const [over, expected] of cases) {
-    assert.ok(view(over).warnings.some((warning) => expected.test(warning)), `${expected} in ${JSON.stringify(view(over).warnings)}`);
+    assert.ok(
+      view(over).warnings.some((warning) => expected.test(warning)),
+      `${expected} in ${JSON.stringify(view(over).warnings)}`,
+    );
   }
 });
 
@@ -136,7 +176,14 @@ test("routes that disagree come first; the others keep their order", () => {
 
 test("numbers are spelled for people", () => {
   assert.deepEqual([0, 999, 1000, 1234567].map(spellCount), ["0", "999", "1,000", "1,234,567"]);
-  assert.deepEqual([0, 0.00001, 0.0017, 0.124, 0.99999, 1].map(spellShare), ["0 %", "< 0.01 %", "0.17 %", "12.4 %", "99.9 %", "100 %"]);
+  assert.deepEqual([0, 0.00001, 0.0017, 0.124, 0.99999, 1].map(spellShare), [
+    "0 %",
+    "< 0.01 %",
+    "0.17 %",
+    "12.4 %",
+    "99.9 %",
+    "100 %",
+  ]);
   assert.deepEqual([0, 340, 1500, 12_000, 65_000, 120_000, 4_140_000, 273_600_000].map(spellSpan), [
     "0 ms",
     "340 ms",

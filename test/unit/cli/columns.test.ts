@@ -33,7 +33,12 @@ test("lines break at blanks, and those after the first are indented", () => {
 });
 
 test("a table fits its width: the last column takes what is left and is cut", () => {
-  const columns = [{ title: "ID" }, { title: "COUNT", align: "right" as const }, { title: "ROUTE", atMost: 6 }, { title: "WHERE" }];
+  const columns = [
+    { title: "ID" },
+    { title: "COUNT", align: "right" as const },
+    { title: "ROUTE", atMost: 6 },
+    { title: "WHERE" },
+  ];
   const rows = [
     ["a1", "7", "a-long-route", "/items/*/price value, /items/*/sku missing"],
     ["b", "1,204", "users", "/x"],

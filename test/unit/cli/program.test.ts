@@ -21,7 +21,10 @@ function programThatTells(): { program: Command; written: () => string } {
 
 async function refusalOf(args: readonly string[]): Promise<string> {
   const { program, written } = programThatTells();
-  await assert.rejects(program.parseAsync(["node", "crossfade", ...args]), (error) => error instanceof CommanderError && error.exitCode === 1);
+  await assert.rejects(
+    program.parseAsync(["node", "crossfade", ...args]),
+    (error) => error instanceof CommanderError && error.exitCode === 1,
+  );
   return written();
 }
 
@@ -43,7 +46,8 @@ test("every command that asks a running Crossfade takes the common options", () 
   for (const command of everyCommand(buildProgram(() => undefined))) {
     if (!["status", "list", "groups", "show", "tail"].includes(command.name())) continue;
     const flags = command.options.map((option) => option.long);
-    for (const flag of ["--admin", "--config", "--token", "--json", "--no-color"]) assert.ok(flags.includes(flag), `${command.name()} ${flag}`);
+    for (const flag of ["--admin", "--config", "--token", "--json", "--no-color"])
+      assert.ok(flags.includes(flag), `${command.name()} ${flag}`);
   }
 });
 

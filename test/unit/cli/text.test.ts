@@ -3,12 +3,23 @@ import { test } from "node:test";
 import { buildStatusView } from "../../../proxy/admin/status-view.ts";
 import type { StatusInput } from "../../../proxy/admin/parts.ts";
 import { widthOf } from "../../../proxy/cli/columns.ts";
-import { formatDivergence, formatDivergenceInFull, formatGroupInFull, formatGroups } from "../../../proxy/cli/divergence-text.ts";
+import {
+  formatDivergence,
+  formatDivergenceInFull,
+  formatGroupInFull,
+  formatGroups,
+} from "../../../proxy/cli/divergence-text.ts";
 import { parseEvent } from "../../../proxy/cli/event-stream.ts";
 import { describeStop } from "../../../proxy/cli/start.ts";
 import { formatStatus, isBad } from "../../../proxy/cli/status-text.ts";
 import type { Paint } from "../../../proxy/cli/terminal.ts";
-import { sampleDivergence, sampleGroup, sampleRouteState, sampleSettings, sampleStatusInput } from "../../support/admin-parts.ts";
+import {
+  sampleDivergence,
+  sampleGroup,
+  sampleRouteState,
+  sampleSettings,
+  sampleStatusInput,
+} from "../../support/admin-parts.ts";
 
 const plain: Paint = (_style, text) => text;
 
@@ -16,7 +27,12 @@ function status(over: Partial<StatusInput> = {}): ReturnType<typeof buildStatusV
   return buildStatusView(sampleStatusInput(over), sampleSettings(), "0.1.0");
 }
 
-const CLEAN = sampleRouteState({ name: "orders", eligible: 2, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 2 }] });
+const CLEAN = sampleRouteState({
+  name: "orders",
+  eligible: 2,
+  pending: 0,
+  outcomes: [{ outcome: "match", reason: null, count: 2 }],
+});
 
 test("status begins with the sentence that matters, then what is wrong, then the worst route", () => {
   const lines = formatStatus(status({ routes: [CLEAN, sampleRouteState()] }), 160, plain);
@@ -41,14 +57,27 @@ test("at 80 columns sums are wrapped between their parts and nothing is lost", (
 });
 
 test("a route that does not mirror says who answers", () => {
-  const alone = sampleRouteState({ phase: "legacy-only", wanted: "legacy-only", shadow: null, breaker: null, eligible: 0, pending: 0, outcomes: [] });
-  assert.ok(formatStatus(status({ routes: [alone] }), 80, plain).includes("users  legacy-only  not mirrored, legacy alone"));
+  const alone = sampleRouteState({
+    phase: "legacy-only",
+    wanted: "legacy-only",
+    shadow: null,
+    breaker: null,
+    eligible: 0,
+    pending: 0,
+    outcomes: [],
+  });
+  assert.ok(
+    formatStatus(status({ routes: [alone] }), 80, plain).includes("users  legacy-only  not mirrored, legacy alone"),
+  );
 });
 
 test("repairs, gaps, lag and an open breaker stand beside the sum", () => {
   const routes = [sampleRouteState({ ...CLEAN, repairs: 3, gaps: 1, lagMs: 4200, breaker: "open" })];
   const lines = formatStatus(status({ routes }), 200, plain);
-  assert.ok(lines.some((line) => line.endsWith("2 writes = 2 match · 1 gap · 3 keys to repair · lag 4.2 s · breaker open")), lines.join("\n"));
+  assert.ok(
+    lines.some((line) => line.endsWith("2 writes = 2 match · 1 gap · 3 keys to repair · lag 4.2 s · breaker open")),
+    lines.join("\n"),
+  );
 });
 
 test("long and hostile route names keep the lines in their width", () => {
@@ -92,7 +121,9 @@ test("what was dropped or failed says why", () => {
 test("listed lines fit 80 and 160 columns and carry no controls, whatever the values", () => {
   const hostile = sampleDivergence({
     path: `/\u001b]0;x\u0007${"y".repeat(300)}`,
-    differences: [{ at: `/\u202e${"z".repeat(300)}`, kind: "value", primary: "日本".repeat(200), shadow: "\u001b[31m" }],
+    differences: [
+      { at: `/\u202e${"z".repeat(300)}`, kind: "value", primary: "日本".repeat(200), shadow: "\u001b[31m" },
+    ],
   });
   for (const width of [80, 160]) {
     for (const line of formatDivergence(hostile, width, plain)) {
@@ -110,11 +141,20 @@ test("shown in full, a long value is broken into lines and not cut", () => {
   for (const line of lines) assert.ok(widthOf(line) <= 80, line);
   const from = lines.findIndex((line) => line.startsWith("  legacy"));
   const to = lines.findIndex((line) => line.startsWith("  next"));
-  assert.equal(lines.slice(from, to).map((line) => line.slice(11)).join(""), long);
+  assert.equal(
+    lines
+      .slice(from, to)
+      .map((line) => line.slice(11))
+      .join(""),
+    long,
+  );
 });
 
 test("groups are a table, with the time where there is room for it", () => {
-  const groups = [sampleGroup(), sampleGroup({ id: "0000aaaa", count: 1204, share: 0.5, method: "POST", signature: [{ at: "", kind: "body" }] })];
+  const groups = [
+    sampleGroup(),
+    sampleGroup({ id: "0000aaaa", count: 1204, share: 0.5, method: "POST", signature: [{ at: "", kind: "body" }] }),
+  ];
   assert.deepEqual(formatGroups(groups, 80, plain), [
     "GROUP     COUNT   SHARE  ROUTE  METHOD  DIFFERS AT",
     "b1946ac9     31  0.17 %  users  PUT     /balance precision",
@@ -139,6 +179,9 @@ test("events are told apart from comments and retry times", () => {
 
 test("the last sentence says what was left", () => {
   assert.equal(describeStop({ cutOff: false, abandoned: 0, tookMs: 1234 }), "stopped after 1.2 s: nothing was left");
-  assert.match(describeStop({ cutOff: true, abandoned: 1, tookMs: 10_000 }), /cut off; 1 copy was given up \(dropped\(shutdown\)/);
+  assert.match(
+    describeStop({ cutOff: true, abandoned: 1, tookMs: 10_000 }),
+    /cut off; 1 copy was given up \(dropped\(shutdown\)/,
+  );
   assert.match(describeStop({ cutOff: false, abandoned: 7, tookMs: 10_000 }), /: 7 copies were given up/);
 });

@@ -83,7 +83,10 @@ test("counters keep their combinations apart, and an outcome without reason has 
   adapter.telemetry.configReload("refused");
   const text = await adapter.metricsText();
   assert.match(text, /^crossfade_exchanges_total\{route="users",phase="dual-write",outcome="match"\} 1$/m);
-  assert.match(text, /^crossfade_exchanges_total\{route="users",phase="dual-write",outcome="dropped",reason="queue-full"\} 2$/m);
+  assert.match(
+    text,
+    /^crossfade_exchanges_total\{route="users",phase="dual-write",outcome="dropped",reason="queue-full"\} 2$/m,
+  );
   assert.match(text, /^dual_write_shadow_failures_total\{route="users",reason="timeout"\} 1$/m);
   assert.match(text, /^crossfade_differences_total\{route="users",kind="precision"\} 1$/m);
   assert.match(text, /^crossfade_config_reloads_total\{result="applied"\} 0$/m);

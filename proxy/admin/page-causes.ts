@@ -1,0 +1,82 @@
+/** The part of the status page that shows where the services differ: a group for each cause, with a sample. Pure. */
+import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
+import { type Html, html } from "./html.ts";
+import { spellCount, spellShare } from "./sentences.ts";
+
+const DIFFERENCES_SHOWN = 4;
+const VALUE_SHOWN = 200;
+
+export interface PageGroup {
+  readonly group: GroupRecord;
+  readonly sample: DivergenceRecord | null;
+}
+
+/** What differs, by cause; `groups` null: the store could not be asked, and `problem` says why. */
+export function causesSection(groups: readonly PageGroup[] | null, problem: string | null): Html {
+  const heading = html`<h2 id="groups">What differs, by cause</h2>`;
+  if (groups === null) {
+    return html`<section aria-labelledby="groups">
+      ${heading}
+      <p>Not to be had now: ${problem ?? "unknown"}</p>
+    </section>`;
+  }
+  if (groups.length === 0)
+    return html`<section aria-labelledby="groups">
+      ${heading}
+      <p>Nothing so far.</p>
+    </section>`;
+  return html`<section aria-labelledby="groups">${heading}${groups.map(groupArticle)}</section>`;
+}
+
+function groupArticle({ group, sample }: PageGroup): Html {
+  const places = group.signature.map(({ at, kind }) => html`<code>${at === "" ? "(whole)" : at}</code> ${kind} `);
+  const differences = (sample?.differences ?? []).slice(0, DIFFERENCES_SHOWN).map(
+    (difference) =>
+      html`<tr>
+        <td><code>${difference.at}</code></td>
+        <td>${difference.kind}</td>
+        <td><code>${valueOf(difference.primary)}</code></td>
+        <td><code>${valueOf(difference.shadow)}</code></td>
+      </tr>`,
+  );
+  const table =
+    sample === null || differences.length === 0
+      ? html``
+      : html`<div class="wide">
+          <table>
+            <caption>
+              For instance
+              <bdi>${sample.method} ${cut(sample.path)}</bdi>
+              at ${sample.time}
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">at</th>
+                <th scope="col">kind</th>
+                <th scope="col">${sample.primary.service} (primary)</th>
+                <th scope="col">${sample.shadow?.service ?? "shadow"} (shadow)</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${differences}
+            </tbody>
+          </table>
+        </div>`;
+  return html`<article>
+    <h3><bdi>${group.method} ${group.route}</bdi>: ${places}</h3>
+    <p>
+      ${spellCount(group.count)} times, ${spellShare(group.share)} of what was compared, last at ${group.lastSeen},
+      first at ${group.firstSeen}.
+      <a href="/api/v1/groups/${encodeURIComponent(group.id)}">group <bdi>${group.id}</bdi></a>
+    </p>
+    ${table}
+  </article>`;
+}
+
+function valueOf(value: string | null): string {
+  return value === null ? "absent" : cut(value);
+}
+
+function cut(text: string): string {
+  return text.length > VALUE_SHOWN ? `${text.slice(0, VALUE_SHOWN)}…` : text;
+}

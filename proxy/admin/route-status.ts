@@ -1,0 +1,68 @@
+/** One route's counts, as API, page and CLI show them. Pure. */
+import type { Phase } from "../config/settings.ts";
+import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
+import type { BreakerState, RouteState } from "./parts.ts";
+
+/** Invariant: the sum of `outcomes` plus `pending` is `eligible`; where it is not, a warning names the route. */
+export interface RouteStatus {
+  readonly name: string;
+  readonly phase: Phase;
+  readonly wanted: Phase;
+  readonly primary: string;
+  readonly shadow: string | null;
+  /** What is counted: `exchanges` where reads are mirrored too. */
+  readonly unit: "writes" | "exchanges";
+  readonly eligible: number;
+  readonly pending: number;
+  readonly outcomes: Readonly<Record<OutcomeKind, number>>;
+  /** Of dropped and skipped; reasons that never came up are absent. */
+  readonly reasons: Readonly<Partial<Record<OutcomeReason, number>>>;
+  /** Divergent share of what was compared, 0 to 1; null while nothing was. */
+  readonly divergenceRate: number | null;
+  readonly lagMs: number;
+  readonly breaker: BreakerState | null;
+  readonly repairs: number;
+  readonly gaps: number;
+}
+
+export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): RouteStatus {
+  const outcomes = Object.fromEntries(OUTCOME_KINDS.map((kind) => [kind, 0])) as Record<OutcomeKind, number>;
+  const reasons: Partial<Record<OutcomeReason, number>> = {};
+  for (const { outcome, reason, count } of state.outcomes) {
+    outcomes[outcome] += count;
+    if (reason !== null && count > 0) reasons[reason] = (reasons[reason] ?? 0) + count;
+  }
+  const compared = outcomes.match + outcomes.ignored + outcomes.divergent;
+  return {
+    name: state.name,
+    phase: state.phase,
+    wanted: state.wanted,
+    primary: state.primary,
+    shadow: state.shadow,
+    unit,
+    eligible: state.eligible,
+    pending: state.pending,
+    outcomes,
+    reasons,
+    divergenceRate: compared === 0 ? null : outcomes.divergent / compared,
+    lagMs: state.lagMs,
+    breaker: state.breaker,
+    repairs: state.repairs,
+    gaps: state.gaps,
+  };
+}
+
+/** How far the outcomes are from summing up: 0 unless accounting is broken. */
+export function unaccountedFor(route: Pick<RouteStatus, "eligible" | "pending" | "outcomes">): number {
+  return route.eligible - route.pending - OUTCOME_KINDS.reduce((sum, kind) => sum + route.outcomes[kind], 0);
+}
+
+/** What disagrees first, then what has gaps, then what could not be compared; the rest in the order of the config. */
+export function worstFirst(routes: readonly RouteStatus[]): readonly RouteStatus[] {
+  return routes.toSorted((a, b) => badness(b) - badness(a));
+}
+
+function badness({ outcomes, gaps, repairs }: RouteStatus): number {
+  const failed = outcomes["shadow-error"] + outcomes["shadow-timeout"] + outcomes.dropped + outcomes.unknown;
+  return (outcomes.divergent > 0 ? 4 : 0) + (gaps > 0 ? 2 : 0) + (failed + repairs > 0 ? 1 : 0);
+}

@@ -18,12 +18,12 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "`": "&#96;",
 };
 
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
+
 /** Also for attribute values in quotes. Control characters, which no document may hold, become U+FFFD. */
 export function escapeHtml(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text
-    .replace(/[&<>"'`]/g, (c) => ESCAPES[c] as string)
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g, "\ufffd");
+  return text.replace(/[&<>"'`]/g, (c) => ESCAPES[c] as string).replace(CONTROLS, "\ufffd");
 }
 
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {

@@ -44,10 +44,3 @@ export class CrossfadeError extends Error {
     this.retryable = options.retryable ?? false;
   }
 }
-
-/** Wraps anything thrown into a CrossfadeError, keeping one that already is. */
-export function asCrossfadeError(thrown: unknown, source: ErrorSource): CrossfadeError {
-  if (thrown instanceof CrossfadeError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new CrossfadeError("internal", message, { source, cause: thrown });
-}

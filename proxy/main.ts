@@ -1,5 +1,4 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
-import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
 import { pino } from "pino";
@@ -38,6 +37,7 @@ import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
 import { Pools } from "./upstream/pools.ts";
 import { watchReachability } from "./upstream/reachability.ts";
+import { readVersion } from "./version.ts";
 
 export interface StartOptions {
   readonly settings: Settings;
@@ -74,7 +74,10 @@ const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance
 export async function startCrossfade(options: StartOptions): Promise<Crossfade> {
   const { settings } = options;
   const version = readVersion();
-  const log = pino({ level: options.logLevel ?? "info", name: "crossfade" }, pino.destination({ dest: 2, sync: false }));
+  const log = pino(
+    { level: options.logLevel ?? "info", name: "crossfade" },
+    pino.destination({ dest: 2, sync: false }),
+  );
   const warnings: string[] = [];
   const warn = (line: string): void => {
     warnings.push(line);
@@ -200,7 +203,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       },
       refused(errors) {
         telemetry.telemetry.configReload("refused");
-        log.error({ file, errors: errors.map(formatConfigMessage) }, "the changed file is not used; the running settings stay");
+        log.error(
+          { file, errors: errors.map(formatConfigMessage) },
+          "the changed file is not used; the running settings stay",
+        );
       },
       unwatched: (why) => warn(`changes of ${file} are not noticed (${why}); send SIGHUP after a change`),
     });
@@ -289,17 +295,4 @@ async function openStore(settings: Settings, warn: (line: string) => void): Prom
 
 function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-function readVersion(): string {
-  // Built, this file lies one folder deeper.
-  for (const place of ["../package.json", "../../package.json"]) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(place, import.meta.url), "utf8")) as Record<string, string>;
-      if (name === "crossfade" && version !== undefined) return version;
-    } catch {
-      continue;
-    }
-  }
-  return "0.0.0";
 }

@@ -55,9 +55,3 @@ export function skipped(reason: SkipReason): Outcome {
 export function reasonOf(outcome: Outcome): OutcomeReason | null {
   return outcome.kind === "dropped" || outcome.kind === "skipped" ? outcome.reason : null;
 }
-
-/** `dropped(queue-full)`, `match`: the spelling of docs, logs for people and tables. */
-export function spellOutcome(outcome: Outcome): string {
-  const reason = reasonOf(outcome);
-  return reason === null ? outcome.kind : `${outcome.kind}(${reason})`;
-}

@@ -176,7 +176,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           watch.ended(ending);
           const reached = ending.end !== "unreached";
           guard("telemetry", () => {
-            parts.telemetry.clientRequest("primary", routeName, reached ? ending.status : null, reached ? ending.ms : 0);
+            parts.telemetry.clientRequest(
+              "primary",
+              routeName,
+              reached ? ending.status : null,
+              reached ? ending.ms : 0,
+            );
           });
         },
         closed: (status) => {

@@ -92,7 +92,12 @@ export interface Journal {
 
 /** Sent to the owner of the store in batches, in order. */
 export type StoreWrite =
-  | { readonly type: "count"; readonly route: string; readonly outcome: OutcomeKind; readonly reason: OutcomeReason | null }
+  | {
+      readonly type: "count";
+      readonly route: string;
+      readonly outcome: OutcomeKind;
+      readonly reason: OutcomeReason | null;
+    }
   | { readonly type: "eligible"; readonly route: string }
   /** A read that was compared (match, ignored, divergent): reads are not counted durably, but groups' shares need them. */
   | { readonly type: "compared-read"; readonly route: string }
@@ -102,8 +107,21 @@ export type StoreWrite =
       /** Present where the record belongs to a group. */
       readonly signature: GroupRecord["signature"] | null;
     }
-  | { readonly type: "repair"; readonly route: string; readonly key: string | null; readonly reason: RepairReason; readonly exchangeId: string; readonly at: string }
-  | { readonly type: "gap-opened"; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
+  | {
+      readonly type: "repair";
+      readonly route: string;
+      readonly key: string | null;
+      readonly reason: RepairReason;
+      readonly exchangeId: string;
+      readonly at: string;
+    }
+  | {
+      readonly type: "gap-opened";
+      readonly id: string;
+      readonly route: string;
+      readonly from: string;
+      readonly why: string;
+    }
   | { readonly type: "gap-closed"; readonly id: string; readonly to: string };
 
 export interface DivergenceQuery {
@@ -155,9 +173,17 @@ export interface Store {
   eligibleCounts(): Promise<readonly { readonly route: string; readonly count: number }[]>;
   divergences(query: DivergenceQuery): Promise<Page<DivergenceRecord>>;
   divergence(id: string): Promise<DivergenceRecord | null>;
-  groups(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GroupRecord>>;
+  groups(query: {
+    readonly route?: string;
+    readonly limit: number;
+    readonly cursor?: string;
+  }): Promise<Page<GroupRecord>>;
   group(id: string): Promise<{ readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null>;
-  repairs(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<RepairRecord>>;
+  repairs(query: {
+    readonly route?: string;
+    readonly limit: number;
+    readonly cursor?: string;
+  }): Promise<Page<RepairRecord>>;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
   /** Open repair entries and gaps by route, in one call. */
   openWork(): Promise<readonly { readonly route: string; readonly repairs: number; readonly gaps: number }[]>;

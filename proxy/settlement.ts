@@ -157,7 +157,11 @@ export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promis
     const unanswered = judgeUnanswered(end);
     const taintedBy = parts.taints.taintedBy(copy.key);
     if (exchange.plan.requestClass === "write") parts.taints.add(copy.key, exchange.id);
-    finishCopy(parts, copy, { ...unanswered, taintedBy, shadow: { status: null, ms: null, bytes: null, attempts: unanswered.attempts } });
+    finishCopy(parts, copy, {
+      ...unanswered,
+      taintedBy,
+      shadow: { status: null, ms: null, bytes: null, attempts: unanswered.attempts },
+    });
     return;
   }
   void compareCopy(parts, copy, end, turn.overlapped);
@@ -207,7 +211,12 @@ async function compareCopy(
   const { exchange, primary } = copy;
   const { answer } = end;
   const isWrite = exchange.plan.requestClass === "write";
-  const shadow = { status: answer.status, ms: answer.ms, bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length, attempts: end.attempts };
+  const shadow = {
+    status: answer.status,
+    ms: answer.ms,
+    bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length,
+    attempts: end.attempts,
+  };
   const refused = isWrite && isAccepted(primary.status) && !isAccepted(answer.status);
   const taintedBy = parts.taints.taintedBy(copy.key);
   let repair: RepairReason | null = null;
@@ -253,7 +262,12 @@ interface Finding {
   readonly outcome: Outcome;
   readonly repair: RepairReason | null;
   readonly error?: string | null;
-  readonly shadow?: { readonly status: number | null; readonly ms: number | null; readonly bytes: number | null; readonly attempts: number };
+  readonly shadow?: {
+    readonly status: number | null;
+    readonly ms: number | null;
+    readonly bytes: number | null;
+    readonly attempts: number;
+  };
   readonly differences?: readonly Difference[];
   readonly moreDifferences?: number;
   readonly build?: string | null;
@@ -276,7 +290,11 @@ function finishCopy(parts: PipelineParts, copy: Copy, finding: Finding): void {
 function finish(
   parts: PipelineParts,
   exchange: Exchange,
-  found: Finding & { readonly key: string | null; readonly primary: PrimaryAnswered | null; readonly primaryStatus?: number | null },
+  found: Finding & {
+    readonly key: string | null;
+    readonly primary: PrimaryAnswered | null;
+    readonly primaryStatus?: number | null;
+  },
 ): void {
   const { primary } = found;
   parts.recorder.settle({

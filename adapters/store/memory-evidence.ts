@@ -93,7 +93,8 @@ export class MemoryEvidence {
       if (!isOver() && kept.at >= now - keepMs) break;
       if (!kept.isSample) this.#remove(id);
     }
-    while (this.#groups.size > keepGroups || (this.#bytes > keepBytes && this.#groups.size > 0)) this.#removeOldestGroup();
+    while (this.#groups.size > keepGroups || (this.#bytes > keepBytes && this.#groups.size > 0))
+      this.#removeOldestGroup();
   }
 
   #addToGroup(id: string, { record, at }: Kept, signature: GroupRecord["signature"]): void {

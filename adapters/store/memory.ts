@@ -77,7 +77,13 @@ class MemoryStore implements Store {
     this.#refuseIfClosed();
     const before = query.cursor === undefined ? Infinity : decodeCursor("divergences", query.cursor).number;
     const found = this.#evidence.find(query, before, pageLimit(query.limit) + 1);
-    return page("divergences", found, query.limit, ({ seq }) => [seq], ({ record }) => record);
+    return page(
+      "divergences",
+      found,
+      query.limit,
+      ({ seq }) => [seq],
+      ({ record }) => record,
+    );
   }
 
   async divergence(id: string): Promise<DivergenceRecord | null> {
@@ -93,7 +99,13 @@ class MemoryStore implements Store {
       .filter(({ route }) => query.route === undefined || route === query.route)
       .sort((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
       .filter(({ count, id }) => after === null || count < after.number || (count === after.number && id > after.id));
-    return page("groups", found, query.limit, ({ count, id }) => [count, id], (group) => group);
+    return page(
+      "groups",
+      found,
+      query.limit,
+      ({ count, id }) => [count, id],
+      (group) => group,
+    );
   }
 
   async group(id: string): ReturnType<Store["group"]> {
@@ -105,20 +117,35 @@ class MemoryStore implements Store {
     this.#refuseIfClosed();
     const after = query.cursor === undefined ? 0 : decodeCursor("repairs", query.cursor).number;
     const found = [...this.#repairs.values()].filter(({ seq, route }) => seq > after && isAsked(query, route));
-    return page("repairs", found, query.limit, ({ seq }) => [seq], ({ seq: _, ...repair }) => repair);
+    return page(
+      "repairs",
+      found,
+      query.limit,
+      ({ seq }) => [seq],
+      ({ seq: _, ...repair }) => repair,
+    );
   }
 
   async gaps(query: ListQuery): Promise<Page<GapRecord>> {
     this.#refuseIfClosed();
     const before = query.cursor === undefined ? Infinity : decodeCursor("gaps", query.cursor).number;
     const found = [...this.#gaps.values()].filter(({ seq, route }) => seq < before && isAsked(query, route)).reverse();
-    return page("gaps", found, query.limit, ({ seq }) => [seq], ({ seq: _, ...gap }) => gap);
+    return page(
+      "gaps",
+      found,
+      query.limit,
+      ({ seq }) => [seq],
+      ({ seq: _, ...gap }) => gap,
+    );
   }
 
   async openWork(): ReturnType<Store["openWork"]> {
     this.#refuseIfClosed();
     const work = new Map<string, { repairs: number; gaps: number }>();
-    for (const [list, records] of [["repairs", this.#repairs], ["gaps", this.#gaps]] as const) {
+    for (const [list, records] of [
+      ["repairs", this.#repairs],
+      ["gaps", this.#gaps],
+    ] as const) {
       for (const { route } of records.values()) {
         const counts = work.get(route) ?? { repairs: 0, gaps: 0 };
         counts[list] += 1;
@@ -190,7 +217,8 @@ class MemoryStore implements Store {
 
   #totalsOf(route: string): Totals {
     let totals = this.#totals.get(route);
-    if (totals === undefined) this.#totals.set(route, (totals = { outcomes: new Map(), eligible: 0, comparedReads: 0 }));
+    if (totals === undefined)
+      this.#totals.set(route, (totals = { outcomes: new Map(), eligible: 0, comparedReads: 0 }));
     return totals;
   }
 

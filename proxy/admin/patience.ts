@@ -26,10 +26,7 @@ export class Patience {
       return await Promise.race([
         asked,
         new Promise<never>((_, reject) => {
-          timer = setTimeout(
-            () => reject(unavailable(`the store gave no answer within ${this.timeoutMs} ms`)),
-            this.timeoutMs,
-          );
+          timer = setTimeout(() => reject(unavailable(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs);
         }),
       ]);
     } finally {

@@ -245,7 +245,8 @@ class Forwarding implements AnswerSink {
 
   #fail(error: CrossfadeError): void {
     const ms = this.#sent ? this.#clock.monotonic() - this.#sendingAt : 0;
-    if (this.#sent) this.#tell({ end: "unknown", status: this.#status === 0 ? null : this.#status, why: error.message, ms });
+    if (this.#sent)
+      this.#tell({ end: "unknown", status: this.#status === 0 ? null : this.#status, why: error.message, ms });
     else this.#tell({ end: "unreached", why: error.message });
     this.#requestCopy?.discard();
     this.#answerCopy?.discard();
@@ -271,7 +272,10 @@ class Forwarding implements AnswerSink {
     }
     this.#resume?.();
     const call = this.#call;
-    this.#drainTimer = setTimeout(() => call.abort("the client left and the primary did not finish"), DRAIN_FOR_GONE_CLIENT_MS);
+    this.#drainTimer = setTimeout(
+      () => call.abort("the client left and the primary did not finish"),
+      DRAIN_FOR_GONE_CLIENT_MS,
+    );
     this.#drainTimer.unref();
   }
 

@@ -7,14 +7,21 @@ export interface Refusal {
   readonly detail: string;
 }
 
-const TIMEOUTS: ReadonlySet<ErrorCode> = new Set(["connect-timeout", "headers-timeout", "body-timeout", "total-timeout"]);
+const TIMEOUTS: ReadonlySet<ErrorCode> = new Set([
+  "connect-timeout",
+  "headers-timeout",
+  "body-timeout",
+  "total-timeout",
+]);
 
 /** What a client is told when the primary gave no answer: 504 where it was too slow, else 502. Names no address. */
 export function refusalFor(error: CrossfadeError): Refusal {
   const late = TIMEOUTS.has(error.code);
   return {
     status: late ? 504 : 502,
-    title: late ? "The service behind this proxy did not answer in time" : "The service behind this proxy gave no answer",
+    title: late
+      ? "The service behind this proxy did not answer in time"
+      : "The service behind this proxy gave no answer",
     detail: error.code,
   };
 }

@@ -120,7 +120,7 @@ export class SpoolFile implements SpooledBody {
     const handle = await this.#opened;
     const decipher = createDecipheriv("aes-256-ctr", this.#key, this.#iv);
     const block = Buffer.allocUnsafe(256 * 1024);
-    for (let at = 0; at < this.#length; ) {
+    for (let at = 0; at < this.#length;) {
       const { bytesRead } = await handle.read(block, 0, Math.min(block.length, this.#length - at), at);
       if (bytesRead === 0) throw new Error("spooled body is shorter than it was");
       at += bytesRead;
@@ -148,7 +148,7 @@ export class SpoolFile implements SpooledBody {
 }
 
 async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;
   }

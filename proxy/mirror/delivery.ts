@@ -9,16 +9,35 @@ import type { ShadowRequest } from "./shadow-request.ts";
 /** Where the body of the shadow's answer is kept while it comes. The pipeline gives one to each attempt. */
 export interface AnswerCopy {
   take(chunk: Buffer): void;
-  result(): { readonly kind: "kept"; readonly copy: BodyCopy } | { readonly kind: "lost"; readonly why: "queue-full" | "spool-full" };
+  result():
+    | { readonly kind: "kept"; readonly copy: BodyCopy }
+    | { readonly kind: "lost"; readonly why: "queue-full" | "spool-full" };
   discard(): void;
 }
 
 export type DeliveryEnd =
-  | { readonly end: "answered"; readonly answer: Answer; readonly attempts: number; readonly earlierAttemptUnknown: boolean; readonly release: () => void }
+  | {
+      readonly end: "answered";
+      readonly answer: Answer;
+      readonly attempts: number;
+      readonly earlierAttemptUnknown: boolean;
+      readonly release: () => void;
+    }
   /** The shadow answered, but there was no room to keep its answer. */
-  | { readonly end: "uncompared"; readonly why: "queue-full" | "spool-full"; readonly status: number; readonly attempts: number }
+  | {
+      readonly end: "uncompared";
+      readonly why: "queue-full" | "spool-full";
+      readonly status: number;
+      readonly attempts: number;
+    }
   | { readonly end: "timeout"; readonly attempts: number; readonly why: string }
-  | { readonly end: "error"; readonly attempts: number; readonly why: string; readonly code: ErrorCode; readonly bytesSent: boolean }
+  | {
+      readonly end: "error";
+      readonly attempts: number;
+      readonly why: string;
+      readonly code: ErrorCode;
+      readonly bytesSent: boolean;
+    }
   | { readonly end: "not-sent"; readonly because: "breaker-open" | "expired" }
   /** The process ends; what was on the wire was cut off. */
   | { readonly end: "shutdown"; readonly attempts: number };
@@ -37,7 +56,18 @@ export interface DeliveryJob {
 }
 
 /** RFC 9110, 9.2.2 */
-const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH", "QUERY"]);
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "TRACE",
+  "PUT",
+  "DELETE",
+  "PROPFIND",
+  "REPORT",
+  "SEARCH",
+  "QUERY",
+]);
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 2_000;
@@ -103,7 +133,8 @@ function mayResend(job: DeliveryJob, failed: AttemptFailed, resentAlready: boole
 }
 
 function failedEnd({ failure, bytesSent }: AttemptFailed, attempts: number): DeliveryEnd {
-  const late = failure.code === "headers-timeout" || failure.code === "body-timeout" || failure.code === "total-timeout";
+  const late =
+    failure.code === "headers-timeout" || failure.code === "body-timeout" || failure.code === "total-timeout";
   if (late) return { end: "timeout", attempts, why: failure.message };
   return { end: "error", attempts, why: failure.message, code: failure.code, bytesSent };
 }
@@ -141,7 +172,13 @@ function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted>
       },
       onEnd() {
         clearTimeout(timer);
-        resolve({ status, headers, copy: copy.result(), ms: clock.monotonic() - begunAt, release: () => copy.discard() });
+        resolve({
+          status,
+          headers,
+          copy: copy.result(),
+          ms: clock.monotonic() - begunAt,
+          release: () => copy.discard(),
+        });
       },
       onError(error) {
         clearTimeout(timer);

@@ -25,7 +25,12 @@ export function judgeUnanswered(end: Exclude<DeliveryEnd, { end: "answered" }>):
     case "timeout":
       return { outcome: SHADOW_TIMEOUT, repair: "shadow-timeout", error: end.why, attempts: end.attempts };
     case "error":
-      return { outcome: SHADOW_ERROR, repair: "shadow-error", error: `${end.code}: ${end.why}`, attempts: end.attempts };
+      return {
+        outcome: SHADOW_ERROR,
+        repair: "shadow-error",
+        error: `${end.code}: ${end.why}`,
+        attempts: end.attempts,
+      };
     case "uncompared": {
       const error = `the shadow answered ${end.status}, but there was no room to keep its answer`;
       return { outcome: dropped(end.why), repair: "dropped", error, attempts: end.attempts };

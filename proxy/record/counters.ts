@@ -34,7 +34,10 @@ export interface Counters {
   eligible(route: string, requestClass: RequestClass): void;
   settled(route: string, requestClass: RequestClass, outcome: Outcome): void;
   /** Adds the store's totals of writes; called once, at the start. */
-  restore(outcomes: readonly OutcomeCount[], eligible: readonly { readonly route: string; readonly count: number }[]): void;
+  restore(
+    outcomes: readonly OutcomeCount[],
+    eligible: readonly { readonly route: string; readonly count: number }[],
+  ): void;
   /** Routes in the order in which they were first seen. */
   snapshot(): readonly RouteCounts[];
   /** Of all routes. */
@@ -60,7 +63,9 @@ class ClassCounts {
   readonly slots = new Float64Array(SLOTS.length);
 
   tally(): Tally {
-    const outcomes = SLOTS.map((slot, i) => ({ ...slot, count: this.slots[i] as number })).filter(({ count }) => count > 0);
+    const outcomes = SLOTS.map((slot, i) => ({ ...slot, count: this.slots[i] as number })).filter(
+      ({ count }) => count > 0,
+    );
     return { eligible: this.eligible, pending: this.pending, outcomes };
   }
 }

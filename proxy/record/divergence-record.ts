@@ -41,7 +41,9 @@ export function buildRecord(settled: Settled, redacted: Redacted): Recorded {
 }
 
 function signatureOf(redacted: Redacted): GroupRecord["signature"] {
-  return groupSignature(redacted.differences.map((difference) => ({ ...difference, at: withoutStandIns(difference.at) })));
+  return groupSignature(
+    redacted.differences.map((difference) => ({ ...difference, at: withoutStandIns(difference.at) })),
+  );
 }
 
 interface Leg {

@@ -103,7 +103,15 @@ export function createRecorder(parts: RecorderParts): Recorder {
   function redacted(settled: Settled): Redacted {
     let found: Redacted | null = null;
     step("redact", () => (found = redactor.redact(settled)));
-    return found ?? { path: "", key: null, build: null, error: "its evidence could not be redacted and is left out", differences: [] };
+    return (
+      found ?? {
+        path: "",
+        key: null,
+        build: null,
+        error: "its evidence could not be redacted and is left out",
+        differences: [],
+      }
+    );
   }
 
   function repairOf(settled: Settled, reason: RepairOf): StoreWrite {

@@ -25,7 +25,8 @@ export function loadSecretKey(file: string): Buffer {
     throw unusable(file, `cannot be read (${wordsOf(thrown)}); let this user own it`, thrown);
   }
   if (key.length === SECRET_KEY_BYTES) return key;
-  const way = "restore it from a backup, or delete it: a new one is made, and older stand-ins in evidence no longer compare";
+  const way =
+    "restore it from a backup, or delete it: a new one is made, and older stand-ins in evidence no longer compare";
   throw unusable(file, `holds ${key.length} bytes where a key has ${SECRET_KEY_BYTES}; ${way}`);
 }
 

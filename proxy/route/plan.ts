@@ -46,7 +46,11 @@ const SAFE_METHODS: ReadonlySet<string> = new Set([
  * `override` is the value of `x-http-method-override` (or its two cousins), honoured on POST only: the services behind
  * the proxy act on it, so a POST that says DELETE is a write and one that says GET reads.
  */
-export function classifyRequest(method: string, treatAs: "by-method" | "write" | "read", override: string | null): RequestClass {
+export function classifyRequest(
+  method: string,
+  treatAs: "by-method" | "write" | "read",
+  override: string | null,
+): RequestClass {
   if (treatAs !== "by-method") return treatAs;
   const effective = method === "POST" && override !== null ? override.toUpperCase() : method;
   return SAFE_METHODS.has(effective) ? "read" : "write";

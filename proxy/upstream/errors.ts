@@ -24,6 +24,7 @@ export function upstreamError(cause: Error & { code?: string }, bytesSent: boole
     if (libraryCode.startsWith("HPE_")) code = "invalid-answer"; // llhttp: what came is not HTTP
     else code = bytesSent ? "connection-lost" : "connect-failed";
   }
-  const words = libraryCode === "" || cause.message.includes(libraryCode) ? cause.message : `${cause.message} (${libraryCode})`;
+  const words =
+    libraryCode === "" || cause.message.includes(libraryCode) ? cause.message : `${cause.message} (${libraryCode})`;
   return new CrossfadeError(code, words, { source: "upstream", retryable: !bytesSent, cause });
 }

@@ -89,7 +89,8 @@ class NodeCall implements UpstreamCall {
     });
     answer.once("error", (error) => this.#fail(error));
     const resume = (): void => void answer.resume();
-    if (!this.#sink.onHead(answer.statusCode ?? 0, answer.statusMessage ?? "", answer.rawHeaders, resume)) answer.pause();
+    if (!this.#sink.onHead(answer.statusCode ?? 0, answer.statusMessage ?? "", answer.rawHeaders, resume))
+      answer.pause();
   }
 
   #fail(error: Error): void {
@@ -123,7 +124,8 @@ export function createNodeWriter(origin: string): Upstream {
         port: port === "" ? (secure ? 443 : 80) : Number(port),
         method: request.method,
         path: request.target,
-        headers: request.body !== null && !Buffer.isBuffer(request.body) ? frameStream(request.headers) : request.headers,
+        headers:
+          request.body !== null && !Buffer.isBuffer(request.body) ? frameStream(request.headers) : request.headers,
         setHost: false,
         agent,
         maxHeaderSize: MAX_ANSWER_HEAD_BYTES,

@@ -86,7 +86,10 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: Page<DivergenceRecord> = await store.divergences({ limit: 3, ...(cursor === null ? {} : { cursor }) });
+      const page: Page<DivergenceRecord> = await store.divergences({
+        limit: 3,
+        ...(cursor === null ? {} : { cursor }),
+      });
       seen.push(...idsOf(page));
       cursor = page.next;
       await keep(store, [recordWrite(makeRecord())]);
@@ -134,7 +137,14 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     // The kind is of another place of the same record.
     assert.deepEqual(await ask({ at: "/items", kind: "missing" }), []);
     assert.deepEqual(
-      await ask({ route: "orders", outcome: "divergent", kind: "missing", at: "/note", since: NOON, group: nested.group as string }),
+      await ask({
+        route: "orders",
+        outcome: "divergent",
+        kind: "missing",
+        at: "/note",
+        since: NOON,
+        group: nested.group as string,
+      }),
       [nested.id],
     );
     assert.deepEqual(await ask({ route: "users", kind: "precision" }), []);
@@ -142,11 +152,16 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
 
   prove("a place that few records have is found among many, page by page", async (store) => {
     const rare = { at: "/rare", kind: "type", primary: "1", shadow: '"1"' } as const;
-    const records = Array.from({ length: 12_000 }, (_, i) => makeRecord(i % 4000 === 100 ? { differences: [rare] } : {}));
+    const records = Array.from({ length: 12_000 }, (_, i) =>
+      makeRecord(i % 4000 === 100 ? { differences: [rare] } : {}),
+    );
     for (let from = 0; from < records.length; from += 3000) {
       await keep(store, records.slice(from, from + 3000).map(recordWrite));
     }
-    const wanted = records.filter(({ differences }) => differences[0] === rare).map(({ id }) => id).reverse();
+    const wanted = records
+      .filter(({ differences }) => differences[0] === rare)
+      .map(({ id }) => id)
+      .reverse();
     const first = await store.divergences({ limit: 2, at: "/rare" });
     assert.deepEqual(idsOf(first), wanted.slice(0, 2));
     const second = await store.divergences({ limit: 2, at: "/rare", cursor: first.next as string });
@@ -191,7 +206,10 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       firstBuild: "9f3c",
       state: "new",
     });
-    assert.deepEqual(items.map(({ id }) => id), [first.group, other.group]);
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      [first.group, other.group],
+    );
     assert.deepEqual((await store.groups({ limit: 10, route: "orders" })).items, []);
     const found = await store.group(first.group as string);
     assert.deepEqual(found?.group, items[0]);
@@ -211,7 +229,10 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     const second = await store.groups({ limit: 3, cursor: first.next as string });
     assert.equal(second.next, null);
     const all = [...first.items, ...second.items];
-    assert.deepEqual(all.map(({ count: times }) => times), [3, 2, 2, 1, 1]);
+    assert.deepEqual(
+      all.map(({ count: times }) => times),
+      [3, 2, 2, 1, 1],
+    );
     assert.equal(new Set(all.map(({ id }) => id)).size, 5);
   });
 
@@ -255,7 +276,13 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       const young = Array.from({ length: 12 }, (_, i) => loose(NOON + 60_000 + i));
       await keep(store, young.map(recordWrite));
       const left = idsOf(await store.divergences({ limit: 100 }));
-      assert.deepEqual(left, [...young.slice(2).map(({ id }) => id).reverse(), sample.id]);
+      assert.deepEqual(left, [
+        ...young
+          .slice(2)
+          .map(({ id }) => id)
+          .reverse(),
+        sample.id,
+      ]);
     },
     { keepMs: 30_000, keepRecords: 10 },
   );
@@ -263,17 +290,27 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
   prove(
     "records are evicted by size, and groups by number, the one not seen for the longest time first",
     async (store) => {
-      const loose = Array.from({ length: 100 }, () => makeRecord({ outcome: "shadow-error", differences: [], error: "x".repeat(1000) }));
+      const loose = Array.from({ length: 100 }, () =>
+        makeRecord({ outcome: "shadow-error", differences: [], error: "x".repeat(1000) }),
+      );
       await keep(store, loose.map(recordWrite));
       const kept = (await store.divergences({ limit: 1000 })).items;
       const bytes = kept.reduce((sum, record) => sum + Buffer.byteLength(JSON.stringify(record)), 0);
       assert.ok(bytes <= 50_000 && kept.length >= 20, `${kept.length} records of ${bytes} bytes`);
       assert.equal(kept[0]?.id, loose.at(-1)?.id);
 
-      const grouped = ["/a", "/b", "/c"].map((at) => makeRecord({ differences: [{ at, kind: "value", primary: "1", shadow: "2" }] }));
+      const grouped = ["/a", "/b", "/c"].map((at) =>
+        makeRecord({ differences: [{ at, kind: "value", primary: "1", shadow: "2" }] }),
+      );
       for (const record of grouped) await keep(store, [recordWrite(record)]);
       const groups = (await store.groups({ limit: 10 })).items.map(({ id }) => id);
-      assert.deepEqual(groups.sort(), grouped.slice(1).map(({ group }) => group).sort());
+      assert.deepEqual(
+        groups.sort(),
+        grouped
+          .slice(1)
+          .map(({ group }) => group)
+          .sort(),
+      );
     },
     { keepBytes: 50_000, keepGroups: 2 },
   );
@@ -282,7 +319,14 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     await keep(store, [
       repair("users/1", "A", "2026-11-22T12:00:00.000Z"),
       repair("users/2", "B", "2026-11-22T12:00:01.000Z"),
-      { type: "repair", route: "users", key: "users/1", reason: "overlap", exchangeId: "C", at: "2026-11-22T12:00:02.000Z" },
+      {
+        type: "repair",
+        route: "users",
+        key: "users/1",
+        reason: "overlap",
+        exchangeId: "C",
+        at: "2026-11-22T12:00:02.000Z",
+      },
       repair(null, "D", "2026-11-22T12:00:03.000Z"),
       repair("users/1", "E", "2026-11-22T12:00:04.000Z", "orders"),
     ]);
@@ -290,14 +334,38 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     const { items, next } = await store.repairs({ limit: 10, route: "users" });
     assert.equal(next, null);
     assert.deepEqual(items, [
-      { route: "users", key: "users/1", reason: "overlap", exchangeId: "C", since: "2026-11-22T12:00:00.000Z", times: 2 },
-      { route: "users", key: "users/2", reason: "shadow-error", exchangeId: "B", since: "2026-11-22T12:00:01.000Z", times: 1 },
-      { route: "users", key: null, reason: "shadow-error", exchangeId: "F", since: "2026-11-22T12:00:03.000Z", times: 2 },
+      {
+        route: "users",
+        key: "users/1",
+        reason: "overlap",
+        exchangeId: "C",
+        since: "2026-11-22T12:00:00.000Z",
+        times: 2,
+      },
+      {
+        route: "users",
+        key: "users/2",
+        reason: "shadow-error",
+        exchangeId: "B",
+        since: "2026-11-22T12:00:01.000Z",
+        times: 1,
+      },
+      {
+        route: "users",
+        key: null,
+        reason: "shadow-error",
+        exchangeId: "F",
+        since: "2026-11-22T12:00:03.000Z",
+        times: 2,
+      },
     ]);
     const first = await store.repairs({ limit: 3 });
     assert.equal(first.items.length, 3);
     const second = await store.repairs({ limit: 3, cursor: first.next as string });
-    assert.deepEqual(second.items.map(({ route, exchangeId }) => [route, exchangeId]), [["orders", "E"]]);
+    assert.deepEqual(
+      second.items.map(({ route, exchangeId }) => [route, exchangeId]),
+      [["orders", "E"]],
+    );
     assert.equal(second.next, null);
   });
 
@@ -308,11 +376,14 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       await keep(store, [repair("users/1", "A", at), repair("users/2", "B", at), repair("users/3", "C", at)]);
       await keep(store, [repair("users/4", "D", at), repair("users/1", "E", at)]);
       const { items } = await store.repairs({ limit: 10 });
-      assert.deepEqual(items.map(({ key, times }) => [key, times]), [
-        ["users/1", 2],
-        ["users/2", 1],
-        [null, 2],
-      ]);
+      assert.deepEqual(
+        items.map(({ key, times }) => [key, times]),
+        [
+          ["users/1", 2],
+          ["users/2", 1],
+          [null, 2],
+        ],
+      );
     },
     { repairKeys: 2 },
   );
@@ -336,10 +407,16 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       { id: "g2", route: "orders", from, to: null, why: "disk full" },
       { id: "g1", route: "users", from, to, why: "store lost" },
     ]);
-    assert.deepEqual((await store.gaps({ limit: 10, route: "users" })).items.map(({ id }) => id), ["g1"]);
+    assert.deepEqual(
+      (await store.gaps({ limit: 10, route: "users" })).items.map(({ id }) => id),
+      ["g1"],
+    );
     const first = await store.gaps({ limit: 1 });
     const second = await store.gaps({ limit: 1, cursor: first.next as string });
-    assert.deepEqual([...first.items, ...second.items].map(({ id }) => id), ["g2", "g1"]);
+    assert.deepEqual(
+      [...first.items, ...second.items].map(({ id }) => id),
+      ["g2", "g1"],
+    );
     const work = (await store.openWork()).map(({ route, repairs, gaps }) => [route, repairs, gaps]);
     assert.deepEqual(work.sort(), [
       ["orders", 0, 1],

@@ -42,7 +42,10 @@ test("a POST is sent again to a service that honours the key; the client's own k
   await bench.send("POST", "/users/1/reset", {}, { "Idempotency-Key": "mine" });
   const [route] = await bench.settled(1);
   assert.equal(route?.outcomes["match"], 1);
-  assert.deepEqual(bench.next.seen.map((seen) => seen.header("idempotency-key")), ["mine", "mine"]);
+  assert.deepEqual(
+    bench.next.seen.map((seen) => seen.header("idempotency-key")),
+    ["mine", "mine"],
+  );
 });
 
 test("what follows a failed write in its lane says which one it is tainted by", async (t) => {
@@ -53,7 +56,9 @@ test("what follows a failed write in its lane says which one it is tainted by", 
   await bench.send("PUT", "/users/1", {});
   await bench.send("PUT", "/users/2", {});
   await bench.settled(3);
-  const { items } = await bench.api<{ items: { id: string; key: string; taintedBy: string | null }[] }>("/api/v1/divergences");
+  const { items } = await bench.api<{ items: { id: string; key: string; taintedBy: string | null }[] }>(
+    "/api/v1/divergences",
+  );
   const byKey = (key: string) => items.filter((item) => item.key === key).sort((a, b) => (a.id < b.id ? -1 : 1));
   const [failed, follower] = byKey("users/1");
   assert.equal(failed?.taintedBy, null);
@@ -63,15 +68,30 @@ test("what follows a failed write in its lane says which one it is tainted by", 
 
 test("headers of the shadow leg: credentials stripped where declared, declared headers set, host of the target, no Expect and no trailers", async (t) => {
   const bench = await startBench(t, {
-    nextService: "effects: suppressed\nhost: target\nasShadow: { credentials: strip, headers: { x-env: shadow, x-kept: ours } }",
+    nextService:
+      "effects: suppressed\nhost: target\nasShadow: { credentials: strip, headers: { x-env: shadow, x-kept: ours } }",
   });
-  await bench.send("PUT", "/users/1", {}, { authorization: "Bearer s", cookie: "sid=1", "x-kept": "theirs", "x-other": "1", traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` });
+  await bench.send(
+    "PUT",
+    "/users/1",
+    {},
+    {
+      authorization: "Bearer s",
+      cookie: "sid=1",
+      "x-kept": "theirs",
+      "x-other": "1",
+      traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
+    },
+  );
   const [copy] = await bench.next.sawAtLeast(1);
   await bench.settled(1);
   assert.equal(copy?.header("authorization"), null);
   assert.equal(copy?.header("cookie"), null);
   assert.equal(copy?.header("x-env"), "shadow");
-  assert.deepEqual(copy?.headers.filter((_part, i) => copy.headers[i - 1] === "x-kept"), ["ours"]);
+  assert.deepEqual(
+    copy?.headers.filter((_part, i) => copy.headers[i - 1] === "x-kept"),
+    ["ours"],
+  );
   assert.equal(copy?.header("x-other"), "1");
   assert.equal(copy?.header("host"), new URL(bench.next.url).host);
   const parent = (copy?.header("traceparent") ?? "").split("-");
@@ -111,17 +131,34 @@ test("gzip on one side only is no difference, and an id inside a gzipped answer 
   bench.next.answerWith(json(500, {}));
   await bench.send("POST", "/users", {});
   await bench.settled(2);
-  assert.deepEqual((await repairsOf(bench)).map(([key]) => key), ["users/5"]);
+  assert.deepEqual(
+    (await repairsOf(bench)).map(([key]) => key),
+    ["users/5"],
+  );
 });
 
 test("a pair of 10 MB answers that differ in one place is compared off the event loop and found", async (t) => {
-  const rows = Array.from({ length: 100_000 }, (_, i) => ({ id: i, name: `row ${i}`, tags: ["a", "b"], value: i * 1.5 }));
+  const rows = Array.from({ length: 100_000 }, (_, i) => ({
+    id: i,
+    name: `row ${i}`,
+    tags: ["a", "b"],
+    value: i * 1.5,
+  }));
   const changed = structuredClone(rows);
   (changed[70_000] as { value: number }).value = -1;
-  const bench = await startBench(t, { legacy: json(200, rows), next: json(200, changed), limits: "limits: { bodyInMemory: 1MiB }" });
+  const bench = await startBench(t, {
+    legacy: json(200, rows),
+    next: json(200, changed),
+    limits: "limits: { bodyInMemory: 1MiB }",
+  });
   await bench.send("PUT", "/export/1", {});
   const [route] = await bench.settled(1);
   assert.equal(route?.outcomes["divergent"], 1, JSON.stringify(route));
-  const { items } = await bench.api<{ items: { differences: { at: string; kind: string }[] }[] }>("/api/v1/divergences");
-  assert.deepEqual(items[0]?.differences.map(({ at, kind }) => [at, kind]), [["/70000/value", "value"]]);
+  const { items } = await bench.api<{ items: { differences: { at: string; kind: string }[] }[] }>(
+    "/api/v1/divergences",
+  );
+  assert.deepEqual(
+    items[0]?.differences.map(({ at, kind }) => [at, kind]),
+    [["/70000/value", "value"]],
+  );
 });

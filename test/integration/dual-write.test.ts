@@ -27,7 +27,10 @@ test("a write that the primary accepts reaches the shadow once, with the same me
   assert.match(copy.header("x-crossfade-order") ?? "", /^\d+\.\d+$/);
   assert.match(copy.header("traceparent") ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-\d\d$/);
   const [original] = bench.legacy.seen;
-  assert.equal(original?.headers.some((part) => part.toLowerCase().startsWith("x-crossfade")), false);
+  assert.equal(
+    original?.headers.some((part) => part.toLowerCase().startsWith("x-crossfade")),
+    false,
+  );
   assert.deepEqual([route.eligible, route.outcomes["match"], sumOf(route)], [1, 1, 1]);
 });
 
@@ -50,11 +53,20 @@ test("302 and 303 after a form are accepted, and redirects are not followed on e
     response.end();
   };
   const bench = await startBench(t, { legacy: redirect, next: redirect });
-  assert.equal((await bench.send("POST", "/form", "a=1", { "content-type": "application/x-www-form-urlencoded" })).status, 303);
+  assert.equal(
+    (await bench.send("POST", "/form", "a=1", { "content-type": "application/x-www-form-urlencoded" })).status,
+    303,
+  );
   const route = only(await bench.settled(1));
   assert.equal(route.outcomes["match"], 1);
-  assert.deepEqual(bench.next.seen.map(({ target }) => target), ["/form"]);
-  assert.deepEqual(bench.legacy.seen.map(({ target }) => target), ["/form"]);
+  assert.deepEqual(
+    bench.next.seen.map(({ target }) => target),
+    ["/form"],
+  );
+  assert.deepEqual(
+    bench.legacy.seen.map(({ target }) => target),
+    ["/form"],
+  );
 });
 
 test("ids beyond 2^53 that are one apart are one precision difference at their pointer, and pass to the client digit for digit", async (t) => {
@@ -86,7 +98,24 @@ test("a divergence is one line of the log with the documented fields, and one gr
   assert.equal(lines.length, 5);
   const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   const [first] = records;
-  const documented = ["id", "time", "route", "phase", "outcome", "reason", "key", "method", "path", "traceId", "group", "taintedBy", "build", "primary", "shadow", "differences"];
+  const documented = [
+    "id",
+    "time",
+    "route",
+    "phase",
+    "outcome",
+    "reason",
+    "key",
+    "method",
+    "path",
+    "traceId",
+    "group",
+    "taintedBy",
+    "build",
+    "primary",
+    "shadow",
+    "differences",
+  ];
   for (const name of documented) assert.ok(first !== undefined && name in first, name);
   assert.equal(first?.["outcome"], "divergent");
   assert.equal(first?.["key"], "posts/101");
@@ -100,12 +129,19 @@ test("a shadow that refuses or breaks what the primary accepted is divergent by 
   const { items } = await bench.api<{ items: { differences: unknown }[] }>("/api/v1/divergences");
   assert.deepEqual(items[0]?.differences, [{ at: "", kind: "status", primary: "200", shadow: "500" }]);
   const repairs = await bench.api<{ items: { key: string; reason: string }[] }>("/api/v1/repairs");
-  assert.deepEqual(repairs.items.map(({ key, reason }) => [key, reason]), [["users/1", "shadow-refused"]]);
+  assert.deepEqual(
+    repairs.items.map(({ key, reason }) => [key, reason]),
+    [["users/1", "shadow-refused"]],
+  );
 });
 
 test("reads are mirrored only by sampling, by entity, and 0 % and 100 % are exact", async (t) => {
-  const route = (share: string) => `routes:\n  - { name: users, match: { path: "/users/**" }, mirror: { reads: ${share} } }\n`;
-  for (const [share, wanted] of [["0%", 0], ["100%", 40]] as const) {
+  const route = (share: string) =>
+    `routes:\n  - { name: users, match: { path: "/users/**" }, mirror: { reads: ${share} } }\n`;
+  for (const [share, wanted] of [
+    ["0%", 0],
+    ["100%", 40],
+  ] as const) {
     const bench = await startBench(t, { routes: route(share) });
     for (let i = 0; i < 40; i++) await bench.send("GET", `/users/${i % 20}`);
     const [users] = await bench.settled(wanted);
@@ -118,7 +154,10 @@ test("reads are mirrored only by sampling, by entity, and 0 % and 100 % are exac
   const seenBy = new Map<string, number>();
   for (const { target } of bench.next.seen) seenBy.set(target, (seenBy.get(target) ?? 0) + 1);
   assert.ok(seenBy.size > 10 && seenBy.size < 50, `${seenBy.size} of 60 entities sampled`);
-  assert.ok([...seenBy.values()].every((times) => times === 3), "an entity is sampled always or never");
+  assert.ok(
+    [...seenBy.values()].every((times) => times === 3),
+    "an entity is sampled always or never",
+  );
 });
 
 test("writes of one entity reach the shadow in the order in which the primary answered them, the create first", async (t) => {
@@ -126,13 +165,19 @@ test("writes of one entity reach the shadow in the order in which the primary an
     legacy: (seen, response) => json(seen.method === "POST" ? 201 : 200, { id: 7 })(seen, response),
     next: (seen, response) => {
       // The create is the slowest by far.
-      setTimeout(() => json(seen.method === "POST" ? 201 : 200, { id: 7 })(seen, response), seen.method === "POST" ? 150 : 0);
+      setTimeout(
+        () => json(seen.method === "POST" ? 201 : 200, { id: 7 })(seen, response),
+        seen.method === "POST" ? 150 : 0,
+      );
     },
   });
   await bench.send("POST", "/users", { n: 0 });
   for (let n = 1; n < 10; n++) await bench.send("PUT", "/users/7", { n });
   const route = only(await bench.settled(10));
-  assert.deepEqual(bench.next.seen.map(({ body }) => (JSON.parse(body.toString()) as { n: number }).n), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(
+    bench.next.seen.map(({ body }) => (JSON.parse(body.toString()) as { n: number }).n),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
   assert.equal(route.outcomes["match"], 10);
   assert.equal(route.repairs, 0);
 });
@@ -144,12 +189,20 @@ test("a copy that comes back to the proxy with a valid mark is forwarded and not
   await bench.settled(1);
   const mark = copy?.header("x-crossfade-shadow") ?? "";
   await bench.send("PUT", "/users/1", {}, { "x-crossfade-shadow": mark });
-  await bench.send("PUT", "/users/1", {}, { "x-crossfade-shadow": `${mark.slice(0, -1)}${mark.endsWith("0") ? "1" : "0"}` });
+  await bench.send(
+    "PUT",
+    "/users/1",
+    {},
+    { "x-crossfade-shadow": `${mark.slice(0, -1)}${mark.endsWith("0") ? "1" : "0"}` },
+  );
   const route = only(await bench.settled(3));
   assert.equal(bench.legacy.seen.length, 3);
   assert.equal(bench.next.seen.length, 2);
   assert.equal(route.reasons["loop"], 1);
-  assert.equal(bench.legacy.seen.some((seen) => seen.header("x-crossfade-shadow") !== null), false);
+  assert.equal(
+    bench.legacy.seen.some((seen) => seen.header("x-crossfade-shadow") !== null),
+    false,
+  );
 });
 
 test("a request that no route matches goes to legacy and is not mirrored", async (t) => {
@@ -157,6 +210,12 @@ test("a request that no route matches goes to legacy and is not mirrored", async
   assert.equal((await bench.send("POST", "/other", {})).status, 200);
   await bench.send("POST", "/users", {});
   await bench.settled(1);
-  assert.deepEqual(bench.legacy.seen.map(({ target }) => target), ["/other", "/users"]);
-  assert.deepEqual(bench.next.seen.map(({ target }) => target), ["/users"]);
+  assert.deepEqual(
+    bench.legacy.seen.map(({ target }) => target),
+    ["/other", "/users"],
+  );
+  assert.deepEqual(
+    bench.next.seen.map(({ target }) => target),
+    ["/users"],
+  );
 });

@@ -23,7 +23,16 @@ test("every method of Node's parser and every target it lets through reaches the
 
 test("a body passes whole whatever its content type says, also where there is none", async (t) => {
   const bench = await startBench(t, { legacy: (seen, response) => response.end(seen.body) });
-  const types = ["text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "image/png", "not a type", ";;;", ""];
+  const types = [
+    "text/plain",
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "image/png",
+    "not a type",
+    ";;;",
+    "",
+  ];
   let sent = 0;
   for (const type of types) {
     for (const size of [5, 200_000]) {
@@ -31,7 +40,9 @@ test("a body passes whole whatever its content type says, also where there is no
         const body = "b".repeat(size);
         const wire = await connectTo(bench.crossfade.proxyUrl);
         const header = type === "" ? "" : `Content-Type: ${type}\r\n`;
-        wire.write(`${method} /x/1 HTTP/1.1\r\nHost: h\r\n${header}Connection: close\r\nContent-Length: ${size}\r\n\r\n${body}`);
+        wire.write(
+          `${method} /x/1 HTTP/1.1\r\nHost: h\r\n${header}Connection: close\r\nContent-Length: ${size}\r\n\r\n${body}`,
+        );
         const answer = await wire.ended();
         sent++;
         assert.match(answer, /^HTTP\/1\.1 200 /, `${method} ${type}`);
@@ -58,14 +69,28 @@ test("absolute-form targets and OPTIONS * pass as they came", async (t) => {
 test("status, reason, ordered and repeated headers, and body come back unchanged", async (t) => {
   const exact: Answer = (_seen, response) => {
     response.sendDate = false;
-    response.writeHead(299, "Quite Fine", ["X-One", "1", "Set-Cookie", "a=1", "x-one", "2", "Set-Cookie", "b=2", "Content-Length", "5", "ETag", '"x"']);
+    response.writeHead(299, "Quite Fine", [
+      "X-One",
+      "1",
+      "Set-Cookie",
+      "a=1",
+      "x-one",
+      "2",
+      "Set-Cookie",
+      "b=2",
+      "Content-Length",
+      "5",
+      "ETag",
+      '"x"',
+    ]);
     response.end("hello");
   };
   const bench = await startBench(t, { legacy: exact });
   const wire = await connectTo(bench.crossfade.proxyUrl);
   wire.write("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   const answer = await wire.ended();
-  const head = 'HTTP/1.1 299 Quite Fine\r\nX-One: 1\r\nSet-Cookie: a=1\r\nx-one: 2\r\nSet-Cookie: b=2\r\nContent-Length: 5\r\nETag: "x"\r\n';
+  const head =
+    'HTTP/1.1 299 Quite Fine\r\nX-One: 1\r\nSet-Cookie: a=1\r\nx-one: 2\r\nSet-Cookie: b=2\r\nContent-Length: 5\r\nETag: "x"\r\n';
   assert.equal(answer.slice(0, head.length), head);
   assert.ok(answer.endsWith("\r\n\r\nhello"));
 });
@@ -100,7 +125,10 @@ test("a body is read from one side no faster than the other side takes it, both 
   const reader = await connectTo(bench.crossfade.proxyUrl);
   reader.write("GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   reader.socket.pause();
-  assert.ok((await standsStill(() => origin.written)) < total / 2, `${origin.written} of ${total} bytes read ahead of the client`);
+  assert.ok(
+    (await standsStill(() => origin.written)) < total / 2,
+    `${origin.written} of ${total} bytes read ahead of the client`,
+  );
   assert.equal(origin.stalled, true);
   let received = 0;
   reader.socket.on("data", (bytes: Buffer) => (received += bytes.length));
@@ -154,7 +182,9 @@ test("request and answer trailers pass", async (t) => {
     },
   });
   const wire = await connectTo(bench.crossfade.proxyUrl);
-  wire.write("POST /x HTTP/1.1\r\nHost: h\r\nTrailer: x-check\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\nbody\r\n0\r\nX-Check: 7\r\n\r\n");
+  wire.write(
+    "POST /x HTTP/1.1\r\nHost: h\r\nTrailer: x-check\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\nbody\r\n0\r\nX-Check: 7\r\n\r\n",
+  );
   const answer = await wire.ended();
   assert.match(answer, /x-sum: 42\r\n\r\n$/);
   assert.equal(bench.legacy.seen[0]?.body.toString(), "body");
@@ -207,7 +237,10 @@ test("a read on a connection that the primary had closed is sent again on a fres
   const [route] = await bench.settled(1);
   assert.equal(route?.outcomes["unknown"], 1);
   const repairs = await bench.api<{ items: { key: string; reason: string }[] }>("/api/v1/repairs");
-  assert.deepEqual(repairs.items.map(({ key, reason }) => [key, reason]), [["users/1", "unknown"]]);
+  assert.deepEqual(
+    repairs.items.map(({ key, reason }) => [key, reason]),
+    [["users/1", "unknown"]],
+  );
 });
 
 test("an answer that the primary breaks off is broken off for the client too", async (t) => {

@@ -25,13 +25,20 @@ test("with the shadow hanging, every client is answered while no copy is, and ea
   assert.equal(route.outcomes["match"], 0);
   assert.ok((route.outcomes["shadow-timeout"] ?? 0) > 0);
   const repairs = await bench.api<{ items: { key: string }[] }>("/api/v1/repairs");
-  assert.deepEqual(repairs.items.map(({ key }) => key).sort(), [0, 1, 2, 3, 4, 5].map((i) => `users/${i}`));
+  assert.deepEqual(
+    repairs.items.map(({ key }) => key).sort(),
+    [0, 1, 2, 3, 4, 5].map((i) => `users/${i}`),
+  );
   const status = await bench.status();
   assert.equal(status.queue.bytes, 0);
   assert.equal(status.queue.waiting, 0);
 });
 
-for (const [name, answer] of Object.entries({ resetting: reset, "talking nonsense": nonsense, "cutting its answers short": cutShort })) {
+for (const [name, answer] of Object.entries({
+  resetting: reset,
+  "talking nonsense": nonsense,
+  "cutting its answers short": cutShort,
+})) {
   test(`with the shadow ${name}, clients get the primary's answers and each copy ends shadow-error`, async (t) => {
     const bench = await startBench(t, { next: answer, nextService: FAST });
     for (let i = 0; i < 4; i++) assert.equal((await bench.send("POST", "/things", { i })).status, 200);
@@ -52,7 +59,10 @@ test("a shadow that was away is sent what waited once it is back, in order; noth
   for (const release of held) release();
   const [route] = await bench.settled(20);
   assert.equal(route?.outcomes["match"], 20);
-  assert.deepEqual(bench.next.seen.map(({ body }) => (JSON.parse(body.toString()) as { n: number }).n), Array.from({ length: 20 }, (_, n) => n));
+  assert.deepEqual(
+    bench.next.seen.map(({ body }) => (JSON.parse(body.toString()) as { n: number }).n),
+    Array.from({ length: 20 }, (_, n) => n),
+  );
 });
 
 test("with the shadow refusing connections, attempts are repeated until maxAge and the accounting sums", async (t) => {
@@ -70,7 +80,8 @@ test("with the shadow refusing connections, attempts are repeated until maxAge a
 test("over the byte budget copies are dropped with a reason, the client is served, and the memory comes back", async (t) => {
   const bench = await startBench(t, { next: hang, nextService: FAST, limits: "limits: { queued: 1MiB }" });
   const body = "x".repeat(80_000);
-  for (let i = 0; i < 40; i++) assert.equal((await bench.send("PUT", `/users/${i}`, body, { "content-type": "text/plain" })).status, 200);
+  for (let i = 0; i < 40; i++)
+    assert.equal((await bench.send("PUT", `/users/${i}`, body, { "content-type": "text/plain" })).status, 200);
   assert.ok((await bench.status()).queue.bytes <= 1024 * 1024);
   const [route] = await bench.settled(40);
   assert.ok(route !== undefined);
@@ -97,5 +108,8 @@ test("bodies above the memory cap are mirrored and compared from the spool; abov
   assert.equal(bench.next.seen.length, 1);
   assert.ok(bench.next.seen[0]?.body.equals(Buffer.from(medium)));
   const repairs = await bench.api<{ items: { key: string; reason: string }[] }>("/api/v1/repairs");
-  assert.deepEqual(repairs.items.map(({ key, reason }) => [key, reason]), [["files/2", "body-too-large"]]);
+  assert.deepEqual(
+    repairs.items.map(({ key, reason }) => [key, reason]),
+    [["files/2", "body-too-large"]],
+  );
 });

@@ -60,7 +60,13 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
   const pools = new Pools();
   const comparer = createComparer({ queueBytes: 1 << 20, workers: 1, timeLimitMs: 1000 });
   const budget = new ByteBudget(1 << 24);
-  const gate = new ShadowGate({ opensAfter: 5, probeEveryMs: 100, inFlightLimit: () => 100, ratePerSecond: () => null, monotonic: clock.monotonic });
+  const gate = new ShadowGate({
+    opensAfter: 5,
+    probeEveryMs: 100,
+    inFlightLimit: () => 100,
+    ratePerSecond: () => null,
+    monotonic: clock.monotonic,
+  });
   let position = 0;
   const pipeline = createPipeline({
     snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes) }),
@@ -82,7 +88,11 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     gaps: new Gaps(store, clock),
     caught,
   });
-  const listener = await createListener({ host: "127.0.0.1", port: 0 }, serviceOf(settings, "legacy").origin, pipeline.handle);
+  const listener = await createListener(
+    { host: "127.0.0.1", port: 0 },
+    serviceOf(settings, "legacy").origin,
+    pipeline.handle,
+  );
   const url = `http://127.0.0.1:${listener.address.port}`;
   t.after(async () => {
     listener.closeAllConnections();
@@ -157,7 +167,10 @@ test("a journal that does not take the intent in time holds up no client: the wr
   const wired = await wire(t, journal);
   for (let i = 0; i < 5; i++) assert.equal(await wired.put(`/users/${i}`), 200);
   const open = await wired.store.gaps({ limit: 10 });
-  assert.deepEqual(open.items.map(({ route, to }) => [route, to]), [["default", null]]);
+  assert.deepEqual(
+    open.items.map(({ route, to }) => [route, to]),
+    [["default", null]],
+  );
   working = true;
   assert.equal(await wired.put("/users/1"), 200);
   const closed = await wired.store.gaps({ limit: 10 });
@@ -175,15 +188,28 @@ test("a journal that fails is a gap too, and the write goes on", async (t) => {
 });
 
 test("the rewrite stage changes what the shadow gets and nothing that the primary gets; the order stamp counts up within the generation", async (t) => {
-  const rewrite: Rewrite = (copy) => ({ ...copy, target: copy.target.replace("/v1/", "/"), headers: [...copy.headers, "x-rewritten", "yes"] });
+  const rewrite: Rewrite = (copy) => ({
+    ...copy,
+    target: copy.target.replace("/v1/", "/"),
+    headers: [...copy.headers, "x-rewritten", "yes"],
+  });
   const wired = await wire(t, createNullJournal(), rewrite);
   await wired.put("/v1/users/1");
   await wired.put("/v1/users/1");
   await wired.settled();
-  assert.deepEqual(wired.legacy.seen.map(({ target }) => target), ["/v1/users/1", "/v1/users/1"]);
-  assert.deepEqual(wired.next.seen.map(({ target }) => target), ["/users/1", "/users/1"]);
+  assert.deepEqual(
+    wired.legacy.seen.map(({ target }) => target),
+    ["/v1/users/1", "/v1/users/1"],
+  );
+  assert.deepEqual(
+    wired.next.seen.map(({ target }) => target),
+    ["/users/1", "/users/1"],
+  );
   assert.equal(wired.next.seen[0]?.header("x-rewritten"), "yes");
   const stamps = wired.next.seen.map((seen) => (seen.header("x-crossfade-order") ?? "").split(".").map(Number));
-  assert.deepEqual(stamps.map(([generation]) => generation), [3, 3]);
+  assert.deepEqual(
+    stamps.map(([generation]) => generation),
+    [3, 3],
+  );
   assert.ok((stamps[0]?.[1] ?? 0) < (stamps[1]?.[1] ?? 0));
 });

@@ -68,5 +68,8 @@ test("what cannot be settled within the budget is dropped(shutdown) with a repai
   assert.equal(report.abandoned, 6);
   const lines = readFileSync(join(bench.folder, "divergences.ndjson"), "utf8").trimEnd().split("\n");
   const reasons = lines.map((line) => (JSON.parse(line) as { reason: string }).reason);
-  assert.deepEqual(reasons, Array.from({ length: 6 }, () => "shutdown"));
+  assert.deepEqual(
+    reasons,
+    Array.from({ length: 6 }, () => "shutdown"),
+  );
 });

@@ -17,7 +17,10 @@ function start(t: TestContext, args: string[], limitBlocks?: number): CliChild {
   const store = `sqlite:${join(folder, `store-${++stores}.db`)}`;
   const log = join(folder, `log-${stores}.ndjson`);
   const listen = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--store", store, "--divergence-log", log];
-  const child = spawnCli(["start", ...listen, ...args], { cwd: folder, ...(limitBlocks === undefined ? {} : { limitBlocks }) });
+  const child = spawnCli(["start", ...listen, ...args], {
+    cwd: folder,
+    ...(limitBlocks === undefined ? {} : { limitBlocks }),
+  });
   t.after(async () => {
     child.process.kill("SIGKILL");
     await child.ended();
@@ -25,7 +28,9 @@ function start(t: TestContext, args: string[], limitBlocks?: number): CliChild {
   return child;
 }
 
-async function statusOf(admin: string): Promise<StatusJson & { log: { problem: string | null }; store: { problem: string | null } }> {
+async function statusOf(
+  admin: string,
+): Promise<StatusJson & { log: { problem: string | null }; store: { problem: string | null } }> {
   return (await (await request(`${admin}/api/v1/status`)).body.json()) as never;
 }
 
@@ -68,7 +73,14 @@ test("a taken port is one line that names it and the way out, exit 3", async (t)
   t.after(() => taken.close());
   const { port } = taken.address() as AddressInfo;
   for (const flag of ["--listen", "--admin"]) {
-    const child = start(t, ["--legacy", "http://127.0.0.1:1", "--next", "http://127.0.0.1:2", flag, `127.0.0.1:${port}`]);
+    const child = start(t, [
+      "--legacy",
+      "http://127.0.0.1:1",
+      "--next",
+      "http://127.0.0.1:2",
+      flag,
+      `127.0.0.1:${port}`,
+    ]);
     assert.equal(await child.ended(), 3);
     assert.equal(child.stdout(), "");
     const lines = child.stderr().trimEnd().split("\n");
@@ -79,7 +91,10 @@ test("a taken port is one line that names it and the way out, exit 3", async (t)
 
 test("an unusable config is refused with file, line, column and what to write instead, exit 1", async (t) => {
   const file = join(folder, "broken.yaml");
-  writeFileSync(file, "services:\n  legacy: { url: http://127.0.0.1:1 }\n  next: { url: http://127.0.0.1:2 }\nlimits: { queued: 64 }\nrouts: []\n");
+  writeFileSync(
+    file,
+    "services:\n  legacy: { url: http://127.0.0.1:1 }\n  next: { url: http://127.0.0.1:2 }\nlimits: { queued: 64 }\nrouts: []\n",
+  );
   const child = start(t, ["--config", file]);
   assert.equal(await child.ended(), 1);
   assert.match(child.stderr(), /broken\.yaml:4:19 limits\.queued is 64, which has no unit; write 64KiB or 64MiB/);
@@ -96,7 +111,10 @@ test("legacy and next on one origin, and a real service outside loopback, are re
 });
 
 test("a disk that is full under log, store and spool: every client is served, what was lost is counted and shown", async (t) => {
-  const [legacy, next] = [await startService(json(200, { value: "l".repeat(400) })), await startService(json(200, { value: "n".repeat(400) }))];
+  const [legacy, next] = [
+    await startService(json(200, { value: "l".repeat(400) })),
+    await startService(json(200, { value: "n".repeat(400) })),
+  ];
   t.after(() => Promise.all([legacy.close(), next.close()]));
   // 512 blocks of 512 bytes, or of 1 KiB, as the shell has it: no file beyond half a megabyte.
   const child = start(t, ["--legacy", legacy.url, "--next", next.url], 512);
@@ -116,8 +134,14 @@ test("a disk that is full under log, store and spool: every client is served, wh
     const outcomes = Object.values(route.outcomes).reduce((sum, count) => sum + count, 0);
     assert.equal(outcomes, 2000);
     assert.equal(route.reasons["spool-full"], 4, JSON.stringify(route));
-    assert.ok(status.warnings.some((warning) => /log/i.test(warning)), status.warnings.join("\n"));
-    assert.ok(status.warnings.some((warning) => /store/i.test(warning)), status.warnings.join("\n"));
+    assert.ok(
+      status.warnings.some((warning) => /log/i.test(warning)),
+      status.warnings.join("\n"),
+    );
+    assert.ok(
+      status.warnings.some((warning) => /store/i.test(warning)),
+      status.warnings.join("\n"),
+    );
     break;
   }
   assert.equal(child.process.exitCode, null);

@@ -14,9 +14,13 @@ export interface CliChild {
 }
 
 /** `crossfade ARGS` as a process of its own, unbuilt. `limitBlocks`: no file may grow beyond so many 512-byte blocks. */
-export function spawnCli(args: readonly string[], options: { readonly cwd: string; readonly limitBlocks?: number }): CliChild {
+export function spawnCli(
+  args: readonly string[],
+  options: { readonly cwd: string; readonly limitBlocks?: number },
+): CliChild {
   const command = [process.execPath, CLI, ...args];
-  const limit = options.limitBlocks === undefined ? [] : ["sh", "-c", `ulimit -f ${options.limitBlocks}; exec "$0" "$@"`];
+  const limit =
+    options.limitBlocks === undefined ? [] : ["sh", "-c", `ulimit -f ${options.limitBlocks}; exec "$0" "$@"`];
   const [file = "", ...rest] = [...limit, ...command];
   const child = spawn(file, rest, { cwd: options.cwd, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";

@@ -14,7 +14,12 @@ export interface Bench {
   readonly folder: string;
   readonly configFile: string;
   /** A request to the proxy. */
-  send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; text: string; headers: Record<string, string | string[] | undefined> }>;
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; text: string; headers: Record<string, string | string[] | undefined> }>;
   api<T>(path: string): Promise<T>;
   status(): Promise<StatusJson>;
   /** Resolves once every eligible exchange has its outcome and there are at least `eligible` of them. */

@@ -29,7 +29,7 @@ function oneExchange(error: string | null): StoreWrite[] {
 if (deed === "write") {
   // One more write that never gets an outcome; then exchanges without end, each batch said once it is durable.
   store.append([{ type: "eligible", route: "users" }]);
-  for (let exchanges = 0; ; ) {
+  for (let exchanges = 0; ;) {
     for (let i = 0; i < 50; i++, exchanges++) store.append(oneExchange(null));
     await store.flush();
     say({ durable: exchanges });
@@ -41,12 +41,22 @@ if (deed === "fill") {
   for (let i = 0; i < 400; i++) store.append(oneExchange("x".repeat(10_000)));
   await store.flush();
   say({ failed: store.health() });
-  store.append([{ type: "repair", route: "users", key: "users/1", reason: "dropped", exchangeId: "A", at: "2026-11-22T12:00:00.000Z" }]);
+  store.append([
+    {
+      type: "repair",
+      route: "users",
+      key: "users/1",
+      reason: "dropped",
+      exchangeId: "A",
+      at: "2026-11-22T12:00:00.000Z",
+    },
+  ]);
   await store.flush();
   say({ outcomes: await store.outcomeCounts(), repairs: (await store.repairs({ limit: 10 })).items });
   await store.close();
   say({ closed: store.health() });
 }
 
-if (deed === "hold") await new Promise<void>((resolve) => process.stdin.once("data", () => resolve()).once("end", () => resolve()));
+if (deed === "hold")
+  await new Promise<void>((resolve) => process.stdin.once("data", () => resolve()).once("end", () => resolve()));
 if (deed !== "fill") await store.close();

@@ -15,29 +15,94 @@ test("end-to-end headers keep order, case and repetition; ours are added at the 
 });
 
 test("hop-by-hop headers and those that Connection names end here", () => {
-  const headers = ["Connection", "keep-alive, X-Mine", "Keep-Alive", "x", "x-mine", "1", "TE", "trailers", "Transfer-Encoding", "chunked"];
+  const headers = [
+    "Connection",
+    "keep-alive, X-Mine",
+    "Keep-Alive",
+    "x",
+    "x-mine",
+    "1",
+    "TE",
+    "trailers",
+    "Transfer-Encoding",
+    "chunked",
+  ];
   const out = forwarded([...headers, "Upgrade", "h2c", "Proxy-Connection", "close", "A", "b"]);
   assert.deepEqual(out, ["A", "b", "x-forwarded-for", "10.0.0.9", "x-forwarded-proto", "http"]);
-  assert.deepEqual(answerHeaders(["Connection", "X-Hop", "X-Hop", "1", "Set-Cookie", "a", "set-cookie", "b"]), ["Set-Cookie", "a", "set-cookie", "b"]);
+  assert.deepEqual(answerHeaders(["Connection", "X-Hop", "X-Hop", "1", "Set-Cookie", "a", "set-cookie", "b"]), [
+    "Set-Cookie",
+    "a",
+    "set-cookie",
+    "b",
+  ]);
 });
 
 test("a client cannot talk the proxy out of host, length or credentials by naming them in Connection", () => {
-  const out = forwarded(["Connection", "Host, Content-Length, Authorization, Cookie", "Host", "h", "Content-Length", "3", "Authorization", "x", "Cookie", "c"]);
+  const out = forwarded([
+    "Connection",
+    "Host, Content-Length, Authorization, Cookie",
+    "Host",
+    "h",
+    "Content-Length",
+    "3",
+    "Authorization",
+    "x",
+    "Cookie",
+    "c",
+  ]);
   assert.deepEqual(out.slice(0, 8), ["Host", "h", "Content-Length", "3", "Authorization", "x", "Cookie", "c"]);
 });
 
 test("a client's own x-crossfade headers never pass", () => {
-  const out = forwarded(["X-Crossfade-Shadow", "v1.x.y", "x-crossfade-order", "1.1", "X-CROSSFADE-EPOCH", "9", "x-crossfad", "stays"]);
+  const out = forwarded([
+    "X-Crossfade-Shadow",
+    "v1.x.y",
+    "x-crossfade-order",
+    "1.1",
+    "X-CROSSFADE-EPOCH",
+    "9",
+    "x-crossfad",
+    "stays",
+  ]);
   assert.deepEqual(out.slice(0, 2), ["x-crossfad", "stays"]);
   assert.equal(out.join(" ").toLowerCase().includes("x-crossfade-"), false);
 });
 
 test("x-forwarded-for is continued in place; -proto and -host of an earlier proxy stay", () => {
-  const headers = ["X-Forwarded-For", "1.1.1.1", "Host", "h", "x-forwarded-proto", "https", "x-forwarded-host", "public"];
-  assert.deepEqual(forwarded(headers), ["X-Forwarded-For", "1.1.1.1, 10.0.0.9", "Host", "h", "x-forwarded-proto", "https", "x-forwarded-host", "public"]);
+  const headers = [
+    "X-Forwarded-For",
+    "1.1.1.1",
+    "Host",
+    "h",
+    "x-forwarded-proto",
+    "https",
+    "x-forwarded-host",
+    "public",
+  ];
+  assert.deepEqual(forwarded(headers), [
+    "X-Forwarded-For",
+    "1.1.1.1, 10.0.0.9",
+    "Host",
+    "h",
+    "x-forwarded-proto",
+    "https",
+    "x-forwarded-host",
+    "public",
+  ]);
 });
 
 test("host: target sends the service's own host and tells the client's in x-forwarded-host", () => {
   const out = forwarded(["A", "1", "Host", "public"], "127.0.0.1:3000");
-  assert.deepEqual(out, ["A", "1", "Host", "127.0.0.1:3000", "x-forwarded-for", "10.0.0.9", "x-forwarded-proto", "http", "x-forwarded-host", "public"]);
+  assert.deepEqual(out, [
+    "A",
+    "1",
+    "Host",
+    "127.0.0.1:3000",
+    "x-forwarded-for",
+    "10.0.0.9",
+    "x-forwarded-proto",
+    "http",
+    "x-forwarded-host",
+    "public",
+  ]);
 });

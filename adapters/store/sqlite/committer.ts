@@ -225,4 +225,3 @@ export class Committer {
     this.#displaced = inode === this.#inode ? null : `${problem}; restart Crossfade`;
   }
 }
-

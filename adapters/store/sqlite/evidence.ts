@@ -153,7 +153,9 @@ function prepareEvictions(db: Database) {
   const oldestGroup = db.prepare<[], string>("SELECT id FROM divergence_group ORDER BY last_ms LIMIT 1").pluck();
   const deleteGroup = db.prepare("DELETE FROM divergence_group WHERE id = ?");
   const releaseSamples = db.prepare("UPDATE divergence SET sample = 0 WHERE group_id = ? AND sample > 0");
-  const plain = db.prepare<[], [number, number]>("SELECT count(*), total(bytes) FROM divergence WHERE sample = 0").raw();
+  const plain = db
+    .prepare<[], [number, number]>("SELECT count(*), total(bytes) FROM divergence WHERE sample = 0")
+    .raw();
   const sampled = db.prepare<[], number>("SELECT total(bytes) FROM divergence WHERE sample > 0").pluck();
   const groups = db.prepare<[], number>("SELECT count(*) FROM divergence_group").pluck();
 

@@ -52,7 +52,8 @@ export function asFailure(thrown: unknown, file: string): Failure {
   const code = sqliteCode(thrown);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const meaning = MEANINGS.find(({ prefix }) => code.startsWith(prefix));
-  if (meaning === undefined) return { code: "store-unavailable", message: `store ${file}: ${message}`, retryable: false };
+  if (meaning === undefined)
+    return { code: "store-unavailable", message: `store ${file}: ${message}`, retryable: false };
   return {
     code: meaning.code,
     message: `store ${file}: ${meaning.words} (${code}: ${message})`,

@@ -37,7 +37,8 @@ export function accountForPreviousRun(db: Database, order: OpeningOrder, lost: L
   const lastBatch = sameRun ? life.last_batch : 0;
   const setAside = lost?.setAside ?? null;
   const gone = lost ?? (again !== null && life === undefined ? goneFile(again.since) : null);
-  if (sameRun && gone === null) return { generation: life.generation, previousEnd: "clean", setAside, lastBatch, notes: [] };
+  if (sameRun && gone === null)
+    return { generation: life.generation, previousEnd: "clean", setAside, lastBatch, notes: [] };
 
   const unclean = gone !== null || (life !== undefined && life.clean === 0);
   const notes: string[] = [];
@@ -102,9 +103,7 @@ function recordGaps(db: Database, order: OpeningOrder, from: number, why: string
     "SELECT max(seq) AS seq, to_ms, count(*) AS count FROM gap WHERE route = ? AND unclean_end = 1",
   );
   const extend = db.prepare("UPDATE gap SET to_ms = ?, why = ? WHERE seq = ?");
-  const insert = db.prepare(
-    "INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES (?, ?, ?, ?, ?, 1)",
-  );
+  const insert = db.prepare("INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES (?, ?, ?, ?, ?, 1)");
   for (const [route, start] of begins) {
     const begin = Math.min(start, now);
     const before = latest.get(route);

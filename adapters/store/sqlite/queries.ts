@@ -17,12 +17,16 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return outcomeCounts(db);
       case "eligibleCounts":
         return db
-          .prepare<[], { route: string; count: number }>("SELECT route, eligible AS count FROM route_total ORDER BY route")
+          .prepare<[], { route: string; count: number }>(
+            "SELECT route, eligible AS count FROM route_total ORDER BY route",
+          )
           .all();
       case "divergences":
         return divergences(db, question.args);
       case "divergence":
-        return db.prepare<[string], string>("SELECT record FROM divergence WHERE id = ?").pluck().get(question.args) ?? null;
+        return (
+          db.prepare<[string], string>("SELECT record FROM divergence WHERE id = ?").pluck().get(question.args) ?? null
+        );
       case "groups":
         return groups(db, question.args);
       case "group":
@@ -154,9 +158,7 @@ function groups(db: Database, query: ListQuery): Page<GroupRecord> {
 }
 
 function group(db: Database, id: string): Questions["group"]["value"] {
-  const row = db
-    .prepare<[string], GroupRow>(`SELECT ${GROUP_COLUMNS} FROM divergence_group WHERE id = ?`)
-    .get(id);
+  const row = db.prepare<[string], GroupRow>(`SELECT ${GROUP_COLUMNS} FROM divergence_group WHERE id = ?`).get(id);
   if (row === undefined) return null;
   const samples = db
     .prepare<[string], string>("SELECT record FROM divergence WHERE group_id = ? AND sample > 0 ORDER BY seq")
@@ -175,7 +177,13 @@ function repairs(db: Database, query: ListQuery): Page<RepairRecord> {
        WHERE seq > @after AND (@route IS NULL OR route = @route) ORDER BY seq LIMIT @limit`,
     )
     .all({ after, route: query.route ?? null, limit: limit + 1 });
-  return page("repairs", rows, limit, ({ seq }) => [seq], ({ seq: _, ...repair }) => repair);
+  return page(
+    "repairs",
+    rows,
+    limit,
+    ({ seq }) => [seq],
+    ({ seq: _, ...repair }) => repair,
+  );
 }
 
 /** The newest first. */
@@ -191,10 +199,16 @@ function gaps(db: Database, query: ListQuery): Page<GapRecord> {
        WHERE seq < @before AND (@route IS NULL OR route = @route) ORDER BY seq DESC LIMIT @limit`,
     )
     .all({ before, route: query.route ?? null, limit: limit + 1 });
-  return page("gaps", rows, limit, ({ seq }) => [seq], ({ id, route, from_ms, to_ms, why }) => {
-    const to = to_ms === null ? null : new Date(to_ms).toISOString();
-    return { id, route, from: new Date(from_ms).toISOString(), to, why };
-  });
+  return page(
+    "gaps",
+    rows,
+    limit,
+    ({ seq }) => [seq],
+    ({ id, route, from_ms, to_ms, why }) => {
+      const to = to_ms === null ? null : new Date(to_ms).toISOString();
+      return { id, route, from: new Date(from_ms).toISOString(), to, why };
+    },
+  );
 }
 
 function page<Row, Item>(

@@ -38,13 +38,28 @@ function differencesWithSecrets(): Difference[] {
     ["/email", secret("declared-body")],
     [`/tokens/${secret("pointer")}/scope`, "read"],
   ];
-  const differences: Difference[] = values.map(([at, value]) => ({ at, kind: "value", primary: json(value), shadow: null }));
+  const differences: Difference[] = values.map(([at, value]) => ({
+    at,
+    kind: "value",
+    primary: json(value),
+    shadow: null,
+  }));
   differences.push(
-    { at: "/long", kind: "value", primary: `{"a":1,"secret":"${secret("cut")}…`, shadow: `{"a":1,"secret":"${secret("cut")}` },
+    {
+      at: "/long",
+      kind: "value",
+      primary: `{"a":1,"secret":"${secret("cut")}…`,
+      shadow: `{"a":1,"secret":"${secret("cut")}`,
+    },
     { at: "/odd", kind: "type", primary: `{'password': '${secret("not-json")}'}`, shadow: null },
     { at: "header:set-cookie", kind: "header", primary: `sid=${secret("set-cookie")}; Path=/`, shadow: null },
     { at: "header:x-auth-token", kind: "header", primary: secret("header"), shadow: secret("header") },
-    { at: "header:location", kind: "header", primary: `/reset/${secret("location")}`, shadow: `/x?token=${secret("location-query")}` },
+    {
+      at: "header:location",
+      kind: "header",
+      primary: `/reset/${secret("location")}`,
+      shadow: `/x?token=${secret("location-query")}`,
+    },
     { at: "header:x-trail", kind: "header", primary: secret("declared-header"), shadow: null },
   );
   return differences;
@@ -76,19 +91,42 @@ function exchangesWithSecrets(): SettledGiven[] {
     ] as const,
   };
   const headers = [
-    "Authorization", `Bearer ${inRequest.bearer}`,
-    "Cookie", `sid=${inRequest.cookie}; cart=${inRequest.cart}`,
-    "X-Api-Key", inRequest.apiKey,
-    "Proxy-Authorization", `Basic ${Buffer.from(`ann:${inRequest.basic}`).toString("base64")}`,
-    "X-Tenant", inRequest.tenant,
+    "Authorization",
+    `Bearer ${inRequest.bearer}`,
+    "Cookie",
+    `sid=${inRequest.cookie}; cart=${inRequest.cart}`,
+    "X-Api-Key",
+    inRequest.apiKey,
+    "Proxy-Authorization",
+    `Basic ${Buffer.from(`ann:${inRequest.basic}`).toString("base64")}`,
+    "X-Tenant",
+    inRequest.tenant,
   ];
   const query = `?reset_token=${inRequest.query}&voucher=${inRequest.voucher}`;
   const echoes = Object.values(inRequest).join(" ");
   return [
-    { route, request: { headers, query, target: `/users/42${query}` }, differences: differencesWithSecrets(), error: `upstream said: ${echoes}`, build: `9f3c ${inRequest.bearer}` },
-    { route, request: { headers, query }, differences: [{ at: "/echo", kind: "value", primary: json([echoes]), shadow: json({ [inRequest.apiKey]: 1 }) }] },
-    { request: { path: `/password/reset/${afterReset}` }, key: `users:/password/reset/${afterReset}`, error: `GET /password/reset/${afterReset} failed` },
-    { route: { redact: [{ source: "path", name: "id" }] }, request: { path: `/users/${inPath}` }, key: `users/${inPath}` },
+    {
+      route,
+      request: { headers, query, target: `/users/42${query}` },
+      differences: differencesWithSecrets(),
+      error: `upstream said: ${echoes}`,
+      build: `9f3c ${inRequest.bearer}`,
+    },
+    {
+      route,
+      request: { headers, query },
+      differences: [{ at: "/echo", kind: "value", primary: json([echoes]), shadow: json({ [inRequest.apiKey]: 1 }) }],
+    },
+    {
+      request: { path: `/password/reset/${afterReset}` },
+      key: `users:/password/reset/${afterReset}`,
+      error: `GET /password/reset/${afterReset} failed`,
+    },
+    {
+      route: { redact: [{ source: "path", name: "id" }] },
+      request: { path: `/users/${inPath}` },
+      key: `users/${inPath}`,
+    },
     { route: { key: [{ source: "body", name: "/ssn" }] }, key: `users/${inKey}` },
     { request: { path: `https://ann:${secret("user-info")}@api.test/users/42;jsessionid=${secret("matrix")}` } },
   ];
@@ -137,7 +175,12 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
     }
   }
   // And yet there is something to see.
-  assert.ok((everything.get("crossfade.db")?.toString("latin1").match(/\[redacted [0-9a-f]{8}\]/g)?.length ?? 0) > 30);
+  assert.ok(
+    (everything
+      .get("crossfade.db")
+      ?.toString("latin1")
+      .match(/\[redacted [0-9a-f]{8}\]/g)?.length ?? 0) > 30,
+  );
   assert.ok(everything.get("divergences.ndjson")?.includes('"holder\\":\\"Ann\\"'));
 });
 

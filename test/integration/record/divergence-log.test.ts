@@ -1,10 +1,25 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { type DivergenceLog, type DivergenceLogOptions, openDivergenceLog } from "../../../proxy/record/divergence-log.ts";
+import {
+  type DivergenceLog,
+  type DivergenceLogOptions,
+  openDivergenceLog,
+} from "../../../proxy/record/divergence-log.ts";
 import { evidenceFolder, handClock, type HandClock } from "../../support/evidence.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -96,7 +111,9 @@ test("a process killed while it writes leaves whole lines, and at most the last 
       log.append(JSON.stringify({ n, pad: "x".repeat(5000) }));
       if (n % 100 === 99) { await log.flush(); process.stdout.write(n + "\\n"); }
     }`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(child.stdout, "data");
   await once(child.stdout, "data");
   child.kill("SIGKILL");
@@ -132,7 +149,10 @@ test("it is rotated by size and pruned to its bound, the oldest lines first, and
   await log.flush();
   const names = readdirSync(dirname(file));
   assert.ok(names.length > 4, names.join(" "));
-  assert.ok(names.every((name) => /^divergences(?:\.\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z(?:-\d+)?)?\.ndjson$/.test(name)), names.join(" "));
+  assert.ok(
+    names.every((name) => /^divergences(?:\.\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z(?:-\d+)?)?\.ndjson$/.test(name)),
+    names.join(" "),
+  );
   const bytes = names.reduce((sum, name) => sum + statSync(join(dirname(file), name)).size, 0);
   assert.ok(bytes <= maxBytes, `${bytes}`);
   assert.ok(bytes > maxBytes / 2, `${bytes}`);
@@ -246,11 +266,18 @@ test("a disk that is full keeps what was written whole, says so, and a file begu
     await log.flush();
     await log.close();
     process.stdout.write(JSON.stringify({ failed, closed: log.health() }));`;
-  const child = spawn("sh", ["-c", `ulimit -f 512; exec "$0" "$@"`, process.execPath, "--input-type=module", "-e", script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    "sh",
+    ["-c", `ulimit -f 512; exec "$0" "$@"`, process.execPath, "--input-type=module", "-e", script],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const said = (await child.stdout.toArray()) as Buffer[];
-  const { failed, closed } = JSON.parse(Buffer.concat(said).toString()) as Record<"failed" | "closed", { problem: string; lostLines: number; pendingLines: number }>;
+  const { failed, closed } = JSON.parse(Buffer.concat(said).toString()) as Record<
+    "failed" | "closed",
+    { problem: string; lostLines: number; pendingLines: number }
+  >;
   assert.match(failed.problem, /EFBIG|ENOSPC/);
   const wholeLines = (name: string): number[] =>
     readFileSync(name, "utf8")
@@ -264,7 +291,10 @@ test("a disk that is full keeps what was written whole, says so, and a file begu
   assert.deepEqual([...before, ...after], upTo(before.length + after.length));
   assert.equal(closed.pendingLines, 0);
   // Lines of a batch that was only begun count as lost together.
-  assert.ok(closed.lostLines >= 100 - before.length - after.length && closed.lostLines <= 100, `${closed.lostLines} lost`);
+  assert.ok(
+    closed.lostLines >= 100 - before.length - after.length && closed.lostLines <= 100,
+    `${closed.lostLines} lost`,
+  );
 });
 
 test("a closed log loses what comes and counts it", async (t) => {

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import Database from "better-sqlite3";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Worker } from "node:worker_threads";
@@ -114,7 +123,14 @@ test("of a damaged file its totals, repairs and gaps are kept, and the generatio
   const store = await open();
   await writeAndClose(store, [
     ...exchange,
-    { type: "repair", route: "users", key: "users/1", reason: "dropped", exchangeId: "A", at: "2026-11-22T12:00:00.000Z" },
+    {
+      type: "repair",
+      route: "users",
+      key: "users/1",
+      reason: "dropped",
+      exchangeId: "A",
+      at: "2026-11-22T12:00:00.000Z",
+    },
     { type: "gap-opened", id: "g1", route: "orders", from: "2026-11-22T12:00:00.000Z", why: "disk full" },
     ...Array.from({ length: 500 }, () => recordWrite(makeRecord({ error: "x".repeat(900) }))),
   ]);
@@ -146,7 +162,10 @@ test("of a damaged file its totals, repairs and gaps are kept, and the generatio
 test("a file found damaged while it is in use is set aside, and what comes next is kept in a new one", async (t) => {
   const { file, open } = place(t);
   const filling = await open();
-  await writeAndClose(filling, [...exchange, ...Array.from({ length: 3000 }, () => recordWrite(makeRecord({ error: "x".repeat(900) })))]);
+  await writeAndClose(filling, [
+    ...exchange,
+    ...Array.from({ length: 3000 }, () => recordWrite(makeRecord({ error: "x".repeat(900) }))),
+  ]);
   const store = await open();
   const bytes = readFileSync(file);
   bytes.fill(0xab, Math.floor(bytes.length / 2), bytes.length - 8192);
@@ -173,7 +192,8 @@ test("when its thread dies another goes on, and no count is lost or doubled", as
   const store = await open();
   let appended = 0;
   const append = (times: number): void => {
-    for (let i = 0; i < times; i++, appended++) store.append([...exchange, recordWrite(makeRecord({ outcome: "shadow-error" }))]);
+    for (let i = 0; i < times; i++, appended++)
+      store.append([...exchange, recordWrite(makeRecord({ outcome: "shadow-error" }))]);
   };
   for (let deaths = 0; deaths < 3; deaths++) {
     append(300);
@@ -214,7 +234,10 @@ test("a newer schema is refused, with both versions and the way out", async (t) 
   const { file, open, edit } = place(t);
   await writeAndClose(await open());
   edit("PRAGMA user_version = 99");
-  await assert.rejects(open(), refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 1/));
+  await assert.rejects(
+    open(),
+    refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 1/),
+  );
   assert.equal(existsSync(file), true);
 });
 
@@ -230,7 +253,10 @@ test("another program's database is refused and left as it was", async (t) => {
 test("a place where no store can be is refused, with the path and the way out", async (t) => {
   const { folder, file, clock } = place(t);
   const at = (path: string) => openSqliteStore({ file: path, clock });
-  await assert.rejects(at(join(folder, "no/such/x.db")), refusal("store-unavailable", join(folder, "no/such"), "mkdir -p"));
+  await assert.rejects(
+    at(join(folder, "no/such/x.db")),
+    refusal("store-unavailable", join(folder, "no/such"), "mkdir -p"),
+  );
   writeFileSync(file, "");
   await assert.rejects(at(join(file, "x.db")), refusal("store-unavailable", file));
   mkdirSync(join(folder, "folder.db"));
@@ -284,9 +310,15 @@ test("a write without an outcome puts the gap's beginning back to when there was
   await store.close();
   edit("UPDATE life SET clean = 0");
   const reopened = await open();
-  assert.deepEqual((await reopened.gaps({ limit: 1 })).items.map(({ from }) => from), [balanced]);
-  assert.deepEqual((await reopened.outcomeCounts()).map(({ outcome, count }) => [outcome, count]), [
-    ["match", 2],
-    ["unknown", 1],
-  ]);
+  assert.deepEqual(
+    (await reopened.gaps({ limit: 1 })).items.map(({ from }) => from),
+    [balanced],
+  );
+  assert.deepEqual(
+    (await reopened.outcomeCounts()).map(({ outcome, count }) => [outcome, count]),
+    [
+      ["match", 2],
+      ["unknown", 1],
+    ],
+  );
 });

@@ -39,7 +39,8 @@ function startChild(t: TestContext, command: string, args: readonly string[]): C
   };
 }
 
-const runNode = (t: TestContext, deed: string, file: string): Child => startChild(t, process.execPath, [CHILD, deed, file]);
+const runNode = (t: TestContext, deed: string, file: string): Child =>
+  startChild(t, process.execPath, [CHILD, deed, file]);
 
 test("a second process is refused, told which file it is and what to do, and gets it once the first has ended", async (t) => {
   const file = join(evidenceFolder(t), "crossfade.db");
@@ -65,7 +66,10 @@ test("a refused opening in the holder's own process does not loosen the lock for
   const file = join(evidenceFolder(t), "crossfade.db");
   const store = await openSqliteStore({ file, clock });
   // Closing any descriptor of the file would drop this process's POSIX locks on it.
-  await assert.rejects(openSqliteStore({ file, clock }), (thrown) => thrown instanceof CrossfadeError && thrown.code === "store-locked");
+  await assert.rejects(
+    openSqliteStore({ file, clock }),
+    (thrown) => thrown instanceof CrossfadeError && thrown.code === "store-locked",
+  );
   const other = runNode(t, "hold", file);
   assert.equal((await other.next())["refused"], "store-locked");
   await store.close();
@@ -102,7 +106,10 @@ test("after kill -9 everything that was durable is there, the rest is counted as
   assert.ok(Date.parse(gap?.from ?? "") <= killedAfter);
   assert.ok(Date.parse(gap?.to ?? "") >= killedAfter);
   assert.deepEqual(await store.openWork(), [{ route: "users", repairs: 0, gaps: 1 }]);
-  assert.match(store.opened.notes.join(" "), /ended without closing.*a gap is recorded for 1 route.*1 writes.*unknown/s);
+  assert.match(
+    store.opened.notes.join(" "),
+    /ended without closing.*a gap is recorded for 1 route.*1 writes.*unknown/s,
+  );
 });
 
 test("a file that may not grow fails the evidence and not the counts, says so, and loses nothing silently", async (t) => {
@@ -117,7 +124,10 @@ test("a file that may not grow fails the evidence and not the counts, says so, a
   assert.ok(failed.pendingWrites > 0);
   const kept = (await child.next()) as { outcomes: { count: number }[]; repairs: { key: string }[] };
   assert.deepEqual(kept.outcomes, [{ route: "users", outcome: "divergent", reason: null, count: 400 }]);
-  assert.deepEqual(kept.repairs.map(({ key }) => key), ["users/1"]);
+  assert.deepEqual(
+    kept.repairs.map(({ key }) => key),
+    ["users/1"],
+  );
   const { closed } = (await child.next()) as { closed: { lostWrites: number; pendingWrites: number } };
   await once(child.process, "exit");
   assert.equal(closed.pendingWrites, 0);

@@ -138,13 +138,23 @@ test("abandoning gives back all that waits and leaves what is on the wire", asyn
 });
 
 test("in any interleaving: exactly one delivery each, one at a time per key, never against a knowable order, and every unknowable order is marked", async () => {
-  const step = fc.record({ key: fc.constantFrom("k1", "k2"), kind: fc.constantFrom("begin", "answer", "refuse", "finish"), pick: fc.nat(20) });
+  const step = fc.record({
+    key: fc.constantFrom("k1", "k2"),
+    kind: fc.constantFrom("begin", "answer", "refuse", "finish"),
+    pick: fc.nat(20),
+  });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const shadow = heldShadow();
       const lanes = lanesOn(shadow);
       let clock = 0;
-      interface Seen { name: string; key: string; begun: number; answered: number; ticket: Ticket }
+      interface Seen {
+        name: string;
+        key: string;
+        begun: number;
+        answered: number;
+        ticket: Ticket;
+      }
       const atPrimary: Seen[] = [];
       const accepted: Seen[] = [];
       for (const { key, kind, pick } of steps) {
@@ -173,7 +183,8 @@ test("in any interleaving: exactly one delivery each, one at a time per key, nev
         for (const b of accepted) {
           if (a.key !== b.key || a === b) continue;
           const aFirst = shadow.begun.indexOf(a.name) < shadow.begun.indexOf(b.name);
-          if (a.answered < b.begun) assert.ok(aFirst, `${b.name} began after ${a.name} was answered, but was sent first`);
+          if (a.answered < b.begun)
+            assert.ok(aFirst, `${b.name} began after ${a.name} was answered, but was sent first`);
           else if (b.answered > a.begun && a.answered < b.answered) {
             assert.ok(shadow.turns.get(b.name)?.overlapped, `${a.name} and ${b.name} overlapped and nobody was told`);
           }

@@ -5,12 +5,22 @@ import { NotAttempted, ShadowGate } from "../../../proxy/mirror/shadow-gate.ts";
 const monotonic = () => performance.now();
 
 function gateWith(change: Partial<ConstructorParameters<typeof ShadowGate>[0]> = {}): ShadowGate {
-  return new ShadowGate({ opensAfter: 3, probeEveryMs: 20, inFlightLimit: () => 100, ratePerSecond: () => null, monotonic, ...change });
+  return new ShadowGate({
+    opensAfter: 3,
+    probeEveryMs: 20,
+    inFlightLimit: () => 100,
+    ratePerSecond: () => null,
+    monotonic,
+    ...change,
+  });
 }
 
 async function failTimes(gate: ShadowGate, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
-    await assert.rejects(gate.run(() => Promise.reject(new Error("down")), monotonic() + 1000), /down/);
+    await assert.rejects(
+      gate.run(() => Promise.reject(new Error("down")), monotonic() + 1000),
+      /down/,
+    );
   }
 }
 

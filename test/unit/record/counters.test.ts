@@ -49,7 +49,11 @@ function order(outcome: Outcome): number {
 }
 
 test("at any moment eligible is pending and the outcomes together, for writes, reads and both", () => {
-  const step = fc.record({ route: fc.constantFrom("a", "b"), requestClass: fc.constantFrom("write" as const, "read" as const), outcome: fc.option(fc.constantFrom(...EVERY)) });
+  const step = fc.record({
+    route: fc.constantFrom("a", "b"),
+    requestClass: fc.constantFrom("write" as const, "read" as const),
+    outcome: fc.option(fc.constantFrom(...EVERY)),
+  });
   fc.assert(
     fc.property(fc.array(step), (steps) => {
       const counters = createCounters();
@@ -66,7 +70,8 @@ test("at any moment eligible is pending and the outcomes together, for writes, r
         }
       }
       for (const counts of counters.snapshot()) {
-        for (const tally of [counts, counts.writes, counts.reads]) assert.equal(tally.eligible, tally.pending + sumOf(tally));
+        for (const tally of [counts, counts.writes, counts.reads])
+          assert.equal(tally.eligible, tally.pending + sumOf(tally));
         assert.equal(counts.writes.eligible + counts.reads.eligible, counts.eligible);
         assert.equal(counts.writes.pending, pending.get(`${counts.route} write`) ?? 0);
       }

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
 import { groupId } from "../../../proxy/groups.ts";
-import { DIVERGENT, dropped, IGNORED, MATCH, SHADOW_TIMEOUT, skipped, UNKNOWN, type Outcome } from "../../../proxy/outcome.ts";
+import {
+  DIVERGENT,
+  dropped,
+  IGNORED,
+  MATCH,
+  SHADOW_TIMEOUT,
+  skipped,
+  UNKNOWN,
+  type Outcome,
+} from "../../../proxy/outcome.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { createCounters, type Counters } from "../../../proxy/record/counters.ts";
 import { createRecorder, type Recorder, type RecorderParts } from "../../../proxy/record/recorder.ts";
@@ -23,7 +32,14 @@ interface Seen {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function record(given: Partial<RecorderParts> = {}): Seen {
-  const seen = { counters: createCounters(), appended: [] as StoreWrite[][], lines: [] as string[], fed: [] as DivergenceRecord[], metrics: [] as unknown[][], caught: [] as [string, unknown][] };
+  const seen = {
+    counters: createCounters(),
+    appended: [] as StoreWrite[][],
+    lines: [] as string[],
+    fed: [] as DivergenceRecord[],
+    metrics: [] as unknown[][],
+    caught: [] as [string, unknown][],
+  };
   const recorder = createRecorder({
     store: { append: (writes) => void seen.appended.push([...writes]) },
     log: { append: (line) => void seen.lines.push(line) },
@@ -76,9 +92,20 @@ test("a divergent write is counted, measured, stored, logged and fed once each, 
       { type: "divergence", record: expected, signature },
     ],
   ]);
-  assert.deepEqual(lines.map((line) => JSON.parse(line) as unknown), [expected]);
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line) as unknown),
+    [expected],
+  );
   assert.deepEqual(Object.keys(JSON.parse(lines[0] as string) as object).slice(0, 9), [
-    "id", "time", "route", "phase", "outcome", "reason", "key", "method", "path",
+    "id",
+    "time",
+    "route",
+    "phase",
+    "outcome",
+    "reason",
+    "key",
+    "method",
+    "path",
   ]);
   assert.deepEqual(fed, [expected]);
   assert.deepEqual(metrics, [
@@ -89,7 +116,15 @@ test("a divergent write is counted, measured, stored, logged and fed once each, 
 });
 
 test("every outcome but match and ignored is in log and store; with lines: all the log has these too", async () => {
-  const outcomes: readonly Outcome[] = [MATCH, IGNORED, DIVERGENT, SHADOW_TIMEOUT, dropped("queue-full"), skipped("not-accepted"), UNKNOWN];
+  const outcomes: readonly Outcome[] = [
+    MATCH,
+    IGNORED,
+    DIVERGENT,
+    SHADOW_TIMEOUT,
+    dropped("queue-full"),
+    skipped("not-accepted"),
+    UNKNOWN,
+  ];
   for (const lines of ["notable", "all"] as const) {
     const seen = record();
     for (const outcome of outcomes) {
@@ -100,13 +135,28 @@ test("every outcome but match and ignored is in log and store; with lines: all t
     const logged = seen.lines.map((line) => (JSON.parse(line) as DivergenceRecord).outcome);
     const notable = outcomes.slice(2).map(({ kind }) => kind);
     assert.deepEqual(logged, lines === "all" ? outcomes.map(({ kind }) => kind) : notable);
-    assert.deepEqual(seen.fed.map(({ outcome }) => outcome), logged);
+    assert.deepEqual(
+      seen.fed.map(({ outcome }) => outcome),
+      logged,
+    );
     const stored = seen.appended.flat().filter((write) => write.type === "divergence");
-    assert.deepEqual(stored.map((write) => write.record.outcome), notable);
-    assert.deepEqual(stored.map((write) => write.record.group !== null), notable.map((kind) => kind === "divergent"));
-    assert.deepEqual(stored.map((write) => write.record.reason), [null, null, "queue-full", "not-accepted", null]);
+    assert.deepEqual(
+      stored.map((write) => write.record.outcome),
+      notable,
+    );
+    assert.deepEqual(
+      stored.map((write) => write.record.group !== null),
+      notable.map((kind) => kind === "divergent"),
+    );
+    assert.deepEqual(
+      stored.map((write) => write.record.reason),
+      [null, null, "queue-full", "not-accepted", null],
+    );
     const [counts] = seen.counters.snapshot();
-    assert.equal(counts?.outcomes.reduce((sum, { count }) => sum + count, 0), outcomes.length);
+    assert.equal(
+      counts?.outcomes.reduce((sum, { count }) => sum + count, 0),
+      outcomes.length,
+    );
   }
 });
 
@@ -119,16 +169,29 @@ test("reads are not counted in the store, but those that were compared are told 
   }
   await turn();
   const types = appended.flat().map(({ type }) => type);
-  assert.deepEqual(types, ["compared-read", "compared-read", "compared-read", "divergence", "divergence", "divergence"]);
+  assert.deepEqual(types, [
+    "compared-read",
+    "compared-read",
+    "compared-read",
+    "divergence",
+    "divergence",
+    "divergence",
+  ]);
 });
 
 test("the roles are told by service: after the cutover next is the primary, under its own name", async () => {
   const { recorder, fed } = record();
   recorder.settle(
-    makeSettled({ route: { phase: "next-primary", next: "billing" }, exchange: { plan: { mirror: true, primary: "next", shadow: "legacy", requestClass: "write" } } }),
+    makeSettled({
+      route: { phase: "next-primary", next: "billing" },
+      exchange: { plan: { mirror: true, primary: "next", shadow: "legacy", requestClass: "write" } },
+    }),
   );
   await turn();
-  assert.deepEqual([fed[0]?.primary.service, fed[0]?.shadow?.service, fed[0]?.phase], ["billing", "legacy", "next-primary"]);
+  assert.deepEqual(
+    [fed[0]?.primary.service, fed[0]?.shadow?.service, fed[0]?.phase],
+    ["billing", "legacy", "next-primary"],
+  );
 });
 
 test("a repair is written for every outcome that asks for one, its key redacted as evidence is", async () => {
@@ -136,7 +199,14 @@ test("a repair is written for every outcome that asks for one, its key redacted 
   const overlap = makeSettled({ outcome: MATCH, repair: "overlap" });
   recorder.settle(overlap);
   recorder.settle(makeSettled({ outcome: UNKNOWN, repair: "unknown", key: null }));
-  recorder.settle(makeSettled({ outcome: MATCH, repair: "dropped", key: "users/4711", route: { redact: [{ source: "path", name: "id" }] } }));
+  recorder.settle(
+    makeSettled({
+      outcome: MATCH,
+      repair: "dropped",
+      key: "users/4711",
+      route: { redact: [{ source: "path", name: "id" }] },
+    }),
+  );
   await turn();
   const repairs = appended.flat().filter((write) => write.type === "repair");
   assert.deepEqual(repairs[0], {
@@ -154,7 +224,9 @@ test("a repair is written for every outcome that asks for one, its key redacted 
 test("redaction does not split a group", async () => {
   const { recorder, fed } = record();
   for (const id of ["a9f8e7d6", "b9f8e7d6"]) {
-    recorder.settle(makeSettled({ differences: [{ at: `/tokens/${id}/scope`, kind: "value", primary: '"r"', shadow: '"w"' }] }));
+    recorder.settle(
+      makeSettled({ differences: [{ at: `/tokens/${id}/scope`, kind: "value", primary: '"r"', shadow: '"w"' }] }),
+    );
   }
   await turn();
   assert.notEqual(fed[0]?.differences[0]?.at, fed[1]?.differences[0]?.at);
@@ -175,10 +247,19 @@ test("whatever step fails, the others are done, the failure is told by its step,
   };
   for (const [step, parts] of Object.entries(broken)) {
     const seen = record(parts);
-    seen.recorder.settle(makeSettled({ differences: [{ at: "/note", kind: "value", primary: '"s3cr3t"', shadow: null }], repair: "overlap" }));
+    seen.recorder.settle(
+      makeSettled({
+        differences: [{ at: "/note", kind: "value", primary: '"s3cr3t"', shadow: null }],
+        repair: "overlap",
+      }),
+    );
     await turn();
     assert.deepEqual([...new Set(seen.caught.map(([name]) => name))], [step]);
-    if (step !== "count" && step !== "store") assert.ok(seen.appended.flat().some(({ type }) => type === "count"), step);
+    if (step !== "count" && step !== "store")
+      assert.ok(
+        seen.appended.flat().some(({ type }) => type === "count"),
+        step,
+      );
     if (step !== "log") assert.equal(seen.lines.length, 1, step);
     if (step !== "feed") assert.equal(seen.fed.length, 1, step);
     if (step !== "redact") continue;

@@ -31,22 +31,76 @@ test("the same secret has the same stand-in, another has another, and another ke
 
 test("names that mean a secret are known in every spelling, at any depth", () => {
   const names = [
-    "password", "passwd", "Password", "new_password", "userPassword", "passwordConfirmation", "secret", "client_secret", "clientSecret",
-    "token", "access_token", "accessToken", "refresh-token", "id_token", "csrfToken", "api_key", "apiKey", "API-KEY", "x-api-key",
-    "authorization", "session", "sessionId", "session_id", "cookie", "ssn", "cvv", "cvc", "cvvCode", "card_number", "cardNumber",
-    "pin", "private_key", "privateKey", "otp", "otpCode", "jwt", "credentials", "passphrase", "ｐａｓｓｗｏｒｄ",
+    "password",
+    "passwd",
+    "Password",
+    "new_password",
+    "userPassword",
+    "passwordConfirmation",
+    "secret",
+    "client_secret",
+    "clientSecret",
+    "token",
+    "access_token",
+    "accessToken",
+    "refresh-token",
+    "id_token",
+    "csrfToken",
+    "api_key",
+    "apiKey",
+    "API-KEY",
+    "x-api-key",
+    "authorization",
+    "session",
+    "sessionId",
+    "session_id",
+    "cookie",
+    "ssn",
+    "cvv",
+    "cvc",
+    "cvvCode",
+    "card_number",
+    "cardNumber",
+    "pin",
+    "private_key",
+    "privateKey",
+    "otp",
+    "otpCode",
+    "jwt",
+    "credentials",
+    "passphrase",
+    "ｐａｓｓｗｏｒｄ",
   ];
   for (const name of names) {
     assert.match(shown({ at: `/a/0/${name}`, primary: '"v4lue"' }).primary ?? "", STAND_IN, name);
     assert.match(shown({ at: `/${name}/deeper/0`, primary: "4711" }).primary ?? "", STAND_IN, `${name} above`);
-    assert.doesNotMatch(shown({ at: "", primary: JSON.stringify({ a: [{ [name]: "v4lue" }] }) }).primary ?? "", /v4lue/, `${name} inside`);
+    assert.doesNotMatch(
+      shown({ at: "", primary: JSON.stringify({ a: [{ [name]: "v4lue" }] }) }).primary ?? "",
+      /v4lue/,
+      `${name} inside`,
+    );
   }
 });
 
 test("names that only sound alike, or tell about a secret without being one, stay readable", () => {
   const names = [
-    "total", "passengers", "secretary", "tokenType", "token_count", "passwordUpdatedAt", "password_expires_at", "sessions",
-    "pinned", "opinion", "author", "authorId", "shipping", "key", "keys", "id", "sessionsCount",
+    "total",
+    "passengers",
+    "secretary",
+    "tokenType",
+    "token_count",
+    "passwordUpdatedAt",
+    "password_expires_at",
+    "sessions",
+    "pinned",
+    "opinion",
+    "author",
+    "authorId",
+    "shipping",
+    "key",
+    "keys",
+    "id",
+    "sessionsCount",
   ];
   for (const name of names) assert.equal(shown({ at: `/${name}`, primary: '"v4lue"' }).primary, '"v4lue"', name);
 });
@@ -59,7 +113,8 @@ test("what is not there, or only says whether something is there, is no secret",
 });
 
 test("digits, escapes and order of what is shown stay as they were", () => {
-  const text = '{"id":9007199254740993,"price":1.10,"name":"\\u20ac \\/","tags":[1e400,-0,[]],"token":"abcdefgh","__proto__":{},"id":2}';
+  const text =
+    '{"id":9007199254740993,"price":1.10,"name":"\\u20ac \\/","tags":[1e400,-0,[]],"token":"abcdefgh","__proto__":{},"id":2}';
   const value = shown({ at: "", primary: text }).primary ?? "";
   assert.equal(value.replace(STAND_IN, "X"), text.replace("abcdefgh", "X"));
   assert.equal(shown({ at: "/id", kind: "precision", primary: "9007199254740993" }).primary, "9007199254740993");
@@ -74,11 +129,22 @@ test("a text that was cut at its end is redacted as far as it goes", () => {
   assert.equal(cut('{"items":[1,2,33…'), '{"items":[1,2,33…');
   assert.equal(cut('{"done":tr…'), '{"done":tr…');
   assert.equal(cut('[{"a":1},…'), '[{"a":1},…');
-  assert.match(cut('{"note":"see https://a.test/?token=a1b2c3…'), /^\{"note":"see https:\/\/a\.test\/\?token=\[redacted [0-9a-f]{8}\]…$/);
+  assert.match(
+    cut('{"note":"see https://a.test/?token=a1b2c3…'),
+    /^\{"note":"see https:\/\/a\.test\/\?token=\[redacted [0-9a-f]{8}\]…$/,
+  );
 });
 
 test("a text that is no JSON and no cut JSON is redacted whole", () => {
-  for (const text of ['{"name":"Ann","password":"hunter2"', "hunter2", '{"a" hunter2}', '["hunter2",]x', '"hunter2', "{'a':'hunter2'}", "[".repeat(500)]) {
+  for (const text of [
+    '{"name":"Ann","password":"hunter2"',
+    "hunter2",
+    '{"a" hunter2}',
+    '["hunter2",]x',
+    '"hunter2',
+    "{'a':'hunter2'}",
+    "[".repeat(500),
+  ]) {
     assert.match(shown({ at: "/note", primary: text }).primary ?? "", /^\[redacted [0-9a-f]{8}\]$/, text);
   }
 });
@@ -113,7 +179,10 @@ test("secrets are told by their looks in strings, headers, paths and error messa
     assert.doesNotMatch(shown({ primary: JSON.stringify(text) }).primary ?? "", secret, text);
     assert.doesNotMatch(shown({ at: "header:x-y", kind: "header", primary: text }).primary ?? "", secret, text);
   }
-  assert.match(redact({ error: texts[4] as string }).error ?? "", /^https:\/\/example\.com\/x\?token=\[redacted [0-9a-f]{8}\]&page=2$/);
+  assert.match(
+    redact({ error: texts[4] as string }).error ?? "",
+    /^https:\/\/example\.com\/x\?token=\[redacted [0-9a-f]{8}\]&page=2$/,
+  );
 });
 
 test("ordinary prose, times, ids and addresses are left alone", () => {
@@ -135,19 +204,27 @@ test("credentials of the request are found wherever an answer or an error repeat
   const given: SettledGiven = {
     request: {
       headers: [
-        "Authorization", "Bearer opaque-9f8e7d6c",
-        "X-Api-Key", "kkkk-1234",
-        "Cookie", "theme=dark; sid=abc123def; cart=0123456789abcdef0123",
-        "Proxy-Authorization", `Basic ${Buffer.from("ann:correct horse").toString("base64")}`,
+        "Authorization",
+        "Bearer opaque-9f8e7d6c",
+        "X-Api-Key",
+        "kkkk-1234",
+        "Cookie",
+        "theme=dark; sid=abc123def; cart=0123456789abcdef0123",
+        "Proxy-Authorization",
+        `Basic ${Buffer.from("ann:correct horse").toString("base64")}`,
       ],
       query: "?reset_token=zz-top-99&page=2",
     },
-    error: 'upstream said "opaque-9f8e7d6c", kkkk-1234, sid abc123def, 0123456789abcdef0123, correct horse, zz-top-99, correct%20horse; theme dark',
+    error:
+      'upstream said "opaque-9f8e7d6c", kkkk-1234, sid abc123def, 0123456789abcdef0123, correct horse, zz-top-99, correct%20horse; theme dark',
   };
   const { error } = redact(given);
   assert.doesNotMatch(error ?? "", /opaque|kkkk|abc123|0123456789|correct|zz-top/);
   assert.match(error ?? "", /; theme dark$/);
-  assert.doesNotMatch(shown({ at: "/echo", primary: '{"headers":["opaque-9f8e7d6c"]}' }, given).primary ?? "", /opaque/);
+  assert.doesNotMatch(
+    shown({ at: "/echo", primary: '{"headers":["opaque-9f8e7d6c"]}' }, given).primary ?? "",
+    /opaque/,
+  );
 });
 
 test("a secret of an answer is found in its other places too", () => {
@@ -163,17 +240,38 @@ test("a secret of an answer is found in its other places too", () => {
 });
 
 test("headers whose value is a secret are never shown, others are", () => {
-  for (const name of ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token"]) {
-    assert.match(shown({ at: `header:${name}`, kind: "header", primary: "a, b" }).primary ?? "", /^\[redacted [0-9a-f]{8}\]$/, name);
+  for (const name of [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "x-auth-token",
+    "x-csrf-token",
+  ]) {
+    assert.match(
+      shown({ at: `header:${name}`, kind: "header", primary: "a, b" }).primary ?? "",
+      /^\[redacted [0-9a-f]{8}\]$/,
+      name,
+    );
   }
-  assert.equal(shown({ at: "header:content-type", kind: "header", primary: "text/html", shadow: null }).primary, "text/html");
-  const location = shown({ at: "header:location", kind: "header", primary: "https://a.test/reset/h3xh3x?next=/x", shadow: "/users/42" });
+  assert.equal(
+    shown({ at: "header:content-type", kind: "header", primary: "text/html", shadow: null }).primary,
+    "text/html",
+  );
+  const location = shown({
+    at: "header:location",
+    kind: "header",
+    primary: "https://a.test/reset/h3xh3x?next=/x",
+    shadow: "/users/42",
+  });
   assert.match(location.primary ?? "", /^https:\/\/a\.test\/reset\/\[redacted [0-9a-f]{8}\]\?next=\/x$/);
   assert.equal(location.shadow, "/users/42");
 });
 
 test("a path shows no segment after one that announces a secret, and never a query", () => {
-  const pathOf = (path: string): string => redact({ request: { path, query: "?token=abcdefgh" } }).path.replaceAll(/\[redacted [0-9a-f]{8}\]/g, "X");
+  const pathOf = (path: string): string =>
+    redact({ request: { path, query: "?token=abcdefgh" } }).path.replaceAll(/\[redacted [0-9a-f]{8}\]/g, "X");
   assert.equal(pathOf("/users/42"), "/users/42");
   assert.equal(pathOf("/password/reset/9f8e7d/edit"), "/password/reset/X/edit");
   assert.equal(pathOf("/v1/tokens/9f8e7d"), "/v1/tokens/X");
@@ -196,18 +294,26 @@ test("the route's locators redact bodies and answers, headers, cookies, queries 
       { source: "path", name: "id" },
     ] as const,
   };
-  const hidden = (difference: Partial<Difference>): void => assert.match(shown(difference, { route }).primary ?? "", STAND_IN);
+  const hidden = (difference: Partial<Difference>): void =>
+    assert.match(shown(difference, { route }).primary ?? "", STAND_IN);
   hidden({ at: "/email", primary: '"a@b.c"' });
   hidden({ at: "/items/3/serial", primary: '"S1"' });
   hidden({ at: "/a/b/phone/0", primary: "12" });
   hidden({ at: "header:x-tenant", kind: "header", primary: "acme" });
   hidden({ at: "header:x-trail", kind: "header", primary: "1" });
-  assert.match(shown({ at: "", primary: '{"items":[{"serial":"S1","n":1}]}' }, { route }).primary ?? "", /^\{"items":\[\{"serial":"\[redacted [0-9a-f]{8}\]","n":1\}\]\}$/);
+  assert.match(
+    shown({ at: "", primary: '{"items":[{"serial":"S1","n":1}]}' }, { route }).primary ?? "",
+    /^\{"items":\[\{"serial":"\[redacted [0-9a-f]{8}\]","n":1\}\]\}$/,
+  );
   assert.equal(shown({ at: "/items/3/name", primary: '"S1"' }, { route }).primary, '"S1"');
 
   const given: SettledGiven = {
     route,
-    request: { path: "/users/ann%40example.com", query: "?voucher=FREE-99", headers: ["cookie", "cart=A7", "x-tenant", "acme-inc"] },
+    request: {
+      path: "/users/ann%40example.com",
+      query: "?voucher=FREE-99",
+      headers: ["cookie", "cart=A7", "x-tenant", "acme-inc"],
+    },
     key: "users/ann@example.com",
     error: "acme-inc may not use FREE-99 for ann@example.com",
   };
@@ -224,7 +330,10 @@ test("an entity key that comes from a secret place is redacted, whichever form i
   assert.equal(keyOf({ key: "users/42" }), "users/42");
   assert.equal(keyOf({ key: "users/4711", route: { key: [{ source: "body", name: "/ssn" }] } }), "users/X");
   assert.equal(
-    keyOf({ key: "users/4711", route: { key: [{ source: "answer", name: "/id" }], redact: [{ source: "body", name: "/id" }] } }),
+    keyOf({
+      key: "users/4711",
+      route: { key: [{ source: "answer", name: "/id" }], redact: [{ source: "body", name: "/id" }] },
+    }),
     "users/X",
   );
   assert.equal(keyOf({ key: "users/4711", route: { key: [{ source: "cookie", name: "who" }] } }), "users/X");
@@ -241,7 +350,12 @@ test("members' names in pointers are redacted under secret names, and indices st
 });
 
 test("statuses, lengths and what compare says in words of a body stay readable", () => {
-  assert.deepEqual(shown({ at: "", kind: "status", primary: "200", shadow: "404" }), { at: "", kind: "status", primary: "200", shadow: "404" });
+  assert.deepEqual(shown({ at: "", kind: "status", primary: "200", shadow: "404" }), {
+    at: "",
+    kind: "status",
+    primary: "200",
+    shadow: "404",
+  });
   assert.equal(shown({ at: "/tokens", kind: "length", primary: "3", shadow: "4" }).primary, "3");
   const words = "12 bytes, not JSON at byte 3: a comma or } should stand here";
   assert.equal(shown({ at: "", kind: "body", primary: words, shadow: "1 byte" }).primary, words);
@@ -264,7 +378,12 @@ test("texts and requests made to be slow to search are not", () => {
     redact({ request: { path: `/${part.repeat(long / part.length)}` }, error: part.repeat(long / part.length) });
   }
   const query = `?${Array.from({ length: 2000 }, (_, i) => `token=${i}abcdef`).join("&")}`;
-  const differences = Array.from({ length: 100 }, (_, i) => ({ at: `/x${i}`, kind: "value" as const, primary: `"${"y".repeat(500)}"`, shadow: "1" }));
+  const differences = Array.from({ length: 100 }, (_, i) => ({
+    at: `/x${i}`,
+    kind: "value" as const,
+    primary: `"${"y".repeat(500)}"`,
+    shadow: "1",
+  }));
   redact({ request: { query }, differences });
   // All together take some 200 ms; a single pattern that tries each character as its beginning takes many seconds.
   assert.ok(performance.now() - begun < 5_000);

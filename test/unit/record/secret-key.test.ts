@@ -10,7 +10,9 @@ function refused(...words: readonly (string | RegExp)[]): (thrown: unknown) => b
   return (thrown) => {
     assert.ok(thrown instanceof CrossfadeError);
     assert.equal(thrown.source, "store");
-    return words.every((word) => (typeof word === "string" ? thrown.message.includes(word) : word.test(thrown.message)));
+    return words.every((word) =>
+      typeof word === "string" ? thrown.message.includes(word) : word.test(thrown.message),
+    );
   };
 }
 

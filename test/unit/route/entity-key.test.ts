@@ -24,7 +24,13 @@ function head(method: string, target: string, headers: string[] = []): RequestHe
 
 const NO_PARAMS: PathParams = { named: {}, rest: [] };
 
-function late(entity: string | null, target: string, answer: { headers?: string[]; body?: string }, key?: Locator[], requestBody?: string): string | null {
+function late(
+  entity: string | null,
+  target: string,
+  answer: { headers?: string[]; body?: string },
+  key?: Locator[],
+  requestBody?: string,
+): string | null {
   return keyAtAnswer({
     route: routeWith(entity, key),
     params: NO_PARAMS,
@@ -36,7 +42,11 @@ function late(entity: string | null, target: string, answer: { headers?: string[
 }
 
 test("a create and the update of what it made meet in one lane, however the id is spelled", () => {
-  const update = keyAtHead({ route: routeWith("users"), params: { named: {}, rest: ["a%20b"] }, request: head("PUT", "/users/a%20b") });
+  const update = keyAtHead({
+    route: routeWith("users"),
+    params: { named: {}, rest: ["a%20b"] },
+    request: head("PUT", "/users/a%20b"),
+  });
   assert.deepEqual(update, { known: true, key: "users/a b" });
   assert.equal(late("users", "/users", { headers: ["Location", "http://h:1/users/a%20b?x=1"] }), "users/a b");
   assert.equal(late("users", "/users", { headers: ["Location", "/users/a%20b/"] }), "users/a b");
@@ -48,7 +58,9 @@ test("an id beyond 2^53 keeps all of its digits", () => {
 });
 
 test("a key that needs the answer is not guessed from the head", () => {
-  assert.deepEqual(keyAtHead({ route: routeWith("users"), params: NO_PARAMS, request: head("POST", "/users") }), { known: false });
+  assert.deepEqual(keyAtHead({ route: routeWith("users"), params: NO_PARAMS, request: head("POST", "/users") }), {
+    known: false,
+  });
 });
 
 test("where nothing yields, the path is the key; an answer that is no JSON changes nothing", () => {
@@ -82,7 +94,11 @@ test("path:id falls back to the last named parameter, then to what ** caught", (
 
 test("query, header, cookie and body locators", () => {
   const at = (locator: Locator, target: string, headers: string[] = []) => {
-    const found = keyAtHead({ route: routeWith("e", [locator]), params: NO_PARAMS, request: head("POST", target, headers) });
+    const found = keyAtHead({
+      route: routeWith("e", [locator]),
+      params: NO_PARAMS,
+      request: head("POST", target, headers),
+    });
     return found.known ? found.key : null;
   };
   assert.equal(at({ source: "query", name: "q" }, "/x?a=1&q=a+b"), "e/a b");
@@ -101,7 +117,10 @@ test("hostile targets and ids do not throw", () => {
 
 test("sampling spreads neighbouring keys evenly and is the same each time", () => {
   const points = Array.from({ length: 20_000 }, (_, i) => samplePoint(`users/${i}`));
-  assert.deepEqual(points.slice(0, 10), Array.from({ length: 10 }, (_, i) => samplePoint(`users/${i}`)));
+  assert.deepEqual(
+    points.slice(0, 10),
+    Array.from({ length: 10 }, (_, i) => samplePoint(`users/${i}`)),
+  );
   for (const share of [0.01, 0.5, 0.99]) {
     const sampled = points.filter((point) => point < share).length / points.length;
     assert.ok(Math.abs(sampled - share) < 0.01, `${sampled} of the keys for a share of ${share}`);

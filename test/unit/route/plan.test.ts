@@ -21,7 +21,10 @@ for (const phase of PHASES) {
           for (const mirroringEnabled of [true, false]) {
             for (const point of [0, 0.009, 0.01, 0.4999, 0.5, 0.9999]) {
               const sampled = readShare === 1 || point < readShare;
-              const wanted = shadow !== null && mirroringEnabled && (requestClass === "write" ? mirrorWrites : readShare > 0 && sampled);
+              const wanted =
+                shadow !== null &&
+                mirroringEnabled &&
+                (requestClass === "write" ? mirrorWrites : readShare > 0 && sampled);
               const input = { phase, requestClass, mirrorWrites, readShare, mirroringEnabled };
               const plan = planExchange({ ...input, samplePoint: () => point });
               const name = JSON.stringify({ ...input, point });
@@ -38,7 +41,13 @@ for (const phase of PHASES) {
 }
 
 test("why a request is not mirrored names the first thing that stands in the way", () => {
-  const base = { phase: "dual-write", requestClass: "write", mirrorWrites: true, readShare: 0, mirroringEnabled: true } as const;
+  const base = {
+    phase: "dual-write",
+    requestClass: "write",
+    mirrorWrites: true,
+    readShare: 0,
+    mirroringEnabled: true,
+  } as const;
   const why = (change: object) => {
     const plan = planExchange({ ...base, samplePoint: () => 0.7, ...change });
     return plan.mirror ? "mirrored" : plan.why;

@@ -33,22 +33,34 @@ test("counts take no more room than their names, however many there are", () => 
 
 test("a batch is bounded in records and in bytes, and holds at least one record", () => {
   const backlog = new Backlog(DEFAULT_BACKLOG);
-  addAll(backlog, Array.from({ length: 1200 }, () => recordWrite(makeRecord())));
+  addAll(
+    backlog,
+    Array.from({ length: 1200 }, () => recordWrite(makeRecord())),
+  );
   assert.equal(backlog.seal(NOON).evidence.length, 500);
   backlog.settle();
   const large = new Backlog(DEFAULT_BACKLOG);
-  addAll(large, Array.from({ length: 3 }, () => recordWrite(makeRecord({ error: "x".repeat(1024 * 1024) }))));
+  addAll(
+    large,
+    Array.from({ length: 3 }, () => recordWrite(makeRecord({ error: "x".repeat(1024 * 1024) }))),
+  );
   assert.equal(large.seal(NOON).evidence.length, 1);
 });
 
 test("beyond its bounds records are lost and counted, and counts, repairs and gaps never", () => {
   const backlog = new Backlog({ maxRecords: 10, maxBytes: 1024 * 1024 });
-  addAll(backlog, Array.from({ length: 15 }, () => recordWrite(makeRecord())));
+  addAll(
+    backlog,
+    Array.from({ length: 15 }, () => recordWrite(makeRecord())),
+  );
   assert.equal(backlog.lostWrites, 5);
   addAll(backlog, [eligible, match, repair("users/1", "A")]);
   assert.equal(backlog.lostWrites, 5);
   const bytes = new Backlog({ maxRecords: 1000, maxBytes: 100_000 });
-  addAll(bytes, Array.from({ length: 15 }, () => recordWrite(makeRecord({ error: "x".repeat(20_000) }))));
+  addAll(
+    bytes,
+    Array.from({ length: 15 }, () => recordWrite(makeRecord({ error: "x".repeat(20_000) }))),
+  );
   assert.equal(bytes.pendingWrites + bytes.lostWrites, 15);
   assert.ok(bytes.pendingWrites < 5);
 });
@@ -76,7 +88,10 @@ test("what fails is tried again in order: essentials alone first, then a little 
   const last = backlog.seal(NOON);
   backlog.settle();
   const ids = [little, usual, last].flatMap(({ evidence }) => evidence.map(({ id }) => id));
-  assert.deepEqual(ids, records.map(({ id }) => id));
+  assert.deepEqual(
+    ids,
+    records.map(({ id }) => id),
+  );
   assert.equal(backlog.lostWrites, 0);
   assert.equal(backlog.pendingWrites, 0);
 });
@@ -91,7 +106,10 @@ test("failing for ever, it neither grows nor forgets a count", () => {
   const batch = backlog.seal(NOON);
   assert.deepEqual(countsOf(batch), [1000, 1000]);
   assert.equal(batch.essentials.repairs.length, 10);
-  assert.equal(batch.essentials.repairs.reduce((sum, { times }) => sum + times, 0), 1000);
+  assert.equal(
+    batch.essentials.repairs.reduce((sum, { times }) => sum + times, 0),
+    1000,
+  );
   assert.ok(backlog.lostWrites >= 899 && backlog.lostWrites <= 900);
 });
 
@@ -102,12 +120,22 @@ test("repairs fold by key, first time and last reason kept, and past their bound
   backlog.giveBack({ withoutEvidence: false });
   addAll(backlog, [repair("users/1", "third")]);
   const [one] = backlog.seal(NOON).essentials.repairs;
-  assert.deepEqual(one, { route: "users", key: "users/1", reason: "dropped", exchangeId: "third", since: "first", times: 3 });
+  assert.deepEqual(one, {
+    route: "users",
+    key: "users/1",
+    reason: "dropped",
+    exchangeId: "third",
+    since: "first",
+    times: 3,
+  });
   backlog.settle();
   for (let i = 0; i < 50_010; i++) backlog.add(repair(`users/${i}`, "A"));
   const { repairs } = backlog.seal(NOON).essentials;
   assert.equal(repairs.length, 50_001);
-  assert.deepEqual(repairs.filter(({ key }) => key === null).map(({ times }) => times), [10]);
+  assert.deepEqual(
+    repairs.filter(({ key }) => key === null).map(({ times }) => times),
+    [10],
+  );
 });
 
 test("a batch whose records cannot be kept gives them up and keeps its counts", () => {

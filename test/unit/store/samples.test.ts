@@ -20,7 +20,9 @@ test("the draw is the same in every order, and is the ids of lowest rank", () =>
 });
 
 test("ranks of ids that differ in one character are spread over the whole range", () => {
-  const ranks = Array.from({ length: 64 }, (_, i) => sampleRank(`01J0000000000000000000000${String.fromCharCode(48 + i)}`));
+  const ranks = Array.from({ length: 64 }, (_, i) =>
+    sampleRank(`01J0000000000000000000000${String.fromCharCode(48 + i)}`),
+  );
   const quarters = new Set(ranks.map((rank) => Math.floor(rank / 2 ** 30)));
   assert.equal(quarters.size, 4);
 });

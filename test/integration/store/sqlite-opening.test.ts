@@ -217,6 +217,32 @@ test("when its thread dies another goes on, and no count is lost or doubled", as
   assert.deepEqual((await store.gaps({ limit: 10 })).items, []);
 });
 
+test("a batch that was committed just before its thread died is not committed twice", async (t) => {
+  const { open } = place(t);
+  const threads: Worker[] = [];
+  const onWorker = (worker: Worker): number => threads.push(worker);
+  process.on("worker", onWorker);
+  t.after(() => process.off("worker", onWorker));
+  const store = await open();
+  const [thread] = threads as [Worker];
+  // The thread's word that it has committed never arrives: it dies between the commit and saying so.
+  const emit = thread.emit.bind(thread) as (event: string, message?: { readonly type?: string }) => boolean;
+  const unheard = Promise.withResolvers<void>();
+  thread.emit = (event: string, message?: { readonly type?: string }) => {
+    if (event !== "message" || message?.type !== "committed") return emit(event, message);
+    unheard.resolve();
+    return true;
+  };
+  store.append(exchange);
+  await unheard.promise;
+  store.append(exchange);
+  await thread.terminate();
+  while (store.health().pendingWrites > 0) await store.flush();
+  assert.equal(threads.length, 2);
+  assert.deepEqual(await store.eligibleCounts(), [{ route: "users", count: 2 }]);
+  assert.deepEqual(await store.outcomeCounts(), [{ route: "users", outcome: "match", reason: null, count: 2 }]);
+});
+
 test("a store that is removed while in use says so", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const { file, open } = place(t);

@@ -1,4 +1,5 @@
 /** One open file of the divergence log. Errors are those of the file system. */
+import type { Stats } from "node:fs";
 import { constants, open, stat, type FileHandle } from "node:fs/promises";
 
 const NEWLINE = 0x0a;
@@ -7,16 +8,19 @@ export class LogFile {
   readonly path: string;
   readonly #handle: FileHandle;
   readonly #inode: number;
+  /** False for /dev/null and its like: nothing grows, and nothing must ever be renamed. */
+  readonly #isRegular: boolean;
   /** Epoch ms. */
   readonly createdAt: number;
   #size: number;
 
-  private constructor(path: string, handle: FileHandle, inode: number, createdAt: number, size: number) {
+  private constructor(path: string, handle: FileHandle, found: Stats, now: number) {
     this.path = path;
     this.#handle = handle;
-    this.#inode = inode;
-    this.createdAt = createdAt;
-    this.#size = size;
+    this.#inode = found.ino;
+    this.#isRegular = found.isFile();
+    this.#size = found.size;
+    this.createdAt = found.size === 0 || found.birthtimeMs <= 0 ? now : Math.min(found.birthtimeMs, now);
   }
 
   /** Creates it (mode 0600) or goes on where it ends; a line that a kill left torn is closed first. */
@@ -27,10 +31,8 @@ export class LogFile {
     const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
     const handle = await open(path, flags, 0o600);
     try {
-      const { ino, size, birthtimeMs } = await handle.stat();
-      const createdAt = size === 0 || birthtimeMs <= 0 ? now : Math.min(birthtimeMs, now);
-      const file = new LogFile(path, handle, ino, createdAt, size);
-      if (size > 0) await file.#closeTornLine();
+      const file = new LogFile(path, handle, await handle.stat(), now);
+      if (file.size > 0) await file.#closeTornLine();
       return file;
     } catch (thrown) {
       await handle.close();
@@ -45,7 +47,7 @@ export class LogFile {
   /** How many bytes from `offset` on were written, perhaps fewer than asked for. */
   async write(bytes: Buffer, offset: number): Promise<number> {
     const { bytesWritten } = await this.#handle.write(bytes, offset);
-    this.#size += bytesWritten;
+    if (this.#isRegular) this.#size += bytesWritten;
     return bytesWritten;
   }
 

@@ -267,7 +267,13 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
   prove(
     "records are evicted by age, and samples are not",
     async (store, clock) => {
-      const loose = (): DivergenceRecord => makeRecord({ outcome: "shadow-error", differences: [], shadow: null, time: new Date(clock.now()).toISOString() });
+      const loose = (): DivergenceRecord =>
+        makeRecord({
+          outcome: "shadow-error",
+          differences: [],
+          shadow: null,
+          time: new Date(clock.now()).toISOString(),
+        });
       const old = loose();
       const sample = makeRecord({ time: new Date(clock.now()).toISOString() });
       await keep(store, [recordWrite(old), recordWrite(sample)]);

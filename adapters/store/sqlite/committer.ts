@@ -53,7 +53,7 @@ export class Committer {
   #failure: string | null = null;
   #displaced: string | null = null;
   #setAside: string | null = null;
-  #inode: number | null = null;
+  #inode = 0;
   #closing: Promise<void> | null = null;
 
   constructor(settings: CommitterSettings) {
@@ -160,7 +160,8 @@ export class Committer {
   #onOpened(opened: Opened): void {
     if (opened.setAside !== null) this.#setAside = opened.notes.join("; ");
     this.#failure = null;
-    void this.#lookAtFile(true);
+    this.#inode = opened.inode;
+    this.#displaced = null;
     const out = this.#backlog.sealed;
     if (out !== null) {
       // The thread died with this batch in its hands; its number in the file says whether it had committed it.
@@ -203,7 +204,7 @@ export class Committer {
   }
 
   #beat(): void {
-    void this.#lookAtFile(false);
+    void this.#lookAtFile();
     if (this.#retry === null) this.#post();
   }
 
@@ -215,13 +216,10 @@ export class Committer {
   }
 
   /** SQLite goes on writing into a file that was removed: nobody else would notice. */
-  async #lookAtFile(opened: boolean): Promise<void> {
-    const inode = await stat(this.#settings.file).then(
-      (found) => found.ino,
-      () => null,
-    );
-    if (opened) this.#inode = inode;
-    const problem = `store ${this.#settings.file} was removed or replaced while in use: what is recorded since is lost at the end`;
-    this.#displaced = inode === this.#inode ? null : `${problem}; restart Crossfade`;
+  async #lookAtFile(): Promise<void> {
+    const { file } = this.#settings;
+    const found = await stat(file).catch(() => null);
+    const words = `store ${file} was removed or replaced while in use: what is recorded since is lost at the end`;
+    this.#displaced = found?.ino === this.#inode ? null : `${words}; restart Crossfade`;
   }
 }

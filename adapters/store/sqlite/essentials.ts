@@ -84,7 +84,8 @@ export class Essentials {
 
   #addOutcome(row: OutcomeCount): void {
     let byOutcome = this.#outcomes.get(row.route);
-    if (byOutcome === undefined) this.#outcomes.set(row.route, (byOutcome = new Map<string, { row: OutcomeCount; count: number }>()));
+    if (byOutcome === undefined)
+      this.#outcomes.set(row.route, (byOutcome = new Map<string, { row: OutcomeCount; count: number }>()));
     const name = row.reason === null ? row.outcome : `${row.outcome}(${row.reason})`;
     const known = byOutcome.get(name);
     if (known === undefined) byOutcome.set(name, { row, count: row.count });

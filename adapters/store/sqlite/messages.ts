@@ -83,6 +83,8 @@ export interface Opened {
   readonly setAside: string | null;
   /** Batches of this run that are durable. */
   readonly lastBatch: number;
+  /** Tells whether the path still leads to the file that was opened. */
+  readonly inode: number;
   /** What an operator should know, a sentence each. */
   readonly notes: readonly string[];
 }

@@ -1,6 +1,6 @@
 /**
- * Opens the store's file, in this order: take its lock for life, see whose file it is, examine it if the run before
- * did not close it, set it aside if it is damaged, bring its tables forward, and account for what that run left.
+ * Opens the store's file, in this order: take its lock for life, see whose file it is, examine it, set it aside if it
+ * is damaged, bring its tables forward, and account for what the run before left.
  */
 import Database from "better-sqlite3";
 import { existsSync, renameSync, statSync } from "node:fs";
@@ -10,7 +10,7 @@ import type { Opened, OpeningOrder } from "./messages.ts";
 import { createStoreFile } from "./place.ts";
 import { accountForPreviousRun, type Lost } from "./previous-run.ts";
 import { salvage } from "./salvage.ts";
-import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
+import { APPLICATION_ID, ESSENTIAL_TABLES, MIGRATIONS } from "./schema.ts";
 
 /** Long enough for a predecessor that is just ending, short enough for a start. */
 const LOCK_WAIT_MS = 300;
@@ -77,10 +77,13 @@ function examine(db: Database.Database, file: string): string | null {
     throw new CrossfadeError("store-unavailable", message, { source: "store" });
   }
   if (tables === 0) return null;
-  if (db.prepare<[], number>("SELECT clean FROM life").pluck().get() === 1) return null;
-  // After a kill SQLite's own recovery is enough; this is for the disk or the operator that damaged the file.
-  const found = String(db.pragma("quick_check(1)", { simple: true }));
-  return found === "ok" ? null : found;
+  // What must not be forgotten is small and examined at each start. Evidence may be large, and a start after a crash is
+  // no time to read all of it: where it is damaged, that is found when it is used, and treated the same.
+  for (const table of ESSENTIAL_TABLES) {
+    const found = String(db.pragma(`quick_check(${table})`, { simple: true }));
+    if (found !== "ok") return found;
+  }
+  return null;
 }
 
 function start(db: Database.Database, order: OpeningOrder, lost: Lost | null): Opened {
@@ -89,11 +92,11 @@ function start(db: Database.Database, order: OpeningOrder, lost: Lost | null): O
   // A killed process loses nothing that was committed; a power cut may lose the last commits, never the file.
   db.pragma("synchronous = NORMAL");
   db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
-  const begin = db.transaction((): Opened => {
+  const begin = db.transaction(() => {
     migrate(db);
     return accountForPreviousRun(db, order, lost);
   });
-  return begin.immediate();
+  return { ...begin.immediate(), inode: statSync(order.file).ino };
 }
 
 function migrate(db: Database.Database): void {
@@ -104,7 +107,8 @@ function migrate(db: Database.Database): void {
   db.pragma(`application_id = ${APPLICATION_ID}`);
 }
 
-function replaceDamaged(order: OpeningOrder, damage: string): { db: Database.Database; opened: Opened } {
+/** Sets the file aside, begins a new one, and takes over what can still be read of the old one. */
+export function replaceDamaged(order: OpeningOrder, damage: string): { db: Database.Database; opened: Opened } {
   const { file, now } = order;
   const { birthtimeMs, mtimeMs } = statSync(file);
   const setAside = freeName(`${file}.corrupt-${new Date(now).toISOString().replaceAll(":", "-")}`);

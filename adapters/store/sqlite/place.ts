@@ -41,6 +41,8 @@ function errnoOf(thrown: unknown): string {
  */
 export async function prepareStoreFile(file: string): Promise<string> {
   const path = resolve(file);
+  // better-sqlite3 trims the name, and would open another file than the one that was made here.
+  if (path !== path.trim()) throw unusable(`store ${JSON.stringify(path)} ends in a space; name a file that does not`);
   const folder = dirname(path);
   const found = await stat(folder).catch((thrown: unknown) => errnoOf(thrown));
   if (typeof found === "string") {

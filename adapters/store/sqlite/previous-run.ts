@@ -30,7 +30,7 @@ const ADJOINING_MS = 60_000;
 const MAX_UNCLEAN_GAPS = 100;
 
 /** Runs inside the opening's transaction. */
-export function accountForPreviousRun(db: Database, order: OpeningOrder, lost: Lost | null): Opened {
+export function accountForPreviousRun(db: Database, order: OpeningOrder, lost: Lost | null): Omit<Opened, "inode"> {
   const { now, again, run } = order;
   const life = db.prepare<[], Life>("SELECT generation, run, last_batch, heartbeat, clean FROM life").get();
   const sameRun = life !== undefined && life.run === run;
@@ -50,7 +50,8 @@ export function accountForPreviousRun(db: Database, order: OpeningOrder, lost: L
   // In the same run the writes without an outcome are still on their way.
   if (!sameRun) {
     const unsettled = settleAsUnknown(db, now);
-    if (unsettled > 0) notes.push(`${unsettled} writes of the previous run had no outcome yet: counted as unknown`);
+    const writes = unsettled === 1 ? "write" : "writes";
+    if (unsettled > 0) notes.push(`${unsettled} ${writes} of the previous run had no outcome yet: counted as unknown`);
     db.prepare("UPDATE gap SET to_ms = ? WHERE to_ms IS NULL").run(now);
   }
   const generation = again?.generation ?? nextGeneration(life, gone, now);

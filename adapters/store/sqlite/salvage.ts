@@ -1,13 +1,15 @@
 /** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, its life. Evidence is left there. */
 import Database from "better-sqlite3";
+import { ESSENTIAL_TABLES } from "./schema.ts";
 
-const TABLES: readonly { readonly name: string; readonly columns: string }[] = [
-  { name: "route_total", columns: "route, eligible, settled, compared_reads, balanced_at" },
-  { name: "outcome_total", columns: "route, outcome, reason, count" },
-  { name: "repair", columns: "route, whole, key, reason, exchange_id, since, times" },
-  { name: "gap", columns: "id, route, from_ms, to_ms, why, unclean_end" },
-  { name: "life", columns: "only, generation, run, last_batch, heartbeat, clean" },
-];
+/** Without the numbers that a table counts its rows with: they are given anew. */
+const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
+  life: "only, generation, run, last_batch, heartbeat, clean",
+  route_total: "route, eligible, settled, compared_reads, balanced_at",
+  outcome_total: "route, outcome, reason, count",
+  repair: "route, whole, key, reason, exchange_id, since, times",
+  gap: "id, route, from_ms, to_ms, why, unclean_end",
+};
 
 export interface Salvaged {
   /** Tables of which some or all could not be read. */
@@ -22,7 +24,8 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     source = new Database(from, { fileMustExist: true });
     // As its owner had it open: then its -wal is read without a shared-memory file beside it.
     source.pragma("locking_mode = EXCLUSIVE");
-    for (const { name, columns } of TABLES) {
+    for (const name of ESSENTIAL_TABLES) {
+      const columns = COLUMNS[name];
       const marks = columns.split(", ").map(() => "?");
       const insert = into.prepare(`INSERT OR IGNORE INTO ${name} (${columns}) VALUES (${marks.join(", ")})`);
       try {
@@ -34,7 +37,7 @@ export function salvage(from: string, into: Database.Database): Salvaged {
       }
     }
   } catch {
-    return { damaged: TABLES.map(({ name }) => name) };
+    return { damaged: ESSENTIAL_TABLES };
   } finally {
     source?.close();
   }

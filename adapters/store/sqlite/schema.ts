@@ -6,6 +6,9 @@
 /** "CRFD": tells our file from any other SQLite database (PRAGMA application_id). */
 export const APPLICATION_ID = 0x43524644;
 
+/** What must not be forgotten. The others hold evidence. */
+export const ESSENTIAL_TABLES = ["life", "route_total", "outcome_total", "repair", "gap"] as const;
+
 /** One entry for each step forward; `PRAGMA user_version` is how many of them a file has had. Entries never change. */
 export const MIGRATIONS: readonly string[] = [
   `

@@ -1,19 +1,39 @@
 /** The thread that owns the file: opens it, commits batches in the order they come, answers questions in between. */
+import type { Database } from "better-sqlite3";
 import { parentPort, workerData } from "node:worker_threads";
 import { prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
-import type { Failure, FromWorker, OpeningOrder, ToWorker } from "./messages.ts";
-import { openDatabase } from "./opening.ts";
+import type { Batch, Failure, FromWorker, Opened, OpeningOrder, ToWorker } from "./messages.ts";
+import { openDatabase, replaceDamaged } from "./opening.ts";
 import { prepareQueries } from "./queries.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("the store's thread is started by link.ts");
 const order = workerData as OpeningOrder;
+
+interface Open {
+  readonly db: Database;
+  readonly opened: Opened;
+  readonly commit: (batch: Batch) => void;
+}
+
+/** Preparing to commit reads sizes of the evidence: where that is damaged, it shows here. */
+function open(): Open {
+  const { db, opened } = openDatabase(order);
+  try {
+    return { db, opened, commit: prepareCommit(db, order.retention, order.now) };
+  } catch (thrown) {
+    db.close();
+    if (!isCorrupt(thrown) || !(thrown instanceof Error)) throw thrown;
+    const replaced = replaceDamaged(order, thrown.message);
+    return { ...replaced, commit: prepareCommit(replaced.db, order.retention, order.now) };
+  }
+}
+
 const tell = (message: FromWorker): void => port.postMessage(message);
 
 try {
-  const { db, opened } = openDatabase(order);
-  const commit = prepareCommit(db, order.retention, order.now);
+  const { db, opened, commit } = open();
   const answer = prepareQueries(db);
 
   const end = (): void => {

@@ -108,7 +108,7 @@ test("after kill -9 everything that was durable is there, the rest is counted as
   assert.deepEqual(await store.openWork(), [{ route: "users", repairs: 0, gaps: 1 }]);
   assert.match(
     store.opened.notes.join(" "),
-    /ended without closing.*a gap is recorded for 1 route.*1 writes.*unknown/s,
+    /ended without closing.*a gap is recorded for 1 route.*1 write of.*unknown/s,
   );
 });
 

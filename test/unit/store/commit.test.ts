@@ -19,7 +19,15 @@ function opener(t: TestContext, retention: Partial<Retention> = {}): (order?: Pa
   const file = join(evidenceFolder(t), "crossfade.db");
   const kept = { ...DEFAULT_RETENTION, ...retention };
   return (order = {}) => {
-    const { db, opened } = openDatabase({ file, run: "run", now: NOON, retention: kept, routes: [], again: null, ...order });
+    const { db, opened } = openDatabase({
+      file,
+      run: "run",
+      now: NOON,
+      retention: kept,
+      routes: [],
+      again: null,
+      ...order,
+    });
     t.after(() => db.close());
     return { db, opened, commit: prepareCommit(db, kept, NOON) };
   };
@@ -49,7 +57,16 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
     essentials: {
       outcomes: [{ route: "users", outcome: "match", reason: null, count: 1 }],
       totals: [{ route: "users", eligible: 1, comparedReads: 0 }],
-      repairs: [{ route: "users", key: `users/${number}`, reason: "dropped", exchangeId: "A", since: "2026-11-22T12:00:00.000Z", times: 1 }],
+      repairs: [
+        {
+          route: "users",
+          key: `users/${number}`,
+          reason: "dropped",
+          exchangeId: "A",
+          since: "2026-11-22T12:00:00.000Z",
+          times: 1,
+        },
+      ],
       gaps: [],
     },
     evidence: rows,
@@ -114,8 +131,8 @@ test("opened again by the same run where its file has gone, it begins a new one,
 test("an error of the commit itself is no error where the batch is in the file", (t) => {
   const { db, commit } = opener(t)();
   commit(batch(1, []));
-  // A batch that the file has already, as after a COMMIT whose success could not be told: its records collide.
-  db.exec("CREATE TEMP TRIGGER fail BEFORE INSERT ON repair BEGIN SELECT RAISE(ABORT, 'told wrong'); END");
+  // As after a COMMIT whose success could not be told: the file has the batch already.
+  db.exec("CREATE TEMP TRIGGER fail BEFORE UPDATE ON life BEGIN SELECT RAISE(ABORT, 'told wrong'); END");
   commit(batch(1, []));
   assert.throws(() => commit(batch(2, [])), /told wrong/);
   assert.equal(ask(db, "SELECT count FROM outcome_total"), 1);

@@ -46,6 +46,8 @@ export interface DivergenceRecord {
   readonly key: string | null;
   readonly method: string;
   readonly path: string;
+  /** As sent, without its `?`, with stand-ins for what is secret; null: there was none. */
+  readonly query: string | null;
   readonly traceId: string;
   readonly group: string | null;
   readonly taintedBy: string | null;
@@ -113,4 +115,9 @@ export interface OutcomeCount {
   readonly outcome: OutcomeKind;
   readonly reason: OutcomeReason | null;
   readonly count: number;
+}
+
+/** Path and query, as people name a request. */
+export function askedFor({ path, query }: Pick<DivergenceRecord, "path" | "query">): string {
+  return query === null ? path : `${path}?${query}`;
 }

@@ -26,6 +26,7 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
+import { PHASE_ROLES } from "./phases.ts";
 import { createPipeline } from "./pipeline.ts";
 import type { Clock, Store } from "./ports.ts";
 import { createCounters } from "./record/counters.ts";
@@ -287,7 +288,8 @@ async function openStore(settings: Settings, warn: (line: string) => void): Prom
     warn("store is memory: counts, divergences and repairs end with this process");
     return openMemoryStore({ clock: systemClock });
   }
-  const routes = settings.routes.map((route) => route.name);
+  const mirrored = settings.routes.filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes);
+  const routes = mirrored.map((route) => route.name);
   const store = await openSqliteStore({ file: settings.store.file, clock: systemClock, routes });
   for (const note of store.opened.notes) warn(note);
   return store;

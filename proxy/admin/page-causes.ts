@@ -1,5 +1,5 @@
 /** The part of the status page that shows where the services differ: a group for each cause, with a sample. Pure. */
-import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
+import { askedFor, type DivergenceRecord, type GroupRecord } from "../evidence.ts";
 import { type Html, html } from "./html.ts";
 import { spellCount, spellShare } from "./sentences.ts";
 
@@ -46,7 +46,7 @@ function groupArticle({ group, sample }: PageGroup): Html {
           <table>
             <caption>
               For instance
-              <bdi>${sample.method} ${cut(sample.path)}</bdi>
+              <bdi>${sample.method} ${cut(askedFor(sample))}</bdi>
               at ${sample.time}
             </caption>
             <thead>

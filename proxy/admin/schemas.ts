@@ -132,6 +132,7 @@ export const SCHEMAS = {
     key: orNull(text),
     method: text,
     path: text,
+    query: orNull(text),
     traceId: text,
     group: orNull(text),
     taintedBy: orNull(text),

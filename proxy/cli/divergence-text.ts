@@ -1,6 +1,6 @@
 /** Divergences and groups for people. Pure. */
 import { plural, spellBytes, spellCount, spellShare } from "../admin/sentences.ts";
-import type { Difference, DivergenceRecord, GroupRecord, LegRecord } from "../evidence.ts";
+import { askedFor, type Difference, type DivergenceRecord, type GroupRecord, type LegRecord } from "../evidence.ts";
 import { type Column, cut, table, wrap } from "./columns.ts";
 import { type Paint, printable } from "./terminal.ts";
 
@@ -9,7 +9,7 @@ const ROOM_FOR_TIMES = 110;
 
 /** Two lines and more: what happened, then where the answers differ. */
 export function formatDivergence(record: DivergenceRecord, width: number, paint: Paint): readonly string[] {
-  const request = printable(`${record.method} ${record.path}`);
+  const request = printable(`${record.method} ${askedFor(record)}`);
   const head = `${record.id}  ${shortTime(record.time)}  ${printable(record.route)}  ${outcomeOf(record)}  `;
   const lines = [cut(`${head}${request}`, width)];
   const listed = record.differences.slice(0, DIFFERENCES_LISTED);
@@ -25,7 +25,7 @@ export function formatDivergenceInFull(record: DivergenceRecord, width: number, 
   const facts: [name: string, value: string | null][] = [
     ["id", record.id],
     ["time", record.time],
-    ["request", `${record.method} ${record.path}`],
+    ["request", `${record.method} ${askedFor(record)}`],
     ["route", `${record.route} (${record.phase})`],
     ["outcome", outcomeOf(record)],
     ["key", record.key],

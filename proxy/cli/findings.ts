@@ -1,6 +1,6 @@
 /** Turns groups of divergences into sentences for people. Pure: everything it says stands in the groups and their samples. */
 import { plural } from "../admin/sentences.ts";
-import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
+import { askedFor, type DivergenceRecord, type GroupRecord } from "../evidence.ts";
 import { CLAUSE_RANKS, type ClauseRank, describeDifferences, idsMade, sidesOf } from "./finding-clauses.ts";
 
 /** A group with samples, as `GET /api/v1/groups/:id` answers. */
@@ -103,7 +103,11 @@ function describeCause(groups: readonly [GroupEvidence, ...GroupEvidence[]]): Fi
   const { rank, clauses, more } = describeDifferences(sample.differences, sidesOf(sample));
   const furtherCount = more + sample.moreDifferences;
   const further = furtherCount === 0 ? "" : `, and ${plural(furtherCount, "more difference")}`;
-  return { ...common, rank, what: `${methods} ${sample.path}: ${bothRefuse(sample)}${clauses.join("; ")}${further}` };
+  return {
+    ...common,
+    rank,
+    what: `${methods} ${askedFor(sample)}: ${bothRefuse(sample)}${clauses.join("; ")}${further}`,
+  };
 }
 
 /** Where both answer with the same error only its body differs, which is worth less to know. */
@@ -117,7 +121,7 @@ function plainestSample(group: GroupEvidence): DivergenceRecord | null {
   let plainest: DivergenceRecord | null = null;
   for (const sample of group.samples) {
     if (sample.differences.length === 0) continue;
-    if (plainest === null || sample.path.length < plainest.path.length) plainest = sample;
+    if (plainest === null || askedFor(sample).length < askedFor(plainest).length) plainest = sample;
   }
   return plainest;
 }

@@ -27,6 +27,7 @@ export function buildRecord(settled: Settled, redacted: Redacted): Recorded {
     key: redacted.key,
     method: exchange.request.method,
     path: redacted.path,
+    query: redacted.query,
     traceId: exchange.traceId,
     group: signature === null ? null : groupId(route.name, exchange.request.method, signature),
     taintedBy: settled.taintedBy,

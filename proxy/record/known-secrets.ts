@@ -111,6 +111,18 @@ export function pathShown(path: string, secrets: KnownSecrets, mask: Mask): stri
   return path.slice(0, first) + shown.join("/") + path.slice(end);
 }
 
+/** A query with stand-ins for values under a secret name, and for those that are known to be secret. */
+export function queryShown(query: string, rules: RedactionRules, secrets: KnownSecrets, mask: Mask): string {
+  const shown = query.split("&").map((pair) => {
+    const equals = pair.indexOf("=");
+    const [name, value] = equals === -1 ? ["", pair] : [pair.slice(0, equals), pair.slice(equals + 1)];
+    const text = decoded(value.replaceAll("+", " "));
+    if (value === "" || !(rules.namesQuery(decoded(name)) || secrets.has(text) || secrets.has(value))) return pair;
+    return `${equals === -1 ? "" : `${name}=`}${mask(text)}`;
+  });
+  return shown.join("&");
+}
+
 function decoded(text: string): string {
   if (!text.includes("%")) return text;
   const bytes = decodeSegment(text);

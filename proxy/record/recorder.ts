@@ -106,6 +106,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     return (
       found ?? {
         path: "",
+        query: null,
         key: null,
         build: null,
         error: "its evidence could not be redacted and is left out",

@@ -8,7 +8,7 @@ import { createHmac } from "node:crypto";
 import type { Difference } from "../evidence.ts";
 import type { Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
-import { KnownSecrets, pathShown } from "./known-secrets.ts";
+import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import { redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
 import { isSecretHeader } from "./secret-names.ts";
@@ -17,6 +17,7 @@ import { type Mask, maskSecretTexts } from "./secret-texts.ts";
 /** The parts of a settled exchange that may carry a secret, as they may be shown. */
 export interface Redacted {
   readonly path: string;
+  readonly query: string | null;
   readonly key: string | null;
   readonly build: string | null;
   readonly error: string | null;
@@ -71,11 +72,17 @@ class Redaction {
     // From here on the secrets that stood in the answers are known too, and looked for everywhere.
     return {
       path: cut(this.#text(pathShown(exchange.request.path, this.#secrets, this.#mask)), PATH_MAX_CHARS),
+      query: this.#query(exchange.request.query),
       key: this.key(),
       build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
       error: error === null ? null : cut(this.#text(error), TEXT_MAX_CHARS),
       differences: differences.map((difference) => this.#again(difference)),
     };
+  }
+
+  #query(query: string): string | null {
+    if (query === "") return null;
+    return cut(this.#text(queryShown(query, this.#rules, this.#secrets, this.#mask)), PATH_MAX_CHARS);
   }
 
   key(): string | null {

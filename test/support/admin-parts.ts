@@ -90,6 +90,7 @@ export function sampleDivergence(over: Partial<DivergenceRecord> = {}): Divergen
     key: "users/42",
     method: "PUT",
     path: "/users/42",
+    query: null,
     traceId: "0af7651916cd43dd8448eb211c80319c",
     group: null,
     taintedBy: null,

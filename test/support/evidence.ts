@@ -46,6 +46,7 @@ export function makeRecord(given: Partial<DivergenceRecord> = {}): DivergenceRec
     reason: null,
     key: "users/42",
     path: "/users/42",
+    query: null,
     traceId: "0af7651916cd43dd8448eb211c80319c",
     group: outcome === "divergent" ? groupId(route, method, groupSignature(differences)) : null,
     taintedBy: null,

@@ -33,6 +33,7 @@ function group(seen: Seen): GroupEvidence {
     key: null,
     method,
     path,
+    query: null,
     traceId: "0",
     group: id,
     taintedBy: null,

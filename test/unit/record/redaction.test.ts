@@ -388,3 +388,12 @@ test("texts and requests made to be slow to search are not", () => {
   // All together take some 200 ms; a single pattern that tries each character as its beginning takes many seconds.
   assert.ok(performance.now() - begun < 5_000);
 });
+
+test("a query is shown as it was sent, but for the values that are secret", () => {
+  const query = (text: string): string | null =>
+    redact({ request: { ...makeSettled({}).exchange.request, query: text } }).query;
+  assert.equal(query(""), null);
+  assert.equal(query("page=2&q=a%20b&&flag&x="), "page=2&q=a%20b&&flag&x=");
+  const shownQuery = query("page=2&access_token=abcdef123&Token=&note=abcdef123") ?? "";
+  assert.match(shownQuery, /^page=2&access_token=\[redacted [0-9a-f]{8}\]&Token=&note=\[redacted [0-9a-f]{8}\]$/);
+});

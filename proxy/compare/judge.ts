@@ -2,10 +2,10 @@ import { hash } from "node:crypto";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { CompareSettings } from "../config/settings.ts";
 import type { Difference } from "../evidence.ts";
-import type { Answer, BodyCopy, Verdict } from "../exchange.ts";
+import type { Answer, BodyCopy } from "../exchange.ts";
 import { DIVERGENT, dropped, IGNORED, MATCH, type Outcome } from "../outcome.ts";
 import type { Clock, Telemetry } from "../ports.ts";
-import type { Comparer } from "./comparer.ts";
+import type { CompareEnd, Comparer } from "./comparer.ts";
 import type { AnswerPair, ComparableAnswer } from "./diff-answers.ts";
 
 export interface JudgeParts {
@@ -29,13 +29,28 @@ const OUTCOMES = { match: MATCH, ignored: IGNORED, divergent: DIVERGENT } as con
  * Compares two complete answers: at once where that is surely cheap, else in a worker. Never throws for what the answers
  * hold; where there is no room or time for the comparison the outcome is `dropped(compare-overload)` and says why.
  */
-export async function judgeAnswers(
+export function judgeAnswers(
+  parts: JudgeParts,
+  rules: CompareSettings,
+  primary: Answer,
+  shadow: Answer,
+): Judged | Promise<Judged> {
+  if (primary.body.kind !== "memory" || shadow.body.kind !== "memory") return judgeKept(parts, rules, primary, shadow);
+  return judgePair(parts, {
+    primary: { status: primary.status, headers: primary.headers, body: { kind: "bytes", bytes: primary.body.bytes } },
+    shadow: { status: shadow.status, headers: shadow.headers, body: { kind: "bytes", bytes: shadow.body.bytes } },
+    rules,
+    now: parts.clock.now(),
+  });
+}
+
+/** At least one body is in the spool, or only its digest is known. */
+async function judgeKept(
   parts: JudgeParts,
   rules: CompareSettings,
   primary: Answer,
   shadow: Answer,
 ): Promise<Judged> {
-  const begunAt = parts.clock.monotonic();
   for (const { body } of [primary, shadow]) {
     const broken = body.kind === "spooled" ? await body.file.whole() : null;
     if (broken !== null) return notCompared("spool-full", broken);
@@ -46,25 +61,30 @@ export async function judgeAnswers(
   }
   try {
     const [primaryBody, shadowBody] = await comparableBodies(primary.body, shadow.body);
-    const pair: AnswerPair = {
+    return await judgePair(parts, {
       primary: { status: primary.status, headers: primary.headers, body: primaryBody },
       shadow: { status: shadow.status, headers: shadow.headers, body: shadowBody },
       rules,
       now: parts.clock.now(),
-    };
-    const verdict = parts.comparer.compareInline(pair) ?? (await parts.comparer.compare(pair));
-    if ("overloaded" in verdict) {
-      return notCompared("compare-overload", "more comparisons wait than the queue holds");
-    }
-    if ("failed" in verdict) return notCompared("compare-overload", verdict.failed);
-    return judged(verdict);
+    });
   } finally {
     if (loaded > 0) parts.budget.give(loaded);
-    parts.telemetry.compared(parts.clock.monotonic() - begunAt);
   }
 }
 
-function judged(verdict: Verdict): Judged {
+function judgePair(parts: JudgeParts, pair: AnswerPair): Judged | Promise<Judged> {
+  const begunAt = parts.clock.monotonic();
+  const told = (end: CompareEnd): Judged => {
+    parts.telemetry.compared(parts.clock.monotonic() - begunAt);
+    return judgedAs(end);
+  };
+  const verdict = parts.comparer.compareInline(pair);
+  return verdict === null ? parts.comparer.compare(pair).then(told) : told(verdict);
+}
+
+function judgedAs(verdict: CompareEnd): Judged {
+  if ("overloaded" in verdict) return notCompared("compare-overload", "more comparisons wait than the queue holds");
+  if ("failed" in verdict) return notCompared("compare-overload", verdict.failed);
   const { differences, moreDifferences } = verdict;
   return { outcome: OUTCOMES[verdict.outcome], differences, moreDifferences, error: null };
 }

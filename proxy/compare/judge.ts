@@ -45,12 +45,7 @@ export function judgeAnswers(
 }
 
 /** At least one body is in the spool, or only its digest is known. */
-async function judgeKept(
-  parts: JudgeParts,
-  rules: CompareSettings,
-  primary: Answer,
-  shadow: Answer,
-): Promise<Judged> {
+async function judgeKept(parts: JudgeParts, rules: CompareSettings, primary: Answer, shadow: Answer): Promise<Judged> {
   for (const { body } of [primary, shadow]) {
     const broken = body.kind === "spooled" ? await body.file.whole() : null;
     if (broken !== null) return notCompared("spool-full", broken);

@@ -153,6 +153,23 @@ async function standsStill(read: () => number): Promise<number> {
   }
 }
 
+test("every byte value comes back as it was, in answers of every size", async (t) => {
+  const bytes = (size: number): Buffer => Buffer.from(Array.from({ length: size }, (_, i) => i % 256));
+  const bench = await startBench(t, {
+    legacy: (seen, response) => {
+      const body = bytes(Number(seen.target.slice(1)));
+      response.writeHead(200, { "content-length": body.length });
+      response.end(body);
+    },
+  });
+  for (const size of [0, 1, 256, 8192, 8193, 300_000]) {
+    const wire = await connectTo(bench.crossfade.proxyUrl);
+    wire.write(`GET /${size} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    const answer = await wire.ended();
+    assert.ok(Buffer.from(answer.slice(answer.indexOf("\r\n\r\n") + 4), "latin1").equals(bytes(size)), `${size} bytes`);
+  }
+});
+
 test("server-sent events pass one by one, as they are sent", async (t) => {
   let send: ((text: string) => void) | null = null;
   const bench = await startBench(t, {

@@ -22,6 +22,7 @@ import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
 import { Backlog } from "./mirror/backlog.ts";
 import { Gaps } from "./mirror/gaps.ts";
+import { InFlight } from "./mirror/in-flight.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
@@ -115,6 +116,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
+  const inFlight = new InFlight(() => snapshot.settings.limits.inFlight);
   const gates = new Map<string, ShadowGate>();
   const gateOf = (service: ServiceSettings): ShadowGate => {
     let gate = gates.get(service.origin);
@@ -123,7 +125,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       gate = new ShadowGate({
         opensAfter: BREAKER_OPENS_AFTER,
         probeEveryMs: BREAKER_PROBE_EVERY_MS,
-        inFlightLimit: () => snapshot.settings.limits.inFlight,
+        inFlight,
         ratePerSecond: () => now().asShadow.ratePerSecond,
         monotonic: () => systemClock.monotonic(),
       });
@@ -183,7 +185,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     journal,
     queue,
     spool: disk,
-    gates: () => gates.values(),
+    inFlight,
     gate: gateOf,
     reachability,
     caught: () => caughtByStep,

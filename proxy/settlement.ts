@@ -66,7 +66,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   }
 
   const key = open.key ?? keyFromAnswer(open, ending) ?? keyOfRoute(exchange.route);
-  const verdict = whyNotMirrored(open, ending);
+  const verdict = whyNotMirrored(parts, open, ending);
   if (verdict !== null || !parts.budget.take(COPY_OVERHEAD_BYTES)) {
     if (ticket !== null) lanes.withdraw(ticket);
     const refused = verdict?.outcome.kind === "skipped" && verdict.repair === null;
@@ -94,20 +94,24 @@ interface NotMirrored {
 }
 
 /** The outcome gate: what the primary did not take, and what cannot be copied whole, does not reach the shadow. */
-function whyNotMirrored(open: OpenExchange, answered: PrimaryAnswered): NotMirrored | null {
+function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: PrimaryAnswered): NotMirrored | null {
   const { exchange } = open;
   const isWrite = exchange.plan.requestClass === "write";
   const always = exchange.route.mirror.when === "always";
   if (open.isLoop) return { outcome: skipped("loop"), repair: null };
   if (isWrite && !always && !isAccepted(answered.status)) return { outcome: skipped("not-accepted"), repair: null };
   const { requestBody, body } = answered;
-  if (requestBody.kind === "lost") return { outcome: dropped(requestBody.why), repair: isWrite ? "dropped" : null };
+  const lost = (why: "queue-full" | "spool-full"): NotMirrored => {
+    const error = why === "spool-full" ? parts.forwarder.spool.problem : null;
+    return { outcome: dropped(why), repair: isWrite ? "dropped" : null, ...(error === null ? {} : { error }) };
+  };
+  if (requestBody.kind === "lost") return lost(requestBody.why);
   if (requestBody.copy.kind === "digest") {
     const bound = exchange.snapshot.settings.limits.bodyOnDiskBytes;
     const error = `the body has ${requestBody.length} bytes; limits.bodyOnDisk is ${bound}`;
     return { outcome: skipped("body-too-large"), repair: isWrite ? "body-too-large" : null, error };
   }
-  if (body.kind === "lost") return { outcome: dropped(body.why), repair: isWrite ? "dropped" : null };
+  if (body.kind === "lost") return lost(body.why);
   return null;
 }
 

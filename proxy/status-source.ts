@@ -5,6 +5,7 @@ import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
 import { Headroom } from "./headroom.ts";
 import type { Backlog } from "./mirror/backlog.ts";
+import type { InFlight } from "./mirror/in-flight.ts";
 import type { BreakerState, ShadowGate } from "./mirror/shadow-gate.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Gauges, Journal, Store } from "./ports.ts";
@@ -28,7 +29,7 @@ export interface StatusSourceParts {
   readonly journal: Journal;
   readonly queue: ByteBudget;
   readonly spool: ByteBudget;
-  readonly gates: () => Iterable<ShadowGate>;
+  readonly inFlight: InFlight;
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly reachability: Reachability;
   readonly caught: () => Readonly<Record<string, number>>;
@@ -41,6 +42,8 @@ export interface StatusSource {
 }
 
 const LOOK_EVERY_MS = 1_000;
+/** A shadow that is this far behind may be in trouble; below it, copies are merely on their way. */
+const LAGGING_MS = 1_000;
 const BREAKER_GAUGE: Readonly<Record<BreakerState, number>> = { closed: 0, "half-open": 1, open: 2 };
 
 /** Puts together, on demand, what the process is and does. What has to be asked of the store is asked every second. */
@@ -98,13 +101,25 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     };
   }
 
-  const headroomSeconds = (): number | null => headroom.secondsLeft(parts.queue.limitBytes);
+  /** Whichever comes first: the queue is full, or the oldest copy is given up. null while the shadows keep up. */
+  function headroomSeconds(): number | null {
+    if (parts.backlog.size() === 0) return null;
+    const { settings } = parts.snapshot();
+    const now = parts.clock.monotonic();
+    let seconds = headroom.secondsLeft(parts.queue.limitBytes) ?? Infinity;
+    for (const route of settings.routes) {
+      const { shadow } = PHASE_ROLES[route.phase];
+      const lagMs = parts.backlog.lagMs(route.name, now);
+      if (shadow === null || lagMs < LAGGING_MS) continue;
+      const { maxAgeMs } = serviceOf(settings, serviceNameFor(shadow, route)).asShadow;
+      seconds = Math.min(seconds, Math.max(0, maxAgeMs - lagMs) / 1000);
+    }
+    return seconds === Infinity ? null : seconds;
+  }
 
   return {
     status() {
       const { settings, revision } = parts.snapshot();
-      let inFlight = 0;
-      for (const gate of parts.gates()) inFlight += gate.inFlight;
       const logHealth = parts.log.health();
       return {
         now: parts.clock.now(),
@@ -125,7 +140,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
           bytes: parts.queue.usedBytes,
           limitBytes: parts.queue.limitBytes,
           waiting: parts.backlog.size(),
-          inFlight,
+          inFlight: parts.inFlight.used,
           inFlightLimit: settings.limits.inFlight,
           spoolBytes: parts.spool.usedBytes,
           spoolLimitBytes: parts.spool.limitBytes,

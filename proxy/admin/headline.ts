@@ -12,7 +12,8 @@ export function headlineOf(input: StatusInput, routes: readonly RouteStatus[]): 
   const total = (kind: keyof RouteStatus["outcomes"]): number =>
     routes.reduce((sum, route) => sum + route.outcomes[kind], 0);
   const compared = total("match") + total("ignored") + total("divergent");
-  const notCompared = total("shadow-error") + total("shadow-timeout") + total("dropped") + total("unknown");
+  const expired = routes.reduce((sum, route) => sum + (route.reasons.expired ?? 0), 0);
+  const notCompared = total("shadow-error") + total("shadow-timeout") + total("dropped") + total("unknown") + expired;
   const rest = notCompared === 0 ? "" : ` ${spellCount(notCompared)} more could not be compared.`;
 
   if (total("divergent") > 0) {

@@ -27,7 +27,7 @@ function* processWarnings(input: StatusInput): Generator<string> {
   }
   if (store.problem !== null) yield `store: ${store.problem}`;
   if (store.lostWrites > 0) yield `store: ${plural(store.lostWrites, "write")} of evidence lost since the start`;
-  if (log.problem !== null) yield `divergence log ${log.file}: ${log.problem}`;
+  if (log.problem !== null) yield log.problem;
   if (log.lostLines > 0) yield `divergence log ${log.file}: ${plural(log.lostLines, "line")} lost since the start`;
   for (const service of input.services) {
     if (service.problem !== null) yield `${service.name} at ${service.origin}: ${service.problem}`;
@@ -45,10 +45,10 @@ function* routeWarnings(route: RouteStatus): Generator<string> {
   }
   if (route.gaps > 0) yield `${route.name}: ${plural(route.gaps, "gap")} in which accounting may be incomplete`;
   if (route.breaker === "open")
-    yield `${route.name}: ${route.shadow ?? "the shadow"} keeps failing, its breaker is open and copies are dropped`;
+    yield `${route.name}: ${route.shadow ?? "the shadow"} keeps failing, its breaker is open: copies wait, and are given up at its maxAge`;
   if (route.breaker === "half-open")
     yield `${route.name}: ${route.shadow ?? "the shadow"} is being tried again after failures`;
-  const failed = outcomeParts(route).filter((part) => FAILED.has(part.outcome));
+  const failed = outcomeParts(route).filter((part) => FAILED.has(part.outcome) || FAILED.has(part.words));
   if (failed.length > 0) {
     yield `${route.name}: not compared: ${failed.map((part) => `${spellCount(part.count)} ${part.words}`).join(", ")}`;
   }
@@ -58,7 +58,13 @@ function* routeWarnings(route: RouteStatus): Generator<string> {
   if (route.phase !== route.wanted) yield `${route.name}: the config wants ${route.wanted}, ${route.phase} acts`;
 }
 
-const FAILED: ReadonlySet<string> = new Set(["shadow-error", "shadow-timeout", "dropped", "unknown"]);
+const FAILED: ReadonlySet<string> = new Set([
+  "shadow-error",
+  "shadow-timeout",
+  "dropped",
+  "unknown",
+  "skipped(expired)",
+]);
 
 function* queueWarnings({ queue }: StatusInput): Generator<string> {
   if (queue.bytes >= queue.limitBytes * NEARLY_FULL) {

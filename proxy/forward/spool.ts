@@ -51,7 +51,10 @@ export class SpoolFile implements SpooledBody {
   readonly #cipher: ReturnType<typeof createCipheriv>;
   readonly #hash: Hash = createHash("sha256");
   readonly #opened: Promise<FileHandle>;
-  #writing: Promise<void> = Promise.resolve();
+  /** Encrypted, not yet handed to the disk. */
+  readonly #pending: Buffer[] = [];
+  #written = 0;
+  #writing: Promise<void> | null = null;
   #length = 0;
   #discarded = false;
   /** Why the copy is not whole, as far as is known yet. */
@@ -87,18 +90,28 @@ export class SpoolFile implements SpooledBody {
       return false;
     }
     this.#hash.update(chunk);
-    const sealed = this.#cipher.update(chunk);
-    const at = this.#length - chunk.length;
-    this.#writing = this.#writing.then(async () => {
+    this.#pending.push(this.#cipher.update(chunk));
+    this.#writing ??= this.#writePending();
+    return true;
+  }
+
+  /** Writes what has come so far in one call, and goes on until nothing more has come meanwhile. */
+  async #writePending(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const batch = this.#pending.splice(0);
+      const bytes = batch.reduce((sum, chunk) => sum + chunk.length, 0);
       try {
-        if (this.failure === null && !this.#discarded) await writeFully(await this.#opened, sealed, at);
+        if (this.failure === null && !this.#discarded) {
+          await writeFully(await this.#opened, Buffer.concat(batch, bytes), this.#written);
+          this.#written += bytes;
+        }
       } catch (error) {
         this.#fail((error as Error).message);
       } finally {
-        this.#memory.give(chunk.length);
+        this.#memory.give(bytes);
       }
-    });
-    return true;
+    }
+    this.#writing = null;
   }
 
   sha256(): string {
@@ -132,7 +145,7 @@ export class SpoolFile implements SpooledBody {
     if (this.#discarded) return;
     this.#discarded = true;
     this.#disk.give(this.#length);
-    void this.#writing.then(async () => {
+    void (this.#writing ?? Promise.resolve()).then(async () => {
       try {
         await (await this.#opened).close();
       } catch {

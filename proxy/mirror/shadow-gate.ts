@@ -1,5 +1,7 @@
 import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll } from "cockatiel";
 
+import type { InFlight } from "./in-flight.ts";
+
 export type BreakerState = "closed" | "half-open" | "open";
 
 export interface ShadowGateOptions {
@@ -7,7 +9,7 @@ export interface ShadowGateOptions {
   readonly opensAfter: number;
   /** Pause before one attempt is let through to try. */
   readonly probeEveryMs: number;
-  readonly inFlightLimit: () => number;
+  readonly inFlight: InFlight;
   readonly ratePerSecond: () => number | null;
   readonly monotonic: () => number;
 }
@@ -33,8 +35,8 @@ export class ShadowGate {
   readonly #options: ShadowGateOptions;
   readonly #breaker;
   readonly #waiters = new Set<Waiter>();
+  readonly #sleepers = new Set<Waiter>();
   #probeTimer: NodeJS.Timeout | null = null;
-  #inFlight = 0;
   #nextSendAt = 0;
   #closed = false;
 
@@ -45,10 +47,9 @@ export class ShadowGate {
       breaker: new ConsecutiveBreaker(options.opensAfter),
     });
     this.#breaker.onReset(() => this.#wakeAll());
-  }
-
-  get inFlight(): number {
-    return this.#inFlight;
+    options.inFlight.whenFreed(() => {
+      if (this.state() === "closed") this.#wakeOne();
+    });
   }
 
   state(): BreakerState {
@@ -63,26 +64,27 @@ export class ShadowGate {
   async run<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {
     for (;;) {
       if (this.#closed) return new NotAttempted("shutdown");
-      const open = this.state() === "open";
-      const left = deadline - this.#options.monotonic();
-      if (left <= 0) return new NotAttempted(open ? "breaker-open" : "expired");
-      if (this.#inFlight >= this.#options.inFlightLimit()) {
-        await this.#wait(left);
+      const late = new NotAttempted(this.state() === "closed" ? "expired" : "breaker-open");
+      if (this.#options.monotonic() >= deadline) return late;
+      if (this.state() !== "open") {
+        const sendAt = this.#reserve(deadline);
+        if (sendAt === null) return late;
+        await this.#sleepUntil(sendAt);
+        if (this.#closed) continue;
+      }
+      if (!this.#options.inFlight.take()) {
+        await this.#wait(deadline);
         continue;
       }
-      const pauseMs = this.#pace();
-      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, left)));
-      this.#inFlight++;
       try {
         return await this.#breaker.execute(attempt);
       } catch (error) {
         if (!(error instanceof BrokenCircuitError)) throw error;
       } finally {
-        this.#inFlight--;
-        if (this.state() === "closed") this.#wakeOne();
+        this.#options.inFlight.give();
       }
       this.#scheduleProbe();
-      await this.#wait(deadline - this.#options.monotonic());
+      await this.#wait(deadline);
     }
   }
 
@@ -91,20 +93,31 @@ export class ShadowGate {
     this.#closed = true;
     if (this.#probeTimer !== null) clearTimeout(this.#probeTimer);
     this.#wakeAll();
+    for (const sleeper of [...this.#sleepers]) sleeper.wake();
   }
 
-  #wait(ms: number): Promise<void> {
+  /** Until something wakes it, or the deadline. */
+  #wait(deadline: number): Promise<void> {
+    return this.#restIn(this.#waiters, deadline);
+  }
+
+  /** Until its place in the rate comes; only the end wakes it earlier. */
+  #sleepUntil(at: number): Promise<void> {
+    return at <= this.#options.monotonic() ? Promise.resolve() : this.#restIn(this.#sleepers, at);
+  }
+
+  #restIn(resting: Set<Waiter>, until: number): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
       const waiter: Waiter = {
         wake: () => {
           clearTimeout(timer);
-          this.#waiters.delete(waiter);
+          resting.delete(waiter);
           resolve();
         },
       };
-      const timer = setTimeout(waiter.wake, Math.max(ms, 0) + 1);
-      this.#waiters.add(waiter);
+      const timer = setTimeout(waiter.wake, Math.max(until - this.#options.monotonic(), 0) + 1);
+      resting.add(waiter);
     });
   }
 
@@ -130,13 +143,14 @@ export class ShadowGate {
     for (const waiter of [...this.#waiters]) waiter.wake();
   }
 
-  /** Ms to wait so that attempts stay below the configured rate. */
-  #pace(): number {
-    const rate = this.#options.ratePerSecond();
-    if (rate === null) return 0;
+  /** When the next attempt may begin under the configured rate; null, and nothing reserved, where that is past the deadline. */
+  #reserve(deadline: number): number | null {
     const now = this.#options.monotonic();
+    const rate = this.#options.ratePerSecond();
+    if (rate === null) return now;
     const at = Math.max(now, this.#nextSendAt);
+    if (at >= deadline) return null;
     this.#nextSendAt = at + 1000 / rate;
-    return at - now;
+    return at;
   }
 }

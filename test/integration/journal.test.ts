@@ -12,6 +12,7 @@ import { Spool } from "../../proxy/forward/spool.ts";
 import { createListener } from "../../proxy/listen/server.ts";
 import { Backlog } from "../../proxy/mirror/backlog.ts";
 import { Gaps } from "../../proxy/mirror/gaps.ts";
+import { InFlight } from "../../proxy/mirror/in-flight.ts";
 import { createMemoryJournal, createNullJournal } from "../../proxy/mirror/journal.ts";
 import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
 import { identityRewrite, type Rewrite } from "../../proxy/mirror/shadow-request.ts";
@@ -63,7 +64,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
   const gate = new ShadowGate({
     opensAfter: 5,
     probeEveryMs: 100,
-    inFlightLimit: () => 100,
+    inFlight: new InFlight(() => 100),
     ratePerSecond: () => null,
     monotonic: clock.monotonic,
   });

@@ -3,9 +3,9 @@
  * is damaged, bring its tables forward, and account for what the run before left.
  */
 import Database from "better-sqlite3";
-import { existsSync, renameSync, statSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import { isCorrupt } from "./failures.ts";
+import { asFailure, isCorrupt } from "./failures.ts";
 import type { Opened, OpeningOrder } from "./messages.ts";
 import { createStoreFile } from "./place.ts";
 import { accountForPreviousRun, type Lost } from "./previous-run.ts";
@@ -107,27 +107,45 @@ function migrate(db: Database.Database): void {
   db.pragma(`application_id = ${APPLICATION_ID}`);
 }
 
-/** Sets the file aside, begins a new one, and takes over what can still be read of the old one. */
+/**
+ * Sets the file aside, begins a new one, and takes over what can still be read of the old one. Where that fails the old
+ * one is put back: the next start must find the damage again, not an absence that says nothing.
+ */
 export function replaceDamaged(order: OpeningOrder, damage: string): { db: Database.Database; opened: Opened } {
   const { file, now } = order;
   const { birthtimeMs, mtimeMs } = statSync(file);
+  const from = Math.min(birthtimeMs > 0 ? birthtimeMs : mtimeMs, now);
   const setAside = freeName(`${file}.corrupt-${new Date(now).toISOString().replaceAll(":", "-")}`);
-  for (const suffix of ["", "-wal"]) {
-    if (existsSync(file + suffix)) renameSync(file + suffix, setAside + suffix);
-  }
-  const db = lock(file);
+  let db: Database.Database | null = null;
   try {
-    const copy = db.transaction(() => {
-      migrate(db);
-      return salvage(setAside, db);
+    move(file, setAside);
+    const fresh = lock(file);
+    db = fresh;
+    const copy = fresh.transaction(() => {
+      migrate(fresh);
+      return salvage(setAside, fresh);
     });
     const saved = copy.exclusive();
-    const from = Math.min(birthtimeMs > 0 ? birthtimeMs : mtimeMs, now);
-    return { db, opened: start(db, order, { setAside, damage, from, damagedTables: saved.damaged }) };
+    return { db: fresh, opened: start(fresh, order, { setAside, damage, from, damagedTables: saved.damaged }) };
   } catch (thrown) {
-    db.close();
+    db?.close();
+    // A process that came in between has begun a store of its own there.
+    if (asFailure(thrown, file).code !== "store-locked") putBack(setAside, file);
     throw thrown;
   }
+}
+
+function move(from: string, to: string): void {
+  for (const suffix of ["", "-wal"]) {
+    if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix);
+  }
+}
+
+/** The log of the file that failed goes first: it must never be taken for the log of the one that comes back. */
+function putBack(setAside: string, file: string): void {
+  if (!existsSync(setAside)) return;
+  for (const suffix of ["-journal", "-wal", ""]) rmSync(file + suffix, { force: true });
+  move(setAside, file);
 }
 
 function freeName(wanted: string): string {

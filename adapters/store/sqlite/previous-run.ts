@@ -4,6 +4,7 @@
  * reconcile is clean (docs/semantics.md, "Journal").
  */
 import type { Database } from "better-sqlite3";
+import { statSync } from "node:fs";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { Opened, OpeningOrder } from "./messages.ts";
 
@@ -12,7 +13,7 @@ export interface Lost {
   /** null: the file itself is gone. */
   readonly setAside: string | null;
   readonly damage: string;
-  /** Epoch ms: what it accounted for since then may be lost. */
+  /** Epoch ms, perhaps with a fraction: what it accounted for since then may be lost. */
   readonly from: number;
   readonly damagedTables: readonly string[];
 }
@@ -36,7 +37,7 @@ export function accountForPreviousRun(db: Database, order: OpeningOrder, lost: L
   const sameRun = life !== undefined && life.run === run;
   const lastBatch = sameRun ? life.last_batch : 0;
   const setAside = lost?.setAside ?? null;
-  const gone = lost ?? (again !== null && life === undefined ? goneFile(again.since) : null);
+  const gone = lost ?? (life === undefined ? goneFile(order) : null);
   if (sameRun && gone === null)
     return { generation: life.generation, previousEnd: "clean", setAside, lastBatch, notes: [] };
 
@@ -62,8 +63,20 @@ export function accountForPreviousRun(db: Database, order: OpeningOrder, lost: L
   return { generation, previousEnd, setAside, lastBatch, notes };
 }
 
-function goneFile(from: number): Lost {
-  return { setAside: null, damage: "its file was removed or replaced", from, damagedTables: [] };
+/**
+ * Whether there was a store before this one, which has no life yet: this run had one, or its key file is there, which
+ * is made after a store's first opening (proxy/record/secret-key.ts).
+ */
+function goneFile({ file, again }: OpeningOrder): Lost | null {
+  const gone = (from: number, words: string): Lost => ({
+    setAside: null,
+    damage: `${file} ${words}`,
+    from,
+    damagedTables: [],
+  });
+  if (again !== null) return gone(again.since, "was removed or replaced");
+  const key = statSync(`${file}.key`, { throwIfNoEntry: false });
+  return key === undefined ? null : gone(key.mtimeMs, "was not there or empty");
 }
 
 /**
@@ -106,7 +119,8 @@ function recordGaps(db: Database, order: OpeningOrder, from: number, why: string
   const extend = db.prepare("UPDATE gap SET to_ms = ?, why = ? WHERE seq = ?");
   const insert = db.prepare("INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES (?, ?, ?, ?, ?, 1)");
   for (const [route, start] of begins) {
-    const begin = Math.min(start, now);
+    // Times of files have fractions of a millisecond, which the column refuses.
+    const begin = Math.floor(Math.min(start, now));
     const before = latest.get(route);
     const adjoins = before !== undefined && before.count > 0 && begin - before.to_ms < ADJOINING_MS;
     if (before !== undefined && (adjoins || before.count >= MAX_UNCLEAN_GAPS)) extend.run(now, why, before.seq);
@@ -118,7 +132,7 @@ function recordGaps(db: Database, order: OpeningOrder, from: number, why: string
 function describe(file: string, gone: Lost | null, routes: number): readonly string[] {
   const gaps = `a gap is recorded for ${routes} ${routes === 1 ? "route" : "routes"}; reconcile closes it`;
   if (gone === null) return [`the previous run ended without closing the store ${file}: ${gaps}`];
-  if (gone.setAside === null) return [`store ${file}: ${gone.damage}: a new one was begun, and ${gaps}`];
+  if (gone.setAside === null) return [`store lost: ${gone.damage}; a new one was begun, and ${gaps}`];
   const missing = gone.damagedTables.length === 0 ? "all" : `all but ${gone.damagedTables.join(", ")}`;
   return [
     `store ${file} is damaged (${gone.damage}) and was set aside as ${gone.setAside}; ` +

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { InFlight } from "../../../proxy/mirror/in-flight.ts";
 import { NotAttempted, ShadowGate } from "../../../proxy/mirror/shadow-gate.ts";
 
 const monotonic = () => performance.now();
@@ -8,7 +9,7 @@ function gateWith(change: Partial<ConstructorParameters<typeof ShadowGate>[0]> =
   return new ShadowGate({
     opensAfter: 3,
     probeEveryMs: 20,
-    inFlightLimit: () => 100,
+    inFlight: new InFlight(() => 100),
     ratePerSecond: () => null,
     monotonic,
     ...change,
@@ -53,7 +54,6 @@ test("while the breaker is open writes wait, one attempt at a time tries, and al
   const results = await Promise.all(Array.from({ length: 20 }, deliver));
   assert.ok(results.every((result) => result === "delivered"));
   assert.equal(gate.state(), "closed");
-  assert.equal(gate.inFlight, 0);
   gate.close();
 });
 
@@ -68,7 +68,7 @@ test("what still waits at its deadline is told whether the breaker stood in the 
 });
 
 test("no more attempts are in flight than the limit", async () => {
-  const gate = gateWith({ inFlightLimit: () => 4 });
+  const gate = gateWith({ inFlight: new InFlight(() => 4) });
   let inFlight = 0;
   let most = 0;
   const attempt = async () => {
@@ -86,6 +86,32 @@ test("attempts begin no faster than the rate", async () => {
   await Promise.all(Array.from({ length: 21 }, () => gate.run(() => Promise.resolve(), monotonic() + 20_000)));
   const took = monotonic() - begunAt;
   assert.ok(took >= 199, `21 attempts at 100/s took ${took} ms`);
+});
+
+test("what the rate leaves no room for before its deadline is told so, and never sent in a burst", async () => {
+  const gate = gateWith({ ratePerSecond: () => 20 });
+  let sent = 0;
+  const deadline = monotonic() + 300;
+  const ends = await Promise.all(Array.from({ length: 100 }, () => gate.run(() => Promise.resolve(++sent), deadline)));
+  const refused = ends.filter((end) => end instanceof NotAttempted);
+  assert.ok(sent <= 7, `${sent} sent in 300 ms at 20 a second`);
+  assert.equal(refused.length, 100 - sent);
+  assert.deepEqual(refused[0], new NotAttempted("expired"));
+});
+
+test("the limit of requests in flight is one for all services", async () => {
+  const inFlight = new InFlight(() => 3);
+  const gates = [gateWith({ inFlight }), gateWith({ inFlight })];
+  let now = 0;
+  let most = 0;
+  const attempt = async () => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setImmediate(resolve));
+    now--;
+  };
+  await Promise.all(gates.flatMap((gate) => Array.from({ length: 20 }, () => gate.run(attempt, monotonic() + 20_000))));
+  assert.equal(most, 3);
+  assert.equal(inFlight.used, 0);
 });
 
 test("closing tells everyone who waits", async () => {

@@ -2,12 +2,17 @@ import type { Listener } from "./listen/server.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** What was left when the process ended; all of it is counted, and on the repair list where it was a write. */
-export interface StopReport {
+export interface DrainReport {
   /** Client exchanges that had to be cut off. */
   readonly cutOff: boolean;
   /** Copies given up: `dropped(shutdown)`. */
   readonly abandoned: number;
   readonly tookMs: number;
+}
+
+export interface StopReport extends DrainReport {
+  /** Since the start: what store and divergence log took and could not make durable. */
+  readonly unwritten: { readonly storeWrites: number; readonly logLines: number };
 }
 
 export interface DrainParts {
@@ -27,7 +32,7 @@ const CLIENTS_SHARE = 0.5;
 const LAST_OUTCOMES_MS = 2_000;
 
 /** Stops accepting, lets clients finish, settles the lanes, and gives up what is left when the budget is used. */
-export async function drain(parts: DrainParts, budgetMs: number): Promise<StopReport> {
+export async function drain(parts: DrainParts, budgetMs: number): Promise<DrainReport> {
   const begunAt = parts.monotonic();
   const left = (): number => budgetMs - (parts.monotonic() - begunAt);
 

@@ -95,6 +95,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes) };
   let following: SettingsWatch | null = null;
   let stopping = false;
+  let expiredRules: readonly string[] = [];
 
   // State and evidence.
   const store = await openStore(settings, warn);
@@ -176,7 +177,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     snapshot: () => snapshot,
     mirroringEnabled: () => true,
     notReady: () => (stopping ? "draining" : null),
-    warnings: () => warnings,
+    warnings: () => [...warnings, ...expiredRules],
     configError: () => following?.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     store,
     log: divergenceLog,
@@ -197,7 +198,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       file,
       running: settings,
       load: () => loadSettings({ file, flags: options.flags ?? {}, env: options.env ?? process.env }),
-      apply({ settings: next }) {
+      apply({ settings: next, expired }) {
+        expiredRules = expired.map(formatConfigMessage);
+        for (const rule of expiredRules) log.warn({ rule }, "an ignore rule has expired and no longer excuses");
         snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
         queue.resize(next.limits.queuedBytes);
         disk.resize(next.limits.spoolBytes);
@@ -274,7 +277,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
           );
           await admin.close();
           await closeParts();
-          return report;
+          const [kept, logged] = [store.health(), divergenceLog.health()];
+          const unwritten = {
+            storeWrites: kept.lostWrites + kept.pendingWrites,
+            logLines: logged.lostLines + logged.pendingLines,
+          };
+          return { ...report, unwritten };
         })();
         return stopped;
       },

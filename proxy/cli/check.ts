@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { runCheck } from "../config/check.ts";
+import { type Report, runCheck } from "../config/check.ts";
+import type { StartFlags } from "../config/flags.ts";
 import { DEFAULT_CONFIG } from "./api.ts";
-import { EXIT, type ExitCode } from "./exit.ts";
+import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openTerminal, printable } from "./terminal.ts";
 
-export interface CheckOptions {
+export interface CheckOptions extends Pick<StartFlags, "legacy" | "next" | "effects"> {
   readonly config?: string;
   readonly json?: boolean;
   readonly color?: boolean;
@@ -12,14 +13,35 @@ export interface CheckOptions {
 
 /** `crossfade check` */
 export function checkConfig(options: CheckOptions): ExitCode {
-  const terminal = openTerminal(options);
-  const report = runCheck({ file: configFileOf(options), flags: {}, env: process.env });
-  if (options.json === true) terminal.print(JSON.stringify(report.json));
-  else for (const line of report.lines) terminal.print(printable(line));
-  return report.exitCode === 0 ? EXIT.done : EXIT.no;
+  return tell(runCheck({ file: configFileOf(options), flags: flagsOf(options), env: process.env }), options);
 }
 
-/** The file that was named, else ./crossfade.yaml, else none: then what is missing is said in one sentence. */
-export function configFileOf({ config }: { readonly config?: string }): string | null {
-  return config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+/**
+ * Prints a report.
+ * @throws Exit: the command line is unusable, or the file cannot be read, and no JSON was asked for
+ */
+export function tell({ lines, json, exitCode }: Report, options: CheckOptions): ExitCode {
+  const terminal = openTerminal(options);
+  if (options.json === true) terminal.print(JSON.stringify(json));
+  else if (exitCode === EXIT.usage || exitCode === EXIT.failed)
+    throw new Exit(exitCode, lines.map(printable).join("\n"));
+  else for (const line of lines) terminal.print(printable(line));
+  return exitCode;
+}
+
+/**
+ * The file that was named, else ./crossfade.yaml where no flag names a service, else none: then what is missing is said
+ * in one sentence.
+ */
+export function configFileOf({
+  config,
+  legacy,
+  next,
+}: Pick<CheckOptions, "config" | "legacy" | "next">): string | null {
+  const named = legacy !== undefined || next !== undefined;
+  return config ?? (!named && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+}
+
+export function flagsOf({ legacy, next, effects }: CheckOptions): StartFlags {
+  return { legacy, next, effects };
 }

@@ -4,9 +4,8 @@ import type { Settings } from "../config/settings.ts";
 import { keyAtHead, samplePoint } from "../route/entity-key.ts";
 import { classifyRequest, planExchange } from "../route/plan.ts";
 import { compileRouter } from "../route/router.ts";
-import { type CheckOptions, configFileOf } from "./check.ts";
-import { EXIT, type ExitCode } from "./exit.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { type CheckOptions, configFileOf, flagsOf, tell } from "./check.ts";
+import type { ExitCode } from "./exit.ts";
 
 export interface ExplainOptions extends CheckOptions {
   readonly host?: string;
@@ -15,16 +14,14 @@ export interface ExplainOptions extends CheckOptions {
 
 /** `crossfade explain METHOD PATH`: asks the very functions that decide about a request in the proxy. */
 export function explainConfig(method: string, path: string, options: ExplainOptions): ExitCode {
-  const terminal = openTerminal(options);
-  const report = runExplain({ file: configFileOf(options), flags: {}, env: process.env }, stepsOf, {
+  const input = { file: configFileOf(options), flags: flagsOf(options), env: process.env };
+  const report = runExplain(input, stepsOf, {
     method,
     path,
     host: options.host,
     headers: options.header ?? [],
   });
-  if (options.json === true) terminal.print(JSON.stringify(report.json));
-  else for (const line of report.lines) terminal.print(printable(line));
-  return report.exitCode === 0 ? EXIT.done : EXIT.no;
+  return tell(report, options);
 }
 
 function stepsOf(settings: Settings): ExplainSteps {

@@ -74,7 +74,9 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
 
   withConfig(program.command("check"))
     .summary("validate the configuration")
-    .description("Validates the configuration and prints the routes in effect. Exit code 1: it is invalid.")
+    .description(
+      "Validates the configuration and prints the routes in effect. Exit code 1: it is invalid; 3: it cannot be read.",
+    )
     .addHelpText("after", example("crossfade check --config crossfade.yaml"))
     .action(async (options: CheckOptions) => ended((await import("./check.ts")).checkConfig(options)));
 
@@ -137,7 +139,10 @@ const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"
 
 function withConfig(command: Command): Command {
   return command
-    .option("--config <file>", "configuration (default: ./crossfade.yaml)")
+    .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")
+    .option("--legacy <url>", "the service that is the source of truth today")
+    .option("--next <url>", "the service that replaces it and gets the copies")
+    .option("--effects <kind>", "what next does with mail, payments and the like: suppressed, sandboxed or real")
     .option("--json", "one JSON value instead of sentences")
     .option("--no-color", "no colours");
 }

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import type { StartFlags } from "../config/flags.ts";
-import { loadSettings } from "../config/load.ts";
+import { loadSettings, type NotLoaded } from "../config/load.ts";
 import { formatConfigMessage } from "../config/message.ts";
 import type { StopReport } from "../drain.ts";
 import { spellSpan } from "../admin/sentences.ts";
-import { DEFAULT_CONFIG } from "./api.ts";
+import { configFileOf } from "./check.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { printable } from "./terminal.ts";
 
@@ -13,20 +12,24 @@ export interface StartFlagsGiven extends StartFlags {
   readonly logLevel: string;
 }
 
+const EXIT_CODES = {
+  invalid: EXIT.no,
+  usage: EXIT.usage,
+  unreadable: EXIT.failed,
+} as const satisfies Record<NotLoaded["reason"], ExitCode>;
+
 /** A second signal within this time is the same Ctrl-C: a shell sends it to the whole group, and npm passes it on again. */
 const SAME_SIGNAL_MS = 1_000;
 
 /** `crossfade start`: one ready line on stdout; everything else, warnings and the log, on stderr. Ends with a signal. */
 export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
-  const { config, logLevel, ...flags } = options;
-  const named = flags.legacy !== undefined || flags.next !== undefined;
-  const file = config ?? (!named && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
-  const loaded = loadSettings({ file, flags, env: process.env });
+  const { config: _config, logLevel, ...flags } = options;
+  const loaded = loadSettings({ file: configFileOf(options), flags, env: process.env });
   if (!loaded.ok) {
     for (const error of loaded.errors) complain(formatConfigMessage(error));
-    return EXIT.no;
+    return EXIT_CODES[loaded.reason];
   }
-  for (const warning of loaded.warnings) complain(`warning: ${formatConfigMessage(warning)}`);
+  for (const warning of [...loaded.warnings, ...loaded.expired]) complain(`warning: ${formatConfigMessage(warning)}`);
   // The proxy outlives whoever read its ready line.
   process.stdout.on("error", () => undefined);
 
@@ -74,14 +77,21 @@ function stopSignal(): Promise<string> {
 }
 
 /** One sentence of what was left. */
-export function describeStop({ cutOff, abandoned, tookMs }: StopReport): string {
+export function describeStop({ cutOff, abandoned, tookMs, unwritten }: StopReport): string {
   const left: string[] = [];
   if (cutOff) left.push("client requests that did not end in time were cut off");
   if (abandoned > 0)
     left.push(
       `${abandoned} ${abandoned === 1 ? "copy was" : "copies were"} given up (dropped(shutdown), their keys are on the repair list)`,
     );
+  const unkept = [counted(unwritten.storeWrites, "store write"), counted(unwritten.logLines, "log line")];
+  const named = unkept.filter((words) => words !== null);
+  if (named.length > 0) left.push(`${named.join(" and ")} could not be kept`);
   return `stopped after ${spellSpan(tookMs)}: ${left.length === 0 ? "nothing was left" : left.join("; ")}`;
+}
+
+function counted(number: number, noun: string): string | null {
+  return number > 0 ? `${number} ${noun}${number === 1 ? "" : "s"}` : null;
 }
 
 function complain(line: string): void {

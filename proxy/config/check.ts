@@ -9,14 +9,17 @@ import type { Settings } from "./settings.ts";
 export interface Report {
   readonly lines: readonly string[];
   readonly json: unknown;
-  /** 0: sound. 1: the config is invalid. */
-  readonly exitCode: 0 | 1;
+  /** 0: sound. 1: the config is invalid. 2: the flags are unusable. 3: the file cannot be read. */
+  readonly exitCode: 0 | 1 | 2 | 3;
 }
 
 /** Validates; prints errors, or warnings, advice and the effective route table. */
 export function runCheck(input: LoadInput): Report {
   const loaded = loadSettings(input);
   if (!loaded.ok) return invalid(loaded);
+  if (loaded.expired.length > 0) {
+    return invalid({ ok: false, reason: "invalid", errors: loaded.expired });
+  }
   const { settings } = loaded;
   const warnings = [...loaded.warnings, ...loaded.advice];
   const counts = `${count(settings.routes.length, "route")}, ${count(Object.keys(settings.services).length, "service")}`;
@@ -42,14 +45,17 @@ export function runExplain(
   const loaded = loadSettings(input);
   if (!loaded.ok) return invalid(loaded);
   const explanation = explainRequest(loaded.settings, loaded.origins, makeSteps(loaded.settings), asked);
-  return { lines: formatExplanation(explanation), json: explanation, exitCode: 0 };
+  const expired = loaded.expired.map((message) => `warning: ${formatConfigMessage(message)}`);
+  return { lines: [...expired, ...formatExplanation(explanation)], json: explanation, exitCode: 0 };
 }
 
-function invalid({ errors }: NotLoaded): Report {
+const EXIT_CODES = { invalid: 1, usage: 2, unreadable: 3 } as const;
+
+function invalid({ reason, errors }: NotLoaded): Report {
   return {
     lines: errors.map(formatConfigMessage),
     json: { ok: false, errors: errors.map(jsonOf), warnings: [], routes: [] },
-    exitCode: 1,
+    exitCode: EXIT_CODES[reason],
   };
 }
 

@@ -29,6 +29,11 @@ export interface Loaded {
   /** One for each route: where its settings came from. */
   readonly origins: readonly RouteOrigins[];
   readonly warnings: readonly ConfigMessage[];
+  /**
+   * Ignore rules that are past: errors to `crossfade check`, warnings to a proxy. A date that went by must not keep it
+   * from starting or reloading; the rules merely excuse nothing.
+   */
+  readonly expired: readonly ConfigMessage[];
   /** What only `crossfade check` says. */
   readonly advice: readonly ConfigMessage[];
   /** Places further messages about these settings. */
@@ -37,6 +42,8 @@ export interface Loaded {
 
 export interface NotLoaded {
   readonly ok: false;
+  /** usage: the command line. unreadable: no bytes could be had of the file. invalid: what the file says. */
+  readonly reason: "usage" | "unreadable" | "invalid";
   readonly errors: readonly ConfigMessage[];
 }
 
@@ -45,12 +52,17 @@ export function loadSettings({ file, flags, env, now = Date.now() }: LoadInput):
   const fromFlags = readFlags(flags);
   const read = file === null ? NOTHING : readFile(file, env);
   const errors = [...fromFlags.errors, ...read.errors];
-  if (errors.length > 0) return { ok: false, errors: inOrder(errors) };
+  if (errors.length > 0) {
+    const reason = fromFlags.errors.length > 0 ? "usage" : read.unreadable ? "unreadable" : "invalid";
+    return { ok: false, reason, errors: inOrder(errors) };
+  }
 
   const places = placesOf(read.source, fromFlags.flagOf);
   const written = fromFlags.overlay(read.written);
   const missing = missingServices(written, read.source, places);
-  if (missing.length > 0) return { ok: false, errors: inOrder(missing) };
+  if (missing.length > 0) {
+    return { ok: false, reason: read.source === null ? "usage" : "invalid", errors: inOrder(missing) };
+  }
 
   const resolved = resolveSettings(written, file);
   const findings = noFindings();
@@ -58,11 +70,12 @@ export function loadSettings({ file, flags, env, now = Date.now() }: LoadInput):
   checkLimits(resolved.settings, places, findings);
   checkServices(resolved.settings, places, findings);
   checkRoutes({ ...resolved, now, adoptPhases: flags.adoptPhases ?? false }, places, findings);
-  if (findings.errors.length > 0) return { ok: false, errors: inOrder(findings.errors) };
+  if (findings.errors.length > 0) return { ok: false, reason: "invalid", errors: inOrder(findings.errors) };
   return {
     ok: true,
     ...resolved,
     warnings: inOrder([...read.warnings, ...findings.warnings]),
+    expired: inOrder(findings.expired),
     advice: inOrder(findings.advice),
     places,
   };
@@ -73,9 +86,10 @@ interface FileRead {
   readonly source: ConfigSource | null;
   readonly warnings: readonly ConfigMessage[];
   readonly errors: readonly ConfigMessage[];
+  readonly unreadable: boolean;
 }
 
-const NOTHING: FileRead = { written: {}, source: null, warnings: [], errors: [] };
+const NOTHING: FileRead = { written: {}, source: null, warnings: [], errors: [], unreadable: false };
 
 function readFile(file: string, env: Environment): FileRead {
   const failed = (errors: readonly ConfigMessage[]): FileRead => ({ ...NOTHING, errors });
@@ -83,7 +97,8 @@ function readFile(file: string, env: Environment): FileRead {
   try {
     bytes = readFileSync(file);
   } catch (thrown) {
-    return failed([{ file, line: null, column: null, text: `cannot be read: ${readProblem(thrown)}` }]);
+    const error = { file, line: null, column: null, text: `cannot be read: ${readProblem(thrown)}` };
+    return { ...failed([error]), unreadable: true };
   }
   const parsed = readSource(file, bytes);
   if (!parsed.ok) return failed(parsed.errors);
@@ -93,7 +108,7 @@ function readFile(file: string, env: Environment): FileRead {
   const unset = new Set(errors.map(({ path }) => JSON.stringify(path)));
   const substitution = errors.map(({ path, error }) => places.at(path, error));
   const validated = validate(value);
-  if (validated.ok) return { written: validated.written, source, warnings, errors: substitution };
+  if (validated.ok) return { ...NOTHING, written: validated.written, source, warnings, errors: substitution };
   // What holds an unset variable is not judged by its text.
   const issues = validated.issues.filter(({ path }) => !unset.has(JSON.stringify(path)));
   return failed([
@@ -106,13 +121,13 @@ function readFile(file: string, env: Environment): FileRead {
 
 function readProblem(thrown: unknown): string {
   const { code, message } = thrown as NodeJS.ErrnoException;
-  if (code === "ENOENT") return "there is no such file; write one, or start with --legacy URL --next URL";
+  if (code === "ENOENT") return "there is no such file; write one, or give --legacy URL --next URL";
   if (code === "EISDIR") return "it is a directory; name the file in it";
   if (code === "EACCES") return "reading it is not permitted";
   return message;
 }
 
-const TWO_URLS = "crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000";
+const TWO_URLS = "--legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000";
 
 /** Every service has a URL, and legacy and next are there. */
 function missingServices(written: Written, source: ConfigSource | null, places: Places): ConfigMessage[] {

@@ -1,8 +1,10 @@
 /** What a running process cannot take over from a changed file. Pure. */
 import { isDeepStrictEqual } from "node:util";
-import { PHASE_ROLES } from "../phases.ts";
+import type { Identity } from "../exchange.ts";
+import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { spellAddress } from "./addresses.ts";
 import type { ConfigPath } from "./message.ts";
+import { sameSocket } from "./service-rules.ts";
 import type { RouteSettings, Settings } from "./settings.ts";
 
 export interface ReloadProblem {
@@ -12,7 +14,11 @@ export interface ReloadProblem {
 }
 
 export function reloadProblems(running: Settings, wanted: Settings): readonly ReloadProblem[] {
-  return [...restartProblems(running, wanted), ...barrierProblems(running.routes, wanted.routes)];
+  return [
+    ...restartProblems(running, wanted),
+    ...swapProblems(running, wanted),
+    ...barrierProblems(running.routes, wanted.routes),
+  ];
 }
 
 function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
@@ -60,7 +66,29 @@ function barrierProblems(running: readonly RouteSettings[], wanted: readonly Rou
   ];
 }
 
-function primaryOf(route: RouteSettings): string {
+/**
+ * Under an unchanged phase, a primary that is given another service's address hands its requests over to that service. An
+ * address that no running service has is taken for a moved host.
+ */
+function swapProblems(running: Settings, wanted: Settings): ReloadProblem[] {
+  // Requests that no route takes go to legacy.
+  const primaries = new Set(["legacy", ...running.routes.map((route) => serviceNameFor(primaryOf(route), route))]);
+  const problems: ReloadProblem[] = [];
+  for (const name of primaries) {
+    const [was, now] = [running.services[name], wanted.services[name]];
+    if (was === undefined || now === undefined || sameSocket(was, now)) continue;
+    const other = Object.values(running.services).find((service) => service.name !== name && sameSocket(service, now));
+    if (other === undefined) continue;
+    const why = `where ${other.name} runs: it would become the source of truth of requests that ${name} answers`;
+    problems.push({
+      path: ["services", name, "url"],
+      predicate: `is ${now.origin} and was ${was.origin}, and that is ${why}; a file never crosses the barrier: put it back, or restart`,
+    });
+  }
+  return problems;
+}
+
+function primaryOf(route: RouteSettings): Identity {
   return PHASE_ROLES[route.phase].primary;
 }
 

@@ -43,7 +43,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
       if (rule.until === null || rule.until >= now) continue;
       const at = [...pathOf(input, i, "compare.ignore"), k, "until"];
       const date = new Date(rule.until).toISOString().slice(0, 10);
-      findings.errors.push(
+      findings.expired.push(
         places.at(at, `is past (${date}): ${rule.at} is excused no longer; write a later date, or take the rule out`),
       );
     }

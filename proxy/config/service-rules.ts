@@ -51,7 +51,8 @@ export function checkServices(settings: Settings, places: Places, findings: Find
   }
 }
 
-function sameSocket(one: ServiceSettings, other: ServiceSettings): boolean {
+/** Whether both are reached at one address and port. */
+export function sameSocket(one: ServiceSettings, other: ServiceSettings): boolean {
   const [a, b] = [addressOfOrigin(one.origin), addressOfOrigin(other.origin)];
   return a.port === b.port && sameHost(a.host, b.host);
 }

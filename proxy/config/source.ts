@@ -80,7 +80,17 @@ function readYaml(file: string, text: string): SourceResult {
     ok: false,
     errors: errors.slice(0, MAX_ERRORS),
   });
-  if (document.errors.length > 0) return refuse(document.errors.map(message));
+  if (document.errors.length > 0) {
+    const errors = document.errors.map(message);
+    const first = errors.findIndex(({ line }) => bareReference(text, line) !== null);
+    if (first === -1) return refuse(errors);
+    // What follows such a brace is taken apart wrongly: further errors are only its echo.
+    return refuse(
+      errors
+        .slice(0, first + 1)
+        .map((error, i) => (i < first ? error : { ...error, text: `${error.text}; ${inQuotes(text, error.line)}` })),
+    );
+  }
   const twice = duplicateKeys(document).map(({ name, offset }) => ({
     file,
     ...placeAt(lines, offset),
@@ -97,6 +107,16 @@ function readYaml(file: string, text: string): SourceResult {
     return refuse([{ file, line: 1, column: 1, text: "has an alias inside of what it stands for" }]);
   }
   return { ok: true, source: new YamlSource(file, tree, document, lines), warnings: document.warnings.map(message) };
+}
+
+/** The value with a `${NAME}` that stands in `line` (from 1) without quotes: inside { } or [ ] its brace is YAML's own. */
+function bareReference(text: string, line: number): string | null {
+  const bare = (text.split("\n")[line - 1] ?? "").replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, "");
+  return /[^\s,[\]{}"']*\$\{[^}]*\}[^\s,[\]{}"']*/.exec(bare)?.[0] ?? null;
+}
+
+function inQuotes(text: string, line: number): string {
+  return `put it in quotes: "${bareReference(text, line) ?? ""}"`;
 }
 
 function duplicateKeys(document: Document): { readonly name: string; readonly offset: number }[] {

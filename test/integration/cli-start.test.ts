@@ -125,6 +125,17 @@ test("an unusable config is told with its places and exit 1, and nothing is star
   assert.match(stderr, /^crossfade: crossfade\.yaml:3:\d+ /m);
 });
 
+test("an ignore rule that is past is a warning at the start", async (t) => {
+  const { folder, flags } = await makePlace(t);
+  const file = join(folder, "past.yaml");
+  writeFileSync(file, "defaults: { compare: { ignore: [{ at: /a, because: clock, until: 2020-01-01 }] } }\n");
+  const cli = await startCli(t, [...flags, "--config", file], { cwd: folder });
+  cli.child.kill("SIGTERM");
+  const { code, stderr } = await cli.ended;
+  assert.equal(code, 0);
+  assert.match(stderr, /^crossfade: warning: .*past\.yaml:1:\d+ .*until is past \(2020-01-01\)/m);
+});
+
 test("./crossfade.yaml is taken where no service is named, and left alone where one is", async (t) => {
   const { folder, flags } = await makePlace(t);
   writeFileSync(join(folder, "crossfade.yaml"), "nonsense: true\n");

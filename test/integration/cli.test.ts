@@ -261,6 +261,26 @@ test("check prints the routes in effect, or errors with their place and exit 1",
   }
 });
 
+test("a file that is not there ends with 3, unusable flags or none with 2, and nothing is on stdout", async () => {
+  const cases: readonly (readonly [args: readonly string[], code: number, expected: RegExp])[] = [
+    [["check", "--config", "none.yaml"], 3, /^crossfade: none\.yaml cannot be read: there is no such file/],
+    [["explain", "GET", "/", "--config", "none.yaml"], 3, /^crossfade: none\.yaml cannot be read/],
+    [["start", "--config", "none.yaml"], 3, /^crossfade: none\.yaml cannot be read/],
+    [["check"], 2, /^crossfade: --legacy and --next are missing; write --legacy .*or name a file with --config/],
+    [["explain", "GET", "/"], 2, /^crossfade: --legacy and --next are missing/],
+    [["check", "--legacy", "nonsense"], 2, /^crossfade: --legacy is "nonsense"/],
+    [["start", "--listen", "127.0.0.1:99999"], 2, /^crossfade: --listen is "127\.0\.0\.1:99999"/],
+  ];
+  for (const [args, code, expected] of cases) {
+    const ended = await runCli(args, { cwd: folder });
+    assert.deepEqual([ended.code, ended.stdout], [code, ""], args.join(" "));
+    assert.match(ended.stderr, expected);
+  }
+  const flags = ["--legacy", "http://127.0.0.1:3000", "--next", "http://127.0.0.1:4000"];
+  const sound = await runCli(["check", ...flags], { cwd: folder });
+  assert.equal(sound.code, 0, sound.stderr);
+});
+
 test("a Node that is too old is told so in one line before anything else is loaded", async () => {
   const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.0' } });";
   const { code, stdout, stderr } = await runCli(["start"], {

@@ -141,10 +141,12 @@ function move(from: string, to: string): void {
   }
 }
 
-/** The log of the file that failed goes first: it must never be taken for the log of the one that comes back. */
 function putBack(setAside: string, file: string): void {
   if (!existsSync(setAside)) return;
-  for (const suffix of ["-journal", "-wal", ""]) rmSync(file + suffix, { force: true });
+  // The log of the one that failed must not be taken for the old one's. Where there is no new file, it is the old one's.
+  if (existsSync(file)) {
+    for (const suffix of ["-journal", "-wal", ""]) rmSync(file + suffix, { force: true });
+  }
   move(setAside, file);
 }
 

@@ -139,6 +139,17 @@ test("a change that needs a restart refuses the whole file, with its place", (t)
   assert.equal(live.counts.applied, 0);
 });
 
+test("a file with an ignore rule that is past is taken over", (t) => {
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, yaml("64MiB"));
+  const live = startWatch(t, file);
+  writeFileSync(
+    file,
+    yaml("64MiB", "defaults: { compare: { ignore: [{ at: /a, because: clock, until: 2020-01-01 }] } }\n"),
+  );
+  assert.equal(live.watch.reload(), "applied");
+});
+
 test("a reload that changes nothing does nothing", (t) => {
   const file = join(makeFolder(t), "crossfade.yaml");
   writeFileSync(file, yaml("1MiB"));

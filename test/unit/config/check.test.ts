@@ -77,6 +77,35 @@ test("check answers no to an invalid file, with its places, in both forms", (t) 
   assert.deepEqual([json.errors[0]?.line, json.errors[0]?.column], [16, 1]);
 });
 
+test("check answers no to an ignore rule that is past; explain warns of it and answers", (t) => {
+  const yaml = YAML.replace("until: 2099-03-01", "until: 2026-11-01");
+  const past = /crossfade\.yaml:11:\d+ routes\[1\]\.compare\.ignore\[0\]\.until is past \(2026-11-01\)/;
+  const report = runCheck(inputOf(t, yaml));
+  assert.equal(report.exitCode, 1);
+  assert.match(report.lines.join("\n"), past);
+  const explained = runExplain(inputOf(t, yaml), steps, { method: "GET", path: "/users/42" });
+  assert.equal(explained.exitCode, 0);
+  assert.match(explained.lines[0] ?? "", new RegExp(`^warning: .*${past.source}`));
+});
+
+test("the exit code tells an invalid file, unusable flags and a file that cannot be read apart", (t) => {
+  const file = join(makeFolder(t), "none.yaml");
+  const input = { file: null, flags: {}, env: {} };
+  const asked = { method: "GET", path: "/" };
+  const table: readonly (readonly [Parameters<typeof runCheck>[0], number])[] = [
+    [inputOf(t, "x: 1\n"), 1],
+    [inputOf(t, ""), 1],
+    [input, 2],
+    [{ ...input, flags: { legacy: "http://127.0.0.1:3000" } }, 2],
+    [{ ...inputOf(t, YAML), flags: { listen: "127.0.0.1:99999" } }, 2],
+    [{ ...input, file }, 3],
+  ];
+  for (const [given, code] of table) {
+    assert.equal(runCheck(given).exitCode, code);
+    assert.equal(runExplain(given, steps, asked).exitCode, code);
+  }
+});
+
 test("explain tells the route, its key, its phase and its rules", (t) => {
   const { text, json } = explain(t, {
     method: "put",

@@ -223,3 +223,16 @@ test("files that are meant to hurt are refused quickly", (t) => {
     assert.ok(errors.length <= 20);
   }
 });
+
+test("a ${NAME} that YAML takes for a brace of its own: one error, which says to quote it", (t) => {
+  const hint = (yaml: string): string[] => errorsOf(t, yaml).map((error) => error.replace(/^.*(?=; )/, ""));
+  assert.deepEqual(errorsOf(t, "limits: { inFlight: ${N}, queued: 1MiB }\n"), [
+    'crossfade.yaml:1:22 Unexpected flow-map-start at node end; put it in quotes: "${N}"',
+  ]);
+  assert.deepEqual(hint("services: { next: { url: http://${HOST}:3000 } }\n"), [
+    '; put it in quotes: "http://${HOST}:3000"',
+  ]);
+  assert.deepEqual(hint("a: [${N}, 2]\n"), ['; put it in quotes: "${N}"']);
+  const quoted = errorsOf(t, 'limits: { inFlight: "${N}" ]\n');
+  assert.ok(quoted.length > 0 && quoted.every((error) => !error.includes("quotes")), quoted.join("\n"));
+});

@@ -84,3 +84,26 @@ test("no request falls to a route with another primary", (t) => {
   };
   for (const [why, after] of Object.entries(taken)) assert.deepEqual(problems(t, before, after), [], why);
 });
+
+test("a primary never takes over the address of another running service; a moved host is taken", (t) => {
+  const at = (legacy: number | string, next: number | string, more = ""): Settings => {
+    const url = (where: number | string): string => (typeof where === "number" ? `http://127.0.0.1:${where}` : where);
+    return settingsOf(t, `services:\n  legacy: { url: "${url(legacy)}" }\n  next: { url: "${url(next)}" }\n${more}`, {
+      flags: { adoptPhases: true },
+    }).settings;
+  };
+  const places = (before: Settings, after: Settings): string[] =>
+    reloadProblems(before, after).map(({ path }) => spellPath(path));
+  const before = at(3000, 4000);
+  assert.deepEqual(
+    reloadProblems(before, at(4000, 3000)).map(({ predicate }) => predicate),
+    [
+      "is http://127.0.0.1:4000 and was http://127.0.0.1:3000, and that is where next runs: it would become the source of truth of requests that legacy answers; a file never crosses the barrier: put it back, or restart",
+    ],
+  );
+  assert.deepEqual(places(before, at("http://localhost:4000", 5000)), ["services.legacy.url"]);
+  const moved = routes("name: a, match: { path: /a }, phase: next-primary");
+  assert.deepEqual(places(at(3000, 4000, moved), at(5000, 3000, moved)), ["services.next.url"]);
+  assert.deepEqual(places(before, at(5000, 4000)), []);
+  assert.deepEqual(places(before, at(3000, 5000)), []);
+});

@@ -63,12 +63,22 @@ export interface DivergenceRecord {
 
 export type GroupState = "new" | "acknowledged" | "fixed" | "regressed";
 
+/** A place and a way in which the divergences of a group differ. */
+export interface SignaturePart {
+  /** As in `Difference`, with `*` for an index or an id. */
+  readonly at: string;
+  readonly kind: DifferenceKind;
+  /** Both statuses, of kind `status` only. */
+  readonly primary?: string;
+  readonly shadow?: string;
+}
+
 /** One cause: divergences of one route and method with the same pointers (`*` for an index or id) and kinds. */
 export interface GroupRecord {
   readonly id: string;
   readonly route: string;
   readonly method: string;
-  readonly signature: readonly { readonly at: string; readonly kind: DifferenceKind }[];
+  readonly signature: readonly SignaturePart[];
   readonly count: number;
   /** Of the route's compared exchanges (match, ignored, divergent), 0 to 1. */
   readonly share: number;
@@ -76,6 +86,12 @@ export interface GroupRecord {
   readonly lastSeen: string;
   readonly firstBuild: string | null;
   readonly state: GroupState;
+}
+
+/** A group as lists show it. */
+export interface ListedGroup extends GroupRecord {
+  /** Ids of its samples, at most 10, in the order of their arrival. */
+  readonly samples: readonly string[];
 }
 
 export const REPAIR_REASONS = [

@@ -137,6 +137,8 @@ export const MAX_DIFFERENCES = 100;
 /** One settled exchange: everything record needs, not yet redacted. */
 export interface Settled {
   readonly exchange: Exchange;
+  /** As the client sent it; null where no copy of it is in memory. Never recorded: it tells what is secret. */
+  readonly requestBody: Buffer | null;
   readonly key: string | null;
   readonly outcome: Outcome;
   readonly primary: { readonly status: number | null; readonly ms: number | null; readonly bytes: number | null };

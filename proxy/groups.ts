@@ -1,36 +1,40 @@
 /** One cause, one group: divergences of one route and method that differ in the same places and in the same ways. */
 import { createHash } from "node:crypto";
-import type { Difference, DifferenceKind } from "./evidence.ts";
-
-export interface SignaturePart {
-  readonly at: string;
-  readonly kind: DifferenceKind;
-}
+import type { Difference, SignaturePart } from "./evidence.ts";
 
 /**
  * The places and kinds of differences, without what changes from one exchange to the next: array indices and ids in
- * pointers become `*`. A status difference keeps its values (`status:200→404`), since each pair of them has its own cause.
+ * pointers become `*`. A status difference keeps its values, since each pair of them has its own cause.
  */
 export function groupSignature(differences: readonly Difference[]): SignaturePart[] {
   const parts = new Map<string, SignaturePart>();
   for (const difference of differences) {
-    const at = placeOf(difference);
-    parts.set(`${at}\n${difference.kind}`, { at, kind: difference.kind });
+    const part = partOf(difference);
+    parts.set(idParts(part).join("\n"), part);
   }
   return [...parts.keys()].sort().map((key) => parts.get(key) as SignaturePart);
 }
 
 /** 8 hex digits; the same in every process and version that makes the same signature. */
 export function groupId(route: string, method: string, signature: readonly SignaturePart[]): string {
-  const parts = signature.map(({ at, kind }) => [at, kind]);
+  const parts = signature.map(idParts);
   return createHash("sha256")
     .update(JSON.stringify([route, method, parts]))
     .digest("hex")
     .slice(0, 8);
 }
 
-function placeOf({ at, kind, primary, shadow }: Difference): string {
-  if (kind === "status") return `status:${primary ?? "none"}→${shadow ?? "none"}`;
+/** What tells it from other parts; two strings, but four for a status. */
+function idParts({ at, kind, primary, shadow }: SignaturePart): readonly string[] {
+  return primary === undefined || shadow === undefined ? [at, kind] : [at, kind, primary, shadow];
+}
+
+function partOf({ at, kind, primary, shadow }: Difference): SignaturePart {
+  if (kind === "status") return { at: "", kind, primary: primary ?? "none", shadow: shadow ?? "none" };
+  return { at: placeOf(at), kind };
+}
+
+function placeOf(at: string): string {
   if (!at.startsWith("/")) return at;
   return at
     .split("/")

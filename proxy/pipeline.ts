@@ -42,7 +42,17 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     monotonic: () => parts.clock.monotonic(),
   });
 
+  /** Nobody above catches: what fails here must end the client's exchange, and nothing else. */
   function handle(request: IncomingMessage, response: ServerResponse, target: string): void {
+    try {
+      begin(request, response, target);
+    } catch (error) {
+      parts.caught("pipeline", error);
+      response.destroy();
+    }
+  }
+
+  function begin(request: IncomingMessage, response: ServerResponse, target: string): void {
     const snapshot = parts.snapshot();
     const head = readRequestHead(request, target);
     const found = snapshot.router.match(head);

@@ -9,6 +9,7 @@ import type {
   DivergenceRecord,
   GapRecord,
   GroupRecord,
+  ListedGroup,
   OutcomeCount,
   RepairReason,
   RepairRecord,
@@ -177,7 +178,7 @@ export interface Store {
     readonly route?: string;
     readonly limit: number;
     readonly cursor?: string;
-  }): Promise<Page<GroupRecord>>;
+  }): Promise<Page<ListedGroup>>;
   group(id: string): Promise<{ readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null>;
   repairs(query: {
     readonly route?: string;

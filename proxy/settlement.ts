@@ -9,7 +9,7 @@ import type { Answer, BodyCopy, Exchange } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
 import { judgeAnswers } from "./compare/judge.ts";
 import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
-import { Capture } from "./forward/capture.ts";
+import { Capture, type Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
 import type { Lanes, Ticket, Turn } from "./mirror/lanes.ts";
@@ -38,11 +38,13 @@ export interface Copy {
   readonly primary: PrimaryAnswered;
   readonly body: BodyCopy;
   readonly order: string;
+  /** Held of the budget while the copy waits, beside its bodies. */
+  readonly costBytes: number;
   readonly answeredAt: number;
 }
 
-/** What one waiting copy costs beside its bodies: headers, lane entry, closures (measured: 1.5 to 2 KiB). */
-const COPY_OVERHEAD_BYTES = 2048;
+/** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: 7.6 kB). */
+const COPY_OVERHEAD_BYTES = 8 * 1024;
 /** An id is read from answers up to this size: the scan takes well below the 20 ms that a client may be held up. */
 const KEY_ANSWER_MAX_BYTES = 1024 * 1024;
 
@@ -67,7 +69,8 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
 
   const key = open.key ?? keyFromAnswer(open, ending) ?? keyOfRoute(exchange.route);
   const verdict = whyNotMirrored(parts, open, ending);
-  if (verdict !== null || !parts.budget.take(COPY_OVERHEAD_BYTES)) {
+  const costBytes = costOf(exchange);
+  if (verdict !== null || !parts.budget.take(costBytes)) {
     if (ticket !== null) lanes.withdraw(ticket);
     const refused = verdict?.outcome.kind === "skipped" && verdict.repair === null;
     if (isWrite) parts.journal.answered(exchange.id, refused ? "refused" : "accepted", key);
@@ -80,11 +83,17 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   }
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
   const answeredAt = parts.clock.monotonic();
-  const copy: Copy = { exchange, key, primary: ending, body, order: parts.orderStamp(), answeredAt };
+  const copy: Copy = { exchange, key, primary: ending, body, order: parts.orderStamp(), costBytes, answeredAt };
   if (isWrite) parts.journal.answered(exchange.id, "accepted", key);
   parts.backlog.add(exchange.route.name, exchange.id, answeredAt);
   if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass);
   else lanes.answered(ticket, copy);
+}
+
+function costOf({ request }: Exchange): number {
+  let headerChars = 0;
+  for (const part of request.headers) headerChars += part.length;
+  return COPY_OVERHEAD_BYTES + headerChars;
 }
 
 interface NotMirrored {
@@ -105,6 +114,10 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
     const error = why === "spool-full" ? parts.forwarder.spool.problem : null;
     return { outcome: dropped(why), repair: isWrite ? "dropped" : null, ...(error === null ? {} : { error }) };
   };
+  if (!answered.requestComplete) {
+    const error = "the primary accepted the write before its body was complete";
+    return { outcome: UNKNOWN, repair: isWrite ? "unknown" : null, error };
+  }
   if (requestBody.kind === "lost") return lost(requestBody.why);
   if (requestBody.copy.kind === "digest") {
     const bound = exchange.snapshot.settings.limits.bodyOnDiskBytes;
@@ -121,13 +134,17 @@ function keyFromAnswer({ exchange }: OpenExchange, answered: PrimaryAnswered): s
     route: exchange.route,
     params: exchange.params,
     request: exchange.request,
-    requestBody: requestBody.kind === "kept" && requestBody.copy.kind === "memory" ? requestBody.copy.bytes : null,
+    requestBody: bytesInMemory(requestBody),
     answerHeaders: answered.headers,
     answerBody: () => {
       if (body.kind !== "kept" || body.copy.kind !== "memory") return null;
       return decodeContent(body.copy.bytes, contentEncodingOf(answered.headers), KEY_ANSWER_MAX_BYTES);
     },
   });
+}
+
+function bytesInMemory(captured: Captured): Buffer | null {
+  return captured.kind === "kept" && captured.copy.kind === "memory" ? captured.copy.bytes : null;
 }
 
 /** One copy's turn in its lane. Resolves when the shadow is done with it, so that the lane goes on; comparing does not hold it up. */
@@ -279,7 +296,7 @@ interface Finding {
 }
 
 function finishCopy(parts: PipelineParts, copy: Copy, finding: Finding): void {
-  parts.budget.give(COPY_OVERHEAD_BYTES);
+  parts.budget.give(copy.costBytes);
   parts.backlog.remove(copy.exchange.route.name, copy.exchange.id);
   const isWrite = copy.exchange.plan.requestClass === "write";
   finish(parts, copy.exchange, {
@@ -303,6 +320,7 @@ function finish(
   const { primary } = found;
   parts.recorder.settle({
     exchange,
+    requestBody: primary === null ? null : bytesInMemory(primary.requestBody),
     key: found.key,
     outcome: found.outcome,
     primary:

@@ -1,6 +1,7 @@
 /** Divergence records, their groups and samples, in memory and within what is to be kept. */
-import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, GroupRecord, ListedGroup } from "../../proxy/evidence.ts";
 import type { DivergenceQuery } from "../../proxy/ports.ts";
+import { coversPlace } from "./places.ts";
 import type { Retention } from "./retention.ts";
 import { drawSample } from "./samples.ts";
 
@@ -69,8 +70,11 @@ export class MemoryEvidence {
     return found;
   }
 
-  groups(compared: (route: string) => number): GroupRecord[] {
-    return [...this.#groups].map(([id, group]) => toRecord(id, group, compared(group.route)));
+  groups(compared: (route: string) => number): ListedGroup[] {
+    return [...this.#groups].map(([id, group]) => ({
+      ...toRecord(id, group, compared(group.route)),
+      samples: this.#samplesOf(group).map((sample) => sample.id),
+    }));
   }
 
   group(
@@ -79,11 +83,7 @@ export class MemoryEvidence {
   ): { readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null {
     const group = this.#groups.get(id);
     if (group === undefined) return null;
-    const samples = [...new Set([group.first, ...group.drawn, group.last])]
-      .map((sample) => this.#records.get(sample))
-      .filter((kept) => kept !== undefined)
-      .sort((a, b) => a.seq - b.seq);
-    return { group: toRecord(id, group, compared(group.route)), samples: samples.map(({ record }) => record) };
+    return { group: toRecord(id, group, compared(group.route)), samples: this.#samplesOf(group) };
   }
 
   evict(now: number): void {
@@ -95,6 +95,14 @@ export class MemoryEvidence {
     }
     while (this.#groups.size > keepGroups || (this.#bytes > keepBytes && this.#groups.size > 0))
       this.#removeOldestGroup();
+  }
+
+  #samplesOf({ first, drawn, last }: Group): DivergenceRecord[] {
+    return [...new Set([first, ...drawn, last])]
+      .map((sample) => this.#records.get(sample))
+      .filter((kept) => kept !== undefined)
+      .sort((a, b) => a.seq - b.seq)
+      .map(({ record }) => record);
   }
 
   #addToGroup(id: string, { record, at }: Kept, signature: GroupRecord["signature"]): void {
@@ -176,7 +184,6 @@ function isAsked(query: DivergenceQuery, { record, at }: Kept): boolean {
   if (kind === undefined && place === undefined) return true;
   return record.differences.some(
     (difference) =>
-      (kind === undefined || difference.kind === kind) &&
-      (place === undefined || difference.at === place || difference.at.startsWith(`${place}/`)),
+      (kind === undefined || difference.kind === kind) && (place === undefined || coversPlace(place, difference.at)),
   );
 }

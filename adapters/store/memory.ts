@@ -1,6 +1,6 @@
 /** The store of tests and of `--store memory:`: the same contract, bounded, gone with the process. */
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { DivergenceRecord, GapRecord, GroupRecord, OutcomeCount, RepairRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, GapRecord, ListedGroup, OutcomeCount, RepairRecord } from "../../proxy/evidence.ts";
 import type { Clock, DivergenceQuery, Page, Store, StoreHealth, StoreWrite } from "../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
@@ -91,7 +91,7 @@ class MemoryStore implements Store {
     return this.#evidence.record(id);
   }
 
-  async groups(query: ListQuery): Promise<Page<GroupRecord>> {
+  async groups(query: ListQuery): Promise<Page<ListedGroup>> {
     this.#refuseIfClosed();
     const after = query.cursor === undefined ? null : decodeCursor("groups", query.cursor);
     const found = this.#evidence

@@ -29,7 +29,11 @@ export function causesSection(groups: readonly PageGroup[] | null, problem: stri
 }
 
 function groupArticle({ group, sample }: PageGroup): Html {
-  const places = group.signature.map(({ at, kind }) => html`<code>${at === "" ? "(whole)" : at}</code> ${kind} `);
+  const places = group.signature.map(({ at, kind, primary, shadow }) =>
+    kind === "status"
+      ? html`${kind} ${primary ?? "none"} → ${shadow ?? "none"} `
+      : html`<code>${at === "" ? "(whole)" : at}</code> ${kind} `,
+  );
   const differences = (sample?.differences ?? []).slice(0, DIFFERENCES_SHOWN).map(
     (difference) =>
       html`<tr>

@@ -58,7 +58,9 @@ const group = {
   id: text,
   route: text,
   method: text,
-  signature: listOf(object({ at: text, kind: enumOf(DIFFERENCE_KINDS) })),
+  signature: listOf(
+    object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: text, shadow: text }, ["primary", "shadow"]),
+  ),
   count,
   share: { type: "number", minimum: 0, maximum: 1 },
   firstSeen: time,
@@ -143,7 +145,7 @@ export const SCHEMAS = {
     moreDifferences: count,
     error: orNull(text),
   }),
-  Group: object(group),
+  Group: object({ ...group, samples: { ...listOf(text), maxItems: 10 } }),
   GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
   Repair: object({
     route: text,

@@ -118,7 +118,10 @@ function chop(text: string, width: number): readonly string[] {
 }
 
 function signatureOf({ signature }: GroupRecord): string {
-  return signature.map(({ at, kind }) => `${placeOf(at)} ${kind}`).join(", ");
+  const parts = signature.map(({ at, kind, primary, shadow }) =>
+    kind === "status" ? `status ${primary ?? "none"} → ${shadow ?? "none"}` : `${placeOf(at)} ${kind}`,
+  );
+  return parts.join(", ");
 }
 
 function outcomeOf({ outcome, reason }: DivergenceRecord): string {

@@ -75,14 +75,16 @@ function describeFollowUps(followUps: readonly GroupEvidence[], shadow: string):
 
 /** The primary found it, the shadow did not. */
 function isNotFound(group: GroupEvidence): boolean {
-  return group.signature.some(({ at, kind }) => kind === "status" && /^status:2\d\d→404$/.test(at));
+  return group.signature.some(
+    ({ kind, primary, shadow }) => kind === "status" && /^2\d\d$/.test(primary ?? "") && shadow === "404",
+  );
 }
 
 /** Groups of one route that differ in the same way, whatever the method: one cause. */
 function byCause(groups: readonly GroupEvidence[]): readonly (readonly [GroupEvidence, ...GroupEvidence[]])[] {
   const causes = new Map<string, [GroupEvidence, ...GroupEvidence[]]>();
   for (const group of groups) {
-    const cause = JSON.stringify([group.route, group.signature.map(({ at, kind }) => [at, kind])]);
+    const cause = JSON.stringify([group.route, group.signature]);
     const known = causes.get(cause);
     if (known === undefined) causes.set(cause, [group]);
     else known.push(group);
@@ -97,7 +99,11 @@ function describeCause(groups: readonly [GroupEvidence, ...GroupEvidence[]]): Fi
   const sample = samples[0];
   if (sample === undefined) {
     // Samples are evicted by age; the signature stays.
-    const places = groups[0].signature.map(({ at, kind }) => `${kind} at ${at === "" ? "the whole answer" : at}`);
+    const places = groups[0].signature.map(({ at, kind, primary, shadow }) =>
+      kind === "status"
+        ? `status ${primary ?? "none"} → ${shadow ?? "none"}`
+        : `${kind} at ${at === "" ? "the whole answer" : at}`,
+    );
     return { ...common, rank: "header", what: `${methods} on ${groups[0].route}: ${places.join(", ")}` };
   }
   const { rank, clauses, more } = describeDifferences(sample.differences, sidesOf(sample));

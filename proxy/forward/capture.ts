@@ -31,6 +31,7 @@ export class Capture {
   #file: SpoolFile | null = null;
   /** Running digest, begun when the spool can no longer hold the body. */
   #digest: Hash | null = null;
+  #discarded = false;
   #lost: "queue-full" | "spool-full" | null = null;
 
   constructor(limits: CaptureLimits, budget: ByteBudget, spool: Spool) {
@@ -47,7 +48,8 @@ export class Capture {
 
   take(chunk: Buffer): void {
     this.#length += chunk.length;
-    if (this.#lost !== null) return;
+    // An upload may go on after its exchange has ended (an early answer): nobody would give back what it held.
+    if (this.#lost !== null || this.#discarded) return;
     if (this.#digest !== null) {
       this.#digest.update(chunk);
     } else if (this.#length > this.#limits.diskBytes) {
@@ -78,6 +80,11 @@ export class Capture {
 
   /** Gives back what is held. The copy must not be used afterwards. */
   discard(): void {
+    this.#discarded = true;
+    this.#free();
+  }
+
+  #free(): void {
     this.#budget.give(this.#held);
     this.#held = 0;
     this.#chunks = [];
@@ -109,13 +116,13 @@ export class Capture {
       for (const earlier of this.#chunks) this.#digest.update(earlier);
     }
     this.#digest.update(chunk);
-    this.discard();
+    this.#free();
     this.#file = null;
   }
 
   #lose(why: "queue-full" | "spool-full"): void {
     this.#lost = why;
-    this.discard();
+    this.#free();
     this.#file = null;
   }
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { RawHeaders } from "../exchange.ts";
 import { answerHeaders } from "../headers.ts";
@@ -16,6 +16,8 @@ export interface PrimaryAnswered {
   readonly headers: RawHeaders;
   readonly body: Captured;
   readonly requestBody: Captured;
+  /** false: the answer came before the client had sent all of its body. */
+  readonly requestComplete: boolean;
   readonly ms: number;
   /** Gives back the memory and disk that both copies hold; call it once, when nobody reads them any more. */
   readonly release: () => void;
@@ -92,6 +94,9 @@ class Forwarding implements AnswerSink {
   #remaining = -1;
   #lastChunk: Buffer | null = null;
   #bodyBegun = false;
+  #chunked = false;
+  #unwritable = "";
+  #relayed: RelayedBody | null = null;
   #clientGone = false;
   #drainTimer: NodeJS.Timeout | null = null;
   #told = false;
@@ -110,7 +115,11 @@ class Forwarding implements AnswerSink {
   }
 
   start(): void {
-    const { request } = this.#job;
+    const { request, response } = this.#job;
+    if (response.destroyed) {
+      this.#clientLeft();
+      return;
+    }
     if (!announcesBody(request)) {
       this.#bodiless = true;
       this.#send(null, false);
@@ -121,7 +130,8 @@ class Forwarding implements AnswerSink {
       if (this.#clientGone) return;
       const bytes = bodyAtHand(request);
       if (bytes === null) {
-        this.#send(new RelayedBody(request, this.#requestCopy), false);
+        this.#relayed = new RelayedBody(request, this.#requestCopy);
+        this.#send(this.#relayed, false);
       } else {
         this.#requestCopy?.take(bytes);
         this.#send(bytes, false);
@@ -135,32 +145,50 @@ class Forwarding implements AnswerSink {
   }
 
   onInformation(status: number, headers: RawHeaders): void {
-    const { response } = this.#job;
-    if (status === 100) response.writeContinue();
-    else if (status === 103) response.writeEarlyHints(hintsOf(headers));
-    else if (status === 102) response.writeProcessing();
+    const { request, response } = this.#job;
+    // An HTTP/1.0 client does not know of interim answers (RFC 9110, 15.2).
+    if (this.#clientGone || request.httpVersion === "1.0") return;
+    try {
+      if (status === 100) response.writeContinue();
+      else if (status === 103) response.writeEarlyHints(hintsOf(headers));
+      else if (status === 102) response.writeProcessing();
+    } catch {
+      // Node refuses some links that others write; a hint that is not passed on costs the client nothing.
+    }
   }
 
   onHead(status: number, statusText: string, headers: RawHeaders, resume: () => void): boolean {
     this.#status = status;
     this.#headers = headers;
     this.#resume = resume;
-    const { response, request } = this.#job;
+    const { request } = this.#job;
     if (this.#clientGone) return true;
-    const outgoing = answerHeaders(headers);
     const bodyless = request.method === "HEAD" || status === 204 || status === 304;
-    this.#remaining = bodyless ? 0 : announcedLength(outgoing);
-    try {
-      response.writeHead(status, statusText, outgoing);
-      this.#headSent = true;
-    } catch (error) {
-      // Node refuses to write what llhttp and undici were willing to read (control characters in the reason phrase).
-      this.#call?.abort(`the primary's head cannot be written: ${(error as Error).message}`);
-      return true;
-    }
+    this.#remaining = bodyless ? 0 : announcedLength(headers);
+    this.#chunked = this.#remaining === -1 && request.httpVersion !== "1.0";
+    const outgoing = answerHeaders(headers);
+    // Node insists: trailers only where the message is chunked.
+    if (!this.#chunked) dropHeader(outgoing, "trailer");
+    if (!this.#writeHead(status, statusText, outgoing)) return true;
     // The head leaves in one packet with the first chunk, unless that chunk did not come with it.
     if (this.#remaining !== 0) process.nextTick(flushHead, this);
     return true;
+  }
+
+  /** Node refuses to write some of what it reads: a reason phrase beyond latin-1 becomes the usual one. */
+  #writeHead(status: number, statusText: string, headers: string[]): boolean {
+    const { response } = this.#job;
+    for (const phrase of [statusText, STATUS_CODES[status] ?? ""]) {
+      try {
+        response.writeHead(status, phrase, headers);
+        this.#headSent = true;
+        return true;
+      } catch (error) {
+        this.#unwritable = (error as Error).message;
+      }
+    }
+    this.#call?.abort(`the primary's head cannot be written: ${this.#unwritable}`);
+    return false;
   }
 
   onData(chunk: Buffer): boolean {
@@ -192,15 +220,13 @@ class Forwarding implements AnswerSink {
       headers: this.#headers,
       body: this.#answerCopy?.result() ?? NOT_CAPTURED,
       requestBody: this.#requestCopy?.result() ?? NOT_CAPTURED,
+      requestComplete: this.#relayed === null || this.#relayed.isWhole,
       ms: this.#clock.monotonic() - this.#sendingAt,
-      release: () => {
-        this.#requestCopy?.discard();
-        this.#answerCopy?.discard();
-      },
+      release: releaseOf(this.#requestCopy, this.#answerCopy),
     });
     if (this.#clientGone) return;
     const { response } = this.#job;
-    if (trailers.length > 0) response.addTrailers(pairsOf(trailers));
+    if (trailers.length > 0 && this.#chunked) response.addTrailers(pairsOf(trailers));
     if (this.#lastChunk === null) response.end();
     else endWith(response, this.#lastChunk);
   }
@@ -216,7 +242,9 @@ class Forwarding implements AnswerSink {
 
   #send(body: UpstreamRequest["body"], freshConnection: boolean): void {
     const job = this.#job;
-    const announced = job.request.headers.trailer !== undefined && body !== null && !Buffer.isBuffer(body);
+    const chunked = job.request.headers["transfer-encoding"] !== undefined;
+    const announced = job.request.headers.trailer !== undefined && chunked && this.#relayed !== null;
+    if (job.request.headers.trailer !== undefined && !announced) dropHeader(job.headers, "trailer");
     this.#call = job.upstream.send(
       {
         method: job.method,
@@ -298,6 +326,20 @@ function endWith(response: ServerResponse, chunk: Buffer): void {
   else response.end(chunk);
 }
 
+/** Holds on to the copies alone: what waits in a lane must not keep the client's request alive. */
+function releaseOf(requestCopy: Capture | null, answerCopy: Capture | null): () => void {
+  return () => {
+    requestCopy?.discard();
+    answerCopy?.discard();
+  };
+}
+
+function dropHeader(headers: string[], name: string): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if ((headers[i] as string).toLowerCase() === name) headers.splice(i, 2);
+  }
+}
+
 function flushHead(forwarding: Forwarding): void {
   forwarding.flushHead();
 }
@@ -326,7 +368,10 @@ function hintsOf(headers: RawHeaders): Record<string, string | string[]> {
   for (const [name, value] of pairsOf(headers)) {
     const lower = name.toLowerCase();
     const earlier = hints[lower];
-    hints[lower] = earlier === undefined ? value : [...(Array.isArray(earlier) ? earlier : [earlier]), value];
+    // Node takes one link a value; others write several into one line.
+    const values = lower === "link" ? value.split(/,\s*(?=<)/) : [value];
+    const all = earlier === undefined ? values : [...(Array.isArray(earlier) ? earlier : [earlier]), ...values];
+    hints[lower] = all.length === 1 ? (all[0] as string) : all;
   }
   return hints;
 }

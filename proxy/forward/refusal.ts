@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { CrossfadeError, ErrorCode } from "../errors.ts";
 
 export interface Refusal {
@@ -30,7 +30,7 @@ export function refusalFor(error: CrossfadeError): Refusal {
 export function refuse(response: ServerResponse, refusal: Refusal, uploadComplete: boolean): void {
   const body = JSON.stringify({ type: "about:blank", ...refusal });
   response.sendDate = true;
-  response.writeHead(refusal.status, {
+  response.writeHead(refusal.status, STATUS_CODES[refusal.status], {
     "content-type": "application/problem+json",
     "content-length": Buffer.byteLength(body),
     ...(uploadComplete ? {} : { connection: "close" }),

@@ -8,20 +8,29 @@ import type { Capture } from "./capture.ts";
  */
 export class RelayedBody extends Readable {
   readonly #from: IncomingMessage;
+  #whole = false;
 
   constructor(from: IncomingMessage, capture: Capture | null) {
     super({ highWaterMark: 64 * 1024 });
     this.#from = from;
+    // A client that breaks off before any writer listens here would otherwise end the process.
+    this.on("error", () => {});
     from.on("data", (chunk: Buffer) => {
       capture?.take(chunk);
       if (!this.destroyed && !this.push(chunk)) from.pause();
     });
     from.once("end", () => {
+      this.#whole = true;
       if (!this.destroyed) this.push(null);
     });
     from.once("close", () => {
       if (!from.complete) this.destroy(new Error("the client went away before its body was complete"));
     });
+  }
+
+  /** Whether the client has sent all of it. */
+  get isWhole(): boolean {
+    return this.#whole;
   }
 
   override _read(): void {

@@ -55,9 +55,9 @@ export async function createListener(listen: Address, primaryOrigin: string, han
     },
   });
   // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.
-  app.server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    app.routing(request, response);
-  });
+  const route = (request: IncomingMessage, response: ServerResponse): void => app.routing(request, response);
+  app.server.on("checkContinue", route);
+  app.server.on("checkExpectation", route);
   try {
     await app.listen({ host: listen.host, port: listen.port });
   } catch (cause) {

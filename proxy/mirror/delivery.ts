@@ -3,6 +3,7 @@ import type { ServiceSettings } from "../config/settings.ts";
 import { CrossfadeError, type ErrorCode } from "../errors.ts";
 import type { Answer, BodyCopy, RawHeaders } from "../exchange.ts";
 import type { AnswerSink, Clock, Upstream, UpstreamCall } from "../ports.ts";
+import { Pace } from "./pace.ts";
 import { NotAttempted, type ShadowGate } from "./shadow-gate.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
 
@@ -72,6 +73,11 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 2_000;
 
+/** Of each answer this much is read as fast as it comes. */
+const UNPACED_BYTES = 1024 * 1024;
+/** All of what is larger together: hashing, sealing and spooling a gigabyte at full speed would cost clients their turn. */
+const LARGE_ANSWERS = new Pace(32 * 1024 * 1024);
+
 class AttemptFailed extends Error {
   readonly failure: CrossfadeError;
   readonly bytesSent: boolean;
@@ -95,7 +101,7 @@ export async function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
   let unknownAttempt = false;
   let last: AttemptFailed | null = null;
   for (;;) {
-    let ended: Attempted | NotAttempted;
+    let ended: Attempted | AttemptFailed | NotAttempted;
     try {
       ended = await job.gate.run(() => {
         attempts++;
@@ -113,6 +119,10 @@ export async function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
       await new Promise((resolve) => setTimeout(resolve, backoffMs));
       backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
       continue;
+    }
+    if (ended instanceof AttemptFailed) {
+      job.onFailure(ended.failure.code);
+      return failedEnd(ended, attempts);
     }
     if (ended instanceof NotAttempted) {
       if (ended.because === "shutdown") return { end: "shutdown", attempts };
@@ -147,7 +157,11 @@ interface Attempted {
   readonly release: () => void;
 }
 
-function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted> {
+/**
+ * Rejects where the service failed, so that the breaker counts it; resolves to a failure that is our own, which says
+ * nothing of the service and would be the same again.
+ */
+function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted | AttemptFailed> {
   return new Promise((resolve, reject) => {
     const { request, service, clock } = job;
     const copy = job.newAnswerCopy();
@@ -155,20 +169,27 @@ function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted>
     let sent = false;
     let timedOut = false;
     let status = 0;
+    let received = 0;
+    let resume = (): void => {};
     let headers: RawHeaders = [];
     const sink: AnswerSink = {
       onSending() {
         sent = true;
       },
       onInformation() {},
-      onHead(answerStatus, _statusText, answerHeaders) {
+      onHead(answerStatus, _statusText, answerHeaders, resumeBody) {
         status = answerStatus;
+        resume = resumeBody;
         headers = answerHeaders;
         return true;
       },
       onData(chunk) {
         copy.take(chunk);
-        return true;
+        received += chunk.length;
+        if (received <= UNPACED_BYTES) return true;
+        const pauseMs = LARGE_ANSWERS.pauseAfter(chunk.length, clock.monotonic());
+        if (pauseMs > 0) setTimeout(resume, pauseMs);
+        return pauseMs === 0;
       },
       onEnd() {
         clearTimeout(timer);
@@ -183,7 +204,8 @@ function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted>
       onError(error) {
         clearTimeout(timer);
         copy.discard();
-        reject(new AttemptFailed(timedOut ? timeoutError(error, service.asShadow.timeoutMs) : error, sent));
+        if (error.code === "internal") resolve(new AttemptFailed(error, sent));
+        else reject(new AttemptFailed(timedOut ? timeoutError(error, service.asShadow.timeoutMs) : error, sent));
       },
     };
     const timeoutMs = service.asShadow.timeoutMs;

@@ -166,6 +166,7 @@ export class Lanes<Work> {
       if (entry.rivals !== null) {
         entry.overlapped = true;
         for (const rival of entry.rivals) rival.overlapped = true;
+        entry.rivals = null;
       }
       for (const other of lane.intended) {
         if (other.kind !== "write") continue;
@@ -222,6 +223,9 @@ export class Lanes<Work> {
 
   #leave(entry: Entry<Work>): void {
     entry.state = "gone";
+    // Rivals still refer to it: what it held must not live as long as they do.
+    entry.work = null;
+    entry.rivals = null;
     if (entry.kind === "read") entry.lane.reads--;
     this.#dropIfEmpty(entry.lane);
   }

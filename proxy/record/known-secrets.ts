@@ -1,10 +1,12 @@
 /**
- * The secrets that one exchange is known to carry: its credentials, cookies, and what the route's `redact` names. An
- * answer or an error message may repeat them anywhere, so they are looked for in everything that is written down.
+ * The secrets that one exchange is known to carry: its credentials, cookies, what its body holds under secret names, and
+ * what the route's `redact` names. An answer or an error message may repeat them anywhere, so they are looked for in
+ * everything that is written down.
  */
-import type { Exchange } from "../exchange.ts";
+import { type Exchange, headerOf, type Settled } from "../exchange.ts";
 import { decodeSegment } from "../pattern.ts";
 import { locatePath, splitPath } from "../target.ts";
+import { secretsInBody } from "./body-secrets.ts";
 import type { RedactionRules } from "./redaction-rules.ts";
 import { isRouteWord, secretFollows } from "./secret-names.ts";
 import type { Mask } from "./secret-texts.ts";
@@ -22,7 +24,7 @@ export class KnownSecrets {
   readonly #whole = new Set<string>();
   #searched: readonly string[] | null = null;
 
-  constructor(exchange: Exchange, rules: RedactionRules) {
+  constructor({ exchange, requestBody }: Pick<Settled, "exchange" | "requestBody">, rules: RedactionRules) {
     this.#rules = rules;
     const { headers, query, path } = exchange.request;
     for (let i = 0; i + 1 < headers.length; i += 2) {
@@ -31,6 +33,10 @@ export class KnownSecrets {
       else if (rules.namesHeader(name)) this.#addCredentials(headers[i + 1] as string);
     }
     this.#addQuery(query);
+    if (requestBody !== null) {
+      const type = headerOf(headers, "content-type");
+      for (const secret of secretsInBody(requestBody, type, rules, SEARCHED_MIN_LENGTH, SEARCHED_MAX)) this.add(secret);
+    }
     for (const segment of secretSegments(path)) this.add(segment);
     for (const name of rules.pathNames) for (const value of pathValues(exchange, name)) this.add(value);
   }

@@ -1,6 +1,6 @@
 /** Which places a route's evidence must not show: the built-in names, and what its `redact` lists. */
 import type { Locator, RouteSettings } from "../config/settings.ts";
-import { matchesPointer, parsePointer } from "../json/pointer.ts";
+import { matchesPointer, parsePointer, type PointerTokens } from "../json/pointer.ts";
 import { isSecretHeader, isSecretName } from "./secret-names.ts";
 
 export class RedactionRules {
@@ -46,6 +46,13 @@ export class RedactionRules {
       }
       return false;
     });
+  }
+
+  /** Whether what is here is secret though what it stands in is not; a number is an array's index. */
+  isSecretFrom(tokens: PointerTokens): boolean {
+    const name = tokens.at(-1);
+    if (typeof name === "string" && isSecretName(name)) return true;
+    return this.#pointers.some((pointer) => matchesPointer(pointer, tokens));
   }
 
   #lists(source: Locator["source"], name: string): boolean {

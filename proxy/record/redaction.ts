@@ -61,7 +61,7 @@ class Redaction {
     this.#settled = settled;
     this.#mask = mask;
     this.#rules = new RedactionRules(settled.exchange.route);
-    this.#secrets = new KnownSecrets(settled.exchange, this.#rules);
+    this.#secrets = new KnownSecrets(settled, this.#rules);
     this.#id = settled.key === null ? null : idOf(settled.key, settled.exchange.route.entity);
     if (this.#id !== null && this.#rules.keyIsSecret) this.#secrets.add(this.#id);
   }

@@ -13,6 +13,9 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_CLOSED: "aborted", // the same
   UND_ERR_HEADERS_OVERFLOW: "invalid-answer", // head above maxHeaderSize
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "invalid-answer", // fewer or more bytes than announced
+  UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: "internal", // what we wanted to send is not what its head says
+  UND_ERR_INVALID_ARG: "internal", // undici refuses to write it
+  UND_ERR_NOT_SUPPORTED: "internal", // the same
   ETIMEDOUT: "connect-timeout", // the system gave up connecting
 };
 

@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { Readable } from "node:stream";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { AnswerSink, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
 import { CrossfadeError } from "../errors.ts";
@@ -15,6 +16,8 @@ class NodeCall implements UpstreamCall {
   #headTimer: NodeJS.Timeout | null = null;
   #sent = false;
   #ended = false;
+  #answered = false;
+  #body: Readable | null = null;
 
   constructor(clientRequest: ClientRequest, upstreamRequest: UpstreamRequest, sink: AnswerSink) {
     this.#request = clientRequest;
@@ -24,12 +27,14 @@ class NodeCall implements UpstreamCall {
       const sending = (): void => {
         if (this.#ended) return;
         this.#sent = true;
-        sink.onSending();
+        this.#tell(() => sink.onSending());
       };
       if (socket.connecting) socket.once("connect", sending);
       else sending();
     });
-    clientRequest.on("information", (info) => sink.onInformation(info.statusCode, info.rawHeaders));
+    clientRequest.on("information", (info) => {
+      this.#tell(() => sink.onInformation(info.statusCode, info.rawHeaders));
+    });
     clientRequest.once("response", (answer) => this.#receive(answer));
     clientRequest.once("error", (error) => this.#fail(error));
     // A 101 that nobody asked for: the answer of a service that speaks something else.
@@ -37,12 +42,28 @@ class NodeCall implements UpstreamCall {
       socket.destroy();
       this.#fail(new CrossfadeError("invalid-answer", "101 without an upgrade", { source: "upstream" }));
     });
+    const timeoutMs = upstreamRequest.headersTimeoutMs;
+    // From the request's last byte on: a large upload takes as long as it takes.
+    if (timeoutMs > 0) clientRequest.once("finish", () => this.#awaitHead(timeoutMs));
     this.#write(upstreamRequest);
-    if (upstreamRequest.headersTimeoutMs > 0) {
-      this.#headTimer = setTimeout(() => {
-        const bound = `no answer's head within ${upstreamRequest.headersTimeoutMs} ms`;
-        this.#end(new CrossfadeError("headers-timeout", bound, { source: "upstream" }));
-      }, upstreamRequest.headersTimeoutMs);
+  }
+
+  #awaitHead(timeoutMs: number): void {
+    if (this.#ended || this.#answered) return;
+    this.#headTimer = setTimeout(() => {
+      const bound = `no answer's head within ${timeoutMs} ms`;
+      this.#end(new CrossfadeError("headers-timeout", bound, { source: "upstream" }));
+    }, timeoutMs);
+  }
+
+  /** What the sink throws ends this request; here it would end the process. */
+  #tell<T>(told: () => T): T | null {
+    try {
+      return told();
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : String(cause);
+      this.#end(new CrossfadeError("internal", words, { source: "proxy", cause }));
+      return null;
     }
   }
 
@@ -52,6 +73,7 @@ class NodeCall implements UpstreamCall {
 
   #write(upstreamRequest: UpstreamRequest): void {
     const { body, trailers } = upstreamRequest;
+    this.#body = body instanceof Readable ? body : null;
     if (body === null || Buffer.isBuffer(body)) {
       this.#request.end(body ?? undefined);
       return;
@@ -72,31 +94,40 @@ class NodeCall implements UpstreamCall {
   }
 
   #receive(answer: IncomingMessage): void {
+    this.#answered = true;
     this.#clearHeadTimer();
     const idle = (): void => {
+      if (answer.isPaused()) {
+        // It is our own reader that is slow.
+        this.#request.setTimeout(this.#bodyTimeoutMs);
+        return;
+      }
       const bound = `nothing for ${this.#bodyTimeoutMs} ms within the answer`;
       this.#end(new CrossfadeError("body-timeout", bound, { source: "upstream" }));
     };
     if (this.#bodyTimeoutMs > 0) this.#request.setTimeout(this.#bodyTimeoutMs, idle);
     answer.on("data", (chunk: Buffer) => {
-      if (!this.#sink.onData(chunk)) answer.pause();
+      if (this.#tell(() => this.#sink.onData(chunk)) === false) answer.pause();
     });
     answer.once("end", () => {
       if (this.#ended) return;
       this.#ended = true;
       this.#request.setTimeout(0);
-      this.#sink.onEnd(answer.rawTrailers);
+      // An early answer: what the client still sends is read and thrown away.
+      if (this.#body !== null && !this.#body.readableEnded) this.#body.destroy();
+      this.#tell(() => this.#sink.onEnd(answer.rawTrailers));
     });
     answer.once("error", (error) => this.#fail(error));
     const resume = (): void => void answer.resume();
-    if (!this.#sink.onHead(answer.statusCode ?? 0, answer.statusMessage ?? "", answer.rawHeaders, resume))
-      answer.pause();
+    const { statusCode = 0, statusMessage = "", rawHeaders } = answer;
+    if (this.#tell(() => this.#sink.onHead(statusCode, statusMessage, rawHeaders, resume)) === false) answer.pause();
   }
 
   #fail(error: Error): void {
     this.#clearHeadTimer();
     if (this.#ended) return;
     this.#ended = true;
+    this.#body?.destroy();
     this.#sink.onError(upstreamError(error, this.#sent));
   }
 

@@ -150,6 +150,31 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     assert.deepEqual(await ask({ route: "users", kind: "precision" }), []);
   });
 
+  prove("a `*` in a place stands for any one token, as groups show it", async (store) => {
+    const at = async (...places: string[]): Promise<string> => {
+      const record = makeRecord({
+        differences: places.map((place) => ({ at: place, kind: "value", primary: "1", shadow: "2" })),
+      });
+      await keep(store, [recordWrite(record)]);
+      return record.id;
+    };
+    const list = await at("/list/3");
+    const nested = await at("/list/3/price", "/other");
+    const deep = await at("/list/3/tax/price");
+    const header = await at("header:x-a", "/%_[a]~1*");
+    const ask = async (place: string): Promise<string[]> =>
+      idsOf(await store.divergences({ limit: 10, at: place })).toReversed();
+    assert.deepEqual(await ask("/list/*"), [list, nested, deep]);
+    assert.deepEqual(await ask("/list/*/price"), [nested]);
+    assert.deepEqual(await ask("/list/*/*"), [nested, deep]);
+    assert.deepEqual(await ask("/*/3/price"), [nested]);
+    assert.deepEqual(await ask("/list/3*"), []);
+    assert.deepEqual(await ask("/*"), [list, nested, deep, header]);
+    assert.deepEqual(await ask("/%_[a]~1*"), [header]);
+    assert.deepEqual(await ask("header:*"), []);
+    assert.deepEqual(await ask("header:x-a"), [header]);
+  });
+
   prove("a place that few records have is found among many, page by page", async (store) => {
     const rare = { at: "/rare", kind: "type", primary: "1", shadow: '"1"' } as const;
     const records = Array.from({ length: 12_000 }, (_, i) =>
@@ -205,6 +230,7 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       lastSeen: last.time,
       firstBuild: "9f3c",
       state: "new",
+      samples: [first.id, last.id],
     });
     assert.deepEqual(
       items.map(({ id }) => id),
@@ -212,7 +238,7 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     );
     assert.deepEqual((await store.groups({ limit: 10, route: "orders" })).items, []);
     const found = await store.group(first.group as string);
-    assert.deepEqual(found?.group, items[0]);
+    assert.deepEqual({ ...found?.group, samples: [first.id, last.id] }, items[0]);
     assert.deepEqual(found?.samples, [first, last]);
     assert.equal(await store.group("00000000"), null);
   });
@@ -244,6 +270,11 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       const found = await store.group(records[0]?.group as string);
       assert.equal(found?.group.count, 60);
       assert.equal(found?.samples.length, 10);
+      const listed = (await store.groups({ limit: 10 })).items[0];
+      assert.deepEqual(
+        listed?.samples,
+        found?.samples.map(({ id }) => id),
+      );
       assert.deepEqual(found?.samples.at(0), records.at(0));
       assert.deepEqual(found?.samples.at(-1), records.at(-1));
       const { items } = await store.divergences({ limit: 1000 });

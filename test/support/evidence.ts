@@ -119,6 +119,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
   };
   return {
     exchange,
+    requestBody: null,
     key: "users/42",
     outcome: DIVERGENT,
     primary: { status: 200, ms: 12.13, bytes: 431 },

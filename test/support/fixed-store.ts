@@ -35,7 +35,14 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       return page(divergences, query);
     },
     divergence: (id) => Promise.resolve(divergences.find((record) => record.id === id) ?? null),
-    groups: (query) => page(groups, query),
+    groups: (query) =>
+      page(
+        groups.map((group) => ({
+          ...group,
+          samples: divergences.filter((record) => record.group === group.id).map(({ id }) => id),
+        })),
+        query,
+      ),
     group(id) {
       const group = groups.find((candidate) => candidate.id === id);
       const samples = divergences.filter((record) => record.group === id);

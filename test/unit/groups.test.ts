@@ -49,12 +49,15 @@ test("values do not make a group, except those of the status", () => {
     groupSignature([difference("/a", "value", "3", "4")]),
   );
   assert.deepEqual(groupSignature([difference("", "status", "200", "404")]), [
-    { at: "status:200→404", kind: "status" },
+    { at: "", kind: "status", primary: "200", shadow: "404" },
   ]);
   assert.notDeepEqual(
     groupSignature([difference("", "status", "200", "404")]),
     groupSignature([difference("", "status", "404", "200")]),
   );
+  const idOf = (...differences: Difference[]): string => groupId("users", "PUT", groupSignature(differences));
+  assert.notEqual(idOf(difference("", "status", "200", "404")), idOf(difference("", "status", "404", "200")));
+  assert.notEqual(idOf(difference("", "status", "200", "404")), idOf(difference("", "status", "200", "500")));
 });
 
 test("the id is made of route, method and signature, and stays the same in all versions", () => {

@@ -1,6 +1,13 @@
 /** What passes between the process and the thread that owns the file. Plain data: it is cloned. */
 import type { ErrorCode } from "../../../proxy/errors.ts";
-import type { GapRecord, GroupRecord, OutcomeCount, RepairReason, RepairRecord } from "../../../proxy/evidence.ts";
+import type {
+  GapRecord,
+  GroupRecord,
+  ListedGroup,
+  OutcomeCount,
+  RepairReason,
+  RepairRecord,
+} from "../../../proxy/evidence.ts";
 import type { Page, DivergenceQuery } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
@@ -101,7 +108,7 @@ export interface Questions {
   eligibleCounts: { args: null; value: readonly { readonly route: string; readonly count: number }[] };
   divergences: { args: DivergenceQuery; value: { readonly records: readonly string[]; readonly more: string | null } };
   divergence: { args: string; value: string | null };
-  groups: { args: ListQuery; value: Page<GroupRecord> };
+  groups: { args: ListQuery; value: Page<ListedGroup> };
   group: { args: string; value: { readonly group: GroupRecord; readonly samples: readonly string[] } | null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
   gaps: { args: ListQuery; value: Page<GapRecord> };

@@ -1,8 +1,9 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
-import type { GapRecord, GroupRecord, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
+import type { GapRecord, GroupRecord, ListedGroup, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "../cursor.ts";
+import { coversPlace } from "../places.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
@@ -11,6 +12,7 @@ const EXAMINED_AT_ONCE = 5_000;
 type Answer = Questions[keyof Questions]["value"];
 
 export function prepareQueries(db: Database): (question: Question) => Answer {
+  db.function("covers_place", { deterministic: true }, (asked, at) => Number(coversPlace(String(asked), String(at))));
   return (question) => {
     switch (question.name) {
       case "outcomeCounts":
@@ -91,7 +93,7 @@ function divergences(db: Database, query: DivergenceQuery): Questions["divergenc
 /** The difference with the pointer is the one with the kind, where both are asked for. */
 const DIFFERENCE_AT = `EXISTS (
   SELECT 1 FROM json_each(record, '$.differences') AS difference
-  WHERE (difference.value ->> '$.at' = @at OR substr(difference.value ->> '$.at', 1, length(@at) + 1) = @at || '/')
+  WHERE covers_place(@at, difference.value ->> '$.at')
     AND (@anyKind OR difference.value ->> '$.kind' = @kind))`;
 
 /** The last row that one answer may look into, or 0 where all are few enough. */
@@ -112,6 +114,10 @@ const GROUP_COLUMNS = `
   id, route, method, signature, divergence_group.count AS count, first_ms, last_ms, first_build, state,
   (SELECT total(count) FROM outcome_total AS o WHERE o.route = divergence_group.route AND outcome IN ('match', 'ignored', 'divergent'))
   + ifnull((SELECT compared_reads FROM route_total AS t WHERE t.route = divergence_group.route), 0) AS compared`;
+
+/** At most 10 for each group, found by the partial index. */
+const GROUP_SAMPLES = `
+  (SELECT json_group_array(d.id ORDER BY d.seq) FROM divergence AS d WHERE d.group_id = divergence_group.id AND d.sample > 0)`;
 
 interface GroupRow {
   readonly id: string;
@@ -143,18 +149,24 @@ function toGroup(row: GroupRow): GroupRecord {
 }
 
 /** The most frequent first, as the counts are when each page is read. */
-function groups(db: Database, query: ListQuery): Page<GroupRecord> {
+function groups(db: Database, query: ListQuery): Page<ListedGroup> {
   const limit = pageLimit(query.limit);
   const after = query.cursor === undefined ? null : decodeCursor("groups", query.cursor);
   const rows = db
-    .prepare<[Record<string, string | number | null>], GroupRow>(
-      `SELECT ${GROUP_COLUMNS} FROM divergence_group
+    .prepare<[Record<string, string | number | null>], GroupRow & { samples: string }>(
+      `SELECT ${GROUP_COLUMNS}, ${GROUP_SAMPLES} AS samples FROM divergence_group
        WHERE (@route IS NULL OR route = @route)
          AND (@count IS NULL OR divergence_group.count < @count OR (divergence_group.count = @count AND id > @id))
        ORDER BY divergence_group.count DESC, id LIMIT @limit`,
     )
     .all({ route: query.route ?? null, count: after?.number ?? null, id: after?.id ?? "", limit: limit + 1 });
-  return page("groups", rows, limit, (row) => [row.count, row.id], toGroup);
+  return page(
+    "groups",
+    rows,
+    limit,
+    (row) => [row.count, row.id],
+    (row) => ({ ...toGroup(row), samples: JSON.parse(row.samples) as string[] }),
+  );
 }
 
 function group(db: Database, id: string): Questions["group"]["value"] {

@@ -80,6 +80,9 @@ function exchangesWithSecrets(): SettledGiven[] {
   const afterReset = secret("path");
   const inPath = secret("declared-path");
   const inKey = secret("key");
+  const inBody = secret("body");
+  const declared = secret("body-pointer");
+  const inForm = secret("form");
   const route = {
     redact: [
       { source: "body", name: "/email" },
@@ -128,6 +131,17 @@ function exchangesWithSecrets(): SettledGiven[] {
       key: `users/${inPath}`,
     },
     { route: { key: [{ source: "body", name: "/ssn" }] }, key: `users/${inKey}` },
+    {
+      route: { redact: [{ source: "body", name: "/priv" }] },
+      requestBody: Buffer.from(json({ user: { password: inBody }, priv: [declared] })),
+      differences: [{ at: "/msg", kind: "value", primary: json(`got ${inBody}`), shadow: json([declared]) }],
+      error: `refused ${inBody} and ${declared}`,
+    },
+    {
+      request: { headers: ["Content-Type", "application/x-www-form-urlencoded"] },
+      requestBody: Buffer.from(`a=1&password=${inForm}`),
+      differences: [{ at: "/msg", kind: "value", primary: json(`got ${inForm}`), shadow: null }],
+    },
     { request: { path: `https://ann:${secret("user-info")}@api.test/users/42;jsessionid=${secret("matrix")}` } },
   ];
 }

@@ -247,6 +247,11 @@ test("a group whose samples were evicted is told by its places", () => {
     describeFindings([evicted]).map(({ what }) => what),
     ["GET on notes: value at /id"],
   );
+  const refused = {
+    ...group({ differences: [{ at: "", kind: "status", primary: "200", shadow: "404" }] }),
+    samples: [],
+  };
+  assert.equal(describeFindings([refused])[0]?.what, "GET on notes: status 200 → 404");
 });
 
 test("the serious come first, and of equals the frequent", () => {

@@ -397,3 +397,63 @@ test("a query is shown as it was sent, but for the values that are secret", () =
   const shownQuery = query("page=2&access_token=abcdef123&Token=&note=abcdef123") ?? "";
   assert.match(shownQuery, /^page=2&access_token=\[redacted [0-9a-f]{8}\]&Token=&note=\[redacted [0-9a-f]{8}\]$/);
 });
+
+/** What is shown of an answer that says `text`, after a request with this body. */
+function echoed(text: string, body: string, given: SettledGiven = {}): string {
+  const requestBody = Buffer.from(body);
+  const { primary } = shown({ at: "/msg", primary: JSON.stringify(`hello ${text}`) }, { ...given, requestBody });
+  return primary ?? "";
+}
+
+test("a secret of the request's JSON body is not shown where an answer repeats it", () => {
+  const bodies = [
+    { password: "hunter2secretA" },
+    [{ user: { credentials: { list: ["hunter2secretA"] } } }],
+    { a: "x", new_password: "hunter2secretA", password: "hunter2secretA" },
+  ];
+  for (const body of bodies) {
+    assert.match(echoed("hunter2secretA", JSON.stringify(body)), /^"hello \[redacted [0-9a-f]{8}\]"$/);
+  }
+  assert.match(echoed("hunter2secretA", '\ufeff {"password":"hunter2secretA"}'), STAND_IN);
+  assert.match(echoed("hunter2secretA", '{"pass\\u0077ord":"hunter2secret\\u0041"}'), STAND_IN);
+  assert.match(echoed("123456789", '{"ssn":123456789}'), STAND_IN);
+  const error = redact({
+    error: "bad hunter2secretA",
+    requestBody: Buffer.from('{"password":"hunter2secretA"}'),
+  }).error;
+  assert.match(error ?? "", /^bad \[redacted [0-9a-f]{8}\]$/);
+});
+
+test("what the route's redact points at in the request's body is not shown elsewhere either", () => {
+  const route = {
+    redact: [
+      { source: "body", name: "/priv" },
+      { source: "body", name: "/items/*/note" },
+    ],
+  } as const;
+  assert.match(echoed("Ann-Example", '{"priv":"Ann-Example"}', { route }), STAND_IN);
+  assert.match(echoed("Ann-Example", '{"priv":{"name":["Ann-Example"]}}', { route }), STAND_IN);
+  assert.match(echoed("Ann-Example", '{"items":[{},{"note":"Ann-Example"}]}', { route }), STAND_IN);
+  assert.equal(echoed("Ann-Example", '{"items":{"note":"Ann-Example"}}', { route }), '"hello Ann-Example"');
+});
+
+test("a secret of a form is not shown where an answer repeats it", () => {
+  const request = { headers: ["Content-Type", "application/x-www-form-urlencoded; charset=utf-8"] };
+  const form = "user=ann-example&password=hunter2+secret%41";
+  assert.match(echoed("hunter2 secretA", form, { request }), STAND_IN);
+  assert.equal(echoed("ann-example", form, { request }), '"hello ann-example"');
+});
+
+test("of a request's body only secrets are taken, none that is short, and nothing that is no JSON", () => {
+  assert.equal(echoed("42 true", '{"pin":42,"password":true,"secret":null,"name":"hello"}'), '"hello 42 true"');
+  assert.equal(echoed("ann-example", '{"user":"ann-example","password":"other-one"}'), '"hello ann-example"');
+  assert.equal(echoed("hunter2secretA", '{"password":"hunter2secretA"'), '"hello hunter2secretA"');
+  assert.equal(echoed("hunter2secretA", ""), '"hello hunter2secretA"');
+});
+
+test("a body of nothing but secrets hides the text that may repeat any of them; a deep one costs no stack", () => {
+  const many = JSON.stringify({ tokens: Array.from({ length: 5000 }, (_, i) => `secret-number-${i}`) });
+  assert.match(echoed("secret-number-4999", many), STAND_IN);
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  assert.equal(echoed("world", deep), '"hello world"');
+});

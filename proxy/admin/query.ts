@@ -90,7 +90,8 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     read: oneOf(DIFFERENCE_KINDS, (values, kind) => (values.kind = kind)),
   },
   at: {
-    description: "Only with a difference at this place or below it: a JSON pointer, or header:NAME",
+    description:
+      "Only with a difference at this place or below it: a JSON pointer (`*` stands for one token), or header:NAME",
     schema: { type: "string", maxLength: MAX_TEXT },
     read: readText("at"),
   },

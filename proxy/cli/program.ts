@@ -160,7 +160,7 @@ function withFilter(command: Command): Command {
   return command
     .option("--route <name>", "only of this route")
     .addOption(new Option("--kind <kind>", "only with a difference of this kind").choices(DIFFERENCE_KINDS))
-    .option("--at <pointer>", "only with a difference at this place or below it (/items, header:etag)")
+    .option("--at <pointer>", "only with a difference at this place or below it (/items/*/price, header:etag)")
     .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(OUTCOME_KINDS));
 }
 

@@ -54,6 +54,8 @@ export interface BenchOptions {
   readonly routes?: string;
   /** YAML lines under `services.next`. */
   readonly nextService?: string;
+  /** YAML within `services.legacy`, beside its url. */
+  readonly legacyService?: string;
   readonly store?: "sqlite" | "memory";
   readonly limits?: string;
 }
@@ -114,7 +116,7 @@ store: "${options.store === "sqlite" ? `sqlite:${join(folder, "crossfade.db")}` 
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 ${options.limits ?? ""}
 services:
-  legacy: { url: "${legacy.url}" }
+  legacy: { url: "${legacy.url}"${options.legacyService === undefined ? "" : `, ${options.legacyService}`} }
   next:
     url: "${next.url}"
     ${(options.nextService ?? "effects: suppressed").split("\n").join("\n    ")}

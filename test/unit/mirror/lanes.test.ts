@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { Lanes, type Ticket, type Turn } from "../../../proxy/mirror/lanes.ts";
 
@@ -195,4 +197,27 @@ test("in any interleaving: exactly one delivery each, one at a time per key, nev
     }),
     { numRuns: 300 },
   );
+});
+
+test("a lane in which writes overlap without a break keeps nothing of those that are gone", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const gone: WeakRef<object>[] = [];
+  const lanes = new Lanes<object>({ deliver: () => Promise.resolve(), intentWaitMs: 1000, monotonic: () => 0 });
+  let open = lanes.intend("users/1", "write");
+  for (let i = 0; i < 50; i++) {
+    const overlapping = lanes.intend("users/1", "write");
+    const work = { held: new Array(1000).fill(i) };
+    gone.push(new WeakRef(work));
+    lanes.answered(open, work);
+    open = overlapping;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (let i = 0; i < 5; i++) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const kept = gone.filter((ref) => ref.deref() !== undefined).length;
+  assert.ok(kept <= 2, `${kept} of 50 are still reachable`);
+  lanes.withdraw(open);
 });

@@ -4,7 +4,7 @@ import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
 import type { RedactionRules } from "./redaction-rules.ts";
 
 /** Larger bodies are not looked into: reading them would hold up the clients. */
-const BODY_MAX_BYTES = 64 * 1024;
+const BODY_MAX_BYTES = 256 * 1024;
 const MAX_DEPTH = 200;
 
 const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;

@@ -4,7 +4,7 @@
  * client; from `settle` on it works for the record only, and whatever goes wrong there is caught, counted and survived.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { serviceOf } from "./config/settings.ts";
+import { hostFor, serviceOf } from "./config/settings.ts";
 import type { Exchange, RequestHead, RouteFound, Snapshot } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
@@ -37,7 +37,7 @@ export interface Pipeline {
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   const lanes = new Lanes<Copy>({
-    deliver: (turn) => mirrorCopy(parts, turn),
+    deliver: (turn) => mirrorCopy(parts, turn).catch((error: unknown) => parts.caught("lane", error)),
     intentWaitMs: LANE_INTENT_WAIT_MS,
     monotonic: () => parts.clock.monotonic(),
   });
@@ -170,7 +170,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   ): void {
     const service = serviceOf(snapshot.settings, serviceName);
     const begunAt = parts.clock.monotonic();
-    const host = service.host === "target" ? new URL(service.origin).host : null;
     forward(
       {
         request,
@@ -178,7 +177,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         upstream: parts.upstream("primary", service),
         method: head.method,
         target: head.target,
-        headers: endToEndHeaders(head, { host, proto: "http" }),
+        headers: endToEndHeaders(head, { host: hostFor(service), proto: "http" }),
         timeoutMs: service.asPrimary.timeoutMs,
         capture: watch.capture,
         settleWrite: watch.settleWrite,

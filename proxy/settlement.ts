@@ -18,6 +18,7 @@ import { isAccepted, judgeUnanswered } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
+import type { PrimaryEnd } from "./ports.ts";
 import { keyAtAnswer, keyOfRoute } from "./route/entity-key.ts";
 
 /** An eligible exchange on its way to its one outcome. */
@@ -72,8 +73,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const costBytes = costOf(exchange);
   if (verdict !== null || !parts.budget.take(costBytes)) {
     if (ticket !== null) lanes.withdraw(ticket);
-    const refused = verdict?.outcome.kind === "skipped" && verdict.repair === null;
-    if (isWrite) parts.journal.answered(exchange.id, refused ? "refused" : "accepted", key);
+    if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", key);
     finish(parts, exchange, {
       key,
       primary: ending,
@@ -97,6 +97,8 @@ function costOf({ request }: Exchange): number {
 }
 
 interface NotMirrored {
+  /** What the journal is told of the primary; where absent, that it accepted. */
+  readonly primaryEnd?: PrimaryEnd;
   readonly outcome: Outcome;
   readonly repair: RepairReason | null;
   readonly error?: string;
@@ -107,8 +109,10 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
   const { exchange } = open;
   const isWrite = exchange.plan.requestClass === "write";
   const always = exchange.route.mirror.when === "always";
-  if (open.isLoop) return { outcome: skipped("loop"), repair: null };
-  if (isWrite && !always && !isAccepted(answered.status)) return { outcome: skipped("not-accepted"), repair: null };
+  if (open.isLoop) return { outcome: skipped("loop"), repair: null, primaryEnd: "refused" };
+  if (isWrite && !always && !isAccepted(answered.status)) {
+    return { outcome: skipped("not-accepted"), repair: null, primaryEnd: "refused" };
+  }
   const { requestBody, body } = answered;
   const lost = (why: "queue-full" | "spool-full"): NotMirrored => {
     const error = why === "spool-full" ? parts.forwarder.spool.problem : null;
@@ -116,7 +120,7 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
   };
   if (!answered.requestComplete) {
     const error = "the primary accepted the write before its body was complete";
-    return { outcome: UNKNOWN, repair: isWrite ? "unknown" : null, error };
+    return { outcome: UNKNOWN, repair: isWrite ? "unknown" : null, error, primaryEnd: "unknown" };
   }
   if (requestBody.kind === "lost") return lost(requestBody.why);
   if (requestBody.copy.kind === "digest") {
@@ -185,7 +189,7 @@ export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promis
     });
     return;
   }
-  void compareCopy(parts, copy, end, turn.overlapped);
+  compareCopy(parts, copy, end, turn.overlapped).catch((error: unknown) => parts.caught("record", error));
 }
 
 function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): Promise<DeliveryEnd> {

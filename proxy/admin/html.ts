@@ -18,7 +18,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "`": "&#96;",
 };
 
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- controls are what is looked for
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
 
 /** Also for attribute values in quotes. Control characters, which no document may hold, become U+FFFD. */

@@ -4,7 +4,7 @@ const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 /** Two columns: East Asian wide and fullwidth (UAX 11, the blocks in use), and emoji. */
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- controls are what is looked for
 const STYLE = /\u001b\[\d+m/g;
 
 /** Columns that a text takes; styles take none. */

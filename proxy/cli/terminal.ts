@@ -37,7 +37,7 @@ export function openTerminal(options: { readonly color?: boolean | undefined } =
 }
 
 /** C0, C1, line and direction controls: in a path or a value that came over the wire they could rewrite the screen. */
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- controls are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Text of strangers, safe to print: controls are shown as escapes. */

@@ -140,3 +140,8 @@ export function serviceOf(settings: Settings, name: string): ServiceSettings {
   if (service === undefined) throw new TypeError(`no service is named ${name}`);
   return service;
 }
+
+/** The Host to send to a service, or null where the client's is preserved. */
+export function hostFor({ host, origin }: ServiceSettings): string | null {
+  return host === "target" ? origin.slice(origin.indexOf("://") + 3) : null;
+}

@@ -1,4 +1,4 @@
-import type { ServiceSettings } from "../config/settings.ts";
+import { hostFor, type ServiceSettings } from "../config/settings.ts";
 import type { BodyCopy, Exchange } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
 import { endToEndHeaders } from "../headers.ts";
@@ -33,8 +33,7 @@ export interface ShadowRequestParts {
 
 export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const { exchange, service } = parts;
-  const host = service.host === "target" ? new URL(service.origin).host : null;
-  const copied = endToEndHeaders(exchange.request, { host, proto: "http" });
+  const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: "http" });
   const declared = new Set(service.asShadow.headers.map(([name]) => name));
   const headers: string[] = [];
   let idempotencyKey = false;

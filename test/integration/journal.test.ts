@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { test, type TestContext } from "node:test";
 import { request } from "undici";
@@ -25,6 +26,7 @@ import { createRedactor } from "../../proxy/record/redaction.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 import { Pools } from "../../proxy/upstream/pools.ts";
 import { json, startService, type TestService } from "../support/service.ts";
+import { connectTo } from "../support/wire.ts";
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
@@ -155,6 +157,26 @@ test("a refused write is journaled as refused and settled without being sent", a
   assert.equal(await wired.put("/users/1"), 422);
   await wired.settled();
   assert.equal(journal.depth(), 0);
+  assert.equal(wired.next.seen.length, 0);
+});
+
+test("a write that the primary accepted before it had the whole body is journaled as unknown: a crash must not deliver half of it", async (t) => {
+  const ends: string[] = [];
+  const journal: Journal = { ...createNullJournal(), answered: (_id, end) => void ends.push(end) };
+  const wired = await wire(t, journal);
+  await wired.legacy.close();
+  const early = net.createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+  });
+  await new Promise<void>((resolve) => early.listen(wired.legacy.port, "127.0.0.1", resolve));
+  t.after(() => early.close());
+  const client = await connectTo(wired.url);
+  client.write("PUT /users/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+  await client.until("200 OK");
+  client.close();
+  await wired.settled();
+  assert.deepEqual(ends, ["unknown"]);
   assert.equal(wired.next.seen.length, 0);
 });
 

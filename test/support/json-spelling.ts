@@ -3,9 +3,14 @@ import fc from "fast-check";
 
 export type Plain = null | boolean | number | string | Plain[] | { [name: string]: Plain };
 
+/**
+ * No name begins with a backslash. Once JSON.parse of Node 24.21 (not 20.20) has made an object with the name `\` behind
+ * another one, it takes a later escape at that place for it: `{"x":0,"\\":1}`, then `{"x":0,"\u00e9":1}` has the name `\`.
+ * It would be no oracle for what this process parses afterwards; parse-exact.test.ts reads such names without it.
+ */
 const names = fc.oneof(
   fc.constantFrom("id", "a", "b", "", "a/b", "m~n", "__proto__", "constructor", "0", "é", "\ud800", "😀"),
-  fc.string({ maxLength: 4 }),
+  fc.string({ maxLength: 4 }).filter((name) => !name.startsWith("\\")),
 );
 const texts = fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom("", '\u0000\n"\\/', "é😀", "\udc00", "\u2028"));
 const numbers = fc.oneof(

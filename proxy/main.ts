@@ -14,8 +14,9 @@ import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
 import { loadSettings } from "./config/load.ts";
 import { formatConfigMessage } from "./config/message.ts";
-import type { ServiceSettings, Settings } from "./config/settings.ts";
+import type { Endpoint, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
+import { spellEndpoint } from "./endpoint.ts";
 import type { Snapshot } from "./exchange.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
@@ -229,8 +230,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   try {
-    const legacy = settings.services["legacy"] as ServiceSettings;
-    const listener = await createListener(settings.listen, legacy.origin, pipeline.handle);
+    const listener = await createListener(settings.listen, pipeline.handle);
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
@@ -305,6 +305,6 @@ async function openStore(settings: Settings, warn: (line: string) => void): Prom
   return store;
 }
 
-function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function urlOf(address: Endpoint): string {
+  return "path" in address ? spellEndpoint(address) : `http://${spellEndpoint(address)}`;
 }

@@ -116,9 +116,9 @@ export async function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = proc
     );
   }
   const { listen, tokens } = loaded.settings.admin;
-  const { spellAddress } = await import("../config/addresses.ts");
+  const { spellEndpoint } = await import("../endpoint.ts");
   const host = listen.host === "0.0.0.0" ? "127.0.0.1" : listen.host === "::" ? "::1" : listen.host;
-  return new Api(`http://${spellAddress({ host, port: listen.port })}`, named ?? tokens[0]?.token ?? null);
+  return new Api(`http://${spellEndpoint({ host, port: listen.port })}`, named ?? tokens[0]?.token ?? null);
 }
 
 function adminUrl(text: string): string {

@@ -18,7 +18,7 @@ export function runCheck(input: LoadInput): Report {
   const loaded = loadSettings(input);
   if (!loaded.ok) return invalid(loaded);
   if (loaded.expired.length > 0) {
-    return invalid({ ok: false, reason: "invalid", errors: loaded.expired });
+    return invalid({ ok: false, reason: "invalid", errors: loaded.expired, files: loaded.files });
   }
   const { settings } = loaded;
   const warnings = [...loaded.warnings, ...loaded.advice];

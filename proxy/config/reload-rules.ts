@@ -1,8 +1,8 @@
 /** What a running process cannot take over from a changed file. Pure. */
 import { isDeepStrictEqual } from "node:util";
 import type { Identity } from "../exchange.ts";
+import { spellEndpoint } from "../endpoint.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
-import { spellAddress } from "./addresses.ts";
 import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
 import type { RouteSettings, Settings } from "./settings.ts";
@@ -30,8 +30,8 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
         predicate: `is ${now} and was ${was}, which takes effect at a restart only; restart, or put it back`,
       });
   };
-  compare(["listen"], spellAddress(running.listen), spellAddress(wanted.listen));
-  compare(["admin", "listen"], spellAddress(running.admin.listen), spellAddress(wanted.admin.listen));
+  compare(["listen"], spellEndpoint(running.listen), spellEndpoint(wanted.listen));
+  compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
   return problems;

@@ -2,11 +2,11 @@ import { METHODS, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
-import type { Address } from "../config/settings.ts";
+import type { Endpoint } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
 
 export interface Listener {
-  readonly address: Address;
+  readonly address: Endpoint;
   /** No new connections or requests; resolves when every exchange on it has ended. */
   close(): Promise<void>;
   /** Ends what `close` still waits for. */
@@ -23,7 +23,7 @@ export type Handle = (request: IncomingMessage, response: ServerResponse, target
  * Both would refuse requests that an upstream accepts (`%zz`, `..`, `//h`, absolute-form, unusual methods), so Fastify is
  * shown `/` in place of every target; the real one is kept beside it (docs/decisions/0002).
  */
-export async function createListener(listen: Address, primaryOrigin: string, handle: Handle): Promise<Listener> {
+export async function createListener(listen: Endpoint, handle: Handle): Promise<Listener> {
   const app = Fastify({
     logger: false,
     rewriteUrl: () => "/",
@@ -46,7 +46,8 @@ export async function createListener(listen: Address, primaryOrigin: string, han
     done();
   });
   await app.register(httpProxy, {
-    upstream: primaryOrigin,
+    // Asked for by the plugin and never used: our handler forwards.
+    upstream: "http://localhost",
     routes: ["/"],
     httpMethods: METHODS.filter((method) => method !== "CONNECT"),
     handler: (request, reply) => {
@@ -59,14 +60,13 @@ export async function createListener(listen: Address, primaryOrigin: string, han
   app.server.on("checkContinue", route);
   app.server.on("checkExpectation", route);
   try {
-    await app.listen({ host: listen.host, port: listen.port });
+    await app.listen(listen);
   } catch (cause) {
     await app.close();
     throw listenError(listen, cause as NodeJS.ErrnoException);
   }
-  const bound = app.server.address() as AddressInfo;
   return {
-    address: { host: listen.host, port: bound.port },
+    address: "path" in listen ? listen : { ...listen, port: (app.server.address() as AddressInfo).port },
     async close() {
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);

@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  addressOfOrigin,
-  collide,
-  isLoopback,
-  parseAddress,
-  parseOrigin,
-  reaches,
-  spellAddress,
-} from "../../../proxy/config/addresses.ts";
+import { collide, isLoopback, parseAddress, parseOrigin, reaches } from "../../../proxy/config/addresses.ts";
+import { endpointOf, spellEndpoint } from "../../../proxy/endpoint.ts";
 
 test("listen addresses are read and spelled back", () => {
   for (const text of ["127.0.0.1:8080", "0.0.0.0:0", "[::1]:65535", "localhost:80", "api.example.com:1"]) {
     const parsed = parseAddress(text);
     assert.ok(parsed.ok, text);
-    assert.equal(spellAddress(parsed.value), text);
+    assert.equal(spellEndpoint(parsed.value), text);
   }
 });
 
@@ -103,7 +96,7 @@ test("whether a service is the proxy's own listener takes wildcards and names of
   const reach = (origin: string, listen: string): boolean => {
     const listening = parseAddress(listen);
     assert.ok(listening.ok);
-    return reaches(addressOfOrigin(origin), listening.value);
+    return reaches(endpointOf(origin), listening.value);
   };
   assert.equal(reach("http://localhost:8080", "127.0.0.1:8080"), true);
   assert.equal(reach("http://127.0.0.1:8080", "0.0.0.0:8080"), true);

@@ -110,7 +110,9 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   ["lisen: 127.0.0.1:80", ["4:1 lisen is not a setting; did you mean listen?"]],
   [
     "xyz: 1",
-    ["4:1 xyz is not a setting; known here: listen, admin, store, divergenceLog, limits, services, defaults, routes"],
+    [
+      "4:1 xyz is not a setting; known here: listen, socketMode, tls, admin, store, divergenceLog, limits, services, defaults, routes",
+    ],
   ],
   [
     "limits:\n  spol: 1GiB\n  journal: 1GiB",
@@ -123,13 +125,13 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "__proto__: { listen: x }",
     [
-      "4:1 __proto__ is not a setting; known here: listen, admin, store, divergenceLog, limits, services, defaults, routes",
+      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, admin, store, divergenceLog, limits, services, defaults, routes",
     ],
   ],
   [
     "<<: { listen: x }",
     [
-      '4:1 ["<<"] is not a setting; known here: listen, admin, store, divergenceLog, limits, services, defaults, routes',
+      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, admin, store, divergenceLog, limits, services, defaults, routes',
     ],
   ],
   // Environment.

@@ -18,6 +18,8 @@ function fixture(name: string): string {
 /** Written out, so that a changed default is seen as a change. */
 const COMPLETE: Omit<Settings, "file"> = {
   listen: { host: "127.0.0.1", port: 8080 },
+  socketMode: 0o660,
+  tls: null,
   admin: { listen: { host: "127.0.0.1", port: 9090 }, tokens: [] },
   store: { kind: "sqlite", file: "./crossfade.db" },
   divergenceLog: {
@@ -46,15 +48,23 @@ const COMPLETE: Omit<Settings, "file"> = {
         effects: null,
         idempotency: "ignored",
         build: null,
+        tls: { ca: null, client: null, serverName: null, verify: true },
         asShadow: {
           timeoutMs: 5000,
+          connectTimeoutMs: 10_000,
           maxWorkMs: 30_000,
           maxAgeMs: 15_000,
           ratePerSecond: null,
           credentials: "forward",
           headers: [],
         },
-        asPrimary: { timeoutMs: 30_000 },
+        asPrimary: {
+          timeoutMs: 30_000,
+          connectTimeoutMs: 10_000,
+          idleTimeoutMs: null,
+          totalTimeoutMs: null,
+          maxConnections: null,
+        },
       },
     ]),
   ),

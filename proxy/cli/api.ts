@@ -106,7 +106,8 @@ export async function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = proc
   const file = options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
   if (file === null) return new Api(DEFAULT_ADMIN, named);
   const { loadSettings } = await import("../config/load.ts");
-  const loaded = loadSettings({ file, flags: {}, env });
+  // Whoever looks at the status need not be allowed to read the keys of the proxy.
+  const loaded = loadSettings({ file, flags: {}, env, forTraffic: false });
   if (!loaded.ok) {
     const { formatConfigMessage } = await import("../config/message.ts");
     const lines = loaded.errors.map((error) => formatConfigMessage(error));

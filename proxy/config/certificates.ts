@@ -24,6 +24,8 @@ export interface Certificates {
   readonly files: readonly string[];
 }
 
+export const NO_CERTIFICATES: Certificates = { listener: null, services: new Map(), files: [] };
+
 /** A certificate is renewed long before; who reads this has forgotten to, or their renewal fails. */
 const SOON_MS = 14 * DAY;
 

@@ -125,9 +125,11 @@ export function durationOrOff(effect: string, { min, max }: Bounds) {
 /** A whole number, or `unlimited`: null then. */
 export function countOrUnlimited(effect: string, { min, max }: Bounds) {
   const range = `${min} to ${max}, or unlimited`;
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    `is ${showValue(input)}; write a whole number from ${range}`;
   return z
-    .union([z.number().int().min(min).max(max), z.literal("unlimited")], {
-      error: ({ input }) => `is ${showValue(input)}; write a whole number from ${range}`,
+    .union([z.number({ error }).int({ error }).min(min, { error }).max(max, { error }), z.literal("unlimited")], {
+      error,
     })
     .meta(describeField({ effect, byDefault: "unlimited", range }))
     .transform((count) => (count === "unlimited" ? null : count));

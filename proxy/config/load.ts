@@ -1,6 +1,6 @@
 /** From a file, flags and the environment to complete settings, or to every error with its place. */
 import { readFileSync } from "node:fs";
-import { readCertificates } from "./certificates.ts";
+import { NO_CERTIFICATES, readCertificates } from "./certificates.ts";
 import { substituteTree, type Environment } from "./environment.ts";
 import { noFindings } from "./findings.ts";
 import { readFlags, type StartFlags } from "./flags.ts";
@@ -20,8 +20,10 @@ export interface LoadInput {
   readonly file: string | null;
   readonly flags: StartFlags;
   readonly env: Environment;
-  /** Epoch ms; decides which ignore rules are past. */
+  /** Epoch ms; decides which ignore rules and certificates are past. */
   readonly now?: number;
+  /** false: certificates and keys are not read, nor are the settings for traffic. Default true. */
+  readonly forTraffic?: boolean;
 }
 
 export interface Loaded {
@@ -53,7 +55,7 @@ export interface NotLoaded {
 }
 
 /** Never throws: a file that cannot be read is an error among the others. Reads synchronously. */
-export function loadSettings({ file, flags, env, now = Date.now() }: LoadInput): Loaded | NotLoaded {
+export function loadSettings({ file, flags, env, now = Date.now(), forTraffic = true }: LoadInput): Loaded | NotLoaded {
   const fromFlags = readFlags(flags);
   const read = file === null ? NOTHING : readFile(file, env);
   const errors = [...fromFlags.errors, ...read.errors];
@@ -70,7 +72,7 @@ export function loadSettings({ file, flags, env, now = Date.now() }: LoadInput):
   }
 
   const findings = noFindings();
-  const certificates = readCertificates(written, now, places, findings);
+  const certificates = forTraffic ? readCertificates(written, now, places, findings) : NO_CERTIFICATES;
   const resolved = resolveSettings(written, file, certificates);
   checkListeners(resolved.settings, places, findings);
   checkLimits(resolved.settings, places, findings);

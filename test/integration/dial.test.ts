@@ -144,7 +144,7 @@ test("each connection asks for the addresses anew: a DNS answer that changes is 
 test("an address that refuses is followed by the next one, with and without TLS", async (t) => {
   const authority = makeAuthority(t);
   const plain = await startGreeter(t);
-  const secure = await startTlsGreeter(t, authority.issue(["DNS:api.example"]));
+  const secure = await startTlsGreeter(t, authority.issue(["api.example"]));
   const lookup = lookupOf({ addresses: ["::1", "127.0.0.1"], asked: [] });
   await greeted(createDial({ origin: `http://api.example:${plain}`, tls: DEFAULT_SERVICE.tls }, lookup));
   const target = { origin: `https://api.example:${secure.port}`, tls: settings({ ca: authority.ca }) };
@@ -153,7 +153,7 @@ test("an address that refuses is followed by the next one, with and without TLS"
 
 test("a certificate that nobody vouches for is refused unless its authority is named", async (t) => {
   const authority = makeAuthority(t);
-  const { port } = await startTlsGreeter(t, authority.issue(["DNS:localhost"]));
+  const { port } = await startTlsGreeter(t, authority.issue(["localhost"]));
   await refusedWith(dialTls(port, {}), "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
   await refusedWith(dialTls(port, { ca: makeAuthority(t).ca }), "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
   await greeted(dialTls(port, { ca: authority.ca }));
@@ -162,13 +162,13 @@ test("a certificate that nobody vouches for is refused unless its authority is n
 
 test("a certificate that has ended is refused", async (t) => {
   const authority = makeAuthority(t);
-  const { port } = await startTlsGreeter(t, authority.issue(["DNS:localhost"], { days: -1 }));
+  const { port } = await startTlsGreeter(t, authority.issue(["localhost"], { days: -1 }));
   await refusedWith(dialTls(port, { ca: authority.ca }), "CERT_HAS_EXPIRED");
 });
 
 test("the certificate must have the name that was asked for: the host, or serverName in its place", async (t) => {
   const authority = makeAuthority(t);
-  const { port, seen } = await startTlsGreeter(t, authority.issue(["DNS:legacy.internal"]));
+  const { port, seen } = await startTlsGreeter(t, authority.issue(["legacy.internal"]));
   await refusedWith(dialTls(port, { ca: authority.ca }), "ERR_TLS_CERT_ALTNAME_INVALID");
   await greeted(dialTls(port, { ca: authority.ca, serverName: "legacy.internal" }));
   await greeted(dialTls(port, { ca: authority.ca, serverName: "legacy.internal" }, "127.0.0.1"));
@@ -180,7 +180,7 @@ test("the certificate must have the name that was asked for: the host, or server
 
 test("an address is compared with the certificate's addresses and never sent as a name", async (t) => {
   const authority = makeAuthority(t);
-  const pair = authority.issue(["IP:127.0.0.1", "IP:::1"]);
+  const pair = authority.issue(["127.0.0.1", "::1"]);
   for (const [host, spelled] of [
     ["127.0.0.1", "127.0.0.1"],
     ["::1", "[::1]"],
@@ -189,15 +189,15 @@ test("an address is compared with the certificate's addresses and never sent as 
     await greeted(dialTls(port, { ca: authority.ca }, spelled));
     assert.deepEqual(seen[0]?.serverName, false);
   }
-  const named = await startTlsGreeter(t, authority.issue(["DNS:localhost"]));
+  const named = await startTlsGreeter(t, authority.issue(["localhost"]));
   await refusedWith(dialTls(named.port, { ca: authority.ca }, "127.0.0.1"), "ERR_TLS_CERT_ALTNAME_INVALID");
 });
 
 test("a service that asks for a certificate is shown the one that is set", async (t) => {
   const authority = makeAuthority(t);
-  const mine = authority.issue(["DNS:crossfade"], { name: "crossfade" });
+  const mine = authority.issue(["crossfade"], { name: "crossfade" });
   const asking = {
-    ...authority.issue(["DNS:localhost"]),
+    ...authority.issue(["localhost"]),
     ca: authority.ca,
     requestCert: true,
     rejectUnauthorized: true,
@@ -213,7 +213,7 @@ test("a service that asks for a certificate is shown the one that is set", async
 
 test("HTTP/1.1 is all that is offered to a service, also to one that has HTTP/2", async (t) => {
   const authority = makeAuthority(t);
-  const pair = authority.issue(["DNS:localhost"]);
+  const pair = authority.issue(["localhost"]);
   const { port, seen } = await startTlsGreeter(t, { ...pair, ALPNProtocols: ["h2", "http/1.1"] });
   await greeted(dialTls(port, { ca: authority.ca }));
   assert.equal(seen[0]?.alpn, "http/1.1");
@@ -222,7 +222,7 @@ test("HTTP/1.1 is all that is offered to a service, also to one that has HTTP/2"
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   test(`a second connection goes on with the session of the first (${version})`, async (t) => {
     const authority = makeAuthority(t);
-    const options = { ...authority.issue(["DNS:localhost"]), minVersion: version, maxVersion: version };
+    const options = { ...authority.issue(["localhost"]), minVersion: version, maxVersion: version };
     const { port, seen } = await startTlsGreeter(t, options);
     const dial = dialTls(port, { ca: authority.ca });
     for (let i = 0; i < 3; i++) await greeted(dial);
@@ -235,7 +235,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
 
 test("a session that the service has forgotten does not spoil a connection", async (t) => {
   const authority = makeAuthority(t);
-  const pair = authority.issue(["DNS:localhost"]);
+  const pair = authority.issue(["localhost"]);
   const first = await startTlsGreeter(t, pair);
   const answers = { addresses: ["127.0.0.1"], asked: [] as string[] };
   const target = { origin: `https://localhost:${first.port}`, tls: settings({ ca: authority.ca }) };
@@ -253,7 +253,7 @@ test("a session that the service has forgotten does not spoil a connection", asy
 /** The same service with keys of its own for tickets, at the same port of another address. */
 async function restartedElsewhere(t: TestContext, authority: Authority, port: number): Promise<Greeter["seen"]> {
   const seen: Greeter["seen"] = [];
-  const server = tls.createServer(authority.issue(["DNS:localhost"]), (socket) => {
+  const server = tls.createServer(authority.issue(["localhost"]), (socket) => {
     seen.push({ serverName: false, alpn: null, client: null, reused: socket.isSessionReused() });
     socket.on("error", () => {}).end(GREETING);
   });

@@ -39,6 +39,9 @@ test("a service's URL is an origin and nothing more", () => {
     ["http://127.0.0.1:3000/", "http://127.0.0.1:3000"],
     ["HTTPS://Api.Example.com:443", "https://api.example.com"],
     ["http://[::1]:80", "http://[::1]"],
+    ["unix:/run/legacy.sock", "unix:/run/legacy.sock"],
+    ["unix:///run/legacy.sock", "unix:/run/legacy.sock"],
+    ["unix:/run/x/../legacy.sock", "unix:/run/legacy.sock"],
   ];
   for (const [text, origin] of good) assert.deepEqual(parseOrigin(text), { ok: true, value: origin }, text);
   const bad: readonly (readonly [text: string, error: RegExp])[] = [
@@ -50,6 +53,16 @@ test("a service's URL is an origin and nothing more", () => {
     ["http://h?x=1", /query or fragment/],
     ["http://h/#", /query or fragment/],
     ["http://h:0", /port 0/],
+    ["unix:run/legacy.sock", /named by its whole path: write unix:\/run\/legacy\.sock/],
+    ["unix:./legacy.sock", /named by its whole path: write unix:\/legacy\.sock/],
+    ["unix://run/legacy.sock", /named by its whole path: write unix:\/run\/legacy\.sock/],
+    ["unix:@legacy", /named by its whole path/],
+    ["unix:", /named by its whole path: write unix:\/run\/legacy\.sock/],
+    ["unix:/run/", /a folder; name the socket in it, as in unix:\/run\/legacy\.sock/],
+    [`unix:/${"x".repeat(103)}`, /of 104 bytes; systems take 103/],
+    ["/run/legacy.sock", /a Unix socket is written unix:\/run\/legacy\.sock/],
+    ["http://unix:/run/legacy.sock", /a Unix socket is written unix:\/run\/legacy\.sock/],
+    ["http+unix:///run/legacy.sock", /a Unix socket is written unix:\/run\/legacy\.sock/],
   ];
   for (const [text, error] of bad) {
     const parsed = parseOrigin(text);

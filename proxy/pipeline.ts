@@ -177,7 +177,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         upstream: parts.upstream("primary", service),
         method: head.method,
         target: head.target,
-        headers: endToEndHeaders(head, { host: hostFor(service), proto: "http" }),
+        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }),
         timeoutMs: service.asPrimary.timeoutMs,
         capture: watch.capture,
         settleWrite: watch.settleWrite,

@@ -41,18 +41,26 @@ export function readCertificates(written: Written, now: number, places: Places, 
 }
 
 function readListener(reader: Reader, { cert, key, http2 = true }: WrittenListenTls): ListenTlsSettings {
-  const pair = reader.pair(["tls"], cert, key) ?? { cert: "", key: "" };
+  const pair = reader.pair(["tls"], cert, key) ?? { cert: "", key: "", endsAt: 0 };
   return { ...pair, http2 };
 }
 
 function readService(reader: Reader, path: ConfigPath, tls: WrittenServiceTls): ServiceTlsSettings {
   const { ca, cert, key, serverName, verify } = tls;
+  const pair = cert === undefined && key === undefined ? null : reader.pair(path, cert, key);
   return {
     ca: ca === undefined ? null : reader.authorities([...path, "ca"], ca),
-    client: cert === undefined && key === undefined ? null : reader.pair(path, cert, key),
+    client: pair === null ? null : { cert: pair.cert, key: pair.key },
     serverName: serverName ?? DEFAULT_SERVICE.tls.serverName,
     verify: verify ?? DEFAULT_SERVICE.tls.verify,
   };
+}
+
+interface Pair {
+  readonly cert: string;
+  readonly key: string;
+  /** Epoch ms. */
+  readonly endsAt: number;
 }
 
 class Reader {
@@ -68,7 +76,7 @@ class Reader {
   }
 
   /** A certificate (with its chain) and its key, or null where they cannot be used. */
-  pair(path: ConfigPath, cert: string | undefined, key: string | undefined): { cert: string; key: string } | null {
+  pair(path: ConfigPath, cert: string | undefined, key: string | undefined): Pair | null {
     const [certPath, keyPath] = [
       [...path, "cert"],
       [...path, "key"],
@@ -98,7 +106,7 @@ class Reader {
         `cannot be used: ${(thrown as Error).message}; make a new pair of certificate and key`,
       );
     }
-    return { cert: certText, key: keyText };
+    return { cert: certText, key: keyText, endsAt: Date.parse(own.validTo) };
   }
 
   /** Certificates that others are checked by. */

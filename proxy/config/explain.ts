@@ -126,6 +126,7 @@ function requestHead({ method, path, host, headers = [] }: ExplainRequest): Requ
     query: mark === -1 ? "" : target.slice(mark + 1),
     headers: host === undefined ? raw : ["host", host, ...raw],
     remoteAddress: "127.0.0.1",
+    scheme: "http",
   };
 }
 

@@ -6,6 +6,7 @@ import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
 import type { RouteSettings, Settings } from "./settings.ts";
+import { spellMode } from "./texts.ts";
 
 export interface ReloadProblem {
   readonly path: ConfigPath;
@@ -31,6 +32,11 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
       });
   };
   compare(["listen"], spellEndpoint(running.listen), spellEndpoint(wanted.listen));
+  compare(["socketMode"], spellMode(running.socketMode), spellMode(wanted.socketMode));
+  compare(["tls"], running.tls === null ? "missing" : "there", wanted.tls === null ? "missing" : "there");
+  if (running.tls !== null && wanted.tls !== null) {
+    compare(["tls", "http2"], String(running.tls.http2), String(wanted.tls.http2));
+  }
   compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);

@@ -87,7 +87,6 @@ function listeners(settings: Settings): readonly (readonly [setting: string, add
 
 export function checkListeners(settings: Settings, places: Places, findings: Findings): void {
   const { listen, admin, tls } = settings;
-  if (tls !== null) findings.errors.push(places.atKey(["tls"], "is not in this version yet; take it out"));
   if ("path" in listen && tls !== null) {
     findings.errors.push(
       places.at(

@@ -52,6 +52,8 @@ export interface ListenTlsSettings {
   /** PEM, with its chain. */
   readonly cert: string;
   readonly key: string;
+  /** Epoch ms: when clients will refuse the certificate. */
+  readonly endsAt: number;
   /** Whether clients may choose HTTP/2. */
   readonly http2: boolean;
 }

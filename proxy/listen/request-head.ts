@@ -10,5 +10,6 @@ export function readRequestHead(request: IncomingMessage, target: string): Reque
     query: mark === -1 ? "" : target.slice(mark + 1),
     headers: request.rawHeaders,
     remoteAddress: request.socket.remoteAddress ?? "unknown",
+    scheme: "encrypted" in request.socket ? "https" : "http",
   };
 }

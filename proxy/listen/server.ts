@@ -1,12 +1,28 @@
-import { METHODS, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  METHODS,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type https from "node:https";
 import type { AddressInfo } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
-import type { Endpoint } from "../config/settings.ts";
+import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
+import { createHttp2Sessions } from "./http2-sessions.ts";
+import { createSecureServer, useCertificate } from "./tls.ts";
+import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
 export interface Listener {
   readonly address: Endpoint;
+  /**
+   * Connections that begin from now on get this certificate; open ones keep theirs.
+   * @throws where the pair cannot be used; the one before stays
+   */
+  useCertificate(tls: ListenTlsSettings): void;
   /** No new connections or requests; resolves when every exchange on it has ended. */
   close(): Promise<void>;
   /** Ends what `close` still waits for. */
@@ -14,6 +30,16 @@ export interface Listener {
 }
 
 const CLOSE_IDLE_EVERY_MS = 20;
+
+/** How long a connection is kept for a next request: longer than balancers in front, which close after 60 s. */
+const KEEP_ALIVE_MS = 72_000;
+
+function prepared<S extends Server>(server: S): S {
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
+  server.requestTimeout = 0;
+  return server;
+}
 
 /** A client's request as it came off the wire; `target` is the request target byte for byte. */
 export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
@@ -23,13 +49,25 @@ export type Handle = (request: IncomingMessage, response: ServerResponse, target
  * Both would refuse requests that an upstream accepts (`%zz`, `..`, `//h`, absolute-form, unusual methods), so Fastify is
  * shown `/` in place of every target; the real one is kept beside it (docs/decisions/0002).
  */
-export async function createListener(listen: Endpoint, handle: Handle): Promise<Listener> {
+export async function createListener(
+  { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
+  handle: Handle,
+): Promise<Listener> {
+  const http2 = createHttp2Sessions((request, response) =>
+    handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
+  );
+  const secureServers: https.Server[] = [];
+  const makeServer = (handler: RequestListener): Server => {
+    if (tls === null) return prepared(createServer(handler));
+    const server = createSecureServer(tls, handler, (socket) => http2.accept(socket));
+    secureServers.push(server);
+    return prepared(server);
+  };
   const app = Fastify({
     logger: false,
+    serverFactory: makeServer,
     rewriteUrl: () => "/",
     bodyLimit: Number.MAX_SAFE_INTEGER,
-    // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
-    requestTimeout: 0,
     forceCloseConnections: "idle",
     return503OnClosing: false,
     exposeHeadRoutes: false,
@@ -60,18 +98,27 @@ export async function createListener(listen: Endpoint, handle: Handle): Promise<
   app.server.on("checkContinue", route);
   app.server.on("checkExpectation", route);
   try {
+    if ("path" in listen) await removeStaleSocket(listen.path);
     await app.listen(listen);
+    if ("path" in listen) setSocketMode(listen.path, socketMode);
   } catch (cause) {
     await app.close();
     throw listenError(listen, cause as NodeJS.ErrnoException);
   }
   return {
     address: "path" in listen ? listen : { ...listen, port: (app.server.address() as AddressInfo).port },
+    useCertificate(next) {
+      for (const server of secureServers) useCertificate(server, next);
+    },
     async close() {
+      http2.close();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       await app.close().finally(() => clearInterval(idle));
     },
-    closeAllConnections: () => app.server.closeAllConnections(),
+    closeAllConnections() {
+      http2.destroy();
+      app.server.closeAllConnections();
+    },
   };
 }

@@ -91,7 +91,10 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     gaps: new Gaps(store, clock),
     caught,
   });
-  const listener = await createListener({ host: "127.0.0.1", port: 0 }, pipeline.handle);
+  const listener = await createListener(
+    { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },
+    pipeline.handle,
+  );
   const url = `http://${spellEndpoint(listener.address)}`;
   t.after(async () => {
     listener.closeAllConnections();

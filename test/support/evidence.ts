@@ -109,6 +109,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
       target: path + query,
       headers: [],
       remoteAddress: "127.0.0.1",
+      scheme: "http",
       ...requestGiven,
       path,
       query,

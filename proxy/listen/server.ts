@@ -4,6 +4,8 @@ import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
 import type { Address } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
+import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
+import { Turns } from "./turns.ts";
 
 export interface Listener {
   readonly address: Address;
@@ -24,8 +26,12 @@ export type Handle = (request: IncomingMessage, response: ServerResponse, target
  * shown `/` in place of every target; the real one is kept beside it (docs/decisions/0002).
  */
 export async function createListener(listen: Address, primaryOrigin: string, handle: Handle): Promise<Listener> {
+  const turns = new Turns();
   const app = Fastify({
     logger: false,
+    // A request without Host is refused by headFault, in its turn.
+    http: { requireHostHeader: false },
+    clientErrorHandler: (error, socket) => turns.unreadable(error, socket),
     rewriteUrl: () => "/",
     bodyLimit: Number.MAX_SAFE_INTEGER,
     // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
@@ -51,7 +57,16 @@ export async function createListener(listen: Address, primaryOrigin: string, han
     httpMethods: METHODS.filter((method) => method !== "CONNECT"),
     handler: (request, reply) => {
       reply.hijack();
-      handle(request.raw, reply.raw, request.originalUrl);
+      const { originalUrl, raw } = request;
+      turns.take(raw, reply.raw, () => {
+        const fault = headFault(raw);
+        if (fault !== null) {
+          refuseHead(reply.raw, fault);
+          return;
+        }
+        if (mayHaveLostBytes(raw)) reply.raw.shouldKeepAlive = false;
+        handle(raw, reply.raw, originalUrl);
+      });
     },
   });
   // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.

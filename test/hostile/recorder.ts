@@ -11,6 +11,8 @@ export interface Recorder {
   behave(nonce: string, behave: Behave): void;
   /** Called with each new connection until it is replaced; null: nothing happens. */
   greet(greeting: ((socket: Socket) => void) | null): void;
+  /** Given each well-formed answer to send it when it likes; null: at once. */
+  hold(holding: ((answer: () => void) => void) | null): void;
   /** How often a request with each nonce came. */
   readonly arrivals: ReadonlyMap<string, number>;
   /** What is wrong with the bytes that came since the last audit: no HTTP, or readings that disagree. */
@@ -27,12 +29,18 @@ interface Connection {
   continued: number;
 }
 
-export async function startRecorder(): Promise<Recorder> {
+export interface RecorderOptions {
+  /** true: clients' requests are damaged at random, so that their two nonces may differ. */
+  readonly damaged?: boolean;
+}
+
+export async function startRecorder(options: RecorderOptions = {}): Promise<Recorder> {
   const arrivals = new Map<string, number>();
   const behaviours = new Map<string, Behave>();
   const connections = new Map<Socket, Connection>();
   const problems: string[] = [];
   let greeting: ((socket: Socket) => void) | null = null;
+  let holding: ((answer: () => void) => void) | null = null;
 
   function serve(socket: Socket, connection: Connection): void {
     const read = readRequests(connection.text, BY_THE_LETTER, connection.served);
@@ -55,14 +63,17 @@ export async function startRecorder(): Promise<Recorder> {
   function answer(socket: Socket, request: ReadRequest): void {
     const nonce = NONCE.exec(request.target)?.[1] ?? "";
     const named = valuesOf(request.headers, "x-nonce");
-    if (named.length > 0 && (named.length > 1 || named[0] !== nonce)) {
+    if (options.damaged !== true && named.length > 0 && (named.length > 1 || named[0] !== nonce)) {
       problems.push(`parts of several requests in one: target ${request.target}, x-nonce ${named.join(" and ")}`);
     }
     const earlier = arrivals.get(nonce) ?? 0;
     arrivals.set(nonce, earlier + 1);
     const behave = behaviours.get(nonce);
-    if (behave === undefined) socket.write(wellFormed(nonce, request.method));
-    else behave(socket, request, earlier);
+    if (behave === undefined) {
+      const answer = (): void => void socket.write(wellFormed(nonce, request.method));
+      if (holding === null) answer();
+      else holding(answer);
+    } else behave(socket, request, earlier);
   }
 
   const server = net.createServer({ allowHalfOpen: false }, (socket) => {
@@ -85,6 +96,9 @@ export async function startRecorder(): Promise<Recorder> {
     behave: (nonce, behave) => void behaviours.set(nonce, behave),
     greet: (next) => {
       greeting = next;
+    },
+    hold: (next) => {
+      holding = next;
     },
     arrivals,
     audit() {

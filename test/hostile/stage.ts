@@ -62,7 +62,7 @@ export async function startStage(t: TestContext, options: StageOptions = {}): Pr
     await Promise.all([primary.close(), shadow.close()]);
     rmSync(folder, { recursive: true, force: true });
   });
-  writeFileSync(join(folder, "crossfade.yaml"), configText(primary, shadow, options));
+  writeFileSync(join(folder, "crossfade.yaml"), configText(folder, primary, shadow, options));
   const cli = await startCli(t, ["--config", "crossfade.yaml", "--log-level", "error"], {
     cwd: folder,
     node: ["--expose-gc", "--import", TELL_MEMORY],
@@ -147,11 +147,12 @@ export async function startStage(t: TestContext, options: StageOptions = {}): Pr
   return stage;
 }
 
-function configText(primary: Recorder, shadow: Recorder, options: StageOptions): string {
+export function configText(folder: string, primary: Recorder, shadow: Recorder, options: StageOptions): string {
   return `
 listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }
 store: "memory:"
+divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 services:
   legacy: { url: "${primary.url}", asPrimary: { timeout: ${options.primaryTimeout ?? "5s"} } }
   next: { url: "${shadow.url}", effects: suppressed, asShadow: { timeout: ${options.shadowTimeout ?? "5s"} } }

@@ -128,7 +128,7 @@ export const ANSWERS: readonly HostileAnswer[] = [
   { name: "two answers, the first in chunks", write: (own, foreign) => chunked(own) + whole(foreign), client: ["own"] },
   { name: "half an answer behind an answer", write: (own) => `${whole(own)}HTTP/1.1 200 OK\r\n`, client: ["own"] },
   { name: "one byte behind an answer", write: (own) => `${whole(own)}x`, client: ["own"] },
-  { name: "a line end behind an answer", write: (own) => `${whole(own)}\r\n`, client: ["own"] },
+  { name: "a line end behind an answer", write: (own) => `${whole(own)}\r\n`, client: ["own"], reusable: true },
   { name: "an answer on an idle connection", write: (own) => whole(own), later: whole, client: ["own"] },
   { name: "one byte on an idle connection", write: (own) => chunked(own), later: () => "x", client: ["own"] },
   {

@@ -12,8 +12,10 @@ import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
 import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
+import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
 import { createSecureServer, useCertificate } from "./tls.ts";
+import { Turns } from "./turns.ts";
 import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
 export interface Listener {
@@ -38,7 +40,7 @@ const KEEP_ALIVE_MS = 72_000;
 
 const HTTP1_OPTIONS = {
   maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
-  // Whether a request without Host is one is for the primary to say.
+  // A request without Host is refused by headFault, in its turn.
   requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
   // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
@@ -69,6 +71,7 @@ export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
   handle: Handle,
 ): Promise<Listener> {
+  const turns = new Turns();
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
@@ -81,6 +84,7 @@ export async function createListener(
   };
   const app = Fastify({
     logger: false,
+    clientErrorHandler: (error, socket) => turns.unreadable(error, socket),
     serverFactory: makeServer,
     rewriteUrl: () => "/",
     bodyLimit: Number.MAX_SAFE_INTEGER,
@@ -106,7 +110,16 @@ export async function createListener(
     httpMethods: METHODS.filter((method) => method !== "CONNECT"),
     handler: (request, reply) => {
       reply.hijack();
-      handle(request.raw, reply.raw, request.originalUrl);
+      const { originalUrl, raw } = request;
+      turns.take(raw, reply.raw, () => {
+        const fault = headFault(raw);
+        if (fault !== null) {
+          refuseHead(reply.raw, fault);
+          return;
+        }
+        if (mayHaveLostBytes(raw)) reply.raw.shouldKeepAlive = false;
+        handle(raw, reply.raw, originalUrl);
+      });
     },
   });
   try {

@@ -54,10 +54,15 @@ export function announcesBody(request: IncomingMessage): boolean {
 
 /**
  * The whole body where it has already come (as it mostly has for small writes: head and body in one packet), else null.
- * Costs no waiting; saves the streams.
+ * Costs no waiting; saves the streams. Node 24 runs the tick after the head between the body and the message's end, so
+ * `complete` alone would never be seen here: all announced bytes are there, which says as much.
  */
 export function bodyAtHand(request: IncomingMessage): Buffer | null {
-  if (!request.complete || request.headers["transfer-encoding"] !== undefined) return null;
+  const { headers } = request;
+  if (headers["transfer-encoding"] !== undefined) return null;
+  if (!request.complete && request.readableLength !== Number(headers["content-length"])) return null;
   const bytes = request.read() as Buffer | null;
+  // Nobody reads on: the stream is to see its end all the same.
+  request.resume();
   return bytes ?? Buffer.alloc(0);
 }

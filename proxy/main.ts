@@ -236,7 +236,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   try {
-    const listener = await createListener(settings, pipeline.handle);
+    const listener = await createListener(settings, {
+      handle: pipeline.handle,
+      tunnel: pipeline.tunnel,
+      tunnels: (protocol) => snapshot.settings.tunnels.includes(protocol),
+    });
     takeCertificate = (tls) => listener.useCertificate(tls);
     const admin = await createAdmin({
       version,

@@ -2,8 +2,7 @@
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
 import { pino } from "pino";
-import { openMemoryStore } from "../adapters/store/memory.ts";
-import { openSqliteStore } from "../adapters/store/sqlite/store.ts";
+import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
 import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
@@ -27,9 +26,8 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
-import { PHASE_ROLES } from "./phases.ts";
 import { createPipeline } from "./pipeline.ts";
-import type { Clock, Store } from "./ports.ts";
+import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createRecorder } from "./record/recorder.ts";
@@ -46,6 +44,8 @@ export interface StartOptions {
   /** As given on the command line; a reloaded file is read under the same flags. */
   readonly flags?: StartFlags;
   readonly env?: Environment;
+  /** The store, where somebody has begun to open it already; by default the one that the settings name. */
+  readonly store?: Promise<OpenedStore>;
   /** pino's levels; logs go to stderr. Default `info`. */
   readonly logLevel?: string;
   /** Called with each sentence that an operator should see at the start. */
@@ -66,8 +66,6 @@ const DRAIN_BUDGET_MS = 10_000;
 const BREAKER_OPENS_AFTER = 5;
 const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
-
-const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 /**
  * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
@@ -98,7 +96,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let expiredRules: readonly string[] = [];
 
   // State and evidence.
-  const store = await openStore(settings, warn);
+  const { store, notes } = await (options.store ?? openStore(settings, systemClock));
+  for (const note of notes) warn(note);
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
@@ -291,18 +290,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await closeParts();
     throw error;
   }
-}
-
-async function openStore(settings: Settings, warn: (line: string) => void): Promise<Store> {
-  if (settings.store.kind === "memory") {
-    warn("store is memory: counts, divergences and repairs end with this process");
-    return openMemoryStore({ clock: systemClock });
-  }
-  const mirrored = settings.routes.filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes);
-  const routes = mirrored.map((route) => route.name);
-  const store = await openSqliteStore({ file: settings.store.file, clock: systemClock, routes });
-  for (const note of store.opened.notes) warn(note);
-  return store;
 }
 
 function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {

@@ -1,6 +1,6 @@
 /** One kept connection of a load generator: one request at a time, opened anew when it breaks. */
 import { connect, type Socket } from "node:net";
-import { Framing } from "./framing.ts";
+import { Framing } from "../support/framing.ts";
 import { type Kind, readRequest, writeRequest } from "./traffic.ts";
 
 export interface ClientEvents {

@@ -3,7 +3,7 @@
  * allow, so that the table shows the contenders' cost and not its own. `/bench/…` is for the bench itself.
  */
 import { createServer, type AddressInfo } from "node:net";
-import { bodyOf, Framing } from "./framing.ts";
+import { bodyOf, Framing } from "../support/framing.ts";
 import { READ_ANSWER, WRITE_ANSWER } from "./traffic.ts";
 
 let writes = 0;

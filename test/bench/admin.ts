@@ -6,7 +6,6 @@ interface RouteStatus {
   readonly eligible: number;
   readonly pending: number;
   readonly outcomes: Readonly<Record<string, number>>;
-  readonly reasons: Readonly<Record<string, number>>;
 }
 
 interface Status {
@@ -16,6 +15,15 @@ interface Status {
 async function statusOf(crossfade: Server): Promise<Status> {
   const admin = /admin=(\S+)/.exec(crossfade.readyLine)?.[1];
   return (await (await fetch(`${admin}/api/v1/status`)).json()) as Status;
+}
+
+/** Until every eligible exchange has its outcome. */
+export async function untilSettled(crossfade: Server): Promise<void> {
+  for (;;) {
+    const { routes } = await statusOf(crossfade);
+    if (routes.every(({ pending }) => pending === 0)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** What Crossfade itself says became of the writes: `20,000 eligible = 20,000 match`. */

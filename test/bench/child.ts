@@ -13,8 +13,8 @@ export interface Server {
   readonly readyMs: number;
   /** User and system time of all threads of its process and that one's children so far, in microseconds. */
   cpuMicros(): number;
-  /** To the process, over its IPC channel. */
-  tell(message: object): void;
+  /** To the process, over its IPC channel; resolves once it has answered. */
+  tell(message: object): Promise<void>;
   signal(name: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
@@ -47,7 +47,11 @@ export async function startServer(
     readyLine,
     readyMs,
     cpuMicros: () => treeCpuMicros(child.pid),
-    tell: (message) => void child.send(message),
+    async tell(message) {
+      const answered = once(child, "message");
+      child.send(message);
+      await answered;
+    },
     signal: (name) => void child.kill(name),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;

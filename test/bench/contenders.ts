@@ -1,8 +1,8 @@
 /** Who is measured: two limits of what Node can do, the peers, and Crossfade. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Server, startServer } from "./child.ts";
+import { servicesOf, startCrossfade } from "./crossfade.ts";
 import type { Kind } from "./traffic.ts";
 
 export type ContenderName =
@@ -49,27 +49,6 @@ export async function startContenders(legacy: string, next: string, running: Ser
   add("raw limit of the job", job, { kinds: ["POST"], mirrors: true });
   add("http-proxy", await startServer("contenders/http-proxy.ts", [legacy]));
   add("stock @fastify/http-proxy", await startServer("contenders/stock.ts", [legacy]));
-  add("Crossfade", await startCrossfade(legacy, next), { mirrors: true });
+  add("Crossfade", await startCrossfade(servicesOf(legacy, next)), { mirrors: true });
   return contenders;
-}
-
-/** As users run it: compiled, SQLite store, metrics and log on. */
-async function startCrossfade(legacy: string, next: string): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), "crossfade-bench-"));
-  const files = [
-    "--store",
-    `sqlite:${join(folder, "store.db")}`,
-    "--divergence-log",
-    join(folder, "divergences.ndjson"),
-  ];
-  const ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-  const services = ["--legacy", legacy, "--next", next];
-  const server = await startServer("../../dist/proxy/cli/main.js", ["start", ...services, ...ports, ...files]);
-  return {
-    ...server,
-    async stop() {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }

@@ -20,6 +20,12 @@ export function writeRequest(port: number, n: number): string {
   );
 }
 
+/** A whole answer as a service sends it. */
+export function answerWire(status: 200 | 201, body: string): Buffer {
+  const head = `HTTP/1.1 ${status} ${status === 200 ? "OK" : "Created"}\r\nContent-Type: application/json\r\nETag: "1"\r\n`;
+  return Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+}
+
 /** JSON of exactly `bytes` bytes. */
 function padded(value: Record<string, unknown>, bytes: number): string {
   const bare = JSON.stringify(value).length;

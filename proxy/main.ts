@@ -13,8 +13,9 @@ import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
 import { loadSettings } from "./config/load.ts";
 import { formatConfigMessage } from "./config/message.ts";
-import type { ServiceSettings, Settings } from "./config/settings.ts";
+import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
+import { spellEndpoint } from "./endpoint.ts";
 import type { Snapshot } from "./exchange.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
@@ -41,6 +42,8 @@ import { readVersion } from "./version.ts";
 
 export interface StartOptions {
   readonly settings: Settings;
+  /** Certificates and keys that the settings came from. */
+  readonly files?: readonly string[];
   /** As given on the command line; a reloaded file is read under the same flags. */
   readonly flags?: StartFlags;
   readonly env?: Environment;
@@ -192,12 +195,16 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
   telemetry.observe(() => statusSource.gauges());
 
+  let takeCertificate: (tls: ListenTlsSettings) => void = () => {};
   const followFile = (file: string): SettingsWatch =>
     watchSettings({
       file,
       running: settings,
+      files: options.files ?? [],
       load: () => loadSettings({ file, flags: options.flags ?? {}, env: options.env ?? process.env }),
       apply({ settings: next, expired }) {
+        // First: what OpenSSL refuses refuses the whole file.
+        if (next.tls !== null) takeCertificate(next.tls);
         expiredRules = expired.map(formatConfigMessage);
         for (const rule of expiredRules) log.warn({ rule }, "an ignore rule has expired and no longer excuses");
         snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
@@ -228,8 +235,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   try {
-    const legacy = settings.services["legacy"] as ServiceSettings;
-    const listener = await createListener(settings.listen, legacy.origin, pipeline.handle);
+    const listener = await createListener(settings, pipeline.handle);
+    takeCertificate = (tls) => listener.useCertificate(tls);
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
@@ -254,8 +261,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
     let stopped: Promise<StopReport> | null = null;
     return {
-      proxyUrl: urlOf(listener.address),
-      adminUrl: urlOf(admin.address),
+      proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
+      adminUrl: urlOf(admin.address, "http"),
       reload: () => void following?.reload(),
       stop(budgetMs = DRAIN_BUDGET_MS) {
         stopping = true;
@@ -292,6 +299,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   }
 }
 
-function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function urlOf(address: Endpoint, scheme: "http" | "https"): string {
+  return "path" in address ? spellEndpoint(address) : `${scheme}://${spellEndpoint(address)}`;
 }

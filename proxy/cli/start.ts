@@ -43,6 +43,7 @@ export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
   const crossfade = await startCrossfade({
     store,
     settings: loaded.settings,
+    files: loaded.files,
     flags,
     env: process.env,
     logLevel,

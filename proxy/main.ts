@@ -11,8 +11,8 @@ import { createComparer } from "./compare/comparer.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
-import { loadSettings } from "./config/load.ts";
 import { formatConfigMessage } from "./config/message.ts";
+import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
@@ -59,7 +59,7 @@ export interface Crossfade {
   readonly proxyUrl: string;
   readonly adminUrl: string;
   /** Reads the config file again: whole or not at all. Nothing happens where there is no file. */
-  reload(): void;
+  reload(): Promise<void>;
   /** Stops accepting, finishes, settles the lanes within the budget (default 10 s). Safe to call twice. */
   stop(budgetMs?: number): Promise<StopReport>;
 }
@@ -201,7 +201,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       file,
       running: settings,
       files: options.files ?? [],
-      load: () => loadSettings({ file, flags: options.flags ?? {}, env: options.env ?? process.env }),
+      read: (running) => {
+        const env = { ...(options.env ?? process.env) };
+        return rereadInThread({ input: { file, flags: options.flags ?? {}, env }, running });
+      },
       apply({ settings: next, expired }) {
         // First: what OpenSSL refuses refuses the whole file.
         if (next.tls !== null) takeCertificate(next.tls);
@@ -263,7 +266,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     return {
       proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
       adminUrl: urlOf(admin.address, "http"),
-      reload: () => void following?.reload(),
+      async reload() {
+        await following?.reload();
+      },
       stop(budgetMs = DRAIN_BUDGET_MS) {
         stopping = true;
         stopped ??= (async () => {

@@ -49,7 +49,7 @@ export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
     logLevel,
     warn: (line) => complain(`warning: ${line}`),
   });
-  process.on("SIGHUP", () => crossfade.reload());
+  process.on("SIGHUP", () => void crossfade.reload());
   process.stdout.write(`crossfade ready proxy=${crossfade.proxyUrl} admin=${crossfade.adminUrl}\n`);
 
   complain(`${await stop}: finishing what is under way`);

@@ -9,12 +9,23 @@ interface RouteStatus {
 }
 
 interface Status {
+  readonly config: { readonly revision: number; readonly error: string | null };
   readonly routes: readonly RouteStatus[];
 }
 
 async function statusOf(crossfade: Server): Promise<Status> {
   const admin = /admin=(\S+)/.exec(crossfade.readyLine)?.[1];
   return (await (await fetch(`${admin}/api/v1/status`)).json()) as Status;
+}
+
+/** Until the config has been taken over so many times, the start included. */
+export async function untilRevision(crossfade: Server, revision: number): Promise<void> {
+  for (;;) {
+    const { config } = await statusOf(crossfade);
+    if (config.error !== null) throw new Error(config.error);
+    if (config.revision >= revision) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Until every eligible exchange has its outcome. */

@@ -22,6 +22,8 @@ export interface Server {
 export interface ServerOptions {
   /** Flags of Node itself. */
   readonly node?: readonly string[];
+  /** Beside this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a script (as seen from this folder) and resolves once it has printed a line with its address. */
@@ -31,7 +33,7 @@ export async function startServer(
   options: ServerOptions = {},
 ): Promise<Server> {
   const began = performance.now();
-  const child = start(script, args, options.node ?? []);
+  const child = start(script, args, options);
   const lines = createInterface({ input: child.stdout });
   const readyLine = await new Promise<string>((resolve, reject) => {
     lines.on("line", (line) => {
@@ -64,7 +66,7 @@ export async function startServer(
 
 /** Runs a script to its end and resolves to what it printed. */
 export async function runScript(script: string, args: readonly string[]): Promise<string> {
-  const child = start(script, args, []);
+  const child = start(script, args, {});
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const [code] = (await once(child, "close")) as [number | null];
@@ -76,9 +78,12 @@ export async function runScript(script: string, args: readonly string[]): Promis
 function start(
   script: string,
   args: readonly string[],
-  node: readonly string[],
+  { node = [], env = {} }: ServerOptions,
 ): ChildProcess & { stdout: NodeJS.ReadableStream } {
   const file = join(import.meta.dirname, script);
-  const child = spawn(process.execPath, [...node, file, ...args], { stdio: ["ignore", "pipe", "inherit", "ipc"] });
+  const child = spawn(process.execPath, [...node, file, ...args], {
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+    env: { ...process.env, ...env },
+  });
   return child as ChildProcess & { stdout: NodeJS.ReadableStream };
 }

@@ -14,6 +14,7 @@ export interface OpenLoadResult {
   /** Milliseconds from the moment that a request was due. */
   readonly p50: number;
   readonly p99: number;
+  readonly longest: number;
   /** Of how late the generator itself sent, with a connection free: the noise of the instrument, in milliseconds. */
   readonly ownLatenessP99: number;
 }
@@ -55,6 +56,7 @@ function openLoad({ port, kind, seconds, connections, rate }: Load): Promise<Ope
         heldShare: inTime / offered,
         errors: errors + (offered - latencies.length),
         ...quantilesOf(latencies),
+        longest: latencies.reduce((longest, latency) => Math.max(longest, latency), 0),
         ownLatenessP99: quantilesOf(lateness).p99,
       });
     };

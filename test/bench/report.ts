@@ -1,6 +1,6 @@
 /** How measurements are shown: Markdown for people, JSON for machines, with the machine, versions and date in both. */
 import { readFileSync } from "node:fs";
-import { cpus, release, totalmem, type } from "node:os";
+import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -37,20 +37,27 @@ export interface Report {
   readonly command: string;
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
+  /** Of the minute before: what else the machine was doing. */
+  readonly loadBefore: number;
   readonly parts: readonly Part[];
 }
 
-export function makeReport(command: string, parts: readonly Part[]): Report {
+export function loadOfLastMinute(): number {
+  return loadavg()[0] ?? 0;
+}
+
+export function makeReport(command: string, loadBefore: number, parts: readonly Part[]): Report {
   const versions = versionsOf("fastify", "@fastify/http-proxy", "http-proxy", "undici");
-  return { date: new Date().toISOString(), command, machine: machine(), versions, parts };
+  return { date: new Date().toISOString(), command, machine: machine(), versions, loadBefore, parts };
 }
 
 /** The block that README and docs quote. */
-export function markdownOf({ date, command, machine: where, versions, parts }: Report): string {
+export function markdownOf({ date, command, machine: where, versions, loadBefore, parts }: Report): string {
   const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
     `Measured ${date.slice(0, 10)} with \`${command}\` on ${where.processor}, ${where.cores} cores shared with load and services, ` +
-      `${where.memoryGiB} GiB, ${where.system}, Node ${where.node}, ${used.join(", ")}.`,
+      `${where.memoryGiB} GiB, ${where.system}, Node ${where.node}, ${used.join(", ")}.` +
+      (loadBefore > where.cores / 4 ? ` The machine was busy with other things (load ${loadBefore.toFixed(1)}).` : ""),
   ];
   for (const part of parts) {
     for (const { title, lines: text } of part.sections) lines.push("", `### ${title}`, "", ...text);

@@ -159,7 +159,8 @@ export async function createListener(
   });
   try {
     if ("path" in listen) await removeStaleSocket(listen.path);
-    await app.listen(listen);
+    // Fastify writes into what it is given, and these are the settings.
+    await app.listen({ ...listen });
     if ("path" in listen) setSocketMode(listen.path, socketMode);
   } catch (cause) {
     await app.close();

@@ -4,6 +4,7 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
 } from "node:http";
 import type https from "node:https";
@@ -30,14 +31,31 @@ export interface Listener {
 }
 
 const CLOSE_IDLE_EVERY_MS = 20;
+/** Larger request heads are answered 431. Node's own bound is 16 KiB; a primary may have any. */
+const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
+
+/** A documented setting of Node's servers which its types do not know. */
+interface HalfOpenServer {
+  httpAllowHalfOpen: boolean;
+}
 
 /** How long a connection is kept for a next request: longer than balancers in front, which close after 60 s. */
 const KEEP_ALIVE_MS = 72_000;
+
+const SERVER_OPTIONS: ServerOptions = {
+  maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
+  // Whether a request without Host is one is for the primary to say.
+  requireHostHeader: false,
+};
 
 function prepared<S extends Server>(server: S): S {
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
   server.requestTimeout = 0;
+  // Node drops headers beyond 2,000 without a word; the head's size is the limit.
+  server.maxHeadersCount = 0;
+  // A client may end its side after its request and still read the answer; the forwarder tells the primary.
+  (server as unknown as HalfOpenServer).httpAllowHalfOpen = true;
   return server;
 }
 
@@ -58,8 +76,8 @@ export async function createListener(
   );
   const secureServers: https.Server[] = [];
   const makeServer = (handler: RequestListener): Server => {
-    if (tls === null) return prepared(createServer(handler));
-    const server = createSecureServer(tls, handler, (socket) => http2.accept(socket));
+    if (tls === null) return prepared(createServer(SERVER_OPTIONS, handler));
+    const server = createSecureServer(SERVER_OPTIONS, tls, handler, (socket) => http2.accept(socket));
     secureServers.push(server);
     return prepared(server);
   };

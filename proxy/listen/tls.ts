@@ -2,7 +2,7 @@
  * TLS for clients. HTTP/1.1 over it is served by the same server as without TLS, so that one behaves like the other; a
  * connection that chose HTTP/2 in its handshake (ALPN) is handed to `serveHttp2`.
  */
-import type { RequestListener } from "node:http";
+import type { RequestListener, ServerOptions } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { TLSSocket } from "node:tls";
 import type { ListenTlsSettings } from "../config/settings.ts";
@@ -11,16 +11,20 @@ import type { ListenTlsSettings } from "../config/settings.ts";
 const HANDSHAKE_WITHIN_MS = 30_000;
 
 export function createSecureServer(
+  options: ServerOptions,
   { cert, key, http2 }: ListenTlsSettings,
   handler: RequestListener,
   serveHttp2: (socket: TLSSocket) => void,
 ): Server {
   const server = createServer(
     {
+      ...options,
       cert,
       key,
       ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
       handshakeTimeout: HANDSHAKE_WITHIN_MS,
+      // As a server without TLS has it: who ends its side may still read its answer.
+      allowHalfOpen: true,
     },
     handler,
   );

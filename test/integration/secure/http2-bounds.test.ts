@@ -169,7 +169,10 @@ test("CONNECT is refused, and WebSocket over HTTP/2 is not offered", async (t) =
   const session = await connect();
   assert.equal(session.remoteSettings.enableConnectProtocol, false);
   const stream = session.request({ ":method": "CONNECT", ":authority": "elsewhere.example:443" });
-  assert.equal((await answerOf(stream)).status, 405);
+  const answered = answerOf(stream);
+  await once(stream, "response");
+  stream.end();
+  assert.equal((await answered).status, 405);
   assert.equal(upstream.connections, 0);
 });
 

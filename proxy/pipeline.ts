@@ -4,10 +4,10 @@
  * client; from `settle` on it works for the record only, and whatever goes wrong there is caught, counted and survived.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { hostFor, type ServiceSettings, serviceOf } from "./config/settings.ts";
+import { hostFor, serviceOf } from "./config/settings.ts";
 import type { Exchange, RequestHead, RouteFound, Snapshot } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
-import { forward, type ForwardLimits, type PrimaryEnding } from "./forward/forwarder.ts";
+import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
 import { readRequestHead } from "./listen/request-head.ts";
@@ -178,7 +178,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         method: head.method,
         target: head.target,
         headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }),
-        limits: limitsOf(service),
+        limits: {
+          headMs: service.asPrimary.timeoutMs,
+          idleMs: service.asPrimary.idleTimeoutMs ?? 0,
+          totalMs: service.asPrimary.totalTimeoutMs ?? 0,
+        },
         capture: watch.capture,
         settleWrite: watch.settleWrite,
         ended: (ending) => {
@@ -226,14 +230,6 @@ interface Watch {
 }
 
 function ignoreEnding(): void {}
-
-function limitsOf({ asPrimary }: ServiceSettings): ForwardLimits {
-  return {
-    headMs: asPrimary.timeoutMs,
-    idleMs: asPrimary.idleTimeoutMs ?? 0,
-    totalMs: asPrimary.totalTimeoutMs ?? 0,
-  };
-}
 
 /** The three spellings that frameworks act on (Express's method-override, Symfony, Google's APIs). */
 function methodOverride(head: RequestHead): string | null {

@@ -35,7 +35,9 @@ export function problemOf(rawHeaders: readonly string[]): 400 | 405 | null {
   // A tunnel, or WebSocket by RFC 8441, which is not offered.
   if (method === null || method === "CONNECT") return 405;
   if (!path.startsWith("/") && !(path === "*" && method === "OPTIONS")) return 400;
-  return null;
+  // Without :authority it is Host that says whom the request is for: one, as in HTTP/1.1 (RFC 9112, 3.2).
+  if (pseudo(rawHeaders, ":authority") !== null) return null;
+  return rawHeaders.filter((name, i) => i % 2 === 0 && name === "host").length === 1 ? null : 400;
 }
 
 function pseudo(rawHeaders: readonly string[], name: string): string | null {
@@ -261,17 +263,13 @@ export class Http2Response extends EventEmitter implements DoneToResponse {
     this.#trailers = grouped(trailers.flat());
   }
 
-  writeInformation(status: number, headers: readonly string[] = []): void {
+  writeInterim(status: number, headers: readonly string[]): void {
     if (this.destroyed || this.#stream.headersSent) return;
     try {
       this.#stream.additionalHeaders({ ...grouped(headers), [constants.HTTP2_HEADER_STATUS]: status });
     } catch {
       // Something in it that HTTP/2 does not have. An interim answer that is not passed on costs the client nothing.
     }
-  }
-
-  writeContinue(): void {
-    this.writeInformation(100);
   }
 
   /** Cuts the answer off: the client sees a reset stream, never a shorter answer that looks whole. */

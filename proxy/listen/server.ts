@@ -4,7 +4,6 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
-  type ServerOptions,
   type ServerResponse,
 } from "node:http";
 import type https from "node:https";
@@ -13,8 +12,10 @@ import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
 import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
+import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
 import { createSecureServer, useCertificate } from "./tls.ts";
+import { Turns } from "./turns.ts";
 import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
 export interface Listener {
@@ -34,28 +35,29 @@ const CLOSE_IDLE_EVERY_MS = 20;
 /** Larger request heads are answered 431. Node's own bound is 16 KiB; a primary may have any. */
 const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
 
-/** A documented setting of Node's servers which its types do not know. */
-interface HalfOpenServer {
-  httpAllowHalfOpen: boolean;
-}
-
 /** How long a connection is kept for a next request: longer than balancers in front, which close after 60 s. */
 const KEEP_ALIVE_MS = 72_000;
 
-const SERVER_OPTIONS: ServerOptions = {
+const HTTP1_OPTIONS = {
   maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
-  // Whether a request without Host is one is for the primary to say.
+  // A request without Host is refused by headFault, in its turn.
   requireHostHeader: false,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // Large uploads take as long as they take; a slow head does not. (Without a value of its own Node takes the smaller of 60 s
+  // and requestTimeout: none.)
+  requestTimeout: 0,
+  headersTimeout: 60_000,
 };
 
-function prepared<S extends Server>(server: S): S {
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
-  server.requestTimeout = 0;
+function prepared<S extends Server>(server: S, route: RequestListener): S {
   // Node drops headers beyond 2,000 without a word; the head's size is the limit.
   server.maxHeadersCount = 0;
-  // A client may end its side after its request and still read the answer; the forwarder tells the primary.
-  (server as unknown as HalfOpenServer).httpAllowHalfOpen = true;
+  // A client may end its side after its request and still read the answer; the forwarder tells the primary. Documented,
+  // and missing in Node's types.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.
+  server.on("checkContinue", route);
+  server.on("checkExpectation", route);
   return server;
 }
 
@@ -71,18 +73,20 @@ export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
   handle: Handle,
 ): Promise<Listener> {
+  const turns = new Turns();
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
   const secureServers: https.Server[] = [];
   const makeServer = (handler: RequestListener): Server => {
-    if (tls === null) return prepared(createServer(SERVER_OPTIONS, handler));
-    const server = createSecureServer(SERVER_OPTIONS, tls, handler, (socket) => http2.accept(socket));
+    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, handler), handler);
+    const server = createSecureServer(tls, HTTP1_OPTIONS, handler, (socket) => http2.accept(socket));
     secureServers.push(server);
-    return prepared(server);
+    return prepared(server, handler);
   };
   const app = Fastify({
     logger: false,
+    clientErrorHandler: (error, socket) => turns.unreadable(error, socket),
     serverFactory: makeServer,
     rewriteUrl: () => "/",
     bodyLimit: Number.MAX_SAFE_INTEGER,
@@ -108,13 +112,18 @@ export async function createListener(
     httpMethods: METHODS.filter((method) => method !== "CONNECT"),
     handler: (request, reply) => {
       reply.hijack();
-      handle(request.raw, reply.raw, request.originalUrl);
+      const { originalUrl, raw } = request;
+      turns.take(raw, reply.raw, () => {
+        const fault = headFault(raw);
+        if (fault !== null) {
+          refuseHead(reply.raw, fault);
+          return;
+        }
+        if (mayHaveLostBytes(raw)) reply.raw.shouldKeepAlive = false;
+        handle(raw, reply.raw, originalUrl);
+      });
     },
   });
-  // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.
-  const route = (request: IncomingMessage, response: ServerResponse): void => app.routing(request, response);
-  app.server.on("checkContinue", route);
-  app.server.on("checkExpectation", route);
   try {
     if ("path" in listen) await removeStaleSocket(listen.path);
     await app.listen(listen);

@@ -11,14 +11,14 @@ import type { ListenTlsSettings } from "../config/settings.ts";
 const HANDSHAKE_WITHIN_MS = 30_000;
 
 export function createSecureServer(
-  options: ServerOptions,
   { cert, key, http2 }: ListenTlsSettings,
+  http1: ServerOptions,
   handler: RequestListener,
   serveHttp2: (socket: TLSSocket) => void,
 ): Server {
   const server = createServer(
     {
-      ...options,
+      ...http1,
       cert,
       key,
       ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],

@@ -19,6 +19,7 @@ export interface Dial {
 const KEEP_ALIVE_AFTER_MS = 60_000;
 
 /**
+ * Sockets stay half open: what the service's end means is for who reads its answer to say, and a tunnel goes on.
  * Every connection asks for the service's addresses anew, so that DNS answers that change are followed, and tries them in
  * turn, IPv6 and IPv4 (Node's autoSelectFamily). `lookup` stands in for `dns.lookup`.
  * @throws where the service's certificates cannot be used, which loading the config has ruled out
@@ -31,7 +32,7 @@ export function createDial(target: ServiceTarget, lookup?: net.LookupFunction): 
       readyEvent: "connect",
     });
   }
-  const where = { ...endpoint, ...(lookup === undefined ? {} : { lookup }) };
+  const where = { ...endpoint, allowHalfOpen: true, ...(lookup === undefined ? {} : { lookup }) };
   if (target.origin.startsWith("https:")) return secureDial(where, target);
   return ({ onread }) => ({
     socket: lively(net.connect({ ...where, onread, allowHalfOpen: true })),
@@ -40,6 +41,7 @@ export function createDial(target: ServiceTarget, lookup?: net.LookupFunction): 
 }
 
 interface Where {
+  readonly allowHalfOpen: boolean;
   readonly host: string;
   readonly port: number;
   readonly lookup?: net.LookupFunction;

@@ -1,59 +1,42 @@
 import type { ServiceSettings } from "../config/settings.ts";
 import type { Role } from "../exchange.ts";
 import type { Upstream } from "../ports.ts";
-import type { ConnectionLimits } from "./connections.ts";
 import { createDial } from "./dial.ts";
 import { createUpstream } from "./upstream.ts";
 
 /**
- * Connections by role and by all that decides how they are made. The two roles never share any: copies that pile up on a
- * slow shadow must not take a connection that a client's request needs, not even where one service is primary here and
- * shadow there. A reload that changes an address, a certificate or a limit begins a new pool; the connections of the one
- * before serve the exchanges that arrived under it, and end when they have been idle.
+ * Connections by role and by how a service is reached. The two roles never share any: copies that pile up on a slow shadow
+ * must not take a connection that a client's request needs, not even where one service is primary here and shadow there.
  */
 export class Pools {
-  readonly #pools = new Map<string, Upstream>();
-  /** By settings object, so that a request costs no more than a look. */
-  readonly #found: Readonly<Record<Role, WeakMap<ServiceSettings, Upstream>>> = {
-    primary: new WeakMap(),
-    shadow: new WeakMap(),
-  };
+  /** By what tells one pool from another; a reload that changes none of it keeps the connections. */
+  readonly #pools: Record<Role, Map<string, Upstream>> = { primary: new Map(), shadow: new Map() };
+  /** The same by settings object, which a request has at hand. */
+  readonly #known: Record<Role, WeakMap<ServiceSettings, Upstream>> = { primary: new WeakMap(), shadow: new WeakMap() };
 
   for(role: Role, service: ServiceSettings): Upstream {
-    let pool = this.#found[role].get(service);
-    if (pool === undefined) {
-      pool = this.#poolOf(role, service);
-      this.#found[role].set(service, pool);
-    }
-    return pool;
-  }
-
-  #poolOf(role: Role, service: ServiceSettings): Upstream {
-    const { origin, tls } = service;
-    const limits = limitsOf(role, service);
-    const name = `${role} ${JSON.stringify({ origin, tls, limits })}`;
-    let pool = this.#pools.get(name);
+    const known = this.#known[role].get(service);
+    if (known !== undefined) return known;
+    const { origin, tls, asPrimary, asShadow } = service;
+    const limits = {
+      connectTimeoutMs: role === "primary" ? asPrimary.connectTimeoutMs : asShadow.connectTimeoutMs,
+      maxConnections: role === "primary" ? asPrimary.maxConnections : null,
+    };
+    const name = JSON.stringify([origin, tls, limits]);
+    let pool = this.#pools[role].get(name);
     if (pool === undefined) {
       pool = createUpstream(createDial(service), limits);
-      this.#pools.set(name, pool);
+      this.#pools[role].set(name, pool);
     }
+    this.#known[role].set(service, pool);
     return pool;
   }
 
   /** Ends the connections of one role; what is on the wire is aborted. */
   async close(role: Role): Promise<void> {
-    const closing: Promise<void>[] = [];
-    for (const [name, pool] of this.#pools) {
-      if (!name.startsWith(`${role} `)) continue;
-      this.#pools.delete(name);
-      closing.push(pool.close());
-    }
+    const closing = [...this.#pools[role].values()].map((pool) => pool.close());
+    this.#pools[role].clear();
+    this.#known[role] = new WeakMap();
     await Promise.all(closing);
   }
-}
-
-function limitsOf(role: Role, { asPrimary, asShadow }: ServiceSettings): ConnectionLimits {
-  // What bounds a shadow's connections is the number of mirrored requests in flight.
-  if (role === "shadow") return { connectTimeoutMs: asShadow.connectTimeoutMs, maxConnections: null };
-  return { connectTimeoutMs: asPrimary.connectTimeoutMs, maxConnections: asPrimary.maxConnections };
 }

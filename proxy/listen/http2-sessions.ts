@@ -53,8 +53,6 @@ export function createHttp2Sessions(handle: (request: Http2Request, response: Ht
   let closing = false;
   return {
     accept(socket) {
-      // In HTTP/2 a client that ends its side is gone; the server's HTTP/1.1 connections may stay half open.
-      socket.allowHalfOpen = false;
       const session = performServerHandshake(socket, OPTIONS);
       sessions.add(session);
       // What ends a session ends its streams, each of which tells its own exchange.

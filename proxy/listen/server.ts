@@ -6,7 +6,6 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import type https from "node:https";
 import type { AddressInfo } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
@@ -14,7 +13,7 @@ import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.t
 import { listenError } from "../listen-error.ts";
 import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
-import { createSecureServer, useCertificate } from "./tls.ts";
+import { createSecureServer, type SecureServer } from "./tls.ts";
 import { Turns } from "./turns.ts";
 import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
@@ -77,12 +76,12 @@ export async function createListener(
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
-  const secureServers: https.Server[] = [];
+  const secureServers: SecureServer[] = [];
   const makeServer = (handler: RequestListener): Server => {
     if (tls === null) return prepared(createServer(HTTP1_OPTIONS, handler), handler);
-    const server = createSecureServer(tls, HTTP1_OPTIONS, handler, (socket) => http2.accept(socket));
-    secureServers.push(server);
-    return prepared(server, handler);
+    const secure = createSecureServer(tls, HTTP1_OPTIONS, handler, (socket) => http2.accept(socket));
+    secureServers.push(secure);
+    return prepared(secure.server, handler);
   };
   const app = Fastify({
     logger: false,
@@ -135,10 +134,11 @@ export async function createListener(
   return {
     address: "path" in listen ? listen : { ...listen, port: (app.server.address() as AddressInfo).port },
     useCertificate(next) {
-      for (const server of secureServers) useCertificate(server, next);
+      for (const secure of secureServers) secure.useCertificate(next);
     },
     async close() {
       http2.close();
+      for (const secure of secureServers) secure.endHandshakes();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       await app.close().finally(() => clearInterval(idle));

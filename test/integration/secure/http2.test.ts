@@ -256,7 +256,7 @@ test("an upload that is broken off never looks complete to the primary, however 
 
 test("100 streams at once each get their own answer", async (t) => {
   const legacy = await startService((seen, response) => {
-    setImmediate(() => response.end(`${seen.target} ${seen.body}`));
+    setImmediate(() => response.end(`${seen.target} ${seen.body.toString()}`));
   });
   t.after(() => legacy.close());
   const { connect } = await startSecure(t, { legacyUrl: legacy.url });

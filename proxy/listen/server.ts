@@ -7,7 +7,6 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import type https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
@@ -15,7 +14,7 @@ import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.t
 import { listenError } from "../listen-error.ts";
 import { headFault, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
-import { createSecureServer, useCertificate } from "./tls.ts";
+import { createSecureServer, type SecureServer } from "./tls.ts";
 import { Turns } from "./turns.ts";
 import { takeUpgrades } from "./upgrades.ts";
 import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
@@ -45,8 +44,10 @@ const HTTP1_OPTIONS = {
   // A request without Host is refused by headFault, in its turn.
   requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
-  // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
+  // Large uploads take as long as they take; a slow head does not. (Without a value of its own Node takes the smaller of 60 s
+  // and requestTimeout: none.)
   requestTimeout: 0,
+  headersTimeout: 60_000,
 };
 
 function prepared<S extends Server>(server: S, route: RequestListener): S {
@@ -85,7 +86,7 @@ export async function createListener(
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
-  const secureServers: https.Server[] = [];
+  const secureServers: SecureServer[] = [];
   let closing = false;
   const take = (request: IncomingMessage, response: ServerResponse): void => {
     const target = request.url ?? "";
@@ -118,7 +119,7 @@ export async function createListener(
     } else {
       const secure = createSecureServer(tls, HTTP1_OPTIONS, take, (socket) => http2.accept(socket));
       secureServers.push(secure);
-      server = secure;
+      server = secure.server;
     }
     takeUpgrades(server, { turns, tunnels, tunnel: takeTunnel, connectionEvent });
     return prepared(server, byFastify);
@@ -169,13 +170,14 @@ export async function createListener(
   return {
     address: "path" in listen ? listen : { ...listen, port: (app.server.address() as AddressInfo).port },
     useCertificate(next) {
-      for (const server of secureServers) useCertificate(server, next);
+      for (const secure of secureServers) secure.useCertificate(next);
     },
     async close() {
       closing = true;
       http2.close();
       // A tunnel has no end of its own to wait for: its client opens another elsewhere.
       for (const socket of openTunnels) socket.destroySoon();
+      for (const secure of secureServers) secure.endHandshakes();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       await app.close().finally(() => clearInterval(idle));

@@ -165,19 +165,29 @@ test("a fetch that negotiates at length sends its haves gzipped, and gets what i
 test("parallel pushes to branches of one repository all arrive at both; that they overlapped is written down", async (t) => {
   const pair = await startPair(t);
   const works = await Promise.all([..."abcdef"].map((name) => startWork(pair, name)));
-  for (const [n, work] of works.entries()) await commit(work, `own ${n}`);
-  await Promise.all(works.map((work, n) => git(work, "push", "--quiet", "origin", `HEAD:refs/heads/branch-${n}`)));
-  await Promise.all(
-    works.map(async (work, n) => {
-      await commit(work, `more ${n}`);
-      await git(work, "push", "--quiet", "origin", `HEAD:refs/heads/branch-${n}`);
-    }),
+  // Legacy takes none of them before all of them have come.
+  const arrived = mkdtempSync(join(pair.folder, "arrived-"));
+  hook(
+    pair.legacy,
+    "pre-receive",
+    `: > "${arrived}/$$"; until [ "$(ls "${arrived}" | wc -l)" -ge ${works.length} ]; do sleep 0.05; done`,
   );
+  const pushAll = async (): Promise<void> => {
+    await Promise.all(
+      works.map(async (work, n) => {
+        await commit(work, `change of ${n}`);
+        await git(work, "push", "--quiet", "origin", `HEAD:refs/heads/branch-${n}`);
+      }),
+    );
+  };
+  await pushAll();
+  await pushAll();
   await assertSameState(pair);
   const { push } = await pair.crossfade.settled();
-  assert.ok(push !== undefined);
-  assert.equal(push.eligible, 12);
-  assert.equal(push.outcomes["match"], 12);
+  assert.equal(push?.eligible, 2 * works.length);
+  assert.equal(push.outcomes["match"], push.eligible);
+  const { items } = await pair.crossfade.api<{ items: RepairRecord[] }>("/api/v1/repairs");
+  assert.deepEqual([...new Set(items.map(({ key, reason }) => `${key} ${reason}`))], ["repositories/app.git overlap"]);
 });
 
 test("a push that legacy refuses leaves both repositories as they were", async (t) => {

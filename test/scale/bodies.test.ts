@@ -10,7 +10,7 @@ import { MIB } from "./scale.ts";
 import { download, type Transfer, upload } from "./transfers.ts";
 
 const ENTRY = join(import.meta.dirname, "../../proxy/cli/main.ts");
-const COUNT = 8;
+const COUNT = 6;
 const BYTES = 32 * MIB;
 /** In MiB. Far below what the bodies are together. */
 const LIMITS = { queued: 16, bodyInMemory: 1, bodyOnDisk: 64, spool: 1024 };

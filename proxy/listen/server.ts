@@ -12,8 +12,10 @@ import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
 import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
+import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
 import { createSecureServer, useCertificate } from "./tls.ts";
+import { Turns } from "./turns.ts";
 import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
 export interface Listener {
@@ -38,7 +40,7 @@ const KEEP_ALIVE_MS = 72_000;
 
 const HTTP1_OPTIONS = {
   maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
-  // Whether a request without Host is one is for the primary to say.
+  // A request without Host is refused by headFault, in its turn.
   requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
   // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
@@ -61,26 +63,42 @@ function prepared<S extends Server>(server: S, route: RequestListener): S {
 export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
 
 /**
- * The public listener. Fastify owns the server; @fastify/http-proxy owns the route and hands every request to our handler.
- * Both would refuse requests that an upstream accepts (`%zz`, `..`, `//h`, absolute-form, unusual methods), so Fastify is
- * shown `/` in place of every target; the real one is kept beside it (docs/decisions/0002).
+ * The public listener. Fastify owns the server and its life. Ordinary requests go from Node's server straight to `take`;
+ * the way through Fastify's router and @fastify/http-proxy's `handler` is an eighth of what a read costs, so only what
+ * Node reports by other events takes it (Expect). Both would refuse requests that an upstream accepts (`%zz`, `..`,
+ * `//h`, absolute-form, unusual methods), so Fastify is shown `/` in place of every target (docs/decisions/0002, 0006).
  */
 export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
   handle: Handle,
 ): Promise<Listener> {
+  const turns = new Turns();
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
   const secureServers: https.Server[] = [];
-  const makeServer = (handler: RequestListener): Server => {
-    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, handler), handler);
-    const server = createSecureServer(tls, HTTP1_OPTIONS, handler, (socket) => http2.accept(socket));
+  let closing = false;
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
+    const target = request.url ?? "";
+    turns.take(request, response, () => {
+      const fault = headFault(request);
+      if (fault !== null) {
+        refuseHead(response, fault);
+        return;
+      }
+      if (closing || mayHaveLostBytes(request)) response.shouldKeepAlive = false;
+      handle(request, response, target);
+    });
+  };
+  const makeServer = (byFastify: RequestListener): Server => {
+    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, take), byFastify);
+    const server = createSecureServer(tls, HTTP1_OPTIONS, take, (socket) => http2.accept(socket));
     secureServers.push(server);
-    return prepared(server, handler);
+    return prepared(server, byFastify);
   };
   const app = Fastify({
     logger: false,
+    clientErrorHandler: (error, socket) => turns.unreadable(error, socket),
     serverFactory: makeServer,
     rewriteUrl: () => "/",
     bodyLimit: Number.MAX_SAFE_INTEGER,
@@ -106,7 +124,10 @@ export async function createListener(
     httpMethods: METHODS.filter((method) => method !== "CONNECT"),
     handler: (request, reply) => {
       reply.hijack();
-      handle(request.raw, reply.raw, request.originalUrl);
+      const { raw, originalUrl } = request;
+      // Fastify has put `/` there.
+      raw.url = originalUrl;
+      take(raw, reply.raw);
     },
   });
   try {
@@ -123,6 +144,7 @@ export async function createListener(
       for (const server of secureServers) useCertificate(server, next);
     },
     async close() {
+      closing = true;
       http2.close();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);

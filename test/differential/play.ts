@@ -5,7 +5,7 @@ import { type Case, type Event, head, PLAIN_ANSWER, send, type Step } from "./sc
 import type { Line, Player, ScriptedService } from "./service.ts";
 
 /** Only what hangs meets it; nothing is timed by it. */
-const HANGS_AFTER_MS = Number(process.env.HANG ?? 8_000);
+const HANGS_AFTER_MS = 8_000;
 
 type Side = "client" | "service";
 
@@ -17,8 +17,13 @@ interface Arrival {
 }
 
 /** Plays one case against an address, direct or not, and tells what both ends saw. */
-export async function play(one: Case, service: ScriptedService, port: number): Promise<Observation> {
-  const playing = new Play(one, service);
+export async function play(
+  one: Case,
+  service: ScriptedService,
+  port: number,
+  hangsAfterMs = HANGS_AFTER_MS,
+): Promise<Observation> {
+  const playing = new Play(one, service, hangsAfterMs);
   service.player = playing;
   try {
     return await playing.run(port);
@@ -30,6 +35,7 @@ export async function play(one: Case, service: ScriptedService, port: number): P
 class Play implements Player {
   readonly #case: Case;
   readonly #service: ScriptedService;
+  readonly #hangsAfterMs: number;
   readonly #sent = new MessageReader("request");
   readonly #received = new MessageReader("answer", (index) => methodOf(this.#sent.messages[index]));
   readonly #arrivals: Arrival[] = [];
@@ -42,15 +48,16 @@ class Play implements Player {
   #closed = false;
   #port = 0;
 
-  constructor(one: Case, service: ScriptedService) {
+  constructor(one: Case, service: ScriptedService, hangsAfterMs: number) {
     this.#case = one;
     this.#service = service;
+    this.#hangsAfterMs = hangsAfterMs;
   }
 
   async run(port: number): Promise<Observation> {
     const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     socket.once("connect", () => (this.#port = socket.localPort ?? 0));
-    const deadline = setTimeout(() => this.#giveUp(), HANGS_AFTER_MS);
+    const deadline = setTimeout(() => this.#giveUp(), this.#hangsAfterMs);
     this.#read(socket);
     await this.#playClient(socket, this.#case.client);
     await this.#until("every answer", () => this.#over || this.#settled());

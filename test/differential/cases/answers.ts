@@ -75,7 +75,7 @@ const FRAMINGS: readonly Case[] = [
   answered("a chunked answer in one packet", head("HTTP/1.1 200 OK", CHUNKED), chunk("one"), chunk("two"), lastChunk()),
   answered("a chunked answer without a byte", head("HTTP/1.1 200 OK", CHUNKED), lastChunk()),
   answered("a large chunked answer", head("HTTP/1.1 200 OK", CHUNKED), chunk(BYTES), chunk("x"), lastChunk()),
-  answered("the coding's name in odd case", head("HTTP/1.1 200 OK", "TRANSFER-encoding: Chunked"), chunk("a"), lastChunk()),
+  answered("an answer's coding in odd case", head("HTTP/1.1 200 OK", "TRANSFER-encoding: Chunked"), chunk("a"), lastChunk()),
   answered(
     "announced answer trailers",
     head("HTTP/1.1 200 OK", CHUNKED, "Trailer: X-Sum, x-more"),

@@ -61,7 +61,7 @@ const FRAMINGS: readonly Case[] = [
   chunked("a chunked body of many chunks", ...Array.from({ length: 200 }, (_, i) => chunk(`<${i}>`)), lastChunk()),
   chunked("a large chunked body", chunk(BYTES.subarray(0, 3)), chunk(BYTES), chunk("x"), lastChunk()),
   exchange(
-    "the coding's name in odd case",
+    "a request's coding in odd case",
     Buffer.concat([
       Buffer.from(head("POST /chunked HTTP/1.1", "Host: h", "transfer-ENCODING: Chunked")),
       chunk("body"),

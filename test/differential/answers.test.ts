@@ -1,4 +1,4 @@
 import { ANSWERS } from "./cases/answers.ts";
 import { testThroughCrossfade } from "./differ.ts";
 
-testThroughCrossfade("answers", ANSWERS);
+testThroughCrossfade("answers", "gone", ANSWERS);

@@ -1,4 +1,4 @@
 import { CONNECTIONS } from "./cases/connections.ts";
 import { testThroughCrossfade } from "./differ.ts";
 
-testThroughCrossfade("connections", CONNECTIONS);
+testThroughCrossfade("connections", "well", CONNECTIONS);

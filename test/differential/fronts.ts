@@ -13,11 +13,16 @@ export interface Front {
   close(): Promise<void>;
 }
 
-/** Crossfade before the service as legacy, mirroring writes to a next that says yes to all of them. */
-export async function startCrossfadeBefore(service: ScriptedService): Promise<Front> {
+/** What becomes of the copies of writes. */
+export type Next = "well" | "hanging" | "resetting" | "gone";
+
+/** Crossfade before the service as legacy, mirroring writes to next. */
+export async function startCrossfadeBefore(service: ScriptedService, state: Next = "well"): Promise<Front> {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-differential-"));
   const next = await ScriptedService.start();
-  next.player = agreeable(next);
+  const nextPort = next.port;
+  if (state === "gone") await next.close();
+  else next.player = playerOf(state, next);
   const file = join(folder, "crossfade.yaml");
   writeFileSync(
     file,
@@ -28,7 +33,7 @@ store: "memory:"
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 services:
   legacy: { url: "http://127.0.0.1:${service.port}" }
-  next: { url: "http://127.0.0.1:${next.port}", effects: suppressed }
+  next: { url: "http://127.0.0.1:${nextPort}", effects: suppressed }
 `,
   );
   const loaded = loadSettings({ file, flags: {}, env: process.env });
@@ -38,9 +43,19 @@ services:
     port: Number(new URL(crossfade.proxyUrl).port),
     async close() {
       await crossfade.stop(200);
-      await next.close();
+      if (state !== "gone") await next.close();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+function playerOf(state: Exclude<Next, "gone">, next: ScriptedService): Player {
+  if (state === "well") return agreeable(next);
+  return {
+    requestBegan(_message, { socket }) {
+      if (state === "resetting") socket.resetAndDestroy();
+    },
+    changed() {},
   };
 }
 

@@ -1,4 +1,4 @@
 import { HEADS } from "./cases/heads.ts";
 import { testThroughCrossfade } from "./differ.ts";
 
-testThroughCrossfade("heads", HEADS);
+testThroughCrossfade("request heads", "well", HEADS);

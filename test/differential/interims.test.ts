@@ -1,4 +1,4 @@
 import { INTERIMS } from "./cases/interims.ts";
 import { testThroughCrossfade } from "./differ.ts";
 
-testThroughCrossfade("interims", INTERIMS);
+testThroughCrossfade("interim answers", "resetting", INTERIMS);

@@ -100,6 +100,10 @@ export class MessageReader {
   }
 
   #readHead(): boolean {
+    // Empty lines before a request are to be ignored (RFC 9112, 2.2).
+    while (this.#kind === "request" && this.#rest.length >= 2 && this.#rest.toString("latin1", 0, 2) === "\r\n") {
+      this.#rest = this.#rest.subarray(2);
+    }
     const end = this.#rest.indexOf("\r\n\r\n");
     if (end === -1) return false;
     const [start = "", ...lines] = this.#rest.subarray(0, end).toString("latin1").split("\r\n");

@@ -15,6 +15,8 @@ export interface Observation {
 
 interface SeenBody {
   readonly framing: Framing;
+  /** Transfer codings beside `chunked`: what the bytes are in. */
+  readonly codings: readonly string[];
   /** Its length, digest, and itself where it is short. */
   readonly body: string;
   readonly extensions: readonly string[];
@@ -64,11 +66,17 @@ function seenBody(message: Message): SeenBody {
   const shown = bytes.length <= 64 ? ` ${JSON.stringify(bytes.toString("latin1"))}` : "";
   return {
     framing: message.framing,
+    codings: codingsOf(message.head?.fields ?? []),
     body: `${bytes.length} bytes ${hash("sha256", bytes).slice(0, 12)}${shown}`,
     extensions: message.extensions,
     trailers: message.trailers,
     end: message.state,
   };
+}
+
+function codingsOf(fields: readonly Field[]): string[] {
+  const codings = (valueOf(fields, "transfer-encoding") ?? "").toLowerCase().split(/[ \t]*,[ \t]*/);
+  return codings.filter((coding) => coding !== "" && coding !== "chunked");
 }
 
 /** Headers of one connection; what `Connection` names ends there too (RFC 9110, 7.6.1). */
@@ -77,7 +85,12 @@ const HOP_BY_HOP = ["connection", "keep-alive", "te", "transfer-encoding", "upgr
 function endToEnd(fields: readonly Field[], keep: readonly string[] = []): Field[] {
   const named = fields
     .filter(([name]) => name.toLowerCase() === "connection")
-    .flatMap(([, value]) => value.toLowerCase().split(",").map((option) => option.trim()));
+    .flatMap(([, value]) =>
+      value
+        .toLowerCase()
+        .split(",")
+        .map((option) => option.trim()),
+    );
   const dropped = new Set([...HOP_BY_HOP, ...named]);
   for (const name of keep) dropped.delete(name);
   return fields.filter(([name]) => !dropped.has(name.toLowerCase()));

@@ -224,7 +224,10 @@ class Play implements Player {
     const lines = [...this.#service.lines];
     const dying = ({ socket, ended }: Line): boolean =>
       ended || socket.writableEnded || socket.remotePort === this.#port;
-    await this.#until("the end of connections", () => this.#closed && lines.every((line) => line.closed || !dying(line)));
+    await this.#until(
+      "the end of connections",
+      () => this.#closed && lines.every((line) => line.closed || !dying(line)),
+    );
     if (this.#stuck.length > 0) for (const { socket } of lines) socket.destroy();
   }
 }

@@ -32,6 +32,8 @@ export interface Case {
   readonly service: readonly (readonly Step[])[];
   /** Whether the client's connection is good for another request, which is then sent. Default: unless a step ends it. */
   readonly reusable?: boolean;
+  /** The exception (exceptions.ts) that this case meets as well. */
+  readonly exception?: string;
 }
 
 /** Text is latin-1: one character, one byte. */

@@ -1,4 +1,4 @@
 import { UPLOADS } from "./cases/uploads.ts";
 import { testThroughCrossfade } from "./differ.ts";
 
-testThroughCrossfade("uploads", UPLOADS);
+testThroughCrossfade("request bodies", "hanging", UPLOADS);

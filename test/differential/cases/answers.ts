@@ -20,21 +20,48 @@ import { BYTES } from "./uploads.ts";
 
 const KIB = 1024;
 const STATUSES = [
-  201, 202, 203, 206, 207, 208, 226, 299, 300, 301, 302, 303, 305, 307, 308, 400, 401, 403, 404, 405, 409, 410, 412, 416,
-  418, 421, 422, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 599, 600, 799, 999,
+  201, 202, 203, 206, 207, 208, 226, 299, 300, 301, 302, 303, 305, 307, 308, 400, 401, 403, 404, 405, 409, 410, 412,
+  416, 418, 421, 422, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 599, 600, 799, 999,
 ];
 
 const HEADERS: readonly (readonly [name: string, ...lines: string[]])[] = [
   ["in every case and order", "x-LOWER: 1", "DATE: Sat, 01 Jan 2000 00:00:00 GMT", "server: s", "eTAG: x"],
-  ["repeated and interleaved", "X-A: 1", "Set-Cookie: a=1", "x-a: 2", "Set-Cookie: b=2; Path=/", "X-A: 1", "set-cookie: a=1"],
+  [
+    "repeated and interleaved",
+    "X-A: 1",
+    "Set-Cookie: a=1",
+    "x-a: 2",
+    "Set-Cookie: b=2; Path=/",
+    "X-A: 1",
+    "set-cookie: a=1",
+  ],
   ["100 cookies", ...Array.from({ length: 100 }, (_, i) => `Set-Cookie: c${i % 9}=${i}; HttpOnly`)],
-  ["that Node's own objects join or drop", "Content-Type: a/b", "content-type: c/d", "Location: /1", "Location: /2", "ETag: 1", "ETag: 2", "Age: 1", "Age: 2", "Vary: a", "Vary: b"],
+  [
+    "that Node's own objects join or drop",
+    "Content-Type: a/b",
+    "content-type: c/d",
+    "Location: /1",
+    "Location: /2",
+    "ETag: 1",
+    "ETag: 2",
+    "Age: 1",
+    "Age: 2",
+    "Vary: a",
+    "Vary: b",
+  ],
   ["that objects sort or hide", "X-Z: 1", "42: a", "7: b", "__proto__: p", "constructor: c", "0: z"],
   ["with empty values", "X-Empty:", "X-Blank: \t ", "Set-Cookie:"],
   ["with bytes above ASCII", "X-Latin: caf\xe9\xa0\xff", "Location: /caf\xe9", "X-Utf8: \xe2\x9c\x93"],
   ["with blanks around values", "X-Around:  \t a \t b  \t", "X-None:c"],
   ["of a proxy", "Via: 1.1 varnish", "X-Cache: HIT", "Age: 4", "Proxy-Authenticate: Basic", "X-Forwarded-For: 1.2.3.4"],
-  ["of one connection", "Connection: keep-alive, X-Hop", "Keep-Alive: timeout=5", "X-Hop: 1", "Proxy-Connection: keep-alive", "X-Stays: 1"],
+  [
+    "of one connection",
+    "Connection: keep-alive, X-Hop",
+    "Keep-Alive: timeout=5",
+    "X-Hop: 1",
+    "Proxy-Connection: keep-alive",
+    "X-Stays: 1",
+  ],
   ["that offer another protocol", "Upgrade: h2c, websocket", "Connection: Upgrade", "Alt-Svc: h3"],
   ["of two dates", "Date: Sat, 01 Jan 2000 00:00:00 GMT", "Date: Sun, 02 Jan 2000 00:00:00 GMT"],
   ["with every character of a name", "!#$%&'*+-.^_`|~09Az: 1"],
@@ -64,7 +91,11 @@ const LARGE = BYTES.length;
 
 const FRAMINGS: readonly Case[] = [
   answered("Content-Length: 0", head("HTTP/1.1 200 OK", "Content-Length: 0")),
-  answered("a length in odd case with zeros before it", head("HTTP/1.1 200 OK", "content-LENGTH: 0004", "X: 1"), "body"),
+  answered(
+    "a length in odd case with zeros before it",
+    head("HTTP/1.1 200 OK", "content-LENGTH: 0004", "X: 1"),
+    "body",
+  ),
   ...[1, 8 * KIB, 8 * KIB + 1, LARGE].map((size) =>
     answered(
       `an answer of ${size} bytes with its length`,
@@ -75,7 +106,12 @@ const FRAMINGS: readonly Case[] = [
   answered("a chunked answer in one packet", head("HTTP/1.1 200 OK", CHUNKED), chunk("one"), chunk("two"), lastChunk()),
   answered("a chunked answer without a byte", head("HTTP/1.1 200 OK", CHUNKED), lastChunk()),
   answered("a large chunked answer", head("HTTP/1.1 200 OK", CHUNKED), chunk(BYTES), chunk("x"), lastChunk()),
-  answered("an answer's coding in odd case", head("HTTP/1.1 200 OK", "TRANSFER-encoding: Chunked"), chunk("a"), lastChunk()),
+  answered(
+    "an answer's coding in odd case",
+    head("HTTP/1.1 200 OK", "TRANSFER-encoding: Chunked"),
+    chunk("a"),
+    lastChunk(),
+  ),
   answered(
     "announced answer trailers",
     head("HTTP/1.1 200 OK", CHUNKED, "Trailer: X-Sum, x-more"),
@@ -83,11 +119,17 @@ const FRAMINGS: readonly Case[] = [
     lastChunk("X-Sum: 42", "x-MORE: b", "X-Sum: 43"),
   ),
   answered("answer trailers that nobody announced", head("HTTP/1.1 200 OK", CHUNKED), chunk("b"), lastChunk("X-T: 1")),
-  answered("answer trailers without a body", head("HTTP/1.1 200 OK", CHUNKED), lastChunk("X-T: caf\xe9", "42: b", "7:")),
+  answered(
+    "answer trailers without a body",
+    head("HTTP/1.1 200 OK", CHUNKED),
+    lastChunk("X-T: caf\xe9", "42: b", "7:"),
+  ),
   ...[true, false].map((empty): Case => ({
     name: `an answer that ends with its connection${empty ? ", of no bytes" : ""}`,
     client: [send(head("GET /close HTTP/1.1", "Host: h")), answer],
-    service: [[request, send(head("HTTP/1.1 200 OK", "X-A: 1")), ...(empty ? [] : [send(BYTES.subarray(0, BODY))]), finish]],
+    service: [
+      [request, send(head("HTTP/1.1 200 OK", "X-A: 1")), ...(empty ? [] : [send(BYTES.subarray(0, BODY))]), finish],
+    ],
   })),
   {
     name: "an answer that ends with its connection and says so",
@@ -149,13 +191,20 @@ const EVENT_LENGTHS = EVENTS.map((_event, i) => EVENTS.slice(0, i + 1).join("").
 const SSE = "Content-Type: text/event-stream";
 
 const AS_IT_COMES: readonly Case[] = [
-  exchange("events in chunks arrive one by one, the head first", head("GET /events HTTP/1.1", "Host: h", "Accept: text/event-stream"), [
-    request,
-    send(head("HTTP/1.1 200 OK", SSE, CHUNKED)),
-    answerHead,
-    ...oneByOne(EVENTS.map((event) => chunk(event)), EVENT_LENGTHS),
-    send(lastChunk()),
-  ]),
+  exchange(
+    "events in chunks arrive one by one, the head first",
+    head("GET /events HTTP/1.1", "Host: h", "Accept: text/event-stream"),
+    [
+      request,
+      send(head("HTTP/1.1 200 OK", SSE, CHUNKED)),
+      answerHead,
+      ...oneByOne(
+        EVENTS.map((event) => chunk(event)),
+        EVENT_LENGTHS,
+      ),
+      send(lastChunk()),
+    ],
+  ),
   exchange("events until the connection ends arrive one by one", head("GET /events HTTP/1.1", "Host: h"), [
     request,
     send(head("HTTP/1.1 200 OK", SSE)),
@@ -169,13 +218,17 @@ const AS_IT_COMES: readonly Case[] = [
     answerHead,
     ...oneByOne(["a", "b", "c"], [1, 2, 3]),
   ]),
-  exchange("parts of an answer to a write arrive one by one", `${head("POST /parts HTTP/1.1", "Host: h", "Content-Length: 2")}{}`, [
-    request,
-    send(head("HTTP/1.1 200 OK", CHUNKED)),
-    answerHead,
-    ...oneByOne([chunk("a"), chunk("b"), chunk("c")], [1, 2, 3]),
-    send(lastChunk("X-T: 1")),
-  ]),
+  exchange(
+    "parts of an answer to a write arrive one by one",
+    `${head("POST /parts HTTP/1.1", "Host: h", "Content-Length: 2")}{}`,
+    [
+      request,
+      send(head("HTTP/1.1 200 OK", CHUNKED)),
+      answerHead,
+      ...oneByOne([chunk("a"), chunk("b"), chunk("c")], [1, 2, 3]),
+      send(lastChunk("X-T: 1")),
+    ],
+  ),
 ];
 
 const GZIPPED = gzipSync("the same words again and again, ".repeat(100));
@@ -188,8 +241,23 @@ const CODED: readonly Case[] = [
     head("HTTP/1.1 200 OK", "Content-Encoding: gzip", "Vary: Accept-Encoding", `Content-Length: ${GZIPPED.length}`),
     GZIPPED,
   ),
-  answered("gzipped chunks stay as they are", head("HTTP/1.1 200 OK", "content-encoding: GZIP", CHUNKED), chunk(GZIPPED), lastChunk()),
-  answered("what calls itself br and is not stays as it is", head("HTTP/1.1 200 OK", "Content-Encoding: br", "Content-Length: 4"), "\x00\xff\x01z"),
+  answered(
+    "gzipped chunks stay as they are",
+    head("HTTP/1.1 200 OK", "content-encoding: GZIP", CHUNKED),
+    chunk(GZIPPED),
+    lastChunk(),
+  ),
+  answered(
+    "an answer that is gzipped in transit and then chunked",
+    head("HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked"),
+    chunk(GZIPPED),
+    lastChunk(),
+  ),
+  answered(
+    "what calls itself br and is not stays as it is",
+    head("HTTP/1.1 200 OK", "Content-Encoding: br", "Content-Length: 4"),
+    "\x00\xff\x01z",
+  ),
   answered(
     "JSON that would be written otherwise",
     head("HTTP/1.1 200 OK", "Content-Type: application/json", `Content-Length: ${ODD_JSON.length}`),
@@ -201,7 +269,10 @@ const CODED: readonly Case[] = [
 function cut(name: string, start: readonly (string | Buffer)[], length: number, end: Step, method = "GET"): Case {
   return {
     name,
-    client: [send(head(`${method} /cut HTTP/1.1`, "Host: h", ...(method === "GET" ? [] : ["Content-Length: 0"]))), answer],
+    client: [
+      send(head(`${method} /cut HTTP/1.1`, "Host: h", ...(method === "GET" ? [] : ["Content-Length: 0"]))),
+      answer,
+    ],
     service: [[request, ...start.map((bytes) => send(bytes)), length === 0 ? answerHead : answerBody(length), end]],
   };
 }
@@ -214,15 +285,53 @@ const CUT: readonly Case[] = [
     ] satisfies [string, Step][]
   ).flatMap(([how, end]) => [
     ...["GET", "POST"].flatMap((method) => [
-      cut(`an answer to ${method} with its length whose service ${how} in the middle`, [head("HTTP/1.1 200 OK", "Content-Length: 100"), "half"], 4, end, method),
-      cut(`a chunked answer to ${method} whose service ${how} in the middle of a chunk`, [head("HTTP/1.1 200 OK", CHUNKED), chunk("one"), "a\r\nhalf"], 7, end, method),
+      cut(
+        `an answer to ${method} with its length whose service ${how} in the middle`,
+        [head("HTTP/1.1 200 OK", "Content-Length: 100"), "half"],
+        4,
+        end,
+        method,
+      ),
+      cut(
+        `a chunked answer to ${method} whose service ${how} in the middle of a chunk`,
+        [head("HTTP/1.1 200 OK", CHUNKED), chunk("one"), "a\r\nhalf"],
+        7,
+        end,
+        method,
+      ),
     ]),
-    cut(`an answer with its length whose service ${how} after the head`, [head("HTTP/1.1 200 OK", "Content-Length: 100")], 0, end),
-    cut(`a chunked answer whose service ${how} before the last chunk`, [head("HTTP/1.1 200 OK", CHUNKED), chunk("one")], 3, end),
-    cut(`a chunked answer whose service ${how} within the trailers`, [head("HTTP/1.1 200 OK", CHUNKED), chunk("one"), "0\r\nX-T: 1\r\n"], 3, end),
+    cut(
+      `an answer with its length whose service ${how} after the head`,
+      [head("HTTP/1.1 200 OK", "Content-Length: 100")],
+      0,
+      end,
+    ),
+    cut(
+      `a chunked answer whose service ${how} before the last chunk`,
+      [head("HTTP/1.1 200 OK", CHUNKED), chunk("one")],
+      3,
+      end,
+    ),
+    cut(
+      `a chunked answer whose service ${how} within the trailers`,
+      [head("HTTP/1.1 200 OK", CHUNKED), chunk("one"), "0\r\nX-T: 1\r\n"],
+      3,
+      end,
+    ),
   ]),
-  cut("an answer that ends with its connection, by a reset", [head("HTTP/1.1 200 OK"), BYTES.subarray(0, BODY)], BODY, reset),
-  cut("an answer to POST that ends with its connection, by a reset", [head("HTTP/1.1 200 OK"), BYTES.subarray(0, BODY)], BODY, reset, "POST"),
+  cut(
+    "an answer that ends with its connection, by a reset",
+    [head("HTTP/1.1 200 OK"), BYTES.subarray(0, BODY)],
+    BODY,
+    reset,
+  ),
+  cut(
+    "an answer to POST that ends with its connection, by a reset",
+    [head("HTTP/1.1 200 OK"), BYTES.subarray(0, BODY)],
+    BODY,
+    reset,
+    "POST",
+  ),
 ];
 
 export const ANSWERS: readonly Case[] = [

@@ -4,6 +4,7 @@ import {
   answerBody,
   type Case,
   chunk,
+  clientFinished,
   clientGone,
   finish,
   head,
@@ -88,7 +89,10 @@ const KEPT: readonly Case[] = [
       named("first"),
       [request, send(head("HTTP/1.1 201 Created", "Location: /2/1", "Content-Length: 0"))],
       [request, send(head("HTTP/1.1 200 OK", "Content-Length: 99"))],
-      [request, send(head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + chunk("x").toString() + lastChunk("X-T: 1"))],
+      [
+        request,
+        send(head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + chunk("x").toString() + lastChunk("X-T: 1")),
+      ],
       [request, send(head("HTTP/1.1 204 No Content"))],
       [request, send(`${head("HTTP/1.1 500 Oh", "Content-Length: 2")}no`)],
       [request, send(head("HTTP/1.1 304 Not Modified", "Content-Length: 12"))],
@@ -117,6 +121,55 @@ const KEPT: readonly Case[] = [
       service: [PLAIN_ANSWER],
     },
   ]),
+];
+
+const OLD_REQUEST = "a request of HTTP/1.0 goes on as HTTP/1.1";
+const OLD_ANSWER = "an answer of HTTP/1.0 goes on as HTTP/1.1";
+
+/** HTTP/1.0 on one side or the other. */
+const OLD: readonly Case[] = [
+  {
+    name: "HTTP/1.0: a POST",
+    exception: OLD_REQUEST,
+    client: [send(`${head("POST /old HTTP/1.0", "Content-Length: 4", "HOST: h", "X-A: 1")}body`), answer],
+    service: [[request, send(head("HTTP/1.1 201 Created", "Location: /old/1", "Content-Length: 0")), finish]],
+  },
+  {
+    name: "HTTP/1.0: an answer that ends with its connection",
+    exception: OLD_REQUEST,
+    client: [send(head("GET /old HTTP/1.0", "Host: h")), answer],
+    service: [[request, send(`${head("HTTP/1.1 200 OK", "X-A: 1")}until the end`), finish]],
+  },
+  {
+    name: "HTTP/1.0: HEAD, and an answer without a body",
+    exception: OLD_REQUEST,
+    client: [send(head("HEAD /old HTTP/1.0", "Host: h")), answer],
+    service: [[request, send(head("HTTP/1.1 200 OK", "Content-Length: 99")), finish]],
+  },
+  {
+    name: "HTTP/1.0: a client that asks to keep the connection",
+    exception: OLD_REQUEST,
+    client: [send(head("GET /old HTTP/1.0", "Host: h", "Connection: keep-alive")), answer],
+    service: [[request, send(`${head("HTTP/1.1 200 OK", "Content-Length: 3", "Connection: keep-alive")}old`), finish]],
+  },
+  {
+    name: "HTTP/1.0: a client that ends its half of the connection",
+    exception: OLD_REQUEST,
+    client: [send(head("GET /old HTTP/1.0", "Host: h")), finish, answer],
+    service: [[request, clientFinished, send(`${head("HTTP/1.1 200 OK", "Content-Length: 3")}old`), finish]],
+  },
+  {
+    name: "HTTP/1.0: a service whose answer ends with its connection",
+    exception: OLD_ANSWER,
+    client: [send(head("GET /new HTTP/1.1", "Host: h")), answer],
+    service: [[request, send(`${head("HTTP/1.0 200 OK", "Server: old")}until the end`), finish]],
+  },
+  {
+    name: "HTTP/1.0: a service that answers a write",
+    exception: OLD_ANSWER,
+    client: [send(`${head("POST /new HTTP/1.1", "Host: h", "Content-Length: 4")}body`), answer],
+    service: [[request, send(`${head("HTTP/1.0 404 No", "Content-Length: 2")}no`), finish]],
+  },
 ];
 
 const HANDSHAKE = head(
@@ -173,7 +226,9 @@ const TUNNELS: readonly Case[] = [
     service: [
       [
         request,
-        send(`${head("HTTP/1.1 403 Not You", "X-Why: caf\xe9", "Set-Cookie: a", "set-cookie: b", "Content-Length: 4")}nope`),
+        send(
+          `${head("HTTP/1.1 403 Not You", "X-Why: caf\xe9", "Set-Cookie: a", "set-cookie: b", "Content-Length: 4")}nope`,
+        ),
       ],
     ],
   },
@@ -183,10 +238,12 @@ const TUNNELS: readonly Case[] = [
     service: [
       [
         request,
-        send(`${head("HTTP/1.1 401 Unauthorized", "WWW-Authenticate: Basic", "Transfer-Encoding: chunked")}4\r\nnope\r\n0\r\n\r\n`),
+        send(
+          `${head("HTTP/1.1 401 Unauthorized", "WWW-Authenticate: Basic", "Transfer-Encoding: chunked")}4\r\nnope\r\n0\r\n\r\n`,
+        ),
       ],
     ],
   },
 ];
 
-export const CONNECTIONS: readonly Case[] = [...PIPELINED, ...KEPT, ...TUNNELS];
+export const CONNECTIONS: readonly Case[] = [...PIPELINED, ...KEPT, ...OLD, ...TUNNELS];

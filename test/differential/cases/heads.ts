@@ -1,6 +1,6 @@
 /** Request heads: methods, targets, headers. */
 import { METHODS } from "node:http";
-import { type Case, exchange, head } from "../script.ts";
+import { answer, type Case, exchange, head, PLAIN_ANSWER, send } from "../script.ts";
 
 /** CONNECT asks for a tunnel to elsewhere; it is among the refusals. */
 const FORWARDED_METHODS = METHODS.filter((method) => method !== "CONNECT");
@@ -42,21 +42,74 @@ const HEADERS: readonly (readonly [name: string, ...lines: string[]])[] = [
   ["an empty Host", "Host: "],
   ["names in every case", "HOST: h", "x-lower: 1", "X-UPPER: 1", "x-MiXeD: 1", "ACCEPT: */*", "user-AGENT: a"],
   ["repeated names, interleaved", "Host: h", "X-A: 1", "X-B: 1", "x-a: 2", "X-B: 2", "X-A: 1", "x-b: 3"],
-  ["repeated names that Node's own objects join or drop", "Host: h", "Cookie: a=1", "Accept: a", "Cookie: b=2", "Accept: b", "Content-Type: a/b", "content-type: c/d", "User-Agent: 1", "User-Agent: 2", "Authorization: one", "Authorization: two", "Referer: 1", "Referer: 2"],
+  [
+    "repeated names that Node's own objects join or drop",
+    "Host: h",
+    "Cookie: a=1",
+    "Accept: a",
+    "Cookie: b=2",
+    "Accept: b",
+    "Content-Type: a/b",
+    "content-type: c/d",
+    "User-Agent: 1",
+    "User-Agent: 2",
+    "Authorization: one",
+    "Authorization: two",
+    "Referer: 1",
+    "Referer: 2",
+  ],
   ["empty values", "Host: h", "X-Empty:", "X-Empty: ", "X-Blank: \t ", "Accept:"],
   ["values with bytes above ASCII", "Host: h", "X-Latin: caf\xe9 \xa0\xff", "X-Utf8: \xe2\x9c\x93"],
   ["blanks around and within values", "Host: h", "X-Around:  \t a \t b  \t", "X-None:c", "X-Within: a  ,\t b"],
   ["every character of a name", "Host: h", "!#$%&'*+-.^_`|~09Az: 1", "_under_score: 1"],
-  ["names that objects sort or hide", "Host: h", "X-Z: 1", "42: answer", "7: seven", "__proto__: p", "constructor: c", "0: zero", "toString: t"],
+  [
+    "names that objects sort or hide",
+    "Host: h",
+    "X-Z: 1",
+    "42: answer",
+    "7: seven",
+    "__proto__: p",
+    "constructor: c",
+    "0: zero",
+    "toString: t",
+  ],
   ["a value of 8 KB", "Host: h", `X-Long: ${"v".repeat(8192)}`],
   ["300 lines", "Host: h", ...Array.from({ length: 300 }, (_, i) => `X-Line-${i % 7}: ${i}`)],
   ["800 short lines", "Host: h", ...Array.from({ length: 800 }, (_, i) => `${"abcdefgh"[i % 8]}:${i % 10}`)],
-  ["headers of proxies before us", "Host: h", "Via: 1.1 edge", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example", "Forwarded: for=203.0.113.9", "X-Real-IP: 203.0.113.9"],
-  ["conditional and range headers", "Host: h", 'If-None-Match: "a", W/"b"', "If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT", "Range: bytes=0-5,7-", 'If-Range: "x"'],
+  [
+    "headers of proxies before us",
+    "Host: h",
+    "Via: 1.1 edge",
+    "X-Forwarded-For: 203.0.113.9",
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-Host: shop.example",
+    "Forwarded: for=203.0.113.9",
+    "X-Real-IP: 203.0.113.9",
+  ],
+  [
+    "conditional and range headers",
+    "Host: h",
+    'If-None-Match: "a", W/"b"',
+    "If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT",
+    "Range: bytes=0-5,7-",
+    'If-Range: "x"',
+  ],
   ["Accept-Encoding", "Host: h", "accept-encoding: br;q=1.0, gzip;q=0.8, *;q=0.1"],
-  ["trace headers", "Host: h", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate: a=b", "baggage: k=v"],
+  [
+    "trace headers",
+    "Host: h",
+    "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "tracestate: a=b",
+    "baggage: k=v",
+  ],
   ["a Trailer announced though there is none", "Host: h", "Trailer: X-Sum"],
-  ["Connection: keep-alive, with its parameters", "Host: h", "Connection: Keep-Alive", "Keep-Alive: timeout=5, max=9", "X-After: 1"],
+  [
+    "Connection: keep-alive, with its parameters",
+    "Host: h",
+    "Connection: Keep-Alive",
+    "Keep-Alive: timeout=5, max=9",
+    "X-After: 1",
+  ],
   ["Max-Forwards, which some proxies count down", "Host: h", "Max-Forwards: 0"],
   ["an Expect that nobody knows", "Host: h", "Expect: the-unexpected"],
 ];
@@ -79,9 +132,17 @@ export const HEADS: readonly Case[] = [
   exchange("OPTIONS * with a body", `${head("OPTIONS * HTTP/1.1", "Host: h", "Content-Length: 2")}{}`),
   ...HEADERS.flatMap(([name, ...lines]) => [
     exchange(`request headers: ${name}`, head("GET /headers HTTP/1.1", ...lines)),
-    exchange(`request headers of a write: ${name}`, `${head("POST /headers HTTP/1.1", ...lines, "Content-Length: 2")}{}`),
+    exchange(
+      `request headers of a write: ${name}`,
+      `${head("POST /headers HTTP/1.1", ...lines, "Content-Length: 2")}{}`,
+    ),
   ]),
-  exchange("a head that comes byte by byte", head("GET /slow HTTP/1.1", "Host: h", "X-A: 1")),
+  {
+    name: "a head that comes byte by byte",
+    client: [send(head("GET /slow HTTP/1.1", "Host: h", "X-A: 1"), { piece: 1 }), answer],
+    service: [PLAIN_ANSWER],
+  },
+  exchange("a request after empty lines", `\r\n\r\n${head("GET /late HTTP/1.1", "Host: h")}`),
   ...["00004", "4 ", "\t4"].map((length) =>
     exchange(
       `a length spelled ${JSON.stringify(length)}`,

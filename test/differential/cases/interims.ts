@@ -10,15 +10,38 @@ const HEADS: readonly (readonly [name: string, ...heads: string[]])[] = [
   ["102 with headers, three times", ...[1, 2, 3].map((n) => head("HTTP/1.1 102 Processing", `X-Step: ${n}`))],
   ["103 with a link", head("HTTP/1.1 103 Early Hints", "Link: </a.css>; rel=preload; as=style")],
   ["103 with links in one line", head("HTTP/1.1 103 Early Hints", "Link: </a>; rel=preload, </b>; rel=preload")],
-  ["103 with links in odd case", head("HTTP/1.1 103 Early Hints", "LINK: </a>; rel=preload", "X-Other: 1", "link: </b>; rel=preload", "Link: </a>; rel=preload")],
+  [
+    "103 with links in odd case",
+    head(
+      "HTTP/1.1 103 Early Hints",
+      "LINK: </a>; rel=preload",
+      "X-Other: 1",
+      "link: </b>; rel=preload",
+      "Link: </a>; rel=preload",
+    ),
+  ],
   ["103 without a link", head("HTTP/1.1 103 Early Hints", "Content-Security-Policy: style-src: self")],
   ["103 with a link that Node will not write", head("HTTP/1.1 103 Early Hints", "Link: not a link at all")],
   ["103 with nothing", head("HTTP/1.1 103 Early Hints")],
   ["103 with another reason", head("HTTP/1.1 103 Soon")],
-  ["several 103", head("HTTP/1.1 103 Early Hints", "Link: </a>; rel=preload"), head("HTTP/1.1 103 Early Hints", "Link: </b>; rel=preload")],
-  ["104, which has no name", head("HTTP/1.1 104 Upload Resumption Supported", "Upload-Draft-Interop-Version: 6", "location: /u/1")],
+  [
+    "several 103",
+    head("HTTP/1.1 103 Early Hints", "Link: </a>; rel=preload"),
+    head("HTTP/1.1 103 Early Hints", "Link: </b>; rel=preload"),
+  ],
+  [
+    "104, which has no name",
+    head("HTTP/1.1 104 Upload Resumption Supported", "Upload-Draft-Interop-Version: 6", "location: /u/1"),
+  ],
   ["199, which nobody knows", head("HTTP/1.1 199 ", "X-A: 1", "x-a: 2")],
-  ["all kinds, one after the other", head("HTTP/1.1 100 Continue"), head("HTTP/1.1 102 Processing"), head("HTTP/1.1 103 Early Hints", "Link: </a>; rel=preload"), head("HTTP/1.1 110 Odd", "42: b", "7: a"), head("HTTP/1.1 102 Processing")],
+  [
+    "all kinds, one after the other",
+    head("HTTP/1.1 100 Continue"),
+    head("HTTP/1.1 102 Processing"),
+    head("HTTP/1.1 103 Early Hints", "Link: </a>; rel=preload"),
+    head("HTTP/1.1 110 Odd", "42: b", "7: a"),
+    head("HTTP/1.1 102 Processing"),
+  ],
   ["headers with bytes above ASCII", head("HTTP/1.1 103 Early Hints", "X-Name: caf\xe9", "X-Empty:")],
 ];
 
@@ -34,13 +57,11 @@ const KINDS: readonly (readonly [name: string, request: string])[] = [
 
 export const INTERIMS: readonly Case[] = [
   ...KINDS.flatMap(([method, bytes]) =>
-    HEADS.map(
-      ([name, ...heads]): Case => ({
-        name: `interim answers to ${method}: ${name}`,
-        client: [send(bytes), answer],
-        service: [[request, ...awaited(heads), send(OK)]],
-      }),
-    ),
+    HEADS.map(([name, ...heads]): Case => ({
+      name: `interim answers to ${method}: ${name}`,
+      client: [send(bytes), answer],
+      service: [[request, ...awaited(heads), send(OK)]],
+    })),
   ),
   {
     name: "interim answers in one packet with the final one",

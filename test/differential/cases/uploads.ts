@@ -1,10 +1,12 @@
 /** Request bodies: framing, trailers, when each part is passed on, `Expect`, and answers that come early. */
+import { gzipSync } from "node:zlib";
 import {
   answer,
   answerBody,
   answerHead,
   type Case,
   chunk,
+  clientFinished,
   clientGone,
   exchange,
   finish,
@@ -28,7 +30,9 @@ const CONTINUE = head("HTTP/1.1 100 Continue");
 const OK = `${head("HTTP/1.1 200 OK", "Content-Length: 2")}ok`;
 
 function chunked(name: string, ...body: (string | Buffer)[]): Case {
-  const lines = [head("PUT /chunked HTTP/1.1", ...CHUNKED), ...body].map((part) => Buffer.from(part as string, "latin1"));
+  const lines = [head("PUT /chunked HTTP/1.1", ...CHUNKED), ...body].map((part) =>
+    Buffer.from(part as string, "latin1"),
+  );
   return exchange(name, Buffer.concat(lines));
 }
 
@@ -37,10 +41,7 @@ const FRAMINGS: readonly Case[] = [
     exchange(`Content-Length: 0 on ${method}`, head(`${method} /empty HTTP/1.1`, "Host: h", "Content-Length: 0")),
   ),
   ...["POST", "GET", "DELETE"].map((method) =>
-    exchange(
-      `an empty chunked body on ${method}`,
-      head(`${method} /empty HTTP/1.1`, ...CHUNKED) + lastChunk(),
-    ),
+    exchange(`an empty chunked body on ${method}`, head(`${method} /empty HTTP/1.1`, ...CHUNKED) + lastChunk()),
   ),
   ...["GET", "DELETE", "PROPFIND"].map((method) =>
     exchange(
@@ -65,6 +66,14 @@ const FRAMINGS: readonly Case[] = [
     Buffer.concat([
       Buffer.from(head("POST /chunked HTTP/1.1", "Host: h", "transfer-ENCODING: Chunked")),
       chunk("body"),
+      Buffer.from(lastChunk()),
+    ]),
+  ),
+  exchange(
+    "a request that is gzipped in transit and then chunked",
+    Buffer.concat([
+      Buffer.from(head("POST /coded HTTP/1.1", "Host: h", "Transfer-Encoding: gzip, chunked")),
+      chunk(gzipSync("words, words, words")),
       Buffer.from(lastChunk()),
     ]),
   ),
@@ -174,14 +183,12 @@ const EXPECTATIONS: readonly Case[] = [
     ],
     service: [[requestHead, send(head("HTTP/1.1 100 Go on", "X-Hint: 1")), request, send(OK)]],
   },
-  ...["417 Expectation Failed", "401 Unauthorized", "200 OK", "302 Found"].map(
-    (status): Case => ({
-      name: `Expect: 100-continue answered with ${status} at once, and the body never sent`,
-      client: [send(EXPECT_HEAD), answer],
-      service: [[requestHead, send(`${head(`HTTP/1.1 ${status}`, "Content-Length: 3")}no.`)]],
-      reusable: false,
-    }),
-  ),
+  ...["417 Expectation Failed", "401 Unauthorized", "200 OK", "302 Found"].map((status): Case => ({
+    name: `Expect: 100-continue answered with ${status} at once, and the body never sent`,
+    client: [send(EXPECT_HEAD), answer],
+    service: [[requestHead, send(`${head(`HTTP/1.1 ${status}`, "Content-Length: 3")}no.`)]],
+    reusable: false,
+  })),
   {
     name: "Expect: 100-continue whose client does not wait",
     client: [send(`${EXPECT_HEAD}body`), answer],
@@ -264,13 +271,19 @@ const EARLY: readonly Case[] = [
 ];
 
 const BROKEN_OFF: readonly Case[] = [
-  ...["GET", "POST"].map(
-    (method): Case => ({
-      name: `a client that ends its half of the connection after its ${method} gets its answer`,
-      client: [send(head(`${method} /half HTTP/1.1`, "Host: h", "Content-Length: 0")), finish, answer],
-      service: [[request, send(`${head("HTTP/1.1 200 OK", "Content-Length: 8")}half`), answerBody(4), send("rest")]],
-    }),
-  ),
+  ...["GET", "POST"].map((method): Case => ({
+    name: `a client that ends its half of the connection after its ${method} gets its answer`,
+    client: [send(head(`${method} /half HTTP/1.1`, "Host: h", "Content-Length: 0")), finish, answer],
+    service: [
+      [
+        request,
+        clientFinished,
+        send(`${head("HTTP/1.1 200 OK", "Content-Length: 8")}half`),
+        answerBody(4),
+        send("rest"),
+      ],
+    ],
+  })),
   {
     name: "a client that ends its half with the last byte of an upload gets its answer",
     client: [
@@ -281,19 +294,23 @@ const BROKEN_OFF: readonly Case[] = [
       answer,
     ],
     service: [
-      [request, send(head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked")), answerHead, send(chunk("x")), send(lastChunk())],
+      [
+        request,
+        send(head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked")),
+        answerHead,
+        send(chunk("x")),
+        send(lastChunk()),
+      ],
     ],
   },
   ...[
     ["with its length", head("PUT /cut HTTP/1.1", "Host: h", "Content-Length: 100")],
     ["in chunks", head("PUT /cut HTTP/1.1", ...CHUNKED) + chunk("").subarray(0, 0).toString()],
-  ].map(
-    ([how = "", start = ""]): Case => ({
-      name: `a client that resets its upload ${how} leaves the service an incomplete request`,
-      client: [send(start), send(how === "in chunks" ? chunk("half") : "half"), requestBody(4), reset],
-      service: [[requestBody(4), clientGone]],
-    }),
-  ),
+  ].map(([how = "", start = ""]): Case => ({
+    name: `a client that resets its upload ${how} leaves the service an incomplete request`,
+    client: [send(start), send(how === "in chunks" ? chunk("half") : "half"), requestBody(4), reset],
+    service: [[requestBody(4), clientGone]],
+  })),
   {
     name: "a client that leaves a read while its answer streams is gone for the service too",
     client: [send(head("GET /stream HTTP/1.1", "Host: h")), answerBody(5), reset],

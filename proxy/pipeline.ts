@@ -178,7 +178,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         method: head.method,
         target: head.target,
         headers: endToEndHeaders(head, { host: hostFor(service), proto: "http" }),
-        timeoutMs: service.asPrimary.timeoutMs,
+        limits: { headMs: service.asPrimary.timeoutMs, idleMs: 0, totalMs: 0 },
         capture: watch.capture,
         settleWrite: watch.settleWrite,
         ended: (ending) => {

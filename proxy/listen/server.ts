@@ -14,6 +14,13 @@ export interface Listener {
 }
 
 const CLOSE_IDLE_EVERY_MS = 20;
+/** Larger request heads are answered 431. Node's own bound is 16 KiB; a primary may have any. */
+const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
+
+/** A documented setting of Node's servers which its types do not know. */
+interface HalfOpenServer {
+  httpAllowHalfOpen: boolean;
+}
 
 /** A client's request as it came off the wire; `target` is the request target byte for byte. */
 export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
@@ -30,6 +37,11 @@ export async function createListener(listen: Address, primaryOrigin: string, han
     bodyLimit: Number.MAX_SAFE_INTEGER,
     // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
     requestTimeout: 0,
+    http: {
+      maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
+      // Whether a request without Host is one is for the primary to say.
+      requireHostHeader: false,
+    },
     forceCloseConnections: "idle",
     return503OnClosing: false,
     exposeHeadRoutes: false,
@@ -54,6 +66,10 @@ export async function createListener(listen: Address, primaryOrigin: string, han
       handle(request.raw, reply.raw, request.originalUrl);
     },
   });
+  // Node drops headers beyond 2,000 without a word; the head's size is the limit.
+  app.server.maxHeadersCount = 0;
+  // A client may end its side after its request and still read the answer; the forwarder tells the primary.
+  (app.server as unknown as HalfOpenServer).httpAllowHalfOpen = true;
   // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.
   const route = (request: IncomingMessage, response: ServerResponse): void => app.routing(request, response);
   app.server.on("checkContinue", route);

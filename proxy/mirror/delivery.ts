@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { ServiceSettings } from "../config/settings.ts";
 import { CrossfadeError, type ErrorCode } from "../errors.ts";
 import type { Answer, BodyCopy, RawHeaders } from "../exchange.ts";
-import type { AnswerSink, Clock, Upstream, UpstreamCall } from "../ports.ts";
+import type { AnswerSink, Clock, StreamedBody, Upstream, UpstreamCall } from "../ports.ts";
 import { Pace } from "./pace.ts";
 import { NotAttempted, type ShadowGate } from "./shadow-gate.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
@@ -170,25 +170,22 @@ function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted 
     let timedOut = false;
     let status = 0;
     let received = 0;
-    let resume = (): void => {};
     let headers: RawHeaders = [];
     const sink: AnswerSink = {
       onSending() {
         sent = true;
       },
       onInformation() {},
-      onHead(answerStatus, _statusText, answerHeaders, resumeBody) {
+      onHead(answerStatus, _statusText, answerHeaders) {
         status = answerStatus;
-        resume = resumeBody;
         headers = answerHeaders;
-        return true;
       },
       onData(chunk) {
         copy.take(chunk);
         received += chunk.length;
         if (received <= UNPACED_BYTES) return true;
         const pauseMs = LARGE_ANSWERS.pauseAfter(chunk.length, clock.monotonic());
-        if (pauseMs > 0) setTimeout(resume, pauseMs);
+        if (pauseMs > 0) setTimeout(() => call?.resume(), pauseMs);
         return pauseMs === 0;
       },
       onEnd() {
@@ -210,7 +207,7 @@ function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted 
     };
     const timeoutMs = service.asShadow.timeoutMs;
     let call: UpstreamCall | null = null;
-    // One bound over all: a service that drips a byte a second passes both of undici's own.
+    // One bound over all: a service that drips a byte a second is never silent for long.
     const timer = setTimeout(() => {
       timedOut = true;
       call?.abort(`no complete answer within ${timeoutMs} ms`);
@@ -221,10 +218,11 @@ function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted 
         target: request.target,
         headers: request.headers,
         body: bodyOf(request.body),
-        trailers: null,
-        headersTimeoutMs: timeoutMs,
-        bodyTimeoutMs: timeoutMs,
+        headersTimeoutMs: 0,
+        bodyTimeoutMs: 0,
+        totalTimeoutMs: 0,
         freshConnection,
+        upgrade: false,
       },
       sink,
     );
@@ -236,12 +234,14 @@ function timeoutError(cause: CrossfadeError, timeoutMs: number): CrossfadeError 
   return new CrossfadeError("total-timeout", words, { source: "shadow", cause });
 }
 
-function bodyOf(body: BodyCopy): Buffer | Readable | null {
+function bodyOf(body: BodyCopy): Buffer | StreamedBody | null {
   switch (body.kind) {
     case "memory":
       return body.bytes.length === 0 ? null : body.bytes;
-    case "spooled":
-      return Readable.from(body.file.read(), { objectMode: false });
+    case "spooled": {
+      const stream = Readable.from(body.file.read(), { objectMode: false });
+      return { stream, trailers: () => [], abandon: () => void stream.destroy() };
+    }
     case "digest":
       throw new TypeError("a body of which only the digest is known cannot be sent");
   }

@@ -20,6 +20,9 @@ export const identityRewrite: Rewrite = (request) => request;
 
 const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
 
+/** The copy is sent complete: nobody is asked whether to continue, no trailers follow; the trace has a child span. */
+const NOT_COPIED: ReadonlySet<string> = new Set(["expect", "trailer", "traceparent", "transfer-encoding"]);
+
 export interface ShadowRequestParts {
   readonly exchange: Exchange;
   readonly service: ServiceSettings;
@@ -41,8 +44,7 @@ export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
     const name = copied[i] as string;
     const lower = name.toLowerCase();
     if (service.asShadow.credentials === "strip" && CREDENTIAL_HEADERS.has(lower)) continue;
-    // The copy is sent complete: nobody is asked whether to continue, no trailers follow, and the trace has a child span.
-    if (lower === "expect" || lower === "trailer" || lower === "traceparent" || declared.has(lower)) continue;
+    if (NOT_COPIED.has(lower) || declared.has(lower)) continue;
     if (lower === "idempotency-key") idempotencyKey = true;
     headers.push(name, copied[i + 1] as string);
   }

@@ -1,6 +1,7 @@
 import type { ServiceSettings } from "../config/settings.ts";
 import type { Role } from "../exchange.ts";
 import type { Upstream } from "../ports.ts";
+import { createDial } from "./dial.ts";
 import { createUpstream } from "./upstream.ts";
 
 /**
@@ -14,7 +15,7 @@ export class Pools {
     const name = `${role} ${service.origin}`;
     let pool = this.#pools.get(name);
     if (pool === undefined) {
-      pool = createUpstream(service.origin);
+      pool = createUpstream(createDial(service.origin), { connectTimeoutMs: 10_000, maxConnections: null });
       this.#pools.set(name, pool);
     }
     return pool;

@@ -12,12 +12,21 @@ test("what Crossfade refuses is answered so, and never reaches the service as a 
   const crossfade = await startCrossfadeBefore(service);
   t.after(() => service.close());
   const begun: Message[] = [];
+  let look = (): void => {};
+  /** What was begun at the service is broken off. */
+  const brokenOff = (): Promise<void> =>
+    new Promise((resolve) => {
+      look = () => {
+        if (begun.every(({ state }) => state !== "open")) resolve();
+      };
+      look();
+    });
   service.player = {
     requestBegan(message, { socket }) {
       begun.push(message);
-      socket.end(head("HTTP/1.1 200 Not Refused", "Connection: close", "Content-Length: 0"));
+      if (message.state === "complete") socket.write(head("HTTP/1.1 200 Not Refused", "Content-Length: 0"));
     },
-    changed() {},
+    changed: () => look(),
   };
   for (const { name, status, sent } of REFUSALS) {
     await t.test(name, async () => {
@@ -27,6 +36,7 @@ test("what Crossfade refuses is answered so, and never reaches the service as a 
         if (!(await client.until("200 Not Refused")).includes("200 Not Refused")) await client.ended();
         const answer = client.received();
         client.close();
+        await brokenOff();
         const told = answer.split("\r\n", 1)[0]?.split(" ")[1] ?? null;
         assert.equal(told, status === null ? null : String(status), bytes.toString("latin1", 0, 120));
       }

@@ -75,6 +75,7 @@ export const REFUSALS: readonly Refusal[] = [
     400,
     ...starting("GET /x HTTP/1.2", "GET /x HTTP/9.9", "GET /x http/1.1", "GET /x HTTP/1.1 ", "GET /x HTTP/11"),
   ),
+  refusal("a version that is neither HTTP/1.1 nor HTTP/1.0", 505, ...starting("GET /x HTTP/0.9", "GET /x HTTP/2.0")),
   refusal("HTTP/2 without its negotiation", 400, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
   refusal("bytes that are not HTTP", 400, "\x16\x03\x01\x02\x00\x01\x00\x01", "\x00\x01\x02\r\n\r\n"),
   refusal("a header folded over two lines", 400, ...withLine("X-A: 1\r\n 2", "X-A: 1\r\n\t2")),
@@ -112,16 +113,24 @@ export const REFUSALS: readonly Refusal[] = [
     ),
   ),
   refusal(
-    "transfer codings that do not end in one chunked",
+    "chunked that is not the last coding, or not alone of its name",
     400,
     ...withBody(
-      ["Transfer-Encoding: gzip"],
-      ["Transfer-Encoding: identity"],
       ["Transfer-Encoding: chunked, gzip"],
       ["Transfer-Encoding: chunked, chunked"],
       ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
-      ["Transfer-Encoding: xchunked"],
       ["Transfer-Encoding: "],
+    ),
+    `${head("POST /x HTTP/1.0", HOST, "Transfer-Encoding: chunked")}1\r\nx\r\n0\r\n\r\n`,
+  ),
+  refusal(
+    "a transfer coding other than chunked",
+    501,
+    ...withBody(
+      ["Transfer-Encoding: gzip"],
+      ["Transfer-Encoding: gzip, chunked"],
+      ["Transfer-Encoding: identity"],
+      ["Transfer-Encoding: xchunked"],
     ),
   ),
   refusal(
@@ -139,7 +148,7 @@ export const REFUSALS: readonly Refusal[] = [
   ),
   refusal(
     "a chunk extension over 16 KiB",
-    400,
+    413,
     head(...CHUNKED) + chunk("x", `;a=${"b".repeat(20 * KIB)}`).toString("latin1"),
   ),
   refusal(
@@ -147,13 +156,12 @@ export const REFUSALS: readonly Refusal[] = [
     400,
     ...inChunks("1\r\nx\r\n0\r\nX-T: 1\r\n 2\r\n\r\n", "1\r\nx\r\n0\r\nX T: 1\r\n\r\n"),
   ),
-  refusal("trailers over 16 KiB", 431, ...inChunks(`1\r\nx\r\n0\r\nX-T: ${"b".repeat(20 * KIB)}\r\n\r\n`)),
+  refusal("trailers over 256 KiB", 431, ...inChunks(`1\r\nx\r\n0\r\nX-T: ${"b".repeat(300 * KIB)}\r\n\r\n`)),
   refusal(
-    "a head over 16 KiB",
+    "a head over 256 KiB",
     431,
-    ...withLine(`X-A: ${"v".repeat(17 * KIB)}`),
-    ...starting(`GET /${"t".repeat(17 * KIB)} HTTP/1.1`),
-    head("GET /x HTTP/1.1", HOST, ...Array.from({ length: 2500 }, () => "a:1")),
+    ...withLine(`X-A: ${"v".repeat(300 * KIB)}`),
+    ...starting(`GET /${"t".repeat(300 * KIB)} HTTP/1.1`),
   ),
 ];
 
@@ -167,13 +175,6 @@ export const REFUSED_ANSWERS: readonly Refusal[] = [
     head("HTTP/1.1 1000 High"),
     head("HTTP/3.2 200 OK", "Content-Length: 0"),
     head("HTTP/1.1 abc", "Content-Length: 0"),
-  ),
-  refusal("an answer with a header folded over two lines", 502, ...answering("X-A: 1\r\n 2", "X-A: 1\r\n\t2")),
-  refusal(
-    "an answer with a line that ends without CR",
-    502,
-    "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
-    ...answering("X-A: 1\nX-B: 2"),
   ),
   refusal(
     "an answer with a control character in a value",

@@ -73,9 +73,9 @@ const HEADERS: readonly (readonly [name: string, ...lines: string[]])[] = [
     "0: zero",
     "toString: t",
   ],
-  ["a value of 8 KB", "Host: h", `X-Long: ${"v".repeat(8192)}`],
+  ["a value of 200 KB", "Host: h", `X-Long: ${"v".repeat(200_000)}`],
   ["300 lines", "Host: h", ...Array.from({ length: 300 }, (_, i) => `X-Line-${i % 7}: ${i}`)],
-  ["800 short lines", "Host: h", ...Array.from({ length: 800 }, (_, i) => `${"abcdefgh"[i % 8]}:${i % 10}`)],
+  ["2500 short lines", "Host: h", ...Array.from({ length: 2500 }, (_, i) => `${"abcdefgh"[i % 8]}:${i % 10}`)],
   [
     "headers of proxies before us",
     "Host: h",

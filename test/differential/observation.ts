@@ -1,5 +1,6 @@
 /** What both ends of an exchange saw, in the terms of G1, and the differences that a proxy may make to it. */
 import { hash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { type Field, type Framing, type Head, type Message, statusOf, valueOf } from "./message.ts";
 
 export interface Observation {
@@ -77,6 +78,21 @@ function seenBody(message: Message): SeenBody {
 function codingsOf(fields: readonly Field[]): string[] {
   const codings = (valueOf(fields, "transfer-encoding") ?? "").toLowerCase().split(/[ \t]*,[ \t]*/);
   return codings.filter((coding) => coding !== "" && coding !== "chunked");
+}
+
+/** The deepest values in which two observations differ, each with its path. Short, whatever was seen. */
+export function differences(one: unknown, other: unknown, place = ""): string[] {
+  if (isDeepStrictEqual(one, other)) return [];
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
+    return [`${place.slice(1)}: ${shown(one)}, without a proxy ${shown(other)}`];
+  }
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].flatMap((key) =>
+    differences(Reflect.get(one, key), Reflect.get(other, key), `${place}.${key}`),
+  );
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? "nothing").slice(0, 200);
 }
 
 /** Headers of one connection; what `Connection` names ends there too (RFC 9110, 7.6.1). */

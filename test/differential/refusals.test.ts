@@ -44,7 +44,7 @@ test("what Crossfade refuses is answered so, and never reaches the service as a 
   }
   await crossfade.close();
   assert.deepEqual(
-    begun.filter(({ state }) => state === "complete").map((one) => one.head),
+    begun.filter(({ state }) => state === "complete").map((one) => one.head?.start),
     [],
   );
 });

@@ -268,10 +268,10 @@ test("each way to break G1 is seen", async (t) => {
         const through = apartFromHops(
           await play(one, service, relay.port, at === "stuck" ? HANGS_AFTER_MS : undefined),
         );
-        const differing = differingPlaces(through, await playDirectly(one, service), "");
+        const found = differences(through, await playDirectly(one, service));
         assert.ok(
-          differing.some((place) => place.startsWith(`.${at}`)),
-          `differs at: ${differing.join(" ")}`,
+          found.some((difference) => difference.startsWith(at)),
+          found.join("; "),
         );
       } finally {
         await relay.close();

@@ -80,19 +80,20 @@ function codingsOf(fields: readonly Field[]): string[] {
   return codings.filter((coding) => coding !== "" && coding !== "chunked");
 }
 
-/** The deepest values in which two observations differ, each with its path. Short, whatever was seen. */
+/** The deepest values in which two observations differ, each with its path; headers as a whole. Short, whatever was seen. */
 export function differences(one: unknown, other: unknown, place = ""): string[] {
   if (isDeepStrictEqual(one, other)) return [];
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
+  const isLeaf = /\.(fields|trailers)$/.test(place) || typeof one !== "object" || typeof other !== "object";
+  if (isLeaf || one === null || other === null) {
     return [`${place.slice(1)}: ${shown(one)}, without a proxy ${shown(other)}`];
   }
-  return [...new Set([...Object.keys(one), ...Object.keys(other)])].flatMap((key) =>
-    differences(Reflect.get(one, key), Reflect.get(other, key), `${place}.${key}`),
+  return [...new Set([...Object.keys(one as object), ...Object.keys(other as object)])].flatMap((key) =>
+    differences(Reflect.get(one as object, key), Reflect.get(other as object, key), `${place}.${key}`),
   );
 }
 
 function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? "nothing").slice(0, 200);
+  return (JSON.stringify(value) ?? "nothing").slice(0, 400);
 }
 
 /** Headers of one connection; what `Connection` names ends there too (RFC 9110, 7.6.1). */

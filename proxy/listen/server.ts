@@ -36,8 +36,6 @@ export async function createListener(listen: Address, primaryOrigin: string, han
   const turns = new Turns();
   const app = Fastify({
     logger: false,
-    // A request without Host is refused by headFault, in its turn.
-    http: { requireHostHeader: false },
     clientErrorHandler: (error, socket) => turns.unreadable(error, socket),
     rewriteUrl: () => "/",
     bodyLimit: Number.MAX_SAFE_INTEGER,

@@ -17,7 +17,7 @@ export interface ReadAnswers {
   readonly surplus: string;
 }
 
-/** `methods`: of the requests on this connection, in order. `closed`: the connection has ended. */
+/** `methods`: of the requests on this connection, in order. `closed`: the connection has ended, in order. */
 export function readAnswers(text: string, methods: readonly string[], closed: boolean): ReadAnswers {
   const answers: ReadAnswer[] = [];
   const interim: number[] = [];
@@ -30,7 +30,7 @@ export function readAnswers(text: string, methods: readonly string[], closed: bo
     if (parts === null) break;
     const status = Number(parts[1]);
     const headers = lines.flatMap((line) => {
-      const field = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(line);
+      const field = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/.exec(line);
       return field === null ? ["", line] : [(field[1] ?? "").toLowerCase(), field[2] ?? ""];
     });
     at = headEnd + 4;
@@ -56,9 +56,10 @@ function readBody(
     const at = headers.findIndex((part, i) => i % 2 === 0 && part === name);
     return at === -1 ? null : (headers[at + 1] ?? null);
   };
-  if (valueOf("transfer-encoding") !== null) return readChunks(text, from);
+  const coding = valueOf("transfer-encoding");
+  if (coding !== null && /(?:^|,)[ \t]*chunked$/i.test(coding)) return readChunks(text, from);
   const length = valueOf("content-length");
-  if (length === null) return { body: text.slice(from), end: closed ? text.length : null };
+  if (length === null || coding !== null) return { body: text.slice(from), end: closed ? text.length : null };
   const end = from + Number(length);
   return { body: text.slice(from, end), end: end <= text.length ? end : null };
 }

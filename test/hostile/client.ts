@@ -25,6 +25,7 @@ export async function connectClient(url: string): Promise<RawClient> {
   const socket = net.connect({ port: Number(port), host: hostname, allowHalfOpen: true });
   let text = "";
   let closed = false;
+  let reset = false;
   const looks = new Set<() => void>();
   const lookAll = (): void => {
     for (const look of [...looks]) look();
@@ -37,7 +38,10 @@ export async function connectClient(url: string): Promise<RawClient> {
     closed = true;
     lookAll();
   };
-  socket.on("error", over);
+  socket.on("error", () => {
+    reset = true;
+    over();
+  });
   socket.on("end", () => {
     socket.end();
     over();
@@ -65,7 +69,7 @@ export async function connectClient(url: string): Promise<RawClient> {
       looks.add(look);
       look();
     });
-  const answers = (methods: readonly string[]): ReadAnswers => readAnswers(text, methods, closed);
+  const answers = (methods: readonly string[]): ReadAnswers => readAnswers(text, methods, closed && !reset);
   return {
     socket,
     write: (bytes) => void socket.write(bytes, "latin1"),

@@ -1,4 +1,5 @@
 /** What a client received, read as answers by the letter of RFC 9112. */
+import { valuesOf } from "./readings.ts";
 
 export interface ReadAnswer {
   readonly status: number;
@@ -26,7 +27,7 @@ export function readAnswers(text: string, methods: readonly string[], closed: bo
     const headEnd = text.indexOf("\r\n\r\n", at);
     if (headEnd === -1) break;
     const [statusLine = "", ...lines] = text.slice(at, headEnd).split("\r\n");
-    const parts = /^HTTP\/1\.1 (\d{3}) [\t\x20-\x7e\x80-\xff]*$/.exec(statusLine);
+    const parts = /^HTTP\/1\.1 (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(statusLine);
     if (parts === null) break;
     const status = Number(parts[1]);
     const headers = lines.flatMap((line) => {
@@ -52,14 +53,10 @@ function readBody(
   headers: readonly string[],
   closed: boolean,
 ): { readonly body: string; readonly end: number | null } {
-  const valueOf = (name: string): string | null => {
-    const at = headers.findIndex((part, i) => i % 2 === 0 && part === name);
-    return at === -1 ? null : (headers[at + 1] ?? null);
-  };
-  const coding = valueOf("transfer-encoding");
-  if (coding !== null && /(?:^|,)[ \t]*chunked$/i.test(coding)) return readChunks(text, from);
-  const length = valueOf("content-length");
-  if (length === null || coding !== null) return { body: text.slice(from), end: closed ? text.length : null };
+  const coding = valuesOf(headers, "transfer-encoding").join(",");
+  if (/(?:^|,)[ \t]*chunked$/i.test(coding)) return readChunks(text, from);
+  const [length] = valuesOf(headers, "content-length");
+  if (length === undefined || coding !== "") return { body: text.slice(from), end: closed ? text.length : null };
   const end = from + Number(length);
   return { body: text.slice(from, end), end: end <= text.length ? end : null };
 }

@@ -33,7 +33,7 @@ export function writeAnswerHead(
   headers: RawHeaders,
 ): WrittenAnswer {
   const bodyless = request.method === "HEAD" || status === 204 || status === 304;
-  const chunksKnown = request.httpVersionMajor > 1 || request.httpVersionMinor > 0;
+  const chunksKnown = request.httpVersion !== "1.0";
   const keepsChunked = chunksKnown && status !== 204 && status !== 304;
   const outgoing = answerHeaders(headers, keepsChunked);
   let framing: AnswerFraming = UNTIL_CLOSE;
@@ -75,6 +75,11 @@ export function writeInformation(
   headers: RawHeaders,
 ): void {
   if (request.httpVersion === "1.0" || response.headersSent) return;
+  const outgoing = answerHeaders(headers, false);
+  if (writesInterim(response)) {
+    response.writeInterim(status, outgoing);
+    return;
+  }
   if (status === 100 && request.headers.expect !== undefined) {
     // Node notes it: without, it would close the connection after the answer.
     response.writeContinue();
@@ -84,9 +89,17 @@ export function writeInformation(
   const { socket } = response;
   if (socket === null) return;
   let text = `HTTP/1.1 ${status} ${statusText}\r\n`;
-  const outgoing = answerHeaders(headers, false);
   for (let i = 0; i < outgoing.length; i += 2) text += `${outgoing[i]}: ${outgoing[i + 1]}\r\n`;
   socket.write(`${text}\r\n`, "latin1");
+}
+
+/** A response that is not Node's own (HTTP/2's). */
+interface InterimWriter {
+  writeInterim(status: number, headers: RawHeaders): void;
+}
+
+function writesInterim(response: object): response is InterimWriter {
+  return "writeInterim" in response;
 }
 
 /** A string this short is written together with the head from one buffer; a Buffer beside it takes a gathering write. */

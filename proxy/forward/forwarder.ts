@@ -122,11 +122,12 @@ class Forwarding implements AnswerSink, EndsWithClient {
     this.#requestCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
     this.#answerCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
     const { request, response } = job;
-    const { socket } = request;
+    // A connection of HTTP/2 is no single exchange's.
+    const socket = request.httpVersion === "2.0" ? null : request.socket;
     response.sendDate = false;
-    followClient(socket, this);
+    if (socket !== null) followClient(socket, this);
     response.once("close", () => {
-      unfollowClient(socket, this);
+      if (socket !== null) unfollowClient(socket, this);
       job.closed(response.statusCode);
       if (!response.writableFinished) this.#clientLeft();
       else if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);

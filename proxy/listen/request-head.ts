@@ -10,6 +10,7 @@ export function readRequestHead(request: IncomingMessage, target: string): Reque
     query: mark === -1 ? "" : target.slice(mark + 1),
     headers: request.httpVersion === "1.0" ? withHost(request) : request.rawHeaders,
     remoteAddress: request.socket.remoteAddress ?? "unknown",
+    scheme: "encrypted" in request.socket ? "https" : "http",
   };
 }
 

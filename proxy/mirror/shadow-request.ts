@@ -36,7 +36,7 @@ export interface ShadowRequestParts {
 
 export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const { exchange, service } = parts;
-  const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: "http" });
+  const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: exchange.request.scheme });
   const declared = new Set(service.asShadow.headers.map(([name]) => name));
   const headers: string[] = [];
   let idempotencyKey = false;

@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { answerHeaders, endToEndHeaders } from "../../proxy/headers.ts";
 
 function forwarded(headers: string[], host: string | null = null): string[] {
-  const request = { method: "GET", target: "/", path: "/", query: "", headers, remoteAddress: "10.0.0.9" };
+  const request = {
+    method: "GET",
+    target: "/",
+    path: "/",
+    query: "",
+    headers,
+    remoteAddress: "10.0.0.9",
+    scheme: "http" as const,
+  };
   return endToEndHeaders(request, { host, proto: "http" });
 }
 

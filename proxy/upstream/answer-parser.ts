@@ -40,8 +40,8 @@ const MAX_SIZE = 2 ** 52;
 
 const NO_HEADERS: RawHeaders = [];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What can stand nowhere in a head: NUL, and a CR that is not part of a line's end. */
-const BROKEN_LINE = /\0|\r(?!\n)/;
+/** What can stand nowhere in a head: control characters, and a CR that is not part of a line's end. */
+const BROKEN_LINE = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)/;
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -226,7 +226,7 @@ export class AnswerParser {
       this.#parts = [];
       this.#partsBytes = 0;
     }
-    if (BROKEN_LINE.test(text)) throw new InvalidAnswer("the answer's head holds NUL or a lone CR");
+    if (BROKEN_LINE.test(text)) throw new InvalidAnswer("the answer's head holds a control character or a lone CR");
     return text;
   }
 
@@ -441,7 +441,8 @@ const CODINGS: ReadonlySet<string> = new Set([
 ]);
 
 function isChunkedLast(coding: string): boolean {
-  const codings = coding.split(",").map((part) => part.trim().toLowerCase());
+  // Not trim(): it takes what is no blank to others, such as 0xa0.
+  const codings = coding.split(",").map((part) => part.replace(/^[ \t]+|[ \t]+$/g, "").toLowerCase());
   if (!codings.every((name) => CODINGS.has(name))) {
     throw new InvalidAnswer(`the answer's Transfer-Encoding is ${JSON.stringify(coding.slice(0, 40))}`);
   }

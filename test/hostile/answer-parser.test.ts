@@ -101,8 +101,8 @@ test("damaged answers, cut anywhere: a whole one is what RFC 9112 says it is, an
     );
     if (atOnce.used === null) continue;
     const read = readAnswers(bytes, ["GET"], false).answers[0];
-    // Bare LF, folded lines and control characters are left to others by the parser, and unknown to the reader by the letter.
-    if (/[^\r]\n|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(bytes.slice(0, atOnce.used))) continue;
+    // Bare LF, folded lines are forgiven by the parser, and unknown to the reader by the letter.
+    if (/[^\r]\n|\n[ \t]/.test(bytes.slice(0, atOnce.used))) continue;
     wholeOnes++;
     assert.equal(read?.whole, true, JSON.stringify(bytes));
     assert.equal(atOnce.body, read.body, JSON.stringify(bytes));

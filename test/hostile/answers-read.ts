@@ -67,7 +67,9 @@ function readChunks(text: string, from: number): { readonly body: string; readon
   for (;;) {
     const lineEnd = text.indexOf("\r\n", at);
     if (lineEnd === -1) return { body, end: null };
-    const size = parseInt(text.slice(at, lineEnd), 16);
+    const digits = /^[0-9a-f]+(?=[ \t]*(?:;|$))/i.exec(text.slice(at, lineEnd));
+    if (digits === null) return { body, end: null };
+    const size = parseInt(digits[0], 16);
     at = lineEnd + 2;
     if (size === 0) {
       const end = text.startsWith("\r\n", at) ? at : text.indexOf("\r\n\r\n", at);
@@ -76,6 +78,6 @@ function readChunks(text: string, from: number): { readonly body: string; readon
     }
     body += text.slice(at, at + size);
     at += size + 2;
-    if (at > text.length || Number.isNaN(size)) return { body, end: null };
+    if (at > text.length) return { body, end: null };
   }
 }

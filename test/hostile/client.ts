@@ -13,6 +13,8 @@ export interface RawClient {
   ended(): Promise<void>;
   readonly closed: boolean;
   received(): string;
+  /** What came so far is no longer counted. */
+  forget(): void;
   /** FIN, and what still comes until the proxy ends too. */
   finish(): Promise<void>;
   reset(): void;
@@ -86,6 +88,9 @@ export async function connectClient(url: string): Promise<RawClient> {
       return closed;
     },
     received: () => text,
+    forget: () => {
+      text = "";
+    },
     async finish() {
       socket.end();
       await when(() => closed, "the connection did not end after FIN");

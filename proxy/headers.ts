@@ -1,17 +1,33 @@
 import type { RawHeaders, RequestHead } from "./exchange.ts";
 
+/** Header names to look for. Most others are told apart by their length, without lower-casing them. */
+export class HeaderNames {
+  readonly #names: ReadonlySet<string>;
+  readonly #lengths: readonly boolean[];
+
+  /** In lower case. */
+  constructor(names: readonly string[]) {
+    this.#names = new Set(names);
+    const lengths = new Array<boolean>(Math.max(0, ...names.map((name) => name.length)) + 1).fill(false);
+    for (const name of names) lengths[name.length] = true;
+    this.#lengths = lengths;
+  }
+
+  /** `name` in any case. */
+  has(name: string): boolean {
+    return this.#lengths[name.length] === true && this.#names.has(name.toLowerCase());
+  }
+}
+
 /**
  * Headers that belong to one connection (RFC 9110, 7.6.1, and the older `keep-alive`, `proxy-connection`). `te` names
  * what the sender of this connection accepts; `upgrade` is handled by the listener. `Transfer-Encoding` is one too, but
  * stays where it stood: each of our connections frames a body as it was framed when it came.
  */
-const HOP_BY_HOP: ReadonlySet<string> = new Set(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
-
-/** Lengths of the names above: most headers are told apart without lower-casing them. */
-const HOP_BY_HOP_LENGTHS: ReadonlySet<number> = new Set([...HOP_BY_HOP].map((name) => name.length));
+const HOP_BY_HOP = new HeaderNames(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
 
 function isHopByHop(name: string): boolean {
-  return HOP_BY_HOP_LENGTHS.has(name.length) && HOP_BY_HOP.has(name.toLowerCase());
+  return HOP_BY_HOP.has(name);
 }
 
 /** What `Connection` names beside its own keywords: those headers end at this connection too. */

@@ -37,7 +37,7 @@ export interface Pipeline {
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   const lanes = new Lanes<Copy>({
-    deliver: (turn) => mirrorCopy(parts, turn).catch((error: unknown) => parts.caught("lane", error)),
+    deliver: (turn) => mirrorCopy(parts, turn),
     intentWaitMs: LANE_INTENT_WAIT_MS,
     monotonic: () => parts.clock.monotonic(),
   });

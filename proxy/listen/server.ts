@@ -63,9 +63,10 @@ function prepared<S extends Server>(server: S, route: RequestListener): S {
 export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
 
 /**
- * The public listener. Fastify owns the server; @fastify/http-proxy owns the route and hands every request to our handler.
- * Both would refuse requests that an upstream accepts (`%zz`, `..`, `//h`, absolute-form, unusual methods), so Fastify is
- * shown `/` in place of every target; the real one is kept beside it (docs/decisions/0002).
+ * The public listener. Fastify owns the server and its life. Ordinary requests go from Node's server straight to `take`;
+ * the way through Fastify's router and @fastify/http-proxy's `handler` is an eighth of what a read costs, so only what
+ * Node reports by other events takes it (Expect). Both would refuse requests that an upstream accepts (`%zz`, `..`,
+ * `//h`, absolute-form, unusual methods), so Fastify is shown `/` in place of every target (docs/decisions/0002, 0006).
  */
 export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
@@ -76,11 +77,24 @@ export async function createListener(
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
   const secureServers: https.Server[] = [];
-  const makeServer = (handler: RequestListener): Server => {
-    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, handler), handler);
-    const server = createSecureServer(tls, HTTP1_OPTIONS, handler, (socket) => http2.accept(socket));
+  let closing = false;
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
+    const target = request.url ?? "";
+    turns.take(request, response, () => {
+      const fault = headFault(request);
+      if (fault !== null) {
+        refuseHead(response, fault);
+        return;
+      }
+      if (closing || mayHaveLostBytes(request)) response.shouldKeepAlive = false;
+      handle(request, response, target);
+    });
+  };
+  const makeServer = (byFastify: RequestListener): Server => {
+    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, take), byFastify);
+    const server = createSecureServer(tls, HTTP1_OPTIONS, take, (socket) => http2.accept(socket));
     secureServers.push(server);
-    return prepared(server, handler);
+    return prepared(server, byFastify);
   };
   const app = Fastify({
     logger: false,
@@ -110,16 +124,10 @@ export async function createListener(
     httpMethods: METHODS.filter((method) => method !== "CONNECT"),
     handler: (request, reply) => {
       reply.hijack();
-      const { originalUrl, raw } = request;
-      turns.take(raw, reply.raw, () => {
-        const fault = headFault(raw);
-        if (fault !== null) {
-          refuseHead(reply.raw, fault);
-          return;
-        }
-        if (mayHaveLostBytes(raw)) reply.raw.shouldKeepAlive = false;
-        handle(raw, reply.raw, originalUrl);
-      });
+      const { raw, originalUrl } = request;
+      // Fastify has put `/` there.
+      raw.url = originalUrl;
+      take(raw, reply.raw);
     },
   });
   try {
@@ -136,6 +144,7 @@ export async function createListener(
       for (const server of secureServers) useCertificate(server, next);
     },
     async close() {
+      closing = true;
       http2.close();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);

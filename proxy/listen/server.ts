@@ -38,14 +38,26 @@ const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
 /** How long a connection is kept for a next request: longer than balancers in front, which close after 60 s. */
 const KEEP_ALIVE_MS = 72_000;
 
-const HTTP1_OPTIONS = {
-  maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
-  // A request without Host is refused by headFault, in its turn.
-  requireHostHeader: false,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
-  requestTimeout: 0,
-};
+/** How long a client may take over a request's head before it gets 408; at most a look later. */
+export interface Patience {
+  readonly headMs: number;
+  readonly lookEveryMs: number;
+}
+
+const PATIENCE: Patience = { headMs: 60_000, lookEveryMs: 10_000 };
+
+function http1Options(patience: Patience) {
+  return {
+    maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
+    // A request without Host is for the primary to judge; one with two is refused by headFault, in its turn.
+    requireHostHeader: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Large uploads take as long as they take; a silent one is ended by the forwarder.
+    requestTimeout: 0,
+    headersTimeout: patience.headMs,
+    connectionsCheckingInterval: patience.lookEveryMs,
+  };
+}
 
 function prepared<S extends Server>(server: S, route: RequestListener): S {
   // Node drops headers beyond 2,000 without a word; the head's size is the limit.
@@ -71,7 +83,9 @@ export type Handle = (request: IncomingMessage, response: ServerResponse, target
 export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
   handle: Handle,
+  patience: Patience = PATIENCE,
 ): Promise<Listener> {
+  const http1 = http1Options(patience);
   const turns = new Turns();
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
@@ -91,8 +105,8 @@ export async function createListener(
     });
   };
   const makeServer = (byFastify: RequestListener): Server => {
-    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, take), byFastify);
-    const server = createSecureServer(tls, HTTP1_OPTIONS, take, (socket) => http2.accept(socket));
+    if (tls === null) return prepared(createServer(http1, take), byFastify);
+    const server = createSecureServer(tls, http1, take, (socket) => http2.accept(socket));
     secureServers.push(server);
     return prepared(server, byFastify);
   };

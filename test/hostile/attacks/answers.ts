@@ -55,7 +55,17 @@ const LENGTHS = [
   "9007199254740993999999",
   "99999999999999999999999999999999",
 ];
-const ENCODINGS = ["xchunked", "chunked, identity", "x", "chunked, chunked", "\x0bchunked", "chunked;q=1", ",chunked"];
+const ENCODINGS = [
+  "xchunked",
+  "chunked, identity",
+  "x",
+  "chunked, chunked",
+  "\x0bchunked",
+  "\xa0chunked",
+  "chunked\xa0",
+  "chunked;q=1",
+  ",chunked",
+];
 const STATUS_LINES = [
   "garbage",
   "HTTP/1.1 abc OK",
@@ -245,7 +255,7 @@ export const ANSWERS: readonly HostileAnswer[] = [
     "a first line that is folded",
     (own) => `HTTP/1.1 200 OK\r\n X: a\r\nx-nonce: ${own}\r\nContent-Length: 0\r\n\r\n`,
   ),
-  refusedFor("TLS", () => "\x15\x03\x01\x00\x02\x02\x28"),
+  { name: "TLS", write: () => "\x15\x03\x01\x00\x02\x02\x28", then: "fin", client: ["refused"] },
   refusedFor("a head of a megabyte", (own) => head(own, `x: ${"v".repeat(1024 * 1024)}`, "Content-Length: 0")),
   refusedFor("a status line of a megabyte", () => `HTTP/1.1 200 ${"v".repeat(1024 * 1024)}\r\n\r\n`),
   { name: "an endless head", write: () => "HTTP/1.1 200 OK\r\n", then: "endless", client: ["refused"] },
@@ -360,6 +370,7 @@ export const ANSWERS: readonly HostileAnswer[] = [
   },
   {
     name: "fewer bytes than announced, then silence",
+    methods: ["GET"],
     write: (own) => `${head(own, "Content-Length: 50")}hello`,
     client: ["cut", "refused"],
   },
@@ -388,7 +399,12 @@ export const ANSWERS: readonly HostileAnswer[] = [
     then: "reset",
     client: ["refused"],
   },
-  { name: "half a head, then silence", write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`, client: ["refused"] },
+  {
+    name: "half a head, then silence",
+    methods: ["POST"],
+    write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`,
+    client: ["refused"],
+  },
   { name: "nothing, then the end", write: () => "", then: "fin", client: ["refused"] },
   { name: "nothing, then reset", write: () => "", then: "reset", client: ["refused"] },
   {

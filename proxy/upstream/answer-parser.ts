@@ -41,7 +41,7 @@ const MAX_SIZE = 2 ** 52;
 const NO_HEADERS: RawHeaders = [];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What can stand nowhere in a head: control characters, and a CR that is not part of a line's end. */
-const BROKEN_LINE = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)/;
+const BROKEN_LINE = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)/;
 
 const LF = 0x0a;
 const CR = 0x0d;

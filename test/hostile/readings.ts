@@ -177,7 +177,7 @@ class Reader {
 
 /** Whatever whitespace and control characters a forgiving server strips. */
 function bare(text: string): string {
-  return text.replace(/^[\x00-\x20]+|[\x00-\x20]+$/g, "");
+  return text.replace(/^[^\x21-\xff]+|[^\x21-\xff]+$/g, "");
 }
 
 export function valuesOf(headers: readonly string[], name: string): string[] {

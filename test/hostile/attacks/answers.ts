@@ -11,7 +11,7 @@ export interface HostileAnswer {
    */
   readonly client: readonly ("own" | "refused" | "cut")[];
   /** What the service does after these bytes. */
-  readonly then?: "fin" | "reset" | "endless" | "nothing";
+  readonly afterwards?: "fin" | "reset" | "endless" | "nothing";
   /** Written once the client has its answer and the connection lies idle. */
   readonly later?: (foreign: string) => string;
   /** true: the connection may be used again. Otherwise the proxy has to end it, soon. */
@@ -145,7 +145,7 @@ export const ANSWERS: readonly HostileAnswer[] = [
     name: "two answers and close",
     write: (own, foreign) => whole(own, ["Connection: close"]) + whole(foreign),
     client: ["own"],
-    then: "fin",
+    afterwards: "fin",
   },
   {
     name: "two answers of HTTP/1.0",
@@ -222,7 +222,7 @@ export const ANSWERS: readonly HostileAnswer[] = [
   ...["gzip", "identity"].map((encoding): HostileAnswer => ({
     name: `Transfer-Encoding: ${encoding}, to the end`,
     write: (own) => `${head(own, `Transfer-Encoding: ${encoding}`)}hello`,
-    then: "fin",
+    afterwards: "fin",
     client: ["own"],
   })),
   refusedFor("two encodings", (own) => `${head(own, "Transfer-Encoding: x", "Transfer-Encoding: chunked")}0\r\n\r\n`),
@@ -255,20 +255,20 @@ export const ANSWERS: readonly HostileAnswer[] = [
     "a first line that is folded",
     (own) => `HTTP/1.1 200 OK\r\n X: a\r\nx-nonce: ${own}\r\nContent-Length: 0\r\n\r\n`,
   ),
-  { name: "TLS", write: () => "\x15\x03\x01\x00\x02\x02\x28", then: "fin", client: ["refused"] },
+  { name: "TLS", write: () => "\x15\x03\x01\x00\x02\x02\x28", afterwards: "fin", client: ["refused"] },
   refusedFor("a head of a megabyte", (own) => head(own, `x: ${"v".repeat(1024 * 1024)}`, "Content-Length: 0")),
   refusedFor("a status line of a megabyte", () => `HTTP/1.1 200 ${"v".repeat(1024 * 1024)}\r\n\r\n`),
-  { name: "an endless head", write: () => "HTTP/1.1 200 OK\r\n", then: "endless", client: ["refused"] },
+  { name: "an endless head", write: () => "HTTP/1.1 200 OK\r\n", afterwards: "endless", client: ["refused"] },
   {
     name: "endless interim answers",
     write: () => "HTTP/1.1 100 Continue\r\n\r\n",
-    then: "endless",
+    afterwards: "endless",
     client: ["refused"],
   },
   {
     name: "endless early hints",
     write: () => "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n",
-    then: "endless",
+    afterwards: "endless",
     client: ["refused", "cut"],
   },
   refusedFor(
@@ -359,13 +359,13 @@ export const ANSWERS: readonly HostileAnswer[] = [
   {
     name: "fewer bytes than announced, then the end",
     write: (own) => `${head(own, "Content-Length: 50")}hello`,
-    then: "fin",
+    afterwards: "fin",
     client: ["cut", "refused"],
   },
   {
     name: "fewer bytes than announced, then reset",
     write: (own) => `${head(own, "Content-Length: 50")}hello`,
-    then: "reset",
+    afterwards: "reset",
     client: ["cut", "refused"],
   },
   {
@@ -377,26 +377,26 @@ export const ANSWERS: readonly HostileAnswer[] = [
   {
     name: "chunks without an end, then the end",
     write: (own) => `${head(own, "Transfer-Encoding: chunked")}5\r\nhello\r\n`,
-    then: "fin",
+    afterwards: "fin",
     client: ["cut", "refused"],
   },
   {
     name: "a body to the end, then reset",
     write: (own) => `${head(own)}hello`,
-    then: "reset",
+    afterwards: "reset",
     client: ["cut", "refused"],
   },
-  { name: "a body to the end", write: (own) => `${head(own)}hello`, then: "fin", client: ["own"] },
+  { name: "a body to the end", write: (own) => `${head(own)}hello`, afterwards: "fin", client: ["own"] },
   {
     name: "half a head, then the end",
     write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`,
-    then: "fin",
+    afterwards: "fin",
     client: ["refused"],
   },
   {
     name: "half a head, then reset",
     write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`,
-    then: "reset",
+    afterwards: "reset",
     client: ["refused"],
   },
   {
@@ -405,12 +405,12 @@ export const ANSWERS: readonly HostileAnswer[] = [
     write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`,
     client: ["refused"],
   },
-  { name: "nothing, then the end", write: () => "", then: "fin", client: ["refused"] },
-  { name: "nothing, then reset", write: () => "", then: "reset", client: ["refused"] },
+  { name: "nothing, then the end", write: () => "", afterwards: "fin", client: ["refused"] },
+  { name: "nothing, then reset", write: () => "", afterwards: "reset", client: ["refused"] },
   {
     name: "only an interim answer, then the end",
     write: () => "HTTP/1.1 100 Continue\r\n\r\n",
-    then: "fin",
+    afterwards: "fin",
     client: ["refused"],
   },
 ];

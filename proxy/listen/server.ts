@@ -39,16 +39,27 @@ const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
 /** How long a connection is kept for a next request: longer than balancers in front, which close after 60 s. */
 const KEEP_ALIVE_MS = 72_000;
 
-const HTTP1_OPTIONS = {
-  maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
-  // A request without Host is refused by headFault, in its turn.
-  requireHostHeader: false,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  // Large uploads take as long as they take; a slow head does not. (Without a value of its own Node takes the smaller of 60 s
-  // and requestTimeout: none.)
-  requestTimeout: 0,
-  headersTimeout: 60_000,
-};
+/** How long a client may take over a request's head before it gets 408; at most a look later. */
+export interface Patience {
+  readonly headMs: number;
+  readonly lookEveryMs: number;
+}
+
+const PATIENCE: Patience = { headMs: 60_000, lookEveryMs: 10_000 };
+
+function http1Options(patience: Patience) {
+  return {
+    maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
+    // A request without Host is for the primary to judge; one with two is refused by headFault, in its turn.
+    requireHostHeader: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Large uploads take as long as they take; a silent one is ended by the forwarder.
+    requestTimeout: 0,
+    // Without a value of its own Node takes the smaller of 60 s and requestTimeout: none.
+    headersTimeout: patience.headMs,
+    connectionsCheckingInterval: patience.lookEveryMs,
+  };
+}
 
 function prepared<S extends Server>(server: S, route: RequestListener): S {
   // Node drops headers beyond 2,000 without a word; the head's size is the limit.
@@ -81,7 +92,9 @@ export interface Handlers {
 export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
   { handle, tunnel, tunnels }: Handlers,
+  patience: Patience = PATIENCE,
 ): Promise<Listener> {
+  const http1 = http1Options(patience);
   const turns = new Turns();
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
@@ -115,9 +128,9 @@ export async function createListener(
     const connectionEvent = tls === null ? "connection" : "secureConnection";
     let server: Server;
     if (tls === null) {
-      server = createServer(HTTP1_OPTIONS, take);
+      server = createServer(http1, take);
     } else {
-      const secure = createSecureServer(tls, HTTP1_OPTIONS, take, (socket) => http2.accept(socket));
+      const secure = createSecureServer(tls, http1, take, (socket) => http2.accept(socket));
       secureServers.push(secure);
       server = secure.server;
     }

@@ -78,6 +78,8 @@ export interface RequestHead {
   readonly query: string;
   readonly headers: RawHeaders;
   readonly remoteAddress: string;
+  /** How it reached this listener. */
+  readonly scheme: "http" | "https";
 }
 
 /** A bounded copy of one body. */

@@ -21,23 +21,17 @@ export class HeaderNames {
 
 /**
  * Headers that belong to one connection (RFC 9110, 7.6.1, and the older `keep-alive`, `proxy-connection`). `te` names
- * what the sender of this connection accepts; `upgrade` is handled by the listener.
+ * what the sender of this connection accepts; `upgrade` is handled by the listener. `Transfer-Encoding` is one too, but
+ * stays where it stood: each of our connections frames a body as it was framed when it came.
  */
-const HOP_BY_HOP = new HeaderNames([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
+const HOP_BY_HOP = new HeaderNames(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
 
-export function isHopByHop(name: string): boolean {
+function isHopByHop(name: string): boolean {
   return HOP_BY_HOP.has(name);
 }
 
 /** What `Connection` names beside its own keywords: those headers end at this connection too. */
-export function namedByConnection(headers: RawHeaders): ReadonlySet<string> | null {
+function namedByConnection(headers: RawHeaders): ReadonlySet<string> | null {
   let named: Set<string> | null = null;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
@@ -50,7 +44,7 @@ export function namedByConnection(headers: RawHeaders): ReadonlySet<string> | nu
     }
   }
   // A client must not talk us out of the fields that the message's meaning rests on.
-  for (const kept of ["host", "content-length", "authorization", "cookie"]) named?.delete(kept);
+  for (const kept of ["host", "content-length", "transfer-encoding", "authorization", "cookie"]) named?.delete(kept);
   return named;
 }
 
@@ -101,13 +95,17 @@ export function endToEndHeaders(request: RequestHead, by: ForwardedBy): string[]
   return to;
 }
 
-/** A primary's answer headers as the client gets them: the end-to-end ones, in order, case and repetition. */
-export function answerHeaders(from: RawHeaders): string[] {
+/**
+ * A primary's answer headers as the client gets them: the end-to-end ones, in order, case and repetition, and
+ * `Transfer-Encoding` where it is kept.
+ */
+export function answerHeaders(from: RawHeaders, keepsTransferEncoding: boolean): string[] {
   const named = namedByConnection(from);
   const to: string[] = [];
   for (let i = 0; i < from.length; i += 2) {
     const name = from[i] as string;
     if (isHopByHop(name)) continue;
+    if (name.length === 17 && !keepsTransferEncoding && name.toLowerCase() === "transfer-encoding") continue;
     if (named !== null && named.has(name.toLowerCase())) continue;
     to.push(name, from[i + 1] as string);
   }

@@ -14,8 +14,9 @@ import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
 import { loadSettings } from "./config/load.ts";
 import { formatConfigMessage } from "./config/message.ts";
-import type { ServiceSettings, Settings } from "./config/settings.ts";
+import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
+import { spellEndpoint } from "./endpoint.ts";
 import type { Snapshot } from "./exchange.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
@@ -43,6 +44,8 @@ import { readVersion } from "./version.ts";
 
 export interface StartOptions {
   readonly settings: Settings;
+  /** Certificates and keys that the settings came from. */
+  readonly files?: readonly string[];
   /** As given on the command line; a reloaded file is read under the same flags. */
   readonly flags?: StartFlags;
   readonly env?: Environment;
@@ -193,12 +196,16 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
   telemetry.observe(() => statusSource.gauges());
 
+  let takeCertificate: (tls: ListenTlsSettings) => void = () => {};
   const followFile = (file: string): SettingsWatch =>
     watchSettings({
       file,
       running: settings,
+      files: options.files ?? [],
       load: () => loadSettings({ file, flags: options.flags ?? {}, env: options.env ?? process.env }),
       apply({ settings: next, expired }) {
+        // First: what OpenSSL refuses refuses the whole file.
+        if (next.tls !== null) takeCertificate(next.tls);
         expiredRules = expired.map(formatConfigMessage);
         for (const rule of expiredRules) log.warn({ rule }, "an ignore rule has expired and no longer excuses");
         snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
@@ -229,8 +236,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   try {
-    const legacy = settings.services["legacy"] as ServiceSettings;
-    const listener = await createListener(settings.listen, legacy.origin, pipeline.handle);
+    const listener = await createListener(settings, pipeline.handle);
+    takeCertificate = (tls) => listener.useCertificate(tls);
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
@@ -255,8 +262,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
     let stopped: Promise<StopReport> | null = null;
     return {
-      proxyUrl: urlOf(listener.address),
-      adminUrl: urlOf(admin.address),
+      proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
+      adminUrl: urlOf(admin.address, "http"),
       reload: () => void following?.reload(),
       stop(budgetMs = DRAIN_BUDGET_MS) {
         stopping = true;
@@ -305,6 +312,6 @@ async function openStore(settings: Settings, warn: (line: string) => void): Prom
   return store;
 }
 
-function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function urlOf(address: Endpoint, scheme: "http" | "https"): string {
+  return "path" in address ? spellEndpoint(address) : `${scheme}://${spellEndpoint(address)}`;
 }

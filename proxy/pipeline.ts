@@ -177,8 +177,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         upstream: parts.upstream("primary", service),
         method: head.method,
         target: head.target,
-        headers: endToEndHeaders(head, { host: hostFor(service), proto: "http" }),
-        timeoutMs: service.asPrimary.timeoutMs,
+        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }),
+        limits: {
+          headMs: service.asPrimary.timeoutMs,
+          idleMs: service.asPrimary.idleTimeoutMs ?? 0,
+          totalMs: service.asPrimary.totalTimeoutMs ?? 0,
+        },
         capture: watch.capture,
         settleWrite: watch.settleWrite,
         ended: (ending) => {

@@ -19,21 +19,33 @@ import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 
 // ---------------------------------------------------------------- upstream
 
+/** A body that is sent as it comes. */
+export interface StreamedBody {
+  readonly stream: Readable;
+  /** Read when the stream has ended, where the body is chunked. */
+  readonly trailers: () => RawHeaders;
+  /** Called at most once, where not all of the stream was read: the writer has let go of it. */
+  readonly abandon: () => void;
+}
+
 export interface UpstreamRequest {
   readonly method: string;
   /** Request target, sent byte for byte. */
   readonly target: string;
-  readonly headers: string[];
-  /** Complete bytes, a stream (sent as it comes), or null for none. */
-  readonly body: Buffer | Readable | null;
-  /** Read when a streamed body has ended; null where the client announced no trailers. */
-  readonly trailers: (() => RawHeaders) | null;
-  /** From the request's last byte to the answer's head. */
+  /** Sent as they are, in order; `Transfer-Encoding` or `Content-Length` among them frames the body. */
+  readonly headers: RawHeaders;
+  /** Complete bytes, a stream (its head is sent at once), or null for none. */
+  readonly body: Buffer | StreamedBody | null;
+  /** From the request's last byte to the answer's head. 0: any time, as in the next two. */
   readonly headersTimeoutMs: number;
-  /** Between two chunks of the answer. */
+  /** Silence within the answer. */
   readonly bodyTimeoutMs: number;
+  /** From the first byte sent to the last received. */
+  readonly totalTimeoutMs: number;
   /** true: never on a kept-alive connection. */
   readonly freshConnection: boolean;
+  /** true: 101 is an answer; then the connection is a tunnel. */
+  readonly upgrade: boolean;
 }
 
 /** Told what happens to one upstream request, in this order; exactly one of `onEnd` and `onError` is last. */
@@ -41,10 +53,10 @@ export interface AnswerSink {
   /** The request is about to be written: from here on the service may have seen it. */
   onSending(): void;
   /** A 1xx answer other than 101. */
-  onInformation(status: number, headers: RawHeaders): void;
-  /** `resume` continues a body that was paused. Return false to pause. */
-  onHead(status: number, statusText: string, headers: RawHeaders, resume: () => void): boolean;
-  /** Return false to pause until `resume`. */
+  onInformation(status: number, statusText: string, headers: RawHeaders): void;
+  /** Headers as they came, framing included. After a 101 to an upgrade, data is what the tunnel brings. */
+  onHead(status: number, statusText: string, headers: RawHeaders): void;
+  /** Return false to pause until the call's `resume`; what was read by then may still come. The chunk is the sink's. */
   onData(chunk: Buffer): boolean;
   onEnd(trailers: RawHeaders): void;
   onError(error: CrossfadeError): void;
@@ -53,6 +65,12 @@ export interface AnswerSink {
 export interface UpstreamCall {
   /** Ends the exchange with this service; `onError` follows with code `aborted` unless it has ended already. */
   abort(why: string): void;
+  /** Goes on with an answer that was paused. */
+  resume(): void;
+  /** The client has ended its side: once the request is written, so is the service told. */
+  endSide(): void;
+  /** After a 101: sends what the other side of the tunnel writes, its end included, as it comes. */
+  relay(from: Readable): void;
 }
 
 /** One service's connections. */

@@ -106,7 +106,8 @@ export async function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = proc
   const file = options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
   if (file === null) return new Api(DEFAULT_ADMIN, named);
   const { loadSettings } = await import("../config/load.ts");
-  const loaded = loadSettings({ file, flags: {}, env });
+  // Whoever looks at the status need not be allowed to read the keys of the proxy.
+  const loaded = loadSettings({ file, flags: {}, env, forTraffic: false });
   if (!loaded.ok) {
     const { formatConfigMessage } = await import("../config/message.ts");
     const lines = loaded.errors.map((error) => formatConfigMessage(error));
@@ -116,9 +117,9 @@ export async function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = proc
     );
   }
   const { listen, tokens } = loaded.settings.admin;
-  const { spellAddress } = await import("../config/addresses.ts");
+  const { spellEndpoint } = await import("../endpoint.ts");
   const host = listen.host === "0.0.0.0" ? "127.0.0.1" : listen.host === "::" ? "::1" : listen.host;
-  return new Api(`http://${spellAddress({ host, port: listen.port })}`, named ?? tokens[0]?.token ?? null);
+  return new Api(`http://${spellEndpoint({ host, port: listen.port })}`, named ?? tokens[0]?.token ?? null);
 }
 
 function adminUrl(text: string): string {

@@ -37,6 +37,7 @@ export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
   const { startCrossfade } = await import("../main.ts");
   const crossfade = await startCrossfade({
     settings: loaded.settings,
+    files: loaded.files,
     flags,
     env: process.env,
     logLevel,

@@ -1,9 +1,19 @@
 /** Listen addresses and service origins: how they are written, and when two of them are the same socket. */
 import { isIP } from "node:net";
-import type { Address } from "./settings.ts";
+import { posix } from "node:path";
+import type { Address, Endpoint, SocketPath } from "./settings.ts";
 import type { Parsed } from "./units.ts";
 
 const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+
+export function isHostName(text: string): boolean {
+  return HOST_NAME.test(text);
+}
+
+/** Where to listen: host:port, or `unix:/path`. */
+export function parseEndpoint(text: string): Parsed<Endpoint> {
+  return text.startsWith("unix:") ? parseSocketPath(text) : parseAddress(text);
+}
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`; port 0 lets the system choose. */
 export function parseAddress(text: string): Parsed<Address> {
@@ -36,13 +46,39 @@ export function parseAddress(text: string): Parsed<Address> {
   return { ok: true, value: { host: host.toLowerCase(), port: Number(port) } };
 }
 
-export function spellAddress({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+/** Linux keeps 108 bytes for it, macOS 104, both with a zero at the end. */
+const SOCKET_PATH_MAX_BYTES = 103;
+
+/** `unix:/run/legacy.sock`, also with three slashes, as others write it. */
+export function parseSocketPath(text: string): Parsed<SocketPath> {
+  const shown = JSON.stringify(text);
+  const written = text.slice("unix:".length);
+  if (!written.startsWith("/") || /^\/\/[^/]/.test(written)) {
+    const instead = `unix:/${written.replace(/^[./@]+/, "") || "run/legacy.sock"}`;
+    return { ok: false, error: `is ${shown}; a Unix socket is named by its whole path: write ${instead}` };
+  }
+  const path = posix.normalize(written).replace(/^\/+/, "/");
+  if (path.endsWith("/")) {
+    return { ok: false, error: `is ${shown}, a folder; name the socket in it, as in unix:${path}legacy.sock` };
+  }
+  if (path.includes("\0")) return { ok: false, error: "holds a zero byte, and no path can" };
+  const length = Buffer.byteLength(path);
+  if (length > SOCKET_PATH_MAX_BYTES) {
+    const bound = `of ${length} bytes; systems take ${SOCKET_PATH_MAX_BYTES} for a Unix socket`;
+    return { ok: false, error: `is a path ${bound}: put it into a shorter one, as in unix:/run/legacy.sock` };
+  }
+  return { ok: true, value: { path } };
 }
 
-/** A service's URL, as its origin: `http://127.0.0.1:3000`. */
+/** A service's URL, as its origin: `http://127.0.0.1:3000`, `unix:/run/legacy.sock`. */
 export function parseOrigin(text: string): Parsed<string> {
+  if (text.startsWith("unix:")) {
+    const socket = parseSocketPath(text);
+    return socket.ok ? { ok: true, value: `unix:${socket.value.path}` } : socket;
+  }
   const shown = JSON.stringify(text.replace(/\/\/[^/@]*@/, "//***@"));
+  const otherwise = /^(?:(?:https?(?:\+unix)?|unix):\/\/(?:unix:)?)?(\/.+\.sock(?:et)?)$/i.exec(text)?.[1];
+  if (otherwise !== undefined) return { ok: false, error: `is ${shown}; a Unix socket is written unix:${otherwise}` };
   const url = URL.parse(text);
   if (url === null || !text.includes("://")) {
     const guess = URL.parse(`http://${text}`);
@@ -72,17 +108,15 @@ export function parseOrigin(text: string): Parsed<string> {
   return { ok: true, value: url.origin };
 }
 
-/** Host and port that an origin is reached at. */
-export function addressOfOrigin(origin: string): Address {
-  const url = new URL(origin);
-  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
-  return {
-    host: url.hostname
-      .replace(/^\[(.*)\]$/, "$1")
-      .replace(/\.$/, "")
-      .toLowerCase(),
-    port,
-  };
+/** Whether what is sent there never leaves this machine. */
+export function staysHere(endpoint: Endpoint): boolean {
+  return "path" in endpoint || isLoopback(endpoint.host);
+}
+
+/** Whether both are one socket, which is what two services must never be. */
+export function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  if ("path" in one || "path" in other) return "path" in one && "path" in other && one.path === other.path;
+  return one.port === other.port && sameHost(one.host, other.host);
 }
 
 /** localhost, 127.0.0.0/8, ::1 (also as ::ffff:127.…): what never leaves this machine. */
@@ -94,20 +128,22 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Whether connecting to `target` would reach what listens at `listening`. */
-export function reaches(target: Address, listening: Address): boolean {
+export function reaches(target: Endpoint, listening: Endpoint): boolean {
+  if ("path" in target || "path" in listening) return sameEndpoint(target, listening);
   if (target.port !== listening.port || listening.port === 0) return false;
   if (isWildcard(listening.host)) return isLoopback(target.host) || isWildcard(target.host);
   return sameHost(target.host, listening.host) || (isWildcard(target.host) && isLoopback(listening.host));
 }
 
 /** Two listeners that cannot both have their port. */
-export function collide(one: Address, other: Address): boolean {
+export function collide(one: Endpoint, other: Endpoint): boolean {
+  if ("path" in one || "path" in other) return sameEndpoint(one, other);
   if (one.port !== other.port || one.port === 0) return false;
   return isWildcard(one.host) || isWildcard(other.host) || sameHost(one.host, other.host);
 }
 
 /** `localhost` stands for both loopback addresses; 127.0.0.1 and 127.0.0.2 are two hosts. */
-export function sameHost(one: string, other: string): boolean {
+function sameHost(one: string, other: string): boolean {
   return canonicalHost(one) === canonicalHost(other);
 }
 

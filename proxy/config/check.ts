@@ -4,6 +4,7 @@ import { formatExplanation } from "./explain-text.ts";
 import { loadSettings, type LoadInput, type NotLoaded } from "./load.ts";
 import { formatConfigMessage, type ConfigMessage } from "./message.ts";
 import { formatRouteTable, routeRows } from "./route-table.ts";
+import { formatServiceTable, serviceRows } from "./service-table.ts";
 import type { Settings } from "./settings.ts";
 
 export interface Report {
@@ -13,12 +14,12 @@ export interface Report {
   readonly exitCode: 0 | 1 | 2 | 3;
 }
 
-/** Validates; prints errors, or warnings, advice and the effective route table. */
+/** Validates; prints errors, or warnings, advice and the effective tables of routes and services. */
 export function runCheck(input: LoadInput): Report {
   const loaded = loadSettings(input);
   if (!loaded.ok) return invalid(loaded);
   if (loaded.expired.length > 0) {
-    return invalid({ ok: false, reason: "invalid", errors: loaded.expired });
+    return invalid({ ok: false, reason: "invalid", errors: loaded.expired, files: loaded.files });
   }
   const { settings } = loaded;
   const warnings = [...loaded.warnings, ...loaded.advice];
@@ -29,9 +30,17 @@ export function runCheck(input: LoadInput): Report {
       ...(warnings.length > 0 ? [""] : []),
       ...formatRouteTable(settings),
       "",
+      ...formatServiceTable(settings),
+      "",
       `${input.file ?? "These flags"} ${input.file === null ? "are" : "is"} valid: ${counts}${warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : ""}`,
     ],
-    json: { ok: true, errors: [], warnings: warnings.map(jsonOf), routes: routeRows(settings) },
+    json: {
+      ok: true,
+      errors: [],
+      warnings: warnings.map(jsonOf),
+      routes: routeRows(settings),
+      services: serviceRows(settings),
+    },
     exitCode: 0,
   };
 }
@@ -54,7 +63,7 @@ const EXIT_CODES = { invalid: 1, usage: 2, unreadable: 3 } as const;
 function invalid({ reason, errors }: NotLoaded): Report {
   return {
     lines: errors.map(formatConfigMessage),
-    json: { ok: false, errors: errors.map(jsonOf), warnings: [], routes: [] },
+    json: { ok: false, errors: errors.map(jsonOf), warnings: [], routes: [], services: [] },
     exitCode: EXIT_CODES[reason],
   };
 }

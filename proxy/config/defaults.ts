@@ -3,6 +3,8 @@ import type { Address, RouteSettings, ServiceSettings, Settings } from "./settin
 import { DAY, GIB, MIB, SECOND } from "./units.ts";
 
 export const DEFAULT_LISTEN: Address = { host: "127.0.0.1", port: 8080 };
+/** Owner and group: whoever may write to the socket may use the proxy. */
+export const DEFAULT_SOCKET_MODE = 0o660;
 export const DEFAULT_ADMIN_LISTEN: Address = { host: "127.0.0.1", port: 9090 };
 export const DEFAULT_STORE: Settings["store"] = { kind: "sqlite", file: "./crossfade.db" };
 
@@ -26,15 +28,24 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
   effects: null,
   idempotency: "ignored",
   build: null,
+  tls: { ca: null, client: null, serverName: null, verify: true },
   asShadow: {
     timeoutMs: 5 * SECOND,
+    connectTimeoutMs: 10 * SECOND,
     maxWorkMs: 30 * SECOND,
     maxAgeMs: 15 * SECOND,
     ratePerSecond: null,
     credentials: "forward",
     headers: [],
   },
-  asPrimary: { timeoutMs: 30 * SECOND },
+  // An event stream may be silent for hours; that its peer is gone is noticed by TCP keep-alive.
+  asPrimary: {
+    timeoutMs: 30 * SECOND,
+    connectTimeoutMs: 10 * SECOND,
+    idleTimeoutMs: null,
+    totalTimeoutMs: null,
+    maxConnections: null,
+  },
 };
 
 /** `entity` is missing: its default is the route's name, or null where the pattern has no fixed segment. */

@@ -24,6 +24,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...passedLines(passed, "Routes before it"),
     ...wrap(phaseSentence(route), 0),
     ...wrap(mirrorSentence(route), 0),
+    ...reachLines(route),
     ...keyLines(route),
     ...compareLines(route),
     ...originLines(route.origins),
@@ -84,6 +85,15 @@ function notMirroredWords(plan: Extract<Plan, { readonly mirror: false }>, route
 function sampleWords({ readShare, sampleAt }: RouteExplained): string {
   const share = `mirror.reads is ${spellShare(readShare)}`;
   return sampleAt === null ? share : `${share}, and this entity falls at ${sampleAt}%`;
+}
+
+/** What may end a request that the service itself would have answered. */
+function reachLines({ services }: RouteExplained): readonly string[] {
+  return services.flatMap(({ name, tls, asPrimary, asShadow }, i) => {
+    const [role, limits] = i === 0 ? ["primary", asPrimary] : ["shadow", asShadow];
+    const secure = tls === "plain" ? "" : `TLS (${tls}), `;
+    return wrap(`Reaching ${name} as ${role}: ${secure}${limits}.`, 0);
+  });
 }
 
 function keyLines(route: RouteExplained): readonly string[] {

@@ -16,6 +16,7 @@ import { hostOf } from "../target.ts";
 import { needsAnswer, spellLocator } from "./locator.ts";
 import type { RouteOrigins } from "./resolve.ts";
 import { spellMatch } from "./route-table.ts";
+import { serviceRow, type ServiceRow } from "./service-table.ts";
 import type { CompareSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
 
 /** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
@@ -76,6 +77,8 @@ export interface RouteExplained {
   readonly locators: readonly LocatorExplained[];
   readonly compare: CompareSettings;
   readonly redact: readonly string[];
+  /** How the primary, and the shadow where there is one, are reached. */
+  readonly services: readonly ServiceRow[];
   readonly origins: RouteOrigins | null;
 }
 
@@ -123,6 +126,7 @@ function requestHead({ method, path, host, headers = [] }: ExplainRequest): Requ
     query: mark === -1 ? "" : target.slice(mark + 1),
     headers: host === undefined ? raw : ["host", host, ...raw],
     remoteAddress: "127.0.0.1",
+    scheme: "http",
   };
 }
 
@@ -184,6 +188,10 @@ function explainRoute(
     locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
     compare: route.compare,
     redact: route.redact.map(spellLocator),
+    services: [primary, shadow].flatMap((side) => {
+      const service = side === null ? undefined : settings.services[serviceNameFor(side, route)];
+      return service === undefined ? [] : [serviceRow(service)];
+    }),
     origins,
   };
 }

@@ -102,6 +102,44 @@ export function durationField(effect: string, bounds: Bounds, byDefault: number)
   });
 }
 
+/** A time, or `off`: null then. */
+export function durationOrOff(effect: string, { min, max }: Bounds) {
+  const range = `${spellDuration(min)} to ${spellDuration(max)}`;
+  return parsedText(
+    (text): Parsed<number | null> => {
+      if (text.trim() === "off") return { ok: true, value: null };
+      const parsed = parseDuration(text);
+      if (!parsed.ok) return { ok: false, error: `${parsed.error}, or off` };
+      if (parsed.value >= min && parsed.value <= max) return parsed;
+      return { ok: false, error: `is ${JSON.stringify(text)}, outside of ${range}; write a value in between, or off` };
+    },
+    {
+      effect: `${effect} A time (ms, s, m, h, d), or off.`,
+      byDefault: "off",
+      range: `${range}, or off`,
+      pattern: `^off$|${TIME_PATTERN}`,
+    },
+  );
+}
+
+/** A whole number, or `unlimited`: null then. */
+export function countOrUnlimited(effect: string, { min, max }: Bounds) {
+  const range = `${min} to ${max}, or unlimited`;
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    `is ${showValue(input)}; write a whole number from ${range}`;
+  return z
+    .union([z.number({ error }).int({ error }).min(min, { error }).max(max, { error }), z.literal("unlimited")], {
+      error,
+    })
+    .meta(describeField({ effect, byDefault: "unlimited", range }))
+    .transform((count) => (count === "unlimited" ? null : count));
+}
+
+/** Where a certificate or key is: a file, or the PEM text itself, as a variable of the environment holds it. */
+export function pemField(effect: string) {
+  return freeText({ effect: `${effect} A file, or PEM itself from the environment.` }, { min: 1, max: 1_000_000 });
+}
+
 export function shareField(effect: string, byDefault: string) {
   return parsedText(parseShare, { effect, byDefault, range: "0% to 100%", examples: ["5%"], pattern: SHARE_PATTERN });
 }

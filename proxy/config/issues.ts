@@ -47,6 +47,8 @@ const REQUIRED: Readonly<Record<string, string>> = {
   because: "because: clock",
   role: "role: read",
   token: 'token: "${CROSSFADE_TOKEN}"',
+  cert: "cert: FILE",
+  key: "key: FILE",
 };
 
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
@@ -84,7 +86,11 @@ function isScalar(value: unknown): value is number | boolean | string {
  */
 export function convertText(path: ConfigPath, text: string): unknown {
   const schema = schemaAt(path);
-  if (schema instanceof z.ZodNumber && /^\d{1,15}$/.test(text)) return Number(text);
+  const number =
+    schema instanceof z.ZodUnion
+      ? schema.options.some((one) => one instanceof z.ZodNumber)
+      : schema instanceof z.ZodNumber;
+  if (number && /^\d{1,15}$/.test(text)) return Number(text);
   if (schema instanceof z.ZodBoolean && (text === "true" || text === "false")) return text === "true";
   return text;
 }

@@ -1,7 +1,8 @@
 /**
  * Hot reload: a changed file is taken whole or not at all. On error the running settings stay, and `refusal` says why
- * until the file is sound again. The directory is watched, not the file: editors replace the file (rename), Kubernetes
- * swaps a symbolic link beside it, and a watch on the old inode would see neither.
+ * until the file is sound again. Certificates and keys that the file names belong to it: when one of them changes, all is
+ * read anew. Directories are watched, not files: editors replace a file (rename), Kubernetes swaps a symbolic link beside
+ * it, and a watch on the old inode would see neither.
  */
 import { readFileSync, realpathSync, watch, type FSWatcher } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -18,6 +19,8 @@ export interface WatchInput {
   readonly file: string;
   /** What is running as the watch begins. */
   readonly running: Settings;
+  /** Further files that it came from. */
+  readonly files?: readonly string[];
   /** Reads the file anew, with the flags and environment of the start. */
   readonly load: () => Loaded | NotLoaded;
   /** Takes the new settings into use. What it throws refuses them. */
@@ -46,9 +49,11 @@ class Watch implements SettingsWatch {
   readonly #watchers = new Map<string, FSWatcher>();
   #running: Settings;
   #refusal: readonly ConfigMessage[] | null = null;
-  /** Text of the file when it was last loaded: other files of the directory change too. */
-  #seen: string | null;
-  /** Text of the file at the last look. */
+  /** Further files that the last attempt to load read, or would have. */
+  #files: readonly string[];
+  /** Text of all files when they were last loaded: other files of the directories change too. */
+  #seen: string;
+  /** Text of all files at the last look. */
   #looked: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
@@ -56,13 +61,14 @@ class Watch implements SettingsWatch {
   constructor(input: WatchInput) {
     this.#input = input;
     this.#running = input.running;
+    this.#files = input.files ?? [];
     this.#seen = this.#readText();
     this.#follow();
   }
 
   reload(): ReloadResult {
-    this.#seen = this.#readText();
-    const loaded = this.#input.load();
+    const loaded = this.#load();
+    this.#follow();
     if (!loaded.ok) return this.#refuse(loaded.errors);
     const problems = reloadProblems(this.#running, loaded.settings);
     if (problems.length > 0) {
@@ -82,6 +88,17 @@ class Watch implements SettingsWatch {
     return "applied";
   }
 
+  /** What is remembered as seen is read first: a change that comes between the two is then found by the next look. */
+  #load(): Loaded | NotLoaded {
+    for (;;) {
+      const files = this.#files;
+      this.#seen = this.#readText();
+      const loaded = this.#input.load();
+      this.#files = loaded.files;
+      if (isDeepStrictEqual(files, loaded.files)) return loaded;
+    }
+  }
+
   refusal(): readonly ConfigMessage[] | null {
     return this.#refusal;
   }
@@ -99,12 +116,8 @@ class Watch implements SettingsWatch {
     return "refused";
   }
 
-  #readText(): string | null {
-    try {
-      return readFileSync(this.#input.file, "utf8");
-    } catch {
-      return null;
-    }
+  #readText(): string {
+    return [this.#input.file, ...this.#files].map((file) => `${file}\n${textOf(file)}`).join("\n");
   }
 
   /**
@@ -131,7 +144,7 @@ class Watch implements SettingsWatch {
     else this.#onChange();
   }
 
-  /** Watches the directory of the name and, behind links, that of the file itself; the latter moves when a link is swapped. */
+  /** Watches the directory of each name and, behind links, that of the file itself; the latter moves when a link is swapped. */
   #follow(): void {
     const wanted = this.#directories();
     for (const [directory, watcher] of this.#watchers) {
@@ -145,12 +158,7 @@ class Watch implements SettingsWatch {
   }
 
   #directories(): ReadonlySet<string> {
-    const named = resolve(this.#input.file);
-    try {
-      return new Set([dirname(named), dirname(realpathSync(named))]);
-    } catch {
-      return new Set([dirname(named)]);
-    }
+    return new Set([this.#input.file, ...this.#files].flatMap(directoriesOf));
   }
 
   #watch(directory: string): void {
@@ -167,5 +175,22 @@ class Watch implements SettingsWatch {
     } catch (thrown) {
       failed(thrown);
     }
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+function directoriesOf(file: string): readonly string[] {
+  const named = resolve(file);
+  try {
+    return [dirname(named), dirname(realpathSync(named))];
+  } catch {
+    return [dirname(named)];
   }
 }

@@ -1,5 +1,6 @@
 /** From a file, flags and the environment to complete settings, or to every error with its place. */
 import { readFileSync } from "node:fs";
+import { NO_CERTIFICATES, readCertificates } from "./certificates.ts";
 import { substituteTree, type Environment } from "./environment.ts";
 import { noFindings } from "./findings.ts";
 import { readFlags, type StartFlags } from "./flags.ts";
@@ -19,8 +20,10 @@ export interface LoadInput {
   readonly file: string | null;
   readonly flags: StartFlags;
   readonly env: Environment;
-  /** Epoch ms; decides which ignore rules are past. */
+  /** Epoch ms; decides which ignore rules and certificates are past. */
   readonly now?: number;
+  /** false: certificates and keys are not read, nor are the settings for traffic. Default true. */
+  readonly forTraffic?: boolean;
 }
 
 export interface Loaded {
@@ -38,6 +41,8 @@ export interface Loaded {
   readonly advice: readonly ConfigMessage[];
   /** Places further messages about these settings. */
   readonly places: Places;
+  /** Whole names of the further files that the settings came from: certificates and keys. */
+  readonly files: readonly string[];
 }
 
 export interface NotLoaded {
@@ -45,35 +50,40 @@ export interface NotLoaded {
   /** usage: the command line. unreadable: no bytes could be had of the file. invalid: what the file says. */
   readonly reason: "usage" | "unreadable" | "invalid";
   readonly errors: readonly ConfigMessage[];
+  /** Files whose change may make it valid, beside the config file itself. */
+  readonly files: readonly string[];
 }
 
 /** Never throws: a file that cannot be read is an error among the others. Reads synchronously. */
-export function loadSettings({ file, flags, env, now = Date.now() }: LoadInput): Loaded | NotLoaded {
+export function loadSettings({ file, flags, env, now = Date.now(), forTraffic = true }: LoadInput): Loaded | NotLoaded {
   const fromFlags = readFlags(flags);
   const read = file === null ? NOTHING : readFile(file, env);
   const errors = [...fromFlags.errors, ...read.errors];
   if (errors.length > 0) {
     const reason = fromFlags.errors.length > 0 ? "usage" : read.unreadable ? "unreadable" : "invalid";
-    return { ok: false, reason, errors: inOrder(errors) };
+    return { ok: false, reason, errors: inOrder(errors), files: [] };
   }
 
   const places = placesOf(read.source, fromFlags.flagOf);
   const written = fromFlags.overlay(read.written);
   const missing = missingServices(written, read.source, places);
   if (missing.length > 0) {
-    return { ok: false, reason: read.source === null ? "usage" : "invalid", errors: inOrder(missing) };
+    return { ok: false, reason: read.source === null ? "usage" : "invalid", errors: inOrder(missing), files: [] };
   }
 
-  const resolved = resolveSettings(written, file);
   const findings = noFindings();
+  const certificates = forTraffic ? readCertificates(written, now, places, findings) : NO_CERTIFICATES;
+  const resolved = resolveSettings(written, file, certificates);
   checkListeners(resolved.settings, places, findings);
   checkLimits(resolved.settings, places, findings);
   checkServices(resolved.settings, places, findings);
   checkRoutes({ ...resolved, now, adoptPhases: flags.adoptPhases ?? false }, places, findings);
-  if (findings.errors.length > 0) return { ok: false, reason: "invalid", errors: inOrder(findings.errors) };
+  const { files } = certificates;
+  if (findings.errors.length > 0) return { ok: false, reason: "invalid", errors: inOrder(findings.errors), files };
   return {
     ok: true,
     ...resolved,
+    files,
     warnings: inOrder([...read.warnings, ...findings.warnings]),
     expired: inOrder(findings.expired),
     advice: inOrder(findings.advice),

@@ -1,11 +1,12 @@
 /** What a running process cannot take over from a changed file. Pure. */
 import { isDeepStrictEqual } from "node:util";
 import type { Identity } from "../exchange.ts";
+import { spellEndpoint } from "../endpoint.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
-import { spellAddress } from "./addresses.ts";
 import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
 import type { RouteSettings, Settings } from "./settings.ts";
+import { spellMode } from "./texts.ts";
 
 export interface ReloadProblem {
   readonly path: ConfigPath;
@@ -30,8 +31,13 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
         predicate: `is ${now} and was ${was}, which takes effect at a restart only; restart, or put it back`,
       });
   };
-  compare(["listen"], spellAddress(running.listen), spellAddress(wanted.listen));
-  compare(["admin", "listen"], spellAddress(running.admin.listen), spellAddress(wanted.admin.listen));
+  compare(["listen"], spellEndpoint(running.listen), spellEndpoint(wanted.listen));
+  compare(["socketMode"], spellMode(running.socketMode), spellMode(wanted.socketMode));
+  compare(["tls"], running.tls === null ? "missing" : "there", wanted.tls === null ? "missing" : "there");
+  if (running.tls !== null && wanted.tls !== null) {
+    compare(["tls", "http2"], String(running.tls.http2), String(wanted.tls.http2));
+  }
+  compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
   return problems;

@@ -9,12 +9,14 @@ import {
   DEFAULT_ROUTE_NAME,
   DEFAULT_ROUTE_PATH,
   DEFAULT_SERVICE,
+  DEFAULT_SOCKET_MODE,
   DEFAULT_STORE,
 } from "./defaults.ts";
+import type { Certificates } from "./certificates.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
-import type { RouteSettings, ServiceSettings, Settings } from "./settings.ts";
+import type { RouteSettings, ServiceSettings, ServiceTlsSettings, Settings } from "./settings.ts";
 
 export type Origin = "route" | "defaults" | "built-in";
 
@@ -43,15 +45,19 @@ export interface Resolved {
 }
 
 /** `written` names a URL for each of its services. */
-export function resolveSettings(written: Written, file: string | null): Resolved {
+export function resolveSettings(written: Written, file: string | null, certificates: Certificates): Resolved {
   const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}));
   const services = Object.entries(written.services ?? {}).flatMap(([name, service]) =>
-    service?.url === undefined ? [] : [[name, resolveService(name, service, service.url)] as const],
+    service?.url === undefined
+      ? []
+      : [[name, resolveService(name, service, service.url, certificates.services.get(name))] as const],
   );
   const { divergenceLog, limits } = written;
   const settings: Settings = {
     file,
     listen: written.listen ?? DEFAULT_LISTEN,
+    socketMode: written.socketMode ?? DEFAULT_SOCKET_MODE,
+    tls: certificates.listener,
     admin: { listen: written.admin?.listen ?? DEFAULT_ADMIN_LISTEN, tokens: written.admin?.tokens ?? [] },
     store: written.store ?? DEFAULT_STORE,
     divergenceLog: {
@@ -77,24 +83,39 @@ function writtenRoutes(written: Written): readonly WrittenRoute[] {
   return written.routes ?? [{ name: DEFAULT_ROUTE_NAME, match: { path: DEFAULT_ROUTE_PATH } }];
 }
 
-function resolveService(name: string, service: WrittenService, origin: string): ServiceSettings {
+function resolveService(
+  name: string,
+  service: WrittenService,
+  origin: string,
+  tls: ServiceTlsSettings | undefined,
+): ServiceSettings {
   const { asShadow, asPrimary } = service;
+  const builtIn = DEFAULT_SERVICE.asPrimary;
   return {
     name,
     origin,
+    tls: tls ?? DEFAULT_SERVICE.tls,
     host: service.host ?? DEFAULT_SERVICE.host,
     effects: service.effects ?? DEFAULT_SERVICE.effects,
     idempotency: service.idempotency ?? DEFAULT_SERVICE.idempotency,
     build: service.build ?? DEFAULT_SERVICE.build,
     asShadow: {
       timeoutMs: asShadow?.timeout ?? DEFAULT_SERVICE.asShadow.timeoutMs,
+      connectTimeoutMs: asShadow?.connectTimeout ?? DEFAULT_SERVICE.asShadow.connectTimeoutMs,
       maxWorkMs: asShadow?.maxWork ?? DEFAULT_SERVICE.asShadow.maxWorkMs,
       maxAgeMs: asShadow?.maxAge ?? DEFAULT_SERVICE.asShadow.maxAgeMs,
       ratePerSecond: asShadow?.rate ?? DEFAULT_SERVICE.asShadow.ratePerSecond,
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
       headers: asShadow?.headers ?? DEFAULT_SERVICE.asShadow.headers,
     },
-    asPrimary: { timeoutMs: asPrimary?.timeout ?? DEFAULT_SERVICE.asPrimary.timeoutMs },
+    asPrimary: {
+      timeoutMs: asPrimary?.timeout ?? builtIn.timeoutMs,
+      connectTimeoutMs: asPrimary?.connectTimeout ?? builtIn.connectTimeoutMs,
+      // Written as `off` or `unlimited` they are null, which is the built-in value too.
+      idleTimeoutMs: asPrimary?.idleTimeout ?? builtIn.idleTimeoutMs,
+      totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
+      maxConnections: asPrimary?.connections ?? builtIn.maxConnections,
+    },
   };
 }
 

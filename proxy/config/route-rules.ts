@@ -1,8 +1,9 @@
 /** Rules about routes: names, phases, real effects, keys, and which route hides which. */
+import { endpointOf } from "../endpoint.ts";
 import { parsePattern, patternCovers, patternMatches, type Pattern } from "../pattern.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { splitPath } from "../target.ts";
-import { addressOfOrigin, isLoopback } from "./addresses.ts";
+import { staysHere } from "./addresses.ts";
 import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { ConfigPath } from "./message.ts";
@@ -68,7 +69,7 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
     const name = serviceNameFor(shadow, route);
     const service = Object.hasOwn(settings.services, name) ? settings.services[name] : undefined;
     if (service === undefined || service.effects === "suppressed" || service.effects === "sandboxed") continue;
-    if (isLoopback(addressOfOrigin(service.origin).host)) continue;
+    if (staysHere(endpointOf(service.origin))) continue;
     unaccepted.set(service, [...(unaccepted.get(service) ?? []), route.name]);
   }
   for (const [{ name, origin, effects }, routes] of unaccepted) {

@@ -1,5 +1,6 @@
 /** The effective route table, as `crossfade check` prints it. */
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { alignColumns } from "./columns.ts";
 import { spellLocator } from "./locator.ts";
 import type { Phase, RouteMatch, Settings } from "./settings.ts";
 import { spellShare } from "./units.ts";
@@ -54,12 +55,5 @@ export function formatRouteTable(settings: Settings): readonly string[] {
     reads,
     key.join(", "),
   ]);
-  const table = [heading, ...rows];
-  const widths = heading.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  return alignColumns([heading, ...rows]);
 }

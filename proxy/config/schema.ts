@@ -3,22 +3,40 @@
  * settings.ts; nothing has a default yet (resolve.ts merges route > defaults > built-in).
  */
 import { z } from "zod";
-import { parseAddress, spellAddress } from "./addresses.ts";
-import { DEFAULT_ADMIN_LISTEN, DEFAULT_DIVERGENCE_LOG, DEFAULT_LIMITS, DEFAULT_LISTEN } from "./defaults.ts";
-import { choiceField, countField, durationField, freeText, nameField, parsedText, sizeField } from "./fields.ts";
+import { spellEndpoint } from "../endpoint.ts";
+import { parseAddress, parseEndpoint } from "./addresses.ts";
+import {
+  DEFAULT_ADMIN_LISTEN,
+  DEFAULT_DIVERGENCE_LOG,
+  DEFAULT_LIMITS,
+  DEFAULT_LISTEN,
+  DEFAULT_SOCKET_MODE,
+} from "./defaults.ts";
+import {
+  choiceField,
+  countField,
+  durationField,
+  freeText,
+  nameField,
+  parsedText,
+  pemField,
+  sizeField,
+  switchField,
+} from "./fields.ts";
 import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
-import { parseSecret, parseStore } from "./texts.ts";
+import { parseMode, parseSecret, parseStore, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 
-export const listenField = parsedText(parseAddress, {
-  effect: "Where clients reach the proxy: host:port. Port 0 lets the system choose. A change needs a restart.",
-  byDefault: spellAddress(DEFAULT_LISTEN),
+export const listenField = parsedText(parseEndpoint, {
+  effect:
+    "Where clients reach the proxy: host:port, or a Unix socket, unix:/run/crossfade.sock. Port 0 lets the system choose. A change needs a restart.",
+  byDefault: spellEndpoint(DEFAULT_LISTEN),
 });
 export const adminListenField = parsedText(parseAddress, {
   effect:
     "Where dashboard, API, health and metrics are served: host:port. Outside loopback, tokens are required. A change needs a restart.",
-  byDefault: spellAddress(DEFAULT_ADMIN_LISTEN),
+  byDefault: spellEndpoint(DEFAULT_ADMIN_LISTEN),
 });
 export const storeField = parsedText(parseStore, {
   effect: "Where state and evidence are kept: sqlite:FILE, or memory: (lost at the end). A change needs a restart.",
@@ -31,6 +49,24 @@ export const logFileField = freeText(
   },
   { min: 1, max: 4096 },
 );
+
+const socketModeField = parsedText(parseMode, {
+  effect: "Permissions of the Unix socket that is listened on. A change needs a restart.",
+  byDefault: spellMode(DEFAULT_SOCKET_MODE),
+  range: "0000 to 0777",
+});
+
+const listenTlsSchema = z
+  .strictObject({
+    cert: pemField("The certificate that clients are shown, with its chain."),
+    key: pemField("The key of cert, not encrypted."),
+    http2: switchField("Whether clients may choose HTTP/2 (ALPN). A change needs a restart.", true).optional(),
+  })
+  .describe(
+    "TLS for clients, at the address of listen. Changed files are taken into use for new connections; open ones stay.",
+  );
+
+export type WrittenListenTls = z.output<typeof listenTlsSchema>;
 
 const tokenSchema = z.strictObject({
   name: nameField({ effect: "Who holds the token; named in the audit." }),
@@ -103,6 +139,8 @@ const limitsSchema = z
 
 export const configSchema = z.strictObject({
   listen: listenField.optional(),
+  socketMode: socketModeField.optional(),
+  tls: listenTlsSchema.optional(),
   admin: adminSchema.optional(),
   store: storeField.optional(),
   divergenceLog: divergenceLogSchema.optional(),

@@ -1,8 +1,11 @@
 /** Rules about services, listeners and limits that no single value shows. */
-import { addressOfOrigin, collide, isLoopback, reaches, sameHost, spellAddress } from "./addresses.ts";
+import { endpointOf, spellEndpoint } from "../endpoint.ts";
+import { collide, isLoopback, reaches, sameEndpoint, staysHere } from "./addresses.ts";
+import { DEFAULT_SERVICE } from "./defaults.ts";
 import type { Findings } from "./findings.ts";
+import type { ConfigPath } from "./message.ts";
 import type { Places } from "./places.ts";
-import type { Address, ServiceSettings, Settings } from "./settings.ts";
+import type { Endpoint, ServiceSettings, Settings } from "./settings.ts";
 import { spellSize } from "./units.ts";
 
 export function checkServices(settings: Settings, places: Places, findings: Findings): void {
@@ -24,12 +27,13 @@ export function checkServices(settings: Settings, places: Places, findings: Find
       );
     }
     for (const [listener, address] of listeners(settings)) {
-      if (!reaches(addressOfOrigin(service.origin), address)) continue;
-      const circle = `the address of the proxy's own ${listener} (${spellAddress(address)}); requests would go in circles`;
+      if (!reaches(endpointOf(service.origin), address)) continue;
+      const circle = `the address of the proxy's own ${listener} (${spellEndpoint(address)}); requests would go in circles`;
       findings.errors.push(
         places.at([...path, "url"], `is ${service.origin}, ${circle}: write where ${service.name} itself is`),
       );
     }
+    checkTls(service, [...path, "tls"], places, findings);
     if (service.name !== "legacy" && isPlainAndRemote(service)) {
       const why = "bodies and credentials cross the network in plain text";
       findings.warnings.push(
@@ -51,17 +55,30 @@ export function checkServices(settings: Settings, places: Places, findings: Find
   }
 }
 
-/** Whether both are reached at one address and port. */
+function checkTls({ name, origin, tls }: ServiceSettings, path: ConfigPath, places: Places, findings: Findings): void {
+  if (tls !== DEFAULT_SERVICE.tls && !origin.startsWith("https:")) {
+    const instead = origin.startsWith("http:")
+      ? `write https${origin.slice("http".length)}, or take tls out`
+      : "take it out";
+    findings.errors.push(places.at(path, `is written for ${origin}, which is spoken to without TLS; ${instead}`));
+  }
+  if (!tls.verify) {
+    const risk = `whoever answers in the place of ${name} is believed, and reads and changes every request`;
+    const way = `write ca: FILE with the authority that made ${name}'s certificate`;
+    findings.warnings.push(places.at([...path, "verify"], `is false: ${risk}; ${way}`));
+  }
+}
+
+/** Whether both are reached at one address and port, or by one Unix socket. */
 export function sameSocket(one: ServiceSettings, other: ServiceSettings): boolean {
-  const [a, b] = [addressOfOrigin(one.origin), addressOfOrigin(other.origin)];
-  return a.port === b.port && sameHost(a.host, b.host);
+  return sameEndpoint(endpointOf(one.origin), endpointOf(other.origin));
 }
 
 function isPlainAndRemote({ origin }: ServiceSettings): boolean {
-  return origin.startsWith("http:") && !isLoopback(addressOfOrigin(origin).host);
+  return origin.startsWith("http:") && !staysHere(endpointOf(origin));
 }
 
-function listeners(settings: Settings): readonly (readonly [setting: string, address: Address])[] {
+function listeners(settings: Settings): readonly (readonly [setting: string, address: Endpoint])[] {
   return [
     ["listen", settings.listen],
     ["admin.listen", settings.admin.listen],
@@ -69,18 +86,26 @@ function listeners(settings: Settings): readonly (readonly [setting: string, add
 }
 
 export function checkListeners(settings: Settings, places: Places, findings: Findings): void {
-  const { listen, admin } = settings;
+  const { listen, admin, tls } = settings;
+  if ("path" in listen && tls !== null) {
+    findings.errors.push(
+      places.at(
+        ["tls"],
+        `is written for ${spellEndpoint(listen)}, and a Unix socket is served without TLS; take tls out, or listen on 0.0.0.0:8443`,
+      ),
+    );
+  }
   if (collide(listen, admin.listen)) {
-    const shown = spellAddress(admin.listen);
+    const shown = spellEndpoint(admin.listen);
     findings.errors.push(
       places.at(
         ["admin", "listen"],
-        `is ${shown}, which listen (${spellAddress(listen)}) takes already; write another port`,
+        `is ${shown}, which listen (${spellEndpoint(listen)}) takes already; write another port`,
       ),
     );
   }
   if (!isLoopback(admin.listen.host) && admin.tokens.length === 0) {
-    const shown = spellAddress(admin.listen);
+    const shown = spellEndpoint(admin.listen);
     const way =
       'write admin.tokens: [{ name: ops, role: operate, token: "${CROSSFADE_TOKEN}" }], or listen on 127.0.0.1';
     findings.errors.push(

@@ -2,14 +2,25 @@
 import { z } from "zod";
 import { parseOrigin } from "./addresses.ts";
 import { DEFAULT_SERVICE } from "./defaults.ts";
-import { bounded, choiceField, durationField, headersField, locatorField, parsedText } from "./fields.ts";
+import {
+  bounded,
+  choiceField,
+  countOrUnlimited,
+  durationField,
+  durationOrOff,
+  headersField,
+  locatorField,
+  parsedText,
+  pemField,
+  switchField,
+} from "./fields.ts";
 import { EFFECTS } from "./settings.ts";
-import { sentHeaderProblem } from "./texts.ts";
+import { parseServerName, sentHeaderProblem } from "./texts.ts";
 import { DAY, HOUR, MINUTE, parseRate, RATE_PATTERN, SECOND } from "./units.ts";
 
 export const urlField = parsedText(parseOrigin, {
-  effect: "Where the service is reached: scheme, host and port, no path.",
-  examples: ["http://127.0.0.1:3000"],
+  effect: "Where the service is reached: scheme, host and port, no path; or a Unix socket, unix:/run/legacy.sock.",
+  examples: ["http://127.0.0.1:3000", "unix:/run/legacy.sock"],
 });
 
 export const effectsField = choiceField(EFFECTS, {
@@ -20,6 +31,26 @@ export const effectsField = choiceField(EFFECTS, {
 
 const { asShadow, asPrimary } = DEFAULT_SERVICE;
 
+const CONNECT_EFFECT = "How long connecting may take, the TLS handshake included.";
+const CONNECT_BOUNDS = { min: 1, max: 10 * MINUTE };
+
+const tlsSchema = z
+  .strictObject({
+    ca: pemField(
+      "The certificate authorities that the service's certificate is checked by, in place of Node's own list.",
+    ).optional(),
+    cert: pemField("The certificate, with its chain, that is shown where the service asks for one.").optional(),
+    key: pemField("The key of cert, not encrypted.").optional(),
+    serverName: parsedText(parseServerName, {
+      effect: "The name that is asked for (SNI) and that the certificate must have. Default: the host of url.",
+      examples: ["legacy.internal"],
+    }).optional(),
+    verify: switchField("Whether the service's certificate is checked.", true).optional(),
+  })
+  .describe("TLS to a service whose url is https://. Changed files are taken into use like a changed config.");
+
+export type WrittenServiceTls = z.output<typeof tlsSchema>;
+
 const asShadowSchema = z
   .strictObject({
     timeout: durationField(
@@ -27,6 +58,7 @@ const asShadowSchema = z
       { min: 1, max: 10 * MINUTE },
       asShadow.timeoutMs,
     ).optional(),
+    connectTimeout: durationField(CONNECT_EFFECT, CONNECT_BOUNDS, asShadow.connectTimeoutMs).optional(),
     maxWork: durationField(
       "How long the service may still work on a request that was given up: its state is not judged before.",
       { min: 1, max: HOUR },
@@ -61,10 +93,27 @@ const asShadowSchema = z
 const asPrimarySchema = z
   .strictObject({
     timeout: durationField(
-      "How long clients wait for this service's answer, and between two parts of it, before they get 504.",
+      "How long a client that has sent its request waits for the head of this service's answer before it gets 504.",
       { min: 1, max: HOUR },
       asPrimary.timeoutMs,
     ).optional(),
+    connectTimeout: durationField(
+      `${CONNECT_EFFECT} Clients get 504 after it.`,
+      CONNECT_BOUNDS,
+      asPrimary.connectTimeoutMs,
+    ).optional(),
+    idleTimeout: durationOrOff(
+      "How long an answer's body may be silent before it is cut off. Event streams are silent for hours.",
+      { min: 1, max: DAY },
+    ).optional(),
+    totalTimeout: durationOrOff(
+      "How long a whole exchange may take, from the client's head to the answer's last byte, before it is ended.",
+      { min: 1, max: DAY },
+    ).optional(),
+    connections: countOrUnlimited("Connections to this service at once; requests beyond them wait for one.", {
+      min: 1,
+      max: 100_000,
+    }).optional(),
   })
   .describe("How the service is treated while clients depend on it.");
 
@@ -84,6 +133,7 @@ export const serviceSchema = z.strictObject({
     "Where an answer of this service names its build; a new value starts a new epoch of evidence. Default: nowhere.",
     ["header", "answer-header", "answer"],
   ).optional(),
+  tls: tlsSchema.optional(),
   asShadow: asShadowSchema.optional(),
   asPrimary: asPrimarySchema.optional(),
 });

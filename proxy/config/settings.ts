@@ -27,10 +27,46 @@ export interface Address {
   readonly port: number;
 }
 
-export interface ServiceSettings {
-  readonly name: string;
-  /** scheme://host:port, no path. */
+/** A Unix socket. */
+export interface SocketPath {
+  readonly path: string;
+}
+
+/** What can be connected to, or listened on. */
+export type Endpoint = Address | SocketPath;
+
+/** How TLS is spoken to a service; of an https origin only. */
+export interface ServiceTlsSettings {
+  /** PEM of the authorities that are trusted in place of Node's own list; null: Node's list. */
+  readonly ca: string | null;
+  /** PEM of the certificate that is shown to a service that asks for one, and of its key. */
+  readonly client: { readonly cert: string; readonly key: string } | null;
+  /** The name that is asked for (SNI) and that the certificate must have; null: the origin's host. */
+  readonly serverName: string | null;
+  /** false: any certificate will do. */
+  readonly verify: boolean;
+}
+
+/** How TLS is spoken to clients. */
+export interface ListenTlsSettings {
+  /** PEM, with its chain. */
+  readonly cert: string;
+  readonly key: string;
+  /** Epoch ms: when clients will refuse the certificate. */
+  readonly endsAt: number;
+  /** Whether clients may choose HTTP/2. */
+  readonly http2: boolean;
+}
+
+/** All that connecting to a service needs. */
+export interface ServiceTarget {
+  /** `http://host:port` or `https://host:port`, no path; or `unix:/path`, HTTP over that socket. */
   readonly origin: string;
+  readonly tls: ServiceTlsSettings;
+}
+
+export interface ServiceSettings extends ServiceTarget {
+  readonly name: string;
   readonly host: "preserve" | "target";
   /** null: not declared. */
   readonly effects: Effects | null;
@@ -39,6 +75,8 @@ export interface ServiceSettings {
   readonly build: Locator | null;
   readonly asShadow: {
     readonly timeoutMs: number;
+    /** Until a connection, TLS included, is there. */
+    readonly connectTimeoutMs: number;
     readonly maxWorkMs: number;
     /** How long the head of a lane may wait for this service before its write goes to the repair list. */
     readonly maxAgeMs: number;
@@ -47,7 +85,18 @@ export interface ServiceSettings {
     readonly credentials: "forward" | "strip";
     readonly headers: readonly (readonly [name: string, value: string])[];
   };
-  readonly asPrimary: { readonly timeoutMs: number };
+  readonly asPrimary: {
+    /** From the request's last byte to the answer's head. */
+    readonly timeoutMs: number;
+    /** Until a connection, TLS included, is there. */
+    readonly connectTimeoutMs: number;
+    /** Silence within an answer's body; null: any. */
+    readonly idleTimeoutMs: number | null;
+    /** The whole exchange, from the client's head to the answer's last byte; null: any. */
+    readonly totalTimeoutMs: number | null;
+    /** Connections at once; further requests wait for one. null: as many as there are requests. */
+    readonly maxConnections: number | null;
+  };
 }
 
 export interface RouteMatch {
@@ -104,7 +153,11 @@ export type AdminRole = "read" | "bodies" | "operate";
 export interface Settings {
   /** The file these came from, or null when flags alone made them. */
   readonly file: string | null;
-  readonly listen: Address;
+  readonly listen: Endpoint;
+  /** Permissions of the Unix socket that is listened on. */
+  readonly socketMode: number;
+  /** null: clients are served in plain text. */
+  readonly tls: ListenTlsSettings | null;
   readonly admin: {
     readonly listen: Address;
     readonly tokens: readonly { readonly name: string; readonly role: AdminRole; readonly token: string }[];
@@ -141,7 +194,8 @@ export function serviceOf(settings: Settings, name: string): ServiceSettings {
   return service;
 }
 
-/** The Host to send to a service, or null where the client's is preserved. */
+/** The Host to send to a service, or null where the client's is preserved. A Unix socket has no name of its own. */
 export function hostFor({ host, origin }: ServiceSettings): string | null {
-  return host === "target" ? origin.slice(origin.indexOf("://") + 3) : null;
+  if (host === "preserve") return null;
+  return origin.startsWith("unix:") ? "localhost" : origin.slice(origin.indexOf("://") + 3);
 }

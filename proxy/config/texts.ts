@@ -1,6 +1,8 @@
 /** Single values that have a grammar of their own: store, path pattern, ignore rule, date, secret, sent header. */
+import { isIP } from "node:net";
 import { parsePattern } from "../pattern.ts";
 import { withoutPort } from "../target.ts";
+import { isHostName } from "./addresses.ts";
 import { isHeaderName, pointerProblem } from "./locator.ts";
 import type { Settings } from "./settings.ts";
 import { DAY, type Parsed } from "./units.ts";
@@ -52,6 +54,25 @@ export function parseMatchHost(text: string): Parsed<string> {
     };
   }
   return { ok: true, value: host };
+}
+
+/** Permissions of a file, in octal digits. */
+export function parseMode(text: string): Parsed<number> {
+  if (/^0?[0-7]{3}$/.test(text)) return { ok: true, value: Number.parseInt(text, 8) };
+  return { ok: false, error: `is ${JSON.stringify(text)}; write three octal digits after a 0, as in "0660"` };
+}
+
+export function spellMode(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+/** A name for SNI, which takes no addresses (RFC 6066, 3). */
+export function parseServerName(text: string): Parsed<string> {
+  const shown = JSON.stringify(text);
+  if (isIP(text.replace(/^\[(.*)\]$/, "$1")) !== 0)
+    return { ok: false, error: `is ${shown}, an address; TLS asks for names: write legacy.internal, or take it out` };
+  if (isHostName(text)) return { ok: true, value: text.toLowerCase() };
+  return { ok: false, error: `is ${shown}, which is no host name; write legacy.internal` };
 }
 
 /** Where an ignore rule applies: a pointer pattern, `header:NAME` (lower case) or `status`. */

@@ -1,13 +1,20 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ByteBudget } from "../byte-budget.ts";
-import type { RawHeaders } from "../exchange.ts";
-import { answerHeaders } from "../headers.ts";
-import type { AnswerSink, Clock, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
 import type { CrossfadeError } from "../errors.ts";
+import type { RawHeaders } from "../exchange.ts";
+import type { AnswerSink, Clock, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
 import { Capture, type Captured, type CaptureLimits } from "./capture.ts";
-import { announcedLength, dropHeader, hintsOf, pairsOf } from "./raw-headers.ts";
+import {
+  type AnswerFraming,
+  cutOff,
+  endWith,
+  writeAnswerHead,
+  writeInformation,
+  writeTrailers,
+} from "./client-answer.ts";
+import { type EndsWithClient, followClient, unfollowClient } from "./client-side.ts";
 import { refuse, refusalFor } from "./refusal.ts";
-import { announcesBody, bodyAtHand, RelayedBody } from "./request-body.ts";
+import { bodyAnnounced, bodyAtHand, streamedBody } from "./request-body.ts";
 import type { Spool } from "./spool.ts";
 
 /** The primary's complete answer, told before its last byte leaves for the client. */
@@ -40,14 +47,21 @@ export interface PrimaryUnreached {
 
 export type PrimaryEnding = PrimaryAnswered | PrimaryUnknown | PrimaryUnreached;
 
+/** Time limits towards the primary, in ms; 0: none. */
+export interface ForwardLimits {
+  readonly headMs: number;
+  readonly idleMs: number;
+  readonly totalMs: number;
+}
+
 export interface ForwardJob {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly upstream: Upstream;
   readonly method: string;
   readonly target: string;
-  readonly headers: string[];
-  readonly timeoutMs: number;
+  readonly headers: RawHeaders;
+  readonly limits: ForwardLimits;
   /** null: nobody needs a copy. */
   readonly capture: CaptureLimits | null;
   /** A complete write whose client leaves is answered to its end all the same, so that it can be settled. */
@@ -77,7 +91,7 @@ const RETRIED_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", 
  * A request is sent once; only a bodiless GET, HEAD, OPTIONS or TRACE whose connection broke before any byte of an
  * answer is sent again, once, on a fresh connection.
  */
-class Forwarding implements AnswerSink {
+class Forwarding implements AnswerSink, EndsWithClient {
   readonly #job: ForwardJob;
   readonly #clock: Clock;
   readonly #answerCopy: Capture | null;
@@ -87,18 +101,18 @@ class Forwarding implements AnswerSink {
   #sent = false;
   #retried = false;
   #bodiless = false;
+  #streamed = false;
+  #answerBegun = false;
   #status = 0;
   #headers: RawHeaders = [];
-  #headSent = false;
-  #resume: (() => void) | null = null;
+  /** null: no head has been given to Node. */
+  #framing: AnswerFraming | null = null;
   /** Bytes of the answer still to come, where its head says so; the last chunk leaves together with the end. */
   #remaining = -1;
   #lastChunk: Buffer | null = null;
   #bodyBegun = false;
-  #chunked = false;
-  #unwritable = "";
-  #relayed: RelayedBody | null = null;
   #clientGone = false;
+  #clientEnded = false;
   #drainTimer: NodeJS.Timeout | null = null;
   #told = false;
 
@@ -107,37 +121,44 @@ class Forwarding implements AnswerSink {
     this.#clock = parts.clock;
     this.#requestCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
     this.#answerCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
-    job.response.sendDate = false;
-    job.response.once("close", () => {
-      job.closed(job.response.statusCode);
-      if (!job.response.writableFinished) this.#clientLeft();
+    const { request, response } = job;
+    // A connection of HTTP/2 is no single exchange's.
+    const socket = request.httpVersion === "2.0" ? null : request.socket;
+    response.sendDate = false;
+    if (socket !== null) followClient(socket, this);
+    response.once("close", () => {
+      if (socket !== null) unfollowClient(socket, this);
+      job.closed(response.statusCode);
+      if (!response.writableFinished) this.#clientLeft();
       else if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
     });
   }
 
   start(): void {
-    const { request, response } = this.#job;
+    const { request, response, headers } = this.#job;
     if (response.destroyed) {
       this.#clientLeft();
       return;
     }
-    if (!announcesBody(request)) {
+    const announced = bodyAnnounced(headers);
+    if (announced === "none") {
       this.#bodiless = true;
       this.#send(null, false);
-      return;
+    } else if (announced === "chunked") {
+      this.#stream();
+    } else {
+      // Node's parser hands over the head before it has read the body that came in the same packet; a tick later it has.
+      process.nextTick(() => {
+        if (this.#clientGone) return;
+        const bytes = bodyAtHand(request);
+        if (bytes === null) {
+          this.#stream();
+        } else {
+          this.#requestCopy?.take(bytes);
+          this.#send(bytes, false);
+        }
+      });
     }
-    // Node's parser hands over the head before it has read the body that came in the same packet; a tick later it has.
-    process.nextTick(() => {
-      if (this.#clientGone) return;
-      const bytes = bodyAtHand(request);
-      if (bytes === null) {
-        this.#relayed = new RelayedBody(request, this.#requestCopy);
-        this.#send(this.#relayed, false);
-      } else {
-        this.#requestCopy?.take(bytes);
-        this.#send(bytes, false);
-      }
-    });
   }
 
   onSending(): void {
@@ -145,51 +166,27 @@ class Forwarding implements AnswerSink {
     this.#sendingAt = this.#clock.monotonic();
   }
 
-  onInformation(status: number, headers: RawHeaders): void {
+  onInformation(status: number, statusText: string, headers: RawHeaders): void {
+    this.#answerBegun = true;
     const { request, response } = this.#job;
-    // An HTTP/1.0 client does not know of interim answers (RFC 9110, 15.2).
-    if (this.#clientGone || request.httpVersion === "1.0") return;
-    try {
-      if (status === 100) response.writeContinue();
-      else if (status === 103) response.writeEarlyHints(hintsOf(headers));
-      else if (status === 102) response.writeProcessing();
-    } catch {
-      // Node refuses some links that others write; a hint that is not passed on costs the client nothing.
-    }
+    if (!this.#clientGone) writeInformation(request, response, status, statusText, headers);
   }
 
-  onHead(status: number, statusText: string, headers: RawHeaders, resume: () => void): boolean {
+  onHead(status: number, statusText: string, headers: RawHeaders): void {
+    this.#answerBegun = true;
     this.#status = status;
     this.#headers = headers;
-    this.#resume = resume;
-    const { request } = this.#job;
-    if (this.#clientGone) return true;
-    const bodyless = request.method === "HEAD" || status === 204 || status === 304;
-    this.#remaining = bodyless ? 0 : announcedLength(headers);
-    this.#chunked = this.#remaining === -1 && request.httpVersion !== "1.0";
-    const outgoing = answerHeaders(headers);
-    // Node insists: trailers only where the message is chunked.
-    if (!this.#chunked) dropHeader(outgoing, "trailer");
-    if (!this.#writeHead(status, statusText, outgoing)) return true;
+    if (this.#clientGone) return;
+    const { request, response } = this.#job;
+    const { framing, problem } = writeAnswerHead(request, response, status, statusText, headers);
+    if (problem !== null) {
+      this.#call?.abort(`the primary's head cannot be written: ${problem}`);
+      return;
+    }
+    this.#framing = framing;
+    this.#remaining = framing.kind === "length" ? framing.bytes : -1;
     // The head leaves in one packet with the first chunk, unless that chunk did not come with it.
     if (this.#remaining !== 0) process.nextTick(flushHead, this);
-    return true;
-  }
-
-  /** Node refuses to write some of what it reads: a reason phrase beyond latin-1 becomes the usual one. */
-  #writeHead(status: number, statusText: string, headers: string[]): boolean {
-    const { response } = this.#job;
-    for (const phrase of [statusText, STATUS_CODES[status] ?? ""]) {
-      try {
-        response.writeHead(status, phrase, headers);
-        this.#headSent = true;
-        return true;
-      } catch (error) {
-        this.#unwritable = (error as Error).message;
-      }
-    }
-    this.#call?.abort(`the primary's head cannot be written: ${this.#unwritable}`);
-    return false;
   }
 
   onData(chunk: Buffer): boolean {
@@ -205,7 +202,8 @@ class Forwarding implements AnswerSink {
     }
     const { response } = this.#job;
     if (response.write(chunk)) return true;
-    if (this.#resume !== null) response.once("drain", this.#resume);
+    const call = this.#call;
+    if (call !== null) response.once("drain", () => call.resume());
     return false;
   }
 
@@ -221,13 +219,13 @@ class Forwarding implements AnswerSink {
       headers: this.#headers,
       body: this.#answerCopy?.result() ?? NOT_CAPTURED,
       requestBody: this.#requestCopy?.result() ?? NOT_CAPTURED,
-      requestComplete: this.#relayed === null || this.#relayed.isWhole,
+      requestComplete: !this.#streamed || this.#job.request.complete,
       ms: this.#clock.monotonic() - this.#sendingAt,
       release: releaseOf(this.#requestCopy, this.#answerCopy),
     });
     if (this.#clientGone) return;
     const { response } = this.#job;
-    if (trailers.length > 0 && this.#chunked) response.addTrailers(pairsOf(trailers));
+    if (trailers.length > 0 && this.#framing?.kind === "chunked") writeTrailers(response, trailers);
     if (this.#lastChunk === null) response.end();
     else endWith(response, this.#lastChunk);
   }
@@ -241,24 +239,35 @@ class Forwarding implements AnswerSink {
     this.#fail(error);
   }
 
+  /**
+   * The client has ended its side. The primary is told, as it would be without us, and may go on or not. A complete
+   * write that is to be settled is not risked: its answer is awaited.
+   */
+  clientEnded(): void {
+    if (this.#told || (this.#job.settleWrite && this.#job.request.complete)) return;
+    this.#clientEnded = true;
+    this.#call?.endSide();
+  }
+
+  #stream(): void {
+    this.#streamed = true;
+    this.#send(streamedBody(this.#job.request, this.#requestCopy), false);
+  }
+
   #send(body: UpstreamRequest["body"], freshConnection: boolean): void {
-    const job = this.#job;
-    const chunked = job.request.headers["transfer-encoding"] !== undefined;
-    const announced = job.request.headers.trailer !== undefined && chunked && this.#relayed !== null;
-    if (job.request.headers.trailer !== undefined && !announced) dropHeader(job.headers, "trailer");
-    this.#call = job.upstream.send(
-      {
-        method: job.method,
-        target: job.target,
-        headers: job.headers,
-        body,
-        trailers: announced ? () => job.request.rawTrailers : null,
-        headersTimeoutMs: job.timeoutMs,
-        bodyTimeoutMs: job.timeoutMs,
-        freshConnection,
-      },
-      this,
-    );
+    const { upstream, method, target, headers, limits } = this.#job;
+    const request: UpstreamRequest = {
+      method,
+      target,
+      headers,
+      body,
+      headersTimeoutMs: limits.headMs,
+      bodyTimeoutMs: limits.idleMs,
+      totalTimeoutMs: limits.totalMs,
+      freshConnection,
+      upgrade: false,
+    };
+    this.#call = upstream.send(request, this);
   }
 
   #mayRetry(error: CrossfadeError): boolean {
@@ -266,7 +275,8 @@ class Forwarding implements AnswerSink {
       !this.#retried &&
       this.#bodiless &&
       !this.#clientGone &&
-      this.#status === 0 &&
+      !this.#clientEnded &&
+      !this.#answerBegun &&
       error.code === "connection-lost" &&
       RETRIED_METHODS.has(this.#job.method)
     );
@@ -282,7 +292,9 @@ class Forwarding implements AnswerSink {
     const { request, response } = this.#job;
     if (this.#clientGone) return;
     // Cut off, as the primary cut us off: a client must never take half an answer for a whole one.
-    if (this.#headSent) response.destroy();
+    if (this.#framing !== null) cutOff(response, this.#framing);
+    // It ended its side, and the primary took that for a farewell.
+    else if (this.#clientEnded) response.destroy();
     else refuse(response, refusalFor(error), request.complete);
   }
 
@@ -299,7 +311,7 @@ class Forwarding implements AnswerSink {
       this.#call.abort("the client left");
       return;
     }
-    this.#resume?.();
+    this.#call.resume();
     const call = this.#call;
     this.#drainTimer = setTimeout(
       () => call.abort("the client left and the primary did not finish"),
@@ -317,18 +329,6 @@ class Forwarding implements AnswerSink {
 }
 
 const NOT_CAPTURED: Captured = { kind: "kept", copy: { kind: "memory", bytes: Buffer.alloc(0) }, length: 0 };
-
-/** A string this short is written together with the head from one buffer; a Buffer beside it takes a gathering write. */
-const ENDED_AS_TEXT_MAX_BYTES = 8 * 1024;
-
-/**
- * Latin-1 keeps every byte. A bare node:http server with 1 KB answers took 3 to 26 % less CPU this way in each of six
- * interleaved pairs (Node 24.21, c=32); the whole proxy's bench is too noisy to show it.
- */
-function endWith(response: ServerResponse, chunk: Buffer): void {
-  if (chunk.length <= ENDED_AS_TEXT_MAX_BYTES) response.end(chunk.toString("latin1"), "latin1");
-  else response.end(chunk);
-}
 
 /** Holds on to the copies alone: what waits in a lane must not keep the client's request alive. */
 function releaseOf(requestCopy: Capture | null, answerCopy: Capture | null): () => void {

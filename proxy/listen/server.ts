@@ -1,12 +1,30 @@
-import { METHODS, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  METHODS,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type https from "node:https";
 import type { AddressInfo } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
-import type { Address } from "../config/settings.ts";
+import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
+import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
+import { createHttp2Sessions } from "./http2-sessions.ts";
+import { createSecureServer, useCertificate } from "./tls.ts";
+import { Turns } from "./turns.ts";
+import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
 export interface Listener {
-  readonly address: Address;
+  readonly address: Endpoint;
+  /**
+   * Connections that begin from now on get this certificate; open ones keep theirs.
+   * @throws where the pair cannot be used; the one before stays
+   */
+  useCertificate(tls: ListenTlsSettings): void;
   /** No new connections or requests; resolves when every exchange on it has ended. */
   close(): Promise<void>;
   /** Ends what `close` still waits for. */
@@ -14,6 +32,32 @@ export interface Listener {
 }
 
 const CLOSE_IDLE_EVERY_MS = 20;
+/** Larger request heads are answered 431. Node's own bound is 16 KiB; a primary may have any. */
+const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
+
+/** How long a connection is kept for a next request: longer than balancers in front, which close after 60 s. */
+const KEEP_ALIVE_MS = 72_000;
+
+const HTTP1_OPTIONS = {
+  maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
+  // A request without Host is refused by headFault, in its turn.
+  requireHostHeader: false,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
+  requestTimeout: 0,
+};
+
+function prepared<S extends Server>(server: S, route: RequestListener): S {
+  // Node drops headers beyond 2,000 without a word; the head's size is the limit.
+  server.maxHeadersCount = 0;
+  // A client may end its side after its request and still read the answer; the forwarder tells the primary. Documented,
+  // and missing in Node's types.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.
+  server.on("checkContinue", route);
+  server.on("checkExpectation", route);
+  return server;
+}
 
 /** A client's request as it came off the wire; `target` is the request target byte for byte. */
 export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
@@ -23,13 +67,27 @@ export type Handle = (request: IncomingMessage, response: ServerResponse, target
  * Both would refuse requests that an upstream accepts (`%zz`, `..`, `//h`, absolute-form, unusual methods), so Fastify is
  * shown `/` in place of every target; the real one is kept beside it (docs/decisions/0002).
  */
-export async function createListener(listen: Address, primaryOrigin: string, handle: Handle): Promise<Listener> {
+export async function createListener(
+  { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
+  handle: Handle,
+): Promise<Listener> {
+  const turns = new Turns();
+  const http2 = createHttp2Sessions((request, response) =>
+    handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
+  );
+  const secureServers: https.Server[] = [];
+  const makeServer = (handler: RequestListener): Server => {
+    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, handler), handler);
+    const server = createSecureServer(tls, HTTP1_OPTIONS, handler, (socket) => http2.accept(socket));
+    secureServers.push(server);
+    return prepared(server, handler);
+  };
   const app = Fastify({
     logger: false,
+    clientErrorHandler: (error, socket) => turns.unreadable(error, socket),
+    serverFactory: makeServer,
     rewriteUrl: () => "/",
     bodyLimit: Number.MAX_SAFE_INTEGER,
-    // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
-    requestTimeout: 0,
     forceCloseConnections: "idle",
     return503OnClosing: false,
     exposeHeadRoutes: false,
@@ -46,32 +104,46 @@ export async function createListener(listen: Address, primaryOrigin: string, han
     done();
   });
   await app.register(httpProxy, {
-    upstream: primaryOrigin,
+    // Asked for by the plugin and never used: our handler forwards.
+    upstream: "http://localhost",
     routes: ["/"],
     httpMethods: METHODS.filter((method) => method !== "CONNECT"),
     handler: (request, reply) => {
       reply.hijack();
-      handle(request.raw, reply.raw, request.originalUrl);
+      const { originalUrl, raw } = request;
+      turns.take(raw, reply.raw, () => {
+        const fault = headFault(raw);
+        if (fault !== null) {
+          refuseHead(reply.raw, fault);
+          return;
+        }
+        if (mayHaveLostBytes(raw)) reply.raw.shouldKeepAlive = false;
+        handle(raw, reply.raw, originalUrl);
+      });
     },
   });
-  // The primary decides about `Expect: 100-continue`; without this listener Node would say yes in its place.
-  const route = (request: IncomingMessage, response: ServerResponse): void => app.routing(request, response);
-  app.server.on("checkContinue", route);
-  app.server.on("checkExpectation", route);
   try {
-    await app.listen({ host: listen.host, port: listen.port });
+    if ("path" in listen) await removeStaleSocket(listen.path);
+    await app.listen(listen);
+    if ("path" in listen) setSocketMode(listen.path, socketMode);
   } catch (cause) {
     await app.close();
     throw listenError(listen, cause as NodeJS.ErrnoException);
   }
-  const bound = app.server.address() as AddressInfo;
   return {
-    address: { host: listen.host, port: bound.port },
+    address: "path" in listen ? listen : { ...listen, port: (app.server.address() as AddressInfo).port },
+    useCertificate(next) {
+      for (const server of secureServers) useCertificate(server, next);
+    },
     async close() {
+      http2.close();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       await app.close().finally(() => clearInterval(idle));
     },
-    closeAllConnections: () => app.server.closeAllConnections(),
+    closeAllConnections() {
+      http2.destroy();
+      app.server.closeAllConnections();
+    },
   };
 }

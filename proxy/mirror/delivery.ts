@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { ServiceSettings } from "../config/settings.ts";
 import { CrossfadeError, type ErrorCode } from "../errors.ts";
 import type { Answer, BodyCopy, RawHeaders } from "../exchange.ts";
-import type { AnswerSink, Clock, Upstream, UpstreamCall } from "../ports.ts";
+import type { AnswerSink, Clock, StreamedBody, Upstream, UpstreamCall } from "../ports.ts";
 import { Deadlines, type Limited } from "./deadlines.ts";
 import { Pace } from "./pace.ts";
 import { NotAttempted, type ShadowGate } from "./shadow-gate.ts";
@@ -152,7 +152,7 @@ function failedEnd({ failure, bytesSent }: AttemptFailed, attempts: number): Del
   return { end: "error", attempts, why: failure.message, code: failure.code, bytesSent };
 }
 
-/** One bound over all of an attempt: a service that drips a byte a second passes the upstream's own. */
+/** One bound over all of an attempt: a service that drips a byte a second is never silent for long. */
 const LIMITS = new Deadlines(() => performance.now());
 
 /** One request to the shadow, and its answer as it comes. */
@@ -170,7 +170,6 @@ class Attempt implements AnswerSink, Limited {
   #status = 0;
   #headers: RawHeaders = [];
   #received = 0;
-  #resume: (() => void) | null = null;
 
   constructor(
     job: DeliveryJob,
@@ -186,8 +185,7 @@ class Attempt implements AnswerSink, Limited {
   }
 
   send(freshConnection: boolean): void {
-    const { request, service, upstream } = this.#job;
-    const { timeoutMs } = service.asShadow;
+    const { request, upstream } = this.#job;
     LIMITS.watch(this);
     this.#call = upstream.send(
       {
@@ -195,10 +193,11 @@ class Attempt implements AnswerSink, Limited {
         target: request.target,
         headers: request.headers,
         body: bodyOf(request.body),
-        trailers: null,
-        headersTimeoutMs: timeoutMs,
-        bodyTimeoutMs: timeoutMs,
+        headersTimeoutMs: 0,
+        bodyTimeoutMs: 0,
+        totalTimeoutMs: 0,
         freshConnection,
+        upgrade: false,
       },
       this,
     );
@@ -215,11 +214,9 @@ class Attempt implements AnswerSink, Limited {
 
   onInformation(): void {}
 
-  onHead(status: number, _statusText: string, headers: RawHeaders, resume: () => void): boolean {
+  onHead(status: number, _statusText: string, headers: RawHeaders): void {
     this.#status = status;
     this.#headers = headers;
-    this.#resume = resume;
-    return true;
   }
 
   onData(chunk: Buffer): boolean {
@@ -227,7 +224,7 @@ class Attempt implements AnswerSink, Limited {
     this.#received += chunk.length;
     if (this.#received <= UNPACED_BYTES) return true;
     const pauseMs = LARGE_ANSWERS.pauseAfter(chunk.length, this.#job.clock.monotonic());
-    if (pauseMs > 0) setTimeout(() => this.#resume?.(), pauseMs);
+    if (pauseMs > 0) setTimeout(() => this.#call?.resume(), pauseMs);
     return pauseMs === 0;
   }
 
@@ -262,12 +259,14 @@ function timeoutError(cause: CrossfadeError, { asShadow }: ServiceSettings): Cro
   return new CrossfadeError("total-timeout", words, { source: "shadow", cause });
 }
 
-function bodyOf(body: BodyCopy): Buffer | Readable | null {
+function bodyOf(body: BodyCopy): Buffer | StreamedBody | null {
   switch (body.kind) {
     case "memory":
       return body.bytes.length === 0 ? null : body.bytes;
-    case "spooled":
-      return Readable.from(body.file.read(), { objectMode: false });
+    case "spooled": {
+      const stream = Readable.from(body.file.read(), { objectMode: false });
+      return { stream, trailers: () => [], abandon: () => void stream.destroy() };
+    }
     case "digest":
       throw new TypeError("a body of which only the digest is known cannot be sent");
   }

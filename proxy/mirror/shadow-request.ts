@@ -19,8 +19,8 @@ export type Rewrite = (request: ShadowRequest, exchange: Exchange) => ShadowRequ
 export const identityRewrite: Rewrite = (request) => request;
 
 const CREDENTIAL_HEADERS = ["authorization", "cookie", "proxy-authorization"];
-/** The copy is sent complete: nobody is asked whether to continue, no trailers follow, and the trace has a child span. */
-const NEVER_COPIED = ["expect", "trailer", "traceparent"];
+/** The copy is sent complete: nobody is asked whether to continue, no trailers follow; the trace has a child span. */
+const NEVER_COPIED = ["expect", "trailer", "traceparent", "transfer-encoding"];
 
 const notCopied = new WeakMap<ServiceSettings, HeaderNames>();
 
@@ -47,7 +47,7 @@ export interface ShadowRequestParts {
 
 export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const { exchange, service } = parts;
-  const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: "http" });
+  const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: exchange.request.scheme });
   const skipped = notCopiedTo(service);
   const headers: string[] = [];
   for (let i = 0; i < copied.length; i += 2) {

@@ -1,5 +1,5 @@
-import net from "node:net";
 import type { ServiceSettings } from "../config/settings.ts";
+import { createDial, type Dial } from "./dial.ts";
 
 const CONNECT_WITHIN_MS = 2_000;
 const ASK_EVERY_MS = 10_000;
@@ -15,10 +15,14 @@ export interface Reachability {
 
 export function watchReachability(services: () => readonly ServiceSettings[]): Reachability {
   const problems = new Map<string, string>();
+  /** By settings, so that the sessions of a dial are used again and a reload brings a new one. */
+  const dials = new WeakMap<ServiceSettings, Dial>();
   const ask = async (): Promise<void> => {
     await Promise.all(
       services().map(async (service) => {
-        const problem = await tryConnect(service.origin);
+        const dial = dials.get(service) ?? createDial(service);
+        dials.set(service, dial);
+        const problem = await tryConnect(dial);
         if (problem === null) problems.delete(service.name);
         else problems.set(service.name, problem);
       }),
@@ -34,17 +38,17 @@ export function watchReachability(services: () => readonly ServiceSettings[]): R
   };
 }
 
-function tryConnect(origin: string): Promise<string | null> {
-  const { hostname, port, protocol } = new URL(origin);
-  const host = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
+/** Up to the end of the TLS handshake where there is one: a certificate that is not trusted would fail every request. */
+function tryConnect(dial: Dial): Promise<string | null> {
   return new Promise((resolve) => {
-    const socket = net.connect({ host, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) });
+    const { socket, readyEvent } = dial({ onread: { buffer: Buffer.alloc(1), callback: () => true } });
     const end = (problem: string | null): void => {
+      clearTimeout(timer);
       socket.destroy();
       resolve(problem);
     };
-    socket.setTimeout(CONNECT_WITHIN_MS, () => end(`no connection within ${CONNECT_WITHIN_MS} ms`));
-    socket.once("connect", () => end(null));
-    socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    const timer = setTimeout(() => end(`no connection within ${CONNECT_WITHIN_MS} ms`), CONNECT_WITHIN_MS);
+    socket.once(readyEvent, () => end(null));
+    socket.on("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
   });
 }

@@ -8,7 +8,7 @@ import { createTelemetry } from "../../adapters/telemetry/telemetry.ts";
 import { ByteBudget } from "../../proxy/byte-budget.ts";
 import { createComparer } from "../../proxy/compare/comparer.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
-import { serviceOf } from "../../proxy/config/settings.ts";
+import { spellEndpoint } from "../../proxy/endpoint.ts";
 import { Spool } from "../../proxy/forward/spool.ts";
 import { createListener } from "../../proxy/listen/server.ts";
 import { Backlog } from "../../proxy/mirror/backlog.ts";
@@ -92,11 +92,10 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     caught,
   });
   const listener = await createListener(
-    { host: "127.0.0.1", port: 0 },
-    serviceOf(settings, "legacy").origin,
+    { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },
     pipeline.handle,
   );
-  const url = `http://127.0.0.1:${listener.address.port}`;
+  const url = `http://${spellEndpoint(listener.address)}`;
   t.after(async () => {
     listener.closeAllConnections();
     await listener.close();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { DEFAULT_LIMITS, DEFAULT_ROUTE, DEFAULT_SERVICE } from "../../proxy/config/defaults.ts";
+import { DEFAULT_LIMITS, DEFAULT_ROUTE, DEFAULT_SERVICE, DEFAULT_SOCKET_MODE } from "../../proxy/config/defaults.ts";
 import type { RouteSettings, Settings } from "../../proxy/config/settings.ts";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { Exchange, RequestHead, Settled } from "../../proxy/exchange.ts";
@@ -88,6 +88,8 @@ export function makeSettled(given: SettledGiven = {}): Settled {
   const settings: Settings = {
     file: null,
     listen: { host: "127.0.0.1", port: 0 },
+    socketMode: DEFAULT_SOCKET_MODE,
+    tls: null,
     admin: { listen: { host: "127.0.0.1", port: 0 }, tokens: [] },
     store: { kind: "memory" },
     divergenceLog: { file: "divergences.ndjson", keepMs: 1, maxBytes: 1, lines },
@@ -107,6 +109,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
       target: path + query,
       headers: [],
       remoteAddress: "127.0.0.1",
+      scheme: "http",
       ...requestGiven,
       path,
       query,

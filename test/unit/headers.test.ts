@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { answerHeaders, endToEndHeaders } from "../../proxy/headers.ts";
 
 function forwarded(headers: string[], host: string | null = null): string[] {
-  const request = { method: "GET", target: "/", path: "/", query: "", headers, remoteAddress: "10.0.0.9" };
+  const request = {
+    method: "GET",
+    target: "/",
+    path: "/",
+    query: "",
+    headers,
+    remoteAddress: "10.0.0.9",
+    scheme: "http" as const,
+  };
   return endToEndHeaders(request, { host, proto: "http" });
 }
 
@@ -14,7 +22,7 @@ test("end-to-end headers keep order, case and repetition; ours are added at the 
   ]);
 });
 
-test("hop-by-hop headers and those that Connection names end here", () => {
+test("hop-by-hop headers and those that Connection names end here; the framing stays where it stood", () => {
   const headers = [
     "Connection",
     "keep-alive, X-Mine",
@@ -28,13 +36,20 @@ test("hop-by-hop headers and those that Connection names end here", () => {
     "chunked",
   ];
   const out = forwarded([...headers, "Upgrade", "h2c", "Proxy-Connection", "close", "A", "b"]);
-  assert.deepEqual(out, ["A", "b", "x-forwarded-for", "10.0.0.9", "x-forwarded-proto", "http"]);
-  assert.deepEqual(answerHeaders(["Connection", "X-Hop", "X-Hop", "1", "Set-Cookie", "a", "set-cookie", "b"]), [
+  const added = ["x-forwarded-for", "10.0.0.9", "x-forwarded-proto", "http"];
+  assert.deepEqual(out, ["Transfer-Encoding", "chunked", "A", "b", ...added]);
+  assert.deepEqual(answerHeaders(["Connection", "X-Hop", "X-Hop", "1", "Set-Cookie", "a", "set-cookie", "b"], true), [
     "Set-Cookie",
     "a",
     "set-cookie",
     "b",
   ]);
+});
+
+test("an answer's framing is kept or dropped with its head", () => {
+  const headers = ["A", "1", "transfer-Encoding", "chunked", "B", "2"];
+  assert.deepEqual(answerHeaders(headers, true), headers);
+  assert.deepEqual(answerHeaders(headers, false), ["A", "1", "B", "2"]);
 });
 
 test("a client cannot talk the proxy out of host, length or credentials by naming them in Connection", () => {

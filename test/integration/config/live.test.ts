@@ -5,6 +5,7 @@ import { test, type TestContext } from "node:test";
 import { watchSettings, type SettingsWatch } from "../../../proxy/config/live.ts";
 import { loadSettings, type Loaded } from "../../../proxy/config/load.ts";
 import type { ConfigMessage } from "../../../proxy/config/message.ts";
+import { makeAuthority, type Pair } from "../../support/certificates.ts";
 import { makeFolder } from "../../support/config-file.ts";
 
 function yaml(queued: string, more = ""): string {
@@ -33,6 +34,7 @@ function startWatch(t: TestContext, file: string, apply: () => void = () => {}):
   const watch = watchSettings({
     file,
     running: running.settings,
+    files: running.files,
     load,
     apply: (loaded) => {
       apply();
@@ -148,6 +150,70 @@ test("a file with an ignore rule that is past is taken over", (t) => {
     yaml("64MiB", "defaults: { compare: { ignore: [{ at: /a, because: clock, until: 2020-01-01 }] } }\n"),
   );
   assert.equal(live.watch.reload(), "applied");
+});
+
+/** `tls` at a port of its own, from two files of that folder. */
+function withTls(folder: string): string {
+  const files = `cert: ${join(folder, "tls.crt")}, key: ${join(folder, "tls.key")}`;
+  return yaml("1MiB", `listen: 127.0.0.1:8443\ntls: { ${files} }\n`);
+}
+
+test("certificates that are renewed are taken over, though the config file stays as it is", async (t) => {
+  const authority = makeAuthority(t);
+  const folder = makeFolder(t);
+  const write = ({ cert, key }: Pair): void => {
+    writeFileSync(join(folder, "tls.key"), key);
+    writeFileSync(join(folder, "tls.crt"), cert);
+  };
+  write(authority.issue(["a.example"]));
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(file, withTls(folder));
+  const live = startWatch(t, file);
+  const next = authority.issue(["a.example"]);
+  const applied = live.applied();
+  write(next);
+  assert.equal((await applied).settings.tls?.cert, next.cert);
+  assert.equal(live.watch.refusal(), null);
+});
+
+test("a certificate that is broken or another key's leaves the running one until it is mended", async (t) => {
+  const authority = makeAuthority(t);
+  const folder = makeFolder(t);
+  const first = authority.issue(["a.example"]);
+  writeFileSync(join(folder, "tls.key"), first.key);
+  writeFileSync(join(folder, "tls.crt"), first.cert);
+  const file = join(folder, "crossfade.yaml");
+  writeFileSync(file, withTls(folder));
+  const live = startWatch(t, file);
+  const refused = live.refused();
+  const second = authority.issue(["a.example"]);
+  writeFileSync(join(folder, "tls.crt"), second.cert);
+  assert.match((await refused)[0]?.text ?? "", /^tls\.key is not the key of the certificate in cert/);
+  assert.equal(live.counts.applied, 0);
+  const applied = live.applied();
+  writeFileSync(join(folder, "tls.key"), second.key);
+  assert.equal((await applied).settings.tls?.key, second.key);
+  assert.equal(live.watch.refusal(), null);
+});
+
+test("a file that the config names and that is not there yet is awaited", async (t) => {
+  const authority = makeAuthority(t);
+  const folder = makeFolder(t);
+  const first = authority.issue(["a.example"]);
+  const file = join(makeFolder(t), "crossfade.yaml");
+  writeFileSync(join(folder, "tls.key"), first.key);
+  writeFileSync(join(folder, "tls.crt"), first.cert);
+  writeFileSync(file, withTls(folder));
+  const live = startWatch(t, file);
+  const later = makeFolder(t);
+  const refused = live.refused();
+  writeFileSync(file, withTls(later));
+  assert.match((await refused)[0]?.text ?? "", /tls\.cert is ".*", and there is no file/);
+  const applied = live.applied();
+  const second = authority.issue(["a.example"]);
+  writeFileSync(join(later, "tls.key"), second.key);
+  writeFileSync(join(later, "tls.crt"), second.cert);
+  assert.equal((await applied).settings.tls?.cert, second.cert);
 });
 
 test("a reload that changes nothing does nothing", (t) => {

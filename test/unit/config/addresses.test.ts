@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  addressOfOrigin,
-  collide,
-  isLoopback,
-  parseAddress,
-  parseOrigin,
-  reaches,
-  spellAddress,
-} from "../../../proxy/config/addresses.ts";
+import { collide, isLoopback, parseAddress, parseOrigin, reaches } from "../../../proxy/config/addresses.ts";
+import { endpointOf, spellEndpoint } from "../../../proxy/endpoint.ts";
 
 test("listen addresses are read and spelled back", () => {
   for (const text of ["127.0.0.1:8080", "0.0.0.0:0", "[::1]:65535", "localhost:80", "api.example.com:1"]) {
     const parsed = parseAddress(text);
     assert.ok(parsed.ok, text);
-    assert.equal(spellAddress(parsed.value), text);
+    assert.equal(spellEndpoint(parsed.value), text);
   }
 });
 
@@ -46,6 +39,9 @@ test("a service's URL is an origin and nothing more", () => {
     ["http://127.0.0.1:3000/", "http://127.0.0.1:3000"],
     ["HTTPS://Api.Example.com:443", "https://api.example.com"],
     ["http://[::1]:80", "http://[::1]"],
+    ["unix:/run/legacy.sock", "unix:/run/legacy.sock"],
+    ["unix:///run/legacy.sock", "unix:/run/legacy.sock"],
+    ["unix:/run/x/../legacy.sock", "unix:/run/legacy.sock"],
   ];
   for (const [text, origin] of good) assert.deepEqual(parseOrigin(text), { ok: true, value: origin }, text);
   const bad: readonly (readonly [text: string, error: RegExp])[] = [
@@ -57,6 +53,16 @@ test("a service's URL is an origin and nothing more", () => {
     ["http://h?x=1", /query or fragment/],
     ["http://h/#", /query or fragment/],
     ["http://h:0", /port 0/],
+    ["unix:run/legacy.sock", /named by its whole path: write unix:\/run\/legacy\.sock/],
+    ["unix:./legacy.sock", /named by its whole path: write unix:\/legacy\.sock/],
+    ["unix://run/legacy.sock", /named by its whole path: write unix:\/run\/legacy\.sock/],
+    ["unix:@legacy", /named by its whole path/],
+    ["unix:", /named by its whole path: write unix:\/run\/legacy\.sock/],
+    ["unix:/run/", /a folder; name the socket in it, as in unix:\/run\/legacy\.sock/],
+    [`unix:/${"x".repeat(103)}`, /of 104 bytes; systems take 103/],
+    ["/run/legacy.sock", /a Unix socket is written unix:\/run\/legacy\.sock/],
+    ["http://unix:/run/legacy.sock", /a Unix socket is written unix:\/run\/legacy\.sock/],
+    ["http+unix:///run/legacy.sock", /a Unix socket is written unix:\/run\/legacy\.sock/],
   ];
   for (const [text, error] of bad) {
     const parsed = parseOrigin(text);
@@ -103,7 +109,7 @@ test("whether a service is the proxy's own listener takes wildcards and names of
   const reach = (origin: string, listen: string): boolean => {
     const listening = parseAddress(listen);
     assert.ok(listening.ok);
-    return reaches(addressOfOrigin(origin), listening.value);
+    return reaches(endpointOf(origin), listening.value);
   };
   assert.equal(reach("http://localhost:8080", "127.0.0.1:8080"), true);
   assert.equal(reach("http://127.0.0.1:8080", "0.0.0.0:8080"), true);

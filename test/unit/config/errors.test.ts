@@ -32,6 +32,11 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   ["listen: 8080", ["4:9 listen is 8080, which has no host; write 127.0.0.1:8080"]],
   ["listen:", ["4:8 listen has no value; write one, or take the key out"]],
   ["listen: [1]", ["4:9 listen is a list where a text is expected"]],
+  ["listen: unix:run/x", ['4:9 listen is "unix:run/x"; a Unix socket is named by its whole path: write unix:/run/x']],
+  ["socketMode: 0660", ['4:13 socketMode is the number 660 where a text is expected; write "660"']],
+  ['socketMode: "0860"', ['4:13 socketMode is "0860"; write three octal digits after a 0, as in "0660"']],
+  ["tls: { cert: x }", ["4:6 tls.key is missing; write key: FILE"]],
+  ["tls: { cert: ./none.crt, key: ./none.crt, http3: true }", ["4:43 tls.http3 is not a setting; did you mean http2?"]],
   ["admin: yes", ['4:8 admin is "yes" where a group of settings is expected; write key: value lines below it']],
   ["store: ./x.db", ['4:8 store is "./x.db", which names no kind of store; write sqlite:./x.db or memory:']],
   ["store: sqlite::memory:", ["4:8 a colon in this value makes YAML read it as a key; put the value in quotes"]],
@@ -110,7 +115,9 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   ["lisen: 127.0.0.1:80", ["4:1 lisen is not a setting; did you mean listen?"]],
   [
     "xyz: 1",
-    ["4:1 xyz is not a setting; known here: listen, admin, store, divergenceLog, limits, services, defaults, routes"],
+    [
+      "4:1 xyz is not a setting; known here: listen, socketMode, tls, admin, store, divergenceLog, limits, services, defaults, routes",
+    ],
   ],
   [
     "limits:\n  spol: 1GiB\n  journal: 1GiB",
@@ -123,13 +130,13 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "__proto__: { listen: x }",
     [
-      "4:1 __proto__ is not a setting; known here: listen, admin, store, divergenceLog, limits, services, defaults, routes",
+      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, admin, store, divergenceLog, limits, services, defaults, routes",
     ],
   ],
   [
     "<<: { listen: x }",
     [
-      '4:1 ["<<"] is not a setting; known here: listen, admin, store, divergenceLog, limits, services, defaults, routes',
+      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, admin, store, divergenceLog, limits, services, defaults, routes',
     ],
   ],
   // Environment.
@@ -235,4 +242,22 @@ test("a ${NAME} that YAML takes for a brace of its own: one error, which says to
   assert.deepEqual(hint("a: [${N}, 2]\n"), ['; put it in quotes: "${N}"']);
   const quoted = errorsOf(t, 'limits: { inFlight: "${N}" ]\n');
   assert.ok(quoted.length > 0 && quoted.every((error) => !error.includes("quotes")), quoted.join("\n"));
+});
+
+test("waits and connections that cannot be are told with the words for none", (t) => {
+  const table: readonly (readonly [yaml: string, error: string])[] = [
+    ["idleTimeout: 5", "idleTimeout is 5, which has no unit; write 5s or 5ms, or off"],
+    ["idleTimeout: 0s", 'idleTimeout is "0s", outside of 1ms to 1d; write a value in between, or off'],
+    ["totalTimeout: none", 'totalTimeout is "none", which is not a number with a unit; write 10s or 10ms, or off'],
+    ["connections: 0", "connections is 0; write a whole number from 1 to 100000, or unlimited"],
+    ["connections: many", 'connections is "many"; write a whole number from 1 to 100000, or unlimited'],
+    ["connectTimeout: off", 'connectTimeout is "off", which is not a number with a unit; write 10s or 10ms'],
+  ];
+  for (const [yaml, error] of table) {
+    const text = TWO_URLS.replace('3000"', `3000", asPrimary: { ${yaml} }`);
+    assert.deepEqual(
+      errorsOf(t, text).map((line) => line.replace(/^\S+ services\.legacy\.asPrimary\./, "")),
+      [error],
+    );
+  }
 });

@@ -18,6 +18,8 @@ function fixture(name: string): string {
 /** Written out, so that a changed default is seen as a change. */
 const COMPLETE: Omit<Settings, "file"> = {
   listen: { host: "127.0.0.1", port: 8080 },
+  socketMode: 0o660,
+  tls: null,
   admin: { listen: { host: "127.0.0.1", port: 9090 }, tokens: [] },
   store: { kind: "sqlite", file: "./crossfade.db" },
   divergenceLog: {
@@ -46,15 +48,23 @@ const COMPLETE: Omit<Settings, "file"> = {
         effects: null,
         idempotency: "ignored",
         build: null,
+        tls: { ca: null, client: null, serverName: null, verify: true },
         asShadow: {
           timeoutMs: 5000,
+          connectTimeoutMs: 10_000,
           maxWorkMs: 30_000,
           maxAgeMs: 15_000,
           ratePerSecond: null,
           credentials: "forward",
           headers: [],
         },
-        asPrimary: { timeoutMs: 30_000 },
+        asPrimary: {
+          timeoutMs: 30_000,
+          connectTimeoutMs: 10_000,
+          idleTimeoutMs: null,
+          totalTimeoutMs: null,
+          maxConnections: null,
+        },
       },
     ]),
   ),
@@ -250,3 +260,36 @@ test("flags are judged with the grammar of the file, and named as flags", () => 
     '--divergence-log is "", of 0 characters; write 1 to 4096 characters',
   ]);
 });
+
+test("the waits for a service and its connections have units, and words for none", (t) => {
+  const { settings } = settingsOf(
+    t,
+    `services:
+  legacy:
+    url: "http://127.0.0.1:3000"
+    asPrimary: { connectTimeout: 2s, idleTimeout: 90s, totalTimeout: 5m, connections: 100 }
+  next:
+    url: "http://127.0.0.1:4000"
+    asPrimary: { idleTimeout: off, totalTimeout: "off", connections: unlimited }
+    asShadow: { connectTimeout: 250ms }
+  third:
+    url: "http://127.0.0.1:5000"
+    asPrimary: { connections: "\${CONNECTIONS}" }
+routes: [{ name: all, match: { path: "/**" }, next: third }]
+`,
+    { env: { CONNECTIONS: "7" } },
+  );
+  const { legacy, next, third } = settings.services;
+  assert.deepEqual(legacy?.asPrimary, {
+    timeoutMs: 30_000,
+    connectTimeoutMs: 2000,
+    idleTimeoutMs: 90_000,
+    totalTimeoutMs: 300_000,
+    maxConnections: 100,
+  });
+  assert.deepEqual(next?.asPrimary, { ...legacy.asPrimary, ...NO_BOUNDS, connectTimeoutMs: 10_000 });
+  assert.equal(next.asShadow.connectTimeoutMs, 250);
+  assert.equal(third?.asPrimary.maxConnections, 7);
+});
+
+const NO_BOUNDS = { idleTimeoutMs: null, totalTimeoutMs: null, maxConnections: null };

@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 import { spellPath } from "../../../proxy/config/message.ts";
 import { reloadProblems } from "../../../proxy/config/reload-rules.ts";
 import type { Settings } from "../../../proxy/config/settings.ts";
+import { makeAuthority, type Pair } from "../../support/certificates.ts";
 import { settingsOf } from "../../support/config-file.ts";
 
 const SERVICES = `services:
@@ -37,6 +38,21 @@ test("listeners, store and log file wait for a restart", (t) => {
     ],
   );
   assert.match(problems(t, "", all)[0] ?? "", /takes effect at a restart only; restart, or put it back$/);
+});
+
+test("TLS comes and goes at a restart only; its certificates do not need one", (t) => {
+  const authority = makeAuthority(t);
+  const tls = ({ certFile, keyFile }: Pair, more = ""): string =>
+    `tls: { cert: ${certFile}, key: ${keyFile}${more} }\n`;
+  const [one, two] = [authority.issue(["a"]), authority.issue(["a"])];
+  assert.match(
+    problems(t, "", tls(one))[0] ?? "",
+    /^tls is there and was missing, which takes effect at a restart only/,
+  );
+  assert.match(problems(t, tls(one), "")[0] ?? "", /^tls is missing and was there/);
+  assert.match(problems(t, tls(one), tls(one, ", http2: false"))[0] ?? "", /^tls\.http2 is false and was true/);
+  assert.match(problems(t, "", 'socketMode: "0600"\n')[0] ?? "", /^socketMode is 0600 and was 0660/);
+  assert.deepEqual(problems(t, tls(one), tls(two)), []);
 });
 
 test("everything that leaves each request with its primary is taken over", (t) => {

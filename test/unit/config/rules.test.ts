@@ -44,6 +44,21 @@ test("a service that is the proxy itself is refused", (t) => {
   assert.deepEqual(errorsOf(t, `${LOOPBACK}listen: 127.0.0.1:0\nadmin: { listen: "127.0.0.1:0" }\n`), []);
 });
 
+test("Unix sockets are of this machine, and told apart by their paths", (t) => {
+  const unix = (next: string, more = ""): string[] =>
+    errorsOf(t, `${services(`{ url: "${next}" }`, '{ url: "unix:/run/legacy.sock" }')}${more}`);
+  assert.deepEqual(unix("unix:/run/next.sock"), []);
+  assert.match(
+    unix("unix:///run/x/../legacy.sock")[0] ?? "",
+    /^crossfade\.yaml:3:16 services\.next\.url is unix:\/run\/legacy\.sock, the same origin as services\.legacy\.url; one service would get every write twice/,
+  );
+  assert.match(
+    unix("unix:/run/next.sock", "listen: unix:/run/next.sock\n")[0] ?? "",
+    /services\.next\.url is unix:\/run\/next\.sock, the address of the proxy's own listen \(unix:\/run\/next\.sock\); requests would go in circles/,
+  );
+  assert.deepEqual(warningsOf(t, services('{ url: "unix:/run/next.sock" }')), []);
+});
+
 test("both listeners on one port are refused", (t) => {
   const [error = ""] = errorsOf(t, `${LOOPBACK}listen: 0.0.0.0:9090\n`);
   assert.match(error, /admin\.listen is 127\.0\.0\.1:9090, which listen \(0\.0\.0\.0:9090\) takes already/);

@@ -19,7 +19,7 @@ function routeWith(entity: string | null, key: Locator[] = DEFAULT_KEY): RouteSe
 
 function head(method: string, target: string, headers: string[] = []): RequestHead {
   const [path = "", query = ""] = target.split("?");
-  return { method, target, path, query, headers, remoteAddress: "127.0.0.1" };
+  return { method, target, path, query, headers, remoteAddress: "127.0.0.1", scheme: "http" };
 }
 
 const NO_PARAMS: PathParams = { named: {}, rest: [] };

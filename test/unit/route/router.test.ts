@@ -22,7 +22,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
 
 function request(target: string, method = "GET", headers: readonly string[] = []): RequestHead {
   const [path = "", query = ""] = target.split("?");
-  return { method, target, path, query, headers, remoteAddress: "127.0.0.1" };
+  return { method, target, path, query, headers, remoteAddress: "127.0.0.1", scheme: "http" };
 }
 
 const nameOf = (found: RouteFound | null): string | null => found?.route.name ?? null;

@@ -1,0 +1,50 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+
+/**
+ * What Node's parser lets pass although it must not go on: a head that two services, or our router and a service, could
+ * read in two ways, or that we would change by forwarding it. null: nothing is wrong.
+ */
+export function headFault(request: IncomingMessage): 400 | 501 | 505 | null {
+  const { httpVersion, headers } = request;
+  // llhttp also takes 0.9 (a line without a version) and 2.0.
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") return 505;
+  // The coding is of this connection and ends here: any other than chunked would be lost (RFC 9112, 6.1).
+  const encoding = headers["transfer-encoding"];
+  if (encoding !== undefined) {
+    if (encoding.toLowerCase() !== "chunked") return 501;
+    // HTTP/1.0 has none: whoever put it there, the framing is faulty.
+    if (httpVersion === "1.0") return 400;
+  }
+  const hosts = countHosts(request.rawHeaders);
+  // RFC 9112, 3.2
+  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) return 400;
+  return null;
+}
+
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
+  return hosts;
+}
+
+/** Answers in our own name and ends the connection. */
+export function refuseHead(response: ServerResponse, status: number): void {
+  const body = JSON.stringify({ type: "about:blank", status, title: STATUS_CODES[status] });
+  response.writeHead(status, {
+    "content-type": "application/problem+json",
+    "content-length": body.length,
+    connection: "close",
+  });
+  response.end(body);
+}
+
+/**
+ * An `Upgrade` that is not tunnelled is an ordinary request to us, but Node's parser (24.21) stops after it and drops
+ * what follows in the same packet: a client that pipelines would take later answers for earlier ones.
+ */
+export function mayHaveLostBytes(request: IncomingMessage): boolean {
+  return request.headers.upgrade !== undefined && /\bupgrade\b/i.test(request.headers.connection ?? "");
+}

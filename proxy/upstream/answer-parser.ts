@@ -1,0 +1,444 @@
+/**
+ * Reads the answers on one HTTP/1.1 connection, byte by byte as they come (RFC 9112). Pure: bytes in, events out.
+ *
+ * It is strict wherever two readers could see two different messages: lengths, codings, chunk framing, blanks before a
+ * colon. It takes a bare LF for CRLF in a head and joins folded lines, as RFC 9112 (2.2 and 5.2) lets it: our own answer is
+ * written anew by Node, so nobody behind us has to read them.
+ */
+import type { RawHeaders } from "../exchange.ts";
+
+/** What the parser tells, in this order: any number of informations, one head, its data, one end. */
+export interface AnswerEvents {
+  /** Any 1xx but 101. */
+  onInformation(status: number, statusText: string, headers: RawHeaders): void;
+  onHead(status: number, statusText: string, headers: RawHeaders): void;
+  /** The bytes are the callee's to keep. */
+  onData(chunk: Buffer): void;
+  onEnd(trailers: RawHeaders): void;
+}
+
+/** What the answer is to: some answers have no body whatever their head says. */
+export interface Asked {
+  readonly isHead: boolean;
+  /** A 101 is expected: what follows it belongs to another protocol. */
+  readonly isUpgrade: boolean;
+}
+
+type State = "head" | "length" | "close" | "chunk-size" | "chunk-data" | "chunk-end" | "trailers" | "done";
+
+/** What came is no HTTP answer that can be passed on; the connection cannot be used any more. */
+export class InvalidAnswer extends Error {}
+
+const MAX_HEAD_BYTES = 256 * 1024;
+/** Extensions of one chunk (RFC 9112, 7.1.1) and its size, in bytes. */
+const MAX_CHUNK_LINE_BYTES = 16 * 1024;
+/** Interim answers to one request: more are no hints but a flood. */
+const MAX_INFORMATIONS = 1_000;
+/** 2^52: what a number counts without rounding, with room for one more digit. */
+const MAX_SIZE = 2 ** 52;
+
+const NO_HEADERS: RawHeaders = [];
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What can stand nowhere in a head: NUL, and a CR that is not part of a line's end. */
+const BROKEN_LINE = /\0|\r(?!\n)/;
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+export class AnswerParser {
+  readonly #events: AnswerEvents;
+  #asked: Asked = { isHead: false, isUpgrade: false };
+  #state: State = "head";
+  /** Parts of a head or trailer section that has not come whole yet. */
+  #parts: Buffer[] = [];
+  #partsBytes = 0;
+  /** 1 after LF, 2 after LF CR: an LF now ends the section. */
+  #lineEnds = 0;
+  #informations = 0;
+  /** Of the body, or of the present chunk. */
+  #remaining = 0;
+  #chunkLineBytes = 0;
+  #chunkDigits = 0;
+  #inExtension = false;
+  #sawCr = false;
+  #sawEndCr = false;
+  #keepAlive = false;
+  #keepAliveSeconds = -1;
+
+  constructor(events: AnswerEvents) {
+    this.#events = events;
+  }
+
+  /** The next answer is to this request. */
+  expect(asked: Asked): void {
+    this.#asked = asked;
+    this.#state = "head";
+    this.#lineEnds = 0;
+    this.#informations = 0;
+    this.#keepAliveSeconds = -1;
+  }
+
+  /** Whether the answer's head has not begun to come. */
+  get untouched(): boolean {
+    return this.#state === "head" && this.#partsBytes === 0 && this.#informations === 0;
+  }
+
+  get awaitsHead(): boolean {
+    return this.#state === "head";
+  }
+
+  get isDone(): boolean {
+    return this.#state === "done";
+  }
+
+  /** Whether the service will read another request on this connection, once the answer is done. */
+  get keepsAlive(): boolean {
+    return this.#keepAlive;
+  }
+
+  /** What the service says of how long it keeps an idle connection (`Keep-Alive: timeout=5`), or -1. */
+  get keepAliveSeconds(): number {
+    return this.#keepAliveSeconds;
+  }
+
+  /**
+   * Takes bytes that came; the buffer may be used again afterwards. Returns how many belong to this answer: fewer than
+   * `end` when something follows it that nobody asked for.
+   * @throws InvalidAnswer
+   */
+  take(bytes: Buffer, end: number): number {
+    let at = 0;
+    while (at < end) {
+      switch (this.#state) {
+        case "head":
+          at = this.#takeHead(bytes, at, end);
+          break;
+        case "length":
+          at = this.#takeSized(bytes, at, end);
+          if (this.#remaining === 0) this.#finish(NO_HEADERS);
+          break;
+        case "close":
+          this.#events.onData(copyOf(bytes, at, end));
+          at = end;
+          break;
+        case "chunk-size":
+          at = this.#takeChunkSize(bytes, at, end);
+          break;
+        case "chunk-data":
+          at = this.#takeSized(bytes, at, end);
+          if (this.#remaining === 0) this.#state = "chunk-end";
+          break;
+        case "chunk-end":
+          at = this.#takeChunkEnd(bytes, at);
+          break;
+        case "trailers":
+          at = this.#takeTrailers(bytes, at, end);
+          break;
+        case "done":
+          return at;
+      }
+    }
+    return at;
+  }
+
+  /** The service has ended its side. Returns whether that is how this answer ends. */
+  takeEnd(): boolean {
+    if (this.#state !== "close") return false;
+    this.#finish(NO_HEADERS);
+    return true;
+  }
+
+  #finish(trailers: RawHeaders): void {
+    this.#state = "done";
+    this.#events.onEnd(trailers);
+  }
+
+  #takeSized(bytes: Buffer, at: number, end: number): number {
+    const until = Math.min(end, at + this.#remaining);
+    this.#remaining -= until - at;
+    this.#events.onData(copyOf(bytes, at, until));
+    return until;
+  }
+
+  // ---------------------------------------------------------------- heads
+
+  #takeHead(bytes: Buffer, at: number, end: number): number {
+    const sectionEnd = this.#sectionEnd(bytes, at, end);
+    const text = this.#section(bytes, at, sectionEnd, end);
+    if (text === null) return end;
+    const firstLf = text.indexOf("\n");
+    const line = withoutCr(text, 0, firstLf);
+    const status = statusOf(line);
+    const headers = parseFields(text, firstLf + 1);
+    const statusText = line.slice(13);
+    if (status < 200 && status !== 101) {
+      if (++this.#informations > MAX_INFORMATIONS) {
+        throw new InvalidAnswer(`more than ${MAX_INFORMATIONS} interim answers (1xx) to one request`);
+      }
+      this.#events.onInformation(status, statusText, headers);
+      return sectionEnd;
+    }
+    this.#frame(status, headers, line.charCodeAt(7) === 0x31);
+    this.#events.onHead(status, statusText, headers);
+    if (this.#state === "length" && this.#remaining === 0) this.#finish(NO_HEADERS);
+    return sectionEnd;
+  }
+
+  /** Where the empty line that ends a head or trailer section ends, or -1 where it has not come. */
+  #sectionEnd(bytes: Buffer, from: number, end: number): number {
+    let lineEnds = this.#lineEnds;
+    for (let i = from; i < end; i++) {
+      const byte = bytes[i];
+      if (byte === LF) {
+        if (lineEnds !== 0) {
+          this.#lineEnds = 0;
+          return i + 1;
+        }
+        lineEnds = 1;
+      } else {
+        lineEnds = byte === CR && lineEnds === 1 ? 2 : 0;
+      }
+    }
+    this.#lineEnds = lineEnds;
+    return -1;
+  }
+
+  /** The section's text once all of it is there, else null: then what came is kept for later. */
+  #section(bytes: Buffer, at: number, sectionEnd: number, end: number): string | null {
+    const until = sectionEnd === -1 ? end : sectionEnd;
+    if (this.#partsBytes + until - at > MAX_HEAD_BYTES) {
+      throw new InvalidAnswer(`the answer's head is longer than ${MAX_HEAD_BYTES} bytes`);
+    }
+    if (sectionEnd === -1) {
+      this.#parts.push(copyOf(bytes, at, end));
+      this.#partsBytes += end - at;
+      return null;
+    }
+    let text = bytes.toString("latin1", at, sectionEnd);
+    if (this.#partsBytes > 0) {
+      text = Buffer.concat(this.#parts).toString("latin1") + text;
+      this.#parts = [];
+      this.#partsBytes = 0;
+    }
+    if (BROKEN_LINE.test(text)) throw new InvalidAnswer("the answer's head holds NUL or a lone CR");
+    return text;
+  }
+
+  /** How the body is framed (RFC 9112, 6.3) and whether the connection can be used again (9.3). */
+  #frame(status: number, headers: RawHeaders, isOneOne: boolean): void {
+    let length = -1;
+    let coding = "";
+    let options = "";
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string;
+      const value = headers[i + 1] as string;
+      switch (name.length) {
+        case 10: {
+          const lower = name.toLowerCase();
+          if (lower === "connection") options = `${options},${value.toLowerCase()}`;
+          else if (lower === "keep-alive") this.#keepAliveSeconds = keepAliveSecondsOf(value);
+          break;
+        }
+        case 14:
+          if (name.toLowerCase() === "content-length") length = lengthOf(value, length);
+          break;
+        case 17:
+          if (name.toLowerCase() === "transfer-encoding") coding = coding === "" ? value : `${coding},${value}`;
+          break;
+      }
+    }
+    this.#keepAlive = options === "" ? isOneOne : keepsAlive(options, isOneOne);
+    if (status === 101) {
+      if (!this.#asked.isUpgrade) throw new InvalidAnswer("101 to a request that asked for no upgrade");
+      this.#keepAlive = false;
+      this.#state = "close";
+      return;
+    }
+    if (coding !== "" && length !== -1) {
+      throw new InvalidAnswer("the answer has both Transfer-Encoding and Content-Length");
+    }
+    if (this.#asked.isHead || status === 204 || status === 304) {
+      this.#state = "length";
+      this.#remaining = 0;
+    } else if (coding !== "") {
+      if (!isOneOne) throw new InvalidAnswer("an HTTP/1.0 answer has Transfer-Encoding");
+      if (isChunkedLast(coding)) this.#beginChunk();
+      else this.#untilClose();
+    } else if (length !== -1) {
+      this.#state = "length";
+      this.#remaining = length;
+    } else {
+      this.#untilClose();
+    }
+  }
+
+  #untilClose(): void {
+    this.#state = "close";
+    this.#keepAlive = false;
+  }
+
+  // ---------------------------------------------------------------- chunks
+
+  #beginChunk(): void {
+    this.#state = "chunk-size";
+    this.#remaining = 0;
+    this.#chunkLineBytes = 0;
+    this.#chunkDigits = 0;
+    this.#inExtension = false;
+    this.#sawCr = false;
+  }
+
+  /** `1f4;name=value CRLF`: the extension is read over, as RFC 9112 (7.1.1) asks of who does not know it. */
+  #takeChunkSize(bytes: Buffer, from: number, end: number): number {
+    for (let i = from; i < end; i++) {
+      const byte = bytes[i] as number;
+      if (this.#sawCr) {
+        if (byte !== LF) throw new InvalidAnswer("a chunk's size line holds a lone CR");
+        if (this.#chunkDigits === 0) throw new InvalidAnswer("a chunk has no size");
+        if (this.#remaining > 0) {
+          this.#state = "chunk-data";
+        } else {
+          this.#state = "trailers";
+          this.#lineEnds = 1;
+        }
+        return i + 1;
+      }
+      if (++this.#chunkLineBytes > MAX_CHUNK_LINE_BYTES) {
+        throw new InvalidAnswer(`a chunk's size line is longer than ${MAX_CHUNK_LINE_BYTES} bytes`);
+      }
+      if (byte === CR) {
+        this.#sawCr = true;
+      } else if (byte === LF) {
+        throw new InvalidAnswer("a chunk's size line ends in a bare LF");
+      } else if (!this.#inExtension) {
+        const digit = hexDigit(byte);
+        if (digit !== -1) {
+          this.#chunkDigits++;
+          this.#remaining = this.#remaining * 16 + digit;
+          if (this.#remaining > MAX_SIZE) throw new InvalidAnswer("a chunk is larger than 2^52 bytes");
+        } else if (this.#chunkDigits > 0 && (byte === 0x3b || byte === 0x20 || byte === 0x09)) {
+          this.#inExtension = true;
+        } else {
+          throw new InvalidAnswer("a chunk's size is no hexadecimal number");
+        }
+      }
+    }
+    return end;
+  }
+
+  #takeChunkEnd(bytes: Buffer, at: number): number {
+    const byte = bytes[at];
+    if (!this.#sawEndCr && byte === CR) {
+      this.#sawEndCr = true;
+    } else if (this.#sawEndCr && byte === LF) {
+      this.#sawEndCr = false;
+      this.#beginChunk();
+    } else {
+      throw new InvalidAnswer("a chunk is not followed by CRLF");
+    }
+    return at + 1;
+  }
+
+  #takeTrailers(bytes: Buffer, at: number, end: number): number {
+    const sectionEnd = this.#sectionEnd(bytes, at, end);
+    const text = this.#section(bytes, at, sectionEnd, end);
+    if (text === null) return end;
+    this.#finish(text.length <= 2 ? NO_HEADERS : parseFields(text, 0));
+    return sectionEnd;
+  }
+}
+
+function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafe(to - from);
+  bytes.copy(copy, 0, from, to);
+  return copy;
+}
+
+/** `HTTP/1.1 200 OK`; the phrase may be empty, and its blank with it. */
+function statusOf(line: string): number {
+  const status = Number(line.slice(9, 12));
+  const shape =
+    line.startsWith("HTTP/1.") &&
+    (line.charCodeAt(7) === 0x31 || line.charCodeAt(7) === 0x30) &&
+    line.charCodeAt(8) === 0x20 &&
+    (line.length === 12 || line.charCodeAt(12) === 0x20);
+  if (!shape || !/^\d\d\d$/.test(line.slice(9, 12)) || status < 100) {
+    throw new InvalidAnswer(
+      `the answer begins with ${JSON.stringify(line.slice(0, 60))}, which is no HTTP/1.1 status line`,
+    );
+  }
+  return status;
+}
+
+/** Field lines from `at` to the end of a section, without the blanks around values. */
+function parseFields(text: string, from: number): RawHeaders {
+  const headers: string[] = [];
+  for (let at = from; at < text.length;) {
+    const lf = text.indexOf("\n", at);
+    let end = lf > at && text.charCodeAt(lf - 1) === CR ? lf - 1 : lf;
+    if (end === at) break;
+    const first = text.charCodeAt(at);
+    if (first === 0x20 || first === 0x09) {
+      if (headers.length === 0) throw new InvalidAnswer("the answer's first header line is folded");
+      const folded = text.slice(at, end).replace(/^[ \t]+|[ \t]+$/g, "");
+      headers.push(`${headers.pop() as string} ${folded}`.trimEnd());
+      at = lf + 1;
+      continue;
+    }
+    const colon = text.indexOf(":", at);
+    const name = colon === -1 || colon > end ? "" : text.slice(at, colon);
+    if (!TOKEN.test(name)) {
+      throw new InvalidAnswer(
+        `the answer has a header line without a valid name: ${JSON.stringify(text.slice(at, Math.min(end, at + 60)))}`,
+      );
+    }
+    let begin = colon + 1;
+    while (begin < end && isBlank(text.charCodeAt(begin))) begin++;
+    while (end > begin && isBlank(text.charCodeAt(end - 1))) end--;
+    headers.push(name, text.slice(begin, end));
+    at = lf + 1;
+  }
+  return headers;
+}
+
+function withoutCr(text: string, from: number, lf: number): string {
+  return text.slice(from, lf > from && text.charCodeAt(lf - 1) === CR ? lf - 1 : lf);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** A second length must say the same: two readers could otherwise see two bodies. */
+function lengthOf(value: string, earlier: number): number {
+  const length = /^\d{1,16}$/.test(value) ? Number(value) : -1;
+  if (length === -1 || length > MAX_SIZE) {
+    throw new InvalidAnswer(`the answer's Content-Length is ${JSON.stringify(value.slice(0, 40))}`);
+  }
+  if (earlier !== -1 && earlier !== length) throw new InvalidAnswer("the answer has two different Content-Length");
+  return length;
+}
+
+function isChunkedLast(coding: string): boolean {
+  const codings = coding.split(",").map((part) => part.trim().toLowerCase());
+  const at = codings.indexOf("chunked");
+  if (at === -1) return false;
+  if (at !== codings.length - 1) throw new InvalidAnswer("chunked is not the last transfer coding of the answer");
+  return true;
+}
+
+function keepsAlive(options: string, isOneOne: boolean): boolean {
+  const named = options.split(",").map((option) => option.trim());
+  return isOneOne ? !named.includes("close") : named.includes("keep-alive") && !named.includes("close");
+}
+
+function keepAliveSecondsOf(value: string): number {
+  const found = /(?:^|[,\s])timeout\s*=\s*"?(\d{1,6})/i.exec(value);
+  return found === null ? -1 : Number(found[1]);
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}

@@ -1,0 +1,77 @@
+import { type Attack, get, refused, request } from "./attack.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+export const SIZES: readonly Attack[] = [
+  refused("a header of 1 MB", ({ a, x }) => request("GET", a, [`x: ${"v".repeat(MEGABYTE)}`], get(x)), 431),
+  refused("a name of 1 MB", ({ a, x }) => request("GET", a, [`${"n".repeat(MEGABYTE)}: v`], get(x)), 431),
+  refused(
+    "a target of 1 MB",
+    ({ a, x }) => `GET /k/${a}?${"q".repeat(MEGABYTE)} HTTP/1.1\r\nHost: h\r\n\r\n${get(x)}`,
+    431,
+  ),
+  refused("a method of 1 MB", ({ a, x }) => `${"G".repeat(MEGABYTE)} /k/${a} HTTP/1.1\r\nHost: h\r\n\r\n${get(x)}`),
+  refused(
+    "ten thousand headers",
+    ({ a, x }) =>
+      request(
+        "GET",
+        a,
+        Array.from({ length: 10_000 }, (_, i) => `x-${i}: ${i}`),
+        get(x),
+      ),
+    431,
+  ),
+  refused(
+    "more short headers than Node keeps (it drops what comes after 2000), the length last",
+    ({ a, x }) =>
+      request("POST", a, [...Array.from({ length: 2_100 }, () => "a:"), `Content-Length: ${get(x).length}`], get(x)),
+    431,
+  ),
+  refused(
+    "ten thousand times one header",
+    ({ a, x }) =>
+      request(
+        "GET",
+        a,
+        Array.from({ length: 10_000 }, () => "x: y"),
+        get(x),
+      ),
+    431,
+  ),
+  refused(
+    "a chunk extension of 1 MB",
+    ({ a, x }) =>
+      request("POST", a, ["Transfer-Encoding: chunked"], `5;${"e".repeat(MEGABYTE)}\r\nhello\r\n0\r\n\r\n${get(x)}`),
+    413,
+  ),
+  refused(
+    "trailers of 1 MB",
+    ({ a, x }) =>
+      request(
+        "POST",
+        a,
+        ["Transfer-Encoding: chunked"],
+        `5\r\nhello\r\n0\r\nx: ${"t".repeat(MEGABYTE)}\r\n\r\n${get(x)}`,
+      ),
+    431,
+  ),
+  {
+    name: "nine hundred headers",
+    send: ({ a, b }) =>
+      request(
+        "GET",
+        a,
+        Array.from({ length: 900 }, (_, i) => `h${i}: v`),
+        get(b),
+      ),
+    served: "ab",
+    answers: [200, 200],
+  },
+  {
+    name: "a megabyte of empty lines before a request",
+    send: ({ a }) => `${"\r\n".repeat(MEGABYTE / 2)}${get(a)}`,
+    served: "a",
+    answers: [200],
+  },
+];

@@ -21,11 +21,20 @@ const OVERFLOW: Attributes = { "otel.metric.overflow": true };
 /** A part of a cell's address. null: the attribute is absent. */
 export type Part = string | number | null;
 
-/** Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. */
+interface Met<Cell> {
+  readonly parts: readonly [Part, Part, Part, Part];
+  readonly cell: Cell;
+}
+
+/**
+ * Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. The one
+ * met last is mostly the one that comes next.
+ */
 class CellTree<Cell> {
   private readonly root: Map<Part, unknown> = new Map();
   private readonly known: { readonly attributes: Attributes; readonly cell: Cell }[] = [];
   private overflow: Cell | null = null;
+  private last: Met<Cell> | null = null;
   private readonly make: () => Cell;
   private readonly describe: (parts: readonly Part[]) => Attributes;
 
@@ -35,8 +44,14 @@ class CellTree<Cell> {
   }
 
   at(a: Part, b: Part, c: Part, d: Part): Cell {
+    const { last } = this;
+    if (last !== null && last.parts[0] === a && last.parts[1] === b && last.parts[2] === c && last.parts[3] === d) {
+      return last.cell;
+    }
     const found = (this.root.get(a) as Map<Part, Map<Part, Map<Part, Cell>>> | undefined)?.get(b)?.get(c)?.get(d);
-    return found === undefined ? this.add(a, b, c, d) : found;
+    const cell = found === undefined ? this.add(a, b, c, d) : found;
+    this.last = { parts: [a, b, c, d], cell };
+    return cell;
   }
 
   /** Every combination met so far, the overflow last. */

@@ -181,7 +181,7 @@ class Attempt implements AnswerSink, Limited {
     this.#reject = reject;
     this.#copy = job.newAnswerCopy();
     this.#begunAt = job.clock.monotonic();
-    this.dueAt = performance.now() + job.service.asShadow.timeoutMs;
+    this.dueAt = this.#begunAt + job.service.asShadow.timeoutMs;
   }
 
   send(freshConnection: boolean): void {

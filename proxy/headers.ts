@@ -1,17 +1,33 @@
 import type { RawHeaders, RequestHead } from "./exchange.ts";
 
+/** Header names to look for. Most others are told apart by their length, without lower-casing them. */
+export class HeaderNames {
+  readonly #names: ReadonlySet<string>;
+  readonly #lengths: readonly boolean[];
+
+  /** In lower case. */
+  constructor(names: readonly string[]) {
+    this.#names = new Set(names);
+    const lengths = new Array<boolean>(Math.max(0, ...names.map((name) => name.length)) + 1).fill(false);
+    for (const name of names) lengths[name.length] = true;
+    this.#lengths = lengths;
+  }
+
+  /** `name` in any case. */
+  has(name: string): boolean {
+    return this.#lengths[name.length] === true && this.#names.has(name.toLowerCase());
+  }
+}
+
 /**
  * Headers that belong to one connection (RFC 9110, 7.6.1, and the older `keep-alive`, `proxy-connection`). `te` names
  * what the sender of this connection accepts; `upgrade` is handled by the listener. `Transfer-Encoding` is one too, but
  * stays where it stood: each of our connections frames a body as it was framed when it came.
  */
-const HOP_BY_HOP: ReadonlySet<string> = new Set(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
-
-/** Lengths of the names above: most headers are told apart without lower-casing them. */
-const HOP_BY_HOP_LENGTHS: ReadonlySet<number> = new Set([...HOP_BY_HOP].map((name) => name.length));
+const HOP_BY_HOP = new HeaderNames(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
 
 function isHopByHop(name: string): boolean {
-  return HOP_BY_HOP_LENGTHS.has(name.length) && HOP_BY_HOP.has(name.toLowerCase());
+  return HOP_BY_HOP.has(name);
 }
 
 /** What `Connection` names beside its own keywords: those headers end at this connection too. */
@@ -41,6 +57,8 @@ export interface ForwardedBy {
   /** `preserve`: the client's Host; otherwise the value to send. */
   readonly host: string | null;
   readonly proto: "http" | "https";
+  /** true: `Connection` and `Upgrade` go along, since the connection is to change its protocol. */
+  readonly upgrade?: boolean;
 }
 
 /**
@@ -58,7 +76,15 @@ export function endToEndHeaders(request: RequestHead, by: ForwardedBy): string[]
   for (let i = 0; i < from.length; i += 2) {
     const name = from[i] as string;
     let value = from[i + 1] as string;
-    if (isHopByHop(name) || isCrossfadeHeader(name)) continue;
+    if (isCrossfadeHeader(name)) continue;
+    if (isHopByHop(name)) {
+      const lower = name.toLowerCase();
+      if (by.upgrade === true && (lower === "connection" || lower === "upgrade")) to.push(name, value);
+      // We pass trailers on as well as the client takes them (RFC 9110, 6.5.2); for other codings it speaks for itself.
+      else if (lower === "te" && /(?:^|[,\s])trailers(?:$|[;,\s])/i.test(value))
+        to.push("Connection", "TE", name, "trailers");
+      continue;
+    }
     if (named !== null && named.has(name.toLowerCase())) continue;
     if (name.length === 4 && name.toLowerCase() === "host") {
       host = value;

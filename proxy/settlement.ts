@@ -4,13 +4,14 @@
  */
 import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
-import type { Difference, RepairReason } from "./evidence.ts";
-import type { Answer, BodyCopy, Exchange } from "./exchange.ts";
+import type { RepairReason } from "./evidence.ts";
+import type { Answer, BodyCopy, Exchange, Settled } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
-import { judgeAnswers } from "./compare/judge.ts";
+import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import { Capture, type Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
+import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
 import type { Lanes, Ticket, Turn } from "./mirror/lanes.ts";
 import { buildShadowRequest } from "./mirror/shadow-request.ts";
@@ -42,6 +43,7 @@ export interface Copy {
   /** Held of the budget while the copy waits, beside its bodies. */
   readonly costBytes: number;
   readonly answeredAt: number;
+  readonly waiting: Waiting;
 }
 
 /** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: 7.6 kB). */
@@ -57,14 +59,10 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
     if (ticket !== null) lanes.withdraw(ticket);
     const unknown = ending.end === "unknown";
     if (isWrite) parts.journal.answered(exchange.id, unknown ? "unknown" : "refused", open.key);
-    finish(parts, exchange, {
-      key: open.key,
-      outcome: unknown ? UNKNOWN : skipped("not-accepted"),
-      primary: null,
-      primaryStatus: unknown ? ending.status : null,
-      error: ending.why,
-      repair: unknown && isWrite ? "unknown" : null,
-    });
+    const outcome = unknown ? UNKNOWN : skipped("not-accepted");
+    const found: Finding = { ...NOTHING_FOUND, outcome, repair: unknown ? "unknown" : null, error: ending.why };
+    const primary = unknown ? { ...NO_ANSWER, status: ending.status } : NO_ANSWER;
+    finish(parts, exchange, open.key, null, found, primary);
     return;
   }
 
@@ -74,18 +72,16 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   if (verdict !== null || !parts.budget.take(costBytes)) {
     if (ticket !== null) lanes.withdraw(ticket);
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", key);
-    finish(parts, exchange, {
-      key,
-      primary: ending,
-      ...(verdict ?? { outcome: dropped("queue-full"), repair: isWrite ? "dropped" : null }),
-    });
+    const { outcome, repair, error = null } = verdict ?? { outcome: dropped("queue-full"), repair: "dropped" as const };
+    finish(parts, exchange, key, ending, { ...NOTHING_FOUND, outcome, repair, error });
     return;
   }
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
   const answeredAt = parts.clock.monotonic();
-  const copy: Copy = { exchange, key, primary: ending, body, order: parts.orderStamp(), costBytes, answeredAt };
+  const waiting = parts.backlog.add(exchange.route.name, answeredAt);
+  const order = parts.orderStamp();
+  const copy: Copy = { exchange, key, primary: ending, body, order, costBytes, answeredAt, waiting };
   if (isWrite) parts.journal.answered(exchange.id, "accepted", key);
-  parts.backlog.add(exchange.route.name, exchange.id, answeredAt);
   if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass);
   else lanes.answered(ticket, copy);
 }
@@ -151,23 +147,48 @@ function bytesInMemory(captured: Captured): Buffer | null {
   return captured.kind === "kept" && captured.copy.kind === "memory" ? captured.copy.bytes : null;
 }
 
-/** One copy's turn in its lane. Resolves when the shadow is done with it, so that the lane goes on; comparing does not hold it up. */
+let nextTurn: Promise<void> | null = null;
+
+/** The next turn of the event loop: one for all that wait for it, since an immediate each costs more than what it begins. */
+function untilNextTurn(): Promise<void> {
+  nextTurn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      nextTurn = null;
+      resolve();
+    });
+  });
+  return nextTurn;
+}
+
+/**
+ * One copy's turn in its lane. Resolves, whatever happens, when the shadow is done with it, so that the lane goes on;
+ * comparing does not hold it up.
+ */
 export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promise<void> {
-  const copy = turn.work;
-  const { exchange } = copy;
-  // The client's last byte is on its way first.
-  await new Promise((resolve) => setImmediate(resolve));
-  if (turn.crossed) {
-    finishCopy(parts, copy, { outcome: skipped("key-written-meanwhile"), repair: null });
-    return;
+  try {
+    // The client's last byte is on its way first.
+    await untilNextTurn();
+    const end = await takeTurn(parts, turn);
+    if (end !== null) compareCopy(parts, turn, end);
+  } catch (error) {
+    parts.caught("lane", error);
+  }
+}
+
+/** null: the copy has its outcome already. */
+async function takeTurn(parts: PipelineParts, { work: copy, crossed }: Turn<Copy>): Promise<Answered | null> {
+  if (crossed) {
+    finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") });
+    return null;
   }
   if (copy.body.kind === "spooled") {
     const broken = await copy.body.file.whole();
     if (broken !== null) {
-      finishCopy(parts, copy, { outcome: dropped("spool-full"), repair: "dropped", error: broken });
-      return;
+      finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: dropped("spool-full"), repair: "dropped", error: broken });
+      return null;
     }
   }
+  const { exchange } = copy;
   const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
   const service = serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
   let end: DeliveryEnd;
@@ -175,22 +196,22 @@ export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promis
     end = await sendCopy(parts, copy, service);
   } catch (error) {
     parts.caught("shadow", error);
-    const why = error instanceof Error ? error.message : String(error);
-    end = { end: "error", attempts: 1, why, code: "internal", bytesSent: true };
+    end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", bytesSent: true };
   }
-  if (end.end !== "answered") {
-    const unanswered = judgeUnanswered(end);
-    const taintedBy = parts.taints.taintedBy(copy.key);
-    if (exchange.plan.requestClass === "write") parts.taints.add(copy.key, exchange.id);
-    finishCopy(parts, copy, {
-      ...unanswered,
-      taintedBy,
-      shadow: { status: null, ms: null, bytes: null, attempts: unanswered.attempts },
-    });
-    return;
-  }
-  compareCopy(parts, copy, end, turn.overlapped).catch((error: unknown) => parts.caught("record", error));
+  if (end.end === "answered") return end;
+  const { attempts, ...unanswered } = judgeUnanswered(end);
+  const taintedBy = parts.taints.taintedBy(copy.key);
+  if (exchange.plan.requestClass === "write") parts.taints.add(copy.key, exchange.id);
+  const shadow = { status: null, ms: null, bytes: null, attempts };
+  finishCopy(parts, copy, { ...NOTHING_FOUND, ...unanswered, taintedBy, shadow });
+  return null;
 }
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+type Answered = Extract<DeliveryEnd, { end: "answered" }>;
 
 function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): Promise<DeliveryEnd> {
   const { exchange } = copy;
@@ -227,42 +248,59 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
   });
 }
 
-async function compareCopy(
-  parts: PipelineParts,
-  copy: Copy,
-  end: Extract<DeliveryEnd, { end: "answered" }>,
-  overlapped: boolean,
-): Promise<void> {
+function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, end: Answered): void {
   const { exchange, primary } = copy;
   const { answer } = end;
-  const isWrite = exchange.plan.requestClass === "write";
+  const taintedBy = parts.taints.taintedBy(copy.key);
+  const repair = repairAfter(copy, end, overlapped);
+  if (repair === "shadow-refused") parts.taints.add(copy.key, exchange.id);
   const shadow = {
     status: answer.status,
     ms: answer.ms,
     bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length,
     attempts: end.attempts,
   };
-  const refused = isWrite && isAccepted(primary.status) && !isAccepted(answer.status);
-  const taintedBy = parts.taints.taintedBy(copy.key);
-  let repair: RepairReason | null = null;
-  if (isWrite) {
-    if (refused) repair = "shadow-refused";
-    else if (end.earlierAttemptUnknown) repair = "late-attempt";
-    else if (overlapped) repair = "overlap";
-  }
-  if (refused) parts.taints.add(copy.key, exchange.id);
+  const told = (judged: Judged): void => {
+    const { outcome, differences, moreDifferences, error } = judged;
+    const build = buildOf(copy, answer);
+    finishCopy(parts, copy, {
+      outcome,
+      repair,
+      error,
+      shadow,
+      differences,
+      moreDifferences,
+      build,
+      taintedBy,
+    });
+    end.copy.discard();
+  };
+  const failed = (error: unknown): Judged => {
+    parts.caught("compare", error);
+    return { outcome: dropped("compare-overload"), differences: [], moreDifferences: 0, error: wordsOf(error) };
+  };
   try {
     parts.telemetry.clientRequest("shadow", exchange.route.name, answer.status, answer.ms);
     if (answer.status >= 500) parts.telemetry.shadowFailure(exchange.route.name, "status-5xx");
-    const judged = await judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer);
-    finishCopy(parts, copy, { ...judged, repair, shadow, taintedBy, build: buildOf(copy, answer) });
   } catch (error) {
-    parts.caught("compare", error);
-    const why = error instanceof Error ? error.message : String(error);
-    finishCopy(parts, copy, { outcome: dropped("compare-overload"), error: why, repair, shadow, taintedBy });
-  } finally {
-    end.release();
+    parts.caught("telemetry", error);
   }
+  let judged: Judged | Promise<Judged>;
+  try {
+    judged = judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer);
+  } catch (error) {
+    judged = failed(error);
+  }
+  if (judged instanceof Promise) void judged.catch(failed).then(told);
+  else told(judged);
+}
+
+/** What the shadow's answer leaves in doubt about its state. */
+function repairAfter({ exchange, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
+  if (exchange.plan.requestClass === "read") return null;
+  if (isAccepted(primary.status) && !isAccepted(end.answer.status)) return "shadow-refused";
+  if (end.earlierAttemptUnknown) return "late-attempt";
+  return overlapped ? "overlap" : null;
 }
 
 function primaryAnswer(primary: PrimaryAnswered): Answer {
@@ -280,65 +318,54 @@ function buildOf({ exchange, primary }: Copy, shadow: Answer): string | null {
 
 /** Gives up every copy that still waits: the process ends. */
 export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
-  for (const copy of lanes.abandonWaiting()) finishCopy(parts, copy, judgeUnanswered({ end: "shutdown", attempts: 0 }));
+  const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0 });
+  for (const copy of lanes.abandonWaiting()) finishCopy(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
 }
 
-interface Finding {
-  readonly outcome: Outcome;
-  readonly repair: RepairReason | null;
-  readonly error?: string | null;
-  readonly shadow?: {
-    readonly status: number | null;
-    readonly ms: number | null;
-    readonly bytes: number | null;
-    readonly attempts: number;
-  };
-  readonly differences?: readonly Difference[];
-  readonly moreDifferences?: number;
-  readonly build?: string | null;
-  readonly taintedBy?: string | null;
-}
+type Finding = Omit<Settled, "exchange" | "requestBody" | "key" | "primary">;
 
-function finishCopy(parts: PipelineParts, copy: Copy, finding: Finding): void {
+const NOTHING_FOUND: Omit<Finding, "outcome"> = {
+  repair: null,
+  error: null,
+  shadow: null,
+  differences: [],
+  moreDifferences: 0,
+  build: null,
+  taintedBy: null,
+};
+const NO_ANSWER: Settled["primary"] = { status: null, ms: null, bytes: null };
+
+function finishCopy(parts: PipelineParts, copy: Copy, found: Finding): void {
+  const { exchange } = copy;
   parts.budget.give(copy.costBytes);
-  parts.backlog.remove(copy.exchange.route.name, copy.exchange.id);
-  const isWrite = copy.exchange.plan.requestClass === "write";
-  finish(parts, copy.exchange, {
-    ...finding,
-    repair: isWrite ? finding.repair : null,
-    key: copy.key,
-    primary: copy.primary,
-  });
+  parts.backlog.remove(copy.waiting);
+  finish(parts, exchange, copy.key, copy.primary, found);
 }
 
 /** The one end of an eligible exchange. */
 function finish(
   parts: PipelineParts,
   exchange: Exchange,
-  found: Finding & {
-    readonly key: string | null;
-    readonly primary: PrimaryAnswered | null;
-    readonly primaryStatus?: number | null;
-  },
+  key: string | null,
+  primary: PrimaryAnswered | null,
+  found: Finding,
+  unanswered = NO_ANSWER,
 ): void {
-  const { primary } = found;
+  const isWrite = exchange.plan.requestClass === "write";
   parts.recorder.settle({
     exchange,
     requestBody: primary === null ? null : bytesInMemory(primary.requestBody),
-    key: found.key,
+    key,
+    primary: primary === null ? unanswered : { status: primary.status, ms: primary.ms, bytes: primary.body.length },
     outcome: found.outcome,
-    primary:
-      primary === null
-        ? { status: found.primaryStatus ?? null, ms: null, bytes: null }
-        : { status: primary.status, ms: primary.ms, bytes: primary.body.length },
-    shadow: found.shadow ?? null,
-    differences: found.differences ?? [],
-    moreDifferences: found.moreDifferences ?? 0,
-    build: found.build ?? null,
-    taintedBy: found.taintedBy ?? null,
-    error: found.error ?? null,
-    repair: found.repair,
+    repair: isWrite ? found.repair : null,
+    error: found.error,
+    shadow: found.shadow,
+    differences: found.differences,
+    moreDifferences: found.moreDifferences,
+    build: found.build,
+    taintedBy: found.taintedBy,
   });
-  if (exchange.plan.requestClass === "write") parts.journal.settled(exchange.id);
+  if (isWrite) parts.journal.settled(exchange.id);
   primary?.release();
 }

@@ -3,6 +3,7 @@ import type { ServiceSettings } from "../config/settings.ts";
 import { CrossfadeError, type ErrorCode } from "../errors.ts";
 import type { Answer, BodyCopy, RawHeaders } from "../exchange.ts";
 import type { AnswerSink, Clock, StreamedBody, Upstream, UpstreamCall } from "../ports.ts";
+import { Deadlines, type Limited } from "./deadlines.ts";
 import { Pace } from "./pace.ts";
 import { NotAttempted, type ShadowGate } from "./shadow-gate.ts";
 import type { ShadowRequest } from "./shadow-request.ts";
@@ -22,7 +23,8 @@ export type DeliveryEnd =
       readonly answer: Answer;
       readonly attempts: number;
       readonly earlierAttemptUnknown: boolean;
-      readonly release: () => void;
+      /** Holds the answer's body: to be discarded when nobody reads it any more. */
+      readonly copy: AnswerCopy;
     }
   /** The shadow answered, but there was no room to keep its answer. */
   | {
@@ -101,7 +103,7 @@ export async function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
   let unknownAttempt = false;
   let last: AttemptFailed | null = null;
   for (;;) {
-    let ended: Attempted | AttemptFailed | NotAttempted;
+    let ended: Answered | AttemptFailed | NotAttempted;
     try {
       ended = await job.gate.run(() => {
         attempts++;
@@ -128,12 +130,13 @@ export async function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
       if (ended.because === "shutdown") return { end: "shutdown", attempts };
       return last === null ? { end: "not-sent", because: ended.because } : failedEnd(last, attempts);
     }
-    if (ended.copy.kind === "lost") {
-      ended.release();
-      return { end: "uncompared", why: ended.copy.why, status: ended.status, attempts };
+    const kept = ended.copy.result();
+    if (kept.kind === "lost") {
+      ended.copy.discard();
+      return { end: "uncompared", why: kept.why, status: ended.status, attempts };
     }
-    const answer = { status: ended.status, headers: ended.headers, body: ended.copy.copy, ms: ended.ms };
-    return { end: "answered", answer, attempts, earlierAttemptUnknown: unknownAttempt, release: ended.release };
+    const answer = { status: ended.status, headers: ended.headers, body: kept.copy, ms: ended.ms };
+    return { end: "answered", answer, attempts, earlierAttemptUnknown: unknownAttempt, copy: ended.copy };
   }
 }
 
@@ -149,70 +152,42 @@ function failedEnd({ failure, bytesSent }: AttemptFailed, attempts: number): Del
   return { end: "error", attempts, why: failure.message, code: failure.code, bytesSent };
 }
 
-interface Attempted {
-  readonly status: number;
-  readonly headers: RawHeaders;
-  readonly copy: ReturnType<AnswerCopy["result"]>;
-  readonly ms: number;
-  readonly release: () => void;
-}
+/** One bound over all of an attempt: a service that drips a byte a second passes the upstream's own. */
+const LIMITS = new Deadlines(() => performance.now());
 
-/**
- * Rejects where the service failed, so that the breaker counts it; resolves to a failure that is our own, which says
- * nothing of the service and would be the same again.
- */
-function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted | AttemptFailed> {
-  return new Promise((resolve, reject) => {
-    const { request, service, clock } = job;
-    const copy = job.newAnswerCopy();
-    const begunAt = clock.monotonic();
-    let sent = false;
-    let timedOut = false;
-    let status = 0;
-    let received = 0;
-    let headers: RawHeaders = [];
-    const sink: AnswerSink = {
-      onSending() {
-        sent = true;
-      },
-      onInformation() {},
-      onHead(answerStatus, _statusText, answerHeaders) {
-        status = answerStatus;
-        headers = answerHeaders;
-      },
-      onData(chunk) {
-        copy.take(chunk);
-        received += chunk.length;
-        if (received <= UNPACED_BYTES) return true;
-        const pauseMs = LARGE_ANSWERS.pauseAfter(chunk.length, clock.monotonic());
-        if (pauseMs > 0) setTimeout(() => call?.resume(), pauseMs);
-        return pauseMs === 0;
-      },
-      onEnd() {
-        clearTimeout(timer);
-        resolve({
-          status,
-          headers,
-          copy: copy.result(),
-          ms: clock.monotonic() - begunAt,
-          release: () => copy.discard(),
-        });
-      },
-      onError(error) {
-        clearTimeout(timer);
-        copy.discard();
-        if (error.code === "internal") resolve(new AttemptFailed(error, sent));
-        else reject(new AttemptFailed(timedOut ? timeoutError(error, service.asShadow.timeoutMs) : error, sent));
-      },
-    };
-    const timeoutMs = service.asShadow.timeoutMs;
-    let call: UpstreamCall | null = null;
-    // One bound over all: a service that drips a byte a second is never silent for long.
-    const timer = setTimeout(() => {
-      timedOut = true;
-      call?.abort(`no complete answer within ${timeoutMs} ms`);
-    }, timeoutMs);
-    call = job.upstream.send(
+/** One request to the shadow, and its answer as it comes. */
+class Attempt implements AnswerSink, Limited {
+  readonly dueAt: number;
+  place = -1;
+  readonly #job: DeliveryJob;
+  readonly #resolve: (ended: Answered | AttemptFailed) => void;
+  readonly #reject: (failed: AttemptFailed) => void;
+  readonly #copy: AnswerCopy;
+  readonly #begunAt: number;
+  #call: UpstreamCall | null = null;
+  #sent = false;
+  #timedOut = false;
+  #status = 0;
+  #headers: RawHeaders = [];
+  #received = 0;
+
+  constructor(
+    job: DeliveryJob,
+    resolve: (ended: Answered | AttemptFailed) => void,
+    reject: (failed: AttemptFailed) => void,
+  ) {
+    this.#job = job;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#copy = job.newAnswerCopy();
+    this.#begunAt = job.clock.monotonic();
+    this.dueAt = performance.now() + job.service.asShadow.timeoutMs;
+  }
+
+  send(freshConnection: boolean): void {
+    const { request, upstream } = this.#job;
+    LIMITS.watch(this);
+    this.#call = upstream.send(
       {
         method: request.method,
         target: request.target,
@@ -224,13 +199,63 @@ function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Attempted 
         freshConnection,
         upgrade: false,
       },
-      sink,
+      this,
     );
-  });
+  }
+
+  expire(): void {
+    this.#timedOut = true;
+    this.#call?.abort(`no complete answer within ${this.#job.service.asShadow.timeoutMs} ms`);
+  }
+
+  onSending(): void {
+    this.#sent = true;
+  }
+
+  onInformation(): void {}
+
+  onHead(status: number, _statusText: string, headers: RawHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#copy.take(chunk);
+    this.#received += chunk.length;
+    if (this.#received <= UNPACED_BYTES) return true;
+    const pauseMs = LARGE_ANSWERS.pauseAfter(chunk.length, this.#job.clock.monotonic());
+    if (pauseMs > 0) setTimeout(() => this.#call?.resume(), pauseMs);
+    return pauseMs === 0;
+  }
+
+  onEnd(): void {
+    LIMITS.forget(this);
+    const ms = this.#job.clock.monotonic() - this.#begunAt;
+    this.#resolve({ status: this.#status, headers: this.#headers, copy: this.#copy, ms });
+  }
+
+  /** The service's failures reject, so that the breaker counts them; our own say nothing of it, and would come again. */
+  onError(error: CrossfadeError): void {
+    LIMITS.forget(this);
+    this.#copy.discard();
+    if (error.code === "internal") this.#resolve(new AttemptFailed(error, this.#sent));
+    else this.#reject(new AttemptFailed(this.#timedOut ? timeoutError(error, this.#job.service) : error, this.#sent));
+  }
 }
 
-function timeoutError(cause: CrossfadeError, timeoutMs: number): CrossfadeError {
-  const words = `no complete answer within ${timeoutMs} ms`;
+interface Answered {
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly copy: AnswerCopy;
+  readonly ms: number;
+}
+
+function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Answered | AttemptFailed> {
+  return new Promise((resolve, reject) => new Attempt(job, resolve, reject).send(freshConnection));
+}
+
+function timeoutError(cause: CrossfadeError, { asShadow }: ServiceSettings): CrossfadeError {
+  const words = `no complete answer within ${asShadow.timeoutMs} ms`;
   return new CrossfadeError("total-timeout", words, { source: "shadow", cause });
 }
 

@@ -194,13 +194,14 @@ export class Lanes<Work> {
     lane.delivering = true;
     next.state = "delivering";
     const turn = { work: next.work as Work, overlapped: next.overlapped, crossed: next.crossed };
-    void this.#options.deliver(turn).finally(() => {
+    const goOn = (): void => {
       lane.delivering = false;
       this.#queued--;
       this.#leave(next);
       this.#advance(lane);
       this.#tellIdle();
-    });
+    };
+    void this.#options.deliver(turn).then(goOn, goOn);
   }
 
   /** For how long an earlier intent without an answer still holds up `next`, in ms. */

@@ -1,21 +1,35 @@
 import { hash, timingSafeEqual } from "node:crypto";
+import { makeUlid } from "../identity.ts";
 
 /** Header that says that a request is a copy made by Crossfade; only a mark with a valid signature counts. */
 export const SHADOW_MARK_HEADER = "x-crossfade-shadow";
 
 const VERSION = "v1";
-/** Half of a SHA-256: what is left out keeps a mark from being extended to another exchange's. */
+/** Half of a SHA-256: what is left out keeps a mark from being extended to another one's. */
 const SIGNATURE_BYTES = 16;
 
-/** One-shot hashing of key and id: a tenth of the cost of an HMAC object per copy, for a message of our own making. */
-function sign(key: Buffer, exchangeId: string): Buffer {
-  const message = Buffer.concat([key, Buffer.from(exchangeId)]);
+/** One-shot hashing of key and id, for a message of our own making. */
+function sign(key: Buffer, id: string): Buffer {
+  const message = Buffer.concat([key, Buffer.from(id)]);
   return hash("sha256", message, "buffer").subarray(0, SIGNATURE_BYTES);
 }
 
-/** `v1.<exchange id>.<128-bit keyed hash, hex>` */
-export function makeShadowMark(key: Buffer, exchangeId: string): string {
-  return `${VERSION}.${exchangeId}.${sign(key, exchangeId).toString("hex")}`;
+/** `v1.<ULID>.<128-bit keyed hash, hex>` */
+function makeShadowMark(key: Buffer): string {
+  const id = makeUlid(Date.now());
+  return `${VERSION}.${id}.${sign(key, id).toString("hex")}`;
+}
+
+const marks = new WeakMap<Buffer, string>();
+
+/**
+ * The mark of this process's copies. One for all of them: whoever has seen a mark can send it again whatever it is bound
+ * to, and signing each copy would cost more than building its request. Which exchange a copy is of, another header says.
+ */
+export function shadowMark(key: Buffer): string {
+  let mark = marks.get(key);
+  if (mark === undefined) marks.set(key, (mark = makeShadowMark(key)));
+  return mark;
 }
 
 /** True for a mark that this installation signed: the request is one of our own copies coming back (a loop). */

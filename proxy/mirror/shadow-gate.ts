@@ -1,17 +1,9 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll } from "cockatiel";
-
+import { Breaker, type BreakerOptions, type BreakerState, type Pass } from "./breaker.ts";
 import type { InFlight } from "./in-flight.ts";
 
-export type BreakerState = "closed" | "half-open" | "open";
-
-export interface ShadowGateOptions {
-  /** Failures in a row that open the breaker. */
-  readonly opensAfter: number;
-  /** Pause before one attempt is let through to try. */
-  readonly probeEveryMs: number;
+export interface ShadowGateOptions extends BreakerOptions {
   readonly inFlight: InFlight;
   readonly ratePerSecond: () => number | null;
-  readonly monotonic: () => number;
 }
 
 /** Why an attempt was not made: the deadline passed while this stood in the way. */
@@ -33,7 +25,7 @@ interface Waiter {
  */
 export class ShadowGate {
   readonly #options: ShadowGateOptions;
-  readonly #breaker;
+  readonly #breaker: Breaker;
   readonly #waiters = new Set<Waiter>();
   readonly #sleepers = new Set<Waiter>();
   #probeTimer: NodeJS.Timeout | null = null;
@@ -42,26 +34,32 @@ export class ShadowGate {
 
   constructor(options: ShadowGateOptions) {
     this.#options = options;
-    this.#breaker = circuitBreaker(handleAll, {
-      halfOpenAfter: options.probeEveryMs,
-      breaker: new ConsecutiveBreaker(options.opensAfter),
-    });
-    this.#breaker.onReset(() => this.#wakeAll());
+    this.#breaker = new Breaker(options);
     options.inFlight.whenFreed(() => {
       if (this.state() === "closed") this.#wakeOne();
     });
   }
 
   state(): BreakerState {
-    if (this.#breaker.state === CircuitState.Open || this.#breaker.state === CircuitState.Isolated) return "open";
-    return this.#breaker.state === CircuitState.HalfOpen ? "half-open" : "closed";
+    return this.#breaker.state;
   }
 
   /**
    * Runs `attempt` when the breaker, the in-flight limit and the rate let it through; what it throws counts as a failure
    * of the service. Resolves to NotAttempted once `deadline` (monotonic ms) passes.
    */
-  async run<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {
+  run<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {
+    return this.#goesAtOnce(deadline) ? this.#attempt(attempt, "usual") : this.#whenLet(attempt, deadline);
+  }
+
+  /** The common case, in which nothing stands in the way; the place among those in flight is taken. */
+  #goesAtOnce(deadline: number): boolean {
+    const { inFlight, monotonic, ratePerSecond } = this.#options;
+    const free = !this.#closed && this.state() === "closed" && ratePerSecond() === null;
+    return free && monotonic() < deadline && inFlight.take();
+  }
+
+  async #whenLet<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {
     for (;;) {
       if (this.#closed) return new NotAttempted("shutdown");
       const late = new NotAttempted(this.state() === "closed" ? "expired" : "breaker-open");
@@ -76,15 +74,24 @@ export class ShadowGate {
         await this.#wait(deadline);
         continue;
       }
-      try {
-        return await this.#breaker.execute(attempt);
-      } catch (error) {
-        if (!(error instanceof BrokenCircuitError)) throw error;
-      } finally {
-        this.#options.inFlight.give();
-      }
+      const pass = this.#breaker.admit();
+      if (pass !== null) return await this.#attempt(attempt, pass);
+      this.#options.inFlight.give();
       this.#scheduleProbe();
       await this.#wait(deadline);
+    }
+  }
+
+  async #attempt<T>(attempt: () => Promise<T>, pass: Pass): Promise<T> {
+    try {
+      const ended = await attempt();
+      if (this.#breaker.succeeded(pass)) this.#wakeAll();
+      return ended;
+    } catch (error) {
+      this.#breaker.failed(pass);
+      throw error;
+    } finally {
+      this.#options.inFlight.give();
     }
   }
 

@@ -1,9 +1,9 @@
 import { hostFor, type ServiceSettings } from "../config/settings.ts";
 import type { BodyCopy, Exchange } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
-import { endToEndHeaders } from "../headers.ts";
+import { endToEndHeaders, HeaderNames } from "../headers.ts";
 import { makeTraceParent, parseTraceParent } from "../identity.ts";
-import { makeShadowMark, SHADOW_MARK_HEADER } from "./mark.ts";
+import { SHADOW_MARK_HEADER, shadowMark } from "./mark.ts";
 
 /** One copy as the shadow will get it; a rewrite changes it before it is sent. */
 export interface ShadowRequest {
@@ -18,10 +18,21 @@ export type Rewrite = (request: ShadowRequest, exchange: Exchange) => ShadowRequ
 
 export const identityRewrite: Rewrite = (request) => request;
 
-const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
+const CREDENTIAL_HEADERS = ["authorization", "cookie", "proxy-authorization"];
+/** The copy is sent complete: nobody is asked whether to continue, no trailers follow, and the trace has a child span. */
+const NEVER_COPIED = ["expect", "trailer", "transfer-encoding", "te", "connection", "traceparent"];
 
-/** The copy is sent complete: nobody is asked whether to continue, no trailers follow; the trace has a child span. */
-const NOT_COPIED: ReadonlySet<string> = new Set(["expect", "trailer", "traceparent", "transfer-encoding"]);
+const notCopied = new WeakMap<ServiceSettings, HeaderNames>();
+
+function notCopiedTo(service: ServiceSettings): HeaderNames {
+  let names = notCopied.get(service);
+  if (names === undefined) {
+    const declared = service.asShadow.headers.map(([name]) => name);
+    const credentials = service.asShadow.credentials === "strip" ? CREDENTIAL_HEADERS : [];
+    notCopied.set(service, (names = new HeaderNames([...NEVER_COPIED, ...credentials, ...declared])));
+  }
+  return names;
+}
 
 export interface ShadowRequestParts {
   readonly exchange: Exchange;
@@ -37,23 +48,19 @@ export interface ShadowRequestParts {
 export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const { exchange, service } = parts;
   const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: exchange.request.scheme });
-  const declared = new Set(service.asShadow.headers.map(([name]) => name));
+  const skipped = notCopiedTo(service);
   const headers: string[] = [];
-  let idempotencyKey = false;
   for (let i = 0; i < copied.length; i += 2) {
     const name = copied[i] as string;
-    const lower = name.toLowerCase();
-    if (service.asShadow.credentials === "strip" && CREDENTIAL_HEADERS.has(lower)) continue;
-    if (NOT_COPIED.has(lower) || declared.has(lower)) continue;
-    if (lower === "idempotency-key") idempotencyKey = true;
-    headers.push(name, copied[i + 1] as string);
+    if (!skipped.has(name)) headers.push(name, copied[i + 1] as string);
   }
+  const idempotencyKey = headerOf(headers, "idempotency-key");
   for (const [name, value] of service.asShadow.headers) headers.push(name, value);
-  headers.push(SHADOW_MARK_HEADER, makeShadowMark(parts.markKey, exchange.id));
+  headers.push(SHADOW_MARK_HEADER, shadowMark(parts.markKey));
   headers.push("x-crossfade-exchange", exchange.id);
   headers.push("x-crossfade-order", parts.order);
   headers.push("x-crossfade-epoch", String(parts.epoch));
-  if (!idempotencyKey) headers.push("idempotency-key", exchange.id);
+  if (idempotencyKey === null) headers.push("idempotency-key", exchange.id);
   const client = parseTraceParent(headerOf(exchange.request.headers, "traceparent"));
   headers.push("traceparent", makeTraceParent(exchange.traceId, client?.flags ?? "00"));
   const { method, target } = exchange.request;

@@ -11,6 +11,7 @@ import { createComparer } from "./compare/comparer.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
+import { ENDS_SOON_MS } from "./config/certificates.ts";
 import { formatConfigMessage } from "./config/message.ts";
 import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
@@ -179,7 +180,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     snapshot: () => snapshot,
     mirroringEnabled: () => true,
     notReady: () => (stopping ? "draining" : null),
-    warnings: () => [...warnings, ...expiredRules],
+    warnings: () => [...warnings, ...expiredRules, ...certificateWarnings(snapshot.settings.tls, systemClock.now())],
     configError: () => following?.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     store,
     log: divergenceLog,
@@ -306,6 +307,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await closeParts();
     throw error;
   }
+}
+
+/** Once more than at the start and at check: a proxy runs for longer than a certificate may have left. */
+function certificateWarnings(tls: ListenTlsSettings | null, now: number): readonly string[] {
+  if (tls === null || tls.endsAt - now > ENDS_SOON_MS) return [];
+  const day = new Date(tls.endsAt).toISOString().slice(0, 10);
+  const when = tls.endsAt <= now ? `ended on ${day} and clients refuse it` : `ends on ${day}`;
+  return [`the certificate for clients ${when}; renew tls.cert: the changed file is taken into use by itself`];
 }
 
 function urlOf(address: Endpoint, scheme: "http" | "https"): string {

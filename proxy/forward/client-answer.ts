@@ -43,7 +43,7 @@ export function writeAnswerHead(
     if (name.length === 14 && name.toLowerCase() === "content-length") {
       framing = { kind: "length", bytes: Number(outgoing[i + 1]) };
     } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
-      if (/chunked\s*$/i.test(outgoing[i + 1] as string)) framing = CHUNKED;
+      if (/(?:^|[ \t,])chunked$/i.test(outgoing[i + 1] as string)) framing = CHUNKED;
     }
   }
   // Node insists: trailers only where the message is chunked.

@@ -204,8 +204,10 @@ export class Connection implements AnswerEvents, Carrier {
     this.#limit = null;
     this.#totalDueAt = 0;
     this.#wantsMore = true;
-    if (this.#call === null) return;
-    const reusable = clean && this.#parser.keepsAlive && !this.#socket.writableEnded;
+    const call = this.#call;
+    if (call === null) return;
+    // A refused upgrade may have announced a body that nobody sent: the service would take the next request for it.
+    const reusable = clean && !call.request.upgrade && this.#parser.keepsAlive && !this.#socket.writableEnded;
     if (!reusable) {
       this.#close();
     } else if (this.#upload === null) {

@@ -14,7 +14,7 @@ import {
 } from "./client-answer.ts";
 import { type EndsWithClient, followClient, unfollowClient } from "./client-side.ts";
 import { refuse, refusalFor } from "./refusal.ts";
-import { bodyAnnounced, bodyAtHand, streamedBody } from "./request-body.ts";
+import { announcedBody, bodyAtHand, streamedBody } from "./request-body.ts";
 import type { Spool } from "./spool.ts";
 
 /** The primary's complete answer, told before its last byte leaves for the client. */
@@ -140,17 +140,17 @@ class Forwarding implements AnswerSink, EndsWithClient {
       this.#clientLeft();
       return;
     }
-    const announced = bodyAnnounced(headers);
-    if (announced === "none") {
+    const announced = announcedBody(headers);
+    if (announced === 0) {
       this.#bodiless = true;
       this.#send(null, false);
-    } else if (announced === "chunked") {
+    } else if (announced === -1) {
       this.#stream();
     } else {
       // Node's parser hands over the head before it has read the body that came in the same packet; a tick later it has.
       process.nextTick(() => {
         if (this.#clientGone) return;
-        const bytes = bodyAtHand(request);
+        const bytes = bodyAtHand(request, announced);
         if (bytes === null) {
           this.#stream();
         } else {

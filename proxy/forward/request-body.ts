@@ -5,17 +5,15 @@ import type { StreamedBody } from "../ports.ts";
 import type { Capture } from "./capture.ts";
 import { NOT_IN_TRAILERS } from "./client-answer.ts";
 
-/** A message has a body exactly if one of these headers says so (RFC 9112, 6.3). */
-export type BodyAnnounced = "none" | "length" | "chunked";
-
-export function bodyAnnounced(headers: RawHeaders): BodyAnnounced {
+/** Bytes of the body that a head announces, or -1: in chunks. A message has one exactly if a header says so (RFC 9112, 6.3). */
+export function announcedBody(headers: RawHeaders): number {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (name.length === 14) {
-      if (name.toLowerCase() === "content-length") return Number(headers[i + 1]) > 0 ? "length" : "none";
-    } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return "chunked";
+      if (name.toLowerCase() === "content-length") return Number(headers[i + 1]);
+    } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return -1;
   }
-  return "none";
+  return 0;
 }
 
 /**
@@ -23,8 +21,8 @@ export function bodyAnnounced(headers: RawHeaders): BodyAnnounced {
  * Costs no waiting; saves the stream. Node 24 runs the tick after the head between the body and the message's end, so
  * `complete` alone would never be seen here: all announced bytes are there, which says as much.
  */
-export function bodyAtHand(request: IncomingMessage): Buffer | null {
-  if (!request.complete && request.readableLength !== Number(request.headers["content-length"])) return null;
+export function bodyAtHand(request: IncomingMessage, length: number): Buffer | null {
+  if (!request.complete && request.readableLength !== length) return null;
   const bytes = request.read() as Buffer | null;
   // Nobody reads on: the stream is to see its end all the same.
   request.resume();
@@ -33,8 +31,16 @@ export function bodyAtHand(request: IncomingMessage): Buffer | null {
 
 const NO_BYTES = Buffer.alloc(0);
 
+/** A client that is silent for so long within its body has gone, or wants to hold a connection of the primary. */
+const BODY_SILENCE_MS = 300_000;
+
 /** The client's body as it comes, with a copy for `capture`. */
-export function streamedBody(request: IncomingMessage, capture: Capture | null): StreamedBody {
+export function streamedBody(
+  request: IncomingMessage,
+  capture: Capture | null,
+  silenceMs = BODY_SILENCE_MS,
+): StreamedBody {
+  if (request.httpVersionMajor === 1) boundSilence(request, silenceMs);
   // A client that breaks off before the writer listens would otherwise end the process.
   request.on("error", ignore);
   if (capture !== null) request.on("data", (chunk: Buffer) => capture.take(chunk));
@@ -46,6 +52,18 @@ export function streamedBody(request: IncomingMessage, capture: Capture | null):
     // What the client still sends is read and thrown away, so that it can read its answer.
     abandon: () => void request.resume(),
   };
+}
+
+/** The socket's own timer, which each read moves on: it costs a body nothing. */
+function boundSilence(request: IncomingMessage, ms: number): void {
+  const { socket } = request;
+  socket.setTimeout(ms);
+  request.on("timeout", () => {
+    // While it is the primary that does not read, nothing is asked of the client.
+    if (request.isPaused() || request.readableLength > 0) socket.setTimeout(ms);
+    else socket.destroy();
+  });
+  request.once("end", () => socket.setTimeout(0));
 }
 
 function endToEndTrailers(raw: RawHeaders): RawHeaders {

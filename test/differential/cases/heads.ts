@@ -33,6 +33,7 @@ const TARGETS = [
   "http://user:pass@other.example/",
   `/${"long/".repeat(1638)}`,
   `/?${"q".repeat(8190)}`,
+  `/${"t".repeat(200_000)}`,
 ];
 
 /** Each set of lines is sent with a GET, which is not mirrored, and with a POST, which is. */

@@ -31,8 +31,16 @@ export function bodyAtHand(request: IncomingMessage, length: number): Buffer | n
 
 const NO_BYTES = Buffer.alloc(0);
 
+/** A client that is silent for so long within its body has gone, or wants to hold a connection of the primary. */
+const BODY_SILENCE_MS = 300_000;
+
 /** The client's body as it comes, with a copy for `capture`. */
-export function streamedBody(request: IncomingMessage, capture: Capture | null): StreamedBody {
+export function streamedBody(
+  request: IncomingMessage,
+  capture: Capture | null,
+  silenceMs = BODY_SILENCE_MS,
+): StreamedBody {
+  if (request.httpVersionMajor === 1) boundSilence(request, silenceMs);
   // A client that breaks off before the writer listens would otherwise end the process.
   request.on("error", ignore);
   if (capture !== null) request.on("data", (chunk: Buffer) => capture.take(chunk));
@@ -44,6 +52,18 @@ export function streamedBody(request: IncomingMessage, capture: Capture | null):
     // What the client still sends is read and thrown away, so that it can read its answer.
     abandon: () => void request.resume(),
   };
+}
+
+/** The socket's own timer, which each read moves on: it costs a body nothing. */
+function boundSilence(request: IncomingMessage, ms: number): void {
+  const { socket } = request;
+  socket.setTimeout(ms);
+  request.on("timeout", () => {
+    // While it is the primary that does not read, nothing is asked of the client.
+    if (request.isPaused() || request.readableLength > 0) socket.setTimeout(ms);
+    else socket.destroy();
+  });
+  request.once("end", () => socket.setTimeout(0));
 }
 
 function endToEndTrailers(raw: RawHeaders): RawHeaders {

@@ -8,17 +8,15 @@ export function headFault(request: IncomingMessage): 400 | 501 | 505 | null {
   const { httpVersion, headers } = request;
   // llhttp also takes 0.9 (a line without a version) and 2.0.
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return 505;
-  // The coding is of this connection and ends here: any other than chunked would be lost (RFC 9112, 6.1).
+  // llhttp reads the last coding; a service may read the first, or none but the plain word (RFC 9112, 6.1).
   const encoding = headers["transfer-encoding"];
   if (encoding !== undefined) {
     if (encoding.toLowerCase() !== "chunked") return 501;
     // HTTP/1.0 has none: whoever put it there, the framing is faulty.
     if (httpVersion === "1.0") return 400;
   }
-  const hosts = countHosts(request.rawHeaders);
-  // RFC 9112, 3.2
-  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) return 400;
-  return null;
+  // The router sees the first, a service may see the last (RFC 9112, 3.2). None at all is for the primary to judge.
+  return countHosts(request.rawHeaders) > 1 ? 400 : null;
 }
 
 function countHosts(rawHeaders: readonly string[]): number {
@@ -39,12 +37,4 @@ export function refuseHead(response: ServerResponse, status: number): void {
     connection: "close",
   });
   response.end(body);
-}
-
-/**
- * An `Upgrade` that is not tunnelled is an ordinary request to us, but Node's parser (24.21) stops after it and drops
- * what follows in the same packet: a client that pipelines would take later answers for earlier ones.
- */
-export function mayHaveLostBytes(request: IncomingMessage): boolean {
-  return request.headers.upgrade !== undefined && /\bupgrade\b/i.test(request.headers.connection ?? "");
 }

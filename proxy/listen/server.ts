@@ -1,21 +1,22 @@
 import {
   createServer,
   METHODS,
+  STATUS_CODES,
   type IncomingMessage,
   type RequestListener,
   type Server,
   type ServerResponse,
 } from "node:http";
-import type https from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
 import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
-import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
+import { headFault, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
-import { createSecureServer, useCertificate } from "./tls.ts";
+import { createSecureServer, type SecureServer } from "./tls.ts";
 import { Turns } from "./turns.ts";
+import { takeUpgrades } from "./upgrades.ts";
 import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
 export interface Listener {
@@ -38,14 +39,27 @@ const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
 /** How long a connection is kept for a next request: longer than balancers in front, which close after 60 s. */
 const KEEP_ALIVE_MS = 72_000;
 
-const HTTP1_OPTIONS = {
-  maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
-  // A request without Host is refused by headFault, in its turn.
-  requireHostHeader: false,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  // Large uploads take as long as they take; slow heads are bounded by Node's headersTimeout (60 s).
-  requestTimeout: 0,
-};
+/** How long a client may take over a request's head before it gets 408; at most a look later. */
+export interface Patience {
+  readonly headMs: number;
+  readonly lookEveryMs: number;
+}
+
+const PATIENCE: Patience = { headMs: 60_000, lookEveryMs: 10_000 };
+
+function http1Options(patience: Patience) {
+  return {
+    maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
+    // A request without Host is for the primary to judge; one with two is refused by headFault, in its turn.
+    requireHostHeader: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Large uploads take as long as they take; a silent one is ended by the forwarder.
+    requestTimeout: 0,
+    // Without a value of its own Node takes the smaller of 60 s and requestTimeout: none.
+    headersTimeout: patience.headMs,
+    connectionsCheckingInterval: patience.lookEveryMs,
+  };
+}
 
 function prepared<S extends Server>(server: S, route: RequestListener): S {
   // Node drops headers beyond 2,000 without a word; the head's size is the limit.
@@ -59,8 +73,15 @@ function prepared<S extends Server>(server: S, route: RequestListener): S {
   return server;
 }
 
-/** A client's request as it came off the wire; `target` is the request target byte for byte. */
-export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
+/** What becomes of what clients send. */
+export interface Handlers {
+  /** A client's request as it came off the wire; `target` is the request target byte for byte. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse, target: string) => void;
+  /** A request to change the protocol of its connection to one that is tunnelled; `head` is what came behind it. */
+  readonly tunnel: (request: IncomingMessage, socket: Socket, head: Buffer) => void;
+  /** Whether a protocol is tunnelled, by its lower-case name. */
+  readonly tunnels: (protocol: string) => boolean;
+}
 
 /**
  * The public listener. Fastify owns the server and its life. Ordinary requests go from Node's server straight to `take`;
@@ -70,13 +91,15 @@ export type Handle = (request: IncomingMessage, response: ServerResponse, target
  */
 export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
-  handle: Handle,
+  { handle, tunnel, tunnels }: Handlers,
+  patience: Patience = PATIENCE,
 ): Promise<Listener> {
+  const http1 = http1Options(patience);
   const turns = new Turns();
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
-  const secureServers: https.Server[] = [];
+  const secureServers: SecureServer[] = [];
   let closing = false;
   const take = (request: IncomingMessage, response: ServerResponse): void => {
     const target = request.url ?? "";
@@ -86,14 +109,32 @@ export async function createListener(
         refuseHead(response, fault);
         return;
       }
-      if (closing || mayHaveLostBytes(request)) response.shouldKeepAlive = false;
+      if (closing) response.shouldKeepAlive = false;
       handle(request, response, target);
     });
   };
+  const openTunnels = new Set<Socket>();
+  const takeTunnel: Handlers["tunnel"] = (request, socket, head) => {
+    const fault = headFault(request);
+    if (closing || fault !== null) {
+      socket.end(fault === null ? "" : `HTTP/1.1 ${fault} ${STATUS_CODES[fault]}\r\nConnection: close\r\n\r\n`);
+      return;
+    }
+    openTunnels.add(socket);
+    socket.once("close", () => openTunnels.delete(socket));
+    tunnel(request, socket, head);
+  };
   const makeServer = (byFastify: RequestListener): Server => {
-    if (tls === null) return prepared(createServer(HTTP1_OPTIONS, take), byFastify);
-    const server = createSecureServer(tls, HTTP1_OPTIONS, take, (socket) => http2.accept(socket));
-    secureServers.push(server);
+    const connectionEvent = tls === null ? "connection" : "secureConnection";
+    let server: Server;
+    if (tls === null) {
+      server = createServer(http1, take);
+    } else {
+      const secure = createSecureServer(tls, http1, take, (socket) => http2.accept(socket));
+      secureServers.push(secure);
+      server = secure.server;
+    }
+    takeUpgrades(server, { turns, tunnels, tunnel: takeTunnel, connectionEvent });
     return prepared(server, byFastify);
   };
   const app = Fastify({
@@ -132,7 +173,8 @@ export async function createListener(
   });
   try {
     if ("path" in listen) await removeStaleSocket(listen.path);
-    await app.listen(listen);
+    // Fastify writes into what it is given, and these are the settings.
+    await app.listen({ ...listen });
     if ("path" in listen) setSocketMode(listen.path, socketMode);
   } catch (cause) {
     await app.close();
@@ -141,11 +183,14 @@ export async function createListener(
   return {
     address: "path" in listen ? listen : { ...listen, port: (app.server.address() as AddressInfo).port },
     useCertificate(next) {
-      for (const server of secureServers) useCertificate(server, next);
+      for (const secure of secureServers) secure.useCertificate(next);
     },
     async close() {
       closing = true;
       http2.close();
+      // A tunnel has no end of its own to wait for: its client opens another elsewhere.
+      for (const socket of openTunnels) socket.destroySoon();
+      for (const secure of secureServers) secure.endHandshakes();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       await app.close().finally(() => clearInterval(idle));

@@ -32,15 +32,16 @@ export class InvalidAnswer extends Error {}
 const MAX_HEAD_BYTES = 256 * 1024;
 /** Extensions of one chunk (RFC 9112, 7.1.1) and its size, in bytes. */
 const MAX_CHUNK_LINE_BYTES = 16 * 1024;
-/** Interim answers to one request: more are no hints but a flood. */
+/** Interim answers to one request, and their bytes: more are no hints but a flood, and a client may read slowly. */
 const MAX_INFORMATIONS = 1_000;
+const MAX_INFORMATION_BYTES = 256 * 1024;
 /** 2^52: what a number counts without rounding, with room for one more digit. */
 const MAX_SIZE = 2 ** 52;
 
 const NO_HEADERS: RawHeaders = [];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What can stand nowhere in a head: NUL, and a CR that is not part of a line's end. */
-const BROKEN_LINE = /\0|\r(?!\n)/;
+/** What can stand nowhere in a head: control characters, and a CR that is not part of a line's end. */
+const BROKEN_LINE = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)/;
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -55,11 +56,13 @@ export class AnswerParser {
   /** 1 after LF, 2 after LF CR: an LF now ends the section. */
   #lineEnds = 0;
   #informations = 0;
+  #informationBytes = 0;
   /** Of the body, or of the present chunk. */
   #remaining = 0;
   #chunkLineBytes = 0;
   #chunkDigits = 0;
   #inExtension = false;
+  #sawBlank = false;
   #sawCr = false;
   #sawEndCr = false;
   #keepAlive = false;
@@ -75,6 +78,7 @@ export class AnswerParser {
     this.#state = "head";
     this.#lineEnds = 0;
     this.#informations = 0;
+    this.#informationBytes = 0;
     this.#keepAliveSeconds = -1;
   }
 
@@ -172,8 +176,10 @@ export class AnswerParser {
     const headers = parseFields(text, firstLf + 1);
     const statusText = line.slice(13);
     if (status < 200 && status !== 101) {
-      if (++this.#informations > MAX_INFORMATIONS) {
-        throw new InvalidAnswer(`more than ${MAX_INFORMATIONS} interim answers (1xx) to one request`);
+      this.#informationBytes += text.length;
+      if (++this.#informations > MAX_INFORMATIONS || this.#informationBytes > MAX_INFORMATION_BYTES) {
+        const bounds = `${MAX_INFORMATIONS} interim answers (1xx) or ${MAX_INFORMATION_BYTES} bytes of them`;
+        throw new InvalidAnswer(`more than ${bounds} to one request`);
       }
       this.#events.onInformation(status, statusText, headers);
       return sectionEnd;
@@ -220,7 +226,7 @@ export class AnswerParser {
       this.#parts = [];
       this.#partsBytes = 0;
     }
-    if (BROKEN_LINE.test(text)) throw new InvalidAnswer("the answer's head holds NUL or a lone CR");
+    if (BROKEN_LINE.test(text)) throw new InvalidAnswer("the answer's head holds a control character or a lone CR");
     return text;
   }
 
@@ -285,6 +291,7 @@ export class AnswerParser {
     this.#chunkLineBytes = 0;
     this.#chunkDigits = 0;
     this.#inExtension = false;
+    this.#sawBlank = false;
     this.#sawCr = false;
   }
 
@@ -311,13 +318,16 @@ export class AnswerParser {
       } else if (byte === LF) {
         throw new InvalidAnswer("a chunk's size line ends in a bare LF");
       } else if (!this.#inExtension) {
-        const digit = hexDigit(byte);
+        const digit = this.#sawBlank ? -1 : hexDigit(byte);
         if (digit !== -1) {
           this.#chunkDigits++;
           this.#remaining = this.#remaining * 16 + digit;
           if (this.#remaining > MAX_SIZE) throw new InvalidAnswer("a chunk is larger than 2^52 bytes");
-        } else if (this.#chunkDigits > 0 && (byte === 0x3b || byte === 0x20 || byte === 0x09)) {
+        } else if (this.#chunkDigits > 0 && byte === 0x3b) {
           this.#inExtension = true;
+        } else if (this.#chunkDigits > 0 && isBlank(byte)) {
+          // Servers in use pad the size with blanks; a digit behind one could belong to it or not.
+          this.#sawBlank = true;
         } else {
           throw new InvalidAnswer("a chunk's size is no hexadecimal number");
         }
@@ -419,8 +429,23 @@ function lengthOf(value: string, earlier: number): number {
   return length;
 }
 
+/** Of any other name a client could believe that it is chunks, or that it is not (RFC 9112, 7). */
+const CODINGS: ReadonlySet<string> = new Set([
+  "chunked",
+  "gzip",
+  "x-gzip",
+  "deflate",
+  "compress",
+  "x-compress",
+  "identity",
+]);
+
 function isChunkedLast(coding: string): boolean {
-  const codings = coding.split(",").map((part) => part.trim().toLowerCase());
+  // Not trim(): it takes what is no blank to others, such as 0xa0.
+  const codings = coding.split(",").map((part) => part.replace(/^[ \t]+|[ \t]+$/g, "").toLowerCase());
+  if (!codings.every((name) => CODINGS.has(name))) {
+    throw new InvalidAnswer(`the answer's Transfer-Encoding is ${JSON.stringify(coding.slice(0, 40))}`);
+  }
   const at = codings.indexOf("chunked");
   if (at === -1) return false;
   if (at !== codings.length - 1) throw new InvalidAnswer("chunked is not the last transfer coding of the answer");

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
+import { resetSocket } from "../reset-socket.ts";
 import { AnswerParser, type AnswerEvents, InvalidAnswer } from "./answer-parser.ts";
 import type { Call, Carrier } from "./call.ts";
 import type { Dial } from "./dial.ts";
@@ -203,8 +204,10 @@ export class Connection implements AnswerEvents, Carrier {
     this.#limit = null;
     this.#totalDueAt = 0;
     this.#wantsMore = true;
-    if (this.#call === null) return;
-    const reusable = clean && this.#parser.keepsAlive && !this.#socket.writableEnded;
+    const call = this.#call;
+    if (call === null) return;
+    // A refused upgrade may have announced a body that nobody sent: the service would take the next request for it.
+    const reusable = clean && !call.request.upgrade && this.#parser.keepsAlive && !this.#socket.writableEnded;
     if (!reusable) {
       this.#close();
     } else if (this.#upload === null) {
@@ -268,7 +271,9 @@ export class Connection implements AnswerEvents, Carrier {
     this.#call = null;
     this.#upload?.abandon();
     this.#upload = null;
-    this.#socket.destroy();
+    // A tunnel's end is a message; that it broke must not look like one.
+    if (call?.request.upgrade === true) resetSocket(this.#socket);
+    else this.#socket.destroy();
     call?.fail(error);
   }
 

@@ -1,4 +1,5 @@
 /** What a client received, read as answers by the letter of RFC 9112. */
+import { valuesOf } from "./readings.ts";
 
 export interface ReadAnswer {
   readonly status: number;
@@ -17,7 +18,7 @@ export interface ReadAnswers {
   readonly surplus: string;
 }
 
-/** `methods`: of the requests on this connection, in order. `closed`: the connection has ended. */
+/** `methods`: of the requests on this connection, in order. `closed`: the connection has ended, in order. */
 export function readAnswers(text: string, methods: readonly string[], closed: boolean): ReadAnswers {
   const answers: ReadAnswer[] = [];
   const interim: number[] = [];
@@ -26,11 +27,11 @@ export function readAnswers(text: string, methods: readonly string[], closed: bo
     const headEnd = text.indexOf("\r\n\r\n", at);
     if (headEnd === -1) break;
     const [statusLine = "", ...lines] = text.slice(at, headEnd).split("\r\n");
-    const parts = /^HTTP\/1\.1 (\d{3}) [\t\x20-\x7e\x80-\xff]*$/.exec(statusLine);
+    const parts = /^HTTP\/1\.1 (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(statusLine);
     if (parts === null) break;
     const status = Number(parts[1]);
     const headers = lines.flatMap((line) => {
-      const field = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(line);
+      const field = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/.exec(line);
       return field === null ? ["", line] : [(field[1] ?? "").toLowerCase(), field[2] ?? ""];
     });
     at = headEnd + 4;
@@ -52,13 +53,10 @@ function readBody(
   headers: readonly string[],
   closed: boolean,
 ): { readonly body: string; readonly end: number | null } {
-  const valueOf = (name: string): string | null => {
-    const at = headers.findIndex((part, i) => i % 2 === 0 && part === name);
-    return at === -1 ? null : (headers[at + 1] ?? null);
-  };
-  if (valueOf("transfer-encoding") !== null) return readChunks(text, from);
-  const length = valueOf("content-length");
-  if (length === null) return { body: text.slice(from), end: closed ? text.length : null };
+  const coding = valuesOf(headers, "transfer-encoding").join(",");
+  if (/(?:^|,)[ \t]*chunked$/i.test(coding)) return readChunks(text, from);
+  const [length] = valuesOf(headers, "content-length");
+  if (length === undefined || coding !== "") return { body: text.slice(from), end: closed ? text.length : null };
   const end = from + Number(length);
   return { body: text.slice(from, end), end: end <= text.length ? end : null };
 }
@@ -69,7 +67,9 @@ function readChunks(text: string, from: number): { readonly body: string; readon
   for (;;) {
     const lineEnd = text.indexOf("\r\n", at);
     if (lineEnd === -1) return { body, end: null };
-    const size = parseInt(text.slice(at, lineEnd), 16);
+    const digits = /^[0-9a-f]+(?=[ \t]*(?:;|$))/i.exec(text.slice(at, lineEnd));
+    if (digits === null) return { body, end: null };
+    const size = parseInt(digits[0], 16);
     at = lineEnd + 2;
     if (size === 0) {
       const end = text.startsWith("\r\n", at) ? at : text.indexOf("\r\n\r\n", at);
@@ -78,6 +78,6 @@ function readChunks(text: string, from: number): { readonly body: string; readon
     }
     body += text.slice(at, at + size);
     at += size + 2;
-    if (at > text.length || Number.isNaN(size)) return { body, end: null };
+    if (at > text.length) return { body, end: null };
   }
 }

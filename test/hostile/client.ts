@@ -13,6 +13,8 @@ export interface RawClient {
   ended(): Promise<void>;
   readonly closed: boolean;
   received(): string;
+  /** What came so far is no longer counted. */
+  forget(): void;
   /** FIN, and what still comes until the proxy ends too. */
   finish(): Promise<void>;
   reset(): void;
@@ -25,6 +27,7 @@ export async function connectClient(url: string): Promise<RawClient> {
   const socket = net.connect({ port: Number(port), host: hostname, allowHalfOpen: true });
   let text = "";
   let closed = false;
+  let reset = false;
   const looks = new Set<() => void>();
   const lookAll = (): void => {
     for (const look of [...looks]) look();
@@ -37,7 +40,10 @@ export async function connectClient(url: string): Promise<RawClient> {
     closed = true;
     lookAll();
   };
-  socket.on("error", over);
+  socket.on("error", () => {
+    reset = true;
+    over();
+  });
   socket.on("end", () => {
     socket.end();
     over();
@@ -65,7 +71,7 @@ export async function connectClient(url: string): Promise<RawClient> {
       looks.add(look);
       look();
     });
-  const answers = (methods: readonly string[]): ReadAnswers => readAnswers(text, methods, closed);
+  const answers = (methods: readonly string[]): ReadAnswers => readAnswers(text, methods, closed && !reset);
   return {
     socket,
     write: (bytes) => void socket.write(bytes, "latin1"),
@@ -82,6 +88,9 @@ export async function connectClient(url: string): Promise<RawClient> {
       return closed;
     },
     received: () => text,
+    forget: () => {
+      text = "";
+    },
     async finish() {
       socket.end();
       await when(() => closed, "the connection did not end after FIN");

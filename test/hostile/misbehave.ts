@@ -22,9 +22,10 @@ export function misbehave(service: Recorder, answer: HostileAnswer, own: string,
     sockets.push(socket);
     const bytes = answer.write(own, foreign);
     if (bytes !== "") socket.write(bytes, "latin1");
-    if (answer.then === "fin") socket.end();
-    else if (answer.then === "reset") setImmediate(() => socket.resetAndDestroy());
-    else if (answer.then === "endless") writeOn(socket, bytes.includes("\r\n\r\n") ? bytes : "x-more: of this\r\n");
+    if (answer.afterwards === "fin") socket.end();
+    else if (answer.afterwards === "reset") setImmediate(() => socket.resetAndDestroy());
+    else if (answer.afterwards === "endless")
+      writeOn(socket, bytes.includes("\r\n\r\n") ? bytes : "x-more: of this\r\n");
   });
   return {
     later: () => void sockets.at(-1)?.write(answer.later?.(foreign) ?? "", "latin1"),

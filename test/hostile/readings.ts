@@ -87,8 +87,8 @@ class Reader {
     if (parts === null) throw new NotHttp(`no request line: ${JSON.stringify(line.slice(0, 60))}`);
     const headers = this.#fields();
     const version = parts[3] ?? "";
-    if (byTheLetter && version === "HTTP/1.1" && valuesOf(headers, "host").length !== 1) {
-      throw new NotHttp("not exactly one Host");
+    if (byTheLetter && version === "HTTP/1.1" && valuesOf(headers, "host").length > 1) {
+      throw new NotHttp("more than one Host");
     }
     const body = this.#body(headers, version);
     return { start, end: this.at, method: parts[1] ?? "", target: parts[2] ?? "", version, headers, body };
@@ -177,7 +177,7 @@ class Reader {
 
 /** Whatever whitespace and control characters a forgiving server strips. */
 function bare(text: string): string {
-  return text.replace(/^[\x00-\x20]+|[\x00-\x20]+$/g, "");
+  return text.replace(/^[^\x21-\xff]+|[^\x21-\xff]+$/g, "");
 }
 
 export function valuesOf(headers: readonly string[], name: string): string[] {

@@ -18,6 +18,8 @@ export interface Recorder {
   /** What is wrong with the bytes that came since the last audit: no HTTP, or readings that disagree. */
   audit(): string[];
   openSockets(): number;
+  /** Ends every connection on which nothing is under way. */
+  hangUp(): void;
   close(): Promise<void>;
 }
 
@@ -112,6 +114,9 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
       return problems.splice(0);
     },
     openSockets: () => connections.size,
+    hangUp() {
+      for (const socket of connections.keys()) socket.end();
+    },
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of connections.keys()) socket.destroy();

@@ -33,7 +33,7 @@ test("no byte stream makes the primary see a request that its client did not sen
       }
     });
   }
-  await t.test("nothing is left over", () => stage.endsClean());
+  await t.test("nothing is left over", () => stage.endsClean("wait"));
 });
 
 async function carryOut(stage: Stage, attack: Attack): Promise<void> {

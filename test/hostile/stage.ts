@@ -8,7 +8,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { startCli } from "../support/cli.ts";
 import { valuesOf } from "./readings.ts";
-import { connectClient } from "./client.ts";
+import { connectClient, type RawClient } from "./client.ts";
 import { Ledger } from "./ledger.ts";
 import { startRecorder, type Recorder } from "./recorder.ts";
 
@@ -17,15 +17,18 @@ export interface Stage {
   readonly primary: Recorder;
   readonly shadow: Recorder;
   readonly ledger: Ledger;
-  /** So many well-formed exchanges at once, each on a connection of its own: all get their own answers. */
+  /** So many well-formed exchanges at once, each on a kept connection of its own: all get their own answers. */
   probe(count?: number): Promise<void>;
   /** What each service got, so far, is what clients sent, read in one way only. */
   check(what: string): void;
   status(): Promise<Status>;
   /** Resolves once no exchange is under way or waits for its outcome. */
   settled(): Promise<Status>;
-  /** The last thing a test does: the process runs, everything is accounted for, nothing is left over. */
-  endsClean(): Promise<void>;
+  /**
+   * The last thing a test does: the process runs, everything is accounted for, nothing is left over. Idle connections
+   * are ended by the services, or waited for until the proxy ends them.
+   */
+  endsClean(idle?: "hang up" | "wait"): Promise<void>;
 }
 
 export interface Status {
@@ -70,6 +73,7 @@ export async function startStage(t: TestContext, options: StageOptions = {}): Pr
   });
   const pid = cli.child.pid ?? 0;
   const ledger = new Ledger();
+  const probers: RawClient[] = [];
   const status = async (): Promise<Status> => (await (await fetch(`${cli.adminUrl}/api/v1/status`)).json()) as Status;
 
   async function until(what: () => unknown, ready: () => Promise<boolean>): Promise<void> {
@@ -100,7 +104,8 @@ export async function startStage(t: TestContext, options: StageOptions = {}): Pr
     status,
     settled,
     async probe(count = 20) {
-      await Promise.all(Array.from({ length: count }, (_, i) => probeOnce(stage, i)));
+      while (probers.length < count) probers.push(await connectClient(cli.proxyUrl));
+      await Promise.all(probers.slice(0, count).map((client, i) => probeOnce(stage.ledger, client, i)));
     },
     check(what) {
       const problems = [
@@ -110,7 +115,8 @@ export async function startStage(t: TestContext, options: StageOptions = {}): Pr
       ];
       assert.deepEqual(problems, [], what);
     },
-    async endsClean() {
+    async endsClean(idle = "hang up") {
+      for (const client of probers.splice(0)) client.socket.destroy();
       assert.equal(cli.child.exitCode, null, "the process still runs");
       const last = await settled();
       const caught = last.warnings.filter((warning) => warning.includes("caught"));
@@ -122,6 +128,10 @@ export async function startStage(t: TestContext, options: StageOptions = {}): Pr
         assert.equal(sum, eligible, "one outcome for each eligible exchange");
       }
       stage.check("at the end");
+      if (idle === "hang up") {
+        primary.hangUp();
+        shadow.hangUp();
+      }
       const open = (): number[] => [primary.openSockets(), shadow.openSockets(), descriptorsOf(pid)];
       await until(open, async () => {
         const [atPrimary = 0, atShadow = 0, descriptors = 0] = open();
@@ -154,7 +164,7 @@ admin: { listen: "127.0.0.1:0" }
 store: "memory:"
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 services:
-  legacy: { url: "${primary.url}", asPrimary: { timeout: ${options.primaryTimeout ?? "5s"} } }
+  legacy: { url: "${primary.url}", asPrimary: { timeout: ${options.primaryTimeout ?? "5s"}, idleTimeout: ${options.primaryTimeout ?? "5s"} } }
   next: { url: "${shadow.url}", effects: suppressed, asShadow: { timeout: ${options.shadowTimeout ?? "5s"} } }
 defaults: { mirror: { writes: ${options.mirror ?? true} } }
 `;
@@ -171,14 +181,14 @@ function descriptorsOf(pid: number): number {
 
 const PROBES = ["GET", "POST", "PUT", "HEAD", "DELETE", "PATCH"];
 
-async function probeOnce(stage: Stage, index: number): Promise<void> {
+async function probeOnce(ledger: Ledger, client: RawClient, index: number): Promise<void> {
   const method = PROBES[index % PROBES.length] ?? "GET";
-  const nonce = stage.ledger.sent();
+  const nonce = ledger.sent();
   const body = method === "POST" || method === "PUT" || method === "PATCH" ? `body of ${nonce}` : "";
   const chunked = index % 4 === 1;
   const framing = chunked ? "Transfer-Encoding: chunked" : `Content-Length: ${body.length}`;
   const payload = chunked ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : body;
-  const client = await connectClient(stage.proxyUrl);
+  client.forget();
   client.write(
     `${method} /k/${nonce} HTTP/1.1\r\nHost: h\r\nx-nonce: ${nonce}\r\n${body === "" ? "" : `${framing}\r\n`}\r\n${body === "" ? "" : payload}`,
   );
@@ -188,5 +198,4 @@ async function probeOnce(stage: Stage, index: number): Promise<void> {
   assert.deepEqual(valuesOf(answer.headers, "x-nonce"), [nonce], "a probe gets its own answer");
   assert.equal(answer.body, method === "HEAD" ? "" : `answer to ${nonce}`);
   assert.equal(surplus, "");
-  client.socket.destroy();
 }

@@ -11,7 +11,7 @@ export interface HostileAnswer {
    */
   readonly client: readonly ("own" | "refused" | "cut")[];
   /** What the service does after these bytes. */
-  readonly then?: "fin" | "reset" | "endless" | "nothing";
+  readonly afterwards?: "fin" | "reset" | "endless" | "nothing";
   /** Written once the client has its answer and the connection lies idle. */
   readonly later?: (foreign: string) => string;
   /** true: the connection may be used again. Otherwise the proxy has to end it, soon. */
@@ -58,11 +58,11 @@ const LENGTHS = [
 const ENCODINGS = [
   "xchunked",
   "chunked, identity",
-  "gzip",
-  "gzip, chunked",
-  "identity",
+  "x",
   "chunked, chunked",
   "\x0bchunked",
+  "\xa0chunked",
+  "chunked\xa0",
   "chunked;q=1",
   ",chunked",
 ];
@@ -89,10 +89,8 @@ const STATUS_LINES = [
 ];
 const LINES = [
   "X: a\rb",
-  "X: a\nY: b",
   "X: a\0b",
   "X: a\x01b",
-  " X: folded",
   "X : a",
   ": a",
   "nonsense",
@@ -116,7 +114,6 @@ const CHUNKS = [
   "5\r\nhelloXX0\r\n\r\n",
   "5\r\nhello\n0\r\n\r\n",
   "5\r\nhello\r\n0\r\nnonsense\r\n\r\n",
-  "5\r\nhello\r\n0\r\nx: a\r\n folded\r\n\r\n",
   "5\r\nhello\r\n0\n\r\n",
   "5;a\nb\r\nhello\r\n0\r\n\r\n",
   " 5\r\nhello\r\n0\r\n\r\n",
@@ -148,7 +145,7 @@ export const ANSWERS: readonly HostileAnswer[] = [
     name: "two answers and close",
     write: (own, foreign) => whole(own, ["Connection: close"]) + whole(foreign),
     client: ["own"],
-    then: "fin",
+    afterwards: "fin",
   },
   {
     name: "two answers of HTTP/1.0",
@@ -215,6 +212,19 @@ export const ANSWERS: readonly HostileAnswer[] = [
     write: (own) => `${head(own, `Transfer-Encoding: ${encoding}`)}5\r\nhello\r\n0\r\n\r\n`,
     client: ["refused"],
   })),
+  // Its coding goes on with it, and so does its end.
+  ...["gzip, chunked", "deflate , chunked"].map((encoding): HostileAnswer => ({
+    name: `Transfer-Encoding: ${encoding}`,
+    write: (own) => `${head(own, `Transfer-Encoding: ${encoding}`)}5\r\nhello\r\n0\r\n\r\n`,
+    client: ["own"],
+    reusable: true,
+  })),
+  ...["gzip", "identity"].map((encoding): HostileAnswer => ({
+    name: `Transfer-Encoding: ${encoding}, to the end`,
+    write: (own) => `${head(own, `Transfer-Encoding: ${encoding}`)}hello`,
+    afterwards: "fin",
+    client: ["own"],
+  })),
   refusedFor("two encodings", (own) => `${head(own, "Transfer-Encoding: x", "Transfer-Encoding: chunked")}0\r\n\r\n`),
   refusedFor("chunks of HTTP/1.0", (own) => chunked(own).replace("HTTP/1.1", "HTTP/1.0")),
   ...STATUS_LINES.map((line) =>
@@ -226,21 +236,39 @@ export const ANSWERS: readonly HostileAnswer[] = [
   ...LINES.map((line) =>
     refusedFor(`the header line ${JSON.stringify(line)}`, (own) => `${head(own, line, "Content-Length: 5")}hello`),
   ),
-  refusedFor("lines that end with LF", (own) => whole(own).replaceAll("\r\n", "\n")),
-  refusedFor("TLS", () => "\x15\x03\x01\x00\x02\x02\x28"),
+  // Readable (RFC 9112, 2.2 and 5.2), and written anew for the client.
+  {
+    name: "lines that end with LF",
+    write: (own) => whole(own).replaceAll("\r\n", "\n"),
+    client: ["own"],
+    reusable: true,
+  },
+  { name: "one line that ends with LF", write: (own) => whole(own, ["X: a\nY: b"]), client: ["own"], reusable: true },
+  {
+    name: "a folded line",
+    write: (own) => whole(own, ["X: a\r\n b\r\n\tContent-Length: 3"]),
+    client: ["own"],
+    reusable: true,
+  },
+  refusedFor("a folded length", (own) => `${head(own, "Content-Length: 1\r\n 5")}hello`),
+  refusedFor(
+    "a first line that is folded",
+    (own) => `HTTP/1.1 200 OK\r\n X: a\r\nx-nonce: ${own}\r\nContent-Length: 0\r\n\r\n`,
+  ),
+  { name: "TLS", write: () => "\x15\x03\x01\x00\x02\x02\x28", afterwards: "fin", client: ["refused"] },
   refusedFor("a head of a megabyte", (own) => head(own, `x: ${"v".repeat(1024 * 1024)}`, "Content-Length: 0")),
   refusedFor("a status line of a megabyte", () => `HTTP/1.1 200 ${"v".repeat(1024 * 1024)}\r\n\r\n`),
-  { name: "an endless head", write: () => "HTTP/1.1 200 OK\r\n", then: "endless", client: ["refused"] },
+  { name: "an endless head", write: () => "HTTP/1.1 200 OK\r\n", afterwards: "endless", client: ["refused"] },
   {
     name: "endless interim answers",
     write: () => "HTTP/1.1 100 Continue\r\n\r\n",
-    then: "endless",
+    afterwards: "endless",
     client: ["refused"],
   },
   {
     name: "endless early hints",
     write: () => "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n",
-    then: "endless",
+    afterwards: "endless",
     client: ["refused", "cut"],
   },
   refusedFor(
@@ -331,52 +359,58 @@ export const ANSWERS: readonly HostileAnswer[] = [
   {
     name: "fewer bytes than announced, then the end",
     write: (own) => `${head(own, "Content-Length: 50")}hello`,
-    then: "fin",
+    afterwards: "fin",
     client: ["cut", "refused"],
   },
   {
     name: "fewer bytes than announced, then reset",
     write: (own) => `${head(own, "Content-Length: 50")}hello`,
-    then: "reset",
+    afterwards: "reset",
     client: ["cut", "refused"],
   },
   {
     name: "fewer bytes than announced, then silence",
+    methods: ["GET"],
     write: (own) => `${head(own, "Content-Length: 50")}hello`,
     client: ["cut", "refused"],
   },
   {
     name: "chunks without an end, then the end",
     write: (own) => `${head(own, "Transfer-Encoding: chunked")}5\r\nhello\r\n`,
-    then: "fin",
+    afterwards: "fin",
     client: ["cut", "refused"],
   },
   {
     name: "a body to the end, then reset",
     write: (own) => `${head(own)}hello`,
-    then: "reset",
+    afterwards: "reset",
     client: ["cut", "refused"],
   },
-  { name: "a body to the end", write: (own) => `${head(own)}hello`, then: "fin", client: ["own"] },
+  { name: "a body to the end", write: (own) => `${head(own)}hello`, afterwards: "fin", client: ["own"] },
   {
     name: "half a head, then the end",
     write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`,
-    then: "fin",
+    afterwards: "fin",
     client: ["refused"],
   },
   {
     name: "half a head, then reset",
     write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`,
-    then: "reset",
+    afterwards: "reset",
     client: ["refused"],
   },
-  { name: "half a head, then silence", write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`, client: ["refused"] },
-  { name: "nothing, then the end", write: () => "", then: "fin", client: ["refused"] },
-  { name: "nothing, then reset", write: () => "", then: "reset", client: ["refused"] },
+  {
+    name: "half a head, then silence",
+    methods: ["POST"],
+    write: (own) => `HTTP/1.1 200 OK\r\nx-nonce: ${own}\r\n`,
+    client: ["refused"],
+  },
+  { name: "nothing, then the end", write: () => "", afterwards: "fin", client: ["refused"] },
+  { name: "nothing, then reset", write: () => "", afterwards: "reset", client: ["refused"] },
   {
     name: "only an interim answer, then the end",
     write: () => "HTTP/1.1 100 Continue\r\n\r\n",
-    then: "fin",
+    afterwards: "fin",
     client: ["refused"],
   },
 ];

@@ -99,7 +99,12 @@ export const FIELDS: readonly Attack[] = [
     answers: [200],
     ends: true,
   },
-  refused("no Host", ({ a, x }) => `GET /k/${a} HTTP/1.1\r\nx-nonce: ${a}\r\n\r\n${get(x)}`),
+  {
+    name: "no Host: the primary judges",
+    send: ({ a, b }) => `GET /k/${a} HTTP/1.1\r\nx-nonce: ${a}\r\n\r\n${get(b)}`,
+    served: "ab",
+    answers: [200, 200],
+  },
   refused("two Hosts", ({ a, x }) => request("GET", a, ["Host: other"], get(x))),
   refused("two equal Hosts", ({ a, x }) => request("GET", a, ["Host: h"], get(x))),
   refused("Host with a blank before its colon", ({ a, x }) => request("GET", a, ["Host : other"], get(x))),

@@ -88,7 +88,6 @@ export const REFUSALS: readonly Refusal[] = [
   ),
   refusal("a control character in a value", 400, ...withLine("X-A: 1\r2", "X-A: 1\x002", "X-A: 1\x012", "X-A: 1\x7f2")),
   refusal("a malformed header name", 400, ...withLine("X-A : 1", "X A: 1", ": 1", "X-A", "X-\xe9: 1", "X(A): 1")),
-  refusal("HTTP/1.1 without a Host", 400, head("GET /x HTTP/1.1", "X-A: 1")),
   refusal("more than one Host", 400, ...withLine("Host: i", "Host: h", "hOST: h")),
   refusal(
     "a length beside chunks",
@@ -182,8 +181,9 @@ export const REFUSED_ANSWERS: readonly Refusal[] = [
     head("HTTP/1.1 abc", "Content-Length: 0"),
   ),
   refusal(
-    "an answer with a control character in a value",
+    "an answer with a control character in a value or its reason",
     502,
+    head("HTTP/1.1 404 No\x01!", "Content-Length: 0"),
     ...answering("X-A: 1\x002", "X-A: 1\x012", "X-A: 1\r2"),
   ),
   refusal(

@@ -41,6 +41,7 @@ const HEADERS: readonly (readonly [name: string, ...lines: string[]])[] = [
   ["Host in the last place", "X-First: 1", "Accept: */*", "Host: h"],
   ["Host in the middle, in odd case", "X-First: 1", "hOsT: Example.COM:80", "x-last: 1"],
   ["an empty Host", "Host: "],
+  ["no Host", "X-First: 1"],
   ["names in every case", "HOST: h", "x-lower: 1", "X-UPPER: 1", "x-MiXeD: 1", "ACCEPT: */*", "user-AGENT: a"],
   ["repeated names, interleaved", "Host: h", "X-A: 1", "X-B: 1", "x-a: 2", "X-B: 2", "X-A: 1", "x-b: 3"],
   [

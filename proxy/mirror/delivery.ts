@@ -152,7 +152,7 @@ function failedEnd({ failure, bytesSent }: AttemptFailed, attempts: number): Del
   return { end: "error", attempts, why: failure.message, code: failure.code, bytesSent };
 }
 
-/** One bound over all of an attempt: a service that drips a byte a second passes the upstream's own. */
+/** One bound over all of an attempt: a service that drips a byte a second is never silent for long. */
 const LIMITS = new Deadlines(() => performance.now());
 
 /** One request to the shadow, and its answer as it comes. */
@@ -181,7 +181,7 @@ class Attempt implements AnswerSink, Limited {
     this.#reject = reject;
     this.#copy = job.newAnswerCopy();
     this.#begunAt = job.clock.monotonic();
-    this.dueAt = performance.now() + job.service.asShadow.timeoutMs;
+    this.dueAt = this.#begunAt + job.service.asShadow.timeoutMs;
   }
 
   send(freshConnection: boolean): void {

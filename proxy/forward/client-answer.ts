@@ -54,6 +54,7 @@ export function writeAnswerHead(
     response.useChunkedEncodingByDefault = false;
     response.shouldKeepAlive = false;
   }
+  answersExpectation(response);
   let problem = "";
   // A reason phrase that Node reads but will not write becomes the usual one.
   for (const phrase of [statusText, STATUS_CODES[status] ?? ""]) {
@@ -81,17 +82,20 @@ export function writeInformation(
     response.writeInterim(status, outgoing);
     return;
   }
-  if (status === 100 && request.headers.expect !== undefined) {
-    // Node notes it: without, it would close the connection after the answer.
-    response.writeContinue();
-    return;
-  }
   // null: a pipelined request whose turn to be answered has not come; what follows an earlier answer cannot leave before it.
   const { socket } = response;
   if (socket === null) return;
   let text = `HTTP/1.1 ${status} ${statusText}\r\n`;
   for (let i = 0; i < outgoing.length; i += 2) text += `${outgoing[i]}: ${outgoing[i + 1]}\r\n`;
   socket.write(`${text}\r\n`, "latin1");
+}
+
+/**
+ * Node closes the connection after an answer to `Expect` before which it has not itself written a 100. The service decides
+ * about that, and the client's body is read to its end.
+ */
+function answersExpectation(response: ServerResponse): void {
+  Object.assign(response, { _sent100: true });
 }
 
 /** A response that is not Node's own (HTTP/2's). */

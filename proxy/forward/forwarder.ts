@@ -102,7 +102,6 @@ class Forwarding implements AnswerSink, EndsWithClient {
   #retried = false;
   #bodiless = false;
   #streamed = false;
-  #answerBegun = false;
   #status = 0;
   #headers: RawHeaders = [];
   /** null: no head has been given to Node. */
@@ -167,13 +166,11 @@ class Forwarding implements AnswerSink, EndsWithClient {
   }
 
   onInformation(status: number, statusText: string, headers: RawHeaders): void {
-    this.#answerBegun = true;
     const { request, response } = this.#job;
     if (!this.#clientGone) writeInformation(request, response, status, statusText, headers);
   }
 
   onHead(status: number, statusText: string, headers: RawHeaders): void {
-    this.#answerBegun = true;
     this.#status = status;
     this.#headers = headers;
     if (this.#clientGone) return;
@@ -276,8 +273,9 @@ class Forwarding implements AnswerSink, EndsWithClient {
       this.#bodiless &&
       !this.#clientGone &&
       !this.#clientEnded &&
-      !this.#answerBegun &&
       error.code === "connection-lost" &&
+      // No byte of an answer had come.
+      error.retryable &&
       RETRIED_METHODS.has(this.#job.method)
     );
   }

@@ -239,10 +239,11 @@ export class Connection implements AnswerEvents, Carrier {
       this.#fail(new CrossfadeError("internal", messageOf(cause), { source: "proxy", cause }));
       return;
     }
-    const words = this.#parser.untouched
+    const unanswered = this.#parser.untouched;
+    const words = unanswered
       ? "the service closed the connection without an answer"
       : "the service closed the connection within its answer";
-    this.#fail(new CrossfadeError("connection-lost", words, { source: "upstream", retryable: false }));
+    this.#fail(new CrossfadeError("connection-lost", words, { source: "upstream", retryable: unanswered }));
   }
 
   #gone(): void {
@@ -255,7 +256,7 @@ export class Connection implements AnswerEvents, Carrier {
     this.#owner.closed(this);
     if (call === null || call.isOver) return;
     const cause = this.#failure ?? new Error("the service closed the connection");
-    call.fail(upstreamError(cause, this.#ready));
+    call.fail(upstreamError(cause, this.#ready, this.#parser.untouched));
   }
 
   #close(): void {

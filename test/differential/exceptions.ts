@@ -1,8 +1,9 @@
 /** Where an exchange through Crossfade differs, and how: each of these is a row of docs/transparency.md. */
 import { type Field, valueOf } from "./message.ts";
-import type { Observation, SeenAnswer, SeenRequest } from "./observation.ts";
+import { forwarded, type Observation, type SeenAnswer, type SeenRequest } from "./observation.ts";
 import {
   answer,
+  answerBody,
   answered,
   type Case,
   chunk,
@@ -41,15 +42,21 @@ export const DECLARED: readonly Declared[] = [
         "Host: h",
         "Connection: keep-alive, X-Hop",
         "Keep-Alive: timeout=9",
-        "TE: trailers",
+        "TE: gzip;q=0.5, trailers",
         "Proxy-Connection: keep-alive",
         "Upgrade: example/1",
         "x-hop: 1",
         "X-After: 1",
       ),
     ),
-    gone: ["Keep-Alive: timeout=9", "TE: trailers", "Proxy-Connection: keep-alive", "Upgrade: example/1", "x-hop: 1"],
-    added: [],
+    gone: [
+      "Keep-Alive: timeout=9",
+      "TE: gzip;q=0.5, trailers",
+      "Proxy-Connection: keep-alive",
+      "Upgrade: example/1",
+      "x-hop: 1",
+    ],
+    added: ["TE: trailers"],
   },
   {
     ...answered(
@@ -117,13 +124,16 @@ const HOP: readonly Exception[] = [
     differently: (direct) => eachRequest(direct, () => ({ version: "HTTP/1.1" })),
   },
   {
-    ...exchange("a request of HTTP/1.0 without a Host gets the primary's own", head("GET /old HTTP/1.0", "X-A: 1"), [
-      request,
-      send(`${head("HTTP/1.1 200 OK", "Content-Length: 3")}old`),
-      finish,
-    ]),
+    ...exchange(
+      "a request of HTTP/1.0 without a Host gets the address that the client connected to",
+      head("GET /old HTTP/1.0", "X-A: 1"),
+      [request, send(`${head("HTTP/1.1 200 OK", "Content-Length: 3")}old`), finish],
+    ),
     differently: (direct) =>
-      eachRequest(direct, ({ fields }) => ({ version: "HTTP/1.1", fields: [["Host", "…"], ...fields] })),
+      eachRequest(direct, ({ fields }) => ({
+        version: "HTTP/1.1",
+        fields: [["Host", "…"], ...fields, ["x-forwarded-host", "…"]],
+      })),
   },
   {
     ...answered(
@@ -224,7 +234,7 @@ const UNREADABLE: SeenAnswer = {
 export function blurred(seen: Observation): Observation {
   const isOurs = ({ final }: SeenAnswer): boolean =>
     final !== null && valueOf(final.fields, "content-type") === "application/problem+json";
-  // HTTP/1.0 without a Host: the service's own.
+  // The Host of a request of HTTP/1.0 that had none.
   const own = ([name, value]: Field): Field => [name, /^127\.0\.0\.1:\d+$/.test(value) ? "…" : value];
   const blur = ([name, value]: Field): Field => [name, /^(content-length|date)$/i.test(name) ? "…" : value];
   const named = eachRequest(seen, ({ fields }) => ({ fields: fields.map(own) }));
@@ -233,6 +243,7 @@ export function blurred(seen: Observation): Observation {
   );
 }
 
+const INTERIM = head("HTTP/1.1 102 Processing");
 const READ = head("GET /broken HTTP/1.1", "Host: h");
 const WRITE = `${head("POST /broken HTTP/1.1", "Host: h", "Content-Length: 2")}{}`;
 
@@ -308,10 +319,7 @@ function surplus(name: string, sent: string, answered_: string): Exception {
 
 /** The answer's header lines as the client gets them. */
 function receiving(...fields: Field[]): (direct: Observation) => Observation {
-  return (direct) => ({
-    ...direct,
-    answers: direct.answers.map((one, i) => (i > 0 ? one : { ...one, final: one.final && { ...one.final, fields } })),
-  });
+  return first(({ final }) => ({ final: final && { ...final, fields } }));
 }
 
 const MENDED: readonly Exception[] = [
@@ -331,7 +339,96 @@ const MENDED: readonly Exception[] = [
   },
 ];
 
+/** Changes the case's own answer, and not the one to the request after it. */
+function first(change: (one: SeenAnswer) => Partial<SeenAnswer>): (direct: Observation) => Observation {
+  return (direct) => ({
+    ...direct,
+    answers: direct.answers.map((one, i) => (i > 0 ? one : { ...one, ...change(one) })),
+  });
+}
+
+const BY_RULE: readonly Exception[] = [
+  {
+    ...exchange(
+      "what Connection names is carried all the same where the message rests on it",
+      head(
+        "GET /named HTTP/1.1",
+        "Host: h",
+        "Connection: Host, Cookie, Authorization, X-Hop",
+        "Cookie: a=1",
+        "X-Hop: 1",
+      ),
+    ),
+    differently: (direct) => ({
+      ...direct,
+      requests: direct.requests.map((one, i) => {
+        if (i > 0) return one;
+        return {
+          ...one,
+          fields: forwarded([
+            ["Host", "h"],
+            ["Cookie", "a=1"],
+          ]),
+        };
+      }),
+    }),
+  },
+  {
+    ...exchange(
+      "request trailers that would change how the request is read are not carried",
+      Buffer.concat([
+        Buffer.from(head("POST /trailers HTTP/1.1", "Host: h", CHUNKED)),
+        chunk("body"),
+        Buffer.from(lastChunk("X-A: 1", "Host: evil", "content-ENCODING: gzip", "X-Crossfade-A: 1", "X-B: 2")),
+      ]),
+    ),
+    differently: (direct) => ({
+      ...direct,
+      requests: direct.requests.map((one, i) =>
+        i > 0 ? one : { ...one, trailers: [["X-A", "1"] as const, ["X-B", "2"] as const] },
+      ),
+    }),
+  },
+  {
+    ...answered(
+      "answer trailers that would change how the answer is read are not carried",
+      head("HTTP/1.1 200 OK", CHUNKED),
+      chunk("body"),
+      lastChunk("X-A: 1", "Content-Length: 9", "content-ENCODING: gzip", "X-B: 2"),
+    ),
+    differently: first(() => ({
+      trailers: [
+        ["X-A", "1"],
+        ["X-B", "2"],
+      ],
+    })),
+  },
+  {
+    ...exchange("a malformed chunk of an answer cuts it off", READ, [
+      request,
+      send(head("HTTP/1.1 200 OK", CHUNKED)),
+      send("1\r\na"),
+      answerBody(1),
+      send("bc\r\n0\r\n\r\n"),
+    ]),
+    reusable: false,
+    differently: first(() => ({ end: "cut" })),
+  },
+  {
+    ...exchange("more than 1000 interim answers are answered 502", READ, [
+      request,
+      send(INTERIM.repeat(1001)),
+      send(head("HTTP/1.1 200 OK", "Content-Length: 0")),
+    ]),
+    differently: first(({ interims }) => ({ ...PROBLEM, interims: interims.slice(0, 1000) })),
+  },
+];
+
 const BY_NODE: readonly Exception[] = [
+  {
+    ...answered("the Transfer-Encoding of a 204 is not carried", head("HTTP/1.1 204 No Content", "X-A: 1", CHUNKED)),
+    differently: first(() => ({ framing: "none" })),
+  },
   {
     ...answered(
       "a Trailer that an answer announces without being chunked is not carried",
@@ -341,15 +438,13 @@ const BY_NODE: readonly Exception[] = [
   },
   {
     ...answered("the Transfer-Encoding of a 304 is not carried", head("HTTP/1.1 304 Not Modified", "X-A: 1", CHUNKED)),
-    differently: (direct) => ({
-      ...direct,
-      answers: direct.answers.map((one, i) => (i > 0 ? one : { ...one, framing: "none" })),
-    }),
+    differently: first(() => ({ framing: "none" })),
   },
   {
     ...exchange(
-      "after an Upgrade that is not tunnelled the connection is closed",
-      head("GET /up HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: h2c"),
+      "after a tunnel that the primary refuses the connection is closed",
+      head("GET /chat HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: websocket"),
+      [request, send(`${head("HTTP/1.1 403 Not You", "X-Why: caf\xe9", "Content-Length: 4")}nope`)],
     ),
     differently: (direct) => ({
       ...direct,
@@ -390,4 +485,11 @@ const READ_OTHERWISE: readonly Exception[] = [
   })),
 ];
 
-export const EXCEPTIONS: readonly Exception[] = [...HOP, ...BROKEN_OFF, ...READ_OTHERWISE, ...MENDED, ...BY_NODE];
+export const EXCEPTIONS: readonly Exception[] = [
+  ...HOP,
+  ...BROKEN_OFF,
+  ...READ_OTHERWISE,
+  ...MENDED,
+  ...BY_RULE,
+  ...BY_NODE,
+];

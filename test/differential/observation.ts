@@ -135,7 +135,8 @@ export function declared(seen: Observation): Observation {
   };
 }
 
-function forwarded(from: readonly Field[]): Field[] {
+/** The fields of one request, with what Crossfade adds. */
+export function forwarded(from: readonly Field[]): Field[] {
   const fields = from
     .filter(([name]) => !name.toLowerCase().startsWith("x-crossfade-"))
     .map(([name, value]): Field =>

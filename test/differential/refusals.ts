@@ -88,7 +88,6 @@ export const REFUSALS: readonly Refusal[] = [
   ),
   refusal("a control character in a value", 400, ...withLine("X-A: 1\r2", "X-A: 1\x002", "X-A: 1\x012", "X-A: 1\x7f2")),
   refusal("a malformed header name", 400, ...withLine("X-A : 1", "X A: 1", ": 1", "X-A", "X-\xe9: 1", "X(A): 1")),
-  refusal("HTTP/1.1 without a Host", 400, head("GET /x HTTP/1.1", "X-A: 1")),
   refusal("more than one Host", 400, ...withLine("Host: i", "Host: h", "hOST: h")),
   refusal(
     "a length beside chunks",
@@ -154,7 +153,12 @@ export const REFUSALS: readonly Refusal[] = [
   refusal(
     "a malformed trailer",
     400,
-    ...inChunks("1\r\nx\r\n0\r\nX-T: 1\r\n 2\r\n\r\n", "1\r\nx\r\n0\r\nX T: 1\r\n\r\n"),
+    ...inChunks(
+      "1\r\nx\r\n0\r\nX-T: 1\r\n 2\r\n\r\n",
+      "1\r\nx\r\n0\r\nX T: 1\r\n\r\n",
+      "1\r\nx\r\n0\r\nContent-Length: 1\r\n\r\n",
+      "1\r\nx\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ),
   ),
   refusal("trailers over 256 KiB", 431, ...inChunks(`1\r\nx\r\n0\r\nX-T: ${"b".repeat(300 * KIB)}\r\n\r\n`)),
   refusal(
@@ -177,8 +181,9 @@ export const REFUSED_ANSWERS: readonly Refusal[] = [
     head("HTTP/1.1 abc", "Content-Length: 0"),
   ),
   refusal(
-    "an answer with a control character in a value",
+    "an answer with a control character in a value or its reason",
     502,
+    head("HTTP/1.1 404 No\x01!", "Content-Length: 0"),
     ...answering("X-A: 1\x002", "X-A: 1\x012", "X-A: 1\r2"),
   ),
   refusal(
@@ -201,6 +206,12 @@ export const REFUSED_ANSWERS: readonly Refusal[] = [
     "an answer with a length beside chunks",
     502,
     `${head("HTTP/1.1 200 OK", "Content-Length: 2", "Transfer-Encoding: chunked")}2\r\nab\r\n0\r\n\r\n`,
+  ),
+  refusal(
+    "an answer in which chunked is not the last coding, or of HTTP/1.0",
+    502,
+    `${head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked, gzip")}0\r\n\r\n`,
+    `${head("HTTP/1.0 200 OK", "Transfer-Encoding: chunked")}0\r\n\r\n`,
   ),
   refusal("an answer whose head is over 256 KiB", 502, ...answering(`X-A: ${"v".repeat(300 * KIB)}`)),
   refusal(

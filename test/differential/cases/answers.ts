@@ -135,6 +135,16 @@ const FRAMINGS: readonly Case[] = [
     client: [send(head("GET /close HTTP/1.1", "Host: h")), answer],
     service: [[request, send(`${head("HTTP/1.1 200 OK", "Connection: close")}body`), finish]],
   },
+  answered(
+    "the same length given twice",
+    head("HTTP/1.1 200 OK", "Content-Length: 4", "X-A: 1", "content-length: 4"),
+    "body",
+  ),
+  {
+    name: "an answer that is gzipped in transit and ends with its connection",
+    client: [send(head("GET /close HTTP/1.1", "Host: h")), answer],
+    service: [[request, send(head("HTTP/1.1 200 OK", "Transfer-Encoding: gzip")), send(gzipSync("zipped")), finish]],
+  },
   {
     name: "an answer with its length whose service closes",
     client: [send(head("GET /close HTTP/1.1", "Host: h")), answer],

@@ -33,6 +33,7 @@ const TARGETS = [
   "http://user:pass@other.example/",
   `/${"long/".repeat(1638)}`,
   `/?${"q".repeat(8190)}`,
+  `/${"t".repeat(200_000)}`,
 ];
 
 /** Each set of lines is sent with a GET, which is not mirrored, and with a POST, which is. */
@@ -40,6 +41,7 @@ const HEADERS: readonly (readonly [name: string, ...lines: string[]])[] = [
   ["Host in the last place", "X-First: 1", "Accept: */*", "Host: h"],
   ["Host in the middle, in odd case", "X-First: 1", "hOsT: Example.COM:80", "x-last: 1"],
   ["an empty Host", "Host: "],
+  ["no Host", "X-First: 1"],
   ["names in every case", "HOST: h", "x-lower: 1", "X-UPPER: 1", "x-MiXeD: 1", "ACCEPT: */*", "user-AGENT: a"],
   ["repeated names, interleaved", "Host: h", "X-A: 1", "X-B: 1", "x-a: 2", "X-B: 2", "X-A: 1", "x-b: 3"],
   [

@@ -276,6 +276,11 @@ const BROKEN_OFF: readonly Case[] = [
     ],
   })),
   {
+    name: "a client's end of its half, after a read, is told to the service, which may close without a word",
+    client: [send(head("GET /half HTTP/1.1", "Host: h")), finish, answer],
+    service: [[request, clientGone, finish]],
+  },
+  {
     name: "a client that ends its half with the last byte of an upload gets its answer",
     client: [
       send(`${head("PUT /half HTTP/1.1", "Host: h", `Content-Length: ${HALF}`)}`),

@@ -40,7 +40,10 @@ export function streamedBody(
   capture: Capture | null,
   silenceMs = BODY_SILENCE_MS,
 ): StreamedBody {
-  if (request.httpVersionMajor === 1) boundSilence(request, silenceMs);
+  if (request.httpVersionMajor === 1) {
+    boundSilence(request, silenceMs);
+    endWithSocket(request);
+  }
   // A client that breaks off before the writer listens would otherwise end the process.
   request.on("error", ignore);
   if (capture !== null) request.on("data", (chunk: Buffer) => capture.take(chunk));
@@ -64,6 +67,17 @@ function boundSilence(request: IncomingMessage, ms: number): void {
     else socket.destroy();
   });
   request.once("end", () => socket.setTimeout(0));
+}
+
+/**
+ * Once its answer is written, Node (24.21) no longer tells a request that its connection has closed: the rest of an upload
+ * that was answered early would be waited for without end, and with it the connection to the primary.
+ */
+function endWithSocket(request: IncomingMessage): void {
+  const { socket } = request;
+  const closed = (): void => void request.destroy();
+  socket.once("close", closed);
+  request.once("close", () => socket.off("close", closed));
 }
 
 function endToEndTrailers(raw: RawHeaders): RawHeaders {

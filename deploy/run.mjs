@@ -32,6 +32,10 @@ const COMMANDS = {
     buildIfStale(node);
     return await run(node, ["test/bench/run.ts", ...args]);
   },
+  scale: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/scale/run.ts", ...args]);
+  },
 };
 
 /** @param {string} node @param {string[]} args */

@@ -57,6 +57,8 @@ export interface ForwardedBy {
   /** `preserve`: the client's Host; otherwise the value to send. */
   readonly host: string | null;
   readonly proto: "http" | "https";
+  /** true: `Connection` and `Upgrade` go along, since the connection is to change its protocol. */
+  readonly upgrade?: boolean;
 }
 
 /**
@@ -74,7 +76,15 @@ export function endToEndHeaders(request: RequestHead, by: ForwardedBy): string[]
   for (let i = 0; i < from.length; i += 2) {
     const name = from[i] as string;
     let value = from[i + 1] as string;
-    if (isHopByHop(name) || isCrossfadeHeader(name)) continue;
+    if (isCrossfadeHeader(name)) continue;
+    if (isHopByHop(name)) {
+      const lower = name.toLowerCase();
+      if (by.upgrade === true && (lower === "connection" || lower === "upgrade")) to.push(name, value);
+      // We pass trailers on as well as the client takes them (RFC 9110, 6.5.2); for other codings it speaks for itself.
+      else if (lower === "te" && /(?:^|[,\s])trailers(?:$|[;,\s])/i.test(value))
+        to.push("Connection", "TE", name, "trailers");
+      continue;
+    }
     if (named !== null && named.has(name.toLowerCase())) continue;
     if (name.length === 4 && name.toLowerCase() === "host") {
       host = value;

@@ -24,7 +24,7 @@ function portWords({ host, port }: Address): Readonly<Record<string, string>> {
 function socketWords(path: string): Readonly<Record<string, string>> {
   return {
     EADDRINUSE: `${path} is taken: something answers there, or it is a file and no socket; end that, or choose another with --listen`,
-    EACCES: `no permission to make ${path}; let the user that runs Crossfade write to its folder`,
-    ENOENT: `the folder of ${path} does not exist; make it`,
+    // Node says so too where the folder is missing (libuv).
+    EACCES: `${path} cannot be made: its folder does not exist, or the user that runs Crossfade may not write to it`,
   };
 }

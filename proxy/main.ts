@@ -2,8 +2,7 @@
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
 import { pino } from "pino";
-import { openMemoryStore } from "../adapters/store/memory.ts";
-import { openSqliteStore } from "../adapters/store/sqlite/store.ts";
+import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
 import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
@@ -12,8 +11,9 @@ import { createComparer } from "./compare/comparer.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
-import { loadSettings } from "./config/load.ts";
+import { ENDS_SOON_MS } from "./config/certificates.ts";
 import { formatConfigMessage } from "./config/message.ts";
+import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
@@ -28,9 +28,8 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
-import { PHASE_ROLES } from "./phases.ts";
 import { createPipeline } from "./pipeline.ts";
-import type { Clock, Store } from "./ports.ts";
+import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createRecorder } from "./record/recorder.ts";
@@ -49,6 +48,8 @@ export interface StartOptions {
   /** As given on the command line; a reloaded file is read under the same flags. */
   readonly flags?: StartFlags;
   readonly env?: Environment;
+  /** The store, where somebody has begun to open it already; by default the one that the settings name. */
+  readonly store?: Promise<OpenedStore>;
   /** pino's levels; logs go to stderr. Default `info`. */
   readonly logLevel?: string;
   /** Called with each sentence that an operator should see at the start. */
@@ -59,7 +60,7 @@ export interface Crossfade {
   readonly proxyUrl: string;
   readonly adminUrl: string;
   /** Reads the config file again: whole or not at all. Nothing happens where there is no file. */
-  reload(): void;
+  reload(): Promise<void>;
   /** Stops accepting, finishes, settles the lanes within the budget (default 10 s). Safe to call twice. */
   stop(budgetMs?: number): Promise<StopReport>;
 }
@@ -69,8 +70,6 @@ const DRAIN_BUDGET_MS = 10_000;
 const BREAKER_OPENS_AFTER = 5;
 const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
-
-const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 /**
  * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
@@ -101,7 +100,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let expiredRules: readonly string[] = [];
 
   // State and evidence.
-  const store = await openStore(settings, warn);
+  const { store, notes } = await (options.store ?? openStore(settings, systemClock));
+  for (const note of notes) warn(note);
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
@@ -180,7 +180,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     snapshot: () => snapshot,
     mirroringEnabled: () => true,
     notReady: () => (stopping ? "draining" : null),
-    warnings: () => [...warnings, ...expiredRules],
+    warnings: () => [...warnings, ...expiredRules, ...certificateWarnings(snapshot.settings.tls, systemClock.now())],
     configError: () => following?.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     store,
     log: divergenceLog,
@@ -202,7 +202,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       file,
       running: settings,
       files: options.files ?? [],
-      load: () => loadSettings({ file, flags: options.flags ?? {}, env: options.env ?? process.env }),
+      read: (running) => {
+        const env = { ...(options.env ?? process.env) };
+        return rereadInThread({ input: { file, flags: options.flags ?? {}, env }, running });
+      },
       apply({ settings: next, expired }) {
         // First: what OpenSSL refuses refuses the whole file.
         if (next.tls !== null) takeCertificate(next.tls);
@@ -236,7 +239,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   try {
-    const listener = await createListener(settings, pipeline.handle);
+    const listener = await createListener(settings, {
+      handle: pipeline.handle,
+      tunnel: pipeline.tunnel,
+      tunnels: (protocol) => snapshot.settings.tunnels.includes(protocol),
+    });
     takeCertificate = (tls) => listener.useCertificate(tls);
     const admin = await createAdmin({
       version,
@@ -264,7 +271,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     return {
       proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
       adminUrl: urlOf(admin.address, "http"),
-      reload: () => void following?.reload(),
+      async reload() {
+        await following?.reload();
+      },
       stop(budgetMs = DRAIN_BUDGET_MS) {
         stopping = true;
         stopped ??= (async () => {
@@ -300,16 +309,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   }
 }
 
-async function openStore(settings: Settings, warn: (line: string) => void): Promise<Store> {
-  if (settings.store.kind === "memory") {
-    warn("store is memory: counts, divergences and repairs end with this process");
-    return openMemoryStore({ clock: systemClock });
-  }
-  const mirrored = settings.routes.filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes);
-  const routes = mirrored.map((route) => route.name);
-  const store = await openSqliteStore({ file: settings.store.file, clock: systemClock, routes });
-  for (const note of store.opened.notes) warn(note);
-  return store;
+/** Once more than at the start and at check: a proxy runs for longer than a certificate may have left. */
+function certificateWarnings(tls: ListenTlsSettings | null, now: number): readonly string[] {
+  if (tls === null || tls.endsAt - now > ENDS_SOON_MS) return [];
+  const day = new Date(tls.endsAt).toISOString().slice(0, 10);
+  const when = tls.endsAt <= now ? `ended on ${day} and clients refuse it` : `ends on ${day}`;
+  return [`the certificate for clients ${when}; renew tls.cert: the changed file is taken into use by itself`];
 }
 
 function urlOf(address: Endpoint, scheme: "http" | "https"): string {

@@ -125,9 +125,19 @@ export interface PatternVariant {
 }
 export type FixedSegment = Exclude<PatternSegment, { readonly kind: "many" }>;
 
+/** `crossfade check` holds each of 500 patterns against each. */
+const knownVariants = new WeakMap<Pattern, readonly PatternVariant[]>();
+
 /** What a pattern stands for once each optional part is there or not; the longest first, which wins. */
 export function variantsOf(pattern: Pattern): readonly PatternVariant[] {
-  const { segments } = pattern;
+  const known = knownVariants.get(pattern);
+  if (known !== undefined) return known;
+  const variants = findVariants(pattern);
+  knownVariants.set(pattern, variants);
+  return variants;
+}
+
+function findVariants({ segments }: Pattern): readonly PatternVariant[] {
   const variants: PatternVariant[] = [];
   for (let length = segments.length; ; length--) {
     const many = segments.findIndex((segment) => segment.kind === "many");

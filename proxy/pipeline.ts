@@ -4,16 +4,18 @@
  * client; from `settle` on it works for the record only, and whatever goes wrong there is caught, counted and survived.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { hostFor, serviceOf } from "./config/settings.ts";
 import type { Exchange, RequestHead, RouteFound, Snapshot } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
+import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import { Lanes } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
-import { serviceNameFor } from "./phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, planExchange } from "./route/plan.ts";
@@ -28,6 +30,8 @@ const NO_ROUTE = "(none)";
 
 export interface Pipeline {
   handle(request: IncomingMessage, response: ServerResponse, target: string): void;
+  /** A connection that is to change its protocol: it goes to the route's primary and nowhere else. */
+  tunnel(request: IncomingMessage, socket: Socket, head: Buffer): void;
   /** Copies that wait or are being delivered. */
   queued(): number;
   whenIdle(): Promise<void>;
@@ -97,6 +101,37 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     };
     parts.recorder.eligible(route.name, plan.requestClass);
     journalIntent(open, () => forwardMirrored(request, response, open));
+  }
+
+  function tunnel(request: IncomingMessage, socket: Socket, bytes: Buffer): void {
+    try {
+      const snapshot = parts.snapshot();
+      const head = readRequestHead(request, request.url ?? "");
+      const found = snapshot.router.match(head);
+      const primary = found === null ? "legacy" : PHASE_ROLES[found.route.phase].primary;
+      const routeName = found === null ? NO_ROUTE : found.route.name;
+      const service = serviceOf(snapshot.settings, found === null ? "legacy" : serviceNameFor(primary, found.route));
+      openTunnel({
+        request,
+        socket,
+        head: bytes,
+        upstream: parts.upstream("primary", service),
+        method: head.method,
+        target: head.target,
+        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme, upgrade: true }),
+        headTimeoutMs: service.asPrimary.timeoutMs,
+        clock: parts.clock,
+        answered: (status, ms) => {
+          guard("telemetry", () => {
+            parts.telemetry.clientRequest("primary", routeName, status, ms);
+            parts.telemetry.serverRequest(routeName, head.method, status ?? 502, ms);
+          });
+        },
+      });
+    } catch (error) {
+      parts.caught("pipeline", error);
+      socket.destroy();
+    }
   }
 
   /** Records the intent, then goes on: at once where nothing is to be waited for, else after at most INTENT_WAIT_MS. */
@@ -217,6 +252,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   return {
     handle,
+    tunnel,
     queued: () => lanes.queued,
     whenIdle: () => lanes.whenIdle(),
     abandon: () => abandonCopies(parts, lanes),

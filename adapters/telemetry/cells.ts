@@ -1,17 +1,10 @@
 /**
- * Counters and histograms of the hot path, kept in plain maps and handed to OpenTelemetry when it collects, through its
- * own extension point for that (`MetricProducer`). Why not `counter.add` and `histogram.record` of sdk-metrics 3.1: each
+ * Counters and histograms of the hot path, kept in plain maps; exposition.ts hands them to OpenTelemetry when somebody
+ * asks. Why not `counter.add` and `histogram.record` of sdk-metrics 3.1: each
  * call hashes its attributes, 1.3 and 1.6 us measured on Node 24 against 0.06 to 0.09 us here, and a mirrored write makes
  * five of them.
  */
-import { type Attributes, type HrTime, ValueType } from "@opentelemetry/api";
-import {
-  AggregationTemporality,
-  DataPointType,
-  type HistogramMetricData,
-  type MetricDescriptor,
-  type SumMetricData,
-} from "@opentelemetry/sdk-metrics";
+import type { Attributes } from "@opentelemetry/api";
 
 /** Combinations of attributes one metric keeps apart; the SDK's own default. What comes later is counted together. */
 export const CELL_LIMIT = 2000;
@@ -21,30 +14,36 @@ const OVERFLOW: Attributes = { "otel.metric.overflow": true };
 /** A part of a cell's address. null: the attribute is absent. */
 export type Part = string | number | null;
 
+/** One combination of attributes and what was counted under it. */
+export interface Cell<Value> {
+  readonly attributes: Attributes;
+  readonly cell: Value;
+}
+
 /** Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. */
-class CellTree<Cell> {
+class CellTree<Value> {
   private readonly root: Map<Part, unknown> = new Map();
-  private readonly known: { readonly attributes: Attributes; readonly cell: Cell }[] = [];
-  private overflow: Cell | null = null;
-  private readonly make: () => Cell;
+  private readonly known: Cell<Value>[] = [];
+  private overflow: Value | null = null;
+  private readonly make: () => Value;
   private readonly describe: (parts: readonly Part[]) => Attributes;
 
-  constructor(make: () => Cell, describe: (parts: readonly Part[]) => Attributes) {
+  constructor(make: () => Value, describe: (parts: readonly Part[]) => Attributes) {
     this.make = make;
     this.describe = describe;
   }
 
-  at(a: Part, b: Part, c: Part, d: Part): Cell {
-    const found = (this.root.get(a) as Map<Part, Map<Part, Map<Part, Cell>>> | undefined)?.get(b)?.get(c)?.get(d);
+  at(a: Part, b: Part, c: Part, d: Part): Value {
+    const found = (this.root.get(a) as Map<Part, Map<Part, Map<Part, Value>>> | undefined)?.get(b)?.get(c)?.get(d);
     return found === undefined ? this.add(a, b, c, d) : found;
   }
 
   /** Every combination met so far, the overflow last. */
-  all(): readonly { readonly attributes: Attributes; readonly cell: Cell }[] {
+  all(): readonly Cell<Value>[] {
     return this.overflow === null ? this.known : [...this.known, { attributes: OVERFLOW, cell: this.overflow }];
   }
 
-  private add(...parts: readonly [Part, Part, Part, Part]): Cell {
+  private add(...parts: readonly [Part, Part, Part, Part]): Value {
     if (this.known.length >= CELL_LIMIT) return (this.overflow ??= this.make());
     let level = this.root;
     for (const part of parts.slice(0, 3)) {
@@ -78,12 +77,8 @@ function describeBy(names: readonly string[]): (parts: readonly Part[]) => Attri
   };
 }
 
-function descriptorOf(spec: MetricSpec, valueType: ValueType): MetricDescriptor {
-  return { name: spec.name, description: spec.description, unit: spec.unit, valueType };
-}
-
 export class CellCounter {
-  private readonly spec: MetricSpec;
+  readonly spec: MetricSpec;
   private readonly tree: CellTree<{ value: number }>;
 
   constructor(spec: MetricSpec) {
@@ -95,16 +90,8 @@ export class CellCounter {
     this.tree.at(a, b, c, d).value += amount;
   }
 
-  collect(startTime: HrTime, endTime: HrTime): SumMetricData {
-    return {
-      descriptor: descriptorOf(this.spec, ValueType.INT),
-      aggregationTemporality: AggregationTemporality.CUMULATIVE,
-      dataPointType: DataPointType.SUM,
-      isMonotonic: true,
-      dataPoints: this.tree
-        .all()
-        .map(({ attributes, cell }) => ({ attributes, startTime, endTime, value: cell.value })),
-    };
+  cells(): readonly Cell<{ readonly value: number }>[] {
+    return this.tree.all();
   }
 }
 
@@ -116,12 +103,12 @@ interface HistogramCell {
 
 /** Durations: recorded in ms, told in seconds. */
 export class CellHistogram {
-  private readonly spec: MetricSpec;
-  private readonly boundaries: readonly number[];
+  readonly spec: MetricSpec;
+  /** Upper bounds in seconds, ascending. */
+  readonly boundaries: readonly number[];
   private readonly boundariesMs: readonly number[];
   private readonly tree: CellTree<HistogramCell>;
 
-  /** `boundaries`: upper bounds in seconds, ascending. */
   constructor(spec: MetricSpec, boundaries: readonly number[]) {
     this.spec = spec;
     this.boundaries = boundaries;
@@ -145,21 +132,7 @@ export class CellHistogram {
     cell.count++;
   }
 
-  collect(startTime: HrTime, endTime: HrTime): HistogramMetricData {
-    return {
-      descriptor: descriptorOf(this.spec, ValueType.DOUBLE),
-      aggregationTemporality: AggregationTemporality.CUMULATIVE,
-      dataPointType: DataPointType.HISTOGRAM,
-      dataPoints: this.tree.all().map(({ attributes, cell }) => ({
-        attributes,
-        startTime,
-        endTime,
-        value: {
-          buckets: { boundaries: [...this.boundaries], counts: [...cell.counts] },
-          sum: cell.sumMs / 1000,
-          count: cell.count,
-        },
-      })),
-    };
+  cells(): readonly Cell<HistogramCell>[] {
+    return this.tree.all();
   }
 }

@@ -1,11 +1,7 @@
-import type { HrTime } from "@opentelemetry/api";
-import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
-import { MeterProvider, type CollectionResult, type MetricProducer } from "@opentelemetry/sdk-metrics";
 import { METHODS } from "node:http";
 import type { Gauges, Telemetry } from "../../proxy/ports.ts";
 import { CellCounter, CellHistogram } from "./cells.ts";
-import { observeGauges } from "./gauges.ts";
+import type { Exposition } from "./exposition.ts";
 
 export interface TelemetryAdapter {
   readonly telemetry: Telemetry;
@@ -84,29 +80,20 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
   // Both results exist from the start, so that the first refusal is an increase and not a new series.
   for (const result of ["applied", "refused"]) reloads.add(0, result);
 
-  const resource = defaultResource().merge(
-    resourceFromAttributes({ "service.name": "crossfade", "service.version": options.version }),
-  );
-  const startTime = hrTimeNow();
-  const metrics = [served, sent, compared, exchanges, shadowFailures, differences, reloads];
-  const producer: MetricProducer = {
-    collect(): Promise<CollectionResult> {
-      const endTime = hrTimeNow();
-      const scopeMetrics = [
-        {
-          scope: { name: SCOPE, version: options.version },
-          metrics: metrics.map((m) => m.collect(startTime, endTime)),
-        },
-      ];
-      return Promise.resolve({ resourceMetrics: { resource, scopeMetrics }, errors: [] });
-    },
-  };
-
-  const exporter = new PrometheusExporter({ preventServerStart: true, metricProducers: [producer] });
-  const provider = new MeterProvider({ resource, readers: [exporter] });
-  const serializer = new PrometheusSerializer("", false, undefined, false, true);
+  const startedAt = Date.now();
   let gauges: (() => Gauges) | null = null;
-  observeGauges(provider.getMeter(SCOPE, options.version), () => gauges?.() ?? null);
+  let exposition: Promise<Exposition> | null = null;
+  /** OpenTelemetry's SDK takes as long to load as a fifth of the whole start: it comes when somebody first asks. */
+  const opened = (): Promise<Exposition> =>
+    (exposition ??= import("./exposition.ts").then(({ openExposition }) =>
+      openExposition({
+        scope: { name: SCOPE, version: options.version },
+        startedAt,
+        counters: [exchanges, shadowFailures, differences, reloads],
+        histograms: [served, sent, compared],
+        gauges: () => gauges?.() ?? null,
+      }),
+    ));
 
   return {
     telemetry: {
@@ -123,10 +110,11 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
       gauges = read;
     },
     async metricsText() {
-      const { resourceMetrics } = await exporter.collect();
-      return serializer.serialize(resourceMetrics);
+      return await (await opened()).metricsText();
     },
-    close: () => provider.shutdown(),
+    async close() {
+      await (await exposition)?.close();
+    },
   };
 }
 
@@ -139,9 +127,4 @@ function knownMethod(method: string): string {
 /** A status is three digits; what a service invents beyond that must not make series. */
 function knownStatus(status: number): number | null {
   return status >= 100 && status <= 999 ? Math.trunc(status) : null;
-}
-
-function hrTimeNow(): HrTime {
-  const now = Date.now();
-  return [Math.trunc(now / 1000), (now % 1000) * 1_000_000];
 }

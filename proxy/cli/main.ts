@@ -11,5 +11,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.exit(3);
 }
 
+const { keepCompiledCode } = await import("./compiled-code.ts");
+keepCompiledCode();
 const { runProgram } = await import("./program.ts");
 await runProgram(process.argv);

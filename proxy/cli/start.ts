@@ -1,8 +1,10 @@
+import { openStore } from "../../adapters/store/open.ts";
 import type { StartFlags } from "../config/flags.ts";
 import { loadSettings, type NotLoaded } from "../config/load.ts";
 import { formatConfigMessage } from "../config/message.ts";
 import type { StopReport } from "../drain.ts";
 import { spellSpan } from "../admin/sentences.ts";
+import { systemClock } from "../system-clock.ts";
 import { configFileOf } from "./check.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { printable } from "./terminal.ts";
@@ -34,8 +36,12 @@ export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
   process.stdout.on("error", () => undefined);
 
   const stop = stopSignal();
+  // Its thread opens the file while this one loads the rest.
+  const store = openStore(loaded.settings, systemClock);
+  store.catch(() => "startCrossfade awaits it, and says what went wrong");
   const { startCrossfade } = await import("../main.ts");
   const crossfade = await startCrossfade({
+    store,
     settings: loaded.settings,
     files: loaded.files,
     flags,
@@ -43,7 +49,7 @@ export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
     logLevel,
     warn: (line) => complain(`warning: ${line}`),
   });
-  process.on("SIGHUP", () => crossfade.reload());
+  process.on("SIGHUP", () => void crossfade.reload());
   process.stdout.write(`crossfade ready proxy=${crossfade.proxyUrl} admin=${crossfade.adminUrl}\n`);
 
   complain(`${await stop}: finishing what is under way`);

@@ -27,7 +27,7 @@ export interface Certificates {
 export const NO_CERTIFICATES: Certificates = { listener: null, services: new Map(), files: [] };
 
 /** A certificate is renewed long before; who reads this has forgotten to, or their renewal fails. */
-const SOON_MS = 14 * DAY;
+export const ENDS_SOON_MS = 14 * DAY;
 
 /** Reads synchronously. What is wrong goes to `findings`; the settings are then not to be used. */
 export function readCertificates(written: Written, now: number, places: Places, findings: Findings): Certificates {
@@ -196,7 +196,7 @@ class Reader {
       );
     else if (until <= this.#now)
       this.#warn(path, `holds a certificate (${name}) that ended on ${day(until)}; others refuse it: renew it`);
-    else if (until - this.#now < SOON_MS)
+    else if (until - this.#now < ENDS_SOON_MS)
       this.#warn(path, `holds a certificate (${name}) that ends on ${day(until)}; renew it before`);
   }
 

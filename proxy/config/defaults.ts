@@ -5,6 +5,7 @@ import { DAY, GIB, MIB, SECOND } from "./units.ts";
 export const DEFAULT_LISTEN: Address = { host: "127.0.0.1", port: 8080 };
 /** Owner and group: whoever may write to the socket may use the proxy. */
 export const DEFAULT_SOCKET_MODE = 0o660;
+export const DEFAULT_TUNNELS: readonly string[] = ["websocket"];
 export const DEFAULT_ADMIN_LISTEN: Address = { host: "127.0.0.1", port: 9090 };
 export const DEFAULT_STORE: Settings["store"] = { kind: "sqlite", file: "./crossfade.db" };
 

@@ -7,10 +7,8 @@
 import { readFileSync, realpathSync, watch, type FSWatcher } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Loaded, NotLoaded } from "./load.ts";
 import type { ConfigMessage } from "./message.ts";
-import { inOrder } from "./places.ts";
-import { reloadProblems } from "./reload-rules.ts";
+import type { Reading } from "./reread.ts";
 import type { Settings } from "./settings.ts";
 
 export type ReloadResult = "applied" | "unchanged" | "refused";
@@ -21,10 +19,10 @@ export interface WatchInput {
   readonly running: Settings;
   /** Further files that it came from. */
   readonly files?: readonly string[];
-  /** Reads the file anew, with the flags and environment of the start. */
-  readonly load: () => Loaded | NotLoaded;
+  /** Reads the file anew, with the flags and environment of the start. Does not reject. */
+  readonly read: (running: Settings) => Promise<Reading>;
   /** Takes the new settings into use. What it throws refuses them. */
-  readonly apply: (loaded: Loaded) => void;
+  readonly apply: (reading: Extract<Reading, { ok: true }>) => void;
   readonly refused: (errors: readonly ConfigMessage[]) => void;
   /** The file system cannot tell of changes; `reload` still works. */
   readonly unwatched: (why: string) => void;
@@ -33,8 +31,8 @@ export interface WatchInput {
 }
 
 export interface SettingsWatch {
-  /** Loads now, whether or not the file has changed: for SIGHUP. */
-  reload(): ReloadResult;
+  /** Loads now, whether or not the file has changed: for SIGHUP. Calls act one after another. */
+  reload(): Promise<ReloadResult>;
   /** Why the file as it stands is not in use; null while it is. */
   refusal(): readonly ConfigMessage[] | null;
   close(): void;
@@ -56,6 +54,7 @@ class Watch implements SettingsWatch {
   /** Text of all files at the last look. */
   #looked: string | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #reloading: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(input: WatchInput) {
@@ -66,36 +65,39 @@ class Watch implements SettingsWatch {
     this.#follow();
   }
 
-  reload(): ReloadResult {
-    const loaded = this.#load();
+  reload(): Promise<ReloadResult> {
+    const result = this.#reloading.then(() => this.#reload());
+    this.#reloading = result;
+    return result;
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    const reading = await this.#read();
+    if (this.#closed) return "unchanged";
     this.#follow();
-    if (!loaded.ok) return this.#refuse(loaded.errors);
-    const problems = reloadProblems(this.#running, loaded.settings);
-    if (problems.length > 0) {
-      return this.#refuse(inOrder(problems.map(({ path, predicate }) => loaded.places.at(path, predicate))));
-    }
+    if (!reading.ok) return this.#refuse(reading.errors);
     this.#refusal = null;
-    if (isDeepStrictEqual(loaded.settings, this.#running)) return "unchanged";
+    if (isDeepStrictEqual(reading.settings, this.#running)) return "unchanged";
     try {
-      this.#input.apply(loaded);
+      this.#input.apply(reading);
     } catch (thrown) {
       const why = thrown instanceof Error ? thrown.message : String(thrown);
       return this.#refuse([
         { file: this.#input.file, line: null, column: null, text: `could not be taken into use: ${why}` },
       ]);
     }
-    this.#running = loaded.settings;
+    this.#running = reading.settings;
     return "applied";
   }
 
   /** What is remembered as seen is read first: a change that comes between the two is then found by the next look. */
-  #load(): Loaded | NotLoaded {
+  async #read(): Promise<Reading> {
     for (;;) {
       const files = this.#files;
       this.#seen = this.#readText();
-      const loaded = this.#input.load();
-      this.#files = loaded.files;
-      if (isDeepStrictEqual(files, loaded.files)) return loaded;
+      const reading = await this.#input.read(this.#running);
+      this.#files = reading.files;
+      if (this.#closed || isDeepStrictEqual(files, reading.files)) return reading;
     }
   }
 
@@ -140,7 +142,7 @@ class Watch implements SettingsWatch {
     const settled = text === this.#looked;
     this.#looked = text;
     if (text === this.#seen) return;
-    if (settled) this.reload();
+    if (settled) void this.reload();
     else this.#onChange();
   }
 

@@ -11,6 +11,7 @@ import {
   DEFAULT_SERVICE,
   DEFAULT_SOCKET_MODE,
   DEFAULT_STORE,
+  DEFAULT_TUNNELS,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
@@ -57,6 +58,7 @@ export function resolveSettings(written: Written, file: string | null, certifica
     file,
     listen: written.listen ?? DEFAULT_LISTEN,
     socketMode: written.socketMode ?? DEFAULT_SOCKET_MODE,
+    tunnels: written.tunnels ?? DEFAULT_TUNNELS,
     tls: certificates.listener,
     admin: { listen: written.admin?.listen ?? DEFAULT_ADMIN_LISTEN, tokens: written.admin?.tokens ?? [] },
     store: written.store ?? DEFAULT_STORE,

@@ -11,6 +11,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LISTEN,
   DEFAULT_SOCKET_MODE,
+  DEFAULT_TUNNELS,
 } from "./defaults.ts";
 import {
   choiceField,
@@ -25,7 +26,7 @@ import {
 } from "./fields.ts";
 import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
-import { parseMode, parseSecret, parseStore, spellMode } from "./texts.ts";
+import { parseMode, parseProtocol, parseSecret, parseStore, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 
 export const listenField = parsedText(parseEndpoint, {
@@ -55,6 +56,18 @@ const socketModeField = parsedText(parseMode, {
   byDefault: spellMode(DEFAULT_SOCKET_MODE),
   range: "0000 to 0777",
 });
+
+const tunnelsField = z
+  .array(
+    parsedText(parseProtocol, {
+      effect: "A protocol's name, as clients write it in Upgrade.",
+      examples: ["websocket"],
+    }),
+  )
+  .max(20)
+  .describe(
+    `Protocols whose Upgrade is tunnelled to the primary; any other Upgrade is an ordinary request. Default: ${DEFAULT_TUNNELS.join(", ")}.`,
+  );
 
 const listenTlsSchema = z
   .strictObject({
@@ -141,6 +154,7 @@ export const configSchema = z.strictObject({
   listen: listenField.optional(),
   socketMode: socketModeField.optional(),
   tls: listenTlsSchema.optional(),
+  tunnels: tunnelsField.optional(),
   admin: adminSchema.optional(),
   store: storeField.optional(),
   divergenceLog: divergenceLogSchema.optional(),

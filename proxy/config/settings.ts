@@ -154,6 +154,8 @@ export interface Settings {
   /** The file these came from, or null when flags alone made them. */
   readonly file: string | null;
   readonly listen: Endpoint;
+  /** Protocols whose `Upgrade` is tunnelled to the primary, lower case, without version. */
+  readonly tunnels: readonly string[];
   /** Permissions of the Unix socket that is listened on. */
   readonly socketMode: number;
   /** null: clients are served in plain text. */

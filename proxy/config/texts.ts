@@ -152,3 +152,20 @@ export function sentHeaderProblem(name: string, value: string): string | null {
     return "holds characters that a header cannot; write printable ones in one line";
   return null;
 }
+
+/** The name of a protocol that a connection may change to, without its version: `websocket`. */
+export function parseProtocol(text: string): Parsed<string> {
+  const shown = JSON.stringify(text);
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)) {
+    return {
+      ok: false,
+      error: `is ${shown}, which is no protocol's name; write it without a version, as in websocket`,
+    };
+  }
+  const name = text.toLowerCase();
+  // What is tunnelled is not seen: HTTP inside a tunnel would go round routes, mirror and evidence.
+  if (name === "h2c" || name === "http") {
+    return { ok: false, error: `is ${shown}; HTTP in a tunnel would pass unseen and unmirrored: leave it out` };
+  }
+  return { ok: true, value: name };
+}

@@ -2,6 +2,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { RawHeaders } from "../exchange.ts";
 import { answerHeaders } from "../headers.ts";
+import { resetSocket } from "../reset-socket.ts";
 
 /** How the client is told where the answer ends. */
 export type AnswerFraming =
@@ -117,7 +118,7 @@ export function endWith(response: ServerResponse, chunk: Buffer): void {
 /** Ends an answer that is not whole so that no client takes it for whole. */
 export function cutOff(response: ServerResponse, framing: AnswerFraming): void {
   // An orderly end of the connection would be the end of such an answer.
-  if (framing.kind === "close") response.socket?.resetAndDestroy();
+  if (framing.kind === "close" && response.socket) resetSocket(response.socket);
   response.destroy();
 }
 

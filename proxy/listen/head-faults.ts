@@ -38,11 +38,3 @@ export function refuseHead(response: ServerResponse, status: number): void {
   });
   response.end(body);
 }
-
-/**
- * An `Upgrade` that is not tunnelled is an ordinary request to us, but Node's parser (24.21) stops after it and drops
- * what follows in the same packet: a client that pipelines would take later answers for earlier ones.
- */
-export function mayHaveLostBytes(request: IncomingMessage): boolean {
-  return request.headers.upgrade !== undefined && /\bupgrade\b/i.test(request.headers.connection ?? "");
-}

@@ -4,6 +4,7 @@
  * repeated header lines; none of it is tolerable here.
  */
 import { EventEmitter } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   constants,
   type OutgoingHttpHeaders,
@@ -34,7 +35,9 @@ export function problemOf(rawHeaders: readonly string[]): 400 | 405 | null {
   // A tunnel, or WebSocket by RFC 8441, which is not offered.
   if (method === null || method === "CONNECT") return 405;
   if (!path.startsWith("/") && !(path === "*" && method === "OPTIONS")) return 400;
-  return null;
+  // Without :authority it is Host that says whom the request is for: one, as in HTTP/1.1 (RFC 9112, 3.2).
+  if (pseudo(rawHeaders, ":authority") !== null) return null;
+  return rawHeaders.filter((name, i) => i % 2 === 0 && name === "host").length === 1 ? null : 400;
 }
 
 function pseudo(rawHeaders: readonly string[], name: string): string | null {
@@ -67,14 +70,46 @@ export function http1Headers(rawHeaders: readonly string[], hasBody: boolean): s
   return headers;
 }
 
+/** As Node takes header lines where it does not take lists: by name, in the order of their first values. */
+function grouped(lines: readonly string[]): Record<string, string[]> {
+  const groups: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = (lines[i] as string).toLowerCase();
+    if (!CONNECTION_SPECIFIC.has(name)) (groups[name] ??= []).push(lines[i + 1] as string);
+  }
+  return groups;
+}
+
+/**
+ * What stands for a request's connection: it carries this request alone, and its client never ends its side of it, since a
+ * stream's end is no more than the end of the body.
+ */
+class StreamConnection extends EventEmitter {
+  readonly encrypted = true;
+  readonly remoteAddress: string | undefined;
+
+  constructor({ remoteAddress }: TLSSocket) {
+    super();
+    this.remoteAddress = remoteAddress;
+  }
+}
+
+type ReadOfRequest = Pick<
+  IncomingMessage,
+  "complete" | "httpVersion" | "httpVersionMajor" | "httpVersionMinor" | "method" | "rawHeaders" | "rawTrailers" | "url"
+>;
+
 /** What the pipeline reads of a request. */
-export class Http2Request extends Readable {
+export class Http2Request extends Readable implements ReadOfRequest {
   readonly httpVersion = "2.0";
+  readonly httpVersionMajor = 2;
+  readonly httpVersionMinor = 0;
   readonly method: string;
   readonly url: string;
   readonly rawHeaders: string[];
+  /** Lower-case names; of repeated ones the last. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly socket: TLSSocket;
+  readonly socket: StreamConnection;
   rawTrailers: string[] = [];
   /** Every byte of it has come. */
   complete: boolean;
@@ -83,7 +118,7 @@ export class Http2Request extends Readable {
     super({ highWaterMark: 64 * 1024 });
     // Whoever does not read a request is not to be ended by the client's leaving.
     this.on("error", () => {});
-    this.socket = socket;
+    this.socket = new StreamConnection(socket);
     this.method = pseudo(rawHeaders, ":method") ?? "";
     this.url = pseudo(rawHeaders, ":path") ?? "";
     const bodiless = stream.endAfterHeaders;
@@ -133,14 +168,20 @@ function lastOf(rawHeaders: readonly string[]): Readonly<Record<string, string>>
   return headers;
 }
 
+type DoneToResponse = Pick<
+  ServerResponse,
+  "headersSent" | "sendDate" | "statusCode" | "writableEnded" | "writableFinished"
+>;
+
 /** What the pipeline does to a response. Events: `drain`, and `close` once nothing more can be written. */
-export class Http2Response extends EventEmitter {
+export class Http2Response extends EventEmitter implements DoneToResponse {
   sendDate = true;
   statusCode = 200;
-  /** Settings of HTTP/1.1's framing, which mean nothing here. */
-  useChunkedEncodingByDefault = false;
-  shouldKeepAlive = true;
+  /** Nothing of the connection is this answer's alone. */
   readonly socket = null;
+  /** How HTTP/1.1 frames an answer; a stream has its own end. */
+  useChunkedEncodingByDefault = true;
+  shouldKeepAlive = true;
   readonly #stream: ServerHttp2Stream;
   #ended = false;
   #cut = false;
@@ -219,28 +260,15 @@ export class Http2Response extends EventEmitter {
   }
 
   addTrailers(trailers: readonly (readonly [name: string, value: string])[]): void {
-    for (const [written, value] of trailers) {
-      const name = written.toLowerCase();
-      if (CONNECTION_SPECIFIC.has(name)) continue;
-      const earlier = this.#trailers[name];
-      this.#trailers[name] = earlier === undefined ? value : [earlier, value].flat().map(String);
-    }
+    this.#trailers = grouped(trailers.flat());
   }
 
-  /** An interim answer. What Node cannot write of it costs the client nothing. */
   writeInterim(status: number, headers: readonly string[]): void {
     if (this.destroyed || this.#stream.headersSent) return;
-    const sent: Record<string, string | string[]> = {};
-    for (let i = 0; i + 1 < headers.length; i += 2) {
-      const name = (headers[i] as string).toLowerCase();
-      const earlier = sent[name];
-      const value = headers[i + 1] as string;
-      sent[name] = earlier === undefined ? value : [earlier, value].flat();
-    }
     try {
-      this.#stream.additionalHeaders({ ...sent, [constants.HTTP2_HEADER_STATUS]: status });
+      this.#stream.additionalHeaders({ ...grouped(headers), [constants.HTTP2_HEADER_STATUS]: status });
     } catch {
-      // A hint.
+      // Something in it that HTTP/2 does not have. An interim answer that is not passed on costs the client nothing.
     }
   }
 

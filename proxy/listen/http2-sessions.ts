@@ -11,8 +11,10 @@ const MAX_STREAMS = 128;
 /** What a client may send ahead of what the primary takes: for one stream, and for a connection. Node's are 64 KiB. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
-/** As with HTTP/1.1: Node's bound there on a message's header lines. Node's for HTTP/2 is 128. */
-const MAX_HEADER_LINES = 2000;
+/** As with HTTP/1.1. nghttp2 takes no more than eight CONTINUATION frames, which is 144 KiB at the usual frame size. */
+const MAX_REQUEST_HEAD_BYTES = 256 * 1024;
+/** Node's is 128; here the head's size is the limit. */
+const MAX_HEADER_LINES = 65_536;
 /** Answers with heads up to this size pass, as with HTTP/1.1; a client may announce that it takes less. */
 const MAX_ANSWER_HEAD_BYTES = 256 * 1024;
 /** As long as HTTP/1.1 connections are kept for a next request (Fastify's default). */
@@ -25,6 +27,7 @@ const OPTIONS = {
   settings: {
     maxConcurrentStreams: MAX_STREAMS,
     initialWindowSize: STREAM_WINDOW_BYTES,
+    maxHeaderListSize: MAX_REQUEST_HEAD_BYTES,
     // WebSocket over HTTP/2 (RFC 8441) is not offered: its CONNECT has no place in an exchange.
     enableConnectProtocol: false,
     enablePush: false,

@@ -1,21 +1,22 @@
 import {
   createServer,
   METHODS,
+  STATUS_CODES,
   type IncomingMessage,
   type RequestListener,
   type Server,
   type ServerResponse,
 } from "node:http";
-import type https from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
 import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
 import { listenError } from "../listen-error.ts";
-import { headFault, mayHaveLostBytes, refuseHead } from "./head-faults.ts";
+import { headFault, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
-import { createSecureServer, useCertificate } from "./tls.ts";
+import { createSecureServer, type SecureServer } from "./tls.ts";
 import { Turns } from "./turns.ts";
+import { takeUpgrades } from "./upgrades.ts";
 import { removeStaleSocket, setSocketMode } from "./unix-socket.ts";
 
 export interface Listener {
@@ -54,6 +55,7 @@ function http1Options(patience: Patience) {
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Large uploads take as long as they take; a silent one is ended by the forwarder.
     requestTimeout: 0,
+    // Without a value of its own Node takes the smaller of 60 s and requestTimeout: none.
     headersTimeout: patience.headMs,
     connectionsCheckingInterval: patience.lookEveryMs,
   };
@@ -71,8 +73,15 @@ function prepared<S extends Server>(server: S, route: RequestListener): S {
   return server;
 }
 
-/** A client's request as it came off the wire; `target` is the request target byte for byte. */
-export type Handle = (request: IncomingMessage, response: ServerResponse, target: string) => void;
+/** What becomes of what clients send. */
+export interface Handlers {
+  /** A client's request as it came off the wire; `target` is the request target byte for byte. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse, target: string) => void;
+  /** A request to change the protocol of its connection to one that is tunnelled; `head` is what came behind it. */
+  readonly tunnel: (request: IncomingMessage, socket: Socket, head: Buffer) => void;
+  /** Whether a protocol is tunnelled, by its lower-case name. */
+  readonly tunnels: (protocol: string) => boolean;
+}
 
 /**
  * The public listener. Fastify owns the server and its life. Ordinary requests go from Node's server straight to `take`;
@@ -82,7 +91,7 @@ export type Handle = (request: IncomingMessage, response: ServerResponse, target
  */
 export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
-  handle: Handle,
+  { handle, tunnel, tunnels }: Handlers,
   patience: Patience = PATIENCE,
 ): Promise<Listener> {
   const http1 = http1Options(patience);
@@ -90,7 +99,7 @@ export async function createListener(
   const http2 = createHttp2Sessions((request, response) =>
     handle(request as unknown as IncomingMessage, response as unknown as ServerResponse, request.url),
   );
-  const secureServers: https.Server[] = [];
+  const secureServers: SecureServer[] = [];
   let closing = false;
   const take = (request: IncomingMessage, response: ServerResponse): void => {
     const target = request.url ?? "";
@@ -100,14 +109,32 @@ export async function createListener(
         refuseHead(response, fault);
         return;
       }
-      if (closing || mayHaveLostBytes(request)) response.shouldKeepAlive = false;
+      if (closing) response.shouldKeepAlive = false;
       handle(request, response, target);
     });
   };
+  const openTunnels = new Set<Socket>();
+  const takeTunnel: Handlers["tunnel"] = (request, socket, head) => {
+    const fault = headFault(request);
+    if (closing || fault !== null) {
+      socket.end(fault === null ? "" : `HTTP/1.1 ${fault} ${STATUS_CODES[fault]}\r\nConnection: close\r\n\r\n`);
+      return;
+    }
+    openTunnels.add(socket);
+    socket.once("close", () => openTunnels.delete(socket));
+    tunnel(request, socket, head);
+  };
   const makeServer = (byFastify: RequestListener): Server => {
-    if (tls === null) return prepared(createServer(http1, take), byFastify);
-    const server = createSecureServer(tls, http1, take, (socket) => http2.accept(socket));
-    secureServers.push(server);
+    const connectionEvent = tls === null ? "connection" : "secureConnection";
+    let server: Server;
+    if (tls === null) {
+      server = createServer(http1, take);
+    } else {
+      const secure = createSecureServer(tls, http1, take, (socket) => http2.accept(socket));
+      secureServers.push(secure);
+      server = secure.server;
+    }
+    takeUpgrades(server, { turns, tunnels, tunnel: takeTunnel, connectionEvent });
     return prepared(server, byFastify);
   };
   const app = Fastify({
@@ -146,7 +173,8 @@ export async function createListener(
   });
   try {
     if ("path" in listen) await removeStaleSocket(listen.path);
-    await app.listen(listen);
+    // Fastify writes into what it is given, and these are the settings.
+    await app.listen({ ...listen });
     if ("path" in listen) setSocketMode(listen.path, socketMode);
   } catch (cause) {
     await app.close();
@@ -155,11 +183,14 @@ export async function createListener(
   return {
     address: "path" in listen ? listen : { ...listen, port: (app.server.address() as AddressInfo).port },
     useCertificate(next) {
-      for (const server of secureServers) useCertificate(server, next);
+      for (const secure of secureServers) secure.useCertificate(next);
     },
     async close() {
       closing = true;
       http2.close();
+      // A tunnel has no end of its own to wait for: its client opens another elsewhere.
+      for (const socket of openTunnels) socket.destroySoon();
+      for (const secure of secureServers) secure.endHandshakes();
       // Connections that were busy when closing began go idle later, and Node would keep them for another request.
       const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       await app.close().finally(() => clearInterval(idle));

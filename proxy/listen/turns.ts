@@ -31,6 +31,13 @@ export class Turns {
     });
   }
 
+  /** Calls `go` once every answer on this connection has left; never, where one of them ends it. */
+  whenFree(socket: Duplex, go: () => void): void {
+    const ahead = this.#latest.get(socket);
+    if (ahead === undefined || ahead.closed) go();
+    else ahead.once("close", go);
+  }
+
   /**
    * The parser met bytes that are no request. Those before them were requests and may have been carried out: their
    * answers go first, or the client would take our refusal for the answer to one of them.

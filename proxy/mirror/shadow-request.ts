@@ -20,7 +20,7 @@ export const identityRewrite: Rewrite = (request) => request;
 
 const CREDENTIAL_HEADERS = ["authorization", "cookie", "proxy-authorization"];
 /** The copy is sent complete: nobody is asked whether to continue, no trailers follow, and the trace has a child span. */
-const NEVER_COPIED = ["expect", "trailer", "transfer-encoding", "traceparent"];
+const NEVER_COPIED = ["expect", "trailer", "transfer-encoding", "te", "connection", "traceparent"];
 
 const notCopied = new WeakMap<ServiceSettings, HeaderNames>();
 

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
+import { resetSocket } from "../reset-socket.ts";
 import { AnswerParser, type AnswerEvents, InvalidAnswer } from "./answer-parser.ts";
 import type { Call, Carrier } from "./call.ts";
 import type { Dial } from "./dial.ts";
@@ -270,7 +271,9 @@ export class Connection implements AnswerEvents, Carrier {
     this.#call = null;
     this.#upload?.abandon();
     this.#upload = null;
-    this.#socket.destroy();
+    // A tunnel's end is a message; that it broke must not look like one.
+    if (call?.request.upgrade === true) resetSocket(this.#socket);
+    else this.#socket.destroy();
     call?.fail(error);
   }
 

@@ -6,6 +6,7 @@ import { endpointOf } from "../endpoint.ts";
 /**
  * Opens one more connection to a service. The socket is connecting when it is handed over: nobody waits here, no time
  * limit runs, and what goes wrong is the socket's `error`. `readyEvent` is what it emits once it can be written to.
+ * Its own side stays open when the service ends its: that is for whoever reads the answer to judge.
  */
 export interface Dial {
   (options: { readonly onread: net.OnReadOpts }): {
@@ -33,7 +34,10 @@ export function createDial(target: ServiceTarget, lookup?: net.LookupFunction): 
   }
   const where = { ...endpoint, allowHalfOpen: true, ...(lookup === undefined ? {} : { lookup }) };
   if (target.origin.startsWith("https:")) return secureDial(where, target);
-  return ({ onread }) => ({ socket: lively(net.connect({ ...where, onread })), readyEvent: "connect" });
+  return ({ onread }) => ({
+    socket: lively(net.connect({ ...where, onread, allowHalfOpen: true })),
+    readyEvent: "connect",
+  });
 }
 
 interface Where {
@@ -48,18 +52,19 @@ function secureDial(where: Where, { tls: { ca, client, serverName, verify } }: S
   // Never the Host header: what a client writes must not choose which certificate is asked for. SNI takes no addresses
   // (RFC 6066, 3); Node compares those with the certificate by `host`.
   const servername = serverName ?? (net.isIP(where.host) === 0 ? where.host : null);
-  const options: tls.ConnectionOptions = {
+  // Two options of the socket beneath are passed on (Node since 12.10), which the types do not say.
+  const options: tls.ConnectionOptions & { readonly allowHalfOpen: boolean } = {
     ...where,
     ...(servername === null ? {} : { servername }),
     secureContext,
     rejectUnauthorized: verify,
     ALPNProtocols: ["http/1.1"],
+    allowHalfOpen: true,
   };
   /** Makes the next handshake shorter; of the last connection whose certificate was found good. */
   let session: Buffer | null = null;
   return ({ onread }) => {
-    // `onread` is passed on to the socket beneath (Node since 12.10), which its types do not say.
-    const withBuffer: tls.ConnectionOptions & { readonly onread: net.OnReadOpts } = { ...options, onread };
+    const withBuffer: typeof options & { readonly onread: net.OnReadOpts } = { ...options, onread };
     const socket = tls.connect(session === null ? withBuffer : { ...withBuffer, session });
     let trusted = false;
     socket.once("secureConnect", () => {

@@ -1,39 +1,60 @@
 /** Child processes of the bench: started, asked for their CPU time, ended with it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-
-/** Ticks a second of /proc: USER_HZ, 100 on every Linux. */
-const TICKS_PER_SECOND = 100;
+import { treeCpuMicros } from "./process-tree.ts";
 
 export interface Server {
   readonly url: string;
   /** Of the line that said it was ready. */
   readonly readyLine: string;
-  /** User and system time of all its threads so far, in microseconds; NaN where there is no /proc. */
+  /** From its start to that line. */
+  readonly readyMs: number;
+  /** User and system time of all threads of its process and that one's children so far, in microseconds. */
   cpuMicros(): number;
+  /** To the process, over its IPC channel; resolves once it has answered. */
+  tell(message: object): Promise<void>;
+  signal(name: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
 
-/** Starts a script and resolves once it has printed a line with its address. */
-export async function startServer(script: string, args: readonly string[]): Promise<Server> {
-  const child = start(script, args);
+export interface ServerOptions {
+  /** Flags of Node itself. */
+  readonly node?: readonly string[];
+  /** Beside this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a script (as seen from this folder) and resolves once it has printed a line with its address. */
+export async function startServer(
+  script: string,
+  args: readonly string[],
+  options: ServerOptions = {},
+): Promise<Server> {
+  const began = performance.now();
+  const child = start(script, args, options);
   const lines = createInterface({ input: child.stdout });
-  const ready = new Promise<string>((resolve, reject) => {
+  const readyLine = await new Promise<string>((resolve, reject) => {
     lines.on("line", (line) => {
       if (line.includes("ready")) resolve(line);
     });
     child.once("exit", (code) => reject(new Error(`${script} ended with ${code ?? "a signal"} before it was ready`)));
   });
-  const readyLine = await ready;
+  const readyMs = performance.now() - began;
   const url = /http:\/\/\S+/.exec(readyLine)?.[0];
   if (url === undefined) throw new Error(`${script} said no address: ${readyLine}`);
   return {
     url,
     readyLine,
-    cpuMicros: () => cpuMicros(child.pid),
+    readyMs,
+    cpuMicros: () => treeCpuMicros(child.pid),
+    async tell(message) {
+      const answered = once(child, "message");
+      child.send(message);
+      await answered;
+    },
+    signal: (name) => void child.kill(name),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exit = once(child, "exit");
@@ -45,7 +66,7 @@ export async function startServer(script: string, args: readonly string[]): Prom
 
 /** Runs a script to its end and resolves to what it printed. */
 export async function runScript(script: string, args: readonly string[]): Promise<string> {
-  const child = start(script, args);
+  const child = start(script, args, {});
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const [code] = (await once(child, "close")) as [number | null];
@@ -54,18 +75,15 @@ export async function runScript(script: string, args: readonly string[]): Promis
 }
 
 /** The channel ends with this process, and the child with the channel. */
-function start(script: string, args: readonly string[]): ChildProcess & { stdout: NodeJS.ReadableStream } {
+function start(
+  script: string,
+  args: readonly string[],
+  { node = [], env = {} }: ServerOptions,
+): ChildProcess & { stdout: NodeJS.ReadableStream } {
   const file = join(import.meta.dirname, script);
-  const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit", "ipc"] });
+  const child = spawn(process.execPath, [...node, file, ...args], {
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+    env: { ...process.env, ...env },
+  });
   return child as ChildProcess & { stdout: NodeJS.ReadableStream };
-}
-
-function cpuMicros(pid: number | undefined): number {
-  try {
-    // The command's name, in brackets, may hold blanks; user and system time are the 14th and 15th field (proc(5)).
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND;
-  } catch {
-    return Number.NaN;
-  }
 }

@@ -1,11 +1,18 @@
-/** Who is measured: two limits of what Node can do, the stock proxy, and Crossfade. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Who is measured: two limits of what Node can do, the peers, and Crossfade. */
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { type Server, startServer } from "./child.ts";
+import { servicesOf, startCrossfade } from "./crossfade.ts";
 import type { Kind } from "./traffic.ts";
 
-export type ContenderName = "raw limit" | "stock @fastify/http-proxy" | "raw limit of the job" | "Crossfade";
+export type ContenderName =
+  | "nginx"
+  | "nginx + mirror"
+  | "raw limit"
+  | "raw limit of the job"
+  | "http-proxy"
+  | "stock @fastify/http-proxy"
+  | "Crossfade";
 
 export interface Contender {
   readonly name: ContenderName;
@@ -13,74 +20,35 @@ export interface Contender {
   readonly kinds: readonly Kind[];
   /** Whether its writes reach next as well. */
   readonly mirrors: boolean;
+  /** Answer headers that it writes of its own accord (lower case): the one way in which its answers may differ. */
+  readonly adds: readonly string[];
 }
 
-export async function startContenders(legacy: string, next: string): Promise<readonly Contender[]> {
-  return [
-    {
-      name: "raw limit",
-      kinds: ["GET", "POST"],
-      mirrors: false,
-      server: await startServer("contenders/limit.ts", [legacy]),
-    },
-    {
-      name: "stock @fastify/http-proxy",
-      kinds: ["GET", "POST"],
-      mirrors: false,
-      server: await startServer("contenders/stock.ts", [legacy]),
-    },
-    {
-      name: "raw limit of the job",
-      kinds: ["POST"],
-      mirrors: true,
-      server: await startServer("contenders/limit.ts", [legacy, next]),
-    },
-    { name: "Crossfade", kinds: ["GET", "POST"], mirrors: true, server: await startCrossfade(legacy, next) },
-  ];
+/** Null where there is none. Debian keeps it where an ordinary user's PATH does not look. */
+export function findNginx(): string | null {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  return folders.map((folder) => join(folder, "nginx")).find((file) => existsSync(file)) ?? null;
 }
 
-/** As users run it: compiled, SQLite store, metrics and log on. */
-async function startCrossfade(legacy: string, next: string): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), "crossfade-bench-"));
-  const files = [
-    "--store",
-    `sqlite:${join(folder, "store.db")}`,
-    "--divergence-log",
-    join(folder, "divergences.ndjson"),
-  ];
-  const ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-  const server = await startServer("../../dist/proxy/cli/main.js", [
-    "start",
-    "--legacy",
-    legacy,
-    "--next",
-    next,
-    ...ports,
-    ...files,
-  ]);
-  return {
-    ...server,
-    async stop() {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
+/** `running` gets every server as soon as it runs, so that all of them end whatever fails. */
+export async function startContenders(legacy: string, next: string, running: Server[]): Promise<readonly Contender[]> {
+  const contenders: Contender[] = [];
+  const add = (name: ContenderName, server: Server, more: Partial<Contender> = {}): void => {
+    running.push(server);
+    contenders.push({ name, server, kinds: ["GET", "POST"], mirrors: false, adds: [], ...more });
   };
-}
-
-interface RouteStatus {
-  readonly name: string;
-  readonly eligible: number;
-  readonly outcomes: Readonly<Record<string, number>>;
-}
-
-/** What Crossfade itself says became of the writes: `20,000 eligible = 20,000 match`. */
-export async function accountsOf(crossfade: Server): Promise<string> {
-  const admin = /admin=(\S+)/.exec(crossfade.readyLine)?.[1];
-  const answer = await fetch(`${admin}/api/v1/status`);
-  const { routes } = (await answer.json()) as { routes: readonly RouteStatus[] };
-  const spell = ({ name, eligible, outcomes }: RouteStatus): string => {
-    const parts = Object.entries(outcomes).filter(([, count]) => count > 0);
-    return `${name}: ${eligible} eligible = ${parts.map(([outcome, count]) => `${count} ${outcome}`).join(" + ")}`;
-  };
-  return routes.map(spell).join("; ");
+  const nginx = findNginx();
+  if (nginx !== null) {
+    const adds = ["server"];
+    add("nginx", await startServer("contenders/nginx.ts", [nginx, legacy]), { adds });
+    const mirroring = await startServer("contenders/nginx.ts", [nginx, legacy, next]);
+    add("nginx + mirror", mirroring, { adds, kinds: ["POST"], mirrors: true });
+  }
+  add("raw limit", await startServer("contenders/limit.ts", [legacy]));
+  const job = await startServer("contenders/limit.ts", [legacy, next]);
+  add("raw limit of the job", job, { kinds: ["POST"], mirrors: true });
+  add("http-proxy", await startServer("contenders/http-proxy.ts", [legacy]));
+  add("stock @fastify/http-proxy", await startServer("contenders/stock.ts", [legacy]));
+  add("Crossfade", await startCrossfade(servicesOf(legacy, next)), { mirrors: true });
+  return contenders;
 }

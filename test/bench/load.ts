@@ -2,9 +2,8 @@
  * Closed-loop load in a process of its own: each connection sends its next request when it has the answer to the last.
  * Arguments: port, GET or POST, seconds, connections. Prints one line of JSON (LoadResult).
  */
-import { connect } from "node:net";
-import { Framing } from "./framing.ts";
-import { type Kind, readRequest, writeRequest } from "./traffic.ts";
+import { Client, quantilesOf, requestsOf } from "./client.ts";
+import type { Kind } from "./traffic.ts";
 
 export interface LoadResult {
   readonly requests: number;
@@ -15,51 +14,52 @@ export interface LoadResult {
   readonly p99: number;
 }
 
-async function load(port: number, kind: Kind, seconds: number, connections: number): Promise<LoadResult> {
+/** What has not been answered so long after the end is an error. */
+const GRACE_MS = 5_000;
+
+function load(port: number, kind: Kind, seconds: number, connections: number): Promise<LoadResult> {
   const latencies: number[] = [];
+  const nextRequest = requestsOf(port, kind);
+  const clients: Client[] = [];
   let errors = 0;
-  let sent = Math.floor(Math.random() * 10_000);
-  const reads = Buffer.from(readRequest(port));
-  const next = (): Buffer => (kind === "GET" ? reads : Buffer.from(writeRequest(port, sent++)));
   const began = performance.now();
   const end = began + seconds * 1000;
+  let busy = 0;
 
-  const run = (): Promise<void> =>
-    new Promise((resolve) => {
-      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-      let at = 0;
-      const send = (): void => {
-        at = performance.now();
-        socket.write(next());
-      };
-      const framing = new Framing((message) => {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(giveUp);
+      for (const client of clients) client.close();
+      const taken = (performance.now() - began) / 1000;
+      resolve({ requests: latencies.length, errors: errors + busy, seconds: taken, ...quantilesOf(latencies) });
+    };
+    const events = {
+      free(client: Client): void {
         const now = performance.now();
-        latencies.push(now - at);
-        // "HTTP/1.1 2": anything but a success is an error here.
-        if (message[9] !== 0x32) errors++;
-        if (now < end) send();
-        else socket.end();
-      });
-      socket.once("connect", send);
-      socket.on("data", (chunk) => framing.take(chunk));
-      socket.on("error", () => errors++);
-      socket.once("close", () => {
-        if (performance.now() < end) errors++;
-        resolve();
-      });
-    });
-
-  await Promise.all(Array.from({ length: connections }, run));
-  const taken = (performance.now() - began) / 1000;
-  const sorted = Float64Array.from(latencies).sort();
-  const quantile = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  return { requests: latencies.length, errors, seconds: taken, p50: quantile(0.5), p99: quantile(0.99) };
+        if (now < end) {
+          busy++;
+          client.send(nextRequest(), now);
+        } else if (busy === 0) {
+          finish();
+        }
+      },
+      answered(sentAt: number, isSuccess: boolean): void {
+        busy--;
+        latencies.push(performance.now() - sentAt);
+        if (!isSuccess) errors++;
+      },
+      broke(_client: Client, wasBusy: boolean): void {
+        errors++;
+        if (wasBusy) busy--;
+      },
+    };
+    const giveUp = setTimeout(finish, seconds * 1000 + GRACE_MS);
+    for (let i = 0; i < connections; i++) clients.push(new Client(port, events));
+  });
 }
 
 const [port, kind, seconds, connections] = process.argv.slice(2);
 process.once("disconnect", () => process.exit());
-console.log(
-  JSON.stringify(await load(Number(port), kind === "POST" ? "POST" : "GET", Number(seconds), Number(connections))),
-);
+const result = await load(Number(port), kind === "POST" ? "POST" : "GET", Number(seconds), Number(connections));
+console.log(JSON.stringify(result));
 process.disconnect?.();

@@ -3,15 +3,15 @@
  * allow, so that the table shows the contenders' cost and not its own. `/bench/…` is for the bench itself.
  */
 import { createServer, type AddressInfo } from "node:net";
-import { bodyOf, Framing } from "./framing.ts";
-import { READ_ANSWER, WRITE_ANSWER } from "./traffic.ts";
+import { bodyOf, Framing } from "../support/framing.ts";
+import { answerWire, READ_ANSWER, WRITE_ANSWER } from "./traffic.ts";
 
 let writes = 0;
 /** First line and body of the last write. */
 let lastWrite = "";
 
-const read = answer(200, READ_ANSWER);
-const write = answer(201, WRITE_ANSWER);
+const read = answerWire(200, READ_ANSWER);
+const write = answerWire(201, WRITE_ANSWER);
 
 const server = createServer({ noDelay: true }, (socket) => {
   const framing = new Framing((message) => {
@@ -20,7 +20,7 @@ const server = createServer({ noDelay: true }, (socket) => {
       lastWrite = `${message.toString("latin1", 0, message.indexOf("\r\n"))}\n${bodyOf(message).toString("latin1")}`;
       socket.write(write);
     } else if (message.toString("latin1", 0, 11) === "GET /bench/") {
-      socket.write(answer(200, JSON.stringify({ writes, lastWrite })));
+      socket.write(answerWire(200, JSON.stringify({ writes, lastWrite })));
     } else {
       socket.write(read);
     }
@@ -31,8 +31,3 @@ const server = createServer({ noDelay: true }, (socket) => {
 
 server.listen(0, "127.0.0.1", () => console.log(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}`));
 process.once("disconnect", () => process.exit());
-
-function answer(status: number, body: string): Buffer {
-  const head = `HTTP/1.1 ${status} ${status === 200 ? "OK" : "Created"}\r\nContent-Type: application/json\r\nETag: "1"\r\n`;
-  return Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
-}

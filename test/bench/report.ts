@@ -1,88 +1,83 @@
-/** Medians over the rounds, ratios, and how both are shown. */
-import { cpus, release, totalmem, type } from "node:os";
-import type { ContenderName } from "./contenders.ts";
-import type { Kind } from "./traffic.ts";
+/** How measurements are shown: Markdown for people, JSON for machines, with the machine, versions and date in both. */
+import { readFileSync } from "node:fs";
+import { cpus, loadavg, release, totalmem, type } from "node:os";
+import { join } from "node:path";
 
-/** One contender under load for some seconds. */
-export interface Sample {
-  readonly contender: ContenderName;
-  readonly kind: Kind;
-  /** Of the contender's own process, delivery of copies included. */
-  readonly cpuMicrosPerRequest: number;
-  readonly requestsPerSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly errors: number;
-  /** Copies that reached next, of the writes that legacy got. */
-  readonly mirroredShare: number;
+const ROOT = join(import.meta.dirname, "../..");
+
+/** One part of the bench: its tables, and what was reached of what should be. */
+export interface Part {
+  readonly name: string;
+  readonly setting: Readonly<Record<string, unknown>>;
+  readonly data: unknown;
+  readonly sections: readonly { readonly title: string; readonly lines: readonly string[] }[];
+  readonly bars: readonly Bar[];
 }
 
-export type Row = Omit<Sample, "errors"> & {
-  readonly errors: number;
-  readonly cpuSpread: readonly [least: number, most: number];
-};
-
-export function rowsOf(samples: readonly Sample[]): readonly Row[] {
-  const groups = Map.groupBy(samples, ({ contender, kind }) => `${kind} ${contender}`);
-  return [...groups.values()].map((group) => {
-    const [first] = group as [Sample];
-    const of = (value: (sample: Sample) => number): number => median(group.map(value));
-    const cpu = group.map((sample) => sample.cpuMicrosPerRequest);
-    return {
-      contender: first.contender,
-      kind: first.kind,
-      cpuMicrosPerRequest: median(cpu),
-      cpuSpread: [Math.min(...cpu), Math.max(...cpu)],
-      requestsPerSecond: of((sample) => sample.requestsPerSecond),
-      p50: of((sample) => sample.p50),
-      p99: of((sample) => sample.p99),
-      errors: group.reduce((sum, sample) => sum + sample.errors, 0),
-      mirroredShare: of((sample) => sample.mirroredShare),
-    };
-  });
+export interface Bar {
+  readonly what: string;
+  readonly measured: number;
+  readonly sign: "<=" | ">=";
+  readonly bound: number;
+  /** `x` for ratios, else the unit of both. */
+  readonly unit: string;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+export function isMet({ measured, sign, bound }: Bar): boolean {
+  return sign === "<=" ? measured <= bound : measured >= bound;
 }
 
-export function table(rows: readonly Row[]): string {
-  const head = ["what", "CPU us/request", "(least-most)", "req/s", "p50 ms", "p99 ms", "copies", "errors"];
-  const lines = rows.map((row) => [
-    `${row.kind} ${row.contender}`,
-    row.cpuMicrosPerRequest.toFixed(1),
-    row.cpuSpread.map((value) => value.toFixed(0)).join("-"),
-    String(Math.round(row.requestsPerSecond)),
-    row.p50.toFixed(2),
-    row.p99.toFixed(2),
-    row.mirroredShare === 0 ? "" : `${(row.mirroredShare * 100).toFixed(1)} %`,
-    String(row.errors),
-  ]);
-  return [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** The bars that this bench can see, each as Crossfade's CPU against another row's. */
-const BARS: readonly (readonly [kind: Kind, against: ContenderName, bar: number])[] = [
-  ["GET", "raw limit", 1.15],
-  ["GET", "stock @fastify/http-proxy", 0.65],
-  ["POST", "raw limit of the job", 1.3],
-  ["POST", "stock @fastify/http-proxy", 1.0],
-];
-
-export function ratios(rows: readonly Row[]): string {
-  const lines = BARS.map(([kind, against, bar]) => {
-    const cpu = (name: ContenderName): number =>
-      rows.find((row) => row.kind === kind && row.contender === name)?.cpuMicrosPerRequest ?? Number.NaN;
-    const doing = kind === "GET" ? "passing a read through" : "mirroring and comparing a write";
-    return `| ${doing} | ${against} | ${(cpu("Crossfade") / cpu(against)).toFixed(2)} | ${bar.toFixed(2)} |`;
-  });
-  return ["| CPU of Crossfade for | against | ratio | bar |", "| --- | --- | --- | --- |", ...lines].join("\n");
+export interface Report {
+  readonly date: string;
+  /** As it was typed. */
+  readonly command: string;
+  readonly machine: Machine;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Of the minute before: what else the machine was doing. */
+  readonly loadBefore: number;
+  readonly parts: readonly Part[];
 }
 
-export interface Machine {
+export function loadOfLastMinute(): number {
+  return loadavg()[0] ?? 0;
+}
+
+export function makeReport(command: string, loadBefore: number, parts: readonly Part[]): Report {
+  const versions = versionsOf("fastify", "@fastify/http-proxy", "http-proxy", "undici");
+  return { date: new Date().toISOString(), command, machine: machine(), versions, loadBefore, parts };
+}
+
+/** The block that README and docs quote. */
+export function markdownOf({ date, command, machine: where, versions, loadBefore, parts }: Report): string {
+  const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const lines = [
+    `Measured ${date.slice(0, 10)} with \`${command}\` on ${where.processor}, ${where.cores} cores shared with load and services, ` +
+      `${where.memoryGiB} GiB, ${where.system}, Node ${where.node}, ${used.join(", ")}.` +
+      (loadBefore > where.cores / 4 ? ` The machine was busy with other things (load ${loadBefore.toFixed(1)}).` : ""),
+  ];
+  for (const part of parts) {
+    for (const { title, lines: text } of part.sections) lines.push("", `### ${title}`, "", ...text);
+  }
+  const bars = parts.flatMap((part) => part.bars);
+  if (bars.length > 0) {
+    const spell = (value: number, unit: string): string =>
+      unit === "x" ? `${value.toFixed(2)} x` : `${Number.isInteger(value) ? value : value.toFixed(1)} ${unit}`;
+    const rows = bars.map((bar) => [
+      bar.what,
+      spell(bar.measured, bar.unit),
+      `${bar.sign} ${spell(bar.bound, bar.unit)}`,
+      isMet(bar) ? "met" : "**missed**",
+    ]);
+    lines.push("", "### Against the bars", "", table(["what", "measured", "bar", ""], rows));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+interface Machine {
   readonly node: string;
   readonly system: string;
   readonly processor: string;
@@ -90,7 +85,7 @@ export interface Machine {
   readonly memoryGiB: number;
 }
 
-export function machine(): Machine {
+function machine(): Machine {
   const processors = cpus();
   return {
     node: process.versions.node,
@@ -99,4 +94,12 @@ export function machine(): Machine {
     cores: processors.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
   };
+}
+
+function versionsOf(...names: readonly string[]): Record<string, string> {
+  const read = (name: string): string => {
+    const text = readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8");
+    return (JSON.parse(text) as { version: string }).version;
+  };
+  return Object.fromEntries(names.map((name) => [name, read(name)]));
 }

@@ -13,7 +13,11 @@ const SILENCE_MS = 300;
 test("heads that come a byte at a time are refused with 408 in time, and hold up nobody else", async (t) => {
   const listener = await createListener(
     { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },
-    (_request, response) => void response.end("served"),
+    {
+      handle: (_request, response) => void response.end("served"),
+      tunnel: (_request, socket) => void socket.destroy(),
+      tunnels: () => false,
+    },
     { headMs: SILENCE_MS, lookEveryMs: 50 },
   );
   t.after(() => listener.close());

@@ -93,7 +93,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
   });
   const listener = await createListener(
     { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },
-    pipeline.handle,
+    { ...pipeline, tunnels: () => false },
   );
   const url = `http://${spellEndpoint(listener.address)}`;
   t.after(async () => {

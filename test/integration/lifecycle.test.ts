@@ -36,14 +36,14 @@ test("a broken file is refused whole: the running settings stay and status says 
   const bench = await startBench(t);
   const text = readFileSync(bench.configFile, "utf8");
   writeFileSync(bench.configFile, `${text}\nlimits: { queued: 64 }\n`);
-  bench.crossfade.reload();
+  await bench.crossfade.reload();
   const { config, routes } = await bench.status();
   assert.equal(config.revision, 1);
   assert.match(config.error ?? "", /crossfade\.yaml:\d+:\d+ .*64.*unit/);
   assert.equal(routes.length, 1);
   assert.equal((await bench.send("POST", "/users", {})).status, 200);
   writeFileSync(bench.configFile, text);
-  bench.crossfade.reload();
+  await bench.crossfade.reload();
   assert.equal((await bench.status()).config.error, null);
 });
 

@@ -108,7 +108,12 @@ export async function startBench(t: TestContext, options: BenchOptions = {}): Pr
   };
 }
 
-export function configText(folder: string, legacy: TestService, next: TestService, options: BenchOptions): string {
+export function configText(
+  folder: string,
+  legacy: { readonly url: string },
+  next: { readonly url: string },
+  options: BenchOptions,
+): string {
   return `
 listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }

@@ -89,6 +89,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     file: null,
     listen: { host: "127.0.0.1", port: 0 },
     socketMode: DEFAULT_SOCKET_MODE,
+    tunnels: ["websocket"],
     tls: null,
     admin: { listen: { host: "127.0.0.1", port: 0 }, tokens: [] },
     store: { kind: "memory" },

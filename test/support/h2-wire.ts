@@ -12,6 +12,7 @@ export const FRAME = {
   windowUpdate: 8,
   continuation: 9,
 } as const;
+export const END_STREAM = 0x1;
 export const END_HEADERS = 0x4;
 const ACK = 0x1;
 

@@ -30,8 +30,6 @@ export interface SecureOptions {
   readonly tls?: string;
   /** Default 127.0.0.1:0. */
   readonly listen?: string;
-  /** YAML at the top level. */
-  readonly more?: string;
 }
 
 export async function startSecure(t: TestContext, options: SecureOptions): Promise<Secure> {
@@ -45,30 +43,22 @@ export async function startSecure(t: TestContext, options: SecureOptions): Promi
   renew(authority.issue(["localhost", "127.0.0.1", "::1"]));
   const next = await startService();
   const configFile = join(folder, "crossfade.yaml");
-  writeFileSync(
+  const sessions = new Set<http2.ClientHttp2Session>();
+  t.after(async () => {
+    for (const session of sessions) session.destroy();
+    await next.close();
+  });
+  const crossfade = await startOn(
+    t,
     configFile,
     `
 listen: "${options.listen ?? "127.0.0.1:0"}"
 tls: { cert: "${certFile}", key: "${keyFile}"${options.tls === undefined ? "" : `, ${options.tls}`} }
-admin: { listen: "127.0.0.1:0" }
-store: "memory:"
-divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 services:
   legacy: { url: "${options.legacyUrl}"${options.legacy === undefined ? "" : `, ${options.legacy}`} }
   next: { url: "${next.url}", effects: suppressed }
-${options.more ?? ""}
 `,
   );
-  const loaded = loadSettings({ file: configFile, flags: {}, env: {} });
-  if (!loaded.ok) throw new Error(loaded.errors.map((error) => error.text).join("\n"));
-  const { settings, files } = loaded;
-  const crossfade = await startCrossfade({ settings, files, logLevel: "silent" });
-  const sessions = new Set<http2.ClientHttp2Session>();
-  t.after(async () => {
-    for (const session of sessions) session.destroy();
-    await crossfade.stop(200);
-    await next.close();
-  });
   return {
     crossfade,
     authority,
@@ -83,6 +73,24 @@ ${options.more ?? ""}
       return session;
     },
   };
+}
+
+/** Crossfade under a config, with a store in memory and an admin listener on a free port; stopped after the test. */
+export async function startOn(t: TestContext, configFile: string, yaml: string): Promise<Crossfade> {
+  writeFileSync(
+    configFile,
+    `${yaml}
+admin: { listen: "127.0.0.1:0" }
+store: "memory:"
+divergenceLog: { file: "${configFile}.ndjson" }
+`,
+  );
+  const loaded = loadSettings({ file: configFile, flags: {}, env: {} });
+  if (!loaded.ok) throw new Error(loaded.errors.map((error) => error.text).join("\n"));
+  const { settings, files } = loaded;
+  const crossfade = await startCrossfade({ settings, files, logLevel: "silent" });
+  t.after(() => crossfade.stop(200));
+  return crossfade;
 }
 
 /** One request that a raw upstream has read, and its connection. */

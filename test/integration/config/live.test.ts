@@ -3,8 +3,10 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { watchSettings, type SettingsWatch } from "../../../proxy/config/live.ts";
-import { loadSettings, type Loaded } from "../../../proxy/config/load.ts";
+import { loadSettings } from "../../../proxy/config/load.ts";
 import type { ConfigMessage } from "../../../proxy/config/message.ts";
+import { rereadInThread } from "../../../proxy/config/reader.ts";
+import type { Reading } from "../../../proxy/config/reread.ts";
 import { makeAuthority, type Pair } from "../../support/certificates.ts";
 import { makeFolder } from "../../support/config-file.ts";
 
@@ -16,30 +18,32 @@ limits: { queued: ${queued} }
 ${more}`;
 }
 
+type Sound = Extract<Reading, { ok: true }>;
+
 interface Live {
   readonly watch: SettingsWatch;
   /** Each settles with the next event of its kind. */
-  applied(): Promise<Loaded>;
+  applied(): Promise<Sound>;
   refused(): Promise<readonly ConfigMessage[]>;
   readonly counts: { applied: number; refused: number };
 }
 
 function startWatch(t: TestContext, file: string, apply: () => void = () => {}): Live {
-  const load = () => loadSettings({ file, flags: {}, env: {} });
-  const running = load();
+  const input = { file, flags: {}, env: {} };
+  const running = loadSettings(input);
   assert.ok(running.ok);
   const counts = { applied: 0, refused: 0 };
-  let onApplied: ((loaded: Loaded) => void) | null = null;
+  let onApplied: ((reading: Sound) => void) | null = null;
   let onRefused: ((errors: readonly ConfigMessage[]) => void) | null = null;
   const watch = watchSettings({
     file,
     running: running.settings,
     files: running.files,
-    load,
-    apply: (loaded) => {
+    read: (now) => rereadInThread({ input, running: now }),
+    apply: (reading) => {
       apply();
       counts.applied++;
-      onApplied?.(loaded);
+      onApplied?.(reading);
     },
     refused: (errors) => {
       counts.refused++;
@@ -129,19 +133,19 @@ test("a faulty file leaves the running settings, says where it is wrong, and is 
   assert.equal(live.watch.refusal(), null);
 });
 
-test("a change that needs a restart refuses the whole file, with its place", (t) => {
+test("a change that needs a restart refuses the whole file, with its place", async (t) => {
   const file = join(makeFolder(t), "crossfade.yaml");
   writeFileSync(file, yaml("1MiB"));
   const live = startWatch(t, file);
   writeFileSync(file, yaml("2MiB", "listen: 127.0.0.1:8081\n"));
-  assert.equal(live.watch.reload(), "refused");
+  assert.equal(await live.watch.reload(), "refused");
   const [error] = live.watch.refusal() ?? [];
   assert.deepEqual({ line: error?.line, column: error?.column }, { line: 5, column: 9 });
   assert.match(error?.text ?? "", /listen is 127\.0\.0\.1:8081 and was 127\.0\.0\.1:8080/);
   assert.equal(live.counts.applied, 0);
 });
 
-test("a file with an ignore rule that is past is taken over", (t) => {
+test("a file with an ignore rule that is past is taken over", async (t) => {
   const file = join(makeFolder(t), "crossfade.yaml");
   writeFileSync(file, yaml("64MiB"));
   const live = startWatch(t, file);
@@ -149,7 +153,7 @@ test("a file with an ignore rule that is past is taken over", (t) => {
     file,
     yaml("64MiB", "defaults: { compare: { ignore: [{ at: /a, because: clock, until: 2020-01-01 }] } }\n"),
   );
-  assert.equal(live.watch.reload(), "applied");
+  assert.equal(await live.watch.reload(), "applied");
 });
 
 /** `tls` at a port of its own, from two files of that folder. */
@@ -216,30 +220,30 @@ test("a file that the config names and that is not there yet is awaited", async 
   assert.equal((await applied).settings.tls?.cert, second.cert);
 });
 
-test("a reload that changes nothing does nothing", (t) => {
+test("a reload that changes nothing does nothing", async (t) => {
   const file = join(makeFolder(t), "crossfade.yaml");
   writeFileSync(file, yaml("1MiB"));
   const live = startWatch(t, file);
-  assert.equal(live.watch.reload(), "unchanged");
+  assert.equal(await live.watch.reload(), "unchanged");
   writeFileSync(file, `# a comment\n${yaml("1024KiB")}`);
-  assert.equal(live.watch.reload(), "unchanged");
+  assert.equal(await live.watch.reload(), "unchanged");
   assert.deepEqual(live.counts, { applied: 0, refused: 0 });
 });
 
-test("a file that is gone is refused, and taken up again once it is back", (t) => {
+test("a file that is gone is refused, and taken up again once it is back", async (t) => {
   const file = join(makeFolder(t), "crossfade.yaml");
   writeFileSync(file, yaml("1MiB"));
   const text = readFileSync(file);
   const live = startWatch(t, file);
   rmSync(file);
-  assert.equal(live.watch.reload(), "refused");
+  assert.equal(await live.watch.reload(), "refused");
   assert.match(live.watch.refusal()?.[0]?.text ?? "", /there is no such file/);
   writeFileSync(file, text);
-  assert.equal(live.watch.reload(), "unchanged");
+  assert.equal(await live.watch.reload(), "unchanged");
   assert.equal(live.watch.refusal(), null);
 });
 
-test("settings that cannot be taken into use are refused, and tried again by the next reload", (t) => {
+test("settings that cannot be taken into use are refused, and tried again by the next reload", async (t) => {
   const file = join(makeFolder(t), "crossfade.yaml");
   writeFileSync(file, yaml("1MiB"));
   let broken = true;
@@ -247,10 +251,10 @@ test("settings that cannot be taken into use are refused, and tried again by the
     if (broken) throw new Error("no memory");
   });
   writeFileSync(file, yaml("2MiB"));
-  assert.equal(live.watch.reload(), "refused");
+  assert.equal(await live.watch.reload(), "refused");
   assert.match(live.watch.refusal()?.[0]?.text ?? "", /could not be taken into use: no memory/);
   broken = false;
-  assert.equal(live.watch.reload(), "applied");
+  assert.equal(await live.watch.reload(), "applied");
 });
 
 test("other files of the folder make nothing happen, and a closed watch neither", async (t) => {

@@ -19,6 +19,7 @@ function fixture(name: string): string {
 const COMPLETE: Omit<Settings, "file"> = {
   listen: { host: "127.0.0.1", port: 8080 },
   socketMode: 0o660,
+  tunnels: ["websocket"],
   tls: null,
   admin: { listen: { host: "127.0.0.1", port: 9090 }, tokens: [] },
   store: { kind: "sqlite", file: "./crossfade.db" },

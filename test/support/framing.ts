@@ -5,6 +5,9 @@ const LAST_CHUNK = Buffer.from("\r\n0\r\n\r\n");
 export class Framing {
   readonly #message: (message: Buffer) => void;
   #held: Buffer | null = null;
+  /** Of the message before: the traffic of one connection is much alike, and then its head need not be read again. */
+  #lastHeadEnd = -1;
+  #lastLength = -1;
 
   /** `message` gets each complete message, head and body; it must not keep the bytes. */
   constructor(message: (message: Buffer) => void) {
@@ -14,19 +17,27 @@ export class Framing {
   take(chunk: Buffer): void {
     let rest = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);
     for (;;) {
-      const length = messageLength(rest);
+      const length = this.#messageLength(rest);
       if (length === null || length > rest.length) break;
       this.#message(rest.subarray(0, length));
       rest = rest.subarray(length);
     }
     this.#held = rest.length === 0 ? null : rest;
   }
+
+  /** Of the first message in these bytes, or null while its head (or chunked end) has not come. */
+  #messageLength(bytes: Buffer): number | null {
+    const headEnd = bytes.indexOf(HEAD_END);
+    if (headEnd === -1) return null;
+    if (headEnd === this.#lastHeadEnd && bytes.length === this.#lastLength) return this.#lastLength;
+    const length = lengthByHead(bytes, headEnd);
+    this.#lastHeadEnd = headEnd;
+    this.#lastLength = length ?? -1;
+    return length;
+  }
 }
 
-/** Of the first message in these bytes, or null while its head (or chunked end) has not come. */
-function messageLength(bytes: Buffer): number | null {
-  const headEnd = bytes.indexOf(HEAD_END);
-  if (headEnd === -1) return null;
+function lengthByHead(bytes: Buffer, headEnd: number): number | null {
   const head = bytes.toString("latin1", 0, headEnd);
   const bodyStart = headEnd + HEAD_END.length;
   const announced = /\r\ncontent-length: *(\d+)/i.exec(head);

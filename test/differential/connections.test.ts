@@ -1,0 +1,4 @@
+import { CONNECTIONS } from "./cases/connections.ts";
+import { testThroughCrossfade } from "./differ.ts";
+
+testThroughCrossfade("connections", "well", CONNECTIONS);

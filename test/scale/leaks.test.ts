@@ -23,7 +23,7 @@ const COMMAND = [
 const ROUNDS = 3;
 const IDLE = 200;
 const STREAMS = 100;
-const TUNNELS = 0;
+const TUNNELS = 50;
 const BROKEN_OFF = 50;
 const WRITES = 200;
 /** A leak of 1.5 KiB a connection is seen. */

@@ -93,12 +93,15 @@ interface Route {
   readonly repairs: number;
 }
 
-/** What became of the writes, once each has its outcome. */
-export async function routeOf({ adminUrl }: Proxy): Promise<Route> {
+/**
+ * What became of the writes, once each has its outcome and as many repair entries as `repairsOf` expects of them are
+ * durable: the store writes them in batches.
+ */
+export async function routeOf({ adminUrl }: Proxy, repairsOf: (route: Route) => number = () => 0): Promise<Route> {
   for (;;) {
     const { routes } = (await (await fetch(`${adminUrl}/api/v1/status`)).json()) as { routes: Route[] };
     const route = routes[0] as Route;
-    if (route.pending === 0) return route;
+    if (route.pending === 0 && route.repairs >= repairsOf(route)) return route;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

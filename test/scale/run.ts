@@ -7,7 +7,7 @@ const ENTRY = join(import.meta.dirname, "../../dist/proxy/cli/main.js");
 const PLAN = {
   idle: 10_000,
   streams: 2_000,
-  tunnels: 0,
+  tunnels: 500,
   transferBytes: 2048 * MIB,
   mirroredBytes: 200 * MIB,
   bodyOnDiskMib: 256,

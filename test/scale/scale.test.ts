@@ -10,7 +10,7 @@ test("idle connections, event streams, tunnels and large bodies at once stay wit
   const plan = {
     idle: 1_000,
     streams: 200,
-    tunnels: 0,
+    tunnels: 50,
     transferBytes: 200 * MIB,
     mirroredBytes: 48 * MIB,
     bodyOnDiskMib: 64,

@@ -60,11 +60,14 @@ export function streamedBody(
 /** The socket's own timer, which each read moves on: it costs a body nothing. */
 function boundSilence(request: IncomingMessage, ms: number): void {
   const { socket } = request;
+  let heldBack = false;
   socket.setTimeout(ms);
   request.on("timeout", () => {
-    // While it is the primary that does not read, nothing is asked of the client.
-    if (request.isPaused() || request.readableLength > 0) socket.setTimeout(ms);
+    // While it is the primary that does not read, nothing is asked of the client; it may have gone on reading just now.
+    const holdsBack = request.isPaused() || request.readableLength > 0;
+    if (holdsBack || heldBack) socket.setTimeout(ms);
     else socket.destroy();
+    heldBack = holdsBack;
   });
   request.once("end", () => socket.setTimeout(0));
 }

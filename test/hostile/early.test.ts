@@ -10,8 +10,8 @@ const HALF = 200_000;
 
 /** What the client does once it has the answer to an upload of which it has sent one half. */
 const GOES_ON: Readonly<Record<string, (client: RawClient) => Promise<void>>> = {
-  "sends the rest": async (client) => void client.write("x".repeat(HALF)),
-  resets: async (client) => void client.reset(),
+  "sends the rest": async (client) => client.write("x".repeat(HALF)),
+  resets: async (client) => client.reset(),
   closes: async (client) => void client.socket.destroy(),
   "sends less and ends": async (client) => {
     client.write("x".repeat(HALF / 2));

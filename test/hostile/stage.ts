@@ -146,7 +146,7 @@ export async function startStage(t: TestContext, options: StageOptions = {}): Pr
     },
   };
   // One that has served is the measure: code compiled, pools filled, heaps grown to their usual size.
-  for (let round = 0; round < 30; round++) await stage.probe();
+  for (let round = 0; round < 12; round++) await stage.probe();
   const resources = async (): Promise<Resources> => {
     const collected = async (): Promise<NodeJS.MemoryUsage> => {
       const told = once(cli.child, "message");

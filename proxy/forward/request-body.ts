@@ -40,7 +40,10 @@ export function streamedBody(
   capture: Capture | null,
   silenceMs = BODY_SILENCE_MS,
 ): StreamedBody {
-  if (request.httpVersionMajor === 1) boundSilence(request, silenceMs);
+  if (request.httpVersionMajor === 1) {
+    boundSilence(request, silenceMs);
+    endWithSocket(request);
+  }
   // A client that breaks off before the writer listens would otherwise end the process.
   request.on("error", ignore);
   if (capture !== null) request.on("data", (chunk: Buffer) => capture.take(chunk));
@@ -68,13 +71,27 @@ function endWithClient(request: IncomingMessage): void {
 /** The socket's own timer, which each read moves on: it costs a body nothing. */
 function boundSilence(request: IncomingMessage, ms: number): void {
   const { socket } = request;
+  let heldBack = false;
   socket.setTimeout(ms);
   request.on("timeout", () => {
-    // While it is the primary that does not read, nothing is asked of the client.
-    if (request.isPaused() || request.readableLength > 0) socket.setTimeout(ms);
+    // While it is the primary that does not read, nothing is asked of the client; it may have gone on reading just now.
+    const holdsBack = request.isPaused() || request.readableLength > 0;
+    if (holdsBack || heldBack) socket.setTimeout(ms);
     else socket.destroy();
+    heldBack = holdsBack;
   });
   request.once("end", () => socket.setTimeout(0));
+}
+
+/**
+ * Once its answer is written, Node (24.21) no longer tells a request that its connection has closed: the rest of an upload
+ * that was answered early would be waited for without end, and with it the connection to the primary.
+ */
+function endWithSocket(request: IncomingMessage): void {
+  const { socket } = request;
+  const closed = (): void => void request.destroy();
+  socket.once("close", closed);
+  request.once("close", () => socket.off("close", closed));
 }
 
 function endToEndTrailers(raw: RawHeaders): RawHeaders {

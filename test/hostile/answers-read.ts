@@ -27,7 +27,7 @@ export function readAnswers(text: string, methods: readonly string[], closed: bo
     const headEnd = text.indexOf("\r\n\r\n", at);
     if (headEnd === -1) break;
     const [statusLine = "", ...lines] = text.slice(at, headEnd).split("\r\n");
-    const parts = /^HTTP\/1\.1 (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(statusLine);
+    const parts = /^HTTP\/1\.[01] (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(statusLine);
     if (parts === null) break;
     const status = Number(parts[1]);
     const headers = lines.flatMap((line) => {

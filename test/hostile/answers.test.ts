@@ -8,7 +8,7 @@ import { valuesOf } from "./readings.ts";
 import { startStage, type Stage } from "./stage.ts";
 
 test("whatever a primary answers, its client gets its own answer, a refusal or a cut, and nobody else gets any of it", async (t) => {
-  const stage = await startStage(t, { primaryTimeout: "2s" });
+  const stage = await startStage(t, { primaryTimeout: "1s" });
   for (const answer of ANSWERS) {
     for (const method of answer.methods ?? ["GET", "POST"]) {
       await t.test(`${answer.name}, to ${method}`, async () => {

@@ -12,7 +12,7 @@ import { BY_THE_LETTER, READINGS, readRequests, valuesOf, type ReadRequest } fro
 import { startRecorder, type Recorder } from "./recorder.ts";
 import { configText } from "./stage.ts";
 
-const STREAMS = 2_500;
+const STREAMS = 2_000;
 const AT_ONCE = 24;
 
 test("damaged streams: what arrives was sent, what is answered belongs to who asked, and the readings of it agree", async (t) => {

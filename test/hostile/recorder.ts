@@ -9,8 +9,10 @@ export interface Recorder {
   readonly url: string;
   /** Decides about all requests with this nonce. */
   behave(nonce: string, behave: Behave): void;
-  /** Called with each new connection until it is replaced; null: nothing happens. */
-  greet(greeting: ((socket: Socket) => void) | null): void;
+  /** Resolves with its connection when the head of a request with this nonce has come. */
+  begins(nonce: string): Promise<Socket>;
+  /** Resolves when a request with this nonce has come whole. */
+  arrived(nonce: string): Promise<void>;
   /** Given each well-formed answer to send it when it likes; null: at once. */
   hold(holding: ((answer: () => void) => void) | null): void;
   /** How often a request with each nonce came. */
@@ -18,6 +20,8 @@ export interface Recorder {
   /** What is wrong with the bytes that came since the last audit: no HTTP, or readings that disagree. */
   audit(): string[];
   openSockets(): number;
+  /** What comes on this connection from now on is another protocol; `take` gets it. */
+  takeOver(socket: Socket, take: (bytes: Buffer) => void): void;
   /** Ends every connection on which nothing is under way. */
   hangUp(): void;
   close(): Promise<void>;
@@ -26,6 +30,7 @@ export interface Recorder {
 const NONCE = /\/k\/([0-9a-z]+)/;
 
 interface Connection {
+  takenBy: ((bytes: Buffer) => void) | null;
   text: string;
   served: number;
   continued: number;
@@ -41,21 +46,25 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
   const behaviours = new Map<string, Behave>();
   const connections = new Map<Socket, Connection>();
   const problems: string[] = [];
-  let greeting: ((socket: Socket) => void) | null = null;
+  const beginnings = new Map<string, (socket: Socket) => void>();
+  const awaited = new Map<string, () => void>();
   let holding: ((answer: () => void) => void) | null = null;
 
   function serve(socket: Socket, connection: Connection): void {
     const read = readRequests(connection.text, BY_THE_LETTER, connection.served);
     for (const request of read.requests) {
+      if (connection.takenBy !== null) return;
       if (request.start !== connection.served) problems.push(`bytes before ${request.method} ${request.target}`);
       connection.served = request.end;
       answer(socket, request);
     }
+    if (connection.takenBy !== null) return;
     if (read.error !== null) {
       problems.push(`${read.error}: ${JSON.stringify(connection.text.slice(read.rest, read.rest + 200))}`);
       socket.destroy();
     } else if (connection.continued <= connection.served) {
       const begun = connection.text.slice(connection.served, connection.served + 4_096);
+      if (beginnings.size > 0 && begun.includes("\r\n\r\n")) beginnings.get(NONCE.exec(begun)?.[1] ?? "")?.(socket);
       if (!/^[^\0]*?\r\nexpect: 100-continue\r\n[^\0]*?\r\n\r\n/i.test(begun)) return;
       connection.continued = connection.served + 1;
       socket.write("HTTP/1.1 100 Continue\r\n\r\n");
@@ -70,6 +79,7 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
     }
     const earlier = arrivals.get(nonce) ?? 0;
     arrivals.set(nonce, earlier + 1);
+    awaited.get(nonce)?.();
     const behave = behaviours.get(nonce);
     if (behave === undefined) {
       const answer = (): void => void socket.write(wellFormed(nonce, request.method));
@@ -79,10 +89,14 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
   }
 
   const server = net.createServer({ allowHalfOpen: false }, (socket) => {
-    const connection: Connection = { text: "", served: 0, continued: 0 };
+    const connection: Connection = { takenBy: null, text: "", served: 0, continued: 0 };
     connections.set(socket, connection);
     socket.on("error", () => {});
     socket.on("data", (bytes: Buffer) => {
+      if (connection.takenBy !== null) {
+        connection.takenBy(bytes);
+        return;
+      }
       connection.text += bytes.toString("latin1");
       serve(socket, connection);
     });
@@ -90,15 +104,17 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
       problems.push(...disagreements(connection.text));
       connections.delete(socket);
     });
-    greeting?.(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     behave: (nonce, behave) => void behaviours.set(nonce, behave),
-    greet: (next) => {
-      greeting = next;
-    },
+    begins: (nonce) => new Promise((resolve) => beginnings.set(nonce, resolve)),
+    arrived: (nonce) =>
+      new Promise((resolve) => {
+        if (arrivals.has(nonce)) resolve();
+        else awaited.set(nonce, resolve);
+      }),
     hold: (next) => {
       holding = next;
     },
@@ -114,6 +130,14 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
       return problems.splice(0);
     },
     openSockets: () => connections.size,
+    takeOver(socket, take) {
+      const connection = connections.get(socket);
+      if (connection === undefined) return;
+      const behind = connection.text.slice(connection.served);
+      connection.text = connection.text.slice(0, connection.served);
+      connection.takenBy = take;
+      if (behind !== "") take(Buffer.from(behind, "latin1"));
+    },
     hangUp() {
       for (const socket of connections.keys()) socket.end();
     },

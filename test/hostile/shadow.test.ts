@@ -8,7 +8,7 @@ import { valuesOf } from "./readings.ts";
 import { startStage, type Stage } from "./stage.ts";
 
 test("whatever a shadow answers, the client has its own answer, and each copy its one outcome", async (t) => {
-  const stage = await startStage(t, { shadowTimeout: "2s" });
+  const stage = await startStage(t, { shadowTimeout: "1s" });
   for (const answer of ANSWERS) {
     if (answer.methods !== undefined && !answer.methods.includes("POST")) continue;
     await t.test(answer.name, async () => {

@@ -8,7 +8,7 @@ import { streamedBody } from "../../proxy/forward/request-body.ts";
 import { createListener } from "../../proxy/listen/server.ts";
 import { connectClient } from "./client.ts";
 
-const SILENCE_MS = 300;
+const SILENCE_MS = 600;
 
 test("heads that come a byte at a time are refused with 408 in time, and hold up nobody else", async (t) => {
   const listener = await createListener(
@@ -66,16 +66,16 @@ test("a body that comes slowly is left to come, and so is one that the primary d
   client.write(HALF);
   const body = streamedBody(await request, null, SILENCE_MS);
   body.stream.resume();
-  for (let i = 0; i < 8; i++) {
-    await pause(SILENCE_MS / 4);
+  for (let i = 0; i < 12; i++) {
+    await pause(SILENCE_MS / 6);
     client.write("x");
   }
-  assert.equal(client.closed, false, "eight bytes in twice the time");
+  assert.equal(client.closed, false, "twelve bytes in twice the time");
   body.stream.pause();
   await pause(SILENCE_MS * 3);
   assert.equal(client.closed, false, "nobody reads");
   body.stream.resume();
-  client.write("x".repeat(1000 - 4 - 8));
+  client.write("x".repeat(1000 - 4 - 12));
   await once(body.stream, "end");
   client.socket.destroy();
 });

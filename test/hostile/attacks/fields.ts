@@ -61,23 +61,49 @@ export const FIELDS: readonly Attack[] = [
     served: "a",
     answers: [200],
   })),
-  // Node throws away what follows such a request in the same packet: the connection has to end, or answers are mistaken.
+  // Node throws away what follows such a request in the same packet, unless it is taken off Node's hands.
   ...["h2c", "TLS/1.0, HTTP/2.0"].flatMap((protocols): Attack[] => [
+    passes(`Upgrade: ${protocols} with a body`, ["Connection: Upgrade", `Upgrade: ${protocols}`]),
+    passes(
+      `Upgrade: ${protocols} with a body that looks like a request`,
+      ["Connection: Upgrade", `Upgrade: ${protocols}`],
+      "POST",
+      get("none000"),
+    ),
     {
-      name: `Upgrade: ${protocols} with a body`,
-      send: ({ a, x }) =>
-        request("POST", a, ["Connection: Upgrade", `Upgrade: ${protocols}`, "Content-Length: 5"], `hello${get(x)}`),
-      served: "a",
-      answers: [200],
-      ends: true,
+      name: `Upgrade: ${protocols} without a body, twice`,
+      send: ({ a, b, c }) =>
+        request("GET", a, ["Connection: Upgrade", `Upgrade: ${protocols}`]) +
+        request("GET", b, ["Connection: Upgrade", `Upgrade: ${protocols}`]) +
+        get(c),
+      served: "abc",
+      answers: [200, 200, 200],
     },
     {
-      name: `Upgrade: ${protocols} without a body`,
-      send: ({ a, x }) => request("GET", a, ["Connection: Upgrade", `Upgrade: ${protocols}`], get(x)),
-      served: "a",
-      answers: [200],
-      ends: true,
+      name: `Upgrade: ${protocols} with chunks, behind a write`,
+      send: ({ a, b, c }) =>
+        request("POST", a, ["Content-Length: 5"], "hello") +
+        request(
+          "POST",
+          b,
+          ["Connection: Upgrade", `Upgrade: ${protocols}`, "Transfer-Encoding: chunked"],
+          "5\r\nhello\r\n0\r\n\r\n",
+        ) +
+        get(c),
+      served: "abc",
+      answers: [200, 200, 200],
     },
+    refused(`Upgrade: ${protocols} with two lengths`, ({ a, x }) =>
+      request(
+        "POST",
+        a,
+        ["Connection: Upgrade", `Upgrade: ${protocols}`, "Content-Length: 5", "Content-Length: 0"],
+        `hello${get(x)}`,
+      ),
+    ),
+    refused(`Upgrade: ${protocols} with two Hosts`, ({ a, x }) =>
+      request("GET", a, ["Connection: Upgrade", `Upgrade: ${protocols}`, "Host: other"], get(x)),
+    ),
   ]),
   passes("Upgrade: h2c without Connection", ["Upgrade: h2c"]),
   passes("Keep-Alive and Proxy-Connection", ["Keep-Alive: timeout=99999999999999", "Proxy-Connection: keep-alive"]),

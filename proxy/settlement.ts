@@ -241,6 +241,7 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
         parts.forwarder.budget,
         parts.forwarder.spool,
       ),
+    primaryBytes: copy.primary.body.length,
     onAttempt: (attempt) => {
       if (!isRead) parts.journal.sent(exchange.id, attempt);
     },

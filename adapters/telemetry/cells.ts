@@ -20,11 +20,20 @@ export interface Cell<Value> {
   readonly cell: Value;
 }
 
-/** Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. */
+interface Met<Value> {
+  readonly parts: readonly [Part, Part, Part, Part];
+  readonly cell: Value;
+}
+
+/**
+ * Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. The one
+ * met last is mostly the one that comes next.
+ */
 class CellTree<Value> {
   private readonly root: Map<Part, unknown> = new Map();
   private readonly known: Cell<Value>[] = [];
   private overflow: Value | null = null;
+  private last: Met<Value> | null = null;
   private readonly make: () => Value;
   private readonly describe: (parts: readonly Part[]) => Attributes;
 
@@ -34,8 +43,14 @@ class CellTree<Value> {
   }
 
   at(a: Part, b: Part, c: Part, d: Part): Value {
+    const { last } = this;
+    if (last !== null && last.parts[0] === a && last.parts[1] === b && last.parts[2] === c && last.parts[3] === d) {
+      return last.cell;
+    }
     const found = (this.root.get(a) as Map<Part, Map<Part, Map<Part, Value>>> | undefined)?.get(b)?.get(c)?.get(d);
-    return found === undefined ? this.add(a, b, c, d) : found;
+    const cell = found === undefined ? this.add(a, b, c, d) : found;
+    this.last = { parts: [a, b, c, d], cell };
+    return cell;
   }
 
   /** Every combination met so far, the overflow last. */

@@ -168,6 +168,26 @@ function lastOf(rawHeaders: readonly string[]): Readonly<Record<string, string>>
   return headers;
 }
 
+/** Since Node 24.7 `respond` takes header lines as a list, which keeps the order of repeated ones. */
+const TAKES_LISTS = isAtLeast(process.versions.node, 24, 7);
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [ofMajor = 0, ofMinor = 0] = version.split(".").map(Number);
+  return ofMajor > major || (ofMajor === major && ofMinor >= minor);
+}
+
+/** Exported for tests: both forms, of which one Node takes only one well. */
+export function answerHead(status: number, lines: readonly string[], asList: boolean): OutgoingHttpHeaders {
+  if (!asList) return { [constants.HTTP2_HEADER_STATUS]: status, ...grouped(lines) };
+  const head = [constants.HTTP2_HEADER_STATUS, String(status)];
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = (lines[i] as string).toLowerCase();
+    if (!CONNECTION_SPECIFIC.has(name)) head.push(name, lines[i + 1] as string);
+  }
+  // Node's types know of the object alone.
+  return head as unknown as OutgoingHttpHeaders;
+}
+
 type DoneToResponse = Pick<
   ServerResponse,
   "headersSent" | "sendDate" | "statusCode" | "writableEnded" | "writableFinished"
@@ -223,21 +243,14 @@ export class Http2Response extends EventEmitter implements DoneToResponse {
    */
   writeHead(status: number, _phrase: string | undefined, headers: readonly string[] | OutgoingHttpHeaders): this {
     if (this.destroyed) return this;
-    const lines = Array.isArray(headers) ? headers : Object.entries(headers as OutgoingHttpHeaders).flat();
-    const sent: (string | number)[] = [constants.HTTP2_HEADER_STATUS, status];
-    let sized = false;
-    for (let i = 0; i + 1 < lines.length; i += 2) {
-      const name = String(lines[i]).toLowerCase();
-      if (CONNECTION_SPECIFIC.has(name)) continue;
-      if (name === "content-length") sized = true;
-      sent.push(name, String(lines[i + 1]));
-    }
+    const lines = Array.isArray(headers) ? (headers as string[]) : Object.entries(headers).flat().map(String);
+    const sized = lines.some((name, i) => i % 2 === 0 && name.toLowerCase() === "content-length");
     // `sendDate` is missing in Node's types. Without it Node would date answers that their service has not dated.
     const options: ServerStreamResponseOptions & { readonly sendDate: boolean } = {
       waitForTrailers: !sized,
       sendDate: this.sendDate,
     };
-    this.#stream.respond(sent as unknown as OutgoingHttpHeaders, options);
+    this.#stream.respond(answerHead(status, lines, TAKES_LISTS), options);
     this.statusCode = status;
     return this;
   }

@@ -48,7 +48,11 @@ export interface Http2Sessions {
   destroy(): void;
 }
 
-export function createHttp2Sessions(handle: (request: Http2Request, response: Http2Response) => void): Http2Sessions {
+/** `idleMs`: after so long without a stream a connection is closed. */
+export function createHttp2Sessions(
+  handle: (request: Http2Request, response: Http2Response) => void,
+  idleMs = IDLE_MS,
+): Http2Sessions {
   const sessions = new Set<ServerHttp2Session>();
   let closing = false;
   return {
@@ -59,7 +63,7 @@ export function createHttp2Sessions(handle: (request: Http2Request, response: Ht
       session.on("error", () => {});
       session.once("close", () => sessions.delete(session));
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-      const streams = new OpenStreams(session);
+      const streams = new OpenStreams(session, idleMs);
       session.on("stream", (stream, _headers, _flags, rawHeaders: string[]) => {
         streams.add(stream);
         stream.on("error", () => {});
@@ -85,11 +89,13 @@ export function createHttp2Sessions(handle: (request: Http2Request, response: Ht
 /** Closes a session that has had no stream for a while, also one whose first never comes. */
 class OpenStreams {
   readonly #session: ServerHttp2Session;
+  readonly #idleMs: number;
   #count = 0;
   #idle: NodeJS.Timeout;
 
-  constructor(session: ServerHttp2Session) {
+  constructor(session: ServerHttp2Session, idleMs: number) {
     this.#session = session;
+    this.#idleMs = idleMs;
     this.#idle = this.#wait();
     session.once("close", () => clearTimeout(this.#idle));
   }
@@ -104,7 +110,7 @@ class OpenStreams {
   }
 
   #wait(): NodeJS.Timeout {
-    return setTimeout(() => this.#session.close(), IDLE_MS).unref();
+    return setTimeout(() => this.#session.close(), this.#idleMs).unref();
   }
 }
 

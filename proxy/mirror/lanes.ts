@@ -27,7 +27,7 @@ export interface LanesOptions<Work> {
 
 type EntryKind = "write" | "read";
 
-interface Entry<Work> {
+interface Entry<Work> extends Ticket {
   readonly kind: EntryKind;
   readonly lane: Lane<Work>;
   readonly since: number;
@@ -84,7 +84,7 @@ export class Lanes<Work> {
     if (kind === "write") crossReads(lane);
     else if (lane.intended.some((other) => other.kind === "write")) entry.crossed = true;
     lane.intended.push(entry);
-    return new Place(entry);
+    return entry;
   }
 
   /** Takes a place with the answer, for a key that only the answer tells. */
@@ -145,6 +145,7 @@ export class Lanes<Work> {
   #enter(lane: Lane<Work>, kind: EntryKind): Entry<Work> {
     if (kind === "read") lane.reads++;
     return {
+      key: lane.key,
       kind,
       lane,
       since: this.#options.monotonic(),
@@ -246,20 +247,8 @@ export class Lanes<Work> {
   }
 }
 
-class Place<Work> implements Ticket {
-  readonly entry: Entry<Work>;
-
-  constructor(entry: Entry<Work>) {
-    this.entry = entry;
-  }
-
-  get key(): string {
-    return this.entry.lane.key;
-  }
-}
-
 function entryOf<Work>(ticket: Ticket): Entry<Work> {
-  return (ticket as Place<Work>).entry;
+  return ticket as Entry<Work>;
 }
 
 function remove<T>(list: T[], item: T): void {

@@ -19,7 +19,7 @@ export type Rewrite = (request: ShadowRequest, exchange: Exchange) => ShadowRequ
 export const identityRewrite: Rewrite = (request) => request;
 
 const CREDENTIAL_HEADERS = ["authorization", "cookie", "proxy-authorization"];
-/** The copy is sent complete: nobody is asked whether to continue, no trailers follow, and the trace has a child span. */
+/** The copy is sent complete: nobody is asked whether to continue, no trailers follow; the trace has a child span. */
 const NEVER_COPIED = ["expect", "trailer", "transfer-encoding", "te", "connection", "traceparent"];
 
 const notCopied = new WeakMap<ServiceSettings, HeaderNames>();

@@ -48,11 +48,15 @@ export function createRecorder(parts: RecorderParts): Recorder {
     try {
       work();
     } catch (error) {
-      try {
-        parts.caught(name, error);
-      } catch {
-        // Nobody is left to tell.
-      }
+      failed(name, error);
+    }
+  }
+
+  function failed(name: RecordStep, error: unknown): void {
+    try {
+      parts.caught(name, error);
+    } catch {
+      // Nobody is left to tell.
     }
   }
 
@@ -75,15 +79,20 @@ export function createRecorder(parts: RecorderParts): Recorder {
     const { exchange, outcome } = settled;
     const { route, plan } = exchange;
     const reason = reasonOf(outcome);
-    step("count", () => {
+    // Each exchange comes by here: what `step` does, without a function made for it.
+    try {
       counters.settled(route.name, plan.requestClass, outcome);
       if (plan.requestClass === "write") write({ type: "count", route: route.name, outcome: outcome.kind, reason });
       else if (COMPARED.has(outcome.kind)) write({ type: "compared-read", route: route.name });
-    });
-    step("telemetry", () => {
+    } catch (error) {
+      failed("count", error);
+    }
+    try {
       telemetry.outcome(route.name, route.phase, outcome.kind, reason);
       for (const { kind } of settled.differences) telemetry.difference(route.name, kind);
-    });
+    } catch (error) {
+      failed("telemetry", error);
+    }
     const notable = !UNREMARKABLE.has(outcome.kind);
     if (notable || exchange.snapshot.settings.divergenceLog.lines === "all") publish(settled, notable);
     if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf)));
@@ -126,10 +135,12 @@ export function createRecorder(parts: RecorderParts): Recorder {
 
   return {
     eligible(route, requestClass) {
-      step("count", () => {
+      try {
         counters.eligible(route, requestClass);
         if (requestClass === "write") write({ type: "eligible", route });
-      });
+      } catch (error) {
+        failed("count", error);
+      }
     },
     settle,
     close: async () => flush(),

@@ -70,17 +70,25 @@ interface Place {
  * and id from the path.
  */
 function placeOf({ route, params, request }: KeySources): Place {
+  if (route.entity === null) return placeInPath(request.path);
   const named = Object.values(params.named);
   const last = params.named["id"] ?? named[named.length - 1];
-  if (route.entity !== null) {
-    const id = last ?? params.rest.find((segment) => segment !== "") ?? null;
-    return { prefix: route.entity, id: id === null ? null : decode(id) };
+  const id = last ?? params.rest.find((segment) => segment !== "") ?? null;
+  return { prefix: route.entity, id: id === null ? null : decode(id) };
+}
+
+/** Read segment by segment, since every request comes by here; empty ones do not count. */
+function placeInPath(path: string): Place {
+  let collection: string | null = null;
+  for (let from = 0; from < path.length;) {
+    const slash = path.indexOf("/", from);
+    const segment = path.slice(from, slash === -1 ? path.length : slash);
+    from += segment.length + 1;
+    if (segment === "") continue;
+    if (collection !== null && !API_PREFIX.test(collection)) return { prefix: decode(collection), id: decode(segment) };
+    collection = segment;
   }
-  const segments = request.path.split("/").filter((segment) => segment !== "");
-  let at = 0;
-  while (at < segments.length - 1 && API_PREFIX.test(segments[at] as string)) at++;
-  const id = segments[at + 1];
-  return { prefix: decode(segments[at] ?? ""), id: id === undefined ? null : decode(id) };
+  return { prefix: decode(collection ?? ""), id: null };
 }
 
 function readHeadLocator(locator: Locator, from: KeySources, place: Place): string | null {

@@ -19,17 +19,18 @@ export const NOW = Date.UTC(2026, 10, 22);
 interface LoadTextInput {
   readonly flags?: StartFlags;
   readonly env?: Record<string, string | undefined>;
+  readonly forTraffic?: boolean;
 }
 
 /** Loads a YAML text from a file called crossfade.yaml. */
 export function loadText(
   test: TestContext,
   yaml: string | Buffer,
-  { flags = {}, env = {} }: LoadTextInput = {},
+  { flags = {}, env = {}, forTraffic = true }: LoadTextInput = {},
 ): Loaded | NotLoaded {
   const file = join(makeFolder(test), "crossfade.yaml");
   writeFileSync(file, yaml);
-  return loadSettings({ file, flags, env, now: NOW });
+  return loadSettings({ file, flags, env, now: NOW, forTraffic });
 }
 
 /** Messages as people see them, the folder cut off. */

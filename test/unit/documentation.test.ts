@@ -10,7 +10,8 @@ const PAGES = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT });
 test("every documented config sample is a valid config", (t) => {
   const samples = PAGES.flatMap((page) => [...read(page).matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = ""]) => yaml));
   assert.notEqual(samples.length, 0);
-  for (const sample of samples) assert.deepEqual(settingsOf(t, sample).warnings, [], sample);
+  // The certificates that samples name are nowhere.
+  for (const sample of samples) assert.deepEqual(settingsOf(t, sample, { forTraffic: false }).warnings, [], sample);
 });
 
 test("every page and source file that the documentation names exists", () => {

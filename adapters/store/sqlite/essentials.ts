@@ -9,13 +9,18 @@ import type { EssentialRows, GapRow, RepairRow } from "./messages.ts";
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;
 
+interface CountedOutcome {
+  readonly row: Omit<OutcomeCount, "count">;
+  count: number;
+}
+
 interface Totals {
   eligible: number;
   comparedReads: number;
 }
 
 export class Essentials {
-  readonly #outcomes = new Map<string, Map<string, { row: OutcomeCount; count: number }>>();
+  readonly #outcomes = new Map<string, Map<string, CountedOutcome>>();
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
@@ -30,7 +35,7 @@ export class Essentials {
     this.#writes += 1;
     switch (write.type) {
       case "count":
-        this.#addOutcome({ route: write.route, outcome: write.outcome, reason: write.reason, count: 1 });
+        this.#addOutcome(write, 1);
         return;
       case "eligible":
         this.#totalsOf(write.route).eligible += 1;
@@ -60,7 +65,7 @@ export class Essentials {
   absorb(later: Essentials): void {
     this.#writes += later.#writes;
     for (const byOutcome of later.#outcomes.values()) {
-      for (const { row, count } of byOutcome.values()) this.#addOutcome({ ...row, count });
+      for (const { row, count } of byOutcome.values()) this.#addOutcome(row, count);
     }
     for (const [route, more] of later.#totals) {
       const totals = this.#totalsOf(route);
@@ -82,14 +87,13 @@ export class Essentials {
     };
   }
 
-  #addOutcome(row: OutcomeCount): void {
-    let byOutcome = this.#outcomes.get(row.route);
-    if (byOutcome === undefined)
-      this.#outcomes.set(row.route, (byOutcome = new Map<string, { row: OutcomeCount; count: number }>()));
-    const name = row.reason === null ? row.outcome : `${row.outcome}(${row.reason})`;
+  #addOutcome({ route, outcome, reason }: Omit<OutcomeCount, "count">, count: number): void {
+    let byOutcome = this.#outcomes.get(route);
+    if (byOutcome === undefined) this.#outcomes.set(route, (byOutcome = new Map<string, CountedOutcome>()));
+    const name = reason === null ? outcome : `${outcome}(${reason})`;
     const known = byOutcome.get(name);
-    if (known === undefined) byOutcome.set(name, { row, count: row.count });
-    else known.count += row.count;
+    if (known === undefined) byOutcome.set(name, { row: { route, outcome, reason }, count });
+    else known.count += count;
   }
 
   #totalsOf(route: string): Totals {

@@ -119,7 +119,7 @@ export function prepareEvidence(db: Database, retention: Retention): Evidence {
       budget -= dropped.count;
       return dropped.count > 0;
     };
-    drop(budget, now - retention.keepMs);
+    if (sizes.records > 0) drop(budget, now - retention.keepMs);
     if (sizes.records > retention.keepRecords) drop(sizes.records - retention.keepRecords, Infinity);
     while (sizes.groups > retention.keepGroups || sizes.bytes > retention.keepBytes) {
       if (budget <= 0) return;

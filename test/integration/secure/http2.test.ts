@@ -146,6 +146,32 @@ test("trailers pass both ways, announced or not", async (t) => {
   }
 });
 
+test("trailers of a request that has a length are dropped: HTTP/1.1 has no place for them", async (t) => {
+  const upstream = await startRawUpstream(t);
+  const { connect } = await startSecure(t, { legacyUrl: upstream.url });
+  const session = await connect();
+  const stream = session.request({ ":method": "POST", ":path": "/", "content-length": 5 }, { waitForTrailers: true });
+  stream.once("wantTrailers", () => stream.sendTrailers({ "x-sum": "abc" }));
+  stream.end("hello");
+  const answered = answerOf(stream);
+  const exchange = await upstream.next();
+  await exchange.until("\r\n\r\nhello");
+  exchange.socket.end(OK.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+  assert.equal((await answered).text, "ok");
+  assert.doesNotMatch(exchange.received(), /x-sum/);
+});
+
+test("an answer that changes the protocol is 502", async (t) => {
+  const upstream = await startRawUpstream(t);
+  const { connect } = await startSecure(t, { legacyUrl: upstream.url });
+  const session = await connect();
+  const answered = answerOf(session.request({ ":path": "/" }));
+  const exchange = await upstream.next();
+  await exchange.until("\r\n\r\n");
+  exchange.socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n");
+  assert.equal((await answered).status, 502);
+});
+
 test("interim answers pass: 103 with its links, and 100 when the primary says so", async (t) => {
   const upstream = await startRawUpstream(t);
   const { connect } = await startSecure(t, { legacyUrl: upstream.url });
@@ -184,6 +210,24 @@ test("an expectation that the primary refuses is refused, and the body is never 
   assert.equal(headers[":status"], 417);
   stream.close(http2.constants.NGHTTP2_CANCEL);
   await answerOf(stream);
+});
+
+test("an answer that comes before the body was read reaches a client that is still sending", async (t) => {
+  const upstream = await startRawUpstream(t);
+  const { connect } = await startSecure(t, { legacyUrl: upstream.url });
+  const session = await connect();
+  const stream = session.request({ ":method": "POST", ":path": "/" });
+  const answered = answerOf(stream);
+  stream.write("first");
+  const exchange = await upstream.next();
+  await exchange.until("first");
+  exchange.socket.end("HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!");
+  await once(stream, "end");
+  // Two MiB more than any window holds: what nobody wants is read and thrown away.
+  for (let i = 0; i < 32; i++) stream.write(Buffer.alloc(64 * 1024));
+  stream.end();
+  const { status, text, resetCode } = await answered;
+  assert.deepEqual([status, text, resetCode], [413, "no!", 0]);
 });
 
 test("HEAD, 204 and 304 have no body, and keep the length that they say", async (t) => {

@@ -98,7 +98,7 @@ test("a broken certificate leaves the one before in use, and is counted and show
   const before = (await shake(secure)).fingerprint;
   const next = secure.authority.issue(["localhost", "127.0.0.1"]);
   secure.renew({ cert: next.cert, key: "nothing of use" });
-  secure.crossfade.reload();
+  await secure.crossfade.reload();
   assert.equal((await shake(secure)).fingerprint, before);
   const { warnings, config } = await statusOf(secure);
   assert.match(config.error ?? "", /crossfade\.yaml:\d+:\d+ tls\.key holds no private key/);
@@ -106,7 +106,7 @@ test("a broken certificate leaves the one before in use, and is counted and show
   const metrics = await (await request(`${secure.crossfade.adminUrl}/metrics`)).body.text();
   assert.match(metrics, /crossfade_config_reloads(?:_total)?\{[^}]*result="refused"[^}]*\} [1-9]/);
   secure.renew(next);
-  secure.crossfade.reload();
+  await secure.crossfade.reload();
   assert.equal((await shake(secure)).fingerprint, fingerprintOf(next.cert));
   assert.equal((await statusOf(secure)).config.error, null);
 });
@@ -116,7 +116,7 @@ test("a certificate that ends soon is in the status", async (t) => {
   const before = (await statusOf(secure)).warnings;
   assert.doesNotMatch(before.join("\n"), /certificate/);
   secure.renew(secure.authority.issue(["localhost", "127.0.0.1"], { days: 5 }));
-  secure.crossfade.reload();
+  await secure.crossfade.reload();
   assert.match((await statusOf(secure)).warnings.join("\n"), /the certificate for clients ends on \d{4}-\d\d-\d\d/);
 });
 
@@ -137,6 +137,49 @@ test("a client that ends its side of a TLS connection still gets its answer", as
   exchange.socket.end("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer");
   await once(socket, "close");
   assert.match(received, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nanswer$/);
+});
+
+test("a WebSocket over TLS is tunnelled to the primary, bytes both ways", async (t) => {
+  const upstream = await startRawUpstream(t);
+  const secure = await startSecure(t, { legacyUrl: upstream.url });
+  const { port } = new URL(secure.crossfade.proxyUrl);
+  const socket = tls.connect({ host: "127.0.0.1", port: Number(port), ca: secure.authority.ca });
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  let received = "";
+  socket.on("data", (chunk: Buffer) => {
+    received += chunk.toString("latin1");
+  });
+  const until = async (text: string): Promise<void> => {
+    while (!received.includes(text)) await once(socket, "data");
+  };
+  socket.write("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const exchange = await upstream.next();
+  assert.match(await exchange.until("\r\n\r\n"), /^GET \/chat HTTP\/1\.1\r\n[^]*\r\nUpgrade: websocket\r\n/);
+  exchange.socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
+  await until("hello");
+  assert.match(received, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
+  socket.write("how are you");
+  await exchange.until("how are you");
+  exchange.socket.end("bye");
+  await until("bye");
+  socket.destroy();
+  await exchange.closed();
+});
+
+test("any other Upgrade over TLS is an ordinary request", async (t) => {
+  const secure = await startQuiet(t);
+  const { port } = new URL(secure.crossfade.proxyUrl);
+  const socket = tls.connect({ host: "127.0.0.1", port: Number(port), ca: secure.authority.ca });
+  await once(socket, "secureConnect");
+  socket.write(
+    "POST /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nhi",
+  );
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  assert.match(answer.toString("latin1"), /^HTTP\/1\.1 200 /);
+  const [seen] = await secure.legacy.sawAtLeast(1);
+  assert.equal(seen?.body.toString(), "hi");
+  socket.destroy();
 });
 
 test("what is no TLS is told nothing, and the listener goes on", async (t) => {
@@ -186,6 +229,6 @@ test("a changed config is taken over together with its certificates", async (t) 
     secure.configFile,
     text.replace(/cert: "[^"]*", key: "[^"]*"/, `cert: "${renewed.certFile}", key: "${renewed.keyFile}"`),
   );
-  secure.crossfade.reload();
+  await secure.crossfade.reload();
   assert.equal((await shake(secure)).fingerprint, fingerprintOf(renewed.cert));
 });

@@ -100,7 +100,7 @@ test("authorities that are renewed are used from the next request on", async (t)
   const crossfade = await startBefore(t, `url: "https://localhost:${port}", tls: { ca: ${caFile} }`);
   assert.equal((await get(crossfade)).status, 502);
   writeFileSync(caFile, old.ca + renewed.ca);
-  crossfade.reload();
+  await crossfade.reload();
   assert.equal((await get(crossfade)).status, 200);
 });
 
@@ -121,7 +121,7 @@ test("a reload that leaves a service as it is keeps its connections", async (t) 
   const crossfade = await startBefore(t, `url: "https://localhost:${port}", tls: { ca: ${authority.caFile} }`);
   await get(crossfade);
   writeFileSync(crossfade.configFile, `${readFileSync(crossfade.configFile, "utf8")}limits: { queued: 32MiB }\n`);
-  crossfade.reload();
+  await crossfade.reload();
   await get(crossfade);
   assert.equal(ports[1], ports[0]);
 });

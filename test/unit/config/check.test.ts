@@ -57,6 +57,25 @@ test("check prints the effective route table", (t) => {
   assert.match(report.lines.at(-1) ?? "", /crossfade\.yaml is valid: 3 routes, 2 services$/);
 });
 
+test("check prints how each service is reached and how long it is waited for", (t) => {
+  const yaml = YAML.replace(
+    '"http://127.0.0.1:3000"',
+    '"https://legacy.internal", tls: { serverName: api.internal }',
+  ).replace('"http://127.0.0.1:4000"', '"unix:/run/next.sock", asPrimary: { idleTimeout: 2m, connections: 50 }');
+  const report = runCheck(inputOf(t, yaml));
+  assert.deepEqual(
+    report.lines.slice(5, 8).map((line) => line.replace(/ {2,}/g, " | ")),
+    [
+      "service | url | TLS | as primary | as shadow",
+      "legacy | https://legacy.internal | verified as api.internal | connect 10s, head 30s, idle off, total off, connections unlimited | connect 10s, whole 5s",
+      "next | unix:/run/next.sock | plain | connect 10s, head 30s, idle 2m, total off, connections 50 | connect 10s, whole 5s",
+    ],
+  );
+  const { text } = explain(t, { method: "PUT", path: "/users/42" }, yaml);
+  assert.match(text, /Reaching legacy as primary: TLS \(verified as api\.internal\), connect 10s, head 30s, idle off/);
+  assert.match(text, /Reaching next as shadow: connect 10s, whole 5s\./);
+});
+
 test("check warns of paths beside a pattern and still answers yes", (t) => {
   const report = runCheck(inputOf(t, YAML.slice(0, YAML.indexOf("  - name: users"))));
   assert.equal(report.exitCode, 0);

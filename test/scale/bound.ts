@@ -10,7 +10,7 @@ export interface Load {
   readonly transfers: number;
 }
 
-const KIB_PER_IDLE = 16;
+const KIB_PER_IDLE = 24;
 const KIB_PER_STREAM = 64;
 const KIB_PER_TUNNEL = 64;
 const MIB_PER_TRANSFER = 4;

@@ -128,12 +128,11 @@ async function measure(
     await idle.askAll();
     await event();
     await checkOutcomes(proxy);
-    const { peakMib } = memoryOf(proxy);
-    say(`two bodies up, one down   ${shown(peakMib)} at the most, ${transferSeconds.toFixed(1)} s`);
+    say(`two bodies up, one down   ${shown(memoryOf(proxy).peakMib)} at the most, ${transferSeconds.toFixed(1)} s`);
 
     for (const clients of [idle, streams, tunnels]) clients.close();
     while (openFilesOf(proxy) > filesBefore + OTHER_FILES) await new Promise((resolve) => setTimeout(resolve, 50));
-    const afterMib = memoryOf(proxy).mib;
+    const { mib: afterMib, peakMib } = memoryOf(proxy);
     say(`all gone                  ${shown(afterMib)}`);
     const load: Load = { ...plan, transfers: transfers.length };
     const boundMib = idleMib + allowedGrowthMib(load, QUEUED_MIB);

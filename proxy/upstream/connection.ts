@@ -122,12 +122,14 @@ export class Connection implements AnswerEvents, Carrier {
       socket.write(head.text, "latin1");
     } else if (!Buffer.isBuffer(body)) {
       socket.write(head.text, "latin1");
-      this.#upload = new Upload(body, head.framing, {
+      const upload = new Upload(body, head.framing, {
         done: () => this.#uploaded(call),
         broken: (error) => this.#fail(error),
       });
-      this.#upload.begin(socket);
-      if (!this.#upload.isDone) this.#limitTotal();
+      this.#upload = upload;
+      // A body that has ended or broken off meanwhile says so at once.
+      upload.begin(socket);
+      if (!upload.isDone) this.#limitTotal();
       return;
     } else if (body.length <= WRITTEN_WITH_HEAD_MAX_BYTES) {
       socket.write(head.text + body.toString("latin1"), "latin1");

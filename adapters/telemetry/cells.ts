@@ -26,14 +26,15 @@ interface Met<Value> {
 }
 
 /**
- * Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. The one
- * met last is mostly the one that comes next.
+ * Up to four nested maps: no key string is built, so nothing is allocated for a combination that was met before. One of the
+ * two met last (a mirrored write calls two services) is mostly the one that comes next.
  */
 class CellTree<Value> {
   private readonly root: Map<Part, unknown> = new Map();
   private readonly known: Cell<Value>[] = [];
   private overflow: Value | null = null;
   private last: Met<Value> | null = null;
+  private lastButOne: Met<Value> | null = null;
   private readonly make: () => Value;
   private readonly describe: (parts: readonly Part[]) => Attributes;
 
@@ -43,10 +44,10 @@ class CellTree<Value> {
   }
 
   at(a: Part, b: Part, c: Part, d: Part): Value {
-    const { last } = this;
-    if (last !== null && last.parts[0] === a && last.parts[1] === b && last.parts[2] === c && last.parts[3] === d) {
-      return last.cell;
-    }
+    const { last, lastButOne } = this;
+    if (last !== null && isOf(last, a, b, c, d)) return last.cell;
+    this.lastButOne = last;
+    if (lastButOne !== null && isOf(lastButOne, a, b, c, d)) return (this.last = lastButOne).cell;
     const found = (this.root.get(a) as Map<Part, Map<Part, Map<Part, Value>>> | undefined)?.get(b)?.get(c)?.get(d);
     const cell = found === undefined ? this.add(a, b, c, d) : found;
     this.last = { parts: [a, b, c, d], cell };
@@ -71,6 +72,10 @@ class CellTree<Value> {
     this.known.push({ attributes: this.describe(parts), cell });
     return cell;
   }
+}
+
+function isOf({ parts }: Met<unknown>, a: Part, b: Part, c: Part, d: Part): boolean {
+  return parts[0] === a && parts[1] === b && parts[2] === c && parts[3] === d;
 }
 
 export interface MetricSpec {

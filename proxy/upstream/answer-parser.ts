@@ -40,11 +40,18 @@ const MAX_SIZE = 2 ** 52;
 
 const NO_HEADERS: RawHeaders = [];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What can stand nowhere in a head: control characters, and a CR that is not part of a line's end. */
-const BROKEN_LINE = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)/;
 
+const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
+const SPACE = 0x20;
+const DEL = 0x7f;
+
+/** Where the reader stands in a section's line ends. After any CR only LF may come. */
+const IN_LINE = 0;
+const AFTER_LF = 1;
+const AFTER_LF_CR = 2;
+const AFTER_CR = 3;
 
 export class AnswerParser {
   readonly #events: AnswerEvents;
@@ -53,8 +60,7 @@ export class AnswerParser {
   /** Parts of a head or trailer section that has not come whole yet. */
   #parts: Buffer[] = [];
   #partsBytes = 0;
-  /** 1 after LF, 2 after LF CR: an LF now ends the section. */
-  #lineEnds = 0;
+  #lineEnd = IN_LINE;
   #informations = 0;
   #informationBytes = 0;
   /** Of the body, or of the present chunk. */
@@ -76,7 +82,7 @@ export class AnswerParser {
   expect(asked: Asked): void {
     this.#asked = asked;
     this.#state = "head";
-    this.#lineEnds = 0;
+    this.#lineEnd = IN_LINE;
     this.#informations = 0;
     this.#informationBytes = 0;
     this.#keepAliveSeconds = -1;
@@ -190,22 +196,29 @@ export class AnswerParser {
     return sectionEnd;
   }
 
-  /** Where the empty line that ends a head or trailer section ends, or -1 where it has not come. */
+  /**
+   * Where the empty line that ends a head or trailer section ends, or -1 where it has not come. Nowhere in it may stand a
+   * control character or a CR that is not part of a line's end.
+   */
   #sectionEnd(bytes: Buffer, from: number, end: number): number {
-    let lineEnds = this.#lineEnds;
+    let lineEnd = this.#lineEnd;
     for (let i = from; i < end; i++) {
-      const byte = bytes[i];
-      if (byte === LF) {
-        if (lineEnds !== 0) {
-          this.#lineEnds = 0;
+      const byte = bytes[i] as number;
+      if ((byte >= SPACE && byte !== DEL) || byte === TAB) {
+        if (lineEnd >= AFTER_LF_CR) throw brokenHead();
+        lineEnd = IN_LINE;
+      } else if (byte === LF) {
+        if (lineEnd === AFTER_LF || lineEnd === AFTER_LF_CR) {
+          this.#lineEnd = IN_LINE;
           return i + 1;
         }
-        lineEnds = 1;
+        lineEnd = AFTER_LF;
       } else {
-        lineEnds = byte === CR && lineEnds === 1 ? 2 : 0;
+        if (byte !== CR || lineEnd >= AFTER_LF_CR) throw brokenHead();
+        lineEnd = lineEnd === AFTER_LF ? AFTER_LF_CR : AFTER_CR;
       }
     }
-    this.#lineEnds = lineEnds;
+    this.#lineEnd = lineEnd;
     return -1;
   }
 
@@ -226,7 +239,6 @@ export class AnswerParser {
       this.#parts = [];
       this.#partsBytes = 0;
     }
-    if (BROKEN_LINE.test(text)) throw new InvalidAnswer("the answer's head holds a control character or a lone CR");
     return text;
   }
 
@@ -306,7 +318,7 @@ export class AnswerParser {
           this.#state = "chunk-data";
         } else {
           this.#state = "trailers";
-          this.#lineEnds = 1;
+          this.#lineEnd = AFTER_LF;
         }
         return i + 1;
       }
@@ -356,6 +368,10 @@ export class AnswerParser {
     this.#finish(text.length <= 2 ? NO_HEADERS : parseFields(text, 0));
     return sectionEnd;
   }
+}
+
+function brokenHead(): InvalidAnswer {
+  return new InvalidAnswer("the answer's head holds a control character or a lone CR");
 }
 
 function copyOf(bytes: Buffer, from: number, to: number): Buffer {

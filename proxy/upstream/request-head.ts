@@ -17,8 +17,7 @@ const NO_BODY: Framing = { chunked: false, length: -1 };
 const CHUNKED: Framing = { chunked: true, length: -1 };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What would end a line or a target early, or does not fit into a byte. */
-const UNWRITABLE_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+/** What would end a target early, or does not fit into a byte. */
 const UNWRITABLE_TARGET = /[^\x21-\x7e\x80-\xff]/;
 
 /**
@@ -36,7 +35,7 @@ export function writeHead({ method, target, headers, body }: UpstreamRequest): W
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    if (UNWRITABLE_VALUE.test(value) || !TOKEN.test(name)) {
+    if (!isWritableValue(value) || !isWritableName(name)) {
       throw new TypeError(`the header ${JSON.stringify(name)} cannot be written`);
     }
     if (name.length === 14 && name.toLowerCase() === "content-length") length = Number(value);
@@ -52,4 +51,26 @@ export function writeHead({ method, target, headers, body }: UpstreamRequest): W
   }
   if (length !== -1) return { text: `${text}\r\n`, framing: { chunked: false, length } };
   return { text: `${text}Transfer-Encoding: chunked\r\n\r\n`, framing: CHUNKED };
+}
+
+/** A client sends the same names all the time; looking one up is cheaper than reading it. */
+const WRITABLE_NAMES = new Set<string>();
+/** Names beyond these are read each time: clients choose them. */
+const MOST_NAMES_KEPT = 512;
+const LONGEST_NAME_KEPT = 64;
+
+function isWritableName(name: string): boolean {
+  if (WRITABLE_NAMES.has(name)) return true;
+  if (!TOKEN.test(name)) return false;
+  if (WRITABLE_NAMES.size < MOST_NAMES_KEPT && name.length <= LONGEST_NAME_KEPT) WRITABLE_NAMES.add(name);
+  return true;
+}
+
+/** Nothing in it ends the line early or does not fit into a byte. A loop: most values are shorter than a call into RegExp is worth. */
+function isWritableValue(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) return false;
+  }
+  return true;
 }

@@ -21,6 +21,15 @@ export interface Compared extends Case {
   readonly errors: number;
 }
 
+/** Someone under the same open loop with nothing sick; medians over the rounds. */
+export interface Reference {
+  readonly name: string;
+  readonly heldShare: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
 type Measure = Pick<Bar, "sign" | "bound" | "unit"> & { readonly what: string; readonly of: (of: Compared) => number };
 
 const MEASURES: readonly Measure[] = [
@@ -30,7 +39,11 @@ const MEASURES: readonly Measure[] = [
   { what: "P3 req/s sick against healthy", of: ({ closedRatio }) => closedRatio, sign: ">=", bound: 0.95, unit: "x" },
 ];
 
-export function sectionsOf(cases: readonly Compared[], about: string): Pick<Part, "sections" | "bars"> {
+export function sectionsOf(
+  references: readonly Reference[],
+  cases: readonly Compared[],
+  about: string,
+): Pick<Part, "sections" | "bars"> {
   const head = ["shadow", "store", "rate held", "p99 off ms", "p99 on ms", "ratio", "errors", "sick/healthy req/s", ""];
   const rows = cases.map((one) => [
     one.shadow === "none" ? "healthy" : one.shadow,
@@ -44,7 +57,10 @@ export function sectionsOf(cases: readonly Compared[], about: string): Pick<Part
     MEASURES.every((measure) => isMet(barOf(measure, one))) ? "met" : "**missed**",
   ]);
   return {
-    sections: [{ title: "Shadow or store sick: what the client sees", lines: [about, "", table(head, rows)] }],
+    sections: [
+      { title: "The same rate, nothing sick", lines: [referenceTable(references)] },
+      { title: "Shadow or store sick: what the client sees", lines: [about, "", table(head, rows)] },
+    ],
     bars: MEASURES.map((measure) => {
       const bars = cases.map((one) => barOf(measure, one));
       const met = bars.filter(isMet).length;
@@ -54,6 +70,16 @@ export function sectionsOf(cases: readonly Compared[], about: string): Pick<Part
       return { ...worst, what: `${worst.what} (worst of ${bars.length}; ${met} met)` };
     }),
   };
+}
+
+function referenceTable(references: readonly Reference[]): string {
+  const rows = references.map(({ name, heldShare, p50, p99 }) => [
+    name,
+    `${(heldShare * 100).toFixed(1)} %`,
+    p50.toFixed(2),
+    p99.toFixed(2),
+  ]);
+  return table(["what", "rate held", "p50 ms", "p99 ms"], rows);
 }
 
 function barOf({ what, of, sign, bound, unit }: Measure, one: Compared): Bar {

@@ -1,7 +1,9 @@
 /**
- * P3: what a client sees of a sick shadow and a sick store. Open loop at half of what Crossfade reaches with mirroring off,
- * against the same with mirroring off, in turns; then closed loop at saturation, sick against healthy, in turns. Shadows
- * are real services (test/support/faults.ts); stores are sick in the driver of the real thread (test/support/sick-threads.ts).
+ * P3: what a client sees of a sick shadow and a sick store. Open loop at a share (by default half) of what Crossfade reaches
+ * with mirroring off, against the same with mirroring off, in turns; then closed loop at saturation, sick against healthy,
+ * in turns. Shadows are real services (test/support/faults.ts); stores are sick in the driver of the real thread
+ * (test/support/sick-threads.ts). A mirrored write is twice the work: what the machine has room for at that rate is told by
+ * the raw limit of the job, which gets the same load with nothing sick.
  */
 import { join } from "node:path";
 import { SHADOW_FAULTS, type ShadowFault } from "../support/faults.ts";
@@ -9,7 +11,7 @@ import { STORE_FAULTS, type StoreFault } from "../support/sick-threads.ts";
 import { untilSettled } from "./admin.ts";
 import { runScript, type Server, startServer } from "./child.ts";
 import { servicesOf, startCrossfade } from "./crossfade.ts";
-import { type Case, type Compared, sectionsOf } from "./isolation-report.ts";
+import { type Case, type Compared, type Reference, sectionsOf } from "./isolation-report.ts";
 import type { LoadResult } from "./load.ts";
 import type { OpenLoadResult } from "./open-load.ts";
 import type { Part } from "./report.ts";
@@ -40,7 +42,8 @@ function casesOf(quick: boolean): readonly Case[] {
   return quick ? all.filter(({ shadow, store }) => shadow === "none" || store === "none") : all;
 }
 
-export async function runIsolation(quick: boolean): Promise<Part> {
+/** `percent`: the open loop's rate, of what is reached in closed loop with mirroring off. */
+export async function runIsolation(quick: boolean, percent: number): Promise<Part> {
   const pace = quick ? QUICK : FULL;
   const running: Server[] = [];
   const started = <S extends Server>(server: S): S => {
@@ -53,8 +56,21 @@ export async function runIsolation(quick: boolean): Promise<Part> {
     const services = servicesOf(legacy.url, shadow.url, AS_SHADOW);
     const off = started(await startCrossfade(`${services}defaults: { mirror: { writes: false } }\n`, SICK_THREADS));
     const on = started(await startCrossfade(services, SICK_THREADS));
-    for (const server of [off, on]) await closedLoop(server, pace.warmUpSeconds);
-    const rate = Math.round((await closedLoop(off, pace.seconds * 2)).perSecond / 2);
+    const limit = started(await startServer("contenders/limit.ts", [legacy.url]));
+    const job = started(await startServer("contenders/limit.ts", [legacy.url, shadow.url]));
+    for (const server of [off, on, limit, job]) await closedLoop(server, pace.warmUpSeconds);
+    const rate = Math.round(((await closedLoop(off, pace.seconds * 2)).perSecond * percent) / 100);
+    await untilSettled(on);
+    const references = await measureReferences(
+      [
+        ["raw limit, which mirrors nothing", limit],
+        ["raw limit of the job", job],
+        ["Crossfade, mirroring off", off],
+        ["Crossfade", on],
+      ],
+      rate,
+      pace,
+    );
     await untilSettled(on);
 
     const compared: Compared[] = [];
@@ -71,16 +87,41 @@ export async function runIsolation(quick: boolean): Promise<Part> {
     }
     return {
       name: "isolation",
-      setting: { connections: CONNECTIONS, openConnections: OPEN_CONNECTIONS, asShadow: AS_SHADOW, rate, ...pace },
-      data: compared,
+      setting: {
+        connections: CONNECTIONS,
+        openConnections: OPEN_CONNECTIONS,
+        asShadow: AS_SHADOW,
+        percent,
+        rate,
+        ...pace,
+      },
+      data: { references, compared },
       ...sectionsOf(
+        references,
         compared,
-        `open loop at ${rate} POST/s, ${pace.openRounds} runs of ${pace.seconds} s in turns; closed loop: c=${CONNECTIONS}, ${pace.closedRounds} of ${pace.seconds} s in turns`,
+        `open loop at ${rate} POST/s (${percent} % of the most with mirroring off), ${pace.openRounds} runs of ${pace.seconds} s in turns; closed loop: c=${CONNECTIONS}, ${pace.closedRounds} of ${pace.seconds} s in turns`,
       ),
     };
   } finally {
     for (const server of running.toReversed()) await server.stop();
   }
+}
+
+async function measureReferences(
+  servers: readonly (readonly [string, Server])[],
+  rate: number,
+  { openRounds, seconds }: Pace,
+): Promise<readonly Reference[]> {
+  const runs = new Map<string, OpenLoadResult[]>(servers.map(([name]) => [name, []]));
+  for (let round = 0; round < openRounds; round++) {
+    for (const [name, server] of servers) runs.get(name)?.push(await openLoop(server, rate, seconds));
+  }
+  return [...runs].map(([name, results]) => ({
+    name,
+    heldShare: medianOf(results.map(({ heldShare }) => heldShare)),
+    p50: medianOf(results.map(({ p50 }) => p50)),
+    p99: medianOf(results.map(({ p99 }) => p99)),
+  }));
 }
 
 interface Comparison {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [--isolation] [--start-up] [--json FILE] [--markdown FILE]`: what a request costs
+ * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--json FILE] [--markdown FILE]`: what a request costs
  * (main-table.ts); with --isolation what clients see of a sick shadow or store (isolation.ts), with --start-up what starts,
  * reloads and many routes cost (start-up.ts). The figure to trust on a shared machine is the CPU time of the processes.
  */
@@ -17,6 +17,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     isolation: { type: "boolean", default: false },
+    share: { type: "string", default: "50" },
     "start-up": { type: "boolean", default: false },
     json: { type: "string", default: join(ROOT, ".tmp/bench.json") },
     markdown: { type: "string" },
@@ -25,15 +26,23 @@ const { values } = parseArgs({
 
 const loadBefore = loadOfLastMinute();
 const parts: Part[] = [];
-if (values.isolation) parts.push(await runIsolation(values.quick));
+if (values.isolation) parts.push(await runIsolation(values.quick, shareOf(values.share)));
 if (values["start-up"]) parts.push(await runStartUp(values.quick));
 if (parts.length === 0) parts.push(await runMainTable(values.quick));
 
 const flags = (["isolation", "start-up", "quick"] as const).filter((name) => values[name]).map((name) => ` --${name}`);
+if (values.isolation && values.share !== "50") flags.push(` --share ${values.share}`);
 const report = makeReport(`npm run bench${flags.length === 0 ? "" : ` --${flags.join("")}`}`, loadBefore, parts);
 console.log(markdownOf(report));
 write(values.json, `${JSON.stringify(report, null, 2)}\n`);
 if (values.markdown !== undefined) write(values.markdown, markdownOf(report));
+
+/** Of the rate with mirroring off; P3 asks for half. */
+function shareOf(text: string): number {
+  const percent = Number(text);
+  if (percent > 0 && percent <= 100) return percent;
+  throw new Error(`--share is ${JSON.stringify(text)}; it is a percentage above 0 and up to 100`);
+}
 
 function write(name: string, text: string): void {
   const file = resolve(name);

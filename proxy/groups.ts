@@ -1,5 +1,5 @@
 /** One cause, one group: divergences of one route and method that differ in the same places and in the same ways. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Difference, SignaturePart } from "./evidence.ts";
 
 /**
@@ -15,13 +15,20 @@ export function groupSignature(differences: readonly Difference[]): SignaturePar
   return [...parts.keys()].sort().map((key) => parts.get(key) as SignaturePart);
 }
 
+const idsKnown = new Map<string, string>();
+/** A flood of divergences is of few groups. */
+const MOST_IDS_KEPT = 1_000;
+
 /** 8 hex digits; the same in every process and version that makes the same signature. */
 export function groupId(route: string, method: string, signature: readonly SignaturePart[]): string {
-  const parts = signature.map(idParts);
-  return createHash("sha256")
-    .update(JSON.stringify([route, method, parts]))
-    .digest("hex")
-    .slice(0, 8);
+  const text = JSON.stringify([route, method, signature.map(idParts)]);
+  let id = idsKnown.get(text);
+  if (id === undefined) {
+    id = hash("sha256", text, "hex").slice(0, 8);
+    if (idsKnown.size >= MOST_IDS_KEPT) idsKnown.clear();
+    idsKnown.set(text, id);
+  }
+  return id;
 }
 
 /** What tells it from other parts; two strings, but four for a status. */

@@ -123,6 +123,8 @@ export type StoreWrite =
   | {
       readonly type: "divergence";
       readonly record: DivergenceRecord;
+      /** The record as the log has it. */
+      readonly json: string;
       /** Present where the record belongs to a group. */
       readonly signature: GroupRecord["signature"] | null;
     }

@@ -39,13 +39,14 @@ export class MemoryEvidence {
     this.#retention = retention;
   }
 
-  add(record: DivergenceRecord, signature: GroupRecord["signature"] | null): void {
+  /** `json`: the record as the log has it. */
+  add(record: DivergenceRecord, json: string, signature: GroupRecord["signature"] | null): void {
     if (this.#records.has(record.id)) return;
     const kept: Kept = {
       seq: ++this.#seq,
       record,
       at: Date.parse(record.time),
-      bytes: Buffer.byteLength(JSON.stringify(record)),
+      bytes: Buffer.byteLength(json),
       isSample: false,
     };
     this.#records.set(record.id, kept);

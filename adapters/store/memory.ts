@@ -175,7 +175,7 @@ class MemoryStore implements Store {
         return;
       }
       case "divergence":
-        this.#evidence.add(write.record, write.signature);
+        this.#evidence.add(write.record, write.json, write.signature);
         return;
       case "repair":
         this.#addRepair(write);

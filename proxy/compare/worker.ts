@@ -1,7 +1,7 @@
 /** The thread that compares what would hold up the event loop. Started by comparer.ts; one pair at a time. */
-import { constants, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import type { Verdict } from "../exchange.ts";
+import { giveWayToTraffic } from "../thread-priority.ts";
 import { type AnswerPair, compareAnswers } from "./diff-answers.ts";
 
 export type WorkerReply =
@@ -12,9 +12,7 @@ export type WorkerReply =
 const port = parentPort;
 if (port === null) throw new Error("compare/worker runs as a worker thread only");
 
-// Traffic comes first where cores are few. On Linux a thread has a priority of its own (setpriority(2), "C library/kernel
-// differences"); elsewhere this would slow down the whole process.
-if (process.platform === "linux") setPriority(constants.priority.PRIORITY_LOW);
+giveWayToTraffic("always");
 
 port.on("message", ({ primary, shadow, rules, now }: AnswerPair) => {
   let reply: WorkerReply;

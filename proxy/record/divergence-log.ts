@@ -18,6 +18,8 @@ const PENDING_MAX_BYTES = 8 * MIB;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5 * SECOND;
 const STALLED_MS = 5 * SECOND;
+/** While lines pour in they are written this often: each writing looks at the file first, whatever it then writes. */
+const WRITE_EVERY_MS = 20;
 
 export interface DivergenceLogOptions {
   readonly file: string;
@@ -78,6 +80,7 @@ class FileLog implements DivergenceLog {
   #lost = 0;
   #working: Promise<void> | null = null;
   #workingSince = 0;
+  #wroteAt = -Infinity;
   #retry: NodeJS.Timeout | null = null;
   #retryMs = FIRST_RETRY_MS;
   #problem: string | null = null;
@@ -169,8 +172,13 @@ class FileLog implements DivergenceLog {
   }
 
   async #writeAll(): Promise<void> {
-    // Lines of one turn of the event loop go together.
-    await new Promise((resolve) => setImmediate(resolve));
+    const { clock } = this.#options;
+    const restMs = WRITE_EVERY_MS - (clock.monotonic() - this.#wroteAt);
+    // Lines of one turn of the event loop go together in any case.
+    await new Promise<void>((resolve) => {
+      if (restMs > 0) setTimeout(resolve, restMs);
+      else setImmediate(resolve);
+    });
     do {
       // Taken before the file is looked at: what comes later is not written into a file that has gone meanwhile.
       this.#batch ??= this.#nextBatch();
@@ -179,11 +187,12 @@ class FileLog implements DivergenceLog {
       if (batch === null) return;
       batch.offset += await file.write(batch.bytes, batch.offset);
       this.#problem = null;
-      this.#workingSince = this.#options.clock.monotonic();
+      this.#wroteAt = this.#workingSince = clock.monotonic();
       if (batch.offset < batch.bytes.length) continue;
       this.#batch = null;
       this.#written += batch.lines;
       this.#wakeFlushing();
+      if (this.#pendingBytes < this.#batchBytes()) return;
     } while (!this.#closed);
   }
 

@@ -94,22 +94,26 @@ export function createRecorder(parts: RecorderParts): Recorder {
       failed("telemetry", error);
     }
     const notable = !UNREMARKABLE.has(outcome.kind);
-    if (notable || exchange.snapshot.settings.divergenceLog.lines === "all") publish(settled, notable);
-    if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf)));
+    const shown = notable || exchange.snapshot.settings.divergenceLog.lines === "all" ? redact(settled) : null;
+    if (shown !== null) publish(settled, shown, notable);
+    if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
   }
 
-  function publish(settled: Settled, notable: boolean): void {
-    let recorded: Recorded | null = null;
-    step("record", () => (recorded = buildRecord(settled, redacted(settled))));
+  function publish(settled: Settled, shown: Redacted, notable: boolean): void {
+    let recorded: (Recorded & { readonly json: string }) | null = null;
+    step("record", () => {
+      const built = buildRecord(settled, shown);
+      recorded = { ...built, json: JSON.stringify(built.record) };
+    });
     if (recorded === null) return;
-    const { record, signature } = recorded as Recorded;
-    if (notable) step("store", () => write({ type: "divergence", record, signature }));
-    step("log", () => log.append(JSON.stringify(record)));
+    const { record, signature, json } = recorded as Recorded & { readonly json: string };
+    if (notable) step("store", () => write({ type: "divergence", record, json, signature }));
+    step("log", () => log.append(json));
     step("feed", () => parts.onRecord(record));
   }
 
   /** What cannot be redacted is left out: then the record says that, and nothing of the exchange's own. */
-  function redacted(settled: Settled): Redacted {
+  function redact(settled: Settled): Redacted {
     let found: Redacted | null = null;
     step("redact", () => (found = redactor.redact(settled)));
     return (
@@ -124,11 +128,12 @@ export function createRecorder(parts: RecorderParts): Recorder {
     );
   }
 
-  function repairOf(settled: Settled, reason: RepairOf): StoreWrite {
+  /** `shown`: what was redacted of the exchange already. */
+  function repairOf(settled: Settled, reason: RepairOf, shown: Redacted | null): StoreWrite {
     const { exchange } = settled;
-    let key: string | null = null;
+    let key = shown?.key ?? null;
     // Without its key the entry stands for the whole collection: too much, never too little.
-    step("redact", () => (key = redactor.redactKey(settled)));
+    if (shown === null) step("redact", () => (key = redactor.redactKey(settled)));
     const at = new Date(exchange.arrivedAt).toISOString();
     return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at };
   }

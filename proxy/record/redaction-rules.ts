@@ -3,15 +3,27 @@ import type { Locator, RouteSettings } from "../config/settings.ts";
 import { matchesPointer, parsePointer, type PointerTokens } from "../json/pointer.ts";
 import { isSecretHeader, isSecretName } from "./secret-names.ts";
 
+const rulesOf = new WeakMap<RouteSettings, RedactionRules>();
+
 export class RedactionRules {
   readonly #redact: readonly Locator[];
   /** Of bodies and answers alike: what a request holds, an answer often repeats at the same place. */
   readonly #pointers: readonly (readonly string[])[];
   /** Whether entity keys of this route may come from a secret place. */
   readonly keyIsSecret: boolean;
+  /** Names of `path:` locators; empty for the whole path. */
+  readonly pathNames: readonly string[];
 
-  constructor(route: RouteSettings) {
+  /** Built once for each route of a config. */
+  static of(route: RouteSettings): RedactionRules {
+    let rules = rulesOf.get(route);
+    if (rules === undefined) rulesOf.set(route, (rules = new RedactionRules(route)));
+    return rules;
+  }
+
+  private constructor(route: RouteSettings) {
     this.#redact = route.redact;
+    this.pathNames = route.redact.filter(({ source }) => source === "path").map(({ name }) => name);
     this.#pointers = route.redact
       .filter(({ source }) => source === "body" || source === "answer")
       .map(({ name }) => parsePointer(name))
@@ -19,9 +31,9 @@ export class RedactionRules {
     this.keyIsSecret = route.key.some((locator) => this.#isSecretLocator(locator));
   }
 
-  /** Names of `path:` locators; empty for the whole path. */
-  get pathNames(): readonly string[] {
-    return this.#redact.filter(({ source }) => source === "path").map(({ name }) => name);
+  /** Whether a body holds secrets by their names alone, wherever they stand. */
+  get byNameOnly(): boolean {
+    return this.#pointers.length === 0;
   }
 
   namesQuery(name: string): boolean {

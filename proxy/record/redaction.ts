@@ -60,7 +60,7 @@ class Redaction {
   constructor(settled: Settled, mask: Mask) {
     this.#settled = settled;
     this.#mask = mask;
-    this.#rules = new RedactionRules(settled.exchange.route);
+    this.#rules = RedactionRules.of(settled.exchange.route);
     this.#secrets = new KnownSecrets(settled, this.#rules);
     this.#id = settled.key === null ? null : idOf(settled.key, settled.exchange.route.entity);
     if (this.#id !== null && this.#rules.keyIsSecret) this.#secrets.add(this.#id);

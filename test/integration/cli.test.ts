@@ -39,7 +39,9 @@ before(async () => {
       const group = groupId(route, "PUT", groupSignature(differences));
       const record = sampleDivergence({ route, path: `/${route}/42`, differences, group });
       records.push(record);
-      store.append([{ type: "divergence", record, signature: groupSignature(differences) }]);
+      store.append([
+        { type: "divergence", record, json: JSON.stringify(record), signature: groupSignature(differences) },
+      ]);
     }
   }
   await store.flush();

@@ -65,7 +65,12 @@ export function makeRecord(given: Partial<DivergenceRecord> = {}): DivergenceRec
 
 /** What the recorder appends for one record. */
 export function recordWrite(record: DivergenceRecord): StoreWrite {
-  return { type: "divergence", record, signature: record.group === null ? null : groupSignature(record.differences) };
+  return {
+    type: "divergence",
+    record,
+    json: JSON.stringify(record),
+    signature: record.group === null ? null : groupSignature(record.differences),
+  };
 }
 
 export interface SettledGiven extends Partial<Omit<Settled, "exchange">> {

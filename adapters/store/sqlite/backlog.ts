@@ -1,8 +1,7 @@
 /** What has been appended and is not durable yet, bounded, and how it is cut into batches. */
-import type { DivergenceRecord, GroupRecord } from "../../../proxy/evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { Essentials } from "./essentials.ts";
-import { epochMs, type Batch, type EvidenceRow } from "./messages.ts";
+import type { Batch, EvidenceRow } from "./messages.ts";
 
 export interface BacklogLimits {
   readonly maxRecords: number;
@@ -18,8 +17,7 @@ const BATCH_BYTES = 512 * 1024;
 const CAREFUL_RECORDS = 50;
 
 interface Waiting {
-  readonly record: DivergenceRecord;
-  readonly signature: GroupRecord["signature"] | null;
+  readonly row: EvidenceRow;
   readonly bytes: number;
 }
 
@@ -89,12 +87,12 @@ export class Backlog {
       this.#essentials.add(write);
       return;
     }
-    const bytes = roughBytes(write.record);
+    const bytes = roughBytes(write.json);
     if (this.#evidence.length >= this.#limits.maxRecords || this.#evidenceBytes + bytes > this.#limits.maxBytes) {
       this.#lostWrites += 1;
       return;
     }
-    this.#evidence.push({ record: write.record, signature: write.signature, bytes });
+    this.#evidence.push({ row: toRow(write), bytes });
     this.#evidenceBytes += bytes;
     this.#recordsAdded += 1;
   }
@@ -114,7 +112,7 @@ export class Backlog {
       number: this.#batches,
       sealedAt: now,
       essentials: essentials.rows(),
-      evidence: evidence.map((waiting) => toRow(waiting, now)),
+      evidence: evidence.map(({ row }) => (Number.isNaN(row.at) ? { ...row, at: now } : row)),
     };
     this.#sealed = { batch, essentials, evidence };
     return batch;
@@ -177,20 +175,17 @@ export class Backlog {
   }
 }
 
-/** About what a record takes in memory, without writing it out. */
-function roughBytes(record: DivergenceRecord): number {
-  let bytes = 600 + record.path.length + (record.key?.length ?? 0) + (record.error?.length ?? 0);
-  for (const difference of record.differences) {
-    bytes += 100 + difference.at.length + (difference.primary?.length ?? 0) + (difference.shadow?.length ?? 0);
-  }
-  return bytes;
+/** About what a record takes in memory. */
+function roughBytes(json: string): number {
+  return 500 + json.length;
 }
 
-function toRow({ record, signature }: Waiting, now: number): EvidenceRow {
+/** One unreadable time must not fail a whole batch for ever: it is NaN here and the batch's own time there. */
+function toRow({ record, json, signature }: Extract<StoreWrite, { type: "divergence" }>): EvidenceRow {
   const kinds = new Set(record.differences.map((difference) => difference.kind));
   return {
     id: record.id,
-    at: epochMs(record.time, now),
+    at: Date.parse(record.time),
     route: record.route,
     method: record.method,
     outcome: record.outcome,
@@ -198,6 +193,6 @@ function toRow({ record, signature }: Waiting, now: number): EvidenceRow {
     signature: record.group === null || signature === null ? null : JSON.stringify(signature),
     kinds: kinds.size === 0 ? "" : `,${[...kinds].join(",")},`,
     build: record.build,
-    record: JSON.stringify(record),
+    record: json,
   };
 }

@@ -1,6 +1,7 @@
 /** The thread that owns the file: opens it, commits batches in the order they come, answers questions in between. */
 import type { Database } from "better-sqlite3";
 import { parentPort, workerData } from "node:worker_threads";
+import { giveWayToTraffic } from "../../../proxy/thread-priority.ts";
 import { prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
 import type { Batch, Failure, FromWorker, Opened, OpeningOrder, ToWorker } from "./messages.ts";
@@ -88,6 +89,8 @@ try {
 
   port.on("message", handle);
   tell({ type: "opened", opened });
+  // The start waits for the opening; no client waits for anything that follows.
+  giveWayToTraffic("somewhat");
 } catch (thrown) {
   tell({ type: "refused", failure: asFailure(thrown, order.file) });
 }

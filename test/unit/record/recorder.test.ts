@@ -90,7 +90,7 @@ test("a divergent write is counted, measured, stored, logged and fed once each, 
     [
       { type: "eligible", route: "users" },
       { type: "count", route: "users", outcome: "divergent", reason: null },
-      { type: "divergence", record: expected, signature },
+      { type: "divergence", record: expected, json: JSON.stringify(expected), signature },
     ],
   ]);
   assert.deepEqual(

@@ -14,6 +14,7 @@ import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
 import type { Lanes, Ticket, Turn } from "./mirror/lanes.ts";
+import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
 import { buildShadowRequest } from "./mirror/shadow-request.ts";
 import { isAccepted, judgeUnanswered } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
@@ -147,19 +148,6 @@ function bytesInMemory(captured: Captured): Buffer | null {
   return captured.kind === "kept" && captured.copy.kind === "memory" ? captured.copy.bytes : null;
 }
 
-let nextTurn: Promise<void> | null = null;
-
-/** The next turn of the event loop: one for all that wait for it, since an immediate each costs more than what it begins. */
-function untilNextTurn(): Promise<void> {
-  nextTurn ??= new Promise((resolve) => {
-    setImmediate(() => {
-      nextTurn = null;
-      resolve();
-    });
-  });
-  return nextTurn;
-}
-
 /**
  * One copy's turn in its lane. Resolves, whatever happens, when the shadow is done with it, so that the lane goes on;
  * comparing does not hold it up.
@@ -167,7 +155,7 @@ function untilNextTurn(): Promise<void> {
 export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promise<void> {
   try {
     // The client's last byte is on its way first.
-    await untilNextTurn();
+    await untilLaterTurn();
     const end = await takeTurn(parts, turn);
     if (end !== null) compareCopy(parts, turn, end);
   } catch (error) {
@@ -343,7 +331,10 @@ function finishCopy(parts: PipelineParts, copy: Copy, found: Finding): void {
   finish(parts, exchange, copy.key, copy.primary, found);
 }
 
-/** The one end of an eligible exchange. */
+/**
+ * The one end of an eligible exchange. Most leave a count and nothing else; writing evidence down takes longer than all
+ * that came before, and is put off where it would hold up a client.
+ */
 function finish(
   parts: PipelineParts,
   exchange: Exchange,
@@ -353,7 +344,7 @@ function finish(
   unanswered = NO_ANSWER,
 ): void {
   const isWrite = exchange.plan.requestClass === "write";
-  parts.recorder.settle({
+  const settled: Settled = {
     exchange,
     requestBody: primary === null ? null : bytesInMemory(primary.requestBody),
     key,
@@ -366,7 +357,20 @@ function finish(
     moreDifferences: found.moreDifferences,
     build: found.build,
     taintedBy: found.taintedBy,
-  });
-  if (isWrite) parts.journal.settled(exchange.id);
-  primary?.release();
+  };
+  const record = (): void => {
+    parts.recorder.settle(settled);
+    if (isWrite) parts.journal.settled(exchange.id);
+    primary?.release();
+  };
+  if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
+  else record();
+}
+
+function guarded(parts: PipelineParts, step: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    parts.caught(step, error);
+  }
 }

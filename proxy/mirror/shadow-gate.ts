@@ -1,5 +1,6 @@
 import { Breaker, type BreakerOptions, type BreakerState, type Pass } from "./breaker.ts";
 import type { InFlight } from "./in-flight.ts";
+import { untilLaterTurn } from "./loop-share.ts";
 
 export interface ShadowGateOptions extends BreakerOptions {
   readonly inFlight: InFlight;
@@ -75,7 +76,11 @@ export class ShadowGate {
         continue;
       }
       const pass = this.#breaker.admit();
-      if (pass !== null) return await this.#attempt(attempt, pass);
+      if (pass !== null) {
+        // Those that waited were let go together.
+        await untilLaterTurn();
+        return await this.#attempt(attempt, pass);
+      }
       this.#options.inFlight.give();
       this.#scheduleProbe();
       await this.#wait(deadline);

@@ -28,6 +28,8 @@ export interface RecorderParts {
 export interface Recorder {
   /** An eligible exchange began: exactly one `settle` follows. */
   eligible(route: string, requestClass: RequestClass): void;
+  /** Whether `settle` will write down more than a count. */
+  leavesEvidence(settled: Settled): boolean;
   /** Its one outcome. Never throws. */
   settle(settled: Settled): void;
   /** Hands what waits for the end of this turn to the store: before the store itself is closed. */
@@ -93,9 +95,8 @@ export function createRecorder(parts: RecorderParts): Recorder {
     } catch (error) {
       failed("telemetry", error);
     }
-    const notable = !UNREMARKABLE.has(outcome.kind);
-    const shown = notable || exchange.snapshot.settings.divergenceLog.lines === "all" ? redact(settled) : null;
-    if (shown !== null) publish(settled, shown, notable);
+    const shown = isShown(settled) ? redact(settled) : null;
+    if (shown !== null) publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
     if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
   }
 
@@ -147,9 +148,15 @@ export function createRecorder(parts: RecorderParts): Recorder {
         failed("count", error);
       }
     },
+    leavesEvidence: (settled) => isShown(settled) || settled.repair !== null,
     settle,
     close: async () => flush(),
   };
+}
+
+/** Whether the exchange has a line of its own. */
+function isShown({ exchange, outcome }: Settled): boolean {
+  return !UNREMARKABLE.has(outcome.kind) || exchange.snapshot.settings.divergenceLog.lines === "all";
 }
 
 type RepairOf = NonNullable<Settled["repair"]>;

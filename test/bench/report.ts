@@ -89,7 +89,7 @@ function machine(): Machine {
   const processors = cpus();
   return {
     node: process.versions.node,
-    system: `${type()} ${release()}`,
+    system: `${type()} ${release().split("-")[0]}`,
     processor: processors[0]?.model.trim() ?? "unknown",
     cores: processors.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),

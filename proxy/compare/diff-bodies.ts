@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RawHeaders } from "../exchange.ts";
 import { parseExact, type ReadResult } from "../json/parse-exact.ts";
+import { parsePair } from "../json/parse-pair.ts";
 import { printExact } from "../json/print-exact.ts";
 import { asBuffer, bodyFormOf, codingsOf, contentEncodingOf, type Decoded, undoContentEncoding } from "./decode.ts";
 import { diffJson } from "./diff-json.ts";
@@ -61,8 +62,7 @@ export function diffBodies(
     diffBytes(bytesA, bytesB, null, null, findings);
     return true;
   }
-  const jsonA = readJson(bytesA, maxBytes);
-  const jsonB = readJson(bytesB, maxBytes);
+  const [jsonA, jsonB] = readJsonPair(bytesA, bytesB, maxBytes);
   if (jsonA.ok && jsonB.ok) diffJson(jsonA.value, jsonB.value, findings);
   else diffBytes(bytesA, bytesB, saidJson ? jsonA : null, saidJson ? jsonB : null, findings);
   return true;
@@ -74,6 +74,11 @@ function codings(side: BodySide): string {
 
 function isBeyond(decoded: Decoded, maxBytes: number): boolean {
   return decoded.ok ? decoded.bytes.length > maxBytes : decoded.tooLarge;
+}
+
+function readJsonPair(a: Buffer, b: Buffer, maxBytes: number): readonly [ReadResult, ReadResult] {
+  if (a.length <= maxBytes && b.length <= maxBytes) return parsePair(a, b);
+  return [readJson(a, maxBytes), readJson(b, maxBytes)];
 }
 
 function readJson(bytes: Buffer, maxBytes: number): ReadResult {

@@ -1,0 +1,458 @@
+import { escapeLength, unescapeAt } from "./escape.ts";
+import { JsonNumber, JsonObject, type JsonValue } from "./value.ts";
+
+const QUOTE = 0x22;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+const EMPTY: readonly never[] = [];
+const EMPTY_OBJECT = new JsonObject(EMPTY, EMPTY);
+
+/** What `run` answers where the text is wrong; `why` then says how. */
+export const BROKEN = Symbol("broken");
+/** What `run` answers where it stopped as it was told; it can go on from there. */
+export const PAUSED = Symbol("paused");
+
+/** For `run`: no place to pause at. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+export type ReaderEnd = JsonValue | typeof BROKEN | typeof PAUSED;
+
+/** Stands for a value that has not been read yet. */
+const NOT_READ = Symbol("not read");
+
+/** Another reader for which one reads on. */
+interface Twin {
+  readonly reader: Reader;
+  /** In the reader's own stacks: where what it read for itself alone ends, in the innermost container still open then. */
+  ownValues: number;
+  ownNames: number;
+  /** What the other would have read as the last container that closed for both. */
+  value: JsonValue | typeof NOT_READ;
+}
+
+/**
+ * Reads one JSON text in steps. It walks the UTF-8 bytes (reading a typed array costs a fraction of charCodeAt) and cuts
+ * names and strings out of the decoded text, which holds the same characters some places earlier.
+ */
+export class Reader {
+  /** Ends in one NUL that is not part of it: reading past the end of an array makes V8 give up its fast access. */
+  readonly #bytes: Uint8Array;
+  readonly #text: string;
+  readonly #end: number;
+  /** Where reading stands: between two tokens when paused, at the fault when broken. */
+  #at: number;
+  /** Bytes before `at` less UTF-16 units before it. */
+  #shift = 0;
+  #why = "";
+
+  /**
+   * Members of the containers that are open lie side by side on two stacks and are cut off in one piece when their
+   * container ends: no array ever grows by itself.
+   */
+  #values: JsonValue[] = [];
+  #names: string[] = [];
+  #valuesTop = 0;
+  #namesTop = 0;
+  /** Per open container: where its values begin, and its names (-1: an array). */
+  #valueStarts: number[] = [];
+  #nameStarts: number[] = [];
+  /** When paused: a value that has ended and is not yet a member of what is open. */
+  #held: JsonValue | typeof NOT_READ = NOT_READ;
+  #twin: Twin | null = null;
+
+  /** `bytes`: those of the text and one NUL. */
+  private constructor(bytes: Uint8Array, text: string) {
+    this.#bytes = bytes;
+    this.#text = text;
+    this.#end = bytes.length - 1;
+    const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+    this.#at = hasBom ? 3 : 0;
+    this.#shift = hasBom ? 2 : 0;
+  }
+
+  static ofText(text: string): Reader {
+    const bytes = Buffer.allocUnsafe(Buffer.byteLength(text) + 1);
+    // A lone surrogate becomes a character of as many bytes; the text still has it.
+    bytes.write(text);
+    bytes[bytes.length - 1] = 0;
+    return new Reader(bytes, text);
+  }
+
+  /** They must be UTF-8. */
+  static ofBytes(utf8: Uint8Array): Reader {
+    const bytes = Buffer.allocUnsafe(utf8.length + 1);
+    bytes.set(utf8);
+    bytes[utf8.length] = 0;
+    return new Reader(bytes, bytes.toString("utf8", 0, utf8.length));
+  }
+
+  /** In bytes. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** In UTF-16 units. */
+  get textAt(): number {
+    return this.#at - this.#shift;
+  }
+
+  get bytesLeft(): number {
+    return this.#end - this.#at;
+  }
+
+  get why(): string {
+    return this.#why;
+  }
+
+  /** A reader of another text that is the same up to where this one has paused. */
+  forkFor(utf8: Uint8Array): Reader {
+    const fork = Reader.ofBytes(utf8);
+    fork.#at = this.#at;
+    fork.#shift = this.#shift;
+    fork.#values = this.#values.slice(0, this.#valuesTop);
+    fork.#names = this.#names.slice(0, this.#namesTop);
+    fork.#valuesTop = this.#valuesTop;
+    fork.#namesTop = this.#namesTop;
+    fork.#valueStarts = this.#valueStarts.slice();
+    fork.#nameStarts = this.#nameStarts.slice();
+    fork.#held = this.#held;
+    return fork;
+  }
+
+  /**
+   * Of two readers that have paused before the same bytes: whether these bytes mean the same to both, inside a container.
+   * Then `other` need read no more: this one builds, from here on, what both read (`twinValue`).
+   */
+  adopt(other: Reader): boolean {
+    const depth = this.#valueStarts.length;
+    if (depth === 0 || depth !== other.#valueStarts.length) return false;
+    if ((this.#held === NOT_READ) !== (other.#held === NOT_READ)) return false;
+    for (let i = 0; i < depth; i += 1) {
+      if ((this.#nameStarts[i] as number) < 0 !== (other.#nameStarts[i] as number) < 0) return false;
+    }
+    let ownValues = this.#valuesTop;
+    if (this.#held !== NOT_READ) {
+      // This one's becomes a member when it goes on.
+      ownValues += 1;
+      other.#values[other.#valuesTop++] = other.#held as JsonValue;
+      other.#held = NOT_READ;
+    }
+    this.#twin = { reader: other, ownValues, ownNames: this.#namesTop, value: NOT_READ };
+    return true;
+  }
+
+  /** What the reader that was adopted would have read, once this one has come to its end. */
+  get twinValue(): JsonValue {
+    return this.#twin?.value as JsonValue;
+  }
+
+  /**
+   * Reads on to the end, or pauses between two tokens: at the first such place at or past `pauseAt`, or before a token whose
+   * reading looks at bytes at or past `pauseBefore`.
+   */
+  run(pauseAt: number, pauseBefore: number): ReaderEnd {
+    const bytes = this.#bytes;
+    const values = this.#values;
+    const names = this.#names;
+    const valueStarts = this.#valueStarts;
+    const nameStarts = this.#nameStarts;
+    /** Down to the root every container that closes does so for both. */
+    let twinDepth = this.#twin === null ? 0 : valueStarts.length;
+    let valuesTop = this.#valuesTop;
+    let namesTop = this.#namesTop;
+    let held = this.#held;
+
+    for (;;) {
+      let value: JsonValue;
+      if (held === NOT_READ) {
+        // A value begins here.
+        const from = this.#at;
+        const start = this.#skipSpace(from);
+        this.#at = start;
+        if (start >= pauseAt) return this.#pause(start, valuesTop, namesTop, NOT_READ);
+        const shift = this.#shift;
+        const first = bytes[start] as number;
+        if (first === QUOTE) {
+          const read = this.#string(start + 1);
+          if (read === BROKEN) return BROKEN;
+          value = read;
+        } else if (first === OPEN_OBJECT) {
+          this.#at = this.#skipSpace(start + 1);
+          if (bytes[this.#at] !== CLOSE_OBJECT) {
+            const name = this.#name();
+            if (name === BROKEN) return BROKEN;
+            if (this.#at >= pauseBefore) {
+              this.#shift = shift;
+              return this.#pause(from, valuesTop, namesTop, NOT_READ);
+            }
+            valueStarts.push(valuesTop);
+            nameStarts.push(namesTop);
+            names[namesTop++] = name;
+            continue;
+          }
+          this.#at += 1;
+          value = EMPTY_OBJECT;
+        } else if (first === OPEN_ARRAY) {
+          this.#at = this.#skipSpace(start + 1);
+          if (bytes[this.#at] !== CLOSE_ARRAY) {
+            if (this.#at >= pauseBefore) return this.#pause(from, valuesTop, namesTop, NOT_READ);
+            valueStarts.push(valuesTop);
+            nameStarts.push(-1);
+            continue;
+          }
+          this.#at += 1;
+          value = EMPTY;
+        } else if (first === MINUS || (first >= ZERO && first <= NINE)) {
+          const read = this.#number(start, first);
+          if (read === BROKEN) return BROKEN;
+          value = read;
+        } else if (first === 0x74 && this.#isWord("true")) {
+          this.#at += 4;
+          value = true;
+        } else if (first === 0x66 && this.#isWord("false")) {
+          this.#at += 5;
+          value = false;
+        } else if (first === 0x6e && this.#isWord("null")) {
+          this.#at += 4;
+          value = null;
+        } else {
+          return this.#fail(start === this.#end ? "the text ends where a value should begin" : "no value begins here");
+        }
+        if (this.#at >= pauseBefore) {
+          this.#shift = shift;
+          return this.#pause(from, valuesTop, namesTop, NOT_READ);
+        }
+      } else {
+        value = held;
+        held = NOT_READ;
+      }
+
+      // A value has ended; so may have containers that it was the last of.
+      for (;;) {
+        const ended = this.#at;
+        const at = this.#skipSpace(ended);
+        this.#at = at;
+        if (at >= pauseBefore) return this.#pause(ended, valuesTop, namesTop, value);
+        if (at >= pauseAt) return this.#pause(at, valuesTop, namesTop, value);
+        const depth = valueStarts.length;
+        if (depth === 0) return at === this.#end ? value : this.#fail("something follows the value");
+        const next = bytes[at];
+        const nameStart = nameStarts[depth - 1] as number;
+        if (next === COMMA) {
+          this.#at = at + 1;
+          if (nameStart >= 0) {
+            const shift = this.#shift;
+            this.#at = this.#skipSpace(at + 1);
+            const name = this.#name();
+            if (name === BROKEN) return BROKEN;
+            if (this.#at >= pauseBefore) {
+              this.#shift = shift;
+              return this.#pause(at, valuesTop, namesTop, value);
+            }
+            names[namesTop++] = name;
+          }
+          values[valuesTop++] = value;
+          break;
+        }
+        if (next !== (nameStart >= 0 ? CLOSE_OBJECT : CLOSE_ARRAY)) {
+          return this.#fail(nameStart >= 0 ? "a comma or } should stand here" : "a comma or ] should stand here");
+        }
+        this.#at = at + 1;
+        values[valuesTop++] = value;
+        const valueStart = valueStarts.pop() as number;
+        nameStarts.pop();
+        const members = values.slice(valueStart, valuesTop);
+        valuesTop = valueStart;
+        if (nameStart >= 0) {
+          const memberNames = names.slice(nameStart, namesTop);
+          namesTop = nameStart;
+          if (depth === twinDepth) {
+            this.#closeTwin(valueStart, members, nameStart, memberNames);
+            twinDepth -= 1;
+          }
+          value = new JsonObject(memberNames, members);
+        } else {
+          if (depth === twinDepth) {
+            this.#closeTwin(valueStart, members, -1, EMPTY);
+            twinDepth -= 1;
+          }
+          value = members;
+        }
+      }
+    }
+  }
+
+  #pause(at: number, valuesTop: number, namesTop: number, held: JsonValue | typeof NOT_READ): typeof PAUSED {
+    this.#at = at;
+    this.#valuesTop = valuesTop;
+    this.#namesTop = namesTop;
+    this.#held = held;
+    return PAUSED;
+  }
+
+  /**
+   * The container that this one has just closed, as the twin has it: the members that the twin had read itself, then the
+   * container within that it closed before, if any, then all that this one read for both.
+   */
+  #closeTwin(valueStart: number, members: JsonValue[], nameStart: number, names: readonly string[]): void {
+    const twin = this.#twin as Twin;
+    const other = twin.reader;
+    const otherValueStart = other.#valueStarts.pop() as number;
+    const ownMembers = other.#values.slice(otherValueStart, other.#valuesTop);
+    other.#valuesTop = otherValueStart;
+    let shared = twin.ownValues - valueStart;
+    twin.ownValues = valueStart;
+    if (twin.value !== NOT_READ) {
+      ownMembers.push(twin.value);
+      shared += 1;
+    }
+    for (; shared < members.length; shared += 1) ownMembers.push(members[shared] as JsonValue);
+    const otherNameStart = other.#nameStarts.pop() as number;
+    if (nameStart < 0) {
+      twin.value = ownMembers;
+      return;
+    }
+    const ownNames = other.#names.slice(otherNameStart, other.#namesTop);
+    other.#namesTop = otherNameStart;
+    for (let i = twin.ownNames - nameStart; i < names.length; i += 1) ownNames.push(names[i] as string);
+    twin.ownNames = nameStart;
+    twin.value = new JsonObject(ownNames, ownMembers);
+  }
+
+  #fail(why: string): typeof BROKEN {
+    this.#why = why;
+    return BROKEN;
+  }
+
+  #failAt(at: number, why: string): typeof BROKEN {
+    this.#at = at;
+    return this.#fail(why);
+  }
+
+  #skipSpace(at: number): number {
+    const bytes = this.#bytes;
+    for (;;) {
+      const byte = bytes[at] as number;
+      if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
+      at += 1;
+    }
+  }
+
+  #isWord(word: string): boolean {
+    for (let i = 1; i < word.length; i += 1) if (this.#bytes[this.#at + i] !== word.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** A member's name and its colon. */
+  #name(): string | typeof BROKEN {
+    if (this.#bytes[this.#at] !== QUOTE) return this.#fail("a member's name should stand here");
+    const name = this.#string(this.#at + 1);
+    if (name === BROKEN) return BROKEN;
+    const at = this.#skipSpace(this.#at);
+    if (this.#bytes[at] !== COLON) return this.#failAt(at, "a colon should stand here");
+    this.#at = at + 1;
+    return name;
+  }
+
+  /** From behind the opening quote. */
+  #string(start: number): string | typeof BROKEN {
+    const bytes = this.#bytes;
+    let at = start;
+    let byte = bytes[at] as number;
+    while (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH && byte < 0x80) byte = bytes[++at] as number;
+    if (byte === QUOTE) {
+      this.#at = at + 1;
+      return this.#text.slice(start - this.#shift, at - this.#shift);
+    }
+    return this.#longString(start, at);
+  }
+
+  /** The rest of a string whose first escape, character beyond ASCII or fault is at `at`. */
+  #longString(start: number, at: number): string | typeof BROKEN {
+    const bytes = this.#bytes;
+    const text = this.#text;
+    let shift = this.#shift;
+    let decoded = "";
+    let plainFrom = start - shift;
+    for (;;) {
+      const byte = bytes[at] as number;
+      if (byte === QUOTE) {
+        this.#at = at + 1;
+        this.#shift = shift;
+        const rest = text.slice(plainFrom, at - shift);
+        return decoded === "" ? rest : decoded + rest;
+      }
+      if (byte === BACKSLASH) {
+        decoded += text.slice(plainFrom, at - shift);
+        const decodedUnit = unescapeAt(text, at - shift);
+        if (decodedUnit < 0) {
+          this.#shift = shift;
+          return this.#failAt(at, "no such escape");
+        }
+        decoded += String.fromCharCode(decodedUnit);
+        at += escapeLength(text, at - shift);
+        plainFrom = at - shift;
+      } else if (byte >= 0x80) {
+        // The bytes are UTF-8: of n bytes one character comes that is one UTF-16 unit, of four one that is two.
+        if (byte < 0xe0) {
+          at += 2;
+          shift += 1;
+        } else if (byte < 0xf0) {
+          at += 3;
+          shift += 2;
+        } else {
+          at += 4;
+          shift += 2;
+        }
+      } else if (byte >= 0x20) {
+        at += 1;
+      } else {
+        this.#shift = shift;
+        return this.#failAt(
+          at,
+          at === this.#end ? "the text ends inside a string" : "a control character inside a string",
+        );
+      }
+    }
+  }
+
+  #number(start: number, first: number): JsonNumber | typeof BROKEN {
+    const bytes = this.#bytes;
+    let at = start;
+    let byte = first;
+    if (byte === MINUS) byte = bytes[++at] as number;
+    if (byte === ZERO) {
+      byte = bytes[++at] as number;
+    } else {
+      const digits = at;
+      while (byte >= ZERO && byte <= NINE) byte = bytes[++at] as number;
+      if (at === digits) return this.#failAt(at, "a digit should stand here");
+    }
+    if (byte === DOT) {
+      const digits = ++at;
+      byte = bytes[at] as number;
+      while (byte >= ZERO && byte <= NINE) byte = bytes[++at] as number;
+      if (at === digits) return this.#failAt(at, "a digit should follow the point");
+    }
+    if (byte === 0x65 || byte === 0x45) {
+      byte = bytes[++at] as number;
+      if (byte === PLUS || byte === MINUS) byte = bytes[++at] as number;
+      const digits = at;
+      while (byte >= ZERO && byte <= NINE) byte = bytes[++at] as number;
+      if (at === digits) return this.#failAt(at, "a digit should stand in the exponent");
+    }
+    this.#at = at;
+    return new JsonNumber(this.#text.slice(start - this.#shift, at - this.#shift));
+  }
+}

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { parseExact, type ReadResult } from "./parse-exact.ts";
-import { BROKEN, NEVER, PAUSED, Reader } from "./reader.ts";
+import { NEVER, PAUSED, Reader } from "./reader.ts";
+import { BROKEN } from "./scanner.ts";
 
 type Results = readonly [a: ReadResult, b: ReadResult];
 

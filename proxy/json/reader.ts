@@ -1,30 +1,23 @@
-import { escapeLength, unescapeAt } from "./escape.ts";
-import { JsonNumber, JsonObject, type JsonValue } from "./value.ts";
+import { BROKEN, MINUS, NINE, QUOTE, Scanner, SPACE, ZERO } from "./scanner.ts";
+import { JsonObject, type JsonValue } from "./value.ts";
 
-const QUOTE = 0x22;
-const PLUS = 0x2b;
 const COMMA = 0x2c;
-const MINUS = 0x2d;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const COLON = 0x3a;
 const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+const F = 0x66;
+const N = 0x6e;
+const T = 0x74;
 
 const EMPTY: readonly never[] = [];
 const EMPTY_OBJECT = new JsonObject(EMPTY, EMPTY);
 
-/** What `run` answers where the text is wrong; `why` then says how. */
-export const BROKEN = Symbol("broken");
 /** What `run` answers where it stopped as it was told; it can go on from there. */
 export const PAUSED = Symbol("paused");
 
-/** For `run`: no place to pause at. */
-export const NEVER = Number.POSITIVE_INFINITY;
+/** For `run`: no place to pause at. A small integer to V8, and beyond the longest string. */
+export const NEVER = 0x3fffffff;
 
 export type ReaderEnd = JsonValue | typeof BROKEN | typeof PAUSED;
 
@@ -41,21 +34,8 @@ interface Twin {
   value: JsonValue | typeof NOT_READ;
 }
 
-/**
- * Reads one JSON text in steps. It walks the UTF-8 bytes (reading a typed array costs a fraction of charCodeAt) and cuts
- * names and strings out of the decoded text, which holds the same characters some places earlier.
- */
-export class Reader {
-  /** Ends in one NUL that is not part of it: reading past the end of an array makes V8 give up its fast access. */
-  readonly #bytes: Uint8Array;
-  readonly #text: string;
-  readonly #end: number;
-  /** Where reading stands: between two tokens when paused, at the fault when broken. */
-  #at: number;
-  /** Bytes before `at` less UTF-16 units before it. */
-  #shift = 0;
-  #why = "";
-
+/** Reads one JSON text, in one go or in steps. */
+export class Reader extends Scanner {
   /**
    * Members of the containers that are open lie side by side on two stacks and are cut off in one piece when their
    * container ends: no array ever grows by itself.
@@ -70,16 +50,6 @@ export class Reader {
   /** When paused: a value that has ended and is not yet a member of what is open. */
   #held: JsonValue | typeof NOT_READ = NOT_READ;
   #twin: Twin | null = null;
-
-  /** `bytes`: those of the text and one NUL. */
-  private constructor(bytes: Uint8Array, text: string) {
-    this.#bytes = bytes;
-    this.#text = text;
-    this.#end = bytes.length - 1;
-    const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-    this.#at = hasBom ? 3 : 0;
-    this.#shift = hasBom ? 2 : 0;
-  }
 
   static ofText(text: string): Reader {
     const bytes = Buffer.allocUnsafe(Buffer.byteLength(text) + 1);
@@ -97,29 +67,15 @@ export class Reader {
     return new Reader(bytes, bytes.toString("utf8", 0, utf8.length));
   }
 
-  /** In bytes. */
-  get at(): number {
-    return this.#at;
-  }
-
-  /** In UTF-16 units. */
-  get textAt(): number {
-    return this.#at - this.#shift;
-  }
-
   get bytesLeft(): number {
-    return this.#end - this.#at;
-  }
-
-  get why(): string {
-    return this.#why;
+    return this.end - this.at;
   }
 
   /** A reader of another text that is the same up to where this one has paused. */
   forkFor(utf8: Uint8Array): Reader {
     const fork = Reader.ofBytes(utf8);
-    fork.#at = this.#at;
-    fork.#shift = this.#shift;
+    fork.at = this.at;
+    fork.shift = this.shift;
     fork.#values = this.#values.slice(0, this.#valuesTop);
     fork.#names = this.#names.slice(0, this.#namesTop);
     fork.#valuesTop = this.#valuesTop;
@@ -162,7 +118,7 @@ export class Reader {
    * reading looks at bytes at or past `pauseBefore`.
    */
   run(pauseAt: number, pauseBefore: number): ReaderEnd {
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     const values = this.#values;
     const names = this.#names;
     const valueStarts = this.#valueStarts;
@@ -177,23 +133,27 @@ export class Reader {
       let value: JsonValue;
       if (held === NOT_READ) {
         // A value begins here.
-        const from = this.#at;
-        const start = this.#skipSpace(from);
-        this.#at = start;
+        const from = this.at;
+        let start = from;
+        let first = bytes[start] as number;
+        if (first <= SPACE) {
+          start = this.skipSpace(from);
+          this.at = start;
+          first = bytes[start] as number;
+        }
         if (start >= pauseAt) return this.#pause(start, valuesTop, namesTop, NOT_READ);
-        const shift = this.#shift;
-        const first = bytes[start] as number;
+        const shift = this.shift;
         if (first === QUOTE) {
-          const read = this.#string(start + 1);
+          const read = this.string(start + 1);
           if (read === BROKEN) return BROKEN;
           value = read;
         } else if (first === OPEN_OBJECT) {
-          this.#at = this.#skipSpace(start + 1);
-          if (bytes[this.#at] !== CLOSE_OBJECT) {
-            const name = this.#name();
+          this.at = this.skipSpace(start + 1);
+          if (bytes[this.at] !== CLOSE_OBJECT) {
+            const name = this.name();
             if (name === BROKEN) return BROKEN;
-            if (this.#at >= pauseBefore) {
-              this.#shift = shift;
+            if (this.at >= pauseBefore) {
+              this.shift = shift;
               return this.#pause(from, valuesTop, namesTop, NOT_READ);
             }
             valueStarts.push(valuesTop);
@@ -201,36 +161,36 @@ export class Reader {
             names[namesTop++] = name;
             continue;
           }
-          this.#at += 1;
+          this.at += 1;
           value = EMPTY_OBJECT;
         } else if (first === OPEN_ARRAY) {
-          this.#at = this.#skipSpace(start + 1);
-          if (bytes[this.#at] !== CLOSE_ARRAY) {
-            if (this.#at >= pauseBefore) return this.#pause(from, valuesTop, namesTop, NOT_READ);
+          this.at = this.skipSpace(start + 1);
+          if (bytes[this.at] !== CLOSE_ARRAY) {
+            if (this.at >= pauseBefore) return this.#pause(from, valuesTop, namesTop, NOT_READ);
             valueStarts.push(valuesTop);
             nameStarts.push(-1);
             continue;
           }
-          this.#at += 1;
+          this.at += 1;
           value = EMPTY;
         } else if (first === MINUS || (first >= ZERO && first <= NINE)) {
-          const read = this.#number(start, first);
+          const read = this.number(start, first);
           if (read === BROKEN) return BROKEN;
           value = read;
-        } else if (first === 0x74 && this.#isWord("true")) {
-          this.#at += 4;
+        } else if (first === T && this.isWord("true")) {
+          this.at += 4;
           value = true;
-        } else if (first === 0x66 && this.#isWord("false")) {
-          this.#at += 5;
+        } else if (first === F && this.isWord("false")) {
+          this.at += 5;
           value = false;
-        } else if (first === 0x6e && this.#isWord("null")) {
-          this.#at += 4;
+        } else if (first === N && this.isWord("null")) {
+          this.at += 4;
           value = null;
         } else {
-          return this.#fail(start === this.#end ? "the text ends where a value should begin" : "no value begins here");
+          return this.fail(start === this.end ? "the text ends where a value should begin" : "no value begins here");
         }
-        if (this.#at >= pauseBefore) {
-          this.#shift = shift;
+        if (this.at >= pauseBefore) {
+          this.shift = shift;
           return this.#pause(from, valuesTop, namesTop, NOT_READ);
         }
       } else {
@@ -240,24 +200,28 @@ export class Reader {
 
       // A value has ended; so may have containers that it was the last of.
       for (;;) {
-        const ended = this.#at;
-        const at = this.#skipSpace(ended);
-        this.#at = at;
+        const ended = this.at;
+        let at = ended;
+        let next = bytes[at] as number;
+        if (next <= SPACE) {
+          at = this.skipSpace(ended);
+          this.at = at;
+          next = bytes[at] as number;
+        }
         if (at >= pauseBefore) return this.#pause(ended, valuesTop, namesTop, value);
         if (at >= pauseAt) return this.#pause(at, valuesTop, namesTop, value);
         const depth = valueStarts.length;
-        if (depth === 0) return at === this.#end ? value : this.#fail("something follows the value");
-        const next = bytes[at];
+        if (depth === 0) return at === this.end ? value : this.fail("something follows the value");
         const nameStart = nameStarts[depth - 1] as number;
         if (next === COMMA) {
-          this.#at = at + 1;
+          this.at = at + 1;
           if (nameStart >= 0) {
-            const shift = this.#shift;
-            this.#at = this.#skipSpace(at + 1);
-            const name = this.#name();
+            const shift = this.shift;
+            this.at = this.skipSpace(at + 1);
+            const name = this.name();
             if (name === BROKEN) return BROKEN;
-            if (this.#at >= pauseBefore) {
-              this.#shift = shift;
+            if (this.at >= pauseBefore) {
+              this.shift = shift;
               return this.#pause(at, valuesTop, namesTop, value);
             }
             names[namesTop++] = name;
@@ -266,9 +230,9 @@ export class Reader {
           break;
         }
         if (next !== (nameStart >= 0 ? CLOSE_OBJECT : CLOSE_ARRAY)) {
-          return this.#fail(nameStart >= 0 ? "a comma or } should stand here" : "a comma or ] should stand here");
+          return this.fail(nameStart >= 0 ? "a comma or } should stand here" : "a comma or ] should stand here");
         }
-        this.#at = at + 1;
+        this.at = at + 1;
         values[valuesTop++] = value;
         const valueStart = valueStarts.pop() as number;
         nameStarts.pop();
@@ -294,7 +258,7 @@ export class Reader {
   }
 
   #pause(at: number, valuesTop: number, namesTop: number, held: JsonValue | typeof NOT_READ): typeof PAUSED {
-    this.#at = at;
+    this.at = at;
     this.#valuesTop = valuesTop;
     this.#namesTop = namesTop;
     this.#held = held;
@@ -328,131 +292,5 @@ export class Reader {
     for (let i = twin.ownNames - nameStart; i < names.length; i += 1) ownNames.push(names[i] as string);
     twin.ownNames = nameStart;
     twin.value = new JsonObject(ownNames, ownMembers);
-  }
-
-  #fail(why: string): typeof BROKEN {
-    this.#why = why;
-    return BROKEN;
-  }
-
-  #failAt(at: number, why: string): typeof BROKEN {
-    this.#at = at;
-    return this.#fail(why);
-  }
-
-  #skipSpace(at: number): number {
-    const bytes = this.#bytes;
-    for (;;) {
-      const byte = bytes[at] as number;
-      if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
-      at += 1;
-    }
-  }
-
-  #isWord(word: string): boolean {
-    for (let i = 1; i < word.length; i += 1) if (this.#bytes[this.#at + i] !== word.charCodeAt(i)) return false;
-    return true;
-  }
-
-  /** A member's name and its colon. */
-  #name(): string | typeof BROKEN {
-    if (this.#bytes[this.#at] !== QUOTE) return this.#fail("a member's name should stand here");
-    const name = this.#string(this.#at + 1);
-    if (name === BROKEN) return BROKEN;
-    const at = this.#skipSpace(this.#at);
-    if (this.#bytes[at] !== COLON) return this.#failAt(at, "a colon should stand here");
-    this.#at = at + 1;
-    return name;
-  }
-
-  /** From behind the opening quote. */
-  #string(start: number): string | typeof BROKEN {
-    const bytes = this.#bytes;
-    let at = start;
-    let byte = bytes[at] as number;
-    while (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH && byte < 0x80) byte = bytes[++at] as number;
-    if (byte === QUOTE) {
-      this.#at = at + 1;
-      return this.#text.slice(start - this.#shift, at - this.#shift);
-    }
-    return this.#longString(start, at);
-  }
-
-  /** The rest of a string whose first escape, character beyond ASCII or fault is at `at`. */
-  #longString(start: number, at: number): string | typeof BROKEN {
-    const bytes = this.#bytes;
-    const text = this.#text;
-    let shift = this.#shift;
-    let decoded = "";
-    let plainFrom = start - shift;
-    for (;;) {
-      const byte = bytes[at] as number;
-      if (byte === QUOTE) {
-        this.#at = at + 1;
-        this.#shift = shift;
-        const rest = text.slice(plainFrom, at - shift);
-        return decoded === "" ? rest : decoded + rest;
-      }
-      if (byte === BACKSLASH) {
-        decoded += text.slice(plainFrom, at - shift);
-        const decodedUnit = unescapeAt(text, at - shift);
-        if (decodedUnit < 0) {
-          this.#shift = shift;
-          return this.#failAt(at, "no such escape");
-        }
-        decoded += String.fromCharCode(decodedUnit);
-        at += escapeLength(text, at - shift);
-        plainFrom = at - shift;
-      } else if (byte >= 0x80) {
-        // The bytes are UTF-8: of n bytes one character comes that is one UTF-16 unit, of four one that is two.
-        if (byte < 0xe0) {
-          at += 2;
-          shift += 1;
-        } else if (byte < 0xf0) {
-          at += 3;
-          shift += 2;
-        } else {
-          at += 4;
-          shift += 2;
-        }
-      } else if (byte >= 0x20) {
-        at += 1;
-      } else {
-        this.#shift = shift;
-        return this.#failAt(
-          at,
-          at === this.#end ? "the text ends inside a string" : "a control character inside a string",
-        );
-      }
-    }
-  }
-
-  #number(start: number, first: number): JsonNumber | typeof BROKEN {
-    const bytes = this.#bytes;
-    let at = start;
-    let byte = first;
-    if (byte === MINUS) byte = bytes[++at] as number;
-    if (byte === ZERO) {
-      byte = bytes[++at] as number;
-    } else {
-      const digits = at;
-      while (byte >= ZERO && byte <= NINE) byte = bytes[++at] as number;
-      if (at === digits) return this.#failAt(at, "a digit should stand here");
-    }
-    if (byte === DOT) {
-      const digits = ++at;
-      byte = bytes[at] as number;
-      while (byte >= ZERO && byte <= NINE) byte = bytes[++at] as number;
-      if (at === digits) return this.#failAt(at, "a digit should follow the point");
-    }
-    if (byte === 0x65 || byte === 0x45) {
-      byte = bytes[++at] as number;
-      if (byte === PLUS || byte === MINUS) byte = bytes[++at] as number;
-      const digits = at;
-      while (byte >= ZERO && byte <= NINE) byte = bytes[++at] as number;
-      if (at === digits) return this.#failAt(at, "a digit should stand in the exponent");
-    }
-    this.#at = at;
-    return new JsonNumber(this.#text.slice(start - this.#shift, at - this.#shift));
   }
 }

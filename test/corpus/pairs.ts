@@ -45,7 +45,6 @@ const pairSchema = z.strictObject({
   rules: z.record(z.string(), z.unknown()).optional(),
   expect: z.union([z.enum(["match", "ignored"]), z.array(differenceSchema).nonempty()]),
   excused: z.int().positive().optional(),
-  more: z.int().positive().optional(),
 });
 const fileSchema = z.strictObject({
   rules: z.record(z.string(), z.unknown()).optional(),
@@ -61,7 +60,6 @@ export interface Pair {
   readonly outcome: "match" | "ignored" | "divergent";
   readonly differences: readonly Difference[];
   readonly excused: number;
-  readonly more: number;
 }
 
 /** The pairs of each file of this folder, by its name. Throws where one is not written as the README says. */
@@ -75,7 +73,7 @@ function readFile(name: string): readonly Pair[] {
   const checked = fileSchema.safeParse(written);
   if (!checked.success) throw new Error(`${name}: ${z.prettifyError(checked.error)}`);
   const { documents = {}, rules: rulesOfAll = {}, pairs } = checked.data;
-  return pairs.map(({ name: pairName, both = {}, primary, shadow, rules, expect, excused, more }): Pair => {
+  return pairs.map(({ name: pairName, both = {}, primary, shadow, rules, expect, excused }): Pair => {
     try {
       const answer = (side: string | WrittenAnswer): ComparableAnswer => {
         return answerOf({ ...both, ...(typeof side === "string" ? { body: side } : side) }, documents);
@@ -90,7 +88,6 @@ function readFile(name: string): readonly Pair[] {
         outcome: typeof expect === "string" ? expect : "divergent",
         differences: typeof expect === "string" ? [] : expect.map(differenceOf),
         excused: excused ?? 0,
-        more: more ?? 0,
       };
     } catch (error) {
       throw new Error(`${name}: ${pairName}: ${(error as Error).message}`, { cause: error });

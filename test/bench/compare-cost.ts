@@ -77,7 +77,7 @@ interface Round {
 
 function measure({ texts, oneField, equalBytes, otherSpelling }: Prepared): Round {
   return {
-    parse: time(() => [JSON.parse(texts[0]), JSON.parse(texts[1])]),
+    parse: time(() => texts.map((text) => JSON.parse(text) as unknown)),
     oneField: time(() => compareCheaply(oneField)),
     equalBytes: time(() => compareCheaply(equalBytes)),
     otherSpelling: time(() => compareCheaply(otherSpelling)),

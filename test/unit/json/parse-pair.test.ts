@@ -19,9 +19,10 @@ function outlined(result: ReadResult): unknown {
 
 function readsAsAlone(a: string | Buffer, b: string | Buffer): void {
   const [bytesA, bytesB] = [Buffer.from(a), Buffer.from(b)];
+  const context = `${bytesA.toString()}\n${bytesB.toString()}`;
   const [readA, readB] = parsePair(bytesA, bytesB);
-  assert.deepEqual(outlined(readA), outlined(parseExact(bytesA)), `${a} beside ${b}`);
-  assert.deepEqual(outlined(readB), outlined(parseExact(bytesB)), `${b} beside ${a}`);
+  assert.deepEqual(outlined(readA), outlined(parseExact(bytesA)), context);
+  assert.deepEqual(outlined(readB), outlined(parseExact(bytesB)), context);
 }
 
 /** Long enough to be read together, whatever stands between. */

@@ -97,26 +97,23 @@ export class Scanner {
     const bytes = this.bytes;
     const text = this.#text;
     let shift = this.shift;
-    let decoded = "";
-    let plainFrom = start - shift;
+    const from = start - shift;
+    let isEscaped = false;
     for (;;) {
       const byte = bytes[at] as number;
       if (byte === QUOTE) {
         this.at = at + 1;
         this.shift = shift;
-        const rest = text.slice(plainFrom, at - shift);
-        return decoded === "" ? rest : decoded + rest;
+        // Escapes are undone at once: piece by piece, a string of nothing else would take many times its memory.
+        return isEscaped ? (JSON.parse(text.slice(from - 1, at - shift + 1)) as string) : text.slice(from, at - shift);
       }
       if (byte === BACKSLASH) {
-        decoded += text.slice(plainFrom, at - shift);
-        const decodedUnit = unescapeAt(text, at - shift);
-        if (decodedUnit < 0) {
+        if (unescapeAt(text, at - shift) < 0) {
           this.shift = shift;
           return this.#failAt(at, "no such escape");
         }
-        decoded += String.fromCharCode(decodedUnit);
         at += escapeLength(text, at - shift);
-        plainFrom = at - shift;
+        isEscaped = true;
       } else if (byte >= 0x80) {
         // The bytes are UTF-8: of n bytes one character comes that is one UTF-16 unit, of four one that is two.
         if (byte < 0xe0) {

@@ -128,6 +128,8 @@ export function diffJson(primary: JsonValue, shadow: JsonValue, findings: Findin
         differing.push(arrays.next - 1);
         arrays.foundBefore = findings.unexcused;
       }
+      // What the two texts have in common was read once, and is the same object on both sides.
+      while (arrays.next < arrays.end && a[arrays.next] === b[arrays.next]) arrays.next += 1;
       if (arrays.next === arrays.end) break;
       const i = arrays.next;
       arrays.next += 1;

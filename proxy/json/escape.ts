@@ -26,6 +26,15 @@ export function unescapeAt(text: string, at: number): number {
   return unit;
 }
 
+/** How many bytes the escape at `at` takes, or 0 where it is none. */
+export function escapeBytes(bytes: Uint8Array, at: number): 0 | 2 | 6 {
+  const letter = bytes[at + 1] as number;
+  if (letter !== U) return letter < 128 && (SIMPLE_ESCAPES[letter] as number) >= 0 ? 2 : 0;
+  // What lies past the end is no digit.
+  for (let i = at + 2; i < at + 6; i += 1) if (hexDigit(bytes[i] ?? 0) < 0) return 0;
+  return 6;
+}
+
 /** How many characters of the text a valid escape at `at` takes. */
 export function escapeLength(text: string, at: number): 2 | 6 {
   return text.charCodeAt(at + 1) === U ? 6 : 2;

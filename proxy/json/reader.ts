@@ -273,24 +273,32 @@ export class Reader extends Scanner {
     const twin = this.#twin as Twin;
     const other = twin.reader;
     const otherValueStart = other.#valueStarts.pop() as number;
-    const ownMembers = other.#values.slice(otherValueStart, other.#valuesTop);
+    const own = other.#values.slice(otherValueStart, other.#valuesTop);
     other.#valuesTop = otherValueStart;
     let shared = twin.ownValues - valueStart;
     twin.ownValues = valueStart;
     if (twin.value !== NOT_READ) {
-      ownMembers.push(twin.value);
+      own.push(twin.value);
       shared += 1;
     }
-    for (; shared < members.length; shared += 1) ownMembers.push(members[shared] as JsonValue);
+    const twinMembers = joined(own, members, shared);
     const otherNameStart = other.#nameStarts.pop() as number;
     if (nameStart < 0) {
-      twin.value = ownMembers;
+      twin.value = twinMembers;
       return;
     }
     const ownNames = other.#names.slice(otherNameStart, other.#namesTop);
     other.#namesTop = otherNameStart;
-    for (let i = twin.ownNames - nameStart; i < names.length; i += 1) ownNames.push(names[i] as string);
+    const twinNames = joined(ownNames, names, twin.ownNames - nameStart);
     twin.ownNames = nameStart;
-    twin.value = new JsonObject(ownNames, ownMembers);
+    twin.value = new JsonObject(twinNames, twinMembers);
   }
+}
+
+/** The one, and of the other what stands from an index on; may change the one. */
+function joined<T>(own: T[], other: readonly T[], from: number): T[] {
+  // Calling for a few would take longer than putting them there.
+  if (other.length - from > 16) return own.concat(other.slice(from));
+  for (let i = from; i < other.length; i += 1) own.push(other[i] as T);
+  return own;
 }

@@ -1,4 +1,4 @@
-import { escapeLength, unescapeAt } from "./escape.ts";
+import { escapeBytes } from "./escape.ts";
 import { JsonNumber } from "./value.ts";
 
 export const SPACE = 0x20;
@@ -100,7 +100,8 @@ export class Scanner {
     const from = start - shift;
     let isEscaped = false;
     for (;;) {
-      const byte = bytes[at] as number;
+      let byte = bytes[at] as number;
+      while (byte >= SPACE && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH) byte = bytes[++at] as number;
       if (byte === QUOTE) {
         this.at = at + 1;
         this.shift = shift;
@@ -108,11 +109,12 @@ export class Scanner {
         return isEscaped ? (JSON.parse(text.slice(from - 1, at - shift + 1)) as string) : text.slice(from, at - shift);
       }
       if (byte === BACKSLASH) {
-        if (unescapeAt(text, at - shift) < 0) {
+        const length = escapeBytes(bytes, at);
+        if (length === 0) {
           this.shift = shift;
           return this.#failAt(at, "no such escape");
         }
-        at += escapeLength(text, at - shift);
+        at += length;
         isEscaped = true;
       } else if (byte >= 0x80) {
         // The bytes are UTF-8: of n bytes one character comes that is one UTF-16 unit, of four one that is two.
@@ -126,8 +128,6 @@ export class Scanner {
           at += 4;
           shift += 2;
         }
-      } else if (byte >= 0x20) {
-        at += 1;
       } else {
         this.shift = shift;
         return this.#failAt(

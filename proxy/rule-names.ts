@@ -31,8 +31,19 @@ export type NamedRule = KindedRule & {
 
 type RuleLists = Pick<CompareSettings, RuleKind>;
 
+const named = new WeakMap<RuleLists, readonly NamedRule[]>();
+
 /** Every rule once. Of two that are written alike, the second one is called `… #2`. */
 export function namedRules(rules: RuleLists): readonly NamedRule[] {
+  let found = named.get(rules);
+  if (found === undefined) {
+    found = nameRules(rules);
+    named.set(rules, found);
+  }
+  return found;
+}
+
+function nameRules(rules: RuleLists): readonly NamedRule[] {
   const times = new Map<string, number>();
   return kindedRules(rules).map((kinded) => {
     const called = spellRule(kinded);

@@ -18,6 +18,7 @@ const POINTER_MAX_CHARS = 1024;
  */
 const EFFORT = 200_000;
 const LIMITED_EFFORT = 5_000;
+const NONE: Verdict["excusedBy"] = [];
 
 /**
  * Collects what compare finds: excuses by rule, lists up to MAX_DIFFERENCES and counts the rest. Values are only printed
@@ -32,7 +33,7 @@ export class Findings {
   readonly #listed: Difference[] = [];
   #more = 0;
   #excused = 0;
-  readonly #excusedBy = new Map<string, number>();
+  #excusedBy: Map<string, number> | null = null;
   /** Shared by all that is compared; see `isBeyondLimit`. */
   readonly effort: Effort;
 
@@ -120,7 +121,7 @@ export class Findings {
 
   verdict(): Verdict {
     const outcome = this.unexcused > 0 ? "divergent" : this.#excused > 0 ? "ignored" : "match";
-    const excusedBy = [...this.#excusedBy].map(([rule, times]) => ({ rule, times }));
+    const excusedBy = this.#excusedBy === null ? NONE : [...this.#excusedBy].map(([rule, times]) => ({ rule, times }));
     return { outcome, differences: this.#listed, moreDifferences: this.#more, excused: this.#excused, excusedBy };
   }
 
@@ -147,7 +148,8 @@ export class Findings {
   /** One difference, even where it took several rules to excuse it. */
   #excuse(rules: readonly ScopedRule[]): void {
     this.#excused += 1;
-    for (const { name } of rules) this.#excusedBy.set(name, (this.#excusedBy.get(name) ?? 0) + 1);
+    const counts = (this.#excusedBy ??= new Map());
+    for (const { name } of rules) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
 }
 

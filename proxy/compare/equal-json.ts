@@ -90,6 +90,8 @@ interface Open {
   readonly classes: number[];
 }
 
+/** To number a member takes as long as this many looks at one. */
+const MEMBER_EFFORT = 5;
 /** The class of what rules leave out: ignored, or as good as absent. */
 const LEFT_OUT = 0;
 
@@ -124,7 +126,7 @@ export class EqualityClasses {
         continue;
       }
       const found = this.#intern(this.#spell(top));
-      this.#effort.left -= 1 + top.members.length;
+      this.#effort.left -= MEMBER_EFFORT * (1 + top.members.length);
       this.#ofContainer.set(top.container, found);
       open.pop();
       const parent = open[open.length - 1];
@@ -193,18 +195,14 @@ function nameOf(container: JsonObject | readonly JsonValue[], i: number): string
   return container instanceof JsonObject ? (container.names[i] as string) : i;
 }
 
-/** Whether both hold the same numbers, each as often, at these places, in whatever order. */
-export function sameShuffled(a: readonly number[], b: readonly number[], places: readonly number[]): boolean {
+/** Whether both hold the same numbers, each as often, in whatever order. */
+export function sameShuffled(a: readonly number[], b: readonly number[]): boolean {
   const surplus = new Map<number, number>();
-  for (const place of places) {
-    const found = a[place] as number;
-    surplus.set(found, (surplus.get(found) ?? 0) + 1);
-  }
-  for (const place of places) {
-    const found = b[place] as number;
-    const left = surplus.get(found) ?? 0;
+  for (const value of a) surplus.set(value, (surplus.get(value) ?? 0) + 1);
+  for (const value of b) {
+    const left = surplus.get(value) ?? 0;
     if (left === 0) return false;
-    surplus.set(found, left - 1);
+    surplus.set(value, left - 1);
   }
-  return true;
+  return a.length === b.length;
 }

@@ -17,7 +17,7 @@ const POINTER_MAX_CHARS = 1024;
  * millisecond's worth.
  */
 const EFFORT = 200_000;
-const LIMITED_EFFORT = 5_000;
+const LIMITED_EFFORT = 20_000;
 const NONE: Verdict["excusedBy"] = [];
 
 /**

@@ -18,7 +18,9 @@ export interface ElementPairs {
 }
 
 /** Two elements are likened by this many of their members at most. */
-const LIKENED_MEMBERS = 64;
+const LIKENED_PARTS = 64;
+/** To number a value takes as long as this many looks at one. */
+const CLASS_EFFORT = 5;
 
 /** Decides for one pair of documents which elements stand against each other. */
 export class ElementPairing {
@@ -74,27 +76,46 @@ export class ElementPairing {
     const unequal: number[] = [];
     for (const i of a.keys()) if (!this.#equal(a[i] as JsonValue, b[i] as JsonValue)) unequal.push(i);
     if (unequal.length < 2) return inPlace(unequal);
-    const [from, to] = [unequal[0] as number, (unequal.at(-1) as number) + 1];
-    // Numbering is dear, and elements that moved leave few in their places.
-    const isDense = to - from <= 2 * unequal.length;
-    const numbered = isDense ? null : unequal;
-    const classesA = this.#classesOf(a, place, from, to, numbered);
-    const classesB = this.#classesOf(b, place, from, to, numbered);
-    const differing = unequal.map((i) => i - from).filter((i) => classesA[i] !== classesB[i]);
+    const differing = unequal.filter((i) => {
+      const inside = place.child(i);
+      return this.#classOf(a[i] as JsonValue, inside) !== this.#classOf(b[i] as JsonValue, inside);
+    });
     if (differing.length < 2) return inPlace(unequal);
-    if (sameShuffled(classesA, classesB, differing)) {
+    if (sameShuffled(this.#classesOf(a, place, differing), this.#classesOf(b, place, differing))) {
       const isMoved = new Set(differing);
-      return { ...inPlace(unequal.filter((i) => !isMoved.has(i - from))), isOtherOrder: true };
+      return { ...inPlace(unequal.filter((i) => !isMoved.has(i))), isOtherOrder: true };
     }
-    if (!isDense) return inPlace(unequal);
+    const isDiffering = new Set(differing);
+    const pairs: (readonly [number, number])[] = [];
+    const missing: number[] = [];
+    const extra: number[] = [];
+    for (const cluster of clustersOf(unequal)) {
+      const shift = this.#shifted(a, b, place, cluster, isDiffering);
+      for (const pair of shift?.pairs ?? inPlace(cluster).pairs) pairs.push(pair);
+      for (const i of shift?.missing ?? []) missing.push(i);
+      for (const j of shift?.extra ?? []) extra.push(j);
+    }
+    return { pairs, missing, extra, isOtherOrder: false, reorderedBy: [] };
+  }
+
+  /** How elements moved in a stretch where some were put in and as many taken out; null: it is no shorter told that way. */
+  #shifted(
+    a: JsonArray,
+    b: JsonArray,
+    place: Place,
+    cluster: readonly number[],
+    differing: ReadonlySet<number>,
+  ): ElementPairs | null {
+    const inPlaceCost = cluster.filter((i) => differing.has(i)).length;
+    if (inPlaceCost < 2) return null;
+    const [from, to] = [cluster[0] as number, (cluster.at(-1) as number) + 1];
     const aligned = alignEither(
       printExact(a[from] as JsonValue) > printExact(b[from] as JsonValue),
-      classesA,
-      classesB,
+      this.#classesOf(a, place, indices(from, to)),
+      this.#classesOf(b, place, indices(from, to)),
       this.#likenessOf(a, b, place, from),
     );
-    if (aligned.cost >= differing.length) return inPlace(unequal);
-    return shifted(aligned, from);
+    return aligned.cost < inPlaceCost ? shifted(aligned, from) : null;
   }
 
   #otherLength(a: JsonArray, b: JsonArray, place: Place): ElementPairs {
@@ -107,13 +128,17 @@ export class ElementPairing {
       this.#equal(a[a.length - 1 - tail] as JsonValue, b[b.length - 1 - tail] as JsonValue)
     )
       tail += 1;
-    const classesA = head + tail < shorter ? this.#classesOf(a, place, head, a.length - tail) : [];
-    const classesB = head + tail < shorter ? this.#classesOf(b, place, head, b.length - tail) : [];
     if (head + tail === shorter) {
       const [missing, extra] = [indices(head, a.length - tail), indices(head, b.length - tail)];
       return { ...inPlace([]), missing, extra };
     }
-    return shifted(alignEither(a.length > b.length, classesA, classesB, this.#likenessOf(a, b, place, head)), head);
+    const aligned = alignEither(
+      a.length > b.length,
+      this.#classesOf(a, place, indices(head, a.length - tail)),
+      this.#classesOf(b, place, indices(head, b.length - tail)),
+      this.#likenessOf(a, b, place, head),
+    );
+    return shifted(aligned, head);
   }
 
   #equal(a: JsonValue, b: JsonValue): boolean {
@@ -124,21 +149,12 @@ export class ElementPairing {
     return this.#exactClasses.of(a, NOWHERE) === this.#exactClasses.of(b, NOWHERE);
   }
 
-  /** Of the elements from `from` to before `to`; -1 for those that are not in `numbered`. */
-  #classesOf(
-    elements: JsonArray,
-    place: Place,
-    from = 0,
-    to = elements.length,
-    numbered: readonly number[] | null = null,
-  ): number[] {
-    const found = new Array<number>(to - from).fill(-1);
-    for (const i of numbered ?? indices(from, to))
-      found[i - from] = this.#classOf(elements[i] as JsonValue, place.child(i));
-    return found;
+  #classesOf(elements: JsonArray, place: Place, places: readonly number[] = indices(0, elements.length)): number[] {
+    return places.map((i) => this.#classOf(elements[i] as JsonValue, place.child(i)));
   }
 
   #classOf(value: JsonValue, place: Place): number {
+    this.#effort.left -= CLASS_EFFORT;
     return (place.isBare ? this.#exactClasses : this.#classes).of(value, place);
   }
 
@@ -154,22 +170,39 @@ export class ElementPairing {
     });
   }
 
-  /** The share of members that agree. */
+  /** The share of members, or elements, that agree. */
   #likenessOf(a: JsonArray, b: JsonArray, place: Place, from: number): (i: number, j: number) => number {
+    const partsOf = (value: JsonValue, at: Place): readonly string[] => {
+      const isObject = value instanceof JsonObject;
+      const values = (isObject ? value.values : Array.isArray(value) ? (value as JsonArray) : []).slice(
+        0,
+        LIKENED_PARTS,
+      );
+      return values.map((part, k) => {
+        const name = isObject ? (value.names[k] as string) : k;
+        return `${isObject ? name : ""} ${this.#classOf(part, at.child(name))}`;
+      });
+    };
     return (i, j) => {
-      const [x, y] = [a[from + i] as JsonValue, b[from + j] as JsonValue];
-      if (!(x instanceof JsonObject) || !(y instanceof JsonObject)) return 0;
-      const [placeX, placeY] = [place.child(from + i), place.child(from + j)];
-      let agreeing = 0;
-      for (const [at, name] of x.names.slice(0, LIKENED_MEMBERS).entries()) {
-        const there = y.names[at] === name ? at : y.names.slice(0, LIKENED_MEMBERS).indexOf(name);
-        if (there < 0) continue;
-        const one = this.#classOf(x.values[at] as JsonValue, placeX.child(name));
-        if (one === this.#classOf(y.values[there] as JsonValue, placeY.child(name))) agreeing += 1;
-      }
-      return agreeing / Math.max(1, Math.min(LIKENED_MEMBERS, Math.max(x.names.length, y.names.length)));
+      const partsA = partsOf(a[from + i] as JsonValue, place.child(from + i));
+      const partsB = new Set(partsOf(b[from + j] as JsonValue, place.child(from + j)));
+      const agreeing = partsA.filter((part) => partsB.delete(part)).length;
+      return agreeing / Math.max(1, partsA.length, partsB.size + agreeing);
     };
   }
+}
+
+/** Places up to this far apart are looked at together. */
+const SAME_CLUSTER = 8;
+
+function clustersOf(places: readonly number[]): readonly (readonly number[])[] {
+  const clusters: number[][] = [];
+  for (const [k, place] of places.entries()) {
+    const last = k === 0 ? -Infinity : (places[k - 1] as number);
+    if (place - last > SAME_CLUSTER) clusters.push([place]);
+    else clusters.at(-1)?.push(place);
+  }
+  return clusters;
 }
 
 /** Of several shortest scripts the same one is found from either side: `swap` is the other way round for the other side. */

@@ -5,9 +5,10 @@ import { formatPointer, type PointerTokens } from "../json/pointer.ts";
 import { printExact, printPair } from "../json/print-exact.ts";
 import type { JsonValue } from "../json/value.ts";
 import type { Effort } from "./equal-json.ts";
-import { type ActiveRules, type AnswerHead, compileRules, type ScopedRule } from "./rules/compile.ts";
+import { type ActiveRules, type AnswerHead, compileRules } from "./rules/compile.ts";
 import { rulesThatExcuse, rulesThatExcuseHeader, rulesThatExcuseStatus } from "./rules/excuse.ts";
 import type { Place } from "./rules/places.ts";
+import type { ScopedRule } from "./rules/scoped-rule.ts";
 
 /** A pointer longer than this is cut in evidence: a document nested 100,000 deep would fill the store with pointers. */
 const POINTER_MAX_CHARS = 1024;

@@ -3,7 +3,7 @@ import { type JsonArray, JsonObject, type JsonValue, typeOf } from "../json/valu
 import { type Alignment, alignElements } from "./align.ts";
 import { type Effort, EqualityClasses, equalJson, sameShuffled } from "./equal-json.ts";
 import { matchElements } from "./match-elements.ts";
-import type { ScopedRule } from "./rules/compile.ts";
+import type { ScopedRule } from "./rules/scoped-rule.ts";
 import { NOWHERE, type Place } from "./rules/places.ts";
 
 /** What of two arrays is to be compared with what; elements that are equal in their places are left out. */

@@ -14,7 +14,7 @@ export function readCompare(t: TestContext, text: string): CompareSettings {
 routes:
   - name: a
     match: { path: "/**" }
-    compare: { ${/\bheaders:/.test(text) ? "" : "headers: [], "}${text} }
+    compare: { ${/"?headers"?:/.test(text) ? "" : "headers: [], "}${text} }
 `;
   return settingsOf(t, yaml).settings.routes[0]?.compare as CompareSettings;
 }

@@ -1,6 +1,6 @@
 import { JsonNumber, type JsonValue } from "../../json/value.ts";
 import { canonicalNumber } from "../../json/number.ts";
-import type { ScopedRule } from "./compile.ts";
+import type { ScopedRule } from "./scoped-rule.ts";
 import { numberInText } from "./decimal.ts";
 import { listAsSet } from "./normalisers.ts";
 import type { RulesHere } from "./places.ts";

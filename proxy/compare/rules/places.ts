@@ -1,5 +1,5 @@
 import { parsePointer } from "../../json/pointer.ts";
-import type { ScopedRule } from "./compile.ts";
+import type { ScopedRule } from "./scoped-rule.ts";
 
 /** What the rules say about one place of a document; every list in the order in which the rules are asked. */
 export interface RulesHere {

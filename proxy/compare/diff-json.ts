@@ -34,7 +34,7 @@ interface OpenArrays {
 export function diffJson(primary: JsonValue, shadow: JsonValue, findings: Findings): void {
   const path: (string | number)[] = [];
   const open: (OpenObjects | OpenArrays)[] = [];
-  const pairing = new ElementPairing(findings.effort);
+  const pairing = new ElementPairing(findings.effort, findings.limit);
 
   compare(primary, shadow, findings.root);
   for (let top = open.at(-1); top !== undefined && !findings.isBeyondLimit; top = open.at(-1)) {

@@ -48,6 +48,8 @@ export function pairMembers(a: JsonObject, b: JsonObject): MemberPairs | null {
 /** How much may still be looked at; below 0 it was too much. */
 export interface Effort {
   left: number;
+  /** Whoever has spent it stops: what was found is no verdict. Else it only tells what is cheaper. */
+  readonly isLimited: boolean;
 }
 
 /**
@@ -92,6 +94,8 @@ interface Open {
 
 /** To number a member takes as long as this many looks at one. */
 const MEMBER_EFFORT = 5;
+/** So does asking the rules of a place. */
+export const RULE_EFFORT = 50;
 /** The class of what rules leave out: ignored, or as good as absent. */
 const LEFT_OUT = 0;
 
@@ -115,6 +119,7 @@ export class EqualityClasses {
     if (known >= 0) return known;
     const open: Open[] = [openContainer(value as JsonObject | readonly JsonValue[], place)];
     for (;;) {
+      if (this.#effort.left < 0 && this.#effort.isLimited) return LEFT_OUT;
       const top = open[open.length - 1] as Open;
       if (top.classes.length < top.members.length) {
         const i = top.classes.length;
@@ -145,6 +150,7 @@ export class EqualityClasses {
 
   #byRules(value: JsonValue, rules: RulesHere): number | null {
     const isScalar = typeof value !== "object" || value === null || value instanceof JsonNumber;
+    this.#effort.left -= RULE_EFFORT;
     // Ignoring a place does not ignore what is below it.
     if (rules.ignoresAllBelow || (isScalar && rules.ignore.length > 0)) return LEFT_OUT;
     const normal = normalised(rules.normalise, value);

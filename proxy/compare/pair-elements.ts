@@ -1,5 +1,6 @@
 import { printExact } from "../json/print-exact.ts";
 import { type JsonArray, JsonObject, type JsonValue, typeOf } from "../json/value.ts";
+import { agreeInPlace } from "./agree-in-place.ts";
 import { type Alignment, alignElements } from "./align.ts";
 import { type Effort, EqualityClasses, equalJson, sameShuffled } from "./equal-json.ts";
 import { matchElements } from "./match-elements.ts";
@@ -25,18 +26,31 @@ const CLASS_EFFORT = 5;
 /** Decides for one pair of documents which elements stand against each other. */
 export class ElementPairing {
   readonly #effort: Effort;
+  readonly #limit: number;
   readonly #classes: EqualityClasses;
   /** Without any rule. */
   readonly #exactClasses: EqualityClasses;
 
-  /** Elements are looked at one by one as long as `effort` lasts; beyond it each container is numbered once. */
-  constructor(effort: Effort) {
+  /**
+   * Elements are looked at one by one as long as `effort` lasts; beyond it each container is numbered once. Where more than
+   * `limit` elements of one array are to be told apart, what is left of the effort is given up.
+   */
+  constructor(effort: Effort, limit: number) {
     this.#effort = effort;
+    this.#limit = limit;
     this.#classes = new EqualityClasses(effort);
     this.#exactClasses = new EqualityClasses(effort);
   }
 
   of(a: JsonArray, b: JsonArray, place: Place): ElementPairs {
+    const found = this.#pair(a, b, place);
+    if (found !== null) return found;
+    this.#effort.left = -1;
+    return inPlace([]);
+  }
+
+  /** null: there are more elements than the limit has it. */
+  #pair(a: JsonArray, b: JsonArray, place: Place): ElementPairs | null {
     const [unordered] = place.rules?.unordered ?? [];
     const [asSet] = place.rules?.normalise.filter((rule) => rule.asSet) ?? [];
     const rule = asSet ?? unordered;
@@ -44,7 +58,13 @@ export class ElementPairing {
     return a.length === b.length ? this.#sameLength(a, b, place) : this.#otherLength(a, b, place);
   }
 
-  #unordered(a: JsonArray, b: JsonArray, place: Place, rule: ScopedRule<"normalise" | "unordered">): ElementPairs {
+  #unordered(
+    a: JsonArray,
+    b: JsonArray,
+    place: Place,
+    rule: ScopedRule<"normalise" | "unordered">,
+  ): ElementPairs | null {
+    if (Math.max(a.length, b.length) > this.#limit) return null;
     const by = rule.kind === "unordered" ? rule.by : null;
     const keys = by === null ? null : { a: this.#keysOf(a, by, place), b: this.#keysOf(b, by, place) };
     const matched = matchElements(
@@ -72,14 +92,15 @@ export class ElementPairing {
     return { pairs, missing, extra, isOtherOrder: false, reorderedBy };
   }
 
-  #sameLength(a: JsonArray, b: JsonArray, place: Place): ElementPairs {
+  #sameLength(a: JsonArray, b: JsonArray, place: Place): ElementPairs | null {
     const unequal: number[] = [];
-    for (const i of a.keys()) if (!this.#equal(a[i] as JsonValue, b[i] as JsonValue)) unequal.push(i);
+    for (const i of a.keys()) {
+      if (this.#equal(a[i] as JsonValue, b[i] as JsonValue)) continue;
+      unequal.push(i);
+      if (unequal.length > this.#limit) return null;
+    }
     if (unequal.length < 2) return inPlace(unequal);
-    const differing = unequal.filter((i) => {
-      const inside = place.child(i);
-      return this.#classOf(a[i] as JsonValue, inside) !== this.#classOf(b[i] as JsonValue, inside);
-    });
+    const differing = unequal.filter((i) => !this.#agree(a[i] as JsonValue, b[i] as JsonValue, place.child(i)));
     if (differing.length < 2) return inPlace(unequal);
     if (sameShuffled(this.#classesOf(a, place, differing), this.#classesOf(b, place, differing))) {
       const isMoved = new Set(differing);
@@ -118,7 +139,7 @@ export class ElementPairing {
     return aligned.cost < inPlaceCost ? shifted(aligned, from) : null;
   }
 
-  #otherLength(a: JsonArray, b: JsonArray, place: Place): ElementPairs {
+  #otherLength(a: JsonArray, b: JsonArray, place: Place): ElementPairs | null {
     const shorter = Math.min(a.length, b.length);
     let head = 0;
     while (head < shorter && this.#equal(a[head] as JsonValue, b[head] as JsonValue)) head += 1;
@@ -132,6 +153,7 @@ export class ElementPairing {
       const [missing, extra] = [indices(head, a.length - tail), indices(head, b.length - tail)];
       return { ...inPlace([]), missing, extra };
     }
+    if (Math.max(a.length, b.length) - head - tail > this.#limit) return null;
     const aligned = alignEither(
       a.length > b.length,
       this.#classesOf(a, place, indices(head, a.length - tail)),
@@ -146,7 +168,15 @@ export class ElementPairing {
       const found = equalJson(a, b, this.#effort);
       if (found !== null) return found;
     }
+    if (this.#effort.isLimited) return true;
     return this.#exactClasses.of(a, NOWHERE) === this.#exactClasses.of(b, NOWHERE);
+  }
+
+  /** Unequal values that differ in nothing but what rules excuse. */
+  #agree(a: JsonValue, b: JsonValue, place: Place): boolean {
+    if (place.isBare) return false;
+    if (this.#effort.left > 0 && agreeInPlace(a, b, place, this.#effort) === true) return true;
+    return this.#classOf(a, place) === this.#classOf(b, place);
   }
 
   #classesOf(elements: JsonArray, place: Place, places: readonly number[] = indices(0, elements.length)): number[] {
@@ -184,10 +214,10 @@ export class ElementPairing {
       });
     };
     return (i, j) => {
-      const partsA = partsOf(a[from + i] as JsonValue, place.child(from + i));
+      const partsA = new Set(partsOf(a[from + i] as JsonValue, place.child(from + i)));
       const partsB = new Set(partsOf(b[from + j] as JsonValue, place.child(from + j)));
-      const agreeing = partsA.filter((part) => partsB.delete(part)).length;
-      return agreeing / Math.max(1, partsA.length, partsB.size + agreeing);
+      const agreeing = [...partsA].filter((part) => partsB.has(part)).length;
+      return agreeing / Math.max(1, partsA.size, partsB.size);
     };
   }
 }

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { alignElements } from "../../../proxy/compare/align.ts";
+import type { Difference } from "../../../proxy/evidence.ts";
 import { compareRules } from "../../support/compare-cases.ts";
 import { compareTexts, readCompare, wordsOf } from "../../support/compare-texts.ts";
+import { chances, ownMembers, type Plain, plainValues, spell } from "../../support/json-spelling.ts";
 
 const NO_RULES = compareRules();
 const none = (): number => 0;
@@ -70,6 +72,74 @@ describe("alignment", () => {
     const few = one.map((i) => (i * 7919) % 3);
     assert.ok(alignElements(few, few.map((i) => (i + 1) % 3).slice(3), none).pairs.length > 0);
   });
+});
+
+/** What the differences of one document say, done to the primary's. */
+function applied(value: Plain, differences: readonly Difference[], depth = 0): Plain {
+  const here = differences.find(({ at }) => at.split("/").length - 1 === depth);
+  if (here !== undefined) return JSON.parse(here.shadow ?? "") as Plain;
+  if (differences.length === 0 || value === null || typeof value !== "object") return value;
+  const below = Map.groupBy(differences, ({ at }) => {
+    return (at.split("/")[depth + 1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+  });
+  const isOwn = ({ at }: Difference): boolean => at.split("/").length - 1 === depth + 1;
+  const isGone = (name: string): boolean =>
+    below.get(name)?.some((each) => isOwn(each) && each.kind === "missing") ?? false;
+  const extras = differences.filter((each) => isOwn(each) && each.kind === "extra");
+  const inside = (name: string): Difference[] => (below.get(name) ?? []).filter((each) => !extras.includes(each));
+  if (Array.isArray(value)) {
+    const kept = value.flatMap((element, i) => {
+      return isGone(String(i)) ? [] : [applied(element, inside(String(i)), depth + 1)];
+    });
+    const places = extras.map(({ at, shadow }) => [Number(at.split("/")[depth + 1]), shadow ?? ""] as const);
+    for (const [i, text] of places.toSorted(([a], [b]) => a - b)) kept.splice(i, 0, JSON.parse(text) as Plain);
+    return kept;
+  }
+  const members = Object.entries(value)
+    .filter(([name]) => !isGone(name))
+    .map(([name, member]) => [name, applied(member, inside(name), depth + 1)] as const);
+  const added = extras.map(({ at, shadow }) => {
+    const name = (at.split("/")[depth + 1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+    return [name, JSON.parse(shadow ?? "") as Plain] as const;
+  });
+  return ownMembers([...members, ...added]);
+}
+
+test("the differences, done to the primary's answer, make the shadow's", () => {
+  const small = fc.letrec<{ value: Plain }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom<Plain>(0, 1, 2, "a", null, true),
+      fc.array(tie("value"), { maxLength: 6 }),
+      fc
+        .uniqueArray(fc.tuple(fc.constantFrom("a", "b/c", "__proto__"), tie("value")), { selector: ([name]) => name })
+        .map(ownMembers),
+    ),
+  })).value;
+  fc.assert(
+    fc.property(small, small, (a, b) => {
+      const [textA, textB] = [JSON.stringify(a), JSON.stringify(b)];
+      const { differences, moreDifferences } = compareTexts(NO_RULES, textA, textB);
+      fc.pre(moreDifferences === 0 && differences.every(({ shadow }) => (shadow?.length ?? 0) < 512));
+      assert.deepEqual(applied(a, differences), b, JSON.stringify([a, b, differences]));
+    }),
+    { numRuns: 6000 },
+  );
+});
+
+test("rules at places that are not there change nothing", () => {
+  const idle = compareRules({
+    ignore: [{ at: "/none/**" }, { at: "/**/none" }],
+    unordered: [{ at: "/**/none", by: "/x" }],
+    normalise: [{ at: "/none", as: ["trim"] }],
+  });
+  fc.assert(
+    fc.property(plainValues, plainValues, fc.integer(), (a, b, seed) => {
+      const [textA, textB] = [spell(a, chances(seed)), spell(b, chances(seed + 1))];
+      assert.deepEqual(compareTexts(idle, textA, textB), compareTexts(NO_RULES, textA, textB));
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 describe("arrays whose order counts", () => {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import {
-  bodyFormOf,
   codingsOf,
   contentEncodingOf,
   decodeContent,
@@ -87,18 +86,4 @@ test("media types: essence and parameters, quoted or not; nonsense is none", () 
   assert.deepEqual(parseMediaType("text/plain"), { essence: "text/plain", parameters: [] });
   for (const text of [null, "", "json", "/", "a/b/c", "; a=b", "a /b"])
     assert.equal(parseMediaType(text), null, String(text));
-});
-
-test("an answer says JSON, something else, or nothing", () => {
-  const forms: readonly (readonly [string, string])[] = [
-    ["application/json", "json"],
-    ["APPLICATION/PROBLEM+JSON; charset=utf-8", "json"],
-    ["text/json", "json"],
-    ["application/jsonp", "other"],
-    ["application/x-ndjson", "other"],
-    ["application/json-seq", "other"],
-    ["nonsense", "other"],
-  ];
-  for (const [type, form] of forms) assert.equal(bodyFormOf(["content-type", type]), form, type);
-  assert.equal(bodyFormOf([]), "unsaid");
 });

@@ -9,8 +9,12 @@ export type Decoded =
 /** More codings than this on one body are an attack or a mistake; each one could multiply the size by a thousand. */
 const MAX_CODINGS = 4;
 
-/** A stream of many frames is one body (RFC 8878, 3.1); honest writers make a frame of megabytes. */
-const MAX_ZSTD_FRAMES = 256;
+/**
+ * A stream of many frames is one body (RFC 8878, 3.1). Each frame costs about 10 µs, however small it is: a few may be small,
+ * beyond those they must hold this much each.
+ */
+const SMALL_ZSTD_FRAMES = 32;
+const ZSTD_FRAME_BYTES = 256;
 
 /** What a coding gave, and how many of its bytes it took to the end of its stream. */
 interface Undone {
@@ -70,8 +74,12 @@ function undoZstd(bytes: Uint8Array, maxBytes: number): Undone {
   let consumed = 0;
   let length = 0;
   while (consumed < bytes.length) {
-    if (frames.length === MAX_ZSTD_FRAMES) {
-      return { bytes: Buffer.concat(frames), consumed, why: `more than ${MAX_ZSTD_FRAMES} zstd frames` };
+    if (frames.length >= SMALL_ZSTD_FRAMES + consumed / ZSTD_FRAME_BYTES) {
+      return {
+        bytes: Buffer.concat(frames),
+        consumed,
+        why: `zstd in too many small frames, ${frames.length} of them in ${consumed} bytes`,
+      };
     }
     // A frame may be empty, so there is always room for a byte; one byte too many is found below.
     const frame = run(zstdDecompressSync, bytes.subarray(consumed), Math.max(1, maxBytes - length));

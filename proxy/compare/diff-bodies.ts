@@ -38,9 +38,9 @@ export function sameBytes(primary: BodySide, shadow: BodySide): boolean {
   return asBuffer(a.bytes).equals(b.bytes) && (a.bytes.length === 0 || codings(primary) === codings(shadow));
 }
 
-/** Parts of a multipart that are read on the event loop (each costs about 10 µs), and in a worker. */
-const INLINE_MAX_PARTS = 32;
-const WORKER_MAX_PARTS = 10_000;
+/** Parts of a multipart, and lines that are no JSON, on the event loop (each may cost 10 µs) and in a worker. */
+const INLINE_MAX_PIECES = 32;
+const WORKER_MAX_PIECES = 10_000;
 
 /** One side's body, decoded, and how it is to be read. */
 interface Readable {
@@ -77,13 +77,13 @@ export function diffBodies(
   if (decodedA.bytes.equals(decodedB.bytes)) return true;
   const readableA = { bytes: decodedA.bytes, type: bodyTypeOf(primary.headers) };
   const readableB = { bytes: decodedB.bytes, type: bodyTypeOf(shadow.headers) };
-  const maxParts = beyond === "give-up" ? INLINE_MAX_PARTS : WORKER_MAX_PARTS;
-  return diffReadable(readableA, readableB, findings, { maxBytes, maxParts, mayGiveUp: beyond === "give-up" });
+  const maxPieces = beyond === "give-up" ? INLINE_MAX_PIECES : WORKER_MAX_PIECES;
+  return diffReadable(readableA, readableB, findings, { maxBytes, maxPieces, mayGiveUp: beyond === "give-up" });
 }
 
 interface Bounds {
   readonly maxBytes: number;
-  readonly maxParts: number;
+  readonly maxPieces: number;
   readonly mayGiveUp: boolean;
 }
 
@@ -133,11 +133,11 @@ function isBeyond(decoded: Decoded, maxBytes: number): boolean {
   return decoded.ok ? decoded.bytes.length > maxBytes : decoded.tooLarge;
 }
 
-function readBounded({ bytes, type }: Readable, kind: StructuredKind, { maxBytes, maxParts }: Bounds): BodyRead {
+function readBounded({ bytes, type }: Readable, kind: StructuredKind, { maxBytes, maxPieces }: Bounds): BodyRead {
   const name = kind === "form" || kind === "multipart" ? kind : "JSON";
   if (bytes.length > maxBytes)
     return { ok: false, tooMany: false, why: `more than ${maxBytes} bytes are not read as ${name}` };
-  const allowance: Allowance = { parts: maxParts };
+  const allowance: Allowance = { pieces: maxPieces };
   return readBody(bytes, kind, type, allowance);
 }
 
@@ -164,7 +164,11 @@ function diffTexts(
     return;
   }
   const at = firstDifference(textA.text, textB.text, sharedReading(a.type, b.type));
-  if (at === null) return;
+  if (at === null) {
+    // The same text, which one type lets be read and the other does not.
+    if (readA?.ok !== readB?.ok) diffBytes(a, b, readA, readB, findings);
+    return;
+  }
   findings.body(
     "body",
     `${words(a, readA)}, differs ${placeInText(textA.text, at.a)}`,

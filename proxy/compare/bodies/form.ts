@@ -1,10 +1,14 @@
 import { JsonObject, type JsonValue } from "../../json/value.ts";
-import { decodeIn } from "./charset.ts";
+import { decodeIn, type TextRead } from "./charset.ts";
 
 /** More than any form has; each pair costs many times its bytes. */
 export const MAX_FORM_PAIRS = 100_000;
 
 export type FormRead = { readonly ok: true; readonly value: JsonObject } | { readonly ok: false; readonly why: string };
+
+const PLUS = 0x2b;
+const PERCENT = 0x25;
+const SPACE = 0x20;
 
 /**
  * application/x-www-form-urlencoded, as browsers and the URL standard read it: names in the order in which they first come,
@@ -20,20 +24,24 @@ export function readForm(bytes: Buffer, charset: string | null): FormRead {
     if (to < 0) to = text.length;
     if (to > from) {
       pairs += 1;
-      if (pairs > MAX_FORM_PAIRS) return { ok: false, why: `not read as a form: more than ${MAX_FORM_PAIRS} pairs` };
+      if (pairs > MAX_FORM_PAIRS) return unread(`more than ${MAX_FORM_PAIRS} pairs`);
       const pair = text.slice(from, to);
       const equals = pair.indexOf("=");
       const name = decode(equals < 0 ? pair : pair.slice(0, equals), charset);
-      const value = equals < 0 ? "" : decode(pair.slice(equals + 1), charset);
-      if (typeof name !== "string") return name;
-      if (typeof value !== "string") return value;
-      const others = values.get(name);
-      if (others === undefined) values.set(name, [value]);
-      else others.push(value);
+      const value = decode(equals < 0 ? "" : pair.slice(equals + 1), charset);
+      if (!name.ok) return unread(name.why);
+      if (!value.ok) return unread(value.why);
+      const others = values.get(name.text);
+      if (others === undefined) values.set(name.text, [value.text]);
+      else others.push(value.text);
     }
     from = to + 1;
   }
   return { ok: true, value: objectOf(values) };
+}
+
+function unread(why: string): FormRead {
+  return { ok: false, why: `not read as a form: ${why}` };
 }
 
 /** Names with their one value, or with all of them. */
@@ -44,12 +52,31 @@ export function objectOf(values: ReadonlyMap<string, readonly JsonValue[]>): Jso
   );
 }
 
-function decode(encoded: string, charset: string | null): string | Extract<FormRead, { ok: false }> {
-  const spaced = encoded.includes("+") ? encoded.replaceAll("+", " ") : encoded;
-  const bytes = spaced.includes("%")
-    ? spaced.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
-    : spaced;
-  if (!/[\x80-\xff]/.test(bytes)) return bytes;
-  const read = decodeIn(Buffer.from(bytes, "latin1"), charset ?? "utf-8");
-  return read.ok ? read.text : { ok: false, why: `not read as a form: ${read.why}` };
+/** `encoded` has a character for each byte. */
+function decode(encoded: string, charset: string | null): TextRead {
+  if (!/[+%\x80-\xff]/.test(encoded)) return { ok: true, text: encoded };
+  const bytes = Buffer.from(encoded, "latin1");
+  let length = 0;
+  // In place: what is decoded is never longer.
+  for (let at = 0; at < bytes.length; at += 1) {
+    let byte = bytes[at] as number;
+    if (byte === PLUS) {
+      byte = SPACE;
+    } else if (byte === PERCENT) {
+      const high = hexDigit(bytes[at + 1]);
+      const low = hexDigit(bytes[at + 2]);
+      if (high >= 0 && low >= 0) {
+        byte = high * 16 + low;
+        at += 2;
+      }
+    }
+    bytes[length++] = byte;
+  }
+  return decodeIn(bytes.subarray(0, length), charset ?? "utf-8");
+}
+
+function hexDigit(byte = 0): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }

@@ -2,56 +2,70 @@ import { parseExact } from "../../json/parse-exact.ts";
 import type { JsonValue } from "../../json/value.ts";
 import { standInFor } from "./unread.ts";
 
+/** null: more documents than `maxUnread` could not be read. */
+export type DocumentsRead = readonly JsonValue[] | null;
+
 const RECORD_SEPARATOR = "\x1e";
 
 /**
  * One document a line, as an array. Empty lines do not count. A line that is not JSON becomes a string that says so, so
  * that the other lines are still compared; no document is likely to say the same, digest included.
  */
-export function readJsonLines(text: string): JsonValue[] {
-  const documents: JsonValue[] = [];
+export function readJsonLines(text: string, maxUnread: number): DocumentsRead {
+  const documents = new Documents(maxUnread);
   for (let from = 0; from < text.length;) {
     let to = text.indexOf("\n", from);
     if (to < 0) to = text.length;
     const line = text.slice(from, to);
-    if (!isBlank(line)) documents.push(readDocument(line.endsWith("\r") ? line.slice(0, -1) : line));
+    if (!isBlank(line) && !documents.add(line.endsWith("\r") ? line.slice(0, -1) : line, null)) return null;
     from = to + 1;
   }
-  return documents;
+  return documents.read;
 }
 
 /** A JSON text sequence (RFC 7464): each document behind a record separator and before a line end. Else as with lines. */
-export function readJsonSequence(text: string): JsonValue[] {
-  const documents: JsonValue[] = [];
-  let isFirst = true;
+export function readJsonSequence(text: string, maxUnread: number): DocumentsRead {
+  const documents = new Documents(maxUnread);
+  let isBeforeFirst = true;
   for (let from = 0; from <= text.length;) {
     let to = text.indexOf(RECORD_SEPARATOR, from);
     if (to < 0) to = text.length;
     const record = text.slice(from, to);
-    if (!isBlank(record)) {
-      documents.push(isFirst ? unread(record, "not behind a record separator") : readRecord(record));
-    }
-    isFirst = false;
+    const why = isBeforeFirst ? "not behind a record separator" : endsItself(record) ? null : CUT;
+    if (!isBlank(record) && !documents.add(record, why)) return null;
+    isBeforeFirst = false;
     from = to + 1;
   }
-  return documents;
+  return documents.read;
 }
+
+const CUT = "not JSON: it may have been cut at its end";
 
 /** Section 2.4: without white space behind it, `12` may be what is left of `123`. */
-function readRecord(record: string): JsonValue {
-  const value = readDocument(record);
-  const last = record.charAt(record.length - 1);
-  const endsItself = /[\s"\]}]/.test(last);
-  return endsItself || typeof value === "string" ? value : unread(record, "not JSON: it may have been cut at its end");
+function endsItself(record: string): boolean {
+  return /[\s"\]}]/.test(record.charAt(record.length - 1));
 }
 
-function readDocument(text: string): JsonValue {
-  const read = parseExact(text);
-  return read.ok ? read.value : unread(text, `not JSON at character ${read.offset}: ${read.why}`);
-}
+class Documents {
+  readonly read: JsonValue[] = [];
+  #unreadLeft: number;
 
-function unread(text: string, why: string): string {
-  return standInFor(Buffer.from(text), why);
+  constructor(maxUnread: number) {
+    this.#unreadLeft = maxUnread;
+  }
+
+  /** `why` it is no document, if that is known already. False: too many are none. */
+  add(text: string, why: string | null): boolean {
+    const result = why === null ? parseExact(text) : null;
+    if (result?.ok === true) {
+      this.read.push(result.value);
+      return true;
+    }
+    const words = result === null ? why : `not JSON at character ${result.offset}: ${result.why}`;
+    this.read.push(standInFor(Buffer.from(text), words));
+    this.#unreadLeft -= 1;
+    return this.#unreadLeft >= 0;
+  }
 }
 
 function isBlank(text: string): boolean {

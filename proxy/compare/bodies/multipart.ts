@@ -38,7 +38,7 @@ export function splitMultipart(bytes: Buffer, boundary: string | null, maxParts:
     if (at > 0 && bytes[at - 1] !== LF) continue;
     const behind = at + delimiter.length;
     const isClosing = bytes[behind] === DASH && bytes[behind + 1] === DASH;
-    const next = isClosing ? behind : lineEnd(bytes, behind);
+    const next = lineEnd(bytes, isClosing ? behind + 2 : behind, isClosing);
     // A longer boundary that begins like this one.
     if (next < 0) continue;
     if (partFrom >= 0) {
@@ -86,9 +86,10 @@ function malformed(why: string): PartsRead {
   return { ok: false, tooMany: false, why: `not read as multipart: ${why}` };
 }
 
-/** Where the next line begins, or -1 where there is more than padding before it. */
-function lineEnd(bytes: Buffer, at: number): number {
+/** Where the next line begins, or -1 where there is more than padding before it. The last line needs no end. */
+function lineEnd(bytes: Buffer, at: number, mayBeLast: boolean): number {
   while (bytes[at] === SPACE || bytes[at] === TAB) at += 1;
+  if (mayBeLast && at >= bytes.length) return at;
   if (bytes[at] === CR) at += 1;
   return bytes[at] === LF ? at + 1 : -1;
 }
@@ -147,7 +148,7 @@ function fromBase64(text: string): Buffer | null {
 
 function fromQuotedPrintable(text: string): Buffer | null {
   // The lookbehind keeps a long run of blanks from being tried from each of its blanks.
-  const joined = text.replace(/(?<![ \t])[ \t]+(?=\r?\n)/g, "").replace(/=\r?\n/g, "");
+  const joined = text.replace(/(?<![ \t])[ \t]+(?=\r?\n|$)/g, "").replace(/=\r?\n/g, "");
   if (/=(?![0-9A-Fa-f]{2})/.test(joined)) return null;
   return Buffer.from(
     joined.replace(/=([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16))),

@@ -18,10 +18,10 @@ export type BodyRead =
   /** `why` begins with `not` and names no content; `tooMany`: it may be read under a higher bound. */
   | { readonly ok: false; readonly tooMany: boolean; readonly why: string };
 
-/** What is read at most of one body. */
+/** What is read at most of one body; each piece takes ten times longer than a JSON value does. */
 export interface Allowance {
-  /** Parts, those of nested multiparts included. */
-  parts: number;
+  /** Parts of a multipart, those of others within it included, or lines that are no JSON. */
+  pieces: number;
 }
 
 /** A multipart within more than this many others is told by its digest. */
@@ -41,7 +41,10 @@ export function readBody(bytes: Buffer, kind: StructuredKind, type: BodyType, al
     case "json-seq": {
       const read = readText(bytes, type.charset);
       if (!read.ok) return unread(`not read as JSON: ${read.why}`);
-      return { ok: true, value: kind === "json-lines" ? readJsonLines(read.text) : readJsonSequence(read.text) };
+      const { pieces } = allowance;
+      const value = kind === "json-lines" ? readJsonLines(read.text, pieces) : readJsonSequence(read.text, pieces);
+      if (value !== null) return { ok: true, value };
+      return { ok: false, tooMany: true, why: `not read as JSON: more than ${pieces} lines are not JSON` };
     }
     case "form": {
       const read = readForm(bytes, type.charset);
@@ -78,9 +81,9 @@ function readJson(bytes: Buffer, charset: string | null): BodyRead {
 }
 
 function readMultipart(bytes: Buffer, type: BodyType, allowance: Allowance, depth: number): BodyRead {
-  const split = splitMultipart(bytes, type.boundary, allowance.parts);
+  const split = splitMultipart(bytes, type.boundary, allowance.pieces);
   if (!split.ok) return split;
-  allowance.parts -= split.parts.length;
+  allowance.pieces -= split.parts.length;
   if (!type.isFormData) return { ok: true, value: split.parts.map((part) => readPart(part, allowance, depth)) };
   const named = new Map<string, JsonValue[]>();
   for (const part of split.parts) {

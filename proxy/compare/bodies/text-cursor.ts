@@ -6,12 +6,14 @@ const LF = 0x0a;
 const FF = 0x0c;
 const CR = 0x0d;
 const SPACE = 0x20;
+const EXCLAMATION = 0x21;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 const SLASH = 0x2f;
 const LESS = 0x3c;
 const EQUALS = 0x3d;
 const GREATER = 0x3e;
+const QUESTION = 0x3f;
 
 /** What follows one of these in a tag's place is taken as it is, up to its end. */
 const VERBATIM: readonly (readonly [begin: string, end: string])[] = [
@@ -78,15 +80,10 @@ export class TextCursor {
       this.#isBetweenTags = false;
     }
     if (text.charCodeAt(this.#at) !== LESS) return;
-    for (const [begin, end] of VERBATIM) {
-      if (!text.startsWith(begin, this.#at)) continue;
-      const ends = text.indexOf(end, this.#at + begin.length);
-      this.#verbatimEnd = ends < 0 ? text.length : ends + end.length;
-      this.#isBetweenTags = end !== "]]>";
-      return;
-    }
+    const next = this.#at + 1 < text.length ? text.charCodeAt(this.#at + 1) : 0;
+    if ((next === EXCLAMATION || next === QUESTION) && this.#takeVerbatim()) return;
     // `a < b` is text.
-    if (!/[a-z/!]/i.test(text.charAt(this.#at + 1))) return;
+    if (!isLetter(next) && next !== SLASH && next !== EXCLAMATION) return;
     this.#inTag = true;
     this.#quote = 0;
     this.#rawEnd = null;
@@ -94,6 +91,19 @@ export class TextCursor {
     RAW_ELEMENT.lastIndex = this.#at;
     const name = RAW_ELEMENT.exec(text)?.[1]?.toLowerCase();
     if (name !== undefined) this.#rawEnd = RAW_END[name] ?? null;
+  }
+
+  /** Past a comment and the like; false: none begins here. */
+  #takeVerbatim(): boolean {
+    const text = this.#text;
+    for (const [begin, end] of VERBATIM) {
+      if (!text.startsWith(begin, this.#at)) continue;
+      const ends = text.indexOf(end, this.#at + begin.length);
+      this.#verbatimEnd = ends < 0 ? text.length : ends + end.length;
+      this.#isBetweenTags = end !== "]]>";
+      return true;
+    }
+    return false;
   }
 
   #stepInTag(unit: number): void {
@@ -114,6 +124,11 @@ export class TextCursor {
     this.#verbatimEnd = end.exec(this.#text)?.index ?? this.#text.length;
     this.#isBetweenTags = false;
   }
+}
+
+function isLetter(unit: number): boolean {
+  const lower = unit | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
 }
 
 function isSpace(unit: number): boolean {

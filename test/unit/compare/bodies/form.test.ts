@@ -15,7 +15,7 @@ function valueOf(text: string | Buffer, charset: string | null = null): JsonValu
 function oracle(text: string): string {
   const values = new Map<string, string[]>();
   // Node's takes the low byte of a bare character beside an escape, so it is given escapes only.
-  const escaped = text.replace(/[^\x00-\x7f]/gu, encodeURIComponent);
+  const escaped = text.replace(/[\u0080-\u{10ffff}]/gu, encodeURIComponent);
   for (const [name, value] of new URLSearchParams(`x&${escaped}`))
     values.set(name, [...(values.get(name) ?? []), value]);
   // The first pair keeps URLSearchParams from taking a leading question mark for its own.

@@ -403,12 +403,13 @@ function parseFields(text: string, from: number): RawHeaders {
     const lf = text.indexOf("\n", at);
     let end = lf > at && text.charCodeAt(lf - 1) === CR ? lf - 1 : lf;
     if (end === at) break;
-    const first = text.charCodeAt(at);
-    if (first === 0x20 || first === 0x09) {
+    if (isBlank(text.charCodeAt(at))) {
       if (headers.length === 0) throw new InvalidAnswer("the answer's first header line is folded");
-      const folded = text.slice(at, end).replace(/^[ \t]+|[ \t]+$/g, "");
-      headers.push(`${headers.pop() as string} ${folded}`.trimEnd());
-      at = lf + 1;
+      const lines = [headers.pop() as string];
+      for (; isBlank(text.charCodeAt(at)); at = text.indexOf("\n", at) + 1) {
+        lines.push(withoutBlanks(withoutCr(text, at, text.indexOf("\n", at))));
+      }
+      headers.push(withoutBlanks(lines.join(" ")));
       continue;
     }
     const colon = text.indexOf(":", at);
@@ -429,6 +430,18 @@ function parseFields(text: string, from: number): RawHeaders {
 
 function withoutCr(text: string, from: number, lf: number): string {
   return text.slice(from, lf > from && text.charCodeAt(lf - 1) === CR ? lf - 1 : lf);
+}
+
+/**
+ * Not trim(): it takes away what is no blank to others, such as 0xa0. Not by a pattern: one that looks for blanks before
+ * the end takes the square of their number, minutes for a head of nothing else.
+ */
+function withoutBlanks(text: string): string {
+  let begin = 0;
+  let end = text.length;
+  while (begin < end && isBlank(text.charCodeAt(begin))) begin++;
+  while (end > begin && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(begin, end);
 }
 
 function isBlank(code: number): boolean {
@@ -457,8 +470,7 @@ const CODINGS: ReadonlySet<string> = new Set([
 ]);
 
 function isChunkedLast(coding: string): boolean {
-  // Not trim(): it takes what is no blank to others, such as 0xa0.
-  const codings = coding.split(",").map((part) => part.replace(/^[ \t]+|[ \t]+$/g, "").toLowerCase());
+  const codings = coding.split(",").map((part) => withoutBlanks(part).toLowerCase());
   if (!codings.every((name) => CODINGS.has(name))) {
     throw new InvalidAnswer(`the answer's Transfer-Encoding is ${JSON.stringify(coding.slice(0, 40))}`);
   }

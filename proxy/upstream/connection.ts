@@ -26,6 +26,9 @@ const sharedBuffer = process.platform === "win32" ? null : Buffer.allocUnsafeSlo
 /** A body this short is written together with its head as one string: one system call, no gathering write. */
 const WRITTEN_WITH_HEAD_MAX_BYTES = 16 * 1024;
 
+/** How long a service may take over the rest of a request that it has answered. */
+const WRITTEN_WITHIN_MS = 30_000;
+
 /**
  * One HTTP/1.1 connection to a service; it carries one exchange at a time. An exchange occupies it until its answer is
  * complete *and* its request is written: a service may answer before it has read the body, and goes on reading it.
@@ -146,7 +149,7 @@ export class Connection implements AnswerEvents, Carrier {
     if (this.#upload?.thenEnd === true) this.#socket.end();
     this.#upload = null;
     if (this.#call !== call) return;
-    if (this.#parser.isDone) this.#free();
+    if (this.#parser.isDone) this.#freeOnceWritten(call);
     else if (this.#parser.awaitsHead)
       this.#setLimit("headers-timeout", call.request.headersTimeoutMs, performance.now());
   }
@@ -213,8 +216,22 @@ export class Connection implements AnswerEvents, Carrier {
     if (!reusable) {
       this.#close();
     } else if (this.#upload === null) {
-      this.#free();
+      this.#freeOnceWritten(call);
     }
+  }
+
+  /** A body in one piece may be answered while most of it still waits for the service to read it. */
+  #freeOnceWritten(call: Call): void {
+    if (this.#socket.writableLength === 0) {
+      this.#free();
+      return;
+    }
+    this.#setLimit("write-timeout", WRITTEN_WITHIN_MS, performance.now());
+    this.#socket.write("", () => {
+      if (this.#call !== call) return;
+      this.#limit = null;
+      this.#free();
+    });
   }
 
   #free(): void {
@@ -265,7 +282,9 @@ export class Connection implements AnswerEvents, Carrier {
     this.#call = null;
     this.#upload?.abandon();
     this.#upload = null;
-    // What is written last (a half-closed tunnel's bytes) still leaves.
+    // What is written last (a half-closed tunnel's bytes) still leaves, unless the service never reads it.
+    this.#totalDueAt = 0;
+    this.#setLimit("write-timeout", WRITTEN_WITHIN_MS, performance.now());
     this.#socket.destroySoon();
   }
 
@@ -345,12 +364,15 @@ export class Connection implements AnswerEvents, Carrier {
       "headers-timeout": `no answer's head within ${request?.headersTimeoutMs} ms`,
       "body-timeout": `nothing for ${request?.bodyTimeoutMs} ms within the answer`,
       "total-timeout": `no complete answer within ${request?.totalTimeoutMs} ms`,
+      "write-timeout": `the request's rest was not read within ${WRITTEN_WITHIN_MS} ms`,
     };
-    this.#fail(new CrossfadeError(limit, words[limit], { source: "upstream", retryable: limit === "connect-timeout" }));
+    // Nobody waits for an answer any more, so that it needs no code of its own.
+    const code = limit === "write-timeout" ? "connection-lost" : limit;
+    this.#fail(new CrossfadeError(code, words[limit], { source: "upstream", retryable: limit === "connect-timeout" }));
   }
 }
 
-type Limit = "connect-timeout" | "headers-timeout" | "body-timeout" | "total-timeout";
+type Limit = "connect-timeout" | "headers-timeout" | "body-timeout" | "total-timeout" | "write-timeout";
 
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);

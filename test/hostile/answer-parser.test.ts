@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AnswerParser, InvalidAnswer } from "../../proxy/upstream/answer-parser.ts";
+import { InvalidAnswer } from "../../proxy/upstream/answer-head.ts";
+import { AnswerParser } from "../../proxy/upstream/answer-parser.ts";
 import { ANSWERS, whole } from "./attacks/answers.ts";
 import { readAnswers } from "./answers-read.ts";
 import { mutate } from "./mutations.ts";

@@ -33,6 +33,7 @@ import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createRecorder } from "./record/recorder.ts";
+import { createRuleCounters } from "./record/rule-counters.ts";
 import { createRedactor } from "./record/redaction.ts";
 import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
@@ -105,6 +106,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
+  const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
@@ -159,6 +161,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: gateOf,
     journal,
     recorder,
+    ruleCounters,
     comparer,
     telemetry: telemetry.telemetry,
     clock: systemClock,
@@ -185,6 +188,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     counters,
+    ruleCounters,
     backlog,
     journal,
     queue,

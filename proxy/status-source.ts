@@ -12,6 +12,7 @@ import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Gauges, Journal, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
+import type { RuleCounters } from "./record/rule-counters.ts";
 import type { Reachability } from "./upstream/reachability.ts";
 
 export interface StatusSourceParts {
@@ -26,6 +27,7 @@ export interface StatusSourceParts {
   readonly store: Store;
   readonly log: DivergenceLog;
   readonly counters: Counters;
+  readonly ruleCounters: RuleCounters;
   readonly backlog: Backlog;
   readonly journal: Journal;
   readonly queue: ByteBudget;
@@ -99,6 +101,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       repairs: open?.repairs ?? 0,
       gaps: open?.gaps ?? 0,
       seen: counted?.seen ?? false,
+      rules: parts.ruleCounters.of(route),
     };
   }
 

@@ -41,6 +41,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     repairs: 0,
     gaps: 0,
     seen: true,
+    rules: [],
     ...over,
   };
 }

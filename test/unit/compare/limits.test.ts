@@ -44,6 +44,7 @@ describe("depth", LINEAR, () => {
       differences: [],
       moreDifferences: 0,
       excused: 1,
+      excusedBy: [{ rule: "ignore /**/at", times: 1 }],
     });
   });
 

@@ -115,7 +115,11 @@ export function sampleGroup(over: Partial<GroupRecord> = {}): GroupRecord {
     firstSeen: "2026-11-22T12:00:10.000Z",
     lastSeen: "2026-11-22T12:00:30.000Z",
     firstBuild: null,
+    lastBuild: null,
+    tainted: 0,
+    trend: { direction: "rising", hours: [...Array.from({ length: 23 }, () => 0), 31] },
     state: "new",
+    decision: null,
     ...over,
   };
 }

@@ -138,6 +138,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     build: null,
     taintedBy: null,
     error: null,
+    failure: null,
     repair: null,
     ...rest,
   };

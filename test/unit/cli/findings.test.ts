@@ -55,6 +55,10 @@ function group(seen: Seen): GroupEvidence {
     firstSeen: time,
     lastSeen: time,
     firstBuild: null,
+    lastBuild: null,
+    tainted: 0,
+    trend: { direction: "steady", hours: [] },
+    decision: null,
     state: "new",
     samples: [sample],
   };

@@ -1,6 +1,8 @@
 /** Turns groups of divergences into sentences for people. Pure: everything it says stands in the groups and their samples. */
 import { plural } from "../admin/sentences.ts";
 import { askedFor, type DivergenceRecord, type GroupRecord } from "../evidence.ts";
+import { spellSignature } from "../group-sentence.ts";
+import { isFailure } from "../groups.ts";
 import { CLAUSE_RANKS, type ClauseRank, describeDifferences, idsMade, sidesOf } from "./finding-clauses.ts";
 
 /** A group with samples, as `GET /api/v1/groups/:id` answers. */
@@ -31,7 +33,9 @@ export function describeFindings(groups: readonly GroupEvidence[]): readonly Fin
     const finding = describeCreatedId(created, groups, told);
     if (finding !== null) ranked.push({ ...finding, rank: "created-id" });
   }
-  for (const sameCause of byCause(groups.filter((group) => !told.has(group)))) {
+  // A copy that failed is no difference between the services.
+  const differing = groups.filter((group) => !told.has(group) && !isFailure(group.signature));
+  for (const sameCause of byCause(differing)) {
     ranked.push(describeCause(sameCause));
   }
   ranked.sort((a, b) => RANKS.indexOf(a.rank) - RANKS.indexOf(b.rank) || b.count - a.count);
@@ -99,12 +103,11 @@ function describeCause(groups: readonly [GroupEvidence, ...GroupEvidence[]]): Fi
   const sample = samples[0];
   if (sample === undefined) {
     // Samples are evicted by age; the signature stays.
-    const places = groups[0].signature.map(({ at, kind, primary, shadow }) =>
-      kind === "status"
-        ? `status ${primary ?? "none"} → ${shadow ?? "none"}`
-        : `${kind} at ${at === "" ? "the whole answer" : at}`,
-    );
-    return { ...common, rank: "header", what: `${methods} on ${groups[0].route}: ${places.join(", ")}` };
+    return {
+      ...common,
+      rank: "header",
+      what: `${methods} on ${groups[0].route}: ${spellSignature(groups[0].signature)}`,
+    };
   }
   const { rank, clauses, more } = describeDifferences(sample.differences, sidesOf(sample));
   const furtherCount = more + sample.moreDifferences;

@@ -18,6 +18,7 @@ import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
 import type { RouteSettings, ServiceSettings, ServiceTlsSettings, Settings } from "./settings.ts";
+import { resolveWebhook } from "./webhook-schema.ts";
 
 export type Origin = "route" | "defaults" | "built-in";
 
@@ -75,6 +76,7 @@ export function resolveSettings(written: Written, file: string | null, certifica
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
     },
+    webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),
   };

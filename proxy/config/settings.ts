@@ -148,6 +148,14 @@ export interface RouteSettings {
   readonly redact: readonly Locator[];
 }
 
+/** Who is told of new causes and of those that come back. */
+export interface WebhookSettings {
+  /** http or https; secret beyond its host. */
+  readonly url: string;
+  /** Names in lower case; values are secret. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
 export type AdminRole = "read" | "bodies" | "operate";
 
 export interface Settings {
@@ -184,6 +192,8 @@ export interface Settings {
     /** Bytes in the spool, whole process. */
     readonly spoolBytes: number;
   };
+  /** null: nobody is told. */
+  readonly webhook: WebhookSettings | null;
   /** Always holds `legacy` and `next`; further ones are named by routes. */
   readonly services: Readonly<Record<string, ServiceSettings>>;
   /** In order; the first that matches wins. Never empty. */

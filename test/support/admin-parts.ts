@@ -40,6 +40,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     breaker: "closed",
     repairs: 0,
     gaps: 0,
+    causes: null,
     seen: true,
     ...over,
   };
@@ -73,6 +74,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     },
     journal: { kind: "memory", depth: 0 },
     log: { file: "crossfade-divergences.ndjson", problem: null, lostLines: 0 },
+    webhook: null,
     caught: {},
     ...over,
   };
@@ -145,6 +147,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     input: sampleStatusInput(),
     snapshot: () => ({ revision: 1, settings: parts.settings, router: compileRouter(parts.settings.routes) }),
     status: () => parts.input,
+    lookAgain: () => Promise.resolve(),
     metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
     subscribe: (listener) => feed.subscribe(listener),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),

@@ -249,7 +249,7 @@ test("a group whose samples were evicted is told by its places", () => {
   const evicted = { ...group({ differences: [{ at: "/id", primary: "1", shadow: "2" }] }), samples: [] };
   assert.deepEqual(
     describeFindings([evicted]).map(({ what }) => what),
-    ["GET on notes: value at /id"],
+    ["GET on notes: /id value"],
   );
   const refused = {
     ...group({ differences: [{ at: "", kind: "status", primary: "200", shadow: "404" }] }),

@@ -23,6 +23,7 @@ export interface RouteView extends RouteStatus {
     readonly ignore: readonly { readonly at: string; readonly because: string; readonly until: string | null }[];
   };
   readonly redact: readonly string[];
+  readonly redactDetect: RouteSettings["redactDetect"];
 }
 
 export function viewRoute(route: RouteSettings, status: RouteStatus): RouteView {
@@ -44,5 +45,6 @@ export function viewRoute(route: RouteSettings, status: RouteStatus): RouteView 
       })),
     },
     redact: route.redact.map(spellLocator),
+    redactDetect: route.redactDetect,
   };
 }

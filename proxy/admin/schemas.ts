@@ -1,5 +1,5 @@
 /** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of everything the API answers. */
-import { PHASES } from "../config/settings.ts";
+import { DETECTORS, PHASES } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
@@ -143,6 +143,7 @@ export const SCHEMAS = {
       ignore: listOf(object({ at: text, because: text, until: orNull(time) })),
     }),
     redact: listOf(text),
+    redactDetect: listOf(enumOf(DETECTORS)),
   }),
   Difference: object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: orNull(text), shadow: orNull(text) }),
   Divergence: object({

@@ -63,6 +63,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
   compare: { status: "exact", headers: ["content-type", "location"], ignore: [] },
   redact: [],
+  redactDetect: [],
 };
 
 /** The one route of a file without `routes`. */

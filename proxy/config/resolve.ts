@@ -36,6 +36,7 @@ const ROUTE_FIELDS = [
   "compare.headers",
   "compare.ignore",
   "redact",
+  "redactDetect",
 ] as const;
 export type RouteField = (typeof ROUTE_FIELDS)[number];
 export type RouteOrigins = Readonly<Record<RouteField, Origin>>;
@@ -169,6 +170,7 @@ function resolveRoute(
       })),
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
+    redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
   return { route, origins };
 }

@@ -21,6 +21,10 @@ export interface Locator {
   readonly name: string;
 }
 
+/** Personal data that is told by its looks; `jwt` is redacted in any case. */
+export const DETECTORS = ["card", "email", "jwt"] as const;
+export type Detector = (typeof DETECTORS)[number];
+
 export interface Address {
   readonly host: string;
   /** 0 lets the system choose. */
@@ -146,6 +150,8 @@ export interface RouteSettings {
   readonly compare: CompareSettings;
   /** What is redacted in evidence beyond the built-in list. */
   readonly redact: readonly Locator[];
+  /** What is redacted wherever it turns up. */
+  readonly redactDetect: readonly Detector[];
 }
 
 /** Who is told of new causes and of those that come back. */

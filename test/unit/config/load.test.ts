@@ -87,6 +87,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
       compare: { status: "exact", headers: ["content-type", "location"], ignore: [] },
       redact: [],
+      redactDetect: [],
     },
   ],
 };

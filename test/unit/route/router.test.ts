@@ -17,6 +17,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
     compare: { status: "exact", headers: [], ignore: [] },
     redact: [],
+    redactDetect: [],
   };
 }
 

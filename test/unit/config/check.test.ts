@@ -94,7 +94,7 @@ test("check answers no to an invalid file, with its places, in both forms", (t) 
   assert.match(report.lines[0] ?? "", /crossfade\.yaml:17:1 lisen is not a setting; did you mean listen\?/);
   const json = JSON.parse(JSON.stringify(report.json)) as { ok: boolean; errors: { line: number; column: number }[] };
   assert.equal(json.ok, false);
-  assert.deepEqual([json.errors[0]?.line, json.errors[0]?.column], [16, 1]);
+  assert.deepEqual([json.errors[0]?.line, json.errors[0]?.column], [17, 1]);
 });
 
 test("check answers no to an ignore rule that is past; explain warns of it and answers", (t) => {

@@ -1,12 +1,6 @@
 /** How the state of a group moves: by what is seen, by what is not, and by what an operator says. Pure. */
 import type { GroupDecision, GroupState } from "./evidence.ts";
 
-/** As it is kept; `stateNow` is what is shown. */
-export interface GroupStanding {
-  readonly state: GroupState;
-  readonly decision: GroupDecision | null;
-}
-
 /** How often a group was seen, against how often its route was compared. */
 export interface Sightings {
   readonly count: number;

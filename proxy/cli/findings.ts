@@ -74,7 +74,10 @@ function describeFollowUps(followUps: readonly GroupEvidence[], shadow: string):
   if (writes === 0 && reads === 0) return `${shadow} does not know such an id: writes to it would be 404`;
   if (writes === 0) return `${plural(reads, "read")} of such ids got 404 from ${shadow}`;
   const readsToo = reads === 0 ? "" : `, and so did ${plural(reads, "read")}`;
-  return `${plural(writes, "follow-up write")} to such ids got 404 from ${shadow}${readsToo}`;
+  const later = followUps.reduce((sum, { tainted }) => sum + tainted, 0);
+  const since =
+    later === 0 ? "" : `; ${plural(later, "later exchange")} of these ids ${later === 1 ? "differs" : "differ"} too`;
+  return `${plural(writes, "follow-up write")} to such ids got 404 from ${shadow}${readsToo}${since}`;
 }
 
 /** The primary found it, the shadow did not. */

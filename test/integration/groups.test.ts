@@ -120,7 +120,7 @@ test("an acknowledged cause is quiet in status, page and exit code until it come
     });
   });
   await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
-  t.after(() => void receiver.close().closeAllConnections());
+  t.after(() => receiver.close().closeAllConnections());
   const { port } = receiver.address() as AddressInfo;
   let build = "9f3c";
   const bench = await startBench(t, {

@@ -1,9 +1,8 @@
 /** Counts records in their groups, and moves the groups' states with what is seen. Called inside a commit's transaction. */
 import type { Database } from "better-sqlite3";
-import type { GroupDecision, GroupEvent, GroupState } from "../../../proxy/evidence.ts";
+import type { GroupDecision, GroupEvent, GroupRecord, GroupState } from "../../../proxy/evidence.ts";
 import { stateNow, stateWhenSeen } from "../../../proxy/group-states.ts";
 import { isFailure } from "../../../proxy/groups.ts";
-import type { GroupRecord } from "../../../proxy/evidence.ts";
 import { hourOf, TREND_HOURS } from "../../../proxy/trend.ts";
 import { COMPARED_OF_ROUTE } from "./group-queries.ts";
 import type { EvidenceRow } from "./messages.ts";
@@ -29,19 +28,33 @@ interface Standing {
   readonly comparedAtLast: number;
 }
 
+/** What one transaction has seen of a group: a flood is of few groups, and each is read and written once. */
+interface Seen {
+  readonly decision: GroupDecision | null;
+  state: GroupState;
+  /** In all, and in this transaction. */
+  count: number;
+  added: number;
+  comparedAtLast: number;
+  firstMs: number;
+  lastMs: number;
+  lastBuild: string | null;
+  readonly hours: Map<number, number>;
+}
+
 export function prepareGroups(db: Database): Groups {
   const standing = db.prepare<[string], Standing>(
     "SELECT state, decision, count, compared_at AS comparedAtLast FROM divergence_group WHERE id = ?",
   );
-  const count = db.prepare(
-    `UPDATE divergence_group SET count = count + 1, first_ms = min(first_ms, @at), last_ms = max(last_ms, @at),
-       last_build = ifnull(@build, last_build), compared_at = @compared, state = @state
+  const update = db.prepare(
+    `UPDATE divergence_group SET count = count + @added, first_ms = min(first_ms, @firstMs), last_ms = max(last_ms, @lastMs),
+       last_build = ifnull(@lastBuild, last_build), compared_at = @comparedAtLast, state = @state
      WHERE id = @group`,
   );
   const insert = db.prepare(
     `INSERT INTO divergence_group
        (id, route, method, signature, failure, count, tainted, first_ms, last_ms, first_build, last_build, compared_at, state)
-     VALUES (@group, @route, @method, @signature, @failure, 1, 0, @at, @at, @build, @build, @compared, 'new')`,
+     VALUES (@group, @route, @method, @signature, @failure, 0, 0, @at, @at, @build, @build, 0, 'new')`,
   );
   const taint = db.prepare("UPDATE divergence_group SET tainted = tainted + 1 WHERE id = ?");
   const countHour = db.prepare(
@@ -51,9 +64,8 @@ export function prepareGroups(db: Database): Groups {
   const dropHours = db.prepare("DELETE FROM group_hour WHERE group_id = ? AND hour <= ?");
   const comparedOf = db.prepare<[{ route: string }], number>(`SELECT ${COMPARED_OF_ROUTE("@route")}`).pluck();
 
-  /** Of one transaction: what a flood repeats is asked and written once. */
   const compared = new Map<string, number>();
-  const hours = new Map<string, Map<number, number>>();
+  const seen = new Map<string, Seen>();
   let events: GroupEvent[] = [];
 
   function comparedNow(route: string): number {
@@ -62,35 +74,38 @@ export function prepareGroups(db: Database): Groups {
     return known;
   }
 
-  function noteHour(group: string, at: number): void {
-    let ofGroup = hours.get(group);
-    if (ofGroup === undefined) hours.set(group, (ofGroup = new Map()));
-    const hour = hourOf(at);
-    ofGroup.set(hour, (ofGroup.get(hour) ?? 0) + 1);
+  function open({ group, route, method, signature, at, build }: GroupedRow): void {
+    const failure = isFailure(JSON.parse(signature) as GroupRecord["signature"]) ? 1 : 0;
+    insert.run({ group, route, method, signature, failure, at, build });
+    events.push({ event: "new", group });
   }
 
-  function add({ group, route, method, signature, at, build }: GroupedRow): boolean {
-    noteHour(group, at);
-    const known = standing.get(group);
-    const now = comparedNow(route);
+  function add(row: GroupedRow): boolean {
+    const { group, route, at, build } = row;
+    let known = seen.get(group);
+    let isNew = false;
     if (known === undefined) {
-      const failure = isFailure(JSON.parse(signature) as GroupRecord["signature"]) ? 1 : 0;
-      insert.run({ group, route, method, signature, failure, at, build, compared: now });
-      events.push({ event: "new", group });
-      return true;
+      const kept = standing.get(group);
+      isNew = kept === undefined;
+      if (isNew) open(row);
+      known = begin(row, kept ?? NEW);
+      seen.set(group, known);
     }
-    const shown = stateNow(known.state, { ...known, compared: now });
-    const decision = known.decision === null ? null : (JSON.parse(known.decision) as GroupDecision);
-    const state = stateWhenSeen(shown, decision, { at, build });
-    count.run({ group, at, build, compared: now, state });
-    if (state === "regressed" && shown !== "regressed") events.push({ event: "regressed", group });
-    return false;
+    const now = comparedNow(route);
+    if (!isNew) {
+      const shown = stateNow(known.state, { ...known, compared: now });
+      known.state = stateWhenSeen(shown, known.decision, { at, build });
+      if (known.state === "regressed" && shown !== "regressed") events.push({ event: "regressed", group });
+    }
+    note(known, row, now);
+    return isNew;
   }
 
   function finish(): readonly GroupEvent[] {
-    for (const [group, ofGroup] of hours) {
-      for (const [hour, times] of ofGroup) countHour.run(group, hour, times);
-      dropHours.run(group, Math.max(...ofGroup.keys()) - TREND_HOURS);
+    for (const [group, { decision: _decision, count: _count, hours, ...row }] of seen) {
+      update.run({ group, ...row });
+      for (const [hour, times] of hours) countHour.run(group, hour, times);
+      dropHours.run(group, Math.max(...hours.keys()) - TREND_HOURS);
     }
     const told = events;
     forget();
@@ -99,9 +114,36 @@ export function prepareGroups(db: Database): Groups {
 
   function forget(): void {
     compared.clear();
-    hours.clear();
+    seen.clear();
     events = [];
   }
 
   return { add, taint: (group) => void taint.run(group), finish, forget };
+}
+
+const NEW: Standing = { state: "new", decision: null, count: 0, comparedAtLast: 0 };
+
+function begin({ at }: GroupedRow, { state, decision, count, comparedAtLast }: Standing): Seen {
+  return {
+    decision: decision === null ? null : (JSON.parse(decision) as GroupDecision),
+    state,
+    count,
+    added: 0,
+    comparedAtLast,
+    firstMs: at,
+    lastMs: at,
+    lastBuild: null,
+    hours: new Map(),
+  };
+}
+
+function note(seen: Seen, { at, build }: GroupedRow, compared: number): void {
+  seen.count += 1;
+  seen.added += 1;
+  seen.comparedAtLast = compared;
+  seen.firstMs = Math.min(seen.firstMs, at);
+  seen.lastMs = Math.max(seen.lastMs, at);
+  seen.lastBuild = build ?? seen.lastBuild;
+  const hour = hourOf(at);
+  seen.hours.set(hour, (seen.hours.get(hour) ?? 0) + 1);
 }

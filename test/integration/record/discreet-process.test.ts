@@ -154,7 +154,7 @@ test("no secret is in store, write-ahead log, divergence log, process log, metri
     });
   });
   await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
-  t.after(() => void receiver.close().closeAllConnections());
+  t.after(() => receiver.close().closeAllConnections());
   const hookSecret = secret("webhook-url");
   writeFileSync(
     join(folder, "crossfade.yaml"),

@@ -132,6 +132,14 @@ export interface Verdict {
   readonly moreDifferences: number;
   /** How many differences rules excused. */
   readonly excused: number;
+  /** How often each rule took part in that, by its name; rules that did not are left out. */
+  readonly excusedBy: readonly RuleTimes[];
+}
+
+export interface RuleTimes {
+  /** As `rule-names.ts` spells it. */
+  readonly rule: string;
+  readonly times: number;
 }
 
 export const MAX_DIFFERENCES = 100;
@@ -158,6 +166,8 @@ export interface Settled {
   readonly taintedBy: string | null;
   /** What went wrong on the shadow's side, in words. */
   readonly error: string | null;
+  /** Of `shadow-error` and `shadow-timeout`: the error's code (`timeout`, `connect-failed`, …). */
+  readonly failure: string | null;
   /** null: the shadow's state is known to be as the outcome says. */
   readonly repair: RepairReason | null;
 }

@@ -33,7 +33,9 @@ import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createRecorder } from "./record/recorder.ts";
+import { createRuleCounters } from "./record/rule-counters.ts";
 import { createRedactor } from "./record/redaction.ts";
+import { createWebhook } from "./record/webhook.ts";
 import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
@@ -105,6 +107,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
+  const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
@@ -117,6 +120,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     onRecord: (record) => feed.publish(record),
     caught,
   });
+
+  const webhook = createWebhook({
+    settings: () => snapshot.settings.webhook,
+    store,
+    version,
+    gaveUp: (why) => log.warn({ webhook: webhook.health()?.origin, why }, "a call to the webhook was given up"),
+  });
+  store.onGroupEvent((event) => webhook.notify(event));
 
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
@@ -159,6 +170,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: gateOf,
     journal,
     recorder,
+    ruleCounters,
     comparer,
     telemetry: telemetry.telemetry,
     clock: systemClock,
@@ -185,6 +197,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     counters,
+    ruleCounters,
     backlog,
     journal,
     queue,
@@ -192,6 +205,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight,
     gate: gateOf,
     reachability,
+    webhook: () => webhook.health(),
     caught: () => caughtByStep,
   });
   telemetry.observe(() => statusSource.gauges());
@@ -233,6 +247,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     for (const gate of gates.values()) gate.close();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
     await recorder.close();
+    await webhook.close();
     await divergenceLog.close();
     await store.close();
     await telemetry.close();
@@ -251,6 +266,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       store,
       snapshot: () => snapshot,
       status: () => statusSource.status(),
+      lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
       subscribe: (listener) => feed.subscribe(listener),
       onError: (error, what) => log.error({ err: error, what }, "admin"),

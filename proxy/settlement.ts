@@ -250,12 +250,20 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     attempts: end.attempts,
   };
   const told = (judged: Judged): void => {
-    const { outcome, differences, moreDifferences, error } = judged;
+    const { outcome, differences, moreDifferences, excusedBy, error } = judged;
+    if (excusedBy !== null) {
+      guarded(parts, "count", () => {
+        parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
+      });
+    }
     const build = buildOf(copy, answer);
+    const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
+    if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") parts.taints.lift(copy.key);
     finishCopy(parts, copy, {
       outcome,
       repair,
       error,
+      failure: null,
       shadow,
       differences,
       moreDifferences,
@@ -266,7 +274,13 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   };
   const failed = (error: unknown): Judged => {
     parts.caught("compare", error);
-    return { outcome: dropped("compare-overload"), differences: [], moreDifferences: 0, error: wordsOf(error) };
+    return {
+      outcome: dropped("compare-overload"),
+      differences: [],
+      moreDifferences: 0,
+      excusedBy: null,
+      error: wordsOf(error),
+    };
   };
   try {
     parts.telemetry.clientRequest("shadow", exchange.route.name, answer.status, answer.ms);
@@ -316,6 +330,7 @@ type Finding = Omit<Settled, "exchange" | "requestBody" | "key" | "primary">;
 const NOTHING_FOUND: Omit<Finding, "outcome"> = {
   repair: null,
   error: null,
+  failure: null,
   shadow: null,
   differences: [],
   moreDifferences: 0,
@@ -352,6 +367,7 @@ function finish(
     outcome: found.outcome,
     repair: isWrite ? found.repair : null,
     error: found.error,
+    failure: found.failure,
     shadow: found.shadow,
     differences: found.differences,
     moreDifferences: found.moreDifferences,

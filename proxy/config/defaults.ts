@@ -61,8 +61,19 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   ],
   treatAs: "by-method",
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
-  compare: { status: "exact", headers: ["content-type", "location"], ignore: [] },
+  compare: {
+    status: "exact",
+    headers: ["content-type", "location"],
+    mustMatch: [],
+    ignore: [],
+    normalise: [],
+    tolerance: [],
+    unordered: [],
+    equivalent: [],
+    shapes: [],
+  },
   redact: [],
+  redactDetect: [],
 };
 
 /** The one route of a file without `routes`. */

@@ -3,6 +3,7 @@
  * two JSON.parse calls on texts that are already strings. Argument: rounds. Prints one line of JSON (CompareCost[]).
  */
 import { type AnswerPair, type ComparableAnswer, compareCheaply } from "../../proxy/compare/diff-answers.ts";
+import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
 import { changed, documentsOf } from "./documents.ts";
 import { medianOf } from "./statistics.ts";
 
@@ -50,8 +51,7 @@ function pairOf(primary: string, shadow: string): AnswerPair {
     const headers = ["content-type", "application/json; charset=utf-8"];
     return { status: 200, headers, body: { kind: "bytes", bytes: Buffer.from(text) } };
   };
-  const rules = { status: "exact", headers: ["content-type", "location"], ignore: [] } as const;
-  return { primary: answer(primary), shadow: answer(shadow), rules, now: 0 };
+  return { primary: answer(primary), shadow: answer(shadow), rules: DEFAULT_ROUTE.compare, now: 0 };
 }
 
 function check({ shape, oneField, equalBytes, otherSpelling }: Prepared): void {

@@ -12,7 +12,7 @@ import { areEqual, Decimal, List, Members, type Model, readModel, spellDecimal, 
 import { holds } from "./properties.ts";
 
 const RULES = compareRules();
-const MATCH: Verdict = { outcome: "match", differences: [], moreDifferences: 0, excused: 0 };
+const MATCH: Verdict = { outcome: "match", differences: [], moreDifferences: 0, excused: 0, excusedBy: [] };
 
 function compareTexts(primary: string, shadow: string): Verdict {
   return compareAnswers(jsonAnswer(primary), jsonAnswer(shadow), RULES, 0);

@@ -132,3 +132,43 @@ function absolute(digits: bigint): bigint {
 function namedList(numbers: readonly string[]): string {
   return `{${numbers.map((raw, i) => `"${i}:":${raw}`).join()}}`;
 }
+
+/** White space between all tokens, so that the text has next to nothing in common with what it was. */
+function spaced(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|[[\]{},:]/g, (token) => `\n${token}`);
+}
+
+test("what two texts share changes nothing: the verdict is that of the same values spaced otherwise, under any rules", (t) => {
+  const at = fc.constantFrom(
+    "/d/0",
+    "/d/1",
+    "/d/0/a",
+    "/d/1/*",
+    "/d/*",
+    "/d/*/a",
+    "/d/*/1",
+    "/d/**/id",
+    "/d/a",
+    "/d/a/0",
+    "/d",
+  );
+  const rules = fc.record({
+    ignore: fc.array(fc.record({ at }), { maxLength: 2 }),
+    unordered: fc.array(fc.record({ at }), { maxLength: 1 }),
+  });
+  holds(
+    t,
+    3000,
+    fc.property(closeModels, edits, rules, (original, list, { ignore, unordered }) => {
+      const plainly = (): number => 0.99;
+      const [primary, shadow] = [original, edited(original, list).model].map((model) => {
+        return `{"long enough to be read together":"${"x".repeat(64)}","d":${spellModel(model, plainly)}}`;
+      }) as [string, string];
+      const settings = compareRules({ ignore, unordered });
+      const verdicts = [shadow, spaced(shadow)].map((text) => {
+        return compareAnswers(jsonAnswer(primary), jsonAnswer(text), settings, 0);
+      });
+      assert.deepEqual(verdicts[0], verdicts[1], `${primary}\n${shadow}`);
+    }),
+  );
+});

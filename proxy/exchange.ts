@@ -132,6 +132,14 @@ export interface Verdict {
   readonly moreDifferences: number;
   /** How many differences rules excused. */
   readonly excused: number;
+  /** How often each rule took part in that, by its name; rules that did not are left out. */
+  readonly excusedBy: readonly RuleTimes[];
+}
+
+export interface RuleTimes {
+  /** As `rule-names.ts` spells it. */
+  readonly rule: string;
+  readonly times: number;
 }
 
 export const MAX_DIFFERENCES = 100;

@@ -33,6 +33,7 @@ import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createRecorder } from "./record/recorder.ts";
+import { createRuleCounters } from "./record/rule-counters.ts";
 import { createRedactor } from "./record/redaction.ts";
 import { createWebhook } from "./record/webhook.ts";
 import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
@@ -106,6 +107,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
+  const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
@@ -168,6 +170,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: gateOf,
     journal,
     recorder,
+    ruleCounters,
     comparer,
     telemetry: telemetry.telemetry,
     clock: systemClock,
@@ -194,6 +197,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     counters,
+    ruleCounters,
     backlog,
     journal,
     queue,

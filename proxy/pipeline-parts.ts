@@ -10,6 +10,7 @@ import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
 import type { Clock, Journal, Telemetry, Upstream } from "./ports.ts";
 import type { Recorder } from "./record/recorder.ts";
+import type { RuleCounters } from "./record/rule-counters.ts";
 
 /** Everything the pipeline works with; `main.ts` builds it once. */
 export interface PipelineParts {
@@ -21,6 +22,7 @@ export interface PipelineParts {
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly journal: Journal;
   readonly recorder: Recorder;
+  readonly ruleCounters: RuleCounters;
   readonly comparer: Comparer;
   readonly telemetry: Telemetry;
   readonly clock: Clock;

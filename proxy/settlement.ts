@@ -250,7 +250,12 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     attempts: end.attempts,
   };
   const told = (judged: Judged): void => {
-    const { outcome, differences, moreDifferences, error } = judged;
+    const { outcome, differences, moreDifferences, excusedBy, error } = judged;
+    if (excusedBy !== null) {
+      guarded(parts, "count", () => {
+        parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
+      });
+    }
     const build = buildOf(copy, answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
     if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") parts.taints.lift(copy.key);
@@ -269,7 +274,13 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   };
   const failed = (error: unknown): Judged => {
     parts.caught("compare", error);
-    return { outcome: dropped("compare-overload"), differences: [], moreDifferences: 0, error: wordsOf(error) };
+    return {
+      outcome: dropped("compare-overload"),
+      differences: [],
+      moreDifferences: 0,
+      excusedBy: null,
+      error: wordsOf(error),
+    };
   };
   try {
     parts.telemetry.clientRequest("shadow", exchange.route.name, answer.status, answer.ms);

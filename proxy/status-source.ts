@@ -12,6 +12,7 @@ import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { CauseCounts, Clock, Gauges, Journal, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
+import type { RuleCounters } from "./record/rule-counters.ts";
 import type { Reachability } from "./upstream/reachability.ts";
 import type { WebhookHealth } from "./webhook-health.ts";
 
@@ -27,6 +28,7 @@ export interface StatusSourceParts {
   readonly store: Store;
   readonly log: DivergenceLog;
   readonly counters: Counters;
+  readonly ruleCounters: RuleCounters;
   readonly backlog: Backlog;
   readonly journal: Journal;
   readonly queue: ByteBudget;
@@ -126,6 +128,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       gaps: open?.gaps ?? 0,
       causes: openWork === null ? null : (open?.causes ?? NO_CAUSES),
       seen: counted?.seen ?? false,
+      rules: parts.ruleCounters.of(route),
     };
   }
 

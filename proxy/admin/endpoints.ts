@@ -181,10 +181,12 @@ export function statusOf(parts: AdminParts): StatusView {
 
 function routesOf(parts: AdminParts): ReturnType<typeof viewRoute>[] {
   const { settings } = parts.snapshot();
-  const byName = new Map(statusOf(parts).routes.map((route) => [route.name, route]));
+  const input = parts.status();
+  const rules = new Map(input.routes.map((route) => [route.name, route.rules]));
+  const byName = new Map(buildStatusView(input, settings, parts.version).routes.map((route) => [route.name, route]));
   return settings.routes.flatMap((route) => {
     const status = byName.get(route.name);
-    return status === undefined ? [] : [viewRoute(route, status)];
+    return status === undefined ? [] : [viewRoute(route, status, rules.get(route.name) ?? [])];
   });
 }
 

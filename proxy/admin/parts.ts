@@ -36,6 +36,21 @@ export interface RouteState {
   readonly causes: CauseCounts | null;
   /** Whether an eligible exchange came since the process began. */
   readonly seen: boolean;
+  /** Every rule of its comparison, in the order in which they are asked. */
+  readonly rules: readonly RuleState[];
+}
+
+/** What a rule of a comparison has excused since the process began. */
+export interface RuleState {
+  readonly rule: string;
+  readonly because: string | null;
+  /** Epoch ms, or null. */
+  readonly until: number | null;
+  readonly excused: number;
+  /** Epoch ms; null: never. */
+  readonly lastExcusedAt: number | null;
+  /** It excused nothing in at least 1,000 comparisons. */
+  readonly stale: boolean;
 }
 
 /** The whole process as it is now. */

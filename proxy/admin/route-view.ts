@@ -1,5 +1,6 @@
 import { spellLocator } from "../config/locator.ts";
 import type { RouteSettings } from "../config/settings.ts";
+import type { RuleState } from "./parts.ts";
 import type { RouteStatus } from "./route-status.ts";
 
 /** A route of the API: its counts and the settings that act. */
@@ -20,13 +21,26 @@ export interface RouteView extends RouteStatus {
   readonly compare: {
     readonly status: "exact" | "class";
     readonly headers: readonly string[];
+    /** Places that no rule may excuse. */
+    readonly mustMatch: readonly string[];
     readonly ignore: readonly { readonly at: string; readonly because: string; readonly until: string | null }[];
   };
+  /** Every rule of the comparison, in the order in which they are asked; counts of this process. */
+  readonly rules: readonly RuleView[];
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
 }
 
-export function viewRoute(route: RouteSettings, status: RouteStatus): RouteView {
+export interface RuleView {
+  readonly rule: string;
+  readonly because: string | null;
+  readonly until: string | null;
+  readonly excused: number;
+  readonly lastExcusedAt: string | null;
+  readonly stale: boolean;
+}
+
+export function viewRoute(route: RouteSettings, status: RouteStatus, rules: readonly RuleState[]): RouteView {
   const { match, compare } = route;
   return {
     ...status,
@@ -38,13 +52,23 @@ export function viewRoute(route: RouteSettings, status: RouteStatus): RouteView 
     compare: {
       status: compare.status,
       headers: compare.headers,
+      mustMatch: compare.mustMatch,
       ignore: compare.ignore.map(({ at, because, until }) => ({
         at,
         because,
-        until: until === null ? null : new Date(until).toISOString(),
+        until: isoTime(until),
       })),
     },
+    rules: rules.map(({ until, lastExcusedAt, ...rule }) => ({
+      ...rule,
+      until: isoTime(until),
+      lastExcusedAt: isoTime(lastExcusedAt),
+    })),
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
   };
+}
+
+function isoTime(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString();
 }

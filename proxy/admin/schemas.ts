@@ -140,8 +140,19 @@ export const SCHEMAS = {
     compare: object({
       status: enumOf(["exact", "class"]),
       headers: listOf(text),
+      mustMatch: listOf(text),
       ignore: listOf(object({ at: text, because: text, until: orNull(time) })),
     }),
+    rules: listOf(
+      object({
+        rule: text,
+        because: orNull(text),
+        until: orNull(time),
+        excused: count,
+        lastExcusedAt: orNull(time),
+        stale: flag,
+      }),
+    ),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),
   }),

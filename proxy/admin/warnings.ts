@@ -7,6 +7,8 @@ const NEARLY_FULL = 0.8;
 const SHORT_HEADROOM_S = 300;
 /** A route that mirrors and has seen nothing for this long after the start is probably not where the traffic is. */
 const IDLE_AFTER_MS = 10 * 60_000;
+/** Rules without use that a warning names. */
+const STALE_NAMED = 5;
 
 /** Everything that is wrong, one sentence each: first what threatens the accounting, last what is merely odd. */
 export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): readonly string[] {
@@ -15,6 +17,7 @@ export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): 
     ...routes.flatMap((route) => [...routeWarnings(route)]),
     ...queueWarnings(input),
     ...input.warnings,
+    ...staleRules(input),
     ...idleWarnings(input),
   ];
 }
@@ -79,6 +82,17 @@ function* queueWarnings({ queue }: StatusInput): Generator<string> {
   }
   if (queue.headroomSeconds !== null && queue.headroomSeconds < SHORT_HEADROOM_S) {
     yield `copies drop in about ${spellSpan(queue.headroomSeconds * 1000)} at the present rate`;
+  }
+}
+
+/** A rule that nobody needs any more may hide what nobody expects. */
+function* staleRules({ routes }: StatusInput): Generator<string> {
+  for (const { name, rules } of routes) {
+    const stale = rules.filter((rule) => rule.stale).map(({ rule }) => rule);
+    if (stale.length === 0) continue;
+    const more = stale.length > STALE_NAMED ? ` and ${stale.length - STALE_NAMED} more` : "";
+    const named = stale.slice(0, STALE_NAMED).join(", ");
+    yield `${name}: ${plural(stale.length, "rule")} excused nothing in 1,000 comparisons and may go: ${named}${more}`;
   }
 }
 

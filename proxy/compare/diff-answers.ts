@@ -32,7 +32,7 @@ export function compareAnswers(
   rules: CompareSettings,
   now: number,
 ): Verdict {
-  const findings = new Findings(rules, now);
+  const findings = new Findings(rules, now, Number.POSITIVE_INFINITY, primary);
   if (compareHeads(primary, shadow, rules, findings) && !sameBytes(primary, shadow)) {
     diffBodies(primary, shadow, findings, DECODED_MAX_BYTES, "as-bytes");
   }
@@ -48,7 +48,7 @@ const INLINE_MAX_FINDINGS = 32;
 
 /** The same verdict where it is sure to be cheap, about a millisecond at most; else null. */
 export function compareCheaply({ primary, shadow, rules, now }: AnswerPair): Verdict | null {
-  const findings = new Findings(rules, now, INLINE_MAX_FINDINGS);
+  const findings = new Findings(rules, now, INLINE_MAX_FINDINGS, primary);
   if (!compareHeads(primary, shadow, rules, findings)) return findings.verdict();
   const a = primary.body;
   const b = shadow.body;

@@ -1,8 +1,19 @@
-import { createHash } from "node:crypto";
 import type { RawHeaders } from "../exchange.ts";
-import { parseExact, type ReadResult } from "../json/parse-exact.ts";
 import { printExact } from "../json/print-exact.ts";
-import { asBuffer, bodyFormOf, codingsOf, contentEncodingOf, type Decoded, undoContentEncoding } from "./decode.ts";
+import { type BodyKind, type BodyType, bodyTypeOf } from "./bodies/body-type.ts";
+import {
+  type Allowance,
+  type BodyRead,
+  readBody,
+  readBodyText,
+  type StructuredKind,
+  textReadingOf,
+} from "./bodies/read-body.ts";
+import type { TextRead } from "./bodies/charset.ts";
+import { firstDifference, type TextReading } from "./bodies/text-cursor.ts";
+import { placeInText } from "./bodies/text-place.ts";
+import { countOf, digestWords, sha256Of, shownDigest } from "./bodies/unread.ts";
+import { asBuffer, codingsOf, contentEncodingOf, type Decoded, undoContentEncoding } from "./decode.ts";
 import { diffJson } from "./diff-json.ts";
 import type { Findings } from "./findings.ts";
 
@@ -27,10 +38,21 @@ export function sameBytes(primary: BodySide, shadow: BodySide): boolean {
   return asBuffer(a.bytes).equals(b.bytes) && (a.bytes.length === 0 || codings(primary) === codings(shadow));
 }
 
+/** Parts of a multipart, and lines that are no JSON, on the event loop (each may cost 10 µs) and in a worker. */
+const INLINE_MAX_PIECES = 32;
+const WORKER_MAX_PIECES = 10_000;
+
+/** One side's body, decoded, and how it is to be read. */
+interface Readable {
+  readonly bytes: Buffer;
+  readonly type: BodyType;
+}
+
 /**
- * Compares two bodies that are not `sameBytes`: decoded; as JSON where a side says it is JSON (or neither says anything)
- * and both parse; else byte by byte. `maxBytes` bounds what is decoded or parsed, per side; false: a side is beyond it and
- * `beyond` is "give-up" (nothing was found out). With "as-bytes" such bodies are compared undecoded and the finding says so.
+ * Compares two bodies that are not `sameBytes`: decoded, and read as what both sides say they are (docs/comparing-bodies.md);
+ * what one of them is not is compared as text, or as bytes, and the finding says so. `maxBytes` bounds what is decoded or
+ * read, per side; false: a side is beyond what is read and `beyond` is "give-up" (nothing was found out). With "as-bytes"
+ * such bodies are compared undecoded, or as bytes, and the finding says so.
  */
 export function diffBodies(
   primary: BodySide,
@@ -49,23 +71,58 @@ export function diffBodies(
   const decodedB = undoContentEncoding(b.bytes, contentEncodingOf(shadow.headers), maxBytes);
   if (beyond === "give-up" && (isBeyond(decodedA, maxBytes) || isBeyond(decodedB, maxBytes))) return false;
   if (!decodedA.ok || !decodedB.ok) {
-    diffUndecoded(a.bytes, b.bytes, decodedA, decodedB, findings);
+    if (!sameBytes(primary, shadow)) diffUndecoded(a.bytes, b.bytes, decodedA, decodedB, findings);
     return true;
   }
-  const bytesA = decodedA.bytes;
-  const bytesB = decodedB.bytes;
-  if (bytesA.equals(bytesB)) return true;
-  const forms = [bodyFormOf(primary.headers), bodyFormOf(shadow.headers)];
-  const saidJson = forms.includes("json");
-  if (!saidJson && forms.includes("other")) {
-    diffBytes(bytesA, bytesB, null, null, findings);
+  if (decodedA.bytes.equals(decodedB.bytes)) return true;
+  const readableA = { bytes: decodedA.bytes, type: bodyTypeOf(primary.headers) };
+  const readableB = { bytes: decodedB.bytes, type: bodyTypeOf(shadow.headers) };
+  const maxPieces = beyond === "give-up" ? INLINE_MAX_PIECES : WORKER_MAX_PIECES;
+  return diffReadable(readableA, readableB, findings, { maxBytes, maxPieces, mayGiveUp: beyond === "give-up" });
+}
+
+interface Bounds {
+  readonly maxBytes: number;
+  readonly maxPieces: number;
+  readonly mayGiveUp: boolean;
+}
+
+/** As `diffBodies`. */
+function diffReadable(a: Readable, b: Readable, findings: Findings, bounds: Bounds): boolean {
+  const kind = sharedKind(a.type.kind, b.type.kind);
+  if (kind === "binary") {
+    diffBytes(a, b, null, null, findings);
     return true;
   }
-  const jsonA = readJson(bytesA, maxBytes);
-  const jsonB = readJson(bytesB, maxBytes);
-  if (jsonA.ok && jsonB.ok) diffJson(jsonA.value, jsonB.value, findings);
-  else diffBytes(bytesA, bytesB, saidJson ? jsonA : null, saidJson ? jsonB : null, findings);
+  if (kind === "text" || kind === "markup") {
+    diffTexts(a, b, null, null, findings, bounds);
+    return true;
+  }
+  const asKind: StructuredKind = kind === "unsaid" ? "json" : kind;
+  const readA = readBounded(a, asKind, bounds);
+  const readB = readBounded(b, asKind, bounds);
+  if (bounds.mayGiveUp && (isTooMany(readA) || isTooMany(readB))) return false;
+  if (readA.ok && readB.ok && a.bytes.length > 0 && b.bytes.length > 0) diffJson(readA.value, readB.value, findings);
+  // Nobody said that it is JSON, so it is no wonder that it is not.
+  else if (kind === "unsaid") diffBytes(a, b, readA.ok ? readA : null, readB.ok ? readB : null, findings);
+  else if (mayBeText(a.type.kind) && mayBeText(b.type.kind)) diffTexts(a, b, readA, readB, findings, bounds);
+  else diffBytes(a, b, readA, readB, findings);
   return true;
+}
+
+/**
+ * What both are read as. JSON where a side says so, for the other may have said too little; so with a side that says nothing.
+ * Texts of two kinds are just text, and anything else is bytes.
+ */
+function sharedKind(a: BodyKind, b: BodyKind): BodyKind {
+  if (a === b || b === "unsaid") return a;
+  if (a === "unsaid") return b;
+  if (a === "json" || b === "json") return "json";
+  return mayBeText(a) && mayBeText(b) ? "text" : "binary";
+}
+
+function mayBeText(kind: BodyKind): boolean {
+  return kind !== "binary" && kind !== "multipart";
 }
 
 function codings(side: BodySide): string {
@@ -76,30 +133,89 @@ function isBeyond(decoded: Decoded, maxBytes: number): boolean {
   return decoded.ok ? decoded.bytes.length > maxBytes : decoded.tooLarge;
 }
 
-function readJson(bytes: Buffer, maxBytes: number): ReadResult {
+function readBounded({ bytes, type }: Readable, kind: StructuredKind, { maxBytes, maxPieces }: Bounds): BodyRead {
+  const name = kind === "form" || kind === "multipart" ? kind : "JSON";
   if (bytes.length > maxBytes)
-    return { ok: false, offset: maxBytes, why: `more than ${maxBytes} bytes are not read as JSON` };
-  return parseExact(bytes);
+    return { ok: false, tooMany: false, why: `more than ${maxBytes} bytes are not read as ${name}` };
+  const allowance: Allowance = { pieces: maxPieces };
+  return readBody(bytes, kind, type, allowance);
+}
+
+function isTooMany(read: BodyRead): boolean {
+  return !read.ok && read.tooMany;
+}
+
+/**
+ * Text against text, told by the place of the first difference; none of it is quoted (text-place.ts). Falls back to bytes
+ * where a side is no text. `read`: what came of reading it as something else before.
+ */
+function diffTexts(
+  a: Readable,
+  b: Readable,
+  readA: BodyRead | null,
+  readB: BodyRead | null,
+  findings: Findings,
+  { maxBytes }: Bounds,
+): void {
+  const textA = readTextBounded(a, maxBytes);
+  const textB = readTextBounded(b, maxBytes);
+  if (a.bytes.length === 0 || b.bytes.length === 0 || !textA.ok || !textB.ok) {
+    diffBytes(a, b, readA ?? noText(textA), readB ?? noText(textB), findings);
+    return;
+  }
+  const at = firstDifference(textA.text, textB.text, sharedReading(a.type, b.type));
+  if (at === null) {
+    // The same text, which one type lets be read and the other does not.
+    if (readA?.ok !== readB?.ok) diffBytes(a, b, readA, readB, findings);
+    return;
+  }
+  findings.body(
+    "body",
+    `${words(a, readA)}, differs ${placeInText(textA.text, at.a)}`,
+    `${words(b, readB)}, differs ${placeInText(textB.text, at.b)}`,
+  );
+}
+
+function readTextBounded({ bytes, type }: Readable, maxBytes: number): TextRead {
+  if (bytes.length > maxBytes) return { ok: false, why: `more than ${maxBytes} bytes` };
+  return readBodyText(bytes, type);
+}
+
+function noText(text: TextRead): BodyRead | null {
+  return text.ok ? null : { ok: false, tooMany: false, why: `not read as text: ${text.why}` };
+}
+
+/** White space between tags is left out only where both are markup, or a side does not say what it is. */
+function sharedReading(a: BodyType, b: BodyType): TextReading {
+  const readings = [a, b].filter(({ kind }) => kind !== "unsaid").map(textReadingOf);
+  if (readings.includes("plain")) return "plain";
+  return readings.includes("html") ? "html" : "xml";
 }
 
 /** Bytes against bytes, told in words: a body may hold anything, so no part of it is quoted. */
-function diffBytes(a: Buffer, b: Buffer, readA: ReadResult | null, readB: ReadResult | null, findings: Findings): void {
-  const wordsA = `${count(a.length)}${notJson(readA)}`;
-  const wordsB = `${count(b.length)}${notJson(readB)}`;
-  if (a.length === 0) {
-    findings.body("extra", null, readB?.ok === true ? printExact(readB.value) : wordsB);
-  } else if (b.length === 0) {
-    findings.body("missing", readA?.ok === true ? printExact(readA.value) : wordsA, null);
+function diffBytes(a: Readable, b: Readable, readA: BodyRead | null, readB: BodyRead | null, findings: Findings): void {
+  if (a.bytes.length === 0) {
+    findings.body("extra", null, readB?.ok === true ? printExact(readB.value) : words(b, readB));
+  } else if (b.bytes.length === 0) {
+    findings.body("missing", readA?.ok === true ? printExact(readA.value) : words(a, readA), null);
   } else {
-    findings.body("body", wordsA, `${wordsB}, differs from byte ${firstDifference(a, b)}`);
+    findings.body(
+      "body",
+      `${words(a, readA)}${digestWords(a.bytes)}`,
+      `${words(b, readB)}${digestWords(b.bytes)}, differs from byte ${firstDifferentByte(a.bytes, b.bytes)}`,
+    );
   }
 }
 
+/** Begins as redaction knows it (COMPARE_WORDS): these are no JSON text and name no content. */
+function words({ bytes }: Readable, read: BodyRead | null): string {
+  return `${countOf(bytes.length)}${read === null || read.ok ? "" : `, ${read.why}`}`;
+}
+
 function diffUndecoded(a: Uint8Array, b: Uint8Array, decodedA: Decoded, decodedB: Decoded, findings: Findings): void {
-  const words = (bytes: Uint8Array, decoded: Decoded): string =>
-    `${count(bytes.length)}, ${decoded.ok ? "decodes" : `compared undecoded: ${decoded.why}`}`;
-  if (asBuffer(a).equals(b) && !decodedA.ok && !decodedB.ok) return;
-  findings.body("body", words(a, decodedA), words(b, decodedB));
+  const told = (bytes: Uint8Array, decoded: Decoded): string =>
+    `${countOf(bytes.length)}, ${decoded.ok ? "decodes" : `compared undecoded: ${decoded.why}`}`;
+  findings.body("body", told(a, decodedA), told(b, decodedB));
 }
 
 function diffDigests(primary: BodySide, shadow: BodySide, findings: Findings): void {
@@ -114,9 +230,9 @@ function diffDigests(primary: BodySide, shadow: BodySide, findings: Findings): v
   const codingA = codings(primary);
   const codingB = codings(shadow);
   if (digestA === digestB && codingA === codingB) return;
-  const words = (digest: string, coding: string): string =>
-    `${count(lengthA)}${coding === "" ? "" : ` of ${coding}`}, sha256 ${digest.slice(0, 16)}…`;
-  findings.body("body", words(digestA, codingA), words(digestB, codingB));
+  const told = (digest: string, coding: string): string =>
+    `${countOf(lengthA)}${coding === "" ? "" : ` of ${coding}`}, ${shownDigest(digest)}`;
+  findings.body("body", told(digestA, codingA), told(digestB, codingB));
 }
 
 function lengthOf(body: ComparableBody): number {
@@ -124,18 +240,10 @@ function lengthOf(body: ComparableBody): number {
 }
 
 function digestOf(body: ComparableBody): string {
-  return body.kind === "digest" ? body.sha256.toLowerCase() : createHash("sha256").update(body.bytes).digest("hex");
+  return body.kind === "digest" ? body.sha256.toLowerCase() : sha256Of(body.bytes);
 }
 
-function count(bytes: number): string {
-  return bytes === 1 ? "1 byte" : `${bytes} bytes`;
-}
-
-function notJson(read: ReadResult | null): string {
-  return read === null || read.ok ? "" : `, not JSON at byte ${read.offset}: ${read.why}`;
-}
-
-function firstDifference(a: Buffer, b: Buffer): number {
+function firstDifferentByte(a: Buffer, b: Buffer): number {
   const shorter = Math.min(a.length, b.length);
   let at = 0;
   while (at < shorter && a[at] === b[at]) at += 1;

@@ -41,6 +41,8 @@ function canonicalMediaType(contentType: string): string {
   const isJson = isJsonType(type.essence);
   const parameters = type.parameters
     .map(([name, value]) => [name, name === "charset" ? value.toLowerCase() : value] as const)
+    // Each answer makes up its own boundary.
+    .filter(([name]) => !(name === "boundary" && type.essence.startsWith("multipart/")))
     // JSON is UTF-8 whether it says so or not (RFC 8259, 8.1 and 11).
     .filter(([name, value]) => !(isJson && name === "charset" && value === "utf-8"));
   return JSON.stringify([type.essence, parameters]);

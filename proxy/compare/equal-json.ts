@@ -1,5 +1,8 @@
-import { canonicalNumber, compareNumbers } from "../json/number.ts";
+import { compareNumbers } from "../json/number.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
+import { normalised } from "./rules/excuse.ts";
+import { NOWHERE, type Place, type RulesHere } from "./rules/places.ts";
+import { scalarKey } from "./rules/scalar-key.ts";
 
 /**
  * Which member of `b` stands against each member of `a`: the n-th of a name against the n-th of that name.
@@ -42,10 +45,22 @@ export function pairMembers(a: JsonObject, b: JsonObject): MemberPairs | null {
   return { partner, surplus };
 }
 
-/** Whether two values are equal as compare means it: numbers by value, members in any order. Stops at the first difference. */
-export function equalJson(a: JsonValue, b: JsonValue): boolean {
+/** How much may still be looked at; below 0 it was too much. */
+export interface Effort {
+  left: number;
+  /** Whoever has spent it stops: what was found is no verdict. Else it only tells what is cheaper. */
+  readonly isLimited: boolean;
+}
+
+/**
+ * Whether two values are equal as compare means it: numbers by value, members in any order. Stops at the first difference;
+ * null: it would take more than `effort`.
+ */
+export function equalJson(a: JsonValue, b: JsonValue, effort: Effort): boolean | null {
   const pending: JsonValue[] = [a, b];
   while (pending.length > 0) {
+    effort.left -= 1;
+    if (effort.left < 0) return null;
     const y = pending.pop() as JsonValue;
     const x = pending.pop() as JsonValue;
     if (x === y) continue;
@@ -73,31 +88,50 @@ export function equalJson(a: JsonValue, b: JsonValue): boolean {
 interface Open {
   readonly container: JsonObject | readonly JsonValue[];
   readonly members: readonly JsonValue[];
+  readonly place: Place;
   readonly classes: number[];
 }
 
+/** To number a member takes as long as this many looks at one. */
+const MEMBER_EFFORT = 5;
+/** So does asking the rules of a place. */
+export const RULE_EFFORT = 50;
+/** The class of what rules leave out: ignored, or as good as absent. */
+const LEFT_OUT = 0;
+
 /**
- * Numbers values so that two have the same number exactly when they are equal: no hash that could collide. Each container
- * is numbered once, so that asking about nested arrays again and again stays linear.
+ * Numbers values so that two have the same number only where comparing them finds nothing that no rule excuses: exactly
+ * where they are equal, if no rule reaches them. No hash that could collide. Each container is numbered once, so that asking
+ * about nested arrays again and again stays linear; it must always be asked about with the place where it stands.
  */
 export class EqualityClasses {
   readonly #ofContainer = new Map<object, number>();
-  readonly #bySpelling = new Map<string, number>();
+  readonly #bySpelling = new Map<string, number>([["left out", LEFT_OUT]]);
+  readonly #effort: Effort;
 
-  of(value: JsonValue): number {
-    const known = this.#known(value);
+  /** `effort` is charged for every container. */
+  constructor(effort: Effort) {
+    this.#effort = effort;
+  }
+
+  of(value: JsonValue, place: Place): number {
+    const known = this.#known(value, place);
     if (known >= 0) return known;
-    const open: Open[] = [openContainer(value as JsonObject | readonly JsonValue[])];
+    const open: Open[] = [openContainer(value as JsonObject | readonly JsonValue[], place)];
     for (;;) {
+      if (this.#effort.left < 0 && this.#effort.isLimited) return LEFT_OUT;
       const top = open[open.length - 1] as Open;
       if (top.classes.length < top.members.length) {
-        const member = top.members[top.classes.length] as JsonValue;
-        const memberClass = this.#known(member);
+        const i = top.classes.length;
+        const member = top.members[i] as JsonValue;
+        const inside = top.place.isBare ? NOWHERE : top.place.child(nameOf(top.container, i));
+        const memberClass = this.#known(member, inside);
         if (memberClass >= 0) top.classes.push(memberClass);
-        else open.push(openContainer(member as JsonObject | readonly JsonValue[]));
+        else open.push(openContainer(member as JsonObject | readonly JsonValue[], inside));
         continue;
       }
       const found = this.#intern(this.#spell(top));
+      this.#effort.left -= MEMBER_EFFORT * (1 + top.members.length);
       this.#ofContainer.set(top.container, found);
       open.pop();
       const parent = open[open.length - 1];
@@ -106,18 +140,46 @@ export class EqualityClasses {
     }
   }
 
-  /** The class of a scalar or of a container seen before, else -1. */
-  #known(value: JsonValue): number {
-    if (value === null || typeof value === "boolean") return this.#intern(String(value));
-    if (typeof value === "string") return this.#intern(`"${value}`);
-    if (value instanceof JsonNumber) return this.#intern(`#${canonicalNumber(value.raw)}`);
-    return this.#ofContainer.get(value) ?? -1;
+  /** The class of a scalar, of what a rule settles, or of a container seen before, else -1. */
+  #known(value: JsonValue, { rules }: Place): number {
+    const ruled = rules === null ? null : this.#byRules(value, rules);
+    if (ruled !== null) return ruled;
+    const key = scalarKey(value);
+    return key === null ? (this.#ofContainer.get(value as object) ?? -1) : this.#intern(key);
+  }
+
+  #byRules(value: JsonValue, rules: RulesHere): number | null {
+    const isScalar = typeof value !== "object" || value === null || value instanceof JsonNumber;
+    this.#effort.left -= RULE_EFFORT;
+    // Ignoring a place does not ignore what is below it.
+    if (rules.ignoresAllBelow || (isScalar && rules.ignore.length > 0)) return LEFT_OUT;
+    const normal = normalised(rules.normalise, value);
+    if (normal === undefined) return LEFT_OUT;
+    const key = scalarKey(normal);
+    if (key === null) return null;
+    for (const { index, listOf } of rules.equivalent) {
+      const list = listOf.get(key);
+      if (list !== undefined) return this.#intern(`e${index} ${list}`);
+    }
+    for (const { index, test } of rules.shapes) {
+      const shape = test(normal);
+      if (shape !== null) return this.#intern(`s${index} ${shape}`);
+    }
+    return this.#intern(key);
   }
 
   /** Members by name (second of a name after the first, as they stand), since their order among names says nothing. */
-  #spell({ container, classes }: Open): string {
-    if (!(container instanceof JsonObject)) return `[${classes.join()}`;
-    const members = container.names.map((name, i) => [this.#intern(`"${name}`), classes[i] as number] as const);
+  #spell({ container, classes, place }: Open): string {
+    if (!(container instanceof JsonObject)) {
+      const { unordered, normalise } = place.rules ?? { unordered: [], normalise: [] };
+      if (normalise.some(({ asSet }) => asSet)) return `[${[...new Set(classes)].sort((a, b) => a - b).join()}`;
+      return `[${unordered.length > 0 ? classes.sort((a, b) => a - b).join() : classes.join()}`;
+    }
+    const members: (readonly [name: number, value: number])[] = [];
+    for (const [i, name] of container.names.entries()) {
+      const found = classes[i] as number;
+      if (found !== LEFT_OUT) members.push([this.#intern(`"${name}`), found]);
+    }
     members.sort(([a], [b]) => a - b);
     return `{${members.join()}`;
   }
@@ -131,27 +193,22 @@ export class EqualityClasses {
   }
 }
 
-function openContainer(container: JsonObject | readonly JsonValue[]): Open {
-  return { container, members: container instanceof JsonObject ? container.values : container, classes: [] };
+function openContainer(container: JsonObject | readonly JsonValue[], place: Place): Open {
+  return { container, members: container instanceof JsonObject ? container.values : container, place, classes: [] };
 }
 
-/** Whether both hold the same values in the same numbers, at these places, in whatever order. */
-export function samePlacesShuffled(
-  a: readonly JsonValue[],
-  b: readonly JsonValue[],
-  places: readonly number[],
-  classes: EqualityClasses,
-): boolean {
+function nameOf(container: JsonObject | readonly JsonValue[], i: number): string | number {
+  return container instanceof JsonObject ? (container.names[i] as string) : i;
+}
+
+/** Whether both hold the same numbers, each as often, in whatever order. */
+export function sameShuffled(a: readonly number[], b: readonly number[]): boolean {
   const surplus = new Map<number, number>();
-  for (const place of places) {
-    const found = classes.of(a[place] as JsonValue);
-    surplus.set(found, (surplus.get(found) ?? 0) + 1);
-  }
-  for (const place of places) {
-    const found = classes.of(b[place] as JsonValue);
-    const left = surplus.get(found) ?? 0;
+  for (const value of a) surplus.set(value, (surplus.get(value) ?? 0) + 1);
+  for (const value of b) {
+    const left = surplus.get(value) ?? 0;
     if (left === 0) return false;
-    surplus.set(found, left - 1);
+    surplus.set(value, left - 1);
   }
-  return true;
+  return a.length === b.length;
 }

@@ -1,50 +1,60 @@
 import type { CompareSettings } from "../config/settings.ts";
 import type { Difference, DifferenceKind } from "../evidence.ts";
 import { MAX_DIFFERENCES, type Verdict } from "../exchange.ts";
-import { formatPointer, matchesPointer, parsePointer, type PointerTokens } from "../json/pointer.ts";
+import { formatPointer, type PointerTokens } from "../json/pointer.ts";
 import { printExact, printPair } from "../json/print-exact.ts";
 import type { JsonValue } from "../json/value.ts";
+import type { Effort } from "./equal-json.ts";
+import { type ActiveRules, type AnswerHead, compileRules } from "./rules/compile.ts";
+import { rulesThatExcuse, rulesThatExcuseHeader, rulesThatExcuseStatus } from "./rules/excuse.ts";
+import type { Place } from "./rules/places.ts";
+import type { ScopedRule } from "./rules/scoped-rule.ts";
 
 /** A pointer longer than this is cut in evidence: a document nested 100,000 deep would fill the store with pointers. */
 const POINTER_MAX_CHARS = 1024;
 
-/** Where a collection of findings stood; see `rewind`. */
-export interface Mark {
-  readonly listed: number;
-  readonly more: number;
-  readonly excused: number;
-}
+/**
+ * What there is to spend on finding out which elements stand against each other, in looks at a value of 30 ns: enough for
+ * two of the largest bodies that are not nested on purpose; with a limit, about a millisecond's worth.
+ */
+const EFFORT = 20_000_000;
+const LIMITED_EFFORT = 20_000;
+const NONE: Verdict["excusedBy"] = [];
 
 /**
  * Collects what compare finds: excuses by rule, lists up to MAX_DIFFERENCES and counts the rest. Values are only printed
  * where they are listed.
  */
 export class Findings {
+  readonly #settings: CompareSettings;
+  readonly #now: number;
+  /** See the constructor. */
+  readonly limit: number;
+  readonly #primary: AnswerHead | null;
+  #rules: ActiveRules | null = null;
   readonly #listed: Difference[] = [];
-  readonly #pointers: (readonly string[])[] = [];
-  readonly #headers = new Set<string>();
-  readonly #statusExcused: boolean = false;
-  readonly #limit: number;
   #more = 0;
   #excused = 0;
+  #excusedBy: Map<string, number> | null = null;
+  /** Shared by all that is compared; see `isBeyondLimit`. */
+  readonly effort: Effort;
 
   /**
-   * Rules whose `until` lies before `now` (epoch ms) excuse nothing. Whoever compares may stop once more than `limit`
-   * differences are found: what there is then is no verdict.
+   * Rules whose `until` lies before `now` (epoch ms) excuse nothing, nor do those with a condition that `primary` does not
+   * meet. Whoever compares may stop once more than `limit` differences are found: what there is then is no verdict.
    */
-  constructor(rules: CompareSettings, now: number, limit = Number.POSITIVE_INFINITY) {
-    this.#limit = limit;
-    for (const rule of rules.ignore) {
-      if (rule.until !== null && now > rule.until) continue;
-      if (rule.at === "status") {
-        this.#statusExcused = true;
-      } else if (rule.at.startsWith("header:")) {
-        this.#headers.add(rule.at.slice("header:".length).trim().toLowerCase());
-      } else {
-        const pattern = parsePointer(rule.at);
-        if (pattern !== null) this.#pointers.push(pattern);
-      }
-    }
+  constructor(
+    settings: CompareSettings,
+    now: number,
+    limit = Number.POSITIVE_INFINITY,
+    primary: AnswerHead | null = null,
+  ) {
+    this.#settings = settings;
+    this.#now = now;
+    this.limit = limit;
+    this.#primary = primary;
+    const isLimited = limit < Number.POSITIVE_INFINITY;
+    this.effort = { left: isLimited ? LIMITED_EFFORT : EFFORT, isLimited };
   }
 
   /** Differences that no rule excused. */
@@ -53,11 +63,17 @@ export class Findings {
   }
 
   get isBeyondLimit(): boolean {
-    return this.unexcused + this.#excused > this.#limit;
+    return this.unexcused + this.#excused > this.limit || (this.effort.left < 0 && this.effort.isLimited);
+  }
+
+  /** The whole body, as the rules see it. */
+  get root(): Place {
+    return this.#active.root;
   }
 
   status(primary: number, shadow: number): void {
-    this.#add(this.#statusExcused, () => ({
+    const { status } = this.#active;
+    this.#add(status === null ? null : rulesThatExcuseStatus(status, primary, shadow), () => ({
       at: "",
       kind: "status",
       primary: String(primary),
@@ -67,22 +83,29 @@ export class Findings {
 
   /** `name` in lower case; null: absent. */
   header(name: string, primary: string | null, shadow: string | null): void {
-    this.#add(this.#headers.has(name), () => ({ at: `header:${name}`, kind: "header", primary, shadow }));
+    const rules = this.#active.header(name);
+    this.#add(rules === null ? null : rulesThatExcuseHeader(rules, primary, shadow), () => {
+      return { at: `header:${name}`, kind: "header", primary, shadow };
+    });
   }
 
   /** About a body as a whole; in words, since its bytes may be anything. */
   body(kind: DifferenceKind, primary: string | null, shadow: string | null): void {
-    this.#add(this.#excuses([]), () => ({ at: "", kind, primary, shadow }));
+    this.#add(ignoring(this.root), () => ({ at: "", kind, primary, shadow }));
   }
 
-  /** undefined: absent. `tokens` is read before this returns. */
+  /** undefined: absent. `tokens` is read before this returns; `place` is where they lead. */
   json(
     tokens: PointerTokens,
     kind: DifferenceKind,
     primary: JsonValue | undefined,
     shadow: JsonValue | undefined,
+    place = this.#placeOf(tokens),
   ): void {
-    this.#add(this.#excuses(tokens), () => {
+    const { rules } = place;
+    const excused =
+      rules === null ? null : kind === "order" ? ignoring(place) : rulesThatExcuse(rules, primary, shadow);
+    this.#add(excused, () => {
       const at = boundedPointer(tokens);
       if (primary === undefined)
         return { at, kind, primary: null, shadow: shadow === undefined ? null : printExact(shadow) };
@@ -92,38 +115,48 @@ export class Findings {
     });
   }
 
-  /** Two arrays of different length, told by their lengths. */
-  length(tokens: PointerTokens, primary: number, shadow: number): void {
-    this.#add(this.#excuses(tokens), () => {
-      return { at: boundedPointer(tokens), kind: "length", primary: String(primary), shadow: String(shadow) };
-    });
-  }
-
-  mark(): Mark {
-    return { listed: this.#listed.length, more: this.#more, excused: this.#excused };
-  }
-
-  /** Forgets everything found since `mark`: one finding says it better. */
-  rewind(mark: Mark): void {
-    this.#listed.length = mark.listed;
-    this.#more = mark.more;
-    this.#excused = mark.excused;
+  /** A difference that is no more than what this rule excuses. */
+  excuse(rule: ScopedRule): void {
+    this.#excuse([rule]);
   }
 
   verdict(): Verdict {
     const outcome = this.unexcused > 0 ? "divergent" : this.#excused > 0 ? "ignored" : "match";
-    return { outcome, differences: this.#listed, moreDifferences: this.#more, excused: this.#excused };
+    const excusedBy = this.#excusedBy === null ? NONE : [...this.#excusedBy].map(([rule, times]) => ({ rule, times }));
+    return { outcome, differences: this.#listed, moreDifferences: this.#more, excused: this.#excused, excusedBy };
   }
 
-  #excuses(tokens: PointerTokens): boolean {
-    return this.#pointers.some((pattern) => matchesPointer(pattern, tokens));
+  /** Chosen when first asked for: most answers are equal and ask for none. */
+  get #active(): ActiveRules {
+    return (this.#rules ??= compileRules(this.#settings).select(this.#now, this.#primary));
   }
 
-  #add(excused: boolean, describe: () => Difference): void {
-    if (excused) this.#excused += 1;
+  #placeOf(tokens: PointerTokens): Place {
+    let place = this.root;
+    for (const token of tokens) {
+      if (place.isBare) break;
+      place = place.child(token);
+    }
+    return place;
+  }
+
+  #add(excused: readonly ScopedRule[] | null, describe: () => Difference): void {
+    if (excused !== null) this.#excuse(excused);
     else if (this.#listed.length < MAX_DIFFERENCES) this.#listed.push(describe());
     else this.#more += 1;
   }
+
+  /** One difference, even where it took several rules to excuse it. */
+  #excuse(rules: readonly ScopedRule[]): void {
+    this.#excused += 1;
+    const counts = (this.#excusedBy ??= new Map());
+    for (const { name } of rules) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+}
+
+function ignoring({ rules }: Place): readonly ScopedRule[] | null {
+  const rule = rules?.ignore[0];
+  return rule === undefined ? null : [rule];
 }
 
 function boundedPointer(tokens: PointerTokens): string {

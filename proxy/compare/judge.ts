@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { CompareSettings } from "../config/settings.ts";
 import type { Difference } from "../evidence.ts";
-import type { Answer, BodyCopy } from "../exchange.ts";
+import type { Answer, BodyCopy, RuleTimes } from "../exchange.ts";
 import { DIVERGENT, dropped, IGNORED, MATCH, type Outcome } from "../outcome.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import type { CompareEnd, Comparer } from "./comparer.ts";
@@ -20,6 +20,8 @@ export interface Judged {
   readonly outcome: Outcome;
   readonly differences: readonly Difference[];
   readonly moreDifferences: number;
+  /** How often each rule excused a difference; null: nothing was compared. */
+  readonly excusedBy: readonly RuleTimes[] | null;
   readonly error: string | null;
 }
 
@@ -80,12 +82,12 @@ function judgePair(parts: JudgeParts, pair: AnswerPair): Judged | Promise<Judged
 function judgedAs(verdict: CompareEnd): Judged {
   if ("overloaded" in verdict) return notCompared("compare-overload", "more comparisons wait than the queue holds");
   if ("failed" in verdict) return notCompared("compare-overload", verdict.failed);
-  const { differences, moreDifferences } = verdict;
-  return { outcome: OUTCOMES[verdict.outcome], differences, moreDifferences, error: null };
+  const { differences, moreDifferences, excusedBy } = verdict;
+  return { outcome: OUTCOMES[verdict.outcome], differences, moreDifferences, excusedBy, error: null };
 }
 
 function notCompared(reason: "compare-overload" | "spool-full", error: string): Judged {
-  return { outcome: dropped(reason), differences: [], moreDifferences: 0, error };
+  return { outcome: dropped(reason), differences: [], moreDifferences: 0, excusedBy: null, error };
 }
 
 /** Bytes that the comparison brings back from the spool; digests are enough where they agree or one side has no more. */

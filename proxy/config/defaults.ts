@@ -61,7 +61,17 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   ],
   treatAs: "by-method",
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
-  compare: { status: "exact", headers: ["content-type", "location"], ignore: [] },
+  compare: {
+    status: "exact",
+    headers: ["content-type", "location"],
+    mustMatch: [],
+    ignore: [],
+    normalise: [],
+    tolerance: [],
+    unordered: [],
+    equivalent: [],
+    shapes: [],
+  },
   redact: [],
   redactDetect: [],
 };

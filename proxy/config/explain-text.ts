@@ -1,5 +1,6 @@
 /** An explanation in sentences, for a terminal of 80 columns. */
 import type { Plan } from "../exchange.ts";
+import { namedRules } from "../rule-names.ts";
 import type { Explanation, LocatorExplained, RouteExplained } from "./explain.ts";
 import type { Origin, RouteField, RouteOrigins } from "./resolve.ts";
 import { spellShare } from "./units.ts";
@@ -130,9 +131,14 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
   const redacted = places.length === 0 ? [] : wrap(`Redacted beyond the built-in list: ${places.join(", ")}.`, 0);
   return [
     ...wrap(`Compared: status (${compare.status}), ${headers}, bodies.`, 0),
-    ...compare.ignore.flatMap(({ at, because, until }) => {
-      const end = until === null ? "" : `, until ${new Date(until).toISOString().slice(0, 10)}`;
-      return wrap(`excused: ${at} (${because}${end})`, 2);
+    ...(compare.mustMatch.length === 0
+      ? []
+      : wrap(`must match, whatever the rules: ${compare.mustMatch.join(", ")}`, 2)),
+    ...namedRules(compare).flatMap(({ kind, name, rule: { because, until } }) => {
+      const end = until === null ? [] : [`until ${new Date(until).toISOString().slice(0, 10)}`];
+      const why = [...(because === null ? [] : [because]), ...end].join(", ");
+      const said = kind === "ignore" ? `excused: ${name.slice("ignore ".length)}` : name;
+      return wrap(why === "" ? said : `${said} (${why})`, 2);
     }),
     ...redacted,
   ];

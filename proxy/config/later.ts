@@ -4,19 +4,7 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = [
-  "values",
-  "verify",
-  "reads",
-  "gate",
-  "keys",
-  "touches",
-  "unattended",
-  "compare.normalise",
-  "compare.unordered",
-  "compare.tolerance",
-  "compare.mustMatch",
-];
+const ROUTE_SETTINGS = ["values", "verify", "reads", "gate", "keys", "touches", "unattended"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections",

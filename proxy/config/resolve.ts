@@ -14,10 +14,20 @@ import {
   DEFAULT_TUNNELS,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
+import type { ConfigPath } from "./message.ts";
+import type { RuleKind } from "../rule-names.ts";
+import type { WrittenCompare } from "./compare-schema.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
-import type { RouteSettings, ServiceSettings, ServiceTlsSettings, Settings } from "./settings.ts";
+import type {
+  CompareRule,
+  CompareSettings,
+  RouteSettings,
+  ServiceSettings,
+  ServiceTlsSettings,
+  Settings,
+} from "./settings.ts";
 import { resolveWebhook } from "./webhook-schema.ts";
 
 export type Origin = "route" | "defaults" | "built-in";
@@ -34,7 +44,13 @@ const ROUTE_FIELDS = [
   "mirror.acceptRealEffects",
   "compare.status",
   "compare.headers",
+  "compare.mustMatch",
   "compare.ignore",
+  "compare.normalise",
+  "compare.tolerance",
+  "compare.unordered",
+  "compare.equivalent",
+  "compare.shapes",
   "redact",
   "redactDetect",
 ] as const;
@@ -45,6 +61,12 @@ export interface Resolved {
   readonly settings: Settings;
   /** One for each of `settings.routes`, in their order. */
   readonly origins: readonly RouteOrigins[];
+}
+
+/** Where a route's setting was written: at the route or in defaults. */
+export function pathOf({ origins }: Resolved, i: number, field: RouteField): ConfigPath {
+  const inner = field.split(".");
+  return origins[i]?.[field] === "defaults" ? ["defaults", ...inner] : ["routes", i, ...inner];
 }
 
 /** `written` names a URL for each of its services. */
@@ -163,16 +185,50 @@ function resolveRoute(
     compare: {
       status: choose("compare.status", compare?.status, defaults.compare?.status, base.compare.status),
       headers: choose("compare.headers", compare?.headers, defaults.compare?.headers, base.compare.headers),
-      ignore: choose("compare.ignore", compare?.ignore, defaults.compare?.ignore, []).map(({ at, because, until }) => ({
-        at,
-        because,
-        until: until ?? null,
-      })),
+      mustMatch: choose("compare.mustMatch", compare?.mustMatch, defaults.compare?.mustMatch, base.compare.mustMatch),
+      ...resolveRules(choose, compare, defaults.compare),
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
   return { route, origins };
+}
+
+type Choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T) => T;
+
+function resolveRules(
+  choose: Choose,
+  own: WrittenCompare | undefined,
+  defaults: WrittenCompare | undefined,
+): Pick<CompareSettings, RuleKind> {
+  const scoped = <R extends WrittenRule, T>(
+    field: RouteField,
+    ofRoute: readonly R[] | undefined,
+    ofDefaults: readonly R[] | undefined,
+    parameter: (rule: R) => T,
+  ): (CompareRule & T)[] =>
+    choose(field, ofRoute, ofDefaults, []).map((rule) => ({ ...scopeOf(rule), ...parameter(rule) }));
+  return {
+    ignore: scoped("compare.ignore", own?.ignore, defaults?.ignore, ({ because }) => ({ because })),
+    normalise: scoped("compare.normalise", own?.normalise, defaults?.normalise, ({ as }) => ({ as })),
+    tolerance: scoped("compare.tolerance", own?.tolerance, defaults?.tolerance, ({ within }) => ({ within })),
+    unordered: scoped("compare.unordered", own?.unordered, defaults?.unordered, ({ by }) => ({ by: by ?? null })),
+    equivalent: scoped("compare.equivalent", own?.equivalent, defaults?.equivalent, ({ values }) => ({ values })),
+    shapes: scoped("compare.shapes", own?.shapes, defaults?.shapes, ({ as }) => ({ as })),
+  };
+}
+
+type WrittenRule = NonNullable<WrittenCompare[RuleKind]>[number];
+
+function scopeOf({ at, because, until, when }: WrittenRule): CompareRule {
+  // `when: {}` asks for nothing.
+  const condition = when?.type === undefined && when?.status === undefined ? null : when;
+  return {
+    at,
+    because: because ?? null,
+    until: until ?? null,
+    when: condition === null ? null : { type: condition.type ?? null, statusClass: condition.status ?? null },
+  };
 }
 
 function hasFixedPart(path: string): boolean {

@@ -4,11 +4,11 @@ import { parsePattern, patternCovers, patternMatches, type Pattern } from "../pa
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { splitPath } from "../target.ts";
 import { staysHere } from "./addresses.ts";
+import { checkComparisons } from "./compare-checks.ts";
 import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
-import type { ConfigPath } from "./message.ts";
 import type { Places } from "./places.ts";
-import type { Resolved, RouteField } from "./resolve.ts";
+import { pathOf, type Resolved } from "./resolve.ts";
 import type { Locator, RouteMatch, RouteSettings, ServiceSettings } from "./settings.ts";
 
 export interface RouteRulesInput extends Resolved {
@@ -18,7 +18,7 @@ export interface RouteRulesInput extends Resolved {
 }
 
 export function checkRoutes(input: RouteRulesInput, places: Places, findings: Findings): void {
-  const { settings, adoptPhases, now } = input;
+  const { settings, adoptPhases } = input;
   const { routes } = settings;
   for (const [i, route] of routes.entries()) {
     const namesake = routes.findIndex(({ name }) => name === route.name);
@@ -40,24 +40,11 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
         "write dual-write; or, where the move was already made and the store is empty, start with --adopt-phases";
       findings.errors.push(places.at(pathOf(input, i, "phase"), `is ${route.phase}, ${why}; ${way}`));
     }
-    for (const [k, rule] of route.compare.ignore.entries()) {
-      if (rule.until === null || rule.until >= now) continue;
-      const at = [...pathOf(input, i, "compare.ignore"), k, "until"];
-      const date = new Date(rule.until).toISOString().slice(0, 10);
-      findings.expired.push(
-        places.at(at, `is past (${date}): ${rule.at} is excused no longer; write a later date, or take the rule out`),
-      );
-    }
   }
+  checkComparisons(input, places, findings);
   checkEffects(input, places, findings);
   checkKeys(input, places, findings);
   checkCover(routes, places, findings);
-}
-
-/** Where a route's setting was written: at the route or in defaults. */
-function pathOf({ origins }: Resolved, i: number, field: RouteField): ConfigPath {
-  const inner = field.split(".");
-  return origins[i]?.[field] === "defaults" ? ["defaults", ...inner] : ["routes", i, ...inner];
 }
 
 /** A mirrored write makes a service do what it does for a real one; outside this machine someone must have said what that is. */

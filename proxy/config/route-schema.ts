@@ -1,12 +1,11 @@
 /** What users write about routes, one at a time and in `defaults`. */
 import { METHODS } from "node:http";
 import { z } from "zod";
+import { compareSchema } from "./compare-schema.ts";
 import { DEFAULT_ROUTE } from "./defaults.ts";
 import {
   choiceField,
-  describeField,
   freeText,
-  headerNameField,
   headersField,
   locatorField,
   nameField,
@@ -17,10 +16,10 @@ import {
 import { spellLocator } from "./locator.ts";
 import { nearestName } from "./nearest.ts";
 import { DETECTORS, PHASES } from "./settings.ts";
-import { parseIgnoreAt, parseMatchHost, parsePath, parseUntil } from "./texts.ts";
+import { parseMatchHost, parsePath } from "./texts.ts";
 import { spellShare, type Parsed } from "./units.ts";
 
-const { mirror, compare } = DEFAULT_ROUTE;
+const { mirror } = DEFAULT_ROUTE;
 
 const matchSchema = z
   .strictObject({
@@ -75,39 +74,6 @@ const acceptRealEffects = freeText(
   },
   { min: 10, max: 500 },
 );
-
-const ignoreRuleSchema = z.strictObject({
-  at: parsedText(parseIgnoreAt, {
-    effect: "The place: a JSON pointer (* for one part, ** for any number), header:NAME or status.",
-    examples: ["/updatedAt", "/items/*/id", "header:etag", "status"],
-  }),
-  because: freeText(
-    { effect: "Why a difference here does not matter; shown with the excused share.", range: "3 to 200 characters" },
-    { min: 3, max: 200 },
-  ),
-  until: parsedText(parseUntil, {
-    effect:
-      "The last day (UTC) on which the rule excuses, or an instant with its zone. Past it, the file is refused. Default: no end.",
-    examples: ["2027-03-01", "2027-03-01T12:00:00Z"],
-  }).optional(),
-});
-
-const compareSchema = z
-  .strictObject({
-    status: choiceField(["exact", "class"], {
-      effect: "exact: 200 and 201 differ. class: only 2xx and 4xx do.",
-      byDefault: compare.status,
-    }).optional(),
-    headers: z
-      .array(headerNameField)
-      .meta(describeField({ effect: `Answer headers that are compared. Default: ${compare.headers.join(", ")}.` }))
-      .optional(),
-    ignore: z
-      .array(ignoreRuleSchema)
-      .describe("Differences that are excused. A route's list takes the place of the one in defaults. Default: none.")
-      .optional(),
-  })
-  .describe("How the two answers are compared.");
 
 const routeShape = {
   phase: choiceField(PHASES, {

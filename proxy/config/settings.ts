@@ -114,19 +114,90 @@ export interface RouteMatch {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-export interface IgnoreRule {
+/** When a rule acts, by the primary's answer; null: whatever it says. */
+export interface RuleCondition {
+  /** `type/subtype` or `type/*`, lower case, without parameters. */
+  readonly type: string | null;
+  /** 2 for 2xx. */
+  readonly statusClass: number | null;
+}
+
+/** What every rule of the comparison has. */
+export interface CompareRule {
   /** A pointer pattern (`*` one token, `**` any number), `header:NAME` or `status`. */
   readonly at: string;
-  readonly because: string;
+  /** null: nobody said. */
+  readonly because: string | null;
   /** Epoch ms after which the rule no longer excuses, or null. */
   readonly until: number | null;
+  readonly when: RuleCondition | null;
+}
+
+export interface IgnoreRule extends CompareRule {
+  readonly because: string;
+}
+
+export const NORMALISERS = [
+  "trim",
+  "lowercase",
+  "unicode",
+  "instant",
+  "number",
+  "url",
+  "uuid",
+  "html-entities",
+  "sorted-set",
+  "null-as-absent",
+  "empty-as-absent",
+] as const;
+export type NormaliserName = (typeof NORMALISERS)[number];
+
+export interface NormaliseRule extends CompareRule {
+  /** In the order in which they are applied. */
+  readonly as: readonly NormaliserName[];
+}
+
+/** Numbers as decimal texts, so that bounds are exact. */
+export type Tolerance =
+  | { readonly kind: "absolute"; readonly by: string }
+  | { readonly kind: "percent"; readonly percent: string }
+  | { readonly kind: "time"; readonly ms: number };
+
+export interface ToleranceRule extends CompareRule {
+  readonly within: Tolerance;
+}
+
+export interface UnorderedRule extends CompareRule {
+  /** The pointer, within an element, of the key that elements are matched by; null: by all that they hold. */
+  readonly by: string | null;
+}
+
+export type PlainScalar = string | number | boolean | null;
+
+export interface EquivalentRule extends CompareRule {
+  /** Any two values of one list agree. */
+  readonly values: readonly (readonly PlainScalar[])[];
+}
+
+export const SHAPES = ["uuid", "ulid", "instant", "jwt", "etag", "hash", "integer"] as const;
+export type ShapeName = (typeof SHAPES)[number];
+
+export interface ShapeRule extends CompareRule {
+  readonly as: ShapeName;
 }
 
 export interface CompareSettings {
   readonly status: "exact" | "class";
   /** Lower-case names of the answer headers that are compared. */
   readonly headers: readonly string[];
+  /** Pointer patterns of places that no rule may excuse. */
+  readonly mustMatch: readonly string[];
   readonly ignore: readonly IgnoreRule[];
+  readonly normalise: readonly NormaliseRule[];
+  readonly tolerance: readonly ToleranceRule[];
+  readonly unordered: readonly UnorderedRule[];
+  readonly equivalent: readonly EquivalentRule[];
+  readonly shapes: readonly ShapeRule[];
 }
 
 export interface RouteSettings {

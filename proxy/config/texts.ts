@@ -1,9 +1,8 @@
-/** Single values that have a grammar of their own: store, path pattern, ignore rule, date, secret, sent header. */
+/** Single values that have a grammar of their own: store, path pattern, date, secret, sent header. */
 import { isIP } from "node:net";
 import { parsePattern } from "../pattern.ts";
 import { withoutPort } from "../target.ts";
 import { isHostName } from "./addresses.ts";
-import { isHeaderName, pointerProblem } from "./locator.ts";
 import type { Settings } from "./settings.ts";
 import { DAY, type Parsed } from "./units.ts";
 
@@ -73,28 +72,6 @@ export function parseServerName(text: string): Parsed<string> {
     return { ok: false, error: `is ${shown}, an address; TLS asks for names: write legacy.internal, or take it out` };
   if (isHostName(text)) return { ok: true, value: text.toLowerCase() };
   return { ok: false, error: `is ${shown}, which is no host name; write legacy.internal` };
-}
-
-/** Where an ignore rule applies: a pointer pattern, `header:NAME` (lower case) or `status`. */
-export function parseIgnoreAt(text: string): Parsed<string> {
-  const shown = JSON.stringify(text);
-  if (text === "status") return { ok: true, value: text };
-  if (text.startsWith("header:")) {
-    const name = text.slice("header:".length);
-    if (isHeaderName(name)) return { ok: true, value: `header:${name.toLowerCase()}` };
-    return { ok: false, error: `is ${shown}, and no header can be called that; write header:etag` };
-  }
-  if (text === "")
-    return {
-      ok: false,
-      error: "is empty, which would excuse every body; write the places that differ, such as /updatedAt",
-    };
-  const problem = pointerProblem(text);
-  if (problem === null) return { ok: true, value: text };
-  const instead = /^[\w-]+$/.test(text)
-    ? `/${text} (or /**/${text} at any depth)`
-    : "/updatedAt, header:etag or status";
-  return { ok: false, error: `is ${shown}, which ${problem}; write ${instead}` };
 }
 
 /** Epoch ms of the last moment: the end of that day (UTC) for a date, the instant itself otherwise. */

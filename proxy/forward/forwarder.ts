@@ -216,7 +216,7 @@ class Forwarding implements AnswerSink, EndsWithClient {
       headers: this.#headers,
       body: this.#answerCopy?.result() ?? NOT_CAPTURED,
       requestBody: this.#requestCopy?.result() ?? NOT_CAPTURED,
-      requestComplete: !this.#streamed || this.#job.request.complete,
+      requestComplete: this.#requestTaken(),
       ms: this.#clock.monotonic() - this.#sendingAt,
       release: releaseOf(this.#requestCopy, this.#answerCopy),
     });
@@ -244,6 +244,12 @@ class Forwarding implements AnswerSink, EndsWithClient {
     if (this.#told || (this.#job.settleWrite && this.#job.request.complete)) return;
     this.#clientEnded = true;
     this.#call?.endSide();
+  }
+
+  /** What has come but was not read yet is in no copy. */
+  #requestTaken(): boolean {
+    const { request } = this.#job;
+    return !this.#streamed || (request.complete && request.readableLength === 0);
   }
 
   #stream(): void {

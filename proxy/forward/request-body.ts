@@ -47,7 +47,6 @@ export function streamedBody(
   // A client that breaks off before the writer listens would otherwise end the process.
   request.on("error", ignore);
   if (capture !== null) request.on("data", (chunk: Buffer) => capture.take(chunk));
-  if (request.httpVersionMajor === 1) endWithClient(request);
   // The copy's listener alone must not set it flowing.
   request.pause();
   return {
@@ -56,16 +55,6 @@ export function streamedBody(
     // What the client still sends is read and thrown away, so that it can read its answer.
     abandon: () => void request.resume(),
   };
-}
-
-/** Once the answer has left, Node tells nobody any more that the client of an unfinished upload has gone. */
-function endWithClient(request: IncomingMessage): void {
-  const { socket } = request;
-  const left = (): void => {
-    if (!request.complete) request.destroy();
-  };
-  socket.once("close", left);
-  request.once("close", () => socket.off("close", left));
 }
 
 /** The socket's own timer, which each read moves on: it costs a body nothing. */
@@ -80,7 +69,10 @@ function boundSilence(request: IncomingMessage, ms: number): void {
     else socket.destroy();
     heldBack = holdsBack;
   });
-  request.once("end", () => socket.setTimeout(0));
+  request.once("end", () => {
+    // After an early answer the timer is Node's own by now, which ends a connection that stays idle.
+    if (socket.timeout === ms) socket.setTimeout(0);
+  });
 }
 
 /**

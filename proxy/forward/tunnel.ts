@@ -93,7 +93,8 @@ class Tunnel implements AnswerSink {
   onData(chunk: Buffer): boolean {
     const to = this.#refused ?? this.#job.socket;
     if (to.write(chunk)) return true;
-    to.once("drain", () => this.#call?.resume());
+    // Not the response's own event: with the connection Node has given up what emits it.
+    this.#job.socket.once("drain", () => this.#call?.resume());
     return false;
   }
 
@@ -130,6 +131,9 @@ class Tunnel implements AnswerSink {
     response.sendDate = false;
     response.assignSocket(socket);
     response.once("finish", () => socket.destroySoon());
+    // What the client has sent of another protocol is for nobody; that it ends is for the primary to know.
+    socket.once("end", () => this.#call?.endSide());
+    socket.resume();
     this.#refused = response;
     return response;
   }

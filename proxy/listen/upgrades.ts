@@ -3,7 +3,7 @@
  * (WebSocket) become tunnels; any other is an ordinary request whose wish is not granted (RFC 9110, 7.8), as Java's
  * HttpClient sends one with `h2c`: it is put back in front of the connection without its `Upgrade` and read again.
  */
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Turns } from "./turns.ts";
 
@@ -19,11 +19,15 @@ export interface UpgradeTakers {
 export function takeUpgrades(server: Server, { turns, tunnels, tunnel, connectionEvent }: UpgradeTakers): void {
   server.on("upgrade", (request: IncomingMessage, stream, head: Buffer) => {
     const socket = stream as Socket;
-    // Node has taken its own listeners away.
+    // Node has taken its own listeners away, also the one that lets the answer before this go on being written.
     const ignore = (): void => {};
+    const drained = (): void => void answerUnderWay(socket)?.emit("drain");
     socket.on("error", ignore);
+    socket.on("drain", drained);
     turns.whenFree(socket, () => {
-      if (socket.destroyed) return;
+      socket.off("drain", drained);
+      // Behind an answer that ends the connection nothing is carried out (RFC 9112, 9.6).
+      if (socket.destroyed || socket.writableEnded) return;
       if (tunnels(protocolOf(request))) {
         tunnel(request, socket, head);
         return;
@@ -31,8 +35,15 @@ export function takeUpgrades(server: Server, { turns, tunnels, tunnel, connectio
       socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
       socket.off("error", ignore);
       server.emit(connectionEvent, socket);
+      // It was paused where the answer before this was read more slowly than it came.
+      socket.resume();
     });
   });
+}
+
+/** Node's own note (24.21) of the answer that a connection carries. */
+function answerUnderWay(socket: Socket & { readonly _httpMessage?: ServerResponse | null }): ServerResponse | null {
+  return socket._httpMessage ?? null;
 }
 
 /** The first that is asked for: which of several it is to be is for the service to say, and we pass all of them on. */

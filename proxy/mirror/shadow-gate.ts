@@ -61,18 +61,19 @@ export class ShadowGate {
   }
 
   async #whenLet<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {
+    /** It was told that a place is free, and has not taken it. */
+    let woken = false;
     for (;;) {
       if (this.#closed) return new NotAttempted("shutdown");
-      const late = new NotAttempted(this.state() === "closed" ? "expired" : "breaker-open");
-      if (this.#options.monotonic() >= deadline) return late;
+      if (this.#options.monotonic() >= deadline) return this.#late(woken);
       if (this.state() !== "open") {
         const sendAt = this.#reserve(deadline);
-        if (sendAt === null) return late;
+        if (sendAt === null) return this.#late(woken);
         await this.#sleepUntil(sendAt);
         if (this.#closed) continue;
       }
       if (!this.#options.inFlight.take()) {
-        await this.#wait(deadline);
+        woken = await this.#wait(deadline);
         continue;
       }
       const pass = this.#breaker.admit();
@@ -83,8 +84,15 @@ export class ShadowGate {
       }
       this.#options.inFlight.give();
       this.#scheduleProbe();
-      await this.#wait(deadline);
+      woken = await this.#wait(deadline);
     }
+  }
+
+  /** Whoever is too late for the free place that it was told of leaves it to the next. */
+  #late(woken: boolean): NotAttempted {
+    if (this.state() !== "closed") return new NotAttempted("breaker-open");
+    if (woken) this.#wakeOne();
+    return new NotAttempted("expired");
   }
 
   async #attempt<T>(attempt: () => Promise<T>, pass: Pass): Promise<T> {
@@ -108,27 +116,26 @@ export class ShadowGate {
     for (const sleeper of [...this.#sleepers]) sleeper.wake();
   }
 
-  /** Until something wakes it, or the deadline. */
-  #wait(deadline: number): Promise<void> {
+  /** Until something wakes it, or the deadline: which of them it was. */
+  #wait(deadline: number): Promise<boolean> {
     return this.#restIn(this.#waiters, deadline);
   }
 
   /** Until its place in the rate comes; only the end wakes it earlier. */
-  #sleepUntil(at: number): Promise<void> {
-    return at <= this.#options.monotonic() ? Promise.resolve() : this.#restIn(this.#sleepers, at);
+  #sleepUntil(at: number): Promise<boolean> {
+    return at <= this.#options.monotonic() ? Promise.resolve(false) : this.#restIn(this.#sleepers, at);
   }
 
-  #restIn(resting: Set<Waiter>, until: number): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+  #restIn(resting: Set<Waiter>, until: number): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const waiter: Waiter = {
-        wake: () => {
-          clearTimeout(timer);
-          resting.delete(waiter);
-          resolve();
-        },
+      const end = (woken: boolean): void => {
+        clearTimeout(timer);
+        resting.delete(waiter);
+        resolve(woken);
       };
-      const timer = setTimeout(waiter.wake, Math.max(until - this.#options.monotonic(), 0) + 1);
+      const waiter: Waiter = { wake: () => end(true) };
+      const timer = setTimeout(end, Math.max(until - this.#options.monotonic(), 0) + 1, false);
       resting.add(waiter);
     });
   }

@@ -127,6 +127,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
         path: "",
         query: null,
         key: null,
+        repairKey: null,
         build: null,
         error: "its evidence could not be redacted and is left out",
         differences: [],
@@ -137,7 +138,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
   /** `shown`: what was redacted of the exchange already. */
   function repairOf(settled: Settled, reason: RepairOf, shown: Redacted | null): StoreWrite {
     const { exchange } = settled;
-    let key = shown?.key ?? null;
+    let key = shown?.repairKey ?? null;
     // Without its key the entry stands for the whole collection: too much, never too little.
     if (shown === null) step("redact", () => (key = redactor.redactKey(settled)));
     const at = new Date(exchange.arrivedAt).toISOString();

@@ -20,6 +20,8 @@ export interface Redacted {
   readonly path: string;
   readonly query: string | null;
   readonly key: string | null;
+  /** The key as the repair list names it: whatever the answers of one exchange held, an entity has one name there. */
+  readonly repairKey: string | null;
   readonly build: string | null;
   readonly error: string | null;
   readonly differences: readonly Difference[];
@@ -69,12 +71,14 @@ class Redaction {
 
   redact(): Redacted {
     const { exchange, build, error } = this.#settled;
+    const repairKey = this.key();
     const differences = this.#settled.differences.map((difference) => this.#difference(difference));
     // From here on the secrets that stood in the answers are known too, and looked for everywhere.
     return {
       path: cut(this.#text(pathShown(exchange.request.path, this.#secrets, this.#mask)), PATH_MAX_CHARS),
       query: this.#query(exchange.request.query),
       key: this.key(),
+      repairKey,
       build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
       error: error === null ? null : cut(this.#text(error), TEXT_MAX_CHARS),
       differences: differences.map((difference) => this.#again(difference)),

@@ -6,6 +6,18 @@
  * written anew by Node, so nobody behind us has to read them.
  */
 import type { RawHeaders } from "../exchange.ts";
+import {
+  InvalidAnswer,
+  isBlank,
+  isChunkedLast,
+  keepAliveSecondsOf,
+  keepsAlive,
+  lengthOf,
+  MAX_SIZE,
+  parseFields,
+  statusOf,
+  withoutCr,
+} from "./answer-head.ts";
 
 /** What the parser tells, in this order: any number of informations, one head, its data, one end. */
 export interface AnswerEvents {
@@ -26,20 +38,14 @@ export interface Asked {
 
 type State = "head" | "length" | "close" | "chunk-size" | "chunk-data" | "chunk-end" | "trailers" | "done";
 
-/** What came is no HTTP answer that can be passed on; the connection cannot be used any more. */
-export class InvalidAnswer extends Error {}
-
 const MAX_HEAD_BYTES = 256 * 1024;
 /** Extensions of one chunk (RFC 9112, 7.1.1) and its size, in bytes. */
 const MAX_CHUNK_LINE_BYTES = 16 * 1024;
 /** Interim answers to one request, and their bytes: more are no hints but a flood, and a client may read slowly. */
 const MAX_INFORMATIONS = 1_000;
 const MAX_INFORMATION_BYTES = 256 * 1024;
-/** 2^52: what a number counts without rounding, with room for one more digit. */
-const MAX_SIZE = 2 ** 52;
 
 const NO_HEADERS: RawHeaders = [];
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -378,104 +384,6 @@ function copyOf(bytes: Buffer, from: number, to: number): Buffer {
   const copy = Buffer.allocUnsafe(to - from);
   bytes.copy(copy, 0, from, to);
   return copy;
-}
-
-/** `HTTP/1.1 200 OK`; the phrase may be empty, and its blank with it. */
-function statusOf(line: string): number {
-  const status = Number(line.slice(9, 12));
-  const shape =
-    line.startsWith("HTTP/1.") &&
-    (line.charCodeAt(7) === 0x31 || line.charCodeAt(7) === 0x30) &&
-    line.charCodeAt(8) === 0x20 &&
-    (line.length === 12 || line.charCodeAt(12) === 0x20);
-  if (!shape || !/^\d\d\d$/.test(line.slice(9, 12)) || status < 100) {
-    throw new InvalidAnswer(
-      `the answer begins with ${JSON.stringify(line.slice(0, 60))}, which is no HTTP/1.1 status line`,
-    );
-  }
-  return status;
-}
-
-/** Field lines from `at` to the end of a section, without the blanks around values. */
-function parseFields(text: string, from: number): RawHeaders {
-  const headers: string[] = [];
-  for (let at = from; at < text.length;) {
-    const lf = text.indexOf("\n", at);
-    let end = lf > at && text.charCodeAt(lf - 1) === CR ? lf - 1 : lf;
-    if (end === at) break;
-    const first = text.charCodeAt(at);
-    if (first === 0x20 || first === 0x09) {
-      if (headers.length === 0) throw new InvalidAnswer("the answer's first header line is folded");
-      const folded = text.slice(at, end).replace(/^[ \t]+|[ \t]+$/g, "");
-      headers.push(`${headers.pop() as string} ${folded}`.trimEnd());
-      at = lf + 1;
-      continue;
-    }
-    const colon = text.indexOf(":", at);
-    const name = colon === -1 || colon > end ? "" : text.slice(at, colon);
-    if (!TOKEN.test(name)) {
-      throw new InvalidAnswer(
-        `the answer has a header line without a valid name: ${JSON.stringify(text.slice(at, Math.min(end, at + 60)))}`,
-      );
-    }
-    let begin = colon + 1;
-    while (begin < end && isBlank(text.charCodeAt(begin))) begin++;
-    while (end > begin && isBlank(text.charCodeAt(end - 1))) end--;
-    headers.push(name, text.slice(begin, end));
-    at = lf + 1;
-  }
-  return headers;
-}
-
-function withoutCr(text: string, from: number, lf: number): string {
-  return text.slice(from, lf > from && text.charCodeAt(lf - 1) === CR ? lf - 1 : lf);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
-/** A second length must say the same: two readers could otherwise see two bodies. */
-function lengthOf(value: string, earlier: number): number {
-  const length = /^\d{1,16}$/.test(value) ? Number(value) : -1;
-  if (length === -1 || length > MAX_SIZE) {
-    throw new InvalidAnswer(`the answer's Content-Length is ${JSON.stringify(value.slice(0, 40))}`);
-  }
-  if (earlier !== -1 && earlier !== length) throw new InvalidAnswer("the answer has two different Content-Length");
-  return length;
-}
-
-/** Of any other name a client could believe that it is chunks, or that it is not (RFC 9112, 7). */
-const CODINGS: ReadonlySet<string> = new Set([
-  "chunked",
-  "gzip",
-  "x-gzip",
-  "deflate",
-  "compress",
-  "x-compress",
-  "identity",
-]);
-
-function isChunkedLast(coding: string): boolean {
-  // Not trim(): it takes what is no blank to others, such as 0xa0.
-  const codings = coding.split(",").map((part) => part.replace(/^[ \t]+|[ \t]+$/g, "").toLowerCase());
-  if (!codings.every((name) => CODINGS.has(name))) {
-    throw new InvalidAnswer(`the answer's Transfer-Encoding is ${JSON.stringify(coding.slice(0, 40))}`);
-  }
-  const at = codings.indexOf("chunked");
-  if (at === -1) return false;
-  if (at !== codings.length - 1) throw new InvalidAnswer("chunked is not the last transfer coding of the answer");
-  return true;
-}
-
-function keepsAlive(options: string, isOneOne: boolean): boolean {
-  const named = options.split(",").map((option) => option.trim());
-  return isOneOne ? !named.includes("close") : named.includes("keep-alive") && !named.includes("close");
-}
-
-function keepAliveSecondsOf(value: string): number {
-  const found = /(?:^|[,\s])timeout\s*=\s*"?(\d{1,6})/i.exec(value);
-  return found === null ? -1 : Number(found[1]);
 }
 
 function hexDigit(byte: number): number {

@@ -3,10 +3,12 @@ import type { Readable } from "node:stream";
 import { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
 import { resetSocket } from "../reset-socket.ts";
-import { AnswerParser, type AnswerEvents, InvalidAnswer } from "./answer-parser.ts";
+import { InvalidAnswer } from "./answer-head.ts";
+import { AnswerParser, type AnswerEvents } from "./answer-parser.ts";
 import type { Call, Carrier } from "./call.ts";
 import type { Dial } from "./dial.ts";
 import { upstreamError } from "./errors.ts";
+import { type TimeLimit, TimeLimits } from "./time-limits.ts";
 import { tunnelUpload, Upload } from "./upload.ts";
 
 /** What a connection tells the pool that it belongs to. */
@@ -26,6 +28,9 @@ const sharedBuffer = process.platform === "win32" ? null : Buffer.allocUnsafeSlo
 /** A body this short is written together with its head as one string: one system call, no gathering write. */
 const WRITTEN_WITH_HEAD_MAX_BYTES = 16 * 1024;
 
+/** How long a service may take over the rest of a request that it has answered. */
+const WRITTEN_WITHIN_MS = 30_000;
+
 /**
  * One HTTP/1.1 connection to a service; it carries one exchange at a time. An exchange occupies it until its answer is
  * complete *and* its request is written: a service may answer before it has read the body, and goes on reading it.
@@ -41,12 +46,7 @@ export class Connection implements AnswerEvents, Carrier {
   #closed = false;
   #upload: Upload | null = null;
   #wantsMore = true;
-  /** What the running time limit says when it is over; null: none runs. */
-  #limit: Limit | null = null;
-  #dueAt = 0;
-  #totalDueAt = 0;
-  #timer: NodeJS.Timeout | null = null;
-  #timerDueAt = 0;
+  readonly #limits = new TimeLimits((limit) => this.#late(limit));
   #failure: Error | null = null;
 
   constructor(dial: Dial, connectTimeoutMs: number, first: Call, owner: ConnectionOwner) {
@@ -55,10 +55,10 @@ export class Connection implements AnswerEvents, Carrier {
     const buffer = sharedBuffer ?? Buffer.allocUnsafeSlow(READ_BYTES);
     const { socket, readyEvent } = dial({ onread: { buffer, callback: (count) => this.#read(buffer, count) } });
     this.#socket = socket;
-    this.#setLimit("connect-timeout", connectTimeoutMs, performance.now());
+    this.#limits.set("connect-timeout", connectTimeoutMs, performance.now());
     socket.once(readyEvent, () => {
       this.#ready = true;
-      this.#limit = null;
+      this.#limits.end();
       if (this.#call !== null) this.#write(this.#call);
     });
     socket.on("drain", () => this.#upload?.resume());
@@ -114,7 +114,7 @@ export class Connection implements AnswerEvents, Carrier {
     this.#parser.expect({ isHead: request.method === "HEAD", isUpgrade: request.upgrade });
     this.#wantsMore = true;
     const now = performance.now();
-    this.#totalDueAt = request.totalTimeoutMs > 0 ? now + request.totalTimeoutMs : 0;
+    this.#limits.begin(request.totalTimeoutMs, now);
     if (!this.#tell(() => call.sink.onSending())) return;
     const socket = this.#socket;
     const { body } = request;
@@ -129,7 +129,7 @@ export class Connection implements AnswerEvents, Carrier {
       this.#upload = upload;
       // A body that has ended or broken off meanwhile says so at once.
       upload.begin(socket);
-      if (!upload.isDone) this.#limitTotal();
+      if (!upload.isDone) this.#limits.onlyTotal();
       return;
     } else if (body.length <= WRITTEN_WITH_HEAD_MAX_BYTES) {
       socket.write(head.text + body.toString("latin1"), "latin1");
@@ -139,16 +139,16 @@ export class Connection implements AnswerEvents, Carrier {
       socket.write(body);
       socket.uncork();
     }
-    this.#setLimit("headers-timeout", request.headersTimeoutMs, now);
+    this.#limits.set("headers-timeout", request.headersTimeoutMs, now);
   }
 
   #uploaded(call: Call): void {
     if (this.#upload?.thenEnd === true) this.#socket.end();
     this.#upload = null;
     if (this.#call !== call) return;
-    if (this.#parser.isDone) this.#free();
+    if (this.#parser.isDone) this.#freeOnceWritten(call);
     else if (this.#parser.awaitsHead)
-      this.#setLimit("headers-timeout", call.request.headersTimeoutMs, performance.now());
+      this.#limits.set("headers-timeout", call.request.headersTimeoutMs, performance.now());
   }
 
   // ---------------------------------------------------------------- reading
@@ -203,8 +203,7 @@ export class Connection implements AnswerEvents, Carrier {
 
   /** The answer is complete; `clean`: nothing followed it. */
   #answered(clean: boolean): void {
-    this.#limit = null;
-    this.#totalDueAt = 0;
+    this.#limits.end();
     this.#wantsMore = true;
     const call = this.#call;
     if (call === null) return;
@@ -213,8 +212,22 @@ export class Connection implements AnswerEvents, Carrier {
     if (!reusable) {
       this.#close();
     } else if (this.#upload === null) {
-      this.#free();
+      this.#freeOnceWritten(call);
     }
+  }
+
+  /** A body in one piece may be answered while most of it still waits for the service to read it. */
+  #freeOnceWritten(call: Call): void {
+    if (this.#socket.writableLength === 0) {
+      this.#free();
+      return;
+    }
+    this.#limits.set("write-timeout", WRITTEN_WITHIN_MS, performance.now());
+    this.#socket.write("", () => {
+      if (this.#call !== call) return;
+      this.#limits.end();
+      this.#free();
+    });
   }
 
   #free(): void {
@@ -250,7 +263,7 @@ export class Connection implements AnswerEvents, Carrier {
 
   #gone(): void {
     this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#limits.stop();
     const call = this.#call;
     this.#call = null;
     this.#upload?.abandon();
@@ -265,7 +278,9 @@ export class Connection implements AnswerEvents, Carrier {
     this.#call = null;
     this.#upload?.abandon();
     this.#upload = null;
-    // What is written last (a half-closed tunnel's bytes) still leaves.
+    // What is written last (a half-closed tunnel's bytes) still leaves, unless the service never reads it.
+    this.#limits.end();
+    this.#limits.set("write-timeout", WRITTEN_WITHIN_MS, performance.now());
     this.#socket.destroySoon();
   }
 
@@ -296,61 +311,24 @@ export class Connection implements AnswerEvents, Carrier {
   #bodyGoesOn(): void {
     const ms = this.#call?.request.bodyTimeoutMs ?? 0;
     // While it is our own reader that is slow, nothing is late.
-    if (ms > 0 && this.#wantsMore) this.#setLimit("body-timeout", ms, performance.now());
-    else {
-      this.#limit = null;
-      this.#limitTotal();
-    }
+    if (ms > 0 && this.#wantsMore) this.#limits.set("body-timeout", ms, performance.now());
+    else this.#limits.onlyTotal();
   }
 
-  #limitTotal(): void {
-    if (this.#totalDueAt > 0) this.#setLimit("total-timeout", 0, performance.now());
-  }
-
-  /**
-   * One timer a connection, set again only when it is over or would be too late: exchanges come and go beneath it.
-   * The limit on the whole exchange goes along with whichever other one runs.
-   */
-  #setLimit(code: Limit, ms: number, now: number): void {
-    let dueAt = ms > 0 ? now + ms : 0;
-    if (this.#totalDueAt > 0 && (dueAt === 0 || this.#totalDueAt < dueAt)) {
-      dueAt = this.#totalDueAt;
-      code = "total-timeout";
-    }
-    this.#limit = dueAt === 0 ? null : code;
-    this.#dueAt = dueAt;
-    if (dueAt === 0 || (this.#timer !== null && this.#timerDueAt <= dueAt)) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#startTimer(dueAt, now);
-  }
-
-  #startTimer(dueAt: number, now: number): void {
-    this.#timerDueAt = dueAt;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = null;
-        if (this.#limit === null) return;
-        const at = performance.now();
-        if (at < this.#dueAt) this.#startTimer(this.#dueAt, at);
-        else this.#late(this.#limit);
-      },
-      Math.max(1, Math.ceil(dueAt - now)),
-    );
-  }
-
-  #late(limit: Limit): void {
+  #late(limit: TimeLimit): void {
     const request = this.#call?.request;
     const words = {
       "connect-timeout": "no connection within its time limit",
       "headers-timeout": `no answer's head within ${request?.headersTimeoutMs} ms`,
       "body-timeout": `nothing for ${request?.bodyTimeoutMs} ms within the answer`,
       "total-timeout": `no complete answer within ${request?.totalTimeoutMs} ms`,
+      "write-timeout": `the request's rest was not read within ${WRITTEN_WITHIN_MS} ms`,
     };
-    this.#fail(new CrossfadeError(limit, words[limit], { source: "upstream", retryable: limit === "connect-timeout" }));
+    // Nobody waits for an answer any more, so that it needs no code of its own.
+    const code = limit === "write-timeout" ? "connection-lost" : limit;
+    this.#fail(new CrossfadeError(code, words[limit], { source: "upstream", retryable: limit === "connect-timeout" }));
   }
 }
-
-type Limit = "connect-timeout" | "headers-timeout" | "body-timeout" | "total-timeout";
 
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);

@@ -64,9 +64,13 @@ export class Connections implements ConnectionOwner {
 
   freed(connection: Connection): void {
     const next = this.#nextWaiting();
-    if (next !== null) {
+    if (next !== null && mayShare(next)) {
       next.connection = connection;
       connection.begin(next);
+      return;
+    }
+    if (next !== null) {
+      this.#replace(connection, next);
       return;
     }
     connection.idleSince = performance.now();
@@ -75,7 +79,8 @@ export class Connections implements ConnectionOwner {
   }
 
   closed(connection: Connection): void {
-    this.#all.delete(connection);
+    // Another one has taken its place already.
+    if (!this.#all.delete(connection)) return;
     const at = this.#idle.lastIndexOf(connection);
     if (at !== -1) this.#idle.splice(at, 1);
     const next = this.#closing ? null : this.#nextWaiting();
@@ -83,7 +88,7 @@ export class Connections implements ConnectionOwner {
   }
 
   #place(call: Call): void {
-    if (!call.request.freshConnection && !call.request.upgrade) {
+    if (mayShare(call)) {
       const now = performance.now();
       for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
         if (!connection.isUsable(now, IDLE_MAX_MS)) {
@@ -97,7 +102,7 @@ export class Connections implements ConnectionOwner {
     }
     const { maxConnections } = this.#limits;
     if (maxConnections === null || this.#all.size < maxConnections) this.#open(call);
-    else if (this.#idle.length > 0) this.#replaceIdle(call);
+    else if (this.#idle.length > 0) this.#replace(this.#idle.shift() as Connection, call);
     else this.#wait(call);
   }
 
@@ -107,11 +112,10 @@ export class Connections implements ConnectionOwner {
     this.#all.add(connection);
   }
 
-  /** A request that wants a connection of its own takes the place of an idle one. */
-  #replaceIdle(call: Call): void {
-    const oldest = this.#idle.shift() as Connection;
-    this.#all.delete(oldest);
-    oldest.destroy(null);
+  /** A request that wants a connection of its own takes the place of one that is free. */
+  #replace(free: Connection, call: Call): void {
+    this.#all.delete(free);
+    free.destroy(null);
     this.#open(call);
   }
 
@@ -148,6 +152,11 @@ export class Connections implements ConnectionOwner {
 }
 
 const NO_HEAD: WrittenHead = { text: "", framing: { chunked: false, length: -1 } };
+
+/** Whether it can go over a connection that has carried others. */
+function mayShare({ request }: Call): boolean {
+  return !request.freshConnection && !request.upgrade;
+}
 
 function closed(): CrossfadeError {
   return new CrossfadeError("aborted", "the connections to this service are being closed", { source: "proxy" });

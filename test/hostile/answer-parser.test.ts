@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AnswerParser, InvalidAnswer } from "../../proxy/upstream/answer-parser.ts";
+import { InvalidAnswer } from "../../proxy/upstream/answer-head.ts";
+import { AnswerParser } from "../../proxy/upstream/answer-parser.ts";
 import { ANSWERS, whole } from "./attacks/answers.ts";
 import { readAnswers } from "./answers-read.ts";
 import { mutate } from "./mutations.ts";
@@ -113,4 +114,20 @@ test("damaged answers, cut anywhere: a whole one is what RFC 9112 says it is, an
   }
   t.diagnostic(`${wholeOnes} whole answers`);
   assert.ok(wholeOnes > 5_000);
+});
+
+test("of a folded value only blanks are taken away", () => {
+  const { events } = parse(["HTTP/1.1 200 OK\r\nx: a\xa0\r\n \xa0b\xa0 \r\ny: \r\n \r\nContent-Length: 0\r\n\r\n"]);
+  assert.deepEqual(events[0], "head 200 OK x|a\xa0 \xa0b\xa0|y||Content-Length|0");
+});
+
+test("a head of folds and blanks costs no more than its length", () => {
+  const heads = [
+    `x: a\r\n b${" ".repeat(250_000)}b\r\nContent-Length: 0`,
+    `x: a\r\n${" b\n".repeat(80_000)}Content-Length: 0`,
+    `Transfer-Encoding: gzip${" ".repeat(250_000)}b`,
+  ];
+  const begun = performance.now();
+  for (const head of heads) parse([`HTTP/1.1 200 OK\r\n${head}\r\n\r\n`]);
+  assert.ok(performance.now() - begun < 1_000);
 });

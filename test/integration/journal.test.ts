@@ -21,6 +21,7 @@ import { Taints } from "../../proxy/mirror/taints.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal, Store } from "../../proxy/ports.ts";
 import { createCounters } from "../../proxy/record/counters.ts";
+import { createRuleCounters } from "../../proxy/record/rule-counters.ts";
 import { createRecorder } from "../../proxy/record/recorder.ts";
 import { createRedactor } from "../../proxy/record/redaction.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
@@ -88,6 +89,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
     rewrite,
+    ruleCounters: createRuleCounters(),
     gaps: new Gaps(store, clock),
     caught,
   });

@@ -69,6 +69,30 @@ test("the primary's refusal of an upgrade reaches the client as it is", async (t
   );
 });
 
+test("a refusal with a large body reaches the client whole", async (t) => {
+  const bytes = 8 * 1024 * 1024;
+  const bench = await rawLegacy(t, (socket) => {
+    socket.write(`HTTP/1.1 403 Not You\r\nContent-Length: ${bytes}\r\n\r\n`);
+    socket.write(Buffer.alloc(bytes, "n"));
+  });
+  const wire = await open(bench);
+  const [head, body] = (await wire.ended()).split("\r\n\r\n");
+  assert.match(head ?? "", /^HTTP\/1\.1 403 Not You\r\n/);
+  assert.equal(body?.length, bytes);
+});
+
+test("a client that ends its side while an upgrade is refused ends the primary's", async (t) => {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const bench = await rawLegacy(t, (socket) => {
+    socket.once("end", resolve).resume();
+    socket.write("HTTP/1.1 403 Not You\r\nContent-Length: 4\r\n\r\nno");
+  });
+  const wire = await open(bench, "a frame sent too early");
+  await wire.until("no");
+  wire.socket.end();
+  await ended;
+});
+
 test("a primary that cannot be reached refuses an upgrade with 502", async (t) => {
   const bench = await startBench(t);
   await bench.legacy.close();

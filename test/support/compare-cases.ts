@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import type { ComparableAnswer } from "../../proxy/compare/diff-answers.ts";
-import type { CompareSettings, IgnoreRule } from "../../proxy/config/settings.ts";
+import type { CompareSettings } from "../../proxy/config/settings.ts";
 import type { Difference } from "../../proxy/evidence.ts";
+import type { RuleKind } from "../../proxy/rule-names.ts";
 
 type FixtureAnswer =
   | string
@@ -52,15 +53,30 @@ export function compareCases(): CompareCase[] {
   });
 }
 
-/** Rules that look at nothing but exact status and body, except as told. */
-export function compareRules(
-  rules: Partial<Omit<CompareSettings, "ignore">> & { ignore?: Partial<IgnoreRule>[] } = {},
-) {
+type LooseRules = { readonly [K in RuleKind]?: readonly Partial<CompareSettings[K][number]>[] };
+
+/** Rules that look at nothing but exact status and body, except as told; of a rule, what matters to the test is enough. */
+export function compareRules(rules: Partial<Omit<CompareSettings, RuleKind>> & LooseRules = {}): CompareSettings {
+  const whole = <K extends RuleKind>(kind: K): CompareSettings[K] =>
+    (rules[kind] ?? []).map((rule) => ({
+      at: "",
+      because: "test",
+      until: null,
+      when: null,
+      ...(kind === "unordered" ? { by: null } : {}),
+      ...rule,
+    })) as unknown as CompareSettings[K];
   return {
     status: rules.status ?? "exact",
     headers: rules.headers ?? [],
-    ignore: (rules.ignore ?? []).map((rule) => ({ at: "", because: "test", until: null, ...rule })),
-  } satisfies CompareSettings;
+    mustMatch: rules.mustMatch ?? [],
+    ignore: whole("ignore"),
+    normalise: whole("normalise"),
+    tolerance: whole("tolerance"),
+    unordered: whole("unordered"),
+    equivalent: whole("equivalent"),
+    shapes: whole("shapes"),
+  };
 }
 
 export function jsonAnswer(text: string | Buffer, status = 200): ComparableAnswer {
@@ -74,7 +90,7 @@ function caseOf(file: string, fixture: Fixture): CompareCase {
     name: fixture.name,
     primary: answerOf(fixture.primary),
     shadow: answerOf(fixture.shadow),
-    rules: compareRules({ ...fixture.rules, ignore: [...(fixture.rules?.ignore ?? [])] }),
+    rules: compareRules(fixture.rules),
     differences: (fixture.differences ?? []).map(([at, kind, primary, shadow]) => ({ at, kind, primary, shadow })),
     excused: fixture.excused ?? 0,
     more: fixture.more ?? 0,

@@ -51,6 +51,35 @@ describe("the compare worker", () => {
     assert.equal(comparer.queuedBytes(), 0);
   });
 
+  test("works by rules of every kind, and says which excused", async (t) => {
+    const comparer = comparerFor(t);
+    const rules = compareRules({
+      ignore: [{ at: "/at", when: { type: "application/json", statusClass: 2 } }],
+      normalise: [{ at: "/n", as: ["number"] }],
+      tolerance: [{ at: "/score", within: { kind: "percent", percent: "1" } }],
+      unordered: [{ at: "/items", by: "/sku" }],
+      equivalent: [{ at: "/state", values: [["on", 1]] }],
+      shapes: [{ at: "/id", as: "integer" }],
+    });
+    const primary = jsonAnswer('{"at":1,"n":"1.0","score":100,"items":[{"sku":1},{"sku":2}],"state":"on","id":7}');
+    const shadow = jsonAnswer('{"at":2,"n":1,"score":101,"items":[{"sku":2},{"sku":1}],"state":1,"id":8}');
+    const end = await comparer.compare({ primary, shadow, rules, now: 0 });
+    assert.deepEqual(end, compareAnswers(primary, shadow, rules, 0));
+    assert.ok("excusedBy" in end);
+    assert.equal(end.outcome, "ignored");
+    assert.deepEqual(
+      end.excusedBy.map(({ rule, times }) => `${times} ${rule}`),
+      [
+        "1 ignore /at when application/json 2xx",
+        "1 normalise /n as number",
+        "1 tolerance /score within 1%",
+        "1 unordered /items by /sku",
+        "1 equivalent /state",
+        "1 shapes /id as integer",
+      ],
+    );
+  });
+
   test("leaves the caller's bytes alone, and looks at no more of their memory than they are", async (t) => {
     const comparer = comparerFor(t);
     const memory = Buffer.from('secret {"a":1} secret');

@@ -173,6 +173,7 @@ test("of many divergent routes the three worst are named", () => {
 
 test("each thing that is wrong has its warning", () => {
   const input = sampleStatusInput();
+  const rule = { rule: "ignore /a", because: "test", until: null, excused: 0, lastExcusedAt: null };
   const cases: readonly (readonly [over: Partial<StatusInput>, expected: RegExp])[] = [
     [
       { config: { file: "c.yaml", revision: 3, error: "c.yaml:1:1 bad" } },
@@ -199,6 +200,23 @@ test("each thing that is wrong has its warning", () => {
       /^users: mirrors, but nothing eligible came in the 1 h/,
     ],
     [{ warnings: ["said at the start"] }, /^said at the start$/],
+    [
+      {
+        routes: [
+          sampleRouteState({
+            rules: [
+              { ...rule, stale: false },
+              { ...rule, rule: "ignore /b", stale: true },
+            ],
+          }),
+        ],
+      },
+      /^users: 1 rule excused nothing in 1,000 comparisons and may go: ignore \/b$/,
+    ],
+    [
+      { routes: [sampleRouteState({ rules: Array.from({ length: 7 }, () => ({ ...rule, stale: true })) })] },
+      /^users: 7 rules excused nothing .* and may go: (?:ignore \/a, ){4}ignore \/a and 2 more$/,
+    ],
   ];
   for (const [over, expected] of cases) {
     assert.ok(

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
-import { bodyAtHand } from "../../../proxy/forward/request-body.ts";
+import { bodyAtHand, streamedBody } from "../../../proxy/forward/request-body.ts";
 
 /** What is at hand a tick after each head: where the forwarder looks. */
 async function serve(t: TestContext, onTick: (request: IncomingMessage, response: ServerResponse) => void) {
@@ -49,4 +49,20 @@ test("a body of which a part is still to come is not at hand, and nothing of it 
   const [answer] = (await once(socket, "data")) as [Buffer];
   assert.deepEqual(seen, [null]);
   assert.match(answer.toString(), /first halfsecond half$/);
+});
+
+test("a connection that goes idle after an early answer ends like any other", async (t) => {
+  const server = createServer({ keepAliveTimeout: 50, keepAliveTimeoutBuffer: 0 }, (request, response) => {
+    streamedBody(request, null).stream.resume();
+    response.end("early");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const closed = once(socket, "close", { signal: AbortSignal.timeout(5_000) });
+  socket.write(`${head(10)}01234`);
+  await once(socket, "data");
+  socket.write("56789");
+  await closed;
 });

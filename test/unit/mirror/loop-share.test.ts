@@ -43,3 +43,17 @@ test("work that is put off is done in its order, and between slices others have 
   );
   assert.ok(turns >= 10, `${turns} other turns among 20 slices`);
 });
+
+test("of much that is put off, more is done in each turn than its slice has room for", async () => {
+  let done = 0;
+  for (let i = 0; i < 320; i++) {
+    inSlices(() => {
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+      done++;
+    });
+  }
+  await turn();
+  assert.ok(done >= 10 && done < 20, `${done} of 320 in the first turn`);
+  while (done < 320) await turn();
+});

@@ -121,3 +121,20 @@ test("closing tells everyone who waits", async () => {
   gate.close();
   assert.deepEqual(await waiting, new NotAttempted("shutdown"));
 });
+
+test("a place that is freed for one whose deadline has passed goes to the next", { timeout: 3_000 }, async () => {
+  let now = 0;
+  const gate = gateWith({ inFlight: new InFlight(() => 1), monotonic: () => now });
+  const { promise: held, resolve: free } = Promise.withResolvers<void>();
+  const first = gate.run(() => held, 10_000);
+  const late = gate.run(() => Promise.resolve("late"), 5_000);
+  const next = gate.run(() => Promise.resolve("next"), 10_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  // The loop was busy: no timer has run, and the place is free.
+  now = 6_000;
+  free();
+  await first;
+  assert.ok((await late) instanceof NotAttempted);
+  assert.equal(await next, "next");
+  gate.close();
+});

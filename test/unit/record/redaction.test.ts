@@ -362,6 +362,15 @@ test("statuses, lengths and what compare says in words of a body stay readable",
   assert.equal(shown({ at: "", kind: "extra", shadow: words }).shadow, words);
 });
 
+test("an entity has one name on the repair list, whatever the answers of one exchange held", () => {
+  const given: SettledGiven = { key: "users/abcdef123", request: { path: "/users/abcdef123" } };
+  const repeated = { at: "/token", kind: "value", primary: '"abcdef123"', shadow: '"other"' } as const;
+  const { key, repairKey } = redact({ ...given, differences: [repeated] });
+  assert.match(key ?? "", STAND_IN);
+  assert.equal(repairKey, createRedactor(KEY).redactKey(makeSettled(given)));
+  assert.equal(repairKey, redact({ ...given, differences: [] }).repairKey);
+});
+
 test("texts are cut where they are long, and a settled exchange is never changed", () => {
   const settled = makeSettled({ error: "x".repeat(5000), request: { path: `/${"y".repeat(5000)}` } });
   const before = structuredClone({ ...settled, exchange: null });

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { RouteMatch, RouteSettings } from "../../../proxy/config/settings.ts";
 import type { RequestHead, RouteFound } from "../../../proxy/exchange.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
+import { compareRules } from "../../support/compare-cases.ts";
 
 function route(name: string, path: string, match: Partial<RouteMatch> = {}): RouteSettings {
   return {
@@ -15,7 +16,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     key: [],
     treatAs: "by-method",
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
-    compare: { status: "exact", headers: [], ignore: [] },
+    compare: compareRules(),
     redact: [],
     redactDetect: [],
   };

@@ -1,0 +1,79 @@
+/** The examples of docs/comparing.md: each says what is found, and is found to be right. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { parse } from "yaml";
+import type { ComparableAnswer } from "../../proxy/compare/diff-answers.ts";
+import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
+import { NORMALISERS, SHAPES, type CompareSettings } from "../../proxy/config/settings.ts";
+import type { Difference } from "../../proxy/evidence.ts";
+import type { Verdict } from "../../proxy/exchange.ts";
+import { compareBoth, readCompare } from "../support/compare-texts.ts";
+
+type ExampleAnswer =
+  | string
+  | { readonly status?: number; readonly headers?: Record<string, string>; readonly body: string };
+
+interface Example {
+  readonly compare?: { readonly [kind in keyof CompareSettings]?: unknown };
+  readonly primary: ExampleAnswer;
+  readonly shadow: ExampleAnswer;
+  readonly outcome: Verdict["outcome"];
+  readonly differences?: readonly (readonly [Difference["kind"], string, string | null, string | null])[];
+  readonly excused?: Record<string, number>;
+}
+
+const PAGE = readFileSync(new URL("../../docs/comparing.md", import.meta.url), "utf8");
+const EXAMPLES = [...PAGE.matchAll(/```yaml example\n(.*?)```/gs)].map((match) => ({
+  line: PAGE.slice(0, match.index).split("\n").length,
+  example: parse(match[1] ?? "") as Example,
+}));
+
+function answerOf(answer: ExampleAnswer): ComparableAnswer {
+  const { status = 200, headers = {}, body } = typeof answer === "string" ? { body: answer } : answer;
+  return {
+    status,
+    headers: Object.entries({ "content-type": "application/json", ...headers }).flat(),
+    body: { kind: "bytes", bytes: Buffer.from(body) },
+  };
+}
+
+describe("docs/comparing.md", () => {
+  for (const { line, example } of EXAMPLES) {
+    test(`line ${line}: ${example.outcome}`, (t) => {
+      const rules = readCompare(
+        t,
+        JSON.stringify({ headers: DEFAULT_ROUTE.compare.headers, ...example.compare }).slice(1, -1),
+      );
+      const { outcome, differences, excusedBy } = compareBoth(
+        answerOf(example.primary),
+        answerOf(example.shadow),
+        rules,
+      );
+      assert.equal(outcome, example.outcome);
+      assert.deepEqual(
+        differences.map(({ kind, at, primary, shadow }) => [kind, at, primary, shadow]),
+        example.differences ?? [],
+      );
+      assert.deepEqual(Object.fromEntries(excusedBy.map(({ rule, times }) => [rule, times])), example.excused ?? {});
+    });
+  }
+
+  test("every kind of rule, every normaliser and every shape is in an example", () => {
+    const written = JSON.stringify(EXAMPLES.map(({ example }) => example.compare ?? {}));
+    for (const word of [
+      "ignore",
+      "mustMatch",
+      "normalise",
+      "tolerance",
+      "unordered",
+      "equivalent",
+      "shapes",
+      "when",
+      "until",
+      "by",
+    ])
+      assert.ok(written.includes(`"${word}":`), word);
+    for (const word of [...NORMALISERS, ...SHAPES]) assert.ok(written.includes(`"${word}"`), word);
+  });
+});

@@ -4,19 +4,23 @@ import type { GroupDecision, GroupState } from "./evidence.ts";
 /** How often a group was seen, against how often its route was compared. */
 export interface Sightings {
   readonly count: number;
-  /** Compared exchanges of its route: now, and when it was last seen. */
+  /** Compared exchanges of its route: now, and when it was first and last seen. */
   readonly compared: number;
+  readonly comparedAtFirst: number;
   readonly comparedAtLast: number;
 }
 
 /** A group counts as fixed when so many exchanges of its route were compared without it … */
 const QUIET_AT_LEAST = 1_000;
-/** … and so many times what it took to see it once: by chance that happens to one in 10^8 of rare ones (e^-20). */
+/** … or, where it was seen but once and so nothing is known of how rare it is, so many … */
+const QUIET_AFTER_ONE = 10_000;
+/** … and so many times what lay between two sightings on average: by chance that happens to one in 10^8 (e^-20). */
 const QUIET_TIMES = 20;
 
-export function isQuiet({ count, compared, comparedAtLast }: Sightings): boolean {
-  const perSighting = comparedAtLast / Math.max(1, count);
-  return compared - comparedAtLast >= Math.max(QUIET_AT_LEAST, QUIET_TIMES * perSighting);
+export function isQuiet({ count, compared, comparedAtFirst, comparedAtLast }: Sightings): boolean {
+  const between = count > 1 ? (comparedAtLast - comparedAtFirst) / (count - 1) : 0;
+  const atLeast = count > 1 ? QUIET_AT_LEAST : QUIET_AFTER_ONE;
+  return compared - comparedAtLast >= Math.max(atLeast, QUIET_TIMES * between);
 }
 
 /** What nobody has dealt with and is not seen any more is fixed. An acknowledgement stands until it is taken back. */

@@ -99,6 +99,7 @@ function classOfText(text: string): string {
 function classOfBody(words: string): string {
   if (/^0 bytes\b/.test(words)) return "empty";
   if (/\bnot JSON\b/.test(words)) return "not-json";
+  if (/\bnot read as\b/.test(words)) return "unread";
   if (/\bcompared undecoded\b/.test(words)) return "undecoded";
   return /^\d+ bytes?\b/.test(words) ? "bytes" : "text";
 }

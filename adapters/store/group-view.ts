@@ -17,7 +17,8 @@ export interface KeptGroup {
   readonly lastBuild: string | null;
   readonly state: GroupState;
   readonly decision: GroupDecision | null;
-  /** Compared exchanges of its route when it was last seen. */
+  /** Compared exchanges of its route when it was first and last seen. */
+  readonly comparedAtFirst: number;
   readonly comparedAtLast: number;
   readonly hours: Iterable<readonly [hour: number, count: number]>;
 }
@@ -40,7 +41,7 @@ export function viewGroup(kept: KeptGroup, compared: number, now: number): Group
     firstBuild,
     lastBuild,
     trend: trendOf(kept.hours, now),
-    state: stateNow(kept.state, { count, compared, comparedAtLast: kept.comparedAtLast }),
+    state: stateNow(kept.state, { ...kept, compared }),
     decision,
   };
 }

@@ -18,6 +18,7 @@ interface Group {
   lastMs: number;
   state: GroupState;
   decision: GroupDecision | null;
+  readonly comparedAtFirst: number;
   comparedAtLast: number;
   readonly hours: Map<number, number>;
   readonly first: string;
@@ -54,7 +55,7 @@ export class MemoryGroups {
       this.#groups.set(id, openGroup(id, record, at, signature, compared));
       return { released: null, event: { event: "new", group: id } };
     }
-    const shown = stateNow(group.state, { count: group.count, compared, comparedAtLast: group.comparedAtLast });
+    const shown = stateNow(group.state, { ...group, compared });
     group.state = stateWhenSeen(shown, group.decision, { at, build: record.build });
     group.count += 1;
     group.firstMs = Math.min(group.firstMs, at);
@@ -126,6 +127,7 @@ function openGroup(
     lastMs: at,
     state: "new",
     decision: null,
+    comparedAtFirst: compared,
     comparedAtLast: compared,
     hours: new Map([[hourOf(at), 1]]),
     first: record.id,

@@ -7,6 +7,7 @@ import {
   type GroupDecision,
   type GroupRecord,
   type LegRecord,
+  OPEN_STATES,
 } from "../evidence.ts";
 import { spellSignature } from "../group-sentence.ts";
 import { type Column, cut, table, wrap } from "./columns.ts";
@@ -87,7 +88,8 @@ export function formatGroups(groups: readonly GroupRecord[], width: number, pain
     { title: "DIFFERS AT" },
   ];
   const [head = "", ...lines] = table(columns, rows, width);
-  return [paint("dim", head), ...lines];
+  const isOpen = (i: number): boolean => OPEN_STATES.some((state) => state === groups[i]?.state);
+  return [paint("dim", head), ...lines.map((line, i) => (isOpen(i) ? line : paint("dim", line)))];
 }
 
 export function formatGroupInFull(

@@ -43,7 +43,7 @@ test("what is seen moves a group as the table says", () => {
 });
 
 test("not being seen fixes what is open, and takes back no acknowledgement", () => {
-  const quiet = { count: 10, compared: 3_000, comparedAtLast: 1_000 };
+  const quiet = { count: 11, compared: 3_000, comparedAtFirst: 0, comparedAtLast: 1_000 };
   const table: [GroupState, GroupState][] = [
     ["new", "fixed"],
     ["regressed", "fixed"],
@@ -57,13 +57,16 @@ test("not being seen fixes what is open, and takes back no acknowledgement", () 
 });
 
 test("how long is quiet depends on how rare the group was, and is a thousand at least", () => {
-  const after = (count: number, comparedAtLast: number, more: number): boolean =>
-    isQuiet({ count, comparedAtLast, compared: comparedAtLast + more });
-  assert.equal(after(500, 1_000, 999), false);
-  assert.equal(after(500, 1_000, 1_000), true);
-  assert.equal(after(2, 10_000, 99_999), false);
-  assert.equal(after(2, 10_000, 100_000), true);
+  const after = (count: number, span: number, more: number): boolean =>
+    isQuiet({ count, comparedAtFirst: 7_000_000, comparedAtLast: 7_000_000 + span, compared: 7_000_000 + span + more });
+  assert.equal(after(501, 1_000, 999), false);
+  assert.equal(after(501, 1_000, 1_000), true);
+  assert.equal(after(3, 10_000, 99_999), false);
+  assert.equal(after(3, 10_000, 100_000), true);
+  // Seen once: whether it is rare is not known.
+  assert.equal(after(1, 0, 9_999), false);
+  assert.equal(after(1, 0, 10_000), true);
   // A store whose counts were lost: nothing is divided by zero, nothing is fixed by less than was seen.
-  assert.equal(after(0, 0, 999), false);
-  assert.equal(isQuiet({ count: 5, comparedAtLast: 5_000, compared: 10 }), false);
+  assert.equal(after(0, 0, 9_999), false);
+  assert.equal(isQuiet({ count: 5, comparedAtFirst: 0, comparedAtLast: 5_000, compared: 10 }), false);
 });

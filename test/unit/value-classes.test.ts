@@ -76,6 +76,11 @@ test("headers are texts as they are, bodies are told by compare's words, lengths
     "bytes → not-json",
   );
   assert.equal(classes("12 bytes", "13 bytes, differs from byte 1", "body", ""), null);
+  assert.equal(classes("12 bytes", "9 bytes, not read as multipart: x", "body", ""), "bytes → unread");
+  assert.equal(
+    classes("9 bytes, compared undecoded: is not valid gzip", "12 bytes, decodes", "body", ""),
+    "undecoded → bytes",
+  );
   assert.equal(classes('{"a":1}', null, "missing", ""), "object → absent");
   assert.equal(classes("3", "0", "length"), "filled → empty");
   assert.equal(classes("3", "4", "length"), null);

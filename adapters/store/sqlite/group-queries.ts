@@ -15,7 +15,7 @@ export const COMPARED_OF_ROUTE = (route: string): string => `
 
 const COLUMNS = `
   id, route, method, signature, g.count AS count, tainted, first_ms AS firstMs, last_ms AS lastMs,
-  first_build AS firstBuild, last_build AS lastBuild, state, decision, compared_at AS comparedAtLast,
+  first_build AS firstBuild, last_build AS lastBuild, state, decision, compared_first AS comparedAtFirst, compared_last AS comparedAtLast,
   ${COMPARED_OF_ROUTE("g.route")} AS compared,
   (SELECT json_group_array(json_array(hour, h.count)) FROM group_hour AS h WHERE h.group_id = g.id) AS hours`;
 
@@ -36,21 +36,26 @@ interface GroupRow {
   readonly lastBuild: string | null;
   readonly state: GroupState;
   readonly decision: string | null;
+  readonly comparedAtFirst: number;
   readonly comparedAtLast: number;
   readonly compared: number;
   readonly hours: string;
 }
 
-/** What the statements below call: the state that a group is shown with. */
+/** The state that a group is shown with; statements name what it takes by STATE_NOW. */
 export function defineStateNow(db: Database): void {
-  db.function("state_now", { deterministic: true }, (state, count, compared, comparedAtLast) =>
+  db.function("state_now", { deterministic: true }, (state, count, compared, comparedAtFirst, comparedAtLast) =>
     stateNow(state as GroupState, {
       count: Number(count),
       compared: Number(compared),
+      comparedAtFirst: Number(comparedAtFirst),
       comparedAtLast: Number(comparedAtLast),
     }),
   );
 }
+
+const STATE_NOW = (compared: string): string =>
+  `state_now(g.state, g.count, ${compared}, compared_first, compared_last)`;
 
 function toGroup(row: GroupRow, now: number): GroupRecord {
   const { compared, ...kept } = row;
@@ -76,7 +81,7 @@ export function groups(db: Database, query: GroupsAsked): Page<ListedGroup> {
       `SELECT ${COLUMNS}, ${SAMPLES} AS samples FROM divergence_group AS g
        WHERE (@route IS NULL OR route = @route)
          AND (@count IS NULL OR g.count < @count OR (g.count = @count AND id > @id))
-         AND (@states IS NULL OR instr(@states, ',' || state_now(state, g.count, compared, compared_at) || ',') > 0)
+         AND (@states IS NULL OR instr(@states, ',' || ${STATE_NOW("compared")} || ',') > 0)
        ORDER BY g.count DESC, id LIMIT @limit`,
     )
     .all({
@@ -112,7 +117,7 @@ export function decideGroup(
 ): Questions["decideGroup"]["value"] {
   const changed = db
     .prepare(
-      `UPDATE divergence_group AS g SET state = ?, decision = ?, compared_at = ${COMPARED_OF_ROUTE("g.route")} WHERE id = ?`,
+      `UPDATE divergence_group AS g SET state = ?, decision = ?, compared_last = ${COMPARED_OF_ROUTE("g.route")} WHERE id = ?`,
     )
     .run(decision.state, JSON.stringify(decision), id);
   const row = changed.changes === 0 ? undefined : readGroup(db, id);
@@ -128,7 +133,7 @@ export function causes(db: Database): readonly { readonly route: string; readonl
   return db
     .prepare<[], { route: string; state: GroupState; count: number }>(
       `WITH compared (route, exchanges) AS (SELECT route, ${COMPARED_OF_ROUTE("r.route")} FROM route_total AS r)
-       SELECT g.route AS route, state_now(state, count, ifnull(exchanges, 0), compared_at) AS state, count(*) AS count
+       SELECT g.route AS route, ${STATE_NOW("ifnull(exchanges, 0)")} AS state, count(*) AS count
        FROM divergence_group AS g LEFT JOIN compared ON compared.route = g.route
        WHERE NOT failure GROUP BY 1, 2`,
     )

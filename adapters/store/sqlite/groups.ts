@@ -25,6 +25,7 @@ interface Standing {
   readonly state: GroupState;
   readonly decision: string | null;
   readonly count: number;
+  readonly comparedAtFirst: number;
   readonly comparedAtLast: number;
 }
 
@@ -35,6 +36,7 @@ interface Seen {
   /** In all, and in this transaction. */
   count: number;
   added: number;
+  readonly comparedAtFirst: number;
   comparedAtLast: number;
   firstMs: number;
   lastMs: number;
@@ -44,17 +46,18 @@ interface Seen {
 
 export function prepareGroups(db: Database): Groups {
   const standing = db.prepare<[string], Standing>(
-    "SELECT state, decision, count, compared_at AS comparedAtLast FROM divergence_group WHERE id = ?",
+    `SELECT state, decision, count, compared_first AS comparedAtFirst, compared_last AS comparedAtLast
+     FROM divergence_group WHERE id = ?`,
   );
   const update = db.prepare(
     `UPDATE divergence_group SET count = count + @added, first_ms = min(first_ms, @firstMs), last_ms = max(last_ms, @lastMs),
-       last_build = ifnull(@lastBuild, last_build), compared_at = @comparedAtLast, state = @state
+       last_build = ifnull(@lastBuild, last_build), compared_last = @comparedAtLast, state = @state
      WHERE id = @group`,
   );
   const insert = db.prepare(
     `INSERT INTO divergence_group
-       (id, route, method, signature, failure, count, tainted, first_ms, last_ms, first_build, last_build, compared_at, state)
-     VALUES (@group, @route, @method, @signature, @failure, 0, 0, @at, @at, @build, @build, 0, 'new')`,
+       (id, route, method, signature, failure, count, tainted, first_ms, last_ms, first_build, last_build, compared_first, compared_last, state)
+     VALUES (@group, @route, @method, @signature, @failure, 0, 0, @at, @at, @build, @build, @compared, @compared, 'new')`,
   );
   const taint = db.prepare("UPDATE divergence_group SET tainted = tainted + 1 WHERE id = ?");
   const countHour = db.prepare(
@@ -74,24 +77,24 @@ export function prepareGroups(db: Database): Groups {
     return known;
   }
 
-  function open({ group, route, method, signature, at, build }: GroupedRow): void {
+  function open({ group, route, method, signature, at, build }: GroupedRow, now: number): void {
     const failure = isFailure(JSON.parse(signature) as GroupRecord["signature"]) ? 1 : 0;
-    insert.run({ group, route, method, signature, failure, at, build });
+    insert.run({ group, route, method, signature, failure, at, build, compared: now });
     events.push({ event: "new", group });
   }
 
   function add(row: GroupedRow): boolean {
     const { group, route, at, build } = row;
+    const now = comparedNow(route);
     let known = seen.get(group);
     let isNew = false;
     if (known === undefined) {
       const kept = standing.get(group);
       isNew = kept === undefined;
-      if (isNew) open(row);
-      known = begin(row, kept ?? NEW);
+      if (isNew) open(row, now);
+      known = begin(row, kept ?? { ...NEW, comparedAtFirst: now });
       seen.set(group, known);
     }
-    const now = comparedNow(route);
     if (!isNew) {
       const shown = stateNow(known.state, { ...known, compared: now });
       known.state = stateWhenSeen(shown, known.decision, { at, build });
@@ -102,7 +105,7 @@ export function prepareGroups(db: Database): Groups {
   }
 
   function finish(): readonly GroupEvent[] {
-    for (const [group, { decision: _decision, count: _count, hours, ...row }] of seen) {
+    for (const [group, { decision: _decision, count: _count, comparedAtFirst: _first, hours, ...row }] of seen) {
       update.run({ group, ...row });
       for (const [hour, times] of hours) countHour.run(group, hour, times);
       dropHours.run(group, Math.max(...hours.keys()) - TREND_HOURS);
@@ -121,15 +124,14 @@ export function prepareGroups(db: Database): Groups {
   return { add, taint: (group) => void taint.run(group), finish, forget };
 }
 
-const NEW: Standing = { state: "new", decision: null, count: 0, comparedAtLast: 0 };
+const NEW: Omit<Standing, "comparedAtFirst"> = { state: "new", decision: null, count: 0, comparedAtLast: 0 };
 
-function begin({ at }: GroupedRow, { state, decision, count, comparedAtLast }: Standing): Seen {
+function begin({ at }: GroupedRow, standing: Standing): Seen {
+  const { decision } = standing;
   return {
+    ...standing,
     decision: decision === null ? null : (JSON.parse(decision) as GroupDecision),
-    state,
-    count,
     added: 0,
-    comparedAtLast,
     firstMs: at,
     lastMs: at,
     lastBuild: null,

@@ -108,12 +108,14 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE divergence_group ADD COLUMN last_build TEXT;
   -- JSON: what an operator said last.
   ALTER TABLE divergence_group ADD COLUMN decision TEXT;
-  -- Compared exchanges of its route when it was last seen.
-  ALTER TABLE divergence_group ADD COLUMN compared_at INTEGER NOT NULL DEFAULT 0;
-  UPDATE divergence_group SET compared_at =
+  -- Compared exchanges of its route when it was first and last seen.
+  ALTER TABLE divergence_group ADD COLUMN compared_first INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE divergence_group ADD COLUMN compared_last INTEGER NOT NULL DEFAULT 0;
+  UPDATE divergence_group SET compared_last =
     (SELECT CAST(total(count) AS INTEGER) FROM outcome_total AS o
      WHERE o.route = divergence_group.route AND outcome IN ('match', 'ignored', 'divergent'))
     + ifnull((SELECT compared_reads FROM route_total AS t WHERE t.route = divergence_group.route), 0);
+  UPDATE divergence_group SET compared_first = compared_last;
 
   -- How often each group was seen in each of its last 24 hours since 1970.
   CREATE TABLE group_hour (

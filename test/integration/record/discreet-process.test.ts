@@ -239,6 +239,16 @@ routes:
     assert.match(ended.stdout, /\w/, command.join(" "));
     everything.set(command.join(" "), ended.stdout + ended.stderr);
   }
+  for (const command of [
+    ["check", "--config", "crossfade.yaml"],
+    ["check", "--config", "crossfade.yaml", "--json"],
+    ["explain", "PUT", "/users/1", "--config", "crossfade.yaml"],
+    ["explain", "PUT", "/users/1", "--config", "crossfade.yaml", "--json"],
+  ]) {
+    const ended = await runCli(command, { cwd: folder });
+    assert.match(ended.stdout, /users|rest/, command.join(" "));
+    everything.set(command.join(" "), ended.stdout + ended.stderr);
+  }
   tail.kill("SIGINT");
   tailJson.kill("SIGINT");
   for (const [i, { stdout, stderr }] of (await Promise.all(tailed)).entries())

@@ -288,6 +288,22 @@ test("what follows a failed write is told in that write's group and opens none o
   );
 });
 
+test("what a redacted value was makes no group, and no part of a group shows it", async () => {
+  const { recorder, appended } = record();
+  for (const [primary, shadow] of [
+    ['"hunter2hunter2"', "null"],
+    ["918273645546372819", "null"],
+    ['"9b2f8c1e-7d1a-4a55-9a53-0d6f3c2b1a00"', "null"],
+    ['["hunter2hunter2"]', "null"],
+  ] as const) {
+    recorder.settle(makeSettled({ differences: [{ at: "/user/password", kind: "type", primary, shadow }] }));
+  }
+  await turn();
+  const written = appended.flat().filter((write) => write.type === "divergence");
+  assert.equal(new Set(written.map((write) => write.record.group)).size, 1);
+  assert.deepEqual(written[0]?.signature, [{ at: "/user/password", kind: "type", primary: "secret", shadow: "null" }]);
+});
+
 test("whatever step fails, the others are done, the failure is told by its step, and nothing is thrown", async () => {
   const fail = (): never => {
     throw new Error("broken");

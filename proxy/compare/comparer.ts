@@ -9,9 +9,10 @@ export interface Comparer {
   compareInline(pair: AnswerPair): Verdict | null;
   /**
    * The verdict of a worker thread. `overloaded`: the pair does not fit into the queue; `failed`: the worker crashed or
-   * overran its time (it is replaced), in words. The bodies' bytes must not change until this resolves.
+   * overran its time (it is replaced), in words. The bodies' bytes must not change until this resolves; those that are
+   * `spare`, each all of its memory, are handed over and empty afterwards.
    */
-  compare(pair: AnswerPair): Promise<CompareEnd>;
+  compare(pair: AnswerPair, spare?: readonly Uint8Array[]): Promise<CompareEnd>;
   /** Bytes of the pairs that wait or are being compared. */
   queuedBytes(): number;
   /** Ends the workers; what was waiting ends `failed`. */
@@ -53,7 +54,7 @@ export function createComparer(settings: ComparerSettings): Comparer {
     if (job !== undefined) void seat?.run(job);
   }
 
-  function compare(pair: AnswerPair): Promise<CompareEnd> {
+  function compare(pair: AnswerPair, spare: readonly Uint8Array[] = []): Promise<CompareEnd> {
     const bytes = lengthInMemory(pair.primary.body) + lengthInMemory(pair.shadow.body) + PAIR_OVERHEAD_BYTES;
     if (closed) return Promise.resolve({ failed: "compare has ended" });
     if (heldBytes + bytes > queueBytes) return Promise.resolve({ overloaded: true });
@@ -63,7 +64,7 @@ export function createComparer(settings: ComparerSettings): Comparer {
         heldBytes -= bytes;
         resolve(result);
       };
-      waiting.push({ pair, end });
+      waiting.push({ pair, spare, end });
       seatNext();
     });
   }

@@ -6,6 +6,8 @@ import type { WorkerReply } from "./worker.ts";
 
 export interface Job {
   readonly pair: AnswerPair;
+  /** Bodies whose memory may be handed over. */
+  readonly spare: readonly Uint8Array[];
   readonly end: (end: Verdict | { readonly failed: string }) => void;
 }
 
@@ -42,8 +44,8 @@ export class WorkerSeat {
 
   async run(job: Job): Promise<void> {
     this.#job = job;
-    const primary = await ownBody(job.pair.primary.body);
-    const shadow = await ownBody(job.pair.shadow.body);
+    const primary = await ownBody(job.pair.primary.body, job.spare);
+    const shadow = await ownBody(job.pair.shadow.body, job.spare);
     if (this.#job !== job) return;
     try {
       const worker = this.#worker ?? this.#start();
@@ -133,10 +135,15 @@ const COPY_STEP_BYTES = 256 * 1024;
 
 /**
  * A copy that can be handed over. Posting a Buffer as it is would clone all the memory it is a view of (a whole pool or
- * socket chunk); handing over the caller's own would take it away from the caller. Large ones are copied step by step.
+ * socket chunk); handing over the caller's own would take it away from the caller, who may have said that it is spare.
+ * Large ones are copied step by step.
  */
-async function ownBody(body: ComparableBody): Promise<{ body: ComparableBody; transfer: ArrayBuffer[] }> {
+async function ownBody(
+  body: ComparableBody,
+  spare: readonly Uint8Array[],
+): Promise<{ body: ComparableBody; transfer: ArrayBuffer[] }> {
   if (body.kind === "digest") return { body, transfer: [] };
+  if (spare.includes(body.bytes)) return { body, transfer: [body.bytes.buffer as ArrayBuffer] };
   const memory = new ArrayBuffer(body.bytes.length);
   const bytes = new Uint8Array(memory);
   for (let from = 0; from < bytes.length; from += COPY_STEP_BYTES) {

@@ -54,16 +54,17 @@ export async function startIsolated(t: TestContext, options: IsolatedOptions = {
   const legacy = await startService(legacyAnswer);
   const shadow = await startFaultyService({ answer: wire(JSON.stringify(shadowAnswer)) });
   const client = new Agent({ connections: 64, pipelining: 1 });
-  t.after(async () => {
-    await client.close();
-    await Promise.all([legacy.close(), shadow.close()]);
-    rmSync(folder, { recursive: true, force: true });
-  });
   const file = join(folder, "crossfade.yaml");
   writeFileSync(file, configText(folder, legacy.url, shadow.url, options));
   const { child, proxyUrl, adminUrl } = await startCli(t, ["--config", file, "--log-level", "fatal"], {
     node: ["--import", SICK_THREADS],
     ipc: true,
+  });
+  // After the process has ended: until then it writes into its folder.
+  t.after(async () => {
+    await client.close();
+    await Promise.all([legacy.close(), shadow.close()]);
+    rmSync(folder, { recursive: true, force: true });
   });
   const expected = await ask(legacy.url, "GET", "/users/1", null);
   legacy.seen.length = 0;

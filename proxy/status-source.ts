@@ -1,5 +1,6 @@
 import type { RouteState, StatusInput } from "./admin/parts.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import type { ModuleHealth } from "./compare/module-health.ts";
 import type { RouteSettings, ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
@@ -28,6 +29,7 @@ export interface StatusSourceParts {
   readonly log: DivergenceLog;
   readonly counters: Counters;
   readonly ruleCounters: RuleCounters;
+  readonly moduleHealth: ModuleHealth;
   readonly backlog: Backlog;
   readonly journal: Journal;
   readonly queue: ByteBudget;
@@ -102,6 +104,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       gaps: open?.gaps ?? 0,
       seen: counted?.seen ?? false,
       rules: parts.ruleCounters.of(route),
+      module: parts.moduleHealth.of(route.compare),
     };
   }
 

@@ -1,6 +1,6 @@
 import { spellLocator } from "../config/locator.ts";
 import type { RouteSettings } from "../config/settings.ts";
-import type { RuleState } from "./parts.ts";
+import type { ModuleFailures, ModuleState, RuleState } from "./parts.ts";
 import type { RouteStatus } from "./route-status.ts";
 
 /** A route of the API: its counts and the settings that act. */
@@ -27,7 +27,13 @@ export interface RouteView extends RouteStatus {
   };
   /** Every rule of the comparison, in the order in which they are asked; counts of this process. */
   readonly rules: readonly RuleView[];
+  /** The user's module that takes part; counts since the settings were loaded. */
+  readonly module: ModuleView | null;
   readonly redact: readonly string[];
+}
+
+interface ModuleView extends Omit<ModuleState, "failures"> {
+  readonly failures: readonly (Omit<ModuleFailures, "lastAt"> & { readonly lastAt: string })[];
 }
 
 export interface RuleView {
@@ -39,7 +45,12 @@ export interface RuleView {
   readonly stale: boolean;
 }
 
-export function viewRoute(route: RouteSettings, status: RouteStatus, rules: readonly RuleState[]): RouteView {
+export function viewRoute(
+  route: RouteSettings,
+  status: RouteStatus,
+  rules: readonly RuleState[],
+  module: ModuleState | null,
+): RouteView {
   const { match, compare } = route;
   return {
     ...status,
@@ -63,7 +74,15 @@ export function viewRoute(route: RouteSettings, status: RouteStatus, rules: read
       until: isoTime(until),
       lastExcusedAt: isoTime(lastExcusedAt),
     })),
+    module: module === null ? null : viewModule(module),
     redact: route.redact.map(spellLocator),
+  };
+}
+
+function viewModule({ failures, ...module }: ModuleState): ModuleView {
+  return {
+    ...module,
+    failures: failures.map((each) => ({ ...each, lastAt: new Date(each.lastAt).toISOString() })),
   };
 }
 

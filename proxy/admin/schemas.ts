@@ -132,6 +132,14 @@ export const SCHEMAS = {
         stale: flag,
       }),
     ),
+    module: orNull(
+      object({
+        file: text,
+        hooks: listOf(text),
+        failures: listOf(object({ step: text, times: count, last: text, lastAt: time })),
+        isOff: flag,
+      }),
+    ),
     redact: listOf(text),
   }),
   Difference: object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: orNull(text), shadow: orNull(text) }),

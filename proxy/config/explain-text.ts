@@ -139,6 +139,9 @@ function compareLines({ compare, redact }: RouteExplained): readonly string[] {
       const said = kind === "ignore" ? `excused: ${name.slice("ignore ".length)}` : name;
       return wrap(why === "" ? said : `${said} (${why})`, 2);
     }),
+    ...(compare.module === null
+      ? []
+      : wrap(`by the functions of ${compare.module.file}: ${compare.module.hooks.join(", ")}`, 2)),
     ...redacted,
   ];
 }

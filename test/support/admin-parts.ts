@@ -42,6 +42,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     gaps: 0,
     seen: true,
     rules: [],
+    module: null,
     ...over,
   };
 }

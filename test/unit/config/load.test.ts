@@ -95,6 +95,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         unordered: [],
         equivalent: [],
         shapes: [],
+        module: null,
       },
       redact: [],
     },

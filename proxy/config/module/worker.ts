@@ -11,9 +11,12 @@ let told = false;
 
 process.on("exit", () => tell({ ok: false, why: "which ends its process while it is imported; take that out" }));
 process.on("uncaughtException", (error) => tell({ ok: false, why: notImported(error) }));
-tell(await inspect());
-// A timer that the module has started would keep the thread.
-process.exit();
+// Not awaited here: Node would warn on stderr of a module that ends the process.
+void inspect().then((found) => {
+  tell(found);
+  // A timer that the module has started would keep the thread.
+  process.exit();
+});
 
 function tell(found: Inspected): void {
   if (told) return;
@@ -40,12 +43,13 @@ async function inspect(): Promise<Inspected> {
   return { ok: false, why: `which exports neither normalise nor judge; ${way}` };
 }
 
-/** The position is in the stack only, where the module does not parse. */
 function notImported(error: unknown): string {
   const words = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).replace(/\s+/g, " ");
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   const at = stack.indexOf(url);
   const place = at === -1 ? undefined : /^:(\d+(?::\d+)?)/.exec(stack.slice(at + url.length))?.[1];
   const where = place === undefined ? "" : ` (at ${place})`;
-  return `which cannot be imported: ${words.slice(0, WORDS_MAX_CHARS)}${where}; mend it, or take it out`;
+  // Node keeps the place of what does not parse to itself.
+  const way = error instanceof SyntaxError ? "node --check FILE shows where" : "mend it, or take it out";
+  return `which cannot be imported: ${words.slice(0, WORDS_MAX_CHARS)}${where}; ${way}`;
 }

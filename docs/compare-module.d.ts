@@ -22,7 +22,7 @@ export type Side = "primary" | "shadow";
 
 /**
  * Makes answers comparable: called for each side on its own. Gives back an answer, or undefined for one that stays as it is.
- * What it changes is compared only: clients, log and store get what the services sent.
+ * What it changes is compared only: clients get what the services sent.
  */
 export type Normalise = (answer: Answer, side: Side) => Answer | undefined;
 

@@ -46,7 +46,7 @@ export interface ModuleState {
   readonly hooks: readonly string[];
   /** By what failed; each left its pair to the rules alone. */
   readonly failures: readonly ModuleFailures[];
-  /** It hung too often and takes part no longer. */
+  /** It hung, or ended its thread, too often and takes part no longer. */
   readonly isOff: boolean;
 }
 

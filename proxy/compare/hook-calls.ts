@@ -8,8 +8,8 @@ export interface HookFailure {
   readonly step: HookStep;
   /** In words that name no content. */
   readonly why: string;
-  /** It took too long. */
-  readonly hung: boolean;
+  /** It took too long, or ended its thread: what a module may do a few times only. */
+  readonly costly: boolean;
 }
 
 /** Functions as a module exports them: what they give back may be anything. */
@@ -24,9 +24,9 @@ export interface StepLog {
 export class HookError extends Error {
   readonly failure: HookFailure;
 
-  constructor(step: HookStep, why: string, hung = false) {
+  constructor(step: HookStep, why: string, costly = false) {
     super(why);
-    this.failure = { step, why, hung };
+    this.failure = { step, why, costly };
   }
 }
 

@@ -27,13 +27,13 @@ export interface FailedStep {
   readonly lastAt: number;
 }
 
-/** Each hang costs a thread and a second of all modules' time: after so many in a row a module is switched off. */
-const HANGS_MAX = 5;
-/** Pairs without a hang that make up for one: a module that hangs with one pair in ten is switched off as well. */
-const PAIRS_FOR_A_HANG = 20;
+/** Each costs a second of all modules' time, or a thread: after so many in a row a module is switched off. */
+const COSTLY_MAX = 5;
+/** Pairs that make up for a costly one: a module that hangs with one pair in ten is switched off as well. */
+const PAIRS_FOR_A_COSTLY_ONE = 20;
 
 interface Count {
-  hangs: number;
+  costly: number;
   isOff: boolean;
   readonly failures: Map<HookStep, FailedStep>;
 }
@@ -44,7 +44,7 @@ export function createModuleHealth(): ModuleHealth {
   function countOf(rules: CompareSettings): Count {
     let count = counts.get(rules);
     if (count === undefined) {
-      count = { hangs: 0, isOff: false, failures: new Map() };
+      count = { costly: 0, isOff: false, failures: new Map() };
       counts.set(rules, count);
     }
     return count;
@@ -55,9 +55,9 @@ export function createModuleHealth(): ModuleHealth {
 
     ran(rules, failure, at) {
       const count = countOf(rules);
-      if (failure?.hung === true) count.hangs += 1;
-      else count.hangs = Math.max(0, count.hangs - 1 / PAIRS_FOR_A_HANG);
-      if (count.hangs >= HANGS_MAX) count.isOff = true;
+      if (failure?.costly === true) count.costly += 1;
+      else count.costly = Math.max(0, count.costly - 1 / PAIRS_FOR_A_COSTLY_ONE);
+      if (count.costly >= COSTLY_MAX) count.isOff = true;
       if (failure === null) return;
       const { step, why } = failure;
       const times = (count.failures.get(step)?.times ?? 0) + 1;

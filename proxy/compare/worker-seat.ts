@@ -43,7 +43,7 @@ export class WorkerSeat {
   constructor(settings: SeatSettings) {
     this.#settings = settings;
     this.#hooks = new HookWatch(settings.hookLimitMs, (step, limitMs) => {
-      this.#abandon("a function of a module hangs", { step, why: tookTooLong(limitMs), hung: true });
+      this.#abandon("a function of a module hangs", { step, why: tookTooLong(limitMs), costly: true });
     });
   }
 
@@ -120,7 +120,7 @@ export class WorkerSeat {
   }
 
   /** Gives up the thread, and the job with it: unless a module took part, for then rules alone can still decide. */
-  #abandon(why: string, hung: HookFailure | null = null): void {
+  #abandon(why: string, hang: HookFailure | null = null): void {
     const step = this.#hooks.running();
     const job = this.#job;
     this.#end();
@@ -129,7 +129,7 @@ export class WorkerSeat {
       return;
     }
     const { hooks: _hooks, ...pair } = job.pair;
-    const hookFailure = hung ?? endedIn(step, why);
+    const hookFailure = hang ?? endedIn(step, why);
     const end: Job["end"] = (ended) => job.end(hookFailure === null ? ended : { ...ended, hookFailure });
     void this.run({ pair, end });
   }
@@ -163,7 +163,7 @@ export class WorkerSeat {
 /** A thread that ended in a function was ended by it: out of memory, or by `process.exit`. */
 function endedIn(step: HookStep | null, why: string): HookFailure | null {
   if (step === null) return null;
-  return { step, why: `ended its thread${/memory/i.test(why) ? ": out of memory" : ""}`, hung: false };
+  return { step, why: `ended its thread${/memory/i.test(why) ? ": out of memory" : ""}`, costly: true };
 }
 
 function wordsOf(error: unknown): string {

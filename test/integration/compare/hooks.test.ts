@@ -49,11 +49,11 @@ test("a function that hangs costs its thread, and the pair gets the verdict of t
   const module = moduleOf(t, `export function normalise({ body }) { if (body === '{"a":1}') for (;;); }`);
   const pair = pairWith(module);
   const [bad, good] = await Promise.all([comparer.compare(pair), comparer.compare(pairWith(module, "[1]"))]);
-  const hung: HookFailure = { step: "normalise", why: "took longer than 500 ms", hung: true };
-  assert.deepEqual(failureIn(bad, pair), hung);
+  const hang: HookFailure = { step: "normalise", why: "took longer than 500 ms", costly: true };
+  assert.deepEqual(failureIn(bad, pair), hang);
   assert.ok("outcome" in good && good.hookFailure === undefined);
   // In the new thread a step that never ended is not taken for one that runs.
-  assert.deepEqual(failureIn(await comparer.compare(pair), pair), hung);
+  assert.deepEqual(failureIn(await comparer.compare(pair), pair), hang);
   assert.equal(comparer.queuedBytes(), 0);
 });
 
@@ -85,7 +85,7 @@ test("a module that has changed since the config was loaded is not used", async 
   const module = moduleOf(t, `export function judge() { return "excuse"; }`);
   writeFileSync(module.file, `export function judge() { return "keep"; }`);
   const pair = pairWith(module);
-  const failure: HookFailure = { step: "import", why: "has changed since the config was loaded", hung: false };
+  const failure: HookFailure = { step: "import", why: "has changed since the config was loaded", costly: false };
   assert.deepEqual(failureIn(await comparer.compare(pair), pair), failure);
 });
 
@@ -131,7 +131,7 @@ test("a function that fills the memory costs its thread, and the pair gets the v
   const pair = pairWith(
     moduleOf(t, "export function judge() { const all = []; for (;;) all.push(new Array(1e6).fill({})); }"),
   );
-  const failure: HookFailure = { step: "judge", why: "ended its thread: out of memory", hung: false };
+  const failure: HookFailure = { step: "judge", why: "ended its thread: out of memory", costly: true };
   assert.deepEqual(failureIn(await comparer.compare(pair), pair), failure);
 });
 

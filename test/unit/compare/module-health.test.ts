@@ -6,8 +6,8 @@ import type { CompareSettings } from "../../../proxy/config/settings.ts";
 import { compareRules } from "../../support/compare-cases.ts";
 
 const MODULE = { file: "/hooks.mjs", sha256: "00", hooks: ["judge"] } as const;
-const HANG: HookFailure = { step: "judge", why: "took longer than 1000 ms", hung: true };
-const THROW: HookFailure = { step: "judge", why: "threw an Error", hung: false };
+const HANG: HookFailure = { step: "judge", why: "took longer than 1000 ms", costly: true };
+const THROW: HookFailure = { step: "judge", why: "threw an Error", costly: false };
 
 function rulesWithModule(): CompareSettings {
   return compareRules({ module: MODULE });

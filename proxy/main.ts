@@ -36,6 +36,7 @@ import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
 import { createRedactor } from "./record/redaction.ts";
+import { createWebhook } from "./record/webhook.ts";
 import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
@@ -121,6 +122,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     caught,
   });
 
+  const webhook = createWebhook({
+    settings: () => snapshot.settings.webhook,
+    store,
+    version,
+    gaveUp: (why) => log.warn({ webhook: webhook.health()?.origin, why }, "a call to the webhook was given up"),
+  });
+  store.onGroupEvent((event) => webhook.notify(event));
+
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
   const inFlight = new InFlight(() => snapshot.settings.limits.inFlight);
@@ -200,6 +209,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight,
     gate: gateOf,
     reachability,
+    webhook: () => webhook.health(),
     caught: () => caughtByStep,
   });
   telemetry.observe(() => statusSource.gauges());
@@ -241,6 +251,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     for (const gate of gates.values()) gate.close();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
     await recorder.close();
+    await webhook.close();
     await divergenceLog.close();
     await store.close();
     await telemetry.close();
@@ -259,6 +270,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       store,
       snapshot: () => snapshot,
       status: () => statusSource.status(),
+      lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
       subscribe: (listener) => feed.subscribe(listener),
       onError: (error, what) => log.error({ err: error, what }, "admin"),

@@ -30,6 +30,7 @@ export interface RouteView extends RouteStatus {
   /** The user's module that takes part; counts since the settings were loaded. */
   readonly module: ModuleView | null;
   readonly redact: readonly string[];
+  readonly redactDetect: RouteSettings["redactDetect"];
 }
 
 interface ModuleView extends Omit<ModuleState, "failures"> {
@@ -76,6 +77,7 @@ export function viewRoute(
     })),
     module: module === null ? null : viewModule(module),
     redact: route.redact.map(spellLocator),
+    redactDetect: route.redactDetect,
   };
 }
 

@@ -9,9 +9,11 @@ export interface Comparer {
   compareInline(pair: AnswerPair): Verdict | null;
   /**
    * The verdict of a worker thread. `overloaded`: the pair does not fit into the queue; `failed`: the worker crashed or
-   * overran its time (it is replaced), in words. `hookFailure`: a function of the user's failed, and rules alone decided. The bodies' bytes must not change until this resolves.
+   * overran its time (it is replaced), in words. `hookFailure`: a function of the user's failed, and rules alone decided.
+   * The bodies' bytes must not change until this resolves; those that are `spare`, each all of its memory, may be handed
+   * over and empty afterwards.
    */
-  compare(pair: AnswerPair): Promise<CompareEnd>;
+  compare(pair: AnswerPair, spare?: readonly Uint8Array[]): Promise<CompareEnd>;
   /** Bytes of the pairs that wait or are being compared. */
   queuedBytes(): number;
   /** Ends the workers; what was waiting ends `failed`. */
@@ -67,7 +69,7 @@ export function createComparer(settings: ComparerSettings): Comparer {
     return line === byRules || line.heldBytes === 0 || line.heldBytes + bytes <= queueBytes / 2;
   }
 
-  function compare(pair: AnswerPair): Promise<CompareEnd> {
+  function compare(pair: AnswerPair, spare: readonly Uint8Array[] = []): Promise<CompareEnd> {
     const bytes = lengthInMemory(pair.primary.body) + lengthInMemory(pair.shadow.body) + PAIR_OVERHEAD_BYTES;
     if (closed) return Promise.resolve({ failed: "compare has ended" });
     const line = pair.hooks === undefined ? byRules : byModules;
@@ -80,7 +82,8 @@ export function createComparer(settings: ComparerSettings): Comparer {
         line.heldBytes -= bytes;
         resolve(result);
       };
-      line.waiting.push({ pair, end });
+      // Where a function fails, the pair is compared once more.
+      line.waiting.push({ pair, spare: pair.hooks === undefined ? spare : [], end });
       seatNext(line);
     });
   }

@@ -6,6 +6,7 @@ import {
   type BodyRead,
   readBody,
   readBodyText,
+  readJsonBodies,
   type StructuredKind,
   textReadingOf,
 } from "./bodies/read-body.ts";
@@ -99,8 +100,7 @@ function diffReadable(a: Readable, b: Readable, findings: Findings, bounds: Boun
     return true;
   }
   const asKind: StructuredKind = kind === "unsaid" ? "json" : kind;
-  const readA = readBounded(a, asKind, bounds);
-  const readB = readBounded(b, asKind, bounds);
+  const [readA, readB] = readBoth(a, b, asKind, bounds);
   if (bounds.mayGiveUp && (isTooMany(readA) || isTooMany(readB))) return false;
   if (readA.ok && readB.ok && a.bytes.length > 0 && b.bytes.length > 0) diffJson(readA.value, readB.value, findings);
   // Nobody said that it is JSON, so it is no wonder that it is not.
@@ -131,6 +131,11 @@ function codings(side: BodySide): string {
 
 function isBeyond(decoded: Decoded, maxBytes: number): boolean {
   return decoded.ok ? decoded.bytes.length > maxBytes : decoded.tooLarge;
+}
+
+function readBoth(a: Readable, b: Readable, kind: StructuredKind, bounds: Bounds): readonly [BodyRead, BodyRead] {
+  if (kind === "json" && Math.max(a.bytes.length, b.bytes.length) <= bounds.maxBytes) return readJsonBodies(a, b);
+  return [readBounded(a, kind, bounds), readBounded(b, kind, bounds)];
 }
 
 function readBounded({ bytes, type }: Readable, kind: StructuredKind, { maxBytes, maxPieces }: Bounds): BodyRead {

@@ -101,11 +101,11 @@ const LEFT_OUT = 0;
 
 /**
  * Numbers values so that two have the same number only where comparing them finds nothing that no rule excuses: exactly
- * where they are equal, if no rule reaches them. No hash that could collide. Each container is numbered once, so that asking
- * about nested arrays again and again stays linear; it must always be asked about with the place where it stands.
+ * where they are equal, if no rule reaches them. No hash that could collide. Each container is numbered once a place (one
+ * object may stand at several), so that asking about nested arrays again and again stays linear.
  */
 export class EqualityClasses {
-  readonly #ofContainer = new Map<object, number>();
+  readonly #ofContainer = new Map<Place, Map<object, number>>();
   readonly #bySpelling = new Map<string, number>([["left out", LEFT_OUT]]);
   readonly #effort: Effort;
 
@@ -132,7 +132,7 @@ export class EqualityClasses {
       }
       const found = this.#intern(this.#spell(top));
       this.#effort.left -= MEMBER_EFFORT * (1 + top.members.length);
-      this.#ofContainer.set(top.container, found);
+      this.#remember(top.container, top.place, found);
       open.pop();
       const parent = open[open.length - 1];
       if (parent === undefined) return found;
@@ -141,11 +141,17 @@ export class EqualityClasses {
   }
 
   /** The class of a scalar, of what a rule settles, or of a container seen before, else -1. */
-  #known(value: JsonValue, { rules }: Place): number {
-    const ruled = rules === null ? null : this.#byRules(value, rules);
+  #known(value: JsonValue, place: Place): number {
+    const ruled = place.rules === null ? null : this.#byRules(value, place.rules);
     if (ruled !== null) return ruled;
     const key = scalarKey(value);
-    return key === null ? (this.#ofContainer.get(value as object) ?? -1) : this.#intern(key);
+    return key === null ? (this.#ofContainer.get(place)?.get(value as object) ?? -1) : this.#intern(key);
+  }
+
+  #remember(container: object, place: Place, found: number): void {
+    const here = this.#ofContainer.get(place);
+    if (here === undefined) this.#ofContainer.set(place, new Map([[container, found]]));
+    else here.set(container, found);
   }
 
   #byRules(value: JsonValue, rules: RulesHere): number | null {

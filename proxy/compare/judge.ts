@@ -78,19 +78,28 @@ async function judgeKept(
   }
   try {
     const [primaryBody, shadowBody] = await comparableBodies(primary.body, shadow.body);
-    return await judgePair(parts, {
-      primary: { status: primary.status, headers: primary.headers, body: primaryBody },
-      shadow: { status: shadow.status, headers: shadow.headers, body: shadowBody },
-      rules,
-      now: parts.clock.now(),
-      ...hooksOf(parts, rules, asked),
-    });
+    const readBack = [
+      ...(primary.body.kind === "spooled" && primaryBody.kind === "bytes" ? [primaryBody.bytes] : []),
+      ...(shadow.body.kind === "spooled" && shadowBody.kind === "bytes" ? [shadowBody.bytes] : []),
+    ];
+    return await judgePair(
+      parts,
+      {
+        primary: { status: primary.status, headers: primary.headers, body: primaryBody },
+        shadow: { status: shadow.status, headers: shadow.headers, body: shadowBody },
+        rules,
+        now: parts.clock.now(),
+        ...hooksOf(parts, rules, asked),
+      },
+      readBack,
+    );
   } finally {
     if (loaded > 0) parts.budget.give(loaded);
   }
 }
 
-function judgePair(parts: JudgeParts, pair: AnswerPair): Judged | Promise<Judged> {
+/** `spare`: bodies whose memory nobody else uses. */
+function judgePair(parts: JudgeParts, pair: AnswerPair, spare: readonly Uint8Array[] = []): Judged | Promise<Judged> {
   const begunAt = parts.clock.monotonic();
   const told = (end: CompareEnd): Judged => {
     parts.telemetry.compared(parts.clock.monotonic() - begunAt);
@@ -100,7 +109,7 @@ function judgePair(parts: JudgeParts, pair: AnswerPair): Judged | Promise<Judged
     return judgedAs(end);
   };
   const verdict = parts.comparer.compareInline(pair);
-  return verdict === null ? parts.comparer.compare(pair).then(told) : told(verdict);
+  return verdict === null ? parts.comparer.compare(pair, spare).then(told) : told(verdict);
 }
 
 function judgedAs(verdict: CompareEnd): Judged {
@@ -141,7 +150,12 @@ function digestOf(body: BodyCopy): ComparableAnswer["body"] {
 async function bytesOf(body: BodyCopy): Promise<ComparableAnswer["body"]> {
   if (body.kind === "memory") return { kind: "bytes", bytes: body.bytes };
   if (body.kind === "digest") return digestOf(body);
-  const chunks: Buffer[] = [];
-  for await (const chunk of body.file.read()) chunks.push(chunk);
-  return { kind: "bytes", bytes: Buffer.concat(chunks, body.length) };
+  // Memory of its own, filled block by block: it can be handed to the comparing thread, and no copy holds up the event loop.
+  const bytes = new Uint8Array(body.length);
+  let at = 0;
+  for await (const chunk of body.file.read()) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return { kind: "bytes", bytes };
 }

@@ -93,8 +93,13 @@ export class ElementPairing {
   }
 
   #sameLength(a: JsonArray, b: JsonArray, place: Place): ElementPairs | null {
+    // What the two texts have in common was read once, and is the same object on both sides. Where all but one are, there is
+    // nothing to align, and looking into that one here would look into what it holds once for every array around it.
+    const apart: number[] = [];
+    for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) apart.push(i);
+    if (apart.length < 2) return inPlace(apart);
     const unequal: number[] = [];
-    for (const i of a.keys()) {
+    for (const i of apart) {
       if (this.#equal(a[i] as JsonValue, b[i] as JsonValue)) continue;
       unequal.push(i);
       if (unequal.length > this.#limit) return null;

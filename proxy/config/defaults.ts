@@ -76,6 +76,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     module: null,
   },
   redact: [],
+  redactDetect: [],
 };
 
 /** The one route of a file without `routes`. */

@@ -30,6 +30,7 @@ import type {
   ServiceTlsSettings,
   Settings,
 } from "./settings.ts";
+import { resolveWebhook } from "./webhook-schema.ts";
 
 export type Origin = "route" | "defaults" | "built-in";
 
@@ -54,6 +55,7 @@ const ROUTE_FIELDS = [
   "compare.shapes",
   "compare.module",
   "redact",
+  "redactDetect",
 ] as const;
 export type RouteField = (typeof ROUTE_FIELDS)[number];
 export type RouteOrigins = Readonly<Record<RouteField, Origin>>;
@@ -105,6 +107,7 @@ export function resolveSettings(
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
     },
+    webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),
   };
@@ -197,6 +200,7 @@ function resolveRoute(
         modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
+    redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
   return { route, origins };
 }

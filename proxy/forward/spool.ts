@@ -41,6 +41,9 @@ export class Spool {
   }
 }
 
+/** What is put together for one write: below a millisecond's work, also for a disk that let many megabytes wait. */
+const WRITE_BATCH_BYTES = 512 * 1024;
+
 /** One body on its way to disk, then readable any number of times until it is discarded. */
 export class SpoolFile implements SpooledBody {
   readonly #key: Buffer;
@@ -95,11 +98,15 @@ export class SpoolFile implements SpooledBody {
     return true;
   }
 
-  /** Writes what has come so far in one call, and goes on until nothing more has come meanwhile. */
+  /** Writes what has come so far, a bounded batch a call, and goes on until nothing more has come meanwhile. */
   async #writePending(): Promise<void> {
     while (this.#pending.length > 0) {
-      const batch = this.#pending.splice(0);
-      const bytes = batch.reduce((sum, chunk) => sum + chunk.length, 0);
+      let bytes = 0;
+      let chunks = 0;
+      for (; chunks < this.#pending.length && bytes < WRITE_BATCH_BYTES; chunks++) {
+        bytes += (this.#pending[chunks] as Buffer).length;
+      }
+      const batch = this.#pending.splice(0, chunks);
       try {
         if (this.failure === null && !this.#discarded) {
           await writeFully(await this.#opened, Buffer.concat(batch, bytes), this.#written);

@@ -7,11 +7,20 @@ export type JsonValue = null | boolean | string | JsonNumber | JsonArray | JsonO
 export type JsonArray = readonly JsonValue[];
 
 export class JsonNumber {
-  /** As spelled: `1.0`, `9007199254740993`, `1e400`. */
-  readonly raw: string;
+  /** Its spelling is cut out of the text only where someone asks: of most numbers nobody does. */
+  readonly #text: string;
+  readonly #from: number;
+  readonly #to: number;
 
-  constructor(raw: string) {
-    this.raw = raw;
+  constructor(text: string, from = 0, to = text.length) {
+    this.#text = text;
+    this.#from = from;
+    this.#to = to;
+  }
+
+  /** As spelled: `1.0`, `9007199254740993`, `1e400`. */
+  get raw(): string {
+    return this.#text.slice(this.#from, this.#to);
   }
 }
 

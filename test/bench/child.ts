@@ -13,8 +13,8 @@ export interface Server {
   readonly readyMs: number;
   /** User and system time of all threads of its process and that one's children so far, in microseconds. */
   cpuMicros(): number;
-  /** To the process, over its IPC channel; resolves once it has answered. */
-  tell(message: object): Promise<void>;
+  /** To the process, over its IPC channel; resolves to its answer. */
+  tell(message: object): Promise<unknown>;
   signal(name: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
@@ -52,7 +52,8 @@ export async function startServer(
     async tell(message) {
       const answered = once(child, "message");
       child.send(message);
-      await answered;
+      const [answer] = (await answered) as [unknown];
+      return answer;
     },
     signal: (name) => void child.kill(name),
     async stop() {

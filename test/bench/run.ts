@@ -1,11 +1,12 @@
 /**
- * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--json FILE] [--markdown FILE]`: what a request costs
- * (main-table.ts); with --isolation what clients see of a sick shadow or store (isolation.ts), with --start-up what starts,
- * reloads and many routes cost (start-up.ts). The figure to trust on a shared machine is the CPU time of the processes.
+ * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--compare] [--json FILE] [--markdown FILE]`: what a
+ * request costs (main-table.ts); with --isolation what clients see of a sick shadow or store (isolation.ts), with --start-up
+ * what starts, reloads and many routes cost (start-up.ts), with --compare what comparing costs (compare.ts). The figure to trust on a shared machine is the CPU time of the processes.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { runCompare } from "./compare.ts";
 import { runIsolation } from "./isolation.ts";
 import { runMainTable } from "./main-table.ts";
 import { loadOfLastMinute, makeReport, markdownOf, type Part } from "./report.ts";
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     isolation: { type: "boolean", default: false },
     share: { type: "string", default: "50" },
     "start-up": { type: "boolean", default: false },
+    compare: { type: "boolean", default: false },
     json: { type: "string", default: join(ROOT, ".tmp/bench.json") },
     markdown: { type: "string" },
   },
@@ -28,9 +30,12 @@ const loadBefore = loadOfLastMinute();
 const parts: Part[] = [];
 if (values.isolation) parts.push(await runIsolation(values.quick, shareOf(values.share)));
 if (values["start-up"]) parts.push(await runStartUp(values.quick));
+if (values.compare) parts.push(await runCompare(values.quick));
 if (parts.length === 0) parts.push(await runMainTable(values.quick));
 
-const flags = (["isolation", "start-up", "quick"] as const).filter((name) => values[name]).map((name) => ` --${name}`);
+const flags = (["isolation", "start-up", "compare", "quick"] as const)
+  .filter((name) => values[name])
+  .map((name) => ` --${name}`);
 if (values.isolation && values.share !== "50") flags.push(` --share ${values.share}`);
 const report = makeReport(`npm run bench${flags.length === 0 ? "" : ` --${flags.join("")}`}`, loadBefore, parts);
 console.log(markdownOf(report));

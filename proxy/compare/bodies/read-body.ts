@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { parseExact } from "../../json/parse-exact.ts";
+import { parseExact, type ReadResult } from "../../json/parse-exact.ts";
+import { parsePair } from "../../json/parse-pair.ts";
 import { JsonObject, type JsonValue } from "../../json/value.ts";
 import { type MediaType, parseMediaType } from "../decode.ts";
 import { type BodyKind, type BodyType, bodyTypeFor } from "./body-type.ts";
@@ -69,11 +70,26 @@ export function textReadingOf(type: BodyType): TextReading {
   return type.isHtml ? "html" : "xml";
 }
 
-function readJson(bytes: Buffer, charset: string | null): BodyRead {
-  if (isReadAsUtf8(bytes, charset)) {
-    const read = parseExact(bytes);
-    return read.ok ? read : unread(`not JSON at byte ${read.offset}: ${read.why}`);
+interface TypedBytes {
+  readonly bytes: Buffer;
+  readonly type: BodyType;
+}
+
+/** As `readBody` reads each as JSON; what two texts in UTF-8 have in common is read once and is the same objects. */
+export function readJsonBodies(a: TypedBytes, b: TypedBytes): readonly [BodyRead, BodyRead] {
+  if (!isReadAsUtf8(a.bytes, a.type.charset) || !isReadAsUtf8(b.bytes, b.type.charset)) {
+    return [readJson(a.bytes, a.type.charset), readJson(b.bytes, b.type.charset)];
   }
+  const [readA, readB] = parsePair(a.bytes, b.bytes);
+  return [jsonOrWhy(readA), jsonOrWhy(readB)];
+}
+
+function jsonOrWhy(read: ReadResult): BodyRead {
+  return read.ok ? read : unread(`not JSON at byte ${read.offset}: ${read.why}`);
+}
+
+function readJson(bytes: Buffer, charset: string | null): BodyRead {
+  if (isReadAsUtf8(bytes, charset)) return jsonOrWhy(parseExact(bytes));
   const text = readText(bytes, charset);
   if (!text.ok) return unread(`not read as JSON: ${text.why}`);
   const read = parseExact(text.text);

@@ -57,6 +57,19 @@ test("a function that hangs costs its thread, and the pair gets the verdict of t
   assert.equal(comparer.queuedBytes(), 0);
 });
 
+test("bodies that could be handed over are still there for the rules", async (t) => {
+  const comparer = comparerFor(t);
+  const pair = pairWith(moduleOf(t, "export function judge() { process.exit(); }"));
+  const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(new TextEncoder().encode(text));
+  const [primary, shadow] = [bytesOf('{"a":1}'), bytesOf('{"a":2}')];
+  const spare: AnswerPair = {
+    ...pair,
+    primary: { ...pair.primary, body: { kind: "bytes", bytes: primary } },
+    shadow: { ...pair.shadow, body: { kind: "bytes", bytes: shadow } },
+  };
+  assert.equal(failureIn(await comparer.compare(spare, [primary, shadow]), pair).why, "ended its thread");
+});
+
 test("pairs without a module do not wait for one that hangs", async (t) => {
   const comparer = createComparer({ queueBytes: 1 << 20, workers: 1, timeLimitMs: 600_000, hookLimitMs: 600_000 });
   t.after(() => comparer.close());

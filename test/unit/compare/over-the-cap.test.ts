@@ -18,7 +18,8 @@ const folder = mkdtempSync(join(tmpdir(), "crossfade-over-the-cap-"));
 const comparer = createComparer({ queueBytes: 8 << 20, workers: 1, timeLimitMs: 30_000 });
 after(async () => {
   await comparer.close();
-  rmSync(folder, { recursive: true, force: true });
+  // A spool file that is being opened is unlinked only then.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 });
 
 const budget = new ByteBudget(8 << 20);

@@ -8,6 +8,7 @@ import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
+import { createModuleHealth } from "./compare/module-health.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
@@ -45,7 +46,7 @@ import { readVersion } from "./version.ts";
 
 export interface StartOptions {
   readonly settings: Settings;
-  /** Certificates and keys that the settings came from. */
+  /** Certificates, keys and modules that the settings came from. */
   readonly files?: readonly string[];
   /** As given on the command line; a reloaded file is read under the same flags. */
   readonly flags?: StartFlags;
@@ -160,6 +161,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     workers: 1,
     timeLimitMs: COMPARE_TIME_LIMIT_MS,
   });
+  const moduleHealth = createModuleHealth();
   const journal = createMemoryJournal();
   const backlog = new Backlog();
   let position = 0;
@@ -172,6 +174,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     recorder,
     ruleCounters,
     comparer,
+    moduleHealth,
     telemetry: telemetry.telemetry,
     clock: systemClock,
     forwarder: { budget: queue, spool, clock: systemClock },
@@ -198,6 +201,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     log: divergenceLog,
     counters,
     ruleCounters,
+    moduleHealth,
     backlog,
     journal,
     queue,

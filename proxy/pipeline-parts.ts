@@ -1,5 +1,6 @@
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Comparer } from "./compare/comparer.ts";
+import type { ModuleHealth } from "./compare/module-health.ts";
 import type { ServiceSettings } from "./config/settings.ts";
 import type { Role, Snapshot } from "./exchange.ts";
 import type { ForwarderParts } from "./forward/forwarder.ts";
@@ -24,6 +25,7 @@ export interface PipelineParts {
   readonly recorder: Recorder;
   readonly ruleCounters: RuleCounters;
   readonly comparer: Comparer;
+  readonly moduleHealth: ModuleHealth;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly forwarder: ForwarderParts;

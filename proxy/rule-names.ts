@@ -29,6 +29,10 @@ export type NamedRule = KindedRule & {
   readonly index: number;
 };
 
+/** What a module's functions are called where it is counted what they did. */
+export const MODULE_NORMALISE = "module normalise";
+export const MODULE_JUDGE = "module judge";
+
 type RuleLists = Pick<CompareSettings, RuleKind>;
 
 const named = new WeakMap<RuleLists, readonly NamedRule[]>();
@@ -41,6 +45,23 @@ export function namedRules(rules: RuleLists): readonly NamedRule[] {
     named.set(rules, found);
   }
   return found;
+}
+
+export interface CountedRule {
+  readonly name: string;
+  readonly because: string | null;
+  /** Epoch ms, or null. */
+  readonly until: number | null;
+}
+
+/** Everything that may excuse a difference: the rules, then what a module does. */
+export function countedRules(rules: CompareSettings): readonly CountedRule[] {
+  const hooks = rules.module?.hooks ?? [];
+  return [
+    ...namedRules(rules).map(({ name, rule: { because, until } }) => ({ name, because, until })),
+    ...(hooks.includes("normalise") ? [{ name: MODULE_NORMALISE, because: null, until: null }] : []),
+    ...(hooks.includes("judge") ? [{ name: MODULE_JUDGE, because: null, until: null }] : []),
+  ];
 }
 
 function nameRules(rules: RuleLists): readonly NamedRule[] {

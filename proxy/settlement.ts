@@ -290,7 +290,10 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   }
   let judged: Judged | Promise<Judged>;
   try {
-    judged = judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer);
+    judged = judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer, {
+      route: exchange.route.name,
+      method: exchange.request.method,
+    });
   } catch (error) {
     judged = failed(error);
   }

@@ -1,5 +1,6 @@
 import type { RouteState, StatusInput } from "./admin/parts.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import type { ModuleHealth } from "./compare/module-health.ts";
 import type { RouteSettings, ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
@@ -29,6 +30,7 @@ export interface StatusSourceParts {
   readonly log: DivergenceLog;
   readonly counters: Counters;
   readonly ruleCounters: RuleCounters;
+  readonly moduleHealth: ModuleHealth;
   readonly backlog: Backlog;
   readonly journal: Journal;
   readonly queue: ByteBudget;
@@ -129,6 +131,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       causes: openWork === null ? null : (open?.causes ?? NO_CAUSES),
       seen: counted?.seen ?? false,
       rules: parts.ruleCounters.of(route),
+      module: parts.moduleHealth.of(route.compare),
     };
   }
 

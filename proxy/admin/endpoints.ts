@@ -182,11 +182,12 @@ export function statusOf(parts: AdminParts): StatusView {
 function routesOf(parts: AdminParts): ReturnType<typeof viewRoute>[] {
   const { settings } = parts.snapshot();
   const input = parts.status();
-  const rules = new Map(input.routes.map((route) => [route.name, route.rules]));
+  const states = new Map(input.routes.map((route) => [route.name, route]));
   const byName = new Map(buildStatusView(input, settings, parts.version).routes.map((route) => [route.name, route]));
   return settings.routes.flatMap((route) => {
     const status = byName.get(route.name);
-    return status === undefined ? [] : [viewRoute(route, status, rules.get(route.name) ?? [])];
+    const { rules = [], module = null } = states.get(route.name) ?? {};
+    return status === undefined ? [] : [viewRoute(route, status, rules, module)];
   });
 }
 

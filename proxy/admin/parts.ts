@@ -38,6 +38,29 @@ export interface RouteState {
   readonly seen: boolean;
   /** Every rule of its comparison, in the order in which they are asked. */
   readonly rules: readonly RuleState[];
+  /** null: rules alone decide. */
+  readonly module: ModuleState | null;
+}
+
+/** A user's module that takes part in a route's comparison; counts since the settings were loaded. */
+export interface ModuleState {
+  /** Whole name. */
+  readonly file: string;
+  readonly hooks: readonly string[];
+  /** By what failed; each left its pair to the rules alone. */
+  readonly failures: readonly ModuleFailures[];
+  /** It hung, or ended its thread, too often and takes part no longer. */
+  readonly isOff: boolean;
+}
+
+export interface ModuleFailures {
+  /** `module normalise`, `module judge` or `module import`. */
+  readonly step: string;
+  readonly times: number;
+  /** The last one, in words that name no content. */
+  readonly last: string;
+  /** Epoch ms. */
+  readonly lastAt: number;
 }
 
 /** What a rule of a comparison has excused since the process began. */

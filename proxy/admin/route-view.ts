@@ -1,6 +1,6 @@
 import { spellLocator } from "../config/locator.ts";
 import type { RouteSettings } from "../config/settings.ts";
-import type { RuleState } from "./parts.ts";
+import type { ModuleFailures, ModuleState, RuleState } from "./parts.ts";
 import type { RouteStatus } from "./route-status.ts";
 
 /** A route of the API: its counts and the settings that act. */
@@ -27,8 +27,14 @@ export interface RouteView extends RouteStatus {
   };
   /** Every rule of the comparison, in the order in which they are asked; counts of this process. */
   readonly rules: readonly RuleView[];
+  /** The user's module that takes part; counts since the settings were loaded. */
+  readonly module: ModuleView | null;
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
+}
+
+interface ModuleView extends Omit<ModuleState, "failures"> {
+  readonly failures: readonly (Omit<ModuleFailures, "lastAt"> & { readonly lastAt: string })[];
 }
 
 export interface RuleView {
@@ -40,7 +46,12 @@ export interface RuleView {
   readonly stale: boolean;
 }
 
-export function viewRoute(route: RouteSettings, status: RouteStatus, rules: readonly RuleState[]): RouteView {
+export function viewRoute(
+  route: RouteSettings,
+  status: RouteStatus,
+  rules: readonly RuleState[],
+  module: ModuleState | null,
+): RouteView {
   const { match, compare } = route;
   return {
     ...status,
@@ -64,8 +75,16 @@ export function viewRoute(route: RouteSettings, status: RouteStatus, rules: read
       until: isoTime(until),
       lastExcusedAt: isoTime(lastExcusedAt),
     })),
+    module: module === null ? null : viewModule(module),
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
+  };
+}
+
+function viewModule({ failures, ...module }: ModuleState): ModuleView {
+  return {
+    ...module,
+    failures: failures.map((each) => ({ ...each, lastAt: new Date(each.lastAt).toISOString() })),
   };
 }
 

@@ -153,6 +153,14 @@ export const SCHEMAS = {
         stale: flag,
       }),
     ),
+    module: orNull(
+      object({
+        file: text,
+        hooks: listOf(text),
+        failures: listOf(object({ step: text, times: count, last: text, lastAt: time })),
+        isOff: flag,
+      }),
+    ),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),
   }),

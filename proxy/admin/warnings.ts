@@ -7,6 +7,8 @@ const NEARLY_FULL = 0.8;
 const SHORT_HEADROOM_S = 300;
 /** A route that mirrors and has seen nothing for this long after the start is probably not where the traffic is. */
 const IDLE_AFTER_MS = 10 * 60_000;
+/** Routes with failing modules that the warning names. */
+const MODULES_NAMED = 5;
 /** Rules without use that a warning names. */
 const STALE_NAMED = 5;
 
@@ -17,6 +19,7 @@ export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): 
     ...routes.flatMap((route) => [...routeWarnings(route)]),
     ...queueWarnings(input),
     ...input.warnings,
+    ...moduleWarning(input),
     ...staleRules(input),
     ...idleWarnings(input),
   ];
@@ -83,6 +86,20 @@ function* queueWarnings({ queue }: StatusInput): Generator<string> {
   if (queue.headroomSeconds !== null && queue.headroomSeconds < SHORT_HEADROOM_S) {
     yield `copies drop in about ${spellSpan(queue.headroomSeconds * 1000)} at the present rate`;
   }
+}
+
+/** One sentence, however many routes share a module. */
+function* moduleWarning({ routes }: StatusInput): Generator<string> {
+  const failing = routes.flatMap(({ name, module }) => {
+    if (module === null || module.failures.length === 0) return [];
+    const failures = module.failures.map(({ step, times, last }) => `${step} ${last} (${plural(times, "time")})`);
+    const off = module.isOff ? ["switched off until a changed config or module is loaded"] : [];
+    return [`${name}: ${[...failures, ...off].join(", ")}`];
+  });
+  if (failing.length === 0) return;
+  const more = failing.length > MODULES_NAMED ? `; and ${failing.length - MODULES_NAMED} more` : "";
+  const named = failing.slice(0, MODULES_NAMED).join("; ");
+  yield `compare.module failed on ${plural(failing.length, "route")}, and rules alone decided: ${named}${more}`;
 }
 
 /** A rule that nobody needs any more may hide what nobody expects. */

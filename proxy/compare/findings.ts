@@ -1,12 +1,14 @@
 import type { CompareSettings } from "../config/settings.ts";
 import type { Difference, DifferenceKind } from "../evidence.ts";
 import { MAX_DIFFERENCES, type Verdict } from "../exchange.ts";
+import { MODULE_JUDGE } from "../rule-names.ts";
 import { formatPointer, type PointerTokens } from "../json/pointer.ts";
 import { printExact, printPair } from "../json/print-exact.ts";
-import type { JsonValue } from "../json/value.ts";
+import { JsonObject, type JsonValue } from "../json/value.ts";
 import type { Effort } from "./equal-json.ts";
 import { type ActiveRules, type AnswerHead, compileRules } from "./rules/compile.ts";
 import { rulesThatExcuse, rulesThatExcuseHeader, rulesThatExcuseStatus } from "./rules/excuse.ts";
+import type { Oversight } from "./oversight.ts";
 import type { Place } from "./rules/places.ts";
 import type { ScopedRule } from "./rules/scoped-rule.ts";
 
@@ -20,6 +22,7 @@ const POINTER_MAX_CHARS = 1024;
 const EFFORT = 20_000_000;
 const LIMITED_EFFORT = 20_000;
 const NONE: Verdict["excusedBy"] = [];
+const JUDGED = { name: MODULE_JUDGE };
 
 /**
  * Collects what compare finds: excuses by rule, lists up to MAX_DIFFERENCES and counts the rest. Values are only printed
@@ -31,6 +34,7 @@ export class Findings {
   /** See the constructor. */
   readonly limit: number;
   readonly #primary: AnswerHead | null;
+  readonly #oversight: Oversight | null;
   #rules: ActiveRules | null = null;
   readonly #listed: Difference[] = [];
   #more = 0;
@@ -42,17 +46,20 @@ export class Findings {
   /**
    * Rules whose `until` lies before `now` (epoch ms) excuse nothing, nor do those with a condition that `primary` does not
    * meet. Whoever compares may stop once more than `limit` differences are found: what there is then is no verdict.
+   * `oversight` is asked about what no rule excuses.
    */
   constructor(
     settings: CompareSettings,
     now: number,
     limit = Number.POSITIVE_INFINITY,
     primary: AnswerHead | null = null,
+    oversight: Oversight | null = null,
   ) {
     this.#settings = settings;
     this.#now = now;
     this.limit = limit;
     this.#primary = primary;
+    this.#oversight = oversight;
     const isLimited = limit < Number.POSITIVE_INFINITY;
     this.effort = { left: isLimited ? LIMITED_EFFORT : EFFORT, isLimited };
   }
@@ -91,7 +98,7 @@ export class Findings {
 
   /** About a body as a whole; in words, since its bytes may be anything. */
   body(kind: DifferenceKind, primary: string | null, shadow: string | null): void {
-    this.#add(ignoring(this.root), () => ({ at: "", kind, primary, shadow }));
+    this.#add(ignoring(this.root), () => ({ at: "", kind, primary, shadow }), [], true);
   }
 
   /** undefined: absent. `tokens` is read before this returns; `place` is where they lead. */
@@ -105,14 +112,16 @@ export class Findings {
     const { rules } = place;
     const excused =
       rules === null ? null : kind === "order" ? ignoring(place) : rulesThatExcuse(rules, primary, shadow);
-    this.#add(excused, () => {
+    const describe = (): Difference => {
       const at = boundedPointer(tokens);
       if (primary === undefined)
         return { at, kind, primary: null, shadow: shadow === undefined ? null : printExact(shadow) };
       if (shadow === undefined) return { at, kind, primary: printExact(primary), shadow: null };
       const [textA, textB] = printPair(primary, shadow);
       return { at, kind, primary: textA, shadow: textB };
-    });
+    };
+    // An array in another order is still compared element by element.
+    this.#add(excused, describe, tokens, kind !== "order" && (hasParts(primary) || hasParts(shadow)));
   }
 
   /** A difference that is no more than what this rule excuses. */
@@ -140,18 +149,29 @@ export class Findings {
     return place;
   }
 
-  #add(excused: readonly ScopedRule[] | null, describe: () => Difference): void {
+  /** `tokens` null: it is about status or headers. `hides`: with it goes all that is below. */
+  #add(
+    excused: readonly ScopedRule[] | null,
+    describe: () => Difference,
+    tokens: PointerTokens | null = null,
+    hides = false,
+  ): void {
     if (excused !== null) this.#excuse(excused);
+    else if (this.#oversight?.excuses(describe, tokens, hides) === true) this.#excuse([JUDGED]);
     else if (this.#listed.length < MAX_DIFFERENCES) this.#listed.push(describe());
     else this.#more += 1;
   }
 
   /** One difference, even where it took several rules to excuse it. */
-  #excuse(rules: readonly ScopedRule[]): void {
+  #excuse(rules: readonly Pick<ScopedRule, "name">[]): void {
     this.#excused += 1;
     const counts = (this.#excusedBy ??= new Map());
     for (const { name } of rules) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
+}
+
+function hasParts(value: JsonValue | undefined): boolean {
+  return value instanceof JsonObject || Array.isArray(value);
 }
 
 function ignoring({ rules }: Place): readonly ScopedRule[] | null {

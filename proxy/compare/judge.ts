@@ -6,10 +6,12 @@ import type { Answer, BodyCopy, RuleTimes } from "../exchange.ts";
 import { DIVERGENT, dropped, IGNORED, MATCH, type Outcome } from "../outcome.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import type { CompareEnd, Comparer } from "./comparer.ts";
-import type { AnswerPair, ComparableAnswer } from "./diff-answers.ts";
+import type { AnswerPair, ComparableAnswer, HookUse } from "./diff-answers.ts";
+import type { ModuleHealth } from "./module-health.ts";
 
 export interface JudgeParts {
   readonly comparer: Comparer;
+  readonly moduleHealth: ModuleHealth;
   /** Pays for spooled bodies while they are back in memory. */
   readonly budget: ByteBudget;
   readonly clock: Clock;
@@ -30,24 +32,42 @@ const OUTCOMES = { match: MATCH, ignored: IGNORED, divergent: DIVERGENT } as con
 /**
  * Compares two complete answers: at once where that is surely cheap, else in a worker. Never throws for what the answers
  * hold; where there is no room or time for the comparison the outcome is `dropped(compare-overload)` and says why.
+ * `asked` is what functions of the user's are told of the request.
  */
 export function judgeAnswers(
   parts: JudgeParts,
   rules: CompareSettings,
   primary: Answer,
   shadow: Answer,
+  asked: AskedFor = {},
 ): Judged | Promise<Judged> {
-  if (primary.body.kind !== "memory" || shadow.body.kind !== "memory") return judgeKept(parts, rules, primary, shadow);
+  if (primary.body.kind !== "memory" || shadow.body.kind !== "memory") {
+    return judgeKept(parts, rules, primary, shadow, asked);
+  }
   return judgePair(parts, {
     primary: { status: primary.status, headers: primary.headers, body: { kind: "bytes", bytes: primary.body.bytes } },
     shadow: { status: shadow.status, headers: shadow.headers, body: { kind: "bytes", bytes: shadow.body.bytes } },
     rules,
     now: parts.clock.now(),
+    ...hooksOf(parts, rules, asked),
   });
 }
 
+type AskedFor = Omit<HookUse, "module">;
+
+function hooksOf({ moduleHealth }: JudgeParts, rules: CompareSettings, asked: AskedFor): Pick<AnswerPair, "hooks"> {
+  const module = moduleHealth.moduleOf(rules);
+  return module === null ? {} : { hooks: { module, ...asked } };
+}
+
 /** At least one body is in the spool, or only its digest is known. */
-async function judgeKept(parts: JudgeParts, rules: CompareSettings, primary: Answer, shadow: Answer): Promise<Judged> {
+async function judgeKept(
+  parts: JudgeParts,
+  rules: CompareSettings,
+  primary: Answer,
+  shadow: Answer,
+  asked: AskedFor,
+): Promise<Judged> {
   for (const { body } of [primary, shadow]) {
     const broken = body.kind === "spooled" ? await body.file.whole() : null;
     if (broken !== null) return notCompared("spool-full", broken);
@@ -69,6 +89,7 @@ async function judgeKept(parts: JudgeParts, rules: CompareSettings, primary: Ans
         shadow: { status: shadow.status, headers: shadow.headers, body: shadowBody },
         rules,
         now: parts.clock.now(),
+        ...hooksOf(parts, rules, asked),
       },
       readBack,
     );
@@ -82,6 +103,9 @@ function judgePair(parts: JudgeParts, pair: AnswerPair, spare: readonly Uint8Arr
   const begunAt = parts.clock.monotonic();
   const told = (end: CompareEnd): Judged => {
     parts.telemetry.compared(parts.clock.monotonic() - begunAt);
+    if (pair.hooks !== undefined && !("overloaded" in end)) {
+      parts.moduleHealth.ran(pair.rules, end.hookFailure ?? null, parts.clock.now());
+    }
     return judgedAs(end);
   };
   const verdict = parts.comparer.compareInline(pair);

@@ -2,18 +2,25 @@ import { Worker } from "node:worker_threads";
 import type { Verdict } from "../exchange.ts";
 import type { AnswerPair } from "./diff-answers.ts";
 import type { ComparableBody } from "./diff-bodies.ts";
-import type { WorkerReply } from "./worker.ts";
+import { type HookFailure, type HookStep, tookTooLong } from "./hook-calls.ts";
+import { HookWatch } from "./hook-watch.ts";
+import type { WorkerOrder, WorkerReply } from "./worker.ts";
 
 export interface Job {
   readonly pair: AnswerPair;
-  /** Bodies whose memory may be handed over. */
+  /** Bodies whose memory may be handed over; none where the pair may have to be compared once more. */
   readonly spare: readonly Uint8Array[];
-  readonly end: (end: Verdict | { readonly failed: string }) => void;
+  readonly end: (end: JobEnd) => void;
 }
+
+/** `hookFailure`: a function of the user's failed, so that rules alone were to decide. */
+export type JobEnd = (Verdict | { readonly failed: string }) & { readonly hookFailure?: HookFailure };
 
 export interface SeatSettings {
   readonly script: URL;
   readonly timeLimitMs: number;
+  /** For all functions of a user's module, for one pair; a thread that stays in one for longer is replaced. */
+  readonly hookLimitMs: number;
   /** Called when the seat can take a job again. */
   readonly freed: () => void;
 }
@@ -26,6 +33,7 @@ const HEAP_MAX_MB = 1024;
 /** A place for one worker thread, which is started when first needed and replaced after a crash or an overrun. */
 export class WorkerSeat {
   readonly #settings: SeatSettings;
+  readonly #hooks: HookWatch;
   #worker: Worker | null = null;
   /** The worker has loaded: what a job takes from here on is its own time. */
   #isReady = false;
@@ -36,6 +44,9 @@ export class WorkerSeat {
 
   constructor(settings: SeatSettings) {
     this.#settings = settings;
+    this.#hooks = new HookWatch(settings.hookLimitMs, (step, limitMs) => {
+      this.#abandon("a function of a module hangs", { step, why: tookTooLong(limitMs), costly: true });
+    });
   }
 
   get isFree(): boolean {
@@ -56,6 +67,7 @@ export class WorkerSeat {
         shadow: { ...job.pair.shadow, body: shadow.body },
       };
       if (this.#isReady) this.#limit(this.#settings.timeLimitMs, "comparing");
+      if (job.pair.hooks !== undefined) this.#hooks.begin();
       worker.postMessage(pair, [...primary.transfer, ...shadow.transfer]);
     } catch (error) {
       this.#abandon(`the compare worker could not be used: ${wordsOf(error)}`);
@@ -63,13 +75,18 @@ export class WorkerSeat {
   }
 
   async close(): Promise<void> {
-    this.#abandon("compare has ended");
+    this.#end();
+    this.#finish({ failed: "compare has ended" });
     await Promise.all(this.#ending);
   }
 
   #start(): Worker {
     const worker = new Worker(this.#settings.script, {
       name: "crossfade-compare",
+      workerData: {
+        steps: this.#hooks.forNewThread(),
+        hookLimitMs: this.#settings.hookLimitMs,
+      } satisfies WorkerOrder,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MB },
     });
     this.#worker = worker;
@@ -92,7 +109,9 @@ export class WorkerSeat {
       this.#isReady = true;
       this.#limit(this.#settings.timeLimitMs, "comparing");
     } else {
-      this.#finish(reply.kind === "verdict" ? reply.verdict : { failed: reply.why });
+      const { hookFailure } = reply.kind === "verdict" ? reply : {};
+      const end: JobEnd = reply.kind === "verdict" ? reply.verdict : { failed: reply.why };
+      this.#finish(hookFailure === undefined ? end : { ...end, hookFailure });
     }
   }
 
@@ -102,18 +121,35 @@ export class WorkerSeat {
     this.#timer = setTimeout(() => this.#abandon(`${what} took longer than ${ms} ms`), ms).unref();
   }
 
-  /** Gives up the thread, and the job with it. */
-  #abandon(why: string): void {
+  /** Gives up the thread, and the job with it: unless a module took part, for then rules alone can still decide. */
+  #abandon(why: string, hang: HookFailure | null = null): void {
+    const step = this.#hooks.running();
+    const job = this.#job;
+    this.#end();
+    if (job?.pair.hooks === undefined) {
+      this.#finish({ failed: why });
+      return;
+    }
+    const { hooks: _hooks, ...pair } = job.pair;
+    const hookFailure = hang ?? endedIn(step, why);
+    const end: Job["end"] = (ended) => job.end(hookFailure === null ? ended : { ...ended, hookFailure });
+    void this.run({ pair, spare: [], end });
+  }
+
+  #end(): void {
+    this.#hooks.end();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     const worker = this.#worker;
     this.#worker = null;
     if (worker !== null) {
       const ending = worker.terminate().finally(() => this.#ending.delete(ending));
       this.#ending.add(ending);
     }
-    this.#finish({ failed: why });
   }
 
-  #finish(end: Verdict | { readonly failed: string }): void {
+  #finish(end: JobEnd): void {
+    this.#hooks.end();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     // An idle worker must not keep the process from ending.
@@ -124,6 +160,12 @@ export class WorkerSeat {
     job.end(end);
     this.#settings.freed();
   }
+}
+
+/** A thread that ended in a function was ended by it: out of memory, or by `process.exit`. */
+function endedIn(step: HookStep | null, why: string): HookFailure | null {
+  if (step === null) return null;
+  return { step, why: `ended its thread${/memory/i.test(why) ? ": out of memory" : ""}`, costly: true };
 }
 
 function wordsOf(error: unknown): string {

@@ -1,26 +1,99 @@
 /** The thread that compares what would hold up the event loop. Started by comparer.ts; one pair at a time. */
-import { parentPort } from "node:worker_threads";
+import { hash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { parentPort, workerData } from "node:worker_threads";
+import type { ModuleSettings } from "../config/settings.ts";
 import type { Verdict } from "../exchange.ts";
 import { giveWayToTraffic } from "../thread-priority.ts";
-import { type AnswerPair, compareAnswers } from "./diff-answers.ts";
+import { compareByModule } from "./compare-by-module.ts";
+import { type AnswerPair, compareAnswers, type HookUse } from "./diff-answers.ts";
+import { HookCalls, HookError, type HookFailure, type Hooks, thrownWords } from "./hook-calls.ts";
+import { openStepLog } from "./hook-watch.ts";
 
 export type WorkerReply =
   | { readonly kind: "ready" }
-  | { readonly kind: "verdict"; readonly verdict: Verdict }
+  | {
+      readonly kind: "verdict";
+      readonly verdict: Verdict;
+      /** The verdict is that of the rules alone, because a function of the user's failed. */
+      readonly hookFailure?: HookFailure;
+    }
   | { readonly kind: "failed"; readonly why: string };
 
 const port = parentPort;
 if (port === null) throw new Error("compare/worker runs as a worker thread only");
 
+/** What a seat tells its thread. */
+export interface WorkerOrder {
+  readonly steps: SharedArrayBuffer;
+  /** For all functions of a module, for one pair. */
+  readonly hookLimitMs: number;
+}
+
+const { steps, hookLimitMs } = workerData as WorkerOrder;
+const log = openStepLog(steps);
+/** By file and digest: a changed module is another one. */
+const loaded = new Map<string, Hooks>();
+
 giveWayToTraffic("always");
 
-port.on("message", ({ primary, shadow, rules, now }: AnswerPair) => {
-  let reply: WorkerReply;
-  try {
-    reply = { kind: "verdict", verdict: compareAnswers(primary, shadow, rules, now) };
-  } catch (error) {
-    reply = { kind: "failed", why: error instanceof Error ? error.message : String(error) };
-  }
-  port.postMessage(reply);
+port.on("message", (pair: AnswerPair) => {
+  if (pair.hooks === undefined) reply(() => compareByRules(pair));
+  else void compareWithHooks(pair, pair.hooks);
 });
 port.postMessage({ kind: "ready" } satisfies WorkerReply);
+
+function reply(compare: () => Verdict, hookFailure?: HookFailure): void {
+  let told: WorkerReply;
+  try {
+    told = { kind: "verdict", verdict: compare(), ...(hookFailure === undefined ? {} : { hookFailure }) };
+  } catch (error) {
+    told = { kind: "failed", why: error instanceof Error ? error.message : String(error) };
+  }
+  port?.postMessage(told);
+}
+
+function compareByRules({ primary, shadow, rules, now }: AnswerPair): Verdict {
+  return compareAnswers(primary, shadow, rules, now);
+}
+
+async function compareWithHooks(pair: AnswerPair, use: HookUse): Promise<void> {
+  try {
+    const hooks = await loadHooks(use.module);
+    const verdict = compareByModule(pair, use, hooks, new HookCalls(log, use.module.file, hookLimitMs));
+    reply(() => verdict);
+  } catch (error) {
+    reply(() => compareByRules(pair), error instanceof HookError ? error.failure : undefined);
+  }
+}
+
+/** @throws HookError: it is not the module that the config was loaded with, or cannot be imported */
+async function loadHooks({ file, sha256 }: ModuleSettings): Promise<Hooks> {
+  const url = `${pathToFileURL(file).href}?crossfade=${sha256}`;
+  const known = loaded.get(url);
+  if (known !== undefined) return known;
+  // What a function leaves behind, such as a promise that fails, must not end the thread of other pairs.
+  if (loaded.size === 0) for (const event of LEFT_BEHIND) process.on(event, () => undefined);
+  log.enter("import");
+  try {
+    if (digestOf(file) !== sha256) throw new HookError("import", "has changed since the config was loaded");
+    const hooks = (await import(url)) as Hooks;
+    loaded.set(url, hooks);
+    return hooks;
+  } catch (error) {
+    throw error instanceof HookError ? error : new HookError("import", thrownWords(error, file));
+  } finally {
+    log.leave();
+  }
+}
+
+const LEFT_BEHIND = ["uncaughtException", "unhandledRejection"] as const;
+
+function digestOf(file: string): string | null {
+  try {
+    return hash("sha256", readFileSync(file), "hex");
+  } catch {
+    return null;
+  }
+}

@@ -9,7 +9,7 @@ import {
   parseStatusClass,
   parseWithin,
 } from "./compare-texts.ts";
-import { DEFAULT_ROUTE } from "./defaults.ts";
+import { DEFAULT_ROUTE, NO_MODULE } from "./defaults.ts";
 import { choiceField, describeField, freeText, headerNameField, parsedText } from "./fields.ts";
 import { showValue } from "./message.ts";
 import { nearestName } from "./nearest.ts";
@@ -192,6 +192,15 @@ export const compareSchema = z
       .array(shapeRule)
       .describe(`Values that cannot agree and are compared by their class. ${OWN_LIST}`)
       .optional(),
+    module: freeText(
+      {
+        effect:
+          "A file (.mjs or .mts, from the folder of this one) whose functions normalise and judge take part in the comparison; off: none.",
+        byDefault: NO_MODULE,
+        examples: ["./compare-hooks.mjs"],
+      },
+      { min: 1, max: 1024 },
+    ).optional(),
   })
   .describe("How the two answers are compared.");
 

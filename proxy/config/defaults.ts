@@ -7,6 +7,8 @@ export const DEFAULT_LISTEN: Address = { host: "127.0.0.1", port: 8080 };
 export const DEFAULT_SOCKET_MODE = 0o660;
 export const DEFAULT_TUNNELS: readonly string[] = ["websocket"];
 export const DEFAULT_ADMIN_LISTEN: Address = { host: "127.0.0.1", port: 9090 };
+/** How a route says that the module of `defaults` is not for it. */
+export const NO_MODULE = "off";
 export const DEFAULT_STORE: Settings["store"] = { kind: "sqlite", file: "./crossfade.db" };
 
 export const DEFAULT_DIVERGENCE_LOG: Settings["divergenceLog"] = {
@@ -71,6 +73,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     unordered: [],
     equivalent: [],
     shapes: [],
+    module: null,
   },
   redact: [],
   redactDetect: [],

@@ -140,6 +140,9 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
       const said = kind === "ignore" ? `excused: ${name.slice("ignore ".length)}` : name;
       return wrap(why === "" ? said : `${said} (${why})`, 2);
     }),
+    ...(compare.module === null
+      ? []
+      : wrap(`by the functions of ${compare.module.file}: ${compare.module.hooks.join(", ")}`, 2)),
     ...redacted,
   ];
 }

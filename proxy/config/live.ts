@@ -1,6 +1,6 @@
 /**
  * Hot reload: a changed file is taken whole or not at all. On error the running settings stay, and `refusal` says why
- * until the file is sound again. Certificates and keys that the file names belong to it: when one of them changes, all is
+ * until the file is sound again. Certificates, keys and modules that the file names belong to it: when one of them changes, all is
  * read anew. Directories are watched, not files: editors replace a file (rename), Kubernetes swaps a symbolic link beside
  * it, and a watch on the old inode would see neither.
  */

@@ -6,6 +6,7 @@ import { noFindings } from "./findings.ts";
 import { readFlags, type StartFlags } from "./flags.ts";
 import { convertText, validate } from "./issues.ts";
 import type { ConfigMessage } from "./message.ts";
+import { NO_MODULES, readModules } from "./module/read-modules.ts";
 import { nearestName } from "./nearest.ts";
 import { inOrder, placesOf, type Places } from "./places.ts";
 import { resolveSettings, type RouteOrigins } from "./resolve.ts";
@@ -22,7 +23,7 @@ export interface LoadInput {
   readonly env: Environment;
   /** Epoch ms; decides which ignore rules and certificates are past. */
   readonly now?: number;
-  /** false: certificates and keys are not read, nor are the settings for traffic. Default true. */
+  /** false: certificates, keys and modules are not read, nor are the settings for traffic. Default true. */
   readonly forTraffic?: boolean;
 }
 
@@ -41,7 +42,7 @@ export interface Loaded {
   readonly advice: readonly ConfigMessage[];
   /** Places further messages about these settings. */
   readonly places: Places;
-  /** Whole names of the further files that the settings came from: certificates and keys. */
+  /** Whole names of the further files that the settings came from: certificates, keys, modules. */
   readonly files: readonly string[];
 }
 
@@ -73,12 +74,13 @@ export function loadSettings({ file, flags, env, now = Date.now(), forTraffic = 
 
   const findings = noFindings();
   const certificates = forTraffic ? readCertificates(written, now, places, findings) : NO_CERTIFICATES;
-  const resolved = resolveSettings(written, file, certificates);
+  const modules = forTraffic ? readModules(written, file, places, findings) : NO_MODULES;
+  const resolved = resolveSettings(written, file, certificates, modules);
   checkListeners(resolved.settings, places, findings);
   checkLimits(resolved.settings, places, findings);
   checkServices(resolved.settings, places, findings);
   checkRoutes({ ...resolved, now, adoptPhases: flags.adoptPhases ?? false }, places, findings);
-  const { files } = certificates;
+  const files = [...certificates.files, ...modules.files];
   if (findings.errors.length > 0) return { ok: false, reason: "invalid", errors: inOrder(findings.errors), files };
   return {
     ok: true,

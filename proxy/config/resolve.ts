@@ -12,8 +12,10 @@ import {
   DEFAULT_SOCKET_MODE,
   DEFAULT_STORE,
   DEFAULT_TUNNELS,
+  NO_MODULE,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
+import type { Modules } from "./module/read-modules.ts";
 import type { ConfigPath } from "./message.ts";
 import type { RuleKind } from "../rule-names.ts";
 import type { WrittenCompare } from "./compare-schema.ts";
@@ -51,6 +53,7 @@ const ROUTE_FIELDS = [
   "compare.unordered",
   "compare.equivalent",
   "compare.shapes",
+  "compare.module",
   "redact",
   "redactDetect",
 ] as const;
@@ -70,8 +73,13 @@ export function pathOf({ origins }: Resolved, i: number, field: RouteField): Con
 }
 
 /** `written` names a URL for each of its services. */
-export function resolveSettings(written: Written, file: string | null, certificates: Certificates): Resolved {
-  const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}));
+export function resolveSettings(
+  written: Written,
+  file: string | null,
+  certificates: Certificates,
+  modules: Modules,
+): Resolved {
+  const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}, modules));
   const services = Object.entries(written.services ?? {}).flatMap(([name, service]) =>
     service?.url === undefined
       ? []
@@ -149,6 +157,7 @@ function resolveService(
 function resolveRoute(
   written: WrittenRoute,
   defaults: WrittenDefaults,
+  modules: Modules,
 ): { readonly route: RouteSettings; readonly origins: RouteOrigins } {
   const origins = Object.fromEntries(ROUTE_FIELDS.map((field) => [field, "built-in"])) as Record<RouteField, Origin>;
   const choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T): T => {
@@ -187,6 +196,8 @@ function resolveRoute(
       headers: choose("compare.headers", compare?.headers, defaults.compare?.headers, base.compare.headers),
       mustMatch: choose("compare.mustMatch", compare?.mustMatch, defaults.compare?.mustMatch, base.compare.mustMatch),
       ...resolveRules(choose, compare, defaults.compare),
+      module:
+        modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),

@@ -186,6 +186,19 @@ export interface ShapeRule extends CompareRule {
   readonly as: ShapeName;
 }
 
+export const HOOKS = ["normalise", "judge"] as const;
+export type HookName = (typeof HOOKS)[number];
+
+/** Functions of the user's own that take part in a comparison. */
+export interface ModuleSettings {
+  /** Its whole name. */
+  readonly file: string;
+  /** Hex digest of its text when the config was loaded: another text is another module. */
+  readonly sha256: string;
+  /** Those that it exports; never empty. */
+  readonly hooks: readonly HookName[];
+}
+
 export interface CompareSettings {
   readonly status: "exact" | "class";
   /** Lower-case names of the answer headers that are compared. */
@@ -198,6 +211,7 @@ export interface CompareSettings {
   readonly unordered: readonly UnorderedRule[];
   readonly equivalent: readonly EquivalentRule[];
   readonly shapes: readonly ShapeRule[];
+  readonly module: ModuleSettings | null;
 }
 
 export interface RouteSettings {

@@ -1,7 +1,7 @@
 /** How often each rule of a route's comparison excused a difference, since the process began. */
 import type { CompareSettings, RouteSettings } from "../config/settings.ts";
 import type { RuleTimes } from "../exchange.ts";
-import { namedRules } from "../rule-names.ts";
+import { countedRules } from "../rule-names.ts";
 
 export interface RuleUse {
   /** Its name, as `rule-names.ts` spells it. */
@@ -56,7 +56,7 @@ export function createRuleCounters(): RuleCounters {
       const before = counts.rules;
       const from = counts.compared;
       const fresh = (): Count => ({ from, excused: 0, lastExcusedAt: null });
-      counts.rules = new Map(namedRules(compare).map(({ name: rule }) => [rule, before.get(rule) ?? fresh()]));
+      counts.rules = new Map(countedRules(compare).map(({ name: rule }) => [rule, before.get(rule) ?? fresh()]));
       counts.settings = compare;
       counts.revision = revision;
     }
@@ -77,7 +77,7 @@ export function createRuleCounters(): RuleCounters {
 
     of(route) {
       const counts = routes.get(route.name);
-      return namedRules(route.compare).map(({ name, rule: { because, until } }) => {
+      return countedRules(route.compare).map(({ name, because, until }) => {
         const count = counts?.rules.get(name);
         const { excused = 0, lastExcusedAt = null, from = Infinity } = count ?? {};
         const stale = excused === 0 && (counts?.compared ?? 0) - from >= STALE_AFTER;

@@ -7,6 +7,7 @@ import { openMemoryStore } from "../../adapters/store/memory.ts";
 import { createTelemetry } from "../../adapters/telemetry/telemetry.ts";
 import { ByteBudget } from "../../proxy/byte-budget.ts";
 import { createComparer } from "../../proxy/compare/comparer.ts";
+import { createModuleHealth } from "../../proxy/compare/module-health.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import { spellEndpoint } from "../../proxy/endpoint.ts";
 import { Spool } from "../../proxy/forward/spool.ts";
@@ -90,6 +91,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     orderStamp: () => `3.${++position}`,
     rewrite,
     ruleCounters: createRuleCounters(),
+    moduleHealth: createModuleHealth(),
     gaps: new Gaps(store, clock),
     caught,
   });

@@ -43,6 +43,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     causes: null,
     seen: true,
     rules: [],
+    module: null,
     ...over,
   };
 }

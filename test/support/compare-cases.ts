@@ -76,6 +76,7 @@ export function compareRules(rules: Partial<Omit<CompareSettings, RuleKind>> & L
     unordered: whole("unordered"),
     equivalent: whole("equivalent"),
     shapes: whole("shapes"),
+    module: rules.module ?? null,
   };
 }
 

@@ -58,6 +58,8 @@ export interface BenchOptions {
   readonly legacyService?: string;
   readonly store?: "sqlite" | "memory";
   readonly limits?: string;
+  /** Further files in the config's folder, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Crossfade in this process between two real services, everything on free ports and in a folder of its own. */
@@ -72,10 +74,11 @@ export async function startBench(t: TestContext, options: BenchOptions = {}): Pr
     rmSync(folder, { recursive: true, force: true });
   });
   const configFile = join(folder, "crossfade.yaml");
+  for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text);
   writeFileSync(configFile, configText(folder, legacy, next, options));
   const loaded = loadSettings({ file: configFile, flags: {}, env: process.env });
   if (!loaded.ok) throw new Error(loaded.errors.map((error) => error.text).join("\n"));
-  const running = await startCrossfade({ settings: loaded.settings, logLevel: "silent" });
+  const running = await startCrossfade({ settings: loaded.settings, files: loaded.files, logLevel: "silent" });
   crossfade = running;
   const api = async <T>(path: string): Promise<T> => (await (await request(running.adminUrl + path)).body.json()) as T;
   const status = (): Promise<StatusJson> => api<StatusJson>("/api/v1/status");

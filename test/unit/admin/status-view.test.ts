@@ -265,3 +265,19 @@ test("numbers are spelled for people", () => {
   ]);
   assert.deepEqual([0, 1023, 1536, 64 * 1024 * 1024].map(spellBytes), ["0 B", "1023 B", "1.5 KiB", "64 MiB"]);
 });
+
+test("modules that fail are one warning, with the first routes, what failed and whether they are off", () => {
+  const module = (isOff: boolean) => ({
+    file: "/hooks.mjs",
+    hooks: ["judge"],
+    failures: [{ step: "module judge", times: 2, last: "threw an Error at hooks.mjs:1:2", lastAt: 0 }],
+    isOff,
+  });
+  const routes = Array.from({ length: 7 }, (_, i) => sampleRouteState({ name: `r${i}`, module: module(i === 0) }));
+  const sound = sampleRouteState({ name: "sound", module: { ...module(false), failures: [] } });
+  const said = view({ routes: [...routes, sound] }).warnings.filter((line) => line.includes("compare.module"));
+  const each = (i: number): string => `r${i}: module judge threw an Error at hooks.mjs:1:2 (2 times)`;
+  assert.deepEqual(said, [
+    `compare.module failed on 7 routes, and rules alone decided: ${each(0)}, switched off until a changed config or module is loaded; ${each(1)}; ${each(2)}; ${each(3)}; ${each(4)}; and 2 more`,
+  ]);
+});

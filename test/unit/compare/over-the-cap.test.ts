@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { ByteBudget } from "../../../proxy/byte-budget.ts";
 import { createComparer } from "../../../proxy/compare/comparer.ts";
 import { judgeAnswers, type Judged } from "../../../proxy/compare/judge.ts";
+import { createModuleHealth } from "../../../proxy/compare/module-health.ts";
 import type { BodyCopy } from "../../../proxy/exchange.ts";
 import { Capture } from "../../../proxy/forward/capture.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
@@ -39,7 +40,7 @@ async function judged(primary: BodyCopy, shadow: BodyCopy): Promise<Judged> {
   const telemetry = { compared: () => {} } as unknown as Telemetry;
   const answer = (body: BodyCopy) => ({ status: 200, headers: ["content-type", "application/json"], body, ms: 1 });
   return judgeAnswers(
-    { comparer, budget, clock: systemClock, telemetry },
+    { comparer, budget, clock: systemClock, telemetry, moduleHealth: createModuleHealth() },
     compareRules(),
     answer(primary),
     answer(shadow),

@@ -96,6 +96,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         unordered: [],
         equivalent: [],
         shapes: [],
+        module: null,
       },
       redact: [],
       redactDetect: [],

@@ -71,3 +71,17 @@ test("over a reload, rules that stay keep their counts and new ones begin at not
     ["ignore /a", 6, false],
   ]);
 });
+
+test("what a module excused is counted beside the rules, by the functions that it has", () => {
+  const counters = createRuleCounters();
+  const module = { file: "/hooks.mjs", sha256: "00", hooks: ["judge"] } as const;
+  const route = routeWith({ ignore: [{ at: "/a" }], module });
+  counters.compared(route, 1, [{ rule: "module judge", times: 3 }], 10);
+  assert.deepEqual(
+    counters.of(route).map(({ rule, excused }) => [rule, excused]),
+    [
+      ["ignore /a", 0],
+      ["module judge", 3],
+    ],
+  );
+});

@@ -1,0 +1,49 @@
+/** What there is to say about a module before it is used: found out in a thread of its own, which may fail or hang. */
+import { pathToFileURL } from "node:url";
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from "node:worker_threads";
+import type { HookName } from "../settings.ts";
+
+export interface InspectOrder {
+  readonly url: string;
+  readonly port: MessagePort;
+  /** Set to 1, and notified, once the answer is in `port`. */
+  readonly done: Int32Array<SharedArrayBuffer>;
+}
+
+export type Inspected =
+  | { readonly ok: true; readonly hooks: readonly HookName[] }
+  /** `why` follows the setting's name and value. */
+  | { readonly ok: false; readonly why: string };
+
+/** Starting the thread takes 0.1 s; what a module does while it is imported should take far less. */
+const IMPORT_LIMIT_MS = 10_000;
+
+/** Compiled or not, the thread's file lies beside this one; the compiler rewrites imports, not URLs. */
+const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+
+/**
+ * Imports the file in a thread and waits for it: reading a config is synchronous, here and in the thread of a reload. The
+ * module prints nothing: stdout belongs to the command that is run.
+ */
+export function inspectModule(file: string): Inspected {
+  const done = new Int32Array(new SharedArrayBuffer(4));
+  const { port1, port2 } = new MessageChannel();
+  const order: InspectOrder = { url: pathToFileURL(file).href, port: port2, done };
+  let worker: Worker;
+  try {
+    worker = new Worker(WORKER_URL, { workerData: order, transferList: [port2], stdout: true, stderr: true });
+  } catch (thrown) {
+    return { ok: false, why: `which cannot be looked at: ${String(thrown)}` };
+  }
+  worker.on("error", () => "told by the message, or by its absence");
+  worker.unref();
+  Atomics.wait(done, 0, 0, IMPORT_LIMIT_MS);
+  const found = receiveMessageOnPort(port1)?.message as Inspected | undefined;
+  port1.close();
+  void worker.terminate();
+  if (found !== undefined) return found;
+  return {
+    ok: false,
+    why: `which is not imported within ${IMPORT_LIMIT_MS / 1000} s; let it do nothing but export functions`,
+  };
+}

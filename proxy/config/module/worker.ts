@@ -1,0 +1,55 @@
+/** The thread that inspect.ts starts. */
+import { workerData } from "node:worker_threads";
+import { HOOKS } from "../settings.ts";
+import type { Inspected, InspectOrder } from "./inspect.ts";
+
+/** Of what is said while a module is imported. */
+const WORDS_MAX_CHARS = 300;
+
+const { url, port, done } = workerData as InspectOrder;
+let told = false;
+
+process.on("exit", () => tell({ ok: false, why: "which ends its process while it is imported; take that out" }));
+process.on("uncaughtException", (error) => tell({ ok: false, why: notImported(error) }));
+// Not awaited here: Node would warn on stderr of a module that ends the process.
+void inspect().then((found) => {
+  tell(found);
+  // A timer that the module has started would keep the thread.
+  process.exit();
+});
+
+function tell(found: Inspected): void {
+  if (told) return;
+  told = true;
+  port.postMessage(found);
+  Atomics.store(done, 0, 1);
+  Atomics.notify(done, 0);
+}
+
+async function inspect(): Promise<Inspected> {
+  let exported: Readonly<Record<string, unknown>>;
+  try {
+    exported = (await import(url)) as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    return { ok: false, why: notImported(error) };
+  }
+  const found = HOOKS.filter((name) => exported[name] !== undefined);
+  const wrong = found.find((name) => typeof exported[name] !== "function");
+  if (wrong !== undefined) {
+    return { ok: false, why: `which exports ${wrong}, and that is no function; write export function ${wrong}(…)` };
+  }
+  if (found.length > 0) return { ok: true, hooks: found };
+  const way = "write export function normalise(answer, side) or export function judge(difference)";
+  return { ok: false, why: `which exports neither normalise nor judge; ${way}` };
+}
+
+function notImported(error: unknown): string {
+  const words = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).replace(/\s+/g, " ");
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const at = stack.indexOf(url);
+  const place = at === -1 ? undefined : /^:(\d+(?::\d+)?)/.exec(stack.slice(at + url.length))?.[1];
+  const where = place === undefined ? "" : ` (at ${place})`;
+  // Node keeps the place of what does not parse to itself.
+  const way = error instanceof SyntaxError ? "node --check FILE shows where" : "mend it, or take it out";
+  return `which cannot be imported: ${words.slice(0, WORDS_MAX_CHARS)}${where}; ${way}`;
+}

@@ -61,31 +61,73 @@ export interface DivergenceRecord {
   readonly error: string | null;
 }
 
-export type GroupState = "new" | "acknowledged" | "fixed" | "regressed";
+export const GROUP_STATES = ["new", "acknowledged", "fixed", "regressed"] as const;
+export type GroupState = (typeof GROUP_STATES)[number];
+/** Causes that nobody has dealt with: what status and page are loud about. */
+export const OPEN_STATES: readonly GroupState[] = ["new", "regressed"];
 
-/** A place and a way in which the divergences of a group differ. */
+/** A place and a way in which the divergences of a group differ; or, of kind `failure`, how the shadow failed to answer. */
 export interface SignaturePart {
   /** As in `Difference`, with `*` for an index or an id. */
   readonly at: string;
-  readonly kind: DifferenceKind;
-  /** Both statuses, of kind `status` only. */
+  readonly kind: DifferenceKind | "failure";
+  /** Of kind `status` both statuses; of other kinds what class of value each side had, where the two differ. */
   readonly primary?: string;
+  /** Of kind `failure` the error's code. */
   readonly shadow?: string;
 }
 
-/** One cause: divergences of one route and method with the same pointers (`*` for an index or id) and kinds. */
+/** What an operator said of a group. */
+export interface GroupDecision {
+  /** `new`: it is open again. */
+  readonly state: "new" | "acknowledged" | "fixed";
+  /** The token's name. */
+  readonly by: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly reason: string | null;
+  /** Of an acknowledgement: seen after this instant, the group has regressed. */
+  readonly until: string | null;
+  /** Of an acknowledgement: seen in another build of next than this one, the group has regressed. */
+  readonly build: string | null;
+}
+
+export const TREND_DIRECTIONS = ["rising", "steady", "falling", "quiet"] as const;
+
+export interface GroupTrend {
+  readonly direction: (typeof TREND_DIRECTIONS)[number];
+  /** How often it was seen in each of the last 24 hours (UTC), the present one last. */
+  readonly hours: readonly number[];
+}
+
+/**
+ * One cause: divergences of one route and method with the same pointers (`*` for an index or id), kinds and classes of
+ * values; or copies that the shadow failed to answer, of one route, method and error.
+ */
 export interface GroupRecord {
   readonly id: string;
   readonly route: string;
   readonly method: string;
   readonly signature: readonly SignaturePart[];
   readonly count: number;
-  /** Of the route's compared exchanges (match, ignored, divergent), 0 to 1. */
+  /** Divergences that follow from a failed or refused write of this group, of the same key: not in `count`. */
+  readonly tainted: number;
+  /** Of the route's compared exchanges (match, ignored, divergent) and, of a failure, its own; 0 to 1. */
   readonly share: number;
   readonly firstSeen: string;
   readonly lastSeen: string;
   readonly firstBuild: string | null;
+  readonly lastBuild: string | null;
+  readonly trend: GroupTrend;
   readonly state: GroupState;
+  /** The last one; what was seen since may have made the group `regressed`. */
+  readonly decision: GroupDecision | null;
+}
+
+/** Something about a group that somebody may want to be told at once. */
+export interface GroupEvent {
+  readonly event: "new" | "regressed";
+  readonly group: string;
 }
 
 /** A group as lists show it. */

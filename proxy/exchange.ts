@@ -166,6 +166,8 @@ export interface Settled {
   readonly taintedBy: string | null;
   /** What went wrong on the shadow's side, in words. */
   readonly error: string | null;
+  /** Of `shadow-error` and `shadow-timeout`: the error's code (`timeout`, `connect-failed`, …). */
+  readonly failure: string | null;
   /** null: the shadow's state is known to be as the outcome says. */
   readonly repair: RepairReason | null;
 }

@@ -1,10 +1,12 @@
 /** One cause, one group: divergences of one route and method that differ in the same places and in the same ways. */
 import { hash } from "node:crypto";
 import type { Difference, SignaturePart } from "./evidence.ts";
+import { valueClasses } from "./value-classes.ts";
 
 /**
  * The places and kinds of differences, without what changes from one exchange to the next: array indices and ids in
- * pointers become `*`. A status difference keeps its values, since each pair of them has its own cause.
+ * pointers become `*`, values become their classes. A status difference keeps its values, since each pair of them has its
+ * own cause.
  */
 export function groupSignature(differences: readonly Difference[]): SignaturePart[] {
   const parts = new Map<string, SignaturePart>();
@@ -13,6 +15,15 @@ export function groupSignature(differences: readonly Difference[]): SignaturePar
     parts.set(idParts(part).join("\n"), part);
   }
   return [...parts.keys()].sort().map((key) => parts.get(key) as SignaturePart);
+}
+
+/** The shadow gave no answer that could be compared: one cause for each error, whatever the primary answered. */
+export function failureSignature(code: string): SignaturePart[] {
+  return [{ at: "", kind: "failure", shadow: code }];
+}
+
+export function isFailure(signature: readonly SignaturePart[]): boolean {
+  return signature[0]?.kind === "failure";
 }
 
 const idsKnown = new Map<string, string>();
@@ -31,14 +42,16 @@ export function groupId(route: string, method: string, signature: readonly Signa
   return id;
 }
 
-/** What tells it from other parts; two strings, but four for a status. */
+/** What tells it from other parts; more than two strings where there are values or classes. */
 function idParts({ at, kind, primary, shadow }: SignaturePart): readonly string[] {
-  return primary === undefined || shadow === undefined ? [at, kind] : [at, kind, primary, shadow];
+  if (shadow === undefined) return [at, kind];
+  return primary === undefined ? [at, kind, shadow] : [at, kind, primary, shadow];
 }
 
-function partOf({ at, kind, primary, shadow }: Difference): SignaturePart {
+function partOf(difference: Difference): SignaturePart {
+  const { at, kind, primary, shadow } = difference;
   if (kind === "status") return { at: "", kind, primary: primary ?? "none", shadow: shadow ?? "none" };
-  return { at: placeOf(at), kind };
+  return { at: placeOf(at), kind, ...valueClasses(difference) };
 }
 
 function placeOf(at: string): string {

@@ -35,6 +35,7 @@ import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
 import { createRedactor } from "./record/redaction.ts";
+import { createWebhook } from "./record/webhook.ts";
 import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
@@ -120,6 +121,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     caught,
   });
 
+  const webhook = createWebhook({
+    settings: () => snapshot.settings.webhook,
+    store,
+    version,
+    gaveUp: (why) => log.warn({ webhook: webhook.health()?.origin, why }, "a call to the webhook was given up"),
+  });
+  store.onGroupEvent((event) => webhook.notify(event));
+
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
   const inFlight = new InFlight(() => snapshot.settings.limits.inFlight);
@@ -196,6 +205,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight,
     gate: gateOf,
     reachability,
+    webhook: () => webhook.health(),
     caught: () => caughtByStep,
   });
   telemetry.observe(() => statusSource.gauges());
@@ -237,6 +247,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     for (const gate of gates.values()) gate.close();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
     await recorder.close();
+    await webhook.close();
     await divergenceLog.close();
     await store.close();
     await telemetry.close();
@@ -255,6 +266,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       store,
       snapshot: () => snapshot,
       status: () => statusSource.status(),
+      lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
       subscribe: (listener) => feed.subscribe(listener),
       onError: (error, what) => log.error({ err: error, what }, "admin"),

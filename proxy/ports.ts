@@ -8,7 +8,10 @@ import type {
   DifferenceKind,
   DivergenceRecord,
   GapRecord,
+  GroupDecision,
+  GroupEvent,
   GroupRecord,
+  GroupState,
   ListedGroup,
   OutcomeCount,
   RepairReason,
@@ -125,7 +128,7 @@ export type StoreWrite =
       readonly record: DivergenceRecord;
       /** The record as the log has it. */
       readonly json: string;
-      /** Present where the record belongs to a group. */
+      /** Present where the record counts in its group; a record with a group and without this one follows from it. */
       readonly signature: GroupRecord["signature"] | null;
     }
   | {
@@ -158,6 +161,24 @@ export interface DivergenceQuery {
   readonly limit: number;
   /** Opaque, from `next` of the page before. */
   readonly cursor?: string;
+}
+
+export interface GroupQuery {
+  readonly route?: string;
+  /** Only in one of these states. */
+  readonly states?: readonly GroupState[];
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/** How many groups of divergences (not of shadow failures) are in each state. */
+export type CauseCounts = Readonly<Record<GroupState, number>>;
+
+export interface OpenWork {
+  readonly route: string;
+  readonly repairs: number;
+  readonly gaps: number;
+  readonly causes: CauseCounts;
 }
 
 export interface Page<T> {
@@ -194,20 +215,24 @@ export interface Store {
   eligibleCounts(): Promise<readonly { readonly route: string; readonly count: number }[]>;
   divergences(query: DivergenceQuery): Promise<Page<DivergenceRecord>>;
   divergence(id: string): Promise<DivergenceRecord | null>;
-  groups(query: {
-    readonly route?: string;
-    readonly limit: number;
-    readonly cursor?: string;
-  }): Promise<Page<ListedGroup>>;
+  /** The most frequent first. */
+  groups(query: GroupQuery): Promise<Page<ListedGroup>>;
   group(id: string): Promise<{ readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null>;
+  /** Keeps what an operator said; null: no such group. */
+  decideGroup(id: string, decision: GroupDecision): Promise<GroupRecord | null>;
+  /**
+   * Tells of groups that are seen for the first time, or again after they were fixed or no longer acknowledged; once they
+   * are kept, and at most once. A listener that throws is ignored. Returns the unsubscribe.
+   */
+  onGroupEvent(listener: (event: GroupEvent) => void): () => void;
   repairs(query: {
     readonly route?: string;
     readonly limit: number;
     readonly cursor?: string;
   }): Promise<Page<RepairRecord>>;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
-  /** Open repair entries and gaps by route, in one call. */
-  openWork(): Promise<readonly { readonly route: string; readonly repairs: number; readonly gaps: number }[]>;
+  /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */
+  openWork(): Promise<readonly OpenWork[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }

@@ -257,10 +257,13 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       });
     }
     const build = buildOf(copy, answer);
+    const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
+    if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") parts.taints.lift(copy.key);
     finishCopy(parts, copy, {
       outcome,
       repair,
       error,
+      failure: null,
       shadow,
       differences,
       moreDifferences,
@@ -327,6 +330,7 @@ type Finding = Omit<Settled, "exchange" | "requestBody" | "key" | "primary">;
 const NOTHING_FOUND: Omit<Finding, "outcome"> = {
   repair: null,
   error: null,
+  failure: null,
   shadow: null,
   differences: [],
   moreDifferences: 0,
@@ -363,6 +367,7 @@ function finish(
     outcome: found.outcome,
     repair: isWrite ? found.repair : null,
     error: found.error,
+    failure: found.failure,
     shadow: found.shadow,
     differences: found.differences,
     moreDifferences: found.moreDifferences,

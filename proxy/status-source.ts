@@ -9,11 +9,12 @@ import type { InFlight } from "./mirror/in-flight.ts";
 import type { BreakerState } from "./mirror/breaker.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
-import type { Clock, Gauges, Journal, Store } from "./ports.ts";
+import type { CauseCounts, Clock, Gauges, Journal, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
 import type { Reachability } from "./upstream/reachability.ts";
+import type { WebhookHealth } from "./webhook-health.ts";
 
 export interface StatusSourceParts {
   readonly clock: Clock;
@@ -35,31 +36,40 @@ export interface StatusSourceParts {
   readonly inFlight: InFlight;
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly reachability: Reachability;
+  readonly webhook: () => WebhookHealth | null;
   readonly caught: () => Readonly<Record<string, number>>;
 }
 
 export interface StatusSource {
   status(): StatusInput;
   gauges(): Gauges;
+  /** Asks the store now. Resolves when it has answered, or after LOOK_PATIENCE_MS. */
+  lookAgain(): Promise<void>;
   close(): void;
 }
 
 const LOOK_EVERY_MS = 1_000;
+const LOOK_PATIENCE_MS = 500;
 /** A shadow that is this far behind may be in trouble; below it, copies are merely on their way. */
 const LAGGING_MS = 1_000;
+const NO_CAUSES: CauseCounts = { new: 0, acknowledged: 0, fixed: 0, regressed: 0 };
 const BREAKER_GAUGE: Readonly<Record<BreakerState, number>> = { closed: 0, "half-open": 1, open: 2 };
 
 /** Puts together, on demand, what the process is and does. What has to be asked of the store is asked every second. */
 export function createStatusSource(parts: StatusSourceParts): StatusSource {
   const headroom = new Headroom();
-  let openWork = new Map<string, { readonly repairs: number; readonly gaps: number }>();
-  let asking = false;
+  /** null: the store has not answered yet. */
+  let openWork: ReadonlyMap<string, OpenWork> | null = null;
+  let asking: Promise<void> | null = null;
+  let afterThis: Promise<void> | null = null;
 
   function look(): void {
     headroom.observe(parts.clock.monotonic(), parts.queue.usedBytes);
-    if (asking) return;
-    asking = true;
-    parts.store
+    if (asking === null) void ask();
+  }
+
+  function ask(): Promise<void> {
+    const asked = parts.store
       .openWork()
       .then(
         (routes) => {
@@ -70,8 +80,24 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         },
       )
       .finally(() => {
-        asking = false;
+        if (asking === asked) asking = null;
       });
+    asking = asked;
+    return asked;
+  }
+
+  async function lookAgain(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LOOK_PATIENCE_MS);
+    });
+    // A question that is under way may have been asked before what is to be seen was written; all who come meanwhile
+    // share the next one.
+    afterThis ??= (asking ?? Promise.resolve()).then(() => {
+      afterThis = null;
+      return ask();
+    });
+    await Promise.race([afterThis, late]).finally(() => clearTimeout(timer));
   }
   look();
   const timer = setInterval(look, LOOK_EVERY_MS);
@@ -86,7 +112,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     const { settings } = parts.snapshot();
     const roles = PHASE_ROLES[route.phase];
     const shadow = roles.shadow === null ? null : serviceOf(settings, serviceNameFor(roles.shadow, route));
-    const open = openWork.get(route.name);
+    const open = openWork?.get(route.name);
     return {
       name: route.name,
       phase: route.phase,
@@ -100,6 +126,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       breaker: shadow === null ? null : parts.gate(shadow).state(),
       repairs: open?.repairs ?? 0,
       gaps: open?.gaps ?? 0,
+      causes: openWork === null ? null : (open?.causes ?? NO_CAUSES),
       seen: counted?.seen ?? false,
       rules: parts.ruleCounters.of(route),
     };
@@ -152,6 +179,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         },
         journal: { kind: parts.journal.kind, depth: parts.journal.depth() },
         log: { file: settings.divergenceLog.file, problem: logHealth.problem, lostLines: logHealth.lostLines },
+        webhook: parts.webhook(),
         caught: parts.caught(),
       };
     },
@@ -170,6 +198,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         headroomSeconds: headroomSeconds(),
       };
     },
+    lookAgain,
     close: () => clearInterval(timer),
   };
 }

@@ -1,9 +1,9 @@
 /** Divergence records, their groups and samples, in memory and within what is to be kept. */
-import type { DivergenceRecord, GroupRecord, ListedGroup } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, GroupDecision, GroupEvent, GroupRecord, ListedGroup } from "../../proxy/evidence.ts";
 import type { DivergenceQuery } from "../../proxy/ports.ts";
+import { MemoryGroups } from "./memory-groups.ts";
 import { coversPlace } from "./places.ts";
 import type { Retention } from "./retention.ts";
-import { drawSample } from "./samples.ts";
 
 interface Kept {
   readonly seq: number;
@@ -13,35 +13,28 @@ interface Kept {
   isSample: boolean;
 }
 
-interface Group {
-  readonly signature: GroupRecord["signature"];
-  readonly route: string;
-  readonly method: string;
-  readonly firstBuild: string | null;
-  count: number;
-  firstMs: number;
-  lastMs: number;
-  first: string;
-  last: string;
-  drawn: string[];
+interface Shown {
+  readonly group: GroupRecord;
+  readonly samples: readonly DivergenceRecord[];
 }
 
 export class MemoryEvidence {
   readonly #retention: Retention;
   /** In the order of arrival here. */
   readonly #records = new Map<string, Kept>();
-  readonly #groups = new Map<string, Group>();
+  readonly #groups: MemoryGroups;
   #seq = 0;
   #samples = 0;
   #bytes = 0;
 
-  constructor(retention: Retention) {
+  constructor(retention: Retention, compared: (route: string) => number) {
     this.#retention = retention;
+    this.#groups = new MemoryGroups(compared);
   }
 
-  /** `json`: the record as the log has it. */
-  add(record: DivergenceRecord, json: string, signature: GroupRecord["signature"] | null): void {
-    if (this.#records.has(record.id)) return;
+  /** `json`: the record as the log has it. Returns what is new about its group, or null. */
+  add(record: DivergenceRecord, json: string, signature: GroupRecord["signature"] | null): GroupEvent | null {
+    if (this.#records.has(record.id)) return null;
     const kept: Kept = {
       seq: ++this.#seq,
       record,
@@ -51,9 +44,15 @@ export class MemoryEvidence {
     };
     this.#records.set(record.id, kept);
     this.#bytes += kept.bytes;
-    if (record.group === null || signature === null) return;
-    this.#addToGroup(record.group, kept, signature);
+    if (record.group === null) return null;
+    if (signature === null) {
+      this.#groups.taint(record.group);
+      return null;
+    }
+    const { released, event } = this.#groups.add(record.group, record, kept.at, signature);
+    if (released !== null) this.#mark(released, false);
     this.#mark(record.id, true);
+    return event;
   }
 
   record(id: string): DivergenceRecord | null {
@@ -71,20 +70,20 @@ export class MemoryEvidence {
     return found;
   }
 
-  groups(compared: (route: string) => number): ListedGroup[] {
-    return [...this.#groups].map(([id, group]) => ({
-      ...toRecord(id, group, compared(group.route)),
-      samples: this.#samplesOf(group).map((sample) => sample.id),
-    }));
+  groups(now: number): ListedGroup[] {
+    return this.#groups
+      .all(now)
+      .map(({ group, samples }) => ({ ...group, samples: this.#recordsOf(samples).map(({ id }) => id) }));
   }
 
-  group(
-    id: string,
-    compared: (route: string) => number,
-  ): { readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null {
-    const group = this.#groups.get(id);
-    if (group === undefined) return null;
-    return { group: toRecord(id, group, compared(group.route)), samples: this.#samplesOf(group) };
+  group(id: string, now: number): Shown | null {
+    const found = this.#groups.one(id, now);
+    return found === null ? null : { group: found.group, samples: this.#recordsOf(found.samples) };
+  }
+
+  /** false: no such group. */
+  decide(id: string, decision: GroupDecision): boolean {
+    return this.#groups.decide(id, decision);
   }
 
   evict(now: number): void {
@@ -94,45 +93,17 @@ export class MemoryEvidence {
       if (!isOver() && kept.at >= now - keepMs) break;
       if (!kept.isSample) this.#remove(id);
     }
-    while (this.#groups.size > keepGroups || (this.#bytes > keepBytes && this.#groups.size > 0))
-      this.#removeOldestGroup();
+    while (this.#groups.size > keepGroups || (this.#bytes > keepBytes && this.#groups.size > 0)) {
+      for (const sample of this.#groups.removeOldest()) this.#remove(sample);
+    }
   }
 
-  #samplesOf({ first, drawn, last }: Group): DivergenceRecord[] {
-    return [...new Set([first, ...drawn, last])]
-      .map((sample) => this.#records.get(sample))
+  #recordsOf(ids: readonly string[]): DivergenceRecord[] {
+    return ids
+      .map((id) => this.#records.get(id))
       .filter((kept) => kept !== undefined)
       .sort((a, b) => a.seq - b.seq)
       .map(({ record }) => record);
-  }
-
-  #addToGroup(id: string, { record, at }: Kept, signature: GroupRecord["signature"]): void {
-    const group = this.#groups.get(id);
-    if (group === undefined) {
-      this.#groups.set(id, {
-        signature,
-        route: record.route,
-        method: record.method,
-        firstBuild: record.build,
-        count: 1,
-        firstMs: at,
-        lastMs: at,
-        first: record.id,
-        last: record.id,
-        drawn: [],
-      });
-      return;
-    }
-    group.count += 1;
-    group.firstMs = Math.min(group.firstMs, at);
-    group.lastMs = Math.max(group.lastMs, at);
-    const previous = group.last;
-    group.last = record.id;
-    if (previous === group.first) return;
-    const { kept, pushedOut } = drawSample(previous, group.drawn);
-    if (kept) group.drawn = [...group.drawn.filter((drawn) => drawn !== pushedOut), previous];
-    const out = kept ? pushedOut : previous;
-    if (out !== null) this.#mark(out, false);
   }
 
   #mark(id: string, isSample: boolean): void {
@@ -149,31 +120,6 @@ export class MemoryEvidence {
     this.#records.delete(id);
     this.#bytes -= kept.bytes;
   }
-
-  /** The one that was not seen for the longest time, with its samples. */
-  #removeOldestGroup(): void {
-    let oldest: readonly [string, Group] | null = null;
-    for (const entry of this.#groups) if (oldest === null || entry[1].lastMs < oldest[1].lastMs) oldest = entry;
-    if (oldest === null) return;
-    const [id, { first, last, drawn }] = oldest;
-    this.#groups.delete(id);
-    for (const sample of [first, last, ...drawn]) this.#remove(sample);
-  }
-}
-
-function toRecord(id: string, group: Group, compared: number): GroupRecord {
-  return {
-    id,
-    route: group.route,
-    method: group.method,
-    signature: group.signature,
-    count: group.count,
-    share: group.count / Math.max(compared, group.count),
-    firstSeen: new Date(group.firstMs).toISOString(),
-    lastSeen: new Date(group.lastMs).toISOString(),
-    firstBuild: group.firstBuild,
-    state: "new",
-  };
 }
 
 function isAsked(query: DivergenceQuery, { record, at }: Kept): boolean {

@@ -1,8 +1,27 @@
 /** The store of tests and of `--store memory:`: the same contract, bounded, gone with the process. */
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { DivergenceRecord, GapRecord, ListedGroup, OutcomeCount, RepairRecord } from "../../proxy/evidence.ts";
-import type { Clock, DivergenceQuery, Page, Store, StoreHealth, StoreWrite } from "../../proxy/ports.ts";
+import type {
+  DivergenceRecord,
+  GapRecord,
+  GroupDecision,
+  GroupRecord,
+  ListedGroup,
+  OutcomeCount,
+  RepairRecord,
+} from "../../proxy/evidence.ts";
+import { isFailure } from "../../proxy/groups.ts";
+import type {
+  Clock,
+  DivergenceQuery,
+  GroupQuery,
+  OpenWork,
+  Page,
+  Store,
+  StoreHealth,
+  StoreWrite,
+} from "../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
+import { GroupListeners, type GroupListener } from "./listeners.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 
@@ -32,6 +51,7 @@ class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #retention: Retention;
   readonly #evidence: MemoryEvidence;
+  readonly #listeners = new GroupListeners();
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRecord & { readonly seq: number }>();
   readonly #repairKeys = new Map<string, number>();
@@ -43,7 +63,7 @@ class MemoryStore implements Store {
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
-    this.#evidence = new MemoryEvidence(this.#retention);
+    this.#evidence = new MemoryEvidence(this.#retention, (route) => this.#compared(route));
   }
 
   append(writes: readonly StoreWrite[]): void {
@@ -91,12 +111,12 @@ class MemoryStore implements Store {
     return this.#evidence.record(id);
   }
 
-  async groups(query: ListQuery): Promise<Page<ListedGroup>> {
+  async groups(query: GroupQuery): Promise<Page<ListedGroup>> {
     this.#refuseIfClosed();
     const after = query.cursor === undefined ? null : decodeCursor("groups", query.cursor);
     const found = this.#evidence
-      .groups((route) => this.#compared(route))
-      .filter(({ route }) => query.route === undefined || route === query.route)
+      .groups(this.#clock.now())
+      .filter(({ route, state }) => isAsked(query, route) && (query.states?.includes(state) ?? true))
       .sort((a, b) => b.count - a.count || (a.id < b.id ? -1 : 1))
       .filter(({ count, id }) => after === null || count < after.number || (count === after.number && id > after.id));
     return page(
@@ -110,7 +130,17 @@ class MemoryStore implements Store {
 
   async group(id: string): ReturnType<Store["group"]> {
     this.#refuseIfClosed();
-    return this.#evidence.group(id, (route) => this.#compared(route));
+    return this.#evidence.group(id, this.#clock.now());
+  }
+
+  async decideGroup(id: string, decision: GroupDecision): Promise<GroupRecord | null> {
+    this.#refuseIfClosed();
+    if (!this.#evidence.decide(id, decision)) return null;
+    return this.#evidence.group(id, this.#clock.now())?.group ?? null;
+  }
+
+  onGroupEvent(listener: GroupListener): () => void {
+    return this.#listeners.add(listener);
   }
 
   async repairs(query: ListQuery): Promise<Page<RepairRecord>> {
@@ -141,18 +171,17 @@ class MemoryStore implements Store {
 
   async openWork(): ReturnType<Store["openWork"]> {
     this.#refuseIfClosed();
-    const work = new Map<string, { repairs: number; gaps: number }>();
-    for (const [list, records] of [
-      ["repairs", this.#repairs],
-      ["gaps", this.#gaps],
-    ] as const) {
-      for (const { route } of records.values()) {
-        const counts = work.get(route) ?? { repairs: 0, gaps: 0 };
-        counts[list] += 1;
-        work.set(route, counts);
-      }
+    const work = new Map<string, OpenWork>();
+    const add = (route: string, more: (open: OpenWork) => Partial<OpenWork>): void => {
+      const open = work.get(route) ?? { route, repairs: 0, gaps: 0, causes: NO_CAUSES };
+      work.set(route, { ...open, ...more(open) });
+    };
+    for (const { route } of this.#repairs.values()) add(route, ({ repairs }) => ({ repairs: repairs + 1 }));
+    for (const { route } of this.#gaps.values()) add(route, ({ gaps }) => ({ gaps: gaps + 1 }));
+    for (const { route, state, signature } of this.#evidence.groups(this.#clock.now())) {
+      if (!isFailure(signature)) add(route, ({ causes }) => ({ causes: { ...causes, [state]: causes[state] + 1 } }));
     }
-    return [...work].map(([route, counts]) => ({ route, ...counts }));
+    return [...work.values()];
   }
 
   async close(): Promise<void> {
@@ -175,7 +204,7 @@ class MemoryStore implements Store {
         return;
       }
       case "divergence":
-        this.#evidence.add(write.record, write.json, write.signature);
+        this.#addDivergence(write);
         return;
       case "repair":
         this.#addRepair(write);
@@ -195,6 +224,11 @@ class MemoryStore implements Store {
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
       }
     }
+  }
+
+  #addDivergence({ record, json, signature }: Extract<StoreWrite, { type: "divergence" }>): void {
+    const event = this.#evidence.add(record, json, signature);
+    if (event !== null) this.#listeners.tell([event]);
   }
 
   #addRepair(write: Extract<StoreWrite, { type: "repair" }>): void {
@@ -235,7 +269,9 @@ class MemoryStore implements Store {
   }
 }
 
-function isAsked(query: ListQuery, route: string): boolean {
+const NO_CAUSES: OpenWork["causes"] = { new: 0, acknowledged: 0, fixed: 0, regressed: 0 };
+
+function isAsked(query: Pick<ListQuery, "route">, route: string): boolean {
   return query.route === undefined || query.route === route;
 }
 

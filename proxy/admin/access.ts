@@ -17,6 +17,11 @@ export function ownerOf(authorization: string | undefined, tokens: Tokens): Toke
   return owner;
 }
 
+/** Whether the owner of a token may change things. */
+export function mayOperate(role: Tokens[number]["role"]): boolean {
+  return role === "operate";
+}
+
 /**
  * DNS rebinding: a page of evil.example whose name suddenly points to 127.0.0.1 is same-origin with a listener there,
  * and only the Host header gives it away. A loopback listener therefore answers to loopback names alone.

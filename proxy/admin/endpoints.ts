@@ -1,6 +1,7 @@
 /** What the admin listener answers, but for the page and the event stream: one table for routing and the OpenAPI document. */
 import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
+import { readGroupChange } from "./group-change.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
@@ -26,6 +27,14 @@ export interface Reply {
   readonly body: unknown;
 }
 
+/** A change that was asked for by someone who may. */
+export interface ChangeCall extends Call {
+  /** The body's text. */
+  readonly body: string;
+  /** Who asks. */
+  readonly by: string;
+}
+
 export interface Endpoint {
   /** As OpenAPI writes it: `{id}` is one segment. */
   readonly path: string;
@@ -36,6 +45,13 @@ export interface Endpoint {
   /** The schema of the answer, or its content type where it is not JSON. */
   readonly answers: { readonly json: SchemaName; readonly list?: true } | { readonly type: string };
   readonly reply: (call: Call) => Promise<Reply> | Reply;
+  /** What `PATCH` does here: needs the role operate. */
+  readonly change?: {
+    readonly summary: string;
+    readonly takes: SchemaName;
+    readonly answers: SchemaName;
+    readonly reply: (call: ChangeCall) => Promise<Reply>;
+  };
 }
 
 const PAGE: readonly ParameterName[] = ["limit", "cursor"];
@@ -73,7 +89,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
     path: "/api/v1/status",
     summary: "Everything at a glance; outcomes and pending of a route sum to its eligible",
     answers: { json: "Status" },
-    reply: ({ parts }) => ({ body: statusOf(parts) }),
+    reply: async ({ parts }) => {
+      await parts.lookAgain();
+      return { body: statusOf(parts) };
+    },
   },
   {
     path: "/api/v1/routes",
@@ -112,9 +131,12 @@ export const ENDPOINTS: readonly Endpoint[] = [
   {
     path: "/api/v1/groups",
     summary: "Divergences by cause",
-    parameters: ["route", ...PAGE],
+    parameters: ["route", "state", ...PAGE],
     answers: { json: "Group", list: true },
-    reply: (call) => list(call, (store, query) => store.groups(query)),
+    reply: (call) =>
+      list(call, (store, { state, ...query }) =>
+        store.groups({ ...query, ...(state === undefined ? {} : { states: [state] }) }),
+      ),
   },
   {
     path: "/api/v1/groups/{id}",
@@ -125,6 +147,17 @@ export const ENDPOINTS: readonly Endpoint[] = [
         const found = await store.group(id);
         return found === null ? null : { ...found.group, samples: found.samples };
       }),
+    change: {
+      summary: "Says what has become of a cause: acknowledged (with a reason), fixed, or open again (new)",
+      takes: "GroupChange",
+      answers: "GroupRecord",
+      reply: async (call) => {
+        const decision = readGroupChange(call.body, call.by, Date.now());
+        const changed = await item(call, "group", (store, id) => store.decideGroup(id, decision));
+        await call.parts.lookAgain();
+        return changed;
+      },
+    },
   },
   {
     path: "/api/v1/repairs",

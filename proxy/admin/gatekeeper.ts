@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isLoopback } from "../config/addresses.ts";
-import { isLoopbackAuthority, ownerOf } from "./access.ts";
+import { isLoopbackAuthority, mayOperate, ownerOf } from "./access.ts";
 import type { AdminParts } from "./parts.ts";
 import { renderSignIn } from "./page.ts";
 import { Problem } from "./problem.ts";
@@ -44,6 +44,22 @@ export function refuseStranger(request: FastifyRequest, reply: FastifyReply): Fa
     headers: { "www-authenticate": challenge },
   });
 }
+
+/**
+ * The name of the one who asks for a change, for the record.
+ * @throws Problem 403 where the token may only read.
+ */
+export function operatorOf(parts: AdminParts, request: FastifyRequest): string {
+  const { tokens } = parts.snapshot().settings.admin;
+  if (tokens.length === 0) return NO_TOKENS;
+  const owner = ownerOf(request.headers.authorization, tokens);
+  if (owner !== null && mayOperate(owner.role)) return owner.name;
+  const held = owner === null ? "no token" : `the token ${owner.name}, whose role is ${owner.role}`;
+  throw new Problem(403, `this changes something and needs a token with the role operate; it was asked with ${held}`);
+}
+
+/** Where there are no tokens, whoever reaches the loopback listener may do all of it. */
+const NO_TOKENS = "loopback";
 
 /** The page's own policy: its inline style and script by nonce, its refresh, nothing else. Returns the nonce. */
 export function sendHtmlHead(reply: FastifyReply): string {

@@ -13,7 +13,9 @@ export const OPENAPI_PATH = "/api/v1/openapi.json";
 /** `GET /api/v1/openapi.json`: what this version answers, no more. */
 export function describeApi(version: string): Json {
   const paths: Record<string, Json> = {};
-  for (const endpoint of ENDPOINTS) paths[endpoint.path] = { get: describeEndpoint(endpoint) };
+  for (const endpoint of ENDPOINTS) {
+    paths[endpoint.path] = { get: describeEndpoint(endpoint), ...describeChange(endpoint) };
+  }
   paths[EVENTS_PATH] = {
     get: operation(
       "Live: `divergence` events as they are recorded, a `status` event when counts change, `missed` with how many a slow reader was spared",
@@ -44,11 +46,22 @@ export function describeApi(version: string): Json {
   };
 }
 
+function describeChange({ path, change }: Endpoint): Json {
+  if (change === undefined) return {};
+  const schemaOf = (name: string): Json => ({
+    "application/json": { schema: { $ref: `#/components/schemas/${name}` } },
+  });
+  const patch = operation(change.summary, { parameters: pathParameters(path), content: schemaOf(change.answers) });
+  return { patch: { ...patch, requestBody: { required: true, content: schemaOf(change.takes) } } };
+}
+
+function pathParameters(path: string): readonly Json[] {
+  const inPath = /\{(\w+)\}/.exec(path)?.[1];
+  return inPath === undefined ? [] : [{ name: inPath, in: "path", required: true, schema: { type: "string" } }];
+}
+
 function describeEndpoint(endpoint: Endpoint): Json {
-  const inPath = /\{(\w+)\}/.exec(endpoint.path)?.[1];
-  const parameters: Json[] = (endpoint.parameters ?? []).map(queryParameter);
-  if (inPath !== undefined)
-    parameters.unshift({ name: inPath, in: "path", required: true, schema: { type: "string" } });
+  const parameters = [...pathParameters(endpoint.path), ...(endpoint.parameters ?? []).map(queryParameter)];
   return operation(endpoint.summary, {
     parameters,
     content: contentOf(endpoint),

@@ -1,7 +1,9 @@
 /** The part of the status page that shows where the services differ: a group for each cause, with a sample. Pure. */
-import { askedFor, type DivergenceRecord, type GroupRecord } from "../evidence.ts";
+import { askedFor, type DivergenceRecord, type GroupRecord, type GroupState } from "../evidence.ts";
+import { spellPart } from "../group-sentence.ts";
+import type { CauseCounts } from "../ports.ts";
 import { type Html, html } from "./html.ts";
-import { spellCount, spellShare } from "./sentences.ts";
+import { plural, spellCount, spellShare } from "./sentences.ts";
 
 const DIFFERENCES_SHOWN = 4;
 const VALUE_SHOWN = 200;
@@ -11,8 +13,12 @@ export interface PageGroup {
   readonly sample: DivergenceRecord | null;
 }
 
-/** What differs, by cause; `groups` null: the store could not be asked, and `problem` says why. */
-export function causesSection(groups: readonly PageGroup[] | null, problem: string | null): Html {
+/** What differs, by cause; `groups` null: the store could not be asked, and `problem` says why. `counts`: of all routes. */
+export function causesSection(
+  groups: readonly PageGroup[] | null,
+  problem: string | null,
+  counts: CauseCounts | null,
+): Html {
   const heading = html`<h2 id="groups">What differs, by cause</h2>`;
   if (groups === null) {
     return html`<section aria-labelledby="groups">
@@ -20,20 +26,28 @@ export function causesSection(groups: readonly PageGroup[] | null, problem: stri
       <p>Not to be had now: ${problem ?? "unknown"}</p>
     </section>`;
   }
+  const rest = html`<p>${dealtWith(counts)}</p>`;
   if (groups.length === 0)
     return html`<section aria-labelledby="groups">
       ${heading}
-      <p>Nothing so far.</p>
+      <p>Nothing is open.</p>
+      ${rest}
     </section>`;
-  return html`<section aria-labelledby="groups">${heading}${groups.map(groupArticle)}</section>`;
+  return html`<section aria-labelledby="groups">${heading}${groups.map(groupArticle)} ${rest}</section>`;
+}
+
+/** Causes that nobody needs to look at are counted, not shown. */
+function dealtWith(counts: CauseCounts | null): Html {
+  if (counts === null) return html``;
+  const link = (state: GroupState): Html =>
+    counts[state] === 0
+      ? html``
+      : html`<a href="/api/v1/groups?state=${state}">${plural(counts[state], "cause")} ${state}</a>. `;
+  return html`${link("acknowledged")}${link("fixed")}`;
 }
 
 function groupArticle({ group, sample }: PageGroup): Html {
-  const places = group.signature.map(({ at, kind, primary, shadow }) =>
-    kind === "status"
-      ? html`${kind} ${primary ?? "none"} → ${shadow ?? "none"} `
-      : html`<code>${at === "" ? "(whole)" : at}</code> ${kind} `,
-  );
+  const places = group.signature.map((part) => html`<code>${spellPart(part)}</code> `);
   const differences = (sample?.differences ?? []).slice(0, DIFFERENCES_SHOWN).map(
     (difference) =>
       html`<tr>
@@ -69,12 +83,17 @@ function groupArticle({ group, sample }: PageGroup): Html {
   return html`<article>
     <h3><bdi>${group.method} ${group.route}</bdi>: ${places}</h3>
     <p>
-      ${spellCount(group.count)} times, ${spellShare(group.share)} of what was compared, last at ${group.lastSeen},
-      first at ${group.firstSeen}.
+      ${group.state}, ${group.trend.direction}: ${plural(group.count, "time")}, ${spellShare(group.share)} of what was
+      compared, last at ${group.lastSeen}, first at ${group.firstSeen}${inBuild(group.firstBuild)}.
+      ${group.tainted === 0 ? "" : `${spellCount(group.tainted)} more follow from it. `}
       <a href="/api/v1/groups/${encodeURIComponent(group.id)}">group <bdi>${group.id}</bdi></a>
     </p>
     ${table}
   </article>`;
+}
+
+function inBuild(build: string | null): string {
+  return build === null ? "" : ` in build ${cut(build)}`;
 }
 
 function valueOf(value: string | null): string {

@@ -1,17 +1,18 @@
+import { OPEN_STATES } from "../evidence.ts";
 import type { Store } from "../ports.ts";
 import type { PageGroup } from "./page-causes.ts";
 import type { Patience } from "./patience.ts";
 
 const GROUPS_SHOWN = 10;
 
-/** The groups the page shows, each with one sample. A store that cannot be asked is a sentence, not an error: the page comes anyway. */
+/** The open groups that the page shows, each with one sample. A store that cannot be asked is a sentence, not an error: the page comes anyway. */
 export async function largestGroups(
   store: Store,
   patience: Patience,
 ): Promise<{ readonly groups: readonly PageGroup[] | null; readonly problem: string | null }> {
   try {
     return await patience.for(async () => {
-      const { items } = await store.groups({ limit: GROUPS_SHOWN });
+      const { items } = await store.groups({ limit: GROUPS_SHOWN, states: OPEN_STATES });
       const details = await Promise.all(items.map((group) => store.group(group.id)));
       const groups = items.map((group, i) => ({ group, sample: details[i]?.samples[0] ?? null }));
       return { groups, problem: null };

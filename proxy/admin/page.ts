@@ -1,4 +1,6 @@
 /** `GET /`: a plain status page. Pure: built from the status, the largest groups and a sample of each. */
+import { GROUP_STATES } from "../evidence.ts";
+import type { CauseCounts } from "../ports.ts";
 import { Html, html } from "./html.ts";
 import { PAGE_SCRIPT, PAGE_STYLE } from "./page-assets.ts";
 import { causesSection, type PageGroup } from "./page-causes.ts";
@@ -28,7 +30,8 @@ export function renderPage(input: PageInput): string {
         ${spellSpan(Date.parse(status.time) - Date.parse(status.startedAt))}. Config:
         ${status.config.file ?? "flags alone"}, revision ${status.config.revision}. Store: ${status.store.kind}.
       </p>
-      ${warningsSection(status)} ${routesSection(status.routes)} ${causesSection(input.groups, input.groupsProblem)}
+      ${warningsSection(status)} ${routesSection(status.routes)}
+      ${causesSection(input.groups, input.groupsProblem, causesOf(status.routes))}
       <section aria-labelledby="more">
         <h2 id="more">More</h2>
         <p>
@@ -39,6 +42,16 @@ export function renderPage(input: PageInput): string {
         </p>
       </section>`,
   );
+}
+
+/** Of all routes; null where the store has not said. */
+function causesOf(routes: readonly RouteStatus[]): CauseCounts | null {
+  const sum = { new: 0, acknowledged: 0, fixed: 0, regressed: 0 };
+  for (const { causes } of routes) {
+    if (causes === null) return null;
+    for (const state of GROUP_STATES) sum[state] += causes[state];
+  }
+  return sum;
 }
 
 /** For a browser that has no token yet: it is asked for one, and keeps it for as long as its tab lives. */

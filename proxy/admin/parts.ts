@@ -1,11 +1,12 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
-import type { Journal, Store, StoreHealth } from "../ports.ts";
+import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
+import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
 
@@ -31,6 +32,8 @@ export interface RouteState {
   readonly breaker: BreakerState | null;
   readonly repairs: number;
   readonly gaps: number;
+  /** Its groups of divergences by state; null: the store has not said yet. */
+  readonly causes: CauseCounts | null;
   /** Whether an eligible exchange came since the process began. */
   readonly seen: boolean;
   /** Every rule of its comparison, in the order in which they are asked. */
@@ -95,6 +98,8 @@ export interface StatusInput {
     /** Lines that could not be written since the process began. */
     readonly lostLines: number;
   };
+  /** null: the config has none. */
+  readonly webhook: WebhookHealth | null;
   /** Errors caught on the shadow side by the step they came from (`compare`, `record`, …); empty while all is well. */
   readonly caught: Readonly<Record<string, number>>;
 }
@@ -107,6 +112,8 @@ export interface AdminParts {
   /** The snapshot that new exchanges get: its routes are shown, its tokens let in (so a reload rotates them). */
   snapshot(): Snapshot;
   status(): StatusInput;
+  /** Asks the store anew for what `status` shows of it. Resolves when that is there, or too long in coming. */
+  lookAgain(): Promise<void>;
   metricsText(): Promise<string>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;

@@ -1,7 +1,7 @@
 /** Query parameters of the API: one table for parsing, error messages and the OpenAPI document. Pure. */
 import { nearestName } from "../config/nearest.ts";
 import { parseDuration } from "../config/units.ts";
-import { DIFFERENCE_KINDS, type DifferenceKind } from "../evidence.ts";
+import { DIFFERENCE_KINDS, GROUP_STATES, type DifferenceKind, type GroupState } from "../evidence.ts";
 import { OUTCOME_KINDS, type OutcomeKind } from "../outcome.ts";
 import { Problem } from "./problem.ts";
 
@@ -17,6 +17,7 @@ export interface QueryValues {
   /** Epoch ms. */
   since?: number;
   group?: string;
+  state?: GroupState;
   limit?: number;
   cursor?: string;
 }
@@ -109,6 +110,11 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     description: "Only of this group",
     schema: { type: "string", maxLength: MAX_TEXT },
     read: readText("group"),
+  },
+  state: {
+    description: "Only in this state",
+    schema: { type: "string", enum: GROUP_STATES },
+    read: oneOf(GROUP_STATES, (values, state) => (values.state = state)),
   },
   limit: {
     description: "At most this many items",

@@ -1,6 +1,7 @@
 /** One route's counts, as API, page and CLI show them. Pure. */
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
+import type { CauseCounts } from "../ports.ts";
 import type { BreakerState, RouteState } from "./parts.ts";
 
 /** Invariant: the sum of `outcomes` plus `pending` is `eligible`; where it is not, a warning names the route. */
@@ -23,6 +24,8 @@ export interface RouteStatus {
   readonly breaker: BreakerState | null;
   readonly repairs: number;
   readonly gaps: number;
+  /** Its groups of divergences by state; null: not known yet. */
+  readonly causes: CauseCounts | null;
 }
 
 export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): RouteStatus {
@@ -49,6 +52,7 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     breaker: state.breaker,
     repairs: state.repairs,
     gaps: state.gaps,
+    causes: state.causes,
   };
 }
 
@@ -57,12 +61,22 @@ export function unaccountedFor(route: Pick<RouteStatus, "eligible" | "pending" |
   return route.eligible - route.pending - OUTCOME_KINDS.reduce((sum, kind) => sum + route.outcomes[kind], 0);
 }
 
+/**
+ * Whether it diverges in a way that nobody has dealt with. So it does, for all that is known, where the store has not said
+ * yet, or has no cause for what diverged.
+ */
+export function hasOpenCause({ outcomes, causes }: Pick<RouteStatus, "outcomes" | "causes">): boolean {
+  if (outcomes.divergent === 0) return false;
+  return causes === null || causes.new + causes.regressed > 0 || causes.acknowledged + causes.fixed === 0;
+}
+
 /** What disagrees first, then what has gaps, then what could not be compared; the rest in the order of the config. */
 export function worstFirst(routes: readonly RouteStatus[]): readonly RouteStatus[] {
   return routes.toSorted((a, b) => badness(b) - badness(a));
 }
 
-function badness({ outcomes, gaps, repairs }: RouteStatus): number {
+function badness(route: RouteStatus): number {
+  const { outcomes, gaps, repairs } = route;
   const failed = outcomes["shadow-error"] + outcomes["shadow-timeout"] + outcomes.dropped + outcomes.unknown;
-  return (outcomes.divergent > 0 ? 4 : 0) + (gaps > 0 ? 2 : 0) + (failed + repairs > 0 ? 1 : 0);
+  return (hasOpenCause(route) ? 4 : 0) + (gaps > 0 ? 2 : 0) + (failed + repairs > 0 ? 1 : 0);
 }

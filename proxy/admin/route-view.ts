@@ -28,6 +28,7 @@ export interface RouteView extends RouteStatus {
   /** Every rule of the comparison, in the order in which they are asked; counts of this process. */
   readonly rules: readonly RuleView[];
   readonly redact: readonly string[];
+  readonly redactDetect: RouteSettings["redactDetect"];
 }
 
 export interface RuleView {
@@ -64,6 +65,7 @@ export function viewRoute(route: RouteSettings, status: RouteStatus, rules: read
       lastExcusedAt: isoTime(lastExcusedAt),
     })),
     redact: route.redact.map(spellLocator),
+    redactDetect: route.redactDetect,
   };
 }
 

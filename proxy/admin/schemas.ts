@@ -1,6 +1,7 @@
 /** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of everything the API answers. */
-import { PHASES } from "../config/settings.ts";
-import { DIFFERENCE_KINDS, REPAIR_REASONS } from "../evidence.ts";
+import { DETECTORS, PHASES } from "../config/settings.ts";
+import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, TREND_DIRECTIONS } from "../evidence.ts";
+import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -52,6 +53,7 @@ const routeStatus = {
   breaker: orNull(enumOf(["closed", "half-open", "open"])),
   repairs: count,
   gaps: count,
+  causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
 };
 
 const group = {
@@ -59,14 +61,30 @@ const group = {
   route: text,
   method: text,
   signature: listOf(
-    object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: text, shadow: text }, ["primary", "shadow"]),
+    object({ at: text, kind: enumOf([...DIFFERENCE_KINDS, "failure"]), primary: text, shadow: text }, [
+      "primary",
+      "shadow",
+    ]),
   ),
   count,
+  tainted: count,
   share: { type: "number", minimum: 0, maximum: 1 },
   firstSeen: time,
   lastSeen: time,
   firstBuild: orNull(text),
-  state: enumOf(["new", "acknowledged", "fixed", "regressed"]),
+  lastBuild: orNull(text),
+  trend: object({ direction: enumOf(TREND_DIRECTIONS), hours: { ...listOf(count), minItems: 24, maxItems: 24 } }),
+  state: enumOf(GROUP_STATES),
+  decision: orNull(
+    object({
+      state: enumOf(DECISION_STATES),
+      by: text,
+      at: time,
+      reason: orNull(text),
+      until: orNull(time),
+      build: orNull(text),
+    }),
+  ),
 };
 
 export const SCHEMAS = {
@@ -98,6 +116,9 @@ export const SCHEMAS = {
     }),
     journal: object({ kind: enumOf(["none", "memory", "durable"]), depth: count }),
     log: object({ file: text, problem: orNull(text), lostLines: count }),
+    webhook: orNull(
+      object({ origin: text, delivered: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),
+    ),
     mirroring: flag,
     version: text,
     startedAt: time,
@@ -133,6 +154,7 @@ export const SCHEMAS = {
       }),
     ),
     redact: listOf(text),
+    redactDetect: listOf(enumOf(DETECTORS)),
   }),
   Difference: object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: orNull(text), shadow: orNull(text) }),
   Divergence: object({
@@ -157,6 +179,8 @@ export const SCHEMAS = {
     error: orNull(text),
   }),
   Group: object({ ...group, samples: { ...listOf(text), maxItems: 10 } }),
+  GroupRecord: object(group),
+  GroupChange: GROUP_CHANGE_SCHEMA,
   GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
   Repair: object({
     route: text,

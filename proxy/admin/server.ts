@@ -6,16 +6,25 @@ import { isLoopback } from "../config/addresses.ts";
 import type { Address } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import { listenError } from "../listen-error.ts";
-import { ENDPOINTS, type Endpoint, type Reply, statusOf } from "./endpoints.ts";
+import { type Call, ENDPOINTS, type Endpoint, type Reply, statusOf } from "./endpoints.ts";
 import { EVENT_PARAMETERS, EventHub } from "./events.ts";
-import { checkHost, isTrusted, pathOf, queryOf, refuseStranger, SECURITY_HEADERS, sendHtmlHead } from "./gatekeeper.ts";
+import {
+  checkHost,
+  isTrusted,
+  operatorOf,
+  pathOf,
+  queryOf,
+  refuseStranger,
+  SECURITY_HEADERS,
+  sendHtmlHead,
+} from "./gatekeeper.ts";
 import { describeApi, EVENTS_PATH, OPENAPI_PATH, PAGE_PATH } from "./openapi.ts";
 import { renderPage } from "./page.ts";
 import { largestGroups } from "./page-groups.ts";
 import type { AdminParts } from "./parts.ts";
 import { Patience } from "./patience.ts";
 import { Problem, problemFor } from "./problem.ts";
-import { readQuery } from "./query.ts";
+import { type ParameterName, readQuery } from "./query.ts";
 
 export interface Admin {
   readonly address: Address;
@@ -25,12 +34,14 @@ export interface Admin {
 
 /** Connections at once; a further one is closed unread. */
 const MAX_CONNECTIONS = 128;
+/** Of a change: a reason of 500 characters fits, however it is spelled. */
+const CHANGE_MAX_BYTES = 8 * 1024;
 /** A reader that takes its answer slowly does not hold up the end of the process. */
 const CLOSE_PATIENCE_MS = 1_000;
 
 /**
- * Listens where `parts.listen` says. Answers only `GET` and `HEAD`; nothing it is asked, and no error in answering,
- * reaches the proxy.
+ * Listens where `parts.listen` says. Answers `GET` and `HEAD`, and `PATCH` where something can be changed; nothing it is
+ * asked, and no error in answering, reaches the proxy.
  * @throws CrossfadeError `port-taken` where it cannot listen; `config-invalid` where strangers could ask without a token.
  */
 export async function createAdmin(parts: AdminParts): Promise<Admin> {
@@ -43,7 +54,7 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
   }
   const app = Fastify({
     logger: false,
-    bodyLimit: 1024,
+    bodyLimit: CHANGE_MAX_BYTES,
     // A reader that stands still with an answer half taken is let go; the event stream's heartbeat is shorter.
     connectionTimeout: 30_000,
     keepAliveTimeout: 5_000,
@@ -63,6 +74,9 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
     onError: (error, what) => parts.onError(error, what),
   });
 
+  // Read as text: what is wrong with it is told in the API's own words.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => answerError(parts, error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const problem = new Problem(404, `there is nothing at ${pathOf(request)}; ${OPENAPI_PATH} lists what there is`);
@@ -110,31 +124,42 @@ declare module "fastify" {
 function addEndpoint(app: FastifyInstance, parts: AdminParts, patience: Patience, endpoint: Endpoint): void {
   const url = endpoint.path.replace(/\{\w+\}/, ":id");
   const open = endpoint.open === true;
-  addGet(
-    app,
-    url,
-    (request) => {
-      const query = readQuery(queryOf(request), endpoint.parameters ?? [], Date.now());
-      const { id = "" } = request.params as { id?: string };
-      return endpoint.reply({ parts, patience, id, query, trusted: isTrusted(parts, request) });
-    },
+  const { change } = endpoint;
+  const callOf = (request: FastifyRequest, allowed: readonly ParameterName[]): Call => {
+    const query = readQuery(queryOf(request), allowed, Date.now());
+    const { id = "" } = request.params as { id?: string };
+    return { parts, patience, id, query, trusted: isTrusted(parts, request) };
+  };
+  addGet(app, url, (request) => endpoint.reply(callOf(request, endpoint.parameters ?? [])), {
     open,
-  );
+    changes: change !== undefined,
+  });
+  if (change === undefined) return;
+  app.patch(url, {
+    // Before anything of the body is read.
+    onRequest: async (request) => void operatorOf(parts, request),
+    handler: async (request, reply) => {
+      const body = typeof request.body === "string" ? request.body : "";
+      const answer = await change.reply({ ...callOf(request, []), body, by: operatorOf(parts, request) });
+      return sendReply(reply, answer);
+    },
+  });
 }
 
-/** `GET` and `HEAD`; every other method is answered 405 before anything of its body is read. */
+/** `GET` and `HEAD`; every method but these and that of changes is answered 405 before anything of its body is read. */
 function addGet(
   app: FastifyInstance,
   url: string,
   answer: (request: FastifyRequest) => Promise<Reply> | Reply,
-  open = false,
+  { open = false, changes = false } = {},
 ): void {
-  app.get(url, { config: { open } }, async (request, reply) => {
-    const { status = 200, type, body } = await answer(request);
-    reply.code(status).type(type ?? "application/json; charset=utf-8");
-    return typeof body === "string" ? body : JSON.stringify(body);
-  });
-  refuseOtherMethods(app, url, "GET, HEAD");
+  app.get(url, { config: { open } }, async (request, reply) => sendReply(reply, await answer(request)));
+  refuseOtherMethods(app, url, changes ? "GET, HEAD, PATCH" : "GET, HEAD");
+}
+
+function sendReply(reply: FastifyReply, { status = 200, type, body }: Reply): string {
+  reply.code(status).type(type ?? "application/json; charset=utf-8");
+  return typeof body === "string" ? body : JSON.stringify(body);
 }
 
 function refuseOtherMethods(app: FastifyInstance, url: string, allow: string): void {
@@ -169,7 +194,7 @@ function addEvents(app: FastifyInstance, hub: EventHub): void {
 function addPage(app: FastifyInstance, parts: AdminParts, patience: Patience): void {
   app.get(PAGE_PATH, async (request, reply) => {
     readQuery(queryOf(request), [], Date.now());
-    const { groups, problem } = await largestGroups(parts.store, patience);
+    const [{ groups, problem }] = await Promise.all([largestGroups(parts.store, patience), parts.lookAgain()]);
     const nonce = sendHtmlHead(reply);
     return renderPage({ status: statusOf(parts), groups, groupsProblem: problem, nonce });
   });

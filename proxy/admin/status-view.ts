@@ -19,6 +19,7 @@ export interface StatusView {
   readonly queue: StatusInput["queue"];
   readonly journal: StatusInput["journal"];
   readonly log: StatusInput["log"];
+  readonly webhook: StatusInput["webhook"];
   readonly mirroring: boolean;
   readonly version: string;
   /** ISO 8601, UTC. */
@@ -44,6 +45,7 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     queue: input.queue,
     journal: input.journal,
     log: input.log,
+    webhook: input.webhook,
     mirroring: input.mirroringEnabled,
     version,
     startedAt: isoTime(input.startedAt),

@@ -24,7 +24,7 @@ export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): 
 
 function* processWarnings(input: StatusInput): Generator<string> {
   if (!input.mirroringEnabled) yield "mirroring is off for every route";
-  const { config, store, log } = input;
+  const { config, store, log, webhook } = input;
   if (config.error !== null) {
     yield `the changed config was refused and revision ${config.revision} stays in use: ${config.error}`;
   }
@@ -32,6 +32,10 @@ function* processWarnings(input: StatusInput): Generator<string> {
   if (store.lostWrites > 0) yield `store: ${plural(store.lostWrites, "write")} of evidence lost since the start`;
   if (log.problem !== null) yield log.problem;
   if (log.lostLines > 0) yield `divergence log ${log.file}: ${plural(log.lostLines, "line")} lost since the start`;
+  if (webhook !== null && webhook.failed + webhook.dropped > 0) {
+    const problem = webhook.problem === null ? "" : ` (${webhook.problem})`;
+    yield `webhook at ${webhook.origin}: ${plural(webhook.failed + webhook.dropped, "call")} given up since the start${problem}`;
+  }
   for (const service of input.services) {
     if (service.problem !== null) yield `${service.name} at ${service.origin}: ${service.problem}`;
   }

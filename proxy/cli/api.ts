@@ -29,7 +29,19 @@ export class Api {
    * @throws Exit, saying what to do
    */
   async get<T>(path: string, query: Query = {}): Promise<T | null> {
-    const answer = await this.ask(path, query, AbortSignal.timeout(TIMEOUT_MS));
+    return this.read<T>(await this.ask(path, query, { signal: AbortSignal.timeout(TIMEOUT_MS) }));
+  }
+
+  /**
+   * What `path` answers to the change. null: 404.
+   * @throws Exit, saying what to do
+   */
+  async patch<T>(path: string, change: unknown): Promise<T | null> {
+    const body = JSON.stringify(change);
+    return this.read<T>(await this.ask(path, {}, { body, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+  }
+
+  private async read<T>(answer: IncomingMessage): Promise<T | null> {
     const status = answer.statusCode ?? 0;
     const body = await this.jsonOf(answer);
     if (status === 404) return null;
@@ -49,15 +61,19 @@ export class Api {
     throw new Exit(answer.statusCode === 400 ? EXIT.usage : EXIT.failed, detailOf(body));
   }
 
-  private async ask(path: string, query: Query, signal?: AbortSignal): Promise<IncomingMessage> {
+  private async ask(path: string, query: Query, { signal, body }: Asking = {}): Promise<IncomingMessage> {
     const target = new URL(path, this.url);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) target.searchParams.set(name, String(value));
     }
     let answer: IncomingMessage;
     try {
-      const headers: Record<string, string> = this.token === null ? {} : { authorization: `Bearer ${this.token}` };
-      answer = await send(target, signal === undefined ? { headers } : { headers, signal });
+      const headers: Record<string, string> = {
+        ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      };
+      const method = body === undefined ? "GET" : "PATCH";
+      answer = await send(target, { method, headers, ...(signal === undefined ? {} : { signal }) }, body);
     } catch (error) {
       throw new Exit(
         EXIT.failed,
@@ -88,13 +104,19 @@ export class Api {
 
 // node:http and not fetch, which refuses the ports of the Fetch standard's list (6000, 10080, …), and not undici, whose
 // import takes longer than everything else here (0.1 s).
-async function send(target: URL, options: RequestOptions): Promise<IncomingMessage> {
+async function send(target: URL, options: RequestOptions, body?: string): Promise<IncomingMessage> {
   const { request } = target.protocol === "https:" ? await import("node:https") : await import("node:http");
   return new Promise((resolve, reject) => {
     request(target, { ...options, agent: false }, resolve)
       .on("error", reject)
-      .end();
+      .end(body);
   });
+}
+
+interface Asking {
+  readonly signal?: AbortSignal;
+  /** JSON: then it is a PATCH. */
+  readonly body?: string;
 }
 
 type Query = Readonly<Record<string, string | number | undefined>>;

@@ -1,6 +1,14 @@
 /** Divergences and groups for people. Pure. */
 import { plural, spellBytes, spellCount, spellShare } from "../admin/sentences.ts";
-import { askedFor, type Difference, type DivergenceRecord, type GroupRecord, type LegRecord } from "../evidence.ts";
+import {
+  askedFor,
+  type Difference,
+  type DivergenceRecord,
+  type GroupDecision,
+  type GroupRecord,
+  type LegRecord,
+} from "../evidence.ts";
+import { spellSignature } from "../group-sentence.ts";
 import { type Column, cut, table, wrap } from "./columns.ts";
 import { type Paint, printable } from "./terminal.ts";
 
@@ -62,16 +70,18 @@ export function formatGroups(groups: readonly GroupRecord[], width: number, pain
     group.id,
     spellCount(group.count),
     spellShare(group.share),
-    ...(whenWide ? [shortTime(group.lastSeen)] : []),
+    group.state,
+    ...(whenWide ? [group.trend.direction, shortTime(group.lastSeen)] : []),
     printable(group.route),
     group.method,
-    signatureOf(group),
+    printable(spellSignature(group.signature)),
   ]);
   const columns: readonly Column[] = [
     { title: "GROUP" },
     { title: "COUNT", align: "right" },
     { title: "SHARE", align: "right" },
-    ...(whenWide ? [{ title: "LAST SEEN (UTC)" }] : []),
+    { title: "STATE" },
+    ...(whenWide ? [{ title: "TREND" }, { title: "LAST SEEN (UTC)" }] : []),
     { title: "ROUTE", atMost: 20 },
     { title: "METHOD" },
     { title: "DIFFERS AT" },
@@ -85,10 +95,18 @@ export function formatGroupInFull(
   width: number,
   paint: Paint,
 ): readonly string[] {
-  const facts = `${plural(group.count, "time")}, ${spellShare(group.share)} of what was compared; first ${group.firstSeen}, last ${group.lastSeen}; ${group.state}`;
+  const signature = printable(spellSignature(group.signature));
+  const facts = [
+    `${plural(group.count, "time")}, ${spellShare(group.share)} of what was compared; first ${group.firstSeen}${inBuild(group.firstBuild)}, last ${group.lastSeen}${inBuild(group.lastBuild)}; ${group.state}`,
+    `${group.trend.direction} in the last 24 hours, hour by hour: ${group.trend.hours.map(spellCount).join(" ")}`,
+    ...(group.tainted > 0
+      ? [`${plural(group.tainted, "divergence")} more of the same keys ${follow(group.tainted)}`]
+      : []),
+    ...(group.decision === null ? [] : [spellDecision(group.decision)]),
+  ];
   const lines = [
-    paint("bold", cut(`${group.id}  ${group.method} ${printable(group.route)}  ${signatureOf(group)}`, width)),
-    ...wrap(facts, width),
+    paint("bold", cut(`${group.id}  ${group.method} ${printable(group.route)}  ${signature}`, width)),
+    ...facts.flatMap((fact) => wrap(fact, width)),
   ];
   if (samples.length > 0) lines.push("", paint("dim", "samples"));
   return [...lines, ...samples.flatMap((sample) => formatDivergence(sample, width, paint))];
@@ -117,11 +135,19 @@ function chop(text: string, width: number): readonly string[] {
   return text.match(new RegExp(`.{1,${Math.max(1, width)}}`, "gsu")) ?? [];
 }
 
-function signatureOf({ signature }: GroupRecord): string {
-  const parts = signature.map(({ at, kind, primary, shadow }) =>
-    kind === "status" ? `status ${primary ?? "none"} → ${shadow ?? "none"}` : `${placeOf(at)} ${kind}`,
-  );
-  return parts.join(", ");
+/** `acknowledged by ops at 2026-11-22T12:00:00.000Z until …: legacy pads names` */
+export function spellDecision({ state, by, at, reason, until, build }: GroupDecision): string {
+  const bounds = `${until === null ? "" : ` until ${until}`}${build === null ? "" : ` for build ${printable(build)}`}`;
+  const words = state === "new" ? "opened again" : state;
+  return `${words} by ${printable(by)} at ${at}${bounds}${reason === null ? "" : `: ${printable(reason)}`}`;
+}
+
+function inBuild(build: string | null): string {
+  return build === null ? "" : ` in build ${printable(build)}`;
+}
+
+function follow(count: number): string {
+  return count === 1 ? "follows from these" : "follow from these";
 }
 
 function outcomeOf({ outcome, reason }: DivergenceRecord): string {

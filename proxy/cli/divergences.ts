@@ -16,6 +16,7 @@ export interface ListOptions extends ApiOptions {
   readonly kind?: string;
   readonly at?: string;
   readonly outcome?: string;
+  readonly state?: string;
   readonly limit?: number;
 }
 
@@ -44,9 +45,9 @@ export async function runList(options: ListOptions): Promise<ExitCode> {
 /** `crossfade divergences groups`: by cause. */
 export async function runGroups(options: ListOptions): Promise<ExitCode> {
   const terminal = openTerminal(options);
-  const { route, limit = DEFAULT_LIMIT } = options;
+  const { route, state, limit = DEFAULT_LIMIT } = options;
   const groups: GroupRecord[] = [];
-  const read = readPages<GroupRecord>(await openApi(options), "/api/v1/groups", { route }, limit);
+  const read = readPages<GroupRecord>(await openApi(options), "/api/v1/groups", { route, state }, limit);
   const { count, more } = await printAll(read, (group) => {
     if (options.json === true) terminal.print(JSON.stringify(group));
     else groups.push(group);

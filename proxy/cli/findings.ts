@@ -1,6 +1,8 @@
 /** Turns groups of divergences into sentences for people. Pure: everything it says stands in the groups and their samples. */
 import { plural } from "../admin/sentences.ts";
 import { askedFor, type DivergenceRecord, type GroupRecord } from "../evidence.ts";
+import { spellSignature } from "../group-sentence.ts";
+import { isFailure } from "../groups.ts";
 import { CLAUSE_RANKS, type ClauseRank, describeDifferences, idsMade, sidesOf } from "./finding-clauses.ts";
 
 /** A group with samples, as `GET /api/v1/groups/:id` answers. */
@@ -31,7 +33,9 @@ export function describeFindings(groups: readonly GroupEvidence[]): readonly Fin
     const finding = describeCreatedId(created, groups, told);
     if (finding !== null) ranked.push({ ...finding, rank: "created-id" });
   }
-  for (const sameCause of byCause(groups.filter((group) => !told.has(group)))) {
+  // A copy that failed is no difference between the services.
+  const differing = groups.filter((group) => !told.has(group) && !isFailure(group.signature));
+  for (const sameCause of byCause(differing)) {
     ranked.push(describeCause(sameCause));
   }
   ranked.sort((a, b) => RANKS.indexOf(a.rank) - RANKS.indexOf(b.rank) || b.count - a.count);
@@ -70,7 +74,10 @@ function describeFollowUps(followUps: readonly GroupEvidence[], shadow: string):
   if (writes === 0 && reads === 0) return `${shadow} does not know such an id: writes to it would be 404`;
   if (writes === 0) return `${plural(reads, "read")} of such ids got 404 from ${shadow}`;
   const readsToo = reads === 0 ? "" : `, and so did ${plural(reads, "read")}`;
-  return `${plural(writes, "follow-up write")} to such ids got 404 from ${shadow}${readsToo}`;
+  const later = followUps.reduce((sum, { tainted }) => sum + tainted, 0);
+  const since =
+    later === 0 ? "" : `; ${plural(later, "later exchange")} of these ids ${later === 1 ? "differs" : "differ"} too`;
+  return `${plural(writes, "follow-up write")} to such ids got 404 from ${shadow}${readsToo}${since}`;
 }
 
 /** The primary found it, the shadow did not. */
@@ -99,12 +106,11 @@ function describeCause(groups: readonly [GroupEvidence, ...GroupEvidence[]]): Fi
   const sample = samples[0];
   if (sample === undefined) {
     // Samples are evicted by age; the signature stays.
-    const places = groups[0].signature.map(({ at, kind, primary, shadow }) =>
-      kind === "status"
-        ? `status ${primary ?? "none"} → ${shadow ?? "none"}`
-        : `${kind} at ${at === "" ? "the whole answer" : at}`,
-    );
-    return { ...common, rank: "header", what: `${methods} on ${groups[0].route}: ${places.join(", ")}` };
+    return {
+      ...common,
+      rank: "header",
+      what: `${methods} on ${groups[0].route}: ${spellSignature(groups[0].signature)}`,
+    };
   }
   const { rank, clauses, more } = describeDifferences(sample.differences, sidesOf(sample));
   const furtherCount = more + sample.moreDifferences;

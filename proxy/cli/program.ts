@@ -1,7 +1,7 @@
 /** Commands, options and help. Each command's own file is imported when it is run. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { CrossfadeError } from "../errors.ts";
-import { DIFFERENCE_KINDS } from "../evidence.ts";
+import { DIFFERENCE_KINDS, GROUP_STATES } from "../evidence.ts";
 import { OUTCOME_KINDS } from "../outcome.ts";
 import { readVersion } from "../version.ts";
 import type { CheckOptions } from "./check.ts";
@@ -9,6 +9,7 @@ import type { DemoOptions } from "./demo.ts";
 import type { ListOptions } from "./divergences.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import type { ExplainOptions } from "./explain.ts";
+import type { DecideOptions } from "./groups.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
 
@@ -105,7 +106,7 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
   const divergences = program
     .command("divergences")
     .summary("where the services disagree")
-    .description("Where the services disagree: listed, by cause, one in full, or live.")
+    .description("Where the services disagree: listed, by cause, one in full, or live; and what you know of a cause.")
     .addHelpText("after", example("crossfade divergences list --route users --since 2h --kind precision"));
 
   withFilter(withApi(divergences.command("list", { isDefault: true })))
@@ -116,10 +117,13 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runList(options)));
 
   withApi(divergences.command("groups"))
-    .description("Lists causes: divergences that share route, method, places and kinds.")
+    .description(
+      "Lists causes: divergences that share route, method, places, kinds and classes of values; and copies that failed in the same way.",
+    )
     .option("--route <name>", "only of this route")
+    .addOption(new Option("--state <state>", "only in this state").choices(GROUP_STATES))
     .addOption(limitOption())
-    .addHelpText("after", example("crossfade divergences groups --route users"))
+    .addHelpText("after", example("crossfade divergences groups --route users --state new"))
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runGroups(options)));
 
   withApi(divergences.command("show <id>"))
@@ -129,10 +133,47 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
       ended(await (await import("./divergences.ts")).runShow(id, options)),
     );
 
+  addDecisions(divergences, ended);
+
   withFilter(withApi(divergences.command("tail")))
     .description("Prints divergences as they are recorded, until Ctrl-C.")
     .addHelpText("after", example("crossfade divergences tail --route users"))
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runTail(options)));
+}
+
+function addDecisions(divergences: Command, ended: (code: ExitCode) => void): void {
+  const decide =
+    (state: "acknowledged" | "fixed" | "new") =>
+    async (id: string, options: DecideOptions): Promise<void> =>
+      ended(await (await import("./groups.ts")).runDecide(id, state, options));
+
+  withApi(divergences.command("ack <group>"))
+    .description(
+      "Acknowledges a cause: it stays in the lists, and status is not loud about it any more. Exit code 1: there is no such group.",
+    )
+    .requiredOption("--reason <text>", "why this difference is accepted; kept and shown with the group")
+    .option("--until <time>", "seen after this, it has regressed: 2027-03-01 or 2027-03-01T12:00:00Z")
+    .option("--build <build>", "seen in another build of next than this, it has regressed")
+    .addHelpText(
+      "after",
+      example(
+        'crossfade divergences ack b1946ac9 --reason "legacy pads names; agreed"',
+        'crossfade divergences ack b1946ac9 --reason "fixed soon" --build 9f3c',
+      ),
+    )
+    .action(decide("acknowledged"));
+
+  withApi(divergences.command("fixed <group>"))
+    .description("Says that a cause is fixed: seen again, it has regressed. Exit code 1: there is no such group.")
+    .option("--reason <text>", "how; kept and shown with the group")
+    .addHelpText("after", example('crossfade divergences fixed b1946ac9 --reason "build a001"'))
+    .action(decide("fixed"));
+
+  withApi(divergences.command("reopen <group>"))
+    .description("Takes back what was said of a cause: it is new again. Exit code 1: there is no such group.")
+    .option("--reason <text>", "why; kept and shown with the group")
+    .addHelpText("after", example("crossfade divergences reopen b1946ac9"))
+    .action(decide("new"));
 }
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];

@@ -1,7 +1,8 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
-import { outcomeSum, plural, spellShare, spellSpan } from "../admin/sentences.ts";
+import { outcomeSum, plural, spellCount, spellShare, spellSpan } from "../admin/sentences.ts";
 import type { StatusView } from "../admin/status-view.ts";
-import { type RouteStatus, worstFirst } from "../admin/route-status.ts";
+import { GROUP_STATES } from "../evidence.ts";
+import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
 import { cut, pad, widthOf, wrap, wrapWords } from "./columns.ts";
 import { type Paint, printable } from "./terminal.ts";
 
@@ -25,7 +26,7 @@ export function formatStatus(status: StatusView, width: number, paint: Paint): r
 
 /** The answer to "is the rewrite right, and is all well?" is no. */
 export function isBad(status: StatusView): boolean {
-  return !status.ready || status.routes.some((route) => route.outcomes.divergent > 0);
+  return !status.ready || status.routes.some(hasOpenCause);
 }
 
 /** `users  dual-write  18,204 writes = 18,011 match + …`, the worst first; a sum is wrapped, never cut. */
@@ -36,7 +37,7 @@ export function formatRoutes(routes: readonly RouteStatus[], width: number, pain
   return worstFirst(routes).flatMap((route) => {
     const head = `${pad(cut(printable(route.name), nameWidth), nameWidth)}  ${pad(route.phase, phaseWidth)}  `;
     const [first = "", ...rest] = wrapSum(sentenceOf(route), width - indent);
-    const style = (line: string): string => (route.outcomes.divergent > 0 ? paint("red", line) : line);
+    const style = (line: string): string => (hasOpenCause(route) ? paint("red", line) : line);
     return [head + style(first), ...rest.map((line) => " ".repeat(indent) + style(line))].map((line) => line.trimEnd());
   });
 }
@@ -48,11 +49,21 @@ function wrapSum(text: string, width: number): readonly string[] {
 
 function sentenceOf(route: RouteStatus): string {
   const more: string[] = [];
-  if (route.outcomes.divergent > 0) more.push(`${spellShare(route.divergenceRate ?? 0)} divergent`);
+  if (route.outcomes.divergent > 0) more.push(`${spellShare(route.divergenceRate ?? 0)} divergent${causesOf(route)}`);
   if (route.gaps > 0) more.push(plural(route.gaps, "gap"));
   if (route.repairs > 0) more.push(`${plural(route.repairs, "key")} to repair`);
   if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
   if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);
   if (route.shadow === null) return [`not mirrored, ${route.primary} alone`, ...more].join(" · ");
   return [outcomeSum(route), ...more].join(" · ");
+}
+
+/** ` (1 cause new, 2 acknowledged)`; nothing where the store has not said. */
+function causesOf({ causes }: RouteStatus): string {
+  const parts = GROUP_STATES.filter((state) => (causes?.[state] ?? 0) > 0);
+  if (causes === null || parts.length === 0) return "";
+  const [first, ...rest] = parts.map((state, i) =>
+    i === 0 ? `${plural(causes[state], "cause")} ${state}` : `${spellCount(causes[state])} ${state}`,
+  );
+  return ` (${[first, ...rest].join(", ")})`;
 }

@@ -73,6 +73,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     shapes: [],
   },
   redact: [],
+  redactDetect: [],
 };
 
 /** The one route of a file without `routes`. */

@@ -125,9 +125,10 @@ function locatorWords({ locator, yields }: LocatorExplained): string {
   }
 }
 
-function compareLines({ compare, redact }: RouteExplained): readonly string[] {
+function compareLines({ compare, redact, redactDetect }: RouteExplained): readonly string[] {
   const headers = compare.headers.length === 0 ? "no headers" : `headers ${compare.headers.join(", ")}`;
-  const redacted = redact.length === 0 ? [] : wrap(`Redacted beyond the built-in list: ${redact.join(", ")}.`, 0);
+  const places = [...redact, ...redactDetect.map((detector) => `any ${detector}`)];
+  const redacted = places.length === 0 ? [] : wrap(`Redacted beyond the built-in list: ${places.join(", ")}.`, 0);
   return [
     ...wrap(`Compared: status (${compare.status}), ${headers}, bodies.`, 0),
     ...(compare.mustMatch.length === 0

@@ -77,6 +77,7 @@ export interface RouteExplained {
   readonly locators: readonly LocatorExplained[];
   readonly compare: CompareSettings;
   readonly redact: readonly string[];
+  readonly redactDetect: RouteSettings["redactDetect"];
   /** How the primary, and the shadow where there is one, are reached. */
   readonly services: readonly ServiceRow[];
   readonly origins: RouteOrigins | null;
@@ -188,6 +189,7 @@ function explainRoute(
     locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
     compare: route.compare,
     redact: route.redact.map(spellLocator),
+    redactDetect: route.redactDetect,
     services: [primary, shadow].flatMap((side) => {
       const service = side === null ? undefined : settings.services[serviceNameFor(side, route)];
       return service === undefined ? [] : [serviceRow(service)];

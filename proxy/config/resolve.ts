@@ -28,6 +28,7 @@ import type {
   ServiceTlsSettings,
   Settings,
 } from "./settings.ts";
+import { resolveWebhook } from "./webhook-schema.ts";
 
 export type Origin = "route" | "defaults" | "built-in";
 
@@ -51,6 +52,7 @@ const ROUTE_FIELDS = [
   "compare.equivalent",
   "compare.shapes",
   "redact",
+  "redactDetect",
 ] as const;
 export type RouteField = (typeof ROUTE_FIELDS)[number];
 export type RouteOrigins = Readonly<Record<RouteField, Origin>>;
@@ -97,6 +99,7 @@ export function resolveSettings(written: Written, file: string | null, certifica
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
     },
+    webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),
   };
@@ -186,6 +189,7 @@ function resolveRoute(
       ...resolveRules(choose, compare, defaults.compare),
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
+    redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
   return { route, origins };
 }

@@ -15,7 +15,7 @@ import {
 } from "./fields.ts";
 import { spellLocator } from "./locator.ts";
 import { nearestName } from "./nearest.ts";
-import { PHASES } from "./settings.ts";
+import { DETECTORS, PHASES } from "./settings.ts";
 import { parseMatchHost, parsePath } from "./texts.ts";
 import { spellShare, type Parsed } from "./units.ts";
 
@@ -106,6 +106,15 @@ const routeShape = {
   redact: z
     .array(locatorField("A value that is replaced by a keyed hash in evidence."))
     .describe("What is redacted beyond the built-in list. Default: nothing more.")
+    .optional(),
+  redactDetect: z
+    .array(
+      choiceField(DETECTORS, {
+        effect:
+          "card: payment card numbers (13 to 19 digits with a right check digit). email: e-mail addresses. jwt: JSON Web Tokens, redacted in any case.",
+      }),
+    )
+    .describe("Personal data that is redacted in evidence wherever it turns up, told by its looks. Default: none.")
     .optional(),
 };
 

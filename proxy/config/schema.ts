@@ -28,6 +28,7 @@ import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
 import { parseMode, parseProtocol, parseSecret, parseStore, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
+import { webhookSchema } from "./webhook-schema.ts";
 
 export const listenField = parsedText(parseEndpoint, {
   effect:
@@ -159,6 +160,7 @@ export const configSchema = z.strictObject({
   store: storeField.optional(),
   divergenceLog: divergenceLogSchema.optional(),
   limits: limitsSchema.optional(),
+  webhook: webhookSchema.optional(),
   services: z
     .object({
       legacy: serviceSchema.describe("The API that is being rewritten.").optional(),

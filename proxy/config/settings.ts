@@ -21,6 +21,10 @@ export interface Locator {
   readonly name: string;
 }
 
+/** Personal data that is told by its looks; `jwt` is redacted in any case. */
+export const DETECTORS = ["card", "email", "jwt"] as const;
+export type Detector = (typeof DETECTORS)[number];
+
 export interface Address {
   readonly host: string;
   /** 0 lets the system choose. */
@@ -217,6 +221,16 @@ export interface RouteSettings {
   readonly compare: CompareSettings;
   /** What is redacted in evidence beyond the built-in list. */
   readonly redact: readonly Locator[];
+  /** What is redacted wherever it turns up. */
+  readonly redactDetect: readonly Detector[];
+}
+
+/** Who is told of new causes and of those that come back. */
+export interface WebhookSettings {
+  /** http or https; secret beyond its host. */
+  readonly url: string;
+  /** Names in lower case; values are secret. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 export type AdminRole = "read" | "bodies" | "operate";
@@ -255,6 +269,8 @@ export interface Settings {
     /** Bytes in the spool, whole process. */
     readonly spoolBytes: number;
   };
+  /** null: nobody is told. */
+  readonly webhook: WebhookSettings | null;
   /** Always holds `legacy` and `next`; further ones are named by routes. */
   readonly services: Readonly<Record<string, ServiceSettings>>;
   /** In order; the first that matches wins. Never empty. */

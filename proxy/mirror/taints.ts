@@ -17,4 +17,9 @@ export class Taints {
     if (this.#byKey.size >= KEPT) this.#byKey.delete(this.#byKey.keys().next().value as string);
     this.#byKey.set(key, exchangeId);
   }
+
+  /** A later write was answered alike: what differs from here on is evidence of its own again. */
+  lift(key: string): void {
+    this.#byKey.delete(key);
+  }
 }

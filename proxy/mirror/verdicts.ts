@@ -16,6 +16,8 @@ export interface Unanswered {
   readonly repair: RepairReason;
   /** In words, for the log line. */
   readonly error: string;
+  /** Its code, where the shadow was asked and failed. */
+  readonly failure: string | null;
   readonly attempts: number;
 }
 
@@ -23,25 +25,38 @@ export interface Unanswered {
 export function judgeUnanswered(end: Exclude<DeliveryEnd, { end: "answered" }>): Unanswered {
   switch (end.end) {
     case "timeout":
-      return { outcome: SHADOW_TIMEOUT, repair: "shadow-timeout", error: end.why, attempts: end.attempts };
+      return {
+        outcome: SHADOW_TIMEOUT,
+        repair: "shadow-timeout",
+        error: end.why,
+        failure: "timeout",
+        attempts: end.attempts,
+      };
     case "error":
       return {
         outcome: SHADOW_ERROR,
         repair: "shadow-error",
         error: `${end.code}: ${end.why}`,
+        failure: end.code,
         attempts: end.attempts,
       };
     case "uncompared": {
       const error = `the shadow answered ${end.status}, but there was no room to keep its answer`;
-      return { outcome: dropped(end.why), repair: "dropped", error, attempts: end.attempts };
+      return { outcome: dropped(end.why), repair: "dropped", error, failure: null, attempts: end.attempts };
     }
     case "not-sent": {
       const expired = end.because === "expired";
       const outcome = expired ? skipped("expired") : dropped("breaker-open");
       const error = expired ? "waited in its lane beyond maxAge" : "the breaker stayed open beyond maxAge";
-      return { outcome, repair: "dropped", error, attempts: 0 };
+      return { outcome, repair: "dropped", error, failure: null, attempts: 0 };
     }
     case "shutdown":
-      return { outcome: dropped("shutdown"), repair: "dropped", error: "the proxy ended", attempts: end.attempts };
+      return {
+        outcome: dropped("shutdown"),
+        repair: "dropped",
+        error: "the proxy ended",
+        failure: null,
+        attempts: end.attempts,
+      };
   }
 }

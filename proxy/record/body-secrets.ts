@@ -1,6 +1,7 @@
 /** The secrets in a request's body: what stands there under a secret name, and what the route's `redact` points at. */
 import { parseExact } from "../json/parse-exact.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
+import { multipartFields } from "./multipart.ts";
 import type { RedactionRules } from "./redaction-rules.ts";
 import { isSecretName } from "./secret-names.ts";
 
@@ -14,7 +15,7 @@ const BEFORE_COLON = /^\s*:/;
 
 /**
  * Those of at least `minLength` characters. Ends once there are more than `most`: enough for the caller to know that there
- * are too many. A body that is neither a form nor JSON holds none.
+ * are too many. A body that is no form, multipart or JSON holds none.
  */
 export function secretsInBody(
   body: Buffer,
@@ -36,12 +37,22 @@ export function secretsInBody(
     }
     return found;
   }
-  // By its looks, not by its type: clients forget the type, and services read the body all the same.
-  if (!isContainer(body)) return found;
-  if (rules.byNameOnly && !mayNameSecrets(body.toString("utf8"))) return found;
-  const read = parseExact(body);
-  if (read.ok) walk(read.value, [], rules.isSecretFrom([]), rules, add);
+  if (contentType !== null) {
+    for (const { name, value } of multipartFields(body, contentType.trim())) {
+      const goOn = rules.isSecretFrom([name]) ? add(value.toString("utf8")) : addFromJson(value, rules, add);
+      if (!goOn) return found;
+    }
+  }
+  addFromJson(body, rules, add);
   return found;
+}
+
+/** By its looks, not by its type: clients forget the type, and services read the body all the same. Whether to go on. */
+function addFromJson(body: Buffer, rules: RedactionRules, add: (secret: string) => boolean): boolean {
+  if (!isContainer(body)) return true;
+  if (rules.byNameOnly && !mayNameSecrets(body.toString("utf8"))) return true;
+  const read = parseExact(body);
+  return !read.ok || walk(read.value, [], rules.isSecretFrom([]), rules, add);
 }
 
 function isContainer(body: Buffer): boolean {

@@ -1,21 +1,22 @@
 /** Builds the one line that log, store and API show of an exchange: everything in it is redacted. */
 import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
 import type { Settled } from "../exchange.ts";
-import { groupId, groupSignature } from "../groups.ts";
+import { failureSignature, groupId, groupSignature } from "../groups.ts";
 import { reasonOf } from "../outcome.ts";
 import { serviceNameFor } from "../phases.ts";
 import { type Redacted, withoutStandIns } from "./redaction.ts";
 
 export interface Recorded {
   readonly record: DivergenceRecord;
-  /** null: it belongs to no group. */
+  /** null: it counts in no group. */
   readonly signature: GroupRecord["signature"] | null;
 }
 
-export function buildRecord(settled: Settled, redacted: Redacted): Recorded {
+/** `rootGroup`: the group of the failed write that this exchange follows from, where it follows from one that is known. */
+export function buildRecord(settled: Settled, redacted: Redacted, rootGroup: string | null): Recorded {
   const { exchange, outcome, shadow } = settled;
   const { route, plan } = exchange;
-  const signature = outcome.kind === "divergent" ? signatureOf(redacted) : null;
+  const signature = signatureOf(settled, redacted);
   const shadowService = serviceNameFor(plan.shadow ?? "next", route);
   const record: DivergenceRecord = {
     id: exchange.id,
@@ -29,7 +30,7 @@ export function buildRecord(settled: Settled, redacted: Redacted): Recorded {
     path: redacted.path,
     query: redacted.query,
     traceId: exchange.traceId,
-    group: signature === null ? null : groupId(route.name, exchange.request.method, signature),
+    group: signature === null ? rootGroup : groupId(route.name, exchange.request.method, signature),
     taintedBy: settled.taintedBy,
     build: redacted.build,
     primary: { service: serviceNameFor(plan.primary, route), ...legOf(settled.primary) },
@@ -41,7 +42,10 @@ export function buildRecord(settled: Settled, redacted: Redacted): Recorded {
   return { record, signature };
 }
 
-function signatureOf(redacted: Redacted): GroupRecord["signature"] {
+/** A divergence that follows from a failed write is no cause of its own; a failure always is one. */
+function signatureOf({ outcome, failure, taintedBy }: Settled, redacted: Redacted): GroupRecord["signature"] | null {
+  if (failure !== null) return failureSignature(failure);
+  if (outcome.kind !== "divergent" || taintedBy !== null) return null;
   return groupSignature(
     redacted.differences.map((difference) => ({ ...difference, at: withoutStandIns(difference.at) })),
   );

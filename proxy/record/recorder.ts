@@ -6,6 +6,7 @@ import type { DivergenceRecord } from "../evidence.ts";
 import type { RequestClass, Settled } from "../exchange.ts";
 import { reasonOf, type OutcomeKind } from "../outcome.ts";
 import type { Store, StoreWrite, Telemetry } from "../ports.ts";
+import { Causes } from "./causes.ts";
 import type { Counters } from "./counters.ts";
 import type { DivergenceLog } from "./divergence-log.ts";
 import { buildRecord, type Recorded } from "./divergence-record.ts";
@@ -43,6 +44,7 @@ const UNREMARKABLE: ReadonlySet<OutcomeKind> = new Set(["match", "ignored"]);
 
 export function createRecorder(parts: RecorderParts): Recorder {
   const { store, log, telemetry, counters, redactor } = parts;
+  const causes = new Causes();
   let writes: StoreWrite[] = [];
   let scheduled: NodeJS.Immediate | null = null;
 
@@ -103,7 +105,10 @@ export function createRecorder(parts: RecorderParts): Recorder {
   function publish(settled: Settled, shown: Redacted, notable: boolean): void {
     let recorded: (Recorded & { readonly json: string }) | null = null;
     step("record", () => {
-      const built = buildRecord(settled, shown);
+      const rootGroup = settled.outcome.kind === "divergent" ? causes.groupOf(settled.taintedBy) : null;
+      const built = buildRecord(settled, shown, rootGroup);
+      // The lane taints what follows such a write with its id.
+      if (settled.repair !== null && built.record.group !== null) causes.add(settled.exchange.id, built.record.group);
       recorded = { ...built, json: JSON.stringify(built.record) };
     });
     if (recorded === null) return;

@@ -11,6 +11,8 @@ export interface JsonRedaction {
   isSecret(tokens: readonly string[]): boolean;
   /** A string's content as it may be shown. */
   shownText(text: string): string;
+  /** A number as it may be shown: itself, or a text that stands in for it. */
+  shownNumber(digits: string): string;
   /** Stands in for a whole value, given its content: a string's text, a number's digits, else compact JSON. */
   mask(content: string): string;
 }
@@ -145,7 +147,10 @@ class Rewriter {
     const isWhole = /^(?:true|false|null|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(found);
     const isPrefix = this.#at + found.length === this.#end && this.#isCut && /^[-+.\deE]*$|^[a-z]{1,4}$/.test(found);
     if (found === "" || !(isWhole || isPrefix)) throw new Unreadable();
-    this.#copy(found.length);
+    const shown = this.#redaction.shownNumber(found);
+    if (shown === found) return this.#copy(found.length);
+    this.#out += JSON.stringify(shown);
+    this.#at += found.length;
   }
 
   /** As it was spelled, unless there is something to redact in it. */

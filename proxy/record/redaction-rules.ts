@@ -1,5 +1,5 @@
 /** Which places a route's evidence must not show: the built-in names, and what its `redact` lists. */
-import type { Locator, RouteSettings } from "../config/settings.ts";
+import type { Detector, Locator, RouteSettings } from "../config/settings.ts";
 import { matchesPointer, parsePointer, type PointerTokens } from "../json/pointer.ts";
 import { isSecretHeader, isSecretName } from "./secret-names.ts";
 
@@ -11,6 +11,7 @@ export class RedactionRules {
   readonly #pointers: readonly (readonly string[])[];
   /** Whether entity keys of this route may come from a secret place. */
   readonly keyIsSecret: boolean;
+  readonly detectors: readonly Detector[];
   /** Names of `path:` locators; empty for the whole path. */
   readonly pathNames: readonly string[];
 
@@ -23,6 +24,7 @@ export class RedactionRules {
 
   private constructor(route: RouteSettings) {
     this.#redact = route.redact;
+    this.detectors = route.redactDetect;
     this.pathNames = route.redact.filter(({ source }) => source === "path").map(({ name }) => name);
     this.#pointers = route.redact
       .filter(({ source }) => source === "body" || source === "answer")

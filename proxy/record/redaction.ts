@@ -1,13 +1,14 @@
 /**
  * Makes evidence fit to be kept and shown (guarantee G7): before it is queued, stored, logged or sent anywhere. What is
  * redacted: values under names that mean a secret, at any depth; what looks like one (a token, a key, credentials in a
- * URL); what the route's `redact` names; and wherever any of these turns up again. A keyed hash stands in for it,
+ * URL); what the route's `redact` names and `redactDetect` finds; and wherever any of these turns up again. A keyed hash stands in for it,
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
 import { createHmac } from "node:crypto";
 import type { Difference } from "../evidence.ts";
 import type { Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
+import { maskDetected } from "./detectors.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import { redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
@@ -101,7 +102,12 @@ class Redaction {
 
   /** Text of any kind, with what is known or looks to be secret taken out of it. */
   #text(text: string): string {
-    return this.#secrets.mask(maskSecretTexts(text, this.#mask), this.#mask);
+    return this.#secrets.mask(this.#detected(maskSecretTexts(text, this.#mask)), this.#mask);
+  }
+
+  #detected(text: string): string {
+    const { detectors } = this.#rules;
+    return detectors.length === 0 ? text : maskDetected(text, detectors, this.#mask);
   }
 
   /** One value that stands for itself: a string, an id. */
@@ -140,6 +146,7 @@ class Redaction {
       return redactJsonText(value, tokens, {
         isSecret: (place) => this.#rules.isSecretPlace(place),
         shownText: (content) => this.#content(content),
+        shownNumber: (digits) => this.#detected(digits),
         mask: (content) => this.#whole(content),
       });
     });

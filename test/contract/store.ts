@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Retention } from "../../adapters/store/retention.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, GroupDecision, GroupEvent, GroupState } from "../../proxy/evidence.ts";
+import { failureSignature, groupId } from "../../proxy/groups.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 import type { Page, Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite, type HandClock } from "../support/evidence.ts";
@@ -225,11 +226,15 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       method: "PUT",
       signature: [{ at: "/total", kind: "value" }],
       count: 2,
+      tainted: 0,
       share: 2 / 10,
       firstSeen: first.time,
       lastSeen: last.time,
       firstBuild: "9f3c",
+      lastBuild: "a001",
+      trend: { direction: "steady", hours: [...Array.from({ length: 23 }, () => 0), 2] },
       state: "new",
+      decision: null,
       samples: [first.id, last.id],
     });
     assert.deepEqual(
@@ -241,6 +246,157 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     assert.deepEqual({ ...found?.group, samples: [first.id, last.id] }, items[0]);
     assert.deepEqual(found?.samples, [first, last]);
     assert.equal(await store.group("00000000"), null);
+  });
+
+  prove("what follows from a group's failed write counts as tainted, and opens no group", async (store) => {
+    const root = makeRecord();
+    const follow = (group: string | null): DivergenceRecord => makeRecord({ taintedBy: root.id, group });
+    const following = [follow(root.group), follow(root.group), follow("00000000"), follow(null)];
+    await keep(store, [
+      recordWrite(root),
+      ...following.map((record): StoreWrite => ({ ...recordWrite(record), signature: null }) as StoreWrite),
+    ]);
+    const { items } = await store.groups({ limit: 10 });
+    assert.deepEqual(
+      items.map(({ id, count: times, tainted, samples }) => [id, times, tainted, samples]),
+      [[root.group, 1, 2, [root.id]]],
+    );
+    const ofGroup = idsOf(await store.divergences({ limit: 10, group: root.group as string }));
+    assert.deepEqual(ofGroup, [following[1]?.id, following[0]?.id, root.id]);
+    assert.equal((await store.divergences({ limit: 10 })).items.length, 5);
+  });
+
+  prove("a group of shadow failures has a share of what was compared and of itself", async (store) => {
+    const failed = makeRecord({ outcome: "shadow-timeout", differences: [] });
+    const signature = failureSignature("timeout");
+    const group = groupId("users", "PUT", signature);
+    const record = { ...failed, group };
+    await keep(store, [
+      count("users", "match"),
+      count("users", "match"),
+      count("users", "shadow-timeout"),
+      { type: "divergence", record, json: JSON.stringify(record), signature },
+    ]);
+    const found = (await store.group(group))?.group;
+    assert.deepEqual([found?.count, found?.share, found?.signature], [1, 1 / 3, signature]);
+    // Neither is it among the causes that divergences are told by.
+    assert.deepEqual(await store.openWork(), []);
+  });
+
+  const decision = (state: GroupDecision["state"], more: Partial<GroupDecision> = {}): GroupDecision => ({
+    state,
+    by: "ops",
+    at: new Date(NOON + 3_600_000).toISOString(),
+    reason: "known",
+    until: null,
+    build: null,
+    ...more,
+  });
+
+  prove(
+    "what an operator said is kept with the group, filters find it, and each new event is told once",
+    async (store) => {
+      const told: GroupEvent[] = [];
+      store.onGroupEvent(() => {
+        throw new Error("a listener of its own kind");
+      });
+      const stop = store.onGroupEvent((event) => told.push(event));
+      const [a, b] = ["/a", "/b"].map((at) =>
+        makeRecord({ differences: [{ at, kind: "value", primary: "1", shadow: "2" }] }),
+      );
+      const again = (like: DivergenceRecord | undefined, given: Partial<DivergenceRecord> = {}): StoreWrite =>
+        recordWrite(makeRecord({ differences: like?.differences ?? [], ...given }));
+      await keep(
+        store,
+        [a, b].map((record) => recordWrite(record as DivergenceRecord)),
+      );
+      const [idA, idB] = [a?.group as string, b?.group as string];
+      assert.deepEqual(told, [
+        { event: "new", group: idA },
+        { event: "new", group: idB },
+      ]);
+
+      const acknowledged = decision("acknowledged", { build: "9f3c" });
+      const changed = await store.decideGroup(idA, acknowledged);
+      assert.deepEqual([changed?.id, changed?.state, changed?.decision], [idA, "acknowledged", acknowledged]);
+      assert.equal(await store.decideGroup("00000000", acknowledged), null);
+      await store.decideGroup(idB, decision("fixed"));
+      const ids = async (...states: GroupState[]): Promise<string[]> =>
+        (await store.groups({ limit: 10, states })).items.map(({ id }) => id);
+      assert.deepEqual(await ids("acknowledged"), [idA]);
+      assert.deepEqual(await ids("new", "regressed"), []);
+      assert.deepEqual((await ids("acknowledged", "fixed")).sort(), [idA, idB].sort());
+      assert.deepEqual(
+        (await store.openWork()).map(({ route, causes }) => [route, causes]),
+        [["users", { new: 0, acknowledged: 1, fixed: 1, regressed: 0 }]],
+      );
+
+      const later = new Date(NOON + 7_200_000).toISOString();
+      // In the build that was acknowledged, and from before it was said to be fixed: nothing new.
+      await keep(store, [again(a, { build: "9f3c", time: later }), again(b)]);
+      assert.deepEqual((await ids("acknowledged", "fixed")).length, 2);
+      await keep(store, [
+        again(a, { build: "a001", time: later }),
+        again(b, { time: later }),
+        again(b, { time: later }),
+      ]);
+      assert.deepEqual((await ids("regressed")).sort(), [idA, idB].sort());
+      assert.deepEqual(told.slice(2), [
+        { event: "regressed", group: idA },
+        { event: "regressed", group: idB },
+      ]);
+      const found = (await store.group(idA))?.group;
+      assert.deepEqual([found?.decision, found?.lastBuild, found?.count], [acknowledged, "a001", 3]);
+
+      stop();
+      await keep(store, [recordWrite(makeRecord({ method: "POST" }))]);
+      assert.equal(told.length, 4);
+    },
+  );
+
+  prove(
+    "a group that was missing in a thousand compared exchanges is fixed, and regressed when it comes back",
+    async (store) => {
+      const told: GroupEvent[] = [];
+      store.onGroupEvent((event) => told.push(event));
+      const record = makeRecord();
+      const matches = (times: number): StoreWrite[] => Array.from({ length: times }, () => count("users", "match"));
+      const state = async (): Promise<string | undefined> => (await store.group(record.group as string))?.group.state;
+      await keep(store, [count("users", "divergent"), recordWrite(record)]);
+      await keep(store, matches(999));
+      assert.equal(await state(), "new");
+      await keep(store, [count("users", "match")]);
+      assert.equal(await state(), "fixed");
+      assert.equal((await store.groups({ limit: 10, states: ["fixed"] })).items.length, 1);
+      assert.deepEqual((await store.openWork())[0]?.causes, { new: 0, acknowledged: 0, fixed: 1, regressed: 0 });
+      await keep(store, [count("users", "divergent"), recordWrite(makeRecord())]);
+      assert.equal(await state(), "regressed");
+      assert.deepEqual(
+        told.map(({ event }) => event),
+        ["new", "regressed"],
+      );
+      // Twice in 1002 is seldom: so is a thousand without it.
+      await keep(store, matches(9_000));
+      assert.equal(await state(), "regressed");
+      await keep(store, matches(1_100));
+      assert.equal(await state(), "fixed");
+      await store.decideGroup(record.group as string, decision("new"));
+      assert.equal(await state(), "new");
+    },
+  );
+
+  prove("a group's hours are the last day's, the present one last", async (store, clock) => {
+    const at = (hoursAgo: number): StoreWrite =>
+      recordWrite(makeRecord({ time: new Date(clock.now() - hoursAgo * 3_600_000).toISOString() }));
+    clock.move(30 * 60_000);
+    await keep(store, [at(30), at(23), at(2), at(2)]);
+    await keep(store, [at(0), ...Array.from({ length: 9 }, () => at(0))]);
+    const group = makeRecord().group as string;
+    const { hours, direction } = (await store.group(group))?.group.trend ?? { hours: [], direction: "quiet" };
+    assert.deepEqual([hours.length, hours[0], hours[21], hours[23]], [24, 1, 2, 10]);
+    assert.equal(direction, "rising");
+    clock.move(24 * 3_600_000);
+    assert.equal((await store.groups({ limit: 1 })).items[0]?.trend.direction, "quiet");
   });
 
   prove("groups come in pages, the most frequent first", async (store) => {

@@ -40,6 +40,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     breaker: "closed",
     repairs: 0,
     gaps: 0,
+    causes: null,
     seen: true,
     rules: [],
     ...over,
@@ -74,6 +75,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     },
     journal: { kind: "memory", depth: 0 },
     log: { file: "crossfade-divergences.ndjson", problem: null, lostLines: 0 },
+    webhook: null,
     caught: {},
     ...over,
   };
@@ -116,7 +118,11 @@ export function sampleGroup(over: Partial<GroupRecord> = {}): GroupRecord {
     firstSeen: "2026-11-22T12:00:10.000Z",
     lastSeen: "2026-11-22T12:00:30.000Z",
     firstBuild: null,
+    lastBuild: null,
+    tainted: 0,
+    trend: { direction: "rising", hours: [...Array.from({ length: 23 }, () => 0), 31] },
     state: "new",
+    decision: null,
     ...over,
   };
 }
@@ -142,6 +148,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     input: sampleStatusInput(),
     snapshot: () => ({ revision: 1, settings: parts.settings, router: compileRouter(parts.settings.routes) }),
     status: () => parts.input,
+    lookAgain: () => Promise.resolve(),
     metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
     subscribe: (listener) => feed.subscribe(listener),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),

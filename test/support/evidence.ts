@@ -100,6 +100,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     store: { kind: "memory" },
     divergenceLog: { file: "divergences.ndjson", keepMs: 1, maxBytes: 1, lines },
     limits: DEFAULT_LIMITS,
+    webhook: null,
     services: { legacy: service("legacy"), next: service("next") },
     routes: [route],
   };
@@ -138,6 +139,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     build: null,
     taintedBy: null,
     error: null,
+    failure: null,
     repair: null,
     ...rest,
   };

@@ -1,4 +1,4 @@
-import type { DivergenceRecord, GapRecord, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, GapRecord, GroupDecision, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
 import type { DivergenceQuery, Store } from "../../proxy/ports.ts";
 
 export interface FixedEvidence {
@@ -11,12 +11,14 @@ export interface FixedEvidence {
 export interface FixedStore extends Store {
   /** The queries that divergences were asked with, in order. */
   readonly asked: DivergenceQuery[];
+  readonly decided: { readonly id: string; readonly decision: GroupDecision }[];
 }
 
 /** A store whose evidence is given: it filters nothing and pages by position, so that a test sees what it was asked. */
 export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
   const { divergences = [], groups = [], repairs = [], gaps = [] } = evidence;
   const asked: DivergenceQuery[] = [];
+  const decided: FixedStore["decided"] = [];
   function page<T>(items: readonly T[], { limit, cursor = "0" }: { limit: number; cursor?: string }) {
     const from = Number(cursor);
     const end = from + limit;
@@ -24,6 +26,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
   }
   return {
     asked,
+    decided,
     generation: 1,
     append: () => undefined,
     flush: () => Promise.resolve(),
@@ -48,6 +51,12 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       const samples = divergences.filter((record) => record.group === id);
       return Promise.resolve(group === undefined ? null : { group, samples });
     },
+    decideGroup(id, decision) {
+      const group = groups.find((candidate) => candidate.id === id);
+      decided.push({ id, decision });
+      return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
+    },
+    onGroupEvent: () => () => undefined,
     repairs: (query) => page(repairs, query),
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Difference } from "../../proxy/evidence.ts";
-import { groupId, groupSignature } from "../../proxy/groups.ts";
+import { failureSignature, groupId, groupSignature, isFailure } from "../../proxy/groups.ts";
 
 function difference(at: string, kind: Difference["kind"] = "value", primary = "1", shadow = "2"): Difference {
   return { at, kind, primary, shadow };
@@ -58,6 +58,38 @@ test("values do not make a group, except those of the status", () => {
   const idOf = (...differences: Difference[]): string => groupId("users", "PUT", groupSignature(differences));
   assert.notEqual(idOf(difference("", "status", "200", "404")), idOf(difference("", "status", "404", "200")));
   assert.notEqual(idOf(difference("", "status", "200", "404")), idOf(difference("", "status", "200", "500")));
+});
+
+test("null where there was a number is one cause, another number a second, a member left out a third", () => {
+  const idOf = (kind: Difference["kind"], primary: string | null, shadow: string | null): string =>
+    groupId("users", "PUT", groupSignature([{ at: "/total", kind, primary, shadow }]));
+  const ids = [
+    idOf("value", "12", "13"),
+    idOf("type", "12", "null"),
+    idOf("missing", "12", null),
+    idOf("type", "12", '"12"'),
+    idOf("missing", "null", null),
+  ];
+  assert.equal(new Set(ids).size, ids.length);
+  // And what only chance tells apart is the same cause.
+  assert.equal(idOf("value", "12.5", "13"), ids[0]);
+  assert.equal(idOf("type", "0.5", "null"), ids[1]);
+});
+
+test("a signature holds classes where they differ, and no part of any value", () => {
+  assert.deepEqual(groupSignature([{ at: "/id", kind: "type", primary: "4711", shadow: '"9f3c-secret"' }]), [
+    { at: "/id", kind: "type", primary: "number", shadow: "text" },
+  ]);
+});
+
+test("a failure is one cause for each error code", () => {
+  assert.notEqual(
+    groupId("users", "PUT", failureSignature("timeout")),
+    groupId("users", "PUT", failureSignature("connect-failed")),
+  );
+  assert.equal(isFailure(failureSignature("timeout")), true);
+  assert.equal(isFailure(groupSignature([difference("", "status", "200", "404")])), false);
+  assert.equal(isFailure([]), false);
 });
 
 test("the id is made of route, method and signature, and stays the same in all versions", () => {

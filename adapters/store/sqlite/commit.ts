@@ -1,11 +1,16 @@
 /** Applies batches, each in one transaction: counts, repairs and gaps here, records and groups in evidence.ts. */
 import type { Database } from "better-sqlite3";
+import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
 import { epochMs, type Batch, type RepairRow } from "./messages.ts";
 
-/** `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
-export function prepareCommit(db: Database, retention: Retention, openedAt: number): (batch: Batch) => void {
+/** Each call returns what is new about groups. `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
+export function prepareCommit(
+  db: Database,
+  retention: Retention,
+  openedAt: number,
+): (batch: Batch) => readonly GroupEvent[] {
   const evidence = prepareEvidence(db, retention);
   const repairs = prepareRepairs(db, retention.repairKeys);
   const countOutcome = db.prepare(
@@ -26,7 +31,7 @@ export function prepareCommit(db: Database, retention: Retention, openedAt: numb
   const mark = db.prepare("UPDATE life SET last_batch = ?, heartbeat = ?");
   const lastBatch = db.prepare<[], number>("SELECT last_batch FROM life").pluck();
 
-  const apply = db.transaction((batch: Batch) => {
+  const apply = db.transaction((batch: Batch): readonly GroupEvent[] => {
     const { sealedAt, essentials } = batch;
     for (const row of totalsOf(batch)) addTotals.run({ ...row, sealedAt, openedAt });
     for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
@@ -36,18 +41,21 @@ export function prepareCommit(db: Database, retention: Retention, openedAt: numb
       else closeGap.run(epochMs(row.to, sealedAt), row.id);
     }
     for (const row of batch.evidence) evidence.add(row);
+    const events = evidence.finish();
     evidence.evict(sealedAt);
     mark.run(batch.number, sealedAt);
+    return events;
   });
 
   return (batch) => {
     try {
-      apply.immediate(batch);
+      return apply.immediate(batch);
     } catch (thrown) {
       evidence.reload();
       repairs.reload();
       // An error of COMMIT itself leaves open whether it happened; the number in the same transaction tells.
       if (lastBatch.get() !== batch.number) throw thrown;
+      return [];
     }
   };
 }

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
 import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
+import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
 import { Backlog, type BacklogLimits, type BacklogMark } from "./backlog.ts";
 import { WorkerLink } from "./link.ts";
@@ -42,6 +43,7 @@ interface Flushing {
 export class Committer {
   /** Resolves with the first opening; rejects where the file was refused, and then everything is closed. */
   readonly opened: Promise<Opened>;
+  readonly listeners = new GroupListeners();
   readonly #settings: CommitterSettings;
   readonly #backlog: Backlog;
   readonly #link: WorkerLink;
@@ -73,7 +75,10 @@ export class Committer {
         resolve(opened);
         first = false;
       },
-      committed: () => this.#onCommitted(),
+      committed: (_, events) => {
+        this.#onCommitted();
+        this.listeners.tell(events);
+      },
       failed: (number, error) => this.#onFailed(number, error),
       down: (error) => {
         if (!first) return this.#onDown(error);

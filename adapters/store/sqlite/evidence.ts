@@ -1,7 +1,9 @@
 /** Divergence records, their groups and samples, within what is to be kept. */
 import type { Database } from "better-sqlite3";
+import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { drawSample } from "../samples.ts";
+import { type GroupedRow, prepareGroups } from "./groups.ts";
 import type { EvidenceRow } from "./messages.ts";
 
 const FIRST = 1;
@@ -32,6 +34,8 @@ interface Samples {
 
 export interface Evidence {
   add(row: EvidenceRow): void;
+  /** After the last of a batch; returns what is new about groups. */
+  finish(): readonly GroupEvent[];
   evict(now: number): void;
   /** After a rollback. */
   reload(): void;
@@ -43,14 +47,7 @@ export function prepareEvidence(db: Database, retention: Retention): Evidence {
     `INSERT INTO divergence (id, at_ms, route, outcome, group_id, kinds, bytes, sample, record)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   );
-  const countInGroup = db.prepare(
-    `UPDATE divergence_group SET count = count + 1, first_ms = min(first_ms, @at), last_ms = max(last_ms, @at)
-     WHERE id = @group`,
-  );
-  const insertGroup = db.prepare(
-    `INSERT INTO divergence_group (id, route, method, signature, count, first_ms, last_ms, first_build, state)
-     VALUES (@group, @route, @method, @signature, 1, @at, @at, @build, 'new')`,
-  );
+  const groups = prepareGroups(db);
   const readSamples = db.prepare<[string, number], SampleRow>(
     // "sample > 0" word for word, or SQLite does not see that the partial index serves (sqlite.org/partialindex.html).
     "SELECT seq, id FROM divergence WHERE group_id = ? AND sample = ? AND sample > 0",
@@ -91,22 +88,21 @@ export function prepareEvidence(db: Database, retention: Retention): Evidence {
   }
 
   function add(row: EvidenceRow): void {
-    const { id, at, route, method, outcome, group, signature, kinds, build, record } = row;
+    const { id, at, route, outcome, group, kinds, record } = row;
     const bytes = Buffer.byteLength(record);
-    const grouped = group !== null && signature !== null;
-    const added = insert.run(id, at, route, outcome, group, kinds, bytes, grouped ? LAST : 0, record);
+    const added = insert.run(id, at, route, outcome, group, kinds, bytes, isGrouped(row) ? LAST : 0, record);
     if (added.changes === 0) return;
     sizes.bytes += bytes;
     const seq = added.lastInsertRowid;
-    if (!grouped) {
+    if (!isGrouped(row)) {
       sizes.records += 1;
-    } else if (countInGroup.run({ group, at }).changes > 0) {
-      addLast(group, { seq, id });
-    } else {
-      insertGroup.run({ group, route, method, signature, at, build });
+      if (group !== null) groups.taint(group);
+    } else if (groups.add(row)) {
       setSample.run(FIRST, seq);
-      samples.set(group, { last: null, drawn: [] });
+      samples.set(row.group, { last: null, drawn: [] });
       sizes.groups += 1;
+    } else {
+      addLast(row.group, { seq, id });
     }
   }
 
@@ -137,9 +133,14 @@ export function prepareEvidence(db: Database, retention: Retention): Evidence {
   function reload(): void {
     sizes = evictions.measure();
     samples.clear();
+    groups.forget();
   }
 
-  return { add, evict, reload };
+  return { add, finish: () => groups.finish(), evict, reload };
+}
+
+function isGrouped(row: EvidenceRow): row is GroupedRow {
+  return row.group !== null && row.signature !== null;
 }
 
 function prepareEvictions(db: Database) {
@@ -152,6 +153,7 @@ function prepareEvictions(db: Database) {
     .pluck();
   const oldestGroup = db.prepare<[], string>("SELECT id FROM divergence_group ORDER BY last_ms LIMIT 1").pluck();
   const deleteGroup = db.prepare("DELETE FROM divergence_group WHERE id = ?");
+  const deleteHours = db.prepare("DELETE FROM group_hour WHERE group_id = ?");
   const releaseSamples = db.prepare("UPDATE divergence SET sample = 0 WHERE group_id = ? AND sample > 0");
   const plain = db
     .prepare<[], [number, number]>("SELECT count(*), total(bytes) FROM divergence WHERE sample = 0")
@@ -175,6 +177,7 @@ function prepareEvictions(db: Database) {
       const id = oldestGroup.get();
       if (id === undefined) return null;
       deleteGroup.run(id);
+      deleteHours.run(id);
       return { id, samples: releaseSamples.run(id).changes };
     },
   };

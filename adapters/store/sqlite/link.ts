@@ -4,6 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
+import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { asError, asFailure } from "./failures.ts";
 import type { Batch, FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
 
@@ -16,7 +17,7 @@ const LAST_RESTART_MS = 5_000;
 export interface LinkEvents {
   /** At the first opening and at each after a restart; commits may follow. */
   opened(opened: Opened): void;
-  committed(number: number): void;
+  committed(number: number, events: readonly GroupEvent[]): void;
   failed(number: number, error: CrossfadeError): void;
   /** The thread is gone, or could not open the file again; another follows by itself. */
   down(error: CrossfadeError): void;
@@ -145,7 +146,7 @@ export class WorkerLink {
     switch (message.type) {
       case "committed":
         this.#restartMs = FIRST_RESTART_MS;
-        this.#events.committed(message.number);
+        this.#events.committed(message.number, message.events);
         return;
       case "failed":
         this.#events.failed(message.number, asError(message.failure));

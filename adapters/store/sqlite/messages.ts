@@ -2,13 +2,15 @@
 import type { ErrorCode } from "../../../proxy/errors.ts";
 import type {
   GapRecord,
+  GroupDecision,
+  GroupEvent,
   GroupRecord,
   ListedGroup,
   OutcomeCount,
   RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
-import type { Page, DivergenceQuery } from "../../../proxy/ports.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {
@@ -40,7 +42,7 @@ export interface EvidenceRow {
   readonly method: string;
   readonly outcome: string;
   readonly group: string | null;
-  /** JSON; null: the record is not counted in a group. */
+  /** JSON; null: the record does not count in its group, it follows from it. */
   readonly signature: string | null;
   /** `,value,type,` */
   readonly kinds: string;
@@ -108,15 +110,22 @@ export interface Questions {
   eligibleCounts: { args: null; value: readonly { readonly route: string; readonly count: number }[] };
   divergences: { args: DivergenceQuery; value: { readonly records: readonly string[]; readonly more: string | null } };
   divergence: { args: string; value: string | null };
-  groups: { args: ListQuery; value: Page<ListedGroup> };
-  group: { args: string; value: { readonly group: GroupRecord; readonly samples: readonly string[] } | null };
+  groups: { args: GroupsAsked; value: Page<ListedGroup> };
+  group: {
+    args: { readonly id: string; readonly now: number };
+    value: { readonly group: GroupRecord; readonly samples: readonly string[] } | null;
+  };
+  decideGroup: {
+    args: { readonly id: string; readonly decision: GroupDecision; readonly now: number };
+    value: GroupRecord | null;
+  };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
   gaps: { args: ListQuery; value: Page<GapRecord> };
-  openWork: {
-    args: null;
-    value: readonly { readonly route: string; readonly repairs: number; readonly gaps: number }[];
-  };
+  openWork: { args: null; value: readonly OpenWork[] };
 }
+
+/** `now`: epoch ms, which hours are the last 24. */
+export type GroupsAsked = GroupQuery & { readonly now: number };
 
 export interface ListQuery {
   readonly route?: string;
@@ -136,7 +145,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: "opened"; readonly opened: Opened }
   | { readonly type: "refused"; readonly failure: Failure }
-  | { readonly type: "committed"; readonly number: number }
+  | { readonly type: "committed"; readonly number: number; readonly events: readonly GroupEvent[] }
   | { readonly type: "failed"; readonly number: number; readonly failure: Failure }
   | { readonly type: "answer"; readonly id: number; readonly value: Questions[keyof Questions]["value"] }
   | { readonly type: "no-answer"; readonly id: number; readonly failure: Failure }

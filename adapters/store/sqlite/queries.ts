@@ -1,10 +1,12 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
-import type { GapRecord, GroupRecord, ListedGroup, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
-import type { DivergenceQuery, Page } from "../../../proxy/ports.ts";
-import { decodeCursor, encodeCursor, pageLimit, type ListName } from "../cursor.ts";
+import type { GapRecord, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
+import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
+import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { coversPlace } from "../places.ts";
+import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
+import { page } from "./page.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -13,6 +15,7 @@ type Answer = Questions[keyof Questions]["value"];
 
 export function prepareQueries(db: Database): (question: Question) => Answer {
   db.function("covers_place", { deterministic: true }, (asked, at) => Number(coversPlace(String(asked), String(at))));
+  defineStateNow(db);
   return (question) => {
     switch (question.name) {
       case "outcomeCounts":
@@ -33,6 +36,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return groups(db, question.args);
       case "group":
         return group(db, question.args);
+      case "decideGroup":
+        return decideGroup(db, question.args);
       case "repairs":
         return repairs(db, question.args);
       case "gaps":
@@ -110,75 +115,6 @@ function examinedFloor(db: Database, cheap: string, bound: Record<string, string
   return found ?? 0;
 }
 
-const GROUP_COLUMNS = `
-  id, route, method, signature, divergence_group.count AS count, first_ms, last_ms, first_build, state,
-  (SELECT total(count) FROM outcome_total AS o WHERE o.route = divergence_group.route AND outcome IN ('match', 'ignored', 'divergent'))
-  + ifnull((SELECT compared_reads FROM route_total AS t WHERE t.route = divergence_group.route), 0) AS compared`;
-
-/** At most 10 for each group, found by the partial index. */
-const GROUP_SAMPLES = `
-  (SELECT json_group_array(d.id ORDER BY d.seq) FROM divergence AS d WHERE d.group_id = divergence_group.id AND d.sample > 0)`;
-
-interface GroupRow {
-  readonly id: string;
-  readonly route: string;
-  readonly method: string;
-  readonly signature: string;
-  readonly count: number;
-  readonly first_ms: number;
-  readonly last_ms: number;
-  readonly first_build: string | null;
-  readonly state: GroupRecord["state"];
-  readonly compared: number;
-}
-
-function toGroup(row: GroupRow): GroupRecord {
-  return {
-    id: row.id,
-    route: row.route,
-    method: row.method,
-    signature: JSON.parse(row.signature) as GroupRecord["signature"],
-    count: row.count,
-    // A divergence can be committed just before the count of its exchange.
-    share: row.count / Math.max(row.compared, row.count),
-    firstSeen: new Date(row.first_ms).toISOString(),
-    lastSeen: new Date(row.last_ms).toISOString(),
-    firstBuild: row.first_build,
-    state: row.state,
-  };
-}
-
-/** The most frequent first, as the counts are when each page is read. */
-function groups(db: Database, query: ListQuery): Page<ListedGroup> {
-  const limit = pageLimit(query.limit);
-  const after = query.cursor === undefined ? null : decodeCursor("groups", query.cursor);
-  const rows = db
-    .prepare<[Record<string, string | number | null>], GroupRow & { samples: string }>(
-      `SELECT ${GROUP_COLUMNS}, ${GROUP_SAMPLES} AS samples FROM divergence_group
-       WHERE (@route IS NULL OR route = @route)
-         AND (@count IS NULL OR divergence_group.count < @count OR (divergence_group.count = @count AND id > @id))
-       ORDER BY divergence_group.count DESC, id LIMIT @limit`,
-    )
-    .all({ route: query.route ?? null, count: after?.number ?? null, id: after?.id ?? "", limit: limit + 1 });
-  return page(
-    "groups",
-    rows,
-    limit,
-    (row) => [row.count, row.id],
-    (row) => ({ ...toGroup(row), samples: JSON.parse(row.samples) as string[] }),
-  );
-}
-
-function group(db: Database, id: string): Questions["group"]["value"] {
-  const row = db.prepare<[string], GroupRow>(`SELECT ${GROUP_COLUMNS} FROM divergence_group WHERE id = ?`).get(id);
-  if (row === undefined) return null;
-  const samples = db
-    .prepare<[string], string>("SELECT record FROM divergence WHERE group_id = ? AND sample > 0 ORDER BY seq")
-    .pluck()
-    .all(id);
-  return { group: toGroup(row), samples };
-}
-
 /** The longest open first. */
 function repairs(db: Database, query: ListQuery): Page<RepairRecord> {
   const limit = pageLimit(query.limit);
@@ -223,21 +159,10 @@ function gaps(db: Database, query: ListQuery): Page<GapRecord> {
   );
 }
 
-function page<Row, Item>(
-  list: ListName,
-  rows: readonly Row[],
-  limit: number,
-  position: (row: Row) => readonly (string | number)[],
-  toItem: (row: Row) => Item,
-): Page<Item> {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  const next = rows.length > limit && last !== undefined ? encodeCursor(list, position(last)) : null;
-  return { items: shown.map(toItem), next };
-}
-
-function openWork(db: Database): Questions["openWork"]["value"] {
-  return db
+function openWork(db: Database): readonly OpenWork[] {
+  const work = new Map<string, OpenWork>();
+  const none = { repairs: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } };
+  const rows = db
     .prepare<[], { route: string; repairs: number; gaps: number }>(
       `SELECT route, sum(repairs) AS repairs, sum(gaps) AS gaps FROM (
          SELECT route, count(*) AS repairs, 0 AS gaps FROM repair GROUP BY route
@@ -245,4 +170,10 @@ function openWork(db: Database): Questions["openWork"]["value"] {
        ) GROUP BY route ORDER BY route`,
     )
     .all();
+  for (const row of rows) work.set(row.route, { ...none, ...row });
+  for (const { route, state, count } of causes(db)) {
+    const known = work.get(route) ?? { ...none, route };
+    work.set(route, { ...known, causes: { ...known.causes, [state]: count } });
+  }
+  return [...work.values()];
 }

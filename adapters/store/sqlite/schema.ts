@@ -101,4 +101,26 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX gap_by_route ON gap (route);
   `,
+  `
+  ALTER TABLE divergence_group ADD COLUMN failure INTEGER NOT NULL DEFAULT 0;
+  -- Divergences that follow from one of the group's.
+  ALTER TABLE divergence_group ADD COLUMN tainted INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE divergence_group ADD COLUMN last_build TEXT;
+  -- JSON: what an operator said last.
+  ALTER TABLE divergence_group ADD COLUMN decision TEXT;
+  -- Compared exchanges of its route when it was last seen.
+  ALTER TABLE divergence_group ADD COLUMN compared_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE divergence_group SET compared_at =
+    (SELECT CAST(total(count) AS INTEGER) FROM outcome_total AS o
+     WHERE o.route = divergence_group.route AND outcome IN ('match', 'ignored', 'divergent'))
+    + ifnull((SELECT compared_reads FROM route_total AS t WHERE t.route = divergence_group.route), 0);
+
+  -- How often each group was seen in each of its last 24 hours since 1970.
+  CREATE TABLE group_hour (
+    group_id TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (group_id, hour)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

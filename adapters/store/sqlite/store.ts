@@ -48,19 +48,21 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     flush: () => committer.flush(),
     health: () => committer.health(),
     close: () => committer.close(),
-    ...questionsOf(committer),
+    onGroupEvent: (listener) => committer.listeners.add(listener),
+    ...questionsOf(committer, options.clock),
   };
 }
 
-type Questioning = Omit<Store, "generation" | "append" | "flush" | "health" | "close">;
+type Questioning = Omit<Store, "generation" | "append" | "flush" | "health" | "close" | "onGroupEvent">;
 
 /** Every question the port has. Records travel as their JSON text. */
-function questionsOf(committer: Committer): Questioning {
+function questionsOf(committer: Committer, clock: Clock): Questioning {
   const parse = (record: string): DivergenceRecord => JSON.parse(record) as DivergenceRecord;
   return {
     outcomeCounts: () => committer.ask("outcomeCounts", null),
     eligibleCounts: () => committer.ask("eligibleCounts", null),
-    groups: (query) => committer.ask("groups", query),
+    groups: (query) => committer.ask("groups", { ...query, now: clock.now() }),
+    decideGroup: (id, decision) => committer.ask("decideGroup", { id, decision, now: clock.now() }),
     repairs: (query) => committer.ask("repairs", query),
     gaps: (query) => committer.ask("gaps", query),
     openWork: () => committer.ask("openWork", null),
@@ -85,7 +87,7 @@ function questionsOf(committer: Committer): Questioning {
     },
 
     async group(id) {
-      const found = await committer.ask("group", id);
+      const found = await committer.ask("group", { id, now: clock.now() });
       return found === null ? null : { group: found.group, samples: found.samples.map(parse) };
     },
   };

@@ -1,6 +1,7 @@
 /** The thread that owns the file: opens it, commits batches in the order they come, answers questions in between. */
 import type { Database } from "better-sqlite3";
 import { parentPort, workerData } from "node:worker_threads";
+import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { giveWayToTraffic } from "../../../proxy/thread-priority.ts";
 import { prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
@@ -15,7 +16,7 @@ const order = workerData as OpeningOrder;
 interface Open {
   readonly db: Database;
   readonly opened: Opened;
-  readonly commit: (batch: Batch) => void;
+  readonly commit: (batch: Batch) => readonly GroupEvent[];
 }
 
 /** Preparing to commit reads sizes of the evidence: where that is damaged, it shows here. */
@@ -55,8 +56,8 @@ try {
       case "commit": {
         const { number } = message.batch;
         try {
-          commit(message.batch);
-          tell({ type: "committed", number });
+          const events = commit(message.batch);
+          tell({ type: "committed", number, events });
         } catch (thrown) {
           failed(thrown, (failure) => ({ type: "failed", number, failure }));
         }

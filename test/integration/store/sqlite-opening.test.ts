@@ -112,10 +112,13 @@ test("a file that is no database is set aside unchanged and said, and the config
   assert.equal(readFileSync(join(folder, aside as string), "utf8"), "my shopping list\n".repeat(100));
   assert.match(store.health().problem ?? "", /damaged.*set aside as .*corrupt-2026-11-22T12-00-00/);
   assert.deepEqual(store.opened.notes.join("; "), store.health().problem);
-  assert.deepEqual(await store.openWork(), [
-    { route: "orders", repairs: 0, gaps: 1 },
-    { route: "users", repairs: 0, gaps: 1 },
-  ]);
+  assert.deepEqual(
+    (await store.openWork()).map(({ route, repairs, gaps }) => [route, repairs, gaps]),
+    [
+      ["orders", 0, 1],
+      ["users", 0, 1],
+    ],
+  );
   assert.equal(store.generation, NOON / 1000);
   assert.equal(statSync(file).mode & 0o777, 0o600);
   store.append(exchange);
@@ -388,7 +391,7 @@ test("a newer schema is refused, with both versions and the way out", async (t) 
   edit("PRAGMA user_version = 99");
   await assert.rejects(
     open(),
-    refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 1/),
+    refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 2/),
   );
   assert.equal(existsSync(file), true);
 });

@@ -9,8 +9,8 @@ import {
   spellSpan,
 } from "../../../proxy/admin/sentences.ts";
 import { buildStatusView, type StatusView } from "../../../proxy/admin/status-view.ts";
-import { buildRouteStatus, unaccountedFor, worstFirst } from "../../../proxy/admin/route-status.ts";
-import type { StatusInput } from "../../../proxy/admin/parts.ts";
+import { buildRouteStatus, hasOpenCause, unaccountedFor, worstFirst } from "../../../proxy/admin/route-status.ts";
+import type { RouteState, StatusInput } from "../../../proxy/admin/parts.ts";
 import { OUTCOME_KINDS } from "../../../proxy/outcome.ts";
 import { sampleRouteState, sampleSettings, sampleStatusInput } from "../../support/admin-parts.ts";
 
@@ -78,6 +78,57 @@ test("the sum is spelled with its parts, dropped and skipped by reason", () => {
   assert.equal(
     outcomeSum(buildRouteStatus(sampleRouteState({ eligible: 0, pending: 0, outcomes: [] }), "writes")),
     "0 writes",
+  );
+});
+
+test("status is loud about open causes, and only about those", () => {
+  const causes = (counts: Partial<NonNullable<RouteState["causes"]>>): Partial<StatusInput> => ({
+    routes: [sampleRouteState({ causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0, ...counts } })],
+  });
+  const loud = /^The services disagree in 31 of 18,192 compared exchanges: users \(31, 0\.17 %\)\./;
+  const table: readonly (readonly [over: Partial<StatusInput>, summary: RegExp])[] = [
+    [{ routes: [sampleRouteState({ causes: null })] }, loud],
+    [causes({ new: 1, acknowledged: 4 }), loud],
+    [causes({ regressed: 2, fixed: 1 }), /31, 0\.17 %\)\. 2 causes came back\. 12 more could not be compared\.$/],
+    // Their evidence was lost: nobody can have dealt with it.
+    [causes({}), loud],
+    [
+      causes({ acknowledged: 2, fixed: 1 }),
+      /^No difference is open: the services disagree in 31 of 18,192 compared exchanges, and that is dealt with \(2 causes acknowledged, 1 cause fixed\)\. 12 more/,
+    ],
+  ];
+  for (const [over, summary] of table) {
+    const status = view(over);
+    assert.match(status.summary, summary);
+    const isLoud = status.summary.startsWith("The services disagree");
+    assert.equal(status.routes.some(hasOpenCause), isLoud);
+  }
+  const quiet = sampleRouteState({ name: "quiet", causes: { new: 0, acknowledged: 1, fixed: 0, regressed: 0 } });
+  const open = sampleRouteState({ name: "open" });
+  const order = worstFirst([quiet, open].map((state) => buildRouteStatus(state, "writes")));
+  assert.deepEqual(
+    order.map(({ name }) => name),
+    ["open", "quiet"],
+  );
+});
+
+test("calls to the webhook that were given up are a warning without its path", () => {
+  const webhook = {
+    origin: "https://hooks.test",
+    delivered: 3,
+    failed: 1,
+    dropped: 2,
+    waiting: 0,
+    problem: "answered 500",
+  };
+  assert.ok(
+    view({ webhook }).warnings.includes(
+      "webhook at https://hooks.test: 3 calls given up since the start (answered 500)",
+    ),
+  );
+  assert.deepEqual(
+    view({ webhook: { ...webhook, failed: 0, dropped: 0 } }).warnings.filter((line) => line.includes("webhook")),
+    [],
   );
 });
 

@@ -55,6 +55,10 @@ function group(seen: Seen): GroupEvidence {
     firstSeen: time,
     lastSeen: time,
     firstBuild: null,
+    lastBuild: null,
+    tainted: 0,
+    trend: { direction: "steady", hours: [] },
+    decision: null,
     state: "new",
     samples: [sample],
   };
@@ -224,6 +228,15 @@ test("ids that each side made are told with the follow-up writes that found noth
   );
 });
 
+test("what follows from a write that found nothing is told with it, not as a cause of its own", () => {
+  const refused = { ...group(notFound("PATCH", 3)), tainted: 5 };
+  const [finding] = describeFindings([group(CREATED), refused]);
+  assert.equal(
+    finding?.consequence,
+    "3 follow-up writes to such ids got 404 from next; 5 later exchanges of these ids differ too",
+  );
+});
+
 test("ids that nobody has used yet are told with what would happen", () => {
   const [finding] = tell(CREATED);
   assert.equal(finding?.consequence, "next does not know such an id: writes to it would be 404");
@@ -245,7 +258,7 @@ test("a group whose samples were evicted is told by its places", () => {
   const evicted = { ...group({ differences: [{ at: "/id", primary: "1", shadow: "2" }] }), samples: [] };
   assert.deepEqual(
     describeFindings([evicted]).map(({ what }) => what),
-    ["GET on notes: value at /id"],
+    ["GET on notes: /id value"],
   );
   const refused = {
     ...group({ differences: [{ at: "", kind: "status", primary: "200", shadow: "404" }] }),

@@ -157,10 +157,10 @@ test("groups are a table, with the time where there is room for it", () => {
     sampleGroup({ count: 2, signature: [{ at: "", kind: "status", primary: "200", shadow: "404" }] }),
   ];
   assert.deepEqual(formatGroups(groups, 80, plain), [
-    "GROUP     COUNT   SHARE  ROUTE  METHOD  DIFFERS AT",
-    "b1946ac9     31  0.17 %  users  PUT     /balance precision",
-    "0000aaaa  1,204    50 %  users  POST    (whole) body",
-    "b1946ac9      2  0.17 %  users  PUT     status 200 → 404",
+    "GROUP     COUNT   SHARE  STATE  ROUTE  METHOD  DIFFERS AT",
+    "b1946ac9     31  0.17 %  new    users  PUT     /balance precision",
+    "0000aaaa  1,204    50 %  new    users  POST    (whole) body",
+    "b1946ac9      2  0.17 %  new    users  PUT     status 200 → 404",
   ]);
   assert.match(formatGroups(groups, 160, plain)[1] ?? "", /11-22 12:00:30/);
 });

@@ -22,6 +22,7 @@ routes:
     match: { path: "/users/:id", methods: [GET, PUT], host: api.example.com, headers: { X-Tenant: acme } }
     compare: { ignore: [{ at: /updatedAt, because: clock, until: 2099-03-01 }] }
     redact: ["body:/password"]
+    redactDetect: [email]
   - name: users
     match: { path: "/users/**" }
     mirror: { when: always, reads: 100% }
@@ -90,10 +91,10 @@ test("check answers no to an invalid file, with its places, in both forms", (t) 
   const report = runCheck(inputOf(t, `${YAML}lisen: x\n`));
   assert.equal(report.exitCode, 1);
   assert.equal(report.lines.length, 1);
-  assert.match(report.lines[0] ?? "", /crossfade\.yaml:16:1 lisen is not a setting; did you mean listen\?/);
+  assert.match(report.lines[0] ?? "", /crossfade\.yaml:17:1 lisen is not a setting; did you mean listen\?/);
   const json = JSON.parse(JSON.stringify(report.json)) as { ok: boolean; errors: { line: number; column: number }[] };
   assert.equal(json.ok, false);
-  assert.deepEqual([json.errors[0]?.line, json.errors[0]?.column], [16, 1]);
+  assert.deepEqual([json.errors[0]?.line, json.errors[0]?.column], [17, 1]);
 });
 
 test("check answers no to an ignore rule that is past; explain warns of it and answers", (t) => {
@@ -143,9 +144,9 @@ test("explain tells the route, its key, its phase and its rules", (t) => {
     "2. answer-header:location is known with the answer",
     "Compared: status (exact), headers content-type, location, bodies.",
     "excused: /updatedAt (clock, until 2099-03-01)",
-    "Redacted beyond the built-in list: body:/password.",
+    "Redacted beyond the built-in list: body:/password, any email.",
     "Precedence: kill switch > CLI/API override > route > defaults > built-in.",
-    "route: compare.ignore, redact",
+    "route: compare.ignore, redact, redactDetect",
     "defaults: mirror.reads",
   ]) {
     assert.ok(text.includes(part), `${part}\n--\n${text}`);

@@ -37,6 +37,7 @@ const COMPLETE: Omit<Settings, "file"> = {
     bodyOnDiskBytes: 268_435_456,
     spoolBytes: 1_073_741_824,
   },
+  webhook: null,
   services: Object.fromEntries(
     [
       ["legacy", "http://127.0.0.1:3000"],
@@ -97,6 +98,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         shapes: [],
       },
       redact: [],
+      redactDetect: [],
     },
   ],
 };

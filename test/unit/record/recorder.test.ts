@@ -7,6 +7,7 @@ import {
   dropped,
   IGNORED,
   MATCH,
+  SHADOW_ERROR,
   SHADOW_TIMEOUT,
   skipped,
   UNKNOWN,
@@ -58,7 +59,7 @@ function record(given: Partial<RecorderParts> = {}): Seen {
 
 test("a divergent write is counted, measured, stored, logged and fed once each, in one message to the store", async () => {
   const { recorder, appended, lines, fed, metrics, counters } = record();
-  const settled = makeSettled({ build: "9f3c", taintedBy: "01J0000000000000000000000A", moreDifferences: 3 });
+  const settled = makeSettled({ build: "9f3c", moreDifferences: 3 });
   recorder.eligible("users", "write");
   recorder.settle(settled);
   assert.deepEqual(appended, []);
@@ -78,7 +79,7 @@ test("a divergent write is counted, measured, stored, logged and fed once each, 
     query: null,
     traceId: "0af7651916cd43dd8448eb211c80319c",
     group: groupId("users", "PUT", signature),
-    taintedBy: "01J0000000000000000000000A",
+    taintedBy: null,
     build: "9f3c",
     primary: { service: "legacy", status: 200, ms: 12.1, bytes: 431 },
     shadow: { service: "next", status: 200, ms: 3.4, bytes: 433, attempts: 1 },
@@ -232,6 +233,59 @@ test("redaction does not split a group", async () => {
   await turn();
   assert.notEqual(fed[0]?.differences[0]?.at, fed[1]?.differences[0]?.at);
   assert.equal(fed[0]?.group, fed[1]?.group);
+});
+
+test("a shadow failure is a cause by its error, whatever the primary answered and whatever it follows", async () => {
+  const { recorder, appended } = record();
+  const failed = (failure: string, status: number, taintedBy: string | null = null): void =>
+    recorder.settle(
+      makeSettled({
+        outcome: failure === "timeout" ? SHADOW_TIMEOUT : SHADOW_ERROR,
+        failure,
+        differences: [],
+        primary: { status, ms: 1, bytes: 1 },
+        taintedBy,
+      }),
+    );
+  failed("timeout", 200);
+  failed("timeout", 201, "01J0000000000000000000000A");
+  failed("connect-failed", 200);
+  await turn();
+  const [first, second, other] = appended.flat().filter((write) => write.type === "divergence");
+  assert.deepEqual(first?.signature, [{ at: "", kind: "failure", shadow: "timeout" }]);
+  assert.deepEqual(second?.signature, first?.signature);
+  assert.equal(second?.record.group, first?.record.group);
+  assert.deepEqual(other?.signature, [{ at: "", kind: "failure", shadow: "connect-failed" }]);
+  assert.notEqual(other?.record.group, first?.record.group);
+});
+
+test("what follows a failed write is told in that write's group and opens none of its own", async () => {
+  const { recorder, appended } = record();
+  const root = makeSettled({ outcome: SHADOW_TIMEOUT, failure: "timeout", differences: [], repair: "shadow-timeout" });
+  recorder.settle(root);
+  recorder.settle(makeSettled({ taintedBy: root.exchange.id }));
+  const refused = makeSettled({
+    taintedBy: root.exchange.id,
+    repair: "shadow-refused",
+    differences: [{ at: "", kind: "status", primary: "200", shadow: "404" }],
+  });
+  recorder.settle(refused);
+  recorder.settle(makeSettled({ taintedBy: refused.exchange.id }));
+  recorder.settle(makeSettled({ taintedBy: "01J0000000000000000000000A" }));
+  await turn();
+  const [failure, ...following] = appended.flat().filter((write) => write.type === "divergence");
+  const group = failure?.record.group;
+  assert.match(group ?? "", /^[0-9a-f]{8}$/);
+  assert.deepEqual(
+    following.map((write) => [write.record.group, write.signature]),
+    [
+      [group, null],
+      [group, null],
+      [group, null],
+      // What it follows from is not known any more.
+      [null, null],
+    ],
+  );
 });
 
 test("whatever step fails, the others are done, the failure is told by its step, and nothing is thrown", async () => {

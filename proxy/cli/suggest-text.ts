@@ -59,9 +59,9 @@ function spellHidden({ rule, hides, leaves, samples }: Suggestion, width: number
 }
 
 function spellDoubt({ at, kinds, exchanges, why, sample, rule }: Doubt, width: number): readonly string[] {
-  const place = at === "" ? "(whole)" : printable(at);
+  const place = at === "status" ? at : `${at === "" ? "(whole)" : printable(at)} ${kinds.join(", ")}`;
   const times = exchanges === 0 ? "not seen of late" : plural(exchanges, "exchange");
-  const lines = [cut(`  ${place} ${kinds.join(", ")}, ${times}: ${why}`, width)];
+  const lines = [cut(`  ${place}, ${times}: ${why}`, width)];
   if (sample !== null) lines.push(cut(`      ${spellSample(sample)}`, width));
   if (rule !== null) lines.push(cut(`      if it does not matter: ${rule.kind}: [${spellRule(rule, null)}]`, width));
   return lines;

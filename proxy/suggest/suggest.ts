@@ -75,7 +75,7 @@ export function suggestRules(evidence: RouteEvidence): Advice {
   const arrays = shuffledArrays(gathered.places);
   for (const place of gathered.places) {
     if (isWithin(place, arrays)) continue;
-    for (const part of partsOf(place)) {
+    for (const part of partsOf(place, made)) {
       const exposure = exposureOf(part.pairs, gathered.agreed);
       const { candidate, why } = judge(part, exposure, evidence, made);
       if (why !== null) {
@@ -111,11 +111,29 @@ export function suggestRules(evidence: RouteEvidence): Advice {
 }
 
 /** What is missing or extra, what stands in another order, and what is different are three things. */
-function partsOf({ at, pairs }: PlaceEvidence): readonly PlaceEvidence[] {
+function partsOf(place: PlaceEvidence, made: ReadonlySet<string>): readonly PlaceEvidence[] {
+  const { at, pairs } = place;
+  if (shuffled(place) !== null) return [place];
   const parts = Map.groupBy(pairs, ({ difference, primary, shadow }) => {
     if (difference.kind === "order") return "order";
     return primary.is === "absent" || shadow.is === "absent" ? "absent" : "value";
   });
+  return [...parts.values()].flatMap((some) => byRequests({ at, pairs: some }, made));
+}
+
+/**
+ * One rule for all, or for those kinds of requests in which one says the same in another spelling: an id that is spelled in
+ * two ways when it is read, and made by each service at creation, is two things.
+ */
+function byRequests(place: PlaceEvidence, made: ReadonlySet<string>): readonly PlaceEvidence[] {
+  const { at, pairs } = place;
+  if (candidateFor(at, pairs, made) !== null) return [place];
+  const parts = new Map<string, Pair[]>();
+  for (const some of Map.groupBy(pairs, ({ scope }) => scope).values()) {
+    const candidate = candidateFor(at, some, made);
+    const key = candidate?.strength === "same" ? JSON.stringify(candidate.rule) : "";
+    parts.set(key, [...(parts.get(key) ?? []), ...some]);
+  }
   return [...parts.values()].map((some) => ({ at, pairs: some }));
 }
 
@@ -124,7 +142,10 @@ function judge(place: PlaceEvidence, exposure: Exposure, evidence: RouteEvidence
   if (at !== "status" && !isWritable(place))
     return { candidate: null, why: at === "" ? "the bodies differ as a whole" : "no rule can name this place" };
   const candidate = shuffled(place) ?? reordered(place) ?? candidateFor(at, pairs, made);
-  if (candidate === null) return { candidate, why: whyNone(place) };
+  if (candidate === null) {
+    const rarely = exposure.atMost < MOST ? ", and equal in most exchanges" : "";
+    return { candidate, why: whyNone(place) + rarely };
+  }
   const why = whyNot(candidate, place, exposure, evidence);
   return why === null ? { candidate, why } : { candidate, why };
 }

@@ -1,10 +1,17 @@
 /** Suggestions for people: YAML to paste, what each rule would hide, and what to look at. Pure. */
 import { plural, spellCount, spellShare } from "../admin/sentences.ts";
-import type { Doubt, Sample, Suggestion } from "../suggest/suggest.ts";
+import type { Advice, Doubt, Sample, Suggestion } from "../suggest/suggest.ts";
 import { spellCompare, spellRule } from "../suggest/yaml.ts";
 import { cut, wrap } from "./columns.ts";
-import type { RouteAdvice } from "./suggest.ts";
 import { type Paint, printable } from "./terminal.ts";
+
+/** What one route has to say, with how much there was to look at. */
+export interface RouteAdvice extends Advice {
+  readonly compared: number;
+  readonly divergent: number;
+  /** Kinds of which the route has rules already. */
+  readonly kindsInUse: readonly string[];
+}
 
 /** Under `routes:`, beside `name:`. */
 const YAML_INDENT = "    ";

@@ -4,11 +4,11 @@ import { nearestName } from "../config/nearest.ts";
 import type { DivergenceRecord, ListedGroup } from "../evidence.ts";
 import { isFailure } from "../groups.ts";
 import type { RouteEvidence } from "../suggest/evidence.ts";
-import { type Advice, suggestRules } from "../suggest/suggest.ts";
+import { suggestRules } from "../suggest/suggest.ts";
 import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";
-import { formatAdvice } from "./suggest-text.ts";
+import { formatAdvice, type RouteAdvice } from "./suggest-text.ts";
 import { openTerminal } from "./terminal.ts";
 
 export interface SuggestOptions extends ApiOptions {
@@ -24,14 +24,6 @@ const MOST_ROUTES = 10_000;
 /** Causes that were not seen of late are looked at in their samples: so many of them. */
 const MOST_GROUPS = 200;
 const SAMPLED_GROUPS = 50;
-
-/** What one route has to say, with how much there was to look at. */
-export interface RouteAdvice extends Advice {
-  readonly compared: number;
-  readonly divergent: number;
-  /** Kinds of which the route has rules already. */
-  readonly kindsInUse: readonly string[];
-}
 
 /** Exit 1: there is no such route. */
 export async function runSuggest(options: SuggestOptions): Promise<ExitCode> {

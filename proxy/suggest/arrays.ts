@@ -56,8 +56,8 @@ function arrayOf(pointer: string, by: string): string {
 function haveMoved(pairs: readonly Pair[]): boolean {
   if (pairs.length < 2) return false;
   const [a, b] = [pairs.map((pair) => keyOf(pair.primary)), pairs.map((pair) => keyOf(pair.shadow))];
-  const isUnique = new Set(a).size === a.length;
-  return isUnique && !a.includes(null) && a.toSorted().join("\n") === b.toSorted().join("\n");
+  const [inA, inB] = [new Set(a), new Set(b)];
+  return inA.size === a.length && inB.size === b.length && !inA.has(null) && b.every((key) => inA.has(key));
 }
 
 function keyOf(side: Pair["primary"]): string | null {

@@ -8,21 +8,33 @@ import type { Candidate, Strength } from "./rule.ts";
 import { agreeNormalised, areOfShape, isFresh, looksRandom } from "./values.ts";
 
 /** Less than this, and the rule does not tell what goes on at the place. */
-export const COVERED_AT_LEAST = 0.8;
+const COVERED_AT_LEAST = 0.8;
 /** Texts that differ every time are random only after some. */
 const RANDOM_AFTER = 10;
 
 /** `made`: pairs of ids that creations made, as `pairKey` spells them. */
 export function candidateFor(at: string, pairs: readonly Pair[], made: ReadonlySet<string>): Candidate | null {
   for (const candidate of candidates(at, pairs, made)) {
-    const covered = pairs.filter((pair) => candidate.covers(pair)).length;
-    if (covered >= COVERED_AT_LEAST * pairs.length) return candidate;
+    if (coversMost(candidate, pairs)) return candidate;
   }
   return null;
 }
 
+/** Most candidates fail at once. */
+function coversMost(candidate: Candidate, pairs: readonly Pair[]): boolean {
+  let left = pairs.length - COVERED_AT_LEAST * pairs.length;
+  for (const pair of pairs) {
+    if (candidate.covers(pair)) continue;
+    left -= 1;
+    if (left < 0) return false;
+  }
+  return true;
+}
+
 /** The one that says most comes first. */
 function* candidates(at: string, pairs: readonly Pair[], made: ReadonlySet<string>): Generator<Candidate> {
+  // What a service has rounded it has lost.
+  if (pairs.some(({ difference }) => difference.kind === "precision")) return;
   if (at === "status") {
     yield* statuses(pairs);
     return;
@@ -36,7 +48,7 @@ function* candidates(at: string, pairs: readonly Pair[], made: ReadonlySet<strin
   yield* enumeration(at, pairs);
   for (const as of ALMOST)
     yield normalising(at, as, "habit", `differs in ${as.map((each) => ALMOST_IN[each]).join(", ")} alone`);
-  if (pairs.length >= RANDOM_AFTER && looksRandom(pairs)) {
+  if (pairs.length >= RANDOM_AFTER && spreadOf(pairs) === null && looksRandom(pairs)) {
     yield {
       rule: { kind: "ignore", at },
       because: "random: another value on each side every time",
@@ -48,14 +60,17 @@ function* candidates(at: string, pairs: readonly Pair[], made: ReadonlySet<strin
 
 /** 200 and 201 are one success; what else differs may be known to clients. */
 function* statuses(pairs: readonly Pair[]): Generator<Candidate> {
-  const statusesSeen = pairs.map(({ difference }) => [difference.primary, difference.shadow].sort().join());
-  if (statusesSeen.some((seen) => seen !== "200,201")) return;
+  if (!pairs.every(({ difference }) => isDone(difference.primary) && isDone(difference.shadow))) return;
   yield {
     rule: { kind: "equivalent", at: "status", values: [[200, 201]] },
     because: "both say that it was done",
     strength: "same",
     covers: () => true,
   };
+}
+
+function isDone(status: string | null): boolean {
+  return status === "200" || status === "201";
 }
 
 /** Nothing of the value is lost in these. */

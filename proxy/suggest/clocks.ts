@@ -20,6 +20,7 @@ const NEAR_S = 40;
 const READ_WITHIN_S = 120;
 const MOST = 0.9;
 const QUARTER_S = 900;
+const DAY_S = 86_400;
 
 /** null: the pairs are no instants, but for a few. */
 export function spreadOf(pairs: readonly Pair[]): Spread | null {
@@ -45,9 +46,17 @@ export function spreadOf(pairs: readonly Pair[]): Spread | null {
 }
 
 /** Seconds, or null where one side is no instant. */
-export function instantsApart({ primary, shadow }: Pair): number | null {
+export function instantsApart({ primary, shadow, record, difference }: Pair): number | null {
   const [a, b] = [instantOf(primary), instantOf(shadow)];
-  return a === null || b === null ? null : secondsOf(distance(a, b));
+  if (a === null || b === null || difference.kind === "precision") return null;
+  // Other large numbers are sizes and serials.
+  const now = Date.parse(record.time) / 1000;
+  const isToday = Math.abs(secondsOf(a) - now) < DAY_S;
+  return isToday || (isWritten(primary) && isWritten(shadow)) ? secondsOf(distance(a, b)) : null;
+}
+
+function isWritten(side: Side): boolean {
+  return side.is === "value" && SHAPE_TESTS.instant(side.value) === "text";
 }
 
 function isReading({ primary, record }: Pair): boolean {

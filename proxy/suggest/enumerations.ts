@@ -1,5 +1,4 @@
 /** Values of one service that stand for values of the other, one for one. Pure. */
-import { parseMediaType } from "../compare/decode.ts";
 import type { PlainScalar } from "../config/settings.ts";
 import { JsonNumber, type JsonValue } from "../json/value.ts";
 import type { Pair } from "./evidence.ts";
@@ -33,7 +32,7 @@ export function* enumeration(at: string, pairs: readonly Pair[]): Generator<Cand
   const lists = found.map(({ primary, shadow }) => [plain(primary), plain(shadow)] as const);
   if (!lists.every(isEquivalent) || !isOneToOne(lists)) return;
   // One pair alone may be a wrong value that is always the same; two words that are spelled alike are not.
-  const areAllAlike = lists.every(([a, b]) => areAlike(at, a, b));
+  const areAllAlike = lists.every(([a, b]) => areAlike(a, b));
   if (!areAllAlike) {
     const times = found.reduce((sum, equivalence) => sum + equivalence.times, 0);
     if (lists.length < 2 || times < MANY || !lists.flat().every(isWord)) return;
@@ -81,15 +80,8 @@ function isWord(value: PlainScalar | undefined): boolean {
   return !/\d{4}|[@:]/.test(String(value));
 }
 
-function areAlike(at: string, a: PlainScalar | undefined, b: PlainScalar | undefined): boolean {
-  if (at === "header:content-type") {
-    const essence = parseMediaType(String(a))?.essence;
-    return essence !== undefined && essence === parseMediaType(String(b))?.essence;
-  }
-  const letters = (value: PlainScalar | undefined): string =>
-    String(value)
-      .toLowerCase()
-      .replace(/[\s_-]/g, "");
-  // A text with blanks is a name or a sentence, and no member of a list.
-  return !/\s/.test(String(a)) && !/\s/.test(String(b)) && letters(a) === letters(b);
+/** The same letters, whatever their case. A text with blanks may be a name or a sentence, and no member of a list. */
+function areAlike(a: PlainScalar | undefined, b: PlainScalar | undefined): boolean {
+  const letters = (value: PlainScalar | undefined): string => String(value).toLowerCase().replace(/[_-]/g, "");
+  return !/\s/.test(String(a)) && letters(a) === letters(b);
 }

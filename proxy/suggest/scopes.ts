@@ -9,8 +9,7 @@ const MOST_NAMES = 8;
 export function scopesOf(records: readonly DivergenceRecord[]): ReadonlyMap<DivergenceRecord, string> {
   const segmentsOf = new Map(records.map((record) => [record, generalPlace(record.path).split("/").slice(1)]));
   const scopes = new Map(records.map((record) => [record, record.method]));
-  const deepest = Math.max(0, ...[...segmentsOf.values()].map(({ length }) => Math.min(length, MOST_DEPTH)));
-  for (let depth = 0; depth < deepest; depth += 1) {
+  for (let depth = 0; depth < MOST_DEPTH; depth += 1) {
     const names = new Map<string, Set<string>>();
     for (const [record, segments] of segmentsOf) {
       const segment = segments[depth];

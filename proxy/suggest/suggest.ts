@@ -165,7 +165,8 @@ function whyNot(
   if (rule.kind === "unordered" && pairs.some(asksForOrder)) return "the request asks for an order";
   if (exchanges < SEEN_AT_LEAST) return `seen only ${exchanges === 1 ? "once" : `${exchanges} times`}`;
   if (atMost < MOST) return "it is equal in most exchanges, and differs in few";
-  const known = new Set(pairs.filter((pair) => !strays.includes(pair)).map(pairKey));
+  const isStray = new Set(strays);
+  const known = new Set(pairs.filter((pair) => !isStray.has(pair)).map(pairKey));
   const unexplained = strays.filter(
     (pair) => !known.has(pairKey(pair)) && !(rule.kind === "tolerance" && covers(pair)),
   );

@@ -31,13 +31,19 @@ export function isFresh(pairs: readonly Pair[]): boolean {
 }
 
 const FRESH_SHARE = 0.9;
-const RANDOM_TEXT = /^(?=.*\d)(?=.*[A-Za-z])[\w+/=.~:-]{12,}$/;
+const LONGEST_RANDOM = 512;
+/** No blanks, and letters and digits in turns: no word, no amount, no path. */
+const RANDOM_TEXT = /^(?=(?:\D*\d+[A-Za-z]){2})[\w+=-][\w+/=-]{11,}$/;
 
 /** Both sides redacted, or texts without words that are new every time. */
 export function looksRandom(pairs: readonly Pair[]): boolean {
   const isRandom = (side: Side): boolean =>
-    side.is === "secret" || (side.is === "value" && typeof side.value === "string" && RANDOM_TEXT.test(side.value));
+    side.is === "secret" || (side.is === "value" && typeof side.value === "string" && isRandomText(side.value));
   return isFresh(pairs) && pairs.every(({ primary, shadow }) => isRandom(primary) && isRandom(shadow));
+}
+
+function isRandomText(text: string): boolean {
+  return text.length <= LONGEST_RANDOM && RANDOM_TEXT.test(text);
 }
 
 function isLegible(side: Side): boolean {

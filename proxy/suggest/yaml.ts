@@ -53,13 +53,13 @@ function spellScalar(value: string | number | boolean | null): string {
 const PLAIN = /^(?:\/[\w/.*-]*|header:[\w-]+|status|[A-Za-z][A-Za-z_-]*(?: [A-Za-z][A-Za-z_-]*)*)$/;
 /** Words that YAML 1.1 or 1.2 takes for something else. */
 const TAKEN = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
-// eslint-disable-next-line no-control-regex -- what YAML does not take as it is
+/** What YAML does not take as it is, or a terminal. */
 const UNPRINTABLE = /[\u007f-\u00a0\u2028\u2029\ufeff]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 function spellText(text: string): string {
   if (PLAIN.test(text) && !TAKEN.test(text)) return text;
   // JSON is YAML, but for what it lets stand bare; and `${…}` would be looked up in the environment.
-  return JSON.stringify(text.replaceAll("${", "$${")).replace(
+  return JSON.stringify(text.replaceAll("${", () => "$${")).replace(
     UNPRINTABLE,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

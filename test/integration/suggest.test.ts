@@ -128,6 +128,13 @@ test("--json is one value a line, and tells of rules, doubts and how much was lo
   assert.deepEqual(id?.["hides"], { differences: 30, exchanges: 30, share: 1 });
 });
 
+test("causes older than what is looked at are known by their samples", async (t) => {
+  const bench = await run(t, "");
+  const { stdout } = await suggest(bench, "--limit", "2");
+  assert.match(stdout, /^orders {2}2 of 40 divergent exchanges looked at; 40 were compared$/m);
+  assert.match(stdout, /\/total value, not seen of late: its name says that somebody pays/);
+});
+
 test("an unknown route is told with the nearest name, and a Crossfade without divergences has nothing to say", async (t) => {
   const bench = await startBench(t, { routes: ROUTE });
   const unknown = await suggest(bench, "--route", "order");

@@ -51,10 +51,11 @@ function idParts({ at, kind, primary, shadow }: SignaturePart): readonly string[
 function partOf(difference: Difference): SignaturePart {
   const { at, kind, primary, shadow } = difference;
   if (kind === "status") return { at: "", kind, primary: primary ?? "none", shadow: shadow ?? "none" };
-  return { at: placeOf(at), kind, ...valueClasses(difference) };
+  return { at: generalPlace(at), kind, ...valueClasses(difference) };
 }
 
-function placeOf(at: string): string {
+/** The place whatever index or id leads to it: of `/items/0/id` the second part is `*`. */
+export function generalPlace(at: string): string {
   if (!at.startsWith("/")) return at;
   return at
     .split("/")

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
-import type { Page } from "../ports.ts";
-import { type Api, type ApiOptions, openApi } from "./api.ts";
+import { type ApiOptions, openApi } from "./api.ts";
 import { formatDivergence, formatDivergenceInFull, formatGroupInFull, formatGroups } from "./divergence-text.ts";
 import { readEvents } from "./event-stream.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { readPages } from "./pages.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 export interface ListOptions extends ApiOptions {
@@ -21,7 +21,6 @@ export interface ListOptions extends ApiOptions {
 }
 
 const DEFAULT_LIMIT = 20;
-const PAGE_SIZE = 1000;
 const RECONNECT_AFTER_MS = 2_000;
 
 /** `crossfade divergences list`: the newest first. */
@@ -125,26 +124,6 @@ async function reconnect(connect: () => Promise<IncomingMessage>): Promise<Incom
       if (!(error instanceof Exit)) throw error;
     }
   }
-}
-
-/** Items of as many pages as `limit` takes; returns whether there would be more. */
-async function* readPages<T>(
-  api: Api,
-  path: string,
-  query: Readonly<Record<string, string | undefined>>,
-  limit: number,
-): AsyncGenerator<T, boolean> {
-  let cursor: string | undefined;
-  let left = limit;
-  while (left > 0) {
-    const page: Page<T> | null = await api.get<Page<T>>(path, { ...query, limit: Math.min(left, PAGE_SIZE), cursor });
-    if (page === null) throw api.stranger();
-    yield* page.items;
-    left -= page.items.length;
-    if (page.next === null) return false;
-    cursor = page.next;
-  }
-  return true;
 }
 
 async function printAll<T>(

@@ -12,6 +12,7 @@ import type { ExplainOptions } from "./explain.ts";
 import type { DecideOptions } from "./groups.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
+import type { SuggestOptions } from "./suggest.ts";
 
 /** Runs what `argv` (node, script, arguments) asks for; sets the exit code, and lets the process end by itself. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
@@ -99,6 +100,17 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .action(async (options: StatusOptions) => ended(await (await import("./status.ts")).runStatus(options)));
 
   addDivergences(program, ended);
+
+  withApi(program.command("suggest"))
+    .summary("rules for differences that do not matter")
+    .description(
+      "Learns from what was recorded which rules would excuse differences that do not matter, and prints them to be pasted into the configuration, with what each would hide. Nothing is changed. What may be a mistake is listed apart. Exit code 1: there is no route of that name.",
+    )
+    .option("--route <name>", "only of this route")
+    .addOption(sinceOption())
+    .addOption(limitOption("look at this many divergences of a route at most, the newest (default: 2000)"))
+    .addHelpText("after", example("crossfade suggest", "crossfade suggest --route users --since 2h"))
+    .action(async (options: SuggestOptions) => ended(await (await import("./suggest.ts")).runSuggest(options)));
   return program;
 }
 
@@ -209,8 +221,8 @@ function sinceOption(): Option {
   return new Option("--since <time>", "not older than this: 90s, 15m, 2h, 7d, or 2026-11-22T12:00:00Z");
 }
 
-function limitOption(): Option {
-  return new Option("--limit <count>", "at most this many (default: 20)").argParser((text: string) => {
+function limitOption(description = "at most this many (default: 20)"): Option {
+  return new Option("--limit <count>", description).argParser((text: string) => {
     if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
     throw new InvalidArgumentError("It is no whole number from 1 to 9999999.");
   });

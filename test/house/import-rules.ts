@@ -8,7 +8,7 @@ import { dirname, join, relative, sep } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 
 const STEPS = ["listen", "route", "forward", "mirror", "compare", "record"] as const;
-const OTHER_FOLDERS = ["json", "upstream", "config", "admin", "cli"] as const;
+const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "cli"] as const;
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set(["pipeline.ts", "pipeline-parts.ts", "settlement.ts", "drain.ts", "status-source.ts"]);
 
@@ -31,10 +31,11 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   compare: [...SHARED, "upstream"],
   record: [...SHARED, "upstream"],
   config: SHARED,
+  suggest: [...SHARED, "config", "compare"],
   admin: [...SHARED, "config"],
   wiring: CORE,
   main: [...CORE, "adapters"],
-  cli: [...CORE, "main", "adapters"],
+  cli: [...CORE, "suggest", "main", "adapters"],
   adapters: SHARED,
 };
 
@@ -44,7 +45,7 @@ const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry
 /** What pure parts do without: sockets, files, processes, threads, timers, and the libraries that use them. */
 const IMPURE =
   /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
-const PURE_FOLDERS = /^proxy\/(json|route|compare)\//;
+const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest)\//;
 /** The thread around the comparison. */
 const NOT_PURE = new Set(["proxy/compare/comparer.ts", "proxy/compare/worker-seat.ts", "proxy/compare/worker.ts"]);
 

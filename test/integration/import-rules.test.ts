@@ -26,10 +26,13 @@ const VIOLATIONS: readonly (readonly [rule: string, file: string, text: string])
   ["house(import-direction)", "adapters/store/planted-step.ts", 'import "../../proxy/record/redact.ts";'],
   ["house(import-direction)", "proxy/admin/planted-outside.ts", 'import "../../test/house/import-rules.ts";'],
   ["house(import-direction)", "proxy/unknown/planted.ts", 'import "../outcome.ts";'],
+  ["house(import-direction)", "proxy/suggest/planted-admin.ts", 'import "../admin/sentences.ts";'],
+  ["house(import-direction)", "proxy/admin/planted-suggest.ts", 'import "../suggest/suggest.ts";'],
   ["house(no-driver-in-core)", "proxy/record/planted-driver.ts", 'import "ioredis";'],
   ["house(no-driver-in-core)", "proxy/planted-sdk.ts", 'import type {} from "@opentelemetry/sdk-metrics";'],
   ["house(pure-parts)", "proxy/json/planted-impure.ts", 'import "node:fs/promises";'],
   ["house(pure-parts)", "proxy/compare/planted-impure.ts", 'import "undici";'],
+  ["house(pure-parts)", "proxy/suggest/planted-impure.ts", 'import "node:http";'],
 ];
 
 let tree = "";

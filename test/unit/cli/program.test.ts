@@ -44,7 +44,7 @@ test("every command's help has an example, tells its options and fits 80 columns
 
 test("every command that asks a running Crossfade takes the common options", () => {
   for (const command of everyCommand(buildProgram(() => undefined))) {
-    if (!["status", "list", "groups", "show", "tail"].includes(command.name())) continue;
+    if (!["status", "list", "groups", "show", "tail", "suggest"].includes(command.name())) continue;
     const flags = command.options.map((option) => option.long);
     for (const flag of ["--admin", "--config", "--token", "--json", "--no-color"])
       assert.ok(flags.includes(flag), `${command.name()} ${flag}`);
@@ -53,7 +53,7 @@ test("every command that asks a running Crossfade takes the common options", () 
 
 test("only commands that exist are there", () => {
   const names = buildProgram(() => undefined).commands.map((command) => command.name());
-  assert.deepEqual(names, ["start", "demo", "check", "explain", "status", "divergences"]);
+  assert.deepEqual(names, ["start", "demo", "check", "explain", "status", "divergences", "suggest"]);
 });
 
 test("a wrong use is told with what is there instead", async () => {

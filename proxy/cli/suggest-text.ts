@@ -1,0 +1,83 @@
+/** Suggestions for people: YAML to paste, what each rule would hide, and what to look at. Pure. */
+import { plural, spellCount, spellShare } from "../admin/sentences.ts";
+import type { Advice, Doubt, Sample, Suggestion } from "../suggest/suggest.ts";
+import { spellCompare, spellRule } from "../suggest/yaml.ts";
+import { cut, wrap } from "./columns.ts";
+import { type Paint, printable } from "./terminal.ts";
+
+/** What one route has to say, with how much there was to look at. */
+export interface RouteAdvice extends Advice {
+  readonly compared: number;
+  readonly divergent: number;
+  /** Kinds of which the route has rules already. */
+  readonly kindsInUse: readonly string[];
+}
+
+/** Under `routes:`, beside `name:`. */
+const YAML_INDENT = "    ";
+const DOUBTS_LISTED = 50;
+const VALUE_WIDTH = 40;
+
+export function formatAdvice(advice: RouteAdvice, width: number, paint: Paint): readonly string[] {
+  const { route, suggestions, doubts } = advice;
+  const lines = [paint("bold", cut(`${printable(route)}  ${spellLookedAt(advice)}`, width))];
+  if (suggestions.length === 0) lines.push("No rule suggests itself.");
+  else lines.push(...spellSuggestions(advice, width, paint));
+  if (doubts.length > 0) {
+    lines.push("", paint("bold", "Look at these yourself; nothing is suggested for them:"));
+    for (const doubt of doubts.slice(0, DOUBTS_LISTED)) lines.push(...spellDoubt(doubt, width));
+    if (doubts.length > DOUBTS_LISTED)
+      lines.push(`and ${plural(doubts.length - DOUBTS_LISTED, "more place")}; --json has them all`);
+  }
+  if (advice.left > 0) lines.push(`${plural(advice.left, "difference")} at more places than are looked at`);
+  return [...lines, ""];
+}
+
+function spellLookedAt({ lookedAt, divergent, compared }: RouteAdvice): string {
+  return `${spellCount(lookedAt)} of ${plural(divergent, "divergent exchange")} looked at; ${spellCount(compared)} were compared`;
+}
+
+function spellSuggestions(
+  { route, suggestions, lookedAt, wouldAgree, kindsInUse }: RouteAdvice,
+  width: number,
+  paint: Paint,
+): readonly string[] {
+  const lines = wrap(
+    `With these rules under the route ${printable(route)}, ${spellCount(lookedAt - wouldAgree)} of the ${spellCount(lookedAt)} would still differ:`,
+    width,
+  ).concat("");
+  // Never cut: this is to be pasted.
+  for (const line of spellCompare(suggestions)) lines.push(YAML_INDENT + line);
+  lines.push("");
+  const alreadyThere = kindsInUse.filter((kind) => suggestions.some(({ rule }) => rule.kind === kind));
+  if (alreadyThere.length > 0) {
+    const note = `The route has rules of kind ${alreadyThere.join(", ")}: add these lines to that list. A route's list takes the place of the one in defaults.`;
+    lines.push(...wrap(note, width), "");
+  }
+  lines.push(paint("bold", "What each would hide:"));
+  for (const suggestion of suggestions) lines.push(...spellHidden(suggestion, width));
+  return lines;
+}
+
+function spellHidden({ rule, hides, leaves, samples }: Suggestion, width: number): readonly string[] {
+  const left = leaves === 0 ? "" : `; ${plural(leaves, "other difference")} there ${leaves === 1 ? "stays" : "stay"}`;
+  const head = `${rule.kind} ${printable(rule.at)}: ${plural(hides.differences, "difference")} in ${plural(hides.exchanges, "exchange")}, ${spellShare(hides.share)} of those that differ${left}`;
+  return [cut(`  ${head}`, width), ...samples.map((sample) => cut(`      ${spellSample(sample)}`, width))];
+}
+
+function spellDoubt({ at, kinds, exchanges, why, sample, rule }: Doubt, width: number): readonly string[] {
+  const place = at === "status" ? at : `${at === "" ? "(whole)" : printable(at)} ${kinds.join(", ")}`;
+  const times = exchanges === 0 ? "not seen of late" : plural(exchanges, "exchange");
+  const lines = [cut(`  ${place}, ${times}: ${why}`, width)];
+  if (sample !== null) lines.push(cut(`      ${spellSample(sample)}`, width));
+  if (rule !== null) lines.push(cut(`      if it does not matter: ${rule.kind}: [${spellRule(rule, null)}]`, width));
+  return lines;
+}
+
+function spellSample({ id, primary, shadow }: Sample): string {
+  return `${spellValue(primary)} → ${spellValue(shadow)}  (${id})`;
+}
+
+function spellValue(value: string | null): string {
+  return value === null ? "absent" : cut(printable(value), VALUE_WIDTH);
+}

@@ -1,0 +1,106 @@
+/** `crossfade suggest`: rules to paste, learnt from what a running Crossfade has recorded. */
+import type { RouteView } from "../admin/route-view.ts";
+import { nearestName } from "../config/nearest.ts";
+import type { DivergenceRecord, ListedGroup } from "../evidence.ts";
+import { isFailure } from "../groups.ts";
+import type { RouteEvidence } from "../suggest/evidence.ts";
+import { suggestRules } from "../suggest/suggest.ts";
+import { type Api, type ApiOptions, openApi } from "./api.ts";
+import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { readPages } from "./pages.ts";
+import { formatAdvice, type RouteAdvice } from "./suggest-text.ts";
+import { openTerminal } from "./terminal.ts";
+
+export interface SuggestOptions extends ApiOptions {
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly route?: string;
+  readonly since?: string;
+  readonly limit?: number;
+}
+
+const DEFAULT_LIMIT = 2_000;
+const MOST_ROUTES = 10_000;
+/** Causes that were not seen of late are looked at in their samples: so many of them. */
+const MOST_GROUPS = 200;
+const SAMPLED_GROUPS = 50;
+
+/** Exit 1: there is no such route. */
+export async function runSuggest(options: SuggestOptions): Promise<ExitCode> {
+  const api = await openApi(options);
+  const terminal = openTerminal(options);
+  const routes = await routesOf(api, options.route);
+  let toLookAt = 0;
+  for (const route of routes) {
+    if (route.outcomes.divergent === 0) continue;
+    toLookAt += 1;
+    const advice = await adviseOn(api, route, options);
+    if (options.json === true) for (const value of valuesOf(advice)) terminal.print(JSON.stringify(value));
+    else for (const line of formatAdvice(advice, terminal.width, terminal.paint)) terminal.print(line);
+  }
+  if (options.json !== true && toLookAt === 0) terminal.print("No divergences, nothing to suggest.");
+  return EXIT.done;
+}
+
+async function routesOf(api: Api, name: string | undefined): Promise<readonly RouteView[]> {
+  const routes: RouteView[] = [];
+  for await (const route of readPages<RouteView>(api, "/api/v1/routes", {}, MOST_ROUTES)) routes.push(route);
+  if (name === undefined) return routes;
+  const named = routes.filter((route) => route.name === name);
+  if (named.length > 0) return named;
+  const names = routes.map((route) => route.name);
+  const near = nearestName(name, names);
+  const way = near === null ? "crossfade status lists them" : `did you mean ${near}?`;
+  throw new Exit(EXIT.no, `no route is named ${JSON.stringify(name)}; ${way}`);
+}
+
+async function adviseOn(api: Api, route: RouteView, options: SuggestOptions): Promise<RouteAdvice> {
+  const { name, outcomes } = route;
+  const records: DivergenceRecord[] = [];
+  const query = { route: name, outcome: "divergent", since: options.since };
+  const limit = options.limit ?? DEFAULT_LIMIT;
+  for await (const record of readPages<DivergenceRecord>(api, "/api/v1/divergences", query, limit))
+    records.push(record);
+  const evidence: RouteEvidence = {
+    route: name,
+    compared: outcomes.match + outcomes.ignored + outcomes.divergent,
+    divergent: outcomes.divergent,
+    mustMatch: route.compare.mustMatch,
+    rules: route.rules.map(({ rule }) => rule),
+    records,
+    samples: options.since === undefined ? await samplesBeside(api, name, records) : [],
+  };
+  return {
+    ...suggestRules(evidence),
+    compared: evidence.compared,
+    divergent: evidence.divergent,
+    kindsInUse: [...new Set(evidence.rules.map((rule) => rule.slice(0, rule.indexOf(" "))))],
+  };
+}
+
+/** Of causes that none of the records is of. */
+async function samplesBeside(
+  api: Api,
+  route: string,
+  records: readonly DivergenceRecord[],
+): Promise<readonly DivergenceRecord[]> {
+  const seen = new Set(records.map(({ group }) => group));
+  const known = new Set(records.map(({ id }) => id));
+  const samples: DivergenceRecord[] = [];
+  let asked = 0;
+  for await (const group of readPages<ListedGroup>(api, "/api/v1/groups", { route }, MOST_GROUPS)) {
+    if (seen.has(group.id) || isFailure(group.signature) || asked >= SAMPLED_GROUPS) continue;
+    asked += 1;
+    const found = await api.get<{ readonly samples: readonly DivergenceRecord[] }>(`/api/v1/groups/${group.id}`);
+    for (const sample of found?.samples ?? []) if (!known.has(sample.id)) samples.push(sample);
+  }
+  return samples;
+}
+
+function valuesOf({ suggestions, doubts, ...rest }: RouteAdvice): readonly unknown[] {
+  return [
+    ...suggestions.map((suggestion) => ({ type: "suggestion", ...suggestion })),
+    ...doubts.map((doubt) => ({ type: "doubt", ...doubt })),
+    { type: "route", ...rest },
+  ];
+}

@@ -12,6 +12,7 @@ import type { ExplainOptions } from "./explain.ts";
 import type { DecideOptions } from "./groups.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
+import type { TryOptions } from "./try.ts";
 
 /** Runs what `argv` (node, script, arguments) asks for; sets the exit code, and lets the process end by itself. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
@@ -72,6 +73,30 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .option("--no-color", "no colours")
     .addHelpText("after", example("crossfade demo"))
     .action(async (options: DemoOptions) => ended(await (await import("./demo.ts")).runDemo(options)));
+
+  program
+    .command("try <file.har>")
+    .summary("compare both services on recorded reads, without a proxy")
+    .description(
+      "Sends the reads that a browser or proxy recorded (HAR 1.2) to both services, compares the answers by the routes' rules, and shows what differs. Writes are left out and nothing is kept. Exit code 1: something differs, or was not answered; 3: the file cannot be used, or a service cannot be reached.",
+    )
+    .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")
+    .option("--legacy <url>", "the service that is the source of truth today")
+    .option("--next <url>", "the service that replaces it")
+    .option("--host <name>", "only requests that were recorded of this host (default: of any)")
+    .addOption(
+      new Option("--concurrency <count>", "requests at once to each service")
+        .default(4)
+        .argParser(wholeNumber(MOST_AT_ONCE)),
+    )
+    .addOption(new Option("--limit <count>", "send at most this many (default: all)").argParser(wholeNumber(9_999_999)))
+    .option("--json", "one JSON value a line instead of sentences: the sums, then each cause")
+    .option("--no-color", "no colours")
+    .addHelpText(
+      "after",
+      example("crossfade try recorded.har --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000"),
+    )
+    .action(async (file: string, options: TryOptions) => ended(await (await import("./try.ts")).runTry(file, options)));
 
   withConfig(program.command("check"))
     .summary("validate the configuration")
@@ -176,6 +201,8 @@ function addDecisions(divergences: Command, ended: (code: ExitCode) => void): vo
     .action(decide("new"));
 }
 
+/** Of `try`: answers of 16 MiB each are in memory for as many requests. */
+const MOST_AT_ONCE = 16;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 function withConfig(command: Command): Command {
@@ -210,10 +237,14 @@ function sinceOption(): Option {
 }
 
 function limitOption(): Option {
-  return new Option("--limit <count>", "at most this many (default: 20)").argParser((text: string) => {
-    if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
-    throw new InvalidArgumentError("It is no whole number from 1 to 9999999.");
-  });
+  return new Option("--limit <count>", "at most this many (default: 20)").argParser(wholeNumber(9_999_999));
+}
+
+function wholeNumber(most: number): (text: string) => number {
+  return (text) => {
+    if (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= most) return Number(text);
+    throw new InvalidArgumentError(`It is no whole number from 1 to ${most}.`);
+  };
 }
 
 function collectHeader(

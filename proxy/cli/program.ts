@@ -94,7 +94,7 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .option("--no-color", "no colours")
     .addHelpText(
       "after",
-      example("crossfade try recorded.har --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000"),
+      example("crossfade try recorded.har", "crossfade try recorded.har --host api.example.com --json"),
     )
     .action(async (file: string, options: TryOptions) => ended(await (await import("./try.ts")).runTry(file, options)));
 

@@ -22,7 +22,7 @@ const UNWRITABLE_TARGET = /[\x00-\x20\x7f]/;
 // eslint-disable-next-line no-control-regex -- controls are what is looked for
 const UNWRITABLE_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
 /** Of the connection that was recorded; the body is sent complete, and framed anew. */
-const NOT_SENT: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "trailer", "expect"]);
+const NOT_SENT: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "te", "trailer", "expect"]);
 
 /**
  * `json`: the value of an entry's `request`; `where`: its entry, in words. Path, query and headers stay as they were
@@ -112,7 +112,7 @@ function headersToSend(recorded: readonly Header[], urlHost: string): string[] |
 
 /** One character a byte, as a head is written: what does not fit into a byte was UTF-8. */
 function asBytes(text: string): string {
-  return /[^\x00-\xff]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
+  return /[\u0100-\uffff]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 }
 
 const NO_BODY = Buffer.alloc(0);

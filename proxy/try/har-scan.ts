@@ -39,6 +39,7 @@ const ARRAY = 0x5b;
 const ARRAY_END = 0x5d;
 const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const BLANKS: ReadonlySet<number> = new Set(Buffer.from(" \t\r\n"));
 /** What numbers, true, false and null are written with. */
 const SCALAR: ReadonlySet<number> = new Set(Buffer.from("0123456789+-.eEtrufalsn"));
@@ -78,7 +79,7 @@ export class HarScanner {
    */
   push(chunk: Uint8Array): readonly RequestSpan[] {
     this.#found = [];
-    for (let i = this.#base === 0 ? byteOrderMark(chunk) : 0; i < chunk.length; i++) {
+    for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i] as number;
       if (this.#inString) {
         if (this.#name === null && !this.#escaped && byte !== QUOTE && byte !== BACKSLASH) continue;
@@ -112,6 +113,7 @@ export class HarScanner {
   }
 
   #token(byte: number, at: number): void {
+    if (at < 3 && byte === BYTE_ORDER_MARK[at]) return;
     if (this.#ended) throw new HarFault(`goes on at byte ${at}, after its end; ${HOW_TO_EXPORT}`);
     if (byte === COLON) this.#afterColon = true;
     else if (byte === COMMA) this.#afterColon = false;
@@ -215,8 +217,4 @@ function textOf(name: readonly number[]): string {
   } catch {
     return "";
   }
-}
-
-function byteOrderMark(chunk: Uint8Array): number {
-  return chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? 3 : 0;
 }

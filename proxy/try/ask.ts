@@ -25,9 +25,11 @@ export interface Answered {
   readonly body: ComparableBody;
   readonly bytes: number;
   readonly ms: number;
+  readonly attempts: number;
 }
 
 export interface Unanswered {
+  readonly attempts: number;
   /** As the proxy calls it: `timeout`, `connect-failed`, `invalid-answer`, … or `answer-too-large`. */
   readonly failure: string;
   readonly why: string;
@@ -36,9 +38,12 @@ export interface Unanswered {
 /** Of a longer answer only digest and length are kept: no more than that is ever read as JSON or text. */
 const KEPT_MAX_BYTES = 16 * 1024 * 1024;
 
-/** Never rejects. */
+/**
+ * Never rejects. A connection that is lost before any answer may have been an idle one that the service had given up: the
+ * request, a read, is then repeated once on a new one.
+ */
 export function ask(upstream: Upstream, question: Question): Promise<Answered | Unanswered> {
-  return new Promise((resolve) => new Asking(question, resolve).send(upstream));
+  return new Promise((resolve) => new Asking(upstream, question, resolve).send());
 }
 
 /** Two bodies that can be compared: where of one only the digest is known, the other's is enough. */
@@ -52,6 +57,7 @@ function digestOf(body: ComparableBody): ComparableBody {
 }
 
 class Asking implements AnswerSink {
+  readonly #upstream: Upstream;
   readonly #question: Question;
   readonly #resolve: (end: Answered | Unanswered) => void;
   readonly #begunAt = performance.now();
@@ -61,17 +67,20 @@ class Asking implements AnswerSink {
   #chunks: Buffer[] = [];
   #digest: Hash | null = null;
   #bytes = 0;
+  #attempts = 0;
 
-  constructor(question: Question, resolve: (end: Answered | Unanswered) => void) {
+  constructor(upstream: Upstream, question: Question, resolve: (end: Answered | Unanswered) => void) {
+    this.#upstream = upstream;
     this.#question = question;
     this.#resolve = resolve;
   }
 
-  send(upstream: Upstream): void {
+  send(): void {
+    const freshConnection = this.#attempts++ > 0;
     const { body, headersTimeoutMs, totalTimeoutMs, method, target, headers } = this.#question;
     const request = { method, target, headers, body: body.length === 0 ? null : body };
     const limits = { headersTimeoutMs, bodyTimeoutMs: 0, totalTimeoutMs };
-    this.#call = upstream.send({ ...request, ...limits, freshConnection: false, upgrade: false }, this);
+    this.#call = this.#upstream.send({ ...request, ...limits, freshConnection, upgrade: false }, this);
   }
 
   onSending(): void {}
@@ -105,12 +114,23 @@ class Asking implements AnswerSink {
         ? { kind: "bytes", bytes: Buffer.concat(this.#chunks) }
         : { kind: "digest", sha256: this.#digest.digest("hex"), length: this.#bytes };
     const ms = performance.now() - this.#begunAt;
-    this.#resolve({ status: this.#status, headers: this.#headers, body, bytes: this.#bytes, ms });
+    this.#resolve({
+      status: this.#status,
+      headers: this.#headers,
+      body,
+      bytes: this.#bytes,
+      ms,
+      attempts: this.#attempts,
+    });
   }
 
   onError(error: CrossfadeError): void {
+    if (error.code === "connection-lost" && error.retryable && this.#attempts === 1) {
+      this.send();
+      return;
+    }
     this.#chunks = [];
-    this.#resolve({ failure: failureOf(error), why: error.message });
+    this.#resolve({ attempts: this.#attempts, failure: failureOf(error), why: error.message });
   }
 }
 

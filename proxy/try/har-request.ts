@@ -59,8 +59,9 @@ function parse(json: Buffer, where: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(json.toString("utf8"));
     if (isObject(value)) return value;
-  } catch (thrown) {
-    throw new HarFault(`has a request in ${where} that is not JSON (${(thrown as Error).message}); take it out`);
+  } catch {
+    // The parser's own words quote what stands there: it may be a secret.
+    throw new HarFault(`has a request in ${where} that is not JSON; take it out`);
   }
   throw new HarFault(`has no object as the request of ${where}; take it out`);
 }

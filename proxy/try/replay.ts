@@ -60,7 +60,7 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
     requestBody: chosen.recorded.body,
     key: null,
     primary: legOf(primary),
-    shadow: { ...legOf(shadow), attempts: 1 },
+    shadow: { ...legOf(shadow), attempts: shadow.attempts },
     build,
     taintedBy: null,
     repair: null,

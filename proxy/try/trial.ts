@@ -153,6 +153,9 @@ async function replayAll(
   };
   try {
     await Promise.all(Array.from({ length: Math.min(concurrency, spans.length) }, work));
+  } catch (thrown) {
+    sent = spans.length;
+    throw thrown;
   } finally {
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
   }

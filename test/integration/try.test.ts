@@ -260,6 +260,24 @@ test("two answers too large to be kept agree by their digest", async (t) => {
   assert.match(ended.stdout, /^2 requests = 2 match/);
 });
 
+test("an idle connection that the service has given up is no failure", async (t) => {
+  let closed = 0;
+  const seenOn = new WeakSet<object>();
+  const stage = await setStage(t, echo, (seen, response) => {
+    const socket = response.socket as object;
+    if (seenOn.has(socket)) {
+      closed++;
+      response.destroy();
+      return;
+    }
+    seenOn.add(socket);
+    echo(seen, response);
+  });
+  const ended = await stage.run(gets(9), ["--concurrency", "1"]);
+  assert.equal(ended.code, 0, ended.stdout);
+  assert.notEqual(closed, 0);
+});
+
 test("a failing legacy is told as such, and is no difference", async (t) => {
   const stage = await setStage(t, (_seen, response) => void response.destroy(), echo);
   const ended = await stage.run(gets(4));

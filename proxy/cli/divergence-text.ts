@@ -114,7 +114,7 @@ export function formatGroupInFull(
   return [...lines, ...samples.flatMap((sample) => formatDivergence(sample, width, paint))];
 }
 
-function spellDifference({ at, kind, primary, shadow }: Difference): string {
+export function spellDifference({ at, kind, primary, shadow }: Difference): string {
   return `${placeOf(at)} ${kind}  ${valueOf(primary)} → ${valueOf(shadow)}`;
 }
 

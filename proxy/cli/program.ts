@@ -13,6 +13,7 @@ import type { DecideOptions } from "./groups.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
 import type { SuggestOptions } from "./suggest.ts";
+import type { TryOptions } from "./try.ts";
 
 /** Runs what `argv` (node, script, arguments) asks for; sets the exit code, and lets the process end by itself. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
@@ -73,6 +74,30 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .option("--no-color", "no colours")
     .addHelpText("after", example("crossfade demo"))
     .action(async (options: DemoOptions) => ended(await (await import("./demo.ts")).runDemo(options)));
+
+  program
+    .command("try <file.har>")
+    .summary("compare both services on recorded reads, without a proxy")
+    .description(
+      "Sends the reads that a browser or proxy recorded (HAR 1.2) to both services, compares the answers by the routes' rules, and shows what differs. Writes are left out and nothing is kept. Exit code 1: something differs, or was not answered; 3: the file cannot be used, or a service cannot be reached.",
+    )
+    .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")
+    .option("--legacy <url>", "the service that is the source of truth today")
+    .option("--next <url>", "the service that replaces it")
+    .option("--host <name>", "only requests that were recorded of this host (default: of any)")
+    .addOption(
+      new Option("--concurrency <count>", "requests at once to each service")
+        .default(4)
+        .argParser(wholeNumber(MOST_AT_ONCE)),
+    )
+    .addOption(new Option("--limit <count>", "send at most this many (default: all)").argParser(wholeNumber(9_999_999)))
+    .option("--json", "one JSON value a line instead of sentences: the sums, then each cause")
+    .option("--no-color", "no colours")
+    .addHelpText(
+      "after",
+      example("crossfade try recorded.har", "crossfade try recorded.har --host api.example.com --json"),
+    )
+    .action(async (file: string, options: TryOptions) => ended(await (await import("./try.ts")).runTry(file, options)));
 
   withConfig(program.command("check"))
     .summary("validate the configuration")
@@ -188,6 +213,8 @@ function addDecisions(divergences: Command, ended: (code: ExitCode) => void): vo
     .action(decide("new"));
 }
 
+/** Of `try`: answers of 16 MiB each are in memory for as many requests. */
+const MOST_AT_ONCE = 16;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 function withConfig(command: Command): Command {
@@ -222,10 +249,14 @@ function sinceOption(): Option {
 }
 
 function limitOption(description = "at most this many (default: 20)"): Option {
-  return new Option("--limit <count>", description).argParser((text: string) => {
-    if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
-    throw new InvalidArgumentError("It is no whole number from 1 to 9999999.");
-  });
+  return new Option("--limit <count>", description).argParser(wholeNumber(9_999_999));
+}
+
+function wholeNumber(most: number): (text: string) => number {
+  return (text) => {
+    if (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= most) return Number(text);
+    throw new InvalidArgumentError(`It is no whole number from 1 to ${most}.`);
+  };
 }
 
 function collectHeader(

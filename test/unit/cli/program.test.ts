@@ -53,7 +53,7 @@ test("every command that asks a running Crossfade takes the common options", () 
 
 test("only commands that exist are there", () => {
   const names = buildProgram(() => undefined).commands.map((command) => command.name());
-  assert.deepEqual(names, ["start", "demo", "check", "explain", "status", "divergences", "suggest"]);
+  assert.deepEqual(names, ["start", "demo", "try", "check", "explain", "status", "divergences", "suggest"]);
 });
 
 test("a wrong use is told with what is there instead", async () => {

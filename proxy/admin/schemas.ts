@@ -181,6 +181,8 @@ export const SCHEMAS = {
   Group: object({ ...group, samples: { ...listOf(text), maxItems: 10 } }),
   GroupRecord: object(group),
   GroupChange: GROUP_CHANGE_SCHEMA,
+  Purge: PURGE_SCHEMA,
+  Purged: object({ dryRun: flag, records: count, samples: count, logLines: count, kept: listOf(text) }),
   GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
   Repair: object({
     route: text,

@@ -128,7 +128,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     log: divergenceLog,
     redactor,
     audit: (entry) =>
-      log[entry.failed === null ? "info" : "error"]({ purge: entry }, "divergences of a key were purged"),
+      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged"),
   });
 
   const webhook = createWebhook({

@@ -2,6 +2,7 @@
 import { DETECTORS, PHASES } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
+import { PURGE_SCHEMA } from "./purge-request.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 
 type Schema = Readonly<Record<string, unknown>>;

@@ -127,8 +127,8 @@ async function reconnect(connect: () => Promise<IncomingMessage>): Promise<Incom
   }
 }
 
-/** Items of as many pages as `limit` takes; returns whether there would be more. */
-async function* readPages<T>(
+/** Items of as many pages as `limit` takes (Infinity: of all); returns whether there would be more. */
+export async function* readPages<T>(
   api: Api,
   path: string,
   query: Readonly<Record<string, string | undefined>>,

@@ -130,7 +130,7 @@ async function send(target: URL, options: RequestOptions, body?: string): Promis
 
 interface Asking {
   readonly signal?: AbortSignal;
-  readonly method?: "PATCH" | "POST";
+  readonly method?: "GET" | "PATCH" | "POST";
   /** JSON. */
   readonly body?: string;
 }

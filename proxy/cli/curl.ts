@@ -37,14 +37,14 @@ function addressOf(target: string, origin: string): readonly string[] {
   const socket = origin.startsWith("unix:") ? ["--unix-socket", quoteForShell(origin.slice("unix:".length))] : [];
   const base = socket.length > 0 ? "http://localhost" : origin;
   if (PLAIN_TARGET.test(target)) return ["--globoff", "--path-as-is", ...socket, quoteForShell(base + target)];
-  return [...socket, "--request-target", quoteForShell(target), quoteForShell(`${base}/`)];
+  return ["--globoff", ...socket, "--request-target", quoteForShell(target), quoteForShell(`${base}/`)];
 }
 
 function whyNot(method: string, path: string, target: string): string | null {
   if (path === "") return "its evidence could not be redacted and was left out";
   if (/\[redacted [0-9a-f]{8}\]/.test(target)) return "a part of its target is redacted";
   // Evidence cuts a long target with an ellipsis; a target has no such character of its own.
-  if (/[^\u0000-\u00ff]/.test(target)) return "its target was too long to be kept whole";
+  if (/[\u0100-\uffff]/.test(target)) return "its target was too long to be kept whole";
   // eslint-disable-next-line no-control-regex -- what no command line can hold as it was
   if (/[\u0000-\u001f\u007f-\u00ff]/.test(target)) return "its target holds bytes that a terminal would change";
   if (!WITHOUT_BODY.has(method)) return "a request's body is not kept; add it with --data-binary @FILE";

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -6,6 +8,7 @@ import { type DivergenceLog, openDivergenceLog } from "../../../proxy/record/div
 import type { LineFate } from "../../../proxy/record/log-erasure.ts";
 import { evidenceFolder, handClock, type HandClock } from "../../support/evidence.ts";
 
+const LOG_URL = new URL("../../../proxy/record/divergence-log.ts", import.meta.url).href;
 const DAY = 24 * 60 * 60 * 1000;
 
 const line = (key: string, n: number, size = 0): string => JSON.stringify({ n, key, pad: "x".repeat(size) });
@@ -177,4 +180,38 @@ test("a log that is closed, or is no regular file, is told from one without such
   t.after(() => nowhere.close());
   nowhere.append(line("bob", 1));
   assert.deepEqual(await nowhere.erase(isBob, false), { erased: 0, unreadable: 0 });
+});
+
+test("a process that is killed while it erases loses no other line", async (t) => {
+  const { file, log } = await place(t);
+  await log.close();
+  const count = 60_000;
+  const lines = Array.from({ length: count }, (_, n) => line(n % 3 === 0 ? "bob" : "ann", n, 500));
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const child = spawn(
+    process.execPath,
+    [
+      "--input-type=module",
+      "-e",
+      `import { openDivergenceLog } from ${JSON.stringify(LOG_URL)};
+       const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+       const log = await openDivergenceLog({ file: ${JSON.stringify(file)}, keepMs: 1e9, maxBytes: 1e9, clock });
+       await log.erase((line) => (line.includes('"key":"bob"') ? "erased" : "kept"), false);`,
+    ],
+    { stdio: "inherit" },
+  );
+  const gone = once(child, "exit");
+  while (child.exitCode === null && !filesOf(file).some((path) => path.endsWith(".rewriting")))
+    await new Promise((resolve) => setImmediate(resolve));
+  child.kill("SIGKILL");
+  await gone;
+  const kept = filesOf(file).filter((path) => path.endsWith(".ndjson"));
+  const numbers = new Set(numbersOfFiles(kept.filter((path) => statSync(path).size > 0)));
+  for (let n = 0; n < count; n++) if (n % 3 !== 0) assert.ok(numbers.has(n), `line ${n}`);
+
+  const again = await openDivergenceLog({ file, keepMs: 7 * DAY, maxBytes: 1e9, clock: handClock(Date.now()) });
+  t.after(() => again.close());
+  await again.erase(isBob, false);
+  assert.equal(numbersOf(file).length, (count / 3) * 2);
+  assert.ok(filesOf(file).every((path) => path.endsWith(".ndjson")));
 });

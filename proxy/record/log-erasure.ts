@@ -1,5 +1,5 @@
 /** Takes lines out of a file of the divergence log. Errors are those of the file system. */
-import { open, readdir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import { open, readdir, realpath, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readRotatedName } from "./log-retention.ts";
 
@@ -44,7 +44,9 @@ export async function eraseLines(path: string, fateOf: (line: Buffer) => LineFat
   if (counted.erased === 0) return counted;
   const source = await openIfThere(path);
   if (source === null) return { erased: 0, unreadable: 0 };
-  const beside = path + BESIDE;
+  // A link would be replaced, and what it leads to would stay.
+  const place = await realpath(path).catch(() => path);
+  const beside = place + BESIDE;
   const sieve = new Sieve(fateOf);
   try {
     const target = await open(beside, "w", 0o600);
@@ -56,14 +58,14 @@ export async function eraseLines(path: string, fateOf: (line: Buffer) => LineFat
     } finally {
       await target.close();
     }
-    await rename(beside, path);
+    await rename(beside, place);
   } catch (thrown) {
     await unlink(beside).catch(() => {});
     throw thrown;
   } finally {
     await source.close();
   }
-  await syncFolder(dirname(path));
+  await syncFolder(dirname(place));
   return { erased: sieve.erased, unreadable: sieve.unreadable };
 }
 

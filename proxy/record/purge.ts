@@ -23,7 +23,7 @@ export interface PurgeAudit extends Omit<PurgeResult, "kept"> {
 }
 
 const REPAIRS_STAY =
-  "the repair list and gaps are delivery data and stay: an entry of this key goes when its state is repaired";
+  "the repair list and gaps stay, an entry of this key among them too: they are delivery data and never evicted";
 
 /**
  * One purge after another. What is under way when it begins may be recorded after it.

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { type DivergenceLog, openDivergenceLog } from "../../../proxy/record/divergence-log.ts";
@@ -168,6 +178,19 @@ function numbersOfFiles(paths: readonly string[]): readonly number[] {
   const lines = paths.flatMap((path) => readFileSync(path, "utf8").trimEnd().split("\n"));
   return lines.map((text) => (JSON.parse(text) as { n: number }).n);
 }
+
+test("where the log is a link to a file elsewhere, that file is written anew", async (t) => {
+  const { file, log, clock } = await place(t);
+  await log.close();
+  const elsewhere = join(evidenceFolder(t), "real.ndjson");
+  writeFileSync(elsewhere, `${line("bob", 1)}\n${line("ann", 2)}\n`);
+  rmSync(file);
+  symlinkSync(elsewhere, file);
+  const linked = await openDivergenceLog({ file, keepMs: 7 * DAY, maxBytes: 1e9, clock });
+  t.after(() => linked.close());
+  assert.equal((await linked.erase(isBob, false)).erased, 1);
+  assert.equal(readFileSync(elsewhere, "utf8"), `${line("ann", 2)}\n`);
+});
 
 test("a log that is closed, or is no regular file, is told from one without such lines", async (t) => {
   const { log, clock } = await place(t);

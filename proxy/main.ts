@@ -33,6 +33,7 @@ import { createPipeline } from "./pipeline.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
+import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
 import { createRedactor } from "./record/redaction.ts";
@@ -112,14 +113,23 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
+  const redactor = createRedactor(deriveKey(secretKey, "evidence"));
   const recorder = createRecorder({
     store,
     log: divergenceLog,
     telemetry: telemetry.telemetry,
     counters,
-    redactor: createRedactor(deriveKey(secretKey, "evidence")),
+    redactor,
     onRecord: (record) => feed.publish(record),
     caught,
+  });
+
+  const purge = createPurge({
+    store,
+    log: divergenceLog,
+    redactor,
+    audit: (entry) =>
+      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged"),
   });
 
   const webhook = createWebhook({
@@ -273,6 +283,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
       subscribe: (listener) => feed.subscribe(listener),
+      purge,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
       await listener.close();

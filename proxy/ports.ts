@@ -174,6 +174,22 @@ export interface GroupQuery {
 /** How many groups of divergences (not of shadow failures) are in each state. */
 export type CauseCounts = Readonly<Record<GroupState, number>>;
 
+export interface ErasureQuery {
+  readonly route?: string;
+  /** Tells of a record's key, as it is shown, whether its record has to go. */
+  readonly isKey: (shown: string) => boolean;
+  /** Counts what would go, and changes nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface ErasedRecords {
+  readonly records: number;
+  /** Among them: samples of groups. */
+  readonly samples: number;
+  /** Files that an earlier run set aside: nobody reads or erases what is in them. */
+  readonly setAside: readonly string[];
+}
+
 export interface OpenWork {
   readonly route: string;
   readonly repairs: number;
@@ -220,6 +236,12 @@ export interface Store {
   group(id: string): Promise<{ readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null>;
   /** Keeps what an operator said; null: no such group. */
   decideGroup(id: string, decision: GroupDecision): Promise<GroupRecord | null>;
+  /**
+   * Erases records: they are overwritten where they were kept, not only unlisted. Counts and groups stay, with the samples
+   * that are left to them; so do repairs and gaps. Of what is appended meanwhile some may stay. Commits go on in between,
+   * but wait while the file is written anew. Once it has failed it may be called again.
+   */
+  eraseDivergences(query: ErasureQuery): Promise<ErasedRecords>;
   /**
    * Tells of groups that are seen for the first time, or again after they were fixed or no longer acknowledged; once they
    * are kept, and at most once. A listener that throws is ignored. Returns the unsubscribe.

@@ -1,6 +1,6 @@
 /** Divergence records, their groups and samples, in memory and within what is to be kept. */
 import type { DivergenceRecord, GroupDecision, GroupEvent, GroupRecord, ListedGroup } from "../../proxy/evidence.ts";
-import type { DivergenceQuery } from "../../proxy/ports.ts";
+import type { DivergenceQuery, ErasureQuery } from "../../proxy/ports.ts";
 import { MemoryGroups } from "./memory-groups.ts";
 import { coversPlace } from "./places.ts";
 import type { Retention } from "./retention.ts";
@@ -84,6 +84,21 @@ export class MemoryEvidence {
   /** false: no such group. */
   decide(id: string, decision: GroupDecision): boolean {
     return this.#groups.decide(id, decision);
+  }
+
+  erase({ route, isKey, dryRun }: ErasureQuery): { readonly records: number; readonly samples: number } {
+    const found = new Set<string>();
+    let samples = 0;
+    for (const [id, { record, isSample }] of this.#records) {
+      if (record.key === null || (route !== undefined && record.route !== route) || !isKey(record.key)) continue;
+      found.add(id);
+      if (isSample) samples += 1;
+    }
+    if (!dryRun) {
+      for (const id of found) this.#remove(id);
+      this.#groups.forget(found);
+    }
+    return { records: found.size, samples };
   }
 
   evict(now: number): void {

@@ -21,8 +21,9 @@ interface Group {
   readonly comparedAtFirst: number;
   comparedAtLast: number;
   readonly hours: Map<number, number>;
-  readonly first: string;
-  last: string;
+  /** null: it was erased, and so for the last. */
+  first: string | null;
+  last: string | null;
   drawn: string[];
 }
 
@@ -98,13 +99,25 @@ export class MemoryGroups {
     for (const group of this.#groups.values()) if (oldest === null || group.lastMs < oldest.lastMs) oldest = group;
     if (oldest === null) return [];
     this.#groups.delete(oldest.id);
-    return [oldest.first, oldest.last, ...oldest.drawn];
+    return samplesOf(oldest);
+  }
+
+  /** These are no samples any more. */
+  forget(ids: ReadonlySet<string>): void {
+    for (const group of this.#groups.values()) {
+      if (group.first !== null && ids.has(group.first)) group.first = null;
+      if (group.last !== null && ids.has(group.last)) group.last = null;
+      group.drawn = group.drawn.filter((id) => !ids.has(id));
+    }
   }
 
   #view(group: Group, now: number): { readonly group: GroupRecord; readonly samples: readonly string[] } {
-    const samples = [...new Set([group.first, ...group.drawn, group.last])];
-    return { group: viewGroup(group, this.#compared(group.route), now), samples };
+    return { group: viewGroup(group, this.#compared(group.route), now), samples: samplesOf(group) };
   }
+}
+
+function samplesOf({ first, drawn, last }: Group): readonly string[] {
+  return [...new Set([first, ...drawn, last])].filter((id) => id !== null);
 }
 
 function openGroup(
@@ -147,7 +160,7 @@ function countHour(hours: Map<number, number>, hour: number): void {
 function nextSample(group: Group, id: string): string | null {
   const previous = group.last;
   group.last = id;
-  if (previous === group.first) return null;
+  if (previous === null || previous === group.first) return null;
   const { kept, pushedOut } = drawSample(previous, group.drawn);
   if (kept) group.drawn = [...group.drawn.filter((drawn) => drawn !== pushedOut), previous];
   return kept ? pushedOut : previous;

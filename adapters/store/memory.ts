@@ -13,6 +13,8 @@ import { isFailure } from "../../proxy/groups.ts";
 import type {
   Clock,
   DivergenceQuery,
+  ErasedRecords,
+  ErasureQuery,
   GroupQuery,
   OpenWork,
   Page,
@@ -137,6 +139,11 @@ class MemoryStore implements Store {
     this.#refuseIfClosed();
     if (!this.#evidence.decide(id, decision)) return null;
     return this.#evidence.group(id, this.#clock.now())?.group ?? null;
+  }
+
+  async eraseDivergences(query: ErasureQuery): Promise<ErasedRecords> {
+    this.#refuseIfClosed();
+    return { ...this.#evidence.erase(query), setAside: [] };
   }
 
   onGroupEvent(listener: GroupListener): () => void {

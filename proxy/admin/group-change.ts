@@ -1,6 +1,7 @@
 /** The body of `PATCH /api/v1/groups/:id`: one reading for error messages and the OpenAPI document. Pure. */
 import { nearestName } from "../config/nearest.ts";
 import type { GroupDecision } from "../evidence.ts";
+import { bad, given, parseChange } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 
 export const DECISION_STATES = ["acknowledged", "fixed", "new"] as const;
@@ -42,10 +43,7 @@ export const GROUP_CHANGE_SCHEMA = {
 
 /** @throws Problem 400, naming the member, its value and what to write. */
 export function readGroupChange(text: string, by: string, now: number): GroupDecision {
-  const body = parse(text);
-  for (const name of Object.keys(body)) {
-    if (!MEMBERS.some((known) => known === name)) throw unknownMember(name);
-  }
+  const body = parseChange(text, MEMBERS, EXAMPLE);
   const state = readState(body["state"]);
   const acknowledges = state === "acknowledged";
   for (const name of ["until", "build"] as const) {
@@ -62,23 +60,7 @@ export function readGroupChange(text: string, by: string, now: number): GroupDec
   };
 }
 
-function parse(text: string): Readonly<Record<string, unknown>> {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new Problem(400, `the body is no JSON; ${EXAMPLE}`);
-  }
-  if (typeof body !== "object" || body === null || Array.isArray(body))
-    throw new Problem(400, `the body is no JSON object; ${EXAMPLE}`);
-  return body as Record<string, unknown>;
-}
-
 const EXAMPLE = 'send {"state":"acknowledged","reason":"…"}';
-
-function given(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
 
 function readState(value: unknown): GroupDecision["state"] {
   const state = DECISION_STATES.find((known) => known === value);
@@ -122,19 +104,4 @@ function readUntil(value: unknown, now: number): string {
 function readBuild(value: unknown): string {
   if (typeof value === "string" && value.trim() !== "" && value.length <= BUILD_MAX) return value.trim();
   throw bad("build", value, `is no text of 1 to ${BUILD_MAX} characters; write a build as groups show it (firstBuild)`);
-}
-
-function bad(parameter: string, value: unknown, wrong: string): Problem {
-  const text = JSON.stringify(value) ?? "undefined";
-  const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  return new Problem(400, `${parameter} is ${shown}, which ${wrong}`, { members: { parameter } });
-}
-
-function unknownMember(name: string): Problem {
-  const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
-  const near = nearestName(name, MEMBERS);
-  const hint = near === null ? `it takes ${MEMBERS.join(", ")}` : `did you mean ${near}?`;
-  return new Problem(400, `the body has no member ${shown}; ${hint}`, {
-    members: { parameter: name.slice(0, 100), allowed: MEMBERS },
-  });
 }

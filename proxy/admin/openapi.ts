@@ -1,7 +1,8 @@
+import { type Action, ACTIONS } from "./actions.ts";
 import { ENDPOINTS, type Endpoint } from "./endpoints.ts";
 import { EVENT_PARAMETERS } from "./events.ts";
 import { PARAMETERS, type ParameterName } from "./query.ts";
-import { SCHEMAS } from "./schemas.ts";
+import { type SchemaName, SCHEMAS } from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -16,6 +17,7 @@ export function describeApi(version: string): Json {
   for (const endpoint of ENDPOINTS) {
     paths[endpoint.path] = { get: describeEndpoint(endpoint), ...describeChange(endpoint) };
   }
+  for (const action of ACTIONS) paths[action.path] = { post: describeAction(action) };
   paths[EVENTS_PATH] = {
     get: operation(
       "Live: `divergence` events as they are recorded, a `status` event when counts change, `missed` with how many a slow reader was spared",
@@ -46,11 +48,17 @@ export function describeApi(version: string): Json {
   };
 }
 
+function schemaOf(name: SchemaName): Json {
+  return { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } };
+}
+
+function describeAction({ summary, takes, answers }: Action): Json {
+  const post = operation(summary, { parameters: [], content: schemaOf(answers) });
+  return { ...post, requestBody: { required: true, content: schemaOf(takes) } };
+}
+
 function describeChange({ path, change }: Endpoint): Json {
   if (change === undefined) return {};
-  const schemaOf = (name: string): Json => ({
-    "application/json": { schema: { $ref: `#/components/schemas/${name}` } },
-  });
   const patch = operation(change.summary, { parameters: pathParameters(path), content: schemaOf(change.answers) });
   return { patch: { ...patch, requestBody: { required: true, content: schemaOf(change.takes) } } };
 }

@@ -1,11 +1,12 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `purge` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
+import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -140,6 +141,8 @@ export interface AdminParts {
   metricsText(): Promise<string>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
+  /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
+  purge(request: PurgeRequest): Promise<PurgeResult>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */
   onError(error: unknown, what: string): void;
 }

@@ -2,6 +2,7 @@
 import { DETECTORS, PHASES } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
+import { PURGE_SCHEMA } from "./purge-request.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -189,6 +190,8 @@ export const SCHEMAS = {
   Group: object({ ...group, samples: { ...listOf(text), maxItems: 10 } }),
   GroupRecord: object(group),
   GroupChange: GROUP_CHANGE_SCHEMA,
+  Purge: PURGE_SCHEMA,
+  Purged: object({ dryRun: flag, records: count, samples: count, logLines: count, kept: listOf(text) }),
   GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
   Repair: object({
     route: text,

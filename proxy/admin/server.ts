@@ -6,6 +6,7 @@ import { isLoopback } from "../config/addresses.ts";
 import type { Address } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import { listenError } from "../listen-error.ts";
+import { type Action, ACTIONS } from "./actions.ts";
 import { type Call, ENDPOINTS, type Endpoint, type Reply, statusOf } from "./endpoints.ts";
 import { EVENT_PARAMETERS, EventHub } from "./events.ts";
 import {
@@ -40,7 +41,7 @@ const CHANGE_MAX_BYTES = 8 * 1024;
 const CLOSE_PATIENCE_MS = 1_000;
 
 /**
- * Listens where `parts.listen` says. Answers `GET` and `HEAD`, and `PATCH` where something can be changed; nothing it is
+ * Listens where `parts.listen` says. Answers `GET` and `HEAD`, `PATCH` where something can be changed and `POST` where something is done; nothing it is
  * asked, and no error in answering, reaches the proxy.
  * @throws CrossfadeError `port-taken` where it cannot listen; `config-invalid` where strangers could ask without a token.
  */
@@ -89,6 +90,7 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
   });
 
   for (const endpoint of ENDPOINTS) addEndpoint(app, parts, patience, endpoint);
+  for (const action of ACTIONS) addAction(app, parts, action);
   addGet(app, OPENAPI_PATH, (request) => {
     readQuery(queryOf(request), [], Date.now());
     return { body: describeApi(parts.version) };
@@ -144,6 +146,23 @@ function addEndpoint(app: FastifyInstance, parts: AdminParts, patience: Patience
       return sendReply(reply, answer);
     },
   });
+}
+
+function addAction(app: FastifyInstance, parts: AdminParts, { path, maxBytes, reply: act }: Action): void {
+  app.post(path, {
+    bodyLimit: maxBytes,
+    // Before anything of the body is read.
+    onRequest: async (request) => void operatorOf(parts, request),
+    handler: async (request, reply) => {
+      const body = typeof request.body === "string" ? request.body : "";
+      // Silent for as long as it works; the next request on this connection has a limit again.
+      request.raw.socket.setTimeout(0);
+      const answer = await act({ parts, body, by: operatorOf(parts, request) });
+      request.raw.socket.setTimeout(app.server.timeout);
+      return sendReply(reply, { body: answer });
+    },
+  });
+  refuseOtherMethods(app, path, "POST");
 }
 
 /** `GET` and `HEAD`; every method but these and that of changes is answered 405 before anything of its body is read. */

@@ -7,6 +7,7 @@ import { EXIT, Exit } from "./exit.ts";
 export const DEFAULT_CONFIG = "crossfade.yaml";
 const DEFAULT_ADMIN = "http://127.0.0.1:9090";
 const TIMEOUT_MS = 15_000;
+const WORK_TIMEOUT_MS = 15 * 60_000;
 
 /** Options that every command which asks a running Crossfade takes. */
 export interface ApiOptions {
@@ -38,7 +39,18 @@ export class Api {
    */
   async patch<T>(path: string, change: unknown): Promise<T | null> {
     const body = JSON.stringify(change);
-    return this.read<T>(await this.ask(path, {}, { body, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+    return this.read<T>(await this.ask(path, {}, { method: "PATCH", body, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+  }
+
+  /**
+   * What `path` answers once it has done what it was asked to, which may take minutes. null: 404.
+   * @throws Exit, saying what to do
+   */
+  async post<T>(path: string, order: unknown): Promise<T | null> {
+    const body = JSON.stringify(order);
+    return this.read<T>(
+      await this.ask(path, {}, { method: "POST", body, signal: AbortSignal.timeout(WORK_TIMEOUT_MS) }),
+    );
   }
 
   private async read<T>(answer: IncomingMessage): Promise<T | null> {
@@ -61,7 +73,11 @@ export class Api {
     throw new Exit(answer.statusCode === 400 ? EXIT.usage : EXIT.failed, detailOf(body));
   }
 
-  private async ask(path: string, query: Query, { signal, body }: Asking = {}): Promise<IncomingMessage> {
+  private async ask(
+    path: string,
+    query: Query,
+    { signal, body, method = "GET" }: Asking = {},
+  ): Promise<IncomingMessage> {
     const target = new URL(path, this.url);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) target.searchParams.set(name, String(value));
@@ -72,7 +88,6 @@ export class Api {
         ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       };
-      const method = body === undefined ? "GET" : "PATCH";
       answer = await send(target, { method, headers, ...(signal === undefined ? {} : { signal }) }, body);
     } catch (error) {
       throw new Exit(
@@ -115,7 +130,8 @@ async function send(target: URL, options: RequestOptions, body?: string): Promis
 
 interface Asking {
   readonly signal?: AbortSignal;
-  /** JSON: then it is a PATCH. */
+  readonly method?: "GET" | "PATCH" | "POST";
+  /** JSON. */
   readonly body?: string;
 }
 

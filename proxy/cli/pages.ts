@@ -4,7 +4,7 @@ import type { Api } from "./api.ts";
 
 const PAGE_SIZE = 1000;
 
-/** Items of as many pages as `limit` takes; returns whether there would be more. */
+/** Items of as many pages as `limit` takes (Infinity: of all); returns whether there would be more. */
 export async function* readPages<T>(
   api: Api,
   path: string,

@@ -9,7 +9,9 @@ import type { DemoOptions } from "./demo.ts";
 import type { ListOptions } from "./divergences.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import type { ExplainOptions } from "./explain.ts";
+import type { ExportOptions } from "./export.ts";
 import type { DecideOptions } from "./groups.ts";
+import type { PurgeOptions } from "./purge.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
 import type { SuggestOptions } from "./suggest.ts";
@@ -171,11 +173,54 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
     );
 
   addDecisions(divergences, ended);
+  addExport(divergences, ended);
+  addPurge(divergences, ended);
 
   withFilter(withApi(divergences.command("tail")))
     .description("Prints divergences as they are recorded, until Ctrl-C.")
     .addHelpText("after", example("crossfade divergences tail --route users"))
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runTail(options)));
+}
+
+function addExport(divergences: Command, ended: (code: ExitCode) => void): void {
+  withFilter(withApi(divergences.command("export")))
+    .description(
+      "Writes all divergences that match, the newest first: a line of JSON each, or as commands that send their requests again.",
+    )
+    .addOption(sinceOption())
+    .addOption(
+      new Option("--format <format>", "ndjson, or curl: a command for a POSIX shell each")
+        .choices(["ndjson", "curl"])
+        .default("ndjson"),
+    )
+    .addOption(
+      new Option("--to <service>", "which service the commands of --format curl ask")
+        .choices(["legacy", "next"])
+        .default("next"),
+    )
+    .addHelpText(
+      "after",
+      example(
+        "crossfade divergences export --route users --since 7d > users.ndjson",
+        "crossfade divergences export --kind precision --format curl --to legacy",
+      ),
+    )
+    .action(async (options: ExportOptions) => ended(await (await import("./export.ts")).runExport(options)));
+}
+
+function addPurge(divergences: Command, ended: (code: ExitCode) => void): void {
+  withApi(divergences.command("purge"))
+    .description(
+      "Erases the divergences of one entity from the store, its file and the divergence log, where the key is redacted too. Counts, groups and the repair list stay.",
+    )
+    .requiredOption("--key <key>", "the plain entity key: users/42")
+    .option("--route <name>", "only of this route")
+    .option("--dry-run", "say what would go, and change nothing")
+    .addHelpText(
+      "after",
+      example("crossfade divergences purge --key users/42 --dry-run", "crossfade divergences purge --key users/42"),
+    )
+    .action(async (options: PurgeOptions) => ended(await (await import("./purge.ts")).runPurge(options)));
 }
 
 function addDecisions(divergences: Command, ended: (code: ExitCode) => void): void {

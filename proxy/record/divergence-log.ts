@@ -3,9 +3,11 @@
  * It never stops anything: what cannot be written waits, bounded, and is counted as lost beyond that.
  */
 import { rename, stat } from "node:fs/promises";
+import { CrossfadeError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
+import { countLines, type ErasedLines, eraseLines, type LineFate, removeUnfinished } from "./log-erasure.ts";
 import { LogFile } from "./log-file.ts";
-import { pruneRotated, rotatedName } from "./log-retention.ts";
+import { listRotated, pruneRotated, rotatedName } from "./log-retention.ts";
 
 const SECOND = 1000;
 const HOUR = 60 * 60 * SECOND;
@@ -47,6 +49,12 @@ export interface DivergenceLog {
   /** Resolves when all lines so far are in the file or lost, or when writing them failed (`health` says so). */
   flush(): Promise<void>;
   health(): DivergenceLogHealth;
+  /**
+   * Takes lines out of the present and the rotated files; `dryRun` only counts them. Lines that are appended meanwhile are
+   * written as ever, into a new file where the present one has to be written anew.
+   * @throws CrossfadeError `log-unwritable`; what was not erased by then is whole, and it may be asked again.
+   */
+  erase(fateOf: (line: Buffer) => LineFate, dryRun: boolean): Promise<ErasedLines>;
   close(): Promise<void>;
 }
 
@@ -84,6 +92,8 @@ class FileLog implements DivergenceLog {
   #retry: NodeJS.Timeout | null = null;
   #retryMs = FIRST_RETRY_MS;
   #problem: string | null = null;
+  /** The present file has to be rotated before its time. */
+  #leaving = false;
   #closed = false;
 
   constructor(options: DivergenceLogOptions) {
@@ -97,6 +107,7 @@ class FileLog implements DivergenceLog {
   }
 
   async start(): Promise<void> {
+    await this.#patiently(removeUnfinished(this.#options.file));
     this.#work();
     await this.#patiently(this.#working ?? Promise.resolve());
   }
@@ -128,6 +139,53 @@ class FileLog implements DivergenceLog {
       lostLines: this.#lost,
       pendingLines: this.#appended - this.#written - this.#lost,
     };
+  }
+
+  async erase(fateOf: (line: Buffer) => LineFate, dryRun: boolean): Promise<ErasedLines> {
+    const { file } = this.#options;
+    const appended = this.#appended;
+    await this.flush();
+    if (this.#written + this.#lost < appended) throw this.#unwritable(null);
+    try {
+      const present = await countLines(file, fateOf);
+      if (!dryRun && present.erased > 0) await this.#leaveFile();
+      // Left as it is, the present file is not among those that follow, unless it was rotated since.
+      const parts: ErasedLines[] = dryRun || present.erased === 0 ? [present] : [];
+      for (const { path } of await listRotated(file)) {
+        if (!dryRun) parts.push(await eraseLines(path, fateOf));
+        else {
+          const { inode, ...counted } = await countLines(path, fateOf);
+          if (inode !== present.inode) parts.push(counted);
+        }
+      }
+      return {
+        erased: parts.reduce((sum, { erased }) => sum + erased, 0),
+        unreadable: parts.reduce((sum, { unreadable }) => sum + unreadable, 0),
+      };
+    } catch (thrown) {
+      throw thrown instanceof CrossfadeError ? thrown : this.#unwritable(thrown);
+    }
+  }
+
+  /** The next line goes to a new file: this one is written no more. */
+  async #leaveFile(): Promise<void> {
+    this.#leaving = true;
+    try {
+      while (this.#leaving) {
+        if (this.#closed || this.#retry !== null) throw this.#unwritable(null);
+        this.#work();
+        await this.#working;
+      }
+    } finally {
+      this.#leaving = false;
+    }
+  }
+
+  #unwritable(cause: unknown): CrossfadeError {
+    const { file } = this.#options;
+    const why = cause instanceof Error ? `divergence log ${file}: ${cause.message}` : this.health().problem;
+    const message = why ?? `divergence log ${file} is ${this.#closed ? "closed" : "behind with what it was given"}`;
+    return new CrossfadeError("log-unwritable", message, { source: "store", retryable: true, cause });
   }
 
   async close(): Promise<void> {
@@ -205,11 +263,14 @@ class FileLog implements DivergenceLog {
       if (this.#batch !== null) rewindToLine(this.#batch);
     }
     let file = this.#file;
-    if (file !== null && this.#isDue(file)) {
+    // In the middle of a line is no place to leave it; the next look is at a whole one.
+    const leaves = this.#leaving && (this.#batch?.offset ?? 0) === 0;
+    if (file !== null && (this.#isDue(file) || (leaves && file.size > 0))) {
       await this.#closeFile();
       await rename(path, await this.#freeName(path));
       file = null;
     }
+    if (leaves) this.#leaving = false;
     if (file !== null) return file;
     await pruneRotated(path, clock.now() - keepMs, maxBytes - this.#fileBytes);
     this.#file = await LogFile.open(path, clock.now());

@@ -17,18 +17,23 @@ interface Rotated {
   readonly copy: number;
 }
 
-/** Oldest first. */
-async function listRotated(file: string): Promise<readonly Rotated[]> {
+/** When, and the how manieth of that ms, where `name` is what `file` was rotated to; else null. */
+export function readRotatedName(file: string, name: string): Omit<Rotated, "path"> | null {
   const ending = extname(file);
   const stem = basename(file, ending);
+  if (!name.startsWith(stem) || !name.endsWith(ending)) return null;
+  const time = TIME.exec(name.slice(stem.length, name.length - ending.length));
+  if (time === null) return null;
+  const [, hour, minute, second, ms, copy = "0"] = time;
+  return { rotatedAt: Date.parse(`${hour}:${minute}:${second}.${ms}Z`), copy: Number(copy) };
+}
+
+/** Oldest first. */
+export async function listRotated(file: string): Promise<readonly Rotated[]> {
   const found: Rotated[] = [];
   for (const name of await readdir(dirname(file))) {
-    if (!name.startsWith(stem) || !name.endsWith(ending)) continue;
-    const time = TIME.exec(name.slice(stem.length, name.length - ending.length));
-    if (time === null) continue;
-    const [, hour, minute, second, ms, copy = "0"] = time;
-    const rotatedAt = Date.parse(`${hour}:${minute}:${second}.${ms}Z`);
-    found.push({ path: join(dirname(file), name), rotatedAt, copy: Number(copy) });
+    const rotated = readRotatedName(file, name);
+    if (rotated !== null) found.push({ path: join(dirname(file), name), ...rotated });
   }
   return found.sort((a, b) => a.rotatedAt - b.rotatedAt || a.copy - b.copy);
 }

@@ -19,7 +19,7 @@ export interface RecorderParts {
   readonly log: Pick<DivergenceLog, "append">;
   readonly telemetry: Pick<Telemetry, "outcome" | "difference">;
   readonly counters: Counters;
-  readonly redactor: Redactor;
+  readonly redactor: Pick<Redactor, "redact" | "redactKey">;
   /** Every record that goes to the log, as it goes there: for whoever watches live. */
   readonly onRecord: (record: DivergenceRecord) => void;
   /** A step failed; the exchange has its outcome all the same. */

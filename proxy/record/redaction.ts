@@ -12,6 +12,7 @@ import { maskDetected } from "./detectors.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import { redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
+import { keySpelling } from "./key-spellings.ts";
 import { isSecretHeader } from "./secret-names.ts";
 import { type Mask, maskSecretTexts } from "./secret-texts.ts";
 
@@ -31,6 +32,10 @@ export interface Redactor {
   redact(settled: Settled): Redacted;
   /** The key alone: what the repair list holds. */
   redactKey(settled: Settled): string | null;
+  /** Tells of keys as evidence shows them, whatever of them was redacted, whether they are this plain one. */
+  recognise(plainKey: string): (shown: string) => boolean;
+  /** What stands for a text that must not be shown. */
+  standIn(text: string): string;
 }
 
 const STAND_IN = /\[redacted [0-9a-f]{8}\]/g;
@@ -43,6 +48,8 @@ export function createRedactor(key: Buffer): Redactor {
   return {
     redact: (settled) => new Redaction(settled, mask).redact(),
     redactKey: (settled) => new Redaction(settled, mask).key(),
+    recognise: (plainKey) => keySpelling(plainKey, mask),
+    standIn: mask,
   };
 }
 

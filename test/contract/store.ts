@@ -660,6 +660,84 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     assert.equal(store.health().pendingWrites, 0);
   });
 
+  prove("a key's records are erased, of one route or of all; counts and groups stay", async (store) => {
+    const key = 'users/it\'s "42"\n%_*';
+    const gone = [makeRecord({ key }), makeRecord({ key, outcome: "dropped", reason: "queue-full" })];
+    const elsewhere = makeRecord({ key, route: "orders" });
+    const stay = [makeRecord({ key: `${key}1` }), makeRecord({ key: null }), makeRecord({ key: "users/42" })];
+    await keep(store, [
+      ...[...gone, elsewhere, ...stay].map(recordWrite),
+      count("users", "divergent"),
+      repair(key, gone[0]?.id ?? "", "2026-11-22T12:00:00.000Z"),
+    ]);
+    const query = { route: "users", isKey: (shown: string) => shown === key };
+    const before = await store.groups({ limit: 10 });
+    const asked = await store.eraseDivergences({ ...query, dryRun: true });
+    assert.deepEqual(asked, { records: 2, samples: 1, setAside: [] });
+    assert.equal((await store.divergences({ limit: 10 })).items.length, 6);
+
+    assert.deepEqual(await store.eraseDivergences({ ...query, dryRun: false }), asked);
+    assert.deepEqual(idsOf(await store.divergences({ limit: 10 })), [elsewhere, ...stay].map(({ id }) => id).reverse());
+    assert.equal(await store.divergence(gone[0]?.id ?? ""), null);
+    const after = await store.groups({ limit: 10 });
+    assert.deepEqual(
+      after.items.map(({ count, samples: _, ...rest }) => ({ ...rest, count })),
+      before.items.map(({ count, samples: _, ...rest }) => ({ ...rest, count })),
+    );
+    assert.equal((await store.repairs({ limit: 10 })).items[0]?.key, key);
+    assert.equal((await store.outcomeCounts())[0]?.count, 1);
+
+    const rest = await store.eraseDivergences({ isKey: query.isKey, dryRun: false });
+    assert.deepEqual(rest, { records: 1, samples: 1, setAside: [] });
+    assert.equal((await store.eraseDivergences({ isKey: query.isKey, dryRun: false })).records, 0);
+  });
+
+  prove("samples that are erased are left out, and the ones that follow take their places", async (store) => {
+    const records = Array.from({ length: 40 }, (_, i) => makeRecord({ key: i % 2 === 0 ? "users/1" : "users/2" }));
+    const [first] = records;
+    await keep(store, records.slice(0, 30).map(recordWrite));
+    const erased = await store.eraseDivergences({ isKey: (key) => key === "users/2", dryRun: false });
+    assert.equal(erased.records, 15);
+    const samplesOf = async (): Promise<readonly DivergenceRecord[]> =>
+      (await store.group(first?.group ?? ""))?.samples ?? [];
+    const left = await samplesOf();
+    assert.equal(left.length, 10 - erased.samples);
+    assert.ok(left.every(({ key }) => key === "users/1"));
+    assert.equal(left[0]?.id, first?.id);
+
+    await keep(store, records.slice(30).map(recordWrite));
+    const filled = await samplesOf();
+    assert.ok(filled.length > left.length && filled.length <= 10, `${filled.length} samples`);
+    assert.equal(filled.at(-1)?.id, records.at(-1)?.id);
+    assert.equal((await store.group(first?.group ?? ""))?.group.count, 40);
+
+    // The first and the last among them.
+    await store.eraseDivergences({ isKey: () => true, dryRun: false });
+    assert.deepEqual(await samplesOf(), []);
+    const next = makeRecord();
+    await keep(store, [recordWrite(next), recordWrite(makeRecord())]);
+    assert.deepEqual((await samplesOf()).length, 2);
+    assert.equal((await samplesOf())[0]?.id, next.id);
+  });
+
+  prove(
+    "what is erased makes room for what is to be kept",
+    async (store) => {
+      const group = { group: null };
+      await keep(
+        store,
+        Array.from({ length: 5 }, () => recordWrite(makeRecord({ key: "users/1", ...group }))),
+      );
+      await store.eraseDivergences({ isKey: () => true, dryRun: false });
+      await keep(
+        store,
+        Array.from({ length: 5 }, () => recordWrite(makeRecord({ key: "users/2", ...group }))),
+      );
+      assert.equal((await store.divergences({ limit: 10 })).items.length, 5);
+    },
+    { keepRecords: 5 },
+  );
+
   prove("a closed store loses what is appended, counts it, throws nothing, and refuses questions", async (store) => {
     await keep(store, [count("users", "match")]);
     await store.close();

@@ -56,6 +56,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       decided.push({ id, decision });
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
+    eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, setAside: [] }),
     onGroupEvent: () => () => undefined,
     repairs: (query) => page(repairs, query),
     gaps: (query) => page(gaps, query),

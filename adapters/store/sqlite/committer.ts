@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
-import type { CrossfadeError } from "../../../proxy/errors.ts";
+import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
@@ -134,9 +134,19 @@ export class Committer {
   async ask<Name extends keyof Questions>(
     name: Name,
     args: Questions[Name]["args"],
+    patienceMs: number = this.#settings.patienceMs,
   ): Promise<Questions[Name]["value"]> {
     if (this.#backlog.pendingWrites > 0) await this.#flushWithin(ASK_AFTER_MS);
-    return this.#link.ask(name, args, this.#settings.patienceMs);
+    return this.#link.ask(name, args, patienceMs);
+  }
+
+  /** @throws CrossfadeError `store-unavailable` where what was appended so far does not become durable in time. */
+  async allDurable(): Promise<void> {
+    const mark = this.#backlog.mark();
+    await this.flush();
+    if (this.#backlog.reached(mark)) return;
+    const why = this.health().problem ?? `store ${this.#settings.file} is behind with what it was given`;
+    throw new CrossfadeError("store-unavailable", why, { source: "store", retryable: true });
   }
 
   close(): Promise<void> {

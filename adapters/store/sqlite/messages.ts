@@ -119,9 +119,25 @@ export interface Questions {
     args: { readonly id: string; readonly decision: GroupDecision; readonly now: number };
     value: GroupRecord | null;
   };
+  /** Of the next so many records below `before` those that have a key, newest first; `more`: the next `before`, or null. */
+  shownKeys: {
+    args: { readonly route?: string; readonly before: number };
+    value: { readonly keys: readonly ShownKey[]; readonly more: number | null };
+  };
+  /** By their seqs. */
+  erase: { args: readonly number[]; value: null };
+  /** Writes the file anew, without what was erased from it at any time. */
+  overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
   gaps: { args: ListQuery; value: Page<GapRecord> };
   openWork: { args: null; value: readonly OpenWork[] };
+}
+
+export interface ShownKey {
+  readonly seq: number;
+  readonly key: string;
+  /** 1: its group has it as a sample. */
+  readonly isSample: 0 | 1;
 }
 
 /** `now`: epoch ms, which hours are the last 24. */

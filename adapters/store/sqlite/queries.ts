@@ -4,6 +4,7 @@ import type { GapRecord, OutcomeCount, RepairRecord } from "../../../proxy/evide
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { coversPlace } from "../places.ts";
+import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
@@ -38,6 +39,12 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return group(db, question.args);
       case "decideGroup":
         return decideGroup(db, question.args);
+      case "shownKeys":
+        return shownKeys(db, question.args);
+      case "erase":
+        return erase(db, question.args);
+      case "overwrite":
+        return overwrite(db);
       case "repairs":
         return repairs(db, question.args);
       case "gaps":

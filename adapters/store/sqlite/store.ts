@@ -5,6 +5,7 @@ import { pageLimit } from "../cursor.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
 import { DEFAULT_BACKLOG, type BacklogLimits } from "./backlog.ts";
 import { Committer } from "./committer.ts";
+import { eraseDivergences } from "./erasure.ts";
 import type { Opened } from "./messages.ts";
 import { prepareStoreFile } from "./place.ts";
 
@@ -32,8 +33,9 @@ export interface SqliteStore extends Store {
  * error: it is set aside, and `opened` and `health` say so.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const file = await prepareStoreFile(options.file);
   const committer = new Committer({
-    file: await prepareStoreFile(options.file),
+    file,
     clock: options.clock,
     routes: options.routes ?? [],
     retention: { ...DEFAULT_RETENTION, ...options.retention },
@@ -49,11 +51,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     health: () => committer.health(),
     close: () => committer.close(),
     onGroupEvent: (listener) => committer.listeners.add(listener),
+    eraseDivergences: (query) => eraseDivergences(committer, file, query),
     ...questionsOf(committer, options.clock),
   };
 }
 
-type Questioning = Omit<Store, "generation" | "append" | "flush" | "health" | "close" | "onGroupEvent">;
+type Questioning = Omit<
+  Store,
+  "generation" | "append" | "flush" | "health" | "close" | "onGroupEvent" | "eraseDivergences"
+>;
 
 /** Every question the port has. Records travel as their JSON text. */
 function questionsOf(committer: Committer, clock: Clock): Questioning {

@@ -35,7 +35,8 @@ function open(): Open {
 const tell = (message: FromWorker): void => port.postMessage(message);
 
 try {
-  const { db, opened, commit } = open();
+  const { db, opened, commit: firstCommit } = open();
+  let commit = firstCommit;
   const answer = prepareQueries(db);
 
   const end = (): void => {
@@ -66,7 +67,10 @@ try {
       case "ask": {
         const { id, question } = message;
         try {
-          tell({ type: "answer", id, value: answer(question) });
+          const value = answer(question);
+          // It remembers sizes and samples of what was erased.
+          if (question.name === "erase") commit = prepareCommit(db, order.retention, order.now);
+          tell({ type: "answer", id, value });
         } catch (thrown) {
           failed(thrown, (failure) => ({ type: "no-answer", id, failure }));
         }

@@ -44,7 +44,8 @@ test("every command's help has an example, tells its options and fits 80 columns
 
 test("every command that asks a running Crossfade takes the common options", () => {
   for (const command of everyCommand(buildProgram(() => undefined))) {
-    if (!["status", "list", "groups", "show", "tail", "suggest"].includes(command.name())) continue;
+    const asking = ["status", "list", "groups", "show", "tail", "export", "purge", "suggest"];
+    if (!asking.includes(command.name())) continue;
     const flags = command.options.map((option) => option.long);
     for (const flag of ["--admin", "--config", "--token", "--json", "--no-color"])
       assert.ok(flags.includes(flag), `${command.name()} ${flag}`);

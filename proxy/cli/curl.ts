@@ -1,0 +1,52 @@
+/** A recorded request as a command for a POSIX shell. Pure. */
+import type { DivergenceRecord } from "../evidence.ts";
+import { printable } from "./terminal.ts";
+
+/** Methods whose requests mean the same without a body; of all others it was part of what was asked. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
+/** What curl sends on as it stands (with --globoff and --path-as-is); anything else goes into --request-target. */
+const PLAIN_TARGET = /^\/(?!\/)[\w.~!$&'()*+,;=:@%/?{}|^[\]-]*$/;
+
+/**
+ * Lines without newlines: what it was, and a command that sends it again to `origin` (`http://127.0.0.1:4000`,
+ * `unix:/run/next.sock`). Where it cannot be what was sent, the command is a comment, after a line that says why.
+ */
+export function spellCurl(record: DivergenceRecord, origin: string): readonly string[] {
+  const { id, time, method, route, outcome, path, query, key } = record;
+  const places = record.differences.map(({ at }) => at).slice(0, 5);
+  const told = [id, time, route, outcome, ...(key === null ? [] : [key]), ...places].map(printable).join("  ");
+  const target = path + (query === null ? "" : `?${query}`);
+  const command = ["curl", "--silent", "--show-error", "--include", ...methodOf(method), ...addressOf(target, origin)];
+  const line = command.join(" ");
+  const why = whyNot(method, path, target);
+  return why === null ? [`# ${told}`, line] : [`# ${told}`, `# not run: ${why}`, `# ${printable(line)}`];
+}
+
+/** One word of a POSIX shell that means exactly `text`. */
+export function quoteForShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function methodOf(method: string): readonly string[] {
+  if (method === "GET") return [];
+  // With -X HEAD curl would wait for a body.
+  return method === "HEAD" ? ["--head"] : ["--request", quoteForShell(method)];
+}
+
+function addressOf(target: string, origin: string): readonly string[] {
+  const socket = origin.startsWith("unix:") ? ["--unix-socket", quoteForShell(origin.slice("unix:".length))] : [];
+  const base = socket.length > 0 ? "http://localhost" : origin;
+  if (PLAIN_TARGET.test(target)) return ["--globoff", "--path-as-is", ...socket, quoteForShell(base + target)];
+  return ["--globoff", ...socket, "--request-target", quoteForShell(target), quoteForShell(`${base}/`)];
+}
+
+function whyNot(method: string, path: string, target: string): string | null {
+  if (path === "") return "its evidence could not be redacted and was left out";
+  if (/\[redacted [0-9a-f]{8}\]/.test(target)) return "a part of its target is redacted";
+  // Evidence cuts a long target with an ellipsis; a target has no such character of its own.
+  if (/[\u0100-\uffff]/.test(target)) return "its target was too long to be kept whole";
+  // eslint-disable-next-line no-control-regex -- what no command line can hold as it was
+  if (/[\u0000-\u001f\u007f-\u00ff]/.test(target)) return "its target holds bytes that a terminal would change";
+  if (!WITHOUT_BODY.has(method)) return "a request's body is not kept; add it with --data-binary @FILE";
+  return null;
+}

@@ -1,0 +1,48 @@
+/** `crossfade divergences export`: all records that match, for other programs, however many there are. */
+import { once } from "node:events";
+import type { DivergenceRecord } from "../evidence.ts";
+import { type Api, openApi } from "./api.ts";
+import { spellCurl } from "./curl.ts";
+import type { ListOptions } from "./divergences.ts";
+import { readPages } from "./pages.ts";
+import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { openTerminal } from "./terminal.ts";
+
+export interface ExportOptions extends ListOptions {
+  readonly format: "ndjson" | "curl";
+  readonly to: "legacy" | "next";
+}
+
+/** What a script of such commands begins with. */
+const CURL_HEAD = [
+  "# Requests as they were recorded, the newest first, without headers and bodies: those are not kept.",
+  "# Each command is sent for real: where it is no GET it may change data.",
+];
+
+export async function runExport(options: ExportOptions): Promise<ExitCode> {
+  const { route, since, kind, at, outcome, format, to } = options;
+  const api = await openApi(options);
+  // For its handling of a reader that goes away.
+  openTerminal(options);
+  const origin = format === "curl" ? await originOf(api, to) : "";
+  if (format === "curl") await write(CURL_HEAD);
+  const filter = { route, since, kind, at, outcome };
+  for await (const record of readPages<DivergenceRecord>(api, "/api/v1/divergences", filter, Infinity)) {
+    await write(format === "curl" ? spellCurl(record, origin) : [JSON.stringify(record)]);
+  }
+  return EXIT.done;
+}
+
+async function originOf(api: Api, to: ExportOptions["to"]): Promise<string> {
+  const status = await api.get<{ readonly services?: readonly { readonly name: string; readonly origin: string }[] }>(
+    "/api/v1/status",
+  );
+  const found = status?.services?.find(({ name }) => name === to);
+  if (found === undefined) throw new Exit(EXIT.failed, `${api.url} does not say where ${to} is`);
+  return found.origin;
+}
+
+/** No faster than it is read: what waits would be in memory. */
+async function write(lines: readonly string[]): Promise<void> {
+  if (!process.stdout.write(`${lines.join("\n")}\n`)) await once(process.stdout, "drain");
+}

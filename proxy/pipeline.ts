@@ -19,7 +19,8 @@ import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, planExchange } from "./route/plan.ts";
-import { abandonCopies, mirrorCopy, settle, type Copy, type OpenExchange } from "./settlement.ts";
+import { abandonCopies, mirrorCopy, type Copy } from "./mirrored-copy.ts";
+import { settle, type OpenExchange } from "./settlement.ts";
 
 /** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
 const INTENT_WAIT_MS = 5;

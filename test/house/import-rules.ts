@@ -10,7 +10,15 @@ const ROOT = join(import.meta.dirname, "../..");
 const STEPS = ["listen", "route", "forward", "mirror", "compare", "record"] as const;
 const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "try", "cli"] as const;
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
-const WIRING = new Set(["pipeline.ts", "pipeline-parts.ts", "settlement.ts", "drain.ts", "status-source.ts"]);
+const WIRING = new Set([
+  "pipeline.ts",
+  "pipeline-parts.ts",
+  "settlement.ts",
+  "mirrored-copy.ts",
+  "ending.ts",
+  "drain.ts",
+  "status-source.ts",
+]);
 
 type Step = (typeof STEPS)[number];
 type Part = Step | (typeof OTHER_FOLDERS)[number] | "main" | "wiring" | "values" | "settings" | "adapters";

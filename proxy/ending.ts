@@ -1,0 +1,69 @@
+/** The end of an eligible exchange, which comes once whatever became of it. */
+import type { Exchange, Settled } from "./exchange.ts";
+import type { Captured } from "./forward/capture.ts";
+import type { PrimaryAnswered } from "./forward/forwarder.ts";
+import { inSlices } from "./mirror/loop-share.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
+
+export type Finding = Omit<Settled, "exchange" | "requestBody" | "key" | "primary">;
+
+export const NOTHING_FOUND: Omit<Finding, "outcome"> = {
+  repair: null,
+  error: null,
+  failure: null,
+  shadow: null,
+  differences: [],
+  moreDifferences: 0,
+  build: null,
+  taintedBy: null,
+};
+export const NO_ANSWER: Settled["primary"] = { status: null, ms: null, bytes: null };
+
+/**
+ * The one end of an eligible exchange. Most leave a count and nothing else; writing evidence down takes longer than all
+ * that came before, and is put off where it would hold up a client.
+ */
+export function finish(
+  parts: PipelineParts,
+  exchange: Exchange,
+  key: string | null,
+  primary: PrimaryAnswered | null,
+  found: Finding,
+  unanswered = NO_ANSWER,
+): void {
+  const isWrite = exchange.plan.requestClass === "write";
+  const settled: Settled = {
+    exchange,
+    requestBody: primary === null ? null : bytesInMemory(primary.requestBody),
+    key,
+    primary: primary === null ? unanswered : { status: primary.status, ms: primary.ms, bytes: primary.body.length },
+    outcome: found.outcome,
+    repair: isWrite ? found.repair : null,
+    error: found.error,
+    failure: found.failure,
+    shadow: found.shadow,
+    differences: found.differences,
+    moreDifferences: found.moreDifferences,
+    build: found.build,
+    taintedBy: found.taintedBy,
+  };
+  const record = (): void => {
+    parts.recorder.settle(settled);
+    if (isWrite) parts.journal.settled(exchange.id);
+    primary?.release();
+  };
+  if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
+  else record();
+}
+
+export function guarded(parts: PipelineParts, step: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    parts.caught(step, error);
+  }
+}
+
+export function bytesInMemory(captured: Captured): Buffer | null {
+  return captured.kind === "kept" && captured.copy.kind === "memory" ? captured.copy.bytes : null;
+}

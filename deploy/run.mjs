@@ -40,6 +40,10 @@ const COMMANDS = {
     buildIfStale(node);
     return await run(node, ["test/chaos/run.ts", ...args]);
   },
+  soak: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/soak/run.ts", ...args]);
+  },
 };
 
 /** @param {string} node @param {string[]} args */

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { pino } from "pino";
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
+import type { AuditedChange } from "./audit.ts";
 import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
@@ -18,7 +19,6 @@ import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
-import type { Snapshot } from "./exchange.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
@@ -30,6 +30,7 @@ import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
 import { createPipeline } from "./pipeline.ts";
+import { createSwitchboard } from "./config/switchboard.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
@@ -98,7 +99,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   // The settings that a new exchange gets, and what changes with them.
-  let snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes) };
   let following: SettingsWatch | null = null;
   let stopping = false;
   let expiredRules: readonly string[] = [];
@@ -106,6 +106,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   // State and evidence.
   const { store, notes } = await (options.store ?? openStore(settings, systemClock));
   for (const note of notes) warn(note);
+  const audit = (change: AuditedChange): void => {
+    const now = systemClock.now();
+    const entry = { id: makeUlid(now), at: new Date(now).toISOString(), ...change };
+    store.append([{ type: "audit", entry }]);
+    log.info({ audit: entry }, "changed by an operator");
+  };
+  const overrides = await store.overrides();
+  const acting = createSwitchboard({ store, clock: systemClock, settings, overrides, audit, routerOf: compileRouter });
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
@@ -128,12 +136,17 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     redactor,
-    audit: (entry) =>
-      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged"),
+    audit: (entry) => {
+      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged");
+      const { by, key, dryRun, failed, records, logLines } = entry;
+      if (dryRun) return;
+      const what = `${records} records, ${logLines} lines of the log erased${failed === null ? "" : `; failed: ${failed}`}`;
+      audit({ by, action: "purge", subject: key, what, reason: null });
+    },
   });
 
   const webhook = createWebhook({
-    settings: () => snapshot.settings.webhook,
+    settings: () => acting.snapshot().settings.webhook,
     store,
     version,
     gaveUp: (why) => log.warn({ webhook: webhook.health()?.origin, why }, "a call to the webhook was given up"),
@@ -142,12 +155,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
-  const inFlight = new InFlight(() => snapshot.settings.limits.inFlight);
+  const inFlight = new InFlight(() => acting.snapshot().settings.limits.inFlight);
   const gates = new Map<string, ShadowGate>();
   const gateOf = (service: ServiceSettings): ShadowGate => {
     let gate = gates.get(service.origin);
     if (gate === undefined) {
-      const now = (): ServiceSettings => snapshot.settings.services[service.name] ?? service;
+      const now = (): ServiceSettings => acting.snapshot().settings.services[service.name] ?? service;
       gate = new ShadowGate({
         opensAfter: BREAKER_OPENS_AFTER,
         probeEveryMs: BREAKER_PROBE_EVERY_MS,
@@ -159,7 +172,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     }
     return gate;
   };
-  const reachability = watchReachability(() => Object.values(snapshot.settings.services));
+  const reachability = watchReachability(() => Object.values(acting.snapshot().settings.services));
 
   // The path of a request.
   const queue = new ByteBudget(settings.limits.queuedBytes);
@@ -176,8 +189,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const backlog = new Backlog();
   let position = 0;
   const pipeline = createPipeline({
-    snapshot: () => snapshot,
-    mirroringEnabled: () => true,
+    snapshot: acting.snapshot,
+    mirroringEnabled: () => acting.mirroringEnabled(),
     upstream: (role, service) => pools.for(role, service),
     gate: gateOf,
     journal,
@@ -202,10 +215,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     clock: systemClock,
     startedAt: systemClock.now(),
     member: { id: makeUlid(systemClock.now()), version, since: systemClock.now() },
-    snapshot: () => snapshot,
-    mirroringEnabled: () => true,
+    snapshot: acting.snapshot,
+    overrides: () => acting.overrides(),
     notReady: () => (stopping ? "draining" : null),
-    warnings: () => [...warnings, ...expiredRules, ...certificateWarnings(snapshot.settings.tls, systemClock.now())],
+    warnings: () => [
+      ...warnings,
+      ...expiredRules,
+      ...certificateWarnings(acting.snapshot().settings.tls, systemClock.now()),
+    ],
     configError: () => following?.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     store,
     log: divergenceLog,
@@ -239,11 +256,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         if (next.tls !== null) takeCertificate(next.tls);
         expiredRules = expired.map(formatConfigMessage);
         for (const rule of expiredRules) log.warn({ rule }, "an ignore rule has expired and no longer excuses");
-        snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
+        acting.take(next);
         queue.resize(next.limits.queuedBytes);
         disk.resize(next.limits.spoolBytes);
         telemetry.telemetry.configReload("applied");
-        log.info({ revision: snapshot.revision, file }, "settings reloaded");
+        log.info({ revision: acting.snapshot().revision, file }, "settings reloaded");
       },
       refused(errors) {
         telemetry.telemetry.configReload("refused");
@@ -271,18 +288,20 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     const listener = await createListener(settings, {
       handle: pipeline.handle,
       tunnel: pipeline.tunnel,
-      tunnels: (protocol) => snapshot.settings.tunnels.includes(protocol),
+      tunnels: (protocol) => acting.snapshot().settings.tunnels.includes(protocol),
     });
     takeCertificate = (tls) => listener.useCertificate(tls);
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
       store,
-      snapshot: () => snapshot,
+      snapshot: acting.snapshot,
       status: () => statusSource.status(),
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
       subscribe: (listener) => feed.subscribe(listener),
+      override: (change) => acting.change(change),
+      audit,
       purge,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
@@ -290,7 +309,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       throw error;
     });
     void reachability.first.then(() => {
-      for (const { name, origin } of Object.values(snapshot.settings.services)) {
+      for (const { name, origin } of Object.values(acting.snapshot().settings.services)) {
         const problem = reachability.problemOf(name);
         if (problem !== null) options.warn?.(`${name} at ${origin} cannot be reached (${problem}); started anyway`);
       }

@@ -2,6 +2,7 @@
  * What the core asks of the outside. Adapters implement these; the core never imports an adapter.
  */
 import type { Readable } from "node:stream";
+import type { AuditEntry } from "./audit.ts";
 import type { Phase } from "./config/settings.ts";
 import type { CrossfadeError } from "./errors.ts";
 import type {
@@ -19,6 +20,7 @@ import type {
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
+import type { Override, OverrideSetting } from "./overrides.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -146,7 +148,11 @@ export type StoreWrite =
       readonly from: string;
       readonly why: string;
     }
-  | { readonly type: "gap-closed"; readonly id: string; readonly to: string };
+  | { readonly type: "gap-closed"; readonly id: string; readonly to: string }
+  /** Takes the place of what was set before of the same thing. */
+  | { readonly type: "pin"; readonly override: Override }
+  | { readonly type: "unpin"; readonly route: string | null; readonly setting: OverrideSetting }
+  | { readonly type: "audit"; readonly entry: AuditEntry };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -253,6 +259,10 @@ export interface Store {
     readonly cursor?: string;
   }): Promise<Page<RepairRecord>>;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
+  /** What operators have set over the file. */
+  overrides(): Promise<readonly Override[]>;
+  /** What was changed by API or CLI, the newest first; the last 10,000. */
+  audit(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<AuditEntry>>;
   /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */
   openWork(): Promise<readonly OpenWork[]>;
   /** Marks a clean end and frees the store. */

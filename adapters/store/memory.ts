@@ -1,4 +1,5 @@
 /** The store of tests and of `--store memory:`: the same contract, bounded, gone with the process. */
+import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type {
   DivergenceRecord,
@@ -10,6 +11,7 @@ import type {
   RepairRecord,
 } from "../../proxy/evidence.ts";
 import { isFailure } from "../../proxy/groups.ts";
+import { changeOverrides, type Override } from "../../proxy/overrides.ts";
 import type {
   Clock,
   DivergenceQuery,
@@ -58,6 +60,8 @@ class MemoryStore implements Store {
   readonly #repairs = new Map<string, RepairRecord & { readonly seq: number }>();
   readonly #repairKeys = new Map<string, number>();
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
+  readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
+  #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
   #closed = false;
@@ -176,6 +180,23 @@ class MemoryStore implements Store {
     );
   }
 
+  async overrides(): Promise<readonly Override[]> {
+    this.#refuseIfClosed();
+    return this.#overrides;
+  }
+
+  async audit(query: ListQuery): Promise<Page<AuditEntry>> {
+    this.#refuseIfClosed();
+    const before = query.cursor === undefined ? Infinity : decodeCursor("audit", query.cursor).number;
+    return page(
+      "audit",
+      this.#audit.filter(({ seq }) => seq < before).reverse(),
+      query.limit,
+      ({ seq }) => [seq],
+      ({ entry }) => entry,
+    );
+  }
+
   async openWork(): ReturnType<Store["openWork"]> {
     this.#refuseIfClosed();
     const work = new Map<string, OpenWork>();
@@ -226,6 +247,16 @@ class MemoryStore implements Store {
         if (gap !== undefined && gap.to === null) this.#gaps.set(write.id, { ...gap, to: write.to });
         return;
       }
+      case "pin":
+        this.#overrides = changeOverrides(this.#overrides, write.override, write.override);
+        return;
+      case "unpin":
+        this.#overrides = changeOverrides(this.#overrides, write, null);
+        return;
+      case "audit":
+        this.#audit.push({ seq: ++this.#seq, entry: write.entry });
+        if (this.#audit.length > AUDIT_KEPT) this.#audit.shift();
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);

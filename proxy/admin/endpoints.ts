@@ -2,11 +2,12 @@
 import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
 import { readGroupChange } from "./group-change.ts";
+import { readRouteChange } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
-import { viewRoute } from "./route-view.ts";
+import { type RouteView, viewRoute } from "./route-view.ts";
 import type { SchemaName } from "./schemas.ts";
 import { buildStatusView, type StatusView } from "./status-view.ts";
 
@@ -106,13 +107,19 @@ export const ENDPOINTS: readonly Endpoint[] = [
     summary: "One route",
     answers: { json: "Route" },
     reply: ({ parts, id }) => {
-      const found = routesOf(parts).find((route) => route.name === id);
-      if (found !== undefined) return { body: found };
-      const near = nearestName(
-        id,
-        parts.snapshot().settings.routes.map((route) => route.name),
-      );
-      throw new Problem(404, `no route is named ${shown(id)}${near === null ? "" : `; did you mean ${near}?`}`);
+      return { body: routeOf(parts, id) };
+    },
+    change: {
+      summary: "Sets over the file what of a route is mirrored, until it is taken back with null",
+      takes: "RouteChange",
+      answers: "Route",
+      reply: async (call) => {
+        const { parts, id } = call;
+        routeOf(parts, id);
+        await parts.override(readRouteChange(call.body, id, call.by));
+        await parts.lookAgain();
+        return { body: routeOf(parts, id) };
+      },
     },
   },
   {
@@ -154,6 +161,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
       reply: async (call) => {
         const decision = readGroupChange(call.body, call.by, Date.now());
         const changed = await item(call, "group", (store, id) => store.decideGroup(id, decision));
+        // `item` throws where there is no such group: what is told here was done.
+        const { state, reason } = decision;
+        call.parts.audit({ by: call.by, action: "group", subject: call.id, what: state, reason });
         await call.parts.lookAgain();
         return changed;
       },
@@ -173,13 +183,31 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answers: { json: "Gap", list: true },
     reply: (call) => list(call, (store, query) => store.gaps(query)),
   },
+  {
+    path: "/api/v1/audit",
+    summary: "What was changed by API or CLI, by whom and why, the newest first",
+    parameters: PAGE,
+    answers: { json: "AuditEntry", list: true },
+    reply: (call) => list(call, (store, query) => store.audit(query)),
+  },
 ];
 
 export function statusOf(parts: AdminParts): StatusView {
   return buildStatusView(parts.status(), parts.snapshot().settings, parts.version);
 }
 
-function routesOf(parts: AdminParts): ReturnType<typeof viewRoute>[] {
+/** @throws Problem 404 */
+function routeOf(parts: AdminParts, name: string): RouteView {
+  const found = routesOf(parts).find((route) => route.name === name);
+  if (found !== undefined) return found;
+  const near = nearestName(
+    name,
+    parts.snapshot().settings.routes.map((route) => route.name),
+  );
+  throw new Problem(404, `no route is named ${shown(name)}${near === null ? "" : `; did you mean ${near}?`}`);
+}
+
+function routesOf(parts: AdminParts): RouteView[] {
   const { settings } = parts.snapshot();
   const input = parts.status();
   const states = new Map(input.routes.map((route) => [route.name, route]));

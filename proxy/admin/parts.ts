@@ -1,12 +1,15 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `purge` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `override`, `purge` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
+import type { AuditedChange } from "../audit.ts";
+import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { OverrideChange } from "../config/switchboard.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -39,6 +42,8 @@ export interface RouteState {
   readonly seen: boolean;
   /** Every rule of its comparison, in the order in which they are asked. */
   readonly rules: readonly RuleState[];
+  /** What operators have set over the file. */
+  readonly overrides: readonly Override[];
   /** null: rules alone decide. */
   readonly module: ModuleState | null;
 }
@@ -88,8 +93,8 @@ export interface StatusInput {
   readonly warnings: readonly string[];
   /** In the order of the config. */
   readonly routes: readonly RouteState[];
-  /** The kill switch: false where all mirroring is off. */
-  readonly mirroringEnabled: boolean;
+  /** null: mirroring is not switched off for all routes. */
+  readonly killSwitch: Override | null;
   readonly config: {
     readonly file: string | null;
     readonly revision: number;
@@ -141,6 +146,10 @@ export interface AdminParts {
   metricsText(): Promise<string>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
+  /** Sets something over the file. `kept`: it outlives this process. */
+  override(change: OverrideChange): Promise<{ readonly kept: boolean }>;
+  /** Tells the audit of a change that was made. */
+  audit(change: AuditedChange): void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */

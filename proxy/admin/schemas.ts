@@ -2,6 +2,8 @@
 import { DETECTORS, PHASES } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
+import { AUDIT_ACTIONS } from "../audit.ts";
+import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 
@@ -55,6 +57,7 @@ const routeStatus = {
   repairs: count,
   gaps: count,
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
+  overrides: listOf(ref("Override")),
 };
 
 const group = {
@@ -121,6 +124,7 @@ export const SCHEMAS = {
       object({ origin: text, delivered: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),
     ),
     mirroring: flag,
+    killSwitch: orNull(ref("Override")),
     version: text,
     startedAt: time,
     time,
@@ -190,6 +194,26 @@ export const SCHEMAS = {
   Group: object({ ...group, samples: { ...listOf(text), maxItems: 10 } }),
   GroupRecord: object(group),
   GroupChange: GROUP_CHANGE_SCHEMA,
+  Override: object({
+    route: orNull(text),
+    setting: enumOf(["mirror", "reads"]),
+    value: { anyOf: [flag, { type: "number", minimum: 0, maximum: 1 }] },
+    by: text,
+    at: time,
+    reason: orNull(text),
+  }),
+  RouteChange: ROUTE_CHANGE_SCHEMA,
+  MirrorSwitch: MIRROR_SWITCH_SCHEMA,
+  MirrorState: object({ enabled: flag, kept: flag }),
+  AuditEntry: object({
+    id: text,
+    at: time,
+    by: text,
+    action: enumOf(AUDIT_ACTIONS),
+    subject: orNull(text),
+    what: text,
+    reason: orNull(text),
+  }),
   Purge: PURGE_SCHEMA,
   Purged: object({ dryRun: flag, records: count, samples: count, logLines: count, kept: listOf(text) }),
   GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),

@@ -1,5 +1,5 @@
 /** Commands, options and help. Each command's own file is imported when it is run. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { CrossfadeError } from "../errors.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES } from "../evidence.ts";
 import { OUTCOME_KINDS } from "../outcome.ts";
@@ -11,6 +11,7 @@ import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { ExportOptions } from "./export.ts";
 import type { DecideOptions } from "./groups.ts";
+import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import type { PurgeOptions } from "./purge.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
@@ -125,6 +126,30 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .option("--watch", "show it again every 2 s until Ctrl-C")
     .addHelpText("after", example("crossfade status --watch"))
     .action(async (options: StatusOptions) => ended(await (await import("./status.ts")).runStatus(options)));
+
+  withApi(program.command("mirror"))
+    .addArgument(
+      new Argument("<state>", "on, off, or unpin: back to what the file says").choices(["on", "off", "unpin"]),
+    )
+    .summary("switch mirroring on or off while it runs")
+    .description(
+      "Without --route the kill switch: off, nothing is mirrored, whatever else is set; on, it is as before. With --route what of it is mirrored, over the file, until it is unpinned. It is kept over a restart, shown in status, and told in the audit. While writes are kept from a shadow the route has a gap. Exit code 1: there is no such route.",
+    )
+    .option("--route <name>", "only this route")
+    .option("--reads <share>", "of --route: also copy this share of its reads (5%)")
+    .option("--reason <text>", "why; kept and shown")
+    .addHelpText(
+      "after",
+      example(
+        'crossfade mirror off --reason "next is on fire"',
+        "crossfade mirror on",
+        "crossfade mirror on --route users --reads 5%",
+        "crossfade mirror unpin --route users",
+      ),
+    )
+    .action(async (state: MirrorState, options: MirrorOptions) =>
+      ended(await (await import("./mirror.ts")).runMirror(state, options)),
+    );
 
   addDivergences(program, ended);
 

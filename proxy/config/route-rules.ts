@@ -9,7 +9,8 @@ import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
-import type { Locator, RouteMatch, RouteSettings, ServiceSettings } from "./settings.ts";
+import type { Identity } from "../exchange.ts";
+import type { Locator, RouteMatch, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
 
 export interface RouteRulesInput extends Resolved {
   readonly adoptPhases: boolean;
@@ -52,11 +53,9 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
   const unaccepted = new Map<ServiceSettings, string[]>();
   for (const route of settings.routes) {
     const { shadow } = PHASE_ROLES[route.phase];
-    if (shadow === null || !route.mirror.writes || route.mirror.acceptRealEffects !== null) continue;
-    const name = serviceNameFor(shadow, route);
-    const service = Object.hasOwn(settings.services, name) ? settings.services[name] : undefined;
-    if (service === undefined || service.effects === "suppressed" || service.effects === "sandboxed") continue;
-    if (staysHere(endpointOf(service.origin))) continue;
+    if (shadow === null || !route.mirror.writes) continue;
+    const service = unacceptedShadow(settings, route, shadow);
+    if (service === null) continue;
     unaccepted.set(service, [...(unaccepted.get(service) ?? []), route.name]);
   }
   for (const [{ name, origin, effects }, routes] of unaccepted) {
@@ -69,6 +68,23 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
       places.at(["services", name, "url"], `is ${origin}, outside loopback, ${declared}; ${why}. What to do: ${way}`),
     );
   }
+}
+
+/** The service whose effects somebody has to declare or accept before writes of the route are mirrored to it, or null. */
+function unacceptedShadow(settings: Settings, route: RouteSettings, shadow: Identity): ServiceSettings | null {
+  if (route.mirror.acceptRealEffects !== null) return null;
+  const name = serviceNameFor(shadow, route);
+  const service = Object.hasOwn(settings.services, name) ? settings.services[name] : undefined;
+  if (service === undefined || service.effects === "suppressed" || service.effects === "sandboxed") return null;
+  return staysHere(endpointOf(service.origin)) ? null : service;
+}
+
+/** Why writes of a route may not be switched on while the proxy runs, or null. */
+export function whyNotMirrored(settings: Settings, route: RouteSettings): string | null {
+  const { shadow } = PHASE_ROLES[route.phase];
+  const service = shadow === null ? null : unacceptedShadow(settings, route, shadow);
+  if (service === null) return null;
+  return `the effects of ${service.name} at ${service.origin}, outside loopback, are not declared suppressed or sandboxed; say in the config what it does with mail and payments (services.${service.name}.effects)`;
 }
 
 function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): void {

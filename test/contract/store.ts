@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Retention } from "../../adapters/store/retention.ts";
+import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { DivergenceRecord, GroupDecision, GroupEvent, GroupState } from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
@@ -66,6 +67,43 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       ["orders", 1],
       ["users", 3],
     ]);
+  });
+
+  prove("what operators set over the file replaces what they set before, and is taken back", async (store) => {
+    const said = { by: "ops", at: new Date(NOON).toISOString(), reason: null };
+    const killed = { route: null, setting: "mirror", value: false, ...said } as const;
+    const reads = { route: "users", setting: "reads", value: 0.05, ...said } as const;
+    await keep(store, [
+      { type: "pin", override: killed },
+      { type: "pin", override: { ...reads, value: 1 } },
+      { type: "pin", override: { route: "users", setting: "mirror", value: true, ...said } },
+      { type: "pin", override: reads },
+    ]);
+    await keep(store, [{ type: "unpin", route: "users", setting: "mirror" }]);
+    const bySetting = (await store.overrides()).toSorted((a, b) => (a.setting < b.setting ? -1 : 1));
+    assert.deepEqual(bySetting, [killed, reads]);
+    await keep(store, [{ type: "unpin", route: null, setting: "mirror" }]);
+    assert.deepEqual(await store.overrides(), [reads]);
+  });
+
+  prove("the audit is listed newest first, by pages, and keeps its last 10,000 entries", async (store) => {
+    const entry = (n: number): AuditEntry => {
+      const at = new Date(NOON + n).toISOString();
+      return { id: `A${n}`, at, by: "ops", action: "override", subject: "users", what: "mirror off", reason: `${n}` };
+    };
+    const entries = Array.from({ length: AUDIT_KEPT + 2 }, (_, n) => ({ type: "audit", entry: entry(n) }) as const);
+    await keep(store, entries);
+    const first = await store.audit({ limit: 2 });
+    assert.deepEqual(first.items, [entry(AUDIT_KEPT + 1), entry(AUDIT_KEPT)]);
+    const second = await store.audit({ limit: 1, cursor: first.next as string });
+    assert.deepEqual(second.items, [entry(AUDIT_KEPT - 1)]);
+    let seen = 3;
+    for (let cursor = second.next; cursor !== null;) {
+      const more = await store.audit({ limit: 1000, cursor });
+      seen += more.items.length;
+      cursor = more.next;
+    }
+    assert.equal(seen, AUDIT_KEPT);
   });
 
   prove("a record comes back as it was written, digits and lone surrogates included", async (store) => {

@@ -1,6 +1,8 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { GapRecord, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
+import type { Override } from "../../../proxy/overrides.ts";
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { coversPlace } from "../places.ts";
@@ -49,6 +51,10 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return repairs(db, question.args);
       case "gaps":
         return gaps(db, question.args);
+      case "overrides":
+        return overrides(db);
+      case "audit":
+        return audit(db, question.args);
       case "openWork":
         return openWork(db);
       default: {
@@ -163,6 +169,29 @@ function gaps(db: Database, query: ListQuery): Page<GapRecord> {
       const to = to_ms === null ? null : new Date(to_ms).toISOString();
       return { id, route, from: new Date(from_ms).toISOString(), to, why };
     },
+  );
+}
+
+function overrides(db: Database): readonly Override[] {
+  const rows = db.prepare<[], string>("SELECT override FROM override ORDER BY route, setting").pluck().all();
+  return rows.map((row) => JSON.parse(row) as Override);
+}
+
+/** The newest first. */
+function audit(db: Database, query: ListQuery): Page<AuditEntry> {
+  const limit = pageLimit(query.limit);
+  const before = query.cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor("audit", query.cursor).number;
+  const rows = db
+    .prepare<[number, number], { seq: number; entry: string }>(
+      "SELECT seq, entry FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+    )
+    .all(before, limit + 1);
+  return page(
+    "audit",
+    rows,
+    limit,
+    ({ seq }) => [seq],
+    ({ entry }) => JSON.parse(entry) as AuditEntry,
   );
 }
 

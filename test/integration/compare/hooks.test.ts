@@ -22,7 +22,7 @@ function comparerFor(t: TestContext, queueBytes = 1 << 20): Comparer {
 function moduleOf(t: TestContext, text: string): ModuleSettings {
   const file = join(makeFolder(t), "hooks.mjs");
   writeFileSync(file, text);
-  return { file, sha256: hash("sha256", text, "hex"), hooks: ["normalise", "judge"] };
+  return { file, imports: [], sha256: hash("sha256", text, "hex"), hooks: ["normalise", "judge"] };
 }
 
 function pairWith(module: ModuleSettings | null, primary = '{"a":1}', shadow = '{"a":2}'): AnswerPair {

@@ -179,7 +179,7 @@ export interface EquivalentRule extends CompareRule {
   readonly values: readonly (readonly PlainScalar[])[];
 }
 
-export const SHAPES = ["uuid", "ulid", "instant", "jwt", "etag", "hash", "integer"] as const;
+export const SHAPES = ["uuid", "ulid", "instant", "jwt", "etag", "hash", "integer", "id"] as const;
 export type ShapeName = (typeof SHAPES)[number];
 
 export interface ShapeRule extends CompareRule {

@@ -5,9 +5,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { ModuleSettings } from "../config/settings.ts";
 import type { Verdict } from "../exchange.ts";
 import { digestOfModule, isUsersFile } from "../module-files.ts";
+import { readStored } from "../stored-body.ts";
 import { giveWayToTraffic } from "../thread-priority.ts";
 import { compareByModule } from "./compare-by-module.ts";
-import { type AnswerPair, compareAnswers, type HookUse } from "./diff-answers.ts";
+import { type AnswerPair, type ComparableAnswer, compareAnswers, type HookUse } from "./diff-answers.ts";
+import type { HeldAnswer, HeldPair } from "./held-pair.ts";
 import { HookCalls, HookError, type HookFailure, type Hooks, thrownWords } from "./hook-calls.ts";
 import { openStepLog } from "./hook-watch.ts";
 
@@ -38,18 +40,37 @@ const loaded = new Map<string, Hooks>();
 
 giveWayToTraffic("always");
 
-port.on("message", (pair: AnswerPair) => {
+port.on("message", (held: HeldPair) => {
+  let pair: AnswerPair;
+  try {
+    pair = { ...held, primary: readAnswer(held.primary), shadow: readAnswer(held.shadow) };
+  } catch (error) {
+    tellFailure(error);
+    return;
+  }
   if (pair.hooks === undefined) reply(() => compareByRules(pair));
   else void compareWithHooks(pair, pair.hooks);
 });
 port.postMessage({ kind: "ready" } satisfies WorkerReply);
+
+/** Read here, so that what is much is never memory of the main thread. */
+function readAnswer(answer: HeldAnswer): ComparableAnswer {
+  const { body } = answer;
+  return { ...answer, body: body.kind === "stored" ? { kind: "bytes", bytes: readStored(body) } : body };
+}
+
+function tellFailure(error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  port?.postMessage({ kind: "failed", why } satisfies WorkerReply);
+}
 
 function reply(compare: () => Verdict, hookFailure?: HookFailure): void {
   let told: WorkerReply;
   try {
     told = { kind: "verdict", verdict: compare(), ...(hookFailure === undefined ? {} : { hookFailure }) };
   } catch (error) {
-    told = { kind: "failed", why: error instanceof Error ? error.message : String(error) };
+    tellFailure(error);
+    return;
   }
   port?.postMessage(told);
 }

@@ -1,6 +1,6 @@
 import type { Verdict } from "../exchange.ts";
 import { compareCheaply } from "./diff-answers.ts";
-import { heldBytes as bytesOf, type HeldPair, pairInMemory } from "./held-pair.ts";
+import { heldBytes as bytesOf, type HeldPair, isInMemory } from "./held-pair.ts";
 import { type Job, type JobEnd, WorkerSeat } from "./worker-seat.ts";
 
 /** Compares pairs of answers without holding up the event loop. Nothing here throws or rejects. */
@@ -68,11 +68,6 @@ export function createComparer(settings: ComparerSettings): Comparer {
     return line === byRules || line.heldBytes === 0 || line.heldBytes + bytes <= queueBytes / 2;
   }
 
-  function compareInline(pair: HeldPair): Verdict | null {
-    const read = pairInMemory(pair);
-    return read === null ? null : compareCheaply(read);
-  }
-
   function compare(pair: HeldPair): Promise<CompareEnd> {
     const bytes = bytesOf(pair) + PAIR_OVERHEAD_BYTES;
     if (closed) return Promise.resolve({ failed: "compare has ended" });
@@ -98,7 +93,12 @@ export function createComparer(settings: ComparerSettings): Comparer {
     await Promise.all(lines.flatMap(({ seats }) => seats.map((seat) => seat.close())));
   }
 
-  return { compareInline, compare, queuedBytes: () => heldBytes, close };
+  return {
+    compareInline: (pair) => (isInMemory(pair) ? compareCheaply(pair) : null),
+    compare,
+    queuedBytes: () => heldBytes,
+    close,
+  };
 }
 
 /** Pairs that wait for the same threads. */

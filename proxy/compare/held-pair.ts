@@ -14,15 +14,8 @@ export interface HeldPair extends Omit<AnswerPair, "primary" | "shadow"> {
   readonly shadow: HeldAnswer;
 }
 
-/** Null where a body is not in memory. */
-export function pairInMemory(pair: HeldPair): AnswerPair | null {
-  const [primary, shadow] = [inMemory(pair.primary), inMemory(pair.shadow)];
-  return primary === null || shadow === null ? null : { ...pair, primary, shadow };
-}
-
-function inMemory(answer: HeldAnswer): ComparableAnswer | null {
-  const { body } = answer;
-  return body.kind === "stored" ? null : { ...answer, body };
+export function isInMemory(pair: HeldPair): pair is AnswerPair {
+  return pair.primary.body.kind !== "stored" && pair.shadow.body.kind !== "stored";
 }
 
 /** Bytes that its bodies take, or will once they are read. */

@@ -94,7 +94,7 @@ async function loadHooks({ file, imports, sha256 }: ModuleSettings): Promise<Hoo
   const url = `${pathToFileURL(file).href}?crossfade=${sha256}`;
   const known = loaded.get(url);
   if (known !== undefined) return known;
-  if (loaded.size === 0) prepareForModules();
+  prepareForModules();
   log.enter("import");
   try {
     if (digestOf(file, imports) !== sha256) throw new HookError("import", "has changed since the config was loaded");
@@ -110,7 +110,11 @@ async function loadHooks({ file, imports, sha256 }: ModuleSettings): Promise<Hoo
 
 const LEFT_BEHIND = ["uncaughtException", "unhandledRejection"] as const;
 
+let isPrepared = false;
+
 function prepareForModules(): void {
+  if (isPrepared) return;
+  isPrepared = true;
   // What a function leaves behind, such as a promise that fails, must not end the thread of other pairs.
   for (const event of LEFT_BEHIND) process.on(event, () => undefined);
   // What a version of a module imports is of the same version: Node would give it what it read for an earlier one.

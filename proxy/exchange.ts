@@ -1,6 +1,7 @@
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
+import type { StoredBody } from "./stored-body.ts";
 
 /** The part a service plays for a route in its present phase. */
 export type Role = "primary" | "shadow";
@@ -96,6 +97,8 @@ export interface SpooledBody {
   whole(): Promise<string | null>;
   /** Decrypted chunks in order. */
   read(): AsyncIterable<Buffer>;
+  /** For another thread to read, until it is discarded. Only of a copy that is whole. */
+  stored(): Promise<StoredBody>;
   discard(): void;
 }
 

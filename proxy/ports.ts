@@ -163,6 +163,8 @@ export interface DivergenceQuery {
   /** Epoch ms. */
   readonly since?: number;
   readonly group?: string;
+  /** Only of a group that is in one of these states now. */
+  readonly states?: readonly GroupState[];
   /** 1 to 1000. */
   readonly limit: number;
   /** Opaque, from `next` of the page before. */

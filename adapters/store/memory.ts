@@ -102,7 +102,7 @@ class MemoryStore implements Store {
   async divergences(query: DivergenceQuery): Promise<Page<DivergenceRecord>> {
     this.#refuseIfClosed();
     const before = query.cursor === undefined ? Infinity : decodeCursor("divergences", query.cursor).number;
-    const found = this.#evidence.find(query, before, pageLimit(query.limit) + 1);
+    const found = this.#evidence.find(query, before, pageLimit(query.limit) + 1, this.#clock.now());
     return page(
       "divergences",
       found,

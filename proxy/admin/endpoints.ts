@@ -1,4 +1,5 @@
 /** What the admin listener answers, but for the page and the event stream: one table for routing and the OpenAPI document. */
+import type { GroupState } from "../evidence.ts";
 import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
 import { readGroupChange } from "./group-change.ts";
@@ -125,9 +126,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   {
     path: "/api/v1/divergences",
     summary: "Every outcome but match and ignored, the newest first",
-    parameters: ["route", "kind", "at", "outcome", "since", "group", ...PAGE],
+    parameters: ["route", "kind", "at", "outcome", "since", "group", "state", ...PAGE],
     answers: { json: "Divergence", list: true },
-    reply: (call) => list(call, (store, query) => store.divergences(query)),
+    reply: (call) => list(call, (store, query) => store.divergences(inStates(query))),
   },
   {
     path: "/api/v1/divergences/{id}",
@@ -140,10 +141,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     summary: "Divergences by cause",
     parameters: ["route", "state", ...PAGE],
     answers: { json: "Group", list: true },
-    reply: (call) =>
-      list(call, (store, { state, ...query }) =>
-        store.groups({ ...query, ...(state === undefined ? {} : { states: [state] }) }),
-      ),
+    reply: (call) => list(call, (store, query) => store.groups(inStates(query))),
   },
   {
     path: "/api/v1/groups/{id}",
@@ -257,6 +255,13 @@ async function list<T>(
     if (page.items.length === 0) break;
   } while (next !== null && left > 0 && length < MAX_PAGE_LENGTH);
   return { body: `{"items":[${items.join(",")}],"next":${JSON.stringify(next)}}` };
+}
+
+function inStates<Q extends QueryValues>({
+  state,
+  ...query
+}: Q): Omit<Q, "state"> & { states?: readonly GroupState[] } {
+  return state === undefined ? query : { ...query, states: [state] };
 }
 
 async function item(

@@ -11,6 +11,7 @@ import {
 } from "../evidence.ts";
 import { spellSignature } from "../group-sentence.ts";
 import { type Column, cut, table, wrap } from "./columns.ts";
+import { describeFindings } from "./findings.ts";
 import { type Paint, printable } from "./terminal.ts";
 
 const DIFFERENCES_LISTED = 3;
@@ -98,6 +99,7 @@ export function formatGroupInFull(
   paint: Paint,
 ): readonly string[] {
   const signature = printable(spellSignature(group.signature));
+  const [finding] = samples.length === 0 ? [] : describeFindings([{ ...group, samples }]);
   const facts = [
     `${plural(group.count, "time")}, ${spellShare(group.share)} of what was compared; first ${group.firstSeen}${inBuild(group.firstBuild)}, last ${group.lastSeen}${inBuild(group.lastBuild)}; ${group.state}`,
     `${group.trend.direction} in the last 24 hours, hour by hour: ${group.trend.hours.map(spellCount).join(" ")}`,
@@ -105,6 +107,7 @@ export function formatGroupInFull(
       ? [`${plural(group.tainted, "divergence")} more of the same keys ${follow(group.tainted)}`]
       : []),
     ...(group.decision === null ? [] : [spellDecision(group.decision)]),
+    ...(finding === undefined ? [] : [printable(finding.what)]),
   ];
   const lines = [
     paint("bold", cut(`${group.id}  ${group.method} ${printable(group.route)}  ${signature}`, width)),

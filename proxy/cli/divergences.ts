@@ -16,6 +16,7 @@ export interface ListOptions extends ApiOptions {
   readonly kind?: string;
   readonly at?: string;
   readonly outcome?: string;
+  readonly group?: string;
   readonly state?: string;
   readonly limit?: number;
 }
@@ -25,12 +26,12 @@ const RECONNECT_AFTER_MS = 2_000;
 
 /** `crossfade divergences list`: the newest first. */
 export async function runList(options: ListOptions): Promise<ExitCode> {
-  const { route, since, kind, at, outcome, limit = DEFAULT_LIMIT } = options;
+  const { route, since, kind, at, outcome, group, state, limit = DEFAULT_LIMIT } = options;
   const terminal = openTerminal(options);
   const read = readPages<DivergenceRecord>(
     await openApi(options),
     "/api/v1/divergences",
-    { route, since, kind, at, outcome },
+    { route, since, kind, at, outcome, group, state },
     limit,
   );
   const { count, more } = await printAll(read, (record) => {
@@ -85,10 +86,10 @@ export async function runShow(id: string, options: ListOptions): Promise<ExitCod
 
 /** `crossfade divergences tail`: as they are recorded, until Ctrl-C. Once connected, it connects again when it is cut off. */
 export async function runTail(options: ListOptions): Promise<ExitCode> {
-  const { route, kind, at, outcome } = options;
+  const { route, kind, at, outcome, group } = options;
   const api = await openApi(options);
   const terminal = openTerminal(options);
-  const connect = (): Promise<IncomingMessage> => api.events("/api/v1/events", { route, kind, at, outcome });
+  const connect = (): Promise<IncomingMessage> => api.events("/api/v1/events", { route, kind, at, outcome, group });
   let stream = await connect();
   for (;;) {
     await follow(stream, terminal, options.json === true);

@@ -175,9 +175,16 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
 
   withFilter(withApi(divergences.command("list", { isDefault: true })))
     .description("Lists divergences, the newest first.")
+    .addOption(stateOption("only of causes in this state"))
     .addOption(sinceOption())
     .addOption(limitOption())
-    .addHelpText("after", example("crossfade divergences list --route users --outcome divergent --json"))
+    .addHelpText(
+      "after",
+      example(
+        "crossfade divergences list --route users --outcome divergent --json",
+        "crossfade divergences list --group b1946ac9",
+      ),
+    )
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runList(options)));
 
   withApi(divergences.command("groups"))
@@ -185,7 +192,7 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
       "Lists causes: divergences that share route, method, places, kinds and classes of values; and copies that failed in the same way.",
     )
     .option("--route <name>", "only of this route")
-    .addOption(new Option("--state <state>", "only in this state").choices(GROUP_STATES))
+    .addOption(stateOption("only in this state"))
     .addOption(limitOption())
     .addHelpText("after", example("crossfade divergences groups --route users --state new"))
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runGroups(options)));
@@ -212,6 +219,7 @@ function addExport(divergences: Command, ended: (code: ExitCode) => void): void 
     .description(
       "Writes all divergences that match, the newest first: a line of JSON each, or as commands that send their requests again.",
     )
+    .addOption(stateOption("only of causes in this state"))
     .addOption(sinceOption())
     .addOption(
       new Option("--format <format>", "ndjson, or curl: a command for a POSIX shell each")
@@ -311,7 +319,12 @@ function withFilter(command: Command): Command {
     .option("--route <name>", "only of this route")
     .addOption(new Option("--kind <kind>", "only with a difference of this kind").choices(DIFFERENCE_KINDS))
     .option("--at <pointer>", "only with a difference at this place or below it (/items/*/price, header:etag)")
-    .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(OUTCOME_KINDS));
+    .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(OUTCOME_KINDS))
+    .option("--group <id>", "only of this cause");
+}
+
+function stateOption(description: string): Option {
+  return new Option("--state <state>", description).choices(GROUP_STATES);
 }
 
 function sinceOption(): Option {

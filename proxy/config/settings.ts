@@ -179,7 +179,7 @@ export interface EquivalentRule extends CompareRule {
   readonly values: readonly (readonly PlainScalar[])[];
 }
 
-export const SHAPES = ["uuid", "ulid", "instant", "jwt", "etag", "hash", "integer"] as const;
+export const SHAPES = ["uuid", "ulid", "instant", "jwt", "etag", "hash", "integer", "id"] as const;
 export type ShapeName = (typeof SHAPES)[number];
 
 export interface ShapeRule extends CompareRule {
@@ -193,7 +193,9 @@ export type HookName = (typeof HOOKS)[number];
 export interface ModuleSettings {
   /** Its whole name. */
   readonly file: string;
-  /** Hex digest of its text when the config was loaded: another text is another module. */
+  /** Whole names of the files that it imports, and they in turn; packages are not among them. */
+  readonly imports: readonly string[];
+  /** Hex digest of all these texts when the config was loaded: other texts are another module. */
   readonly sha256: string;
   /** Those that it exports; never empty. */
   readonly hooks: readonly HookName[];

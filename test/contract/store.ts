@@ -364,6 +364,12 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       assert.deepEqual(await ids("acknowledged"), [idA]);
       assert.deepEqual(await ids("new", "regressed"), []);
       assert.deepEqual((await ids("acknowledged", "fixed")).sort(), [idA, idB].sort());
+      const divergencesIn = async (...states: GroupState[]): Promise<string[]> =>
+        idsOf(await store.divergences({ limit: 10, states }));
+      assert.deepEqual(await divergencesIn("acknowledged"), [a?.id]);
+      assert.deepEqual(await divergencesIn("acknowledged", "fixed"), [b?.id, a?.id]);
+      assert.deepEqual(await divergencesIn("new"), []);
+      assert.deepEqual(idsOf(await store.divergences({ limit: 10, states: ["fixed"], group: idA })), []);
       assert.deepEqual(
         (await store.openWork()).map(({ route, causes }) => [route, causes]),
         [["users", { new: 0, acknowledged: 1, fixed: 1, regressed: 0 }]],
@@ -406,6 +412,8 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       await keep(store, [count("users", "match")]);
       assert.equal(await state(), "fixed");
       assert.equal((await store.groups({ limit: 10, states: ["fixed"] })).items.length, 1);
+      assert.equal((await store.divergences({ limit: 10, states: ["fixed"] })).items.length, 2);
+      assert.equal((await store.divergences({ limit: 10, states: ["new"] })).items.length, 0);
       assert.deepEqual((await store.openWork())[0]?.causes, { new: 0, acknowledged: 0, fixed: 1, regressed: 0 });
       await keep(store, [count("users", "divergent"), recordWrite(makeRecord())]);
       assert.equal(await state(), "regressed");

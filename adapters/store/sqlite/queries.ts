@@ -3,11 +3,11 @@ import type { Database } from "better-sqlite3";
 import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { GapRecord, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";
+import { coversPlace } from "../../../proxy/covers-place.ts";
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
-import { coversPlace } from "../places.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";
-import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
+import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
 
@@ -89,6 +89,7 @@ function divergences(db: Database, query: DivergenceQuery): Questions["divergenc
   filter("route = @route", { route: query.route });
   filter("outcome = @outcome", { outcome: query.outcome });
   filter("group_id = @group", { group: query.group });
+  filter(`group_id IN (${GROUPS_IN_STATES})`, { states: query.states && listOfStates(query.states) });
   filter("instr(kinds, ',' || @kind || ',') > 0", { kind: query.kind });
   // The index on at_ms holds seq: where the time begins is found without reading a record.
   filter("at_ms >= @since AND seq >= (SELECT min(seq) FROM divergence WHERE at_ms >= @since)", { since: query.since });

@@ -169,6 +169,7 @@ test("a group is shown with its samples", () => {
   const lines = formatGroupInFull({ ...sampleGroup(), samples: [sampleDivergence()] }, 160, plain);
   assert.equal(lines[0], "b1946ac9  PUT users  /balance precision");
   assert.match(lines[1] ?? "", /^31 times, 0\.17 % of what was compared/);
+  assert.match(lines.join("\n"), /^PUT \S+: \/balance has other digits: 9007199254740993 in legacy, /m);
   assert.match(lines.at(-1) ?? "", /9007199254740993 → 9007199254740992/);
 });
 

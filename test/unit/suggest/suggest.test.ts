@@ -371,6 +371,20 @@ test("an id that is spelled in two ways when read and made twice at creation is 
   assert.equal(after.filter(({ outcome }) => outcome === "divergent").length, 10);
 });
 
+test("ids of two schemes are somebody's decision: no rule is proposed, not even in doubt", (t) => {
+  const told = adviceOn(t, {
+    method: () => "POST",
+    path: () => "/things",
+    primary: (n) => ({ status: 201, body: { id: 101 + n } }),
+    shadow: (n) => ({ status: 201, body: { id: `k${hex(`${n}`).slice(0, 10)}` } }),
+  });
+  assert.deepEqual(told.suggestions, []);
+  assert.deepEqual(
+    told.doubts.map(({ at, why, rule }) => [at, why, rule]),
+    [["/id", "values of two types", null]],
+  );
+});
+
 test("elements that changed places and differ besides are compared by their key before anything is said of them", (t) => {
   const rows = (n: number, price: number) =>
     ["x", "y", "z"].map((sku, i) => ({ sku, name: `${sku}${n}`, price: i + price }));

@@ -9,6 +9,7 @@ import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
+import { createSurveyor } from "./compare/surveyor.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
@@ -19,6 +20,7 @@ import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./c
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
 import type { Snapshot } from "./exchange.ts";
+import { createSecondReads } from "./forward/second-reads.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
@@ -29,10 +31,13 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
+import { createNoise } from "./noise.ts";
 import { createPipeline } from "./pipeline.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
+import { PlaceBook } from "./record/place-book.ts";
 import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
@@ -74,6 +79,9 @@ const DRAIN_BUDGET_MS = 10_000;
 const BREAKER_OPENS_AFTER = 5;
 const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
+/** Pairs of 512 KiB at most. */
+const SURVEYS_WAITING = 16;
+const SURVEY_TIME_LIMIT_MS = 10_000;
 
 /**
  * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
@@ -111,6 +119,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const counters = createCounters();
   const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
+  const book = new PlaceBook();
+  book.restore(await store.places());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
@@ -172,13 +182,35 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     timeLimitMs: COMPARE_TIME_LIMIT_MS,
   });
   const moduleHealth = createModuleHealth();
+  const surveyor = createSurveyor({
+    key: deriveKey(secretKey, "noise"),
+    mostWaiting: SURVEYS_WAITING,
+    timeLimitMs: SURVEY_TIME_LIMIT_MS,
+  });
   const journal = createMemoryJournal();
   const backlog = new Backlog();
+  const forwarder = { budget: queue, spool, clock: systemClock };
+  const markKey = deriveKey(secretKey, "shadow mark");
+  const upstream: PipelineParts["upstream"] = (role, service) => pools.for(role, service);
+  const noise = createNoise({
+    book,
+    secondReads: createSecondReads(systemClock),
+    surveyor,
+    redactor,
+    store,
+    telemetry: telemetry.telemetry,
+    upstream,
+    forwarder,
+    markKey,
+    clock: systemClock,
+    random: Math.random,
+    caught,
+  });
   let position = 0;
   const pipeline = createPipeline({
     snapshot: () => snapshot,
     mirroringEnabled: () => true,
-    upstream: (role, service) => pools.for(role, service),
+    upstream,
     gate: gateOf,
     journal,
     recorder,
@@ -187,11 +219,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     moduleHealth,
     telemetry: telemetry.telemetry,
     clock: systemClock,
-    forwarder: { budget: queue, spool, clock: systemClock },
+    forwarder,
     budget: queue,
     backlog,
     taints: new Taints(),
-    markKey: deriveKey(secretKey, "shadow mark"),
+    noise,
+    markKey,
     orderStamp: () => `${store.generation}.${++position}`,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock),
@@ -212,6 +245,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     counters,
     ruleCounters,
     moduleHealth,
+    noise,
     backlog,
     journal,
     queue,
@@ -260,6 +294,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     reachability.close();
     for (const gate of gates.values()) gate.close();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await noise.close();
     await recorder.close();
     await webhook.close();
     await divergenceLog.close();
@@ -282,6 +317,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       status: () => statusSource.status(),
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
+      places: book,
       subscribe: (listener) => feed.subscribe(listener),
       purge,
       onError: (error, what) => log.error({ err: error, what }, "admin"),

@@ -16,7 +16,7 @@ import { isAccepted, judgeUnanswered } from "./mirror/verdicts.ts";
 import { dropped, skipped } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 
 /** An accepted exchange that waits in its lane for the shadow. */
 export interface Copy {
@@ -137,6 +137,12 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     if (excusedBy !== null) {
       guarded(parts, "count", () => {
         parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
+      });
+      guarded(parts, "noise", () => {
+        // What follows from a failed write says nothing about how the services differ.
+        if (taintedBy !== null) return;
+        const requestBody = bytesInMemory(primary.requestBody);
+        parts.noise.compared({ exchange, requestBody, key: copy.key }, primaryAnswer(primary), answer);
       });
     }
     const build = buildOf(copy, answer);

@@ -19,6 +19,7 @@ import type {
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
+import type { KeptPlace, NotTwiceReason } from "./places.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -146,7 +147,9 @@ export type StoreWrite =
       readonly from: string;
       readonly why: string;
     }
-  | { readonly type: "gap-closed"; readonly id: string; readonly to: string };
+  | { readonly type: "gap-closed"; readonly id: string; readonly to: string }
+  /** What is known of these places now, in place of what was known of them. */
+  | { readonly type: "places"; readonly places: readonly KeptPlace[] };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -255,6 +258,8 @@ export interface Store {
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
   /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */
   openWork(): Promise<readonly OpenWork[]>;
+  /** Every place that is kept, at most `keepPlaces` of them, the newest first. */
+  places(): Promise<readonly KeptPlace[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }
@@ -270,6 +275,8 @@ export interface Telemetry {
   shadowFailure(route: string, reason: string): void;
   difference(route: string, kind: DifferenceKind): void;
   compared(ms: number): void;
+  /** A safe read that was chosen to be asked twice. */
+  secondRead(route: string, result: NotTwiceReason | "compared"): void;
   configReload(result: "applied" | "refused"): void;
 }
 

@@ -24,6 +24,7 @@ import type {
 } from "../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";
+import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 
@@ -54,6 +55,7 @@ class MemoryStore implements Store {
   readonly #retention: Retention;
   readonly #evidence: MemoryEvidence;
   readonly #listeners = new GroupListeners();
+  readonly #places: MemoryPlaces;
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRecord & { readonly seq: number }>();
   readonly #repairKeys = new Map<string, number>();
@@ -66,6 +68,7 @@ class MemoryStore implements Store {
     this.#clock = options.clock;
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#evidence = new MemoryEvidence(this.#retention, (route) => this.#compared(route));
+    this.#places = new MemoryPlaces(this.#retention);
   }
 
   append(writes: readonly StoreWrite[]): void {
@@ -75,6 +78,7 @@ class MemoryStore implements Store {
     }
     for (const write of writes) this.#apply(write);
     this.#evidence.evict(this.#clock.now());
+    this.#places.evict(this.#clock.now());
   }
 
   flush(): Promise<void> {
@@ -191,6 +195,11 @@ class MemoryStore implements Store {
     return [...work.values()];
   }
 
+  async places(): ReturnType<Store["places"]> {
+    this.#refuseIfClosed();
+    return this.#places.all();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
@@ -226,6 +235,9 @@ class MemoryStore implements Store {
         if (gap !== undefined && gap.to === null) this.#gaps.set(write.id, { ...gap, to: write.to });
         return;
       }
+      case "places":
+        this.#places.keep(write.places);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);

@@ -44,6 +44,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     seen: true,
     rules: [],
     module: null,
+    noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {} },
     ...over,
   };
 }
@@ -152,6 +153,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     lookAgain: () => Promise.resolve(),
     metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
     subscribe: (listener) => feed.subscribe(listener),
+    places: { list: () => [], ownDisagreements: () => [] },
     purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, logLines: 0, kept: [] }),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),
     ...over,

@@ -1,9 +1,12 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key. Gaps follow changes of state, not traffic, so they stay a list.
+ * away: counts by what they count, repairs by key, places by their address. Gaps follow changes of state, not traffic, so
+ * they stay a list.
  */
 import type { OutcomeCount } from "../../../proxy/evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
+import { placeKey } from "../place-key.ts";
 import type { EssentialRows, GapRow, RepairRow } from "./messages.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
@@ -24,6 +27,7 @@ export class Essentials {
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
+  readonly #places = new Map<string, KeptPlace>();
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -54,6 +58,9 @@ export class Essentials {
       case "gap-closed":
         this.#gaps.push({ opened: false, id: write.id, to: write.to });
         return;
+      case "places":
+        for (const place of write.places) this.#places.set(placeKey(place), place);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -74,6 +81,7 @@ export class Essentials {
     }
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
+    for (const [key, place] of later.#places) this.#places.set(key, place);
   }
 
   rows(): EssentialRows {
@@ -84,6 +92,7 @@ export class Essentials {
       totals: [...this.#totals].map(([route, totals]) => ({ route, ...totals })),
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
+      places: [...this.#places.values()],
     };
   }
 

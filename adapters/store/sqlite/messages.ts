@@ -10,6 +10,7 @@ import type {
   RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
@@ -32,6 +33,8 @@ export interface EssentialRows {
   readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
   readonly repairs: readonly RepairRow[];
   readonly gaps: readonly GapRow[];
+  /** No evidence, and bounded: what is known of each now. */
+  readonly places: readonly KeptPlace[];
 }
 
 export interface EvidenceRow {
@@ -130,6 +133,7 @@ export interface Questions {
   overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
   gaps: { args: ListQuery; value: Page<GapRecord> };
+  places: { args: null; value: readonly KeptPlace[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
 

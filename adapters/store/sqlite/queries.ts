@@ -8,6 +8,7 @@ import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
+import { places } from "./places.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -49,6 +50,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return repairs(db, question.args);
       case "gaps":
         return gaps(db, question.args);
+      case "places":
+        return places(db);
       case "openWork":
         return openWork(db);
       default: {

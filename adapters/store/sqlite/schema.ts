@@ -125,4 +125,18 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, hour)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What is known of places in answers: counts and keyed hashes, no values.
+  CREATE TABLE noise_place (
+    route TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    at TEXT NOT NULL,
+    last_ms INTEGER NOT NULL,
+    -- JSON: counts, classes, hashes.
+    known TEXT NOT NULL,
+    PRIMARY KEY (route, method, path, at)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX noise_place_by_last ON noise_place (last_ms);
+  `,
 ];

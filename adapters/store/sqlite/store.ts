@@ -72,6 +72,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     repairs: (query) => committer.ask("repairs", query),
     gaps: (query) => committer.ask("gaps", query),
     openWork: () => committer.ask("openWork", null),
+    places: () => committer.ask("places", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

@@ -1,0 +1,33 @@
+/** What is known of places, in memory and within what is to be kept. */
+import type { KeptPlace } from "../../proxy/places.ts";
+import { placeKey } from "./place-key.ts";
+import type { Retention } from "./retention.ts";
+
+export class MemoryPlaces {
+  readonly #retention: Retention;
+  /** Those kept last come last. */
+  readonly #places = new Map<string, KeptPlace>();
+
+  constructor(retention: Retention) {
+    this.#retention = retention;
+  }
+
+  keep(places: readonly KeptPlace[]): void {
+    for (const place of places) {
+      this.#places.delete(placeKey(place));
+      this.#places.set(placeKey(place), place);
+    }
+  }
+
+  all(): readonly KeptPlace[] {
+    return [...this.#places.values()].sort((a, b) => b.lastSeen - a.lastSeen);
+  }
+
+  evict(now: number): void {
+    const { keepMs, keepPlaces } = this.#retention;
+    for (const { lastSeen, ...address } of this.all().toReversed()) {
+      if (this.#places.size <= keepPlaces && lastSeen >= now - keepMs) return;
+      this.#places.delete(placeKey(address));
+    }
+  }
+}

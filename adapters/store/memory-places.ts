@@ -5,25 +5,22 @@ import type { Retention } from "./retention.ts";
 
 export class MemoryPlaces {
   readonly #retention: Retention;
-  /** Those kept last come last. */
   readonly #places = new Map<string, KeptPlace>();
 
   constructor(retention: Retention) {
     this.#retention = retention;
   }
 
-  keep(places: readonly KeptPlace[]): void {
-    for (const place of places) {
-      this.#places.delete(placeKey(place));
-      this.#places.set(placeKey(place), place);
-    }
+  keep(places: readonly KeptPlace[], now: number): void {
+    for (const place of places) this.#places.set(placeKey(place), place);
+    this.#evict(now);
   }
 
   all(): readonly KeptPlace[] {
     return [...this.#places.values()].sort((a, b) => b.lastSeen - a.lastSeen);
   }
 
-  evict(now: number): void {
+  #evict(now: number): void {
     const { keepMs, keepPlaces } = this.#retention;
     for (const { lastSeen, ...address } of this.all().toReversed()) {
       if (this.#places.size <= keepPlaces && lastSeen >= now - keepMs) return;

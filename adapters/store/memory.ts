@@ -78,7 +78,6 @@ class MemoryStore implements Store {
     }
     for (const write of writes) this.#apply(write);
     this.#evidence.evict(this.#clock.now());
-    this.#places.evict(this.#clock.now());
   }
 
   flush(): Promise<void> {
@@ -236,7 +235,7 @@ class MemoryStore implements Store {
         return;
       }
       case "places":
-        this.#places.keep(write.places);
+        this.#places.keep(write.places, this.#clock.now());
         return;
       default: {
         const never: never = write;

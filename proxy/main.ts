@@ -9,7 +9,6 @@ import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
-import { createSurveyor } from "./compare/surveyor.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import { watchSettings, type SettingsWatch } from "./config/live.ts";
@@ -20,7 +19,6 @@ import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./c
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
 import type { Snapshot } from "./exchange.ts";
-import { createSecondReads } from "./forward/second-reads.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
@@ -79,9 +77,6 @@ const DRAIN_BUDGET_MS = 10_000;
 const BREAKER_OPENS_AFTER = 5;
 const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
-/** Pairs of 512 KiB at most. */
-const SURVEYS_WAITING = 16;
-const SURVEY_TIME_LIMIT_MS = 10_000;
 
 /**
  * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
@@ -182,11 +177,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     timeLimitMs: COMPARE_TIME_LIMIT_MS,
   });
   const moduleHealth = createModuleHealth();
-  const surveyor = createSurveyor({
-    key: deriveKey(secretKey, "noise"),
-    mostWaiting: SURVEYS_WAITING,
-    timeLimitMs: SURVEY_TIME_LIMIT_MS,
-  });
   const journal = createMemoryJournal();
   const backlog = new Backlog();
   const forwarder = { budget: queue, spool, clock: systemClock };
@@ -194,10 +184,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const upstream: PipelineParts["upstream"] = (role, service) => pools.for(role, service);
   const noise = createNoise({
     book,
-    secondReads: createSecondReads(systemClock),
-    surveyor,
     redactor,
     store,
+    hashKey: deriveKey(secretKey, "noise"),
     telemetry: telemetry.telemetry,
     upstream,
     forwarder,

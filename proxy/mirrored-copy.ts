@@ -138,12 +138,13 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       guarded(parts, "count", () => {
         parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
       });
-      guarded(parts, "noise", () => {
-        // What follows from a failed write says nothing about how the services differ.
-        if (taintedBy !== null) return;
-        const requestBody = bytesInMemory(primary.requestBody);
-        parts.noise.compared({ exchange, requestBody, key: copy.key }, primaryAnswer(primary), answer);
-      });
+      // What follows from a failed write says nothing about how the services differ.
+      if (exchange.route.compare.noise.comparedShare > 0 && taintedBy === null) {
+        guarded(parts, "noise", () => {
+          const requestBody = bytesInMemory(primary.requestBody);
+          parts.noise.compared({ exchange, requestBody, key: copy.key }, primaryAnswer(primary), answer);
+        });
+      }
     }
     const build = buildOf(copy, answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";

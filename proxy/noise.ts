@@ -3,32 +3,23 @@
  * exchanges. All of it comes after the client has its answer, beside the lanes and the comparison that decides an outcome:
  * nothing here is counted as an exchange, excuses anything, or is waited for.
  */
-import { hash } from "node:crypto";
 import type { NoiseState } from "./admin/parts.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { ComparableAnswer } from "./compare/diff-answers.ts";
 import { SURVEYED_MAX_BYTES } from "./compare/survey.ts";
-import type { Surveyor } from "./compare/surveyor.ts";
-import { type CompareSettings, hostFor, type RouteSettings, serviceOf } from "./config/settings.ts";
+import { hostFor, type RouteSettings, serviceOf } from "./config/settings.ts";
 import { type Answer, type Exchange, headerOf, type RequestHead, type Role } from "./exchange.ts";
 import type { ForwarderParts, PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
-import type { SecondReadEnd, SecondReads } from "./forward/second-reads.ts";
+import { createSecondReads, type SecondReadEnd } from "./forward/second-reads.ts";
 import { endToEndHeaders, HeaderNames, isCrossfadeHeader } from "./headers.ts";
-import { inSlices } from "./mirror/loop-share.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mirror/mark.ts";
+import { createLearning, type LearningParts } from "./noise-learning.ts";
 import { serviceNameFor } from "./phases.ts";
-import { kindOfPath, type NotTwiceReason, type SurveyedPlace, type SurveyFailure, withoutIds } from "./places.ts";
-import type { Clock, Store, Telemetry, Upstream } from "./ports.ts";
-import type { PlaceBook, SurveyedPair } from "./record/place-book.ts";
-import type { Redactor } from "./record/redaction.ts";
+import type { NotTwiceReason, SurveyFailure } from "./places.ts";
+import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead } from "./route/entity-key.ts";
 
-export interface NoiseParts {
-  readonly book: PlaceBook;
-  readonly secondReads: SecondReads;
-  readonly surveyor: Surveyor;
-  readonly redactor: Pick<Redactor, "redactPlaces">;
-  readonly store: Pick<Store, "append">;
+export interface NoiseParts extends LearningParts {
   readonly telemetry: Pick<Telemetry, "secondRead">;
   readonly upstream: (role: Role, service: ReturnType<typeof serviceOf>) => Upstream;
   readonly forwarder: ForwarderParts;
@@ -36,7 +27,6 @@ export interface NoiseParts {
   readonly clock: Clock;
   /** 0 up to 1. */
   readonly random: () => number;
-  readonly caught: (step: string, error: unknown) => void;
 }
 
 /** A request of a route that has reads asked twice, as far as it is known before the primary is called. */
@@ -75,7 +65,6 @@ const MOST_WATCHED = 16;
 const SECOND_READ_MS = 5_000;
 /** A primary that takes longer for a read has enough to do. */
 const SLOW_MS = 1_000;
-const WRITTEN_EVERY_MS = 1_000;
 
 /** What makes an answer one of several, or part of one; or the request more than a question. */
 const NOT_PLAIN = new HeaderNames([
@@ -98,6 +87,7 @@ interface Counts {
   readonly notAskedTwice: Partial<Record<NotTwiceReason, number>>;
   counted: number;
   readonly notCounted: Partial<Record<SurveyFailure, number>>;
+  placesLeftOut: number;
 }
 
 /** Writes of one entity, by which reads that one of them crossed are known. */
@@ -109,13 +99,14 @@ interface Writes {
 export function createNoise(parts: NoiseParts): Noise {
   const counts = new Map<string, Counts>();
   const writes = new Map<string, Writes>();
+  const secondReads = createSecondReads(parts.clock, SURVEYED_MAX_BYTES);
+  const learning = createLearning(parts);
   let watched = 0;
-  let timer: NodeJS.Timeout | null = null;
 
   function countsOf(route: string): Counts {
     let found = counts.get(route);
     if (found === undefined) {
-      found = { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {} };
+      found = { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 };
       counts.set(route, found);
     }
     return found;
@@ -147,7 +138,7 @@ export function createNoise(parts: NoiseParts): Noise {
     if (route.compare.module !== null) return null;
     if (plan.requestClass === "write") return watchWrite(writesOf(route));
     if (!isPlainRead(request) || parts.random() >= route.compare.noise.readShare) return null;
-    const why = watched >= MOST_WATCHED ? "busy" : parts.secondReads.whyNotNow(primaryOf(arrived).origin);
+    const why = watched >= MOST_WATCHED ? "busy" : secondReads.whyNotNow(primaryOf(arrived).origin);
     if (why === null) return watchRead(arrived);
     notTwice(route.name, why);
     return null;
@@ -178,7 +169,7 @@ export function createNoise(parts: NoiseParts): Noise {
         isClosed = true;
         const answer = first;
         if (typeof answer === "string") endRead(arrived.route.name, answer);
-        else if (answer !== null) setImmediate(() => guard(() => askAgain(arrived, answer, wasWritten)));
+        else if (answer !== null) setImmediate(() => tryAgain(arrived, answer, wasWritten));
       },
     };
   }
@@ -188,10 +179,19 @@ export function createNoise(parts: NoiseParts): Noise {
     notTwice(route, why);
   }
 
+  function tryAgain(arrived: Arrived, first: ComparableAnswer, wasWritten: () => boolean): void {
+    try {
+      askAgain(arrived, first, wasWritten);
+    } catch (error) {
+      parts.caught("noise", error);
+      endRead(arrived.route.name, "failed");
+    }
+  }
+
   function askAgain(arrived: Arrived, first: ComparableAnswer, wasWritten: () => boolean): void {
     const { route, request } = arrived;
     const service = primaryOf(arrived);
-    parts.secondReads.send({
+    secondReads.send({
       origin: service.origin,
       // Connections of copies: no client waits for one of these.
       upstream: parts.upstream("shadow", service),
@@ -201,106 +201,48 @@ export function createNoise(parts: NoiseParts): Noise {
       ended: (end) => {
         const why = whyNotCompared(end, wasWritten());
         if (why !== null) endRead(route.name, why);
-        else void compareTwice(arrived, first, end as SecondAnswer);
+        else compareTwice(arrived, first, end as SecondAnswer);
       },
     });
   }
 
-  async function compareTwice(arrived: Arrived, first: ComparableAnswer, { status, headers, bytes }: SecondAnswer) {
+  function compareTwice(arrived: Arrived, first: ComparableAnswer, { status, headers, bytes }: SecondAnswer): void {
     const { route, request, params } = arrived;
     const second: ComparableAnswer = { status, headers, body: { kind: "bytes", bytes } };
     const atHead = keyAtHead({ route, params, request });
     const asked = { exchange: arrived, requestBody: null, key: atHead.known ? atHead.key : null };
-    const why = await learn(asked, "primary-twice", first, second);
-    if (why !== null) {
-      endRead(route.name, why);
-      return;
-    }
-    watched -= 1;
-    countsOf(route.name).askedTwice += 1;
-    guard(() => parts.telemetry.secondRead(route.name, "compared"));
-  }
-
-  /** null: the places are in the book. Never rejects. */
-  async function learn(
-    asked: Parameters<Redactor["redactPlaces"]>[0],
-    of: SurveyedPair["of"],
-    first: ComparableAnswer,
-    second: ComparableAnswer,
-  ): Promise<SurveyFailure | null> {
-    const { route } = asked.exchange;
-    const survey = await parts.surveyor.survey({ first, second, rules: route.compare, now: parts.clock.now() });
-    if ("why" in survey) return survey.why;
-    return new Promise((resolve) => {
-      inSlices(() => {
-        try {
-          parts.book.add(redacted(asked, of, survey.places));
-          timer ??= setTimeout(keep, WRITTEN_EVERY_MS).unref();
-          resolve(null);
-        } catch (error) {
-          parts.caught("noise", error);
-          resolve("failed");
-        }
-      });
+    learning.learn({ asked, of: "primary-twice", first, second }, (why, leftOut) => {
+      countsOf(route.name).placesLeftOut += leftOut;
+      if (why !== null) {
+        endRead(route.name, why);
+        return;
+      }
+      watched -= 1;
+      countsOf(route.name).askedTwice += 1;
+      guard(() => parts.telemetry.secondRead(route.name, "compared"));
     });
-  }
-
-  function redacted(
-    asked: Parameters<Redactor["redactPlaces"]>[0],
-    of: SurveyedPair["of"],
-    surveyed: SurveyedPair["places"],
-  ): SurveyedPair {
-    const { route, request, params } = asked.exchange;
-    const shown = parts.redactor.redactPlaces(
-      asked,
-      surveyed.map(({ at }) => at),
-    );
-    return {
-      route: route.name,
-      method: request.method,
-      path: kindOfPath(shown.path, shown.key, params),
-      rules: digestOf(route.compare),
-      of,
-      places: merged(
-        surveyed.map((place, i) => {
-          const { at, isSecret } = shown.places[i] as (typeof shown.places)[number];
-          return { ...place, at: withoutIds(at, shown.key), ...(isSecret ? { valueClass: "secret" } : {}) };
-        }),
-      ),
-      at: parts.clock.now(),
-    };
-  }
-
-  function keep(): void {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    const places = parts.book.takeChanged();
-    if (places.length > 0) parts.store.append([{ type: "places", places }]);
   }
 
   function compared(asked: AskedBoth, primary: Answer, shadow: Answer): void {
     const { compare, name } = asked.exchange.route;
-    if (compare.noise.comparedShare === 0 || compare.module !== null) return;
-    if (parts.random() >= compare.noise.comparedShare) return;
-    const told = (why: SurveyFailure | null): void => {
+    if (compare.module !== null || parts.random() >= compare.noise.comparedShare) return;
+    const told = (why: SurveyFailure | null, leftOut = 0): void => {
       const ofRoute = countsOf(name);
+      ofRoute.placesLeftOut += leftOut;
       if (why === null) ofRoute.counted += 1;
       else ofRoute.notCounted[why] = (ofRoute.notCounted[why] ?? 0) + 1;
     };
     const [first, second] = [inMemory(primary), inMemory(shadow)];
     if (first === null || second === null) told("too-large");
-    else void learn(asked, "both-services", first, second).then(told);
+    else learning.learn({ asked, of: "both-services", first, second }, told);
   }
 
   return {
     watch,
     compared,
-    sawFailure: (origin) => parts.secondReads.sawFailure(origin),
+    sawFailure: (origin) => secondReads.sawFailure(origin),
     of: countsOf,
-    async close() {
-      await parts.surveyor.close();
-      guard(keep);
-    },
+    close: () => learning.close(),
   };
 }
 
@@ -353,28 +295,4 @@ function whyNotCompared(end: SecondReadEnd, wasWritten: boolean): NotTwiceReason
 
 function inMemory({ status, headers, body }: Answer): ComparableAnswer | null {
   return body.kind === "memory" ? { status, headers, body: { kind: "bytes", bytes: body.bytes } } : null;
-}
-
-/** Names that are ids to this exchange alone were different places before. */
-function merged(places: SurveyedPair["places"]): SurveyedPair["places"] {
-  const byPlace = new Map<string, SurveyedPlace>();
-  for (const place of places) {
-    const known = byPlace.get(place.at);
-    const both = known === undefined || known.sides === place.sides ? place.sides : "both";
-    byPlace.set(place.at, { ...place, ...known, sides: both, differs: place.differs || known?.differs === true });
-  }
-  return [...byPlace.values()];
-}
-
-const digests = new WeakMap<CompareSettings, string>();
-
-/** Tells whether two counts were made by the same rules. */
-function digestOf(compare: CompareSettings): string {
-  let digest = digests.get(compare);
-  if (digest === undefined) {
-    const { noise: _noise, ...rules } = compare;
-    digest = hash("sha256", JSON.stringify(rules), "hex").slice(0, 8);
-    digests.set(compare, digest);
-  }
-  return digest;
 }

@@ -54,6 +54,8 @@ export interface NoiseState {
   /** Compared exchanges whose places were counted. */
   readonly counted: number;
   readonly notCounted: Readonly<Partial<Record<SurveyFailure, number>>>;
+  /** Places of those pairs that found no room among the 4,000 that are kept. */
+  readonly placesLeftOut: number;
 }
 
 /** A user's module that takes part in a route's comparison; counts since the settings were loaded. */

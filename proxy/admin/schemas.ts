@@ -177,6 +177,7 @@ export const SCHEMAS = {
       notAskedTwice: countsOf(NOT_TWICE_REASONS),
       counted: count,
       notCounted: countsOf(SURVEY_FAILURES),
+      placesLeftOut: count,
     }),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),

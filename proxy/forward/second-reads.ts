@@ -38,7 +38,6 @@ const MOST_IN_FLIGHT = 2;
 const MOST_A_SECOND = 20;
 /** After a failure nothing is sent for so long. */
 const REST_MS = 30_000;
-const MOST_BYTES = 256 * 1024;
 
 interface Primary {
   inFlight: number;
@@ -48,7 +47,8 @@ interface Primary {
   restsUntil: number;
 }
 
-export function createSecondReads(clock: Pick<Clock, "monotonic">): SecondReads {
+/** An answer of more than `mostBytes` is given up. */
+export function createSecondReads(clock: Pick<Clock, "monotonic">, mostBytes: number): SecondReads {
   const primaries = new Map<string, Primary>();
 
   function primaryAt(origin: string): Primary {
@@ -86,7 +86,7 @@ export function createSecondReads(clock: Pick<Clock, "monotonic">): SecondReads 
       const primary = primaryAt(read.origin);
       primary.allowance -= 1;
       primary.inFlight += 1;
-      new Asking(read, (end) => {
+      new Asking(read, mostBytes, (end) => {
         primary.inFlight -= 1;
         if ("why" in end ? end.why === "no-second-answer" : end.status >= 500 || end.status === 429)
           sawFailure(read.origin);
@@ -102,6 +102,7 @@ const NONE: Buffer[] = [];
 /** One read on the wire. What is too large is let go of, and its connection with it. */
 class Asking implements AnswerSink {
   readonly #read: SecondRead;
+  readonly #mostBytes: number;
   readonly #told: (end: SecondReadEnd) => void;
   #call: UpstreamCall | null = null;
   #status = 0;
@@ -109,8 +110,9 @@ class Asking implements AnswerSink {
   #chunks: Buffer[] = [];
   #length = 0;
 
-  constructor(read: SecondRead, told: (end: SecondReadEnd) => void) {
+  constructor(read: SecondRead, mostBytes: number, told: (end: SecondReadEnd) => void) {
     this.#read = read;
+    this.#mostBytes = mostBytes;
     this.#told = told;
   }
 
@@ -143,12 +145,13 @@ class Asking implements AnswerSink {
 
   onData(chunk: Buffer): boolean {
     this.#length += chunk.length;
-    if (this.#length <= MOST_BYTES) {
+    if (this.#length <= this.#mostBytes) {
       this.#chunks.push(chunk);
       return true;
     }
-    if (this.#chunks !== NONE) this.#call?.abort("the second answer is larger than what is looked at");
+    const isFirst = this.#chunks !== NONE;
     this.#chunks = NONE;
+    if (isFirst) this.#call?.abort("the second answer is larger than what is looked at");
     return true;
   }
 

@@ -32,12 +32,6 @@ export class PlaceBook {
   readonly #places = new Map<string, KeptPlace>();
   readonly #paths = new Map<string, Set<string>>();
   readonly #changed = new Set<string>();
-  #leftOut = 0;
-
-  /** Places for which there was no room, once for each pair. */
-  get leftOut(): number {
-    return this.#leftOut;
-  }
 
   /** What the store has of earlier runs. Called before anything is added. */
   restore(places: readonly KeptPlace[]): void {
@@ -47,7 +41,9 @@ export class PlaceBook {
     }
   }
 
-  add(pair: SurveyedPair): void {
+  /** Returns how many of the pair's places found no room. */
+  add(pair: SurveyedPair): number {
+    let leftOut = 0;
     const paths = this.#pathsOf(pair);
     const path = paths.has(pair.path) || paths.size < MOST_PATHS ? pair.path : MANY_PATHS;
     for (const place of pair.places) {
@@ -55,7 +51,7 @@ export class PlaceBook {
       const key = keyOf(address);
       const known = this.#places.get(key);
       if (known === undefined && this.#places.size >= MOST_PLACES) {
-        this.#leftOut += 1;
+        leftOut += 1;
         continue;
       }
       paths.add(path);
@@ -63,6 +59,7 @@ export class PlaceBook {
       this.#places.set(key, { ...counted(before, place, pair), rules: pair.rules, lastSeen: pair.at });
       this.#changed.add(key);
     }
+    return leftOut;
   }
 
   /** What has changed since this was last called. */

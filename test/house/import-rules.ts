@@ -17,6 +17,7 @@ const WIRING = new Set([
   "mirrored-copy.ts",
   "ending.ts",
   "noise.ts",
+  "noise-learning.ts",
   "drain.ts",
   "status-source.ts",
 ]);

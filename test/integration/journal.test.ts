@@ -91,7 +91,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
       watch: () => null,
       compared() {},
       sawFailure() {},
-      of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {} }),
+      of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),
       close: () => Promise.resolve(),
     },
     markKey: Buffer.alloc(32, 7),

@@ -149,6 +149,7 @@ test("a primary that fails its clients is not asked twice, whatever route they c
     notAskedTwice: { "primary-unwell": 5 },
     counted: 0,
     notCounted: {},
+    placesLeftOut: 0,
   });
   assert.equal(bench.legacy.seen.filter(isSecond).length, 0);
 });

@@ -28,131 +28,148 @@ const MOST_CLASSES = 4;
 const HASHES_KEPT = 64;
 const HASHES = 2 ** 48;
 
+/** A place while it is counted. */
+type Row = { -readonly [Name in keyof KeptPlace]: KeptPlace[Name] };
+
+/** By kind of path, then by place: a pair has a hundred places of one address. */
+type Paths = Map<string, Map<string, Row>>;
+
 export class PlaceBook {
-  readonly #places = new Map<string, KeptPlace>();
-  readonly #paths = new Map<string, Set<string>>();
-  readonly #changed = new Set<string>();
+  readonly #paths = new Map<string, Paths>();
+  readonly #changed = new Set<Row>();
+  #size = 0;
 
   /** What the store has of earlier runs. Called before anything is added. */
   restore(places: readonly KeptPlace[]): void {
     for (const place of places.slice(0, MOST_PLACES)) {
-      this.#places.set(keyOf(place), place);
-      this.#pathsOf(place).add(place.path);
+      rowsAt(this.#pathsOf(place), place.path).set(place.at, { ...place });
+      this.#size += 1;
     }
   }
 
   /** Returns how many of the pair's places found no room. */
   add(pair: SurveyedPair): number {
-    let leftOut = 0;
     const paths = this.#pathsOf(pair);
     const path = paths.has(pair.path) || paths.size < MOST_PATHS ? pair.path : MANY_PATHS;
+    const rows = rowsAt(paths, path);
+    let leftOut = 0;
     for (const place of pair.places) {
-      const address = { route: pair.route, method: pair.method, path, at: place.at };
-      const key = keyOf(address);
-      const known = this.#places.get(key);
-      if (known === undefined && this.#places.size >= MOST_PLACES) {
-        leftOut += 1;
-        continue;
+      let row = rows.get(place.at);
+      if (row === undefined) {
+        if (this.#size >= MOST_PLACES) {
+          leftOut += 1;
+          continue;
+        }
+        this.#size += 1;
+        rows.set(place.at, (row = newRow(pair, path, place.at)));
+      } else if (row.rules !== pair.rules) {
+        Object.assign(row, newRow(pair, path, place.at));
       }
-      paths.add(path);
-      const before = known?.rules === pair.rules ? known : { ...address, ...NOTHING_YET, since: pair.at };
-      this.#places.set(key, { ...counted(before, place, pair), rules: pair.rules, lastSeen: pair.at });
-      this.#changed.add(key);
+      count(row, place, pair);
+      this.#changed.add(row);
     }
     return leftOut;
   }
 
   /** What has changed since this was last called. */
   takeChanged(): readonly KeptPlace[] {
-    const changed = [...this.#changed].flatMap((key) => this.#places.get(key) ?? []);
+    const changed = [...this.#changed].map((row) => ({ ...row }));
     this.#changed.clear();
     return changed;
   }
 
   /** By address; of one route, or of all. */
   list(route?: string): readonly PlaceRecord[] {
-    return [...this.#places.values()]
-      .filter((place) => route === undefined || place.route === route)
-      .sort((a, b) => compareTexts(keyOf(a), keyOf(b)))
-      .map(shown);
+    return [...this.#paths.values()]
+      .flatMap((paths) => [...paths.values()].flatMap((rows) => [...rows.values()]))
+      .filter((row) => route === undefined || row.route === route)
+      .map((row): [string, Row] => [[row.route, row.method, row.path, row.at].join("\n"), row])
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, row]) => shown(row));
   }
 
   /** Where the primary was asked twice, whatever the path; places that are not known are left out. */
   ownDisagreements(route: string, method: string, places: readonly string[]): readonly OwnDisagreement[] {
+    const paths = [...this.#pathsOf({ route, method }).values()];
     return places.flatMap((at) => {
-      const found = [...this.#pathsOf({ route, method })].flatMap(
-        (path) => this.#places.get(keyOf({ route, method, path, at })) ?? [],
-      );
-      const askedTwice = found.reduce((sum, place) => sum + place.askedTwice, 0);
-      const differedWithItself = found.reduce((sum, place) => sum + place.differedWithItself, 0);
+      const found = paths.flatMap((rows) => rows.get(at) ?? []);
+      const askedTwice = found.reduce((sum, row) => sum + row.askedTwice, 0);
+      const differedWithItself = found.reduce((sum, row) => sum + row.differedWithItself, 0);
       return askedTwice === 0 ? [] : [{ at, askedTwice, differedWithItself }];
     });
   }
 
-  #pathsOf({ route, method }: { readonly route: string; readonly method: string }): Set<string> {
-    const key = JSON.stringify([route, method]);
+  #pathsOf({ route, method }: { readonly route: string; readonly method: string }): Paths {
+    const key = `${method} ${route}`;
     let paths = this.#paths.get(key);
-    if (paths === undefined) this.#paths.set(key, (paths = new Set()));
+    if (paths === undefined) this.#paths.set(key, (paths = new Map()));
     return paths;
   }
 }
 
-const NOTHING_YET = {
-  rules: "",
-  askedTwice: 0,
-  differedWithItself: 0,
-  compared: 0,
-  onBothSides: 0,
-  differed: 0,
-  values: 0,
-  smallest: [],
-  classes: [],
-  lastSeen: 0,
-} as const;
+function rowsAt(paths: Paths, path: string): Map<string, Row> {
+  let rows = paths.get(path);
+  if (rows === undefined) paths.set(path, (rows = new Map()));
+  return rows;
+}
 
-function counted(
-  before: KeptPlace,
-  { sides, differs, valueClass, hash }: SurveyedPlace,
-  pair: SurveyedPair,
-): KeptPlace {
-  const differed = differs ? 1 : 0;
-  if (pair.of === "primary-twice") {
-    return {
-      ...before,
-      askedTwice: before.askedTwice + 1,
-      differedWithItself: before.differedWithItself + differed,
-    };
-  }
-  const both = {
-    ...before,
-    compared: before.compared + 1,
-    onBothSides: before.onBothSides + (sides === "both" ? 1 : 0),
-    differed: before.differed + differed,
+function newRow({ route, method, rules, at: since }: SurveyedPair, path: string, at: string): Row {
+  return {
+    route,
+    method,
+    path,
+    at,
+    rules,
+    askedTwice: 0,
+    differedWithItself: 0,
+    compared: 0,
+    onBothSides: 0,
+    differed: 0,
+    values: 0,
+    smallest: [],
+    classes: [],
+    since,
+    lastSeen: since,
   };
-  if (sides === "second") return both;
-  const classes = withClass(before.classes, valueClass);
-  if (hash === null) return { ...both, classes };
-  return { ...both, classes, values: before.values + 1, smallest: withHash(before.smallest, hash) };
+}
+
+function count(row: Row, { sides, differs, valueClass, hash }: SurveyedPlace, { of, at }: SurveyedPair): void {
+  const differed = differs ? 1 : 0;
+  row.lastSeen = at;
+  if (of === "primary-twice") {
+    row.askedTwice += 1;
+    row.differedWithItself += differed;
+    return;
+  }
+  row.compared += 1;
+  row.differed += differed;
+  if (sides === "both") row.onBothSides += 1;
+  if (sides === "second") return;
+  row.classes = withClass(row.classes, valueClass);
+  if (hash === null) return;
+  row.values += 1;
+  row.smallest = withHash(row.smallest, hash);
 }
 
 function withClass(classes: KeptPlace["classes"], name: string): KeptPlace["classes"] {
   if (classes.some(([known]) => known === name))
-    return classes.map(([known, count]) => [known, known === name ? count + 1 : count]);
+    return classes.map(([known, times]) => [known, known === name ? times + 1 : times]);
   return classes.length >= MOST_CLASSES ? classes : [...classes, [name, 1]];
 }
 
 function withHash(smallest: readonly number[], hash: number): readonly number[] {
+  const last = smallest.at(-1);
+  if (last !== undefined && hash > last) return smallest.length < HASHES_KEPT ? [...smallest, hash] : smallest;
   const at = smallest.findIndex((known) => known >= hash);
-  if (at >= 0 && smallest[at] === hash) return smallest;
-  if (at < 0) return smallest.length < HASHES_KEPT ? [...smallest, hash] : smallest;
-  return smallest.toSpliced(at, 0, hash).slice(0, HASHES_KEPT);
+  if (at < 0) return [hash];
+  return smallest[at] === hash ? smallest : smallest.toSpliced(at, 0, hash).slice(0, HASHES_KEPT);
 }
 
 function shown({ rules: _, smallest, classes, since, lastSeen, ...place }: KeptPlace): PlaceRecord {
   return {
     ...place,
     distinct: Math.min(place.values, distinctOf(smallest)),
-    classes: classes.map(([name, count]) => ({ class: name, count })).sort((a, b) => b.count - a.count),
+    classes: classes.map(([name, times]) => ({ class: name, count: times })).sort((a, b) => b.count - a.count),
     since: new Date(since).toISOString(),
     lastSeen: new Date(lastSeen).toISOString(),
   };
@@ -162,12 +179,4 @@ function shown({ rules: _, smallest, classes, since, lastSeen, ...place }: KeptP
 function distinctOf(smallest: readonly number[]): number {
   if (smallest.length < HASHES_KEPT) return smallest.length;
   return Math.round(((HASHES_KEPT - 1) * HASHES) / (smallest[HASHES_KEPT - 1] as number));
-}
-
-function keyOf({ route, method, path, at }: Pick<KeptPlace, "route" | "method" | "path" | "at">): string {
-  return JSON.stringify([route, method, path, at]);
-}
-
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : a === b ? 0 : 1;
 }

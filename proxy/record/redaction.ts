@@ -55,6 +55,7 @@ export interface Redactor {
 const STAND_IN = /\[redacted [0-9a-f]{8}\]/g;
 const PATH_MAX_CHARS = 2048;
 const TEXT_MAX_CHARS = 1024;
+const PLAIN_PLACES_KEPT = 4_000;
 
 /** `key`: secret bytes; the same key gives the same stand-ins. */
 export function createRedactor(key: Buffer): Redactor {
@@ -108,16 +109,23 @@ class Redaction {
   }
 
   places(places: readonly string[]): RedactedPlaces {
-    return {
-      path: this.#path(),
-      key: this.key(),
-      places: places.map((at) => {
-        const isSecret = at.startsWith("header:")
-          ? isSecretHeader(at.slice("header:".length)) || this.#rules.namesHeader(at.slice("header:".length))
-          : this.#rules.isSecretPlace(parsePointer(at) ?? []);
-        return { at: this.#secrets.mask(this.#pointer(at), this.#mask), isSecret };
-      }),
-    };
+    return { path: this.#path(), key: this.key(), places: places.map((at) => this.#place(at)) };
+  }
+
+  /** A pair of answers has a hundred places, and so have the next ones: what can be known of them is known. */
+  #place(at: string): RedactedPlaces["places"][number] {
+    if (at.startsWith("header:")) {
+      const name = at.slice("header:".length);
+      return { at, isSecret: isSecretHeader(name) || this.#rules.namesHeader(name) };
+    }
+    const tokens = this.#rules.plainPlaces.get(at) ?? parsePointer(at) ?? [];
+    if (this.#rules.plainPlaces.has(at) && !tokens.some((token) => this.#secrets.has(token)))
+      return { at: this.#secrets.mask(at, this.#mask), isSecret: false };
+    const shown = this.#secrets.mask(this.#pointer(at), this.#mask);
+    const isSecret = this.#rules.isSecretPlace(tokens);
+    if (shown === at && !isSecret && this.#rules.plainPlaces.size < PLAIN_PLACES_KEPT)
+      this.#rules.plainPlaces.set(at, tokens);
+    return { at: shown, isSecret };
   }
 
   #path(): string {

@@ -276,6 +276,8 @@ function secondHeaders(request: RequestHead, host: string | null, markKey: Buffe
 function comparable(ending: PrimaryAnswered): ComparableAnswer | NotTwiceReason {
   const { status, headers, body, ms } = ending;
   if (ms > SLOW_MS) return "primary-unwell";
+  // A session that moves on with each answer would leave the client behind.
+  if (headerOf(headers, "set-cookie") !== null) return "not-comparable";
   if (!isWhole(status) || headerOf(headers, "content-type")?.startsWith("text/event-stream") === true)
     return "not-comparable";
   if (body.kind === "lost" || body.copy.kind !== "memory" || body.length > SURVEYED_MAX_BYTES) return "too-large";

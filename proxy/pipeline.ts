@@ -260,9 +260,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           watch.ended(ending);
           const reached = ending.end !== "unreached";
           // A client that leaves is no failure of the primary's.
-          if (!reached || (ending.status ?? 599) >= 500) {
-            if (!response.destroyed) parts.noise.sawFailure(service.origin);
-          }
+          if ((ending.end !== "answered" || ending.status >= 500) && !response.destroyed)
+            guard("noise", () => parts.noise.sawFailure(service.origin));
           guard("telemetry", () => {
             parts.telemetry.clientRequest(
               "primary",

@@ -176,7 +176,9 @@ const noiseSchema = z
       spellShare(compare.noise.comparedShare),
     ).optional(),
   })
-  .describe("What is learnt about noise, for crossfade suggest. It excuses nothing by itself.");
+  .describe(
+    "What is learnt about noise, for crossfade suggest. It excuses nothing by itself. Default: nothing is learnt.",
+  );
 
 export const compareSchema = z
   .strictObject({

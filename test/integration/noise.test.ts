@@ -154,12 +154,27 @@ test("a primary that fails its clients is not asked twice, whatever route they c
   assert.equal(bench.legacy.seen.filter(isSecond).length, 0);
 });
 
+test("a primary whose answer breaks off is not asked twice", async (t) => {
+  const bench = await startBench(t, {
+    routes: ROUTES,
+    legacy: (seen, response) => {
+      if (seen.target !== "/orders/broken") return json(200, {})(seen, response);
+      response.writeHead(200, { "content-length": "100" });
+      response.write("half of it", () => response.destroy());
+    },
+  });
+  await assert.rejects(bench.send("GET", "/orders/broken"));
+  await bench.send("GET", "/orders/1");
+  assert.deepEqual((await noiseOf(bench)).notAskedTwice, { "primary-unwell": 1 });
+});
+
 test("what is no plain read of the whole is never asked twice", async (t) => {
   const bench = await startBench(t, {
     routes: `${ROUTES}  - name: jobs\n    match: { path: "/jobs/**" }\n    treatAs: write\n    compare: { noise: { reads: 100% } }\n`,
     legacy: (seen, response) => {
       if (seen.target.includes("partial")) json(206, {})(seen, response);
       else if (seen.target.includes("large")) json(200, { text: "x".repeat(300_000) })(seen, response);
+      else if (seen.target.includes("session")) json(200, {}, { "set-cookie": "s=1" })(seen, response);
       else if (seen.target.includes("missing")) json(404, {})(seen, response);
       else json(200, { ok: true })(seen, response);
     },
@@ -175,9 +190,10 @@ test("what is no plain read of the whole is never asked twice", async (t) => {
   await bench.send("DELETE", "/orders/1");
   await bench.send("GET", "/jobs/run");
   assert.deepEqual((await noiseOf(bench)).notAskedTwice, {});
-  for (const path of ["/orders/partial", "/orders/large", "/orders/missing"]) await bench.send("GET", path);
-  await until(async () => (await chosen(bench)) === 3);
-  assert.deepEqual((await noiseOf(bench)).notAskedTwice, { "not-comparable": 2, "too-large": 1 });
+  const paths = ["/orders/partial", "/orders/large", "/orders/missing", "/orders/session"];
+  for (const path of paths) await bench.send("GET", path);
+  await until(async () => (await chosen(bench)) === 4);
+  assert.deepEqual((await noiseOf(bench)).notAskedTwice, { "not-comparable": 3, "too-large": 1 });
   assert.equal(bench.legacy.seen.filter(isSecond).length, 0);
 });
 

@@ -101,7 +101,8 @@ test("a primary that hangs on second reads holds up nobody, has few of them at o
   let most = 0;
   const bench = await startBench(t, {
     routes: ROUTES,
-    legacyService: "asPrimary: { timeout: 1s }",
+    // With one connection for clients: a second read on it would be in the way of all of them.
+    legacyService: "asPrimary: { timeout: 1s, connections: 1 }",
     legacy: answering(json(200, { ok: true }), (_seen, response) => {
       open.add(response);
       most = Math.max(most, open.size);

@@ -29,11 +29,14 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
+import { createNoise } from "./noise.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
+import { PlaceBook } from "./record/place-book.ts";
 import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
@@ -119,6 +122,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const counters = createCounters();
   const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
+  const book = new PlaceBook();
+  book.restore(await store.places());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
@@ -187,11 +192,27 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const moduleHealth = createModuleHealth();
   const journal = createMemoryJournal();
   const backlog = new Backlog();
+  const forwarder = { budget: queue, spool, clock: systemClock };
+  const markKey = deriveKey(secretKey, "shadow mark");
+  const upstream: PipelineParts["upstream"] = (role, service) => pools.for(role, service);
+  const noise = createNoise({
+    book,
+    redactor,
+    store,
+    hashKey: deriveKey(secretKey, "noise"),
+    telemetry: telemetry.telemetry,
+    upstream,
+    forwarder,
+    markKey,
+    clock: systemClock,
+    random: Math.random,
+    caught,
+  });
   let position = 0;
   const pipeline = createPipeline({
     snapshot: acting.snapshot,
     mirroringEnabled: () => acting.mirroringEnabled(),
-    upstream: (role, service) => pools.for(role, service),
+    upstream,
     gate: gateOf,
     journal,
     recorder,
@@ -200,11 +221,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     moduleHealth,
     telemetry: telemetry.telemetry,
     clock: systemClock,
-    forwarder: { budget: queue, spool, clock: systemClock },
+    forwarder,
     budget: queue,
     backlog,
     taints: new Taints(),
-    markKey: deriveKey(secretKey, "shadow mark"),
+    noise,
+    markKey,
     orderStamp: () => `${store.generation}.${++position}`,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock),
@@ -229,6 +251,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     counters,
     ruleCounters,
     moduleHealth,
+    noise,
     backlog,
     journal,
     queue,
@@ -277,6 +300,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     reachability.close();
     for (const gate of gates.values()) gate.close();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await noise.close();
     await recorder.close();
     await webhook.close();
     await divergenceLog.close();
@@ -299,6 +323,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       status: () => statusSource.status(),
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
+      places: book,
       subscribe: (listener) => feed.subscribe(listener),
       override: (change) => acting.change(change),
       audit,

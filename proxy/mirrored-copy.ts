@@ -16,7 +16,7 @@ import { isAccepted, judgeUnanswered } from "./mirror/verdicts.ts";
 import { dropped, skipped } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 
 /** An accepted exchange that waits in its lane for the shadow. */
 export interface Copy {
@@ -138,6 +138,13 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       guarded(parts, "count", () => {
         parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
       });
+      // What follows from a failed write says nothing about how the services differ.
+      if (exchange.route.compare.noise.comparedShare > 0 && taintedBy === null) {
+        guarded(parts, "noise", () => {
+          const requestBody = bytesInMemory(primary.requestBody);
+          parts.noise.compared({ exchange, requestBody, key: copy.key }, primaryAnswer(primary), answer);
+        });
+      }
     }
     const build = buildOf(copy, answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";

@@ -21,6 +21,7 @@ import type {
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
+import type { KeptPlace, NotTwiceReason } from "./places.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -152,7 +153,9 @@ export type StoreWrite =
   /** Takes the place of what was set before of the same thing. */
   | { readonly type: "pin"; readonly override: Override }
   | { readonly type: "unpin"; readonly route: string | null; readonly setting: OverrideSetting }
-  | { readonly type: "audit"; readonly entry: AuditEntry };
+  | { readonly type: "audit"; readonly entry: AuditEntry }
+  /** What is known of these places now, in place of what was known of them. */
+  | { readonly type: "places"; readonly places: readonly KeptPlace[] };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -267,6 +270,8 @@ export interface Store {
   audit(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<AuditEntry>>;
   /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */
   openWork(): Promise<readonly OpenWork[]>;
+  /** Every place that is kept, at most `keepPlaces` of them, the newest first. */
+  places(): Promise<readonly KeptPlace[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }
@@ -282,6 +287,8 @@ export interface Telemetry {
   shadowFailure(route: string, reason: string): void;
   difference(route: string, kind: DifferenceKind): void;
   compared(ms: number): void;
+  /** A safe read that was chosen to be asked twice. */
+  secondRead(route: string, result: NotTwiceReason | "compared"): void;
   configReload(result: "applied" | "refused"): void;
 }
 

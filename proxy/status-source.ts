@@ -10,6 +10,7 @@ import type { InFlight } from "./mirror/in-flight.ts";
 import type { BreakerState } from "./mirror/breaker.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import { killSwitch, type Override, overridesOf } from "./overrides.ts";
+import type { Noise } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { CauseCounts, Clock, Gauges, Journal, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
@@ -32,6 +33,7 @@ export interface StatusSourceParts {
   readonly counters: Counters;
   readonly ruleCounters: RuleCounters;
   readonly moduleHealth: ModuleHealth;
+  readonly noise: Pick<Noise, "of">;
   readonly backlog: Backlog;
   readonly journal: Journal;
   readonly queue: ByteBudget;
@@ -134,6 +136,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       overrides: overridesOf(parts.overrides(), route.name),
       rules: parts.ruleCounters.of(route),
       module: parts.moduleHealth.of(route.compare),
+      noise: parts.noise.of(route.name),
     };
   }
 

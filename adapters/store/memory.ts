@@ -26,6 +26,7 @@ import type {
 } from "../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";
+import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 
@@ -56,6 +57,7 @@ class MemoryStore implements Store {
   readonly #retention: Retention;
   readonly #evidence: MemoryEvidence;
   readonly #listeners = new GroupListeners();
+  readonly #places: MemoryPlaces;
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRecord & { readonly seq: number }>();
   readonly #repairKeys = new Map<string, number>();
@@ -70,6 +72,7 @@ class MemoryStore implements Store {
     this.#clock = options.clock;
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#evidence = new MemoryEvidence(this.#retention, (route) => this.#compared(route));
+    this.#places = new MemoryPlaces(this.#retention);
   }
 
   append(writes: readonly StoreWrite[]): void {
@@ -212,6 +215,11 @@ class MemoryStore implements Store {
     return [...work.values()];
   }
 
+  async places(): ReturnType<Store["places"]> {
+    this.#refuseIfClosed();
+    return this.#places.all();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
@@ -256,6 +264,9 @@ class MemoryStore implements Store {
       case "audit":
         this.#audit.push({ seq: ++this.#seq, entry: write.entry });
         if (this.#audit.length > AUDIT_KEPT) this.#audit.shift();
+        return;
+      case "places":
+        this.#places.keep(write.places, this.#clock.now());
         return;
       default: {
         const never: never = write;

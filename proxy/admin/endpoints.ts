@@ -9,6 +9,7 @@ import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
 import { type RouteView, viewRoute } from "./route-view.ts";
+import { withOwnDisagreements } from "./own-disagreements.ts";
 import type { SchemaName } from "./schemas.ts";
 import { buildStatusView, type StatusView } from "./status-view.ts";
 
@@ -101,7 +102,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     summary: "The routes in the order in which they match, with settings and counts",
     parameters: PAGE,
     answers: { json: "Route", list: true },
-    reply: ({ parts, query }) => ({ body: pageOfRoutes(parts, query) }),
+    reply: ({ parts, query }) => ({ body: pageInMemory(routesOf(parts), query) }),
   },
   {
     path: "/api/v1/routes/{name}",
@@ -141,7 +142,11 @@ export const ENDPOINTS: readonly Endpoint[] = [
     summary: "Divergences by cause",
     parameters: ["route", "state", ...PAGE],
     answers: { json: "Group", list: true },
-    reply: (call) => list(call, (store, query) => store.groups(inStates(query))),
+    reply: (call) =>
+      list(call, async (store, query) => {
+        const page = await store.groups(inStates(query));
+        return { ...page, items: page.items.map((group) => withOwnDisagreements(group, call.parts.places)) };
+      }),
   },
   {
     path: "/api/v1/groups/{id}",
@@ -150,7 +155,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: (call) =>
       item(call, "group", async (store, id) => {
         const found = await store.group(id);
-        return found === null ? null : { ...found.group, samples: found.samples };
+        if (found === null) return null;
+        return { ...withOwnDisagreements(found.group, call.parts.places), samples: found.samples };
       }),
     change: {
       summary: "Says what has become of a cause: acknowledged (with a reason), fixed, or open again (new)",
@@ -166,6 +172,13 @@ export const ENDPOINTS: readonly Endpoint[] = [
         return changed;
       },
     },
+  },
+  {
+    path: "/api/v1/places",
+    summary: "What has been learnt of places in answers, where routes ask for it (compare.noise): counts, no values",
+    parameters: ["route", ...PAGE],
+    answers: { json: "Place", list: true },
+    reply: ({ parts, query }) => ({ body: pageInMemory(parts.places.list(query.route), query) }),
   },
   {
     path: "/api/v1/repairs",
@@ -212,14 +225,13 @@ function routesOf(parts: AdminParts): RouteView[] {
   const byName = new Map(buildStatusView(input, settings, parts.version).routes.map((route) => [route.name, route]));
   return settings.routes.flatMap((route) => {
     const status = byName.get(route.name);
-    const { rules = [], module = null } = states.get(route.name) ?? {};
-    return status === undefined ? [] : [viewRoute(route, status, rules, module)];
+    const state = states.get(route.name);
+    return status === undefined || state === undefined ? [] : [viewRoute(route, status, state)];
   });
 }
 
-/** Routes are a list in memory: the cursor is the place in it. */
-function pageOfRoutes(parts: AdminParts, { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<unknown> {
-  const all = routesOf(parts);
+/** Of a list in memory the cursor is the place in it. */
+function pageInMemory<T>(all: readonly T[], { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<T> {
   const from = cursor === undefined ? 0 : /^\d{1,6}$/.test(cursor) ? Number(cursor) : -1;
   if (from < 0)
     throw new Problem(400, `cursor ${shown(cursor ?? "")} is not one of this list; ask again without a cursor`);

@@ -2,7 +2,13 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
 import { type ApiOptions, openApi } from "./api.ts";
-import { formatDivergence, formatDivergenceInFull, formatGroupInFull, formatGroups } from "./divergence-text.ts";
+import {
+  formatDivergence,
+  formatDivergenceInFull,
+  formatGroupInFull,
+  formatGroups,
+  type GroupInFull,
+} from "./divergence-text.ts";
 import { readEvents } from "./event-stream.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";
@@ -64,10 +70,7 @@ export async function runShow(id: string, options: ListOptions): Promise<ExitCod
   const terminal = openTerminal(options);
   const { width, paint } = terminal;
   const divergence = await api.get<DivergenceRecord>(`/api/v1/divergences/${encodeURIComponent(id)}`);
-  const group =
-    divergence === null
-      ? await api.get<GroupRecord & { samples: DivergenceRecord[] }>(`/api/v1/groups/${encodeURIComponent(id)}`)
-      : null;
+  const group = divergence === null ? await api.get<GroupInFull>(`/api/v1/groups/${encodeURIComponent(id)}`) : null;
   const found = divergence ?? group;
   if (found === null) throw new Exit(EXIT.no, `no divergence and no group has the id ${JSON.stringify(id)}`);
   if (options.json === true) {

@@ -156,7 +156,7 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
   withApi(program.command("suggest"))
     .summary("rules for differences that do not matter")
     .description(
-      "Learns from what was recorded which rules would excuse differences that do not matter, and prints them to be pasted into the configuration, with what each would hide. Nothing is changed. What may be a mistake is listed apart. Exit code 1: there is no route of that name.",
+      "Learns from what was recorded which rules would excuse differences that do not matter, and prints them to be pasted into the configuration, with what each would hide. Nothing is changed. What may be a mistake is listed apart. With compare.noise in the configuration it also knows how often each place agrees, and where the primary answers the same request differently. Exit code 1: there is no route of that name.",
     )
     .option("--route <name>", "only of this route")
     .addOption(sinceOption())

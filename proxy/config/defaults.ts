@@ -74,6 +74,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     equivalent: [],
     shapes: [],
     module: null,
+    noise: { readShare: 0, comparedShare: 0 },
   },
   redact: [],
   redactDetect: [],

@@ -143,8 +143,21 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
     ...(compare.module === null
       ? []
       : wrap(`by the functions of ${compare.module.file}: ${compare.module.hooks.join(", ")}`, 2)),
+    ...noiseLines(compare),
     ...redacted,
   ];
+}
+
+function noiseLines({ noise, module }: RouteExplained["compare"]): readonly string[] {
+  const learnt = [
+    ...(noise.readShare === 0 ? [] : [`${spellShare(noise.readShare)} of safe reads go to the primary twice`]),
+    ...(noise.comparedShare === 0
+      ? []
+      : [`the places of ${spellShare(noise.comparedShare)} of compared exchanges are counted`]),
+  ];
+  if (learnt.length === 0) return [];
+  if (module !== null) return wrap("Noise: nothing is learnt, because a module takes part in the comparison.", 0);
+  return wrap(`Noise: ${learnt.join("; ")}.`, 0);
 }
 
 /** Precedence of every setting; kill switch and overrides live in the running process. */

@@ -54,6 +54,8 @@ const ROUTE_FIELDS = [
   "compare.equivalent",
   "compare.shapes",
   "compare.module",
+  "compare.noise.reads",
+  "compare.noise.compared",
   "redact",
   "redactDetect",
 ] as const;
@@ -198,6 +200,20 @@ function resolveRoute(
       ...resolveRules(choose, compare, defaults.compare),
       module:
         modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
+      noise: {
+        readShare: choose(
+          "compare.noise.reads",
+          compare?.noise?.reads,
+          defaults.compare?.noise?.reads,
+          base.compare.noise.readShare,
+        ),
+        comparedShare: choose(
+          "compare.noise.compared",
+          compare?.noise?.compared,
+          defaults.compare?.noise?.compared,
+          base.compare.noise.comparedShare,
+        ),
+      },
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),

@@ -201,6 +201,14 @@ export interface ModuleSettings {
   readonly hooks: readonly HookName[];
 }
 
+/** What is looked at beside the outcomes, to learn which places say something else each time. Shares are 0 to 1. */
+export interface NoiseSettings {
+  /** Of safe reads that the primary has answered: Crossfade asks it the same once more. */
+  readonly readShare: number;
+  /** Of compared exchanges: each place of their answers is counted, whether it differs or not. */
+  readonly comparedShare: number;
+}
+
 export interface CompareSettings {
   readonly status: "exact" | "class";
   /** Lower-case names of the answer headers that are compared. */
@@ -214,6 +222,7 @@ export interface CompareSettings {
   readonly equivalent: readonly EquivalentRule[];
   readonly shapes: readonly ShapeRule[];
   readonly module: ModuleSettings | null;
+  readonly noise: NoiseSettings;
 }
 
 export interface RouteSettings {

@@ -7,6 +7,7 @@ import { CrossfadeError } from "../../proxy/errors.ts";
 import type { DivergenceRecord, GroupDecision, GroupEvent, GroupState } from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
+import type { KeptPlace } from "../../proxy/places.ts";
 import type { Page, Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite, type HandClock } from "../support/evidence.ts";
 
@@ -783,6 +784,71 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     },
     { keepRecords: 5 },
   );
+
+  const place = (at: string, given: Partial<KeptPlace> = {}): KeptPlace => ({
+    route: "users",
+    method: "GET",
+    path: "/users/*",
+    at,
+    rules: "1f3a9c2e",
+    askedTwice: 3,
+    differedWithItself: 1,
+    compared: 0,
+    onBothSides: 0,
+    differed: 0,
+    values: 2,
+    smallest: [1, 2 ** 48 - 1],
+    classes: [["uuid", 2]],
+    since: NOON,
+    lastSeen: NOON,
+    ...given,
+  });
+  const placesOf = async (store: Store): Promise<readonly KeptPlace[]> =>
+    [...(await store.places())].sort((a, b) => (a.at < b.at ? -1 : 1));
+
+  prove("of each place what was appended last is kept, whatever tells it from others", async (store) => {
+    const others = [
+      place("/a", { route: "orders" }),
+      place("/a", { method: "PUT" }),
+      place("/a", { path: "**" }),
+      place("/\ud83d\ude00"),
+    ];
+    await keep(store, [{ type: "places", places: [place("/a"), ...others] }]);
+    await keep(store, [
+      { type: "places", places: [place("/a", { askedTwice: 4, lastSeen: NOON + 1 })] },
+      { type: "places", places: [place("/a", { askedTwice: 5, lastSeen: NOON + 2 })] },
+    ]);
+    const kept = await store.places();
+    assert.deepEqual(kept[0], place("/a", { askedTwice: 5, lastSeen: NOON + 2 }));
+    const sorted = (places: readonly KeptPlace[]): string[] => places.map((each) => JSON.stringify(each)).sort();
+    assert.deepEqual(sorted(kept.slice(1)), sorted(others));
+  });
+
+  prove(
+    "places are bounded: those seen last stay, and none for longer than evidence is kept",
+    async (store, clock) => {
+      const seen = (at: string, ms: number): KeptPlace => place(at, { lastSeen: clock.now() + ms });
+      await keep(store, [{ type: "places", places: [seen("/a", 1), seen("/b", 4), seen("/c", 3), seen("/d", 2)] }]);
+      assert.deepEqual(
+        (await placesOf(store)).map(({ at }) => at),
+        ["/b", "/c", "/d"],
+      );
+      clock.move(10_000);
+      await keep(store, [{ type: "places", places: [seen("/e", 0)] }]);
+      assert.deepEqual(
+        (await placesOf(store)).map(({ at }) => at),
+        ["/e"],
+      );
+    },
+    { keepPlaces: 3, keepMs: 5_000 },
+  );
+
+  prove("erasing the records of a key leaves counts of places as they are: they hold no value", async (store) => {
+    await keep(store, [recordWrite(makeRecord({ key: "users/1" })), { type: "places", places: [place("/a")] }]);
+    const erased = await store.eraseDivergences({ isKey: () => true, dryRun: false });
+    assert.equal(erased.records, 1);
+    assert.deepEqual(await store.places(), [place("/a")]);
+  });
 
   prove("a closed store loses what is appended, counts it, throws nothing, and refuses questions", async (store) => {
     await keep(store, [count("users", "match")]);

@@ -87,6 +87,13 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     budget,
     backlog: new Backlog(),
     taints: new Taints(),
+    noise: {
+      watch: () => null,
+      compared() {},
+      sawFailure() {},
+      of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),
+      close: () => Promise.resolve(),
+    },
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
     rewrite,

@@ -63,6 +63,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     repairs: (query) => page(repairs, query),
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),
+    places: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

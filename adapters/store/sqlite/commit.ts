@@ -5,6 +5,7 @@ import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
 import { epochMs, type Batch, type ControlRow, type RepairRow } from "./messages.ts";
+import { preparePlaces } from "./places.ts";
 
 /** Each call returns what is new about groups. `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
 export function prepareCommit(
@@ -15,6 +16,7 @@ export function prepareCommit(
   const evidence = prepareEvidence(db, retention);
   const repairs = prepareRepairs(db, retention.repairKeys);
   const control = prepareControls(db);
+  const places = preparePlaces(db, retention);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -43,6 +45,7 @@ export function prepareCommit(
       else closeGap.run(epochMs(row.to, sealedAt), row.id);
     }
     for (const row of essentials.controls) control(row);
+    if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
     for (const row of batch.evidence) evidence.add(row);
     const events = evidence.finish();
     evidence.evict(sealedAt);

@@ -1,10 +1,12 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key. Gaps and what operators
- * change do not come with traffic, so they stay lists.
+ * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
+ * with traffic, so they stay lists.
  */
 import type { OutcomeCount } from "../../../proxy/evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
+import { placeKey } from "../place-key.ts";
 import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./messages.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
@@ -26,6 +28,7 @@ export class Essentials {
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
   readonly #controls: ControlRow[] = [];
+  readonly #places = new Map<string, KeptPlace>();
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -61,6 +64,9 @@ export class Essentials {
       case "audit":
         this.#controls.push(write);
         return;
+      case "places":
+        for (const place of write.places) this.#places.set(placeKey(place), place);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -82,6 +88,7 @@ export class Essentials {
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
     this.#controls.push(...later.#controls);
+    for (const [key, place] of later.#places) this.#places.set(key, place);
   }
 
   rows(): EssentialRows {
@@ -93,6 +100,7 @@ export class Essentials {
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
       controls: this.#controls,
+      places: [...this.#places.values()],
     };
   }
 

@@ -12,6 +12,7 @@ import type {
   RepairRecord,
 } from "../../../proxy/evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, StoreWrite } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
@@ -38,6 +39,8 @@ export interface EssentialRows {
   readonly repairs: readonly RepairRow[];
   readonly gaps: readonly GapRow[];
   readonly controls: readonly ControlRow[];
+  /** No evidence, and bounded: what is known of each now. */
+  readonly places: readonly KeptPlace[];
 }
 
 export interface EvidenceRow {
@@ -138,6 +141,7 @@ export interface Questions {
   gaps: { args: ListQuery; value: Page<GapRecord> };
   overrides: { args: null; value: readonly Override[] };
   audit: { args: ListQuery; value: Page<AuditEntry> };
+  places: { args: null; value: readonly KeptPlace[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
 

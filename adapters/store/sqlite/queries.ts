@@ -10,6 +10,7 @@ import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
+import { places } from "./places.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -55,6 +56,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return overrides(db);
       case "audit":
         return audit(db, question.args);
+      case "places":
+        return places(db);
       case "openWork":
         return openWork(db);
       default: {

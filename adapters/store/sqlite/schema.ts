@@ -147,6 +147,18 @@ export const MIGRATIONS: readonly string[] = [
     entry TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- What is known of places in answers: counts and keyed hashes, no values.
+  CREATE TABLE noise_place (
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    at TEXT NOT NULL,
+    last_ms INTEGER NOT NULL,
+    -- JSON: counts, classes, hashes.
+    known TEXT NOT NULL,
+    PRIMARY KEY (route, method, path, at)
+  CREATE INDEX noise_place_by_last ON noise_place (last_ms);
+  `,
 ];
 
 /**

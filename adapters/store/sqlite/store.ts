@@ -74,6 +74,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     overrides: () => committer.ask("overrides", null),
     audit: (query) => committer.ask("audit", query),
     openWork: () => committer.ask("openWork", null),
+    places: () => committer.ask("places", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

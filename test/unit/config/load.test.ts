@@ -97,6 +97,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         equivalent: [],
         shapes: [],
         module: null,
+        noise: { readShare: 0, comparedShare: 0 },
       },
       redact: [],
       redactDetect: [],

@@ -69,6 +69,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       ],
       gaps: [],
       controls: [],
+      places: [],
     },
     evidence: rows,
   };

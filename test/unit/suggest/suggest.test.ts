@@ -82,6 +82,7 @@ function adviceOn(t: TestContext, traffic: Traffic): Advice {
     rules: [],
     records,
     samples: [],
+    places: [],
   });
 }
 
@@ -417,7 +418,7 @@ test("what follows from a failed write, and rules that are there already, sugges
       ],
     }),
   );
-  const evidence = { route: "users", compared: 20, divergent: 20, mustMatch: [], records, samples: [] };
+  const evidence = { route: "users", compared: 20, divergent: 20, mustMatch: [], records, samples: [], places: [] };
   assert.deepEqual(rulesOf(suggestRules({ ...evidence, rules: [] })), ["shapes { at: /b, as: uuid }"]);
   const again = suggestRules({ ...evidence, rules: ["shapes /b as uuid"] });
   assert.deepEqual(rulesOf(again), []);
@@ -445,6 +446,7 @@ test("200,000 differences at as many places take neither much time nor much memo
     rules: [],
     records,
     samples: [],
+    places: [],
   });
   const { user } = process.cpuUsage(from);
   assert.ok(advice.left > 90_000);

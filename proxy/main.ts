@@ -29,6 +29,7 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
+import { Unsettled } from "./mirror/unsettled.ts";
 import { createPipeline } from "./pipeline.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
@@ -191,6 +192,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     budget: queue,
     backlog,
     taints: new Taints(),
+    unsettled: new Unsettled(),
     markKey: deriveKey(secretKey, "shadow mark"),
     orderStamp: () => `${store.generation}.${++position}`,
     rewrite: identityRewrite,

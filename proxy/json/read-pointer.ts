@@ -20,15 +20,77 @@ export function readPointer(body: Uint8Array | string, pointer: string): Pointer
   if (tokens === null) return NOT_FOUND;
   const bytes =
     typeof body === "string" ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  let at = skipSpace(bytes, hasBom ? 3 : 0);
+  let at = startOf(bytes);
   for (const token of tokens) {
-    if (bytes[at] === OPEN_OBJECT) at = memberAt(bytes, at, token);
-    else if (bytes[at] === OPEN_ARRAY) at = elementAt(bytes, at, token);
-    else return NOT_FOUND;
+    at = childAt(bytes, at, token);
     if (at < 0) return NOT_FOUND;
   }
   return scalarAt(bytes, at);
+}
+
+/** Where the document's one value begins. */
+function startOf(bytes: Buffer): number {
+  const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return skipSpace(bytes, hasBom ? 3 : 0);
+}
+
+/**
+ * Reads the scalars at all places that a pattern covers (`*` one token, `**` any number, also none), in the order of the
+ * text, up to `limit` of them: whoever gets that many does not know how many there are. As `readPointer` otherwise, but of
+ * members with the same name each counts under `*`.
+ */
+export function readPointers(body: Buffer, pattern: string, limit: number): readonly string[] {
+  const tokens = parsePointer(pattern);
+  const texts: string[] = [];
+  if (tokens !== null) collect(body, startOf(body), tokens, 0, limit, texts);
+  return texts;
+}
+
+function collect(
+  bytes: Buffer,
+  at: number,
+  tokens: readonly string[],
+  depth: number,
+  limit: number,
+  texts: string[],
+): void {
+  if (texts.length >= limit) return;
+  const token = tokens[depth];
+  if (token === undefined) {
+    const found = scalarAt(bytes, at);
+    if (found.found && (found.kind === "string" || found.kind === "number")) texts.push(found.text);
+    return;
+  }
+  if (token === "**") collect(bytes, at, tokens, depth + 1, limit, texts);
+  if (token === "*" || token === "**") {
+    const next = token === "*" ? depth + 1 : depth;
+    for (const child of childrenOf(bytes, at)) {
+      if (texts.length >= limit) return;
+      collect(bytes, child, tokens, next, limit, texts);
+    }
+    return;
+  }
+  const child = childAt(bytes, at, token);
+  if (child >= 0) collect(bytes, child, tokens, depth + 1, limit, texts);
+}
+
+/** Where each member's or element's value begins; of a scalar none. */
+function* childrenOf(bytes: Buffer, container: number): Generator<number> {
+  const isObject = bytes[container] === OPEN_OBJECT;
+  if (!isObject && bytes[container] !== OPEN_ARRAY) return;
+  let at = skipSpace(bytes, container + 1);
+  while (at < bytes.length && bytes[at] !== CLOSE_ARRAY && bytes[at] !== CLOSE_OBJECT) {
+    if (isObject) {
+      if (bytes[at] !== QUOTE) return;
+      const colon = skipSpace(bytes, stringEnd(bytes, at));
+      if (bytes[colon] !== COLON) return;
+      at = skipSpace(bytes, colon + 1);
+    }
+    yield at;
+    at = skipSpace(bytes, valueEnd(bytes, at));
+    if (bytes[at] !== COMMA) return;
+    at = skipSpace(bytes, at + 1);
+  }
 }
 
 const QUOTE = 0x22;
@@ -39,6 +101,12 @@ const BACKSLASH = 0x5c;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+
+/** Where the value of that name, or of that index, begins; -1 where there is none, or no container. */
+function childAt(bytes: Buffer, at: number, token: string): number {
+  if (bytes[at] === OPEN_OBJECT) return memberAt(bytes, at, token);
+  return bytes[at] === OPEN_ARRAY ? elementAt(bytes, at, token) : -1;
+}
 
 /** Where the last member of that name has its value, or -1. `at` is at the object's brace. */
 function memberAt(bytes: Buffer, at: number, name: string): number {

@@ -57,6 +57,7 @@ const COMPLETE: Omit<Settings, "file"> = {
           connectTimeoutMs: 10_000,
           maxWorkMs: 30_000,
           maxAgeMs: 15_000,
+          expiresAfterMs: 5_000,
           ratePerSecond: null,
           credentials: "forward",
           headers: [],
@@ -64,6 +65,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         asPrimary: {
           timeoutMs: 30_000,
           connectTimeoutMs: 10_000,
+          maxWorkMs: 30_000,
           idleTimeoutMs: null,
           totalTimeoutMs: null,
           maxConnections: null,
@@ -84,6 +86,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         { source: "answer", name: "/id" },
         { source: "path", name: "" },
       ],
+      keys: [],
       treatAs: "by-method",
       mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
       compare: {
@@ -176,7 +179,6 @@ test("what is documented for later versions is told apart from slips of the pen"
       "routes[0].verify",
       "routes[0].reads",
       "routes[0].gate",
-      "routes[0].keys",
       "collections",
     ],
   );
@@ -296,6 +298,7 @@ routes: [{ name: all, match: { path: "/**" }, next: third }]
   assert.deepEqual(legacy?.asPrimary, {
     timeoutMs: 30_000,
     connectTimeoutMs: 2000,
+    maxWorkMs: 30_000,
     idleTimeoutMs: 90_000,
     totalTimeoutMs: 300_000,
     maxConnections: 100,

@@ -218,6 +218,7 @@ test("a repair is written for every outcome that asks for one, its key redacted 
     reason: "overlap",
     exchangeId: overlap.exchange.id,
     at: new Date(overlap.exchange.arrivedAt).toISOString(),
+    notBefore: null,
   });
   assert.deepEqual([repairs[1]?.key, repairs[1]?.reason], [null, "unknown"]);
   assert.match(repairs[2]?.key ?? "", /^users\/\[redacted [0-9a-f]{8}\]$/);

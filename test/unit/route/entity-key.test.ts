@@ -31,7 +31,7 @@ function late(
   key?: Locator[],
   requestBody?: string,
 ): string | null {
-  return keyAtAnswer({
+  const found = keyAtAnswer({
     route: routeWith(entity, key),
     params: NO_PARAMS,
     request: head("POST", target),
@@ -39,6 +39,7 @@ function late(
     answerHeaders: answer.headers ?? [],
     answerBody: () => (answer.body === undefined ? null : Buffer.from(answer.body)),
   });
+  return found === null ? null : found.key;
 }
 
 test("a create and the update of what it made meet in one lane, however the id is spelled", () => {

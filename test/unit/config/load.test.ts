@@ -282,11 +282,11 @@ test("the waits for a service and its connections have units, and words for none
     `services:
   legacy:
     url: "http://127.0.0.1:3000"
-    asPrimary: { connectTimeout: 2s, idleTimeout: 90s, totalTimeout: 5m, connections: 100 }
+    asPrimary: { connectTimeout: 2s, idleTimeout: 90s, totalTimeout: 5m, connections: 100, maxWork: 2m }
   next:
     url: "http://127.0.0.1:4000"
     asPrimary: { idleTimeout: off, totalTimeout: "off", connections: unlimited }
-    asShadow: { connectTimeout: 250ms }
+    asShadow: { connectTimeout: 250ms, maxWork: 1m, expiresAfter: 90s }
   third:
     url: "http://127.0.0.1:5000"
     asPrimary: { connections: "\${CONNECTIONS}" }
@@ -298,13 +298,20 @@ routes: [{ name: all, match: { path: "/**" }, next: third }]
   assert.deepEqual(legacy?.asPrimary, {
     timeoutMs: 30_000,
     connectTimeoutMs: 2000,
-    maxWorkMs: 30_000,
+    maxWorkMs: 120_000,
     idleTimeoutMs: 90_000,
     totalTimeoutMs: 300_000,
     maxConnections: 100,
   });
-  assert.deepEqual(next?.asPrimary, { ...legacy.asPrimary, ...NO_BOUNDS, connectTimeoutMs: 10_000 });
+  assert.deepEqual(next?.asPrimary, {
+    ...legacy.asPrimary,
+    ...NO_BOUNDS,
+    connectTimeoutMs: 10_000,
+    maxWorkMs: 30_000,
+  });
   assert.equal(next.asShadow.connectTimeoutMs, 250);
+  assert.equal(next.asShadow.maxWorkMs, 60_000);
+  assert.equal(next.asShadow.expiresAfterMs, 90_000);
   assert.equal(third?.asPrimary.maxConnections, 7);
 });
 

@@ -10,7 +10,7 @@ import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
-import { untilLaterTurn } from "./mirror/loop-share.ts";
+import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
 import { buildShadowRequest } from "./mirror/shadow-request.ts";
 import type { Place } from "./mirror/unsettled.ts";
 import { isAccepted, judgeFollower, judgeUnanswered, leavesHole, type Unanswered } from "./mirror/verdicts.ts";
@@ -117,7 +117,9 @@ function lost(
   const follower = judgeFollower(found);
   for (const one of lanes.takeFollowers(turn, standsAlone)) {
     const taintedBy = taint(parts, one, copy.exchange.id);
-    finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, taintedBy });
+    inSlices(() => {
+      guarded(parts, "lane", () => finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, taintedBy }));
+    });
   }
 }
 

@@ -69,7 +69,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   }
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
   const waiting = parts.backlog.add(exchange.route.name, answeredAt);
-  const place = isWrite ? parts.unsettled.add() : null;
+  const place = isWrite ? parts.unsettled.add(shadowNameOf(exchange)) : null;
   const order = parts.orderStamp();
   const copy: Copy = { exchange, about, primary: ending, body, order, costBytes, answeredAt, waiting, place };
   if (isWrite) parts.journal.answered(exchange.id, "accepted", keyForAll(about.keys));
@@ -84,6 +84,11 @@ export function keyForAll(keys: readonly string[]): string | null {
 /** A request that broke off may still be at work in the primary for so long. */
 function primaryWorkMs({ snapshot, plan, route }: Exchange): number {
   return serviceOf(snapshot.settings, serviceNameFor(plan.primary, route)).asPrimary.maxWorkMs;
+}
+
+/** Which service the copy goes to. */
+function shadowNameOf({ plan, route }: Exchange): string {
+  return serviceNameFor(plan.mirror ? plan.shadow : "next", route);
 }
 
 function costOf({ request }: Exchange, { keys }: About): number {

@@ -148,14 +148,20 @@ export class Lanes<Work> {
     const holes = lost.lanes.map((lane) => ({ lane, after: lost.answer }));
     const taken: Entry<Work>[] = [];
     for (const { lane, after } of holes) {
-      for (const entry of [...lane.waiting]) {
-        if (entry.answer <= after || entry.kind === "read") continue;
-        if (standsAlone(entry.work as Work, lane.key)) break;
-        for (const each of entry.lanes) {
-          remove(each.waiting, entry);
-          if (each !== lane) holes.push({ lane: each, after: entry.answer });
-        }
+      const behind = lane.waiting.filter(({ answer, kind }) => answer > after && kind === "write");
+      const end = behind.findIndex(({ work }) => standsAlone(work as Work, lane.key));
+      const followers = new Set(end === -1 ? behind : behind.slice(0, end));
+      // At once: a lane may be thousands long.
+      const kept = lane.waiting.filter((entry) => !followers.has(entry));
+      lane.waiting.length = 0;
+      for (const entry of kept) lane.waiting.push(entry);
+      for (const entry of followers) {
         taken.push(entry);
+        for (const other of entry.lanes) {
+          if (other === lane) continue;
+          remove(other.waiting, entry);
+          holes.push({ lane: other, after: entry.answer });
+        }
       }
     }
     taken.sort((a, b) => a.answer - b.answer);

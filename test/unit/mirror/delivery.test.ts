@@ -94,8 +94,8 @@ function spelled(end: DeliveryEnd): string {
 /** A write that was answered after one that has not settled; and that other one's place. */
 function afterAnother() {
   const unsettled = new Unsettled();
-  const earlier = unsettled.add();
-  return { unsettled, earlier, place: unsettled.add() };
+  const earlier = unsettled.add("next");
+  return { unsettled, earlier, place: unsettled.add("next") };
 }
 
 test("a connection that was closed before anything was sent is replaced at once, and a copy that never arrived is sent until it does", async () => {
@@ -114,7 +114,7 @@ test("what may have been applied is sent once more where that is harmless, and n
   assert.equal((await delivered([fails("total-timeout", true)])).end, "timeout");
   assert.equal((await delivered([fails("invalid-answer", true)])).end, "error invalid-answer");
   assert.equal(
-    (await delivered([cut, answers(404)], { method: "DELETE", place: new Unsettled().add() })).end,
+    (await delivered([cut, answers(404)], { method: "DELETE", place: new Unsettled().add("next") })).end,
     "unjudged late-attempt",
   );
 });
@@ -162,7 +162,7 @@ test("refusals by both are agreement: nothing is sent again", async () => {
 
 test("a 401 counts in time, and not once the copy is older than expiresAfter", async () => {
   const unsettled = new Unsettled();
-  const place = unsettled.add();
+  const place = unsettled.add("next");
   assert.equal((await delivered([answers(401)], { unsettled, place })).end, "401");
   const answeredAt = systemClock.monotonic() - DEFAULT_SERVICE.asShadow.expiresAfterMs - 1;
   assert.equal((await delivered([answers(401)], { unsettled, place, answeredAt })).end, "unjudged credentials-expired");

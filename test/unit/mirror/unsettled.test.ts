@@ -6,7 +6,7 @@ import { Taints } from "../../../proxy/mirror/taints.ts";
 
 test("whoever waits goes on when everything that was answered earlier has left, in whatever order", async () => {
   const unsettled = new Unsettled();
-  const [a, b, c, d] = [unsettled.add(), unsettled.add(), unsettled.add(), unsettled.add()] as [
+  const [a, b, c, d] = [unsettled.add("next"), unsettled.add("next"), unsettled.add("next"), unsettled.add("next")] as [
     Place,
     Place,
     Place,
@@ -26,10 +26,25 @@ test("whoever waits goes on when everything that was answered earlier has left, 
   unsettled.remove(c);
 });
 
+test("those of another shadow are not waited for, and no more wait at once than can be served one after another", async () => {
+  const unsettled = new Unsettled();
+  unsettled.add("legacy");
+  const first = unsettled.add("next");
+  assert.equal(unsettled.isFirst(first), true);
+  const places = Array.from({ length: 65 }, () => unsettled.add("next"));
+  const ends = places.map((place) => unsettled.whenFirst(place, 60_000));
+  assert.equal(await ends[64], false);
+  unsettled.remove(first);
+  for (const [i, place] of places.entries()) {
+    assert.equal(await ends[i], i < 64);
+    unsettled.remove(place);
+  }
+});
+
 test("the wait is bounded", async () => {
   const unsettled = new Unsettled();
-  const first = unsettled.add();
-  const second = unsettled.add();
+  const first = unsettled.add("next");
+  const second = unsettled.add("next");
   assert.equal(await unsettled.whenFirst(second, 5), false);
   unsettled.remove(first);
   unsettled.remove(second);
@@ -39,7 +54,7 @@ test("when all wait that can, the first of them goes on: they never wait for one
   await fc.assert(
     fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 30 }), fc.nat(), async (waits, seed) => {
       const unsettled = new Unsettled();
-      const places = waits.map(() => unsettled.add());
+      const places = waits.map(() => unsettled.add("next"));
       let left = 0;
       const ends: Promise<void>[] = [];
       const others: Place[] = [];

@@ -138,12 +138,14 @@ function whatItIsAbout({ exchange, keys }: OpenExchange, answered: PrimaryAnswer
   if (keys.length > 0) return aboutKeys(keys);
   const { route, params, request } = exchange;
   const { requestBody, body } = answered;
-  const sent = bytesInMemory(requestBody);
   const from: LateKeySources = {
     route,
     params,
     request,
-    requestBody: sent === null ? null : decodeContent(sent, contentEncodingOf(request.headers), KEY_BODY_MAX_BYTES),
+    requestBody: () => {
+      const sent = bytesInMemory(requestBody);
+      return sent === null ? null : decodeContent(sent, contentEncodingOf(request.headers), KEY_BODY_MAX_BYTES);
+    },
     answerHeaders: answered.headers,
     answerBody: () => {
       if (body.kind !== "kept" || body.copy.kind !== "memory") return null;

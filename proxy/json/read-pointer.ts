@@ -34,62 +34,87 @@ function startOf(bytes: Buffer): number {
   return skipSpace(bytes, hasBom ? 3 : 0);
 }
 
+/** What is nested deeper is not looked at, like what is not there. */
+const MAX_DEPTH = 128;
+
 /**
- * Reads the scalars at all places that a pattern covers (`*` one token, `**` any number, also none), in the order of the
- * text, up to `limit` of them: whoever gets that many does not know how many there are. As `readPointer` otherwise, but of
- * members with the same name each counts under `*`.
+ * Reads texts and numbers at all places that a pattern covers (`*` one token, `**` any number, also none), in the order of
+ * the text, up to `limit` of them: whoever gets that many does not know how many there are. As `readPointer` otherwise, but
+ * of members with the same name each counts. One pass, however deep the document and however many `**` the pattern has.
  */
 export function readPointers(body: Buffer, pattern: string, limit: number): readonly string[] {
   const tokens = parsePointer(pattern);
-  const texts: string[] = [];
-  if (tokens !== null) collect(body, startOf(body), tokens, 0, limit, texts);
-  return texts;
+  if (tokens === null) return [];
+  const walk = new PatternWalk(body, tokens, limit);
+  walk.value(startOf(body), walk.withDeep([0]), 0);
+  return walk.texts;
 }
 
-function collect(
-  bytes: Buffer,
-  at: number,
-  tokens: readonly string[],
-  depth: number,
-  limit: number,
-  texts: string[],
-): void {
-  if (texts.length >= limit) return;
-  const token = tokens[depth];
-  if (token === undefined) {
-    const found = scalarAt(bytes, at);
-    if (found.found && (found.kind === "string" || found.kind === "number")) texts.push(found.text);
-    return;
-  }
-  if (token === "**") collect(bytes, at, tokens, depth + 1, limit, texts);
-  if (token === "*" || token === "**") {
-    const next = token === "*" ? depth + 1 : depth;
-    for (const child of childrenOf(bytes, at)) {
-      if (texts.length >= limit) return;
-      collect(bytes, child, tokens, next, limit, texts);
-    }
-    return;
-  }
-  const child = childAt(bytes, at, token);
-  if (child >= 0) collect(bytes, child, tokens, depth + 1, limit, texts);
-}
+class PatternWalk {
+  readonly texts: string[] = [];
+  readonly #bytes: Buffer;
+  readonly #tokens: readonly string[];
+  readonly #limit: number;
 
-/** Where each member's or element's value begins; of a scalar none. */
-function* childrenOf(bytes: Buffer, container: number): Generator<number> {
-  const isObject = bytes[container] === OPEN_OBJECT;
-  if (!isObject && bytes[container] !== OPEN_ARRAY) return;
-  let at = skipSpace(bytes, container + 1);
-  while (at < bytes.length && bytes[at] !== CLOSE_ARRAY && bytes[at] !== CLOSE_OBJECT) {
-    if (isObject) {
-      if (bytes[at] !== QUOTE) return;
-      const colon = skipSpace(bytes, stringEnd(bytes, at));
-      if (bytes[colon] !== COLON) return;
-      at = skipSpace(bytes, colon + 1);
+  constructor(bytes: Buffer, tokens: readonly string[], limit: number) {
+    this.#bytes = bytes;
+    this.#tokens = tokens;
+    this.#limit = limit;
+  }
+
+  /** `reached`: how many tokens of the pattern are behind, in each way in which it can cover this place. Where it ends. */
+  value(at: number, reached: readonly number[], depth: number): number {
+    const bytes = this.#bytes;
+    const isObject = bytes[at] === OPEN_OBJECT;
+    if (!isObject && bytes[at] !== OPEN_ARRAY) {
+      if (reached.includes(this.#tokens.length)) this.#take(at);
+      return valueEnd(bytes, at);
     }
-    yield at;
-    at = skipSpace(bytes, valueEnd(bytes, at));
-    if (bytes[at] !== COMMA) return;
+    if (reached.length === 0 || depth >= MAX_DEPTH || this.texts.length >= this.#limit) return valueEnd(bytes, at);
     at = skipSpace(bytes, at + 1);
+    for (let index = 0; at < bytes.length && bytes[at] !== CLOSE_ARRAY && bytes[at] !== CLOSE_OBJECT; index += 1) {
+      let below: readonly number[];
+      if (isObject) {
+        if (bytes[at] !== QUOTE) return bytes.length;
+        const nameEnd = stringEnd(bytes, at);
+        below = this.#below(reached, (token) => isName(bytes, at + 1, nameEnd - 1, token, Buffer.from(token)));
+        const colon = skipSpace(bytes, nameEnd);
+        if (bytes[colon] !== COLON) return bytes.length;
+        at = skipSpace(bytes, colon + 1);
+      } else {
+        below = this.#below(reached, (token) => token === String(index));
+      }
+      at = skipSpace(bytes, this.value(at, below, depth + 1));
+      if (bytes[at] !== COMMA) break;
+      at = skipSpace(bytes, at + 1);
+    }
+    return at + 1;
+  }
+
+  /** The same, with each `**` passed by: it may stand for nothing. */
+  withDeep(reached: number[]): readonly number[] {
+    for (const behind of reached) {
+      if (this.#tokens[behind] === "**" && !reached.includes(behind + 1)) reached.push(behind + 1);
+    }
+    return reached;
+  }
+
+  #below(reached: readonly number[], isCalled: (token: string) => boolean): readonly number[] {
+    const below: number[] = [];
+    for (const behind of reached) {
+      const token = this.#tokens[behind];
+      if (token === undefined) continue;
+      const next = token === "**" ? behind : behind + 1;
+      if (token !== "**" && token !== "*" && !isCalled(token)) continue;
+      if (!below.includes(next)) below.push(next);
+    }
+    return this.withDeep(below);
+  }
+
+  #take(at: number): void {
+    if (this.texts.length >= this.#limit) return;
+    const found = scalarAt(this.#bytes, at);
+    if (found.found && (found.kind === "string" || found.kind === "number")) this.texts.push(found.text);
   }
 }
 

@@ -12,10 +12,9 @@ export interface KeySources {
 }
 
 export interface LateKeySources extends KeySources {
-  /** null where no copy is in memory. */
-  readonly requestBody: Buffer | null;
+  /** Decoded; null where no copy is in memory. As the next one, only called where a locator asks for it. */
+  readonly requestBody: () => Buffer | null;
   readonly answerHeaders: RawHeaders;
-  /** Decoded, where a copy is in memory; only called where a locator asks for it. */
   readonly answerBody: () => Buffer | null;
 }
 
@@ -57,7 +56,7 @@ export function keysAtHead(from: KeySources, requestClass: RequestClass): readon
   const { keys } = from.route;
   if (keys.length > 0 && requestClass === "write") {
     if (!keys.every(isAtHead)) return [];
-    const batch = batchKeys({ ...from, requestBody: null, answerHeaders: [], answerBody: () => null });
+    const batch = batchKeys({ ...from, requestBody: () => null, answerHeaders: [], answerBody: () => null });
     if (batch.kind === "keys") return batch.keys;
   }
   const found = keyAtHead(from);
@@ -95,7 +94,7 @@ export function batchKeys(from: LateKeySources): BatchKeys {
       const key = readLateLocator(locator, from, place);
       if (key !== null) keys.add(key);
     } else {
-      const body = locator.source === "body" ? from.requestBody : from.answerBody();
+      const body = locator.source === "body" ? from.requestBody() : from.answerBody();
       if (body === null) return { kind: "unread" };
       const ids = readPointers(body, locator.name, MAX_VALUES + 1);
       if (ids.length > MAX_VALUES) return { kind: "too-many" };
@@ -177,7 +176,7 @@ function readHeadLocator(locator: Locator, from: KeySources, place: Place): stri
 function readLateLocator(locator: Locator, from: LateKeySources, place: Place): string | null {
   switch (locator.source) {
     case "body":
-      return prefixed(place, scalarAt(from.requestBody, locator.name));
+      return prefixed(place, scalarAt(from.requestBody(), locator.name));
     case "answer":
       return prefixed(place, scalarAt(from.answerBody(), locator.name));
     case "answer-header": {

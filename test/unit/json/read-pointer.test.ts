@@ -144,7 +144,8 @@ test("a pattern reads the scalars at all of its places, in the order of the text
   for (const [pattern, texts] of table)
     assert.deepEqual(readPointers(Buffer.from(text), pattern, 100).toSorted(), [...texts].sort(), pattern);
   assert.deepEqual(readPointers(Buffer.from(text), "/items/*/id", 1), ["1"]);
-  assert.deepEqual(readPointers(Buffer.from(`[{"id":1,"id":2},true,null,{"id":false}]`), "/*/id", 9), ["2"]);
+  assert.deepEqual(readPointers(Buffer.from(`[{"id":1,"id":2},true,null,{"id":false}]`), "/*/id", 9), ["1", "2"]);
+  assert.deepEqual(readPointers(Buffer.from("["), "/**", 9), []);
 });
 
 test("a pattern finds in any document what reading the document finds, and takes any bytes", () => {
@@ -165,6 +166,13 @@ test("a pattern finds in any document what reading the document finds, and takes
     }),
     { numRuns: 500 },
   );
+});
+
+test("a pattern is read in one pass: depth and many ** cost nothing, and what is too deep is not looked at", () => {
+  const deep = Buffer.from(`${"[".repeat(500_000)}1${"]".repeat(500_000)}`);
+  assert.deepEqual(readPointers(deep, "/**/**/**", 9), []);
+  const nested = Buffer.from(`${"[".repeat(100)}1,${"2,".repeat(200_000)}3${"]".repeat(100)}`);
+  assert.equal(readPointers(nested, "/**/**/**", 1_000_000).length, 200_002);
 });
 
 /** Texts and numbers at all places that the tokens cover, spelled as JSON.stringify does. */

@@ -43,7 +43,7 @@ function late(
     route: routeWith(entity, key),
     params: NO_PARAMS,
     request: head("POST", target),
-    requestBody: requestBody === undefined ? null : Buffer.from(requestBody),
+    requestBody: () => (requestBody === undefined ? null : Buffer.from(requestBody)),
     answerHeaders: answer.headers ?? [],
     answerBody: () => (answer.body === undefined ? null : Buffer.from(answer.body)),
   });
@@ -146,7 +146,7 @@ function batchOf(
     route: { ...routeWith("items"), keys },
     params: { named, rest: [] },
     request: head("POST", target),
-    requestBody: requestBody === null ? null : Buffer.from(requestBody),
+    requestBody: () => (requestBody === null ? null : Buffer.from(requestBody)),
     answerHeaders: [],
     answerBody: () => (answer === null ? null : Buffer.from(answer)),
   });

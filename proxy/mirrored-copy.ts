@@ -30,6 +30,8 @@ export interface About {
   readonly keys: readonly string[];
   /** It made its entity: only the answer told the key. */
   readonly made: boolean;
+  /** Its keys name entities, whose state can be verified; else they are lanes and nothing more. */
+  readonly entity: boolean;
   /** Why not all of its keys are followed, in words. */
   readonly unfollowed: string | null;
 }
@@ -263,11 +265,11 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
 }
 
 /** What the shadow's answer leaves in doubt about its state. */
-function repairAfter({ exchange, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
+function repairAfter({ exchange, about, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
   if (exchange.plan.requestClass === "read") return null;
   if (isAccepted(primary.status) && !isAccepted(end.answer.status)) return "shadow-refused";
   if (end.mayLandLate) return "late-attempt";
-  return overlapped ? "overlap" : null;
+  return overlapped && about.entity ? "overlap" : null;
 }
 
 function primaryAnswer(primary: PrimaryAnswered): Answer {

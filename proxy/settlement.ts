@@ -161,14 +161,15 @@ function whatItIsAbout({ exchange, keys }: OpenExchange, answered: PrimaryAnswer
           ? "its keys could not be read: the body is not in memory, or not what its content-encoding says"
           : `it names more than ${MAX_BATCH_KEYS} keys`;
       const unfollowed = `${why}; it is in one lane for the route, and the whole collection is to be verified`;
-      return { key: null, moreKeys: [], keys: [keyOfRoute(route)], made: false, unfollowed };
+      return { key: null, moreKeys: [], keys: [keyOfRoute(route)], made: false, entity: false, unfollowed };
     }
   }
   const late = keyAtAnswer(from);
-  return late === null ? aboutKeys([keyOfRoute(route)]) : { ...aboutKeys([late.key]), made: late.made };
+  if (late === null) return { ...aboutKeys([keyOfRoute(route)]), entity: false };
+  return { ...aboutKeys([late.key]), made: late.made, entity: late.entity };
 }
 
 function aboutKeys(keys: readonly string[]): About {
   const [key = null, ...moreKeys] = keys;
-  return { key, moreKeys, keys, made: false, unfollowed: null };
+  return { key, moreKeys, keys, made: false, entity: true, unfollowed: null };
 }

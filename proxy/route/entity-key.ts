@@ -32,10 +32,12 @@ export function keyAtHead(from: KeySources): KeyAtHead {
   return { known: false };
 }
 
-/** `made`: the answer alone tells the key, as that of a create does. */
 export interface LateKey {
   readonly key: string;
+  /** The answer alone tells the key, as that of a create does. */
   readonly made: boolean;
+  /** false: nothing names an entity, and the key is the whole path (`POST /events`). */
+  readonly entity: boolean;
 }
 
 /** Walks the whole list; null where no locator yields. */
@@ -43,7 +45,9 @@ export function keyAtAnswer(from: LateKeySources): LateKey | null {
   const place = placeOf(from);
   for (const locator of from.route.key) {
     const key = readLateLocator(locator, from, place);
-    if (key !== null) return { key, made: locator.source === "answer" || locator.source === "answer-header" };
+    if (key === null) continue;
+    const { source, name } = locator;
+    return { key, made: source === "answer" || source === "answer-header", entity: source !== "path" || name !== "" };
   }
   return null;
 }

@@ -356,6 +356,26 @@ test("a lane whose head outlives maxAge is given up with it, and leaves one repa
   assert.deepEqual(items.map(({ key }) => key).sort(), ["users/0", "users/1", "users/2", "users/3", "users/4"]);
 });
 
+test("creates of one id that overlap are marked, and posts that are about no entity are not", async (t) => {
+  const atOnce = async (bench: Bench, legacy: ReturnType<typeof held>, path: string, answer: Answer): Promise<void> => {
+    const before = bench.legacy.seen.length;
+    const both = [bench.send("POST", `${path}?a`, {}), bench.send("POST", `${path}?b`, {})];
+    await bench.legacy.sawAtLeast(before + 2);
+    legacy.say(`POST ${path}?a`, answer);
+    legacy.say(`POST ${path}?b`, answer);
+    await Promise.all(both);
+  };
+  const legacy = held();
+  const bench = await startMarked(t, { legacy: legacy.answer });
+  await atOnce(bench, legacy, "/events", json(200, { ok: true }));
+  await bench.settled(2);
+  assert.deepEqual(bench.marks, []);
+  bench.next.answerWith(json(201, { id: 7 }));
+  await atOnce(bench, legacy, "/sessions", json(201, { id: 7 }));
+  await bench.settled(4);
+  assert.deepEqual(marked(bench.marks), [["sessions/7", "overlap"]]);
+});
+
 test("what follows a write that had no room names it", async (t) => {
   const bench = await startMarked(t, {
     limits: "limits: { bodyInMemory: 1KiB, bodyOnDisk: 2KiB }",

@@ -69,6 +69,8 @@ class Delivery {
   #unknown = false;
   /** The connection of the attempt before was cut: the next takes a fresh one. */
   #wasCut = false;
+  /** Of the last attempt: monotonic ms. */
+  #begunAt = 0;
   #earlierUnsettled = false;
   #waitedForEarlier = false;
   /** How the last attempt ended, where another one is to follow: it counts if that one is never made. */
@@ -101,6 +103,7 @@ class Delivery {
     try {
       return await gate.run(() => {
         this.#job.onAttempt(++this.#attempts);
+        this.#begunAt = this.#job.clock.monotonic();
         this.#earlierUnsettled = this.#hasEarlier();
         return attempt(this.#job, this.#wasCut);
       }, deadline);
@@ -132,7 +135,7 @@ class Delivery {
   #happenedOn({ status, headers }: AttemptAnswered): Happening {
     const job = this.#job;
     if (status === 429 || status === 503) job.gate.slowDown();
-    const age = job.clock.monotonic() - job.answeredAt;
+    const age = this.#begunAt - job.answeredAt;
     const { credentials, expiresAfterMs } = job.service.asShadow;
     const happened = happenedOn({
       status,

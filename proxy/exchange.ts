@@ -152,7 +152,10 @@ export interface Settled {
   readonly exchange: Exchange;
   /** As the client sent it; null where no copy of it is in memory. Never recorded: it tells what is secret. */
   readonly requestBody: Buffer | null;
+  /** null: not known, or more than are followed. */
   readonly key: string | null;
+  /** Of a batch, the others. */
+  readonly moreKeys: readonly string[];
   readonly outcome: Outcome;
   readonly primary: { readonly status: number | null; readonly ms: number | null; readonly bytes: number | null };
   readonly shadow: {
@@ -173,6 +176,8 @@ export interface Settled {
   readonly failure: string | null;
   /** null: the shadow's state is known to be as the outcome says. */
   readonly repair: RepairReason | null;
+  /** Epoch ms: what was sent may still be applied until then, and the repair has to wait for it; null: nothing may. */
+  readonly notBefore: number | null;
 }
 
 /** The value of the first header of that name (lower case), or null. */

@@ -30,6 +30,7 @@ import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
 import { createNoise } from "./noise.ts";
+import { Unsettled } from "./mirror/unsettled.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
@@ -227,6 +228,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     taints: new Taints(),
     noise,
     markKey,
+    unsettled: new Unsettled(),
     orderStamp: () => `${store.generation}.${++position}`,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock),

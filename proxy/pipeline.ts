@@ -18,10 +18,10 @@ import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Noise, Watched } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import { keyAtHead, samplePoint } from "./route/entity-key.ts";
+import { keyAtHead, keysAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, planExchange } from "./route/plan.ts";
 import { abandonCopies, mirrorCopy, type Copy } from "./mirrored-copy.ts";
-import { settle, type OpenExchange } from "./settlement.ts";
+import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
 
 /** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
 const INTENT_WAIT_MS = 5;
@@ -42,8 +42,8 @@ export interface Pipeline {
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const lanes = new Lanes<Copy>({
-    deliver: (turn) => mirrorCopy(parts, turn),
+  const lanes: Lanes<Copy> = new Lanes({
+    deliver: (turn) => mirrorCopy(parts, lanes, turn),
     intentWaitMs: LANE_INTENT_WAIT_MS,
     monotonic: () => parts.clock.monotonic(),
   });
@@ -93,14 +93,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       plan,
       traceId: trace?.traceId ?? makeTraceId(),
     };
-    const atHead = keyAtHead({ route, params: found.params, request: head });
-    const key = atHead.known ? atHead.key : null;
+    const keys = keysAtHead({ route, params: found.params, request: head }, plan.requestClass);
     const mark = headerOf(head.headers, SHADOW_MARK_HEADER);
     const open: OpenExchange = {
       exchange,
-      key,
+      keys,
       isLoop: mark !== null && isOurShadowMark(parts.markKey, mark),
-      ticket: key === null ? null : lanes.intend(key, plan.requestClass),
+      ticket: lanes.intend(keys, plan.requestClass),
       lanes,
     };
     parts.recorder.eligible(route.name, plan.requestClass);
@@ -140,7 +139,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   /** Records the intent, then goes on: at once where nothing is to be waited for, else after at most INTENT_WAIT_MS. */
   function journalIntent(open: OpenExchange, goOn: () => void): void {
-    const { exchange, key } = open;
+    const { exchange, keys } = open;
     if (exchange.plan.requestClass === "read") {
       goOn();
       return;
@@ -150,7 +149,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       route: exchange.route.name,
       method: exchange.request.method,
       path: exchange.request.path,
-      key,
+      key: keyForAll(keys),
     });
     if (durable === null) {
       goOn();

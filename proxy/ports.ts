@@ -141,6 +141,8 @@ export type StoreWrite =
       readonly reason: RepairReason;
       readonly exchangeId: string;
       readonly at: string;
+      /** ISO 8601, UTC; null: at any time. Of two marks the later one holds. */
+      readonly notBefore: string | null;
     }
   | {
       readonly type: "gap-opened";

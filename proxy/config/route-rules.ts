@@ -90,6 +90,7 @@ export function whyNotMirrored(settings: Settings, route: RouteSettings): string
 function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): void {
   for (const [i, route] of input.settings.routes.entries()) {
     const pattern = patternOf(route);
+    checkBatchKeys(input, i, pattern, places, findings);
     if (route.key.every((locator) => neverYields(locator, route, pattern))) {
       const list = route.key.map(spellLocator).join(", ");
       findings.warnings.push(
@@ -111,6 +112,35 @@ function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): 
       );
     }
   }
+}
+
+function checkBatchKeys(input: RouteRulesInput, i: number, pattern: Pattern, places: Places, findings: Findings): void {
+  const route = input.settings.routes[i] as RouteSettings;
+  if (input.origins[i]?.key === "route") {
+    for (const [k, locator] of route.key.entries()) {
+      if (!standsForMany(locator)) continue;
+      findings.errors.push(
+        places.at(
+          ["routes", i, "key", k],
+          `is ${spellLocator(locator)}, which stands for many values where one entity is asked for; write it in keys`,
+        ),
+      );
+    }
+  }
+  if (input.origins[i]?.keys !== "route") return;
+  for (const [k, locator] of route.keys.entries()) {
+    if (!neverYields(locator, route, pattern)) continue;
+    findings.warnings.push(
+      places.at(
+        ["routes", i, "keys", k],
+        `is ${spellLocator(locator)}, and ${route.match.path} has no :${locator.name}; name the part, or take the locator out`,
+      ),
+    );
+  }
+}
+
+function standsForMany({ source, name }: Locator): boolean {
+  return (source === "body" || source === "answer") && /\/\*\*?(?=\/|$)/.test(name);
 }
 
 /** `path:id` also yields the last parameter, what `**` caught, or (without entity) the path's second part: see route/entity-key.ts. */

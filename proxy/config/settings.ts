@@ -81,9 +81,12 @@ export interface ServiceSettings extends ServiceTarget {
     readonly timeoutMs: number;
     /** Until a connection, TLS included, is there. */
     readonly connectTimeoutMs: number;
+    /** How long the service may still work on a request that was given up. */
     readonly maxWorkMs: number;
     /** How long the head of a lane may wait for this service before its write goes to the repair list. */
     readonly maxAgeMs: number;
+    /** A copy's credentials may have run out when it is sent this long after the primary answered. */
+    readonly expiresAfterMs: number;
     /** Shadow requests a second, or null for no limit. */
     readonly ratePerSecond: number | null;
     readonly credentials: "forward" | "strip";
@@ -94,6 +97,8 @@ export interface ServiceSettings extends ServiceTarget {
     readonly timeoutMs: number;
     /** Until a connection, TLS included, is there. */
     readonly connectTimeoutMs: number;
+    /** How long the service may still work on a request that was given up. */
+    readonly maxWorkMs: number;
     /** Silence within an answer's body; null: any. */
     readonly idleTimeoutMs: number | null;
     /** The whole exchange, from the client's head to the answer's last byte; null: any. */
@@ -225,6 +230,9 @@ export interface CompareSettings {
   readonly noise: NoiseSettings;
 }
 
+/** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
+export const MAX_BATCH_KEYS = 100;
+
 export interface RouteSettings {
   readonly name: string;
   readonly match: RouteMatch;
@@ -234,6 +242,8 @@ export interface RouteSettings {
   /** Prefix of this route's entity keys; null: taken from the path (only the route `/**` has it so by default). */
   readonly entity: string | null;
   readonly key: readonly Locator[];
+  /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
+  readonly keys: readonly Locator[];
   readonly treatAs: "by-method" | "write" | "read";
   readonly mirror: {
     readonly writes: boolean;

@@ -40,7 +40,7 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     return { type: "count", route, outcome, reason };
   };
   const repair = (key: string | null, exchangeId: string, at: string, route = "users"): StoreWrite => {
-    return { type: "repair", route, key, reason: "shadow-error", exchangeId, at };
+    return { type: "repair", route, key, reason: "shadow-error", exchangeId, at, notBefore: null };
   };
   const idsOf = ({ items }: Page<DivergenceRecord>): string[] => items.map(({ id }) => id);
 
@@ -584,6 +584,7 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
         reason: "overlap",
         exchangeId: "C",
         at: "2026-11-22T12:00:02.000Z",
+        notBefore: null,
       },
       repair(null, "D", "2026-11-22T12:00:03.000Z"),
       repair("users/1", "E", "2026-11-22T12:00:04.000Z", "orders"),

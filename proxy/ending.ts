@@ -8,7 +8,9 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 export type Finding = Omit<Settled, "exchange" | "requestBody" | "key" | "primary">;
 
 export const NOTHING_FOUND: Omit<Finding, "outcome"> = {
+  moreKeys: [],
   repair: null,
+  notBefore: null,
   error: null,
   failure: null,
   shadow: null,
@@ -36,9 +38,11 @@ export function finish(
     exchange,
     requestBody: primary === null ? null : bytesInMemory(primary.requestBody),
     key,
+    moreKeys: found.moreKeys,
     primary: primary === null ? unanswered : { status: primary.status, ms: primary.ms, bytes: primary.body.length },
     outcome: found.outcome,
     repair: isWrite ? found.repair : null,
+    notBefore: isWrite ? found.notBefore : null,
     error: found.error,
     failure: found.failure,
     shadow: found.shadow,

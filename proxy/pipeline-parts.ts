@@ -9,6 +9,8 @@ import type { Gaps } from "./mirror/gaps.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
+import type { Noise } from "./noise.ts";
+import type { Unsettled } from "./mirror/unsettled.ts";
 import type { Clock, Journal, Telemetry, Upstream } from "./ports.ts";
 import type { Recorder } from "./record/recorder.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
@@ -33,6 +35,8 @@ export interface PipelineParts {
   readonly budget: ByteBudget;
   readonly backlog: Backlog;
   readonly taints: Taints;
+  readonly noise: Noise;
+  readonly unsettled: Unsettled;
   readonly markKey: Buffer;
   /** `generation.position`, one further at each call: orders the writes of one key, without a clock. */
   readonly orderStamp: () => string;

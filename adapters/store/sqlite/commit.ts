@@ -1,9 +1,11 @@
 /** Applies batches, each in one transaction: counts, repairs and gaps here, records and groups in evidence.ts. */
 import type { Database } from "better-sqlite3";
+import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { epochMs, type Batch, type RepairRow } from "./messages.ts";
+import { epochMs, type Batch, type ControlRow, type RepairRow } from "./messages.ts";
+import { preparePlaces } from "./places.ts";
 
 /** Each call returns what is new about groups. `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
 export function prepareCommit(
@@ -13,6 +15,8 @@ export function prepareCommit(
 ): (batch: Batch) => readonly GroupEvent[] {
   const evidence = prepareEvidence(db, retention);
   const repairs = prepareRepairs(db, retention.repairKeys);
+  const control = prepareControls(db);
+  const places = preparePlaces(db, retention);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -40,6 +44,8 @@ export function prepareCommit(
       if (row.opened) openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
       else closeGap.run(epochMs(row.to, sealedAt), row.id);
     }
+    for (const row of essentials.controls) control(row);
+    if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
     for (const row of batch.evidence) evidence.add(row);
     const events = evidence.finish();
     evidence.evict(sealedAt);
@@ -56,6 +62,30 @@ export function prepareCommit(
       // An error of COMMIT itself leaves open whether it happened; the number in the same transaction tells.
       if (lastBatch.get() !== batch.number) throw thrown;
       return [];
+    }
+  };
+}
+
+function prepareControls(db: Database): (row: ControlRow) => void {
+  const pin = db.prepare("INSERT OR REPLACE INTO override (route, setting, override) VALUES (?, ?, ?)");
+  const unpin = db.prepare("DELETE FROM override WHERE route = ? AND setting = ?");
+  const audit = db.prepare("INSERT INTO audit (entry) VALUES (?)");
+  const evict = db.prepare("DELETE FROM audit WHERE seq <= ?");
+  return (row) => {
+    switch (row.type) {
+      case "pin":
+        pin.run(row.override.route ?? "", row.override.setting, JSON.stringify(row.override));
+        return;
+      case "unpin":
+        unpin.run(row.route ?? "", row.setting);
+        return;
+      case "audit":
+        evict.run(Number(audit.run(JSON.stringify(row.entry)).lastInsertRowid) - AUDIT_KEPT);
+        return;
+      default: {
+        const never: never = row;
+        throw new TypeError(`no such write: ${JSON.stringify(never)}`);
+      }
     }
   };
 }

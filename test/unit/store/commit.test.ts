@@ -68,6 +68,8 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
         },
       ],
       gaps: [],
+      controls: [],
+      places: [],
     },
     evidence: rows,
   };

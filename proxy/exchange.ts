@@ -144,6 +144,13 @@ export interface RuleTimes {
 
 export const MAX_DIFFERENCES = 100;
 
+/** An answer with all of its body, as it came. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly body: Buffer;
+}
+
 /** One settled exchange: everything record needs, not yet redacted. */
 export interface Settled {
   readonly exchange: Exchange;
@@ -170,6 +177,8 @@ export interface Settled {
   readonly failure: string | null;
   /** null: the shadow's state is known to be as the outcome says. */
   readonly repair: RepairReason | null;
+  /** Both answers, where the exchange was chosen to be kept whole as a pair. */
+  readonly answers: { readonly primary: WholeAnswer; readonly shadow: WholeAnswer } | null;
 }
 
 /** The value of the first header of that name (lower case), or null. */

@@ -8,6 +8,7 @@ import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
+import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
@@ -33,6 +34,7 @@ import { createPipeline } from "./pipeline.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
+import { createPairKeeper, PAIR_BODY_MAX_BYTES } from "./record/pair-keeper.ts";
 import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
@@ -114,12 +116,19 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
+  const pairs = createPairKeeper({
+    isOn: settings.limits.pairsBytes > 0,
+    redactor,
+    decode: ({ headers, body }) => decodeContent(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES),
+    monotonic: () => systemClock.monotonic(),
+  });
   const recorder = createRecorder({
     store,
     log: divergenceLog,
     telemetry: telemetry.telemetry,
     counters,
     redactor,
+    pairs,
     onRecord: (record) => feed.publish(record),
     caught,
   });
@@ -182,6 +191,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: gateOf,
     journal,
     recorder,
+    pairs,
     ruleCounters,
     comparer,
     moduleHealth,
@@ -219,6 +229,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight,
     gate: gateOf,
     reachability,
+    pairs,
     webhook: () => webhook.health(),
     caught: () => caughtByStep,
   });

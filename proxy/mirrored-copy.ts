@@ -132,6 +132,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length,
     attempts: end.attempts,
   };
+  const ofPrimary = primaryAnswer(primary);
   const told = (judged: Judged): void => {
     const { outcome, differences, moreDifferences, excusedBy, error } = judged;
     if (excusedBy !== null) {
@@ -142,7 +143,9 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     const build = buildOf(copy, answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
     if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") parts.taints.lift(copy.key);
-    finishCopy(parts, copy, {
+    let answers: Finding["answers"] = null;
+    guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, answer)));
+    const found = {
       outcome,
       repair,
       error,
@@ -152,8 +155,9 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       moreDifferences,
       build,
       taintedBy,
-    });
-    end.copy.discard();
+      answers,
+    };
+    finishCopy(parts, copy, found, () => end.copy.discard());
   };
   const failed = (error: unknown): Judged => {
     parts.caught("compare", error);
@@ -173,7 +177,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   }
   let judged: Judged | Promise<Judged>;
   try {
-    judged = judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer, {
+    judged = judgeAnswers(parts, exchange.route.compare, ofPrimary, answer, {
       route: exchange.route.name,
       method: exchange.request.method,
     });
@@ -211,9 +215,9 @@ export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
   for (const copy of lanes.abandonWaiting()) finishCopy(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
 }
 
-function finishCopy(parts: PipelineParts, copy: Copy, found: Finding): void {
+function finishCopy(parts: PipelineParts, copy: Copy, found: Finding, recorded?: () => void): void {
   const { exchange } = copy;
   parts.budget.give(copy.costBytes);
   parts.backlog.remove(copy.waiting);
-  finish(parts, exchange, copy.key, copy.primary, found);
+  finish(parts, exchange, copy.key, copy.primary, found, recorded === undefined ? {} : { recorded });
 }

@@ -43,7 +43,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
     const outcome = unknown ? UNKNOWN : skipped("not-accepted");
     const found: Finding = { ...NOTHING_FOUND, outcome, repair: unknown ? "unknown" : null, error: ending.why };
     const primary = unknown ? { ...NO_ANSWER, status: ending.status } : NO_ANSWER;
-    finish(parts, exchange, open.key, null, found, primary);
+    finish(parts, exchange, open.key, null, found, { unanswered: primary });
     return;
   }
 

@@ -7,6 +7,7 @@ import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { PairLoss } from "../stored-pair.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -121,6 +122,14 @@ export interface StatusInput {
     readonly problem: string | null;
     /** Lines that could not be written since the process began. */
     readonly lostLines: number;
+  };
+  /** Exchanges that are kept whole. */
+  readonly pairs: {
+    readonly kept: number;
+    readonly bytes: number;
+    readonly limitBytes: number;
+    /** Chosen and not kept since the process began, by why. */
+    readonly notKept: Readonly<Record<PairLoss, number>>;
   };
   /** null: the config has none. */
   readonly webhook: WebhookHealth | null;

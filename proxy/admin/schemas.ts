@@ -5,6 +5,8 @@ import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 
+import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
+
 type Schema = Readonly<Record<string, unknown>>;
 
 const text: Schema = { type: "string" };
@@ -37,6 +39,12 @@ function ref(name: string): Schema {
 }
 
 const leg = { service: text, status: orNull(count), ms: orNull(amount), bytes: orNull(count) };
+
+const pairBody: Schema = {
+  anyOf: [object({ text }), object({ leftOut: enumOf(BODY_LEFT_OUT), bytes: count, digest: text })],
+};
+const pairMessage = { headers: listOf(text), body: pairBody, redacted: listOf(text) };
+const pairAnswer = object({ service: text, status: count, ...pairMessage });
 
 const routeStatus = {
   name: text,
@@ -117,6 +125,12 @@ export const SCHEMAS = {
     }),
     journal: object({ kind: enumOf(["none", "memory", "durable"]), depth: count }),
     log: object({ file: text, problem: orNull(text), lostLines: count }),
+    pairs: object({
+      kept: count,
+      bytes: count,
+      limitBytes: count,
+      notKept: object(Object.fromEntries(PAIR_LOSSES.map((why) => [why, count]))),
+    }),
     webhook: orNull(
       object({ origin: text, delivered: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),
     ),
@@ -191,7 +205,22 @@ export const SCHEMAS = {
   GroupRecord: object(group),
   GroupChange: GROUP_CHANGE_SCHEMA,
   Purge: PURGE_SCHEMA,
-  Purged: object({ dryRun: flag, records: count, samples: count, logLines: count, kept: listOf(text) }),
+  Purged: object({ dryRun: flag, records: count, samples: count, pairs: count, logLines: count, kept: listOf(text) }),
+  Pair: object({
+    id: text,
+    time,
+    route: text,
+    phase: enumOf(PHASES),
+    key: orNull(text),
+    build: orNull(text),
+    outcome: enumOf(PAIR_OUTCOMES),
+    group: orNull(text),
+    request: object({ method: text, target: text, scheme: enumOf(["http", "https"]), ...pairMessage }),
+    primary: pairAnswer,
+    shadow: pairAnswer,
+    differences: listOf(ref("Difference")),
+    moreDifferences: count,
+  }),
   GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
   Repair: object({
     route: text,

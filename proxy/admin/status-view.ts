@@ -19,6 +19,7 @@ export interface StatusView {
   readonly queue: StatusInput["queue"];
   readonly journal: StatusInput["journal"];
   readonly log: StatusInput["log"];
+  readonly pairs: StatusInput["pairs"];
   readonly webhook: StatusInput["webhook"];
   readonly mirroring: boolean;
   readonly version: string;
@@ -45,6 +46,7 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     queue: input.queue,
     journal: input.journal,
     log: input.log,
+    pairs: input.pairs,
     webhook: input.webhook,
     mirroring: input.mirroringEnabled,
     version,

@@ -148,6 +148,11 @@ const limitsSchema = z
       { min: 0, max: TIB },
       limits.spoolBytes,
     ).optional(),
+    pairs: sizeField(
+      "What exchanges that are kept whole, redacted, may take in the store: for crossfade recompare and replay. The oldest go first; 0B keeps none. A change needs a restart.",
+      { min: 0, max: TIB },
+      limits.pairsBytes,
+    ).optional(),
   })
   .describe("Bounds of the whole process.");
 

@@ -62,6 +62,11 @@ export class KnownSecrets {
     this.#addQuery(query);
   }
 
+  /** How many it knows. */
+  get size(): number {
+    return this.#whole.size;
+  }
+
   has(text: string): boolean {
     return this.#whole.has(text);
   }

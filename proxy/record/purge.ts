@@ -39,13 +39,13 @@ export function createPurge({
 
   async function purge({ key, route, dryRun, by }: PurgeRequest): Promise<PurgeResult> {
     const isKey = redactor.recognise(key);
-    const done = { records: 0, samples: 0, logLines: 0 };
+    const done = { records: 0, samples: 0, pairs: 0, logLines: 0 };
     const told = { key: redactor.standIn(key), route, by, dryRun };
     // What was settled until now reaches the store at the end of its turn.
     await turn();
     try {
       const stored = await store.eraseDivergences({ ...(route === null ? {} : { route }), isKey, dryRun });
-      Object.assign(done, { records: stored.records, samples: stored.samples });
+      Object.assign(done, { records: stored.records, samples: stored.samples, pairs: stored.pairs });
       const lines = await log.erase(fateOfLine(key, route, isKey), dryRun);
       done.logLines = lines.erased;
       audit({ ...told, ...done, failed: null });

@@ -10,6 +10,8 @@ import type { Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
+import type { Masking } from "./masking.ts";
+import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
 import { redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
 import { keySpelling } from "./key-spellings.ts";
@@ -28,8 +30,13 @@ export interface Redacted {
   readonly differences: readonly Difference[];
 }
 
+/** A pair as it may be kept, its differences as its bodies tell them. */
+export type RedactedPair = PairParts & Pick<Redacted, "key" | "build" | "differences">;
+
 export interface Redactor {
   redact(settled: Settled): Redacted;
+  /** The whole exchange; null: a body is larger than is kept. */
+  redactPair(settled: Settled, decode: DecodeBody): RedactedPair | null;
   /** The key alone: what the repair list holds. */
   redactKey(settled: Settled): string | null;
   /** Tells of keys as evidence shows them, whatever of them was redacted, whether they are this plain one. */
@@ -47,6 +54,7 @@ export function createRedactor(key: Buffer): Redactor {
   const mask: Mask = (secret) => `[redacted ${createHmac("sha256", key).update(secret).digest("hex").slice(0, 8)}]`;
   return {
     redact: (settled) => new Redaction(settled, mask).redact(),
+    redactPair: (settled, decode) => new Redaction(settled, mask).pair(key, decode),
     redactKey: (settled) => new Redaction(settled, mask).key(),
     recognise: (plainKey) => keySpelling(plainKey, mask),
     standIn: mask,
@@ -89,6 +97,47 @@ class Redaction {
       build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
       error: error === null ? null : cut(this.#text(error), TEXT_MAX_CHARS),
       differences: differences.map((difference) => this.#again(difference)),
+    };
+  }
+
+  /** Once more where the answers told of further secrets: they are looked for in everything. */
+  pair(key: Buffer, decode: DecodeBody): RedactedPair | null {
+    const masking = this.#masking(key);
+    let known: number;
+    let parts: PairParts | null;
+    let differences: readonly Difference[];
+    let round = 0;
+    do {
+      known = this.#secrets.size;
+      differences = this.#settled.differences.map((difference) => this.#difference(difference));
+      parts = redactPair(this.#settled, masking, decode);
+    } while (this.#secrets.size > known && ++round < 2);
+    if (parts === null) return null;
+    const { build } = this.#settled;
+    return {
+      ...parts,
+      key: this.key(),
+      build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
+      differences: differences.map((difference) => this.#again(difference)),
+    };
+  }
+
+  #masking(key: Buffer): Masking {
+    const { path, query } = this.#settled.exchange.request;
+    return {
+      rules: this.#rules,
+      text: (text) => this.#text(text),
+      content: (content) => this.#content(content),
+      whole: (content) => this.#whole(content),
+      remember: (content) => this.#secrets.addFound(content),
+      mask: this.#mask,
+      digest: (bytes) => createHmac("sha256", key).update(bytes).digest("hex").slice(0, 32),
+      target: () => {
+        const shown = this.#text(pathShown(path, this.#secrets, this.#mask));
+        if (query === "") return shown;
+        return `${shown}?${this.#text(queryShown(query, this.#rules, this.#secrets, this.#mask))}`;
+      },
+      isSecretHeader: (name) => isSecretHeader(name) || this.#rules.namesHeader(name),
     };
   }
 

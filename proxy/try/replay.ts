@@ -64,6 +64,7 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
     build,
     taintedBy: null,
     repair: null,
+    answers: null,
     ...found,
   };
   return { settled, excusedBy, unanswered };

@@ -76,6 +76,12 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     },
     journal: { kind: "memory", depth: 0 },
     log: { file: "crossfade-divergences.ndjson", problem: null, lostLines: 0 },
+    pairs: {
+      kept: 0,
+      bytes: 0,
+      limitBytes: 64 * 1024 * 1024,
+      notKept: { "too-large": 0, failed: 0, "no-room": 0 },
+    },
     webhook: null,
     caught: {},
     ...over,
@@ -152,7 +158,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     lookAgain: () => Promise.resolve(),
     metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
     subscribe: (listener) => feed.subscribe(listener),
-    purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, logLines: 0, kept: [] }),
+    purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),
     ...over,
   };

@@ -8,6 +8,7 @@ import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
+import { pair, pairs } from "./pairs.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -39,6 +40,10 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return group(db, question.args);
       case "decideGroup":
         return decideGroup(db, question.args);
+      case "pairs":
+        return pairs(db, question.args);
+      case "pair":
+        return pair(db, question.args);
       case "shownKeys":
         return shownKeys(db, question.args);
       case "erase":

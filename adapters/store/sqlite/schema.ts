@@ -125,4 +125,23 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, hour)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Exchanges kept whole, a few of each bucket.
+  CREATE TABLE pair (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    at_ms INTEGER NOT NULL,
+    route TEXT NOT NULL,
+    bucket TEXT NOT NULL,
+    group_id TEXT,
+    outcome TEXT NOT NULL,
+    -- As it is shown; NULL: it has none.
+    key TEXT,
+    bytes INTEGER NOT NULL,
+    pair TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX pair_by_bucket ON pair (bucket, seq);
+  CREATE INDEX pair_by_time ON pair (at_ms);
+  CREATE INDEX pair_by_route ON pair (route, seq);
+  `,
 ];

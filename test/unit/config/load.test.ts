@@ -36,6 +36,7 @@ const COMPLETE: Omit<Settings, "file"> = {
     bodyInMemoryBytes: 1_048_576,
     bodyOnDiskBytes: 268_435_456,
     spoolBytes: 1_073_741_824,
+    pairsBytes: 67_108_864,
   },
   webhook: null,
   services: Object.fromEntries(
@@ -61,6 +62,7 @@ const COMPLETE: Omit<Settings, "file"> = {
           credentials: "forward",
           headers: [],
         },
+        own: { headers: [] },
         asPrimary: {
           timeoutMs: 30_000,
           connectTimeoutMs: 10_000,

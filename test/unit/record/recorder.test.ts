@@ -18,6 +18,7 @@ import { createCounters, type Counters } from "../../../proxy/record/counters.ts
 import { createRecorder, type Recorder, type RecorderParts } from "../../../proxy/record/recorder.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
 import { makeSettled } from "../../support/evidence.ts";
+import { NO_PAIRS } from "../../support/pairs.ts";
 
 interface Seen {
   readonly recorder: Recorder;
@@ -50,6 +51,7 @@ function record(given: Partial<RecorderParts> = {}): Seen {
     },
     counters: seen.counters,
     redactor: createRedactor(Buffer.alloc(32, 7)),
+    pairs: NO_PAIRS,
     onRecord: (one) => void seen.fed.push(one),
     caught: (step, error) => void seen.caught.push([step, error]),
     ...given,

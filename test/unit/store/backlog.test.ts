@@ -48,7 +48,7 @@ test("a batch is bounded in records and in bytes, and holds at least one record"
 });
 
 test("beyond its bounds records are lost and counted, and counts, repairs and gaps never", () => {
-  const backlog = new Backlog({ maxRecords: 10, maxBytes: 1024 * 1024 });
+  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 10, maxBytes: 1024 * 1024 });
   addAll(
     backlog,
     Array.from({ length: 15 }, () => recordWrite(makeRecord())),
@@ -56,7 +56,7 @@ test("beyond its bounds records are lost and counted, and counts, repairs and ga
   assert.equal(backlog.lostWrites, 5);
   addAll(backlog, [eligible, match, repair("users/1", "A")]);
   assert.equal(backlog.lostWrites, 5);
-  const bytes = new Backlog({ maxRecords: 1000, maxBytes: 100_000 });
+  const bytes = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 1000, maxBytes: 100_000 });
   addAll(
     bytes,
     Array.from({ length: 15 }, () => recordWrite(makeRecord({ error: "x".repeat(20_000) }))),
@@ -97,7 +97,7 @@ test("what fails is tried again in order: essentials alone first, then a little 
 });
 
 test("failing for ever, it neither grows nor forgets a count", () => {
-  const backlog = new Backlog({ maxRecords: 100, maxBytes: 1024 * 1024 });
+  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 100, maxBytes: 1024 * 1024 });
   for (let round = 0; round < 1000; round++) {
     addAll(backlog, [eligible, match, repair(`users/${round % 10}`, "A"), recordWrite(makeRecord())]);
     backlog.seal(NOON);

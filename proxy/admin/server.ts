@@ -11,6 +11,7 @@ import { type Call, ENDPOINTS, type Endpoint, type Reply, statusOf } from "./end
 import { EVENT_PARAMETERS, EventHub } from "./events.ts";
 import {
   checkHost,
+  checkMayReadBodies,
   isTrusted,
   operatorOf,
   pathOf,
@@ -132,10 +133,11 @@ function addEndpoint(app: FastifyInstance, parts: AdminParts, patience: Patience
     const { id = "" } = request.params as { id?: string };
     return { parts, patience, id, query, trusted: isTrusted(parts, request) };
   };
-  addGet(app, url, (request) => endpoint.reply(callOf(request, endpoint.parameters ?? [])), {
-    open,
-    changes: change !== undefined,
-  });
+  const answer = (request: FastifyRequest): Promise<Reply> | Reply => {
+    if (endpoint.bodies === true) checkMayReadBodies(parts, request);
+    return endpoint.reply(callOf(request, endpoint.parameters ?? []));
+  };
+  addGet(app, url, answer, { open, changes: change !== undefined });
   if (change === undefined) return;
   app.patch(url, {
     // Before anything of the body is read.

@@ -30,11 +30,13 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
+import { createReplay } from "./pairs/replay.ts";
 import { createPipeline } from "./pipeline.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { createPairKeeper, PAIR_BODY_MAX_BYTES } from "./record/pair-keeper.ts";
+import type { DecodeBody } from "./record/pair-redaction.ts";
 import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
@@ -116,10 +118,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
+  const decode: DecodeBody = ({ headers, body }) =>
+    decodeContent(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
   const pairs = createPairKeeper({
     isOn: settings.limits.pairsBytes > 0,
     redactor,
-    decode: ({ headers, body }) => decodeContent(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES),
+    decode,
     monotonic: () => systemClock.monotonic(),
   });
   const recorder = createRecorder({
@@ -183,6 +187,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const moduleHealth = createModuleHealth();
   const journal = createMemoryJournal();
   const backlog = new Backlog();
+  const markKey = deriveKey(secretKey, "shadow mark");
   let position = 0;
   const pipeline = createPipeline({
     snapshot: () => snapshot,
@@ -201,11 +206,29 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     budget: queue,
     backlog,
     taints: new Taints(),
-    markKey: deriveKey(secretKey, "shadow mark"),
+    markKey,
     orderStamp: () => `${store.generation}.${++position}`,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock),
     caught,
+  });
+
+  const replay = createReplay({
+    snapshot: () => snapshot,
+    mirroringEnabled: () => true,
+    store,
+    upstream: (role, service) => pools.for(role, service),
+    gate: gateOf,
+    redactor,
+    decode,
+    comparer,
+    moduleHealth,
+    budget: queue,
+    clock: systemClock,
+    telemetry: telemetry.telemetry,
+    markKey,
+    rewrite: identityRewrite,
+    audit: (entry) => log.warn({ replay: entry }, "a recorded request was replayed"),
   });
 
   const statusSource = createStatusSource({
@@ -295,6 +318,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       metricsText: () => telemetry.metricsText(),
       subscribe: (listener) => feed.subscribe(listener),
       purge,
+      replay,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
       await listener.close();

@@ -56,6 +56,8 @@ export interface StoredPair {
   readonly request: PairRequest;
   readonly primary: PairAnswer;
   readonly shadow: PairAnswer;
+  /** Names of the rules on values that it was compared by: what they excused of redacted values, they still do. */
+  readonly rules: readonly string[];
   /** As they were found when it was recorded, then redacted. */
   readonly differences: readonly Difference[];
   readonly moreDifferences: number;

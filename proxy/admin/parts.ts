@@ -1,12 +1,13 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `purge` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
 import type { PairLoss } from "../stored-pair.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
@@ -152,6 +153,8 @@ export interface AdminParts {
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
+  /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
+  replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */
   onError(error: unknown, what: string): void;
 }

@@ -3,8 +3,10 @@ import { DETECTORS, PHASES } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
+import { REPLAY_SCHEMA } from "./replay-request.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 
+import { REPLAY_VERDICTS } from "../replay-request.ts";
 import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -218,8 +220,26 @@ export const SCHEMAS = {
     request: object({ method: text, target: text, scheme: enumOf(["http", "https"]), ...pairMessage }),
     primary: pairAnswer,
     shadow: pairAnswer,
+    rules: listOf(text),
     differences: listOf(ref("Difference")),
     moreDifferences: count,
+  }),
+  Replay: REPLAY_SCHEMA,
+  Replayed: object({
+    id: text,
+    route: text,
+    method: text,
+    target: text,
+    requestClass: enumOf(["read", "write"]),
+    sentTo: listOf(text),
+    verdict: enumOf(REPLAY_VERDICTS),
+    outcome: enumOf(OUTCOME_KINDS),
+    before: listOf(ref("Difference")),
+    differences: listOf(ref("Difference")),
+    moreDifferences: count,
+    primary: object(leg),
+    shadow: object(leg),
+    error: orNull(text),
   }),
   GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
   Repair: object({

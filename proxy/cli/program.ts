@@ -13,6 +13,7 @@ import type { ExportOptions } from "./export.ts";
 import type { DecideOptions } from "./groups.ts";
 import type { PurgeOptions } from "./purge.ts";
 import type { RecompareOptions } from "./recompare.ts";
+import type { ReplayOptions } from "./replay.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
 import type { SuggestOptions } from "./suggest.ts";
@@ -152,6 +153,24 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
       example("crossfade recompare --config crossfade.yaml", "crossfade recompare --route users --fixtures test/pairs"),
     )
     .action(async (options: RecompareOptions) => ended(await (await import("./recompare.ts")).runRecompare(options)));
+
+  withApi(program.command("replay <id>"))
+    .summary("send a recorded request once more")
+    .description(
+      "Sends the request of a divergence again, as far as it was kept whole: a read to both services, a write to the shadow alone; and shows whether the answers differ as they did. Exit code 0: the difference is gone; 1: it is not, or the request cannot be sent again; 3: a service gave no answer.",
+    )
+    .option("--force", "send a write although the shadow may apply it twice; needs --reason")
+    .option("--reason <text>", "why; kept in the log of the proxy")
+    .addHelpText(
+      "after",
+      example(
+        "crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX",
+        'crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX --force --reason "next is a test system"',
+      ),
+    )
+    .action(async (id: string, options: ReplayOptions) =>
+      ended(await (await import("./replay.ts")).runReplay(id, options)),
+    );
   return program;
 }
 

@@ -8,6 +8,7 @@ import type { CompareSettings, RouteSettings } from "../config/settings.ts";
 import type { Difference } from "../evidence.ts";
 import type { RawHeaders, Verdict } from "../exchange.ts";
 import type { PairAnswer, StoredPair } from "../stored-pair.ts";
+import { moduleName, type NamedRule, rulesOnValues } from "../rule-names.ts";
 import { isMasked, KnownDifferences } from "./difference-keys.ts";
 
 export interface ComparedAgain {
@@ -18,7 +19,7 @@ export interface ComparedAgain {
   readonly appeared: readonly Difference[];
   /** Of those that differed when it was recorded, those that do not now. */
   readonly vanished: readonly Difference[];
-  /** Those of which it cannot be told whether they are new: at redacted places that a rule of the route looks at. */
+  /** Those of which it cannot be told whether they differ: at redacted places that another rule on values covers now. */
   readonly undecided: readonly Difference[];
   /** Only status and headers were compared: a body was left out of the pair. */
   readonly headsOnly: boolean;
@@ -37,13 +38,15 @@ export async function compareAgain(
   const before = headsOnly ? pair.differences.filter(isOfHead) : pair.differences;
   const known = new KnownDifferences(before);
   const found = new KnownDifferences(verdict.differences);
-  const isUndecided = undecidedBy(pair, route, now, headsOnly);
-  const fresh = verdict.differences.filter((difference) => !known.has(difference));
+  const bearing = bearingOf(pair, route, now, headsOnly);
+  const bearings = verdict.differences.map((difference) => bearing(difference, known.has(difference)));
+  const those = (wanted: Bearing): readonly Difference[] =>
+    verdict.differences.filter((_, i) => bearings[i] === wanted);
   return {
-    differences: verdict.differences,
+    differences: verdict.differences.filter((_, i) => bearings[i] !== "excused-still"),
     moreDifferences: verdict.moreDifferences,
-    appeared: fresh.filter((difference) => !isUndecided(difference)),
-    undecided: fresh.filter(isUndecided),
+    appeared: those("new"),
+    undecided: those("undecided"),
     // Of those that are not listed it is not known which they are.
     vanished: verdict.moreDifferences > 0 ? [] : before.filter((difference) => !found.has(difference)),
     headsOnly,
@@ -101,38 +104,48 @@ function withoutCoding(headers: RawHeaders): RawHeaders {
   return kept;
 }
 
+type Bearing = "new" | "known" | "excused-still" | "undecided";
+
 /**
- * Whether a rule that looks at values stands where a stand-in is: asked by excusing all that such rules cover. A function
- * may look at any place.
+ * What a difference is beside those that were found when the pair was recorded. A rule on values says nothing about
+ * stand-ins: what such a rule excused then it excuses still, and of one that came since it is not known. A module may look
+ * at any place.
  */
-function undecidedBy(
+function bearingOf(
   pair: StoredPair,
   { compare: rules }: RouteSettings,
   now: number,
   headsOnly: boolean,
-): (difference: Difference) => boolean {
-  // Beyond those that were listed it is not known what differed.
-  if (pair.moreDifferences > 0) return () => true;
-  if (rules.module !== null) return isMasked;
-  let left: KnownDifferences | null = null;
-  return (difference) => {
-    if (!isMasked(difference)) return false;
-    left ??= new KnownDifferences(
-      compareAnswers(
-        comparableOf(pair.primary, headsOnly),
-        comparableOf(pair.shadow, headsOnly),
-        excusingWhatTheyCover(rules),
-        now,
-      ).differences,
-    );
-    return !left.has(difference);
+): (difference: Difference, isKnown: boolean) => Bearing {
+  const { module } = rules;
+  const knowsModule = module !== null && pair.rules.includes(moduleName(module));
+  const onValues = rulesOnValues(rules);
+  const leftBy = (covering: readonly NamedRule[]): KnownDifferences => {
+    const primary = comparableOf(pair.primary, headsOnly);
+    const shadow = comparableOf(pair.shadow, headsOnly);
+    return new KnownDifferences(compareAnswers(primary, shadow, excusingAll(rules, covering), now).differences);
+  };
+  let left: { readonly byRulesOfThen: KnownDifferences; readonly byAllRules: KnownDifferences } | null = null;
+  return (difference, isKnown) => {
+    // Beyond those that were listed it is not known what differed.
+    if (pair.moreDifferences > 0) return isKnown ? "known" : "undecided";
+    const plain = isKnown ? "known" : "new";
+    if (!isMasked(difference)) return plain;
+    const covered = isKnown ? "known" : "excused-still";
+    if (module !== null) return knowsModule ? covered : "undecided";
+    left ??= {
+      byRulesOfThen: leftBy(onValues.filter(({ name }) => pair.rules.includes(name))),
+      byAllRules: leftBy(onValues),
+    };
+    if (!left.byRulesOfThen.has(difference)) return covered;
+    return left.byAllRules.has(difference) ? plain : "undecided";
   };
 }
 
-function excusingWhatTheyCover(rules: CompareSettings): CompareSettings {
-  const { normalise, tolerance, equivalent, shapes } = rules;
+/** Excuses all that these rules cover. */
+function excusingAll(rules: CompareSettings, covering: readonly NamedRule[]): CompareSettings {
   const because = "a rule looks at values here";
-  const covered = [...normalise, ...tolerance, ...equivalent, ...shapes].flatMap(({ at, until, when }) => {
+  const covered = covering.flatMap(({ rule: { at, until, when } }) => {
     const here = { at, until, when, because };
     // A set is told element by element.
     return at === "" || at.startsWith("/") ? [here, { ...here, at: `${at}/**` }] : [here];

@@ -28,9 +28,20 @@ export class KnownDifferences {
 
   has(difference: Difference): boolean {
     const place = placeOf(difference);
-    if (isMasked(difference)) return this.#places.has(place);
+    if (isMasked(difference))
+      return this.#places.has(place) || [...this.#places].some((known) => mayBeOne(known, place));
     return this.#keys.has(keyOf(difference)) || this.#maskedPlaces.has(place);
   }
+}
+
+/** A `*` may stand for an index, an id, or a name that is redacted in one of them. */
+function mayBeOne(a: string, b: string): boolean {
+  if (!a.includes("*") && !b.includes("*")) return false;
+  const [tokens, others] = [a.split("/"), b.split("/")];
+  return (
+    tokens.length === others.length &&
+    tokens.every((token, i) => [token, others[i]].includes("*") || token === others[i])
+  );
 }
 
 /** A status and a whole body have the same place. */

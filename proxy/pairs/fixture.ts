@@ -33,6 +33,7 @@ const fixtureSchema = z.strictObject({
       key: z.string().nullable().optional(),
       build: z.string().nullable().optional(),
       group: z.string().nullable().optional(),
+      rules: z.array(z.string()).optional(),
       moreDifferences: z.int().nonnegative().optional(),
     })
     .optional(),
@@ -71,7 +72,7 @@ export function readFixtures(text: string): readonly StoredPair[] {
 }
 
 function fixtureOf(pair: StoredPair): Fixture {
-  const { id, time, route, phase, key, build, group, outcome, differences, moreDifferences } = pair;
+  const { id, time, route, phase, key, build, group, outcome, rules, differences, moreDifferences } = pair;
   const { method, target, scheme } = pair.request;
   const answer = ({ service, status, ...message }: StoredPair["primary"]) => ({
     service,
@@ -81,7 +82,16 @@ function fixtureOf(pair: StoredPair): Fixture {
   return {
     name: `${method} ${target}, ${id}`,
     route,
-    recorded: { id, time, phase, key, build, group, ...(moreDifferences === 0 ? {} : { moreDifferences }) },
+    recorded: {
+      id,
+      time,
+      phase,
+      key,
+      build,
+      group,
+      ...(rules.length === 0 ? {} : { rules: [...rules] }),
+      ...(moreDifferences === 0 ? {} : { moreDifferences }),
+    },
     request: { method, target, scheme, ...writtenMessage(pair.request) },
     primary: answer(pair.primary),
     shadow: answer(pair.shadow),
@@ -141,6 +151,7 @@ function pairOf({ name, route, recorded = {}, request, primary, shadow, expect }
     primary: answer("primary", primary),
     shadow: answer("shadow", shadow),
     differences: differences.map(([at, kind, a, b]) => ({ at, kind, primary: a, shadow: b })),
+    rules: recorded.rules ?? [],
     moreDifferences: recorded.moreDifferences ?? 0,
   };
 }

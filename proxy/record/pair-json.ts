@@ -53,8 +53,10 @@ class JsonWalk {
     return shown;
   }
 
+  /** Under a secret place a name may be secret itself, but for those that a rule of the comparison has to find again. */
   #name(name: string, secret: boolean): string {
-    return secret ? this.#masking.mask(name) : this.#masking.content(name);
+    const isSecret = secret && this.#path.length > 0 && !this.#masking.rules.isNamedByRule(name);
+    return isSecret ? this.#masking.mask(name) : this.#masking.content(name);
   }
 
   /** Equal numbers are one, however they are spelled. */

@@ -6,6 +6,8 @@ import type { Answer, BodyCopy, Exchange, Settled, WholeAnswer } from "../exchan
 import type { Outcome } from "../outcome.ts";
 import type { StoreWrite } from "../ports.ts";
 import { PAIR_OUTCOMES, type PairLoss, type StoredPair } from "../stored-pair.ts";
+import type { CompareSettings } from "../config/settings.ts";
+import { moduleName, rulesOnValues } from "../rule-names.ts";
 import { PairChoice } from "./pair-choice.ts";
 import type { DecodeBody } from "./pair-redaction.ts";
 import type { Redactor } from "./redaction.ts";
@@ -71,6 +73,7 @@ export function createPairKeeper({ isOn, redactor, decode, monotonic }: PairKeep
             phase: route.phase,
             outcome: kind,
             group,
+            rules: rulesOf(route.compare),
             moreDifferences,
             ...redacted,
           };
@@ -84,6 +87,19 @@ export function createPairKeeper({ isOn, redactor, decode, monotonic }: PairKeep
   }
 
   return { choose, keep, failed: () => void (losses.failed += 1), losses: () => ({ ...losses }) };
+}
+
+const namesOf = new WeakMap<CompareSettings, readonly string[]>();
+
+/** The same list for all pairs of a route's settings. */
+function rulesOf(compare: CompareSettings): readonly string[] {
+  let names = namesOf.get(compare);
+  if (names === undefined) {
+    const { module } = compare;
+    names = [...rulesOnValues(compare).map(({ name }) => name), ...(module === null ? [] : [moduleName(module)])];
+    namesOf.set(compare, names);
+  }
+  return names;
 }
 
 function wholeAnswer({ status, headers, body }: Answer): WholeAnswer | null {

@@ -80,7 +80,7 @@ test("it answers what went, in the documented shape, and writes who asked into t
     "#/$defs/",
   );
   assert.ok(z.fromJSONSchema(JSON.parse(text)).safeParse(result).success);
-  assert.deepEqual({ ...result, kept: [] }, { dryRun: false, records: 2, samples: 2, logLines: 2, kept: [] });
+  assert.deepEqual({ ...result, kept: [] }, { dryRun: false, records: 2, samples: 2, pairs: 0, logLines: 2, kept: [] });
   assert.match(result.kept.join("\n"), /repair list and gaps stay, .*\n1 line .* no JSON/);
   assert.equal(await countOf(store), 1);
 
@@ -93,6 +93,7 @@ test("it answers what went, in the documented shape, and writes who asked into t
     dryRun: false,
     records: 2,
     samples: 2,
+    pairs: 0,
     logLines: 2,
     failed: null,
   });

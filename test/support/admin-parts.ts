@@ -159,6 +159,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
     subscribe: (listener) => feed.subscribe(listener),
     purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
+    replay: () => Promise.resolve({ end: "unknown" }),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),
     ...over,
   };

@@ -36,6 +36,7 @@ export function makePair(given: Partial<StoredPair> = {}): StoredPair {
     request: { method, target: "/users/42", scheme: "http", ...message('{"name":"Ann"}') },
     primary: { service: "legacy", status: 200, ...message('{"total":1}') },
     shadow: { service: "next", status: 200, ...message(outcome === "divergent" ? '{"total":2}' : '{"total":1}') },
+    rules: [],
     moreDifferences: 0,
     ...given,
     route,

@@ -171,7 +171,6 @@ test("what is documented for later versions is told apart from slips of the pen"
     [
       "store",
       "limits.journal",
-      "services.next.own",
       "defaults.gate",
       "routes[0].treatAs",
       "routes[0].values",

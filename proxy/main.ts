@@ -228,7 +228,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     telemetry: telemetry.telemetry,
     markKey,
     rewrite: identityRewrite,
-    audit: (entry) => log.warn({ replay: entry }, "a recorded request was replayed"),
+    audit: (entry) =>
+      log.warn({ replay: entry }, `a replay was ${entry.sentTo.length > 0 ? "carried out" : "asked for and not sent"}`),
   });
 
   const statusSource = createStatusSource({

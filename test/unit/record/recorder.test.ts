@@ -361,3 +361,41 @@ test("closing hands over what waits, without waiting for the turn to end", async
   await turn();
   assert.equal(appended.length, 1);
 });
+
+test("an exchange that was chosen is kept whole under its group; where that fails it is caught, counted and survived", () => {
+  const answer = { status: 200, headers: [], body: Buffer.from("{}") };
+  const answers = { primary: answer, shadow: answer };
+  const kept: (string | null)[] = [];
+  let failures = 0;
+  const pairs: RecorderParts["pairs"] = {
+    keep: ({ exchange }, group) => {
+      kept.push(group);
+      if (kept.length === 3) throw new Error("cannot be redacted");
+      const { id, arrivedAt: at } = exchange;
+      return { type: "pair", id, at, route: "users", bucket: "b", group, outcome: "match", key: null, json: "{}" };
+    },
+    failed: () => void failures++,
+  };
+  const { recorder, appended, caught } = record({ pairs });
+  const divergent = makeSettled({ answers });
+  assert.equal(recorder.leavesEvidence(makeSettled({ outcome: MATCH, answers })), true);
+  assert.equal(recorder.leavesEvidence(makeSettled({ outcome: MATCH })), false);
+  for (const settled of [divergent, makeSettled({ outcome: MATCH, answers }), makeSettled({ answers }), makeSettled()])
+    recorder.settle(settled);
+  void recorder.close();
+  const group = groupId("users", "PUT", [{ at: "/total", kind: "value" }]);
+  assert.deepEqual(kept, [group, null, group]);
+  const written = appended.flat().map(({ type }) => type);
+  assert.deepEqual(written, [
+    "count",
+    "divergence",
+    "pair",
+    "count",
+    "pair",
+    "count",
+    "divergence",
+    "count",
+    "divergence",
+  ]);
+  assert.deepEqual([caught.map(([step]) => step), failures], [["pair"], 1]);
+});

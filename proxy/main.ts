@@ -125,6 +125,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     redactor,
     decode,
     monotonic: () => systemClock.monotonic(),
+    caught: (error) => caught("pair", error),
   });
   const recorder = createRecorder({
     store,
@@ -141,6 +142,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     redactor,
+    pairs,
     audit: (entry) =>
       log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged"),
   });

@@ -155,7 +155,8 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
 
   function pairsState(): StatusInput["pairs"] {
     const { lost, ...kept } = parts.store.pairsKept();
-    return { ...kept, notKept: { ...parts.pairs.losses(), "no-room": lost } };
+    const losses = parts.pairs.losses();
+    return { ...kept, notKept: { ...losses, "no-room": losses["no-room"] + lost } };
   }
 
   return {

@@ -308,5 +308,6 @@ function redactAnswer(parts: ReplayParts, exchange: Exchange, plan: ReplayPlan, 
   if (answer.body.kind !== "bytes") return null;
   const whole = { status: answer.status, headers: answer.headers, body: Buffer.from(answer.body.bytes) };
   const answers = { primary: whole, shadow: whole };
-  return parts.redactor.redactPair(settledFor(exchange, plan, { answers }), parts.decode)?.shadow ?? null;
+  const steps = parts.redactor.redactPair(settledFor(exchange, plan, { answers }), parts.decode);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value?.shadow ?? null;
 }

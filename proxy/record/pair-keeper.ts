@@ -5,10 +5,11 @@
 import type { Answer, BodyCopy, Exchange, Settled, WholeAnswer } from "../exchange.ts";
 import type { Outcome } from "../outcome.ts";
 import type { StoreWrite } from "../ports.ts";
-import { PAIR_OUTCOMES, type PairLoss, type StoredPair } from "../stored-pair.ts";
+import { PAIR_OUTCOMES, type PairLoss, type PairOutcome, type StoredPair } from "../stored-pair.ts";
 import type { CompareSettings } from "../config/settings.ts";
 import { moduleName, rulesOnValues } from "../rule-names.ts";
 import { PairChoice } from "./pair-choice.ts";
+import { PairQueue } from "./pair-queue.ts";
 import type { DecodeBody } from "./pair-redaction.ts";
 import type { Redactor } from "./redaction.ts";
 
@@ -16,6 +17,8 @@ import type { Redactor } from "./redaction.ts";
 export const PAIR_BODY_MAX_BYTES = 64 * 1024;
 /** Of target and headers of a request, or the headers of an answer. */
 const HEAD_MAX_CHARS = 16 * 1024;
+/** What one that waits takes beside its bodies: heads, the exchange. */
+const OVERHEAD_BYTES = 8 * 1024;
 /** Of the whole as JSON, in which a character may take six. */
 const PAIR_MAX_CHARS = 512 * 1024;
 
@@ -25,22 +28,32 @@ export interface PairKeeperParts {
   readonly redactor: Pick<Redactor, "redactPair">;
   readonly decode: DecodeBody;
   readonly monotonic: () => number;
+  /** One could not be redacted. */
+  readonly caught: (error: unknown) => void;
 }
+
+export type PairWrite = Extract<StoreWrite, { type: "pair" }>;
 
 export interface PairKeeper {
   /** Both answers where this exchange may be kept, else null. Called for each comparison: it copies nothing. */
   choose(exchange: Exchange, outcome: Outcome, primary: Answer, shadow: Answer): Settled["answers"];
-  /** What the store is to keep of it, or null. `group`: of its record, where it has one. May throw. */
-  keep(settled: Settled, group: string | null): Extract<StoreWrite, { type: "pair" }> | null;
-  /** One could not be redacted. */
-  failed(): void;
+  /** Keeps it, perhaps: then `write` is called, once it is redacted. `group`: of its record, where it has one. */
+  keep(settled: Settled, group: string | null, write: (pair: PairWrite) => void): void;
+  /** Resolves when all that was to be kept until now has been handed over. */
+  whenDone(): Promise<void>;
+  /** Hands all that waits over at once. */
+  finish(): void;
   /** Pairs that were chosen and not kept, since the process began. */
-  losses(): Readonly<Record<Exclude<PairLoss, "no-room">, number>>;
+  losses(): Readonly<Record<PairLoss, number>>;
 }
 
-export function createPairKeeper({ isOn, redactor, decode, monotonic }: PairKeeperParts): PairKeeper {
+export function createPairKeeper({ isOn, redactor, decode, monotonic, caught }: PairKeeperParts): PairKeeper {
   const choice = new PairChoice(monotonic);
-  const losses = { "too-large": 0, failed: 0 };
+  const losses: Record<PairLoss, number> = { "too-large": 0, failed: 0, "no-room": 0 };
+  const queue = new PairQueue(monotonic, (error) => {
+    losses.failed += 1;
+    caught(error);
+  });
 
   function choose(exchange: Exchange, outcome: Outcome, primary: Answer, shadow: Answer): Settled["answers"] {
     const kind = PAIR_OUTCOMES.find((known) => known === outcome.kind);
@@ -55,38 +68,50 @@ export function createPairKeeper({ isOn, redactor, decode, monotonic }: PairKeep
     return null;
   }
 
-  function keep(settled: Settled, group: string | null): Extract<StoreWrite, { type: "pair" }> | null {
-    const { exchange, outcome, moreDifferences } = settled;
-    const { route, request } = exchange;
+  function keep(settled: Settled, group: string | null, write: (pair: PairWrite) => void): void {
+    const { exchange, outcome, answers, requestBody } = settled;
     const kind = PAIR_OUTCOMES.find((known) => known === outcome.kind);
-    if (kind === undefined) return null;
-    const bucket = group ?? `${kind} ${request.method} ${route.name}`;
-    if (kind === "divergent" && !choice.takes(bucket)) return null;
-    const redacted = redactor.redactPair(settled, decode);
-    const pair: StoredPair | null =
-      redacted === null
-        ? null
-        : {
-            id: exchange.id,
-            time: new Date(exchange.arrivedAt).toISOString(),
-            route: route.name,
-            phase: route.phase,
-            outcome: kind,
-            group,
-            rules: rulesOf(route.compare),
-            moreDifferences,
-            ...redacted,
-          };
+    if (kind === undefined || answers === null) return;
+    const bucket = group ?? `${kind} ${exchange.request.method} ${exchange.route.name}`;
+    if (kind === "divergent" && !choice.takes(bucket)) return;
+    if (requestBody === null || requestBody.length > PAIR_BODY_MAX_BYTES) {
+      losses["too-large"] += 1;
+      return;
+    }
+    const { primary, shadow } = answers;
+    const bytes = OVERHEAD_BYTES + requestBody.length + primary.body.length + shadow.body.length;
+    if (!queue.add(stepsOf(settled, { kind, group, bucket }, write), bytes)) losses["no-room"] += 1;
+  }
+
+  function* stepsOf(
+    settled: Settled,
+    { kind, group, bucket }: Kept,
+    write: (pair: PairWrite) => void,
+  ): Generator<void, void> {
+    const { exchange, moreDifferences } = settled;
+    const { id, arrivedAt, route } = exchange;
+    const redacted = yield* redactor.redactPair(settled, decode);
+    yield;
+    const time = new Date(arrivedAt).toISOString();
+    const about = { id, time, route: route.name, phase: route.phase, outcome: kind, group };
+    const rules = rulesOf(route.compare);
+    const pair: StoredPair | null = redacted === null ? null : { ...about, rules, moreDifferences, ...redacted };
     const json = pair === null ? null : JSON.stringify(pair);
     if (pair === null || json === null || json.length > PAIR_MAX_CHARS) {
       losses["too-large"] += 1;
-      return null;
+      return;
     }
-    const { id, key } = pair;
-    return { type: "pair", id, at: exchange.arrivedAt, route: route.name, bucket, group, outcome: kind, key, json };
+    const { key } = pair;
+    write({ type: "pair", id, at: arrivedAt, route: route.name, bucket, group, outcome: kind, key, json });
   }
 
-  return { choose, keep, failed: () => void (losses.failed += 1), losses: () => ({ ...losses }) };
+  return {
+    choose,
+    keep,
+    whenDone: () => queue.whenDone(),
+    finish: () => queue.finish(),
+    losses: () => ({ ...losses }),
+  };
 }
 
 const namesOf = new WeakMap<CompareSettings, readonly string[]>();
@@ -100,6 +125,12 @@ function rulesOf(compare: CompareSettings): readonly string[] {
     namesOf.set(compare, names);
   }
   return names;
+}
+
+interface Kept {
+  readonly kind: PairOutcome;
+  readonly group: string | null;
+  readonly bucket: string;
 }
 
 function wholeAnswer({ status, headers, body }: Answer): WholeAnswer | null {

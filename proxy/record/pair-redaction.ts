@@ -10,8 +10,12 @@ export type PairParts = Pick<StoredPair, "request" | "primary" | "shadow">;
 /** The body without its content coding; null: it cannot be had within what a pair may hold. */
 export type DecodeBody = (answer: Pick<WholeAnswer, "headers" | "body">) => Buffer | null;
 
-/** null: a body is larger than is kept, or was not kept in memory. */
-export function redactPair({ exchange, requestBody, answers }: Settled, masking: Masking, decode: DecodeBody) {
+/** In steps, a message each. null: a body is larger than is kept, or was not kept in memory. */
+export function* redactPair(
+  { exchange, requestBody, answers }: Settled,
+  masking: Masking,
+  decode: DecodeBody,
+): Generator<void, PairParts | null> {
   if (answers === null || requestBody === null) return null;
   const { request, route, plan } = exchange;
   const message = (headers: RawHeaders, wire: Buffer): PairMessage | null => {
@@ -26,14 +30,16 @@ export function redactPair({ exchange, requestBody, answers }: Settled, masking:
     return shown === null ? null : { service, status: whole.status, ...shown };
   };
   const asked = message(request.headers, requestBody);
+  yield;
   const primary = answer(answers.primary, serviceNameFor(plan.primary, route));
+  yield;
   const shadow = answer(answers.shadow, serviceNameFor(plan.shadow ?? "next", route));
   if (asked === null || primary === null || shadow === null) return null;
   const target = masking.target();
   const { method, scheme } = request;
   const redacted = target === request.target ? asked.redacted : ["target", ...asked.redacted];
   const shownRequest: PairRequest = { method, target, scheme, ...asked, redacted };
-  return { request: shownRequest, primary, shadow } satisfies PairParts;
+  return { request: shownRequest, primary, shadow };
 }
 
 function redactHeaders(

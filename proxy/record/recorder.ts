@@ -21,7 +21,7 @@ export interface RecorderParts {
   readonly telemetry: Pick<Telemetry, "outcome" | "difference">;
   readonly counters: Counters;
   readonly redactor: Pick<Redactor, "redact" | "redactKey">;
-  readonly pairs: Pick<PairKeeper, "keep" | "failed">;
+  readonly pairs: Pick<PairKeeper, "keep" | "finish">;
   /** Every record that goes to the log, as it goes there: for whoever watches live. */
   readonly onRecord: (record: DivergenceRecord) => void;
   /** A step failed; the exchange has its outcome all the same. */
@@ -101,7 +101,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     }
     const shown = isShown(settled) ? redact(settled) : null;
     const group = shown === null ? null : publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
-    if (settled.answers !== null) keepWhole(settled, group);
+    if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write));
     if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
   }
 
@@ -121,16 +121,6 @@ export function createRecorder(parts: RecorderParts): Recorder {
     step("log", () => log.append(json));
     step("feed", () => parts.onRecord(record));
     return record.group;
-  }
-
-  function keepWhole(settled: Settled, group: string | null): void {
-    try {
-      const pair = parts.pairs.keep(settled, group);
-      if (pair !== null) write(pair);
-    } catch (error) {
-      parts.pairs.failed();
-      failed("pair", error);
-    }
   }
 
   /** What cannot be redacted is left out: then the record says that, and nothing of the exchange's own. */
@@ -171,7 +161,10 @@ export function createRecorder(parts: RecorderParts): Recorder {
     },
     leavesEvidence: (settled) => isShown(settled) || settled.repair !== null || settled.answers !== null,
     settle,
-    close: async () => flush(),
+    close: async () => {
+      step("pair", () => parts.pairs.finish());
+      flush();
+    },
   };
 }
 

@@ -4,11 +4,11 @@
  * URL); what the route's `redact` names and `redactDetect` finds; and wherever any of these turns up again. A keyed hash stands in for it,
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
-import { createHmac } from "node:crypto";
 import type { Difference } from "../evidence.ts";
 import type { Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";
+import { keyedHash } from "./keyed-hash.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import type { Masking } from "./masking.ts";
 import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
@@ -35,8 +35,8 @@ export type RedactedPair = PairParts & Pick<Redacted, "key" | "build" | "differe
 
 export interface Redactor {
   redact(settled: Settled): Redacted;
-  /** The whole exchange; null: a body is larger than is kept. */
-  redactPair(settled: Settled, decode: DecodeBody): RedactedPair | null;
+  /** The whole exchange, in steps of which none takes longer than a body. null: one is larger than is kept. */
+  redactPair(settled: Settled, decode: DecodeBody): Generator<void, RedactedPair | null>;
   /** The key alone: what the repair list holds. */
   redactKey(settled: Settled): string | null;
   /** Tells of keys as evidence shows them, whatever of them was redacted, whether they are this plain one. */
@@ -51,10 +51,11 @@ const TEXT_MAX_CHARS = 1024;
 
 /** `key`: secret bytes; the same key gives the same stand-ins. */
 export function createRedactor(key: Buffer): Redactor {
-  const mask: Mask = (secret) => `[redacted ${createHmac("sha256", key).update(secret).digest("hex").slice(0, 8)}]`;
+  const hash = keyedHash(key);
+  const mask: Mask = (secret) => `[redacted ${hash(secret).slice(0, 8)}]`;
   return {
     redact: (settled) => new Redaction(settled, mask).redact(),
-    redactPair: (settled, decode) => new Redaction(settled, mask).pair(key, decode),
+    redactPair: (settled, decode) => new Redaction(settled, mask).pair(hash, decode),
     redactKey: (settled) => new Redaction(settled, mask).key(),
     recognise: (plainKey) => keySpelling(plainKey, mask),
     standIn: mask,
@@ -100,18 +101,14 @@ class Redaction {
     };
   }
 
-  /** Once more where the answers told of further secrets: they are looked for in everything. */
-  pair(key: Buffer, decode: DecodeBody): RedactedPair | null {
-    const masking = this.#masking(key);
-    let known: number;
-    let parts: PairParts | null;
-    let differences: readonly Difference[];
-    let round = 0;
-    do {
-      known = this.#secrets.size;
-      differences = this.#settled.differences.map((difference) => this.#difference(difference));
-      parts = redactPair(this.#settled, masking, decode);
-    } while (this.#secrets.size > known && ++round < 2);
+  /** Twice: what is secret in any part of it is noted first, and then looked for in everything. */
+  *pair(hash: (bytes: Uint8Array) => string, decode: DecodeBody): Generator<void, RedactedPair | null> {
+    const masking = this.#masking(hash);
+    if ((yield* redactPair(this.#settled, this.#noting(masking), decode)) === null) return null;
+    yield;
+    const differences = this.#settled.differences.map((difference) => this.#difference(difference));
+    yield;
+    const parts = yield* redactPair(this.#settled, masking, decode);
     if (parts === null) return null;
     const { build } = this.#settled;
     return {
@@ -122,7 +119,26 @@ class Redaction {
     };
   }
 
-  #masking(key: Buffer): Masking {
+  /** Shows everything, and remembers what is secret in it. */
+  #noting(masking: Masking): Masking {
+    return {
+      ...masking,
+      text: (text) => text,
+      content: (content) => {
+        if (!this.#secrets.has(content)) this.#secrets.addFromUrl(content);
+        return content;
+      },
+      whole: (content) => {
+        this.#secrets.addFound(content);
+        return content;
+      },
+      mask: (content) => content,
+      digest: () => "",
+      target: () => "",
+    };
+  }
+
+  #masking(hash: (bytes: Uint8Array) => string): Masking {
     const { path, query } = this.#settled.exchange.request;
     return {
       rules: this.#rules,
@@ -131,7 +147,7 @@ class Redaction {
       whole: (content) => this.#whole(content),
       remember: (content) => this.#secrets.addFound(content),
       mask: this.#mask,
-      digest: (bytes) => createHmac("sha256", key).update(bytes).digest("hex").slice(0, 32),
+      digest: (bytes) => hash(bytes).slice(0, 32),
       target: () => {
         const shown = this.#text(pathShown(path, this.#secrets, this.#mask));
         if (query === "") return shown;

@@ -16,6 +16,7 @@ import { createRedactor } from "../../proxy/record/redaction.ts";
 import { systemClock } from "../../proxy/system-clock.ts";
 import { sampleAdminParts, type SampleParts } from "../support/admin-parts.ts";
 import { evidenceFolder, makeRecord, recordWrite } from "../support/evidence.ts";
+import { NO_PAIRS } from "../support/pairs.ts";
 
 interface Running {
   readonly url: string;
@@ -39,7 +40,7 @@ async function start(t: TestContext, over: Partial<PurgeParts> = {}): Promise<Ru
   await log.flush();
   const audited: PurgeAudit[] = [];
   const redactor = createRedactor(Buffer.alloc(32, 7));
-  const purge = createPurge({ store, log, redactor, audit: (entry) => audited.push(entry), ...over });
+  const purge = createPurge({ store, log, redactor, pairs: NO_PAIRS, audit: (entry) => audited.push(entry), ...over });
   const parts = sampleAdminParts(store, { purge });
   const admin = await createAdmin(parts);
   t.after(async () => {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { SCHEMAS } from "../../proxy/admin/schemas.ts";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { ReplayResult } from "../../proxy/replay-request.ts";
+import type { StoredPair } from "../../proxy/stored-pair.ts";
 import { type Ended, runCli, startCli } from "../support/cli.ts";
 import { type Bench, configText, startBench, type BenchOptions } from "../support/crossfade.ts";
 import { evidenceFolder } from "../support/evidence.ts";
@@ -40,7 +41,9 @@ async function start(t: TestContext, options: BenchOptions = {}): Promise<Runnin
     async newest(count) {
       for (;;) {
         const { items } = await bench.api<{ items: DivergenceRecord[] }>("/api/v1/divergences");
-        if (items.length >= count) return items[0]?.id ?? "";
+        const pairs = await bench.api<{ items: StoredPair[] }>("/api/v1/pairs");
+        const isKept = options.limits !== undefined || pairs.items.length >= count;
+        if (items.length >= count && isKept) return items[0]?.id ?? "";
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     },

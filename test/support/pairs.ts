@@ -8,9 +8,10 @@ import { NOON } from "./evidence.ts";
 
 export const NO_PAIRS: PairKeeper = {
   choose: () => null,
-  keep: () => null,
-  failed: () => undefined,
-  losses: () => ({ "too-large": 0, failed: 0 }),
+  keep: () => undefined,
+  whenDone: () => Promise.resolve(),
+  finish: () => undefined,
+  losses: () => ({ "too-large": 0, failed: 0, "no-room": 0 }),
 };
 
 export const JSON_HEADERS: readonly string[] = ["content-type", "application/json"];

@@ -163,6 +163,7 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
     redactor,
     decode: ({ body }) => body,
     monotonic: () => clock.monotonic(),
+    caught: (error) => assert.fail(String(error)),
   });
   const recorder = createRecorder({
     store,
@@ -186,7 +187,7 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
   await store.flush();
   await log.close();
   const kept = (await store.pairs({ limit: 1000 })).items;
-  assert.deepEqual(pairs.losses(), { "too-large": 0, failed: 0 });
+  assert.deepEqual(pairs.losses(), { "too-large": 0, failed: 0, "no-room": 0 });
   const everything = new Map([["feed", Buffer.from(fed.join("\n"))]]);
   // The write-ahead log first: closing the store empties it.
   everything.set("wal", readFileSync(`${file}-wal`));

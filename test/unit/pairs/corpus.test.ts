@@ -22,6 +22,7 @@ const keeper = createPairKeeper({
   redactor: createRedactor(Buffer.alloc(32, 7)),
   decode: ({ headers, body }) => decodeContent(body, contentEncodingOf(headers), MAX_BYTES),
   monotonic: () => 0,
+  caught: (error) => assert.fail(String(error)),
 });
 
 function wholeOf({ status, headers, body }: Pair["primary"]): WholeAnswer {
@@ -44,8 +45,11 @@ function keep(
     moreDifferences: verdict.moreDifferences,
     answers: { primary: wholeOf(primary), shadow: wholeOf(shadow) },
   });
-  const write = keeper.keep(settled, verdict.outcome === "divergent" ? `cause${++causes}` : null);
-  return write === null ? null : { pair: JSON.parse(write.json) as StoredPair, settled };
+  const kept: StoredPair[] = [];
+  const group = verdict.outcome === "divergent" ? `cause${++causes}` : `excused${++causes}`;
+  keeper.keep(settled, group, ({ json }) => kept.push(JSON.parse(json) as StoredPair));
+  keeper.finish();
+  return kept[0] === undefined ? null : { pair: kept[0], settled };
 }
 
 const comparer = createComparer({ queueBytes: MAX_BYTES, workers: 1, timeLimitMs: 30_000 });

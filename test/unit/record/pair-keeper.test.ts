@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer } from "../../../proxy/exchange.ts";
 import { DIVERGENT, dropped, IGNORED, MATCH } from "../../../proxy/outcome.ts";
-import { createPairKeeper, type PairKeeper } from "../../../proxy/record/pair-keeper.ts";
+import { createPairKeeper, type PairKeeper, type PairWrite } from "../../../proxy/record/pair-keeper.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
 import type { StoredPair } from "../../../proxy/stored-pair.ts";
 import { makeSettled } from "../../support/evidence.ts";
@@ -14,6 +14,7 @@ function open(isOn = true): { readonly keeper: PairKeeper; move(ms: number): voi
     redactor: createRedactor(Buffer.alloc(32, 7)),
     decode: ({ body }) => (body.length > 64 * 1024 ? null : body),
     monotonic: () => now,
+    caught: (error) => assert.fail(String(error)),
   });
   return { keeper, move: (ms) => void (now += ms) };
 }
@@ -44,8 +45,9 @@ test("each cause has its own first few, and then one a second", () => {
     for (let i = 0; i < times; i++) {
       const settled = makeSettled({ requestBody: Buffer.alloc(0) });
       const answers = keeper.choose(settled.exchange, DIVERGENT, answer(), answer('{"total":2}'));
-      if (keeper.keep({ ...settled, answers }, group) !== null) count += 1;
+      keeper.keep({ ...settled, answers }, group, () => void (count += 1));
     }
+    keeper.finish();
     return count;
   };
   assert.equal(kept("b1946ac9", 100), 8);
@@ -58,9 +60,13 @@ test("a pair has the record's id, key and group, both answers and the request", 
   const { keeper } = open();
   const settled = makeSettled({ requestBody: Buffer.from('{"name":"Ann"}'), build: "9f3c" });
   const answers = keeper.choose(settled.exchange, DIVERGENT, answer(), answer('{"total":2}'));
-  const write = keeper.keep({ ...settled, answers }, "b1946ac9");
-  assert.deepEqual([write?.id, write?.bucket, write?.key], [settled.exchange.id, "b1946ac9", "users/42"]);
-  const pair = JSON.parse(write?.json ?? "") as StoredPair;
+  let write: PairWrite | null = null;
+  keeper.keep({ ...settled, answers }, "b1946ac9", (pair) => (write = pair));
+  assert.equal(write, null, "nothing is done at once");
+  keeper.finish();
+  const { id, bucket, key, json } = write ?? assert.fail();
+  assert.deepEqual([id, bucket, key], [settled.exchange.id, "b1946ac9", "users/42"]);
+  const pair = JSON.parse(json) as StoredPair;
   assert.deepEqual(
     [pair.request.method, pair.request.target, pair.request.body, pair.build, pair.outcome, pair.shadow.service],
     ["PUT", "/users/42", { text: '{"name":"Ann"}' }, "9f3c", "divergent", "next"],
@@ -79,10 +85,11 @@ test("what is too large, in a body, a head or the whole, is left out and counted
     assert.equal(keeper.choose(exchange, DIVERGENT, answer(), one), null);
     assert.equal(keeper.choose(exchange, DIVERGENT, one, answer()), null);
   }
-  assert.deepEqual(keeper.losses(), { "too-large": 6, failed: 0 });
+  assert.deepEqual(keeper.losses(), { "too-large": 6, failed: 0, "no-room": 0 });
   // The request's body was in no memory.
   const answers = keeper.choose(exchange, DIVERGENT, answer(), answer());
-  assert.equal(keeper.keep({ ...settled, requestBody: null, answers }, "g"), null);
+  keeper.keep({ ...settled, requestBody: null, answers }, "g", () => assert.fail());
+  keeper.finish();
   assert.equal(keeper.losses()["too-large"], 7);
   assert.equal(keeper.choose(exchange, dropped("compare-overload"), answer(), answer()), null);
 });

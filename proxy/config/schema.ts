@@ -85,7 +85,7 @@ export type WrittenListenTls = z.output<typeof listenTlsSchema>;
 const tokenSchema = z.strictObject({
   name: nameField({ effect: "Who holds the token; named in the audit." }),
   role: choiceField(["read", "bodies", "operate"], {
-    effect: "read: everything but bodies. bodies: samples too. operate: may change things as well.",
+    effect: "read: everything but bodies. bodies: whole requests and answers too. operate: may change things as well.",
   }),
   token: parsedText(parseSecret, {
     effect: "The bearer token, best from the environment.",

@@ -102,7 +102,7 @@ async function replayWrite(parts: ReplayParts, pair: StoredPair, plan: ReplayPla
   const exchange = exchangeOf(parts, pair, plan);
   const answer = await askShadow(parts, exchange, plan);
   // What it wrote may be older than what the shadow held: its state is not known to equal the primary's any more.
-  if (plan.shadow.idempotency !== "honoured") {
+  if (plan.shadow.idempotency !== "honoured" && answer.attempts > 0) {
     const at = new Date(parts.clock.now()).toISOString();
     parts.store.append([
       { type: "repair", route: pair.route, key: pair.key, reason: "late-attempt", exchangeId: pair.id, at },

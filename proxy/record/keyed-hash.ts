@@ -1,6 +1,6 @@
 /**
- * HMAC-SHA-256 (RFC 2104) out of the one-shot hash. `createHmac` makes a key object for each call, which takes ten times
- * as long as the hashing of a short text (Node 24: 13 µs against 1.5 µs), and a pair may have hundreds of stand-ins.
+ * HMAC-SHA-256 (RFC 2104) out of the one-shot hash. `createHmac` makes a key object for each call, which takes longer
+ * than hashing a short text (Node 24.21: 15 µs against 2.4 µs in all), and a pair may have hundreds of stand-ins.
  */
 import { hash } from "node:crypto";
 

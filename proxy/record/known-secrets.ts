@@ -43,10 +43,11 @@ export class KnownSecrets {
 
   /** Percent-encoded or not. */
   add(secret: string): void {
-    if (secret === "" || this.#whole.has(secret)) return;
+    const plain = decoded(secret);
+    if (secret === "" || (this.#whole.has(secret) && this.#whole.has(plain))) return;
     this.#searched = null;
     this.#whole.add(secret);
-    this.#whole.add(decoded(secret));
+    this.#whole.add(plain);
   }
 
   /** A secret that stood in an answer. */

@@ -24,6 +24,7 @@ export const DEFAULT_LIMITS: Settings["limits"] = {
   bodyInMemoryBytes: 1 * MIB,
   bodyOnDiskBytes: 256 * MIB,
   spoolBytes: 1 * GIB,
+  pairsBytes: 64 * MIB,
 };
 
 export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
@@ -43,6 +44,7 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
     credentials: "forward",
     headers: [],
   },
+  own: { headers: [] },
   // An event stream may be silent for hours; that its peer is gone is noticed by TCP keep-alive.
   asPrimary: {
     timeoutMs: 30 * SECOND,

@@ -109,6 +109,7 @@ export function resolveSettings(
       bodyInMemoryBytes: limits?.bodyInMemory ?? DEFAULT_LIMITS.bodyInMemoryBytes,
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
+      pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
@@ -147,6 +148,7 @@ function resolveService(
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
       headers: asShadow?.headers ?? DEFAULT_SERVICE.asShadow.headers,
     },
+    own: { headers: service.own?.headers ?? DEFAULT_SERVICE.own.headers },
     asPrimary: {
       timeoutMs: asPrimary?.timeout ?? builtIn.timeoutMs,
       connectTimeoutMs: asPrimary?.connectTimeout ?? builtIn.connectTimeoutMs,

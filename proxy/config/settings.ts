@@ -92,6 +92,8 @@ export interface ServiceSettings extends ServiceTarget {
     readonly credentials: "forward" | "strip";
     readonly headers: readonly (readonly [name: string, value: string])[];
   };
+  /** Of requests that Crossfade itself makes; values are secret. Names in lower case. */
+  readonly own: { readonly headers: readonly (readonly [name: string, value: string])[] };
   readonly asPrimary: {
     /** From the request's last byte to the answer's head. */
     readonly timeoutMs: number;
@@ -303,6 +305,8 @@ export interface Settings {
     readonly bodyOnDiskBytes: number;
     /** Bytes in the spool, whole process. */
     readonly spoolBytes: number;
+    /** Bytes in the store for exchanges that are kept whole; 0: none is. */
+    readonly pairsBytes: number;
   };
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;

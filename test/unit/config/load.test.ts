@@ -36,6 +36,7 @@ const COMPLETE: Omit<Settings, "file"> = {
     bodyInMemoryBytes: 1_048_576,
     bodyOnDiskBytes: 268_435_456,
     spoolBytes: 1_073_741_824,
+    pairsBytes: 67_108_864,
   },
   webhook: null,
   services: Object.fromEntries(
@@ -62,6 +63,7 @@ const COMPLETE: Omit<Settings, "file"> = {
           credentials: "forward",
           headers: [],
         },
+        own: { headers: [] },
         asPrimary: {
           timeoutMs: 30_000,
           connectTimeoutMs: 10_000,
@@ -173,7 +175,6 @@ test("what is documented for later versions is told apart from slips of the pen"
     [
       "store",
       "limits.journal",
-      "services.next.own",
       "defaults.gate",
       "routes[0].treatAs",
       "routes[0].values",

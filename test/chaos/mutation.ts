@@ -68,8 +68,18 @@ function breakCopy({ file, text, instead }: Mutant): string {
   return folder;
 }
 
-export function timesIn({ file, text }: Mutant): number {
-  return readFileSync(join(BUILT, file), "utf8").split(text).length - 1;
+function timesIn({ file, text }: Mutant): number {
+  return timesOf(text, readFileSync(join(BUILT, file), "utf8"));
+}
+
+export function timesOf(text: string, source: string): number {
+  return source.split(patternOf(text)).length - 1;
+}
+
+/** The compiler breaks lines elsewhere than the formatter of the sources. */
+function patternOf(text: string): RegExp {
+  const words = text.split(" ").map((word) => word.replaceAll(/[^\w]/g, "\\$&"));
+  return new RegExp(words.join("\\s+"));
 }
 
 function faultNamed(name: string): Fault {

@@ -81,10 +81,10 @@ test("a write that never came to the shadow is unaccounted, unless its key is li
   };
   assert.deepEqual(lost().kinds(), ["unaccounted"]);
   const listed = lost();
-  listed.repairs = [{ key: "items/x", reason: "dropped" }];
+  listed.repairs = [{ key: "items/x", reason: "dropped", times: 1 }];
   assert.deepEqual([listed.kinds(), listed.verdict().counts.onRepairList], [[], 1]);
   const another = lost();
-  another.repairs = [{ key: "items/y", reason: "dropped" }];
+  another.repairs = [{ key: "items/y", reason: "dropped", times: 1 }];
   assert.deepEqual(another.kinds(), ["unaccounted"]);
   const covered = lost();
   covered.gaps = gapAround(0, 100);
@@ -107,16 +107,21 @@ test("states that differ are told of each write of the key, with what each side 
   assert.match(violation.words, /"version":1.*"version":2.*no repair entry, no gap/);
 });
 
-test("an entry about a collection excuses a create that nobody saw answered, and nothing else", () => {
-  const lost = (method: Write["method"], status: number | null): Story => {
-    const story = new Story().write("a", { status }, method).at("primary", "a", "applied");
+test("an entry about a collection excuses as many creates that never came as it was entered times, and nothing else", () => {
+  const lost = (method: Write["method"], times: number): Story => {
+    const story = new Story().write("a", { status: null }, method).at("primary", "a", "applied");
+    story.write("b", { status: 201 }, method).at("primary", "b", "applied", { id: "y" });
+    story.states.primary.push(entity("y", 1));
     story.states.shadow = [];
-    story.repairs = [{ key: null, reason: "unknown" }];
+    story.repairs = [{ key: null, reason: "unknown", times }];
     return story;
   };
-  assert.deepEqual(lost("POST", null).kinds(), []);
-  assert.deepEqual(lost("POST", 201).kinds(), ["unaccounted"]);
-  assert.deepEqual(lost("PUT", null).kinds(), ["unaccounted"]);
+  assert.deepEqual(lost("POST", 2).kinds(), []);
+  assert.deepEqual(lost("POST", 1).kinds(), ["unaccounted", "unaccounted"]);
+  assert.deepEqual(lost("PUT", 2).kinds(), ["unaccounted", "unaccounted"]);
+  const came = lost("POST", 2).at("shadow", "b", "applied", { id: "y" });
+  came.states.shadow = [entity("y", 2)];
+  assert.deepEqual(came.kinds(), ["unaccounted"]);
 });
 
 test("two writes in the other order are reordered, where the later began after the earlier was answered", () => {
@@ -132,7 +137,7 @@ test("two writes in the other order are reordered, where the later began after t
   assert.deepEqual(swapped({ ended: 12 }).kinds(), [], "they overlapped");
   assert.deepEqual(swapped({ status: null }).kinds(), [], "nobody was told of the earlier");
   const listed = swapped({});
-  listed.repairs = [{ key: "items/x", reason: "late-attempt" }];
+  listed.repairs = [{ key: "items/x", reason: "late-attempt", times: 1 }];
   assert.deepEqual(listed.kinds(), []);
 });
 
@@ -154,7 +159,7 @@ test("a write applied twice is doubled: always where the service honours the key
   const twice = (honours: boolean, isListed: boolean): Story => {
     const story = new Story().write("a").everywhere("a").at("shadow", "a", "applied");
     story.honours = honours;
-    if (isListed) story.repairs = [{ key: "items/x", reason: "late-attempt" }];
+    if (isListed) story.repairs = [{ key: "items/x", reason: "late-attempt", times: 1 }];
     return story;
   };
   assert.deepEqual(twice(true, false).kinds(), ["doubled"]);

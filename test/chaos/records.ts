@@ -52,6 +52,6 @@ export interface RunRecord {
   readonly primary: ServiceRecord;
   readonly shadow: ServiceRecord;
   readonly accounts: Accounts;
-  readonly repairs: readonly Pick<RepairRecord, "key" | "reason">[];
+  readonly repairs: readonly Pick<RepairRecord, "key" | "reason" | "times">[];
   readonly gaps: readonly Pick<GapRecord, "from" | "to" | "why">[];
 }

@@ -1,4 +1,4 @@
-/** What a chaos run prints: one table of counts, one of faults, one of outcomes, and what was violated. */
+/** What a chaos run prints: one table of counts, one of faults, of outcomes and of repair entries, and what was violated. */
 import { table } from "../bench/report.ts";
 import type { Counts } from "./check-run.ts";
 import type { EpisodeReport } from "./episode.ts";
@@ -29,7 +29,12 @@ export function reportOf(episodes: readonly EpisodeReport[]): string {
     String(sumOf(of, ({ gaps }) => gaps)),
   ]);
   const head = ["episodes about", "", "faults", ...COLUMNS.map(([, words]) => words), "gaps"];
-  return [table(head, rows), tally("fault", faultsOf(episodes)), tally("outcome", outcomesOf(episodes))].join("\n\n");
+  return [
+    table(head, rows),
+    tally("fault", added(episodes.flatMap(({ faults }) => faults.map((name) => ({ [name]: 1 }))))),
+    tally("outcome", added(episodes.map(({ outcomes }) => outcomes))),
+    tally("on the repair list for", added(episodes.map(({ repairs }) => repairs))),
+  ].join("\n\n");
 }
 
 /** The first few exactly, with what repeats them. */
@@ -41,18 +46,12 @@ export function violationsOf(episodes: readonly EpisodeReport[]): readonly strin
   return more > 0 ? [...all.slice(0, VIOLATIONS_TOLD), `and ${more} more`] : all;
 }
 
-function faultsOf(episodes: readonly EpisodeReport[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of episodes.flatMap(({ faults }) => faults)) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return counts;
-}
-
-function outcomesOf(episodes: readonly EpisodeReport[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { outcomes } of episodes) {
-    for (const [name, count] of Object.entries(outcomes)) counts.set(name, (counts.get(name) ?? 0) + count);
+function added(counts: readonly Readonly<Record<string, number>>[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const [name, count] of counts.flatMap((each) => Object.entries(each))) {
+    sums.set(name, (sums.get(name) ?? 0) + count);
   }
-  return counts;
+  return sums;
 }
 
 function tally(what: string, counts: Map<string, number>): string {

@@ -9,6 +9,9 @@ export interface WriteBody {
   readonly id?: string;
   /** Refused with 422. */
   readonly invalid?: true;
+  /** A whole entity, as `crossfade repair` writes it: kept as it is. */
+  readonly last?: string;
+  readonly version?: number;
 }
 
 export interface Write {
@@ -74,7 +77,12 @@ export class Entities {
           ? this.#keep(201, { id, value: body.value ?? 0, last: body.tag, version })
           : refused(409);
       case "PUT":
-        return this.#keep(before === undefined ? 201 : 200, { id, value: body.value ?? 0, last: body.tag, version });
+        return this.#keep(before === undefined ? 201 : 200, {
+          id,
+          value: body.value ?? 0,
+          last: body.last ?? body.tag,
+          version: body.version ?? version,
+        });
       case "PATCH":
         if (before === undefined) return refused(404);
         return this.#keep(200, { id, value: before.value + (body.add ?? 0), last: body.tag, version });

@@ -20,7 +20,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     only: { type: "string" },
     store: { type: "string" },
-    members: { type: "string" },
+    members: { type: "string", default: "1" },
     "expect-no-gaps": { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
   },
@@ -61,25 +61,14 @@ async function runChaos(): Promise<number> {
   return violations.length === 0 ? 0 : 1;
 }
 
-/** SQLite has one member. Redis has one and three, where it is there. */
+/** SQLite has one member. Redis has as many as are asked for, where it is there. */
 function stages(redis: boolean): readonly { readonly store: StoreKind; readonly members: number }[] {
-  const all = [
-    { store: "sqlite", members: 1 },
-    { store: "redis", members: 1 },
-    { store: "redis", members: 3 },
-  ] as const;
-  const members = values.members === undefined ? null : Number(values.members);
-  const chosen = all.filter(
-    (one) =>
-      (redis || one.store !== "redis") &&
-      (values.store === undefined || one.store === values.store) &&
-      (members === null || one.members === members),
-  );
-  if (chosen.length > 0) return chosen;
-  const asked = `--store ${values.store ?? "any"} --members ${values.members ?? "any"}`;
-  throw new Error(
-    `${asked} is not to be had: ${all.map((one) => `${one.store} with ${one.members}`).join(", ")}${redis ? "" : "; Redis is not there"}`,
-  );
+  const members = Number(values.members);
+  const all = [...(members === 1 ? ["sqlite" as const] : []), ...(redis ? ["redis" as const] : [])];
+  const chosen = all.filter((store) => values.store === undefined || values.store === store);
+  if (members >= 1 && chosen.length > 0) return chosen.map((store) => ({ store, members }));
+  const asked = `--store ${values.store ?? "any"} --members ${values.members}`;
+  throw new Error(`${asked} is not to be had: sqlite has 1 member${redis ? "" : ", and Redis is not there"}`);
 }
 
 function lineOf({ kind, seed, faults, counts, violations, seconds }: EpisodeReport): string {

@@ -46,9 +46,9 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
     return;
   }
   const bytes = await text(request);
-  // A DELETE has no body: its tag is in the query.
-  const tag = url.searchParams.get("tag");
-  const body = (tag === null ? JSON.parse(bytes) : { tag }) as WriteBody;
+  // A DELETE has no body: its tag is in the query. What a repair writes has no tag of its own.
+  const sent = (bytes === "" ? {} : JSON.parse(bytes)) as Partial<WriteBody>;
+  const body: WriteBody = { ...sent, tag: url.searchParams.get("tag") ?? sent.tag ?? "repair" };
   const header = (name: string): string | null => request.headers[name]?.toString() ?? null;
   const arrived: Arrived = {
     write: { method: request.method as Write["method"], id, body, idempotencyKey: header("idempotency-key") },

@@ -11,7 +11,7 @@ export type Sample = Readonly<Record<Measure, number>> & {
 
 export interface Growth {
   readonly measure: Measure;
-  /** Medians of the first and of the second half of what comes after the warm-up. */
+  /** Of the first and of the second half of what comes after the warm-up: what each held, by `HELD`. */
   readonly early: number;
   readonly late: number;
   /** Least squares over the same samples. */
@@ -22,12 +22,25 @@ export interface Growth {
 /** A third is warm-up: caches, V8's heap, and evidence up to its bounds. */
 const WARM_UP_SHARE = 1 / 3;
 
+const least = (values: readonly number[]): number => values.reduce((low, value) => Math.min(low, value), Infinity);
+
+/**
+ * Heap in use falls with each collection, and open files with each state of the shadow: what leaks is what they do not fall
+ * below any more.
+ */
+const HELD: Readonly<Record<Measure, (values: readonly number[]) => number>> = {
+  rssMib: medianOf,
+  heapMib: least,
+  files: least,
+  diskMib: medianOf,
+};
+
 export function growthOf(samples: readonly Sample[], measure: Measure): Growth {
   const last = samples.at(-1)?.seconds ?? 0;
   const warm = samples.filter(({ seconds }) => seconds >= last * WARM_UP_SHARE);
   const middle = (last * (1 + WARM_UP_SHARE)) / 2;
   const halfOf = (isLate: boolean): number =>
-    medianOf(warm.filter(({ seconds }) => seconds >= middle === isLate).map((sample) => sample[measure]));
+    HELD[measure](warm.filter(({ seconds }) => seconds >= middle === isLate).map((sample) => sample[measure]));
   return {
     measure,
     early: halfOf(false),
@@ -49,7 +62,7 @@ function slopeOf(points: readonly (readonly [number, number])[]): number {
 
 export type Bounds = Readonly<Partial<Record<Measure, number>>>;
 
-/** Each that is past its bound, in words. `grows`: from the early to the late median; `most`: at any time. */
+/** Each that is past its bound, in words. `grows`: from early to late; `most`: at any time. */
 export function beyond(
   growths: readonly Growth[],
   bounds: { readonly grows: Bounds; readonly most: Bounds },

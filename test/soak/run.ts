@@ -14,13 +14,14 @@ const report = await runSoak(
     phaseSeconds: Math.max(2, Math.min(20, seconds / 30)),
     sampleEveryMs: Math.max(200, seconds * 2),
     grows: { rssMib: 48, heapMib: 32, files: 64, diskMib: 24 },
+    holds: ["rssMib", "files", "diskMib"],
   },
   (line) => console.log(line),
 );
 const rows = report.growths.map(({ measure, early, late, perHour, most }) =>
   [measure, early, late, perHour, most].map((value) => (typeof value === "number" ? value.toFixed(1) : value)),
 );
-console.log(`\n${table(["", "median early", "median late", "per hour", "most"], rows)}\n`);
+console.log(`\n${table(["", "early", "late", "per hour", "most"], rows)}\n`);
 console.log(
   `idle before: ${report.idleRssMib.toFixed(0)} MiB; event loop, longest p99: ${report.loopP99Ms.toFixed(0)} ms`,
 );

@@ -12,7 +12,7 @@ import type { EventLoopDelay } from "../bench/watch-event-loop.ts";
 import { allowedGrowthMib } from "../scale/bound.ts";
 import { memoryOf, openFilesOf } from "../scale/processes.ts";
 import type { ShadowFault } from "../support/faults.ts";
-import { beyond, type Bounds, type Growth, growthOf, MEASURES, type Sample } from "./growth.ts";
+import { beyond, type Bounds, type Growth, growthOf, type Measure, MEASURES, type Sample } from "./growth.ts";
 
 export interface SoakPlan {
   readonly seconds: number;
@@ -21,6 +21,8 @@ export interface SoakPlan {
   readonly sampleEveryMs: number;
   /** From the first to the second half after the warm-up. A run that is too short to have any is held to `most` alone. */
   readonly grows: Bounds;
+  /** Which are held to what they may be at any time. */
+  readonly holds: readonly Measure[];
   readonly cli?: string;
 }
 
@@ -108,8 +110,14 @@ export async function runSoak(plan: SoakPlan, say: (line: string) => void): Prom
     await untilSettled(crossfade);
     const growths = MEASURES.map((measure) => growthOf(samples, measure));
     const load = { idle: CONNECTIONS, streams: 0, tunnels: 0, transfers: 0 };
-    const most = { rssMib: idleRssMib + allowedGrowthMib(load, QUEUED_MIB), files: OTHER_FILES, diskMib: DISK_MIB };
-    const words = beyond(growths, { grows: plan.grows, most });
+    const most: Record<Measure, number> = {
+      heapMib: Infinity,
+      rssMib: idleRssMib + allowedGrowthMib(load, QUEUED_MIB),
+      files: OTHER_FILES,
+      diskMib: DISK_MIB,
+    };
+    const held = Object.fromEntries(plan.holds.map((measure) => [measure, most[measure]]));
+    const words = beyond(growths, { grows: plan.grows, most: held });
     if (errors > 0) words.push(`clients saw ${errors} errors`);
     return {
       requests,

@@ -1,5 +1,7 @@
 /** The end of an eligible exchange, which comes once whatever became of it. */
 import type { Exchange, Settled } from "./exchange.ts";
+import { reasonOf } from "./outcome.ts";
+import type { JournalEnd } from "./ports.ts";
 import type { Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import { inSlices } from "./mirror/loop-share.ts";
@@ -49,11 +51,22 @@ export function finish(
   };
   const record = (): void => {
     parts.recorder.settle(settled);
-    if (isWrite) parts.journal.settled(exchange.id);
+    if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
     primary?.release();
   };
   if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
   else record();
+}
+
+/** What of the outcome has to be counted again where the store has not kept it when the process dies. */
+function journalEnd(parts: PipelineParts, settled: Settled): JournalEnd {
+  const { outcome, repair, exchange } = settled;
+  const at = repair === null ? "" : new Date(exchange.arrivedAt).toISOString();
+  return {
+    outcome: outcome.kind,
+    reason: reasonOf(outcome),
+    repair: repair === null ? null : { key: parts.recorder.repairKey(settled), reason: repair, at },
+  };
 }
 
 export function guarded(parts: PipelineParts, step: string, work: () => void): void {

@@ -8,7 +8,7 @@ import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import type { Waiting } from "./mirror/backlog.ts";
-import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
+import { deliver, type DeliveryEnd, isSafeToResend } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
 import { untilLaterTurn } from "./mirror/loop-share.ts";
 import { buildShadowRequest } from "./mirror/shadow-request.ts";
@@ -25,6 +25,8 @@ export interface Copy {
   readonly primary: PrimaryAnswered;
   readonly body: BodyCopy;
   readonly order: string;
+  /** Attempts of an earlier process that may have reached the shadow. */
+  readonly earlierAttempts: number;
   /** Held of the budget while the copy waits, beside its bodies. */
   readonly costBytes: number;
   readonly answeredAt: number;
@@ -70,6 +72,10 @@ async function takeTurn(parts: PipelineParts, { work: copy, crossed }: Turn<Copy
     end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", bytesSent: true };
   }
   if (end.end === "answered") return end;
+  if (end.end === "shutdown" && parts.journal.holds(exchange.id)) {
+    leaveToJournal(parts, copy);
+    return null;
+  }
   const { attempts, ...unanswered } = judgeUnanswered(end);
   const taintedBy = parts.taints.taintedBy(copy.key);
   if (exchange.plan.requestClass === "write") parts.taints.add(copy.key, exchange.id);
@@ -91,6 +97,11 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
   const gate = parts.gate(service);
   // A read is worth nothing later: it does not wait for a service that is down.
   if (isRead && gate.state() === "open") return Promise.resolve({ end: "not-sent", because: "breaker-open" });
+  const attempts = copy.earlierAttempts;
+  if (attempts > 0 && !isSafeToResend(exchange.request.method, service)) {
+    const why = `the process ended while attempt ${attempts} was on the wire, and a second application may do harm`;
+    return Promise.resolve({ end: "error", attempts, why, code: "connection-lost", bytesSent: true });
+  }
   return deliver({
     request: buildShadowRequest({
       exchange,
@@ -114,8 +125,11 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
       ),
     primaryBytes: copy.primary.body.length,
     onAttempt: (attempt) => {
-      if (!isRead) parts.journal.sent(exchange.id, attempt);
+      const recorded = isRead ? undefined : parts.journal.sent(exchange.id, attempt);
+      // What does no harm a second time need not wait until a crash would know of the first.
+      return isSafeToResend(exchange.request.method, service) ? undefined : recorded;
     },
+    earlierAttempts: attempts,
     onFailure: (code) => parts.telemetry.shadowFailure(exchange.route.name, code),
   });
 }
@@ -205,10 +219,20 @@ function buildOf({ exchange, primary }: Copy, shadow: Answer): string | null {
   return headerOf(headers, service.build.name);
 }
 
-/** Gives up every copy that still waits: the process ends. */
+/** Gives up every copy that still waits: the process ends. What the journal holds, the next one delivers. */
 export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
   const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0 });
-  for (const copy of lanes.abandonWaiting()) finishCopy(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+  for (const copy of lanes.abandonWaiting()) {
+    if (parts.journal.holds(copy.exchange.id)) leaveToJournal(parts, copy);
+    else finishCopy(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+  }
+}
+
+/** It has no outcome in this process life. */
+function leaveToJournal(parts: PipelineParts, copy: Copy): void {
+  parts.budget.give(copy.costBytes);
+  parts.backlog.leave(copy.waiting);
+  copy.primary.release();
 }
 
 function finishCopy(parts: PipelineParts, copy: Copy, found: Finding): void {

@@ -34,11 +34,13 @@ export interface PipelineParts {
   readonly backlog: Backlog;
   readonly taints: Taints;
   readonly markKey: Buffer;
-  /** `generation.position`, one further at each call: orders the writes of one key, without a clock. */
-  readonly orderStamp: () => string;
+  /** `generation.position`, one further at each call without the position of a record: orders the writes of one key, without a clock. */
+  readonly orderStamp: (journalPosition?: number) => string;
   readonly rewrite: Rewrite;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
+  /** An accepted write waits in the journal, and nowhere else. */
+  readonly journalHasMore: () => void;
   /** Something failed on the shadow's side of the line. */
   readonly caught: (step: string, error: unknown) => void;
 }

@@ -11,9 +11,10 @@ import type { Lanes, Ticket } from "./mirror/lanes.ts";
 import { isAccepted } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import type { PrimaryEnd } from "./ports.ts";
+import type { AcceptedWrite, PrimaryEnd } from "./ports.ts";
+import { acceptedWrite } from "./journaled-write.ts";
 import { keyAtAnswer, keyOfRoute } from "./route/entity-key.ts";
-import { bytesInMemory, type Finding, finish, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
+import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
 import type { Copy } from "./mirrored-copy.ts";
 
 /** An eligible exchange on its way to its one outcome. */
@@ -29,6 +30,11 @@ export interface OpenExchange {
 
 /** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: 7.6 kB). */
 const COPY_OVERHEAD_BYTES = 8 * 1024;
+/**
+ * Of `limits.queued`, what accepted writes may fill before they wait in the journal alone: the rest is for the bodies of
+ * those that come, without which nothing could be journaled.
+ */
+const SHARE_BEFORE_JOURNAL = 0.75;
 /** An id is read from answers up to this size: the scan takes well below the 20 ms that a client may be held up. */
 const KEY_ANSWER_MAX_BYTES = 1024 * 1024;
 
@@ -50,7 +56,13 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const key = open.key ?? keyFromAnswer(open, ending) ?? keyOfRoute(exchange.route);
   const verdict = whyNotMirrored(parts, open, ending);
   const costBytes = costOf(exchange);
-  if (verdict !== null || !parts.budget.take(costBytes)) {
+  const toJournal = isWrite && parts.journal.kind === "durable";
+  const write = verdict === null && toJournal ? acceptedWrite(open, ending, key, parts.clock.now()) : undefined;
+  const share = toJournal ? SHARE_BEFORE_JOURNAL : 1;
+  // Behind what waits in the journal everything does: the order of a lane is the order of answers.
+  const isRoom = verdict === null && parts.journal.waiting() === 0 && parts.budget.take(costBytes, share);
+  if (!isRoom) {
+    if (write !== undefined && keepInJournal(parts, open, ending, write)) return;
     if (ticket !== null) lanes.withdraw(ticket);
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", key);
     const { outcome, repair, error = null } = verdict ?? { outcome: dropped("queue-full"), repair: "dropped" as const };
@@ -60,14 +72,47 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
   const answeredAt = parts.clock.monotonic();
   const waiting = parts.backlog.add(exchange.route.name, answeredAt);
-  const order = parts.orderStamp();
-  const copy: Copy = { exchange, key, primary: ending, body, order, costBytes, answeredAt, waiting };
-  if (isWrite) parts.journal.answered(exchange.id, "accepted", key);
+  const position = isWrite ? parts.journal.answered(exchange.id, "accepted", key, write) : undefined;
+  const order = parts.orderStamp(position);
+  const copy: Copy = {
+    exchange,
+    key,
+    primary: ending,
+    body,
+    order,
+    earlierAttempts: 0,
+    costBytes,
+    answeredAt,
+    waiting,
+  };
   if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass);
   else lanes.answered(ticket, copy);
 }
 
-function costOf({ request }: Exchange): number {
+/** It waits in the journal alone until there is room for it. Whether the journal took it. */
+function keepInJournal(
+  parts: PipelineParts,
+  { exchange, ticket, lanes }: OpenExchange,
+  ending: PrimaryAnswered,
+  write: AcceptedWrite,
+): boolean {
+  if (write.body.kind === "digest") return false;
+  const kept = parts.journal.keep(exchange.id, write);
+  if (kept === null) return false;
+  if (ticket !== null) lanes.postpone(ticket);
+  void kept.then((isDurable) => {
+    if (isDurable) {
+      ending.release();
+      parts.journalHasMore();
+    } else {
+      const lost: Finding = { ...NOTHING_FOUND, outcome: dropped("queue-full"), repair: "dropped" };
+      guarded(parts, "settle", () => finish(parts, exchange, write.key, ending, lost));
+    }
+  });
+  return true;
+}
+
+export function costOf({ request }: Pick<Exchange, "request">): number {
   let headerChars = 0;
   for (const part of request.headers) headerChars += part.length;
   return COPY_OVERHEAD_BYTES + headerChars;

@@ -60,6 +60,7 @@ class MemoryStore implements Store {
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
   #seq = 0;
   #lost = 0;
+  #journalMark = 0;
   #closed = false;
 
   constructor(options: MemoryStoreOptions) {
@@ -83,6 +84,10 @@ class MemoryStore implements Store {
 
   health(): StoreHealth {
     return { kind: "memory", problem: null, lostWrites: this.#lost, pendingWrites: 0 };
+  }
+
+  journalMark(): number {
+    return this.#journalMark;
   }
 
   async outcomeCounts(): Promise<readonly OutcomeCount[]> {
@@ -212,6 +217,12 @@ class MemoryStore implements Store {
       }
       case "divergence":
         this.#addDivergence(write);
+        return;
+      case "gap-withdrawn":
+        this.#gaps.delete(write.id);
+        return;
+      case "journal-mark":
+        this.#journalMark = write.position;
         return;
       case "repair":
         this.#addRepair(write);

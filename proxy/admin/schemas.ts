@@ -115,7 +115,15 @@ export const SCHEMAS = {
       spoolLimitBytes: count,
       headroomSeconds: orNull(amount),
     }),
-    journal: object({ kind: enumOf(["none", "memory", "durable"]), depth: count }),
+    journal: object({
+      kind: enumOf(["none", "memory", "durable"]),
+      depth: count,
+      waiting: count,
+      problem: orNull(text),
+      bytes: count,
+      pendingBytes: count,
+      limitBytes: orNull(count),
+    }),
     log: object({ file: text, problem: orNull(text), lostLines: count }),
     webhook: orNull(
       object({ origin: text, delivered: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),

@@ -27,12 +27,13 @@ export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): 
 
 function* processWarnings(input: StatusInput): Generator<string> {
   if (!input.mirroringEnabled) yield "mirroring is off for every route";
-  const { config, store, log, webhook } = input;
+  const { config, store, journal, log, webhook } = input;
   if (config.error !== null) {
     yield `the changed config was refused and revision ${config.revision} stays in use: ${config.error}`;
   }
   if (store.problem !== null) yield `store: ${store.problem}`;
   if (store.lostWrites > 0) yield `store: ${plural(store.lostWrites, "write")} of evidence lost since the start`;
+  if (journal.problem !== null) yield journal.problem;
   if (log.problem !== null) yield log.problem;
   if (log.lostLines > 0) yield `divergence log ${log.file}: ${plural(log.lostLines, "line")} lost since the start`;
   if (webhook !== null && webhook.failed + webhook.dropped > 0) {
@@ -76,7 +77,12 @@ const FAILED: ReadonlySet<string> = new Set([
   "skipped(expired)",
 ]);
 
-function* queueWarnings({ queue }: StatusInput): Generator<string> {
+function* queueWarnings({ queue, journal }: StatusInput): Generator<string> {
+  const { bytes, limitBytes, waiting } = journal;
+  if (waiting > 0) yield `${plural(waiting, "write")} wait in the journal for their shadow: memory has no room for more`;
+  if (limitBytes !== null && bytes >= limitBytes * NEARLY_FULL) {
+    yield `${spellBytes(bytes)} of ${spellBytes(limitBytes)} of the journal are in use; when it is full, writes are forwarded unjournaled`;
+  }
   if (queue.bytes >= queue.limitBytes * NEARLY_FULL) {
     yield `${spellBytes(queue.bytes)} of ${spellBytes(queue.limitBytes)} for waiting copies are in use; when they are full, copies drop`;
   }

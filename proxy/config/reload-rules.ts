@@ -39,6 +39,7 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
   }
   compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
+  compare(["journal", "survives"], running.journal.survives, wanted.journal.survives);
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
   return problems;
 }

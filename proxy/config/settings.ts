@@ -247,6 +247,10 @@ export interface WebhookSettings {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
+/** What the journal's records survive: the end of the process, a power cut as well, or neither (then they are in memory). */
+export const SURVIVALS = ["process", "power", "nothing"] as const;
+export type Survival = (typeof SURVIVALS)[number];
+
 export type AdminRole = "read" | "bodies" | "operate";
 
 export interface Settings {
@@ -282,6 +286,14 @@ export interface Settings {
     readonly bodyOnDiskBytes: number;
     /** Bytes in the spool, whole process. */
     readonly spoolBytes: number;
+    /** Bytes of the journal on disk. */
+    readonly journalBytes: number;
+  };
+  readonly journal: {
+    /** Of a memory: store, nothing. */
+    readonly survives: Survival;
+    /** Secret; null: the key file beside the store. */
+    readonly key: string | null;
   };
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;

@@ -56,7 +56,10 @@ export interface DeliveryJob {
   readonly newAnswerCopy: () => AnswerCopy;
   /** Length of the primary's answer. */
   readonly primaryBytes: number;
-  readonly onAttempt: (attempt: number) => void;
+  /** Resolves, where there is something to wait for, once the attempt may be made. */
+  readonly onAttempt: (attempt: number) => Promise<void> | undefined;
+  /** Attempts of an earlier process that may have reached the service. */
+  readonly earlierAttempts: number;
   readonly onFailure: (code: ErrorCode) => void;
 }
 
@@ -103,17 +106,19 @@ class AttemptFailed extends Error {
  * verified by state and not by a guess.
  */
 export async function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
-  let attempts = 0;
+  let attempts = job.earlierAttempts;
   let backoffMs = FIRST_BACKOFF_MS;
-  let unknownAttempt = false;
+  let unknownAttempt = attempts > 0;
   let last: AttemptFailed | null = null;
   for (;;) {
     let ended: Answered | AttemptFailed | NotAttempted;
     try {
       ended = await job.gate.run(() => {
         attempts++;
-        job.onAttempt(attempts);
-        return attempt(job, last?.bytesSent === true);
+        const recorded = job.onAttempt(attempts);
+        const freshConnection = last?.bytesSent === true;
+        if (recorded === undefined) return attempt(job, freshConnection);
+        return recorded.then(() => attempt(job, freshConnection));
       }, job.deadline);
     } catch (thrown) {
       if (!(thrown instanceof AttemptFailed)) throw thrown;
@@ -147,7 +152,12 @@ export async function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
 
 function mayResend(job: DeliveryJob, failed: AttemptFailed, resentAlready: boolean): boolean {
   if (resentAlready || failed.failure.code !== "connection-lost") return false;
-  return IDEMPOTENT.has(job.request.method) || job.service.idempotency === "honoured";
+  return isSafeToResend(job.request.method, job.service);
+}
+
+/** Whether a second application does no harm. */
+export function isSafeToResend(method: string, service: ServiceSettings): boolean {
+  return IDEMPOTENT.has(method) || service.idempotency === "honoured";
 }
 
 function failedEnd({ failure, bytesSent }: AttemptFailed, attempts: number): DeliveryEnd {

@@ -95,6 +95,27 @@ export class Lanes<Work> {
     this.#answer(entry, work);
   }
 
+  /** Takes a place for a write of an earlier time, before all that is at the primary now. */
+  rejoin(key: string, work: Work, overlapped: boolean): void {
+    const entry = this.#enter(this.#laneOf(key), "write", 0);
+    entry.overlapped = overlapped;
+    crossReads(entry.lane);
+    this.#answer(entry, work);
+  }
+
+  /** Whether a write that is answered now overlapped another one of its key. */
+  overlaps(ticket: Ticket): boolean {
+    return entryOf<Work>(ticket).rivals !== null;
+  }
+
+  /** The primary accepted, and the copy is delivered later: it leaves, but those at the primary with it did overlap it. */
+  postpone(ticket: Ticket): void {
+    const entry = entryOf<Work>(ticket);
+    if (entry.state !== "intended") return;
+    this.#meetRivals(entry);
+    this.withdraw(ticket);
+  }
+
   /** The primary accepted: from here on the copy waits for its turn. */
   answered(ticket: Ticket, work: Work): void {
     const entry = entryOf<Work>(ticket);
@@ -142,14 +163,14 @@ export class Lanes<Work> {
     return lane;
   }
 
-  #enter(lane: Lane<Work>, kind: EntryKind): Entry<Work> {
+  #enter(lane: Lane<Work>, kind: EntryKind, intent = ++this.#intents): Entry<Work> {
     if (kind === "read") lane.reads++;
     return {
       key: lane.key,
       kind,
       lane,
       since: this.#options.monotonic(),
-      intent: ++this.#intents,
+      intent,
       state: "intended",
       work: null,
       rivals: null,
@@ -163,20 +184,22 @@ export class Lanes<Work> {
     entry.state = "waiting";
     entry.work = work;
     this.#queued++;
-    if (entry.kind === "write") {
-      if (entry.rivals !== null) {
-        entry.overlapped = true;
-        for (const rival of entry.rivals) rival.overlapped = true;
-        entry.rivals = null;
-      }
-      for (const other of lane.intended) {
-        if (other.kind !== "write") continue;
-        other.rivals ??= [];
-        other.rivals.push(entry);
-      }
-    }
+    if (entry.kind === "write" && entry.intent > 0) this.#meetRivals(entry);
     lane.waiting.push(entry);
     this.#advance(lane);
+  }
+
+  #meetRivals(entry: Entry<Work>): void {
+    if (entry.rivals !== null) {
+      entry.overlapped = true;
+      for (const rival of entry.rivals) rival.overlapped = true;
+      entry.rivals = null;
+    }
+    for (const other of entry.lane.intended) {
+      if (other.kind !== "write" || other === entry) continue;
+      other.rivals ??= [];
+      other.rivals.push(entry);
+    }
   }
 
   #advance(lane: Lane<Work>): void {

@@ -24,6 +24,7 @@ export class Essentials {
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
+  #journalMark: number | null = null;
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -49,10 +50,18 @@ export class Essentials {
         return;
       }
       case "gap-opened":
-        this.#gaps.push({ opened: true, id: write.id, route: write.route, from: write.from, why: write.why });
+        this.#gaps.push({ change: "opened", id: write.id, route: write.route, from: write.from, why: write.why });
         return;
       case "gap-closed":
-        this.#gaps.push({ opened: false, id: write.id, to: write.to });
+        this.#gaps.push({ change: "closed", id: write.id, to: write.to });
+        return;
+      case "gap-withdrawn":
+        this.#gaps.push({ change: "withdrawn", id: write.id });
+        return;
+      case "journal-mark":
+        // It stands for what came before it, and is nothing that could be lost.
+        this.#writes -= 1;
+        this.#journalMark = write.position;
         return;
       default: {
         const never: never = write;
@@ -74,6 +83,7 @@ export class Essentials {
     }
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
+    this.#journalMark = later.#journalMark ?? this.#journalMark;
   }
 
   rows(): EssentialRows {
@@ -84,6 +94,7 @@ export class Essentials {
       totals: [...this.#totals].map(([route, totals]) => ({ route, ...totals })),
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
+      journalMark: this.#journalMark,
     };
   }
 

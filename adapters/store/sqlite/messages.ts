@@ -10,7 +10,7 @@ import type {
   RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
+import type { DivergenceQuery, GroupQuery, JournalAccount, OpenWork, Page } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {
@@ -23,8 +23,15 @@ export interface RepairRow {
 }
 
 export type GapRow =
-  | { readonly opened: true; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
-  | { readonly opened: false; readonly id: string; readonly to: string };
+  | {
+      readonly change: "opened";
+      readonly id: string;
+      readonly route: string;
+      readonly from: string;
+      readonly why: string;
+    }
+  | { readonly change: "closed"; readonly id: string; readonly to: string }
+  | { readonly change: "withdrawn"; readonly id: string };
 
 /** What must survive: small however much traffic there is, and kept in memory until it is durable. */
 export interface EssentialRows {
@@ -32,6 +39,8 @@ export interface EssentialRows {
   readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
   readonly repairs: readonly RepairRow[];
   readonly gaps: readonly GapRow[];
+  /** The journal's position that all of this, with what came before, counts up to; null: nothing was told of it. */
+  readonly journalMark: number | null;
 }
 
 export interface EvidenceRow {
@@ -75,6 +84,8 @@ export interface OpeningOrder {
   readonly retention: Retention;
   /** Routes that get a gap beside those the store knows. */
   readonly routes: readonly string[];
+  /** Two words of shared memory, where a journal is to be asked what it knows of the run before: 1 once it has answered. */
+  readonly journal?: SharedArrayBuffer;
   /** Set where the same run opens the file again because its thread died. */
   readonly again: {
     readonly generation: number;
@@ -92,6 +103,8 @@ export interface Opened {
   readonly setAside: string | null;
   /** Batches of this run that are durable. */
   readonly lastBatch: number;
+  /** The journal's position up to which everything is counted. */
+  readonly journalMark: number;
   /** Tells whether the path still leads to the file that was opened. */
   readonly inode: number;
   /** What an operator should know, a sentence each. */
@@ -156,9 +169,13 @@ export type Question = {
 export type ToWorker =
   | { readonly type: "commit"; readonly batch: Batch }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  /** What the journal knows of the run before. */
+  | { readonly type: "account"; readonly account: JournalAccount }
   | { readonly type: "close"; readonly clean: boolean; readonly now: number };
 
 export type FromWorker =
+  /** The file is this process's; the thread stands still until it is told what the journal knows. */
+  | { readonly type: "locked"; readonly journalMark: number }
   | { readonly type: "opened"; readonly opened: Opened }
   | { readonly type: "refused"; readonly failure: Failure }
   | { readonly type: "committed"; readonly number: number; readonly events: readonly GroupEvent[] }

@@ -125,4 +125,12 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, hour)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Everything that the journal's records up to this position count is in the tables above.
+  CREATE TABLE journal_mark (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    position INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO journal_mark (only, position) VALUES (1, 0);
+  `,
 ];

@@ -1,0 +1,406 @@
+/**
+ * The durable journal: an append-only log in a folder of its own (docs/decisions/0007).
+ *
+ * A write is an *entry*, named by the position of its intent. What a crash would need of it is *pinned* in the segment that
+ * holds it: the intent until there is an answer, then the accepted record, and that an attempt was made; all of it is free
+ * once the write has settled. Segments go oldest first, each once nothing in it is pinned and the store has counted what it
+ * records, so that a record that settles a write always outlives the one that would have it delivered. A segment of which
+ * less than half is still pinned is carried on: those records are repeated at the end.
+ */
+import { readFile, rename, truncate, unlink } from "node:fs/promises";
+import type { AcceptedWrite, Intent, Journal, JournalAccount, LeftOver, WaitingWrite } from "../../proxy/ports.ts";
+import { openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
+import { decodeRecords, encodeIntent, type JournalRecord } from "./records.ts";
+import { scanFolder, type Scanned } from "./scan.ts";
+import type { Segment } from "./segment.ts";
+import { type Found, WaitingReader } from "./waiting.ts";
+import { LogWriter } from "./writer.ts";
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+const LOOK_EVERY_MS = 500;
+/** A segment lives at least so long: files are not made and removed with every write. */
+const LEAST_AGE_MS = 1_000;
+const CLOSE_PATIENCE_MS = 5_000;
+
+export interface LogSettings {
+  /** Mode 0700, and nobody else's: the store beside it is locked. */
+  readonly folder: string;
+  readonly journalKey: Buffer;
+  readonly survives: "process" | "power";
+  readonly limitBytes: () => number;
+  readonly monotonic: () => number;
+  readonly segmentBytes?: number;
+}
+
+/** What earlier lives left, as it was read; nothing is changed yet. */
+export interface ReadLog {
+  readonly scanned: Scanned;
+  account(): Pick<JournalAccount, "coversGeneration" | "damage" | "upTo" | "uncounted" | "open">;
+}
+
+export async function readLog(settings: LogSettings, countedUpTo: number): Promise<ReadLog> {
+  const scanned = await scanFolder(settings.folder, settings.journalKey, countedUpTo);
+  return {
+    scanned,
+    account() {
+      const { lastPosition, lastGeneration, uncounted, open } = scanned;
+      const short = lastGeneration !== null && lastPosition < countedUpTo;
+      const ends = `it ends at ${lastPosition}, and the store has counted up to ${countedUpTo}`;
+      const damage = scanned.damage ?? (short ? ends : null);
+      return {
+        coversGeneration: damage === null ? lastGeneration : null,
+        damage,
+        upTo: Math.max(lastPosition, countedUpTo),
+        uncounted,
+        open: [...open].map(([route, count]) => ({ route, count })),
+      };
+    },
+  };
+}
+
+interface Pin {
+  /** Of the record. */
+  readonly position: number;
+  segment: Segment;
+  readonly bytes: number;
+}
+
+interface Entry {
+  readonly entry: number;
+  readonly exchangeId: string;
+  readonly route: string;
+  /** Its accepted record holds all that delivering it needs. */
+  isWhole: boolean;
+  /** Until there is an answer. */
+  encoded: Buffer | null;
+  intent: Pin | null;
+  accepted: Pin | null;
+  sent: Pin | null;
+}
+
+export interface LogJournal extends Journal {
+  readonly kind: "durable";
+  /** Without a copy that could be delivered; each is to be settled. */
+  readonly leftOver: readonly LeftOver[];
+}
+
+export interface LogOptions extends LogSettings {
+  readonly read: ReadLog;
+  readonly countedUpTo: number;
+  readonly generation: number;
+  /** What the store has counted by now. */
+  readonly counted: () => number;
+}
+
+/** @throws where the folder cannot be written. */
+export async function openLogJournal(options: LogOptions): Promise<LogJournal> {
+  const { scanned } = options.read;
+  if (scanned.cutOff !== null) await truncate(scanned.cutOff.file, scanned.cutOff.at);
+  const journal = new Log(options);
+  await journal.begin();
+  return journal;
+}
+
+class Log implements LogJournal {
+  readonly kind = "durable";
+  readonly leftOver: readonly LeftOver[];
+  readonly #options: LogOptions;
+  readonly #segments: Segment[];
+  readonly #writer: LogWriter;
+  readonly #reader: WaitingReader;
+  readonly #entries = new Map<string, Entry>();
+  readonly #takenBack = new Set<number>();
+  readonly #timer: NodeJS.Timeout;
+  /** Of those that wait on disk. */
+  #waiting: number;
+  #closedBytes = 0;
+  #carrying = false;
+  #housekeeping: string | null = null;
+
+  constructor(options: LogOptions) {
+    const { scanned } = options.read;
+    this.#options = options;
+    this.#segments = [...scanned.segments];
+    this.#waiting = scanned.waiting;
+    this.#writer = new LogWriter({
+      ...options,
+      segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+      position: Math.max(scanned.lastPosition, options.countedUpTo),
+      number: scanned.nextNumber,
+      segmentBegun: (segment) => this.#segments.push(segment),
+    });
+    this.#reader = new WaitingReader({
+      scanned,
+      segments: () => this.#segments,
+      active: () => this.#writer.segment,
+      isTakenBack: (position) => this.#takenBack.has(position),
+    });
+    for (const { entry, intent, segment, bytes } of scanned.intents) {
+      const { exchangeId, route } = intent;
+      this.#entries.set(exchangeId, {
+        entry,
+        exchangeId,
+        route,
+        isWhole: false,
+        encoded: null,
+        intent: { position: entry, segment, bytes },
+        accepted: null,
+        sent: null,
+      });
+    }
+    this.leftOver = scanned.intents.map(({ intent, end, key }) => ({ intent, end, key }));
+    this.#sum();
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  begin(): Promise<void> {
+    return this.#writer.begin();
+  }
+
+  intend(intent: Intent): Promise<void> {
+    if (this.#writer.isStuck) return Promise.reject(new Error("the journal's disk does not take what it is given"));
+    if (this.#isFull()) return Promise.reject(new Error("the journal is full"));
+    const encoded = encodeIntent(intent);
+    const bytes = this.#writer.append((records, position) => records.intended(position, encoded));
+    const { exchangeId, route } = intent;
+    this.#entries.set(exchangeId, {
+      entry: this.#writer.position,
+      exchangeId,
+      route,
+      isWhole: false,
+      encoded,
+      intent: this.#pin(bytes),
+      accepted: null,
+      sent: null,
+    });
+    return this.#writer.whenWritten();
+  }
+
+  answered(exchangeId: string, end: "accepted" | "refused" | "unknown", key: string | null, write?: AcceptedWrite): number {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined) return this.#writer.nextPosition();
+    if (end !== "accepted") this.#writer.append((records, position) => records.ended(position, entry.entry, end, key));
+    else if (write !== undefined) this.#accept(entry, write, false);
+    return this.#writer.position;
+  }
+
+  keep(exchangeId: string, write: AcceptedWrite): Promise<boolean> | null {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined || this.#writer.isStuck || this.#isFull()) return null;
+    const pin = this.#accept(entry, write, true);
+    const { position } = this.#writer;
+    this.#entries.delete(exchangeId);
+    pin.segment.waiting += 1;
+    this.#waiting += 1;
+    return this.#writer.whenWritten().then(
+      () => true,
+      () => {
+        // It may be written yet: then the reader must not take it for one that waits.
+        this.#takenBack.add(position);
+        this.#entries.set(exchangeId, entry);
+        pin.segment.waiting -= 1;
+        this.#waiting -= 1;
+        return false;
+      },
+    );
+  }
+
+  sent(exchangeId: string, attempt: number): Promise<void> | undefined {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined) return undefined;
+    const bytes = this.#writer.append((records, position) => records.sent(position, entry.entry, attempt));
+    this.#free(entry.sent);
+    entry.sent = this.#pin(bytes);
+    if (this.#writer.isStuck) return undefined;
+    return this.#writer.whenWritten().catch(() => undefined);
+  }
+
+  settled(exchangeId: string, end: Parameters<Journal["settled"]>[1]): void {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined) return;
+    this.#entries.delete(exchangeId);
+    this.#writer.append((records, position) => records.settled(position, entry.entry, entry, end));
+    this.#free(entry.intent);
+    this.#free(entry.accepted);
+    this.#free(entry.sent);
+  }
+
+  waiting(): number {
+    return this.#waiting;
+  }
+
+  nextWaiting(): Promise<readonly WaitingWrite[]> {
+    return this.#waiting === 0 ? Promise.resolve([]) : this.#reader.next();
+  }
+
+  take(write: WaitingWrite): void {
+    const { entry, position, segment, bytes, intent } = write as Found;
+    this.#entries.set(intent.exchangeId, {
+      entry,
+      exchangeId: intent.exchangeId,
+      route: intent.route,
+      isWhole: true,
+      encoded: null,
+      intent: null,
+      accepted: { position, segment, bytes },
+      sent: this.#options.read.scanned.sent.get(entry) ?? null,
+    });
+    segment.waiting -= 1;
+    this.#waiting -= 1;
+  }
+
+  holds(exchangeId: string): boolean {
+    return this.#entries.get(exchangeId)?.isWhole === true;
+  }
+
+  position(): number {
+    return this.#writer.position;
+  }
+
+  nextPosition(): number {
+    return this.#writer.nextPosition();
+  }
+
+  reached(position: number): boolean {
+    return this.#writer.written >= position || this.#writer.isIdle;
+  }
+
+  depth(): number {
+    return this.#entries.size + this.#waiting;
+  }
+
+  health(): ReturnType<Journal["health"]> {
+    const full = this.#isFull() ? `the journal holds its limit of ${this.#options.limitBytes()} bytes (limits.journal)` : null;
+    return {
+      problem: this.#writer.problem() ?? full ?? this.#housekeeping,
+      bytes: this.#bytes(),
+      pendingBytes: this.#writer.pendingBytes,
+      limitBytes: this.#options.limitBytes(),
+    };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#reader.close();
+    const { segment } = this.#writer;
+    if (segment.live === 0 && !segment.isEmpty && !this.#writer.isStuck) {
+      this.#writer.rotate();
+      await this.#writer.whenWritten().catch(() => undefined);
+    }
+    await this.#removeFreed().catch(() => undefined);
+    await this.#writer.close(CLOSE_PATIENCE_MS);
+  }
+
+  #accept(entry: Entry, write: AcceptedWrite, kept: boolean): Pin {
+    const { generation } = this.#options;
+    const intent = entry.encoded as Buffer;
+    const bytes = this.#writer.append((records, position) =>
+      records.accepted(position, entry.entry, { intent, write, generation, kept }),
+    );
+    const pin = this.#pin(bytes);
+    entry.accepted = pin;
+    entry.isWhole = bytes > 0 && write.body.kind === "memory";
+    entry.encoded = null;
+    this.#free(entry.intent);
+    entry.intent = null;
+    return pin;
+  }
+
+  #pin(bytes: number): Pin {
+    const { segment } = this.#writer;
+    segment.pin(bytes);
+    return { position: this.#writer.position, segment, bytes };
+  }
+
+  #free(pin: Pin | null): void {
+    pin?.segment.free(pin.bytes, this.#writer.position);
+  }
+
+  #bytes(): number {
+    return this.#closedBytes + this.#writer.segment.bytes + this.#writer.pendingBytes;
+  }
+
+  /** Of all segments but the present one. */
+  #sum(): void {
+    const closed = this.#segments.filter((segment) => segment !== this.#writer.segment);
+    this.#closedBytes = closed.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  #isFull(): boolean {
+    return this.#bytes() >= this.#options.limitBytes();
+  }
+
+  /** Gives up what is no longer needed: the store has counted it, and nothing in it is pinned. */
+  #look(): void {
+    this.#sum();
+    const { segment } = this.#writer;
+    const ageMs = this.#options.monotonic() - segment.begunAt;
+    const halfFree = segment.liveBytes * 2 < segment.bytes;
+    if (!segment.isEmpty && halfFree && ageMs > LEAST_AGE_MS && segment.waiting === 0) this.#writer.rotate();
+    if (this.#carrying) return;
+    this.#carrying = true;
+    this.#removeFreed()
+      .then(() => this.#carryHead())
+      .then(
+        () => (this.#housekeeping = null),
+        (error: Error) => (this.#housekeeping = `journal: ${error.message}`),
+      )
+      .finally(() => (this.#carrying = false));
+  }
+
+  async #removeFreed(): Promise<void> {
+    for (let head = this.#segments[0]; head !== undefined && this.#mayGo(head); head = this.#segments[0]) {
+      if (head.damage === null) await unlink(head.file);
+      else await rename(head.file, `${head.file}.damaged`);
+      this.#segments.shift();
+    }
+  }
+
+  #mayGo(segment: Segment): boolean {
+    if (segment === this.#writer.segment || this.#writer.segment.bytes === 0) return false;
+    if (segment.live > 0 || segment.waiting > 0) return false;
+    const needed = Math.max(segment.freedAt, segment.lastPosition);
+    return this.reached(needed) && this.#options.counted() >= needed;
+  }
+
+  async #carryHead(): Promise<void> {
+    const head = this.#segments[0];
+    if (head === undefined || head === this.#writer.segment || head.waiting > 0 || head.live === 0) return;
+    if (head.liveBytes * 2 >= head.bytes || this.#writer.isStuck) return;
+    const file = await readFile(head.file);
+    const pinned = new Map([...this.#entries.values()].map((entry) => [entry.entry, entry]));
+    for (let at = SEGMENT_HEAD_BYTES; at < file.length;) {
+      const frame = openFrame(head.key, file, at);
+      if (frame === null) return;
+      for (const record of decodeRecords(frame.records)) {
+        const entry = pinned.get(record.entry);
+        if (entry !== undefined && this.#entries.has(entry.exchangeId)) this.#carry(entry, record, head);
+      }
+      at = frame.end;
+    }
+  }
+
+  #carry(entry: Entry, record: JournalRecord, from: Segment): void {
+    const pin = pinOf(entry, record);
+    if (pin === null || pin.segment !== from || pin.position !== record.position) return;
+    const bytes = this.#writer.carry(record.bytes);
+    // No longer needed once it is written here.
+    this.#free(pin);
+    pin.segment = this.#writer.segment;
+    pin.segment.pin(bytes);
+  }
+}
+
+function pinOf(entry: Entry, record: JournalRecord): Pin | null {
+  switch (record.type) {
+    case "intended":
+      return entry.intent;
+    case "accepted":
+      return entry.accepted;
+    case "sent":
+      return entry.sent;
+    default:
+      return null;
+  }
+}

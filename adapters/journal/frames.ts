@@ -7,7 +7,16 @@
  * AES-256-GCM under a key of the segment's own (RFC 5869, from the salt in its header), the frame's number as nonce: no
  * nonce is used twice, and no frame can pass for one of another segment. The head of a frame is authenticated with it.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from "node:crypto";
 
 const SEGMENT_MAGIC = Buffer.from("CFLANES1", "latin1");
 const MAC_BYTES = 16;
@@ -62,12 +71,12 @@ function macOf(head: Buffer, journalKey: Buffer): Buffer {
   return createHmac("sha256", journalKey).update(head.subarray(0, MAC_AT)).digest().subarray(0, MAC_BYTES);
 }
 
-export function segmentKey(journalKey: Buffer, salt: Buffer): Buffer {
-  return Buffer.from(hkdfSync("sha256", journalKey, salt, "crossfade journal segment", 32));
+export function segmentKey(journalKey: Buffer, salt: Buffer): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync("sha256", journalKey, salt, "crossfade journal segment", 32)));
 }
 
 /** The head and the sealed records: what is written, one after the other. */
-export function sealFrame(key: Buffer, counter: number, records: Buffer): readonly [head: Buffer, sealed: Buffer] {
+export function sealFrame(key: KeyObject, counter: number, records: Buffer): readonly [head: Buffer, sealed: Buffer] {
   const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES);
   head.writeUInt32LE(FRAME_MAGIC, 0);
   head.writeUInt32LE(records.length, 4);
@@ -88,7 +97,7 @@ export interface OpenedFrame {
 }
 
 /** The frame at `at`; null where there is no whole one. */
-export function openFrame(key: Buffer, segment: Buffer, at: number): OpenedFrame | null {
+export function openFrame(key: KeyObject, segment: Buffer, at: number): OpenedFrame | null {
   const from = at + FRAME_HEAD_BYTES;
   if (from > segment.length || segment.readUInt32LE(at) !== FRAME_MAGIC) return null;
   const end = from + segment.readUInt32LE(at + 4);
@@ -107,7 +116,7 @@ export function openFrame(key: Buffer, segment: Buffer, at: number): OpenedFrame
 }
 
 /** Where the next whole frame after `at` begins, or -1: tells damage within a segment from an end that was cut off. */
-export function nextFrame(key: Buffer, segment: Buffer, at: number): number {
+export function nextFrame(key: KeyObject, segment: Buffer, at: number): number {
   for (let found = at; ;) {
     found = segment.indexOf(FRAME_MAGIC_BYTES, found + 1);
     if (found === -1 || openFrame(key, segment, found) !== null) return found;

@@ -1,6 +1,7 @@
 /**
  * Which routes have writes that are in no journal, in a file that is there before it is needed: it is overwritten in place,
- * so that a full disk does not keep it from being written. What cannot be read of it stands for every route.
+ * so that a full disk does not keep it from being written; what follows its second line is left from before. What cannot
+ * be read of it stands for every route.
  */
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
@@ -22,8 +23,8 @@ export interface Unjournaled {
 export function readGapMarker(file: string, everyRoute: readonly string[], now: number): readonly Unjournaled[] {
   if (!existsSync(file)) return [];
   const every = (from: number): readonly Unjournaled[] => everyRoute.map((route) => ({ route, from }));
-  const [digest, text = ""] = readFileSync(file, "utf8").trimEnd().split("\n");
-  if (digest !== digestOf(text.trimEnd())) return every(now);
+  const [digest, text = ""] = readFileSync(file, "utf8").split("\n");
+  if (digest !== digestOf(text)) return every(now);
   const written = JSON.parse(text) as readonly Unjournaled[];
   const whole = written.find(({ route }) => route === EVERY_ROUTE);
   return whole === undefined ? written : every(whole.from);
@@ -34,21 +35,23 @@ export interface OpenGapMarker extends GapMarker {
 }
 
 /** Makes the file, or empties the one that there is: whoever does so has accounted for what it said. */
-export async function openGapMarker(file: string): Promise<OpenGapMarker> {
+export async function openGapMarker(file: string, survives: "process" | "power"): Promise<OpenGapMarker> {
   const descriptor = openSync(file, existsSync(file) ? "r+" : "wx", 0o600);
-  writeSync(descriptor, textOf(new Map()), 0);
+  writeSync(descriptor, textOf(new Map()).padEnd(BYTES), 0);
   fsyncSync(descriptor);
   closeSync(descriptor);
-  return new Marker(await open(file, "r+"));
+  return new Marker(await open(file, "r+"), survives);
 }
 
 class Marker implements OpenGapMarker {
   readonly #handle: FileHandle;
+  readonly #survives: "process" | "power";
   readonly #routes = new Map<string, number>();
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, survives: "process" | "power") {
     this.#handle = handle;
+    this.#survives = survives;
   }
 
   open(route: string, from: number): Promise<void> {
@@ -76,7 +79,7 @@ class Marker implements OpenGapMarker {
       .catch(() => undefined)
       .then(async () => {
         await this.#handle.write(textOf(this.#routes), 0);
-        await this.#handle.datasync();
+        if (this.#survives === "power") await this.#handle.datasync();
       });
     this.#writing = written;
     written.catch(() => undefined);
@@ -90,8 +93,7 @@ function textOf(routes: ReadonlyMap<string, number>): string {
   if (Buffer.byteLength(text) > BYTES - DIGEST_CHARS - 2) {
     text = JSON.stringify([{ route: EVERY_ROUTE, from: Math.min(...routes.values()) }]);
   }
-  const padding = " ".repeat(BYTES - DIGEST_CHARS - 2 - Buffer.byteLength(text));
-  return `${digestOf(text)}\n${text}${padding}\n`;
+  return `${digestOf(text)}\n${text}\n`;
 }
 
 function digestOf(text: string): string {

@@ -177,7 +177,12 @@ class Log implements LogJournal {
     return this.#writer.whenWritten();
   }
 
-  answered(exchangeId: string, end: "accepted" | "refused" | "unknown", key: string | null, write?: AcceptedWrite): number {
+  answered(
+    exchangeId: string,
+    end: "accepted" | "refused" | "unknown",
+    key: string | null,
+    write?: AcceptedWrite,
+  ): number {
     const entry = this.#entries.get(exchangeId);
     if (entry === undefined) return this.#writer.nextPosition();
     if (end !== "accepted") this.#writer.append((records, position) => records.ended(position, entry.entry, end, key));
@@ -271,7 +276,9 @@ class Log implements LogJournal {
   }
 
   health(): ReturnType<Journal["health"]> {
-    const full = this.#isFull() ? `the journal holds its limit of ${this.#options.limitBytes()} bytes (limits.journal)` : null;
+    const full = this.#isFull()
+      ? `the journal holds its limit of ${this.#options.limitBytes()} bytes (limits.journal)`
+      : null;
     return {
       problem: this.#writer.problem() ?? full ?? this.#housekeeping,
       bytes: this.#bytes(),

@@ -79,7 +79,12 @@ export class RecordBuffer {
   accepted(
     position: number,
     entry: number,
-    options: { readonly intent: Buffer; readonly write: AcceptedWrite; readonly generation: number; readonly kept: boolean },
+    options: {
+      readonly intent: Buffer;
+      readonly write: AcceptedWrite;
+      readonly generation: number;
+      readonly kept: boolean;
+    },
   ): number {
     const { intent, write, generation, kept } = options;
     const { answer, body } = write;
@@ -113,7 +118,12 @@ export class RecordBuffer {
     return this.#record(TYPE.sent, 0, position, entry, 4, (at) => this.#bytes.writeUInt32LE(attempt, at));
   }
 
-  settled(position: number, entry: number, of: { readonly route: string; readonly exchangeId: string }, end: JournalEnd) {
+  settled(
+    position: number,
+    entry: number,
+    of: { readonly route: string; readonly exchangeId: string },
+    end: JournalEnd,
+  ) {
     const { outcome, reason, repair } = end;
     return this.#text(TYPE.settled, position, entry, [of.route, of.exchangeId, outcome, reason, repair]);
   }
@@ -212,7 +222,18 @@ function decode(bytes: Buffer): JournalRecord {
 }
 
 function decodeIntent(bytes: Buffer): Intent {
-  type Written = [string, string, string | null, string, number, string, string, string, RequestHead["scheme"], RawHeaders];
+  type Written = [
+    string,
+    string,
+    string | null,
+    string,
+    number,
+    string,
+    string,
+    string,
+    RequestHead["scheme"],
+    RawHeaders,
+  ];
   const [exchangeId, route, key, traceId, arrivedAt, method, target, remoteAddress, scheme, headers] =
     parse<Written>(bytes);
   const asked = target.indexOf("?");

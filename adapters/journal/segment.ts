@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { FRAME_HEAD_BYTES, SEGMENT_HEAD_BYTES, segmentKey, type SegmentHead } from "./frames.ts";
 
@@ -17,7 +18,7 @@ export function segmentNumber(name: string): number | null {
 export class Segment {
   readonly head: SegmentHead;
   readonly file: string;
-  readonly key: Buffer;
+  readonly key: KeyObject;
   /** Written whole; 0: there is no file yet. */
   bytes = 0;
   frames = 0;

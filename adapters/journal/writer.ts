@@ -92,7 +92,8 @@ export class LogWriter {
   /** Why nothing new should wait for the disk, or null. */
   problem(): string | null {
     if (this.#failure !== null) return `journal ${this.#segment.file}: ${this.#failure}; make room or repair its disk`;
-    if (this.lost > 0) return `journal ${this.#segment.file}: ${this.lost} records were lost while its disk did not take them`;
+    if (this.lost > 0)
+      return `journal ${this.#segment.file}: ${this.lost} records were lost while its disk did not take them`;
     if (this.#batch === null) return null;
     const waited = this.#options.monotonic() - this.#begunAt;
     if (waited < STALLED_MS) return null;

@@ -95,7 +95,7 @@ class BesideStore {
   async open(store: Store): Promise<DurableJournal> {
     if (this.#read === null) throw new Error("it could not be read");
     const { log, settings, account } = this.#read;
-    const marker = await openGapMarker(this.#marker);
+    const marker = await openGapMarker(this.#marker, settings.survives);
     const journal = await openLogJournal({
       ...settings,
       journalKey: this.#journalKey(),

@@ -79,7 +79,8 @@ const FAILED: ReadonlySet<string> = new Set([
 
 function* queueWarnings({ queue, journal }: StatusInput): Generator<string> {
   const { bytes, limitBytes, waiting } = journal;
-  if (waiting > 0) yield `${plural(waiting, "write")} wait in the journal for their shadow: memory has no room for more`;
+  if (waiting > 0)
+    yield `${plural(waiting, "write")} wait in the journal for their shadow: memory has no room for more`;
   if (limitBytes !== null && bytes >= limitBytes * NEARLY_FULL) {
     yield `${spellBytes(bytes)} of ${spellBytes(limitBytes)} of the journal are in use; when it is full, writes are forwarded unjournaled`;
   }

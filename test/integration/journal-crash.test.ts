@@ -86,7 +86,13 @@ test("accepted: what waited for the shadow is delivered by the next process, eac
   assert.equal(it.next.seen[0]?.header("authorization") ?? "Bearer s", "Bearer s");
   const [route] = (await it.status()).routes;
   assert.deepEqual([route?.outcomes["match"], route?.outcomes["shadow-error"]], [9, 1]);
-  assert.deepEqual(new Set(await it.repairs()), new Set([["users/1", "late-attempt"], ["users/2", "shadow-error"]]));
+  assert.deepEqual(
+    new Set(await it.repairs()),
+    new Set([
+      ["users/1", "late-attempt"],
+      ["users/2", "shadow-error"],
+    ]),
+  );
 });
 
 test("sent: to a service that honours the idempotency key an unsafe method is sent again, with that key", async (t) => {

@@ -8,6 +8,7 @@ import { Agent, request } from "undici";
 import { type RunningCli, startCli } from "./cli.ts";
 import { type RouteJson, type StatusJson, sumOf } from "./crossfade.ts";
 import { type Answer, startService, type TestService } from "./service.ts";
+import type { JournalFault } from "./sick-journal.ts";
 
 export interface JournaledStatus extends StatusJson {
   readonly journal: {
@@ -45,7 +46,11 @@ export interface Journaled {
   settled(eligible: number): Promise<RouteJson>;
   until(wanted: (status: JournaledStatus) => boolean): Promise<JournaledStatus>;
   laneFiles(): readonly string[];
+  /** Of a process that was started with `SICK_JOURNAL`. */
+  sicken(fault: JournalFault): Promise<void>;
 }
+
+export const SICK_JOURNAL = ["--import", join(import.meta.dirname, "sick-journal.ts")];
 
 export interface JournaledOptions {
   /** YAML lines at the top level. */
@@ -129,6 +134,11 @@ export async function startJournaled(t: TestContext, options: JournaledOptions =
       });
       return routes[0] as RouteJson;
     },
+    async sicken(fault) {
+      const applied = once(cli.child, "message");
+      cli.child.send(fault);
+      await applied;
+    },
     laneFiles: () => readdirSync(join(folder, "crossfade.db.lanes")).filter((name) => name.endsWith(".lane")),
   };
 }
@@ -158,12 +168,6 @@ export function accounts(route: RouteJson): readonly [eligible: number, accounte
 /** Once it has, `condition` being looked at again and again. */
 export async function eventually(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
-}
-
-export async function tell(cli: RunningCli, message: object): Promise<void> {
-  const applied = once(cli.child, "message");
-  cli.child.send(message);
-  await applied;
 }
 
 function configText(folder: string, legacy: string, next: string, config: string, nextService: string): string {

@@ -391,7 +391,7 @@ test("a newer schema is refused, with both versions and the way out", async (t) 
   edit("PRAGMA user_version = 99");
   await assert.rejects(
     open(),
-    refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 2/),
+    refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 3/),
   );
   assert.equal(existsSync(file), true);
 });

@@ -17,7 +17,7 @@ import { Lanes } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import type { LeftOver } from "./ports.ts";
+import type { Intent, LeftOver } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, planExchange } from "./route/plan.ts";
 import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
@@ -151,7 +151,7 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore">): Pi
       goOn();
       return;
     }
-    const durable = parts.journal.intend({
+    const durable = recordIntent({
       exchangeId: exchange.id,
       route: exchange.route.name,
       request: exchange.request,
@@ -181,6 +181,15 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore">): Pi
       () => once(true),
       () => once(false),
     );
+  }
+
+  function recordIntent(intent: Intent): Promise<void> | null {
+    try {
+      return parts.journal.intend(intent);
+    } catch (error) {
+      parts.caught("journal", error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** The first write that is in no journal waits until a crash would tell of it; as long as a write waits for its intent. */

@@ -10,7 +10,7 @@
 import { readFile, rename, truncate, unlink } from "node:fs/promises";
 import type { AcceptedWrite, Intent, Journal, JournalAccount, LeftOver, WaitingWrite } from "../../proxy/ports.ts";
 import { openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
-import { decodeRecords, encodeIntent, type JournalRecord } from "./records.ts";
+import { decodeRecords, spellIntent, type JournalRecord } from "./records.ts";
 import { scanFolder, type Scanned } from "./scan.ts";
 import type { Segment } from "./segment.ts";
 import { type Found, WaitingReader } from "./waiting.ts";
@@ -72,7 +72,7 @@ interface Entry {
   /** Its accepted record holds all that delivering it needs. */
   isWhole: boolean;
   /** Until there is an answer. */
-  encoded: Buffer | null;
+  spelled: string | null;
   intent: Pin | null;
   accepted: Pin | null;
   sent: Pin | null;
@@ -114,8 +114,10 @@ class Log implements LogJournal {
   /** Of those that wait on disk. */
   #waiting: number;
   #closedBytes = 0;
-  #carrying = false;
-  #housekeeping: string | null = null;
+  #closing: Promise<void> | null = null;
+  #underway: Promise<void> | null = null;
+  /** What went wrong when segments were last looked after, or null. */
+  #problem: string | null = null;
 
   constructor(options: LogOptions) {
     const { scanned } = options.read;
@@ -142,7 +144,7 @@ class Log implements LogJournal {
         exchangeId,
         route,
         isWhole: false,
-        encoded: null,
+        spelled: null,
         intent: { position: entry, segment, bytes },
         accepted: null,
         sent: null,
@@ -161,15 +163,15 @@ class Log implements LogJournal {
   intend(intent: Intent): Promise<void> {
     if (this.#writer.isStuck) return Promise.reject(new Error("the journal's disk does not take what it is given"));
     if (this.#isFull()) return Promise.reject(new Error("the journal is full"));
-    const encoded = encodeIntent(intent);
-    const bytes = this.#writer.append((records, position) => records.intended(position, encoded));
+    const spelled = spellIntent(intent);
+    const bytes = this.#writer.append((records, position) => records.intended(position, spelled));
     const { exchangeId, route } = intent;
     this.#entries.set(exchangeId, {
       entry: this.#writer.position,
       exchangeId,
       route,
       isWhole: false,
-      encoded,
+      spelled,
       intent: this.#pin(bytes),
       accepted: null,
       sent: null,
@@ -246,7 +248,7 @@ class Log implements LogJournal {
       exchangeId: intent.exchangeId,
       route: intent.route,
       isWhole: true,
-      encoded: null,
+      spelled: null,
       intent: null,
       accepted: { position, segment, bytes },
       sent: this.#options.read.scanned.sent.get(entry) ?? null,
@@ -260,7 +262,7 @@ class Log implements LogJournal {
   }
 
   position(): number {
-    return this.#writer.position;
+    return this.#writer.recorded;
   }
 
   nextPosition(): number {
@@ -280,15 +282,21 @@ class Log implements LogJournal {
       ? `the journal holds its limit of ${this.#options.limitBytes()} bytes (limits.journal)`
       : null;
     return {
-      problem: this.#writer.problem() ?? full ?? this.#housekeeping,
+      problem: this.#writer.problem() ?? full ?? this.#problem,
       bytes: this.#bytes(),
       pendingBytes: this.#writer.pendingBytes,
       limitBytes: this.#options.limitBytes(),
     };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#underway;
     await this.#reader.close();
     const { segment } = this.#writer;
     if (segment.live === 0 && !segment.isEmpty && !this.#writer.isStuck) {
@@ -301,14 +309,14 @@ class Log implements LogJournal {
 
   #accept(entry: Entry, write: AcceptedWrite, kept: boolean): Pin {
     const { generation } = this.#options;
-    const intent = entry.encoded as Buffer;
+    const intent = entry.spelled as string;
     const bytes = this.#writer.append((records, position) =>
       records.accepted(position, entry.entry, { intent, write, generation, kept }),
     );
     const pin = this.#pin(bytes);
     entry.accepted = pin;
     entry.isWhole = bytes > 0 && write.body.kind === "memory";
-    entry.encoded = null;
+    entry.spelled = null;
     this.#free(entry.intent);
     entry.intent = null;
     return pin;
@@ -345,15 +353,19 @@ class Log implements LogJournal {
     const ageMs = this.#options.monotonic() - segment.begunAt;
     const halfFree = segment.liveBytes * 2 < segment.bytes;
     if (!segment.isEmpty && halfFree && ageMs > LEAST_AGE_MS && segment.waiting === 0) this.#writer.rotate();
-    if (this.#carrying) return;
-    this.#carrying = true;
-    this.#removeFreed()
-      .then(() => this.#carryHead())
-      .then(
-        () => (this.#housekeeping = null),
-        (error: Error) => (this.#housekeeping = `journal: ${error.message}`),
-      )
-      .finally(() => (this.#carrying = false));
+    // Of the last segment that goes there must be one that follows.
+    if (segment.bytes === 0) this.#writer.begin().catch(() => undefined);
+    this.#underway ??= this.#tidy().finally(() => (this.#underway = null));
+  }
+
+  async #tidy(): Promise<void> {
+    try {
+      await this.#removeFreed();
+      await this.#carryHead();
+      this.#problem = null;
+    } catch (thrown) {
+      this.#problem = `journal ${this.#options.folder}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+    }
   }
 
   async #removeFreed(): Promise<void> {
@@ -368,7 +380,7 @@ class Log implements LogJournal {
     if (segment === this.#writer.segment || this.#writer.segment.bytes === 0) return false;
     if (segment.live > 0 || segment.waiting > 0) return false;
     const needed = Math.max(segment.freedAt, segment.lastPosition);
-    return this.reached(needed) && this.#options.counted() >= needed;
+    return this.reached(Math.max(needed, segment.carriedAt)) && this.#options.counted() >= needed;
   }
 
   async #carryHead(): Promise<void> {
@@ -392,8 +404,7 @@ class Log implements LogJournal {
     const pin = pinOf(entry, record);
     if (pin === null || pin.segment !== from || pin.position !== record.position) return;
     const bytes = this.#writer.carry(record.bytes);
-    // No longer needed once it is written here.
-    this.#free(pin);
+    from.carry(pin.bytes, this.#writer.position);
     pin.segment = this.#writer.segment;
     pin.segment.pin(bytes);
   }

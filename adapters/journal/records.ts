@@ -1,7 +1,7 @@
 /**
  * The journal's records as bytes, one after another within a frame:
  *
- *   length(4) type(1) flags(1) position(8) entry(8) payload
+ *   length(4) type(1) flags(1) position(8) entry(8), then parts: length(4) bytes
  *
  * `entry` is the position of the write's intent, by which later records name it. An accepted record is complete by itself:
  * it can be delivered without the intent's.
@@ -68,19 +68,19 @@ export class RecordBuffer {
     if (this.#bytes.length > 4 * 1024 * 1024) this.#bytes = Buffer.allocUnsafeSlow(256 * 1024);
   }
 
-  intended(position: number, encoded: Buffer): number {
-    return this.#record(TYPE.intended, 0, position, position, encoded.length, (at) => encoded.copy(this.#bytes, at));
+  intended(position: number, intent: string): number {
+    return this.#texts(TYPE.intended, 0, position, position, [intent]);
   }
 
   ended(position: number, entry: number, end: PrimaryEnd, key: string | null): number {
-    return this.#text(TYPE.ended, position, entry, [end, key]);
+    return this.#texts(TYPE.ended, 0, position, entry, [JSON.stringify([end, key])]);
   }
 
   accepted(
     position: number,
     entry: number,
     options: {
-      readonly intent: Buffer;
+      readonly intent: string;
       readonly write: AcceptedWrite;
       readonly generation: number;
       readonly kept: boolean;
@@ -88,44 +88,34 @@ export class RecordBuffer {
   ): number {
     const { intent, write, generation, kept } = options;
     const { answer, body } = write;
-    const meta = Buffer.from(
-      JSON.stringify([
-        write.key,
-        write.overlapped,
-        write.shadow,
-        write.answeredAt,
-        generation,
-        answer.status,
-        answer.ms,
-        answer.headers,
-        digestOf(body),
-        digestOf(answer.body),
-      ]),
-    );
-    const parts = [intent, meta, bytesOf(body), bytesOf(answer.body)];
-    const length = parts.reduce((sum, part) => sum + 4 + part.length, 0);
-    return this.#record(TYPE.accepted, kept ? KEPT : 0, position, entry, length, (start) => {
-      let at = start;
-      for (const part of parts) {
-        this.#bytes.writeUInt32LE(part.length, at);
-        part.copy(this.#bytes, at + 4);
-        at += 4 + part.length;
-      }
-    });
+    const meta = JSON.stringify([
+      write.key,
+      write.overlapped,
+      write.shadow,
+      write.answeredAt,
+      generation,
+      answer.status,
+      answer.ms,
+      answer.headers,
+      digestOf(body),
+      digestOf(answer.body),
+    ]);
+    const bodies = [bytesOf(body), bytesOf(answer.body)];
+    return this.#texts(TYPE.accepted, kept ? KEPT : 0, position, entry, [intent, meta], bodies);
   }
 
   sent(position: number, entry: number, attempt: number): number {
-    return this.#record(TYPE.sent, 0, position, entry, 4, (at) => this.#bytes.writeUInt32LE(attempt, at));
+    return this.#texts(TYPE.sent, 0, position, entry, [String(attempt)]);
   }
 
   settled(
     position: number,
     entry: number,
-    of: { readonly route: string; readonly exchangeId: string },
-    end: JournalEnd,
-  ) {
-    const { outcome, reason, repair } = end;
-    return this.#text(TYPE.settled, position, entry, [of.route, of.exchangeId, outcome, reason, repair]);
+    { route, exchangeId }: { readonly route: string; readonly exchangeId: string },
+    { outcome, reason, repair }: JournalEnd,
+  ): number {
+    const text = JSON.stringify([route, exchangeId, outcome, reason, repair]);
+    return this.#texts(TYPE.settled, 0, position, entry, [text]);
   }
 
   /** A record once more, as it is. */
@@ -138,30 +128,40 @@ export class RecordBuffer {
     return record.length;
   }
 
-  #text(type: number, position: number, entry: number, value: unknown): number {
-    const text = Buffer.from(JSON.stringify(value));
-    return this.#record(type, 0, position, entry, text.length, (at) => text.copy(this.#bytes, at));
-  }
-
-  #record(
+  /** Texts and bodies, each behind its length: written where they are to lie, since copies cost most of a record. */
+  #texts(
     type: number,
     flags: number,
     position: number,
     entry: number,
-    payload: number,
-    write: (at: number) => unknown,
+    texts: readonly string[],
+    bodies: readonly Buffer[] = [],
   ): number {
-    const length = HEAD_BYTES + payload;
-    this.#room(length);
-    const at = this.#used;
-    this.#bytes.writeUInt32LE(length, at);
-    this.#bytes.writeUInt8(type, at + 4);
-    this.#bytes.writeUInt8(flags, at + 5);
-    this.#bytes.writeDoubleLE(position, at + 6);
-    this.#bytes.writeDoubleLE(entry, at + 14);
-    write(at + HEAD_BYTES);
-    this.#used += length;
-    return length;
+    let most = HEAD_BYTES;
+    // No character takes more than three bytes of UTF-8 for each of its UTF-16 units.
+    for (const text of texts) most += 4 + 3 * text.length;
+    for (const body of bodies) most += 4 + body.length;
+    this.#room(most);
+    const bytes = this.#bytes;
+    const start = this.#used;
+    let at = start + HEAD_BYTES;
+    for (const text of texts) {
+      const length = bytes.write(text, at + 4);
+      bytes.writeUInt32LE(length, at);
+      at += 4 + length;
+    }
+    for (const body of bodies) {
+      bytes.writeUInt32LE(body.length, at);
+      body.copy(bytes, at + 4);
+      at += 4 + body.length;
+    }
+    bytes.writeUInt32LE(at - start, start);
+    bytes[start + 4] = type;
+    bytes[start + 5] = flags;
+    bytes.writeDoubleLE(position, start + 6);
+    bytes.writeDoubleLE(entry, start + 14);
+    this.#used = at;
+    return at - start;
   }
 
   #room(bytes: number): void {
@@ -173,11 +173,9 @@ export class RecordBuffer {
 }
 
 /** Kept by the caller from intent to answer: the accepted record repeats it. */
-export function encodeIntent({ exchangeId, route, request, key, traceId, arrivedAt }: Intent): Buffer {
+export function spellIntent({ exchangeId, route, request, key, traceId, arrivedAt }: Intent): string {
   const { method, target, headers, remoteAddress, scheme } = request;
-  return Buffer.from(
-    JSON.stringify([exchangeId, route, key, traceId, arrivedAt, method, target, remoteAddress, scheme, headers]),
-  );
+  return JSON.stringify([exchangeId, route, key, traceId, arrivedAt, method, target, remoteAddress, scheme, headers]);
 }
 
 /** @throws where a payload is not as this version writes it. */
@@ -198,27 +196,38 @@ function decode(bytes: Buffer): JournalRecord {
     carried: (flags & CARRIED) !== 0,
     bytes,
   };
-  const payload = bytes.subarray(HEAD_BYTES);
+  const parts = partsOf(bytes.subarray(HEAD_BYTES));
+  const [first = NO_BYTES] = parts;
   const type = bytes.readUInt8(4);
   switch (type) {
     case TYPE.intended:
-      return { ...common, type: "intended", intent: decodeIntent(payload) };
+      return { ...common, type: "intended", intent: decodeIntent(first) };
     case TYPE.ended: {
-      const [end, key] = parse<["refused" | "unknown", string | null]>(payload);
+      const [end, key] = parse<["refused" | "unknown", string | null]>(first);
       return { ...common, type: "ended", end, key };
     }
     case TYPE.accepted:
-      return { ...common, type: "accepted", kept: (flags & KEPT) !== 0, ...decodeAccepted(payload) };
+      return { ...common, type: "accepted", kept: (flags & KEPT) !== 0, ...decodeAccepted(parts) };
     case TYPE.sent:
-      return { ...common, type: "sent", attempt: payload.readUInt32LE(0) };
+      return { ...common, type: "sent", attempt: parse<number>(first) };
     case TYPE.settled: {
       type Written = [string, string, OutcomeKind, OutcomeReason | null, JournalEnd["repair"]];
-      const [route, exchangeId, outcome, reason, repair] = parse<Written>(payload);
+      const [route, exchangeId, outcome, reason, repair] = parse<Written>(first);
       return { ...common, type: "settled", route, exchangeId, end: { outcome, reason, repair } };
     }
     default:
       throw new TypeError(`no such record: ${type}`);
   }
+}
+
+function partsOf(payload: Buffer): readonly Buffer[] {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < payload.length;) {
+    const length = payload.readUInt32LE(at);
+    parts.push(payload.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return parts;
 }
 
 function decodeIntent(bytes: Buffer): Intent {
@@ -245,13 +254,7 @@ function decodeIntent(bytes: Buffer): Intent {
 
 type Digest = readonly [length: number, sha256: string] | null;
 
-function decodeAccepted(payload: Buffer): { generation: number; intent: Intent; write: AcceptedWrite } {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < payload.length;) {
-    const length = payload.readUInt32LE(at);
-    parts.push(payload.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
-  }
+function decodeAccepted(parts: readonly Buffer[]): { generation: number; intent: Intent; write: AcceptedWrite } {
   const [intent, meta, body, answer] = parts as [Buffer, Buffer, Buffer, Buffer];
   type Written = [string, boolean, Identity, number, number, number, number, RawHeaders, Digest, Digest];
   const [key, overlapped, shadow, answeredAt, generation, status, ms, headers, bodyDigest, answerDigest] =

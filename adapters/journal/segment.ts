@@ -29,6 +29,8 @@ export class Segment {
   liveBytes = 0;
   /** Where the log stood when a record here was last let go. */
   freedAt = 0;
+  /** Where it stood when one was last repeated elsewhere. */
+  carriedAt = 0;
   /** Why not all of it could be read at the start, or null. */
   damage: string | null = null;
   /** Records of writes that wait here and nowhere else, not taken back yet. */
@@ -52,9 +54,20 @@ export class Segment {
     this.liveBytes += bytes;
   }
 
+  /** It has settled, or a later record takes its place. */
   free(bytes: number, position: number): void {
+    this.#unpin(bytes);
+    this.freedAt = position;
+  }
+
+  /** It is repeated elsewhere. */
+  carry(bytes: number, position: number): void {
+    this.#unpin(bytes);
+    this.carriedAt = position;
+  }
+
+  #unpin(bytes: number): void {
     this.live -= 1;
     this.liveBytes -= bytes;
-    this.freedAt = position;
   }
 }

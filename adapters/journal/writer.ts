@@ -50,6 +50,7 @@ export class LogWriter {
   #fd: { readonly segment: Segment; readonly descriptor: number } | null = null;
   #position: number;
   #written: number;
+  #recorded: number;
   #waiters: Waiters | null = null;
   #batch: Batch | null = null;
   #begunAt = 0;
@@ -64,6 +65,7 @@ export class LogWriter {
     this.#options = options;
     this.#position = options.position;
     this.#written = options.position;
+    this.#recorded = options.position;
     this.#segment = this.#newSegment(options.number);
   }
 
@@ -74,6 +76,11 @@ export class LogWriter {
 
   get position(): number {
     return this.#position;
+  }
+
+  /** Of the last record that is no repetition. */
+  get recorded(): number {
+    return this.#recorded;
   }
 
   get written(): number {
@@ -113,7 +120,21 @@ export class LogWriter {
       return 0;
     }
     const bytes = write(this.#pending, position);
+    this.#recorded = position;
     this.#segment.lastPosition = position;
+    this.#schedule();
+    return bytes;
+  }
+
+  /** Puts a record of an older segment here once more. Takes a position, so that it can be told when it is written. */
+  carry(record: Buffer): number {
+    this.#position++;
+    const bytes = this.#pending.carry(record);
+    this.#schedule();
+    return bytes;
+  }
+
+  #schedule(): void {
     if (!this.#scheduled && this.#batch === null) {
       this.#scheduled = true;
       setImmediate(() => {
@@ -121,7 +142,6 @@ export class LogWriter {
         this.#flush();
       });
     }
-    return bytes;
   }
 
   /** Resolves when what was recorded so far is written; rejects when the first attempt to write it fails. */
@@ -131,11 +151,6 @@ export class LogWriter {
       return (this.#batch.waiters ??= newWaiters()).promise;
     }
     return (this.#waiters ??= newWaiters()).promise;
-  }
-
-  /** Puts a record of an older segment here once more. */
-  carry(record: Buffer): number {
-    return this.append((records) => records.carry(record));
   }
 
   /** A position that has no record. */

@@ -1,5 +1,5 @@
 /** The store that the settings name, and the journal beside it. */
-import { chmodSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
@@ -40,18 +40,36 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
   const routes = mirrored.map((route) => route.name);
   if (settings.journal.survives === "nothing") {
     const store = await openSqliteStore({ file, clock, routes });
-    return { store, durable: null, notes: store.opened.notes };
+    const setAside = setJournalAside(`${file}.lanes`, clock.now());
+    return { store, durable: null, notes: [...store.opened.notes, ...setAside] };
   }
   const beside = new BesideStore(settings, clock, routes, journalKey);
   const store = await openSqliteStore({ file, clock, routes, journalAccount: (upTo) => beside.account(upTo) });
   try {
-    return { store, durable: await beside.open(store), notes: store.opened.notes };
+    const durable = await beside.open(store);
+    return { store, durable, notes: [...store.opened.notes, ...waitingNote(durable.open)] };
   } catch (thrown) {
     await store.close();
     const words = thrown instanceof Error ? thrown.message : String(thrown);
     const message = `journal ${beside.folder} cannot be used (${words}); let this user write there, or set journal.survives: nothing`;
     throw new CrossfadeError("store-unavailable", message, { source: "store", cause: thrown });
   }
+}
+
+/** A journal that is no longer written must not be read again later: what it holds would undo newer writes. */
+function setJournalAside(folder: string, now: number): readonly string[] {
+  if (!existsSync(folder) || readdirSync(folder).every((name) => segmentNumber(name) === null)) return [];
+  const aside = `${folder}.unused-${new Date(now).toISOString().replaceAll(":", "-")}`;
+  renameSync(folder, aside);
+  return [`journal.survives is nothing: the journal of earlier runs was set aside as ${aside} and is not delivered`];
+}
+
+function waitingNote(open: JournalAccount["open"]): readonly string[] {
+  const writes = open.reduce((sum, { count }) => sum + count, 0);
+  if (writes === 0) return [];
+  return [
+    `${writes} ${writes === 1 ? "write" : "writes"} of the run before had no outcome: the journal has them, and they go on`,
+  ];
 }
 
 /** The journal's folder, from when the store is locked. */

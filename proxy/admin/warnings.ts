@@ -79,8 +79,11 @@ const FAILED: ReadonlySet<string> = new Set([
 
 function* queueWarnings({ queue, journal }: StatusInput): Generator<string> {
   const { bytes, limitBytes, waiting } = journal;
-  if (waiting > 0)
-    yield `${plural(waiting, "write")} wait in the journal for their shadow: memory has no room for more`;
+  if (waiting > 0) {
+    const down = queue.headroomSeconds === null ? null : spellSpan(queue.headroomSeconds * 1000);
+    const left = down === null ? "" : `; it may stay down about ${down} before writes drop`;
+    yield `${plural(waiting, "write")} wait in the journal for their shadow, since memory has no room for more${left}`;
+  }
   if (limitBytes !== null && bytes >= limitBytes * NEARLY_FULL) {
     yield `${spellBytes(bytes)} of ${spellBytes(limitBytes)} of the journal are in use; when it is full, writes are forwarded unjournaled`;
   }

@@ -1,7 +1,7 @@
 /** The end of an eligible exchange, which comes once whatever became of it. */
 import type { Exchange, Settled } from "./exchange.ts";
 import { reasonOf } from "./outcome.ts";
-import type { JournalEnd } from "./ports.ts";
+import type { JournalEnd } from "./journal.ts";
 import type { Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import { inSlices } from "./mirror/loop-share.ts";

@@ -8,7 +8,7 @@ import type { Lanes } from "./mirror/lanes.ts";
 import type { Copy } from "./mirrored-copy.ts";
 import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import type { LeftOver, WaitingWrite } from "./ports.ts";
+import type { LeftOver, WaitingWrite } from "./journal.ts";
 import { costOf } from "./settlement.ts";
 
 /** Of `limits.queued`, what is filled from the journal: what clients send meanwhile must find room. */

@@ -7,7 +7,7 @@ import type { Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import type { Ticket, Lanes } from "./mirror/lanes.ts";
 import { PHASE_ROLES } from "./phases.ts";
-import type { AcceptedWrite, Intent, JournaledBody, WaitingWrite } from "./ports.ts";
+import type { AcceptedWrite, Intent, JournaledBody, WaitingWrite } from "./journal.ts";
 
 /** Larger answers are kept as their digest: of what is delivered after a crash they are compared by it. */
 const ANSWER_MAX_BYTES = 256 * 1024;

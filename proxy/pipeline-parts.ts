@@ -9,7 +9,8 @@ import type { Gaps } from "./mirror/gaps.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
-import type { Clock, Journal, Telemetry, Upstream } from "./ports.ts";
+import type { Journal } from "./journal.ts";
+import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import type { Recorder } from "./record/recorder.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
 

@@ -17,7 +17,7 @@ import { Lanes } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import type { Intent, LeftOver } from "./ports.ts";
+import type { Intent, LeftOver } from "./journal.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, planExchange } from "./route/plan.ts";
 import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";

@@ -11,7 +11,7 @@ import type { Lanes, Ticket } from "./mirror/lanes.ts";
 import { isAccepted } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import type { AcceptedWrite, PrimaryEnd } from "./ports.ts";
+import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
 import { acceptedWrite } from "./journaled-write.ts";
 import { keyAtAnswer, keyOfRoute } from "./route/entity-key.ts";
 import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { GapMarker } from "../../proxy/ports.ts";
+import type { GapMarker } from "../../proxy/journal.ts";
 
 const BYTES = 64 * 1024;
 const DIGEST_CHARS = 64;
@@ -64,7 +64,10 @@ class Marker implements OpenGapMarker {
     this.#write().catch(() => undefined);
   }
 
+  /** The accounts of this process life are closed: whatever was in no journal has its outcome. */
   async end(): Promise<void> {
+    this.#routes.clear();
+    void this.#write().catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     // A disk that does not answer must not be waited for: the process ends, and the file with it.
     const late = new Promise<void>((resolve) => {

@@ -3,23 +3,19 @@
  *
  * A write is an *entry*, named by the position of its intent. What a crash would need of it is *pinned* in the segment that
  * holds it: the intent until there is an answer, then the accepted record, and that an attempt was made; all of it is free
- * once the write has settled. Segments go oldest first, each once nothing in it is pinned and the store has counted what it
- * records, so that a record that settles a write always outlives the one that would have it delivered. A segment of which
- * less than half is still pinned is carried on: those records are repeated at the end.
+ * once the write has settled (upkeep.ts).
  */
-import { readFile, rename, truncate, unlink } from "node:fs/promises";
-import type { AcceptedWrite, Intent, Journal, JournalAccount, LeftOver, WaitingWrite } from "../../proxy/ports.ts";
-import { openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
-import { decodeRecords, spellIntent, type JournalRecord } from "./records.ts";
+import { truncate } from "node:fs/promises";
+import type { AcceptedWrite, Intent, Journal, JournalAccount, LeftOver, WaitingWrite } from "../../proxy/journal.ts";
+import type { Entry, Pin } from "./entry.ts";
+import { spellIntent } from "./records.ts";
 import { scanFolder, type Scanned } from "./scan.ts";
 import type { Segment } from "./segment.ts";
+import { Upkeep } from "./upkeep.ts";
 import { type Found, WaitingReader } from "./waiting.ts";
 import { LogWriter } from "./writer.ts";
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
-const LOOK_EVERY_MS = 500;
-/** A segment lives at least so long: files are not made and removed with every write. */
-const LEAST_AGE_MS = 1_000;
 const CLOSE_PATIENCE_MS = 5_000;
 
 export interface LogSettings {
@@ -58,26 +54,6 @@ export async function readLog(settings: LogSettings, countedUpTo: number): Promi
   };
 }
 
-interface Pin {
-  /** Of the record. */
-  readonly position: number;
-  segment: Segment;
-  readonly bytes: number;
-}
-
-interface Entry {
-  readonly entry: number;
-  readonly exchangeId: string;
-  readonly route: string;
-  /** Its accepted record holds all that delivering it needs. */
-  isWhole: boolean;
-  /** Until there is an answer. */
-  spelled: string | null;
-  intent: Pin | null;
-  accepted: Pin | null;
-  sent: Pin | null;
-}
-
 export interface LogJournal extends Journal {
   readonly kind: "durable";
   /** Without a copy that could be delivered; each is to be settled. */
@@ -110,14 +86,10 @@ class Log implements LogJournal {
   readonly #reader: WaitingReader;
   readonly #entries = new Map<string, Entry>();
   readonly #takenBack = new Set<number>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #upkeep: Upkeep;
   /** Of those that wait on disk. */
   #waiting: number;
-  #closedBytes = 0;
   #closing: Promise<void> | null = null;
-  #underway: Promise<void> | null = null;
-  /** What went wrong when segments were last looked after, or null. */
-  #problem: string | null = null;
 
   constructor(options: LogOptions) {
     const { scanned } = options.read;
@@ -151,9 +123,14 @@ class Log implements LogJournal {
       });
     }
     this.leftOver = scanned.intents.map(({ intent, end, key }) => ({ intent, end, key }));
-    this.#sum();
-    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
-    this.#timer.unref();
+    this.#upkeep = new Upkeep({
+      folder: options.folder,
+      segments: this.#segments,
+      entries: this.#entries,
+      writer: this.#writer,
+      counted: options.counted,
+      monotonic: options.monotonic,
+    });
   }
 
   begin(): Promise<void> {
@@ -270,7 +247,7 @@ class Log implements LogJournal {
   }
 
   reached(position: number): boolean {
-    return this.#writer.written >= position || this.#writer.isIdle;
+    return this.#writer.reached(position);
   }
 
   depth(): number {
@@ -282,8 +259,8 @@ class Log implements LogJournal {
       ? `the journal holds its limit of ${this.#options.limitBytes()} bytes (limits.journal)`
       : null;
     return {
-      problem: this.#writer.problem() ?? full ?? this.#problem,
-      bytes: this.#bytes(),
+      problem: this.#writer.problem() ?? full ?? this.#upkeep.problem,
+      bytes: this.#upkeep.bytes(),
       pendingBytes: this.#writer.pendingBytes,
       limitBytes: this.#options.limitBytes(),
     };
@@ -295,15 +272,8 @@ class Log implements LogJournal {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#underway;
+    await this.#upkeep.close();
     await this.#reader.close();
-    const { segment } = this.#writer;
-    if (segment.live === 0 && !segment.isEmpty && !this.#writer.isStuck) {
-      this.#writer.rotate();
-      await this.#writer.whenWritten().catch(() => undefined);
-    }
-    await this.#removeFreed().catch(() => undefined);
     await this.#writer.close(CLOSE_PATIENCE_MS);
   }
 
@@ -332,93 +302,7 @@ class Log implements LogJournal {
     pin?.segment.free(pin.bytes, this.#writer.position);
   }
 
-  #bytes(): number {
-    return this.#closedBytes + this.#writer.segment.bytes + this.#writer.pendingBytes;
-  }
-
-  /** Of all segments but the present one. */
-  #sum(): void {
-    const closed = this.#segments.filter((segment) => segment !== this.#writer.segment);
-    this.#closedBytes = closed.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
   #isFull(): boolean {
-    return this.#bytes() >= this.#options.limitBytes();
-  }
-
-  /** Gives up what is no longer needed: the store has counted it, and nothing in it is pinned. */
-  #look(): void {
-    this.#sum();
-    const { segment } = this.#writer;
-    const ageMs = this.#options.monotonic() - segment.begunAt;
-    const halfFree = segment.liveBytes * 2 < segment.bytes;
-    if (!segment.isEmpty && halfFree && ageMs > LEAST_AGE_MS && segment.waiting === 0) this.#writer.rotate();
-    // Of the last segment that goes there must be one that follows.
-    if (segment.bytes === 0) this.#writer.begin().catch(() => undefined);
-    this.#underway ??= this.#tidy().finally(() => (this.#underway = null));
-  }
-
-  async #tidy(): Promise<void> {
-    try {
-      await this.#removeFreed();
-      await this.#carryHead();
-      this.#problem = null;
-    } catch (thrown) {
-      this.#problem = `journal ${this.#options.folder}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
-    }
-  }
-
-  async #removeFreed(): Promise<void> {
-    for (let head = this.#segments[0]; head !== undefined && this.#mayGo(head); head = this.#segments[0]) {
-      if (head.damage === null) await unlink(head.file);
-      else await rename(head.file, `${head.file}.damaged`);
-      this.#segments.shift();
-    }
-  }
-
-  #mayGo(segment: Segment): boolean {
-    if (segment === this.#writer.segment || this.#writer.segment.bytes === 0) return false;
-    if (segment.live > 0 || segment.waiting > 0) return false;
-    const needed = Math.max(segment.freedAt, segment.lastPosition);
-    return this.reached(Math.max(needed, segment.carriedAt)) && this.#options.counted() >= needed;
-  }
-
-  async #carryHead(): Promise<void> {
-    const head = this.#segments[0];
-    if (head === undefined || head === this.#writer.segment || head.waiting > 0 || head.live === 0) return;
-    if (head.liveBytes * 2 >= head.bytes || this.#writer.isStuck) return;
-    const file = await readFile(head.file);
-    const pinned = new Map([...this.#entries.values()].map((entry) => [entry.entry, entry]));
-    for (let at = SEGMENT_HEAD_BYTES; at < file.length;) {
-      const frame = openFrame(head.key, file, at);
-      if (frame === null) return;
-      for (const record of decodeRecords(frame.records)) {
-        const entry = pinned.get(record.entry);
-        if (entry !== undefined && this.#entries.has(entry.exchangeId)) this.#carry(entry, record, head);
-      }
-      at = frame.end;
-    }
-  }
-
-  #carry(entry: Entry, record: JournalRecord, from: Segment): void {
-    const pin = pinOf(entry, record);
-    if (pin === null || pin.segment !== from || pin.position !== record.position) return;
-    const bytes = this.#writer.carry(record.bytes);
-    from.carry(pin.bytes, this.#writer.position);
-    pin.segment = this.#writer.segment;
-    pin.segment.pin(bytes);
-  }
-}
-
-function pinOf(entry: Entry, record: JournalRecord): Pin | null {
-  switch (record.type) {
-    case "intended":
-      return entry.intent;
-    case "accepted":
-      return entry.accepted;
-    case "sent":
-      return entry.sent;
-    default:
-      return null;
+    return this.#upkeep.bytes() >= this.#options.limitBytes();
   }
 }

@@ -6,24 +6,31 @@
  * `entry` is the position of the write's intent, by which later records name it. An accepted record is complete by itself:
  * it can be delivered without the intent's.
  */
-import type { AcceptedWrite, Intent, JournalEnd, JournaledBody, PrimaryEnd } from "../../proxy/ports.ts";
+import type { AcceptedWrite, Intent, JournalEnd, JournaledBody, PrimaryEnd } from "../../proxy/journal.ts";
 import type { Identity, RawHeaders, RequestHead } from "../../proxy/exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 
 const TYPE = { intended: 1, ended: 2, accepted: 3, sent: 4, settled: 5 } as const;
+const TYPES: Readonly<Record<number, keyof typeof TYPE>> = Object.fromEntries(
+  Object.entries(TYPE).map(([name, number]) => [number, name as keyof typeof TYPE]),
+);
 /** The write waits in the journal and nowhere else. */
 const KEPT = 1;
 /** A copy of a record whose segment was given up. */
 const CARRIED = 2;
 const HEAD_BYTES = 22;
 
-interface Common {
+/** What is known of a record without reading what it holds. */
+export interface RecordHead {
+  readonly type: JournalRecord["type"];
   readonly position: number;
   readonly entry: number;
   readonly carried: boolean;
   /** All of the record. */
   readonly bytes: Buffer;
 }
+
+type Common = Omit<RecordHead, "type">;
 
 export type JournalRecord = Common &
   (
@@ -180,43 +187,40 @@ export function spellIntent({ exchangeId, route, request, key, traceId, arrivedA
 
 /** @throws where a payload is not as this version writes it. */
 export function* decodeRecords(frame: Buffer): Generator<JournalRecord> {
+  for (const head of recordHeads(frame)) yield decode(head);
+}
+
+export function* recordHeads(frame: Buffer): Generator<RecordHead> {
   for (let at = 0; at < frame.length;) {
-    const length = frame.readUInt32LE(at);
-    const bytes = frame.subarray(at, at + length);
-    yield decode(bytes);
-    at += length;
+    const bytes = frame.subarray(at, at + frame.readUInt32LE(at));
+    const type = TYPES[bytes.readUInt8(4)];
+    if (type === undefined) throw new TypeError(`no such record: ${bytes.readUInt8(4)}`);
+    const [position, entry] = [bytes.readDoubleLE(6), bytes.readDoubleLE(14)];
+    yield { type, position, entry, carried: (bytes.readUInt8(5) & CARRIED) !== 0, bytes };
+    at += bytes.length;
   }
 }
 
-function decode(bytes: Buffer): JournalRecord {
-  const flags = bytes.readUInt8(5);
-  const common: Common = {
-    position: bytes.readDoubleLE(6),
-    entry: bytes.readDoubleLE(14),
-    carried: (flags & CARRIED) !== 0,
-    bytes,
-  };
-  const parts = partsOf(bytes.subarray(HEAD_BYTES));
+function decode(head: RecordHead): JournalRecord {
+  const { type, ...common } = head;
+  const parts = partsOf(head.bytes.subarray(HEAD_BYTES));
   const [first = NO_BYTES] = parts;
-  const type = bytes.readUInt8(4);
   switch (type) {
-    case TYPE.intended:
-      return { ...common, type: "intended", intent: decodeIntent(first) };
-    case TYPE.ended: {
+    case "intended":
+      return { ...common, type, intent: decodeIntent(first) };
+    case "ended": {
       const [end, key] = parse<["refused" | "unknown", string | null]>(first);
-      return { ...common, type: "ended", end, key };
+      return { ...common, type, end, key };
     }
-    case TYPE.accepted:
-      return { ...common, type: "accepted", kept: (flags & KEPT) !== 0, ...decodeAccepted(parts) };
-    case TYPE.sent:
-      return { ...common, type: "sent", attempt: parse<number>(first) };
-    case TYPE.settled: {
+    case "accepted":
+      return { ...common, type, kept: (head.bytes.readUInt8(5) & KEPT) !== 0, ...decodeAccepted(parts) };
+    case "sent":
+      return { ...common, type, attempt: parse<number>(first) };
+    case "settled": {
       type Written = [string, string, OutcomeKind, OutcomeReason | null, JournalEnd["repair"]];
       const [route, exchangeId, outcome, reason, repair] = parse<Written>(first);
-      return { ...common, type: "settled", route, exchangeId, end: { outcome, reason, repair } };
+      return { ...common, type, route, exchangeId, end: { outcome, reason, repair } };
     }
-    default:
-      throw new TypeError(`no such record: ${type}`);
   }
 }
 

@@ -5,7 +5,8 @@
  */
 import { readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import type { Intent, PrimaryEnd, StoreWrite } from "../../proxy/ports.ts";
+import type { Intent, PrimaryEnd } from "../../proxy/journal.ts";
+import type { StoreWrite } from "../../proxy/ports.ts";
 import { decodeSegmentHead, nextFrame, openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
 import { Positions } from "./positions.ts";
 import { decodeRecords, type JournalRecord } from "./records.ts";

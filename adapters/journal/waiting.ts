@@ -3,7 +3,7 @@
  * left, then what this one kept. Holds one frame at a time, however much waits.
  */
 import { open, type FileHandle } from "node:fs/promises";
-import type { WaitingWrite } from "../../proxy/ports.ts";
+import type { WaitingWrite } from "../../proxy/journal.ts";
 import { FRAME_HEAD_BYTES, nextFrame, openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
 import { decodeRecords, type JournalRecord } from "./records.ts";
 import type { CarriedPlace, Scanned } from "./scan.ts";

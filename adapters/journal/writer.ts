@@ -83,13 +83,9 @@ export class LogWriter {
     return this.#recorded;
   }
 
-  get written(): number {
-    return this.#written;
-  }
-
-  /** Everything that has a record is written. */
-  get isIdle(): boolean {
-    return this.#batch === null && this.#pending.used === 0;
+  /** Whether everything up to that position that has a record is written. */
+  reached(position: number): boolean {
+    return this.#written >= position || (this.#batch === null && this.#pending.used === 0);
   }
 
   get pendingBytes(): number {

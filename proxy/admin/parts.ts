@@ -5,7 +5,8 @@
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
-import type { CauseCounts, Journal, JournalHealth, Store, StoreHealth } from "../ports.ts";
+import type { Journal, JournalHealth } from "../journal.ts";
+import type { CauseCounts, Store, StoreHealth } from "../ports.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 

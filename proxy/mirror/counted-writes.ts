@@ -1,4 +1,5 @@
-import type { Clock, Journal, Store, StoreWrite } from "../ports.ts";
+import type { Journal } from "../journal.ts";
+import type { Clock, Store, StoreWrite } from "../ports.ts";
 
 /** How often it is looked whether the journal has come as far as the counts. */
 const LOOK_EVERY_MS = 5;

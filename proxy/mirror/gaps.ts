@@ -1,5 +1,6 @@
 import { makeUlid } from "../identity.ts";
-import type { Clock, GapMarker, Store } from "../ports.ts";
+import type { GapMarker } from "../journal.ts";
+import type { Clock, Store } from "../ports.ts";
 
 interface Gap {
   readonly id: string;

@@ -1,4 +1,4 @@
-import type { AcceptedWrite, Intent, Journal, JournalHealth, PrimaryEnd } from "../ports.ts";
+import type { AcceptedWrite, Intent, Journal, JournalHealth, PrimaryEnd } from "../journal.ts";
 
 const WELL: JournalHealth = { problem: null, bytes: 0, pendingBytes: 0, limitBytes: null };
 

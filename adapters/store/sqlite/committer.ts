@@ -6,7 +6,8 @@
 import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import type { Clock, JournalAccount, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
+import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
 import { Backlog, type BacklogLimits, type BacklogMark } from "./backlog.ts";

@@ -5,7 +5,7 @@
 import { Worker } from "node:worker_threads";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
-import type { JournalAccount } from "../../../proxy/ports.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import { asError, asFailure } from "./failures.ts";
 import type { Batch, FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
 

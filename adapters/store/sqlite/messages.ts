@@ -10,7 +10,8 @@ import type {
   RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
-import type { DivergenceQuery, GroupQuery, JournalAccount, OpenWork, Page } from "../../../proxy/ports.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {

@@ -6,7 +6,7 @@
 import type { Database } from "better-sqlite3";
 import { statSync } from "node:fs";
 import { makeUlid } from "../../../proxy/identity.ts";
-import type { JournalAccount } from "../../../proxy/ports.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import { prepareEssentials } from "./commit.ts";
 import { Essentials } from "./essentials.ts";
 import type { Opened, OpeningOrder } from "./messages.ts";
@@ -74,7 +74,9 @@ export function accountForPreviousRun(
     notes.push(`the ${why}; what could be read of it is delivered, and ${gapsOf(recordGaps(db, order, begins, why))}`);
   } else {
     const partly = new Map(uneven.routes.map((route) => [route, begins.get(route) ?? since]));
-    for (const { route, from } of journal?.unjournaled ?? []) partly.set(route, from);
+    // Gaps that are open still end now, and say the same.
+    const open = new Set(db.prepare<[], string>("SELECT route FROM gap WHERE to_ms IS NULL").pluck().all());
+    for (const { route, from } of journal?.unjournaled ?? []) if (!open.has(route)) partly.set(route, from);
     const why = "writes were not journaled when the run before ended";
     if (partly.size > 0) notes.push(`${why}: ${gapsOf(recordGaps(db, order, partly, why))}`);
   }

@@ -2,7 +2,7 @@
 import type { Database } from "better-sqlite3";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
-import type { JournalAccount } from "../../../proxy/ports.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import { giveWayToTraffic } from "../../../proxy/thread-priority.ts";
 import { prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -75,7 +75,21 @@ async function written(journal: LogJournal): Promise<void> {
 /** Lengths of the files that there are. */
 function sizes(folder: string): number {
   const files = readdirSync(folder).filter((name) => name.endsWith(".lane"));
-  return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  // One may go meanwhile.
+  return files.reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+/** As they are at one moment: where a file goes meanwhile, all of it again. */
+function copyFiles(from: string, to: string): void {
+  for (;;) {
+    try {
+      for (const name of readdirSync(to)) rmSync(join(to, name));
+      for (const name of readdirSync(from)) copyFileSync(join(from, name), join(to, name));
+      return;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+    }
+  }
 }
 
 async function waitingIn(journal: LogJournal): Promise<[id: string, attempts: number][]> {
@@ -149,7 +163,7 @@ test("whatever was recorded, counted, looked after and interrupted: the next pro
           // The process dies here; what it did to its files is all that is left.
           const copy = mkdtempSync(join(tmpdir(), "crossfade-lanes-"));
           schedule.after(() => rmSync(copy, { recursive: true, force: true }));
-          cpSync(folder, copy, { recursive: true });
+          copyFiles(folder, copy);
           const next = await open(copy);
           assert.deepEqual(new Set(next.leftOver.map(({ intent }) => intent.exchangeId)), intended);
           assert.deepEqual(await waitingIn(next), [...accepted], `seed ${seed}, step ${step}`);

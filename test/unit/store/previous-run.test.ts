@@ -4,7 +4,7 @@ import { test, type TestContext } from "node:test";
 import { openDatabase } from "../../../adapters/store/sqlite/opening.ts";
 import { prepareCommit } from "../../../adapters/store/sqlite/commit.ts";
 import { DEFAULT_RETENTION } from "../../../adapters/store/retention.ts";
-import type { JournalAccount } from "../../../proxy/ports.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import { evidenceFolder, NOON } from "../../support/evidence.ts";
 
 const NOTHING: JournalAccount = {

@@ -10,7 +10,9 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 export type Finding = Omit<Settled, "exchange" | "requestBody" | "key" | "primary">;
 
 export const NOTHING_FOUND: Omit<Finding, "outcome"> = {
+  moreKeys: [],
   repair: null,
+  notBefore: null,
   error: null,
   failure: null,
   shadow: null,
@@ -38,9 +40,11 @@ export function finish(
     exchange,
     requestBody: primary === null ? null : bytesInMemory(primary.requestBody),
     key,
+    moreKeys: found.moreKeys,
     primary: primary === null ? unanswered : { status: primary.status, ms: primary.ms, bytes: primary.body.length },
     outcome: found.outcome,
     repair: isWrite ? found.repair : null,
+    notBefore: isWrite ? found.notBefore : null,
     error: found.error,
     failure: found.failure,
     shadow: found.shadow,
@@ -60,13 +64,15 @@ export function finish(
 
 /** What of the outcome has to be counted again where the store has not kept it when the process dies. */
 function journalEnd(parts: PipelineParts, settled: Settled): JournalEnd {
-  const { outcome, repair, exchange } = settled;
-  const at = repair === null ? "" : new Date(exchange.arrivedAt).toISOString();
-  return {
-    outcome: outcome.kind,
-    reason: reasonOf(outcome),
-    repair: repair === null ? null : { key: parts.recorder.repairKey(settled), reason: repair, at },
-  };
+  const { outcome, repair, exchange, key, moreKeys, notBefore } = settled;
+  const end = { outcome: outcome.kind, reason: reasonOf(outcome) };
+  if (repair === null) return { ...end, repairs: [] };
+  const at = new Date(exchange.arrivedAt).toISOString();
+  const until = notBefore === null ? null : new Date(notBefore).toISOString();
+  const repairs = [key, ...moreKeys].map((one) => {
+    return { key: parts.recorder.repairKey({ ...settled, key: one }), reason: repair, at, notBefore: until };
+  });
+  return { ...end, repairs };
 }
 
 export function guarded(parts: PipelineParts, step: string, work: () => void): void {

@@ -1,6 +1,7 @@
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
+import type { StoredBody } from "./stored-body.ts";
 
 /** The part a service plays for a route in its present phase. */
 export type Role = "primary" | "shadow";
@@ -96,6 +97,8 @@ export interface SpooledBody {
   whole(): Promise<string | null>;
   /** Decrypted chunks in order. */
   read(): AsyncIterable<Buffer>;
+  /** For another thread to read, until it is discarded. Only of a copy that is whole. */
+  stored(): Promise<StoredBody>;
   discard(): void;
 }
 
@@ -121,6 +124,22 @@ export interface Exchange {
   readonly plan: Plan;
   /** W3C trace id: the client's, or one made on arrival where the exchange is eligible. */
   readonly traceId: string;
+}
+
+/** The entities that a write is about. */
+export interface About {
+  /** For evidence; null: more than are followed. */
+  readonly key: string | null;
+  /** Of a batch, the others. */
+  readonly moreKeys: readonly string[];
+  /** Those of its lanes: at least one. */
+  readonly keys: readonly string[];
+  /** It made its entity: only the answer told the key. */
+  readonly made: boolean;
+  /** Its keys name entities, whose state can be verified; else they are lanes and nothing more. */
+  readonly entity: boolean;
+  /** Why not all of its keys are followed, in words. */
+  readonly unfollowed: string | null;
 }
 
 /** What compare found between two complete answers. */
@@ -149,7 +168,10 @@ export interface Settled {
   readonly exchange: Exchange;
   /** As the client sent it; null where no copy of it is in memory. Never recorded: it tells what is secret. */
   readonly requestBody: Buffer | null;
+  /** null: not known, or more than are followed. */
   readonly key: string | null;
+  /** Of a batch, the others. */
+  readonly moreKeys: readonly string[];
   readonly outcome: Outcome;
   readonly primary: { readonly status: number | null; readonly ms: number | null; readonly bytes: number | null };
   readonly shadow: {
@@ -170,6 +192,8 @@ export interface Settled {
   readonly failure: string | null;
   /** null: the shadow's state is known to be as the outcome says. */
   readonly repair: RepairReason | null;
+  /** Epoch ms: what was sent may still be applied until then, and the repair has to wait for it; null: nothing may. */
+  readonly notBefore: number | null;
 }
 
 /** The value of the first header of that name (lower case), or null. */

@@ -9,7 +9,7 @@ import type { Copy } from "./mirrored-copy.ts";
 import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "./journal.ts";
-import { costOf } from "./settlement.ts";
+import { costOf, primaryWorkMs, shadowNameOf } from "./settlement.ts";
 
 /** Of `limits.queued`, what is filled from the journal: what clients send meanwhile must find room. */
 const SHARE_FROM_JOURNAL = 0.5;
@@ -19,6 +19,8 @@ const READ_AGAIN_MS = 1_000;
 export interface JournalBacklog {
   /** There may be more to bring back. */
   wake(): void;
+  /** Resolves when all that waits has been brought back, or memory has no room for more of it. */
+  caughtUp(): Promise<void>;
   /** Nothing more is brought back. */
   stop(): void;
 }
@@ -28,6 +30,8 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
   let running = false;
   let again = false;
   let stopped = false;
+  /** It waits for room. */
+  let isFull = false;
 
   function wake(): void {
     again = true;
@@ -48,7 +52,11 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
         if (writes.length === 0) return;
         for (const write of writes) {
           const costBytes = costOfWaiting(write);
-          while (!stopped && !takeRoom(costBytes)) await pause(LOOK_FOR_ROOM_MS);
+          while (!stopped && !takeRoom(costBytes)) {
+            isFull = true;
+            await pause(LOOK_FOR_ROOM_MS);
+          }
+          isFull = false;
           if (stopped) return;
           journal.take(write);
           guarded(parts, "journal", () => bringOne(write, costBytes));
@@ -73,28 +81,25 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     const problem = whyNotDelivered(waitingWrite, isStillMirrored(exchange));
     if (problem !== null) {
       budget.give(costBytes);
-      finish(parts, exchange, write.key, primary, problem);
+      finish(parts, exchange, write.about.key, primary, { ...problem, moreKeys: write.about.moreKeys });
       return;
     }
     const answeredAt = parts.clock.monotonic() - Math.max(0, parts.clock.now() - write.answeredAt);
     const waiting = parts.backlog.add(exchange.route.name, answeredAt);
-    const body = write.body;
-    const copy: Copy = {
-      exchange,
-      key: write.key,
-      primary,
-      body,
-      order,
-      earlierAttempts: attempts,
-      costBytes,
-      answeredAt,
-      waiting,
-    };
-    lanes.rejoin(write.key, copy, write.overlapped);
+    const { about, body, overlapped } = write;
+    const place = parts.unsettled.add(shadowNameOf(exchange));
+    const held = { primary, body, costBytes, waiting, place };
+    const copy: Copy = { exchange, about, order, earlierAttempts: attempts, answeredAt, ...held };
+    lanes.rejoin(about.keys, copy, overlapped);
+  }
+
+  async function caughtUp(): Promise<void> {
+    while (running && !isFull && !stopped) await pause(LOOK_FOR_ROOM_MS);
   }
 
   return {
     wake,
+    caughtUp,
     stop() {
       stopped = true;
     },
@@ -112,7 +117,7 @@ function whyNotDelivered({ write }: WaitingWrite, isMirrored: boolean): Finding 
 
 function costOfWaiting({ intent, write }: WaitingWrite): number {
   const held = [write.body, write.answer.body].map((body) => (body.kind === "memory" ? body.bytes.length : 0));
-  return held.reduce((sum, bytes) => sum + bytes, costOf(intent));
+  return held.reduce((sum, bytes) => sum + bytes, costOf(intent, write.about.keys.length));
 }
 
 /** Gives an outcome to each write that an earlier process left without one and without a copy (docs/semantics.md). */
@@ -122,7 +127,7 @@ export function settleLeftOver(parts: PipelineParts, leftOver: readonly LeftOver
     const found: Finding =
       end === "refused"
         ? { ...NOTHING_FOUND, outcome: skipped("not-accepted") }
-        : { ...NOTHING_FOUND, outcome: UNKNOWN, repair: "unknown", error: "the proxy ended before it was answered" };
+        : { ...NOTHING_FOUND, outcome: UNKNOWN, repair: "unknown", notBefore: parts.clock.now() + primaryWorkMs(exchange), error: "the proxy ended before it was answered" };
     guarded(parts, "journal", () => finish(parts, exchange, key, null, found));
   }
 }

@@ -3,7 +3,7 @@
  * evidence.
  */
 import type { RepairReason } from "./evidence.ts";
-import type { Identity, RawHeaders, RequestHead } from "./exchange.ts";
+import type { About, Identity, RawHeaders, RequestHead } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { StoreWrite } from "./ports.ts";
 
@@ -28,7 +28,8 @@ export type JournaledBody =
 
 /** All that delivering and comparing need of an accepted write, in another process life if need be. */
 export interface AcceptedWrite {
-  readonly key: string;
+  /** The entities that it is about. */
+  readonly about: About;
   /** It overlapped another write of its key at the primary. */
   readonly overlapped: boolean;
   /** Which of the two services is the shadow. */
@@ -55,11 +56,19 @@ export interface WaitingWrite {
   readonly attempts: number;
 }
 
+export interface JournaledRepair {
+  readonly key: string | null;
+  readonly reason: RepairReason;
+  /** ISO 8601, as the next. */
+  readonly at: string;
+  readonly notBefore: string | null;
+}
+
 export interface JournalEnd {
   readonly outcome: OutcomeKind;
   readonly reason: OutcomeReason | null;
-  /** The entry that it leaves on the repair list, redacted as it is there. */
-  readonly repair: { readonly key: string | null; readonly reason: RepairReason; readonly at: string } | null;
+  /** The entries that it leaves on the repair list, redacted as they are there. */
+  readonly repairs: readonly JournaledRepair[];
 }
 
 export interface JournalHealth {

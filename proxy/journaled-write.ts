@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { DEFAULT_ROUTE } from "./config/defaults.ts";
 import type { RouteSettings } from "./config/settings.ts";
-import type { Exchange, Identity, Snapshot } from "./exchange.ts";
+import type { About, Exchange, Identity, Snapshot } from "./exchange.ts";
 import type { Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import type { Ticket, Lanes } from "./mirror/lanes.ts";
@@ -13,15 +13,15 @@ import type { AcceptedWrite, Intent, JournaledBody, WaitingWrite } from "./journ
 const ANSWER_MAX_BYTES = 256 * 1024;
 
 export function acceptedWrite<Work>(
-  of: { readonly exchange: Exchange; readonly ticket: Ticket | null; readonly lanes: Lanes<Work> },
+  of: { readonly exchange: Exchange; readonly ticket: Ticket; readonly lanes: Lanes<Work> },
   ending: PrimaryAnswered,
-  key: string,
+  about: About,
   now: number,
 ): AcceptedWrite {
   const { exchange, ticket, lanes } = of;
   return {
-    key,
-    overlapped: ticket !== null && lanes.overlaps(ticket),
+    about,
+    overlapped: lanes.overlaps(ticket, about.keys),
     shadow: exchange.plan.shadow ?? "next",
     // A body in the spool does not outlive the process yet.
     body: journaled(ending.requestBody, Infinity),

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { pino } from "pino";
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
+import type { AuditedChange } from "./audit.ts";
 import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
@@ -18,7 +19,6 @@ import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
-import type { Snapshot } from "./exchange.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
@@ -30,10 +30,15 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
+import { createNoise } from "./noise.ts";
+import { Unsettled } from "./mirror/unsettled.ts";
 import { createPipeline } from "./pipeline.ts";
+import { createSwitchboard } from "./config/switchboard.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
+import { PlaceBook } from "./record/place-book.ts";
 import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
@@ -99,7 +104,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   // The settings that a new exchange gets, and what changes with them.
-  let snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes) };
   let following: SettingsWatch | null = null;
   let stopping = false;
   let expiredRules: readonly string[] = [];
@@ -111,12 +115,22 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const counted = new CountedWrites(opened.store, journal, systemClock);
   const store = durable === null ? opened.store : counted.readable(opened.store);
   for (const note of notes) warn(note);
+  const audit = (change: AuditedChange): void => {
+    const now = systemClock.now();
+    const entry = { id: makeUlid(now), at: new Date(now).toISOString(), ...change };
+    store.append([{ type: "audit", entry }]);
+    log.info({ audit: entry }, "changed by an operator");
+  };
+  const overrides = await store.overrides();
+  const acting = createSwitchboard({ store, clock: systemClock, settings, overrides, audit, routerOf: compileRouter });
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
   const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
   for (const { route, count } of durable?.open ?? []) counters.resume(route, count);
+  const book = new PlaceBook();
+  book.restore(await store.places());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
@@ -134,12 +148,17 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     redactor,
-    audit: (entry) =>
-      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged"),
+    audit: (entry) => {
+      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged");
+      const { by, key, dryRun, failed, records, logLines } = entry;
+      if (dryRun) return;
+      const what = `${records} records, ${logLines} lines of the log erased${failed === null ? "" : `; failed: ${failed}`}`;
+      audit({ by, action: "purge", subject: key, what, reason: null });
+    },
   });
 
   const webhook = createWebhook({
-    settings: () => snapshot.settings.webhook,
+    settings: () => acting.snapshot().settings.webhook,
     store,
     version,
     gaveUp: (why) => log.warn({ webhook: webhook.health()?.origin, why }, "a call to the webhook was given up"),
@@ -148,12 +167,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
-  const inFlight = new InFlight(() => snapshot.settings.limits.inFlight);
+  const inFlight = new InFlight(() => acting.snapshot().settings.limits.inFlight);
   const gates = new Map<string, ShadowGate>();
   const gateOf = (service: ServiceSettings): ShadowGate => {
     let gate = gates.get(service.origin);
     if (gate === undefined) {
-      const now = (): ServiceSettings => snapshot.settings.services[service.name] ?? service;
+      const now = (): ServiceSettings => acting.snapshot().settings.services[service.name] ?? service;
       gate = new ShadowGate({
         opensAfter: BREAKER_OPENS_AFTER,
         probeEveryMs: BREAKER_PROBE_EVERY_MS,
@@ -165,7 +184,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     }
     return gate;
   };
-  const reachability = watchReachability(() => Object.values(snapshot.settings.services));
+  const reachability = watchReachability(() => Object.values(acting.snapshot().settings.services));
 
   // The path of a request.
   const queue = new ByteBudget(settings.limits.queuedBytes);
@@ -179,10 +198,26 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
   const moduleHealth = createModuleHealth();
   const backlog = new Backlog();
+  const forwarder = { budget: queue, spool, clock: systemClock };
+  const markKey = deriveKey(secretKey, "shadow mark");
+  const upstream: PipelineParts["upstream"] = (role, service) => pools.for(role, service);
+  const noise = createNoise({
+    book,
+    redactor,
+    store,
+    hashKey: deriveKey(secretKey, "noise"),
+    telemetry: telemetry.telemetry,
+    upstream,
+    forwarder,
+    markKey,
+    clock: systemClock,
+    random: Math.random,
+    caught,
+  });
   const pipeline = createPipeline({
-    snapshot: () => snapshot,
-    mirroringEnabled: () => true,
-    upstream: (role, service) => pools.for(role, service),
+    snapshot: acting.snapshot,
+    mirroringEnabled: () => acting.mirroringEnabled(),
+    upstream,
     gate: gateOf,
     journal,
     recorder,
@@ -191,11 +226,13 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     moduleHealth,
     telemetry: telemetry.telemetry,
     clock: systemClock,
-    forwarder: { budget: queue, spool, clock: systemClock },
+    forwarder,
     budget: queue,
     backlog,
     taints: new Taints(),
-    markKey: deriveKey(secretKey, "shadow mark"),
+    noise,
+    markKey,
+    unsettled: new Unsettled(),
     orderStamp: (position = journal.nextPosition()) => `${store.generation}.${position}`,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock, durable?.marker ?? null),
@@ -206,16 +243,21 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     clock: systemClock,
     startedAt: systemClock.now(),
     member: { id: makeUlid(systemClock.now()), version, since: systemClock.now() },
-    snapshot: () => snapshot,
-    mirroringEnabled: () => true,
+    snapshot: acting.snapshot,
+    overrides: () => acting.overrides(),
     notReady: () => (stopping ? "draining" : null),
-    warnings: () => [...warnings, ...expiredRules, ...certificateWarnings(snapshot.settings.tls, systemClock.now())],
+    warnings: () => [
+      ...warnings,
+      ...expiredRules,
+      ...certificateWarnings(acting.snapshot().settings.tls, systemClock.now()),
+    ],
     configError: () => following?.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     store,
     log: divergenceLog,
     counters,
     ruleCounters,
     moduleHealth,
+    noise,
     backlog,
     journal,
     queue,
@@ -243,11 +285,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         if (next.tls !== null) takeCertificate(next.tls);
         expiredRules = expired.map(formatConfigMessage);
         for (const rule of expiredRules) log.warn({ rule }, "an ignore rule has expired and no longer excuses");
-        snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
+        acting.take(next);
         queue.resize(next.limits.queuedBytes);
         disk.resize(next.limits.spoolBytes);
         telemetry.telemetry.configReload("applied");
-        log.info({ revision: snapshot.revision, file }, "settings reloaded");
+        log.info({ revision: acting.snapshot().revision, file }, "settings reloaded");
       },
       refused(errors) {
         telemetry.telemetry.configReload("refused");
@@ -265,6 +307,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     reachability.close();
     for (const gate of gates.values()) gate.close();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await noise.close();
     await recorder.close();
     counted.close();
     if (durable !== null) {
@@ -283,18 +326,21 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     const listener = await createListener(settings, {
       handle: pipeline.handle,
       tunnel: pipeline.tunnel,
-      tunnels: (protocol) => snapshot.settings.tunnels.includes(protocol),
+      tunnels: (protocol) => acting.snapshot().settings.tunnels.includes(protocol),
     });
     takeCertificate = (tls) => listener.useCertificate(tls);
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
       store,
-      snapshot: () => snapshot,
+      snapshot: acting.snapshot,
       status: () => statusSource.status(),
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
+      places: book,
       subscribe: (listener) => feed.subscribe(listener),
+      override: (change) => acting.change(change),
+      audit,
       purge,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
@@ -302,7 +348,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       throw error;
     });
     void reachability.first.then(() => {
-      for (const { name, origin } of Object.values(snapshot.settings.services)) {
+      for (const { name, origin } of Object.values(acting.snapshot().settings.services)) {
         const problem = reachability.problemOf(name);
         if (problem !== null) options.warn?.(`${name} at ${origin} cannot be reached (${problem}); started anyway`);
       }

@@ -2,7 +2,7 @@
 import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { RepairReason } from "./evidence.ts";
-import type { Answer, BodyCopy, Exchange } from "./exchange.ts";
+import type { About, Answer, BodyCopy, Exchange } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
 import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
@@ -10,18 +10,20 @@ import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd, isSafeToResend } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
-import { untilLaterTurn } from "./mirror/loop-share.ts";
+import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
 import { buildShadowRequest } from "./mirror/shadow-request.ts";
-import { isAccepted, judgeUnanswered } from "./mirror/verdicts.ts";
+import type { Place } from "./mirror/unsettled.ts";
+import { isAccepted, judgeFollower, judgeUnanswered, leavesHole, type Unanswered } from "./mirror/verdicts.ts";
 import { dropped, skipped } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { isOfWholeEntity } from "./route/entity-key.ts";
 
-/** An accepted exchange that waits in its lane for the shadow. */
+/** An accepted exchange that waits in its lanes for the shadow. */
 export interface Copy {
   readonly exchange: Exchange;
-  readonly key: string;
+  readonly about: About;
   readonly primary: PrimaryAnswered;
   readonly body: BodyCopy;
   readonly order: string;
@@ -31,57 +33,110 @@ export interface Copy {
   readonly costBytes: number;
   readonly answeredAt: number;
   readonly waiting: Waiting;
+  /** Among what the shadow is not done with; null for a read. */
+  readonly place: Place | null;
 }
 
 /**
  * One copy's turn in its lane. Resolves, whatever happens, when the shadow is done with it, so that the lane goes on;
  * comparing does not hold it up.
  */
-export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promise<void> {
+export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Copy>): Promise<void> {
   try {
     // The client's last byte is on its way first.
     await untilLaterTurn();
-    const end = await takeTurn(parts, turn);
+    const end = await takeTurn(parts, lanes, turn);
     if (end !== null) compareCopy(parts, turn, end);
   } catch (error) {
     parts.caught("lane", error);
+  } finally {
+    if (turn.work.place !== null) parts.unsettled.remove(turn.work.place);
   }
 }
 
 /** null: the copy has its outcome already. */
-async function takeTurn(parts: PipelineParts, { work: copy, crossed }: Turn<Copy>): Promise<Answered | null> {
+async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Copy>): Promise<Answered | null> {
+  const { work: copy, crossed } = turn;
   if (crossed) {
     finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") });
     return null;
   }
-  if (copy.body.kind === "spooled") {
-    const broken = await copy.body.file.whole();
-    if (broken !== null) {
-      finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: dropped("spool-full"), repair: "dropped", error: broken });
-      return null;
-    }
+  const broken = copy.body.kind === "spooled" ? await copy.body.file.whole() : null;
+  if (broken !== null) {
+    const found = { outcome: dropped("spool-full"), repair: "dropped", error: broken } as const;
+    lost(parts, lanes, turn, { ...found, failure: null, status: null, attempts: 0 }, null);
+    return null;
   }
-  const { exchange } = copy;
-  const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
-  const service = serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
   let end: DeliveryEnd;
   try {
-    end = await sendCopy(parts, copy, service);
+    end = await sendCopy(parts, copy, shadowOf(copy));
   } catch (error) {
     parts.caught("shadow", error);
-    end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", bytesSent: true };
+    end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", mayLandLate: true };
   }
   if (end.end === "answered") return end;
-  if (end.end === "shutdown" && parts.journal.holds(exchange.id)) {
+  if (end.end === "shutdown" && parts.journal.holds(copy.exchange.id)) {
     leaveToJournal(parts, copy);
     return null;
   }
-  const { attempts, ...unanswered } = judgeUnanswered(end);
-  const taintedBy = parts.taints.taintedBy(copy.key);
-  if (exchange.plan.requestClass === "write") parts.taints.add(copy.key, exchange.id);
-  const shadow = { status: null, ms: null, bytes: null, attempts };
-  finishCopy(parts, copy, { ...NOTHING_FOUND, ...unanswered, taintedBy, shadow });
+  const unanswered = judgeUnanswered(end);
+  if (leavesHole(end)) lost(parts, lanes, turn, unanswered, notBeforeOf(parts, copy, end));
+  else finishUnanswered(parts, copy, unanswered, notBeforeOf(parts, copy, end));
   return null;
+}
+
+function finishUnanswered(parts: PipelineParts, copy: Copy, found: Unanswered, notBefore: number | null): void {
+  const { attempts, status, ...rest } = found;
+  const taintedBy = taint(parts, copy, copy.exchange.id);
+  const shadow = { status, ms: null, bytes: null, attempts };
+  finishCopy(parts, copy, { ...NOTHING_FOUND, ...rest, notBefore, taintedBy, shadow });
+}
+
+/**
+ * The shadow lacks this write, or may: what waited behind it in its lanes was made for a state that is not there. It is not
+ * replayed, up to the next write that does not depend on what was (docs/delivery.md, "After a hole").
+ */
+function lost(
+  parts: PipelineParts,
+  lanes: Lanes<Copy>,
+  turn: Turn<Copy>,
+  found: Unanswered,
+  notBefore: number | null,
+): void {
+  const copy = turn.work;
+  finishUnanswered(parts, copy, found, notBefore);
+  if (copy.exchange.plan.requestClass === "read") return;
+  const follower = judgeFollower(found);
+  for (const one of lanes.takeFollowers(turn, standsAlone)) {
+    const taintedBy = taint(parts, one, copy.exchange.id);
+    inSlices(() => {
+      guarded(parts, "lane", () => finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, taintedBy }));
+    });
+  }
+}
+
+/** Whether the shadow can take it whatever it holds of that key: it says all of the entity, removes it, or made it. */
+function standsAlone({ exchange, about }: Copy, key: string): boolean {
+  if (about.made) return true;
+  const { method, path } = exchange.request;
+  return about.keys.length === 1 && (method === "PUT" || method === "DELETE") && isOfWholeEntity(path, key);
+}
+
+/** What it follows from; what comes after it follows from `root`. */
+function taint(parts: PipelineParts, { exchange, about, answeredAt }: Copy, root: string): string | null {
+  const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
+  if (exchange.plan.requestClass === "write") parts.taints.add(about.keys, root, answeredAt);
+  return taintedBy;
+}
+
+/** Until when an attempt that nobody heard the end of may still be applied; null: there was none. */
+function notBeforeOf(parts: PipelineParts, copy: Copy, { mayLandLate }: DeliveryEnd): number | null {
+  return mayLandLate ? parts.clock.now() + shadowOf(copy).asShadow.maxWorkMs : null;
+}
+
+function shadowOf({ exchange }: Copy): ServiceSettings {
+  const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
+  return serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
 }
 
 function wordsOf(error: unknown): string {
@@ -90,17 +145,20 @@ function wordsOf(error: unknown): string {
 
 type Answered = Extract<DeliveryEnd, { end: "answered" }>;
 
-function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): Promise<DeliveryEnd> {
+async function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): Promise<DeliveryEnd> {
   const { exchange } = copy;
   const { limits } = exchange.snapshot.settings;
   const isRead = exchange.plan.requestClass === "read";
   const gate = parts.gate(service);
   // A read is worth nothing later: it does not wait for a service that is down.
-  if (isRead && gate.state() === "open") return Promise.resolve({ end: "not-sent", because: "breaker-open" });
+  if (isRead && gate.state() === "open")
+    return { end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false };
   const attempts = copy.earlierAttempts;
   if (attempts > 0 && !isSafeToResend(exchange.request.method, service)) {
+    // What it leaves is a hole for all that waited behind it, so that has to be in its lanes first.
+    await parts.journalCaughtUp();
     const why = `the process ended while attempt ${attempts} was on the wire, and a second application may do harm`;
-    return Promise.resolve({ end: "error", attempts, why, code: "connection-lost", bytesSent: true });
+    return { end: "error", attempts, why, code: "connection-lost", mayLandLate: true };
   }
   return deliver({
     request: buildShadowRequest({
@@ -116,7 +174,11 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
     upstream: parts.upstream("shadow", service),
     gate,
     clock: parts.clock,
+    answeredAt: copy.answeredAt,
     deadline: copy.answeredAt + service.asShadow.maxAgeMs,
+    primaryAccepted: isAccepted(copy.primary.status),
+    place: copy.place,
+    unsettled: parts.unsettled,
     newAnswerCopy: () =>
       new Capture(
         { memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes },
@@ -135,11 +197,12 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
 }
 
 function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, end: Answered): void {
-  const { exchange, primary } = copy;
+  const { exchange, about, answeredAt, primary } = copy;
   const { answer } = end;
-  const taintedBy = parts.taints.taintedBy(copy.key);
+  const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(copy, end, overlapped);
-  if (repair === "shadow-refused") parts.taints.add(copy.key, exchange.id);
+  const notBefore = notBeforeOf(parts, copy, end);
+  if (repair === "shadow-refused") parts.taints.add(about.keys, exchange.id, answeredAt);
   const shadow = {
     status: answer.status,
     ms: answer.ms,
@@ -152,15 +215,25 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       guarded(parts, "count", () => {
         parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
       });
+      // What follows from a failed write says nothing about how the services differ.
+      if (exchange.route.compare.noise.comparedShare > 0 && taintedBy === null) {
+        guarded(parts, "noise", () => {
+          const requestBody = bytesInMemory(primary.requestBody);
+          parts.noise.compared({ exchange, requestBody, key: about.key }, primaryAnswer(primary), answer);
+        });
+      }
     }
     const build = buildOf(copy, answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
-    if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") parts.taints.lift(copy.key);
+    if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") {
+      parts.taints.lift(about.keys, answeredAt);
+    }
     finishCopy(parts, copy, {
+      ...NOTHING_FOUND,
       outcome,
       repair,
+      notBefore,
       error,
-      failure: null,
       shadow,
       differences,
       moreDifferences,
@@ -199,11 +272,11 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
 }
 
 /** What the shadow's answer leaves in doubt about its state. */
-function repairAfter({ exchange, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
+function repairAfter({ exchange, about, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
   if (exchange.plan.requestClass === "read") return null;
   if (isAccepted(primary.status) && !isAccepted(end.answer.status)) return "shadow-refused";
-  if (end.earlierAttemptUnknown) return "late-attempt";
-  return overlapped ? "overlap" : null;
+  if (end.mayLandLate) return "late-attempt";
+  return overlapped && about.entity ? "overlap" : null;
 }
 
 function primaryAnswer(primary: PrimaryAnswered): Answer {
@@ -221,10 +294,14 @@ function buildOf({ exchange, primary }: Copy, shadow: Answer): string | null {
 
 /** Gives up every copy that still waits: the process ends. What the journal holds, the next one delivers. */
 export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
-  const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0 });
+  const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0, mayLandLate: false });
   for (const copy of lanes.abandonWaiting()) {
-    if (parts.journal.holds(copy.exchange.id)) leaveToJournal(parts, copy);
-    else finishCopy(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+    if (!parts.journal.holds(copy.exchange.id)) {
+      finishWaiting(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+      continue;
+    }
+    if (copy.place !== null) parts.unsettled.remove(copy.place);
+    leaveToJournal(parts, copy);
   }
 }
 
@@ -235,9 +312,21 @@ function leaveToJournal(parts: PipelineParts, copy: Copy): void {
   copy.primary.release();
 }
 
+/** The end of a copy that had no turn. */
+function finishWaiting(parts: PipelineParts, copy: Copy, found: Finding): void {
+  if (copy.place !== null) parts.unsettled.remove(copy.place);
+  finishCopy(parts, copy, found);
+}
+
 function finishCopy(parts: PipelineParts, copy: Copy, found: Finding): void {
-  const { exchange } = copy;
+  const { exchange, about } = copy;
   parts.budget.give(copy.costBytes);
   parts.backlog.remove(copy.waiting);
-  finish(parts, exchange, copy.key, copy.primary, found);
+  const unfollowed = about.unfollowed === null ? null : ("keys-not-followed" as const);
+  finish(parts, exchange, about.key, copy.primary, {
+    ...found,
+    moreKeys: about.moreKeys,
+    repair: found.repair ?? unfollowed,
+    error: found.error ?? about.unfollowed,
+  });
 }

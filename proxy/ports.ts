@@ -2,6 +2,7 @@
  * What the core asks of the outside. Adapters implement these; the core never imports an adapter.
  */
 import type { Readable } from "node:stream";
+import type { AuditEntry } from "./audit.ts";
 import type { Phase } from "./config/settings.ts";
 import type { CrossfadeError } from "./errors.ts";
 import type {
@@ -19,6 +20,8 @@ import type {
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
+import type { Override, OverrideSetting } from "./overrides.ts";
+import type { KeptPlace, NotTwiceReason } from "./places.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -111,6 +114,8 @@ export type StoreWrite =
       readonly reason: RepairReason;
       readonly exchangeId: string;
       readonly at: string;
+      /** ISO 8601, UTC; null: at any time. Of two marks the later one holds. */
+      readonly notBefore: string | null;
     }
   | {
       readonly type: "gap-opened";
@@ -123,7 +128,13 @@ export type StoreWrite =
   /** Nothing was missing in it after all. */
   | { readonly type: "gap-withdrawn"; readonly id: string }
   /** Everything that the journal's records up to this position count has been appended before. */
-  | { readonly type: "journal-mark"; readonly position: number };
+  | { readonly type: "journal-mark"; readonly position: number }
+  /** Takes the place of what was set before of the same thing. */
+  | { readonly type: "pin"; readonly override: Override }
+  | { readonly type: "unpin"; readonly route: string | null; readonly setting: OverrideSetting }
+  | { readonly type: "audit"; readonly entry: AuditEntry }
+  /** What is known of these places now, in place of what was known of them. */
+  | { readonly type: "places"; readonly places: readonly KeptPlace[] };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -134,6 +145,8 @@ export interface DivergenceQuery {
   /** Epoch ms. */
   readonly since?: number;
   readonly group?: string;
+  /** Only of a group that is in one of these states now. */
+  readonly states?: readonly GroupState[];
   /** 1 to 1000. */
   readonly limit: number;
   /** Opaque, from `next` of the page before. */
@@ -232,8 +245,14 @@ export interface Store {
     readonly cursor?: string;
   }): Promise<Page<RepairRecord>>;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
+  /** What operators have set over the file. */
+  overrides(): Promise<readonly Override[]>;
+  /** What was changed by API or CLI, the newest first; the last 10,000. */
+  audit(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<AuditEntry>>;
   /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */
   openWork(): Promise<readonly OpenWork[]>;
+  /** Every place that is kept, at most `keepPlaces` of them, the newest first. */
+  places(): Promise<readonly KeptPlace[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }
@@ -249,6 +268,8 @@ export interface Telemetry {
   shadowFailure(route: string, reason: string): void;
   difference(route: string, kind: DifferenceKind): void;
   compared(ms: number): void;
+  /** A safe read that was chosen to be asked twice. */
+  secondRead(route: string, result: NotTwiceReason | "compared"): void;
   configReload(result: "applied" | "refused"): void;
 }
 

@@ -9,6 +9,8 @@ import type { Backlog } from "./mirror/backlog.ts";
 import type { InFlight } from "./mirror/in-flight.ts";
 import type { BreakerState } from "./mirror/breaker.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
+import { killSwitch, type Override, overridesOf } from "./overrides.ts";
+import type { Noise } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Journal } from "./journal.ts";
 import type { CauseCounts, Clock, Gauges, OpenWork, Store } from "./ports.ts";
@@ -23,7 +25,7 @@ export interface StatusSourceParts {
   readonly startedAt: number;
   readonly member: { readonly id: string; readonly version: string; readonly since: number };
   readonly snapshot: () => Snapshot;
-  readonly mirroringEnabled: () => boolean;
+  readonly overrides: () => readonly Override[];
   readonly notReady: () => string | null;
   readonly warnings: () => readonly string[];
   readonly configError: () => string | null;
@@ -32,6 +34,7 @@ export interface StatusSourceParts {
   readonly counters: Counters;
   readonly ruleCounters: RuleCounters;
   readonly moduleHealth: ModuleHealth;
+  readonly noise: Pick<Noise, "of">;
   readonly backlog: Backlog;
   readonly journal: Journal;
   readonly queue: ByteBudget;
@@ -133,8 +136,10 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       gaps: open?.gaps ?? 0,
       causes: openWork === null ? null : (open?.causes ?? NO_CAUSES),
       seen: counted?.seen ?? false,
+      overrides: overridesOf(parts.overrides(), route.name),
       rules: parts.ruleCounters.of(route),
       module: parts.moduleHealth.of(route.compare),
+      noise: parts.noise.of(route.name),
     };
   }
 
@@ -169,7 +174,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         notReady: parts.notReady(),
         warnings: parts.warnings(),
         routes: routeStates(),
-        mirroringEnabled: parts.mirroringEnabled(),
+        killSwitch: killSwitch(parts.overrides()),
         config: { file: settings.file, revision, error: parts.configError() },
         store: parts.store.health(),
         members: [parts.member],

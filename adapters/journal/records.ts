@@ -7,7 +7,7 @@
  * it can be delivered without the intent's.
  */
 import type { AcceptedWrite, Intent, JournalEnd, JournaledBody, PrimaryEnd } from "../../proxy/journal.ts";
-import type { Identity, RawHeaders, RequestHead } from "../../proxy/exchange.ts";
+import type { About, Identity, RawHeaders, RequestHead } from "../../proxy/exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 
 const TYPE = { intended: 1, ended: 2, accepted: 3, sent: 4, settled: 5 } as const;
@@ -96,7 +96,7 @@ export class RecordBuffer {
     const { intent, write, generation, kept } = options;
     const { answer, body } = write;
     const meta = JSON.stringify([
-      write.key,
+      write.about,
       write.overlapped,
       write.shadow,
       write.answeredAt,
@@ -119,9 +119,9 @@ export class RecordBuffer {
     position: number,
     entry: number,
     { route, exchangeId }: { readonly route: string; readonly exchangeId: string },
-    { outcome, reason, repair }: JournalEnd,
+    { outcome, reason, repairs }: JournalEnd,
   ): number {
-    const text = JSON.stringify([route, exchangeId, outcome, reason, repair]);
+    const text = JSON.stringify([route, exchangeId, outcome, reason, repairs]);
     return this.#texts(TYPE.settled, 0, position, entry, [text]);
   }
 
@@ -217,9 +217,9 @@ function decode(head: RecordHead): JournalRecord {
     case "sent":
       return { ...common, type, attempt: parse<number>(first) };
     case "settled": {
-      type Written = [string, string, OutcomeKind, OutcomeReason | null, JournalEnd["repair"]];
-      const [route, exchangeId, outcome, reason, repair] = parse<Written>(first);
-      return { ...common, type, route, exchangeId, end: { outcome, reason, repair } };
+      type Written = [string, string, OutcomeKind, OutcomeReason | null, JournalEnd["repairs"]];
+      const [route, exchangeId, outcome, reason, repairs] = parse<Written>(first);
+      return { ...common, type, route, exchangeId, end: { outcome, reason, repairs } };
     }
   }
 }
@@ -260,11 +260,11 @@ type Digest = readonly [length: number, sha256: string] | null;
 
 function decodeAccepted(parts: readonly Buffer[]): { generation: number; intent: Intent; write: AcceptedWrite } {
   const [intent, meta, body, answer] = parts as [Buffer, Buffer, Buffer, Buffer];
-  type Written = [string, boolean, Identity, number, number, number, number, RawHeaders, Digest, Digest];
-  const [key, overlapped, shadow, answeredAt, generation, status, ms, headers, bodyDigest, answerDigest] =
+  type Written = [About, boolean, Identity, number, number, number, number, RawHeaders, Digest, Digest];
+  const [about, overlapped, shadow, answeredAt, generation, status, ms, headers, bodyDigest, answerDigest] =
     parse<Written>(meta);
   const write: AcceptedWrite = {
-    key,
+    about,
     overlapped,
     shadow,
     answeredAt,

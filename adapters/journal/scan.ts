@@ -255,7 +255,7 @@ class Scan {
 }
 
 function countsOf({ route, exchangeId, end }: Extract<JournalRecord, { type: "settled" }>): readonly StoreWrite[] {
-  const { outcome, reason, repair } = end;
-  const count: StoreWrite = { type: "count", route, outcome, reason };
-  return repair === null ? [count] : [count, { type: "repair", route, exchangeId, ...repair }];
+  const { outcome, reason, repairs } = end;
+  const entries = repairs.map((repair): StoreWrite => ({ type: "repair", route, exchangeId, ...repair }));
+  return [{ type: "count", route, outcome, reason }, ...entries];
 }

@@ -1,4 +1,5 @@
 /** What the admin listener does when it is asked to with `POST`: one table for routing and the OpenAPI document. */
+import { readMirrorSwitch } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import { PURGE_MAX_BYTES, readPurge } from "./purge-request.ts";
 import type { SchemaName } from "./schemas.ts";
@@ -24,6 +25,18 @@ export interface Action {
 }
 
 export const ACTIONS: readonly Action[] = [
+  {
+    path: "/api/v1/mirror",
+    summary: "The kill switch: off, nothing is mirrored, whatever file and overrides say; on, both decide again",
+    takes: "MirrorSwitch",
+    answers: "MirrorState",
+    maxBytes: 8 * 1024,
+    reply: async ({ parts, body, by }) => {
+      const change = readMirrorSwitch(body, by);
+      const { kept } = await parts.override(change);
+      return { enabled: change.mirror === true, kept };
+    },
+  },
   {
     path: "/api/v1/divergences/purge",
     summary:

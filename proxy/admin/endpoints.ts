@@ -1,12 +1,15 @@
 /** What the admin listener answers, but for the page and the event stream: one table for routing and the OpenAPI document. */
+import type { GroupState } from "../evidence.ts";
 import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
 import { readGroupChange } from "./group-change.ts";
+import { readRouteChange } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
-import { viewRoute } from "./route-view.ts";
+import { type RouteView, viewRoute } from "./route-view.ts";
+import { withOwnDisagreements } from "./own-disagreements.ts";
 import type { SchemaName } from "./schemas.ts";
 import { buildStatusView, type StatusView } from "./status-view.ts";
 
@@ -99,28 +102,34 @@ export const ENDPOINTS: readonly Endpoint[] = [
     summary: "The routes in the order in which they match, with settings and counts",
     parameters: PAGE,
     answers: { json: "Route", list: true },
-    reply: ({ parts, query }) => ({ body: pageOfRoutes(parts, query) }),
+    reply: ({ parts, query }) => ({ body: pageInMemory(routesOf(parts), query) }),
   },
   {
     path: "/api/v1/routes/{name}",
     summary: "One route",
     answers: { json: "Route" },
     reply: ({ parts, id }) => {
-      const found = routesOf(parts).find((route) => route.name === id);
-      if (found !== undefined) return { body: found };
-      const near = nearestName(
-        id,
-        parts.snapshot().settings.routes.map((route) => route.name),
-      );
-      throw new Problem(404, `no route is named ${shown(id)}${near === null ? "" : `; did you mean ${near}?`}`);
+      return { body: routeOf(parts, id) };
+    },
+    change: {
+      summary: "Sets over the file what of a route is mirrored, until it is taken back with null",
+      takes: "RouteChange",
+      answers: "Route",
+      reply: async (call) => {
+        const { parts, id } = call;
+        routeOf(parts, id);
+        await parts.override(readRouteChange(call.body, id, call.by));
+        await parts.lookAgain();
+        return { body: routeOf(parts, id) };
+      },
     },
   },
   {
     path: "/api/v1/divergences",
     summary: "Every outcome but match and ignored, the newest first",
-    parameters: ["route", "kind", "at", "outcome", "since", "group", ...PAGE],
+    parameters: ["route", "kind", "at", "outcome", "since", "group", "state", ...PAGE],
     answers: { json: "Divergence", list: true },
-    reply: (call) => list(call, (store, query) => store.divergences(query)),
+    reply: (call) => list(call, (store, query) => store.divergences(inStates(query))),
   },
   {
     path: "/api/v1/divergences/{id}",
@@ -134,9 +143,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
     parameters: ["route", "state", ...PAGE],
     answers: { json: "Group", list: true },
     reply: (call) =>
-      list(call, (store, { state, ...query }) =>
-        store.groups({ ...query, ...(state === undefined ? {} : { states: [state] }) }),
-      ),
+      list(call, async (store, query) => {
+        const page = await store.groups(inStates(query));
+        return { ...page, items: page.items.map((group) => withOwnDisagreements(group, call.parts.places)) };
+      }),
   },
   {
     path: "/api/v1/groups/{id}",
@@ -145,7 +155,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: (call) =>
       item(call, "group", async (store, id) => {
         const found = await store.group(id);
-        return found === null ? null : { ...found.group, samples: found.samples };
+        if (found === null) return null;
+        return { ...withOwnDisagreements(found.group, call.parts.places), samples: found.samples };
       }),
     change: {
       summary: "Says what has become of a cause: acknowledged (with a reason), fixed, or open again (new)",
@@ -154,10 +165,20 @@ export const ENDPOINTS: readonly Endpoint[] = [
       reply: async (call) => {
         const decision = readGroupChange(call.body, call.by, Date.now());
         const changed = await item(call, "group", (store, id) => store.decideGroup(id, decision));
+        // `item` throws where there is no such group: what is told here was done.
+        const { state, reason } = decision;
+        call.parts.audit({ by: call.by, action: "group", subject: call.id, what: state, reason });
         await call.parts.lookAgain();
         return changed;
       },
     },
+  },
+  {
+    path: "/api/v1/places",
+    summary: "What has been learnt of places in answers, where routes ask for it (compare.noise): counts, no values",
+    parameters: ["route", ...PAGE],
+    answers: { json: "Place", list: true },
+    reply: ({ parts, query }) => ({ body: pageInMemory(parts.places.list(query.route), query) }),
   },
   {
     path: "/api/v1/repairs",
@@ -173,27 +194,44 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answers: { json: "Gap", list: true },
     reply: (call) => list(call, (store, query) => store.gaps(query)),
   },
+  {
+    path: "/api/v1/audit",
+    summary: "What was changed by API or CLI, by whom and why, the newest first",
+    parameters: PAGE,
+    answers: { json: "AuditEntry", list: true },
+    reply: (call) => list(call, (store, query) => store.audit(query)),
+  },
 ];
 
 export function statusOf(parts: AdminParts): StatusView {
   return buildStatusView(parts.status(), parts.snapshot().settings, parts.version);
 }
 
-function routesOf(parts: AdminParts): ReturnType<typeof viewRoute>[] {
+/** @throws Problem 404 */
+function routeOf(parts: AdminParts, name: string): RouteView {
+  const found = routesOf(parts).find((route) => route.name === name);
+  if (found !== undefined) return found;
+  const near = nearestName(
+    name,
+    parts.snapshot().settings.routes.map((route) => route.name),
+  );
+  throw new Problem(404, `no route is named ${shown(name)}${near === null ? "" : `; did you mean ${near}?`}`);
+}
+
+function routesOf(parts: AdminParts): RouteView[] {
   const { settings } = parts.snapshot();
   const input = parts.status();
   const states = new Map(input.routes.map((route) => [route.name, route]));
   const byName = new Map(buildStatusView(input, settings, parts.version).routes.map((route) => [route.name, route]));
   return settings.routes.flatMap((route) => {
     const status = byName.get(route.name);
-    const { rules = [], module = null } = states.get(route.name) ?? {};
-    return status === undefined ? [] : [viewRoute(route, status, rules, module)];
+    const state = states.get(route.name);
+    return status === undefined || state === undefined ? [] : [viewRoute(route, status, state)];
   });
 }
 
-/** Routes are a list in memory: the cursor is the place in it. */
-function pageOfRoutes(parts: AdminParts, { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<unknown> {
-  const all = routesOf(parts);
+/** Of a list in memory the cursor is the place in it. */
+function pageInMemory<T>(all: readonly T[], { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<T> {
   const from = cursor === undefined ? 0 : /^\d{1,6}$/.test(cursor) ? Number(cursor) : -1;
   if (from < 0)
     throw new Problem(400, `cursor ${shown(cursor ?? "")} is not one of this list; ask again without a cursor`);
@@ -229,6 +267,13 @@ async function list<T>(
     if (page.items.length === 0) break;
   } while (next !== null && left > 0 && length < MAX_PAGE_LENGTH);
   return { body: `{"items":[${items.join(",")}],"next":${JSON.stringify(next)}}` };
+}
+
+function inStates<Q extends QueryValues>({
+  state,
+  ...query
+}: Q): Omit<Q, "state"> & { states?: readonly GroupState[] } {
+  return state === undefined ? query : { ...query, states: [state] };
 }
 
 async function item(

@@ -213,7 +213,7 @@ function addEvents(app: FastifyInstance, hub: EventHub): void {
 function addPage(app: FastifyInstance, parts: AdminParts, patience: Patience): void {
   app.get(PAGE_PATH, async (request, reply) => {
     readQuery(queryOf(request), [], Date.now());
-    const [{ groups, problem }] = await Promise.all([largestGroups(parts.store, patience), parts.lookAgain()]);
+    const [{ groups, problem }] = await Promise.all([largestGroups(parts, patience), parts.lookAgain()]);
     const nonce = sendHtmlHead(reply);
     return renderPage({ status: statusOf(parts), groups, groupsProblem: problem, nonce });
   });

@@ -20,7 +20,9 @@ export interface StatusView {
   readonly journal: StatusInput["journal"];
   readonly log: StatusInput["log"];
   readonly webhook: StatusInput["webhook"];
+  /** false: the kill switch is thrown. */
   readonly mirroring: boolean;
+  readonly killSwitch: StatusInput["killSwitch"];
   readonly version: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -46,7 +48,8 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     journal: input.journal,
     log: input.log,
     webhook: input.webhook,
-    mirroring: input.mirroringEnabled,
+    mirroring: input.killSwitch === null,
+    killSwitch: input.killSwitch,
     version,
     startedAt: isoTime(input.startedAt),
     time: isoTime(input.now),

@@ -20,13 +20,13 @@ const CURL_HEAD = [
 ];
 
 export async function runExport(options: ExportOptions): Promise<ExitCode> {
-  const { route, since, kind, at, outcome, format, to } = options;
+  const { route, since, kind, at, outcome, group, state, format, to } = options;
   const api = await openApi(options);
   // For its handling of a reader that goes away.
   openTerminal(options);
   const origin = format === "curl" ? await originOf(api, to) : "";
   if (format === "curl") await write(CURL_HEAD);
-  const filter = { route, since, kind, at, outcome };
+  const filter = { route, since, kind, at, outcome, group, state };
   for await (const record of readPages<DivergenceRecord>(api, "/api/v1/divergences", filter, Infinity)) {
     await write(format === "curl" ? spellCurl(record, origin) : [JSON.stringify(record)]);
   }

@@ -42,6 +42,8 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
     connectTimeoutMs: 10 * SECOND,
     maxWorkMs: 30 * SECOND,
     maxAgeMs: 15 * SECOND,
+    // Copies go out within milliseconds; one that waited for seconds waited for an outage.
+    expiresAfterMs: 5 * SECOND,
     ratePerSecond: null,
     credentials: "forward",
     headers: [],
@@ -50,6 +52,7 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
   asPrimary: {
     timeoutMs: 30 * SECOND,
     connectTimeoutMs: 10 * SECOND,
+    maxWorkMs: 30 * SECOND,
     idleTimeoutMs: null,
     totalTimeoutMs: null,
     maxConnections: null,
@@ -66,6 +69,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     { source: "answer", name: "/id" },
     { source: "path", name: "" },
   ],
+  keys: [],
   treatAs: "by-method",
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
   compare: {
@@ -79,6 +83,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     equivalent: [],
     shapes: [],
     module: null,
+    noise: { readShare: 0, comparedShare: 0 },
   },
   redact: [],
   redactDetect: [],

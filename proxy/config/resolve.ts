@@ -41,6 +41,7 @@ const ROUTE_FIELDS = [
   "next",
   "entity",
   "key",
+  "keys",
   "treatAs",
   "mirror.writes",
   "mirror.reads",
@@ -56,6 +57,8 @@ const ROUTE_FIELDS = [
   "compare.equivalent",
   "compare.shapes",
   "compare.module",
+  "compare.noise.reads",
+  "compare.noise.compared",
   "redact",
   "redactDetect",
 ] as const;
@@ -147,6 +150,7 @@ function resolveService(
       connectTimeoutMs: asShadow?.connectTimeout ?? DEFAULT_SERVICE.asShadow.connectTimeoutMs,
       maxWorkMs: asShadow?.maxWork ?? DEFAULT_SERVICE.asShadow.maxWorkMs,
       maxAgeMs: asShadow?.maxAge ?? maxAgeMs,
+      expiresAfterMs: asShadow?.expiresAfter ?? DEFAULT_SERVICE.asShadow.expiresAfterMs,
       ratePerSecond: asShadow?.rate ?? DEFAULT_SERVICE.asShadow.ratePerSecond,
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
       headers: asShadow?.headers ?? DEFAULT_SERVICE.asShadow.headers,
@@ -154,6 +158,7 @@ function resolveService(
     asPrimary: {
       timeoutMs: asPrimary?.timeout ?? builtIn.timeoutMs,
       connectTimeoutMs: asPrimary?.connectTimeout ?? builtIn.connectTimeoutMs,
+      maxWorkMs: asPrimary?.maxWork ?? builtIn.maxWorkMs,
       // Written as `off` or `unlimited` they are null, which is the built-in value too.
       idleTimeoutMs: asPrimary?.idleTimeout ?? builtIn.idleTimeoutMs,
       totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
@@ -187,6 +192,7 @@ function resolveRoute(
     next: choose("next", written.next, defaults.next, base.next),
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
     key: choose("key", written.key, defaults.key, base.key),
+    keys: choose("keys", written.keys, defaults.keys, base.keys),
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
     mirror: {
       writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
@@ -206,6 +212,20 @@ function resolveRoute(
       ...resolveRules(choose, compare, defaults.compare),
       module:
         modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
+      noise: {
+        readShare: choose(
+          "compare.noise.reads",
+          compare?.noise?.reads,
+          defaults.compare?.noise?.reads,
+          base.compare.noise.readShare,
+        ),
+        comparedShare: choose(
+          "compare.noise.compared",
+          compare?.noise?.compared,
+          defaults.compare?.noise?.compared,
+          base.compare.noise.comparedShare,
+        ),
+      },
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),

@@ -19,12 +19,17 @@ const SEARCHED_MAX = 600;
 /** Cookies from this length on are taken for sessions. */
 const SESSION_MIN_LENGTH = 16;
 
+/** The request, and its body where a copy of it is in memory. */
+interface Asked extends Pick<Settled, "requestBody"> {
+  readonly exchange: Pick<Exchange, "request" | "params" | "route">;
+}
+
 export class KnownSecrets {
   readonly #rules: RedactionRules;
   readonly #whole = new Set<string>();
   #searched: readonly string[] | null = null;
 
-  constructor({ exchange, requestBody }: Pick<Settled, "exchange" | "requestBody">, rules: RedactionRules) {
+  constructor({ exchange, requestBody }: Asked, rules: RedactionRules) {
     this.#rules = rules;
     const { headers, query, path } = exchange.request;
     for (let i = 0; i + 1 < headers.length; i += 2) {
@@ -156,7 +161,7 @@ function secretSegments(path: string): readonly string[] {
 }
 
 /** What `path:name` names (entity-key.ts says what `path:id` falls back to), or every segment for `path`. */
-function pathValues({ params, request, route }: Exchange, name: string): readonly string[] {
+function pathValues({ params, request, route }: Asked["exchange"], name: string): readonly string[] {
   if (name === "") return (splitPath(request.path) ?? []).filter((segment) => segment !== "");
   const value = params.named[name];
   if (value !== undefined) return [value];

@@ -101,7 +101,12 @@ export function createRecorder(parts: RecorderParts): Recorder {
     }
     const shown = isShown(settled) ? redact(settled) : null;
     if (shown !== null) publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
-    if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+    if (settled.repair !== null) {
+      step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+      for (const key of settled.moreKeys) {
+        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairOf, null)));
+      }
+    }
   }
 
   function publish(settled: Settled, shown: Redacted, notable: boolean): void {
@@ -149,7 +154,8 @@ export function createRecorder(parts: RecorderParts): Recorder {
     const { exchange } = settled;
     const key = shown === null ? repairKey(settled) : shown.repairKey;
     const at = new Date(exchange.arrivedAt).toISOString();
-    return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at };
+    const notBefore = settled.notBefore === null ? null : new Date(settled.notBefore).toISOString();
+    return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at, notBefore };
   }
 
   return {

@@ -15,6 +15,9 @@ export class RedactionRules {
   /** Names of `path:` locators; empty for the whole path. */
   readonly pathNames: readonly string[];
 
+  /** Pointers without a secret by these rules, with their tokens; one exchange may still know some of those for its own. */
+  readonly plainPlaces = new Map<string, readonly string[]>();
+
   /** Built once for each route of a config. */
   static of(route: RouteSettings): RedactionRules {
     let rules = rulesOf.get(route);

@@ -9,7 +9,7 @@ export interface JournalSetup {
   readonly outlivesProcess: boolean;
 }
 
-export const MATCH: JournalEnd = { outcome: "match", reason: null, repair: null };
+export const MATCH: JournalEnd = { outcome: "match", reason: null, repairs: [] };
 
 export function intentOf(exchangeId: string, key: string | null = "users/1"): Intent {
   const path = "/users/1";
@@ -34,7 +34,7 @@ export function writeOf(body: string, overlapped = false): AcceptedWrite {
     ms: 1.5,
   };
   return {
-    key: "users/1",
+    about: { key: "users/1", moreKeys: [], keys: ["users/1"], made: false, entity: true, unfollowed: null },
     overlapped,
     shadow: "next",
     body: { kind: "memory", bytes: Buffer.from(body) },

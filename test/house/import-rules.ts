@@ -18,6 +18,8 @@ const WIRING = new Set([
   "ending.ts",
   "journaled-write.ts",
   "journal-backlog.ts",
+  "noise.ts",
+  "noise-learning.ts",
   "drain.ts",
   "status-source.ts",
 ]);
@@ -57,8 +59,12 @@ const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry
 const IMPURE =
   /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
 const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest)\//;
-/** The thread around the comparison. */
-const NOT_PURE = new Set(["proxy/compare/comparer.ts", "proxy/compare/worker-seat.ts", "proxy/compare/worker.ts"]);
+/** The threads around the comparison and the survey. */
+const NOT_PURE = new Set(
+  ["comparer.ts", "worker-seat.ts", "worker.ts", "surveyor.ts", "survey-worker.ts"].map(
+    (name) => `proxy/compare/${name}`,
+  ),
+);
 
 function partOf(file: string): Part | null {
   const [top, folder, ...rest] = file.split("/");

@@ -19,6 +19,7 @@ import { createMemoryJournal, createNullJournal } from "../../proxy/mirror/journ
 import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
 import { identityRewrite, type Rewrite } from "../../proxy/mirror/shadow-request.ts";
 import { Taints } from "../../proxy/mirror/taints.ts";
+import { Unsettled } from "../../proxy/mirror/unsettled.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal } from "../../proxy/journal.ts";
 import type { Store } from "../../proxy/ports.ts";
@@ -88,6 +89,14 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     budget,
     backlog: new Backlog(),
     taints: new Taints(),
+    noise: {
+      watch: () => null,
+      compared() {},
+      sawFailure() {},
+      of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),
+      close: () => Promise.resolve(),
+    },
+    unsettled: new Unsettled(),
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
     rewrite,

@@ -57,11 +57,14 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       decided.push({ id, decision });
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
+    overrides: () => Promise.resolve([]),
+    audit: (query) => page([], query),
     eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, setAside: [] }),
     onGroupEvent: () => () => undefined,
     repairs: (query) => page(repairs, query),
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),
+    places: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

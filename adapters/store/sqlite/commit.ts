@@ -1,9 +1,11 @@
 /** Applies batches, each in one transaction: counts, repairs and gaps here, records and groups in evidence.ts. */
 import type { Database } from "better-sqlite3";
+import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { type Batch, epochMs, type EssentialRows, type RepairRow } from "./messages.ts";
+import { type Batch, type ControlRow, epochMs, type EssentialRows, type RepairRow } from "./messages.ts";
+import { preparePlaces } from "./places.ts";
 
 /** Counts, repairs and gaps; `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
 export function prepareEssentials(
@@ -12,6 +14,8 @@ export function prepareEssentials(
   openedAt: number,
 ): ((essentials: EssentialRows, sealedAt: number) => void) & { readonly reload: () => void } {
   const repairs = prepareRepairs(db, retention.repairKeys);
+  const control = prepareControls(db);
+  const places = preparePlaces(db, retention);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -39,6 +43,8 @@ export function prepareEssentials(
       else if (row.change === "closed") closeGap.run(epochMs(row.to, sealedAt), row.id);
       else withdrawGap.run(row.id);
     }
+    for (const row of essentials.controls) control(row);
+    if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
     if (essentials.journalMark !== null) markJournal.run(essentials.journalMark);
   };
   return Object.assign(add, { reload: () => repairs.reload() });
@@ -74,6 +80,30 @@ export function prepareCommit(
       // An error of COMMIT itself leaves open whether it happened; the number in the same transaction tells.
       if (lastBatch.get() !== batch.number) throw thrown;
       return [];
+    }
+  };
+}
+
+function prepareControls(db: Database): (row: ControlRow) => void {
+  const pin = db.prepare("INSERT OR REPLACE INTO override (route, setting, override) VALUES (?, ?, ?)");
+  const unpin = db.prepare("DELETE FROM override WHERE route = ? AND setting = ?");
+  const audit = db.prepare("INSERT INTO audit (entry) VALUES (?)");
+  const evict = db.prepare("DELETE FROM audit WHERE seq <= ?");
+  return (row) => {
+    switch (row.type) {
+      case "pin":
+        pin.run(row.override.route ?? "", row.override.setting, JSON.stringify(row.override));
+        return;
+      case "unpin":
+        unpin.run(row.route ?? "", row.setting);
+        return;
+      case "audit":
+        evict.run(Number(audit.run(JSON.stringify(row.entry)).lastInsertRowid) - AUDIT_KEPT);
+        return;
+      default: {
+        const never: never = row;
+        throw new TypeError(`no such write: ${JSON.stringify(never)}`);
+      }
     }
   };
 }

@@ -1,10 +1,13 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key. Gaps follow changes of state, not traffic, so they stay a list.
+ * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
+ * with traffic, so they stay lists.
  */
 import type { OutcomeCount } from "../../../proxy/evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
-import type { EssentialRows, GapRow, RepairRow } from "./messages.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
+import { placeKey } from "../place-key.ts";
+import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./messages.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;
@@ -25,6 +28,8 @@ export class Essentials {
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
   #journalMark: number | null = null;
+  readonly #controls: ControlRow[] = [];
+  readonly #places = new Map<string, KeptPlace>();
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -63,6 +68,14 @@ export class Essentials {
         this.#writes -= 1;
         this.#journalMark = write.position;
         return;
+      case "pin":
+      case "unpin":
+      case "audit":
+        this.#controls.push(write);
+        return;
+      case "places":
+        for (const place of write.places) this.#places.set(placeKey(place), place);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -84,6 +97,8 @@ export class Essentials {
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
     this.#journalMark = later.#journalMark ?? this.#journalMark;
+    this.#controls.push(...later.#controls);
+    for (const [key, place] of later.#places) this.#places.set(key, place);
   }
 
   rows(): EssentialRows {
@@ -95,6 +110,8 @@ export class Essentials {
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
       journalMark: this.#journalMark,
+      controls: this.#controls,
+      places: [...this.#places.values()],
     };
   }
 

@@ -1,4 +1,5 @@
 /** What passes between the process and the thread that owns the file. Plain data: it is cloned. */
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { ErrorCode } from "../../../proxy/errors.ts";
 import type {
   GapRecord,
@@ -11,7 +12,9 @@ import type {
   RepairRecord,
 } from "../../../proxy/evidence.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
+import type { Override } from "../../../proxy/overrides.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page, StoreWrite } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {
@@ -34,6 +37,9 @@ export type GapRow =
   | { readonly change: "closed"; readonly id: string; readonly to: string }
   | { readonly change: "withdrawn"; readonly id: string };
 
+/** In the order in which they came: a later one takes the place of an earlier. */
+export type ControlRow = Extract<StoreWrite, { type: "pin" | "unpin" | "audit" }>;
+
 /** What must survive: small however much traffic there is, and kept in memory until it is durable. */
 export interface EssentialRows {
   readonly outcomes: readonly OutcomeCount[];
@@ -42,6 +48,9 @@ export interface EssentialRows {
   readonly gaps: readonly GapRow[];
   /** The journal's position that all of this, with what came before, counts up to; null: nothing was told of it. */
   readonly journalMark: number | null;
+  readonly controls: readonly ControlRow[];
+  /** No evidence, and bounded: what is known of each now. */
+  readonly places: readonly KeptPlace[];
 }
 
 export interface EvidenceRow {
@@ -144,6 +153,9 @@ export interface Questions {
   overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
   gaps: { args: ListQuery; value: Page<GapRecord> };
+  overrides: { args: null; value: readonly Override[] };
+  audit: { args: ListQuery; value: Page<AuditEntry> };
+  places: { args: null; value: readonly KeptPlace[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
 

@@ -7,7 +7,7 @@
 export const APPLICATION_ID = 0x43524644;
 
 /** What must not be forgotten. The others hold evidence. */
-export const ESSENTIAL_TABLES = ["life", "route_total", "outcome_total", "repair", "gap"] as const;
+export const ESSENTIAL_TABLES = ["life", "route_total", "outcome_total", "repair", "gap", "override", "audit"] as const;
 
 /** One entry for each step forward; `PRAGMA user_version` is how many of them a file has had. Entries never change. */
 export const MIGRATIONS: readonly string[] = [
@@ -126,6 +126,40 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `
+  -- The oldest schema whose Crossfade can still work with this file: see OLDEST_READER.
+  CREATE TABLE reader (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    oldest INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE override (
+    -- Empty: all routes.
+    route TEXT NOT NULL,
+    setting TEXT NOT NULL,
+    -- JSON.
+    override TEXT NOT NULL,
+    PRIMARY KEY (route, setting)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- JSON.
+    entry TEXT NOT NULL
+  ) STRICT;
+  `,
+  `
+  -- What is known of places in answers: counts and keyed hashes, no values.
+  CREATE TABLE noise_place (
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    at TEXT NOT NULL,
+    last_ms INTEGER NOT NULL,
+    -- JSON: counts, classes, hashes.
+    known TEXT NOT NULL,
+    PRIMARY KEY (route, method, path, at)
+  CREATE INDEX noise_place_by_last ON noise_place (last_ms);
+  `,
+  `
   -- Everything that the journal's records up to this position count is in the tables above.
   CREATE TABLE journal_mark (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -134,3 +168,10 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO journal_mark (only, position) VALUES (1, 0);
   `,
 ];
+
+/**
+ * The version before this one can work with a file of ours as long as no step took away or renamed what it uses, or added
+ * a column without a default: then an update can be taken back without giving up the store. A step that breaks this
+ * raises the number to its own.
+ */
+export const OLDEST_READER = 3;

@@ -79,7 +79,10 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     decideGroup: (id, decision) => committer.ask("decideGroup", { id, decision, now: clock.now() }),
     repairs: (query) => committer.ask("repairs", query),
     gaps: (query) => committer.ask("gaps", query),
+    overrides: () => committer.ask("overrides", null),
+    audit: (query) => committer.ask("audit", query),
     openWork: () => committer.ask("openWork", null),
+    places: () => committer.ask("places", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

@@ -92,6 +92,18 @@ function requestsWithSecrets(): readonly Sent[] {
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: forms,
     },
+    {
+      method: "POST",
+      path: "/users/18",
+      headers: { "content-type": "application/x-ndjson" },
+      body: `{"id":1}\n{"user":{"password":"${secret("ndjson")}"}}\nno JSON\n{"priv":"${secret("ndjson-declared")}"}\n`,
+    },
+    {
+      method: "PUT",
+      path: "/users/19",
+      headers: { "content-type": "application/json-seq" },
+      body: `\u001e{"password":"${secret("json-seq")}"}\n\u001e{"a":1}\n`,
+    },
     { method: "POST", path: "/users/14", ...multipart({ title: "t", password: secret("multipart") }) },
     { method: "GET", path: `/users/15?reset_token=${secret("read-query")}` },
     { method: "PUT", path: `/users/16?mail=${planted.set("email", "plant3d.email@zq7.test").get("email")}` },
@@ -174,7 +186,7 @@ services:
 defaults:
   mirror: { reads: 100% }
   compare: { headers: [content-type, location, set-cookie, x-auth-token, x-trail] }
-  redact: ["body:/priv", "answer:/serial", "answer-header:x-trail", "header:x-tenant", "query:voucher"]
+  redact: ["body:/priv", "body:/*/priv", "answer:/serial", "answer-header:x-trail", "header:x-tenant", "query:voucher"]
   redactDetect: [email, card, jwt]
 routes:
   - { name: broken, match: { path: "/broken/**" }, next: babbler }

@@ -40,3 +40,18 @@ test("a file of the first schema is brought forward with its groups, counts and 
   const again = (await store.group(record.group as string))?.group;
   assert.deepEqual([again?.count, again?.firstBuild, again?.lastBuild, again?.share], [2, "9f3c", "a001", 2 / 5007]);
 });
+
+test("each schema before this one is brought forward, and has room for places", async (t) => {
+  for (let version = 1; version < MIGRATIONS.length; version += 1) {
+    const file = join(evidenceFolder(t), "crossfade.db");
+    const old = new Database(file);
+    for (const migration of MIGRATIONS.slice(0, version)) old.exec(migration);
+    old.pragma(`user_version = ${version}`);
+    old.pragma(`application_id = ${APPLICATION_ID}`);
+    old.exec(`INSERT INTO life VALUES (1, 4, 'before', 9, ${NOON}, 1)`);
+    old.close();
+    const store = await openSqliteStore({ file, clock: handClock() });
+    t.after(() => store.close());
+    assert.deepEqual([store.opened.previousEnd, store.opened.setAside, await store.places()], ["clean", null, []]);
+  }
+});

@@ -196,6 +196,28 @@ test("the roles are told by service: after the cutover next is the primary, unde
   );
 });
 
+test("a batch has a repair entry for each of its keys, redacted each; all say from when they may be looked at", async () => {
+  const { recorder, appended } = record();
+  recorder.settle(
+    makeSettled({
+      outcome: SHADOW_TIMEOUT,
+      failure: "timeout",
+      repair: "shadow-timeout",
+      key: "users/1",
+      moreKeys: ["users/2", "users/4711"],
+      notBefore: Date.UTC(2026, 10, 22, 12),
+      route: { redactDetect: ["card"] },
+    }),
+  );
+  recorder.settle(makeSettled({ outcome: MATCH, moreKeys: ["users/3"] }));
+  await turn();
+  const repairs = appended.flat().filter((write) => write.type === "repair");
+  assert.deepEqual(
+    repairs.map(({ key, reason, notBefore }) => [key, reason, notBefore]),
+    ["users/1", "users/2", "users/4711"].map((key) => [key, "shadow-timeout", "2026-11-22T12:00:00.000Z"]),
+  );
+});
+
 test("a repair is written for every outcome that asks for one, its key redacted as evidence is", async () => {
   const { recorder, appended } = record();
   const overlap = makeSettled({ outcome: MATCH, repair: "overlap" });
@@ -218,6 +240,7 @@ test("a repair is written for every outcome that asks for one, its key redacted 
     reason: "overlap",
     exchangeId: overlap.exchange.id,
     at: new Date(overlap.exchange.arrivedAt).toISOString(),
+    notBefore: null,
   });
   assert.deepEqual([repairs[1]?.key, repairs[1]?.reason], [null, "unknown"]);
   assert.match(repairs[2]?.key ?? "", /^users\/\[redacted [0-9a-f]{8}\]$/);

@@ -8,7 +8,7 @@ import { makeRecord, NOON, recordWrite } from "../../support/evidence.ts";
 const eligible: StoreWrite = { type: "eligible", route: "users" };
 const match: StoreWrite = { type: "count", route: "users", outcome: "match", reason: null };
 const repair = (key: string | null, at: string): StoreWrite => {
-  return { type: "repair", route: "users", key, reason: "dropped", exchangeId: at, at };
+  return { type: "repair", route: "users", key, reason: "dropped", exchangeId: at, at, notBefore: null };
 };
 
 function addAll(backlog: Backlog, writes: readonly StoreWrite[]): void {

@@ -69,6 +69,8 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       ],
       gaps: [],
       journalMark: null,
+      controls: [],
+      places: [],
     },
     evidence: rows,
   };

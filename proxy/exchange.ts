@@ -163,6 +163,13 @@ export interface RuleTimes {
 
 export const MAX_DIFFERENCES = 100;
 
+/** An answer with all of its body, as it came. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly body: Buffer;
+}
+
 /** One settled exchange: everything record needs, not yet redacted. */
 export interface Settled {
   readonly exchange: Exchange;
@@ -194,6 +201,8 @@ export interface Settled {
   readonly repair: RepairReason | null;
   /** Epoch ms: what was sent may still be applied until then, and the repair has to wait for it; null: nothing may. */
   readonly notBefore: number | null;
+  /** Both answers, where the exchange was chosen to be kept whole as a pair. */
+  readonly answers: { readonly primary: WholeAnswer; readonly shadow: WholeAnswer } | null;
 }
 
 /** The value of the first header of that name (lower case), or null. */

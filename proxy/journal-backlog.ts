@@ -127,7 +127,13 @@ export function settleLeftOver(parts: PipelineParts, leftOver: readonly LeftOver
     const found: Finding =
       end === "refused"
         ? { ...NOTHING_FOUND, outcome: skipped("not-accepted") }
-        : { ...NOTHING_FOUND, outcome: UNKNOWN, repair: "unknown", notBefore: parts.clock.now() + primaryWorkMs(exchange), error: "the proxy ended before it was answered" };
+        : {
+            ...NOTHING_FOUND,
+            outcome: UNKNOWN,
+            repair: "unknown",
+            notBefore: parts.clock.now() + primaryWorkMs(exchange),
+            error: "the proxy ended before it was answered",
+          };
     guarded(parts, "journal", () => finish(parts, exchange, key, null, found));
   }
 }

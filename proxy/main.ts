@@ -9,6 +9,7 @@ import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
+import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
@@ -32,6 +33,7 @@ import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
 import { createNoise } from "./noise.ts";
 import { Unsettled } from "./mirror/unsettled.ts";
+import { createReplay } from "./pairs/replay.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
@@ -39,6 +41,8 @@ import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { PlaceBook } from "./record/place-book.ts";
+import { createPairKeeper, PAIR_BODY_MAX_BYTES } from "./record/pair-keeper.ts";
+import type { DecodeBody } from "./record/pair-redaction.ts";
 import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
@@ -134,12 +138,22 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
+  const decode: DecodeBody = ({ headers, body }) =>
+    decodeContent(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
+  const pairs = createPairKeeper({
+    isOn: settings.limits.pairsBytes > 0,
+    redactor,
+    decode,
+    monotonic: () => systemClock.monotonic(),
+    caught: (error) => caught("pair", error),
+  });
   const recorder = createRecorder({
     store: durable === null ? store : counted,
     log: divergenceLog,
     telemetry: telemetry.telemetry,
     counters,
     redactor,
+    pairs,
     onRecord: (record) => feed.publish(record),
     caught,
   });
@@ -148,6 +162,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     redactor,
+    pairs,
     audit: (entry) => {
       log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged");
       const { by, key, dryRun, failed, records, logLines } = entry;
@@ -221,6 +236,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: gateOf,
     journal,
     recorder,
+    pairs,
     ruleCounters,
     comparer,
     moduleHealth,
@@ -237,6 +253,27 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock, durable?.marker ?? null),
     caught,
+  });
+
+  const replay = createReplay({
+    snapshot: acting.snapshot,
+    mirroringEnabled: () => acting.mirroringEnabled(),
+    store,
+    upstream,
+    gate: gateOf,
+    redactor,
+    decode,
+    comparer,
+    moduleHealth,
+    budget: queue,
+    clock: systemClock,
+    telemetry: telemetry.telemetry,
+    markKey,
+    rewrite: identityRewrite,
+    audit: ({ by, id, reason, sentTo }) => {
+      const what = sentTo.length > 0 ? `sent again to ${sentTo.join(", ")}` : "asked for and not sent";
+      audit({ by, action: "replay", subject: id, what, reason });
+    },
   });
 
   const statusSource = createStatusSource({
@@ -265,6 +302,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight,
     gate: gateOf,
     reachability,
+    pairs,
     webhook: () => webhook.health(),
     caught: () => caughtByStep,
   });
@@ -342,6 +380,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       override: (change) => acting.change(change),
       audit,
       purge,
+      replay,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
       await listener.close();

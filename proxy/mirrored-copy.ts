@@ -209,6 +209,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length,
     attempts: end.attempts,
   };
+  const ofPrimary = primaryAnswer(primary);
   const told = (judged: Judged): void => {
     const { outcome, differences, moreDifferences, excusedBy, error } = judged;
     if (excusedBy !== null) {
@@ -219,7 +220,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       if (exchange.route.compare.noise.comparedShare > 0 && taintedBy === null) {
         guarded(parts, "noise", () => {
           const requestBody = bytesInMemory(primary.requestBody);
-          parts.noise.compared({ exchange, requestBody, key: about.key }, primaryAnswer(primary), answer);
+          parts.noise.compared({ exchange, requestBody, key: about.key }, ofPrimary, answer);
         });
       }
     }
@@ -228,7 +229,9 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") {
       parts.taints.lift(about.keys, answeredAt);
     }
-    finishCopy(parts, copy, {
+    let answers: Finding["answers"] = null;
+    guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, answer)));
+    const found = {
       ...NOTHING_FOUND,
       outcome,
       repair,
@@ -239,8 +242,9 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       moreDifferences,
       build,
       taintedBy,
-    });
-    end.copy.discard();
+      answers,
+    };
+    finishCopy(parts, copy, found, () => end.copy.discard());
   };
   const failed = (error: unknown): Judged => {
     parts.caught("compare", error);
@@ -260,7 +264,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   }
   let judged: Judged | Promise<Judged>;
   try {
-    judged = judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer, {
+    judged = judgeAnswers(parts, exchange.route.compare, ofPrimary, answer, {
       route: exchange.route.name,
       method: exchange.request.method,
     });
@@ -318,15 +322,16 @@ function finishWaiting(parts: PipelineParts, copy: Copy, found: Finding): void {
   finishCopy(parts, copy, found);
 }
 
-function finishCopy(parts: PipelineParts, copy: Copy, found: Finding): void {
+function finishCopy(parts: PipelineParts, copy: Copy, found: Finding, recorded?: () => void): void {
   const { exchange, about } = copy;
   parts.budget.give(copy.costBytes);
   parts.backlog.remove(copy.waiting);
   const unfollowed = about.unfollowed === null ? null : ("keys-not-followed" as const);
-  finish(parts, exchange, about.key, copy.primary, {
+  const whole = {
     ...found,
     moreKeys: about.moreKeys,
     repair: found.repair ?? unfollowed,
     error: found.error ?? about.unfollowed,
-  });
+  };
+  finish(parts, exchange, about.key, copy.primary, whole, recorded === undefined ? {} : { recorded });
 }

@@ -38,7 +38,8 @@ type Arrived = Pick<Exchange, "snapshot" | "request" | "route" | "params"> & {
 export interface AskedBoth {
   readonly exchange: Exchange;
   readonly requestBody: Buffer | null;
-  readonly key: string;
+  /** null: it has more than are followed. */
+  readonly key: string | null;
 }
 
 /** What the pipeline tells of one request; `forwarder` pays for the copy of a read that is mirrored to nobody. */

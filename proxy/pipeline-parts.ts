@@ -13,6 +13,7 @@ import type { Journal } from "./journal.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import type { Noise } from "./noise.ts";
 import type { Unsettled } from "./mirror/unsettled.ts";
+import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { Recorder } from "./record/recorder.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
 
@@ -26,6 +27,8 @@ export interface PipelineParts {
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly journal: Journal;
   readonly recorder: Recorder;
+  /** Says which exchanges are kept whole. */
+  readonly pairs: Pick<PairKeeper, "choose">;
   readonly ruleCounters: RuleCounters;
   readonly comparer: Comparer;
   readonly moduleHealth: ModuleHealth;

@@ -20,8 +20,8 @@ import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { Intent, LeftOver } from "./journal.ts";
 import { keyAtHead, keysAtHead, samplePoint } from "./route/entity-key.ts";
-import { classifyRequest, planExchange } from "./route/plan.ts";
 import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
+import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { abandonCopies, mirrorCopy, type Copy } from "./mirrored-copy.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
 
@@ -365,16 +365,6 @@ const UNWATCHED: Watch = {
 };
 /** The budget alone bounds it. */
 const COPY_IN_MEMORY = { memoryBytes: Number.POSITIVE_INFINITY, diskBytes: Number.POSITIVE_INFINITY };
-
-/** The three spellings that frameworks act on (Express's method-override, Symfony, Google's APIs). */
-function methodOverride(head: RequestHead): string | null {
-  if (head.method !== "POST") return null;
-  return (
-    headerOf(head.headers, "x-http-method-override") ??
-    headerOf(head.headers, "x-http-method") ??
-    headerOf(head.headers, "x-method-override")
-  );
-}
 
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */
 function sampleKey(found: RouteFound, head: RequestHead): string {

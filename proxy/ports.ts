@@ -22,6 +22,7 @@ import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
+import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -107,6 +108,22 @@ export type StoreWrite =
       /** Present where the record counts in its group; a record with a group and without this one follows from it. */
       readonly signature: GroupRecord["signature"] | null;
     }
+  /** An exchange that is kept whole. It is evidence of the least weight: a store that is behind leaves it out. */
+  | {
+      readonly type: "pair";
+      readonly id: string;
+      /** Epoch ms of the arrival. */
+      readonly at: number;
+      readonly route: string;
+      /** Pairs of one bucket are of one cause (or match alike), and few of them are kept. */
+      readonly bucket: string;
+      readonly group: string | null;
+      readonly outcome: PairOutcome;
+      /** As it is shown. */
+      readonly key: string | null;
+      /** A StoredPair. */
+      readonly json: string;
+    }
   | {
       readonly type: "repair";
       readonly route: string;
@@ -161,6 +178,14 @@ export interface GroupQuery {
   readonly cursor?: string;
 }
 
+export interface PairQuery {
+  readonly route?: string;
+  readonly group?: string;
+  readonly outcome?: PairOutcome;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
 /** How many groups of divergences (not of shadow failures) are in each state. */
 export type CauseCounts = Readonly<Record<GroupState, number>>;
 
@@ -176,6 +201,8 @@ export interface ErasedRecords {
   readonly records: number;
   /** Among them: samples of groups. */
   readonly samples: number;
+  /** Exchanges that were kept whole. */
+  readonly pairs: number;
   /** Files that an earlier run set aside: nobody reads or erases what is in them. */
   readonly setAside: readonly string[];
 }
@@ -228,8 +255,12 @@ export interface Store {
   group(id: string): Promise<{ readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null>;
   /** Keeps what an operator said; null: no such group. */
   decideGroup(id: string, decision: GroupDecision): Promise<GroupRecord | null>;
+  /** Exchanges that were kept whole, the newest first. */
+  pairs(query: PairQuery): Promise<Page<StoredPair>>;
+  pair(id: string): Promise<StoredPair | null>;
+  pairsKept(): PairsKept;
   /**
-   * Erases records: they are overwritten where they were kept, not only unlisted. Counts and groups stay, with the samples
+   * Erases records and pairs: they are overwritten where they were kept, not only unlisted. Counts and groups stay, with the samples
    * that are left to them; so do repairs and gaps. Of what is appended meanwhile some may stay. Commits go on in between,
    * but wait while the file is written anew. Once it has failed it may be called again.
    */

@@ -57,7 +57,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
     const doubt = unknown ? { repair: "unknown" as const, notBefore: parts.clock.now() + primaryWorkMs(exchange) } : {};
     const found: Finding = { ...NOTHING_FOUND, moreKeys, outcome, ...doubt, error: ending.why };
     const primary = unknown ? { ...NO_ANSWER, status: ending.status } : NO_ANSWER;
-    finish(parts, exchange, key, null, found, primary);
+    finish(parts, exchange, key, null, found, { unanswered: primary });
     return;
   }
 

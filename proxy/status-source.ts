@@ -16,6 +16,7 @@ import type { Journal } from "./journal.ts";
 import type { CauseCounts, Clock, Gauges, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
+import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
 import type { Reachability } from "./upstream/reachability.ts";
 import type { WebhookHealth } from "./webhook-health.ts";
@@ -42,6 +43,7 @@ export interface StatusSourceParts {
   readonly inFlight: InFlight;
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly reachability: Reachability;
+  readonly pairs: Pick<PairKeeper, "losses">;
   readonly webhook: () => WebhookHealth | null;
   readonly caught: () => Readonly<Record<string, number>>;
 }
@@ -164,6 +166,12 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     return seconds === Infinity ? null : seconds;
   }
 
+  function pairsState(): StatusInput["pairs"] {
+    const { lost, ...kept } = parts.store.pairsKept();
+    const losses = parts.pairs.losses();
+    return { ...kept, notKept: { ...losses, "no-room": losses["no-room"] + lost } };
+  }
+
   return {
     status() {
       const { settings, revision } = parts.snapshot();
@@ -200,6 +208,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
           ...parts.journal.health(),
         },
         log: { file: settings.divergenceLog.file, problem: logHealth.problem, lostLines: logHealth.lostLines },
+        pairs: pairsState(),
         webhook: parts.webhook(),
         caught: parts.caught(),
       };

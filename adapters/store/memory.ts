@@ -20,14 +20,17 @@ import type {
   GroupQuery,
   OpenWork,
   Page,
+  PairQuery,
   Store,
   StoreHealth,
   StoreWrite,
 } from "../../proxy/ports.ts";
+import type { PairsKept, StoredPair } from "../../proxy/stored-pair.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";
 import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
+import { MemoryPairs } from "./memory-pairs.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 
 export interface MemoryStoreOptions {
@@ -56,6 +59,7 @@ class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #retention: Retention;
   readonly #evidence: MemoryEvidence;
+  readonly #pairs: MemoryPairs;
   readonly #listeners = new GroupListeners();
   readonly #places: MemoryPlaces;
   readonly #totals = new Map<string, Totals>();
@@ -74,6 +78,7 @@ class MemoryStore implements Store {
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#evidence = new MemoryEvidence(this.#retention, (route) => this.#compared(route));
     this.#places = new MemoryPlaces(this.#retention);
+    this.#pairs = new MemoryPairs(this.#retention);
   }
 
   append(writes: readonly StoreWrite[]): void {
@@ -83,6 +88,7 @@ class MemoryStore implements Store {
     }
     for (const write of writes) this.#apply(write);
     this.#evidence.evict(this.#clock.now());
+    this.#pairs.evict(this.#clock.now());
   }
 
   flush(): Promise<void> {
@@ -155,7 +161,28 @@ class MemoryStore implements Store {
 
   async eraseDivergences(query: ErasureQuery): Promise<ErasedRecords> {
     this.#refuseIfClosed();
-    return { ...this.#evidence.erase(query), setAside: [] };
+    return { ...this.#evidence.erase(query), pairs: this.#pairs.erase(query), setAside: [] };
+  }
+
+  async pairs(query: PairQuery): Promise<Page<StoredPair>> {
+    this.#refuseIfClosed();
+    const before = query.cursor === undefined ? Infinity : decodeCursor("pairs", query.cursor).number;
+    return page(
+      "pairs",
+      this.#pairs.find(query, before),
+      query.limit,
+      ({ seq }) => [seq],
+      ({ pair }) => pair,
+    );
+  }
+
+  async pair(id: string): Promise<StoredPair | null> {
+    this.#refuseIfClosed();
+    return this.#pairs.get(id);
+  }
+
+  pairsKept(): PairsKept {
+    return this.#pairs.kept();
   }
 
   onGroupEvent(listener: GroupListener): () => void {
@@ -252,6 +279,9 @@ class MemoryStore implements Store {
         return;
       case "journal-mark":
         this.#journalMark = write.position;
+        return;
+      case "pair":
+        this.#pairs.add(write);
         return;
       case "repair":
         this.#addRepair(write);

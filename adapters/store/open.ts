@@ -32,20 +32,27 @@ export interface DurableJournal {
  * @throws CrossfadeError: store or journal cannot be used
  */
 export async function openStore(settings: Settings, clock: Clock, journalKey: () => Buffer): Promise<OpenedStore> {
+  const retention = { keepPairBytes: settings.limits.pairsBytes };
   if (settings.store.kind === "memory") {
     const notes = ["store is memory: counts, divergences and repairs end with this process"];
-    return { store: openMemoryStore({ clock }), durable: null, notes };
+    return { store: openMemoryStore({ clock, retention }), durable: null, notes };
   }
   const { file } = settings.store;
   const mirrored = settings.routes.filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes);
   const routes = mirrored.map((route) => route.name);
   if (settings.journal.survives === "nothing") {
-    const store = await openSqliteStore({ file, clock, routes });
+    const store = await openSqliteStore({ file, clock, routes, retention });
     const setAside = setJournalAside(`${file}.lanes`, clock.now());
     return { store, durable: null, notes: [...store.opened.notes, ...setAside] };
   }
   const beside = new BesideStore(settings, clock, routes, journalKey);
-  const store = await openSqliteStore({ file, clock, routes, journalAccount: (upTo) => beside.account(upTo) });
+  const store = await openSqliteStore({
+    file,
+    clock,
+    routes,
+    retention,
+    journalAccount: (upTo) => beside.account(upTo),
+  });
   try {
     const durable = await beside.open(store);
     return { store, durable, notes: [...store.opened.notes, ...waitingNote(durable.open)] };

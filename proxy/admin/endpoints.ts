@@ -12,6 +12,7 @@ import { type RouteView, viewRoute } from "./route-view.ts";
 import { withOwnDisagreements } from "./own-disagreements.ts";
 import type { SchemaName } from "./schemas.ts";
 import { buildStatusView, type StatusView } from "./status-view.ts";
+import { PAIR_OUTCOMES } from "../stored-pair.ts";
 
 export interface Call {
   readonly parts: AdminParts;
@@ -44,6 +45,8 @@ export interface Endpoint {
   readonly summary: string;
   /** Answers without a token too. */
   readonly open?: true;
+  /** Shows whole requests and answers: needs the role bodies (or operate). */
+  readonly bodies?: true;
   readonly parameters?: readonly ParameterName[];
   /** The schema of the answer, or its content type where it is not JSON. */
   readonly answers: { readonly json: SchemaName; readonly list?: true } | { readonly type: string };
@@ -181,6 +184,21 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: ({ parts, query }) => ({ body: pageInMemory(parts.places.list(query.route), query) }),
   },
   {
+    path: "/api/v1/pairs",
+    summary: "Exchanges that were kept whole, redacted, the newest first",
+    bodies: true,
+    parameters: ["route", "group", "outcome", ...PAGE],
+    answers: { json: "Pair", list: true },
+    reply: (call) => {
+      const { outcome } = call.query;
+      const known = PAIR_OUTCOMES.find((one) => one === outcome);
+      if (outcome !== undefined && known === undefined) throw noSuchPairs(outcome);
+      const ask = (store: Store, { outcome: _, ...query }: QueryValues & { limit: number }) =>
+        store.pairs({ ...query, ...(known === undefined ? {} : { outcome: known }) });
+      return list(call, ask, PAIRS_AT_ONCE);
+    },
+  },
+  {
     path: "/api/v1/repairs",
     summary: "Keys whose shadow state is not known to equal the primary's",
     parameters: ["route", ...PAGE],
@@ -243,10 +261,13 @@ function pageInMemory<T>(all: readonly T[], { limit = DEFAULT_LIMIT, cursor }: Q
 const ITEMS_AT_ONCE = 50;
 /** A page ends early at this length: what a slow reader leaves unread stays in memory. */
 const MAX_PAGE_LENGTH = 4 * 1024 * 1024;
+/** Each may have several hundred KiB. */
+const PAIRS_AT_ONCE = 8;
 
 async function list<T>(
   { parts, patience, query }: Call,
   ask: (store: Store, query: QueryValues & { limit: number }) => Promise<Page<T>>,
+  atOnce: number = ITEMS_AT_ONCE,
 ): Promise<Reply> {
   const items: string[] = [];
   let left = query.limit ?? DEFAULT_LIMIT;
@@ -254,7 +275,7 @@ async function list<T>(
   let from: { cursor?: string } = {};
   let next: string | null;
   do {
-    const part = { ...query, ...from, limit: Math.min(left, ITEMS_AT_ONCE) };
+    const part = { ...query, ...from, limit: Math.min(left, atOnce) };
     const page = await patience.for(() => ask(parts.store, part));
     for (const one of page.items) {
       const text = JSON.stringify(one);
@@ -286,6 +307,11 @@ async function item(
     throw new Problem(404, `no ${what} has the id ${shown(id)}; it may have been evicted by age, or was never kept`);
   }
   return { body: found };
+}
+
+function noSuchPairs(outcome: string): Problem {
+  const detail = `outcome is ${shown(outcome)}, and pairs are kept of ${PAIR_OUTCOMES.join(", ")} alone`;
+  return new Problem(400, detail, { members: { parameter: "outcome", allowed: PAIR_OUTCOMES } });
 }
 
 function shown(text: string): string {

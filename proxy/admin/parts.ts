@@ -1,6 +1,6 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `override`, `purge` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
@@ -12,6 +12,8 @@ import type { AuditedChange } from "../audit.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
+import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
+import type { PairLoss } from "../stored-pair.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -149,6 +151,14 @@ export interface StatusInput {
     /** Lines that could not be written since the process began. */
     readonly lostLines: number;
   };
+  /** Exchanges that are kept whole. */
+  readonly pairs: {
+    readonly kept: number;
+    readonly bytes: number;
+    readonly limitBytes: number;
+    /** Chosen and not kept since the process began, by why. */
+    readonly notKept: Readonly<Record<PairLoss, number>>;
+  };
   /** null: the config has none. */
   readonly webhook: WebhookHealth | null;
   /** Errors caught on the shadow side by the step they came from (`compare`, `record`, …); empty while all is well. */
@@ -183,6 +193,8 @@ export interface AdminParts {
   audit(change: AuditedChange): void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
+  /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
+  replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */
   onError(error: unknown, what: string): void;
 }

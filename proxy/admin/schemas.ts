@@ -5,8 +5,12 @@ import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
 import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
+import { REPLAY_SCHEMA } from "./replay-request.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
+
+import { REPLAY_VERDICTS } from "../replay-request.ts";
+import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -46,6 +50,12 @@ function ref(name: string): Schema {
 }
 
 const leg = { service: text, status: orNull(count), ms: orNull(amount), bytes: orNull(count) };
+
+const pairBody: Schema = {
+  anyOf: [object({ text }), object({ leftOut: enumOf(BODY_LEFT_OUT), bytes: count, digest: text })],
+};
+const pairMessage = { headers: listOf(text), body: pairBody, redacted: listOf(text) };
+const pairAnswer = object({ service: text, status: count, ...pairMessage });
 
 const routeStatus = {
   name: text,
@@ -137,6 +147,12 @@ export const SCHEMAS = {
       limitBytes: orNull(count),
     }),
     log: object({ file: text, problem: orNull(text), lostLines: count }),
+    pairs: object({
+      kept: count,
+      bytes: count,
+      limitBytes: count,
+      notKept: object(Object.fromEntries(PAIR_LOSSES.map((why) => [why, count]))),
+    }),
     webhook: orNull(
       object({ origin: text, delivered: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),
     ),
@@ -256,8 +272,41 @@ export const SCHEMAS = {
     reason: orNull(text),
   }),
   Purge: PURGE_SCHEMA,
-  Purged: object({ dryRun: flag, records: count, samples: count, logLines: count, kept: listOf(text) }),
   GroupWithSamples: object({ ...group, ownDisagreements, samples: listOf(ref("Divergence")) }),
+  Purged: object({ dryRun: flag, records: count, samples: count, pairs: count, logLines: count, kept: listOf(text) }),
+  Pair: object({
+    id: text,
+    time,
+    route: text,
+    phase: enumOf(PHASES),
+    key: orNull(text),
+    build: orNull(text),
+    outcome: enumOf(PAIR_OUTCOMES),
+    group: orNull(text),
+    request: object({ method: text, target: text, scheme: enumOf(["http", "https"]), ...pairMessage }),
+    primary: pairAnswer,
+    shadow: pairAnswer,
+    rules: listOf(text),
+    differences: listOf(ref("Difference")),
+    moreDifferences: count,
+  }),
+  Replay: REPLAY_SCHEMA,
+  Replayed: object({
+    id: text,
+    route: text,
+    method: text,
+    target: text,
+    requestClass: enumOf(["read", "write"]),
+    sentTo: listOf(text),
+    verdict: enumOf(REPLAY_VERDICTS),
+    outcome: enumOf(OUTCOME_KINDS),
+    before: listOf(ref("Difference")),
+    differences: listOf(ref("Difference")),
+    moreDifferences: count,
+    primary: object(leg),
+    shadow: object(leg),
+    error: orNull(text),
+  }),
   Repair: object({
     route: text,
     key: orNull(text),

@@ -19,6 +19,7 @@ export interface StatusView {
   readonly queue: StatusInput["queue"];
   readonly journal: StatusInput["journal"];
   readonly log: StatusInput["log"];
+  readonly pairs: StatusInput["pairs"];
   readonly webhook: StatusInput["webhook"];
   /** false: the kill switch is thrown. */
   readonly mirroring: boolean;
@@ -47,6 +48,7 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     queue: input.queue,
     journal: input.journal,
     log: input.log,
+    pairs: input.pairs,
     webhook: input.webhook,
     mirroring: input.killSwitch === null,
     killSwitch: input.killSwitch,

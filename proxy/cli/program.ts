@@ -13,6 +13,8 @@ import type { ExportOptions } from "./export.ts";
 import type { DecideOptions } from "./groups.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import type { PurgeOptions } from "./purge.ts";
+import type { RecompareOptions } from "./recompare.ts";
+import type { ReplayOptions } from "./replay.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
 import type { SuggestOptions } from "./suggest.ts";
@@ -163,6 +165,37 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .addOption(limitOption("look at this many divergences of a route at most, the newest (default: 2000)"))
     .addHelpText("after", example("crossfade suggest", "crossfade suggest --route users --since 2h"))
     .action(async (options: SuggestOptions) => ended(await (await import("./suggest.ts")).runSuggest(options)));
+
+  withApi(program.command("recompare"))
+    .summary("what changed rules would make of what was recorded")
+    .description(
+      "Compares the exchanges that a running Crossfade has kept whole under the rules of the file on disk, and shows which causes vanish and which appear. They are redacted: what is secret is compared by a keyed hash. Nothing is sent and nothing is changed. Exit code 1: something appears; 3: there is nothing to compare.",
+    )
+    .option("--route <name>", "only what was recorded of this route")
+    .option("--fixtures <place>", "compare these instead: a file of divergences export --format fixture, or a folder")
+    .addHelpText(
+      "after",
+      example("crossfade recompare --config crossfade.yaml", "crossfade recompare --route users --fixtures test/pairs"),
+    )
+    .action(async (options: RecompareOptions) => ended(await (await import("./recompare.ts")).runRecompare(options)));
+
+  withApi(program.command("replay <id>"))
+    .summary("send a recorded request once more")
+    .description(
+      "Sends the request of a divergence again, as far as it was kept whole: a read to both services, a write to the shadow alone; and shows whether the answers differ as they did. Exit code 0: the difference is gone; 1: it is not, or the request cannot be sent again; 3: a service gave no answer.",
+    )
+    .option("--force", "send a write although the shadow may apply it twice; needs --reason")
+    .option("--reason <text>", "why; kept in the log of the proxy")
+    .addHelpText(
+      "after",
+      example(
+        "crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX",
+        'crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX --force --reason "next is a test system"',
+      ),
+    )
+    .action(async (id: string, options: ReplayOptions) =>
+      ended(await (await import("./replay.ts")).runReplay(id, options)),
+    );
   return program;
 }
 
@@ -217,13 +250,13 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
 function addExport(divergences: Command, ended: (code: ExitCode) => void): void {
   withFilter(withApi(divergences.command("export")))
     .description(
-      "Writes all divergences that match, the newest first: a line of JSON each, or as commands that send their requests again.",
+      "Writes all divergences that match, the newest first: a line of JSON each, as commands that send their requests again, or whole, as far as they were kept so, for crossfade recompare --fixtures.",
     )
     .addOption(stateOption("only of causes in this state"))
     .addOption(sinceOption())
     .addOption(
-      new Option("--format <format>", "ndjson, or curl: a command for a POSIX shell each")
-        .choices(["ndjson", "curl"])
+      new Option("--format <format>", "ndjson; curl: a command for a POSIX shell each; fixture: a file of YAML")
+        .choices(["ndjson", "curl", "fixture"])
         .default("ndjson"),
     )
     .addOption(
@@ -236,6 +269,7 @@ function addExport(divergences: Command, ended: (code: ExitCode) => void): void 
       example(
         "crossfade divergences export --route users --since 7d > users.ndjson",
         "crossfade divergences export --kind precision --format curl --to legacy",
+        "crossfade divergences export --route users --format fixture > users.yaml",
       ),
     )
     .action(async (options: ExportOptions) => ended(await (await import("./export.ts")).runExport(options)));

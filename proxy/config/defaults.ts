@@ -25,6 +25,7 @@ export const DEFAULT_LIMITS: Settings["limits"] = {
   bodyOnDiskBytes: 256 * MIB,
   spoolBytes: 1 * GIB,
   journalBytes: 10 * GIB,
+  pairsBytes: 64 * MIB,
 };
 
 export const DEFAULT_SURVIVES: Survival = "process";
@@ -48,6 +49,7 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
     credentials: "forward",
     headers: [],
   },
+  own: { headers: [] },
   // An event stream may be silent for hours; that its peer is gone is noticed by TCP keep-alive.
   asPrimary: {
     timeoutMs: 30 * SECOND,

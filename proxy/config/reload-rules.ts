@@ -7,6 +7,7 @@ import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
 import type { RouteSettings, Settings } from "./settings.ts";
 import { spellMode } from "./texts.ts";
+import { spellSize } from "./units.ts";
 
 export interface ReloadProblem {
   readonly path: ConfigPath;
@@ -41,6 +42,7 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
   compare(["journal", "survives"], running.journal.survives, wanted.journal.survives);
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
+  compare(["limits", "pairs"], spellSize(running.limits.pairsBytes), spellSize(wanted.limits.pairsBytes));
   return problems;
 }
 

@@ -115,6 +115,7 @@ export function resolveSettings(
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
       journalBytes: limits?.journal ?? DEFAULT_LIMITS.journalBytes,
+      pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
     journal: { survives, key: written.journal?.key ?? null },
     webhook: resolveWebhook(written.webhook),
@@ -155,6 +156,7 @@ function resolveService(
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
       headers: asShadow?.headers ?? DEFAULT_SERVICE.asShadow.headers,
     },
+    own: { headers: service.own?.headers ?? DEFAULT_SERVICE.own.headers },
     asPrimary: {
       timeoutMs: asPrimary?.timeout ?? builtIn.timeoutMs,
       connectTimeoutMs: asPrimary?.connectTimeout ?? builtIn.connectTimeoutMs,

@@ -124,6 +124,15 @@ const asPrimarySchema = z
   })
   .describe("How the service is treated while clients depend on it.");
 
+const ownSchema = z
+  .strictObject({
+    headers: headersField(
+      { effect: "Headers that such requests carry, credentials of Crossfade's own above all. Default: none." },
+      sentHeaderProblem,
+    ).optional(),
+  })
+  .describe("Requests that Crossfade itself makes to the service: those that are replayed.");
+
 export const serviceSchema = z.strictObject({
   url: urlField.optional(),
   host: choiceField(["preserve", "target"], {
@@ -143,6 +152,7 @@ export const serviceSchema = z.strictObject({
   tls: tlsSchema.optional(),
   asShadow: asShadowSchema.optional(),
   asPrimary: asPrimarySchema.optional(),
+  own: ownSchema.optional(),
 });
 
 export type WrittenService = z.output<typeof serviceSchema>;

@@ -92,6 +92,8 @@ export interface ServiceSettings extends ServiceTarget {
     readonly credentials: "forward" | "strip";
     readonly headers: readonly (readonly [name: string, value: string])[];
   };
+  /** Of requests that Crossfade itself makes; values are secret. Names in lower case. */
+  readonly own: { readonly headers: readonly (readonly [name: string, value: string])[] };
   readonly asPrimary: {
     /** From the request's last byte to the answer's head. */
     readonly timeoutMs: number;
@@ -309,6 +311,8 @@ export interface Settings {
     readonly spoolBytes: number;
     /** Bytes of the journal on disk. */
     readonly journalBytes: number;
+    /** Bytes in the store for exchanges that are kept whole; 0: none is. */
+    readonly pairsBytes: number;
   };
   readonly journal: {
     /** Of a memory: store, nothing. */

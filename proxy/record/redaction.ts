@@ -4,12 +4,14 @@
  * URL); what the route's `redact` names and `redactDetect` finds; and wherever any of these turns up again. A keyed hash stands in for it,
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
-import { createHmac } from "node:crypto";
 import type { Difference } from "../evidence.ts";
 import type { Exchange, Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";
+import { keyedHash } from "./keyed-hash.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
+import type { Masking } from "./masking.ts";
+import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
 import { redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
 import { keySpelling } from "./key-spellings.ts";
@@ -41,9 +43,14 @@ export interface RedactedPlaces {
   readonly places: readonly { readonly at: string; readonly isSecret: boolean }[];
 }
 
+/** A pair as it may be kept, its differences as its bodies tell them. */
+export type RedactedPair = PairParts & Pick<Redacted, "key" | "build" | "differences">;
+
 export interface Redactor {
   redact(settled: Settled): Redacted;
   redactPlaces(asked: Asked, places: readonly string[]): RedactedPlaces;
+  /** The whole exchange, in steps of which none takes longer than a body. null: one is larger than is kept. */
+  redactPair(settled: Settled, decode: DecodeBody): Generator<void, RedactedPair | null>;
   /** The key alone: what the repair list holds. */
   redactKey(settled: Settled): string | null;
   /** Tells of keys as evidence shows them, whatever of them was redacted, whether they are this plain one. */
@@ -59,10 +66,12 @@ const PLAIN_PLACES_KEPT = 4_000;
 
 /** `key`: secret bytes; the same key gives the same stand-ins. */
 export function createRedactor(key: Buffer): Redactor {
-  const mask: Mask = (secret) => `[redacted ${createHmac("sha256", key).update(secret).digest("hex").slice(0, 8)}]`;
+  const hash = keyedHash(key);
+  const mask: Mask = (secret) => `[redacted ${hash(secret).slice(0, 8)}]`;
   return {
     redact: (settled) => new Redaction(settled, mask).redact(settled),
     redactPlaces: (asked, places) => new Redaction(asked, mask).places(places),
+    redactPair: (settled, decode) => new Redaction(settled, mask).pair(settled, hash, decode),
     redactKey: (settled) => new Redaction(settled, mask).key(),
     recognise: (plainKey) => keySpelling(plainKey, mask),
     standIn: mask,
@@ -131,6 +140,66 @@ class Redaction {
   #path(): string {
     const { path } = this.#asked.exchange.request;
     return cut(this.#text(pathShown(path, this.#secrets, this.#mask)), PATH_MAX_CHARS);
+  }
+
+  /** Twice: what is secret in any part of it is noted first, and then looked for in everything. */
+  *pair(
+    settled: Settled,
+    hash: (bytes: Uint8Array) => string,
+    decode: DecodeBody,
+  ): Generator<void, RedactedPair | null> {
+    const masking = this.#masking(settled, hash);
+    if ((yield* redactPair(settled, this.#noting(masking), decode)) === null) return null;
+    yield;
+    const differences = settled.differences.map((difference) => this.#difference(difference));
+    yield;
+    const parts = yield* redactPair(settled, masking, decode);
+    if (parts === null) return null;
+    const { build } = settled;
+    return {
+      ...parts,
+      key: this.key(),
+      build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
+      differences: differences.map((difference) => this.#again(difference)),
+    };
+  }
+
+  /** Shows everything, and remembers what is secret in it. */
+  #noting(masking: Masking): Masking {
+    return {
+      ...masking,
+      text: (text) => text,
+      content: (content) => {
+        if (!this.#secrets.has(content)) this.#secrets.addFromUrl(content);
+        return content;
+      },
+      whole: (content) => {
+        this.#secrets.addFound(content);
+        return content;
+      },
+      mask: (content) => content,
+      digest: () => "",
+      target: () => "",
+    };
+  }
+
+  #masking(settled: Settled, hash: (bytes: Uint8Array) => string): Masking {
+    const { path, query } = settled.exchange.request;
+    return {
+      rules: this.#rules,
+      text: (text) => this.#text(text),
+      content: (content) => this.#content(content),
+      whole: (content) => this.#whole(content),
+      remember: (content) => this.#secrets.addFound(content),
+      mask: this.#mask,
+      digest: (bytes) => hash(bytes).slice(0, 32),
+      target: () => {
+        const shown = this.#text(pathShown(path, this.#secrets, this.#mask));
+        if (query === "") return shown;
+        return `${shown}?${this.#text(queryShown(query, this.#rules, this.#secrets, this.#mask))}`;
+      },
+      isSecretHeader: (name) => isSecretHeader(name) || this.#rules.namesHeader(name),
+    };
   }
 
   #query(query: string): string | null {

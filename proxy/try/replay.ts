@@ -66,6 +66,7 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
     taintedBy: null,
     repair: null,
     notBefore: null,
+    answers: null,
     ...found,
   };
   return { settled, excusedBy, unanswered };

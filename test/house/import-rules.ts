@@ -8,7 +8,7 @@ import { dirname, join, relative, sep } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 
 const STEPS = ["listen", "route", "forward", "mirror", "compare", "record"] as const;
-const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "try", "cli"] as const;
+const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "try", "pairs", "cli"] as const;
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
@@ -47,8 +47,9 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   admin: [...SHARED, "config"],
   wiring: CORE,
   try: CORE,
-  main: [...CORE, "adapters"],
-  cli: [...CORE, "suggest", "try", "main", "adapters"],
+  pairs: [...CORE, "try"],
+  main: [...CORE, "pairs", "adapters"],
+  cli: [...CORE, "suggest", "try", "pairs", "main", "adapters"],
   adapters: SHARED,
 };
 

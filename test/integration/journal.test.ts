@@ -31,6 +31,7 @@ import { compileRouter } from "../../proxy/route/router.ts";
 import { Pools } from "../../proxy/upstream/pools.ts";
 import { json, startService, type TestService } from "../support/service.ts";
 import { connectTo } from "../support/wire.ts";
+import { NO_PAIRS } from "../support/pairs.ts";
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
@@ -61,6 +62,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     telemetry,
     counters,
     redactor: createRedactor(Buffer.alloc(32)),
+    pairs: NO_PAIRS,
     onRecord() {},
     caught,
   });
@@ -82,6 +84,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     gate: () => gate,
     journal,
     recorder,
+    pairs: NO_PAIRS,
     comparer,
     telemetry,
     clock,

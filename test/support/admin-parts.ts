@@ -79,6 +79,12 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     },
     journal: { kind: "memory", depth: 0, waiting: 0, problem: null, bytes: 0, pendingBytes: 0, limitBytes: null },
     log: { file: "crossfade-divergences.ndjson", problem: null, lostLines: 0 },
+    pairs: {
+      kept: 0,
+      bytes: 0,
+      limitBytes: 64 * 1024 * 1024,
+      notKept: { "too-large": 0, failed: 0, "no-room": 0 },
+    },
     webhook: null,
     caught: {},
     ...over,
@@ -177,7 +183,8 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     override: () => Promise.resolve({ kept: true }),
     audit: () => undefined,
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
-    purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, logLines: 0, kept: [] }),
+    purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
+    replay: () => Promise.resolve({ end: "unknown" }),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),
     ...over,
   };

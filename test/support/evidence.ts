@@ -144,6 +144,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     error: null,
     failure: null,
     repair: null,
+    answers: null,
     ...rest,
   };
 }

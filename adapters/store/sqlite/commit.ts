@@ -1,11 +1,25 @@
 /** Applies batches, each in one transaction: counts, repairs and gaps here, records and groups in evidence.ts. */
 import type { Database } from "better-sqlite3";
 import { AUDIT_KEPT } from "../../../proxy/audit.ts";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { type Batch, type ControlRow, epochMs, type EssentialRows, type RepairRow } from "./messages.ts";
+import {
+  type Batch,
+  type Committed,
+  type ControlRow,
+  epochMs,
+  type EssentialRows,
+  type PairSizes,
+  type RepairRow,
+} from "./messages.ts";
+import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
+
+export interface Commit {
+  (batch: Batch): Committed;
+  /** As of the last commit. */
+  pairSizes(): PairSizes;
+}
 
 /** Counts, repairs and gaps; `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
 export function prepareEssentials(
@@ -51,37 +65,38 @@ export function prepareEssentials(
 }
 
 /** Each call returns what is new about groups. `openedAt`: as above. */
-export function prepareCommit(
-  db: Database,
-  retention: Retention,
-  openedAt: number,
-): (batch: Batch) => readonly GroupEvent[] {
+export function prepareCommit(db: Database, retention: Retention, openedAt: number): Commit {
   const evidence = prepareEvidence(db, retention);
+  const pairs = preparePairs(db, retention);
   const addEssentials = prepareEssentials(db, retention, openedAt);
   const mark = db.prepare("UPDATE life SET last_batch = ?, heartbeat = ?");
   const lastBatch = db.prepare<[], number>("SELECT last_batch FROM life").pluck();
 
-  const apply = db.transaction((batch: Batch): readonly GroupEvent[] => {
+  const apply = db.transaction((batch: Batch): Committed => {
     const { sealedAt, essentials } = batch;
     addEssentials(essentials, sealedAt);
     for (const row of batch.evidence) evidence.add(row);
+    for (const row of batch.pairs) pairs.add(row);
     const events = evidence.finish();
     evidence.evict(sealedAt);
+    pairs.evict(sealedAt);
     mark.run(batch.number, sealedAt);
-    return events;
+    return { events, pairs: pairs.sizes() };
   });
 
-  return (batch) => {
+  const commit = (batch: Batch): Committed => {
     try {
       return apply.immediate(batch);
     } catch (thrown) {
       evidence.reload();
       addEssentials.reload();
+      pairs.reload();
       // An error of COMMIT itself leaves open whether it happened; the number in the same transaction tells.
       if (lastBatch.get() !== batch.number) throw thrown;
-      return [];
+      return { events: [], pairs: pairs.sizes() };
     }
   };
+  return Object.assign(commit, { pairSizes: () => pairs.sizes() });
 }
 
 function prepareControls(db: Database): (row: ControlRow) => void {

@@ -37,7 +37,7 @@ export class Essentials {
     return this.#writes;
   }
 
-  add(write: Exclude<StoreWrite, { type: "divergence" }>): void {
+  add(write: Exclude<StoreWrite, { type: "divergence" | "pair" }>): void {
     this.#writes += 1;
     switch (write.type) {
       case "count":

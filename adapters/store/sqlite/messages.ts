@@ -14,7 +14,8 @@ import type {
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page, StoreWrite } from "../../../proxy/ports.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, StoreWrite } from "../../../proxy/ports.ts";
+import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {
@@ -69,6 +70,21 @@ export interface EvidenceRow {
   readonly record: string;
 }
 
+export interface PairRow {
+  readonly id: string;
+  /** Epoch ms of the arrival. */
+  readonly at: number;
+  readonly route: string;
+  readonly bucket: string;
+  readonly group: string | null;
+  readonly outcome: string;
+  readonly key: string | null;
+  readonly pair: string;
+}
+
+/** Of all that are in the file. */
+export type PairSizes = Pick<PairsKept, "kept" | "bytes">;
+
 /** Committed whole or not at all. */
 export interface Batch {
   /** Counts up by one within a run: a batch is recognised as committed after its thread died. */
@@ -77,6 +93,7 @@ export interface Batch {
   readonly sealedAt: number;
   readonly essentials: EssentialRows;
   readonly evidence: readonly EvidenceRow[];
+  readonly pairs: readonly PairRow[];
 }
 
 /** An error as it crosses between threads. */
@@ -142,13 +159,15 @@ export interface Questions {
     args: { readonly id: string; readonly decision: GroupDecision; readonly now: number };
     value: GroupRecord | null;
   };
-  /** Of the next so many records below `before` those that have a key, newest first; `more`: the next `before`, or null. */
+  /** Of the next so many rows below `before` those that have a key, newest first; `more`: the next `before`, or null. */
   shownKeys: {
-    args: { readonly route?: string; readonly before: number };
+    args: { readonly table: ErasedTable; readonly route?: string; readonly before: number };
     value: { readonly keys: readonly ShownKey[]; readonly more: number | null };
   };
+  pairs: { args: PairQuery; value: { readonly pairs: readonly string[]; readonly more: string | null } };
+  pair: { args: string; value: string | null };
   /** By their seqs. */
-  erase: { args: readonly number[]; value: null };
+  erase: { args: { readonly table: ErasedTable; readonly seqs: readonly number[] }; value: null };
   /** Writes the file anew, without what was erased from it at any time. */
   overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
@@ -158,6 +177,9 @@ export interface Questions {
   places: { args: null; value: readonly KeptPlace[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
+
+/** What an erasure looks into. */
+export type ErasedTable = "divergence" | "pair";
 
 export interface ShownKey {
   readonly seq: number;
@@ -186,12 +208,18 @@ export type ToWorker =
   | { readonly type: "account"; readonly account: JournalAccount }
   | { readonly type: "close"; readonly clean: boolean; readonly now: number };
 
+export interface Committed {
+  /** What is new about groups. */
+  readonly events: readonly GroupEvent[];
+  readonly pairs: PairSizes;
+}
+
 export type FromWorker =
   /** The file is this process's; the thread stands still until it is told what the journal knows. */
   | { readonly type: "locked"; readonly journalMark: number }
-  | { readonly type: "opened"; readonly opened: Opened }
+  | { readonly type: "opened"; readonly opened: Opened; readonly pairs: PairSizes }
   | { readonly type: "refused"; readonly failure: Failure }
-  | { readonly type: "committed"; readonly number: number; readonly events: readonly GroupEvent[] }
+  | { readonly type: "committed"; readonly number: number; readonly committed: Committed }
   | { readonly type: "failed"; readonly number: number; readonly failure: Failure }
   | { readonly type: "answer"; readonly id: number; readonly value: Questions[keyof Questions]["value"] }
   | { readonly type: "no-answer"; readonly id: number; readonly failure: Failure }

@@ -11,6 +11,7 @@ import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, l
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
 import { places } from "./places.ts";
+import { pair, pairs } from "./pairs.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -42,6 +43,10 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return group(db, question.args);
       case "decideGroup":
         return decideGroup(db, question.args);
+      case "pairs":
+        return pairs(db, question.args);
+      case "pair":
+        return pair(db, question.args);
       case "shownKeys":
         return shownKeys(db, question.args);
       case "erase":

@@ -150,6 +150,7 @@ export const MIGRATIONS: readonly string[] = [
   `
   -- What is known of places in answers: counts and keyed hashes, no values.
   CREATE TABLE noise_place (
+    route TEXT NOT NULL,
     method TEXT NOT NULL,
     path TEXT NOT NULL,
     at TEXT NOT NULL,
@@ -157,7 +158,27 @@ export const MIGRATIONS: readonly string[] = [
     -- JSON: counts, classes, hashes.
     known TEXT NOT NULL,
     PRIMARY KEY (route, method, path, at)
+  ) STRICT, WITHOUT ROWID;
   CREATE INDEX noise_place_by_last ON noise_place (last_ms);
+  `,
+  `
+  -- Exchanges kept whole, a few of each bucket.
+  CREATE TABLE pair (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    at_ms INTEGER NOT NULL,
+    route TEXT NOT NULL,
+    bucket TEXT NOT NULL,
+    group_id TEXT,
+    outcome TEXT NOT NULL,
+    -- As it is shown; NULL: it has none.
+    key TEXT,
+    bytes INTEGER NOT NULL,
+    pair TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX pair_by_bucket ON pair (bucket, seq);
+  CREATE INDEX pair_by_time ON pair (at_ms);
+  CREATE INDEX pair_by_route ON pair (route, seq);
   `,
   `
   -- Everything that the journal's records up to this position count is in the tables above.

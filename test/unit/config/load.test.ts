@@ -37,6 +37,7 @@ const COMPLETE: Omit<Settings, "file"> = {
     bodyOnDiskBytes: 268_435_456,
     spoolBytes: 1_073_741_824,
     journalBytes: 10_737_418_240,
+    pairsBytes: 67_108_864,
   },
   journal: { survives: "process", key: null },
   webhook: null,
@@ -64,6 +65,7 @@ const COMPLETE: Omit<Settings, "file"> = {
           credentials: "forward",
           headers: [],
         },
+        own: { headers: [] },
         asPrimary: {
           timeoutMs: 30_000,
           connectTimeoutMs: 10_000,
@@ -174,7 +176,6 @@ test("what is documented for later versions is told apart from slips of the pen"
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
     [
       "store",
-      "services.next.own",
       "defaults.gate",
       "routes[0].treatAs",
       "routes[0].values",

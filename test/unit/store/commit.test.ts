@@ -73,6 +73,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       places: [],
     },
     evidence: rows,
+    pairs: [],
   };
 }
 

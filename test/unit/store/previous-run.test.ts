@@ -47,6 +47,7 @@ function openAfter(t: TestContext, end: "killed" | "clean", account: Partial<Jou
       places: [],
     },
     evidence: [],
+    pairs: [],
   });
   if (end === "clean") db.exec("UPDATE life SET clean = 1");
   db.close();

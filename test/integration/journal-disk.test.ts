@@ -22,6 +22,14 @@ function bodies(it: Journaled): number[] {
   return it.next.seen.map(({ body }) => (JSON.parse(String(body)) as { n: number }).n);
 }
 
+/** A write that is journaled in time ends its route's gap; on a busy machine it may not be the first. How many it took. */
+async function gapsEnd(it: Journaled): Promise<number> {
+  for (let sent = 1; ; sent++) {
+    assert.equal(await it.send("PUT", "/users/1", "{}"), 200);
+    if ((await it.gaps()).every(({ to }) => to !== null)) return sent;
+  }
+}
+
 const lastOf = (it: Journaled): string => join(it.lanes, it.laneFiles().toSorted().at(-1) as string);
 const blanket = (gaps: readonly { readonly why: string }[]): string[] => {
   return gaps.map(({ why }) => why).filter((why) => !/did not take intents in time|were not journaled/.test(why));
@@ -105,9 +113,8 @@ test("a disk that is full: clients are served, a gap says so before and after a 
   await it.send("PUT", "/users/1", "{}");
   await it.sicken("none");
   await it.until(({ journal }) => journal.problem === null);
-  await it.send("PUT", "/users/1", "{}");
+  await gapsEnd(it);
   await eventually(() => it.next.seen.length >= 13);
-  assert.ok((await it.gaps()).every(({ to }) => to !== null));
 });
 
 test("a disk that hangs: no client waits for it, copies are sent and compared, a gap says so, and it ends when the disk is well", async (t) => {
@@ -120,9 +127,8 @@ test("a disk that hangs: no client waits for it, copies are sent and compared, a
   assert.match((await it.status()).journal.problem ?? "", /has not been written/);
   await it.sicken("none");
   await it.recorded();
-  await it.send("PUT", "/users/1", "{}");
-  assert.equal((await it.settled(32)).outcomes["match"], 32);
-  assert.ok((await it.gaps()).every(({ to }) => to !== null));
+  const sent = await gapsEnd(it);
+  assert.equal((await it.settled(31 + sent)).outcomes["match"], 31 + sent);
 });
 
 test("limits.journal is never much exceeded: what does not fit is forwarded unjournaled inside a gap, which ends when there is room", async (t) => {
@@ -139,8 +145,7 @@ test("limits.journal is never much exceeded: what does not fit is forwarded unjo
   held.release();
   assert.equal((await it.settled(15)).outcomes["match"], 15);
   await it.until(({ journal: { problem } }) => problem === null);
-  await it.send("PUT", "/users/1", "{}");
-  assert.ok((await it.gaps()).every(({ to }) => to !== null));
+  await gapsEnd(it);
 });
 
 test("delivery data is sealed while it waits, and is gone from the disk soon after it has settled", async (t) => {

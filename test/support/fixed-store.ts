@@ -35,6 +35,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     append: () => undefined,
     flush: () => Promise.resolve(),
     health: () => ({ kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 }),
+    journalMark: () => 0,
     outcomeCounts: () => Promise.resolve([]),
     eligibleCounts: () => Promise.resolve([]),
     divergences(query) {

@@ -190,7 +190,7 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
       "after",
       example(
         "crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX",
-        'crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX --force --reason "next is a test system"',
+        'crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX --force --reason "a test system"',
       ),
     )
     .action(async (id: string, options: ReplayOptions) =>

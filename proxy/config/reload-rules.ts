@@ -40,6 +40,7 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
   }
   compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
+  compare(["journal", "survives"], running.journal.survives, wanted.journal.survives);
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
   compare(["limits", "pairs"], spellSize(running.limits.pairsBytes), spellSize(wanted.limits.pairsBytes));
   return problems;

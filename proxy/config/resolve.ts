@@ -11,7 +11,9 @@ import {
   DEFAULT_SERVICE,
   DEFAULT_SOCKET_MODE,
   DEFAULT_STORE,
+  DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
+  DURABLE_MAX_AGE_MS,
   NO_MODULE,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
@@ -82,11 +84,14 @@ export function resolveSettings(
   certificates: Certificates,
   modules: Modules,
 ): Resolved {
+  const store = written.store ?? DEFAULT_STORE;
+  const survives = store.kind === "memory" ? "nothing" : (written.journal?.survives ?? DEFAULT_SURVIVES);
+  const maxAgeMs = survives === "nothing" ? DEFAULT_SERVICE.asShadow.maxAgeMs : DURABLE_MAX_AGE_MS;
   const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}, modules));
   const services = Object.entries(written.services ?? {}).flatMap(([name, service]) =>
     service?.url === undefined
       ? []
-      : [[name, resolveService(name, service, service.url, certificates.services.get(name))] as const],
+      : [[name, resolveService(name, service, service.url, maxAgeMs, certificates.services.get(name))] as const],
   );
   const { divergenceLog, limits } = written;
   const settings: Settings = {
@@ -96,7 +101,7 @@ export function resolveSettings(
     tunnels: written.tunnels ?? DEFAULT_TUNNELS,
     tls: certificates.listener,
     admin: { listen: written.admin?.listen ?? DEFAULT_ADMIN_LISTEN, tokens: written.admin?.tokens ?? [] },
-    store: written.store ?? DEFAULT_STORE,
+    store,
     divergenceLog: {
       file: divergenceLog?.file ?? DEFAULT_DIVERGENCE_LOG.file,
       keepMs: divergenceLog?.keep ?? DEFAULT_DIVERGENCE_LOG.keepMs,
@@ -109,8 +114,10 @@ export function resolveSettings(
       bodyInMemoryBytes: limits?.bodyInMemory ?? DEFAULT_LIMITS.bodyInMemoryBytes,
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
+      journalBytes: limits?.journal ?? DEFAULT_LIMITS.journalBytes,
       pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
+    journal: { survives, key: written.journal?.key ?? null },
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),
@@ -126,6 +133,7 @@ function resolveService(
   name: string,
   service: WrittenService,
   origin: string,
+  maxAgeMs: number,
   tls: ServiceTlsSettings | undefined,
 ): ServiceSettings {
   const { asShadow, asPrimary } = service;
@@ -142,7 +150,7 @@ function resolveService(
       timeoutMs: asShadow?.timeout ?? DEFAULT_SERVICE.asShadow.timeoutMs,
       connectTimeoutMs: asShadow?.connectTimeout ?? DEFAULT_SERVICE.asShadow.connectTimeoutMs,
       maxWorkMs: asShadow?.maxWork ?? DEFAULT_SERVICE.asShadow.maxWorkMs,
-      maxAgeMs: asShadow?.maxAge ?? DEFAULT_SERVICE.asShadow.maxAgeMs,
+      maxAgeMs: asShadow?.maxAge ?? maxAgeMs,
       expiresAfterMs: asShadow?.expiresAfter ?? DEFAULT_SERVICE.asShadow.expiresAfterMs,
       ratePerSecond: asShadow?.rate ?? DEFAULT_SERVICE.asShadow.ratePerSecond,
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,

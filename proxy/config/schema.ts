@@ -11,6 +11,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LISTEN,
   DEFAULT_SOCKET_MODE,
+  DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
 } from "./defaults.ts";
 import {
@@ -26,6 +27,7 @@ import {
 } from "./fields.ts";
 import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
+import { SURVIVALS } from "./settings.ts";
 import { parseMode, parseProtocol, parseSecret, parseStore, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 import { webhookSchema } from "./webhook-schema.ts";
@@ -129,7 +131,7 @@ const limitsSchema = z
       limits.inFlight,
     ).optional(),
     queued: sizeField(
-      "Memory held for mirrored requests; beyond it they are dropped(queue-full).",
+      "Memory held for mirrored requests; what is beyond waits in the journal, and without one is dropped(queue-full).",
       { min: MIB, max: 64 * GIB },
       limits.queuedBytes,
     ).optional(),
@@ -148,6 +150,11 @@ const limitsSchema = z
       { min: 0, max: TIB },
       limits.spoolBytes,
     ).optional(),
+    journal: sizeField(
+      "Disk that the journal may take; beyond it writes are forwarded unjournaled, inside a gap.",
+      { min: MIB, max: 64 * TIB },
+      limits.journalBytes,
+    ).optional(),
     pairs: sizeField(
       "What exchanges that are kept whole, redacted, may take in the store: for crossfade recompare and replay. The oldest go first; 0B keeps none. A change needs a restart.",
       { min: 0, max: TIB },
@@ -155,6 +162,22 @@ const limitsSchema = z
     ).optional(),
   })
   .describe("Bounds of the whole process.");
+
+const journalSchema = z
+  .strictObject({
+    survives: choiceField(SURVIVALS, {
+      effect:
+        "What the record of writes that wait for their shadow survives. process: a killed process. power: a power cut too (each write waits for the disk). nothing: it is in memory, and an unclean end leaves a gap. A change needs a restart.",
+      byDefault: DEFAULT_SURVIVES,
+    }).optional(),
+    key: parsedText(parseSecret, {
+      effect:
+        "What the record is encrypted with, best from the environment. Default: the key file beside the store. A change needs a restart, and an empty journal.",
+      range: "16 to 1024 characters",
+      examples: ["${CROSSFADE_JOURNAL_KEY}"],
+    }).optional(),
+  })
+  .describe("The journal: the exact record of writes until they settle, in a folder beside a sqlite: store.");
 
 export const configSchema = z.strictObject({
   listen: listenField.optional(),
@@ -165,6 +188,7 @@ export const configSchema = z.strictObject({
   store: storeField.optional(),
   divergenceLog: divergenceLogSchema.optional(),
   limits: limitsSchema.optional(),
+  journal: journalSchema.optional(),
   webhook: webhookSchema.optional(),
   services: z
     .object({

@@ -270,6 +270,10 @@ export interface WebhookSettings {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
+/** What the journal's records survive: the end of the process, a power cut as well, or neither (then they are in memory). */
+export const SURVIVALS = ["process", "power", "nothing"] as const;
+export type Survival = (typeof SURVIVALS)[number];
+
 export type AdminRole = "read" | "bodies" | "operate";
 
 export interface Settings {
@@ -305,8 +309,16 @@ export interface Settings {
     readonly bodyOnDiskBytes: number;
     /** Bytes in the spool, whole process. */
     readonly spoolBytes: number;
+    /** Bytes of the journal on disk. */
+    readonly journalBytes: number;
     /** Bytes in the store for exchanges that are kept whole; 0: none is. */
     readonly pairsBytes: number;
+  };
+  readonly journal: {
+    /** Of a memory: store, nothing. */
+    readonly survives: Survival;
+    /** Secret; null: the key file beside the store. */
+    readonly key: string | null;
   };
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;

@@ -40,6 +40,8 @@ export interface IsolatedOptions {
   readonly limits?: string;
   /** YAML after `asShadow:`; by default copies are given up soon. */
   readonly asShadow?: string;
+  /** YAML after `journal:`. */
+  readonly journal?: string;
 }
 
 const SICK_THREADS = join(import.meta.dirname, "sick-threads.ts");
@@ -131,13 +133,15 @@ function wire(body: string): Buffer {
   return Buffer.from(`${head}\r\n\r\n${body}`);
 }
 
-function configText(folder: string, legacy: string, next: string, { limits, asShadow }: IsolatedOptions): string {
+function configText(folder: string, legacy: string, next: string, options: IsolatedOptions): string {
+  const { limits, asShadow, journal } = options;
   return `
 listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }
 store: "sqlite:${join(folder, "crossfade.db")}"
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 limits: ${limits ?? "{}"}
+journal: ${journal ?? "{}"}
 services:
   legacy: { url: "${legacy}" }
   next: { url: "${next}", effects: suppressed, asShadow: ${asShadow ?? "{ timeout: 300ms, maxAge: 2s }"} }

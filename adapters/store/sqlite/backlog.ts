@@ -51,6 +51,8 @@ export class Backlog {
   /** After a failure essentials go first and alone, then a little evidence with them, then all as usual. */
   #portion: "usual" | "essentials" | "little" = "usual";
   #lostWrites = 0;
+  /** Of the last durable batch that had one. */
+  journalMark = 0;
   #pairs: PairRow[] = [];
   #pairBytes = 0;
   #pairsAdded = 0;
@@ -159,6 +161,7 @@ export class Backlog {
     if (sealed === null) return;
     this.#sealed = null;
     this.#settledBatch = sealed.batch.number;
+    this.journalMark = sealed.batch.essentials.journalMark ?? this.journalMark;
     this.#recordsDone += sealed.evidence.length;
     this.#pairsDone += sealed.pairs.length;
     this.#portion = this.#portion === "essentials" && sealed.evidence.length === 0 ? "little" : "usual";

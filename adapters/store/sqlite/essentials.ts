@@ -27,6 +27,7 @@ export class Essentials {
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
+  #journalMark: number | null = null;
   readonly #controls: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
   #writes = 0;
@@ -54,10 +55,18 @@ export class Essentials {
         return;
       }
       case "gap-opened":
-        this.#gaps.push({ opened: true, id: write.id, route: write.route, from: write.from, why: write.why });
+        this.#gaps.push({ change: "opened", id: write.id, route: write.route, from: write.from, why: write.why });
         return;
       case "gap-closed":
-        this.#gaps.push({ opened: false, id: write.id, to: write.to });
+        this.#gaps.push({ change: "closed", id: write.id, to: write.to });
+        return;
+      case "gap-withdrawn":
+        this.#gaps.push({ change: "withdrawn", id: write.id });
+        return;
+      case "journal-mark":
+        // It stands for what came before it, and is nothing that could be lost.
+        this.#writes -= 1;
+        this.#journalMark = write.position;
         return;
       case "pin":
       case "unpin":
@@ -87,6 +96,7 @@ export class Essentials {
     }
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
+    this.#journalMark = later.#journalMark ?? this.#journalMark;
     this.#controls.push(...later.#controls);
     for (const [key, place] of later.#places) this.#places.set(key, place);
   }
@@ -99,6 +109,7 @@ export class Essentials {
       totals: [...this.#totals].map(([route, totals]) => ({ route, ...totals })),
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
+      journalMark: this.#journalMark,
       controls: this.#controls,
       places: [...this.#places.values()],
     };

@@ -11,6 +11,7 @@ import type {
   RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, StoreWrite } from "../../../proxy/ports.ts";
@@ -27,8 +28,15 @@ export interface RepairRow {
 }
 
 export type GapRow =
-  | { readonly opened: true; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
-  | { readonly opened: false; readonly id: string; readonly to: string };
+  | {
+      readonly change: "opened";
+      readonly id: string;
+      readonly route: string;
+      readonly from: string;
+      readonly why: string;
+    }
+  | { readonly change: "closed"; readonly id: string; readonly to: string }
+  | { readonly change: "withdrawn"; readonly id: string };
 
 /** In the order in which they came: a later one takes the place of an earlier. */
 export type ControlRow = Extract<StoreWrite, { type: "pin" | "unpin" | "audit" }>;
@@ -39,6 +47,8 @@ export interface EssentialRows {
   readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
   readonly repairs: readonly RepairRow[];
   readonly gaps: readonly GapRow[];
+  /** The journal's position that all of this, with what came before, counts up to; null: nothing was told of it. */
+  readonly journalMark: number | null;
   readonly controls: readonly ControlRow[];
   /** No evidence, and bounded: what is known of each now. */
   readonly places: readonly KeptPlace[];
@@ -101,6 +111,8 @@ export interface OpeningOrder {
   readonly retention: Retention;
   /** Routes that get a gap beside those the store knows. */
   readonly routes: readonly string[];
+  /** Two words of shared memory, where a journal is to be asked what it knows of the run before: 1 once it has answered. */
+  readonly journal?: SharedArrayBuffer;
   /** Set where the same run opens the file again because its thread died. */
   readonly again: {
     readonly generation: number;
@@ -118,6 +130,8 @@ export interface Opened {
   readonly setAside: string | null;
   /** Batches of this run that are durable. */
   readonly lastBatch: number;
+  /** The journal's position up to which everything is counted. */
+  readonly journalMark: number;
   /** Tells whether the path still leads to the file that was opened. */
   readonly inode: number;
   /** What an operator should know, a sentence each. */
@@ -190,6 +204,8 @@ export type Question = {
 export type ToWorker =
   | { readonly type: "commit"; readonly batch: Batch }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  /** What the journal knows of the run before. */
+  | { readonly type: "account"; readonly account: JournalAccount }
   | { readonly type: "close"; readonly clean: boolean; readonly now: number };
 
 export interface Committed {
@@ -199,6 +215,8 @@ export interface Committed {
 }
 
 export type FromWorker =
+  /** The file is this process's; the thread stands still until it is told what the journal knows. */
+  | { readonly type: "locked"; readonly journalMark: number }
   | { readonly type: "opened"; readonly opened: Opened; readonly pairs: PairSizes }
   | { readonly type: "refused"; readonly failure: Failure }
   | { readonly type: "committed"; readonly number: number; readonly committed: Committed }

@@ -36,8 +36,10 @@ const COMPLETE: Omit<Settings, "file"> = {
     bodyInMemoryBytes: 1_048_576,
     bodyOnDiskBytes: 268_435_456,
     spoolBytes: 1_073_741_824,
+    journalBytes: 10_737_418_240,
     pairsBytes: 67_108_864,
   },
+  journal: { survives: "process", key: null },
   webhook: null,
   services: Object.fromEntries(
     [
@@ -57,7 +59,7 @@ const COMPLETE: Omit<Settings, "file"> = {
           timeoutMs: 5000,
           connectTimeoutMs: 10_000,
           maxWorkMs: 30_000,
-          maxAgeMs: 15_000,
+          maxAgeMs: 86_400_000,
           expiresAfterMs: 5_000,
           ratePerSecond: null,
           credentials: "forward",
@@ -174,7 +176,6 @@ test("what is documented for later versions is told apart from slips of the pen"
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
     [
       "store",
-      "limits.journal",
       "defaults.gate",
       "routes[0].treatAs",
       "routes[0].values",

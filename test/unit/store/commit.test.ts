@@ -68,6 +68,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
         },
       ],
       gaps: [],
+      journalMark: null,
       controls: [],
       places: [],
     },

@@ -207,6 +207,16 @@ export const FAULTS: readonly Fault[] = [
     removeStore(stage);
     await member.start();
   }),
+  onSqlite("store, journal and member lost together", async (stage) => {
+    const member = stage.someMember();
+    await stage.next.become("hanging");
+    await untilFelt(stage.next);
+    await member.end();
+    removeStore(stage);
+    rmSync(`${stage.storeFile}.lanes`, { recursive: true, force: true });
+    await member.start();
+    await stage.next.become("well");
+  }),
   onRedis("redis killed", async (redis, stage) => {
     await redis.kill();
     await stage.traffic(FEW);
@@ -230,7 +240,7 @@ export const FAULTS: readonly Fault[] = [
   }),
 ];
 
-/** The database and what SQLite keeps beside it. The key file stays, as it does where only a database is lost. */
+/** The database and what SQLite keeps beside it. Journal and key file stay, as they do where only a database is lost. */
 function removeStore({ storeFile }: Stage): void {
   for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(storeFile + suffix, { force: true });
 }

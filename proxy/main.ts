@@ -104,9 +104,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let expiredRules: readonly string[] = [];
 
   // State and evidence.
-  const { store, notes } = await (options.store ?? openStore(settings, systemClock));
+  const { store, notes, secretKey: shared } = await (options.store ?? openStore(settings, systemClock));
   for (const note of notes) warn(note);
-  const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
+  const ownKey = (): Buffer =>
+    settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
+  const secretKey = shared ?? ownKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
   const ruleCounters = createRuleCounters();

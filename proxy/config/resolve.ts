@@ -22,6 +22,7 @@ import type { WrittenCompare } from "./compare-schema.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
+import type { WrittenStore } from "./store-schema.ts";
 import type {
   CompareRule,
   CompareSettings,
@@ -93,7 +94,7 @@ export function resolveSettings(
     tunnels: written.tunnels ?? DEFAULT_TUNNELS,
     tls: certificates.listener,
     admin: { listen: written.admin?.listen ?? DEFAULT_ADMIN_LISTEN, tokens: written.admin?.tokens ?? [] },
-    store: written.store ?? DEFAULT_STORE,
+    store: resolveStore(written.store, certificates.store),
     divergenceLog: {
       file: divergenceLog?.file ?? DEFAULT_DIVERGENCE_LOG.file,
       keepMs: divergenceLog?.keep ?? DEFAULT_DIVERGENCE_LOG.keepMs,
@@ -151,6 +152,21 @@ function resolveService(
       totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
       maxConnections: asPrimary?.connections ?? builtIn.maxConnections,
     },
+  };
+}
+
+function resolveStore(written: WrittenStore | undefined, tls: ServiceTlsSettings | null): Settings["store"] {
+  if (written === undefined) return DEFAULT_STORE;
+  if (written.kind === "sqlite" || written.kind === "memory") return written;
+  const { secure, tls: _files, ...address } = written.kind === "written" ? written.url : written;
+  const beside = written.kind === "written" ? written : null;
+  return {
+    ...address,
+    username: beside?.username ?? address.username,
+    password: beside?.password ?? address.password,
+    sentinelLogin: { username: beside?.sentinelUsername ?? null, password: beside?.sentinelPassword ?? null },
+    prefix: beside?.prefix ?? address.prefix,
+    tls: secure ? (tls ?? DEFAULT_SERVICE.tls) : null,
   };
 }
 

@@ -26,7 +26,8 @@ import {
 } from "./fields.ts";
 import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
-import { parseMode, parseProtocol, parseSecret, parseStore, spellMode } from "./texts.ts";
+import { storeSchema } from "./store-schema.ts";
+import { parseMode, parseProtocol, parseSecret, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 import { webhookSchema } from "./webhook-schema.ts";
 
@@ -39,10 +40,6 @@ export const adminListenField = parsedText(parseAddress, {
   effect:
     "Where dashboard, API, health and metrics are served: host:port. Outside loopback, tokens are required. A change needs a restart.",
   byDefault: spellEndpoint(DEFAULT_ADMIN_LISTEN),
-});
-export const storeField = parsedText(parseStore, {
-  effect: "Where state and evidence are kept: sqlite:FILE, or memory: (lost at the end). A change needs a restart.",
-  byDefault: "sqlite:./crossfade.db",
 });
 export const logFileField = freeText(
   {
@@ -157,7 +154,7 @@ export const configSchema = z.strictObject({
   tls: listenTlsSchema.optional(),
   tunnels: tunnelsField.optional(),
   admin: adminSchema.optional(),
-  store: storeField.optional(),
+  store: storeSchema.optional(),
   divergenceLog: divergenceLogSchema.optional(),
   limits: limitsSchema.optional(),
   webhook: webhookSchema.optional(),

@@ -3,7 +3,7 @@ import type { Database } from "better-sqlite3";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { epochMs, type Batch, type RepairRow } from "./messages.ts";
+import { epochMs, type Batch, type RepairRow } from "../rows.ts";
 
 /** Each call returns what is new about groups. `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
 export function prepareCommit(

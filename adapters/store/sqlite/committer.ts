@@ -9,7 +9,7 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
-import { Backlog, type BacklogLimits, type BacklogMark } from "./backlog.ts";
+import { Backlog, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
 import { WorkerLink } from "./link.ts";
 import type { Opened, Questions } from "./messages.ts";
 
@@ -64,7 +64,7 @@ export class Committer {
   constructor(settings: CommitterSettings) {
     const { file, clock, routes, retention } = settings;
     this.#settings = settings;
-    this.#backlog = new Backlog(settings.backlog);
+    this.#backlog = new Backlog(new Room(settings.backlog));
     const order = { file, run: randomUUID(), now: clock.now(), retention, routes, again: null };
     const { promise, resolve, reject } = Promise.withResolvers<Opened>();
     this.opened = promise;

@@ -6,7 +6,8 @@ import { Worker } from "node:worker_threads";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { asError, asFailure } from "./failures.ts";
-import type { Batch, FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
+import type { Batch } from "../rows.ts";
+import type { FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
 
 /** Compiled or not, the thread's file lies beside this one; the compiler rewrites imports, not URLs. */
 const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);

@@ -7,58 +7,11 @@ import type {
   GroupRecord,
   ListedGroup,
   OutcomeCount,
-  RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
-
-export interface RepairRow {
-  readonly route: string;
-  readonly key: string | null;
-  readonly reason: RepairReason;
-  readonly exchangeId: string;
-  readonly since: string;
-  readonly times: number;
-}
-
-export type GapRow =
-  | { readonly opened: true; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
-  | { readonly opened: false; readonly id: string; readonly to: string };
-
-/** What must survive: small however much traffic there is, and kept in memory until it is durable. */
-export interface EssentialRows {
-  readonly outcomes: readonly OutcomeCount[];
-  readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
-  readonly repairs: readonly RepairRow[];
-  readonly gaps: readonly GapRow[];
-}
-
-export interface EvidenceRow {
-  readonly id: string;
-  /** Epoch ms of the arrival. */
-  readonly at: number;
-  readonly route: string;
-  readonly method: string;
-  readonly outcome: string;
-  readonly group: string | null;
-  /** JSON; null: the record does not count in its group, it follows from it. */
-  readonly signature: string | null;
-  /** `,value,type,` */
-  readonly kinds: string;
-  readonly build: string | null;
-  readonly record: string;
-}
-
-/** Committed whole or not at all. */
-export interface Batch {
-  /** Counts up by one within a run: a batch is recognised as committed after its thread died. */
-  readonly number: number;
-  /** Epoch ms: everything appended before is in this batch or one before it, evidence that waits or was lost aside. */
-  readonly sealedAt: number;
-  readonly essentials: EssentialRows;
-  readonly evidence: readonly EvidenceRow[];
-}
+import type { Batch } from "../rows.ts";
 
 /** An error as it crosses between threads. */
 export interface Failure {
@@ -96,12 +49,6 @@ export interface Opened {
   readonly inode: number;
   /** What an operator should know, a sentence each. */
   readonly notes: readonly string[];
-}
-
-/** One unreadable time must not fail a whole batch for ever. */
-export function epochMs(time: string, otherwise: number): number {
-  const ms = Date.parse(time);
-  return Number.isNaN(ms) ? otherwise : ms;
 }
 
 /** Every question, with its arguments and its answer. Records travel as their JSON. */

@@ -7,7 +7,7 @@ import { coversPlace } from "../places.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
-import { page } from "./page.ts";
+import { page } from "../page.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;

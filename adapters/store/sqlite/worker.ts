@@ -5,7 +5,8 @@ import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { giveWayToTraffic } from "../../../proxy/thread-priority.ts";
 import { prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
-import type { Batch, Failure, FromWorker, Opened, OpeningOrder, ToWorker } from "./messages.ts";
+import type { Batch } from "../rows.ts";
+import type { Failure, FromWorker, Opened, OpeningOrder, ToWorker } from "./messages.ts";
 import { openDatabase, replaceDamaged } from "./opening.ts";
 import { prepareQueries } from "./queries.ts";
 

@@ -1,7 +1,7 @@
 /** What has been appended and is not durable yet, bounded, and how it is cut into batches. */
-import type { StoreWrite } from "../../../proxy/ports.ts";
+import type { StoreWrite } from "../../proxy/ports.ts";
 import { Essentials } from "./essentials.ts";
-import type { Batch, EvidenceRow } from "./messages.ts";
+import type { Batch, EvidenceRow } from "./rows.ts";
 
 export interface BacklogLimits {
   readonly maxRecords: number;
@@ -9,6 +9,35 @@ export interface BacklogLimits {
 }
 
 export const DEFAULT_BACKLOG: BacklogLimits = { maxRecords: 200_000, maxBytes: 64 * 1024 * 1024 };
+
+/** What evidence may wait, shared by backlogs that fill up one memory. */
+export class Room {
+  readonly #limits: BacklogLimits;
+  #records = 0;
+  #bytes = 0;
+
+  constructor(limits: BacklogLimits) {
+    this.#limits = limits;
+  }
+
+  /** false: there is none left. */
+  take(bytes: number): boolean {
+    if (this.#records >= this.#limits.maxRecords || this.#bytes + bytes > this.#limits.maxBytes) return false;
+    this.#records += 1;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** Records that were let out for a while, and are back. */
+  takeBack(records: number, bytes: number): void {
+    this.#records += records;
+    this.#bytes += bytes;
+  }
+
+  leave(records: number, bytes: number): void {
+    this.takeBack(-records, -bytes);
+  }
+}
 
 /** One batch is written out as JSON and cloned in one turn of the event loop: about 5 ms at most. */
 const BATCH_RECORDS = 500;
@@ -33,10 +62,9 @@ export interface BacklogMark {
 }
 
 export class Backlog {
-  readonly #limits: BacklogLimits;
+  readonly #room: Room;
   #essentials = new Essentials();
   #evidence: Waiting[] = [];
-  #evidenceBytes = 0;
   #sealed: Sealed | null = null;
   #batches = 0;
   #settledBatch = 0;
@@ -47,8 +75,8 @@ export class Backlog {
   #portion: "usual" | "essentials" | "little" = "usual";
   #lostWrites = 0;
 
-  constructor(limits: BacklogLimits) {
-    this.#limits = limits;
+  constructor(room: Room) {
+    this.#room = room;
   }
 
   get lostWrites(): number {
@@ -82,18 +110,17 @@ export class Backlog {
     return this.#settledBatch >= mark.batch && this.#recordsDone >= mark.records;
   }
 
-  add(write: StoreWrite): void {
+  add(write: StoreWrite, position = 0): void {
     if (write.type !== "divergence") {
       this.#essentials.add(write);
       return;
     }
     const bytes = roughBytes(write.json);
-    if (this.#evidence.length >= this.#limits.maxRecords || this.#evidenceBytes + bytes > this.#limits.maxBytes) {
+    if (!this.#room.take(bytes)) {
       this.#lostWrites += 1;
       return;
     }
-    this.#evidence.push({ row: toRow(write), bytes });
-    this.#evidenceBytes += bytes;
+    this.#evidence.push({ row: toRow(write, position), bytes });
     this.#recordsAdded += 1;
   }
 
@@ -141,7 +168,7 @@ export class Backlog {
       this.#recordsDone += sealed.evidence.length;
       return;
     }
-    for (const waiting of sealed.evidence) this.#evidenceBytes += waiting.bytes;
+    this.#room.takeBack(sealed.evidence.length, bytesOf(sealed.evidence));
     this.#evidence = [...sealed.evidence, ...this.#evidence];
   }
 
@@ -152,8 +179,8 @@ export class Backlog {
     this.#recordsDone += this.#evidence.length;
     this.#settledBatch = this.#batches + 1;
     this.#essentials = new Essentials();
+    this.#room.leave(this.#evidence.length, bytesOf(this.#evidence));
     this.#evidence = [];
-    this.#evidenceBytes = 0;
   }
 
   #mostRecords(essentials: Essentials): number {
@@ -170,9 +197,13 @@ export class Backlog {
       count += 1;
     }
     const taken = this.#evidence.splice(0, count);
-    for (const waiting of taken) this.#evidenceBytes -= waiting.bytes;
+    this.#room.leave(taken.length, bytesOf(taken));
     return taken;
   }
+}
+
+function bytesOf(evidence: readonly Waiting[]): number {
+  return evidence.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** About what a record takes in memory. */
@@ -181,7 +212,10 @@ function roughBytes(json: string): number {
 }
 
 /** One unreadable time must not fail a whole batch for ever: it is NaN here and the batch's own time there. */
-function toRow({ record, json, signature }: Extract<StoreWrite, { type: "divergence" }>): EvidenceRow {
+function toRow(
+  { record, json, signature }: Extract<StoreWrite, { type: "divergence" }>,
+  position: number,
+): EvidenceRow {
   const kinds = new Set(record.differences.map((difference) => difference.kind));
   return {
     id: record.id,
@@ -193,6 +227,7 @@ function toRow({ record, json, signature }: Extract<StoreWrite, { type: "diverge
     signature: record.group === null || signature === null ? null : JSON.stringify(signature),
     kinds: kinds.size === 0 ? "" : `,${[...kinds].join(",")},`,
     build: record.build,
+    position,
     record: json,
   };
 }

@@ -2,9 +2,9 @@
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
  * away: counts by what they count, repairs by key. Gaps follow changes of state, not traffic, so they stay a list.
  */
-import type { OutcomeCount } from "../../../proxy/evidence.ts";
-import type { StoreWrite } from "../../../proxy/ports.ts";
-import type { EssentialRows, GapRow, RepairRow } from "./messages.ts";
+import type { OutcomeCount } from "../../proxy/evidence.ts";
+import type { StoreWrite } from "../../proxy/ports.ts";
+import type { EssentialRows, GapRow, RepairRow } from "./rows.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;

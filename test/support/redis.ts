@@ -2,7 +2,7 @@
 import { Redis } from "ioredis";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,8 @@ export interface RedisServer {
   signal(signal: NodeJS.Signals): void;
   /** At once, as `kill -9` does; what is not on its disk is lost. */
   kill(): Promise<void>;
+  /** All that is in its folder. */
+  bytesOnDisk(): Buffer;
   /** On the same port and folder. Resolves when it answers, or with `wait: false` when it has been started. */
   start(options?: { readonly wait?: boolean; readonly args?: readonly string[] }): Promise<void>;
 }
@@ -31,6 +33,7 @@ export interface RedisServerOptions {
     readonly username?: string;
     readonly password?: string;
     readonly tls?: ConnectionOptions;
+    readonly port?: number;
   };
 }
 
@@ -91,6 +94,12 @@ export async function redisServer(t: TestContext, options: RedisServerOptions = 
     url: `redis://127.0.0.1:${port}`,
     admin,
     signal: (signal) => void child?.kill(signal),
+    bytesOnDisk: () =>
+      Buffer.concat(
+        readdirSync(folder, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map(({ parentPath, name }) => readFileSync(join(parentPath, name))),
+      ),
     kill,
     start,
   };
@@ -128,4 +137,35 @@ export async function redisCluster(t: TestContext, size = 3, replicas = 0): Prom
     while (!String(await admin.info("replication")).includes("master_link_status:up")) await sleep(50);
   }
   return { url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(",")}`, nodes };
+}
+
+/** One that decides alone, about a master that it calls `mymaster`. */
+export async function redisSentinel(t: TestContext, masterPort: number): Promise<{ readonly port: number }> {
+  const folder = mkdtempSync(join(tmpdir(), "crossfade-sentinel-"));
+  const port = await freePort();
+  const file = join(folder, "sentinel.conf");
+  const lines = [
+    `port ${port}`,
+    "bind 127.0.0.1",
+    `dir ${folder}`,
+    `sentinel monitor mymaster 127.0.0.1 ${masterPort} 1`,
+    "sentinel down-after-milliseconds mymaster 500",
+    "sentinel failover-timeout mymaster 3000",
+  ];
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const child = spawn(findRedisServer(), [file, "--sentinel"], { stdio: "ignore" });
+  const admin = new Redis({ port, host: "127.0.0.1", maxRetriesPerRequest: null, retryStrategy: () => 20 });
+  admin.on("error", () => undefined);
+  t.after(async () => {
+    admin.disconnect();
+    if (child.exitCode === null) {
+      const exit = once(child, "exit");
+      child.kill("SIGKILL");
+      await exit;
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+  // It has to have heard of the replicas before it can choose one.
+  while (!String(await admin.info("sentinel")).includes("status=ok")) await sleep(50);
+  return { port };
 }

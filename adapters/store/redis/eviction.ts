@@ -31,7 +31,7 @@ export function planEviction(
   partitions: readonly Sizes[],
   keep: Retention,
   now: number,
-): { readonly partition: number; readonly eviction: Eviction } | null {
+): { readonly partition: number; readonly eviction: Eviction; readonly known: Sizes } | null {
   const sum = (of: (sizes: Sizes) => number): number => partitions.reduce((total, sizes) => total + of(sizes), 0);
   const records = oldestOf(partitions, ({ oldestRecord }) => oldestRecord);
   const groups = oldestOf(partitions, ({ oldestGroup }) => oldestGroup);
@@ -41,6 +41,7 @@ export function planEviction(
   const nothing: Eviction = { records: 0, bytes: 0, most: EVICTED_AT_ONCE, till: MAX, groups: 0 };
   const ofRecords = (eviction: Partial<Eviction>) => ({
     partition: records.partition,
+    known: partitions[records.partition] ?? EMPTY,
     eviction: { ...nothing, till: records.next, ...eviction },
   });
   const hasRecords = records.oldest !== Infinity;
@@ -50,7 +51,8 @@ export function planEviction(
   // Bytes are freed from single records first; only where samples alone are too many does a whole group go.
   if (surplus <= 0 && tooLarge > 0 && hasRecords) return ofRecords({ bytes: tooLarge });
   if (groups.oldest === Infinity || (surplus <= 0 && tooLarge === 0)) return null;
-  return { partition: groups.partition, eviction: { ...nothing, groups: 1 } };
+  const known = partitions[groups.partition] ?? EMPTY;
+  return { partition: groups.partition, known, eviction: { ...nothing, groups: 1 } };
 }
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -75,14 +77,14 @@ export class Evictor {
   readonly #sizes: Sizes[];
   readonly #keep: Retention;
   readonly #now: () => number;
-  readonly #evict: (partition: number, eviction: Eviction) => Promise<Sizes>;
+  readonly #evict: (partition: number, eviction: Eviction, known: Sizes) => Promise<Sizes>;
   #running: Promise<void> | null = null;
 
   constructor(
     partitions: number,
     keep: Retention,
     now: () => number,
-    evict: (partition: number, eviction: Eviction) => Promise<Sizes>,
+    evict: (partition: number, eviction: Eviction, known: Sizes) => Promise<Sizes>,
   ) {
     this.#sizes = Array.from({ length: partitions }, () => EMPTY);
     this.#keep = keep;
@@ -106,7 +108,7 @@ export class Evictor {
       const plan = planEviction(this.#sizes, this.#keep, this.#now());
       if (plan === null) return;
       try {
-        this.#sizes[plan.partition] = await this.#evict(plan.partition, plan.eviction);
+        this.#sizes[plan.partition] = await this.#evict(plan.partition, plan.eviction, plan.known);
       } catch {
         // What could not be evicted is still too much at the next commit.
         return;

@@ -124,7 +124,7 @@ const MEANINGS: readonly Meaning[] = [
     retryable: true,
   },
   {
-    sign: /Connection is closed|\bECONNRESET\b|\bEPIPE\b|\bETIMEDOUT\b|\bEHOSTUNREACH\b|\bENETUNREACH\b|flushed/,
+    sign: /Connection is closed|max retries per request|\bECONNRESET\b|\bEPIPE\b|\bETIMEDOUT\b|\bEHOSTUNREACH\b|\bENETUNREACH\b|flushed/,
     words: "the connection to it was lost",
     done: "unknown",
     retryable: true,

@@ -42,7 +42,7 @@ export class RedisLink {
     this.#client.on("close", () => (this.#up = false));
   }
 
-  /** Resolves once a fit server was reached. @throws CrossfadeError: there is none, or not in time */
+  /** Resolves once a fit server was reached. @throws CrossfadeError: not in time. RedisFailed: it must not be used */
   async reached(patienceMs: number): Promise<void> {
     const timer = setTimeout(() => {
       const failure = this.#failure ?? asFailure(new Error(`SILENT for ${patienceMs} ms`), this.place).error;
@@ -159,8 +159,9 @@ export class RedisLink {
     if (!this.#closed) this.#client.disconnect(true);
   }
 
-  #note({ error, hopeless }: RedisFailure): void {
-    if (hopeless) this.#first.reject(error);
+  #note(failure: RedisFailure): void {
+    const { error, hopeless } = failure;
+    if (hopeless) this.#first.reject(new RedisFailed(failure));
     // That there is no connection says less than why there is none.
     if (this.#failure !== null && /there is no connection|connection to it was lost/.test(error.message)) return;
     this.#failure = error;

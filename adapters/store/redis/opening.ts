@@ -37,7 +37,7 @@ export async function visitMeta(
     readonly opening: boolean;
     readonly now: number;
     readonly replication: readonly string[];
-    readonly known: Pick<Meta, "partitions" | "secret"> | null;
+    readonly known: Meta | null;
   },
 ): Promise<Meta> {
   const { opening, now, replication, known } = given;
@@ -49,7 +49,7 @@ export async function visitMeta(
     secret: secret.toString("hex"),
     // Order stamps begin with the generation. Where none is here a store may have been lost, and the seconds since 1970
     // are above any that it had: a store that is opened less than once a second cannot have come that far.
-    floor: String(Math.floor(now / 1000)),
+    floor: String(Math.max(Math.floor(now / 1000), known?.generation ?? 0)),
     replication: replication.join(" "),
   };
   const reply = (await link.run(SCRIPTS.meta, baseOf(settings.prefix, 0), order)) as [string, string, string, string];

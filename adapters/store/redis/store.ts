@@ -1,361 +1,49 @@
-/** The store that several processes share: in one Redis, behind sentinels, or in a cluster. */
+/** Opens the store that several processes share: in one Redis, behind sentinels, or in a cluster. */
 import { randomUUID } from "node:crypto";
-import type { RedisSettings } from "../../../proxy/config/settings.ts";
-import { CrossfadeError } from "../../../proxy/errors.ts";
-import { makeUlid } from "../../../proxy/identity.ts";
-import type { GroupDecision } from "../../../proxy/evidence.ts";
-import type {
-  Clock,
-  DivergenceQuery,
-  ErasedRecords,
-  ErasureQuery,
-  GroupQuery,
-  Store,
-  StoreHealth,
-  StoreWrite,
-} from "../../../proxy/ports.ts";
-import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
-import { GroupListeners, type GroupListener } from "../listeners.ts";
-import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
-import { Evictor } from "./eviction.ts";
-import { rewriteFiles } from "./files.ts";
-import { decideGroup, group, groups, openWork } from "./groups.ts";
-import { baseOf, partitionOf } from "./keys.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { asFailure } from "./failures.ts";
+import { baseOf } from "./keys.ts";
 import { RedisFailed, RedisLink } from "./link.ts";
-import { eligibleCounts, gaps, outcomeCounts, repairs, type ListQuery } from "./lists.ts";
-import { checkPermissions, replicationChanged, visitMeta, type Meta } from "./opening.ts";
-import { Positions } from "./order.ts";
-import { Partition, readSizes, type SizesReply } from "./partition.ts";
-import { Reading } from "./reading.ts";
-import { divergence, divergences, eraseRecords } from "./records.ts";
+import { checkPermissions, visitMeta } from "./opening.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { PATIENCE_MS, routesOf, SharedStore, type RedisStore, type RedisStoreOptions } from "./shared-store.ts";
 
-const SECOND = 1000;
-const PATIENCE_MS = 10 * SECOND;
-/** An idle store says so often that it is alive, and looks so often whether Redis is. */
-const HEARTBEAT_MS = 5 * SECOND;
-const ASK_AFTER_MS = 250;
-/** Writing the files anew takes as long as the disk needs for all of it. */
-const REWRITE_PATIENCE_MS = 10 * 60 * SECOND;
-/** A process of which nobody has heard for so long counts as ended; where it comes back its counts are put right. */
-const RUN_SILENT_MS = 30 * SECOND;
-
-export interface RedisStoreOptions {
-  readonly redis: RedisSettings;
-  readonly clock: Clock;
-  /** Routes whose writes are mirrored: they get a gap after a loss even if the store never saw one of theirs. */
-  readonly routes?: readonly string[];
-  readonly retention?: Partial<Retention>;
-  readonly backlog?: Partial<BacklogLimits>;
-  /** How long the opening, a question, a flush or the end may wait for Redis. Default 10 s. */
-  readonly patienceMs?: number;
-  /** How long a server may be silent before the connection is given up. Default 5 s. */
-  readonly silentMs?: number;
-  readonly heartbeatMs?: number;
-  readonly runSilentMs?: number;
-}
-
-export interface RedisStore extends Store {
-  /** What evidence is redacted under: the same for all that share the store. */
-  readonly secretKey: Buffer;
-  /** What an operator should know of this opening, a sentence each. */
-  readonly notes: readonly string[];
-}
+const RETRY_MS = 100;
 
 /**
  * @throws CrossfadeError `store-unavailable`: it cannot be reached in time, wants another password, is too old, may evict,
  * or its user may not do what is needed; the message says which.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
+  const link = new RedisLink(options.redis, options.silentMs);
+  const run = randomUUID();
+  const until = performance.now() + (options.patienceMs ?? PATIENCE_MS);
+  for (;;) {
+    try {
+      await link.reached(Math.max(1, until - performance.now()));
+      return await beginAt(link, options, run);
+    } catch (thrown) {
+      const failure = thrown instanceof RedisFailed ? thrown.failure : asFailure(thrown, link.place);
+      if (!failure.error.retryable || failure.hopeless || performance.now() > until) {
+        link.close();
+        throw failure.error;
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string): Promise<RedisStore> {
   const { redis, clock } = options;
-  const link = new RedisLink(redis, options.silentMs);
-  try {
-    await link.reached(options.patienceMs ?? PATIENCE_MS);
-    await checkPermissions(link, redis);
-    const { replication, warnings } = link.seen;
-    const meta = await visitMeta(link, redis, { opening: true, now: clock.now(), replication, known: null });
-    const store = new SharedStore(options, link, meta, warnings);
-    await store.begin();
-    return store;
-  } catch (thrown) {
-    link.close();
-    throw thrown instanceof RedisFailed ? thrown.failure.error : thrown;
-  }
-}
-
-class SharedStore implements RedisStore {
-  readonly generation: number;
-  readonly secretKey: Buffer;
-  readonly #options: RedisStoreOptions;
-  readonly #link: RedisLink;
-  readonly #meta: Meta;
-  readonly #run = randomUUID();
-  readonly #listeners = new GroupListeners();
-  readonly #patienceMs: number;
-  readonly #partitions: readonly Partition[];
-  readonly #reading: Reading;
-  readonly #notes: string[];
-  readonly #heartbeat: NodeJS.Timeout;
-  #replication: readonly string[];
-  #loss: string | null = null;
-  #closing: Promise<void> | null = null;
-
-  constructor(options: RedisStoreOptions, link: RedisLink, meta: Meta, warnings: readonly string[]) {
-    const { clock, redis } = options;
-    this.#options = options;
-    this.#link = link;
-    this.#meta = meta;
-    this.generation = meta.generation;
-    this.secretKey = meta.secret;
-    this.#notes = [...warnings];
-    this.#replication = link.seen.replication;
-    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
-    const retention = { ...DEFAULT_RETENTION, ...options.retention };
-    const evictor = new Evictor(
-      meta.partitions,
-      retention,
-      () => clock.now(),
-      async (partition, eviction) => {
-        const reply = await link.run(SCRIPTS.evict, baseOf(redis.prefix, partition), eviction);
-        return readSizes(reply as SizesReply);
-      },
-    );
-    const [room, positions] = [new Room({ ...DEFAULT_BACKLOG, ...options.backlog }), new Positions()];
-    this.#partitions = Array.from({ length: meta.partitions }, (_, partition) => {
-      return new Partition({
-        partition,
-        base: baseOf(redis.prefix, partition),
-        run: this.#run,
-        openedAt: clock.now(),
-        ...{ clock, link, room, positions, repairKeys: retention.repairKeys },
-        silentMs: options.runSilentMs ?? RUN_SILENT_MS,
-        routes: this.#routesOf(partition),
-        kept: async (one, sizes) => {
-          evictor.note(one, sizes);
-          await evictor.run();
-        },
-        events: (events) => this.#listeners.tell(events),
-        lost: (sentence) => this.#onLost(sentence),
-      });
-    });
-    this.#reading = new Reading({
-      link,
-      prefix: redis.prefix,
-      partitions: meta.partitions,
-      patienceMs: this.#patienceMs,
-      now: () => clock.now(),
-      settleSoon: () => this.#flushWithin(ASK_AFTER_MS),
-    });
-    link.onUp = () => void this.#onUp();
-    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
-    this.#heartbeat.unref();
-  }
-
-  get notes(): readonly string[] {
-    return this.#notes;
-  }
-
-  /** Makes this process known, and owns up to what may have been lost while nobody looked. */
-  async begin(): Promise<void> {
-    const { clock, redis, routes = [] } = this.#options;
-    await Promise.all(
-      this.#partitions.map((_, partition) => {
-        const order = { what: "begin", run: this.#run, partition, now: clock.now(), routes: this.#routesOf(partition) };
-        return this.#link.run(SCRIPTS.run, baseOf(redis.prefix, partition), order);
-      }),
-    );
-    const before = this.#meta.replicationBefore;
-    if (before.length === 0 || !replicationChanged(before, this.#replication)) return;
-    const now = clock.now();
-    const at = new Date(now).toISOString();
-    const why = "store possibly lost: Redis was restarted or failed over while no Crossfade looked";
-    for (const route of routes) {
-      const id = makeUlid(now);
-      this.append([
-        { type: "gap-opened", id, route, from: at, why },
-        { type: "gap-closed", id, to: at },
-      ]);
-    }
-    this.#notes.push(
-      `store ${this.#link.place} was restarted or failed over since it was last open: what it had confirmed may be lost; ` +
-        `a gap is recorded for ${routes.length} ${routes.length === 1 ? "route" : "routes"}; reconcile closes it`,
-    );
-  }
-
-  append(writes: readonly StoreWrite[]): void {
-    if (this.#closing !== null) {
-      this.#partitions[0]?.refuse(writes.length);
-      return;
-    }
-    for (const write of writes) {
-      // Which route a gap was opened for, its end does not say: it is looked for everywhere.
-      if (write.type === "gap-closed") for (const partition of this.#partitions) partition.append(write);
-      else this.#partitions[partitionOf(routeOf(write), this.#partitions.length)]?.append(write);
-    }
-  }
-
-  flush(): Promise<void> {
-    return this.#flushWithin(this.#patienceMs);
-  }
-
-  async #flushWithin(patienceMs: number): Promise<void> {
-    await Promise.all(this.#partitions.map((partition) => partition.flush(patienceMs)));
-  }
-
-  health(): StoreHealth {
-    const sum = (of: (partition: Partition) => number): number =>
-      this.#partitions.reduce((total, partition) => total + of(partition), 0);
-    const failed = this.#partitions.find(({ problem }) => problem !== null)?.problem ?? null;
-    return {
-      kind: "redis",
-      problem: this.#link.problem ?? failed ?? this.#loss,
-      lostWrites: sum(({ lostWrites }) => lostWrites),
-      pendingWrites: sum(({ pendingWrites }) => pendingWrites),
-    };
-  }
-
-  outcomeCounts(): ReturnType<Store["outcomeCounts"]> {
-    return outcomeCounts(this.#reading);
-  }
-
-  eligibleCounts(): ReturnType<Store["eligibleCounts"]> {
-    return eligibleCounts(this.#reading);
-  }
-
-  divergences(query: DivergenceQuery): ReturnType<Store["divergences"]> {
-    return divergences(this.#reading, query);
-  }
-
-  divergence(id: string): ReturnType<Store["divergence"]> {
-    return divergence(this.#reading, id);
-  }
-
-  groups(query: GroupQuery): ReturnType<Store["groups"]> {
-    return groups(this.#reading, query);
-  }
-
-  group(id: string): ReturnType<Store["group"]> {
-    return group(this.#reading, id);
-  }
-
-  decideGroup(id: string, decision: GroupDecision): ReturnType<Store["decideGroup"]> {
-    return decideGroup(this.#reading, id, decision);
-  }
-
-  async eraseDivergences(query: ErasureQuery): Promise<ErasedRecords> {
-    await this.#allDurable();
-    const erased = await eraseRecords(this.#reading, query);
-    // Also where nothing was found: the erasure before may have failed just here.
-    if (!query.dryRun)
-      await this.#reading.ask(() => rewriteFiles(this.#link, REWRITE_PATIENCE_MS), REWRITE_PATIENCE_MS);
-    return { ...erased, setAside: [] };
-  }
-
-  onGroupEvent(listener: GroupListener): () => void {
-    return this.#listeners.add(listener);
-  }
-
-  repairs(query: ListQuery): ReturnType<Store["repairs"]> {
-    return repairs(this.#reading, query);
-  }
-
-  gaps(query: ListQuery): ReturnType<Store["gaps"]> {
-    return gaps(this.#reading, query);
-  }
-
-  openWork(): ReturnType<Store["openWork"]> {
-    return openWork(this.#reading);
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    clearInterval(this.#heartbeat);
-    await this.flush();
-    this.#reading.close();
-    const isClean = this.#partitions.every(({ pendingEssentials }) => pendingEssentials === 0);
-    for (const partition of this.#partitions) partition.abandon();
-    // Otherwise its silence is noticed by another process or the next opening, and a gap stands for what is missing.
-    if (isClean && this.#link.isUp) await this.#end().catch(() => undefined);
-    this.#link.close();
-  }
-
-  async #end(): Promise<void> {
-    const { clock, redis } = this.#options;
-    await Promise.all(
-      this.#partitions.map((_, partition) => {
-        const order = { what: "end", run: this.#run, partition, now: clock.now() };
-        return this.#link.run(SCRIPTS.run, baseOf(redis.prefix, partition), order);
-      }),
-    );
-  }
-
-  /** @throws CrossfadeError `store-unavailable` where what was appended so far does not become durable in time. */
-  async #allDurable(): Promise<void> {
-    const marks = this.#partitions.map((partition) => partition.mark());
-    await this.flush();
-    if (this.#partitions.every((partition, i) => partition.reached(marks[i] as BacklogMark))) return;
-    const why = this.health().problem ?? `store ${this.#link.place} is behind with what it was given`;
-    throw new CrossfadeError("store-unavailable", why, { source: "store", retryable: true });
-  }
-
-  #routesOf(partition: number): readonly string[] {
-    const { routes = [] } = this.#options;
-    return routes.filter((route) => partitionOf(route, this.#meta.partitions) === partition);
-  }
-
-  #beat(): void {
-    this.#link.beat();
-    for (const partition of this.#partitions) void partition.post();
-    void this.#followReplication();
-  }
-
-  async #onUp(): Promise<void> {
-    for (const partition of this.#partitions) void partition.post();
-    await this.#noteReplication();
-  }
-
-  /** A cluster's nodes fail over one by one, without an end of the connection. */
-  async #followReplication(): Promise<void> {
-    if (!this.#link.isUp) return;
-    try {
-      await this.#link.look();
-      await this.#noteReplication();
-    } catch {
-      // The link says what is wrong.
-    }
-  }
-
-  /**
-   * Whether anything of this process was lost, each partition's next batch finds out by its number: what is noted here
-   * is for the next opening, which has no such number.
-   */
-  async #noteReplication(): Promise<void> {
-    const { replication } = this.#link.seen;
-    if (replication.join() === this.#replication.join()) return;
-    try {
-      await this.flush();
-      await visitMeta(this.#link, this.#options.redis, this.#visit(replication));
-      this.#replication = replication;
-    } catch {
-      // The next look notes it.
-    }
-  }
-
-  #onLost(sentence: string): void {
-    this.#loss = `store ${this.#link.place}: ${sentence}`;
-    // Where it was emptied, what was said once for the whole store is gone as well.
-    void visitMeta(this.#link, this.#options.redis, this.#visit(this.#link.seen.replication)).catch(() => undefined);
-  }
-
-  #visit(replication: readonly string[]): Parameters<typeof visitMeta>[2] {
-    return { opening: false, now: this.#options.clock.now(), replication, known: this.#meta };
-  }
-}
-
-function routeOf(write: Exclude<StoreWrite, { type: "gap-closed" }>): string {
-  return write.type === "divergence" ? write.record.route : write.route;
+  await checkPermissions(link, redis);
+  const { replication, warnings } = link.seen;
+  const meta = await visitMeta(link, redis, { opening: true, now: clock.now(), replication, known: null });
+  const order = { what: "begin", run, now: clock.now() };
+  await Promise.all(
+    Array.from({ length: meta.partitions }, (_, partition) => {
+      const routes = routesOf(partition, meta.partitions, options.routes);
+      return link.run(SCRIPTS.run, baseOf(redis.prefix, partition), { ...order, partition, routes });
+    }),
+  );
+  return new SharedStore(options, link, meta, run, warnings);
 }

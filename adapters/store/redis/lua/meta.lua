@@ -5,6 +5,7 @@ call('HSETNX', key('meta'), 'secret', order.secret)
 call('HSETNX', key('meta'), 'generation', order.floor)
 if order.opening then call('HINCRBY', key('meta'), 'generation', 1) end
 local was = call('HGET', key('meta'), 'replication') or ''
-call('HSET', key('meta'), 'replication', order.replication)
+-- An opening that finds other ids has to own up to that first.
+if was == '' or not order.opening then call('HSET', key('meta'), 'replication', order.replication) end
 local meta = call('HMGET', key('meta'), 'generation', 'partitions', 'secret')
 return { meta[1], meta[2], meta[3], was }

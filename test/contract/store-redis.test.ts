@@ -17,9 +17,9 @@ function shared<T>(start: (t: TestContext) => Promise<T>): () => Promise<T> {
 }
 
 let opened = 0;
-async function openAt(url: string, setup: StoreSetup): Promise<Store> {
+async function openAt(url: string, setup: StoreSetup, prefix = "contract"): Promise<Store> {
   opened += 1;
-  const redis = redisSettings(url, { prefix: `contract:${opened}` });
+  const redis = redisSettings(url, { prefix: `${prefix}:${opened}` });
   return await openRedisStore({ ...setup, redis, heartbeatMs: 200 });
 }
 
@@ -28,3 +28,9 @@ storeContract("redis", async (_t, setup) => await openAt((await standalone()).ur
 
 const cluster = shared((t) => redisCluster(t));
 storeContract("redis cluster of three nodes", async (_t, setup) => await openAt((await cluster()).url, setup));
+
+const given = process.env["CROSSFADE_TEST_REDIS_URL"];
+if (given !== undefined) {
+  const run = Date.now().toString(36);
+  storeContract("redis of CROSSFADE_TEST_REDIS_URL", async (_t, setup) => await openAt(given, setup, `test:${run}`));
+}

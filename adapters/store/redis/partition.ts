@@ -3,13 +3,13 @@
  * answer was lost is sent again as it was, under its number, until Redis says whether it had it; one that was refused is
  * given back and cut anew.
  */
-import type { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
 import { Backlog, type BacklogMark, type Room } from "../backlog.ts";
 import type { Batch } from "../rows.ts";
 import type { Sizes } from "./eviction.ts";
+import { asFailure, type RedisFailure } from "./failures.ts";
 import { Ledger } from "./ledger.ts";
 import { RedisFailed, type RedisLink } from "./link.ts";
 import { spellCommit, type Positions } from "./order.ts";
@@ -153,13 +153,12 @@ export class Partition {
     this.#attempts += 1;
     const attempt = this.#attempts;
     this.#sentAt = this.#settings.clock.monotonic();
-    const out = (this.#out ??= this.#seal());
     let again = RETRY_MS;
     try {
-      again = (await this.#send(out)) === "lost" ? 0 : COMMIT_EVERY_MS;
+      again = (await this.#send((this.#out ??= this.#seal()))) === "lost" ? 0 : COMMIT_EVERY_MS;
     } catch (thrown) {
-      if (!(thrown instanceof RedisFailed)) throw thrown;
-      this.#onFailed(out, thrown.failure.error, thrown.failure.done);
+      // Whatever it is: nobody waits for this call, and the process must not end by it.
+      this.#onFailed(thrown instanceof RedisFailed ? thrown.failure : asFailure(thrown, this.#settings.link.place));
       this.#wakeFlushing(attempt);
     } finally {
       this.#sending = false;
@@ -208,11 +207,12 @@ export class Partition {
     return "kept";
   }
 
-  #onFailed(out: Out, error: CrossfadeError, done: "no" | "unknown"): void {
+  #onFailed({ error, done }: RedisFailure): void {
     this.#failure = error.message;
     if (this.#closed) return;
-    if (done === "unknown") out.uncertain = true;
-    if (out.uncertain && error.retryable) return;
+    const out = this.#out;
+    if (out !== null && done === "unknown") out.uncertain = true;
+    if (out?.uncertain === true && error.retryable) return;
     this.#out = null;
     // Nothing in the world outside can make it succeed: then it is the records, which must not stop what follows.
     this.#backlog.giveBack({ withoutEvidence: !error.retryable });

@@ -17,8 +17,17 @@ export interface Seen {
 export async function lookAtServers(client: Client, settings: RedisSettings, place: string): Promise<Seen> {
   const replication: string[] = [];
   const warnings = new Set<string>();
+  let silent: unknown = null;
   for (const master of mastersOf(client)) {
-    const info = readInfo(await master.info());
+    let info: ReadonlyMap<string, string>;
+    try {
+      info = readInfo(await master.info());
+    } catch (thrown) {
+      // A node of a cluster that is gone is for the cluster to replace: the other slots go on.
+      if (settings.topology !== "cluster") throw thrown;
+      silent = thrown;
+      continue;
+    }
     const name = settings.topology === "cluster" ? `${place} (${info.get("tcp_port") ?? "one node"})` : place;
     checkVersion(info, name);
     if (settings.topology === "single" && info.get("role") === "slave") {
@@ -38,6 +47,7 @@ export async function lookAtServers(client: Client, settings: RedisSettings, pla
     const id = info.get("master_replid");
     if (id !== undefined) replication.push(id);
   }
+  if (replication.length === 0 && silent instanceof Error) throw silent;
   if (replication.length === 0) throw refused(`${place} has no master that can be asked; look at CLUSTER INFO`, true);
   return { replication: replication.sort(), warnings: [...warnings] };
 }

@@ -20,7 +20,7 @@ import { Evictor } from "./eviction.ts";
 import { rewriteFiles } from "./files.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
 import { baseOf, partitionOf } from "./keys.ts";
-import type { RedisLink } from "./link.ts";
+import { RedisFailed, type RedisLink } from "./link.ts";
 import { eligibleCounts, gaps, outcomeCounts, repairs, type ListQuery } from "./lists.ts";
 import { replicationChanged, visitMeta, type Meta } from "./opening.ts";
 import { Positions } from "./order.ts";
@@ -76,6 +76,7 @@ export class SharedStore implements RedisStore {
   readonly #heartbeat: NodeJS.Timeout;
   #replication: readonly string[];
   #loss: string | null = null;
+  #unfit: string | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: RedisStoreOptions, link: RedisLink, meta: Meta, run: string, warnings: readonly string[]) {
@@ -183,7 +184,7 @@ export class SharedStore implements RedisStore {
     const failed = this.#partitions.find(({ problem }) => problem !== null)?.problem ?? null;
     return {
       kind: "redis",
-      problem: this.#link.problem ?? failed ?? this.#loss,
+      problem: this.#link.problem ?? failed ?? this.#unfit ?? this.#loss,
       lostWrites: sum(({ lostWrites }) => lostWrites),
       pendingWrites: sum(({ pendingWrites }) => pendingWrites),
     };
@@ -294,9 +295,11 @@ export class SharedStore implements RedisStore {
     if (!this.#link.isUp) return;
     try {
       await this.#link.look();
+      this.#unfit = null;
       await this.#noteReplication();
-    } catch {
-      // The link says what is wrong.
+    } catch (thrown) {
+      // Where it does not answer the link says so; here, that it has become one that would have been refused.
+      if (thrown instanceof RedisFailed && !thrown.failure.error.retryable) this.#unfit = thrown.failure.error.message;
     }
   }
 

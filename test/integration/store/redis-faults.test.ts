@@ -128,6 +128,18 @@ test("a Redis that is reading its data is waited for", async (t) => {
   assert.deepEqual(await countsOf(store), [1, 1, 0]);
 });
 
+test("a Redis that is told to evict while it is in use is said to be none to trust, until it is put right", async (t) => {
+  const redis = await redisServer(t);
+  const store = await openStoreAt(t, redis.url);
+  await redis.admin.config("SET", "maxmemory-policy", "allkeys-lru");
+  await healthOnce(store, ({ problem }) => problem?.includes("maxmemory-policy allkeys-lru") ?? false);
+  store.append([eligible, match]);
+  await store.flush();
+  assert.deepEqual(await countsOf(store), [1, 1, 0]);
+  await redis.admin.config("SET", "maxmemory-policy", "noeviction");
+  await healthOnce(store, isWell);
+});
+
 test("a Redis that comes back empty: what it had confirmed is lost, that is said, and a gap stands for it", async (t) => {
   const redis = await redisServer(t);
   const store = await openStoreAt(t, redis.url);

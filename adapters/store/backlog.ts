@@ -1,20 +1,24 @@
 /** What has been appended and is not durable yet, bounded, and how it is cut into batches. */
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { Essentials } from "./essentials.ts";
-import type { Batch, EvidenceRow } from "./rows.ts";
+import type { Batch, EvidenceRow, PairRow } from "./rows.ts";
 
 export interface BacklogLimits {
   readonly maxRecords: number;
   readonly maxBytes: number;
+  /** Of pairs that wait, beside them. */
+  readonly maxPairBytes: number;
 }
 
-export const DEFAULT_BACKLOG: BacklogLimits = { maxRecords: 200_000, maxBytes: 64 * 1024 * 1024 };
+const MIB = 1024 * 1024;
+export const DEFAULT_BACKLOG: BacklogLimits = { maxRecords: 200_000, maxBytes: 64 * MIB, maxPairBytes: 8 * MIB };
 
 /** What evidence may wait, shared by backlogs that fill up one memory. */
 export class Room {
   readonly #limits: BacklogLimits;
   #records = 0;
   #bytes = 0;
+  #pairBytes = 0;
 
   constructor(limits: BacklogLimits) {
     this.#limits = limits;
@@ -37,6 +41,17 @@ export class Room {
   leave(records: number, bytes: number): void {
     this.takeBack(-records, -bytes);
   }
+
+  /** Pairs have bytes of their own. */
+  takePair(bytes: number): boolean {
+    if (this.#pairBytes + bytes > this.#limits.maxPairBytes) return false;
+    this.#pairBytes += bytes;
+    return true;
+  }
+
+  leavePairs(bytes: number): void {
+    this.#pairBytes -= bytes;
+  }
 }
 
 /** One batch is written out as JSON and cloned in one turn of the event loop: about 5 ms at most. */
@@ -54,11 +69,13 @@ interface Sealed {
   readonly batch: Batch;
   readonly essentials: Essentials;
   readonly evidence: readonly Waiting[];
+  readonly pairs: readonly PairRow[];
 }
 
 export interface BacklogMark {
   readonly batch: number;
   readonly records: number;
+  readonly pairs: number;
 }
 
 export class Backlog {
@@ -74,6 +91,11 @@ export class Backlog {
   /** After a failure essentials go first and alone, then a little evidence with them, then all as usual. */
   #portion: "usual" | "essentials" | "little" = "usual";
   #lostWrites = 0;
+  #pairs: PairRow[] = [];
+  #pairsAdded = 0;
+  /** Durable, or given up. */
+  #pairsDone = 0;
+  #lostPairs = 0;
 
   constructor(room: Room) {
     this.#room = room;
@@ -83,10 +105,15 @@ export class Backlog {
     return this.#lostWrites;
   }
 
+  /** Pairs among which are none of `lostWrites`: they are a choice of what there was in any case. */
+  get lostPairs(): number {
+    return this.#lostPairs;
+  }
+
   get pendingWrites(): number {
     const sealed = this.#sealed;
-    const underway = sealed === null ? 0 : sealed.essentials.writes + sealed.evidence.length;
-    return underway + this.#essentials.writes + this.#evidence.length;
+    const underway = sealed === null ? 0 : sealed.essentials.writes + sealed.evidence.length + sealed.pairs.length;
+    return underway + this.#essentials.writes + this.#evidence.length + this.#pairs.length;
   }
 
   /** The batch that has been handed out and neither settled nor given back, or null. */
@@ -102,15 +129,20 @@ export class Backlog {
   /** Where everything added so far will be durable; see `reached`. */
   mark(): BacklogMark {
     const batch = this.#essentials.writes > 0 ? this.#batches + 1 : this.#sealed === null ? 0 : this.#batches;
-    return { batch, records: this.#recordsAdded };
+    return { batch, records: this.#recordsAdded, pairs: this.#pairsAdded };
   }
 
   /** Whether everything added before `mark` is durable or has been counted as lost. */
   reached(mark: BacklogMark): boolean {
-    return this.#settledBatch >= mark.batch && this.#recordsDone >= mark.records;
+    const { batch, records, pairs } = mark;
+    return this.#settledBatch >= batch && this.#recordsDone >= records && this.#pairsDone >= pairs;
   }
 
   add(write: StoreWrite, position = 0): void {
+    if (write.type === "pair") {
+      this.#addPair(write, position);
+      return;
+    }
     if (write.type !== "divergence") {
       this.#essentials.add(write);
       return;
@@ -124,6 +156,16 @@ export class Backlog {
     this.#recordsAdded += 1;
   }
 
+  #addPair(write: Extract<StoreWrite, { type: "pair" }>, position: number): void {
+    const row = toPairRow(write, position);
+    if (!this.#room.takePair(roughBytes(row.pair))) {
+      this.#lostPairs += 1;
+      return;
+    }
+    this.#pairs.push(row);
+    this.#pairsAdded += 1;
+  }
+
   /** Writes that came too late. */
   refuse(writes: number): void {
     this.#lostWrites += writes;
@@ -134,14 +176,16 @@ export class Backlog {
     const essentials = this.#essentials;
     this.#essentials = new Essentials();
     const evidence = this.#takeEvidence(this.#mostRecords(essentials));
+    const pairs = this.#portion === "usual" ? this.#takePairs() : [];
     this.#batches += 1;
     const batch: Batch = {
       number: this.#batches,
       sealedAt: now,
       essentials: essentials.rows(),
       evidence: evidence.map(({ row }) => (Number.isNaN(row.at) ? { ...row, at: now } : row)),
+      pairs,
     };
-    this.#sealed = { batch, essentials, evidence };
+    this.#sealed = { batch, essentials, evidence, pairs };
     return batch;
   }
 
@@ -152,15 +196,21 @@ export class Backlog {
     this.#sealed = null;
     this.#settledBatch = sealed.batch.number;
     this.#recordsDone += sealed.evidence.length;
+    this.#pairsDone += sealed.pairs.length;
     this.#portion = this.#portion === "essentials" && sealed.evidence.length === 0 ? "little" : "usual";
   }
 
-  /** The sealed batch is not durable: its writes wait again, in front. `withoutEvidence` gives its records up. */
+  /**
+   * The sealed batch is not durable: its writes wait again, in front, but for its pairs, which may be what was too much.
+   * `withoutEvidence` gives its records up.
+   */
   giveBack(options: { readonly withoutEvidence: boolean }): void {
     const sealed = this.#sealed;
     if (sealed === null) return;
     this.#sealed = null;
     this.#portion = "essentials";
+    this.#lostPairs += sealed.pairs.length;
+    this.#pairsDone += sealed.pairs.length;
     sealed.essentials.absorb(this.#essentials);
     this.#essentials = sealed.essentials;
     if (options.withoutEvidence) {
@@ -181,11 +231,28 @@ export class Backlog {
     this.#essentials = new Essentials();
     this.#room.leave(this.#evidence.length, bytesOf(this.#evidence));
     this.#evidence = [];
+    this.#lostPairs += this.#pairs.length;
+    this.#pairsDone += this.#pairs.length;
+    this.#room.leavePairs(pairBytesOf(this.#pairs));
+    this.#pairs = [];
   }
 
   #mostRecords(essentials: Essentials): number {
     if (this.#portion === "usual") return BATCH_RECORDS;
     return this.#portion === "essentials" && essentials.writes > 0 ? 0 : CAREFUL_RECORDS;
+  }
+
+  #takePairs(): readonly PairRow[] {
+    let count = 0;
+    let bytes = 0;
+    for (const { pair } of this.#pairs) {
+      bytes += roughBytes(pair);
+      if (count > 0 && bytes > BATCH_BYTES) break;
+      count += 1;
+    }
+    const taken = this.#pairs.splice(0, count);
+    this.#room.leavePairs(pairBytesOf(taken));
+    return taken;
   }
 
   #takeEvidence(most: number): readonly Waiting[] {
@@ -206,7 +273,11 @@ function bytesOf(evidence: readonly Waiting[]): number {
   return evidence.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** About what a record takes in memory. */
+function pairBytesOf(pairs: readonly PairRow[]): number {
+  return pairs.reduce((sum, { pair }) => sum + roughBytes(pair), 0);
+}
+
+/** About what a record or a pair takes in memory. */
 function roughBytes(json: string): number {
   return 500 + json.length;
 }
@@ -230,4 +301,9 @@ function toRow(
     position,
     record: json,
   };
+}
+
+function toPairRow({ json, ...row }: Extract<StoreWrite, { type: "pair" }>, position: number): PairRow {
+  const { id, at, route, bucket, group, outcome, key } = row;
+  return { id, at, route, bucket, group, outcome, key, position, pair: json };
 }

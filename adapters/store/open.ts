@@ -16,21 +16,22 @@ export interface OpenedStore {
 /** @throws CrossfadeError: the store cannot be used */
 export async function openStore(settings: Settings, clock: Clock): Promise<OpenedStore> {
   const { store: wanted } = settings;
+  const retention = { keepPairBytes: settings.limits.pairsBytes };
   const mirrored = settings.routes.filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes);
   const routes = mirrored.map((route) => route.name);
   switch (wanted.kind) {
     case "memory": {
       const notes = ["store is memory: counts, divergences and repairs end with this process"];
-      return { store: openMemoryStore({ clock }), notes, secretKey: null };
+      return { store: openMemoryStore({ clock, retention }), notes, secretKey: null };
     }
     case "redis": {
       // Nobody else waits for its client to load.
       const { openRedisStore } = await import("./redis/store.ts");
-      const store = await openRedisStore({ redis: wanted, clock, routes });
+      const store = await openRedisStore({ redis: wanted, clock, routes, retention });
       return { store, notes: store.notes, secretKey: store.secretKey };
     }
     case "sqlite": {
-      const store = await openSqliteStore({ file: wanted.file, clock, routes });
+      const store = await openSqliteStore({ file: wanted.file, clock, routes, retention });
       return { store, notes: store.opened.notes, secretKey: null };
     }
     default: {

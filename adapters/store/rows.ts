@@ -1,5 +1,8 @@
 /** What a store is given to keep, as rows: cut into batches by backlog.ts. Plain data. */
 import type { OutcomeCount, RepairReason } from "../../proxy/evidence.ts";
+import type { KeptPlace } from "../../proxy/places.ts";
+import type { StoreWrite } from "../../proxy/ports.ts";
+import type { PairsKept } from "../../proxy/stored-pair.ts";
 
 export interface RepairRow {
   readonly route: string;
@@ -14,12 +17,18 @@ export type GapRow =
   | { readonly opened: true; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
   | { readonly opened: false; readonly id: string; readonly to: string };
 
+/** In the order in which they came: a later one takes the place of an earlier. */
+export type ControlRow = Extract<StoreWrite, { type: "pin" | "unpin" | "audit" }>;
+
 /** What must survive: small however much traffic there is, and kept in memory until it is durable. */
 export interface EssentialRows {
   readonly outcomes: readonly OutcomeCount[];
   readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
   readonly repairs: readonly RepairRow[];
   readonly gaps: readonly GapRow[];
+  readonly controls: readonly ControlRow[];
+  /** No evidence, and bounded: what is known of each now. */
+  readonly places: readonly KeptPlace[];
 }
 
 export interface EvidenceRow {
@@ -40,6 +49,23 @@ export interface EvidenceRow {
   readonly record: string;
 }
 
+export interface PairRow {
+  readonly id: string;
+  /** Epoch ms of the arrival. */
+  readonly at: number;
+  readonly route: string;
+  readonly bucket: string;
+  readonly group: string | null;
+  readonly outcome: string;
+  readonly key: string | null;
+  /** As in `EvidenceRow`. */
+  readonly position: number;
+  readonly pair: string;
+}
+
+/** Of all that a store, or a partition of it, has. */
+export type PairSizes = Pick<PairsKept, "kept" | "bytes">;
+
 /** Committed whole or not at all. */
 export interface Batch {
   /** Counts up by one within a run: a batch is recognised as committed after its thread died. */
@@ -48,6 +74,7 @@ export interface Batch {
   readonly sealedAt: number;
   readonly essentials: EssentialRows;
   readonly evidence: readonly EvidenceRow[];
+  readonly pairs: readonly PairRow[];
 }
 
 /** One unreadable time must not fail a whole batch for ever. */

@@ -71,6 +71,12 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     unit: "{difference}",
     attributes: ["route", "kind"],
   });
+  const secondReads = new CellCounter({
+    name: "crossfade.noise.second_reads",
+    description: "Safe reads chosen to be asked of the primary twice, by what came of it",
+    unit: "{read}",
+    attributes: ["route", "result"],
+  });
   const reloads = new CellCounter({
     name: "crossfade.config.reloads",
     description: "Changed config files, by whether they were taken",
@@ -89,7 +95,7 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
       openExposition({
         scope: { name: SCOPE, version: options.version },
         startedAt,
-        counters: [exchanges, shadowFailures, differences, reloads],
+        counters: [exchanges, shadowFailures, differences, secondReads, reloads],
         histograms: [served, sent, compared],
         gauges: () => gauges?.() ?? null,
       }),
@@ -104,6 +110,7 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
       shadowFailure: (route, reason) => shadowFailures.add(1, route, reason),
       difference: (route, kind) => differences.add(1, route, kind),
       compared: (ms) => compared.record(ms),
+      secondRead: (route, result) => secondReads.add(1, route, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

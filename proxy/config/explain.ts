@@ -75,6 +75,8 @@ export interface RouteExplained {
   /** Known from the request alone, or null. */
   readonly key: string | null;
   readonly locators: readonly LocatorExplained[];
+  /** Of a batch: where all of its keys stand; else empty. */
+  readonly batch: readonly LocatorExplained[];
   readonly compare: CompareSettings;
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
@@ -187,6 +189,10 @@ function explainRoute(
     entity: route.entity,
     key,
     locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
+    batch:
+      requestClass === "write"
+        ? route.keys.map((locator) => explainLocator(locator, steps, route, params, request))
+        : [],
     compare: route.compare,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,

@@ -8,6 +8,7 @@ import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
 import type { RouteSettings, Settings } from "./settings.ts";
 import { spellMode } from "./texts.ts";
+import { spellSize } from "./units.ts";
 
 export interface ReloadProblem {
   readonly path: ConfigPath;
@@ -45,6 +46,7 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
     problems.push({ path: ["store"], predicate });
   }
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
+  compare(["limits", "pairs"], spellSize(running.limits.pairsBytes), spellSize(wanted.limits.pairsBytes));
   return problems;
 }
 

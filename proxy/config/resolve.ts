@@ -40,6 +40,7 @@ const ROUTE_FIELDS = [
   "next",
   "entity",
   "key",
+  "keys",
   "treatAs",
   "mirror.writes",
   "mirror.reads",
@@ -55,6 +56,8 @@ const ROUTE_FIELDS = [
   "compare.equivalent",
   "compare.shapes",
   "compare.module",
+  "compare.noise.reads",
+  "compare.noise.compared",
   "redact",
   "redactDetect",
 ] as const;
@@ -107,6 +110,7 @@ export function resolveSettings(
       bodyInMemoryBytes: limits?.bodyInMemory ?? DEFAULT_LIMITS.bodyInMemoryBytes,
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
+      pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
@@ -140,13 +144,16 @@ function resolveService(
       connectTimeoutMs: asShadow?.connectTimeout ?? DEFAULT_SERVICE.asShadow.connectTimeoutMs,
       maxWorkMs: asShadow?.maxWork ?? DEFAULT_SERVICE.asShadow.maxWorkMs,
       maxAgeMs: asShadow?.maxAge ?? DEFAULT_SERVICE.asShadow.maxAgeMs,
+      expiresAfterMs: asShadow?.expiresAfter ?? DEFAULT_SERVICE.asShadow.expiresAfterMs,
       ratePerSecond: asShadow?.rate ?? DEFAULT_SERVICE.asShadow.ratePerSecond,
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
       headers: asShadow?.headers ?? DEFAULT_SERVICE.asShadow.headers,
     },
+    own: { headers: service.own?.headers ?? DEFAULT_SERVICE.own.headers },
     asPrimary: {
       timeoutMs: asPrimary?.timeout ?? builtIn.timeoutMs,
       connectTimeoutMs: asPrimary?.connectTimeout ?? builtIn.connectTimeoutMs,
+      maxWorkMs: asPrimary?.maxWork ?? builtIn.maxWorkMs,
       // Written as `off` or `unlimited` they are null, which is the built-in value too.
       idleTimeoutMs: asPrimary?.idleTimeout ?? builtIn.idleTimeoutMs,
       totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
@@ -195,6 +202,7 @@ function resolveRoute(
     next: choose("next", written.next, defaults.next, base.next),
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
     key: choose("key", written.key, defaults.key, base.key),
+    keys: choose("keys", written.keys, defaults.keys, base.keys),
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
     mirror: {
       writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
@@ -214,6 +222,20 @@ function resolveRoute(
       ...resolveRules(choose, compare, defaults.compare),
       module:
         modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
+      noise: {
+        readShare: choose(
+          "compare.noise.reads",
+          compare?.noise?.reads,
+          defaults.compare?.noise?.reads,
+          base.compare.noise.readShare,
+        ),
+        comparedShare: choose(
+          "compare.noise.compared",
+          compare?.noise?.compared,
+          defaults.compare?.noise?.compared,
+          base.compare.noise.comparedShare,
+        ),
+      },
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),

@@ -10,9 +10,10 @@ import { Causes } from "./causes.ts";
 import type { Counters } from "./counters.ts";
 import type { DivergenceLog } from "./divergence-log.ts";
 import { buildRecord, type Recorded } from "./divergence-record.ts";
+import type { PairKeeper } from "./pair-keeper.ts";
 import type { Redacted, Redactor } from "./redaction.ts";
 
-export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed";
+export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed" | "pair";
 
 export interface RecorderParts {
   readonly store: Pick<Store, "append">;
@@ -20,6 +21,7 @@ export interface RecorderParts {
   readonly telemetry: Pick<Telemetry, "outcome" | "difference">;
   readonly counters: Counters;
   readonly redactor: Pick<Redactor, "redact" | "redactKey">;
+  readonly pairs: Pick<PairKeeper, "keep" | "finish">;
   /** Every record that goes to the log, as it goes there: for whoever watches live. */
   readonly onRecord: (record: DivergenceRecord) => void;
   /** A step failed; the exchange has its outcome all the same. */
@@ -98,11 +100,18 @@ export function createRecorder(parts: RecorderParts): Recorder {
       failed("telemetry", error);
     }
     const shown = isShown(settled) ? redact(settled) : null;
-    if (shown !== null) publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
-    if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+    const group = shown === null ? null : publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
+    if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write));
+    if (settled.repair !== null) {
+      step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+      for (const key of settled.moreKeys) {
+        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairOf, null)));
+      }
+    }
   }
 
-  function publish(settled: Settled, shown: Redacted, notable: boolean): void {
+  /** Returns the group of the record. */
+  function publish(settled: Settled, shown: Redacted, notable: boolean): string | null {
     let recorded: (Recorded & { readonly json: string }) | null = null;
     step("record", () => {
       const rootGroup = settled.outcome.kind === "divergent" ? causes.groupOf(settled.taintedBy) : null;
@@ -111,11 +120,12 @@ export function createRecorder(parts: RecorderParts): Recorder {
       if (settled.repair !== null && built.record.group !== null) causes.add(settled.exchange.id, built.record.group);
       recorded = { ...built, json: JSON.stringify(built.record) };
     });
-    if (recorded === null) return;
+    if (recorded === null) return null;
     const { record, signature, json } = recorded as Recorded & { readonly json: string };
     if (notable) step("store", () => write({ type: "divergence", record, json, signature }));
     step("log", () => log.append(json));
     step("feed", () => parts.onRecord(record));
+    return record.group;
   }
 
   /** What cannot be redacted is left out: then the record says that, and nothing of the exchange's own. */
@@ -142,7 +152,8 @@ export function createRecorder(parts: RecorderParts): Recorder {
     // Without its key the entry stands for the whole collection: too much, never too little.
     if (shown === null) step("redact", () => (key = redactor.redactKey(settled)));
     const at = new Date(exchange.arrivedAt).toISOString();
-    return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at };
+    const notBefore = settled.notBefore === null ? null : new Date(settled.notBefore).toISOString();
+    return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at, notBefore };
   }
 
   return {
@@ -154,9 +165,12 @@ export function createRecorder(parts: RecorderParts): Recorder {
         failed("count", error);
       }
     },
-    leavesEvidence: (settled) => isShown(settled) || settled.repair !== null,
+    leavesEvidence: (settled) => isShown(settled) || settled.repair !== null || settled.answers !== null,
     settle,
-    close: async () => flush(),
+    close: async () => {
+      step("pair", () => parts.pairs.finish());
+      flush();
+    },
   };
 }
 

@@ -3,7 +3,13 @@ import { openRedisStore } from "../../adapters/store/redis/store.ts";
 import type { Store } from "../../proxy/ports.ts";
 import { redisCluster, redisServer } from "../support/redis.ts";
 import { redisSettings } from "../support/redis-store.ts";
-import { storeContract, type StoreSetup } from "./store.ts";
+import { pairsContract } from "./pairs.ts";
+import { storeContract, type OpenStore, type StoreSetup } from "./store.ts";
+
+function contracts(name: string, open: OpenStore): void {
+  storeContract(name, open);
+  pairsContract(name, open);
+}
 
 /** One for all proofs; each has a prefix of its own. */
 function shared<T>(start: (t: TestContext) => Promise<T>): () => Promise<T> {
@@ -24,13 +30,13 @@ async function openAt(url: string, setup: StoreSetup, prefix = "contract"): Prom
 }
 
 const standalone = shared((t) => redisServer(t));
-storeContract("redis", async (_t, setup) => await openAt((await standalone()).url, setup));
+contracts("redis", async (_t, setup) => await openAt((await standalone()).url, setup));
 
 const cluster = shared((t) => redisCluster(t));
-storeContract("redis cluster of three nodes", async (_t, setup) => await openAt((await cluster()).url, setup));
+contracts("redis cluster of three nodes", async (_t, setup) => await openAt((await cluster()).url, setup));
 
 const given = process.env["CROSSFADE_TEST_REDIS_URL"];
 if (given !== undefined) {
   const run = Date.now().toString(36);
-  storeContract("redis of CROSSFADE_TEST_REDIS_URL", async (_t, setup) => await openAt(given, setup, `test:${run}`));
+  contracts("redis of CROSSFADE_TEST_REDIS_URL", async (_t, setup) => await openAt(given, setup, `test:${run}`));
 }

@@ -19,6 +19,7 @@ import { createMemoryJournal, createNullJournal } from "../../proxy/mirror/journ
 import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
 import { identityRewrite, type Rewrite } from "../../proxy/mirror/shadow-request.ts";
 import { Taints } from "../../proxy/mirror/taints.ts";
+import { Unsettled } from "../../proxy/mirror/unsettled.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal, Store } from "../../proxy/ports.ts";
 import { createCounters } from "../../proxy/record/counters.ts";
@@ -29,6 +30,7 @@ import { compileRouter } from "../../proxy/route/router.ts";
 import { Pools } from "../../proxy/upstream/pools.ts";
 import { json, startService, type TestService } from "../support/service.ts";
 import { connectTo } from "../support/wire.ts";
+import { NO_PAIRS } from "../support/pairs.ts";
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
@@ -59,6 +61,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     telemetry,
     counters,
     redactor: createRedactor(Buffer.alloc(32)),
+    pairs: NO_PAIRS,
     onRecord() {},
     caught,
   });
@@ -80,6 +83,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     gate: () => gate,
     journal,
     recorder,
+    pairs: NO_PAIRS,
     comparer,
     telemetry,
     clock,
@@ -87,6 +91,14 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     budget,
     backlog: new Backlog(),
     taints: new Taints(),
+    noise: {
+      watch: () => null,
+      compared() {},
+      sawFailure() {},
+      of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),
+      close: () => Promise.resolve(),
+    },
+    unsettled: new Unsettled(),
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
     rewrite,

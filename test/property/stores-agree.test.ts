@@ -71,7 +71,9 @@ function writesOf(step: Exclude<Step, { do: "move" | "decide" }>, now: number): 
       return [recordWrite(makeRecord({ route: step.route, build: step.build, time, differences: [difference] }))];
     }
     case "repair":
-      return [{ type: "repair", route: step.route, key: step.key, reason: "overlap", exchangeId: at, at }];
+      return [
+        { type: "repair", route: step.route, key: step.key, reason: "overlap", exchangeId: at, at, notBefore: null },
+      ];
     case "gap":
       return step.opened
         ? [{ type: "gap-opened", id: step.id, route: step.route, from: at, why: "why" }]

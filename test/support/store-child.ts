@@ -49,6 +49,7 @@ if (deed === "fill") {
       reason: "dropped",
       exchangeId: "A",
       at: "2026-11-22T12:00:00.000Z",
+      notBefore: null,
     },
   ]);
   await store.flush();

@@ -5,6 +5,9 @@
  *
  * Of the store, in partition 0:
  * | `meta`               | hash  | generation, partitions, secret (what evidence is redacted under), replication id last seen
+ * | `overrides`          | hash  | [route, setting] → what an operator set over the file
+ * | `audit`              | zset  | entry → position
+ * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
  *
  * Of each partition; positions go up with time and are unique in it:
  * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered
@@ -22,6 +25,8 @@
  * | `order`              | zset  | record's id → position
  * | `plain`              | zset  | record's id → arrival, of those that are no samples: what may be evicted
  * | `bytes`              | number | of `records`
+ * | `pairs`              | hash  | exchange's id → it whole; `pairs:cards`, `pairs:buckets`, `pairs:ranks` (hash) of each
+ * | `pairs:order`        | zset  | id → position; `pairs:at` → arrival, `pairs:bucket:B` those of a bucket; `pairs:bytes` of all
  * | `groups`             | zset  | group → count, negative; `groups:seen` → last seen
  * | `group:G`            | hash  | one group; `group:G:hours` (hash), `group:G:drawn` (zset by rank), `group:G:records` (zset)
  *

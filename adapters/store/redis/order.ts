@@ -2,7 +2,8 @@
 import { isFailure } from "../../../proxy/groups.ts";
 import type { GroupRecord } from "../../../proxy/evidence.ts";
 import { hourOf } from "../../../proxy/trend.ts";
-import { epochMs, type Batch } from "../rows.ts";
+import { placeKey } from "../place-key.ts";
+import { epochMs, type Batch, type ControlRow } from "../rows.ts";
 import { sampleRank } from "../samples.ts";
 import type { LedgerRows } from "./ledger.ts";
 
@@ -23,6 +24,23 @@ export class Positions {
   }
 }
 
+function spellControl(row: ControlRow): { readonly type: string; readonly key?: string; readonly text?: string } {
+  switch (row.type) {
+    case "audit":
+      return { type: row.type, text: JSON.stringify(row.entry) };
+    case "pin": {
+      const { route, setting } = row.override;
+      return { type: row.type, key: JSON.stringify([route, setting]), text: JSON.stringify(row.override) };
+    }
+    case "unpin":
+      return { type: row.type, key: JSON.stringify([row.route, row.setting]) };
+    default: {
+      const never: never = row;
+      throw new TypeError(`no such change: ${JSON.stringify(never)}`);
+    }
+  }
+}
+
 export interface CommitOrder {
   readonly run: string;
   readonly partition: number;
@@ -32,6 +50,10 @@ export interface CommitOrder {
   readonly now: number;
   readonly silentMs: number;
   readonly repairKeys: number;
+  readonly keepMs: number;
+  readonly keepPlaces: number;
+  /** Of this partition's pairs. */
+  readonly pairBytes: number;
   /** Routes of this run in this partition. */
   readonly routes: readonly string[];
 }
@@ -46,7 +68,7 @@ export function spellCommit(
   batch: Batch,
   positions: Positions,
 ): { readonly order: object; readonly texts: readonly string[] } {
-  const { sealedAt, essentials, evidence } = batch;
+  const { sealedAt, essentials, evidence, pairs } = batch;
   const place = (): number => positions.next(sealedAt);
   return {
     order: {
@@ -62,6 +84,17 @@ export function spellCommit(
           ? { ...row, from: epochMs(row.from, sealedAt), position: place() }
           : { ...row, to: epochMs(row.to, sealedAt) },
       ),
+      pairs: pairs.map(({ pair: _text, key: _key, ...row }) => ({
+        ...row,
+        bucket: row.bucket.toWellFormed(),
+        rank: sampleRank(row.id),
+      })),
+      places: essentials.places.map((each) => ({
+        key: placeKey(each),
+        text: JSON.stringify(each),
+        lastSeen: each.lastSeen,
+      })),
+      controls: essentials.controls.map((row) => ({ ...spellControl(row), position: place() })),
       evidence: evidence.map(({ record: _text, ...row }) => ({
         ...row,
         build: row.build?.toWellFormed() ?? null,
@@ -70,6 +103,6 @@ export function spellCommit(
         failure: row.signature !== null && isFailure(JSON.parse(row.signature) as GroupRecord["signature"]),
       })),
     },
-    texts: evidence.map(({ record }) => record),
+    texts: [...evidence.map(({ record }) => record), ...pairs.map(({ pair }) => pair)],
   };
 }

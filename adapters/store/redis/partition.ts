@@ -7,7 +7,8 @@ import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
 import { Backlog, type BacklogMark, type Room } from "../backlog.ts";
-import type { Batch } from "../rows.ts";
+import type { Retention } from "../retention.ts";
+import type { Batch, PairSizes } from "../rows.ts";
 import type { Sizes } from "./eviction.ts";
 import { asFailure, type RedisFailure } from "./failures.ts";
 import { Ledger } from "./ledger.ts";
@@ -31,7 +32,9 @@ export interface PartitionSettings {
   readonly link: RedisLink;
   readonly room: Room;
   readonly positions: Positions;
-  readonly repairKeys: number;
+  readonly retention: Retention;
+  /** What this partition may keep of pairs now, given what the others have. */
+  readonly pairBytes: (partition: number) => number;
   /** After so long without a word a run counts as ended. */
   readonly silentMs: number;
   /** Routes of this partition whose writes are mirrored. */
@@ -72,6 +75,7 @@ export class Partition {
   #resync = false;
   #scheduled: NodeJS.Timeout | null = null;
   #failure: string | null = null;
+  #pairSizes: PairSizes = { kept: 0, bytes: 0 };
   #closed = false;
 
   constructor(settings: PartitionSettings) {
@@ -91,13 +95,24 @@ export class Partition {
     return this.#backlog.lostWrites;
   }
 
+  get lostPairs(): number {
+    return this.#backlog.lostPairs;
+  }
+
+  /** As the last answer told. */
+  get pairSizes(): PairSizes {
+    return this.#pairSizes;
+  }
+
   get problem(): string | null {
     return this.#failure;
   }
 
   append(write: StoreWrite): void {
     const { positions, clock } = this.#settings;
-    const at = write.type === "divergence" ? positions.next(clock.now(), Date.parse(write.record.time)) : 0;
+    const arrived =
+      write.type === "divergence" ? Date.parse(write.record.time) : write.type === "pair" ? write.at : null;
+    const at = arrived === null ? 0 : positions.next(clock.now(), arrived);
     this.#backlog.add(write, at);
     this.#schedule();
   }
@@ -171,7 +186,7 @@ export class Partition {
   }
 
   #seal(): Out {
-    const { clock, positions, partition, run, silentMs, repairKeys, routes } = this.#settings;
+    const { clock, positions, partition, run, silentMs, retention, pairBytes, routes } = this.#settings;
     const batch = this.#backlog.seal(clock.now());
     const order = {
       run,
@@ -180,7 +195,10 @@ export class Partition {
       acknowledged: this.#acknowledged,
       now: batch.sealedAt,
       silentMs,
-      repairKeys,
+      repairKeys: retention.repairKeys,
+      keepMs: retention.keepMs,
+      keepPlaces: retention.keepPlaces,
+      pairBytes: pairBytes(partition),
       routes: [...new Set([...routes, ...this.#ledger.routes(), ...batch.essentials.totals.map(({ route }) => route)])],
     };
     const rows = this.#ledger.after(batch.essentials, this.#resync);
@@ -196,6 +214,7 @@ export class Partition {
       return "lost";
     }
     this.#failure = null;
+    this.#pairSizes = reply.pairs;
     this.#resync = false;
     this.#acknowledged = out.batch.number;
     this.#remember(out.batch);
@@ -264,13 +283,13 @@ export class Partition {
 
 type Reply =
   | { readonly type: "lost"; readonly last: number }
-  | { readonly type: "kept"; readonly events: readonly GroupEvent[]; readonly sizes: Sizes };
+  | { readonly type: "kept"; readonly events: readonly GroupEvent[]; readonly sizes: Sizes; readonly pairs: PairSizes };
 
 function readReply(reply: unknown): Reply {
-  const [word, first, sizes] = reply as [string, string | [GroupEvent["event"], string][], SizesReply];
+  const [word, first, sizes, pairs] = reply as [string, string | [GroupEvent["event"], string][], SizesReply, number[]];
   if (word === "lost") return { type: "lost", last: Number(first) };
   const events = (first as [GroupEvent["event"], string][]).map(([event, group]) => ({ event, group }));
-  return { type: "kept", events, sizes: readSizes(sizes) };
+  return { type: "kept", events, sizes: readSizes(sizes), pairs: { kept: pairs[0] ?? 0, bytes: pairs[1] ?? 0 } };
 }
 
 export type SizesReply = readonly [number, number, number, string, string];

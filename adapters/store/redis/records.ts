@@ -3,7 +3,7 @@ import type { DifferenceKind, DivergenceRecord } from "../../../proxy/evidence.t
 import type { DivergenceQuery, ErasedRecords, ErasureQuery, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
-import { coversPlace } from "../places.ts";
+import { coversPlace } from "../../../proxy/covers-place.ts";
 import { newestFirst, PartReader, takeMerged, type Placed } from "./merge.ts";
 import type { Reading } from "./reading.ts";
 import { SCRIPTS } from "./scripts.ts";
@@ -47,13 +47,13 @@ async function* partsOf(
   limit: number,
   cursor: { readonly number: number; readonly id: string } | null,
 ): AsyncGenerator<readonly Placed<Found>[], null> {
-  const { route = null, outcome = null, group = null, kind = null, since = null, at } = query;
+  const { route = null, outcome = null, group = null, kind = null, since = null, states = null, at } = query;
   const order = {
     index: group === null ? "order" : `group:${group}:records`,
     // A position is never below the arrival of its record (order.ts).
     floor: since === null ? "-inf" : String(Math.trunc(since) * 1000),
     examine: EXAMINED_AT_ONCE,
-    ...{ limit, route, outcome, group, kind, since },
+    ...{ cards: "cards", texts: "records", limit, route, outcome, group, kind, since, states },
   };
   // What the cursor stands on is the first partition's that has its position: others may have one there too.
   let before = cursor === null ? "" : Number(cursor.id) > partition ? String(cursor.number) : `(${cursor.number}`;
@@ -91,7 +91,7 @@ export async function divergence(reading: Reading, id: string): Promise<Divergen
 export async function eraseRecords(
   reading: Reading,
   { route, isKey, dryRun }: ErasureQuery,
-): Promise<Omit<ErasedRecords, "setAside">> {
+): Promise<Omit<ErasedRecords, "pairs" | "setAside">> {
   let records = 0;
   let samples = 0;
   for (const partition of reading.partitionsOf(route)) {
@@ -101,7 +101,7 @@ export async function eraseRecords(
       if (part === null) break;
       const found = part.filter(({ item }) => item.record.key !== null && isKey(item.record.key));
       const ids = found.map(({ item }) => item.id);
-      if (!dryRun && ids.length > 0) await reading.ask(() => reading.run(SCRIPTS.erase, partition, { ids }));
+      if (!dryRun && ids.length > 0) await reading.ask(() => reading.run(SCRIPTS.erase, partition, { ids, pairs: [] }));
       records += found.length;
       samples += found.filter(({ item }) => item.isSample).length;
     }

@@ -1,9 +1,10 @@
 /** The steps that Redis makes whole: Lua scripts, known to it by their digests once it has seen them. */
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import { QUIET_AFTER_ONE, QUIET_AT_LEAST, QUIET_TIMES } from "../../../proxy/group-states.ts";
 import { TREND_HOURS } from "../../../proxy/trend.ts";
-import { DRAWN_SAMPLES } from "../samples.ts";
+import { DRAWN_SAMPLES, KEPT_PAIRS } from "../samples.ts";
 
 export interface Script {
   readonly name: string;
@@ -18,7 +19,10 @@ const CONSTANTS = {
   QUIET_AFTER_ONE,
   QUIET_AT_LEAST,
   QUIET_TIMES,
+  AUDIT_KEPT,
   DRAWN_SAMPLES,
+  KEPT_PAIRS,
+  PAIRS_EVICTED_AT_ONCE: 200,
   TREND_HOURS,
   MOST_BETWEEN_BEATS_MS: 10 * SECOND,
   ADJOINING_MS: 60 * SECOND,
@@ -37,9 +41,9 @@ export const SCRIPTS = {
   meta: load("meta"),
   probe: load("probe"),
   run: load("runs", "run"),
-  commit: load("runs", "commit"),
+  commit: load("runs", "kept", "commit"),
   evict: load("evict"),
-  erase: load("erase"),
+  erase: load("kept", "erase"),
   find: load("find"),
   group: load("group"),
   openWork: load("open-work"),

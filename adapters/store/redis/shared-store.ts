@@ -9,10 +9,12 @@ import type {
   ErasedRecords,
   ErasureQuery,
   GroupQuery,
+  PairQuery,
   Store,
   StoreHealth,
   StoreWrite,
 } from "../../../proxy/ports.ts";
+import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
 import { GroupListeners, type GroupListener } from "../listeners.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
@@ -21,9 +23,11 @@ import { rewriteFiles } from "./files.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
 import { baseOf, partitionOf } from "./keys.ts";
 import { RedisFailed, type RedisLink } from "./link.ts";
+import { audit, overrides, places } from "./kept.ts";
 import { eligibleCounts, gaps, outcomeCounts, repairs, type ListQuery } from "./lists.ts";
 import { replicationChanged, visitMeta, type Meta } from "./opening.ts";
 import { Positions } from "./order.ts";
+import { erasePairs, pair, pairs } from "./pairs.ts";
 import { Partition, readSizes, type SizesReply } from "./partition.ts";
 import { Reading } from "./reading.ts";
 import { divergence, divergences, eraseRecords } from "./records.ts";
@@ -108,7 +112,8 @@ export class SharedStore implements RedisStore {
         base: baseOf(redis.prefix, partition),
         run: this.#run,
         openedAt: clock.now(),
-        ...{ clock, link, room, positions, repairKeys: retention.repairKeys },
+        ...{ clock, link, room, positions, retention },
+        pairBytes: (one) => this.#pairBytesFor(one, retention.keepPairBytes),
         silentMs: options.runSilentMs ?? RUN_SILENT_MS,
         routes: routesOf(partition, meta.partitions, options.routes),
         kept: async (one, sizes) => {
@@ -166,8 +171,13 @@ export class SharedStore implements RedisStore {
     for (const write of writes) {
       // Which route a gap was opened for, its end does not say: it is looked for everywhere.
       if (write.type === "gap-closed") for (const partition of this.#partitions) partition.append(write);
-      else this.#partitions[partitionOf(routeOf(write), this.#partitions.length)]?.append(write);
+      else this.#partitions[this.#partitionFor(write)]?.append(write);
     }
+  }
+
+  #partitionFor(write: Exclude<StoreWrite, { type: "gap-closed" }>): number {
+    const route = routeOf(write);
+    return route === null ? 0 : partitionOf(route, this.#partitions.length);
   }
 
   flush(): Promise<void> {
@@ -221,10 +231,53 @@ export class SharedStore implements RedisStore {
   async eraseDivergences(query: ErasureQuery): Promise<ErasedRecords> {
     await this.#allDurable();
     const erased = await eraseRecords(this.#reading, query);
+    const pairs = await erasePairs(this.#reading, query);
+    // Their answers tell what is left.
+    await Promise.all(this.#partitions.map((partition) => partition.post()));
     // Also where nothing was found: the erasure before may have failed just here.
     if (!query.dryRun)
       await this.#reading.ask(() => rewriteFiles(this.#link, REWRITE_PATIENCE_MS), REWRITE_PATIENCE_MS);
-    return { ...erased, setAside: [] };
+    return { ...erased, pairs, setAside: [] };
+  }
+
+  pairs(query: PairQuery): ReturnType<Store["pairs"]> {
+    return pairs(this.#reading, query);
+  }
+
+  pair(id: string): ReturnType<Store["pair"]> {
+    return pair(this.#reading, id);
+  }
+
+  pairsKept(): PairsKept {
+    const sum = (of: (partition: Partition) => number): number =>
+      this.#partitions.reduce((total, partition) => total + of(partition), 0);
+    return {
+      kept: sum(({ pairSizes }) => pairSizes.kept),
+      bytes: sum(({ pairSizes }) => pairSizes.bytes),
+      limitBytes: this.#options.retention?.keepPairBytes ?? DEFAULT_RETENTION.keepPairBytes,
+      lost: sum(({ lostPairs }) => lostPairs),
+    };
+  }
+
+  /** What the others leave of it, and never less than an even share. */
+  #pairBytesFor(partition: number, all: number): number {
+    const elsewhere = this.#partitions.reduce(
+      (sum, { pairSizes }, i) => (i === partition ? sum : sum + pairSizes.bytes),
+      0,
+    );
+    return Math.max(all - elsewhere, Math.floor(all / this.#partitions.length));
+  }
+
+  overrides(): ReturnType<Store["overrides"]> {
+    return overrides(this.#reading);
+  }
+
+  audit(query: Parameters<Store["audit"]>[0]): ReturnType<Store["audit"]> {
+    return audit(this.#reading, query);
+  }
+
+  places(): ReturnType<Store["places"]> {
+    return places(this.#reading);
   }
 
   onGroupEvent(listener: GroupListener): () => void {
@@ -330,8 +383,28 @@ export class SharedStore implements RedisStore {
   }
 }
 
-function routeOf(write: Exclude<StoreWrite, { type: "gap-closed" }>): string {
-  return write.type === "divergence" ? write.record.route : write.route;
+/** null: it is of the store as a whole. */
+function routeOf(write: Exclude<StoreWrite, { type: "gap-closed" }>): string | null {
+  switch (write.type) {
+    case "divergence":
+      return write.record.route;
+    case "pin":
+    case "unpin":
+    case "audit":
+    case "places":
+      return null;
+    case "count":
+    case "eligible":
+    case "compared-read":
+    case "pair":
+    case "repair":
+    case "gap-opened":
+      return write.route;
+    default: {
+      const never: never = write;
+      throw new TypeError(`no such write: ${JSON.stringify(never)}`);
+    }
+  }
 }
 
 export function routesOf(partition: number, partitions: number, routes: readonly string[] = []): readonly string[] {

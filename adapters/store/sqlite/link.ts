@@ -4,10 +4,9 @@
  */
 import { Worker } from "node:worker_threads";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { asError, asFailure } from "./failures.ts";
-import type { Batch } from "../rows.ts";
-import type { FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
+import type { Batch, PairSizes } from "../rows.ts";
+import type { Committed, FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
 
 /** Compiled or not, the thread's file lies beside this one; the compiler rewrites imports, not URLs. */
 const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
@@ -17,8 +16,8 @@ const LAST_RESTART_MS = 5_000;
 
 export interface LinkEvents {
   /** At the first opening and at each after a restart; commits may follow. */
-  opened(opened: Opened): void;
-  committed(number: number, events: readonly GroupEvent[]): void;
+  opened(opened: Opened, pairs: PairSizes): void;
+  committed(number: number, committed: Committed): void;
   failed(number: number, error: CrossfadeError): void;
   /** The thread is gone, or could not open the file again; another follows by itself. */
   down(error: CrossfadeError): void;
@@ -126,7 +125,7 @@ export class WorkerLink {
           this.#worker = worker;
           this.#generation = message.opened.generation;
           this.#corrupt = false;
-          this.#events.opened(message.opened);
+          this.#events.opened(message.opened, message.pairs);
           return;
         case "refused":
           end(asError(message.failure));
@@ -147,7 +146,7 @@ export class WorkerLink {
     switch (message.type) {
       case "committed":
         this.#restartMs = FIRST_RESTART_MS;
-        this.#events.committed(message.number, message.events);
+        this.#events.committed(message.number, message.committed);
         return;
       case "failed":
         this.#events.failed(message.number, asError(message.failure));

@@ -1,4 +1,5 @@
 /** What passes between the process and the thread that owns the file. Plain data: it is cloned. */
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { ErrorCode } from "../../../proxy/errors.ts";
 import type {
   GapRecord,
@@ -9,9 +10,11 @@ import type {
   OutcomeCount,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
+import type { Override } from "../../../proxy/overrides.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
-import type { Batch } from "../rows.ts";
+import type { Batch, PairSizes } from "../rows.ts";
 
 /** An error as it crosses between threads. */
 export interface Failure {
@@ -66,19 +69,27 @@ export interface Questions {
     args: { readonly id: string; readonly decision: GroupDecision; readonly now: number };
     value: GroupRecord | null;
   };
-  /** Of the next so many records below `before` those that have a key, newest first; `more`: the next `before`, or null. */
+  /** Of the next so many rows below `before` those that have a key, newest first; `more`: the next `before`, or null. */
   shownKeys: {
-    args: { readonly route?: string; readonly before: number };
+    args: { readonly table: ErasedTable; readonly route?: string; readonly before: number };
     value: { readonly keys: readonly ShownKey[]; readonly more: number | null };
   };
+  pairs: { args: PairQuery; value: { readonly pairs: readonly string[]; readonly more: string | null } };
+  pair: { args: string; value: string | null };
   /** By their seqs. */
-  erase: { args: readonly number[]; value: null };
+  erase: { args: { readonly table: ErasedTable; readonly seqs: readonly number[] }; value: null };
   /** Writes the file anew, without what was erased from it at any time. */
   overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
   gaps: { args: ListQuery; value: Page<GapRecord> };
+  overrides: { args: null; value: readonly Override[] };
+  audit: { args: ListQuery; value: Page<AuditEntry> };
+  places: { args: null; value: readonly KeptPlace[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
+
+/** What an erasure looks into. */
+export type ErasedTable = "divergence" | "pair";
 
 export interface ShownKey {
   readonly seq: number;
@@ -105,10 +116,16 @@ export type ToWorker =
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   | { readonly type: "close"; readonly clean: boolean; readonly now: number };
 
+export interface Committed {
+  /** What is new about groups. */
+  readonly events: readonly GroupEvent[];
+  readonly pairs: PairSizes;
+}
+
 export type FromWorker =
-  | { readonly type: "opened"; readonly opened: Opened }
+  | { readonly type: "opened"; readonly opened: Opened; readonly pairs: PairSizes }
   | { readonly type: "refused"; readonly failure: Failure }
-  | { readonly type: "committed"; readonly number: number; readonly events: readonly GroupEvent[] }
+  | { readonly type: "committed"; readonly number: number; readonly committed: Committed }
   | { readonly type: "failed"; readonly number: number; readonly failure: Failure }
   | { readonly type: "answer"; readonly id: number; readonly value: Questions[keyof Questions]["value"] }
   | { readonly type: "no-answer"; readonly id: number; readonly failure: Failure }

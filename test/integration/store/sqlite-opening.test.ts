@@ -18,6 +18,7 @@ import { test, type TestContext } from "node:test";
 import type { Worker } from "node:worker_threads";
 import { DEFAULT_RETENTION } from "../../../adapters/store/retention.ts";
 import { openDatabase } from "../../../adapters/store/sqlite/opening.ts";
+import { MIGRATIONS } from "../../../adapters/store/sqlite/schema.ts";
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "../../../adapters/store/sqlite/store.ts";
 import { CrossfadeError, type ErrorCode } from "../../../proxy/errors.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
@@ -148,6 +149,7 @@ const everything: readonly StoreWrite[] = [
     reason: "dropped",
     exchangeId: "A",
     at: "2026-11-22T12:00:00.000Z",
+    notBefore: null,
   },
   { type: "gap-opened", id: "g1", route: "orders", from: "2026-11-22T12:00:00.000Z", why: "disk full" },
   ...Array.from({ length: 50 }, () => recordWrite(makeRecord())),
@@ -388,12 +390,30 @@ test("a store that is removed while in use says so", async (t) => {
 test("a newer schema is refused, with both versions and the way out", async (t) => {
   const { file, open, edit } = place(t);
   await writeAndClose(await open());
-  edit("PRAGMA user_version = 99");
+  edit("PRAGMA user_version = 99; UPDATE reader SET oldest = 99");
   await assert.rejects(
     open(),
-    refusal("store-unavailable", file, /newer Crossfade: its schema is 99, this one knows 2/),
+    refusal(
+      "store-unavailable",
+      file,
+      new RegExp(`newer Crossfade: its schema is 99, this one knows ${MIGRATIONS.length};`),
+    ),
   );
   assert.equal(existsSync(file), true);
+});
+
+test("a file that a newer version has brought forward is used as long as that version says that it can be", async (t) => {
+  const { open, edit } = place(t);
+  await writeAndClose(await open());
+  edit(
+    "ALTER TABLE gap ADD COLUMN later TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 4; UPDATE reader SET oldest = 3",
+  );
+  const store = await open();
+  assert.equal(store.opened.previousEnd, "clean");
+  await writeAndClose(store);
+  // It is still the newer version's.
+  edit("UPDATE reader SET oldest = 99");
+  await assert.rejects(open(), new RegExp(`newer Crossfade: .* this one knows ${MIGRATIONS.length}`));
 });
 
 test("another program's database is refused and left as it was", async (t) => {

@@ -39,6 +39,8 @@ const rows = (match: number, eligible: number): EssentialRows => ({
   totals: [{ route: "users", eligible, comparedReads: 1 }],
   repairs: [],
   gaps: [],
+  controls: [],
+  places: [],
 });
 
 test("a batch tells how far its counts have come, however often it is cut anew; all of them after a loss", () => {
@@ -51,7 +53,7 @@ test("a batch tells how far its counts have come, however often it is cut anew; 
   assert.deepEqual(ledger.after(rows(5, 5), false).outcomes, [["users", "match", "", 5]]);
   ledger.add(rows(5, 5));
   assert.deepEqual(ledger.after(rows(1, 1), false).outcomes, [["users", "match", "", 6]]);
-  const nothing: EssentialRows = { outcomes: [], totals: [], repairs: [], gaps: [] };
+  const nothing: EssentialRows = { outcomes: [], totals: [], repairs: [], gaps: [], controls: [], places: [] };
   assert.deepEqual(ledger.after(nothing, false), { outcomes: [], totals: [] });
   assert.deepEqual(ledger.after(nothing, true).totals, [["users", 5, 1]]);
 });

@@ -1,5 +1,5 @@
 -- Applies one batch of one run, once: a batch that comes again is recognised by its number. Replies
--- { 'lost', number of the last batch that is here } | { 'known' | 'done', events, sizes }
+-- { 'lost', number of the last batch that is here } | { 'known' | 'done', events, sizes, sizes of pairs }
 local name = 'run:' .. order.run
 local last = numberAt(name, 'batch')
 if last < order.acknowledged then return { 'lost', int(last) } end
@@ -8,7 +8,7 @@ local heard = pulse()
 takeBack(name)
 call('ZADD', key('runs'), int(heard), order.run)
 endSilentRuns(order.now, heard)
-if order.number <= last then return { 'known', {}, sizes() } end
+if order.number <= last then return { 'known', {}, sizes(), pairSizes() } end
 
 -- Positions go up within a partition, whatever members' clocks say.
 local position = numberAt('clock', 'position')
@@ -198,6 +198,15 @@ for group, seen in pairs(groups) do
   call('ZADD', key('groups:seen'), int(seen.lastMs), group)
 end
 
+for i, row in ipairs(order.pairs) do
+  keepPair(row, ARGV[1 + #order.evidence + i], place(row.position))
+end
+evictPairs(order.now - order.keepMs, order.pairBytes)
+if #order.places > 0 then keepPlaces(order.places, order.now - order.keepMs, order.keepPlaces) end
+for _, row in ipairs(order.controls) do
+  control(row, place(row.position))
+end
+
 call('HSET', key('clock'), 'position', int(position))
 local pending = false
 for _, route in ipairs(order.routes) do
@@ -205,4 +214,4 @@ for _, route in ipairs(order.routes) do
 end
 if not pending then call('HSET', key(name), 'balanced', int(order.now)) end
 call('HSET', key(name), 'batch', int(order.number), 'heartbeat', int(order.now))
-return { 'done', events, sizes() }
+return { 'done', events, sizes(), pairSizes() }

@@ -9,4 +9,7 @@ for _, id in ipairs(order.ids) do
     if group ~= '' and call('HGET', hash, 'last') == id then call('HDEL', hash, 'last', 'lastRank') end
   end
 end
+for _, id in ipairs(order.pairs) do
+  removePair(id)
+end
 return { erased, sizes() }

@@ -2,35 +2,22 @@
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
-import type { GroupDecision } from "../../../proxy/evidence.ts";
-import type {
-  Clock,
-  DivergenceQuery,
-  ErasedRecords,
-  ErasureQuery,
-  GroupQuery,
-  PairQuery,
-  Store,
-  StoreHealth,
-  StoreWrite,
-} from "../../../proxy/ports.ts";
+import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
 import { GroupListeners, type GroupListener } from "../listeners.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
 import { Evictor } from "./eviction.ts";
 import { rewriteFiles } from "./files.ts";
-import { decideGroup, group, groups, openWork } from "./groups.ts";
 import { baseOf, partitionOf } from "./keys.ts";
 import { RedisFailed, type RedisLink } from "./link.ts";
-import { audit, overrides, places } from "./kept.ts";
-import { eligibleCounts, gaps, outcomeCounts, repairs, type ListQuery } from "./lists.ts";
 import { replicationChanged, visitMeta, type Meta } from "./opening.ts";
 import { Positions } from "./order.ts";
-import { erasePairs, pair, pairs } from "./pairs.ts";
+import { erasePairs } from "./pairs.ts";
 import { Partition, readSizes, type SizesReply } from "./partition.ts";
 import { Reading } from "./reading.ts";
-import { divergence, divergences, eraseRecords } from "./records.ts";
+import { Questions } from "./questions.ts";
+import { eraseRecords } from "./records.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 const SECOND = 1000;
@@ -65,7 +52,7 @@ export interface RedisStore extends Store {
   readonly notes: readonly string[];
 }
 
-export class SharedStore implements RedisStore {
+export class SharedStore extends Questions implements RedisStore {
   readonly generation: number;
   readonly secretKey: Buffer;
   readonly #options: RedisStoreOptions;
@@ -75,7 +62,7 @@ export class SharedStore implements RedisStore {
   readonly #listeners = new GroupListeners();
   readonly #patienceMs: number;
   readonly #partitions: readonly Partition[];
-  readonly #reading: Reading;
+  protected readonly reading: Reading;
   readonly #notes: string[];
   readonly #heartbeat: NodeJS.Timeout;
   #replication: readonly string[];
@@ -84,6 +71,7 @@ export class SharedStore implements RedisStore {
   #closing: Promise<void> | null = null;
 
   constructor(options: RedisStoreOptions, link: RedisLink, meta: Meta, run: string, warnings: readonly string[]) {
+    super();
     const { clock, redis } = options;
     this.#options = options;
     this.#link = link;
@@ -124,7 +112,7 @@ export class SharedStore implements RedisStore {
         lost: (sentence) => this.#onLost(sentence),
       });
     });
-    this.#reading = new Reading({
+    this.reading = new Reading({
       link,
       prefix: redis.prefix,
       partitions: meta.partitions,
@@ -200,52 +188,15 @@ export class SharedStore implements RedisStore {
     };
   }
 
-  outcomeCounts(): ReturnType<Store["outcomeCounts"]> {
-    return outcomeCounts(this.#reading);
-  }
-
-  eligibleCounts(): ReturnType<Store["eligibleCounts"]> {
-    return eligibleCounts(this.#reading);
-  }
-
-  divergences(query: DivergenceQuery): ReturnType<Store["divergences"]> {
-    return divergences(this.#reading, query);
-  }
-
-  divergence(id: string): ReturnType<Store["divergence"]> {
-    return divergence(this.#reading, id);
-  }
-
-  groups(query: GroupQuery): ReturnType<Store["groups"]> {
-    return groups(this.#reading, query);
-  }
-
-  group(id: string): ReturnType<Store["group"]> {
-    return group(this.#reading, id);
-  }
-
-  decideGroup(id: string, decision: GroupDecision): ReturnType<Store["decideGroup"]> {
-    return decideGroup(this.#reading, id, decision);
-  }
-
   async eraseDivergences(query: ErasureQuery): Promise<ErasedRecords> {
     await this.#allDurable();
-    const erased = await eraseRecords(this.#reading, query);
-    const pairs = await erasePairs(this.#reading, query);
+    const erased = await eraseRecords(this.reading, query);
+    const pairs = await erasePairs(this.reading, query);
     // Their answers tell what is left.
     await Promise.all(this.#partitions.map((partition) => partition.post()));
     // Also where nothing was found: the erasure before may have failed just here.
-    if (!query.dryRun)
-      await this.#reading.ask(() => rewriteFiles(this.#link, REWRITE_PATIENCE_MS), REWRITE_PATIENCE_MS);
+    if (!query.dryRun) await this.reading.ask(() => rewriteFiles(this.#link, REWRITE_PATIENCE_MS), REWRITE_PATIENCE_MS);
     return { ...erased, pairs, setAside: [] };
-  }
-
-  pairs(query: PairQuery): ReturnType<Store["pairs"]> {
-    return pairs(this.#reading, query);
-  }
-
-  pair(id: string): ReturnType<Store["pair"]> {
-    return pair(this.#reading, id);
   }
 
   pairsKept(): PairsKept {
@@ -268,32 +219,8 @@ export class SharedStore implements RedisStore {
     return Math.max(all - elsewhere, Math.floor(all / this.#partitions.length));
   }
 
-  overrides(): ReturnType<Store["overrides"]> {
-    return overrides(this.#reading);
-  }
-
-  audit(query: Parameters<Store["audit"]>[0]): ReturnType<Store["audit"]> {
-    return audit(this.#reading, query);
-  }
-
-  places(): ReturnType<Store["places"]> {
-    return places(this.#reading);
-  }
-
   onGroupEvent(listener: GroupListener): () => void {
     return this.#listeners.add(listener);
-  }
-
-  repairs(query: ListQuery): ReturnType<Store["repairs"]> {
-    return repairs(this.#reading, query);
-  }
-
-  gaps(query: ListQuery): ReturnType<Store["gaps"]> {
-    return gaps(this.#reading, query);
-  }
-
-  openWork(): ReturnType<Store["openWork"]> {
-    return openWork(this.#reading);
   }
 
   close(): Promise<void> {
@@ -305,7 +232,7 @@ export class SharedStore implements RedisStore {
     clearInterval(this.#heartbeat);
     await this.flush();
     await this.#noteReplication();
-    this.#reading.close();
+    this.reading.close();
     const isClean = this.#partitions.every(({ pendingEssentials }) => pendingEssentials === 0);
     for (const partition of this.#partitions) partition.abandon();
     // Otherwise its silence is noticed by another process or the next opening, and a gap stands for what is missing.

@@ -114,7 +114,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
   // State and evidence.
   const opened = await (options.store ?? openStore(settings, systemClock, () => deliveryKey(settings)));
-  const { durable, notes } = opened;
+  const { durable, notes, secretKey: shared } = opened;
   const journal = durable?.journal ?? createMemoryJournal();
   const counted = new CountedWrites(opened.store, journal, systemClock);
   const store = durable === null ? opened.store : counted.readable(opened.store);
@@ -127,7 +127,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
   const overrides = await store.overrides();
   const acting = createSwitchboard({ store, clock: systemClock, settings, overrides, audit, routerOf: compileRouter });
-  const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
+  const ownKey = (): Buffer =>
+    settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
+  const secretKey = shared ?? ownKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
   const ruleCounters = createRuleCounters();

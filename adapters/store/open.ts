@@ -10,7 +10,7 @@ import { openGapMarker, type OpenGapMarker, readGapMarker } from "../journal/gap
 import { type LogJournal, type LogSettings, openLogJournal, type ReadLog, readLog } from "../journal/log.ts";
 import { segmentNumber } from "../journal/segment.ts";
 import { openMemoryStore } from "./memory.ts";
-import { openSqliteStore } from "./sqlite/store.ts";
+import { openSqliteStore, type SqliteStoreOptions } from "./sqlite/store.ts";
 
 export interface OpenedStore {
   readonly store: Store;
@@ -18,6 +18,8 @@ export interface OpenedStore {
   readonly durable: DurableJournal | null;
   /** Sentences that an operator should see. */
   readonly notes: readonly string[];
+  /** Where the store is shared: the secret that all who share it redact under. null: it is this process's own affair. */
+  readonly secretKey: Buffer | null;
 }
 
 export interface DurableJournal {
@@ -32,30 +34,47 @@ export interface DurableJournal {
  * @throws CrossfadeError: store or journal cannot be used
  */
 export async function openStore(settings: Settings, clock: Clock, journalKey: () => Buffer): Promise<OpenedStore> {
+  const { store: wanted } = settings;
   const retention = { keepPairBytes: settings.limits.pairsBytes };
-  if (settings.store.kind === "memory") {
-    const notes = ["store is memory: counts, divergences and repairs end with this process"];
-    return { store: openMemoryStore({ clock, retention }), durable: null, notes };
-  }
-  const { file } = settings.store;
   const mirrored = settings.routes.filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes);
   const routes = mirrored.map((route) => route.name);
+  switch (wanted.kind) {
+    case "memory": {
+      const notes = ["store is memory: counts, divergences and repairs end with this process"];
+      return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null };
+    }
+    case "redis": {
+      // Nobody else waits for its client to load.
+      const { openRedisStore } = await import("./redis/store.ts");
+      const store = await openRedisStore({ redis: wanted, clock, routes, retention });
+      return { store, durable: null, notes: store.notes, secretKey: store.secretKey };
+    }
+    case "sqlite":
+      return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
+    default: {
+      const never: never = wanted;
+      throw new TypeError(`no such store: ${JSON.stringify(never)}`);
+    }
+  }
+}
+
+async function openWithJournal(
+  settings: Settings,
+  file: string,
+  options: Omit<SqliteStoreOptions, "file"> & { readonly routes: readonly string[] },
+  journalKey: () => Buffer,
+): Promise<OpenedStore> {
+  const { clock, routes } = options;
   if (settings.journal.survives === "nothing") {
-    const store = await openSqliteStore({ file, clock, routes, retention });
+    const store = await openSqliteStore({ ...options, file });
     const setAside = setJournalAside(`${file}.lanes`, clock.now());
-    return { store, durable: null, notes: [...store.opened.notes, ...setAside] };
+    return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null };
   }
   const beside = new BesideStore(settings, clock, routes, journalKey);
-  const store = await openSqliteStore({
-    file,
-    clock,
-    routes,
-    retention,
-    journalAccount: (upTo) => beside.account(upTo),
-  });
+  const store = await openSqliteStore({ ...options, file, journalAccount: (upTo) => beside.account(upTo) });
   try {
     const durable = await beside.open(store);
-    return { store, durable, notes: [...store.opened.notes, ...waitingNote(durable.open)] };
+    return { store, durable, notes: [...store.opened.notes, ...waitingNote(durable.open)], secretKey: null };
   } catch (thrown) {
     await store.close();
     const words = thrown instanceof Error ? thrown.message : String(thrown);

@@ -24,6 +24,7 @@ import type { WrittenCompare } from "./compare-schema.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
+import type { WrittenStore } from "./store-schema.ts";
 import type {
   CompareRule,
   CompareSettings,
@@ -84,8 +85,9 @@ export function resolveSettings(
   certificates: Certificates,
   modules: Modules,
 ): Resolved {
-  const store = written.store ?? DEFAULT_STORE;
-  const survives = store.kind === "memory" ? "nothing" : (written.journal?.survives ?? DEFAULT_SURVIVES);
+  const store = resolveStore(written.store, certificates.store);
+  // With Redis, as in memory, no journal outlives the process yet.
+  const survives = store.kind !== "sqlite" ? "nothing" : (written.journal?.survives ?? DEFAULT_SURVIVES);
   const maxAgeMs = survives === "nothing" ? DEFAULT_SERVICE.asShadow.maxAgeMs : DURABLE_MAX_AGE_MS;
   const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}, modules));
   const services = Object.entries(written.services ?? {}).flatMap(([name, service]) =>
@@ -166,6 +168,21 @@ function resolveService(
       totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
       maxConnections: asPrimary?.connections ?? builtIn.maxConnections,
     },
+  };
+}
+
+function resolveStore(written: WrittenStore | undefined, tls: ServiceTlsSettings | null): Settings["store"] {
+  if (written === undefined) return DEFAULT_STORE;
+  if (written.kind === "sqlite" || written.kind === "memory") return written;
+  const { secure, tls: _files, ...address } = written.kind === "written" ? written.url : written;
+  const beside = written.kind === "written" ? written : null;
+  return {
+    ...address,
+    username: beside?.username ?? address.username,
+    password: beside?.password ?? address.password,
+    sentinelLogin: { username: beside?.sentinelUsername ?? null, password: beside?.sentinelPassword ?? null },
+    prefix: beside?.prefix ?? address.prefix,
+    tls: secure ? (tls ?? DEFAULT_SERVICE.tls) : null,
   };
 }
 

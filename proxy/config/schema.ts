@@ -28,7 +28,8 @@ import {
 import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
 import { SURVIVALS } from "./settings.ts";
-import { parseMode, parseProtocol, parseSecret, parseStore, spellMode } from "./texts.ts";
+import { storeSchema } from "./store-schema.ts";
+import { parseMode, parseProtocol, parseSecret, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 import { webhookSchema } from "./webhook-schema.ts";
 
@@ -41,10 +42,6 @@ export const adminListenField = parsedText(parseAddress, {
   effect:
     "Where dashboard, API, health and metrics are served: host:port. Outside loopback, tokens are required. A change needs a restart.",
   byDefault: spellEndpoint(DEFAULT_ADMIN_LISTEN),
-});
-export const storeField = parsedText(parseStore, {
-  effect: "Where state and evidence are kept: sqlite:FILE, or memory: (lost at the end). A change needs a restart.",
-  byDefault: "sqlite:./crossfade.db",
 });
 export const logFileField = freeText(
   {
@@ -185,7 +182,7 @@ export const configSchema = z.strictObject({
   tls: listenTlsSchema.optional(),
   tunnels: tunnelsField.optional(),
   admin: adminSchema.optional(),
-  store: storeField.optional(),
+  store: storeSchema.optional(),
   divergenceLog: divergenceLogSchema.optional(),
   limits: limitsSchema.optional(),
   journal: journalSchema.optional(),

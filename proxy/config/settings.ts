@@ -276,6 +276,29 @@ export type Survival = (typeof SURVIVALS)[number];
 
 export type AdminRole = "read" | "bodies" | "operate";
 
+export type RedisTopology = "single" | "sentinel" | "cluster";
+
+export interface Login {
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+export interface RedisSettings extends Login {
+  readonly kind: "redis";
+  readonly topology: RedisTopology;
+  /** Of a cluster some, of sentinels all; otherwise one. */
+  readonly nodes: readonly Address[];
+  /** The name that the sentinels know the master by; null without them. */
+  readonly master: string | null;
+  /** At the sentinels themselves. */
+  readonly sentinelLogin: Login;
+  readonly db: number;
+  /** First part of every key. */
+  readonly prefix: string;
+  /** null: plain text. */
+  readonly tls: ServiceTlsSettings | null;
+}
+
 export interface Settings {
   /** The file these came from, or null when flags alone made them. */
   readonly file: string | null;
@@ -290,7 +313,7 @@ export interface Settings {
     readonly listen: Address;
     readonly tokens: readonly { readonly name: string; readonly role: AdminRole; readonly token: string }[];
   };
-  readonly store: { readonly kind: "sqlite"; readonly file: string } | { readonly kind: "memory" };
+  readonly store: { readonly kind: "sqlite"; readonly file: string } | { readonly kind: "memory" } | RedisSettings;
   readonly divergenceLog: {
     readonly file: string;
     readonly keepMs: number;

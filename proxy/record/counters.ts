@@ -112,7 +112,12 @@ export function createCounters(): Counters {
         const { slots } = countsOf(route).write;
         if (slot !== undefined) slots[slot] = (slots[slot] as number) + count;
       }
-      for (const { route, count } of eligible) countsOf(route).write.eligible += count;
+      for (const { route, count } of eligible) {
+        const { write } = countsOf(route);
+        // What other processes have under way is theirs to settle, and no outcome of it is here.
+        const settled = write.slots.reduce((sum, one) => sum + one, 0);
+        write.eligible += Math.min(count, settled);
+      }
     },
 
     resume(route, writes) {

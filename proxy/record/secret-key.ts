@@ -62,7 +62,7 @@ export function deriveKey(secret: Buffer, purpose: string): Buffer {
 /** What delivery data is encrypted with: a key of its own where one is configured, else one from the file beside the store. */
 export function deliveryKey({ store, journal }: Pick<Settings, "store" | "journal">): Buffer {
   if (journal.key !== null) return deriveKey(Buffer.from(journal.key), "delivery data");
-  if (store.kind === "memory") return randomSecretKey();
+  if (store.kind !== "sqlite") return randomSecretKey();
   return deriveKey(loadSecretKey(`${store.file}.key`), "delivery data");
 }
 

@@ -3,15 +3,8 @@ import type { Database } from "better-sqlite3";
 import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import {
-  type Batch,
-  type Committed,
-  type ControlRow,
-  epochMs,
-  type EssentialRows,
-  type PairSizes,
-  type RepairRow,
-} from "./messages.ts";
+import { epochMs, type Batch, type ControlRow, type EssentialRows, type PairSizes, type RepairRow } from "../rows.ts";
+import type { Committed } from "./messages.ts";
 import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
 

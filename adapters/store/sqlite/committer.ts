@@ -11,9 +11,10 @@ import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
-import { Backlog, type BacklogLimits, type BacklogMark } from "./backlog.ts";
+import { Backlog, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
 import { WorkerLink } from "./link.ts";
-import type { Opened, PairSizes, Questions } from "./messages.ts";
+import type { PairSizes } from "../rows.ts";
+import type { Opened, Questions } from "./messages.ts";
 
 const SECOND = 1000;
 
@@ -69,7 +70,7 @@ export class Committer {
   constructor(settings: CommitterSettings) {
     const { file, clock, routes, retention } = settings;
     this.#settings = settings;
-    this.#backlog = new Backlog(settings.backlog);
+    this.#backlog = new Backlog(new Room(settings.backlog));
     const journal = settings.journalAccount === null ? {} : { journal: new SharedArrayBuffer(8) };
     const order = { file, run: randomUUID(), now: clock.now(), retention, routes, ...journal, again: null };
     const { promise, resolve, reject } = Promise.withResolvers<Opened>();

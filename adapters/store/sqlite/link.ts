@@ -6,17 +6,8 @@ import { Worker } from "node:worker_threads";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import { asError, asFailure } from "./failures.ts";
-import type {
-  Batch,
-  Committed,
-  FromWorker,
-  Opened,
-  OpeningOrder,
-  PairSizes,
-  Question,
-  Questions,
-  ToWorker,
-} from "./messages.ts";
+import type { Batch, PairSizes } from "../rows.ts";
+import type { Committed, FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
 
 /** Compiled or not, the thread's file lies beside this one; the compiler rewrites imports, not URLs. */
 const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);

@@ -8,7 +8,7 @@ import { statSync } from "node:fs";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import { prepareEssentials } from "./commit.ts";
-import { Essentials } from "./essentials.ts";
+import { Essentials } from "../essentials.ts";
 import type { Opened, OpeningOrder } from "./messages.ts";
 
 /** What is known of a file that is gone or had to be set aside. */

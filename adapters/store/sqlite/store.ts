@@ -5,7 +5,7 @@ import type { Clock, Store } from "../../../proxy/ports.ts";
 import type { StoredPair } from "../../../proxy/stored-pair.ts";
 import { pageLimit } from "../cursor.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
-import { DEFAULT_BACKLOG, type BacklogLimits } from "./backlog.ts";
+import { DEFAULT_BACKLOG, type BacklogLimits } from "../backlog.ts";
 import { Committer } from "./committer.ts";
 import { eraseDivergences } from "./erasure.ts";
 import type { Opened } from "./messages.ts";

@@ -38,7 +38,10 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   ["tls: { cert: x }", ["4:6 tls.key is missing; write key: FILE"]],
   ["tls: { cert: ./none.crt, key: ./none.crt, http3: true }", ["4:43 tls.http3 is not a setting; did you mean http2?"]],
   ["admin: yes", ['4:8 admin is "yes" where a group of settings is expected; write key: value lines below it']],
-  ["store: ./x.db", ['4:8 store is "./x.db", which names no kind of store; write sqlite:./x.db or memory:']],
+  [
+    "store: ./x.db",
+    ['4:8 store is "./x.db", which names no kind of store; write sqlite:./x.db, redis://HOST:PORT or memory:'],
+  ],
   ["store: sqlite::memory:", ["4:8 a colon in this value makes YAML read it as a key; put the value in quotes"]],
   [
     'store: "sqlite::memory:"',

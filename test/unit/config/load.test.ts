@@ -176,6 +176,7 @@ test("what is documented for later versions is told apart from slips of the pen"
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
     [
       "store",
+      "limits.journal",
       "defaults.gate",
       "routes[0].treatAs",
       "routes[0].values",
@@ -263,7 +264,7 @@ test("flags are judged with the grammar of the file, and named as flags", () => 
     effects: "supressed",
     listen: "8080",
     admin: "::1",
-    store: "redis://h",
+    store: "redis://u:secret@h/x",
     divergenceLog: "",
   };
   const loaded = loadSettings({ file: null, flags, env: {} });
@@ -274,7 +275,7 @@ test("flags are judged with the grammar of the file, and named as flags", () => 
     '--effects is "supressed"; did you mean suppressed? (suppressed, sandboxed, real)',
     '--listen is "8080", which has no host; write 127.0.0.1:8080',
     '--admin is "::1", an IPv6 address without port; write [::1]:8080',
-    '--store is "redis://h"; Redis is not in this version yet: write sqlite:./crossfade.db or memory:',
+    '--store is "redis://***@h/x", whose x is no number of a database; write 0 to 15, and names as ?prefix=x',
     '--divergence-log is "", of 0 characters; write 1 to 4096 characters',
   ]);
 });

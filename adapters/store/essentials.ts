@@ -3,11 +3,11 @@
  * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
  * with traffic, so they stay lists.
  */
-import type { OutcomeCount } from "../../../proxy/evidence.ts";
-import type { StoreWrite } from "../../../proxy/ports.ts";
-import type { KeptPlace } from "../../../proxy/places.ts";
-import { placeKey } from "../place-key.ts";
-import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./messages.ts";
+import type { OutcomeCount } from "../../proxy/evidence.ts";
+import type { KeptPlace } from "../../proxy/places.ts";
+import type { StoreWrite } from "../../proxy/ports.ts";
+import { placeKey } from "./place-key.ts";
+import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./rows.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;

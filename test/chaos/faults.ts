@@ -33,7 +33,7 @@ const FELT_WITHIN_MS = 4_000;
 
 type Side = "legacy" | "next";
 
-function mood(name: string, side: Side, how: Mood, share = 1): Fault {
+function mood(name: string, side: Side, how: Mood, share = 1, writes = FEW): Fault {
   return {
     name,
     episodes: EPISODES,
@@ -42,7 +42,7 @@ function mood(name: string, side: Side, how: Mood, share = 1): Fault {
     async run(stage) {
       const service: Service = stage[side];
       await service.become(how, share);
-      await stage.traffic(FEW + stage.chance.below(FEW));
+      await stage.traffic(writes + stage.chance.below(FEW));
       if (how !== "refusing") await untilFelt(service);
       await service.become("well");
     },
@@ -99,7 +99,8 @@ function onRedis(name: string, run: (redis: RedisPair, stage: Stage) => Promise<
 }
 
 export const FAULTS: readonly Fault[] = [
-  mood("shadow slow", "next", "slow"),
+  // Long enough for a lane to hold several.
+  mood("shadow slow", "next", "slow", 1, 8 * FEW),
   mood("shadow hanging", "next", "hanging"),
   mood("shadow late", "next", "late", 0.3),
   mood("shadow first attempt late", "next", "reset-then-late", 0.3),

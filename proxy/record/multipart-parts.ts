@@ -24,7 +24,8 @@ const BOUNDARY = /;\s*boundary=(?:"([^"]+)"|([^\s;"]+))/i;
 const BOUNDARY_MAX_CHARS = 70;
 const HEAD_MAX_BYTES = 8 * 1024;
 const PARTS_MAX = 1_000;
-const PARAMETER = /;\s*([^\s=;]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))/g;
+/** A quotation that does not end is taken to the end: tried again from each quote, it would cost the square of its length. */
+const PARAMETER = /;\s*([^\s=;]+)=(?:"((?:[^"\\]|\\.)*)("?)|([^\s;]*))/g;
 const FORM_DATA = /^multipart\/form-data\s*(?:;|$)/i;
 
 /** What the comparison names in a part (docs/comparing-bodies.md). */
@@ -83,6 +84,7 @@ function partOf(body: Buffer, headFrom: number, to: number): Omit<BodyPart, "pla
   const headers = readHead(head);
   if (headers === null) return null;
   const disposition = parametersOf(headers.get("content-disposition") ?? "");
+  if (disposition === null) return null;
   const essence = (headers.get("content-type") ?? "text/plain").split(";", 1)[0] as string;
   return {
     headFrom,
@@ -107,12 +109,14 @@ function readHead(head: string): ReadonlyMap<string, string> | null {
   return headers;
 }
 
-/** Names in lower case. */
-function parametersOf(header: string): ReadonlyMap<string, string> {
-  const found = Array.from(header.matchAll(PARAMETER), ([, name = "", quoted, bare = ""]) => {
-    return [name.toLowerCase(), quoted?.replace(/\\(.)/g, "$1") ?? bare] as const;
-  });
-  return new Map(found);
+/** Names in lower case. null: a quotation does not end. */
+function parametersOf(header: string): ReadonlyMap<string, string> | null {
+  const parameters = new Map<string, string>();
+  for (const [, name = "", quoted, end, bare = ""] of header.matchAll(PARAMETER)) {
+    if (quoted !== undefined && end === "") return null;
+    parameters.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, "$1") ?? bare);
+  }
+  return parameters;
 }
 
 function placedByName(parts: readonly Omit<BodyPart, "place">[]): readonly BodyPart[] {

@@ -6,7 +6,7 @@ import { isUtf8 } from "node:buffer";
 import type { BodyLeftOut, PairBody } from "../stored-pair.ts";
 import type { Masking } from "./masking.ts";
 import { redactMultipart } from "./pair-multipart.ts";
-import { redactForm, redactJsonText, redactLines } from "./pair-text.ts";
+import { redactForm, redactJsonBody, redactLines } from "./pair-text.ts";
 import { CONTAINER, FORM_TYPE, isForeign, JSON_TYPE, LINES_TYPE } from "./pair-types.ts";
 
 export interface ShownBody {
@@ -48,7 +48,7 @@ function redactText(text: string, bytes: Buffer, contentType: string | null, mas
   if (essence.startsWith("multipart/")) return redactMultipart(bytes, type, masking);
   if (LINES_TYPE.test(essence)) return redactLines(text, ROOT, masking);
   // By its looks, not by its type: services forget the type, and clients read the body all the same.
-  if (JSON_TYPE.test(essence) || CONTAINER.test(text)) return redactJsonText(text, ROOT, masking);
+  if (JSON_TYPE.test(essence) || CONTAINER.test(text)) return redactJsonBody(text, ROOT, masking);
   const isPlain = essence === "" || essence === PLAIN_TYPE;
   return isPlain && masking.rules.byNameOnly ? masking.text(text) : null;
 }

@@ -6,7 +6,7 @@
 import type { Masking } from "./masking.ts";
 import { type BodyPart, splitParts } from "./multipart-parts.ts";
 import type { Places } from "./pair-json.ts";
-import { redactForm, redactJsonText, redactLines } from "./pair-text.ts";
+import { redactForm, redactJsonBody, redactLines } from "./pair-text.ts";
 import { CONTAINER, FORM_TYPE, isForeign, JSON_TYPE, LINES_TYPE } from "./pair-types.ts";
 
 /** In which what is the same to a reader may be spelled in more than one way, or which hold parts of their own. */
@@ -65,14 +65,14 @@ function redactContent(part: BodyPart, value: string, masking: Masking): string 
   const places = placesOf(part, at);
   if (FORM_TYPE === essence) return redactForm(value, places, masking);
   if (LINES_TYPE.test(essence)) return redactLines(value, places, masking);
-  if (JSON_TYPE.test(essence)) return redactJsonText(value, places, masking);
+  if (JSON_TYPE.test(essence)) return redactJsonBody(value, places, masking);
   if (OPEN_TO_SPELLING.test(essence)) return null;
   const secret = isSecretPart(part, at, masking);
   // What is one text to the comparison must have one stand-in.
   const text = TEXT.test(essence) ? value.replace(/^\ufeff/, "").replaceAll("\r\n", "\n") : value;
   if (secret) return masking.whole(text);
   if (essence !== "text/plain") return masking.mask(text);
-  if (CONTAINER.test(text)) return redactJsonText(value, places, masking);
+  if (CONTAINER.test(text)) return redactJsonBody(value, places, masking);
   const shown = masking.content(text);
   return shown === text ? masking.content(value) : shown;
 }

@@ -25,7 +25,7 @@ export function* redactPair(
     if (!decoded.ok && decoded.tooLarge) return null;
     const { body, redacted } = decoded.ok
       ? redactBody(decoded.bytes, headerOf(headers, "content-type"), masking)
-      : leaveUndecoded(wire, headerOf(headers, "content-encoding") ?? "", masking);
+      : leaveUndecoded(wire, codingsOf(headers), masking);
     const shown = redactHeaders(headers, masking);
     return { headers: shown.headers, body, redacted: [...shown.redacted, ...(redacted ? ["body"] : [])] };
   };
@@ -44,6 +44,11 @@ export function* redactPair(
   const redacted = target === request.target ? asked.redacted : ["target", ...asked.redacted];
   const shownRequest: PairRequest = { method, target, scheme, ...asked, redacted };
   return { request: shownRequest, primary, shadow };
+}
+
+/** Of all lines of the header, as one list. */
+function codingsOf(headers: RawHeaders): string {
+  return headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === "content-encoding").join();
 }
 
 function redactHeaders(

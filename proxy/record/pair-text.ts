@@ -5,7 +5,7 @@ import type { Masking } from "./masking.ts";
 import { type Places, redactJson, TooDeep } from "./pair-json.ts";
 
 /** As it was spelled where there is nothing to redact in it. null: it is none, or too deep. `at`: where it stands. */
-export function redactJsonText(text: string, at: Places, masking: Masking): string | null {
+export function redactJsonBody(text: string, at: Places, masking: Masking): string | null {
   const read = parseExact(text);
   if (!read.ok) return null;
   try {
@@ -27,7 +27,7 @@ export function redactLines(text: string, at: Places, masking: Masking): string 
       continue;
     }
     const token = String(index++);
-    const redacted = redactJsonText(
+    const redacted = redactJsonBody(
       line,
       at.map((place) => [...place, token]),
       masking,

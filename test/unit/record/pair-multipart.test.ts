@@ -110,6 +110,7 @@ const UNCLEAR: readonly (readonly [name: string, body: string])[] = [
   ["base64", body(field("t", "YWJjZGVmZ2g=").replace("\r\n\r\n", "\r\nContent-Transfer-Encoding: base64\r\n\r\n"))],
   ["a header that goes on", body(part('Content-Disposition: form-data;\r\n name="password"', "abcdefgh"))],
   ["a header that stands there twice", body(part("Content-Type: text/plain\r\nContent-Type: application/json", "{}"))],
+  ["a quotation that does not end", body(part('Content-Disposition: form-data; name="pass', "abcdefgh"))],
   ["no empty line behind the headers", "--b\r\nContent-Type: text/plain\r\n--b--"],
   ["markup", body(part('Content-Disposition: form-data; name="t"\r\nContent-Type: text/html', "<p>abcdefgh</p>"))],
   ["another charset", body(part('Content-Disposition: form-data; name="t"\r\nContent-Type: a/b; charset=utf-16', "x"))],

@@ -4,6 +4,7 @@ import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
 import { multipartFields } from "./multipart.ts";
 import type { RedactionRules } from "./redaction-rules.ts";
 import { isSecretName } from "./secret-names.ts";
+import { secretsInText } from "./secret-texts.ts";
 
 /** Larger bodies are not looked into: reading them would hold up the clients. */
 const BODY_MAX_BYTES = 256 * 1024;
@@ -36,7 +37,7 @@ export function secretsInBody(
   };
   if (contentType !== null && FORM.test(contentType.trim())) {
     for (const [name, value] of new URLSearchParams(body.toString("utf8"))) {
-      if (rules.isSecretFrom([name]) && !add(value)) break;
+      if (!(rules.isSecretFrom([name]) ? add(value) : addFromText(value, rules, add))) break;
     }
     return found;
   }
@@ -107,6 +108,14 @@ function mayNameSecrets(text: string): boolean {
   return false;
 }
 
+/** A text that is no secret may have some in it: a document of its own, a query of GraphQL. */
+function addFromText(text: string, rules: RedactionRules, add: (secret: string) => boolean): boolean {
+  if (!text.includes('"')) return true;
+  const read = CONTAINER.test(text) ? parseExact(text) : null;
+  if (read?.ok === true) return walk(read.value, [], rules.isSecretFrom([]), rules, add);
+  return secretsInText(text).every(add);
+}
+
 /** Answers whether to go on. `path` is the same array again when it returns. */
 function walk(
   value: JsonValue,
@@ -115,7 +124,7 @@ function walk(
   rules: RedactionRules,
   add: (secret: string) => boolean,
 ): boolean {
-  if (typeof value === "string") return !isSecret || add(value);
+  if (typeof value === "string") return isSecret ? add(value) : addFromText(value, rules, add);
   if (value instanceof JsonNumber) return !isSecret || add(value.raw);
   if (value === null || typeof value === "boolean" || path.length >= MAX_DEPTH) return true;
   const [names, values] = value instanceof JsonObject ? [value.names, value.values] : [null, value];

@@ -22,6 +22,11 @@ const MAX_DEPTH = 200;
 
 class Unreadable extends Error {}
 
+/** Whether a string holds a document of its own: an object or an array, whole. */
+export function isJsonContainer(text: string): boolean {
+  return /^\s*[[{]/.test(text) && parseExact(text).ok;
+}
+
 /** `at`: where the value stands, as tokens. */
 export function redactJsonText(text: string, at: readonly string[], redaction: JsonRedaction): string {
   if (redaction.isSecret(at)) return isNothing(text) ? text : redaction.mask(contentOf(text));
@@ -130,7 +135,7 @@ class Rewriter {
     const before = this.#out;
     const from = this.#at;
     this.#value(depth);
-    const raw = this.#text.slice(from, this.#at);
+    const raw = this.#text.slice(from, this.#at).trim();
     if (!isNothing(raw)) this.#out = before + JSON.stringify(this.#redaction.mask(contentOf(raw)));
   }
 
@@ -192,7 +197,9 @@ class Rewriter {
   }
 
   #space(): void {
+    const from = this.#at;
     while (this.#at < this.#end && /\s/.test(this.#text[this.#at] as string)) this.#at += 1;
+    this.#out += this.#text.slice(from, this.#at);
   }
 
   /** The text ends here: as it may where it was cut, and nowhere else. */

@@ -12,11 +12,11 @@ import { keyedHash } from "./keyed-hash.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import type { Masking } from "./masking.ts";
 import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
-import { redactJsonText } from "./redact-json.ts";
+import { isJsonContainer, redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
 import { keySpelling } from "./key-spellings.ts";
 import { isSecretHeader } from "./secret-names.ts";
-import { type Mask, maskSecretTexts } from "./secret-texts.ts";
+import { type Mask, maskSecretTexts, secretsInText } from "./secret-texts.ts";
 
 /** The parts of a settled exchange that may carry a secret, as they may be shown. */
 export interface Redacted {
@@ -170,7 +170,7 @@ class Redaction {
       ...masking,
       text: (text) => text,
       content: (content) => {
-        if (!this.#secrets.has(content)) this.#secrets.addFromUrl(content);
+        this.#note(content);
         return content;
       },
       whole: (content) => {
@@ -230,8 +230,34 @@ class Redaction {
   /** One value that stands for itself: a string, an id. */
   #content(content: string): string {
     if (this.#secrets.has(content)) return this.#mask(content);
+    if (isJsonContainer(content))
+      return this.#secrets.mask(
+        this.#json(content, [], (text) => this.#content(text)),
+        this.#mask,
+      );
     this.#secrets.addFromUrl(content);
     return this.#text(content);
+  }
+
+  /** Takes what is secret in a value that stands for itself, to look for it everywhere. */
+  #note(content: string): void {
+    if (this.#secrets.has(content)) return;
+    this.#secrets.addFromUrl(content);
+    const noted = (text: string): string => {
+      this.#note(text);
+      return text;
+    };
+    if (isJsonContainer(content)) this.#json(content, [], noted);
+    else for (const secret of secretsInText(content)) this.#secrets.addFound(secret);
+  }
+
+  #json(text: string, at: readonly string[], shownText: (content: string) => string): string {
+    return redactJsonText(text, at, {
+      isSecret: (place) => this.#rules.isSecretPlace(place),
+      shownText,
+      shownNumber: (digits) => this.#detected(digits),
+      mask: (content) => this.#whole(content),
+    });
   }
 
   /** A whole value is secret, and so is the same text elsewhere. */
@@ -260,12 +286,7 @@ class Redaction {
     if (tokens === null) return each((value) => this.#whole(value));
     return each((value) => {
       if (tokens.length === 0 && COMPARE_WORDS.test(value)) return this.#text(value);
-      return redactJsonText(value, tokens, {
-        isSecret: (place) => this.#rules.isSecretPlace(place),
-        shownText: (content) => this.#content(content),
-        shownNumber: (digits) => this.#detected(digits),
-        mask: (content) => this.#whole(content),
-      });
+      return this.#json(value, tokens, (content) => this.#content(content));
     });
   }
 

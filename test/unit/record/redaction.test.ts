@@ -185,6 +185,27 @@ test("secrets are told by their looks in strings, headers, paths and error messa
   );
 });
 
+test("a document within a string is redacted by its names, however deep, and stays as it was spelled", () => {
+  const inner = '{ "user": "Ann",  "list": [{"password":"pass,word\\"tail"}], "pin": 123456, "n": 1.0 }';
+  const documents = [inner, JSON.stringify([inner]), JSON.stringify({ again: JSON.stringify({ once: inner }) })];
+  for (const text of documents) {
+    const { primary } = shown({ at: "/payload", primary: JSON.stringify(text) });
+    assert.doesNotMatch(primary ?? "", /pass,word|tail|123456/, text);
+    assert.match(primary ?? "", /user[^]*Ann[^]*n[^]*1\.0/, text);
+  }
+  const plain = '{ "a": [1.0, "b"] }';
+  assert.equal(shown({ primary: JSON.stringify(plain) }).primary, JSON.stringify(plain));
+});
+
+test("a secret within a text of the request's body is not shown where an answer repeats it", () => {
+  const query = 'mutation { login(user: "ann-example", password: "hunter2secretA") { id } }';
+  const bodies = [JSON.stringify({ query }), JSON.stringify({ payload: JSON.stringify({ password: "hunter2secretA" }) })];
+  for (const body of bodies) {
+    assert.match(echoed("hunter2secretA", body), STAND_IN);
+    assert.equal(echoed("ann-example", body), '"hello ann-example"');
+  }
+});
+
 test("ordinary prose, times, ids and addresses are left alone", () => {
   const texts = [
     "connect ECONNREFUSED 127.0.0.1:4000",

@@ -37,6 +37,7 @@ import { createPipeline } from "./pipeline.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { systemClock } from "./system-clock.ts";
+import { LOOKED_INTO_MAX_BYTES } from "./record/body-secrets.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { PlaceBook } from "./record/place-book.ts";
@@ -131,7 +132,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   book.restore(await store.places());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
-  const redactor = createRedactor(deriveKey(secretKey, "evidence"));
+  const redactor = createRedactor(deriveKey(secretKey, "evidence"), ({ headers, body }) => {
+    return decodeContent(body, contentEncodingOf(headers), LOOKED_INTO_MAX_BYTES) ?? body;
+  });
   const decode: DecodeBody = ({ headers, body }) =>
     decodeContent(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
   const pairs = createPairKeeper({

@@ -7,7 +7,7 @@ import { isSecretName } from "./secret-names.ts";
 import { secretsInText } from "./secret-texts.ts";
 
 /** Larger bodies are not looked into: reading them would hold up the clients. */
-const BODY_MAX_BYTES = 256 * 1024;
+export const LOOKED_INTO_MAX_BYTES = 256 * 1024;
 const MAX_DEPTH = 200;
 
 const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
@@ -29,7 +29,7 @@ export function secretsInBody(
   most: number,
 ): ReadonlySet<string> {
   const found = new Set<string>();
-  if (body.length === 0 || body.length > BODY_MAX_BYTES) return found;
+  if (body.length === 0 || body.length > LOOKED_INTO_MAX_BYTES) return found;
   /** Whether to go on. */
   const add = (secret: string): boolean => {
     if (secret.length >= minLength) found.add(secret);

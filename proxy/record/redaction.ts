@@ -5,7 +5,7 @@
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
 import type { Difference } from "../evidence.ts";
-import type { Exchange, Settled } from "../exchange.ts";
+import type { Exchange, RawHeaders, Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";
 import { keyedHash } from "./keyed-hash.ts";
@@ -64,15 +64,18 @@ const PATH_MAX_CHARS = 2048;
 const TEXT_MAX_CHARS = 1024;
 const PLAIN_PLACES_KEPT = 4_000;
 
+/** A request's body without its content coding, as far as it is looked into for secrets; as it is where that cannot be had. */
+export type DecodeRequest = (request: { readonly headers: RawHeaders; readonly body: Buffer }) => Buffer;
+
 /** `key`: secret bytes; the same key gives the same stand-ins. */
-export function createRedactor(key: Buffer): Redactor {
+export function createRedactor(key: Buffer, decodeRequest: DecodeRequest = ({ body }) => body): Redactor {
   const hash = keyedHash(key);
   const mask: Mask = (secret) => `[redacted ${hash(secret).slice(0, 8)}]`;
   return {
-    redact: (settled) => new Redaction(settled, mask).redact(settled),
-    redactPlaces: (asked, places) => new Redaction(asked, mask).places(places),
-    redactPair: (settled, decode) => new Redaction(settled, mask).pair(settled, hash, decode),
-    redactKey: (settled) => new Redaction(settled, mask).key(),
+    redact: (settled) => new Redaction(settled, mask, decodeRequest).redact(settled),
+    redactPlaces: (asked, places) => new Redaction(asked, mask, decodeRequest).places(places),
+    redactPair: (settled, decode) => new Redaction(settled, mask, decodeRequest).pair(settled, hash, decode),
+    redactKey: (settled) => new Redaction(settled, mask, decodeRequest).key(),
     recognise: (plainKey) => keySpelling(plainKey, mask),
     standIn: mask,
   };
@@ -92,17 +95,20 @@ class Redaction {
   /** The part of the key that names the entity; null where there is none. */
   readonly #id: string | null;
 
-  constructor(asked: Asked, mask: Mask) {
+  constructor(asked: Asked, mask: Mask, decodeRequest: DecodeRequest) {
+    const { exchange, requestBody } = asked;
     this.#asked = asked;
     this.#mask = mask;
-    this.#rules = RedactionRules.of(asked.exchange.route);
-    this.#secrets = new KnownSecrets(asked, this.#rules);
+    this.#rules = RedactionRules.of(exchange.route);
+    const plain = requestBody && decodeRequest({ headers: exchange.request.headers, body: requestBody });
+    this.#secrets = new KnownSecrets({ exchange, requestBody: plain }, this.#rules);
     this.#id = asked.key === null ? null : idOf(asked.key, asked.exchange.route.entity);
     if (this.#id !== null && this.#rules.keyIsSecret) this.#secrets.add(this.#id);
   }
 
   redact(settled: Settled): Redacted {
     const { exchange, build, error } = settled;
+    this.#noteCookiesSet(settled);
     const repairKey = this.key();
     const differences = settled.differences.map((difference) => this.#difference(difference));
     // From here on the secrets that stood in the answers are known too, and looked for everywhere.
@@ -149,6 +155,7 @@ class Redaction {
     decode: DecodeBody,
   ): Generator<void, RedactedPair | null> {
     const masking = this.#masking(settled, hash);
+    this.#noteCookiesSet(settled);
     if ((yield* redactPair(settled, this.#noting(masking), decode)) === null) return null;
     yield;
     const differences = settled.differences.map((difference) => this.#difference(difference));
@@ -162,6 +169,16 @@ class Redaction {
       build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
       differences: differences.map((difference) => this.#again(difference)),
     };
+  }
+
+  /** What a service sets as a cookie, a body may say as well. */
+  #noteCookiesSet({ exchange, answers }: Settled): void {
+    for (const { headers } of answers === null ? [] : [answers.primary, answers.shadow]) {
+      for (let i = 0; i + 1 < headers.length; i += 2) {
+        if ((headers[i] as string).toLowerCase() !== "set-cookie") continue;
+        this.#secrets.addCookieSet(headers[i + 1] as string, exchange.request.path);
+      }
+    }
   }
 
   /** Shows everything, and remembers what is secret in it. */

@@ -44,7 +44,18 @@ test("a value is known behind its name up to where it ends, however it is quoted
 
 test("texts made to be slow to search are not", () => {
   const begunAt = performance.now();
-  for (const part of ["secret:", 'secret:"', "secret:[\\", "secret:{", "\\", "<secret ", "<secret>", "a:", "[", "secret='"]) {
+  for (const part of [
+    "secret:",
+    'secret:"',
+    "secret:[\\",
+    "secret:{",
+    "\\",
+    "<secret ",
+    "<secret>",
+    "a:",
+    "[",
+    "secret='",
+  ]) {
     shown(part.repeat(20_000));
     shown(`secret:[${part.repeat(20_000)}`);
   }

@@ -54,6 +54,8 @@ const PAIRS: readonly (readonly [name: string, primary: string, shadow: string])
   ["a secret twice", '{"token":"abcdefgh","token":"abcdefgh"}', '{"token":"abcdefgh","token":"x"}'],
   ["a secret that an echo repeats", '{"token":"abcdefgh","m":"got abcdefgh"}', '{"token":"abcdefgh","m":"got b"}'],
   ["a token within a text", '{"m":"Bearer abcdefgh1"}', '{"m":"Bearer abcdefgh2"}'],
+  ["a document in a string", '{"p":"{\\"token\\":\\"abcdefgh\\"}"}', '{"p":"{\\"token\\":\\"abcdefgi\\"}"}'],
+  ["white space in such a document", '{"p":"{\\"pin\\": 1, \\"a\\":2}"}', '{"p":"{\\"pin\\": 1,\\"a\\":2}"}'],
   ["precise numbers beside a secret", '{"token":"x","n":9007199254740993}', '{"token":"x","n":9007199254740992}'],
 ];
 
@@ -118,6 +120,7 @@ test("what cannot be redacted place by place is left out, with a keyed digest th
     ["<password>abcdefgh</password>", ["content-type", "application/xml"], "unreadable"],
     ["password: abcdefgh", ["content-type", "text/html"], "unreadable"],
     [`${"[".repeat(300)}${"]".repeat(300)}`, JSON_TYPE, "unreadable"],
+    [Buffer.from("password=abcdefgh", "utf16le"), ["content-type", "text/plain; charset=utf-16le"], "binary"],
     ["--b\r\nno part", ["content-type", "multipart/form-data"], "unreadable"],
   ];
   for (const [body, headers, why] of cases) {
@@ -150,6 +153,13 @@ test("headers under a secret name have stand-ins, and are named", () => {
   assert.deepEqual(pair.request.redacted, ["header:authorization"]);
   assert.deepEqual(pair.primary.headers.slice(-2), ["X-Plain", "1"]);
   assert.ok(!JSON.stringify(pair).includes("abcdefgh"));
+});
+
+test("a cookie that one answer sets is taken out of both bodies", () => {
+  const headers = [...JSON_TYPE, "set-cookie", "theme=dark; Path=/", "set-cookie", "sid=abcdefgh; Path=/; HttpOnly"];
+  const { primary, shadow } = redact('{"at":"Path=/","is":"dark","on":"abcdefgh"}', '{"by":"abcdefgh"}', headers);
+  assert.ok(!JSON.stringify([primary, shadow]).includes("abcdefgh"));
+  assert.match(textOf(primary), /^\{"at":"Path=\/","is":"dark",/);
 });
 
 test("the differences are shown as the bodies are", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gunzipSync, gzipSync } from "node:zlib";
 import type { Difference } from "../../../proxy/evidence.ts";
 import { createRedactor, type Redacted } from "../../../proxy/record/redaction.ts";
 import { makeSettled, type SettledGiven } from "../../support/evidence.ts";
@@ -199,11 +200,24 @@ test("a document within a string is redacted by its names, however deep, and sta
 
 test("a secret within a text of the request's body is not shown where an answer repeats it", () => {
   const query = 'mutation { login(user: "ann-example", password: "hunter2secretA") { id } }';
-  const bodies = [JSON.stringify({ query }), JSON.stringify({ payload: JSON.stringify({ password: "hunter2secretA" }) })];
+  const bodies = [
+    JSON.stringify({ query }),
+    JSON.stringify({ payload: JSON.stringify({ password: "hunter2secretA" }) }),
+  ];
   for (const body of bodies) {
     assert.match(echoed("hunter2secretA", body), STAND_IN);
     assert.equal(echoed("ann-example", body), '"hello ann-example"');
   }
+});
+
+test("a secret of a request's body in a content coding is not shown where an answer repeats it", () => {
+  const requestBody = gzipSync('{"password":"hunter2secretA"}');
+  const redactor = createRedactor(KEY, ({ body }) => gunzipSync(body));
+  const settled = makeSettled({
+    requestBody,
+    differences: [{ at: "/msg", kind: "value", primary: '"hello hunter2secretA"', shadow: null }],
+  });
+  assert.match(redactor.redact(settled).differences[0]?.primary ?? "", STAND_IN);
 });
 
 test("ordinary prose, times, ids and addresses are left alone", () => {

@@ -1,5 +1,6 @@
 /** The secrets in a request's body: what stands there under a secret name, and what the route's `redact` points at. */
 import { parseExact } from "../json/parse-exact.ts";
+import type { PointerTokens } from "../json/pointer.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
 import { multipartFields } from "./multipart.ts";
 import type { RedactionRules } from "./redaction-rules.ts";
@@ -37,23 +38,28 @@ export function secretsInBody(
   };
   if (contentType !== null && FORM.test(contentType.trim())) {
     for (const [name, value] of new URLSearchParams(body.toString("utf8"))) {
-      if (!(rules.isSecretFrom([name]) ? add(value) : addFromText(value, rules, add))) break;
+      if (!(rules.isSecretFrom([]) || rules.isSecretFrom([name]) ? add(value) : addFromText(value, rules, add))) break;
     }
     return found;
   }
   if (contentType !== null) {
     for (const { name, value } of multipartFields(body, contentType.trim())) {
-      const goOn = rules.isSecretFrom([name]) ? add(value.toString("utf8")) : addFromJson(value, rules, minLength, add);
+      const isSecret = [[], [name], [name, "content"]].some((place) => rules.isSecretFrom(place));
+      const goOn = isSecret
+        ? add(value.toString("utf8"))
+        : addFromJson(value, [[], [name, "content"]], rules, minLength, add);
       if (!goOn) return found;
     }
   }
-  addFromJson(body, rules, minLength, add);
+  // One line of JSON is a document, or an array of one.
+  addFromJson(body, [[], [0]], rules, minLength, add);
   return found;
 }
 
-/** By its looks, not by its type: clients forget the type, and services read the body all the same. Whether to go on. */
+/** `places`: where it may be. By its looks, not by its type: clients forget the type, and services read the body all the same. Whether to go on. */
 function addFromJson(
   body: Buffer,
+  places: readonly PointerTokens[],
   rules: RedactionRules,
   minLength: number,
   add: (secret: string) => boolean,
@@ -64,7 +70,11 @@ function addFromJson(
   const text = body.toString("utf8");
   if (rules.byNameOnly && !mayNameSecrets(text)) return true;
   const read = isJson ? parseExact(body) : null;
-  if (read?.ok === true) return walk(read.value, [], rules.isSecretFrom([]), rules, add);
+  if (read?.ok === true) {
+    // Where it stands matters to pointers alone.
+    const from = rules.byNameOnly ? places.slice(0, 1) : places;
+    return from.every((at) => walk(read.value, [...at], rules.isSecretFrom([]) || rules.isSecretFrom(at), rules, add));
+  }
   return !isLines || addFromLines(text, rules, minLength, add);
 }
 

@@ -16,8 +16,10 @@ export interface ShownBody {
 }
 
 const JSON_TYPE = /^(?:application|text)\/(?:json|[\w.+-]+\+json|x-amz-json-[\w.]+)$/;
-const LINES_TYPE = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|jsonlines|json-seq)$/;
+const LINES_TYPE = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|jsonlines|json-seq|stream\+json)$/;
+const FORM_DATA = /^multipart\/form-data\b/i;
 const FORM_TYPE = "application/x-www-form-urlencoded";
+const OTHER_CHARSET = /;\s*charset=(?!"?(?:utf-?8|us-ascii)\b)/i;
 const PLAIN_TYPE = "text/plain";
 const CONTAINER = /^\ufeff?\s*[[{]/;
 
@@ -40,7 +42,8 @@ function leaveOut(bytes: Buffer, why: BodyLeftOut, masking: Masking): ShownBody 
 function redactText(text: string, bytes: Buffer, contentType: string | null, masking: Masking): string | null {
   const type = (contentType ?? "").trim();
   const essence = type.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  if (essence === FORM_TYPE) return redactForm(text, masking);
+  // In another charset its escapes are other characters.
+  if (essence === FORM_TYPE) return OTHER_CHARSET.test(type) ? null : redactForm(text, masking);
   if (essence.startsWith("multipart/")) return redactMultipart(bytes, type, masking);
   if (LINES_TYPE.test(essence)) return redactLines(text, masking);
   // By its looks, not by its type: services forget the type, and clients read the body all the same.
@@ -54,7 +57,7 @@ function redactJsonBody(text: string, at: readonly string[], masking: Masking): 
   const read = parseExact(text);
   if (!read.ok) return null;
   try {
-    const shown = redactJson(read.value, at, masking);
+    const shown = redactJson(read.value, at, masking, isSecretAt(at, masking));
     return shown === read.value ? text : printExact(shown, Number.MAX_SAFE_INTEGER);
   } catch (thrown) {
     if (thrown instanceof TooDeep) return null;
@@ -64,8 +67,10 @@ function redactJsonBody(text: string, at: readonly string[], masking: Masking): 
 
 function redactLines(text: string, masking: Masking): string | null {
   const shown: string[] = [];
+  let index = 0;
   for (const line of text.split("\n")) {
-    const redacted = line.trim() === "" ? line : redactJsonBody(line, [], masking);
+    // As to the comparison, an array of what is on the lines that are not empty.
+    const redacted = line.trim() === "" ? line : redactJsonBody(line, [String(index++)], masking);
     if (redacted === null) return null;
     shown.push(redacted);
   }
@@ -80,7 +85,7 @@ function redactForm(text: string, masking: Masking): string {
     const value = pair.slice(equals + 1);
     if (value === "") return pair;
     const content = decodeForm(value);
-    const shown = masking.rules.isSecretFrom([name]) ? masking.whole(content) : masking.content(content);
+    const shown = isSecretAt([name], masking) ? masking.whole(content) : masking.content(content);
     const shownName = encodeUnlessSame(pair.slice(0, equals), masking.content(name));
     return `${shownName}=${encodeUnlessSame(value, shown)}`;
   });
@@ -97,13 +102,17 @@ function decodeForm(raw: string): string {
 
 /** Everything between the values is text: names, file names, what stands before the first part. */
 function redactMultipart(bytes: Buffer, contentType: string, masking: Masking): string | null {
+  // Parts by number are not told apart here.
+  if (!masking.rules.byNameOnly && !FORM_DATA.test(contentType)) return null;
   let shown = "";
   let from = 0;
-  for (const { name, value } of multipartFields(bytes, contentType)) {
+  for (const { name, value, isFile } of multipartFields(bytes, contentType)) {
     const begin = value.byteOffset - bytes.byteOffset;
     shown += masking.text(bytes.toString("utf8", from, begin));
-    const redacted = redactField(name, value.toString("utf8"), masking);
-    if (redacted === null) return null;
+    const text = value.toString("utf8");
+    const redacted = redactField(name, text, masking);
+    // A file is told by its digest, which would be another one.
+    if (redacted === null || (isFile && redacted !== text)) return null;
     shown += redacted;
     from = begin + value.length;
   }
@@ -111,8 +120,19 @@ function redactMultipart(bytes: Buffer, contentType: string, masking: Masking): 
   return from === 0 ? null : shown + masking.text(bytes.toString("utf8", from));
 }
 
+/** At the places that the comparison gives it: `/NAME/content…`. */
 function redactField(name: string, value: string, masking: Masking): string | null {
+  if (["filename", "type"].some((what) => masking.rules.isSecretFrom([name, what]))) return null;
   if (value === "") return value;
-  if (masking.rules.isSecretFrom([name])) return masking.whole(value);
-  return CONTAINER.test(value) ? redactJsonBody(value, [name], masking) : masking.content(value);
+  const at = [name, "content"];
+  const isSecret = isSecretAt(at, masking);
+  const json = CONTAINER.test(value) ? redactJsonBody(value, at, masking) : null;
+  if (json !== null) return json;
+  if (isSecret) return masking.whole(value);
+  return CONTAINER.test(value) ? null : masking.content(value);
+}
+
+/** Whether it is secret, or what it stands in. */
+function isSecretAt(tokens: readonly string[], { rules }: Masking): boolean {
+  return rules.isSecretFrom([]) || tokens.some((_, i) => rules.isSecretFrom(tokens.slice(0, i + 1)));
 }

@@ -14,11 +14,11 @@ const NUMBER = " (number)";
 export class TooDeep extends Error {}
 
 /**
- * The same object where there was nothing to redact. `at`: where it stands, as tokens.
+ * The same object where there was nothing to redact. `at`: where it stands, as tokens; `isSecret`: all of it.
  * @throws TooDeep
  */
-export function redactJson(value: JsonValue, at: readonly string[], masking: Masking): JsonValue {
-  return new JsonWalk(at, masking).value(value, masking.rules.isSecretFrom([]) || masking.rules.isSecretFrom(at));
+export function redactJson(value: JsonValue, at: readonly string[], masking: Masking, isSecret: boolean): JsonValue {
+  return new JsonWalk(at, masking).value(value, isSecret);
 }
 
 class JsonWalk {

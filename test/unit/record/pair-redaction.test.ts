@@ -168,3 +168,38 @@ test("the differences are shown as the bodies are", () => {
   });
   assert.match(pair.differences[0]?.primary ?? "", /^"\[redacted [0-9a-f]{8}\]"$/);
 });
+
+test("what the route's redact points at is found in lines, forms and parts as the comparison names it", () => {
+  const part = (name: string, value: string): string =>
+    `--b\r\nContent-Disposition: form-data; name=${name}\r\n\r\n${value}\r\n`;
+  const lines = ["content-type", "application/x-ndjson"];
+  const form = ["content-type", "application/x-www-form-urlencoded"];
+  const parts = ["content-type", "multipart/form-data; boundary=b"];
+  const cases: readonly (readonly [pointer: string, headers: RawHeaders, body: string])[] = [
+    ["/*/own", lines, '{"n":1}\n\n{"own":"abcdefgh"}\n'],
+    ["/1/own", lines, '{"own":"1"}\n\n{"own":"abcdefgh"}\n'],
+    ["/*/own", ["content-type", "application/stream+json"], '{"own":"abcdefgh"}'],
+    ["", form, "own=abcdefgh&n=1"],
+    ["/own", form, "own=abcdefgh&n=1"],
+    ["", parts, `${part("own", "abcdefgh")}--b--`],
+    ["/own", parts, `${part("own", "abcdefgh")}--b--`],
+    ["/own/content", parts, `${part("own", "abcdefgh")}--b--`],
+    ["/meta/content/own", parts, `${part("meta", '{"own":"abcdefgh","n":1}')}--b--`],
+    ["/meta", parts, `${part("meta", '{"own":"abcdefgh","n":1}')}--b--`],
+    ["/own/filename", parts, `${part('own; filename="abcdefgh"', "n")}--b--`],
+    ["/0/content", ["content-type", "multipart/mixed; boundary=b"], "--b\r\n\r\nabcdefgh\r\n--b--"],
+  ];
+  for (const source of ["answer", "body"] as const) {
+    for (const [name, headers, body] of cases) {
+      const given: SettledGiven = {
+        route: { redact: [{ source, name }] },
+        requestBody: Buffer.from(body),
+        request: { headers },
+      };
+      for (const answers of [body, "got abcdefgh"]) {
+        const pair = redact(answers, "{}", answers === body ? headers : ["content-type", "text/html"], given);
+        assert.ok(!JSON.stringify(pair).includes("abcdefgh"), `${name} ${body}`);
+      }
+    }
+  }
+});

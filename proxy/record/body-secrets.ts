@@ -4,7 +4,7 @@ import type { PointerTokens } from "../json/pointer.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
 import { multipartFields } from "./multipart.ts";
 import type { RedactionRules } from "./redaction-rules.ts";
-import { isSecretName } from "./secret-names.ts";
+import { mayNameSecrets } from "./secret-names.ts";
 import { secretsInText } from "./secret-texts.ts";
 
 /** Larger bodies are not looked into: reading them would hold up the clients. */
@@ -16,7 +16,6 @@ const SPACE = /\s/;
 const RECORD_SEPARATOR = "\x1e";
 const BLANK = /^\s*$/;
 const CONTAINER = /^\s*[{[]/;
-const BEFORE_COLON = /^\s*:/;
 
 /**
  * Those of at least `minLength` characters. Ends once there are more than `most`: enough for the caller to know that there
@@ -102,20 +101,6 @@ function isContainer(body: Buffer): boolean {
   let at = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
   while (at < body.length && SPACE.test(String.fromCharCode(body[at] as number))) at += 1;
   return body[at] === 0x7b || body[at] === 0x5b;
-}
-
-/**
- * False only where no member of the JSON text, or of any line of it, has a secret's name: most bodies have none, and reading
- * one exactly costs many times more. Without a backslash a name is what stands between two quotation marks before a colon;
- * which of them begin a string is not asked, since a broken line would confuse all that follow.
- */
-function mayNameSecrets(text: string): boolean {
-  if (text.includes("\\")) return true;
-  const parts = text.split('"');
-  for (let i = 1; i + 1 < parts.length; i += 1) {
-    if (BEFORE_COLON.test(parts[i + 1] as string) && isSecretName(parts[i] as string)) return true;
-  }
-  return false;
 }
 
 /** A text that is no secret may have some in it: a document of its own, a query of GraphQL. */

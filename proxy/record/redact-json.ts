@@ -5,6 +5,7 @@
  */
 import { printExact } from "../json/print-exact.ts";
 import { parseExact } from "../json/parse-exact.ts";
+import { mayNameSecrets } from "./secret-names.ts";
 
 export interface JsonRedaction {
   /** Whether everything under this place is secret; `tokens` from the document's root, which begins with the difference's. */
@@ -22,9 +23,13 @@ const MAX_DEPTH = 200;
 
 class Unreadable extends Error {}
 
-/** Whether a string holds a document of its own: an object or an array, whole. */
-export function isJsonContainer(text: string): boolean {
-  return /^\s*[[{]/.test(text) && parseExact(text).ok;
+/** Reading one takes ten times as long as looking for secrets in it as in any text. */
+const DOCUMENT_MAX_CHARS = 16 * 1024;
+
+/** Whether a string holds a document of its own, an object or an array, in which a member may have a secret's name. */
+export function holdsSecretDocument(text: string): boolean {
+  if (text.length > DOCUMENT_MAX_CHARS || !/^\s*[[{]/.test(text)) return false;
+  return mayNameSecrets(text) && parseExact(text).ok;
 }
 
 /** `at`: where the value stands, as tokens. */

@@ -12,7 +12,7 @@ import { keyedHash } from "./keyed-hash.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import type { Masking } from "./masking.ts";
 import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
-import { isJsonContainer, redactJsonText } from "./redact-json.ts";
+import { holdsSecretDocument, redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
 import { keySpelling } from "./key-spellings.ts";
 import { isSecretHeader } from "./secret-names.ts";
@@ -247,7 +247,7 @@ class Redaction {
   /** One value that stands for itself: a string, an id. */
   #content(content: string): string {
     if (this.#secrets.has(content)) return this.#mask(content);
-    if (isJsonContainer(content))
+    if (holdsSecretDocument(content))
       return this.#secrets.mask(
         this.#json(content, [], (text) => this.#content(text)),
         this.#mask,
@@ -264,7 +264,7 @@ class Redaction {
       this.#note(text);
       return text;
     };
-    if (isJsonContainer(content)) this.#json(content, [], noted);
+    if (holdsSecretDocument(content)) this.#json(content, [], noted);
     else for (const secret of secretsInText(content)) this.#secrets.addFound(secret);
   }
 

@@ -224,6 +224,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     forwarder,
     markKey,
     clock: systemClock,
+    mirroringEnabled: () => acting.mirroringEnabled(),
     random: Math.random,
     caught,
   });

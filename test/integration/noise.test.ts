@@ -185,6 +185,9 @@ test("what is no plain read of the whole is never asked twice", async (t) => {
   await plain({ "if-none-match": '"a"' });
   await plain({ "if-modified-since": "Sun, 22 Nov 2026 12:00:00 GMT" });
   await plain({ "x-crossfade-shadow": "v1.x.y" });
+  await plain({ "x-http-method-override": "DELETE" });
+  await plain({ "idempotency-key": "k1" });
+  await bench.send("GET", "/orders/1?_method=DELETE");
   await bench.send("GET", "/orders/1", { query: 1 });
   await bench.send("HEAD", "/orders/1");
   await bench.send("OPTIONS", "/orders/1");

@@ -132,7 +132,8 @@ function recordGaps(db: Database, order: OpeningOrder, from: number, why: string
 function describe(file: string, gone: Lost | null, routes: number): readonly string[] {
   const gaps = `a gap is recorded for ${routes} ${routes === 1 ? "route" : "routes"}; reconcile closes it`;
   if (gone === null) return [`the previous run ended without closing the store ${file}: ${gaps}`];
-  if (gone.setAside === null) return [`store lost: ${gone.damage}; a new one was begun, and ${gaps}`];
+  if (gone.setAside === null)
+    return [`store lost: ${gone.damage}; a new one was begun, without what was pinned, and ${gaps}`];
   const missing = gone.damagedTables.length === 0 ? "all" : `all but ${gone.damagedTables.join(", ")}`;
   return [
     `store ${file} is damaged (${gone.damage}) and was set aside as ${gone.setAside}; ` +

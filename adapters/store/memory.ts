@@ -70,6 +70,7 @@ class MemoryStore implements Store {
   #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
+  #journalMark = 0;
   #closed = false;
 
   constructor(options: MemoryStoreOptions) {
@@ -96,6 +97,10 @@ class MemoryStore implements Store {
 
   health(): StoreHealth {
     return { kind: "memory", problem: null, lostWrites: this.#lost, pendingWrites: 0 };
+  }
+
+  journalMark(): number {
+    return this.#journalMark;
   }
 
   async outcomeCounts(): Promise<readonly OutcomeCount[]> {
@@ -268,6 +273,12 @@ class MemoryStore implements Store {
       }
       case "divergence":
         this.#addDivergence(write);
+        return;
+      case "gap-withdrawn":
+        this.#gaps.delete(write.id);
+        return;
+      case "journal-mark":
+        this.#journalMark = write.position;
         return;
       case "pair":
         this.#pairs.add(write);

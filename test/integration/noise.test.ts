@@ -264,8 +264,10 @@ test("counts outlive the process, and hold no value and no key", async (t) => {
   assert.deepEqual([password?.classes, password?.compared], [[{ class: "secret", count: 1 }], 1]);
   assert.equal(before.get("PUT /orders/* /byUser/*/seen")?.compared, 1);
   await bench.crossfade.stop();
-  for (const name of readdirSync(bench.folder).filter((file) => file.startsWith("crossfade.db"))) {
-    const bytes = readFileSync(join(bench.folder, name));
+  for (const entry of readdirSync(bench.folder, { recursive: true, withFileTypes: true })) {
+    const name = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || !name.includes("crossfade.db")) continue;
+    const bytes = readFileSync(name);
     for (const value of [STORED, "ann-of-the-hill", "hunter2"])
       assert.ok(!bytes.includes(value), `${value} is in ${name}`);
   }

@@ -171,6 +171,9 @@ test("secrets are told by their looks in strings, headers, paths and error messa
     `ghp_${"a1B2".repeat(9)}`,
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",
     "/users;jsessionid=a1b2c3d4e5/42",
+    "https://example.com/x?next=%2Fcb%3Ftoken%3Da1b2c3d4e5&page=2",
+    `?next=${encodeURIComponent(`/a?next=${encodeURIComponent("/cb?token=a1b2c3d4e5")}`)}`,
+    "filter=%7B%22password%22%3A%22a1b2c3d4e5%22%7D",
   ];
   for (const text of texts) {
     const secret = /eyJzdWIi|a1b2c3d4e5|dXNlcjpw|s3cr3tpw|AKIAABC|a1B2a1B2|MIIEpAIB/;
@@ -228,6 +231,7 @@ test("ordinary prose, times, ids and addresses are left alone", () => {
     "550e8400-e29b-41d4-a716-446655440000",
     "the token bucket: basic validation",
     "http://127.0.0.1:3000/users/42?page=2",
+    "/search?q=a%3Db%3A50%25&at=2026-11-22T12%3A00%3A00Z",
   ];
   for (const text of texts) {
     assert.equal(redact({ error: text }).error, text);
@@ -418,7 +422,21 @@ test("texts are cut where they are long, and a settled exchange is never changed
 test("texts and requests made to be slow to search are not", () => {
   const begun = performance.now();
   const long = 16 * 1024;
-  for (const part of ["a", "a.", "eyJ-", "-----BEGIN ", "Bearer ", "a=", "\\\\", "a:", "token=x&", "http://", " "]) {
+  for (const part of [
+    "a",
+    "a.",
+    "eyJ-",
+    "-----BEGIN ",
+    "Bearer ",
+    "a=",
+    "\\\\",
+    "a:",
+    "token=x&",
+    "http://",
+    " ",
+    "%25",
+    "%3D",
+  ]) {
     redact({ request: { path: `/${part.repeat(long / part.length)}` }, error: part.repeat(long / part.length) });
   }
   const query = `?${Array.from({ length: 2000 }, (_, i) => `token=${i}abcdef`).join("&")}`;

@@ -9,7 +9,7 @@ import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
-import { contentEncodingOf, undoContentEncoding } from "./compare/decode.ts";
+import { contentEncodingOf, decodeContent, undoContentEncoding } from "./compare/decode.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
@@ -38,6 +38,7 @@ import { createPipeline } from "./pipeline.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { systemClock } from "./system-clock.ts";
+import { LOOKED_INTO_MAX_BYTES } from "./record/body-secrets.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { PlaceBook } from "./record/place-book.ts";
@@ -139,7 +140,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   book.restore(await store.places());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
-  const redactor = createRedactor(deriveKey(secretKey, "evidence"));
+  const redactor = createRedactor(deriveKey(secretKey, "evidence"), ({ headers, body }) => {
+    return decodeContent(body, contentEncodingOf(headers), LOOKED_INTO_MAX_BYTES) ?? body;
+  });
   const decode: DecodeBody = ({ headers, body }) =>
     undoContentEncoding(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
   const pairs = createPairKeeper({
@@ -228,6 +231,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     forwarder,
     markKey,
     clock: systemClock,
+    mirroringEnabled: () => acting.mirroringEnabled(),
     random: Math.random,
     caught,
   });

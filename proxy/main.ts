@@ -40,6 +40,8 @@ import { createRedactor } from "./record/redaction.ts";
 import { createWebhook } from "./record/webhook.ts";
 import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
+import { createSealer } from "./sealed.ts";
+import { createRepairs } from "./repair/repairs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { Pools } from "./upstream/pools.ts";
 import { watchReachability } from "./upstream/reachability.ts";
@@ -56,6 +58,8 @@ export interface StartOptions {
   readonly store?: Promise<OpenedStore>;
   /** pino's levels; logs go to stderr. Default `info`. */
   readonly logLevel?: string;
+  /** How often the repair list is gone through by itself. Default 10 s. */
+  readonly repairEveryMs?: number;
   /** Called with each sentence that an operator should see at the start. */
   readonly warn?: (line: string) => void;
 }
@@ -74,6 +78,7 @@ const DRAIN_BUDGET_MS = 10_000;
 const BREAKER_OPENS_AFTER = 5;
 const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
+const REPAIR_EVERY_MS = 10_000;
 
 /**
  * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
@@ -114,12 +119,15 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
+  const sealer = createSealer(deriveKey(secretKey, "repair list"));
   const recorder = createRecorder({
     store,
     log: divergenceLog,
     telemetry: telemetry.telemetry,
     counters,
     redactor,
+    sealer,
+    clock: systemClock,
     onRecord: (record) => feed.publish(record),
     caught,
   });
@@ -154,10 +162,29 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         inFlight,
         ratePerSecond: () => now().asShadow.ratePerSecond,
         monotonic: () => systemClock.monotonic(),
+        onClosed: () => repairs.wake(),
       });
       gates.set(service.origin, gate);
     }
     return gate;
+  };
+  const readGates = new Map<string, ShadowGate>();
+  const readGateOf = (service: ServiceSettings): ShadowGate => {
+    let gate = readGates.get(service.origin);
+    if (gate === undefined) {
+      gate = new ShadowGate({
+        opensAfter: BREAKER_OPENS_AFTER,
+        probeEveryMs: BREAKER_PROBE_EVERY_MS,
+        inFlight,
+        ratePerSecond: () => null,
+        monotonic: () => systemClock.monotonic(),
+      });
+      readGates.set(service.origin, gate);
+    }
+    return gate;
+  };
+  const closeGates = (): void => {
+    for (const gate of [...gates.values(), ...readGates.values()]) gate.close();
   };
   const reachability = watchReachability(() => Object.values(snapshot.settings.services));
 
@@ -175,6 +202,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const journal = createMemoryJournal();
   const backlog = new Backlog();
   let position = 0;
+  const markKey = deriveKey(secretKey, "shadow mark");
+  const orderStamp = (): string => `${store.generation}.${++position}`;
+  const taints = new Taints();
+  const forwarder = { budget: queue, spool, clock: systemClock };
   const pipeline = createPipeline({
     snapshot: () => snapshot,
     mirroringEnabled: () => true,
@@ -187,14 +218,37 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     moduleHealth,
     telemetry: telemetry.telemetry,
     clock: systemClock,
-    forwarder: { budget: queue, spool, clock: systemClock },
+    forwarder,
     budget: queue,
     backlog,
-    taints: new Taints(),
-    markKey: deriveKey(secretKey, "shadow mark"),
-    orderStamp: () => `${store.generation}.${++position}`,
+    taints,
+    markKey,
+    orderStamp,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock),
+    caught,
+  });
+
+  const repairs = createRepairs({
+    snapshot: () => snapshot,
+    store,
+    visit: pipeline.visit,
+    upstream: (service) => pools.for("shadow", service),
+    gate: gateOf,
+    primaryGate: readGateOf,
+    forwarder,
+    budget: queue,
+    comparer,
+    moduleHealth,
+    telemetry: telemetry.telemetry,
+    clock: systemClock,
+    taints,
+    sealer,
+    redactor,
+    markKey,
+    orderStamp,
+    everyMs: options.repairEveryMs ?? REPAIR_EVERY_MS,
+    audit: (repair) => log.warn({ repair }, "repair"),
     caught,
   });
 
@@ -258,8 +312,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const closeParts = async (): Promise<void> => {
     statusSource.close();
     reachability.close();
-    for (const gate of gates.values()) gate.close();
+    const repaired = repairs.stop();
+    closeGates();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await repaired;
     await recorder.close();
     await webhook.close();
     await divergenceLog.close();
@@ -284,6 +340,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       metricsText: () => telemetry.metricsText(),
       subscribe: (listener) => feed.subscribe(listener),
       purge,
+      repairs,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
       await listener.close();
@@ -309,14 +366,13 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         stopping = true;
         stopped ??= (async () => {
           following?.close();
+          void repairs.stop();
           const report = await drain(
             {
               listener,
               pipeline,
               pending: () => counters.pending(),
-              closeGates: () => {
-                for (const gate of gates.values()) gate.close();
-              },
+              closeGates,
               closeShadows: () => pools.close("shadow"),
               monotonic: () => systemClock.monotonic(),
             },

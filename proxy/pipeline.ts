@@ -13,7 +13,7 @@ import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
 import { readRequestHead } from "./listen/request-head.ts";
-import { Lanes } from "./mirror/lanes.ts";
+import { Lanes, type QuietTurn } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
@@ -33,6 +33,8 @@ export interface Pipeline {
   handle(request: IncomingMessage, response: ServerResponse, target: string): void;
   /** A connection that is to change its protocol: it goes to the route's primary and nowhere else. */
   tunnel(request: IncomingMessage, socket: Socket, head: Buffer): void;
+  /** See `Lanes.visit`. */
+  visit<T>(key: string, patienceMs: number, work: (turn: QuietTurn) => Promise<T>): Promise<T | null>;
   /** Copies that wait or are being delivered. */
   queued(): number;
   whenIdle(): Promise<void>;
@@ -97,6 +99,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       exchange,
       key,
       isLoop: mark !== null && isOurShadowMark(parts.markKey, mark),
+      began: lanes.begin(),
       ticket: key === null ? null : lanes.intend(key, plan.requestClass),
       lanes,
     };
@@ -254,6 +257,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   return {
     handle,
     tunnel,
+    visit: (key, patienceMs, work) => lanes.visit(key, patienceMs, work),
     queued: () => lanes.queued,
     whenIdle: () => lanes.whenIdle(),
     abandon: () => abandonCopies(parts, lanes),

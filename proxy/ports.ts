@@ -14,11 +14,15 @@ import type {
   GroupState,
   ListedGroup,
   OutcomeCount,
+  RepairEnd,
   RepairReason,
   RepairRecord,
+  RepairWork,
+  SealedPlace,
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
+import type { RepairResult } from "./repair-job.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -138,6 +142,10 @@ export type StoreWrite =
       readonly reason: RepairReason;
       readonly exchangeId: string;
       readonly at: string;
+      /** ISO 8601, UTC; null: at any time. Of two marks the later one holds. */
+      readonly notBefore: string | null;
+      /** null: not known. */
+      readonly place: SealedPlace | null;
     }
   | {
       readonly type: "gap-opened";
@@ -193,8 +201,21 @@ export interface ErasedRecords {
 export interface OpenWork {
   readonly route: string;
   readonly repairs: number;
+  /** Among them. */
+  readonly parked: number;
   readonly gaps: number;
   readonly causes: CauseCounts;
+}
+
+export interface RepairWorkQuery {
+  readonly route?: string;
+  /** Entries with a greater id. 0: from the first. */
+  readonly after: number;
+  /** Epoch ms: only open ones that may be looked at by then, and are to be tried by then. null: all. */
+  readonly dueAt: number | null;
+  /** Only marked last for one of these. */
+  readonly reasons?: readonly RepairReason[];
+  readonly limit: number;
 }
 
 export interface Page<T> {
@@ -252,6 +273,13 @@ export interface Store {
     readonly limit: number;
     readonly cursor?: string;
   }): Promise<Page<RepairRecord>>;
+  /** By id. */
+  repairWork(query: RepairWorkQuery): Promise<readonly RepairWork[]>;
+  /**
+   * Takes the end of an attempt for this revision of the entry and no other: whatever was marked meanwhile, appended or
+   * kept, stays on the list. `changed`: it was marked again, or is gone, and nothing was done.
+   */
+  endRepair(id: number, revision: number, end: RepairEnd): Promise<"done" | "changed">;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
   /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */
   openWork(): Promise<readonly OpenWork[]>;
@@ -270,6 +298,8 @@ export interface Telemetry {
   shadowFailure(route: string, reason: string): void;
   difference(route: string, kind: DifferenceKind): void;
   compared(ms: number): void;
+  /** An attempt to repair a key ended; `ageMs`: how long it had been on the list, where it is repaired. */
+  repaired(route: string, result: RepairResult, ageMs: number | null): void;
   configReload(result: "applied" | "refused"): void;
 }
 
@@ -284,6 +314,7 @@ export interface Gauges {
     /** 0 closed, 1 half-open, 2 open. */
     readonly breakerState: number;
     readonly repairsOpen: number;
+    readonly repairsParked: number;
     readonly gapsOpen: number;
   }[];
   /** Seconds until writes drop at the present rate, or null while nothing queues. */

@@ -22,6 +22,8 @@ export interface OpenExchange {
   /** As known from the request's head. */
   readonly key: string | null;
   readonly ticket: Ticket | null;
+  /** When it began, in the lanes' order. */
+  readonly began: number;
   readonly lanes: Lanes<Copy>;
   /** One of our own copies came back to us: it is forwarded, never mirrored again. */
   readonly isLoop: boolean;
@@ -63,7 +65,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const order = parts.orderStamp();
   const copy: Copy = { exchange, key, primary: ending, body, order, costBytes, answeredAt, waiting };
   if (isWrite) parts.journal.answered(exchange.id, "accepted", key);
-  if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass);
+  if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass, open.began);
   else lanes.answered(ticket, copy);
 }
 

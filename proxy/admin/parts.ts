@@ -7,6 +7,7 @@ import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -32,6 +33,8 @@ export interface RouteState {
   /** Of the shadow's service; null where the phase does not mirror. */
   readonly breaker: BreakerState | null;
   readonly repairs: number;
+  /** Among them: tried too often. */
+  readonly parked: number;
   readonly gaps: number;
   /** Its groups of divergences by state; null: the store has not said yet. */
   readonly causes: CauseCounts | null;
@@ -128,6 +131,17 @@ export interface StatusInput {
   readonly caught: Readonly<Record<string, number>>;
 }
 
+export interface RepairRuns {
+  /** null: one is under way, whose id `running` tells. */
+  start(order: RepairOrder): Promise<JobRecord | null>;
+  running(): string | null;
+  /** The newest first. */
+  jobs(): readonly JobRecord[];
+  job(id: string): JobRecord | null;
+  /** null: there is none of that id. */
+  cancel(id: string, by: string): JobRecord | null;
+}
+
 export interface AdminParts {
   readonly version: string;
   /** Where to listen. A host that is not loopback without any token in the settings is refused. */
@@ -143,6 +157,8 @@ export interface AdminParts {
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
+  /** Runs over the repair list. */
+  readonly repairs: RepairRuns;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */
   onError(error: unknown, what: string): void;
 }

@@ -49,6 +49,7 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
     totalTimeoutMs: null,
     maxConnections: null,
   },
+  own: { headers: [] },
 };
 
 /** `entity` is missing: its default is the route's name, or null where the pattern has no fixed segment. */
@@ -75,6 +76,8 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     shapes: [],
     module: null,
   },
+  verify: { readBack: null },
+  repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   redact: [],
   redactDetect: [],
 };

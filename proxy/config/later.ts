@@ -4,12 +4,11 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = ["values", "verify", "reads", "gate", "keys", "touches", "unattended"];
+const ROUTE_SETTINGS = ["values", "verify.share", "reads", "gate", "keys", "touches", "unattended"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections",
   "limits.journal",
-  "services.*.own",
   ...ROUTE_SETTINGS.map((setting) => `routes.*.${setting}`),
   ...ROUTE_SETTINGS.map((setting) => `defaults.${setting}`),
 ]);

@@ -54,6 +54,11 @@ const ROUTE_FIELDS = [
   "compare.equivalent",
   "compare.shapes",
   "compare.module",
+  "verify.readBack",
+  "repair.automatic",
+  "repair.rate",
+  "repair.write",
+  "repair.attempts",
   "redact",
   "redactDetect",
 ] as const;
@@ -124,7 +129,7 @@ function resolveService(
   origin: string,
   tls: ServiceTlsSettings | undefined,
 ): ServiceSettings {
-  const { asShadow, asPrimary } = service;
+  const { asShadow, asPrimary, own } = service;
   const builtIn = DEFAULT_SERVICE.asPrimary;
   return {
     name,
@@ -151,6 +156,7 @@ function resolveService(
       totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
       maxConnections: asPrimary?.connections ?? builtIn.maxConnections,
     },
+    own: { headers: own?.headers ?? DEFAULT_SERVICE.own.headers },
   };
 }
 
@@ -165,7 +171,7 @@ function resolveRoute(
     else if (ofDefaults !== undefined) origins[field] = "defaults";
     return ofRoute ?? ofDefaults ?? builtIn;
   };
-  const { name, match, mirror, compare } = written;
+  const { name, match, mirror, compare, verify, repair } = written;
   const base = DEFAULT_ROUTE;
   const route: RouteSettings = {
     name,
@@ -198,6 +204,20 @@ function resolveRoute(
       ...resolveRules(choose, compare, defaults.compare),
       module:
         modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
+    },
+    verify: {
+      readBack: choose<string | null>(
+        "verify.readBack",
+        verify?.readBack,
+        defaults.verify?.readBack,
+        base.verify.readBack,
+      ),
+    },
+    repair: {
+      automatic: choose("repair.automatic", repair?.automatic, defaults.repair?.automatic, base.repair.automatic),
+      ratePerSecond: choose("repair.rate", repair?.rate, defaults.repair?.rate, base.repair.ratePerSecond),
+      write: choose("repair.write", repair?.write, defaults.repair?.write, base.repair.write),
+      attempts: choose("repair.attempts", repair?.attempts, defaults.repair?.attempts, base.repair.attempts),
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),

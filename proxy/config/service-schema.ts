@@ -136,6 +136,15 @@ export const serviceSchema = z.strictObject({
   tls: tlsSchema.optional(),
   asShadow: asShadowSchema.optional(),
   asPrimary: asPrimarySchema.optional(),
+  own: z
+    .strictObject({
+      headers: headersField(
+        { effect: "Headers of these requests; their values are secret. Default: none.", examples: ["authorization"] },
+        sentHeaderProblem,
+      ).optional(),
+    })
+    .describe("Requests that Crossfade itself makes to the service, to verify and repair state.")
+    .optional(),
 });
 
 export type WrittenService = z.output<typeof serviceSchema>;

@@ -50,6 +50,21 @@ interface Lane<Work> {
   delivering: boolean;
   reads: number;
   timer: NodeJS.Timeout | null;
+  /** Writes that have entered so far. */
+  writes: number;
+  /** Whoever waits for the lane to be quiet. */
+  readonly visits: Visit[];
+}
+
+interface Visit {
+  /** The lane is theirs, and has heard of so many writes; or (null) it was not to be had. */
+  readonly begin: (writes: number | null) => void;
+}
+
+/** The key is quiet: no write of it is at the primary or on its way to the shadow, and none is delivered meanwhile. */
+export interface QuietTurn {
+  /** Whether a write of the key has begun since: it may be in what is read from here on, and is yet to be delivered. */
+  crossed(): boolean;
 }
 
 /** A place in a lane, held from intent to the end. */
@@ -57,9 +72,14 @@ export interface Ticket {
   readonly key: string;
 }
 
+/** Many more than are made while one write is at the primary. */
+const VISITS_KEPT = 10_000;
+
 export class Lanes<Work> {
   readonly #options: LanesOptions<Work>;
   readonly #lanes = new Map<string, Lane<Work>>();
+  /** When visits of keys ended, in the order of intents: the last ones. */
+  readonly #visited = new Map<string, number>();
   #intents = 0;
   #queued = 0;
   #idle: (() => void)[] = [];
@@ -87,10 +107,17 @@ export class Lanes<Work> {
     return entry;
   }
 
+  /** A write begins whose key only its answer will tell: when that was, for `join`. */
+  begin(): number {
+    return ++this.#intents;
+  }
+
   /** Takes a place with the answer, for a key that only the answer tells. */
-  join(key: string, work: Work, kind: EntryKind): void {
+  join(key: string, work: Work, kind: EntryKind, began = Infinity): void {
     const lane = this.#laneOf(key);
     const entry = this.#enter(lane, kind);
+    // What was read and written during that visit may hold this write, or not.
+    if (kind === "write" && began < (this.#visited.get(key) ?? 0)) entry.overlapped = true;
     if (kind === "write") crossReads(lane);
     this.#answer(entry, work);
   }
@@ -112,10 +139,49 @@ export class Lanes<Work> {
     this.#advance(entry.lane);
   }
 
+  /**
+   * Runs `work` while the key is quiet: copies that become due meanwhile follow when it ends, clients are not held up. It
+   * comes after all writes that are under way; null where the key does not become quiet within `patienceMs`.
+   */
+  async visit<T>(key: string, patienceMs: number, work: (turn: QuietTurn) => Promise<T>): Promise<T | null> {
+    const lane = this.#laneOf(key);
+    const writes = await new Promise<number | null>((resolve) => {
+      const giveUp = (): void => {
+        remove(lane.visits, visit);
+        this.#dropIfEmpty(lane);
+        resolve(null);
+      };
+      const timer = setTimeout(giveUp, patienceMs);
+      const visit: Visit = {
+        begin: (heard) => {
+          clearTimeout(timer);
+          resolve(heard);
+        },
+      };
+      lane.visits.push(visit);
+      this.#advance(lane);
+    });
+    if (writes === null) return null;
+    try {
+      return await work({ crossed: () => lane.writes !== writes });
+    } finally {
+      lane.delivering = false;
+      this.#remember(key);
+      this.#advance(lane);
+    }
+  }
+
+  #remember(key: string): void {
+    this.#visited.delete(key);
+    this.#visited.set(key, ++this.#intents);
+    if (this.#visited.size > VISITS_KEPT) this.#visited.delete(this.#visited.keys().next().value as string);
+  }
+
   /** Work that has not begun to be delivered; the lanes forget it. */
   abandonWaiting(): Work[] {
     const abandoned: Work[] = [];
     for (const lane of this.#lanes.values()) {
+      for (const visit of lane.visits.splice(0)) visit.begin(null);
       for (const entry of lane.waiting.splice(0)) {
         abandoned.push(entry.work as Work);
         this.#queued--;
@@ -136,7 +202,7 @@ export class Lanes<Work> {
   #laneOf(key: string): Lane<Work> {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { key, intended: [], waiting: [], delivering: false, reads: 0, timer: null };
+      lane = { key, intended: [], waiting: [], delivering: false, reads: 0, timer: null, writes: 0, visits: [] };
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -144,6 +210,7 @@ export class Lanes<Work> {
 
   #enter(lane: Lane<Work>, kind: EntryKind): Entry<Work> {
     if (kind === "read") lane.reads++;
+    else lane.writes++;
     return {
       key: lane.key,
       kind,
@@ -183,6 +250,7 @@ export class Lanes<Work> {
     if (lane.delivering) return;
     const next = lane.waiting[0];
     if (next === undefined) {
+      this.#admitVisit(lane);
       this.#dropIfEmpty(lane);
       return;
     }
@@ -203,6 +271,14 @@ export class Lanes<Work> {
       this.#tellIdle();
     };
     void this.#options.deliver(turn).then(goOn, goOn);
+  }
+
+  #admitVisit(lane: Lane<Work>): void {
+    if (lane.intended.some((other) => other.kind === "write")) return;
+    const visit = lane.visits.shift();
+    if (visit === undefined) return;
+    lane.delivering = true;
+    visit.begin(lane.writes);
   }
 
   /** For how long an earlier intent without an answer still holds up `next`, in ms. */
@@ -233,7 +309,7 @@ export class Lanes<Work> {
   }
 
   #dropIfEmpty(lane: Lane<Work>): void {
-    if (lane.delivering || lane.waiting.length > 0 || lane.intended.length > 0) return;
+    if (lane.delivering || lane.waiting.length > 0 || lane.intended.length > 0 || lane.visits.length > 0) return;
     if (lane.timer !== null) clearTimeout(lane.timer);
     lane.timer = null;
     if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);

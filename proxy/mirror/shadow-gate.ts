@@ -5,6 +5,8 @@ import { untilLaterTurn } from "./loop-share.ts";
 export interface ShadowGateOptions extends BreakerOptions {
   readonly inFlight: InFlight;
   readonly ratePerSecond: () => number | null;
+  /** The service is back. */
+  readonly onClosed?: () => void;
 }
 
 /** Why an attempt was not made: the deadline passed while this stood in the way. */
@@ -98,7 +100,10 @@ export class ShadowGate {
   async #attempt<T>(attempt: () => Promise<T>, pass: Pass): Promise<T> {
     try {
       const ended = await attempt();
-      if (this.#breaker.succeeded(pass)) this.#wakeAll();
+      if (this.#breaker.succeeded(pass)) {
+        this.#wakeAll();
+        this.#options.onClosed?.();
+      }
       return ended;
     } catch (error) {
       this.#breaker.failed(pass);

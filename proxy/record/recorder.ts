@@ -5,12 +5,14 @@
 import type { DivergenceRecord } from "../evidence.ts";
 import type { RequestClass, Settled } from "../exchange.ts";
 import { reasonOf, type OutcomeKind } from "../outcome.ts";
-import type { Store, StoreWrite, Telemetry } from "../ports.ts";
+import type { Clock, Store, StoreWrite, Telemetry } from "../ports.ts";
+import type { Sealer } from "../sealed.ts";
 import { Causes } from "./causes.ts";
 import type { Counters } from "./counters.ts";
 import type { DivergenceLog } from "./divergence-log.ts";
 import { buildRecord, type Recorded } from "./divergence-record.ts";
 import type { Redacted, Redactor } from "./redaction.ts";
+import { repairEntry } from "./repair-entry.ts";
 
 export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed";
 
@@ -20,6 +22,9 @@ export interface RecorderParts {
   readonly telemetry: Pick<Telemetry, "outcome" | "difference">;
   readonly counters: Counters;
   readonly redactor: Pick<Redactor, "redact" | "redactKey">;
+  /** Seals what the repair list keeps of a write. */
+  readonly sealer: Pick<Sealer, "seal">;
+  readonly clock: Pick<Clock, "now">;
   /** Every record that goes to the log, as it goes there: for whoever watches live. */
   readonly onRecord: (record: DivergenceRecord) => void;
   /** A step failed; the exchange has its outcome all the same. */
@@ -137,12 +142,10 @@ export function createRecorder(parts: RecorderParts): Recorder {
 
   /** `shown`: what was redacted of the exchange already. */
   function repairOf(settled: Settled, reason: RepairOf, shown: Redacted | null): StoreWrite {
-    const { exchange } = settled;
     let key = shown?.repairKey ?? null;
     // Without its key the entry stands for the whole collection: too much, never too little.
     if (shown === null) step("redact", () => (key = redactor.redactKey(settled)));
-    const at = new Date(exchange.arrivedAt).toISOString();
-    return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at };
+    return repairEntry(settled, reason, key, parts.sealer, parts.clock.now());
   }
 
   return {

@@ -38,8 +38,16 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     return { type: "count", route, outcome, reason };
   };
   const repair = (key: string | null, exchangeId: string, at: string, route = "users"): StoreWrite => {
-    return { type: "repair", route, key, reason: "shadow-error", exchangeId, at };
+    return { type: "repair", route, key, reason: "shadow-error", exchangeId, at, notBefore: null, place: null };
   };
+  const untried = {
+    notBefore: null,
+    state: "open",
+    attempts: 0,
+    nextTry: null,
+    lastError: null,
+    evidence: null,
+  } as const;
   const idsOf = ({ items }: Page<DivergenceRecord>): string[] => items.map(({ id }) => id);
 
   prove("outcomes and eligible writes are summed by route, outcome and reason", async (store) => {
@@ -537,6 +545,8 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
         reason: "overlap",
         exchangeId: "C",
         at: "2026-11-22T12:00:02.000Z",
+        notBefore: null,
+        place: null,
       },
       repair(null, "D", "2026-11-22T12:00:03.000Z"),
       repair("users/1", "E", "2026-11-22T12:00:04.000Z", "orders"),
@@ -552,6 +562,8 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
         exchangeId: "C",
         since: "2026-11-22T12:00:00.000Z",
         times: 2,
+        revision: 2,
+        ...untried,
       },
       {
         route: "users",
@@ -560,6 +572,8 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
         exchangeId: "B",
         since: "2026-11-22T12:00:01.000Z",
         times: 1,
+        revision: 1,
+        ...untried,
       },
       {
         route: "users",
@@ -568,6 +582,8 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
         exchangeId: "F",
         since: "2026-11-22T12:00:03.000Z",
         times: 2,
+        revision: 2,
+        ...untried,
       },
     ]);
     const first = await store.repairs({ limit: 3 });

@@ -59,6 +59,8 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, setAside: [] }),
     onGroupEvent: () => () => undefined,
     repairs: (query) => page(repairs, query),
+    repairWork: () => Promise.resolve([]),
+    endRepair: () => Promise.resolve("changed"),
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),
     close: () => Promise.resolve(),

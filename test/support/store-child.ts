@@ -49,6 +49,8 @@ if (deed === "fill") {
       reason: "dropped",
       exchangeId: "A",
       at: "2026-11-22T12:00:00.000Z",
+      notBefore: null,
+      place: null,
     },
   ]);
   await store.flush();

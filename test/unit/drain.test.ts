@@ -8,7 +8,14 @@ function partsWith(pending: () => number): Parameters<typeof drain>[0] {
   const resolved = (): Promise<void> => Promise.resolve();
   return {
     listener: { address: { path: "" }, useCertificate() {}, close: resolved, closeAllConnections() {} },
-    pipeline: { handle() {}, tunnel() {}, queued: () => 0, whenIdle: resolved, abandon() {} },
+    pipeline: {
+      handle() {},
+      tunnel() {},
+      visit: () => Promise.resolve(null),
+      queued: () => 0,
+      whenIdle: resolved,
+      abandon() {},
+    },
     pending,
     closeGates() {},
     closeShadows: resolved,

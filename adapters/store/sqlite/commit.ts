@@ -3,7 +3,8 @@ import type { Database } from "better-sqlite3";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { epochMs, type Batch, type RepairRow } from "./messages.ts";
+import { epochMs, type Batch } from "./messages.ts";
+import { prepareRepairs } from "./repairs.ts";
 
 /** Each call returns what is new about groups. `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
 export function prepareCommit(
@@ -35,7 +36,7 @@ export function prepareCommit(
     const { sealedAt, essentials } = batch;
     for (const row of totalsOf(batch)) addTotals.run({ ...row, sealedAt, openedAt });
     for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
-    for (const row of essentials.repairs) repairs.add(row);
+    for (const row of essentials.repairs) repairs.add(row, sealedAt);
     for (const row of essentials.gaps) {
       if (row.opened) openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
       else closeGap.run(epochMs(row.to, sealedAt), row.id);
@@ -75,32 +76,4 @@ function totalsOf({ essentials }: Batch): Iterable<TotalsRow> {
     rows.set(route, { ...row, settled: row.settled + count });
   }
   return rows.values();
-}
-
-function prepareRepairs(db: Database, keysPerRoute: number): { add(row: RepairRow): void; reload(): void } {
-  const again = db.prepare(
-    `UPDATE repair SET reason = @reason, exchange_id = @exchangeId, times = times + @times
-     WHERE route = @route AND whole = @whole AND key = @key`,
-  );
-  const insert = db.prepare(
-    `INSERT INTO repair (route, whole, key, reason, exchange_id, since, times)
-     VALUES (@route, @whole, @key, @reason, @exchangeId, @since, @times)`,
-  );
-  const countKeys = db.prepare<[], [string, number]>("SELECT route, count(*) FROM repair GROUP BY route").raw();
-  let keys = new Map(countKeys.all());
-
-  function add(row: RepairRow): void {
-    const bound = { ...row, whole: row.key === null ? 1 : 0, key: row.key ?? "" };
-    if (again.run(bound).changes > 0) return;
-    const known = keys.get(row.route) ?? 0;
-    // The list is never evicted, so past its bound it becomes coarser instead of longer.
-    if (row.key !== null && known >= keysPerRoute) {
-      add({ ...row, key: null });
-      return;
-    }
-    insert.run(bound);
-    keys.set(row.route, known + 1);
-  }
-
-  return { add, reload: () => (keys = new Map(countKeys.all())) };
 }

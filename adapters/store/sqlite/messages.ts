@@ -7,10 +7,13 @@ import type {
   GroupRecord,
   ListedGroup,
   OutcomeCount,
+  RepairEnd,
   RepairReason,
   RepairRecord,
+  RepairWork,
+  SealedPlace,
 } from "../../../proxy/evidence.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page } from "../../../proxy/ports.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page, RepairWorkQuery } from "../../../proxy/ports.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {
@@ -20,6 +23,8 @@ export interface RepairRow {
   readonly exchangeId: string;
   readonly since: string;
   readonly times: number;
+  readonly notBefore: string | null;
+  readonly place: SealedPlace | null;
 }
 
 export type GapRow =
@@ -129,6 +134,11 @@ export interface Questions {
   /** Writes the file anew, without what was erased from it at any time. */
   overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
+  repairWork: { args: RepairWorkQuery; value: readonly RepairWork[] };
+  endRepair: {
+    args: { readonly id: number; readonly revision: number; readonly end: RepairEnd };
+    value: "done" | "changed";
+  };
   gaps: { args: ListQuery; value: Page<GapRecord> };
   openWork: { args: null; value: readonly OpenWork[] };
 }

@@ -1,6 +1,6 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
-import type { GapRecord, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
+import type { GapRecord, OutcomeCount } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { coversPlace } from "../places.ts";
@@ -8,6 +8,7 @@ import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
+import { endRepair, repairs, repairWork } from "./repairs.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -47,6 +48,10 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return overwrite(db);
       case "repairs":
         return repairs(db, question.args);
+      case "repairWork":
+        return repairWork(db, question.args);
+      case "endRepair":
+        return endRepair(db, question.args);
       case "gaps":
         return gaps(db, question.args);
       case "openWork":
@@ -122,25 +127,6 @@ function examinedFloor(db: Database, cheap: string, bound: Record<string, string
   return found ?? 0;
 }
 
-/** The longest open first. */
-function repairs(db: Database, query: ListQuery): Page<RepairRecord> {
-  const limit = pageLimit(query.limit);
-  const after = query.cursor === undefined ? 0 : decodeCursor("repairs", query.cursor).number;
-  const rows = db
-    .prepare<[Record<string, string | number | null>], RepairRecord & { seq: number }>(
-      `SELECT seq, route, iif(whole, NULL, key) AS key, reason, exchange_id AS exchangeId, since, times FROM repair
-       WHERE seq > @after AND (@route IS NULL OR route = @route) ORDER BY seq LIMIT @limit`,
-    )
-    .all({ after, route: query.route ?? null, limit: limit + 1 });
-  return page(
-    "repairs",
-    rows,
-    limit,
-    ({ seq }) => [seq],
-    ({ seq: _, ...repair }) => repair,
-  );
-}
-
 /** The newest first. */
 function gaps(db: Database, query: ListQuery): Page<GapRecord> {
   const limit = pageLimit(query.limit);
@@ -168,12 +154,12 @@ function gaps(db: Database, query: ListQuery): Page<GapRecord> {
 
 function openWork(db: Database): readonly OpenWork[] {
   const work = new Map<string, OpenWork>();
-  const none = { repairs: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } };
+  const none = { repairs: 0, parked: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } };
   const rows = db
-    .prepare<[], { route: string; repairs: number; gaps: number }>(
-      `SELECT route, sum(repairs) AS repairs, sum(gaps) AS gaps FROM (
-         SELECT route, count(*) AS repairs, 0 AS gaps FROM repair GROUP BY route
-         UNION ALL SELECT route, 0, count(*) FROM gap GROUP BY route
+    .prepare<[], { route: string; repairs: number; parked: number; gaps: number }>(
+      `SELECT route, sum(repairs) AS repairs, sum(parked) AS parked, sum(gaps) AS gaps FROM (
+         SELECT route, count(*) AS repairs, sum(parked) AS parked, 0 AS gaps FROM repair GROUP BY route
+         UNION ALL SELECT route, 0, 0, count(*) FROM gap GROUP BY route
        ) GROUP BY route ORDER BY route`,
     )
     .all();

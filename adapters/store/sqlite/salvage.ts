@@ -7,7 +7,8 @@ const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
   life: "only, generation, run, last_batch, heartbeat, clean",
   route_total: "route, eligible, settled, compared_reads, balanced_at",
   outcome_total: "route, outcome, reason, count",
-  repair: "route, whole, key, reason, exchange_id, since, times",
+  repair:
+    "route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence",
   gap: "id, route, from_ms, to_ms, why, unclean_end",
 };
 
@@ -25,10 +26,10 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     // As its owner had it open: then its -wal is read without a shared-memory file beside it.
     source.pragma("locking_mode = EXCLUSIVE");
     for (const name of ESSENTIAL_TABLES) {
-      const columns = COLUMNS[name];
-      const marks = columns.split(", ").map(() => "?");
-      const insert = into.prepare(`INSERT OR IGNORE INTO ${name} (${columns}) VALUES (${marks.join(", ")})`);
       try {
+        const columns = columnsOf(source, name);
+        const marks = columns.split(", ").map(() => "?");
+        const insert = into.prepare(`INSERT OR IGNORE INTO ${name} (${columns}) VALUES (${marks.join(", ")})`);
         for (const row of source.prepare<[], unknown[]>(`SELECT ${columns} FROM ${name}`).raw().iterate()) {
           insert.run(...row);
         }
@@ -42,4 +43,13 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     source?.close();
   }
   return { damaged };
+}
+
+/** Those that the damaged file has: it may be of an earlier version. */
+function columnsOf(source: Database.Database, table: (typeof ESSENTIAL_TABLES)[number]): string {
+  const found = new Set(source.prepare<[string], string>("SELECT name FROM pragma_table_info(?)").pluck().all(table));
+  return COLUMNS[table]
+    .split(", ")
+    .filter((column) => found.has(column))
+    .join(", ");
 }

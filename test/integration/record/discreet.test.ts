@@ -10,6 +10,7 @@ import { openDivergenceLog } from "../../../proxy/record/divergence-log.ts";
 import { createRecorder } from "../../../proxy/record/recorder.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
 import { deriveKey, loadSecretKey } from "../../../proxy/record/secret-key.ts";
+import { createSealer } from "../../../proxy/sealed.ts";
 import { evidenceFolder, handClock, makeSettled, type SettledGiven } from "../../support/evidence.ts";
 
 /** A different one in each place, so that a leak names its place. */
@@ -159,6 +160,8 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
     telemetry: { outcome: () => undefined, difference: () => undefined },
     counters: createCounters(),
     redactor: createRedactor(deriveKey(loadSecretKey(`${file}.key`), "evidence")),
+    sealer: createSealer(deriveKey(loadSecretKey(`${file}.key`), "repair list")),
+    clock,
     onRecord: (record) => fed.push(JSON.stringify(record)),
     caught: (step, error) => assert.fail(`${step}: ${String(error)}`),
   });

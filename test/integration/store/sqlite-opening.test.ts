@@ -148,6 +148,8 @@ const everything: readonly StoreWrite[] = [
     reason: "dropped",
     exchangeId: "A",
     at: "2026-11-22T12:00:00.000Z",
+    notBefore: null,
+    place: null,
   },
   { type: "gap-opened", id: "g1", route: "orders", from: "2026-11-22T12:00:00.000Z", why: "disk full" },
   ...Array.from({ length: 50 }, () => recordWrite(makeRecord())),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import { headerOf } from "../../../proxy/exchange.ts";
 import { groupId } from "../../../proxy/groups.ts";
 import {
   DIVERGENT,
@@ -17,7 +18,8 @@ import type { StoreWrite } from "../../../proxy/ports.ts";
 import { createCounters, type Counters } from "../../../proxy/record/counters.ts";
 import { createRecorder, type Recorder, type RecorderParts } from "../../../proxy/record/recorder.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
-import { makeSettled } from "../../support/evidence.ts";
+import { createSealer } from "../../../proxy/sealed.ts";
+import { makeSettled, NOON } from "../../support/evidence.ts";
 
 interface Seen {
   readonly recorder: Recorder;
@@ -29,6 +31,8 @@ interface Seen {
   readonly metrics: unknown[][];
   readonly caught: [string, unknown][];
 }
+
+const SEALER = createSealer(Buffer.alloc(32, 9));
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -50,6 +54,8 @@ function record(given: Partial<RecorderParts> = {}): Seen {
     },
     counters: seen.counters,
     redactor: createRedactor(Buffer.alloc(32, 7)),
+    sealer: SEALER,
+    clock: { now: () => NOON },
     onRecord: (one) => void seen.fed.push(one),
     caught: (step, error) => void seen.caught.push([step, error]),
     ...given,
@@ -218,8 +224,16 @@ test("a repair is written for every outcome that asks for one, its key redacted 
     reason: "overlap",
     exchangeId: overlap.exchange.id,
     at: new Date(overlap.exchange.arrivedAt).toISOString(),
+    notBefore: null,
+    place: repairs[0]?.place,
   });
+  const { method, path } = overlap.exchange.request;
+  const place = { key: "users/42", method, path, host: headerOf(overlap.exchange.request.headers, "host") };
+  assert.deepEqual(JSON.parse(SEALER.open(repairs[0]?.place?.sealed ?? "") ?? ""), place);
+  assert.equal(repairs[1]?.place, null);
+  assert.match(SEALER.open(repairs[2]?.place?.sealed ?? "") ?? "", /users\/4711/);
   assert.deepEqual([repairs[1]?.key, repairs[1]?.reason], [null, "unknown"]);
+  assert.deepEqual([repairs[1]?.notBefore, repairs[2]?.notBefore], [new Date(NOON + 30_000).toISOString(), null]);
   assert.match(repairs[2]?.key ?? "", /^users\/\[redacted [0-9a-f]{8}\]$/);
 });
 

@@ -20,7 +20,17 @@ const GAUGES: Gauges = {
   journalDepth: 3,
   queueBytes: 4096,
   headroomSeconds: null,
-  routes: [{ name: "users", phase: "dual-write", lagSeconds: 0.5, breakerState: 2, repairsOpen: 7, gapsOpen: 1 }],
+  routes: [
+    {
+      name: "users",
+      phase: "dual-write",
+      lagSeconds: 0.5,
+      breakerState: 2,
+      repairsOpen: 7,
+      repairsParked: 2,
+      gapsOpen: 1,
+    },
+  ],
 };
 
 test("every metric is there under its Prometheus name before anything was counted", async () => {

@@ -62,6 +62,28 @@ export function readBackOf(route: RouteSettings, place: EntityPlace, part: boole
   return { readable: true, how: "derived", path, above: path.slice(0, path.lastIndexOf("/")) || null };
 }
 
+/** Stands for an id that only the answer tells. */
+const ANSWERED_ID = "ID";
+
+/** Where a write that is only asked about would be read back. */
+export function readBackOfRequest(
+  route: RouteSettings,
+  { method, path, host }: Omit<EntityPlace, "key">,
+  steps: ReadBackSteps,
+): ReadBack {
+  const keyOf = (asked: string, path: string): string | null => {
+    const request = headOf(asked, path, route, host);
+    const found = steps.match(request);
+    const about = found === null ? null : steps.keyAtHead({ ...found, request });
+    return about?.known === true ? about.key : null;
+  };
+  const trimmed = path.endsWith("/") ? path.slice(0, -1) : path;
+  const answered = method === "POST" ? keyOf("GET", `${trimmed}/${ANSWERED_ID}`) : null;
+  const key = keyOf(method, path) ?? answered ?? `${route.entity ?? ""}:${path}`;
+  const place = { key, method, path, host };
+  return readBackOf(route, place, goesToPart(place), steps);
+}
+
 /** Whether a write with this key went below its entity: `/users/42/avatar`. */
 export function goesToPart({ key, path }: EntityPlace): boolean {
   const id = idInKey(key);

@@ -52,6 +52,8 @@ interface Lane<Work> {
   timer: NodeJS.Timeout | null;
   /** Writes that have entered so far. */
   writes: number;
+  /** A visit is under way. */
+  visited: boolean;
   /** Whoever waits for the lane to be quiet. */
   readonly visits: Visit[];
 }
@@ -72,14 +74,14 @@ export interface Ticket {
   readonly key: string;
 }
 
-/** Many more than are made while one write is at the primary. */
-const VISITS_KEPT = 10_000;
+/** Many more keys than are written while one write is at the primary. */
+const EVENTS_KEPT = 10_000;
 
 export class Lanes<Work> {
   readonly #options: LanesOptions<Work>;
   readonly #lanes = new Map<string, Lane<Work>>();
-  /** When visits of keys ended, in the order of intents: the last ones. */
-  readonly #visited = new Map<string, number>();
+  /** When a write of the key was answered or a visit ended, in the order of intents: of the keys that were last. */
+  readonly #lastEvent = new Map<string, number>();
   #intents = 0;
   #queued = 0;
   #idle: (() => void)[] = [];
@@ -116,8 +118,8 @@ export class Lanes<Work> {
   join(key: string, work: Work, kind: EntryKind, began = Infinity): void {
     const lane = this.#laneOf(key);
     const entry = this.#enter(lane, kind);
-    // What was read and written during that visit may hold this write, or not.
-    if (kind === "write" && began < (this.#visited.get(key) ?? 0)) entry.overlapped = true;
+    // It was at the primary together with that write; or what was read and written during that visit may hold it, or not.
+    if (kind === "write" && (lane.visited || began < (this.#lastEvent.get(key) ?? 0))) entry.overlapped = true;
     if (kind === "write") crossReads(lane);
     this.#answer(entry, work);
   }
@@ -166,15 +168,16 @@ export class Lanes<Work> {
       return await work({ crossed: () => lane.writes !== writes });
     } finally {
       lane.delivering = false;
+      lane.visited = false;
       this.#remember(key);
       this.#advance(lane);
     }
   }
 
   #remember(key: string): void {
-    this.#visited.delete(key);
-    this.#visited.set(key, ++this.#intents);
-    if (this.#visited.size > VISITS_KEPT) this.#visited.delete(this.#visited.keys().next().value as string);
+    this.#lastEvent.delete(key);
+    this.#lastEvent.set(key, ++this.#intents);
+    if (this.#lastEvent.size > EVENTS_KEPT) this.#lastEvent.delete(this.#lastEvent.keys().next().value as string);
   }
 
   /** Work that has not begun to be delivered; the lanes forget it. */
@@ -202,7 +205,17 @@ export class Lanes<Work> {
   #laneOf(key: string): Lane<Work> {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { key, intended: [], waiting: [], delivering: false, reads: 0, timer: null, writes: 0, visits: [] };
+      lane = {
+        key,
+        intended: [],
+        waiting: [],
+        delivering: false,
+        reads: 0,
+        timer: null,
+        writes: 0,
+        visited: false,
+        visits: [],
+      };
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -231,6 +244,7 @@ export class Lanes<Work> {
     entry.work = work;
     this.#queued++;
     if (entry.kind === "write") {
+      this.#remember(lane.key);
       if (entry.rivals !== null) {
         entry.overlapped = true;
         for (const rival of entry.rivals) rival.overlapped = true;
@@ -278,6 +292,7 @@ export class Lanes<Work> {
     const visit = lane.visits.shift();
     if (visit === undefined) return;
     lane.delivering = true;
+    lane.visited = true;
     visit.begin(lane.writes);
   }
 

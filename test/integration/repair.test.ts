@@ -1,40 +1,8 @@
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
-import { type Bench, type BenchOptions, startBench } from "../support/crossfade.ts";
+import { test } from "node:test";
 import { ownRequests, repair, repairsOf, resultsOf, until } from "../support/repairs.ts";
+import { assertEqualEnds, pairOf, refuse, USERS_ROUTE } from "../support/repair-pair.ts";
 import { json } from "../support/service.ts";
-import { type Stateful, stateful } from "../support/stateful.ts";
-
-const ROUTES = `
-routes:
-  - name: users
-    match: { path: "/users/**" }
-    repair: { rate: 1000/s }
-`;
-
-interface Pair extends Bench {
-  readonly old: Stateful;
-  readonly fresh: Stateful;
-}
-
-async function pairOf(t: TestContext, options: BenchOptions & { users?: Record<string, unknown> } = {}): Promise<Pair> {
-  const [old, fresh] = [stateful(options.users), stateful(options.users)];
-  const bench = await startBench(t, { routes: ROUTES, ...options, legacy: old.answer, next: fresh.answer });
-  return { ...bench, old, fresh };
-}
-
-/** Both hold the same, byte for byte. */
-function assertEqualEnds({ old, fresh }: Pair): void {
-  assert.deepEqual([...fresh.users].sort(), [...old.users].sort());
-}
-
-const refuse =
-  (status: number): Stateful["before"] =>
-  (seen, response) => {
-    if (seen.method === "GET") return false;
-    json(status, { error: "not now" })(seen, response);
-    return true;
-  };
 
 test("what the shadow refused, lost or kept is put, posted and deleted as the primary has it, read back, and taken off the list", async (t) => {
   const pair = await pairOf(t, { users: { 1: { v: 1 }, 2: { v: 1 }, 3: { v: 1 } } });
@@ -137,7 +105,7 @@ test("a shadow whose PUT creates nothing gets a POST to the path above, and one 
 });
 
 test("what keeps failing is parked with what was written and answered, shown in status, and tried again when asked", async (t) => {
-  const routes = ROUTES.replace("rate: 1000/s", "rate: 1000/s, attempts: 2");
+  const routes = USERS_ROUTE.replace("rate: 1000/s", "rate: 1000/s, attempts: 2");
   const pair = await pairOf(t, { routes });
   pair.fresh.before = refuse(422);
   await pair.send("PUT", "/users/1", { v: 1 });
@@ -171,7 +139,7 @@ test("what keeps failing is parked with what was written and answered, shown in 
 });
 
 test("a key that is redacted on the list and in everything that is said of it is repaired by its exact one", async (t) => {
-  const routes = `${ROUTES}    redact: ["path:id"]\n`;
+  const routes = `${USERS_ROUTE}    redact: ["path:id"]\n`;
   const pair = await pairOf(t, { routes, store: "sqlite" });
   pair.fresh.before = refuse(422);
   await pair.send("PUT", "/users/ann@example.com", { v: 1 });

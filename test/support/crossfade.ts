@@ -58,6 +58,8 @@ export interface BenchOptions {
   readonly legacyService?: string;
   readonly store?: "sqlite" | "memory";
   readonly limits?: string;
+  /** How often the repair list is gone through by itself. */
+  readonly repairEveryMs?: number;
   /** Further files in the config's folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -78,7 +80,12 @@ export async function startBench(t: TestContext, options: BenchOptions = {}): Pr
   writeFileSync(configFile, configText(folder, legacy, next, options));
   const loaded = loadSettings({ file: configFile, flags: {}, env: process.env });
   if (!loaded.ok) throw new Error(loaded.errors.map((error) => error.text).join("\n"));
-  const running = await startCrossfade({ settings: loaded.settings, files: loaded.files, logLevel: "silent" });
+  const running = await startCrossfade({
+    settings: loaded.settings,
+    files: loaded.files,
+    logLevel: "silent",
+    ...(options.repairEveryMs === undefined ? {} : { repairEveryMs: options.repairEveryMs }),
+  });
   crossfade = running;
   const api = async <T>(path: string): Promise<T> => (await (await request(running.adminUrl + path)).body.json()) as T;
   const status = (): Promise<StatusJson> => api<StatusJson>("/api/v1/status");

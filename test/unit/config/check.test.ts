@@ -46,7 +46,7 @@ function explain(t: TestContext, asked: ExplainRequest, yaml = YAML): Report & {
 }
 
 test("check prints the effective route table", (t) => {
-  const report = runCheck(inputOf(t, YAML));
+  const report = runCheck(inputOf(t, YAML), steps);
   assert.equal(report.exitCode, 0);
   const table = report.lines.slice(0, 4).map((line) => line.replace(/ {2,}/g, " | "));
   assert.deepEqual(table, [
@@ -63,7 +63,7 @@ test("check prints how each service is reached and how long it is waited for", (
     '"http://127.0.0.1:3000"',
     '"https://legacy.internal", tls: { serverName: api.internal }',
   ).replace('"http://127.0.0.1:4000"', '"unix:/run/next.sock", asPrimary: { idleTimeout: 2m, connections: 50 }');
-  const report = runCheck(inputOf(t, yaml));
+  const report = runCheck(inputOf(t, yaml), steps);
   assert.deepEqual(
     report.lines.slice(5, 8).map((line) => line.replace(/ {2,}/g, " | ")),
     [
@@ -78,7 +78,7 @@ test("check prints how each service is reached and how long it is waited for", (
 });
 
 test("check warns of paths beside a pattern and still answers yes", (t) => {
-  const report = runCheck(inputOf(t, YAML.slice(0, YAML.indexOf("  - name: users"))));
+  const report = runCheck(inputOf(t, YAML.slice(0, YAML.indexOf("  - name: users"))), steps);
   assert.equal(report.exitCode, 0);
   assert.match(
     report.lines[0] ?? "",
@@ -88,7 +88,7 @@ test("check warns of paths beside a pattern and still answers yes", (t) => {
 });
 
 test("check answers no to an invalid file, with its places, in both forms", (t) => {
-  const report = runCheck(inputOf(t, `${YAML}lisen: x\n`));
+  const report = runCheck(inputOf(t, `${YAML}lisen: x\n`), steps);
   assert.equal(report.exitCode, 1);
   assert.equal(report.lines.length, 1);
   assert.match(report.lines[0] ?? "", /crossfade\.yaml:17:1 lisen is not a setting; did you mean listen\?/);
@@ -100,7 +100,7 @@ test("check answers no to an invalid file, with its places, in both forms", (t) 
 test("check answers no to an ignore rule that is past; explain warns of it and answers", (t) => {
   const yaml = YAML.replace("until: 2099-03-01", "until: 2026-11-01");
   const past = /crossfade\.yaml:11:\d+ routes\[1\]\.compare\.ignore\[0\]\.until is past \(2026-11-01\)/;
-  const report = runCheck(inputOf(t, yaml));
+  const report = runCheck(inputOf(t, yaml), steps);
   assert.equal(report.exitCode, 1);
   assert.match(report.lines.join("\n"), past);
   const explained = runExplain(inputOf(t, yaml), steps, { method: "GET", path: "/users/42" });
@@ -121,7 +121,7 @@ test("the exit code tells an invalid file, unusable flags and a file that cannot
     [{ ...input, file }, 3],
   ];
   for (const [given, code] of table) {
-    assert.equal(runCheck(given).exitCode, code);
+    assert.equal(runCheck(given, steps).exitCode, code);
     assert.equal(runExplain(given, steps, asked).exitCode, code);
   }
 });

@@ -61,7 +61,7 @@ export function formatJob(job: JobRecord, width: number, paint: Paint): readonly
   const color = job.state === "failed" || left > 0 ? "yellow" : "green";
   return [
     ...wrap(headline, width, 2).map((line) => paint(color, line)),
-    ...job.findings.flatMap((finding) => wrap(`  ${findingWords(finding)}`, width, 4)),
+    ...job.findings.flatMap((finding) => wrap(findingWords(finding), width - 2, 2).map((line) => `  ${line}`)),
     ...(job.findings.length < unrepaired(job)
       ? [`  and ${spellCount(unrepaired(job) - job.findings.length)} more`]
       : []),

@@ -46,6 +46,8 @@ export interface Repairs {
 /** Their state is in doubt, not known to be wrong: reading both sides may be all that is needed. */
 const IN_DOUBT: readonly RepairReason[] = ["overlap", "late-attempt", "unknown"];
 const JOBS_KEPT = 20;
+/** In a row, while the breaker is open: each of them takes as long as a turn may. */
+const UNREACHED_MAX = 8;
 /** Of a run that somebody asked for. */
 const ROUNDS = 4;
 
@@ -87,15 +89,23 @@ export function createRepairs(parts: RepairsParts): Repairs {
   async function run(job: RepairJob): Promise<void> {
     const { route, dryRun, ratePerSecond } = job.order;
     let error: string | null = null;
+    let unreached = 0;
+    const down = new AbortController();
     try {
       await walkRepairs(parts, {
         query: { ...(route === null ? {} : { route }), dueAt: null },
         rateOf: (name) => ratePerSecond ?? rateOf(name),
         rounds: ROUNDS,
-        signal: job.abort.signal,
+        signal: AbortSignal.any([job.abort.signal, down.signal]),
         repair: (work) => repairOne(parts, work, dryRun ? "dry-run" : "repair"),
-        told: (work, finding) => job.told(work, finding, parts.clock.now()),
+        told(work, finding) {
+          job.told(work, finding, parts.clock.now());
+          unreached = finding.result === "failed" && !isShadowUp(work.route) ? unreached + 1 : 0;
+          if (unreached === UNREACHED_MAX) down.abort();
+        },
       });
+      if (down.signal.aborted)
+        error = "the shadow keeps failing and its breaker is open; what is left stays on the list";
     } catch (thrown) {
       error = thrown instanceof Error ? thrown.message : String(thrown);
     }
@@ -126,14 +136,21 @@ export function createRepairs(parts: RepairsParts): Repairs {
     for (const { route: name, repairs } of await parts.store.openWork()) {
       if (signal.aborted || stopped) return;
       const route = routeOf(name);
-      if (repairs === 0 || route === undefined || !isShadowUp(route)) continue;
+      if (repairs === 0 || route === undefined || PHASE_ROLES[route.phase].shadow === null) continue;
       const mode: RepairMode = route.repair.automatic ? "repair" : "verify";
+      const query = {
+        route: name,
+        dueAt: parts.clock.now(),
+        ...(mode === "verify" ? { reasons: IN_DOUBT } : {}),
+      };
+      if (!isShadowUp(name)) {
+        // Where no live write does, one entry tries whether the service is back.
+        const [first] = await parts.store.repairWork({ ...query, after: 0, limit: 1 });
+        if (first !== undefined) await repairOne(parts, first, mode);
+        if (!isShadowUp(name)) continue;
+      }
       await walkRepairs(parts, {
-        query: {
-          route: name,
-          dueAt: parts.clock.now(),
-          ...(mode === "verify" ? { reasons: IN_DOUBT } : {}),
-        },
+        query,
         rateOf,
         rounds: 0,
         signal,
@@ -143,9 +160,10 @@ export function createRepairs(parts: RepairsParts): Repairs {
     }
   }
 
-  function isShadowUp(route: RouteSettings): boolean {
-    const { shadow } = PHASE_ROLES[route.phase];
-    if (shadow === null) return false;
+  function isShadowUp(name: string): boolean {
+    const route = routeOf(name);
+    const shadow = route === undefined ? null : PHASE_ROLES[route.phase].shadow;
+    if (route === undefined || shadow === null) return true;
     const service = serviceOf(parts.snapshot().settings, serviceNameFor(shadow, route));
     return parts.gate(service).state() === "closed";
   }

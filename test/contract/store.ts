@@ -3,10 +3,17 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Retention } from "../../adapters/store/retention.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { DivergenceRecord, GroupDecision, GroupEvent, GroupState } from "../../proxy/evidence.ts";
+import type {
+  DivergenceRecord,
+  GroupDecision,
+  GroupEvent,
+  GroupState,
+  RepairEnd,
+  RepairWork,
+} from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
-import type { Page, Store, StoreWrite } from "../../proxy/ports.ts";
+import type { Page, RepairWorkQuery, Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite, type HandClock } from "../support/evidence.ts";
 
 export interface StoreSetup {
@@ -611,6 +618,130 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
           [null, 2],
         ],
       );
+    },
+    { repairKeys: 2 },
+  );
+
+  const mark = (key: string, more: Partial<Extract<StoreWrite, { type: "repair" }>> = {}): StoreWrite => {
+    const at = "2026-11-22T12:00:00.000Z";
+    return { ...(repair(key, "A", at) as Extract<StoreWrite, { type: "repair" }>), ...more };
+  };
+  const work = (store: Store, query: Partial<RepairWorkQuery> = {}): Promise<readonly RepairWork[]> =>
+    store.repairWork({ after: 0, dueAt: null, limit: 100, ...query });
+  const failed = (more: Partial<Extract<RepairEnd, { kind: "failed" }>> = {}): RepairEnd => {
+    const kept = {
+      state: "open",
+      attempts: 1,
+      notBefore: null,
+      nextTry: null,
+      lastError: "no",
+      evidence: null,
+    } as const;
+    return { kind: "failed", ...kept, ...more };
+  };
+
+  prove(
+    "each mark raises the revision; the later bound and the newest place hold, and a part stays one",
+    async (store) => {
+      const [soon, late] = ["2026-11-22T12:00:30.000Z", "2026-11-22T12:01:00.000Z"];
+      await keep(store, [
+        mark("users/1", { notBefore: late, place: { sealed: "one", part: true } }),
+        mark("users/1", { notBefore: soon, place: { sealed: "two", part: false } }),
+      ]);
+      await keep(store, [mark("users/1"), mark("users/2")]);
+      const [first, second] = await work(store);
+      assert.deepEqual([first?.revision, first?.notBefore], [3, late]);
+      assert.deepEqual(first?.place, { sealed: "two", part: true });
+      assert.deepEqual([second?.revision, second?.notBefore, second?.place], [1, null, null]);
+      const listed = (await store.repairs({ limit: 10 })).items;
+      assert.equal(JSON.stringify(listed).includes("two"), false);
+    },
+  );
+
+  prove(
+    "an entry ends in the revision that was seen, and in no other: what is marked meanwhile stays",
+    async (store) => {
+      await keep(store, [mark("users/1"), mark("users/2")]);
+      const [one, two] = await work(store);
+      assert.ok(one !== undefined && two !== undefined);
+      // Appended, and perhaps not kept yet.
+      store.append([mark("users/1", { reason: "overlap" })]);
+      assert.equal(await store.endRepair(one.id, one.revision, { kind: "equal" }), "changed");
+      assert.equal(await store.endRepair(two.id, two.revision, { kind: "equal" }), "done");
+      assert.equal(await store.endRepair(two.id, two.revision, { kind: "equal" }), "changed");
+      assert.deepEqual(
+        (await work(store)).map(({ key, reason, revision }) => [key, reason, revision]),
+        [["users/1", "overlap", 2]],
+      );
+      assert.equal(await store.endRepair(one.id, 2, { kind: "equal" }), "done");
+      // On the list again, it is another entry.
+      await keep(store, [mark("users/1")]);
+      const [again] = await work(store);
+      assert.ok(again !== undefined && again.id > two.id);
+      assert.equal(await store.endRepair(one.id, again.revision, { kind: "equal" }), "changed");
+      assert.deepEqual(await store.openWork(), [
+        { route: "users", repairs: 1, parked: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } },
+      ]);
+    },
+  );
+
+  prove(
+    "what an attempt found is kept with its revision, and forgotten when the key is marked again",
+    async (store) => {
+      await keep(store, [mark("users/1")]);
+      const [entry] = await work(store);
+      const at = "2026-11-22T12:00:05.000Z";
+      const evidence = {
+        at,
+        path: "/users/1",
+        wrote: "PUT",
+        answered: 422,
+        primary: 200,
+        shadow: 404,
+        differences: [],
+      };
+      const end = failed({ state: "parked", attempts: 5, notBefore: at, nextTry: at, lastError: "422", evidence });
+      assert.equal(await store.endRepair(entry?.id ?? 0, 1, end), "done");
+      const { kind: _, ...kept } = end as Extract<RepairEnd, { kind: "failed" }>;
+      const [listed] = (await store.repairs({ limit: 10 })).items;
+      assert.deepEqual({ ...listed, ...kept }, listed);
+      assert.equal((await store.openWork())[0]?.parked, 1);
+      await keep(store, [mark("users/1")]);
+      const [marked] = (await store.repairs({ limit: 10 })).items;
+      assert.deepEqual({ ...marked, ...untried, notBefore: at, revision: 2 }, marked);
+    },
+  );
+
+  prove("work is found by route, reason, place in the list and by what is due", async (store) => {
+    await keep(store, [
+      mark("users/1"),
+      mark("users/2", { reason: "overlap", notBefore: new Date(NOON + 5_000).toISOString() }),
+      mark("orders/3", { route: "orders", reason: "overlap" }),
+      mark("users/4"),
+      mark("users/5"),
+    ]);
+    const all = await work(store);
+    await store.endRepair(all[3]?.id ?? 0, 1, failed({ state: "parked" }));
+    await store.endRepair(all[4]?.id ?? 0, 1, failed({ nextTry: new Date(NOON + 9_000).toISOString() }));
+    const keys = async (query: Partial<RepairWorkQuery>): Promise<(string | null)[]> =>
+      (await work(store, query)).map(({ key }) => key);
+    assert.deepEqual(await keys({}), ["users/1", "users/2", "orders/3", "users/4", "users/5"]);
+    assert.deepEqual(await keys({ dueAt: NOON }), ["users/1", "orders/3"]);
+    assert.deepEqual(await keys({ dueAt: NOON + 5_000 }), ["users/1", "users/2", "orders/3"]);
+    assert.deepEqual(await keys({ dueAt: NOON + 9_000, route: "users" }), ["users/1", "users/2", "users/5"]);
+    assert.deepEqual(await keys({ reasons: ["overlap", "unknown"] }), ["users/2", "orders/3"]);
+    assert.deepEqual(await keys({ after: all[1]?.id ?? 0, limit: 2 }), ["orders/3", "users/4"]);
+  });
+
+  prove(
+    "keys that went off the list make room on it",
+    async (store) => {
+      await keep(store, [mark("users/1"), mark("users/2")]);
+      const [first] = await work(store);
+      await store.endRepair(first?.id ?? 0, 1, { kind: "equal" });
+      await keep(store, [mark("users/3"), mark("users/4")]);
+      const keys = (await work(store)).map(({ key }) => key);
+      assert.deepEqual(keys, ["users/2", "users/3", null]);
     },
     { repairKeys: 2 },
   );

@@ -40,3 +40,38 @@ test("a file of the first schema is brought forward with its groups, counts and 
   const again = (await store.group(record.group as string))?.group;
   assert.deepEqual([again?.count, again?.firstBuild, again?.lastBuild, again?.share], [2, "9f3c", "a001", 2 / 5007]);
 });
+
+test("a repair list of the second schema is brought forward: each entry is open, untried, and can be ended", async (t) => {
+  const file = join(evidenceFolder(t), "crossfade.db");
+  const old = new Database(file);
+  for (const migration of MIGRATIONS.slice(0, 2)) old.exec(migration);
+  old.pragma("user_version = 2");
+  old.pragma(`application_id = ${APPLICATION_ID}`);
+  old.exec(`
+    INSERT INTO life VALUES (1, 4, 'before', 9, ${NOON}, 1);
+    INSERT INTO repair VALUES
+      (3, 'users', 0, 'users/1', 'dropped', 'A', '2026-11-22T12:00:00.000Z', 4),
+      (7, 'users', 1, '', 'unknown', 'B', '2026-11-22T12:00:01.000Z', 1);
+  `);
+  old.close();
+
+  const store = await openSqliteStore({ file, clock: handClock() });
+  t.after(() => store.close());
+  const work = await store.repairWork({ after: 0, dueAt: NOON, limit: 10 });
+  assert.deepEqual(
+    work.map(({ id, key, times, revision, state, attempts, place }) => [
+      id,
+      key,
+      times,
+      revision,
+      state,
+      attempts,
+      place,
+    ]),
+    [
+      [3, "users/1", 4, 4, "open", 0, null],
+      [7, null, 1, 1, "open", 0, null],
+    ],
+  );
+  assert.equal(await store.endRepair(3, 4, { kind: "equal" }), "done");
+});

@@ -221,3 +221,86 @@ test("a lane in which writes overlap without a break keeps nothing of those that
   assert.ok(kept <= 2, `${kept} of 50 are still reachable`);
   lanes.withdraw(open);
 });
+
+/** Until what can go on has gone on. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+}
+
+test("a visit waits until no write of its key is at the primary, waits or is delivered; other keys go on", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const atPrimary = lanes.intend("users/1", "write");
+  let began = false;
+  const visit = lanes.visit("users/1", 60_000, async ({ crossed }) => {
+    began = true;
+    return crossed();
+  });
+  await settle();
+  assert.equal(began, false);
+  lanes.answered(atPrimary, "a");
+  lanes.answered(lanes.intend("users/1", "write"), "b");
+  assert.equal(await lanes.visit("users/2", 60_000, () => Promise.resolve("other")), "other");
+  await shadow.finish("a");
+  assert.deepEqual([shadow.begun, began], [["a", "b"], false]);
+  await shadow.finish("b");
+  assert.equal(await visit, false);
+  assert.equal(lanes.laneCount, 0);
+});
+
+test("while a visit lasts its key's copies wait, and it is told that a write began", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const told: boolean[] = [];
+  let leave = (): void => {};
+  const visit = lanes.visit("users/1", 60_000, async ({ crossed }) => {
+    told.push(crossed());
+    await new Promise<void>((resolve) => (leave = resolve));
+    told.push(crossed());
+  });
+  await settle();
+  lanes.answered(lanes.intend("users/1", "write"), "a");
+  assert.deepEqual(shadow.begun, []);
+  leave();
+  await visit;
+  assert.deepEqual([told, shadow.begun], [[false, true], ["a"]]);
+  await shadow.finish("a");
+  assert.equal(lanes.laneCount, 0);
+});
+
+test("a visit to a key that does not become quiet in time is given up, and so are those that wait at the end", async () => {
+  const lanes = lanesOn(heldShadow());
+  const ticket = lanes.intend("users/1", "write");
+  assert.equal(await lanes.visit("users/1", 1, () => Promise.resolve("never")), null);
+  const waiting = lanes.visit("users/1", 60_000, () => Promise.resolve("never"));
+  lanes.abandonWaiting();
+  assert.equal(await waiting, null);
+  lanes.withdraw(ticket);
+  assert.equal(lanes.laneCount, 0);
+});
+
+test("a write whose key only its answer tells overlaps what of that key was answered, or visited, since it began", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const began = lanes.begin();
+  lanes.answered(lanes.intend("users/1", "write"), "a");
+  await shadow.finish("a");
+  await lanes.visit("users/2", 60_000, () => Promise.resolve());
+  const join = async (work: string, key: string, since: number): Promise<void> => {
+    lanes.join(key, work, "write", since);
+    await shadow.finish(work);
+  };
+  await join("beside a write", "users/1", began);
+  await join("beside a visit", "users/2", began);
+  await join("beside nothing", "users/3", began);
+  await join("after all of it", "users/1", lanes.begin());
+  assert.deepEqual(
+    [...shadow.turns].slice(1).map(([work, { overlapped }]) => [work, overlapped]),
+    [
+      ["beside a write", true],
+      ["beside a visit", true],
+      ["beside nothing", false],
+      ["after all of it", false],
+    ],
+  );
+});

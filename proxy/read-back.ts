@@ -78,8 +78,9 @@ export function readBackOfRequest(
     return about?.known === true ? about.key : null;
   };
   const trimmed = path.endsWith("/") ? path.slice(0, -1) : path;
-  const answered = method === "POST" ? keyOf("GET", `${trimmed}/${ANSWERED_ID}`) : null;
-  const key = keyOf(method, path) ?? answered ?? `${route.entity ?? ""}:${path}`;
+  const entity = route.entity ?? "";
+  const answered = method === "POST" ? (keyOf("GET", `${trimmed}/${ANSWERED_ID}`) ?? `${entity}/${ANSWERED_ID}`) : null;
+  const key = keyOf(method, path) ?? answered ?? `${entity}:${path}`;
   const place = { key, method, path, host };
   return readBackOf(route, place, goesToPart(place), steps);
 }

@@ -55,7 +55,7 @@ const PATIENCE_MS = 60_000;
 export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`still not: ${isTrue}`);
+    if (performance.now() > deadline) throw new Error(`still not: ${isTrue.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -58,6 +58,41 @@ test("check prints the effective route table", (t) => {
   assert.match(report.lines.at(-1) ?? "", /crossfade\.yaml is valid: 3 routes, 2 services$/);
 });
 
+test("check and explain say where writes are read back, and why where they cannot be", (t) => {
+  const report = runCheck(
+    inputOf(
+      t,
+      `${YAML}  - name: jobs
+    match: { path: "/jobs", methods: [POST] }
+  - name: avatars
+    match: { path: "/people/:id/avatar" }
+    verify: { readBack: "GET /people/:id" }
+    repair: { automatic: true, rate: 600/m, write: put }
+`,
+    ),
+    steps,
+  );
+  const from = report.lines.findIndex((line) => line.includes("is read back by"));
+  assert.deepEqual(
+    report.lines.slice(from, from + 6).map((line) => line.replace(/ {2,}/g, " | ")),
+    [
+      "route | a write like | is read back by | repaired",
+      "acme | PUT /users/42 | GET /users/42 (derived) | put-else-post, on command, 20/s",
+      "users | PUT /users/42 | GET /users/42 (derived) | put-else-post, on command, 20/s",
+      "jobs | POST /jobs | impossible | -",
+      "avatars | PUT /people/42/avatar | GET /people/42 (declared) | put, automatic, 10/s",
+      "jobs: no repair by state: no route takes a GET of the entity's path; declare it: verify: { readBack: GET /… }",
+    ],
+  );
+  const said = (method: string, path: string): string => explain(t, { method, path }).text;
+  assert.match(
+    said("POST", "/users"),
+    /Repair: GET \/users\/ID on both services \(derived from the path\); next is written to by crossfade repair \(put-else-post, 20\/s\)\./,
+  );
+  assert.match(said("PUT", "/users/42/avatar"), /Repair: not by state: a write went below the entity/);
+  assert.doesNotMatch(said("GET", "/users/42"), /Repair:/);
+});
+
 test("check prints how each service is reached and how long it is waited for", (t) => {
   const yaml = YAML.replace(
     '"http://127.0.0.1:3000"',

@@ -51,6 +51,9 @@ test("every metric is there under its Prometheus name before anything was counte
     ["crossfade_breaker_state", "gauge"],
     ["crossfade_phase", "gauge"],
     ["crossfade_repairs_open", "gauge"],
+    ["crossfade_repairs_parked", "gauge"],
+    ["crossfade_repairs_ended_total", "counter"],
+    ["crossfade_repairs_age", "histogram"],
     ["crossfade_gaps_open", "gauge"],
   ];
   for (const [name, type] of expected) assert.match(text, new RegExp(`^# TYPE ${name} ${type}$`, "m"));

@@ -71,6 +71,7 @@ export function createRepairs(parts: RepairsParts): Repairs {
     isStarting = true;
     try {
       const open = await parts.store.openWork();
+      if (stopped) return null;
       const asked = open.filter(({ route }) => order.route === null || route === order.route);
       const total = asked.reduce((sum, { repairs }) => sum + repairs, 0);
       const now = parts.clock.now();

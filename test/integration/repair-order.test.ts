@@ -54,7 +54,9 @@ test("a process that ends in the middle of a run leaves a list that the next one
   const second = { crossfade: again, api };
   const left = (await repairsOf(second)).length;
   assert.ok(left > 0 && left < 20, String(left));
-  assert.deepEqual(resultsOf(await repair(second)), { put: left });
+  // What was written and not yet verified when the process ended is found equal.
+  const { equal = 0, put = 0, ...others } = resultsOf(await repair(second));
+  assert.deepEqual([equal + put, others], [left, {}]);
   assertEqualEnds(pair);
 });
 

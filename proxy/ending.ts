@@ -8,7 +8,9 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 export type Finding = Omit<Settled, "exchange" | "requestBody" | "key" | "primary">;
 
 export const NOTHING_FOUND: Omit<Finding, "outcome"> = {
+  moreKeys: [],
   repair: null,
+  notBefore: null,
   error: null,
   failure: null,
   shadow: null,
@@ -16,8 +18,16 @@ export const NOTHING_FOUND: Omit<Finding, "outcome"> = {
   moreDifferences: 0,
   build: null,
   taintedBy: null,
+  answers: null,
 };
 export const NO_ANSWER: Settled["primary"] = { status: null, ms: null, bytes: null };
+
+interface FinishOptions {
+  /** What is known of the primary's answer where it is not whole. */
+  readonly unanswered?: Settled["primary"];
+  /** Called once it is written down: what it holds on to is given back then. */
+  readonly recorded?: () => void;
+}
 
 /**
  * The one end of an eligible exchange. Most leave a count and nothing else; writing evidence down takes longer than all
@@ -29,16 +39,18 @@ export function finish(
   key: string | null,
   primary: PrimaryAnswered | null,
   found: Finding,
-  unanswered = NO_ANSWER,
+  { unanswered = NO_ANSWER, recorded }: FinishOptions = {},
 ): void {
   const isWrite = exchange.plan.requestClass === "write";
   const settled: Settled = {
     exchange,
     requestBody: primary === null ? null : bytesInMemory(primary.requestBody),
     key,
+    moreKeys: found.moreKeys,
     primary: primary === null ? unanswered : { status: primary.status, ms: primary.ms, bytes: primary.body.length },
     outcome: found.outcome,
     repair: isWrite ? found.repair : null,
+    notBefore: isWrite ? found.notBefore : null,
     error: found.error,
     failure: found.failure,
     shadow: found.shadow,
@@ -46,11 +58,13 @@ export function finish(
     moreDifferences: found.moreDifferences,
     build: found.build,
     taintedBy: found.taintedBy,
+    answers: found.answers,
   };
   const record = (): void => {
     parts.recorder.settle(settled);
     if (isWrite) parts.journal.settled(exchange.id);
     primary?.release();
+    recorded?.();
   };
   if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
   else record();

@@ -145,6 +145,8 @@ export const REPAIR_REASONS = [
   "dropped",
   "overlap",
   "late-attempt",
+  "credentials-expired",
+  "keys-not-followed",
 ] as const;
 export type RepairReason = (typeof REPAIR_REASONS)[number];
 

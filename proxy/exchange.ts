@@ -1,6 +1,7 @@
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
+import type { StoredBody } from "./stored-body.ts";
 
 /** The part a service plays for a route in its present phase. */
 export type Role = "primary" | "shadow";
@@ -96,6 +97,8 @@ export interface SpooledBody {
   whole(): Promise<string | null>;
   /** Decrypted chunks in order. */
   read(): AsyncIterable<Buffer>;
+  /** For another thread to read, until it is discarded. Only of a copy that is whole. */
+  stored(): Promise<StoredBody>;
   discard(): void;
 }
 
@@ -144,12 +147,22 @@ export interface RuleTimes {
 
 export const MAX_DIFFERENCES = 100;
 
+/** An answer with all of its body, as it came. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly body: Buffer;
+}
+
 /** One settled exchange: everything record needs, not yet redacted. */
 export interface Settled {
   readonly exchange: Exchange;
   /** As the client sent it; null where no copy of it is in memory. Never recorded: it tells what is secret. */
   readonly requestBody: Buffer | null;
+  /** null: not known, or more than are followed. */
   readonly key: string | null;
+  /** Of a batch, the others. */
+  readonly moreKeys: readonly string[];
   readonly outcome: Outcome;
   readonly primary: { readonly status: number | null; readonly ms: number | null; readonly bytes: number | null };
   readonly shadow: {
@@ -170,6 +183,10 @@ export interface Settled {
   readonly failure: string | null;
   /** null: the shadow's state is known to be as the outcome says. */
   readonly repair: RepairReason | null;
+  /** Epoch ms: what was sent may still be applied until then, and the repair has to wait for it; null: nothing may. */
+  readonly notBefore: number | null;
+  /** Both answers, where the exchange was chosen to be kept whole as a pair. */
+  readonly answers: { readonly primary: WholeAnswer; readonly shadow: WholeAnswer } | null;
 }
 
 /** The value of the first header of that name (lower case), or null. */

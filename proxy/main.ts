@@ -4,10 +4,12 @@ import { dirname, resolve } from "node:path";
 import { pino } from "pino";
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
+import type { AuditedChange } from "./audit.ts";
 import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
+import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
@@ -18,7 +20,6 @@ import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
-import type { Snapshot } from "./exchange.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
@@ -29,10 +30,18 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { ShadowGate } from "./mirror/shadow-gate.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { Taints } from "./mirror/taints.ts";
+import { createNoise } from "./noise.ts";
+import { Unsettled } from "./mirror/unsettled.ts";
+import { createReplay } from "./pairs/replay.ts";
 import { createPipeline } from "./pipeline.ts";
+import { createSwitchboard } from "./config/switchboard.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
 import { systemClock } from "./system-clock.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
+import { PlaceBook } from "./record/place-book.ts";
+import { createPairKeeper, PAIR_BODY_MAX_BYTES } from "./record/pair-keeper.ts";
+import type { DecodeBody } from "./record/pair-redaction.ts";
 import { createPurge } from "./record/purge.ts";
 import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
@@ -103,7 +112,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   // The settings that a new exchange gets, and what changes with them.
-  let snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes) };
   let following: SettingsWatch | null = null;
   let stopping = false;
   let expiredRules: readonly string[] = [];
@@ -111,15 +119,34 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   // State and evidence.
   const { store, notes } = await (options.store ?? openStore(settings, systemClock));
   for (const note of notes) warn(note);
+  const audit = (change: AuditedChange): void => {
+    const now = systemClock.now();
+    const entry = { id: makeUlid(now), at: new Date(now).toISOString(), ...change };
+    store.append([{ type: "audit", entry }]);
+    log.info({ audit: entry }, "changed by an operator");
+  };
+  const overrides = await store.overrides();
+  const acting = createSwitchboard({ store, clock: systemClock, settings, overrides, audit, routerOf: compileRouter });
   const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
   const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
+  const book = new PlaceBook();
+  book.restore(await store.places());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
   const sealer = createSealer(deriveKey(secretKey, "repair list"));
+  const decode: DecodeBody = ({ headers, body }) =>
+    decodeContent(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
+  const pairs = createPairKeeper({
+    isOn: settings.limits.pairsBytes > 0,
+    redactor,
+    decode,
+    monotonic: () => systemClock.monotonic(),
+    caught: (error) => caught("pair", error),
+  });
   const recorder = createRecorder({
     store,
     log: divergenceLog,
@@ -127,7 +154,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     counters,
     redactor,
     sealer,
-    clock: systemClock,
+    pairs,
     onRecord: (record) => feed.publish(record),
     caught,
   });
@@ -136,12 +163,18 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: divergenceLog,
     redactor,
-    audit: (entry) =>
-      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged"),
+    pairs,
+    audit: (entry) => {
+      log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged");
+      const { by, key, dryRun, failed, records, logLines } = entry;
+      if (dryRun) return;
+      const what = `${records} records, ${logLines} lines of the log erased${failed === null ? "" : `; failed: ${failed}`}`;
+      audit({ by, action: "purge", subject: key, what, reason: null });
+    },
   });
 
   const webhook = createWebhook({
-    settings: () => snapshot.settings.webhook,
+    settings: () => acting.snapshot().settings.webhook,
     store,
     version,
     gaveUp: (why) => log.warn({ webhook: webhook.health()?.origin, why }, "a call to the webhook was given up"),
@@ -150,12 +183,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
-  const inFlight = new InFlight(() => snapshot.settings.limits.inFlight);
+  const inFlight = new InFlight(() => acting.snapshot().settings.limits.inFlight);
   const gates = new Map<string, ShadowGate>();
   const gateOf = (service: ServiceSettings): ShadowGate => {
     let gate = gates.get(service.origin);
     if (gate === undefined) {
-      const now = (): ServiceSettings => snapshot.settings.services[service.name] ?? service;
+      const now = (): ServiceSettings => acting.snapshot().settings.services[service.name] ?? service;
       gate = new ShadowGate({
         opensAfter: BREAKER_OPENS_AFTER,
         probeEveryMs: BREAKER_PROBE_EVERY_MS,
@@ -186,7 +219,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const closeGates = (): void => {
     for (const gate of [...gates.values(), ...readGates.values()]) gate.close();
   };
-  const reachability = watchReachability(() => Object.values(snapshot.settings.services));
+  const reachability = watchReachability(() => Object.values(acting.snapshot().settings.services));
 
   // The path of a request.
   const queue = new ByteBudget(settings.limits.queuedBytes);
@@ -201,18 +234,33 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const moduleHealth = createModuleHealth();
   const journal = createMemoryJournal();
   const backlog = new Backlog();
-  let position = 0;
+  const forwarder = { budget: queue, spool, clock: systemClock };
   const markKey = deriveKey(secretKey, "shadow mark");
+  const upstream: PipelineParts["upstream"] = (role, service) => pools.for(role, service);
+  const noise = createNoise({
+    book,
+    redactor,
+    store,
+    hashKey: deriveKey(secretKey, "noise"),
+    telemetry: telemetry.telemetry,
+    upstream,
+    forwarder,
+    markKey,
+    clock: systemClock,
+    random: Math.random,
+    caught,
+  });
+  let position = 0;
   const orderStamp = (): string => `${store.generation}.${++position}`;
   const taints = new Taints();
-  const forwarder = { budget: queue, spool, clock: systemClock };
   const pipeline = createPipeline({
-    snapshot: () => snapshot,
-    mirroringEnabled: () => true,
-    upstream: (role, service) => pools.for(role, service),
+    snapshot: acting.snapshot,
+    mirroringEnabled: () => acting.mirroringEnabled(),
+    upstream,
     gate: gateOf,
     journal,
     recorder,
+    pairs,
     ruleCounters,
     comparer,
     moduleHealth,
@@ -222,7 +270,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     budget: queue,
     backlog,
     taints,
+    noise,
     markKey,
+    unsettled: new Unsettled(),
     orderStamp,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock),
@@ -230,10 +280,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
 
   const repairs = createRepairs({
-    snapshot: () => snapshot,
+    snapshot: acting.snapshot,
     store,
     visit: pipeline.visit,
-    upstream: (service) => pools.for("shadow", service),
+    upstream: (service) => upstream("shadow", service),
     gate: gateOf,
     primaryGate: readGateOf,
     forwarder,
@@ -248,24 +298,54 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     markKey,
     orderStamp,
     everyMs: options.repairEveryMs ?? REPAIR_EVERY_MS,
-    audit: (repair) => log.warn({ repair }, "repair"),
+    audit: ({ what, by, job }) => {
+      const run = job.dryRun ? "dry run of a repair" : "repair";
+      const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
+      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
+    },
     caught,
+  });
+
+  const replay = createReplay({
+    snapshot: acting.snapshot,
+    mirroringEnabled: () => acting.mirroringEnabled(),
+    store,
+    upstream,
+    gate: gateOf,
+    redactor,
+    decode,
+    comparer,
+    moduleHealth,
+    budget: queue,
+    clock: systemClock,
+    telemetry: telemetry.telemetry,
+    markKey,
+    rewrite: identityRewrite,
+    audit: ({ by, id, reason, sentTo }) => {
+      const what = sentTo.length > 0 ? `sent again to ${sentTo.join(", ")}` : "asked for and not sent";
+      audit({ by, action: "replay", subject: id, what, reason });
+    },
   });
 
   const statusSource = createStatusSource({
     clock: systemClock,
     startedAt: systemClock.now(),
     member: { id: makeUlid(systemClock.now()), version, since: systemClock.now() },
-    snapshot: () => snapshot,
-    mirroringEnabled: () => true,
+    snapshot: acting.snapshot,
+    overrides: () => acting.overrides(),
     notReady: () => (stopping ? "draining" : null),
-    warnings: () => [...warnings, ...expiredRules, ...certificateWarnings(snapshot.settings.tls, systemClock.now())],
+    warnings: () => [
+      ...warnings,
+      ...expiredRules,
+      ...certificateWarnings(acting.snapshot().settings.tls, systemClock.now()),
+    ],
     configError: () => following?.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     store,
     log: divergenceLog,
     counters,
     ruleCounters,
     moduleHealth,
+    noise,
     backlog,
     journal,
     queue,
@@ -273,6 +353,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight,
     gate: gateOf,
     reachability,
+    pairs,
     webhook: () => webhook.health(),
     caught: () => caughtByStep,
   });
@@ -293,11 +374,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         if (next.tls !== null) takeCertificate(next.tls);
         expiredRules = expired.map(formatConfigMessage);
         for (const rule of expiredRules) log.warn({ rule }, "an ignore rule has expired and no longer excuses");
-        snapshot = { revision: snapshot.revision + 1, settings: next, router: compileRouter(next.routes) };
+        acting.take(next);
         queue.resize(next.limits.queuedBytes);
         disk.resize(next.limits.spoolBytes);
         telemetry.telemetry.configReload("applied");
-        log.info({ revision: snapshot.revision, file }, "settings reloaded");
+        log.info({ revision: acting.snapshot().revision, file }, "settings reloaded");
       },
       refused(errors) {
         telemetry.telemetry.configReload("refused");
@@ -316,6 +397,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     closeGates();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
     await repaired;
+    await noise.close();
     await recorder.close();
     await webhook.close();
     await divergenceLog.close();
@@ -327,27 +409,31 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     const listener = await createListener(settings, {
       handle: pipeline.handle,
       tunnel: pipeline.tunnel,
-      tunnels: (protocol) => snapshot.settings.tunnels.includes(protocol),
+      tunnels: (protocol) => acting.snapshot().settings.tunnels.includes(protocol),
     });
     takeCertificate = (tls) => listener.useCertificate(tls);
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
       store,
-      snapshot: () => snapshot,
+      snapshot: acting.snapshot,
       status: () => statusSource.status(),
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
+      places: book,
       subscribe: (listener) => feed.subscribe(listener),
+      override: (change) => acting.change(change),
+      audit,
       purge,
       repairs,
+      replay,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
       await listener.close();
       throw error;
     });
     void reachability.first.then(() => {
-      for (const { name, origin } of Object.values(snapshot.settings.services)) {
+      for (const { name, origin } of Object.values(acting.snapshot().settings.services)) {
         const problem = reachability.problemOf(name);
         if (problem !== null) options.warn?.(`${name} at ${origin} cannot be reached (${problem}); started anyway`);
       }

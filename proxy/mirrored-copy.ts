@@ -10,18 +10,36 @@ import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
-import { untilLaterTurn } from "./mirror/loop-share.ts";
+import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
 import { buildShadowRequest } from "./mirror/shadow-request.ts";
-import { isAccepted, judgeUnanswered } from "./mirror/verdicts.ts";
+import type { Place } from "./mirror/unsettled.ts";
+import { isAccepted, judgeFollower, judgeUnanswered, leavesHole, type Unanswered } from "./mirror/verdicts.ts";
 import { dropped, skipped } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { isOfWholeEntity } from "./route/entity-key.ts";
 
-/** An accepted exchange that waits in its lane for the shadow. */
+/** The entities that a copy is about. */
+export interface About {
+  /** For evidence; null: more than are followed. */
+  readonly key: string | null;
+  /** Of a batch, the others. */
+  readonly moreKeys: readonly string[];
+  /** Those of its lanes: at least one. */
+  readonly keys: readonly string[];
+  /** It made its entity: only the answer told the key. */
+  readonly made: boolean;
+  /** Its keys name entities, whose state can be verified; else they are lanes and nothing more. */
+  readonly entity: boolean;
+  /** Why not all of its keys are followed, in words. */
+  readonly unfollowed: string | null;
+}
+
+/** An accepted exchange that waits in its lanes for the shadow. */
 export interface Copy {
   readonly exchange: Exchange;
-  readonly key: string;
+  readonly about: About;
   readonly primary: PrimaryAnswered;
   readonly body: BodyCopy;
   readonly order: string;
@@ -29,53 +47,106 @@ export interface Copy {
   readonly costBytes: number;
   readonly answeredAt: number;
   readonly waiting: Waiting;
+  /** Among what the shadow is not done with; null for a read. */
+  readonly place: Place | null;
 }
 
 /**
  * One copy's turn in its lane. Resolves, whatever happens, when the shadow is done with it, so that the lane goes on;
  * comparing does not hold it up.
  */
-export async function mirrorCopy(parts: PipelineParts, turn: Turn<Copy>): Promise<void> {
+export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Copy>): Promise<void> {
   try {
     // The client's last byte is on its way first.
     await untilLaterTurn();
-    const end = await takeTurn(parts, turn);
+    const end = await takeTurn(parts, lanes, turn);
     if (end !== null) compareCopy(parts, turn, end);
   } catch (error) {
     parts.caught("lane", error);
+  } finally {
+    if (turn.work.place !== null) parts.unsettled.remove(turn.work.place);
   }
 }
 
 /** null: the copy has its outcome already. */
-async function takeTurn(parts: PipelineParts, { work: copy, crossed }: Turn<Copy>): Promise<Answered | null> {
+async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Copy>): Promise<Answered | null> {
+  const { work: copy, crossed } = turn;
   if (crossed) {
     finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") });
     return null;
   }
-  if (copy.body.kind === "spooled") {
-    const broken = await copy.body.file.whole();
-    if (broken !== null) {
-      finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: dropped("spool-full"), repair: "dropped", error: broken });
-      return null;
-    }
+  const broken = copy.body.kind === "spooled" ? await copy.body.file.whole() : null;
+  if (broken !== null) {
+    const found = { outcome: dropped("spool-full"), repair: "dropped", error: broken } as const;
+    lost(parts, lanes, turn, { ...found, failure: null, status: null, attempts: 0 }, null);
+    return null;
   }
-  const { exchange } = copy;
-  const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
-  const service = serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
   let end: DeliveryEnd;
   try {
-    end = await sendCopy(parts, copy, service);
+    end = await sendCopy(parts, copy, shadowOf(copy));
   } catch (error) {
     parts.caught("shadow", error);
-    end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", bytesSent: true };
+    end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", mayLandLate: true };
   }
   if (end.end === "answered") return end;
-  const { attempts, ...unanswered } = judgeUnanswered(end);
-  const taintedBy = parts.taints.taintedBy(copy.key);
-  if (exchange.plan.requestClass === "write") parts.taints.add(copy.key, exchange.id);
-  const shadow = { status: null, ms: null, bytes: null, attempts };
-  finishCopy(parts, copy, { ...NOTHING_FOUND, ...unanswered, taintedBy, shadow });
+  const unanswered = judgeUnanswered(end);
+  if (leavesHole(end)) lost(parts, lanes, turn, unanswered, notBeforeOf(parts, copy, end));
+  else finishUnanswered(parts, copy, unanswered, notBeforeOf(parts, copy, end));
   return null;
+}
+
+function finishUnanswered(parts: PipelineParts, copy: Copy, found: Unanswered, notBefore: number | null): void {
+  const { attempts, status, ...rest } = found;
+  const taintedBy = taint(parts, copy, copy.exchange.id);
+  const shadow = { status, ms: null, bytes: null, attempts };
+  finishCopy(parts, copy, { ...NOTHING_FOUND, ...rest, notBefore, taintedBy, shadow });
+}
+
+/**
+ * The shadow lacks this write, or may: what waited behind it in its lanes was made for a state that is not there. It is not
+ * replayed, up to the next write that does not depend on what was (docs/delivery.md, "After a hole").
+ */
+function lost(
+  parts: PipelineParts,
+  lanes: Lanes<Copy>,
+  turn: Turn<Copy>,
+  found: Unanswered,
+  notBefore: number | null,
+): void {
+  const copy = turn.work;
+  finishUnanswered(parts, copy, found, notBefore);
+  if (copy.exchange.plan.requestClass === "read") return;
+  const follower = judgeFollower(found);
+  for (const one of lanes.takeFollowers(turn, standsAlone)) {
+    const taintedBy = taint(parts, one, copy.exchange.id);
+    inSlices(() => {
+      guarded(parts, "lane", () => finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, taintedBy }));
+    });
+  }
+}
+
+/** Whether the shadow can take it whatever it holds of that key: it says all of the entity, removes it, or made it. */
+function standsAlone({ exchange, about }: Copy, key: string): boolean {
+  if (about.made) return true;
+  const { method, path } = exchange.request;
+  return about.keys.length === 1 && (method === "PUT" || method === "DELETE") && isOfWholeEntity(path, key);
+}
+
+/** What it follows from; what comes after it follows from `root`. */
+function taint(parts: PipelineParts, { exchange, about, answeredAt }: Copy, root: string): string | null {
+  const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
+  if (exchange.plan.requestClass === "write") parts.taints.add(about.keys, root, answeredAt);
+  return taintedBy;
+}
+
+/** Until when an attempt that nobody heard the end of may still be applied; null: there was none. */
+function notBeforeOf(parts: PipelineParts, copy: Copy, { mayLandLate }: DeliveryEnd): number | null {
+  return mayLandLate ? parts.clock.now() + shadowOf(copy).asShadow.maxWorkMs : null;
+}
+
+function shadowOf({ exchange }: Copy): ServiceSettings {
+  const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
+  return serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
 }
 
 function wordsOf(error: unknown): string {
@@ -90,7 +161,8 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
   const isRead = exchange.plan.requestClass === "read";
   const gate = parts.gate(service);
   // A read is worth nothing later: it does not wait for a service that is down.
-  if (isRead && gate.state() === "open") return Promise.resolve({ end: "not-sent", because: "breaker-open" });
+  if (isRead && gate.state() === "open")
+    return Promise.resolve({ end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false });
   return deliver({
     request: buildShadowRequest({
       exchange,
@@ -105,7 +177,11 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
     upstream: parts.upstream("shadow", service),
     gate,
     clock: parts.clock,
+    answeredAt: copy.answeredAt,
     deadline: copy.answeredAt + service.asShadow.maxAgeMs,
+    primaryAccepted: isAccepted(copy.primary.status),
+    place: copy.place,
+    unsettled: parts.unsettled,
     newAnswerCopy: () =>
       new Capture(
         { memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes },
@@ -121,39 +197,54 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): P
 }
 
 function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, end: Answered): void {
-  const { exchange, primary } = copy;
+  const { exchange, about, answeredAt, primary } = copy;
   const { answer } = end;
-  const taintedBy = parts.taints.taintedBy(copy.key);
+  const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(copy, end, overlapped);
-  if (repair === "shadow-refused") parts.taints.add(copy.key, exchange.id);
+  const notBefore = notBeforeOf(parts, copy, end);
+  if (repair === "shadow-refused") parts.taints.add(about.keys, exchange.id, answeredAt);
   const shadow = {
     status: answer.status,
     ms: answer.ms,
     bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length,
     attempts: end.attempts,
   };
+  const ofPrimary = primaryAnswer(primary);
   const told = (judged: Judged): void => {
     const { outcome, differences, moreDifferences, excusedBy, error } = judged;
     if (excusedBy !== null) {
       guarded(parts, "count", () => {
         parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
       });
+      // What follows from a failed write says nothing about how the services differ.
+      if (exchange.route.compare.noise.comparedShare > 0 && taintedBy === null) {
+        guarded(parts, "noise", () => {
+          const requestBody = bytesInMemory(primary.requestBody);
+          parts.noise.compared({ exchange, requestBody, key: about.key }, ofPrimary, answer);
+        });
+      }
     }
     const build = buildOf(copy, answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
-    if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") parts.taints.lift(copy.key);
-    finishCopy(parts, copy, {
+    if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") {
+      parts.taints.lift(about.keys, answeredAt);
+    }
+    let answers: Finding["answers"] = null;
+    guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, answer)));
+    const found = {
+      ...NOTHING_FOUND,
       outcome,
       repair,
+      notBefore,
       error,
-      failure: null,
       shadow,
       differences,
       moreDifferences,
       build,
       taintedBy,
-    });
-    end.copy.discard();
+      answers,
+    };
+    finishCopy(parts, copy, found, () => end.copy.discard());
   };
   const failed = (error: unknown): Judged => {
     parts.caught("compare", error);
@@ -173,7 +264,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   }
   let judged: Judged | Promise<Judged>;
   try {
-    judged = judgeAnswers(parts, exchange.route.compare, primaryAnswer(primary), answer, {
+    judged = judgeAnswers(parts, exchange.route.compare, ofPrimary, answer, {
       route: exchange.route.name,
       method: exchange.request.method,
     });
@@ -185,11 +276,11 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
 }
 
 /** What the shadow's answer leaves in doubt about its state. */
-function repairAfter({ exchange, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
+function repairAfter({ exchange, about, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
   if (exchange.plan.requestClass === "read") return null;
   if (isAccepted(primary.status) && !isAccepted(end.answer.status)) return "shadow-refused";
-  if (end.earlierAttemptUnknown) return "late-attempt";
-  return overlapped ? "overlap" : null;
+  if (end.mayLandLate) return "late-attempt";
+  return overlapped && about.entity ? "overlap" : null;
 }
 
 function primaryAnswer(primary: PrimaryAnswered): Answer {
@@ -207,13 +298,26 @@ function buildOf({ exchange, primary }: Copy, shadow: Answer): string | null {
 
 /** Gives up every copy that still waits: the process ends. */
 export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
-  const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0 });
-  for (const copy of lanes.abandonWaiting()) finishCopy(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+  const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0, mayLandLate: false });
+  for (const copy of lanes.abandonWaiting()) finishWaiting(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
 }
 
-function finishCopy(parts: PipelineParts, copy: Copy, found: Finding): void {
-  const { exchange } = copy;
+/** The end of a copy that had no turn. */
+function finishWaiting(parts: PipelineParts, copy: Copy, found: Finding): void {
+  if (copy.place !== null) parts.unsettled.remove(copy.place);
+  finishCopy(parts, copy, found);
+}
+
+function finishCopy(parts: PipelineParts, copy: Copy, found: Finding, recorded?: () => void): void {
+  const { exchange, about } = copy;
   parts.budget.give(copy.costBytes);
   parts.backlog.remove(copy.waiting);
-  finish(parts, exchange, copy.key, copy.primary, found);
+  const unfollowed = about.unfollowed === null ? null : ("keys-not-followed" as const);
+  const whole = {
+    ...found,
+    moreKeys: about.moreKeys,
+    repair: found.repair ?? unfollowed,
+    error: found.error ?? about.unfollowed,
+  };
+  finish(parts, exchange, about.key, copy.primary, whole, recorded === undefined ? {} : { recorded });
 }

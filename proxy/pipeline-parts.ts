@@ -9,7 +9,10 @@ import type { Gaps } from "./mirror/gaps.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
+import type { Noise } from "./noise.ts";
+import type { Unsettled } from "./mirror/unsettled.ts";
 import type { Clock, Journal, Telemetry, Upstream } from "./ports.ts";
+import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { Recorder } from "./record/recorder.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
 
@@ -23,6 +26,8 @@ export interface PipelineParts {
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly journal: Journal;
   readonly recorder: Recorder;
+  /** Says which exchanges are kept whole. */
+  readonly pairs: Pick<PairKeeper, "choose">;
   readonly ruleCounters: RuleCounters;
   readonly comparer: Comparer;
   readonly moduleHealth: ModuleHealth;
@@ -33,6 +38,8 @@ export interface PipelineParts {
   readonly budget: ByteBudget;
   readonly backlog: Backlog;
   readonly taints: Taints;
+  readonly noise: Noise;
+  readonly unsettled: Unsettled;
   readonly markKey: Buffer;
   /** `generation.position`, one further at each call: orders the writes of one key, without a clock. */
   readonly orderStamp: () => string;

@@ -8,19 +8,20 @@ import type { Socket } from "node:net";
 import { hostFor, serviceOf } from "./config/settings.ts";
 import type { Exchange, RequestHead, RouteFound, Snapshot } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
-import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
+import { forward, type ForwarderParts, type PrimaryEnding } from "./forward/forwarder.ts";
 import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import { Lanes, type QuietTurn } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
+import type { Noise, Watched } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import { keyAtHead, samplePoint } from "./route/entity-key.ts";
-import { classifyRequest, planExchange } from "./route/plan.ts";
+import { keyAtHead, keysAtHead, samplePoint } from "./route/entity-key.ts";
+import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { abandonCopies, mirrorCopy, type Copy } from "./mirrored-copy.ts";
-import { settle, type OpenExchange } from "./settlement.ts";
+import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
 
 /** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
 const INTENT_WAIT_MS = 5;
@@ -43,8 +44,8 @@ export interface Pipeline {
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const lanes = new Lanes<Copy>({
-    deliver: (turn) => mirrorCopy(parts, turn),
+  const lanes: Lanes<Copy> = new Lanes({
+    deliver: (turn) => mirrorCopy(parts, lanes, turn),
     intentWaitMs: LANE_INTENT_WAIT_MS,
     monotonic: () => parts.clock.monotonic(),
   });
@@ -76,8 +77,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       samplePoint: () => samplePoint(sampleKey(found, head)),
       mirroringEnabled: parts.mirroringEnabled(),
     });
+    const learns = route.compare.noise.readShare > 0;
+    const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
     if (!plan.mirror) {
-      passThrough(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name);
+      passThrough(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watched);
       return;
     }
     const arrivedAt = parts.clock.now();
@@ -92,19 +95,17 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       plan,
       traceId: trace?.traceId ?? makeTraceId(),
     };
-    const atHead = keyAtHead({ route, params: found.params, request: head });
-    const key = atHead.known ? atHead.key : null;
+    const keys = keysAtHead({ route, params: found.params, request: head }, plan.requestClass);
     const mark = headerOf(head.headers, SHADOW_MARK_HEADER);
     const open: OpenExchange = {
       exchange,
-      key,
+      keys,
       isLoop: mark !== null && isOurShadowMark(parts.markKey, mark),
-      began: lanes.begin(),
-      ticket: key === null ? null : lanes.intend(key, plan.requestClass),
+      ticket: lanes.intend(keys, plan.requestClass),
       lanes,
     };
     parts.recorder.eligible(route.name, plan.requestClass);
-    journalIntent(open, () => forwardMirrored(request, response, open));
+    journalIntent(open, () => forwardMirrored(request, response, open, watched));
   }
 
   function tunnel(request: IncomingMessage, socket: Socket, bytes: Buffer): void {
@@ -140,7 +141,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   /** Records the intent, then goes on: at once where nothing is to be waited for, else after at most INTENT_WAIT_MS. */
   function journalIntent(open: OpenExchange, goOn: () => void): void {
-    const { exchange, key } = open;
+    const { exchange, keys } = open;
     if (exchange.plan.requestClass === "read") {
       goOn();
       return;
@@ -150,7 +151,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       route: exchange.route.name,
       method: exchange.request.method,
       path: exchange.request.path,
-      key,
+      key: keyForAll(keys),
     });
     if (durable === null) {
       goOn();
@@ -172,14 +173,34 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     );
   }
 
-  function forwardMirrored(request: IncomingMessage, response: ServerResponse, open: OpenExchange): void {
+  function watchNoise(arrived: Parameters<Noise["watch"]>[0]): Watched | null {
+    try {
+      return parts.noise.watch(arrived);
+    } catch (error) {
+      parts.caught("noise", error);
+      return null;
+    }
+  }
+
+  function forwardMirrored(
+    request: IncomingMessage,
+    response: ServerResponse,
+    open: OpenExchange,
+    watched: Watched | null,
+  ): void {
     const { exchange } = open;
     const { settings } = exchange.snapshot;
     const service = serviceNameFor(exchange.plan.primary, exchange.route);
     forwardTo(request, response, exchange.request, exchange.snapshot, service, exchange.route.name, {
       capture: { memoryBytes: settings.limits.bodyInMemoryBytes, diskBytes: settings.limits.bodyOnDiskBytes },
       settleWrite: exchange.plan.requestClass === "write",
-      ended: (ending) => guard("settle", () => settle(parts, open, ending)),
+      forwarder: parts.forwarder,
+      ended: (ending) => {
+        // Before it is settled, which lets go of the copy.
+        if (watched !== null) guard("noise", () => watched.ended(ending));
+        guard("settle", () => settle(parts, open, ending));
+      },
+      closed: watched === null ? null : () => watched.closed(),
     });
   }
 
@@ -190,12 +211,24 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     snapshot: Snapshot,
     serviceName: string,
     routeName: string,
+    watched: Watched | null = null,
   ): void {
-    forwardTo(request, response, head, snapshot, serviceName, routeName, {
-      capture: null,
+    const watch = watched === null ? UNWATCHED : watchOf(watched);
+    forwardTo(request, response, head, snapshot, serviceName, routeName, watch);
+  }
+
+  /** The copy of an answer that nobody else needs. */
+  function watchOf(watched: Watched): Watch {
+    return {
+      capture: watched.forwarder === null ? null : COPY_IN_MEMORY,
+      forwarder: watched.forwarder,
       settleWrite: false,
-      ended: ignoreEnding,
-    });
+      ended: (ending) => {
+        guard("noise", () => watched.ended(ending));
+        if (ending.end === "answered") ending.release();
+      },
+      closed: () => watched.closed(),
+    };
   }
 
   function forwardTo(
@@ -227,6 +260,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         ended: (ending) => {
           watch.ended(ending);
           const reached = ending.end !== "unreached";
+          // A client that leaves is no failure of the primary's.
+          if ((ending.end !== "answered" || ending.status >= 500) && !response.destroyed)
+            guard("noise", () => parts.noise.sawFailure(service.origin));
           guard("telemetry", () => {
             parts.telemetry.clientRequest(
               "primary",
@@ -237,12 +273,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           });
         },
         closed: (status) => {
+          if (watch.closed !== null) guard("noise", watch.closed);
           guard("telemetry", () => {
             parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
           });
         },
       },
-      parts.forwarder,
+      watch.forwarder ?? parts.forwarder,
     );
   }
 
@@ -266,21 +303,22 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
 interface Watch {
   readonly capture: { readonly memoryBytes: number; readonly diskBytes: number } | null;
+  /** What pays for the copy; null: there is none. */
+  readonly forwarder: ForwarderParts | null;
   readonly settleWrite: boolean;
   readonly ended: (ending: PrimaryEnding) => void;
+  readonly closed: (() => void) | null;
 }
 
-function ignoreEnding(): void {}
-
-/** The three spellings that frameworks act on (Express's method-override, Symfony, Google's APIs). */
-function methodOverride(head: RequestHead): string | null {
-  if (head.method !== "POST") return null;
-  return (
-    headerOf(head.headers, "x-http-method-override") ??
-    headerOf(head.headers, "x-http-method") ??
-    headerOf(head.headers, "x-method-override")
-  );
-}
+const UNWATCHED: Watch = {
+  capture: null,
+  forwarder: null,
+  settleWrite: false,
+  ended: () => undefined,
+  closed: null,
+};
+/** The budget alone bounds it. */
+const COPY_IN_MEMORY = { memoryBytes: Number.POSITIVE_INFINITY, diskBytes: Number.POSITIVE_INFINITY };
 
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */
 function sampleKey(found: RouteFound, head: RequestHead): string {

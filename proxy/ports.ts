@@ -2,6 +2,7 @@
  * What the core asks of the outside. Adapters implement these; the core never imports an adapter.
  */
 import type { Readable } from "node:stream";
+import type { AuditEntry } from "./audit.ts";
 import type { Phase } from "./config/settings.ts";
 import type { CrossfadeError } from "./errors.ts";
 import type {
@@ -22,6 +23,9 @@ import type {
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
+import type { Override, OverrideSetting } from "./overrides.ts";
+import type { KeptPlace, NotTwiceReason } from "./places.ts";
+import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { RepairResult } from "./repair-job.ts";
 
 // ---------------------------------------------------------------- upstream
@@ -135,6 +139,22 @@ export type StoreWrite =
       /** Present where the record counts in its group; a record with a group and without this one follows from it. */
       readonly signature: GroupRecord["signature"] | null;
     }
+  /** An exchange that is kept whole. It is evidence of the least weight: a store that is behind leaves it out. */
+  | {
+      readonly type: "pair";
+      readonly id: string;
+      /** Epoch ms of the arrival. */
+      readonly at: number;
+      readonly route: string;
+      /** Pairs of one bucket are of one cause (or match alike), and few of them are kept. */
+      readonly bucket: string;
+      readonly group: string | null;
+      readonly outcome: PairOutcome;
+      /** As it is shown. */
+      readonly key: string | null;
+      /** A StoredPair. */
+      readonly json: string;
+    }
   | {
       readonly type: "repair";
       readonly route: string;
@@ -154,7 +174,13 @@ export type StoreWrite =
       readonly from: string;
       readonly why: string;
     }
-  | { readonly type: "gap-closed"; readonly id: string; readonly to: string };
+  | { readonly type: "gap-closed"; readonly id: string; readonly to: string }
+  /** Takes the place of what was set before of the same thing. */
+  | { readonly type: "pin"; readonly override: Override }
+  | { readonly type: "unpin"; readonly route: string | null; readonly setting: OverrideSetting }
+  | { readonly type: "audit"; readonly entry: AuditEntry }
+  /** What is known of these places now, in place of what was known of them. */
+  | { readonly type: "places"; readonly places: readonly KeptPlace[] };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -165,6 +191,8 @@ export interface DivergenceQuery {
   /** Epoch ms. */
   readonly since?: number;
   readonly group?: string;
+  /** Only of a group that is in one of these states now. */
+  readonly states?: readonly GroupState[];
   /** 1 to 1000. */
   readonly limit: number;
   /** Opaque, from `next` of the page before. */
@@ -175,6 +203,14 @@ export interface GroupQuery {
   readonly route?: string;
   /** Only in one of these states. */
   readonly states?: readonly GroupState[];
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface PairQuery {
+  readonly route?: string;
+  readonly group?: string;
+  readonly outcome?: PairOutcome;
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -194,6 +230,8 @@ export interface ErasedRecords {
   readonly records: number;
   /** Among them: samples of groups. */
   readonly samples: number;
+  /** Exchanges that were kept whole. */
+  readonly pairs: number;
   /** Files that an earlier run set aside: nobody reads or erases what is in them. */
   readonly setAside: readonly string[];
 }
@@ -257,8 +295,12 @@ export interface Store {
   group(id: string): Promise<{ readonly group: GroupRecord; readonly samples: readonly DivergenceRecord[] } | null>;
   /** Keeps what an operator said; null: no such group. */
   decideGroup(id: string, decision: GroupDecision): Promise<GroupRecord | null>;
+  /** Exchanges that were kept whole, the newest first. */
+  pairs(query: PairQuery): Promise<Page<StoredPair>>;
+  pair(id: string): Promise<StoredPair | null>;
+  pairsKept(): PairsKept;
   /**
-   * Erases records: they are overwritten where they were kept, not only unlisted. Counts and groups stay, with the samples
+   * Erases records and pairs: they are overwritten where they were kept, not only unlisted. Counts and groups stay, with the samples
    * that are left to them; so do repairs and gaps. Of what is appended meanwhile some may stay. Commits go on in between,
    * but wait while the file is written anew. Once it has failed it may be called again.
    */
@@ -281,8 +323,14 @@ export interface Store {
    */
   endRepair(id: number, revision: number, end: RepairEnd): Promise<"done" | "changed">;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
+  /** What operators have set over the file. */
+  overrides(): Promise<readonly Override[]>;
+  /** What was changed by API or CLI, the newest first; the last 10,000. */
+  audit(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<AuditEntry>>;
   /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */
   openWork(): Promise<readonly OpenWork[]>;
+  /** Every place that is kept, at most `keepPlaces` of them, the newest first. */
+  places(): Promise<readonly KeptPlace[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }
@@ -300,6 +348,8 @@ export interface Telemetry {
   compared(ms: number): void;
   /** An attempt to repair a key ended; `ageMs`: how long it had been on the list, where it is repaired. */
   repaired(route: string, result: RepairResult, ageMs: number | null): void;
+  /** A safe read that was chosen to be asked twice. */
+  secondRead(route: string, result: NotTwiceReason | "compared"): void;
   configReload(result: "applied" | "refused"): void;
 }
 

@@ -17,6 +17,8 @@ export interface PurgeResult {
   readonly records: number;
   /** Records among them that were samples of their groups. */
   readonly samples: number;
+  /** Exchanges that were kept whole. */
+  readonly pairs: number;
   /** Lines of the divergence log, rotated files included. */
   readonly logLines: number;
   /** What still holds the key, or may, and why: a sentence each. */

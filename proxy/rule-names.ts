@@ -4,6 +4,7 @@ import type {
   CompareSettings,
   EquivalentRule,
   IgnoreRule,
+  ModuleSettings,
   NormaliseRule,
   RuleCondition,
   ShapeRule,
@@ -45,6 +46,18 @@ export function namedRules(rules: RuleLists): readonly NamedRule[] {
     named.set(rules, found);
   }
   return found;
+}
+
+/** Rules that look at the values of both sides, beyond whether they are the same. */
+const LOOKS_AT_VALUES: ReadonlySet<RuleKind> = new Set(["normalise", "tolerance", "equivalent", "shapes"]);
+
+export function rulesOnValues(rules: RuleLists): readonly NamedRule[] {
+  return namedRules(rules).filter(({ kind }) => LOOKS_AT_VALUES.has(kind));
+}
+
+/** The module as one rule: another text is another one. */
+export function moduleName({ sha256 }: ModuleSettings): string {
+  return `module ${sha256}`;
 }
 
 export interface CountedRule {

@@ -5,25 +5,25 @@
  */
 import type { RepairReason } from "./evidence.ts";
 import type { BodyCopy, Exchange } from "./exchange.ts";
+import { MAX_BATCH_KEYS, serviceOf } from "./config/settings.ts";
 import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import type { Lanes, Ticket } from "./mirror/lanes.ts";
 import { isAccepted } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
+import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { PrimaryEnd } from "./ports.ts";
-import { keyAtAnswer, keyOfRoute } from "./route/entity-key.ts";
+import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
 import { bytesInMemory, type Finding, finish, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
-import type { Copy } from "./mirrored-copy.ts";
+import type { About, Copy } from "./mirrored-copy.ts";
 
 /** An eligible exchange on its way to its one outcome. */
 export interface OpenExchange {
   readonly exchange: Exchange;
-  /** As known from the request's head. */
-  readonly key: string | null;
-  readonly ticket: Ticket | null;
-  /** When it began, in the lanes' order. */
-  readonly began: number;
+  /** As known from the request's head: none where body or answer have to tell, several of a batch. */
+  readonly keys: readonly string[];
+  readonly ticket: Ticket;
   readonly lanes: Lanes<Copy>;
   /** One of our own copies came back to us: it is forwarded, never mirrored again. */
   readonly isLoop: boolean;
@@ -31,48 +31,70 @@ export interface OpenExchange {
 
 /** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: 7.6 kB). */
 const COPY_OVERHEAD_BYTES = 8 * 1024;
-/** An id is read from answers up to this size: the scan takes well below the 20 ms that a client may be held up. */
-const KEY_ANSWER_MAX_BYTES = 1024 * 1024;
+/** And for each further lane that a batch waits in. */
+const LANE_BYTES = 512;
+/** An id is read from bodies up to this size: the scan takes well below the 20 ms that a client may be held up. */
+const KEY_BODY_MAX_BYTES = 1024 * 1024;
 
 /** Called before the last byte of the primary's answer leaves: a key that only the answer tells joins its lane here. */
 export function settle(parts: PipelineParts, open: OpenExchange, ending: PrimaryEnding): void {
   const { exchange, ticket, lanes } = open;
   const isWrite = exchange.plan.requestClass === "write";
+  const answeredAt = parts.clock.monotonic();
   if (ending.end !== "answered") {
-    if (ticket !== null) lanes.withdraw(ticket);
+    lanes.withdraw(ticket);
     const unknown = ending.end === "unknown";
-    if (isWrite) parts.journal.answered(exchange.id, unknown ? "unknown" : "refused", open.key);
+    const [key = null, ...moreKeys] = open.keys;
+    if (isWrite) parts.journal.answered(exchange.id, unknown ? "unknown" : "refused", keyForAll(open.keys));
+    if (isWrite && unknown) parts.taints.add(open.keys, exchange.id, answeredAt);
     const outcome = unknown ? UNKNOWN : skipped("not-accepted");
-    const found: Finding = { ...NOTHING_FOUND, outcome, repair: unknown ? "unknown" : null, error: ending.why };
+    const doubt = unknown ? { repair: "unknown" as const, notBefore: parts.clock.now() + primaryWorkMs(exchange) } : {};
+    const found: Finding = { ...NOTHING_FOUND, moreKeys, outcome, ...doubt, error: ending.why };
     const primary = unknown ? { ...NO_ANSWER, status: ending.status } : NO_ANSWER;
-    finish(parts, exchange, open.key, null, found, primary);
+    finish(parts, exchange, key, null, found, { unanswered: primary });
     return;
   }
 
-  const key = open.key ?? keyFromAnswer(open, ending) ?? keyOfRoute(exchange.route);
+  const about = whatItIsAbout(open, ending);
   const verdict = whyNotMirrored(parts, open, ending);
-  const costBytes = costOf(exchange);
+  const costBytes = costOf(exchange, about);
   if (verdict !== null || !parts.budget.take(costBytes)) {
-    if (ticket !== null) lanes.withdraw(ticket);
-    if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", key);
+    lanes.withdraw(ticket);
+    if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", keyForAll(about.keys));
     const { outcome, repair, error = null } = verdict ?? { outcome: dropped("queue-full"), repair: "dropped" as const };
-    finish(parts, exchange, key, ending, { ...NOTHING_FOUND, outcome, repair, error });
+    if (isWrite && repair !== null) parts.taints.add(about.keys, exchange.id, answeredAt);
+    const { key, moreKeys } = about;
+    finish(parts, exchange, key, ending, { ...NOTHING_FOUND, moreKeys, outcome, repair, error });
     return;
   }
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
-  const answeredAt = parts.clock.monotonic();
   const waiting = parts.backlog.add(exchange.route.name, answeredAt);
+  const place = isWrite ? parts.unsettled.add(shadowNameOf(exchange)) : null;
   const order = parts.orderStamp();
-  const copy: Copy = { exchange, key, primary: ending, body, order, costBytes, answeredAt, waiting };
-  if (isWrite) parts.journal.answered(exchange.id, "accepted", key);
-  if (ticket === null) lanes.join(key, copy, exchange.plan.requestClass, open.began);
-  else lanes.answered(ticket, copy);
+  const copy: Copy = { exchange, about, primary: ending, body, order, costBytes, answeredAt, waiting, place };
+  if (isWrite) parts.journal.answered(exchange.id, "accepted", keyForAll(about.keys));
+  lanes.answered(ticket, copy, about.keys);
 }
 
-function costOf({ request }: Exchange): number {
+/** One key that stands for all: null, the whole collection, where there are several. */
+export function keyForAll(keys: readonly string[]): string | null {
+  return keys.length === 1 ? (keys[0] as string) : null;
+}
+
+/** A request that broke off may still be at work in the primary for so long. */
+function primaryWorkMs({ snapshot, plan, route }: Exchange): number {
+  return serviceOf(snapshot.settings, serviceNameFor(plan.primary, route)).asPrimary.maxWorkMs;
+}
+
+/** Which service the copy goes to. */
+function shadowNameOf({ plan, route }: Exchange): string {
+  return serviceNameFor(plan.mirror ? plan.shadow : "next", route);
+}
+
+function costOf({ request }: Exchange, { keys }: About): number {
   let headerChars = 0;
   for (const part of request.headers) headerChars += part.length;
-  return COPY_OVERHEAD_BYTES + headerChars;
+  return COPY_OVERHEAD_BYTES + headerChars + LANE_BYTES * (keys.length - 1);
 }
 
 interface NotMirrored {
@@ -111,17 +133,43 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
   return null;
 }
 
-function keyFromAnswer({ exchange }: OpenExchange, answered: PrimaryAnswered): string | null {
+/** Its keys, once body and answer are there. */
+function whatItIsAbout({ exchange, keys }: OpenExchange, answered: PrimaryAnswered): About {
+  if (keys.length > 0) return aboutKeys(keys);
+  const { route, params, request } = exchange;
   const { requestBody, body } = answered;
-  return keyAtAnswer({
-    route: exchange.route,
-    params: exchange.params,
-    request: exchange.request,
-    requestBody: bytesInMemory(requestBody),
+  const from: LateKeySources = {
+    route,
+    params,
+    request,
+    requestBody: () => {
+      const sent = bytesInMemory(requestBody);
+      return sent === null ? null : decodeContent(sent, contentEncodingOf(request.headers), KEY_BODY_MAX_BYTES);
+    },
     answerHeaders: answered.headers,
     answerBody: () => {
       if (body.kind !== "kept" || body.copy.kind !== "memory") return null;
-      return decodeContent(body.copy.bytes, contentEncodingOf(answered.headers), KEY_ANSWER_MAX_BYTES);
+      return decodeContent(body.copy.bytes, contentEncodingOf(answered.headers), KEY_BODY_MAX_BYTES);
     },
-  });
+  };
+  if (route.keys.length > 0 && exchange.plan.requestClass === "write") {
+    const batch = batchKeys(from);
+    if (batch.kind === "keys") return aboutKeys(batch.keys);
+    if (batch.kind !== "none") {
+      const why =
+        batch.kind === "unread"
+          ? "its keys could not be read: the body is not in memory, or not what its content-encoding says"
+          : `it names more than ${MAX_BATCH_KEYS} keys`;
+      const unfollowed = `${why}; it is in one lane for the route, and the whole collection is to be verified`;
+      return { key: null, moreKeys: [], keys: [keyOfRoute(route)], made: false, entity: false, unfollowed };
+    }
+  }
+  const late = keyAtAnswer(from);
+  if (late === null) return { ...aboutKeys([keyOfRoute(route)]), entity: false };
+  return { ...aboutKeys([late.key]), made: late.made, entity: late.entity };
+}
+
+function aboutKeys(keys: readonly string[]): About {
+  const [key = null, ...moreKeys] = keys;
+  return { key, moreKeys, keys, made: false, entity: true, unfollowed: null };
 }

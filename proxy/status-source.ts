@@ -9,10 +9,13 @@ import type { Backlog } from "./mirror/backlog.ts";
 import type { InFlight } from "./mirror/in-flight.ts";
 import type { BreakerState } from "./mirror/breaker.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
+import { killSwitch, type Override, overridesOf } from "./overrides.ts";
+import type { Noise } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { CauseCounts, Clock, Gauges, Journal, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
+import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
 import type { Reachability } from "./upstream/reachability.ts";
 import type { WebhookHealth } from "./webhook-health.ts";
@@ -22,7 +25,7 @@ export interface StatusSourceParts {
   readonly startedAt: number;
   readonly member: { readonly id: string; readonly version: string; readonly since: number };
   readonly snapshot: () => Snapshot;
-  readonly mirroringEnabled: () => boolean;
+  readonly overrides: () => readonly Override[];
   readonly notReady: () => string | null;
   readonly warnings: () => readonly string[];
   readonly configError: () => string | null;
@@ -31,6 +34,7 @@ export interface StatusSourceParts {
   readonly counters: Counters;
   readonly ruleCounters: RuleCounters;
   readonly moduleHealth: ModuleHealth;
+  readonly noise: Pick<Noise, "of">;
   readonly backlog: Backlog;
   readonly journal: Journal;
   readonly queue: ByteBudget;
@@ -38,6 +42,7 @@ export interface StatusSourceParts {
   readonly inFlight: InFlight;
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly reachability: Reachability;
+  readonly pairs: Pick<PairKeeper, "losses">;
   readonly webhook: () => WebhookHealth | null;
   readonly caught: () => Readonly<Record<string, number>>;
 }
@@ -131,8 +136,10 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       gaps: open?.gaps ?? 0,
       causes: openWork === null ? null : (open?.causes ?? NO_CAUSES),
       seen: counted?.seen ?? false,
+      overrides: overridesOf(parts.overrides(), route.name),
       rules: parts.ruleCounters.of(route),
       module: parts.moduleHealth.of(route.compare),
+      noise: parts.noise.of(route.name),
     };
   }
 
@@ -152,6 +159,12 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     return seconds === Infinity ? null : seconds;
   }
 
+  function pairsState(): StatusInput["pairs"] {
+    const { lost, ...kept } = parts.store.pairsKept();
+    const losses = parts.pairs.losses();
+    return { ...kept, notKept: { ...losses, "no-room": losses["no-room"] + lost } };
+  }
+
   return {
     status() {
       const { settings, revision } = parts.snapshot();
@@ -162,7 +175,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         notReady: parts.notReady(),
         warnings: parts.warnings(),
         routes: routeStates(),
-        mirroringEnabled: parts.mirroringEnabled(),
+        killSwitch: killSwitch(parts.overrides()),
         config: { file: settings.file, revision, error: parts.configError() },
         store: parts.store.health(),
         members: [parts.member],
@@ -183,6 +196,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         },
         journal: { kind: parts.journal.kind, depth: parts.journal.depth() },
         log: { file: settings.divergenceLog.file, problem: logHealth.problem, lostLines: logHealth.lostLines },
+        pairs: pairsState(),
         webhook: parts.webhook(),
         caught: parts.caught(),
       };

@@ -87,7 +87,8 @@ function classOfJson(text: string): string {
   }
 }
 
-function classOfText(text: string): string {
+/** Of a text itself, without quotes. */
+export function classOfText(text: string): string {
   if (text === "") return "empty";
   if (STAND_IN.test(text)) return "secret";
   // Most texts have nothing in them that a class below is told by.

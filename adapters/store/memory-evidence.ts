@@ -1,8 +1,8 @@
 /** Divergence records, their groups and samples, in memory and within what is to be kept. */
 import type { DivergenceRecord, GroupDecision, GroupEvent, GroupRecord, ListedGroup } from "../../proxy/evidence.ts";
 import type { DivergenceQuery, ErasureQuery } from "../../proxy/ports.ts";
+import { coversPlace } from "../../proxy/covers-place.ts";
 import { MemoryGroups } from "./memory-groups.ts";
-import { coversPlace } from "./places.ts";
 import type { Retention } from "./retention.ts";
 
 interface Kept {
@@ -60,10 +60,10 @@ export class MemoryEvidence {
   }
 
   /** Newest first. */
-  find(query: DivergenceQuery, before: number, most: number): readonly Kept[] {
+  find(query: DivergenceQuery, before: number, most: number, now: number): readonly Kept[] {
     const found: Kept[] = [];
     for (const kept of [...this.#records.values()].reverse()) {
-      if (kept.seq >= before || !isAsked(query, kept)) continue;
+      if (kept.seq >= before || !isAsked(query, kept) || !this.#isInStates(query.states, kept, now)) continue;
       found.push(kept);
       if (found.length === most) break;
     }
@@ -111,6 +111,12 @@ export class MemoryEvidence {
     while (this.#groups.size > keepGroups || (this.#bytes > keepBytes && this.#groups.size > 0)) {
       for (const sample of this.#groups.removeOldest()) this.#remove(sample);
     }
+  }
+
+  #isInStates(states: DivergenceQuery["states"], { record }: Kept, now: number): boolean {
+    if (states === undefined) return true;
+    const found = record.group === null ? null : this.#groups.one(record.group, now);
+    return found !== null && states.includes(found.group.state);
   }
 
   #recordsOf(ids: readonly string[]): DivergenceRecord[] {

@@ -1,4 +1,5 @@
 /** The store of tests and of `--store memory:`: the same contract, bounded, gone with the process. */
+import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type {
   DivergenceRecord,
@@ -12,6 +13,7 @@ import type {
   RepairWork,
 } from "../../proxy/evidence.ts";
 import { isFailure } from "../../proxy/groups.ts";
+import { changeOverrides, type Override } from "../../proxy/overrides.ts";
 import type {
   Clock,
   DivergenceQuery,
@@ -20,15 +22,19 @@ import type {
   GroupQuery,
   OpenWork,
   Page,
+  PairQuery,
   RepairWorkQuery,
   Store,
   StoreHealth,
   StoreWrite,
 } from "../../proxy/ports.ts";
+import type { PairsKept, StoredPair } from "../../proxy/stored-pair.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";
+import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
 import { MemoryRepairs } from "./memory-repairs.ts";
+import { MemoryPairs } from "./memory-pairs.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 
 export interface MemoryStoreOptions {
@@ -57,10 +63,14 @@ class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #retention: Retention;
   readonly #evidence: MemoryEvidence;
+  readonly #pairs: MemoryPairs;
   readonly #listeners = new GroupListeners();
+  readonly #places: MemoryPlaces;
   readonly #totals = new Map<string, Totals>();
   readonly #repairs: MemoryRepairs;
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
+  readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
+  #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
   #closed = false;
@@ -70,6 +80,8 @@ class MemoryStore implements Store {
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#evidence = new MemoryEvidence(this.#retention, (route) => this.#compared(route));
     this.#repairs = new MemoryRepairs(this.#retention.repairKeys);
+    this.#places = new MemoryPlaces(this.#retention);
+    this.#pairs = new MemoryPairs(this.#retention);
   }
 
   append(writes: readonly StoreWrite[]): void {
@@ -79,6 +91,7 @@ class MemoryStore implements Store {
     }
     for (const write of writes) this.#apply(write);
     this.#evidence.evict(this.#clock.now());
+    this.#pairs.evict(this.#clock.now());
   }
 
   flush(): Promise<void> {
@@ -102,7 +115,7 @@ class MemoryStore implements Store {
   async divergences(query: DivergenceQuery): Promise<Page<DivergenceRecord>> {
     this.#refuseIfClosed();
     const before = query.cursor === undefined ? Infinity : decodeCursor("divergences", query.cursor).number;
-    const found = this.#evidence.find(query, before, pageLimit(query.limit) + 1);
+    const found = this.#evidence.find(query, before, pageLimit(query.limit) + 1, this.#clock.now());
     return page(
       "divergences",
       found,
@@ -147,7 +160,28 @@ class MemoryStore implements Store {
 
   async eraseDivergences(query: ErasureQuery): Promise<ErasedRecords> {
     this.#refuseIfClosed();
-    return { ...this.#evidence.erase(query), setAside: [] };
+    return { ...this.#evidence.erase(query), pairs: this.#pairs.erase(query), setAside: [] };
+  }
+
+  async pairs(query: PairQuery): Promise<Page<StoredPair>> {
+    this.#refuseIfClosed();
+    const before = query.cursor === undefined ? Infinity : decodeCursor("pairs", query.cursor).number;
+    return page(
+      "pairs",
+      this.#pairs.find(query, before),
+      query.limit,
+      ({ seq }) => [seq],
+      ({ pair }) => pair,
+    );
+  }
+
+  async pair(id: string): Promise<StoredPair | null> {
+    this.#refuseIfClosed();
+    return this.#pairs.get(id);
+  }
+
+  pairsKept(): PairsKept {
+    return this.#pairs.kept();
   }
 
   onGroupEvent(listener: GroupListener): () => void {
@@ -195,6 +229,23 @@ class MemoryStore implements Store {
     );
   }
 
+  async overrides(): Promise<readonly Override[]> {
+    this.#refuseIfClosed();
+    return this.#overrides;
+  }
+
+  async audit(query: ListQuery): Promise<Page<AuditEntry>> {
+    this.#refuseIfClosed();
+    const before = query.cursor === undefined ? Infinity : decodeCursor("audit", query.cursor).number;
+    return page(
+      "audit",
+      this.#audit.filter(({ seq }) => seq < before).reverse(),
+      query.limit,
+      ({ seq }) => [seq],
+      ({ entry }) => entry,
+    );
+  }
+
   async openWork(): ReturnType<Store["openWork"]> {
     this.#refuseIfClosed();
     const work = new Map<string, OpenWork>();
@@ -211,6 +262,11 @@ class MemoryStore implements Store {
       if (!isFailure(signature)) add(route, ({ causes }) => ({ causes: { ...causes, [state]: causes[state] + 1 } }));
     }
     return [...work.values()];
+  }
+
+  async places(): ReturnType<Store["places"]> {
+    this.#refuseIfClosed();
+    return this.#places.all();
   }
 
   async close(): Promise<void> {
@@ -235,6 +291,9 @@ class MemoryStore implements Store {
       case "divergence":
         this.#addDivergence(write);
         return;
+      case "pair":
+        this.#pairs.add(write);
+        return;
       case "repair":
         this.#repairs.add(write);
         return;
@@ -248,6 +307,19 @@ class MemoryStore implements Store {
         if (gap !== undefined && gap.to === null) this.#gaps.set(write.id, { ...gap, to: write.to });
         return;
       }
+      case "pin":
+        this.#overrides = changeOverrides(this.#overrides, write.override, write.override);
+        return;
+      case "unpin":
+        this.#overrides = changeOverrides(this.#overrides, write, null);
+        return;
+      case "audit":
+        this.#audit.push({ seq: ++this.#seq, entry: write.entry });
+        if (this.#audit.length > AUDIT_KEPT) this.#audit.shift();
+        return;
+      case "places":
+        this.#places.keep(write.places, this.#clock.now());
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);

@@ -13,12 +13,13 @@ export interface OpenedStore {
 
 /** @throws CrossfadeError: the store cannot be used */
 export async function openStore(settings: Settings, clock: Clock): Promise<OpenedStore> {
+  const retention = { keepPairBytes: settings.limits.pairsBytes };
   if (settings.store.kind === "memory") {
     const notes = ["store is memory: counts, divergences and repairs end with this process"];
-    return { store: openMemoryStore({ clock }), notes };
+    return { store: openMemoryStore({ clock, retention }), notes };
   }
   const mirrored = settings.routes.filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes);
   const routes = mirrored.map((route) => route.name);
-  const store = await openSqliteStore({ file: settings.store.file, clock, routes });
+  const store = await openSqliteStore({ file: settings.store.file, clock, routes, retention });
   return { store, notes: store.opened.notes };
 }

@@ -8,6 +8,10 @@ export interface Retention {
   readonly keepBytes: number;
   /** Groups; the one that was not seen for the longest time goes first, with its samples. */
   readonly keepGroups: number;
+  /** Places of which counts are kept, those seen last; none that was not seen for `keepMs`. */
+  readonly keepPlaces: number;
+  /** Exchanges that are kept whole, as JSON; the oldest go first. */
+  readonly keepPairBytes: number;
   /** Keys on one route's repair list; past it the whole collection is on it. */
   readonly repairKeys: number;
 }
@@ -20,5 +24,7 @@ export const DEFAULT_RETENTION: Retention = {
   keepRecords: 100_000,
   keepBytes: 512 * MIB,
   keepGroups: 5_000,
+  keepPlaces: 4_000,
+  keepPairBytes: 64 * MIB,
   repairKeys: 100_000,
 };

@@ -1,5 +1,5 @@
 /**
- * Which records of a group are kept as its samples: the first, the last, and an even draw from those between. The draw
+ * Which records of a group are kept as its samples, and which exchanges whole: the first, the last, and an even draw from those between. The draw
  * keeps the records whose ids hash lowest (bottom-k sampling): as even as a random one, and the same in every store
  * and after every restart, with nothing to remember but the samples themselves.
  */
@@ -31,4 +31,14 @@ export function drawSample(
     highestRank = rank;
   }
   return sampleRank(id) < highestRank ? { kept: true, pushedOut: highest } : { kept: false, pushedOut: null };
+}
+
+/** Pairs of one bucket: the first, the last, and an even draw from those between. */
+export const KEPT_PAIRS = 8;
+
+/** Which pair of a bucket, given the ids of all in the order of their arrival, is one too many; null: none. */
+export function surplusPair(ids: readonly string[]): string | null {
+  if (ids.length <= KEPT_PAIRS) return null;
+  const between = ids.slice(1, -1);
+  return between.reduce((out, id) => (sampleRank(id) > sampleRank(out) ? id : out));
 }

@@ -88,6 +88,12 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     },
     REPAIR_BOUNDARIES,
   );
+  const secondReads = new CellCounter({
+    name: "crossfade.noise.second_reads",
+    description: "Safe reads chosen to be asked of the primary twice, by what came of it",
+    unit: "{read}",
+    attributes: ["route", "result"],
+  });
   const reloads = new CellCounter({
     name: "crossfade.config.reloads",
     description: "Changed config files, by whether they were taken",
@@ -106,7 +112,7 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
       openExposition({
         scope: { name: SCOPE, version: options.version },
         startedAt,
-        counters: [exchanges, shadowFailures, differences, repaired, reloads],
+        counters: [exchanges, shadowFailures, differences, repaired, secondReads, reloads],
         histograms: [served, sent, compared, repairAge],
         gauges: () => gauges?.() ?? null,
       }),
@@ -125,6 +131,7 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
         repaired.add(1, route, result);
         if (ageMs !== null) repairAge.record(ageMs, route);
       },
+      secondRead: (route, result) => secondReads.add(1, route, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

@@ -17,6 +17,11 @@ export function ownerOf(authorization: string | undefined, tokens: Tokens): Toke
   return owner;
 }
 
+/** Whether the owner of a token may see whole requests and answers. */
+export function mayReadBodies(role: Tokens[number]["role"]): boolean {
+  return role === "bodies" || role === "operate";
+}
+
 /** Whether the owner of a token may change things. */
 export function mayOperate(role: Tokens[number]["role"]): boolean {
   return role === "operate";

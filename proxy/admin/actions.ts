@@ -1,13 +1,17 @@
 /** What the admin listener does when it is asked to with `POST`: one table for routing and the OpenAPI document. */
+import { readMirrorSwitch } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import { Problem } from "./problem.ts";
 import { PURGE_MAX_BYTES, readPurge } from "./purge-request.ts";
 import { readRepairRun } from "./repair-request.ts";
+import { readReplay } from "./replay-request.ts";
 import type { SchemaName } from "./schemas.ts";
 
 /** Asked for by someone with the role operate. */
 export interface ActionCall {
   readonly parts: AdminParts;
+  /** The item's id, decoded; "" where the path has none. */
+  readonly id: string;
   /** The body's text. */
   readonly body: string;
   /** Who asks. */
@@ -15,6 +19,7 @@ export interface ActionCall {
 }
 
 export interface Action {
+  /** As OpenAPI writes it: `{id}` is one segment. */
   readonly path: string;
   readonly summary: string;
   readonly takes: SchemaName;
@@ -25,7 +30,22 @@ export interface Action {
   readonly reply: (call: ActionCall) => Promise<unknown>;
 }
 
+/** A reason of 500 characters fits, however it is spelled. */
+const REPLAY_MAX_BYTES = 8 * 1024;
+
 export const ACTIONS: readonly Action[] = [
+  {
+    path: "/api/v1/mirror",
+    summary: "The kill switch: off, nothing is mirrored, whatever file and overrides say; on, both decide again",
+    takes: "MirrorSwitch",
+    answers: "MirrorState",
+    maxBytes: 8 * 1024,
+    reply: async ({ parts, body, by }) => {
+      const change = readMirrorSwitch(body, by);
+      const { kept } = await parts.override(change);
+      return { enabled: change.mirror === true, kept };
+    },
+  },
   {
     path: "/api/v1/divergences/purge",
     summary:
@@ -49,6 +69,21 @@ export const ACTIONS: readonly Action[] = [
       const running = parts.repairs.running();
       const which = running === null ? "the process ends" : `run ${running} is under way; wait for it, or cancel it`;
       throw new Problem(409, `no second run is started: ${which}`, { members: { job: running } });
+    },
+  },
+  {
+    path: "/api/v1/divergences/{id}/replay",
+    summary:
+      "Sends the request of a divergence once more, a read to both services and a write to the shadow alone, and compares the answers; 409 where it cannot be sent",
+    takes: "Replay",
+    answers: "Replayed",
+    maxBytes: REPLAY_MAX_BYTES,
+    reply: async ({ parts, id, body, by }) => {
+      const ended = await parts.replay(readReplay(body, id, by));
+      if (ended.end === "replayed") return ended.result;
+      if (ended.end === "refused") throw new Problem(409, ended.detail, { members: { why: ended.why } });
+      const shown = JSON.stringify(id.slice(0, 100));
+      throw new Problem(404, `no divergence has the id ${shown}; it may have been evicted by age, or was never kept`);
     },
   },
 ];

@@ -1,16 +1,20 @@
 /** What the admin listener answers, but for the page and the event stream: one table for routing and the OpenAPI document. */
+import type { GroupState } from "../evidence.ts";
 import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
 import { readGroupChange } from "./group-change.ts";
+import { readRouteChange } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
 import { readJobChange } from "./repair-request.ts";
 import type { JobRecord } from "../repair-job.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
-import { viewRoute } from "./route-view.ts";
+import { type RouteView, viewRoute } from "./route-view.ts";
+import { withOwnDisagreements } from "./own-disagreements.ts";
 import type { SchemaName } from "./schemas.ts";
 import { buildStatusView, type StatusView } from "./status-view.ts";
+import { PAIR_OUTCOMES } from "../stored-pair.ts";
 
 export interface Call {
   readonly parts: AdminParts;
@@ -43,6 +47,8 @@ export interface Endpoint {
   readonly summary: string;
   /** Answers without a token too. */
   readonly open?: true;
+  /** Shows whole requests and answers: needs the role bodies (or operate). */
+  readonly bodies?: true;
   readonly parameters?: readonly ParameterName[];
   /** The schema of the answer, or its content type where it is not JSON. */
   readonly answers: { readonly json: SchemaName; readonly list?: true } | { readonly type: string };
@@ -101,28 +107,34 @@ export const ENDPOINTS: readonly Endpoint[] = [
     summary: "The routes in the order in which they match, with settings and counts",
     parameters: PAGE,
     answers: { json: "Route", list: true },
-    reply: ({ parts, query }) => ({ body: pageOfRoutes(parts, query) }),
+    reply: ({ parts, query }) => ({ body: pageInMemory(routesOf(parts), query) }),
   },
   {
     path: "/api/v1/routes/{name}",
     summary: "One route",
     answers: { json: "Route" },
     reply: ({ parts, id }) => {
-      const found = routesOf(parts).find((route) => route.name === id);
-      if (found !== undefined) return { body: found };
-      const near = nearestName(
-        id,
-        parts.snapshot().settings.routes.map((route) => route.name),
-      );
-      throw new Problem(404, `no route is named ${shown(id)}${near === null ? "" : `; did you mean ${near}?`}`);
+      return { body: routeOf(parts, id) };
+    },
+    change: {
+      summary: "Sets over the file what of a route is mirrored, until it is taken back with null",
+      takes: "RouteChange",
+      answers: "Route",
+      reply: async (call) => {
+        const { parts, id } = call;
+        routeOf(parts, id);
+        await parts.override(readRouteChange(call.body, id, call.by));
+        await parts.lookAgain();
+        return { body: routeOf(parts, id) };
+      },
     },
   },
   {
     path: "/api/v1/divergences",
     summary: "Every outcome but match and ignored, the newest first",
-    parameters: ["route", "kind", "at", "outcome", "since", "group", ...PAGE],
+    parameters: ["route", "kind", "at", "outcome", "since", "group", "state", ...PAGE],
     answers: { json: "Divergence", list: true },
-    reply: (call) => list(call, (store, query) => store.divergences(query)),
+    reply: (call) => list(call, (store, query) => store.divergences(inStates(query))),
   },
   {
     path: "/api/v1/divergences/{id}",
@@ -136,9 +148,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
     parameters: ["route", "state", ...PAGE],
     answers: { json: "Group", list: true },
     reply: (call) =>
-      list(call, (store, { state, ...query }) =>
-        store.groups({ ...query, ...(state === undefined ? {} : { states: [state] }) }),
-      ),
+      list(call, async (store, query) => {
+        const page = await store.groups(inStates(query));
+        return { ...page, items: page.items.map((group) => withOwnDisagreements(group, call.parts.places)) };
+      }),
   },
   {
     path: "/api/v1/groups/{id}",
@@ -147,7 +160,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: (call) =>
       item(call, "group", async (store, id) => {
         const found = await store.group(id);
-        return found === null ? null : { ...found.group, samples: found.samples };
+        if (found === null) return null;
+        return { ...withOwnDisagreements(found.group, call.parts.places), samples: found.samples };
       }),
     change: {
       summary: "Says what has become of a cause: acknowledged (with a reason), fixed, or open again (new)",
@@ -156,9 +170,34 @@ export const ENDPOINTS: readonly Endpoint[] = [
       reply: async (call) => {
         const decision = readGroupChange(call.body, call.by, Date.now());
         const changed = await item(call, "group", (store, id) => store.decideGroup(id, decision));
+        // `item` throws where there is no such group: what is told here was done.
+        const { state, reason } = decision;
+        call.parts.audit({ by: call.by, action: "group", subject: call.id, what: state, reason });
         await call.parts.lookAgain();
         return changed;
       },
+    },
+  },
+  {
+    path: "/api/v1/places",
+    summary: "What has been learnt of places in answers, where routes ask for it (compare.noise): counts, no values",
+    parameters: ["route", ...PAGE],
+    answers: { json: "Place", list: true },
+    reply: ({ parts, query }) => ({ body: pageInMemory(parts.places.list(query.route), query) }),
+  },
+  {
+    path: "/api/v1/pairs",
+    summary: "Exchanges that were kept whole, redacted, the newest first",
+    bodies: true,
+    parameters: ["route", "group", "outcome", ...PAGE],
+    answers: { json: "Pair", list: true },
+    reply: (call) => {
+      const { outcome } = call.query;
+      const known = PAIR_OUTCOMES.find((one) => one === outcome);
+      if (outcome !== undefined && known === undefined) throw noSuchPairs(outcome);
+      const ask = (store: Store, { outcome: _, ...query }: QueryValues & { limit: number }) =>
+        store.pairs({ ...query, ...(known === undefined ? {} : { outcome: known }) });
+      return list(call, ask, PAIRS_AT_ONCE);
     },
   },
   {
@@ -196,6 +235,13 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answers: { json: "Gap", list: true },
     reply: (call) => list(call, (store, query) => store.gaps(query)),
   },
+  {
+    path: "/api/v1/audit",
+    summary: "What was changed by API or CLI, by whom and why, the newest first",
+    parameters: PAGE,
+    answers: { json: "AuditEntry", list: true },
+    reply: (call) => list(call, (store, query) => store.audit(query)),
+  },
 ];
 
 function jobOf(job: JobRecord | null, id: string): JobRecord {
@@ -207,21 +253,31 @@ export function statusOf(parts: AdminParts): StatusView {
   return buildStatusView(parts.status(), parts.snapshot().settings, parts.version);
 }
 
-function routesOf(parts: AdminParts): ReturnType<typeof viewRoute>[] {
+/** @throws Problem 404 */
+function routeOf(parts: AdminParts, name: string): RouteView {
+  const found = routesOf(parts).find((route) => route.name === name);
+  if (found !== undefined) return found;
+  const near = nearestName(
+    name,
+    parts.snapshot().settings.routes.map((route) => route.name),
+  );
+  throw new Problem(404, `no route is named ${shown(name)}${near === null ? "" : `; did you mean ${near}?`}`);
+}
+
+function routesOf(parts: AdminParts): RouteView[] {
   const { settings } = parts.snapshot();
   const input = parts.status();
   const states = new Map(input.routes.map((route) => [route.name, route]));
   const byName = new Map(buildStatusView(input, settings, parts.version).routes.map((route) => [route.name, route]));
   return settings.routes.flatMap((route) => {
     const status = byName.get(route.name);
-    const { rules = [], module = null } = states.get(route.name) ?? {};
-    return status === undefined ? [] : [viewRoute(route, status, rules, module)];
+    const state = states.get(route.name);
+    return status === undefined || state === undefined ? [] : [viewRoute(route, status, state)];
   });
 }
 
-/** Routes are a list in memory: the cursor is the place in it. */
-function pageOfRoutes(parts: AdminParts, { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<unknown> {
-  const all = routesOf(parts);
+/** Of a list in memory the cursor is the place in it. */
+function pageInMemory<T>(all: readonly T[], { limit = DEFAULT_LIMIT, cursor }: QueryValues): Page<T> {
   const from = cursor === undefined ? 0 : /^\d{1,6}$/.test(cursor) ? Number(cursor) : -1;
   if (from < 0)
     throw new Problem(400, `cursor ${shown(cursor ?? "")} is not one of this list; ask again without a cursor`);
@@ -233,10 +289,13 @@ function pageOfRoutes(parts: AdminParts, { limit = DEFAULT_LIMIT, cursor }: Quer
 const ITEMS_AT_ONCE = 50;
 /** A page ends early at this length: what a slow reader leaves unread stays in memory. */
 const MAX_PAGE_LENGTH = 4 * 1024 * 1024;
+/** Each may have several hundred KiB. */
+const PAIRS_AT_ONCE = 8;
 
 async function list<T>(
   { parts, patience, query }: Call,
   ask: (store: Store, query: QueryValues & { limit: number }) => Promise<Page<T>>,
+  atOnce: number = ITEMS_AT_ONCE,
 ): Promise<Reply> {
   const items: string[] = [];
   let left = query.limit ?? DEFAULT_LIMIT;
@@ -244,7 +303,7 @@ async function list<T>(
   let from: { cursor?: string } = {};
   let next: string | null;
   do {
-    const part = { ...query, ...from, limit: Math.min(left, ITEMS_AT_ONCE) };
+    const part = { ...query, ...from, limit: Math.min(left, atOnce) };
     const page = await patience.for(() => ask(parts.store, part));
     for (const one of page.items) {
       const text = JSON.stringify(one);
@@ -259,6 +318,13 @@ async function list<T>(
   return { body: `{"items":[${items.join(",")}],"next":${JSON.stringify(next)}}` };
 }
 
+function inStates<Q extends QueryValues>({
+  state,
+  ...query
+}: Q): Omit<Q, "state"> & { states?: readonly GroupState[] } {
+  return state === undefined ? query : { ...query, states: [state] };
+}
+
 async function item(
   { parts, patience, id }: Call,
   what: string,
@@ -269,6 +335,11 @@ async function item(
     throw new Problem(404, `no ${what} has the id ${shown(id)}; it may have been evicted by age, or was never kept`);
   }
   return { body: found };
+}
+
+function noSuchPairs(outcome: string): Problem {
+  const detail = `outcome is ${shown(outcome)}, and pairs are kept of ${PAIR_OUTCOMES.join(", ")} alone`;
+  return new Problem(400, detail, { members: { parameter: "outcome", allowed: PAIR_OUTCOMES } });
 }
 
 function shown(text: string): string {

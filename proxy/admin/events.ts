@@ -3,12 +3,13 @@
  * one beyond a bound: it is told how many it was spared. With no reader none of this runs.
  */
 import type { ServerResponse } from "node:http";
+import { coversPlace } from "../covers-place.ts";
 import type { DivergenceRecord } from "../evidence.ts";
 import type { ParameterName, QueryValues } from "./query.ts";
 import { Problem } from "./problem.ts";
 import type { StatusView } from "./status-view.ts";
 
-export const EVENT_PARAMETERS: readonly ParameterName[] = ["route", "kind", "at", "outcome"];
+export const EVENT_PARAMETERS: readonly ParameterName[] = ["route", "kind", "at", "outcome", "group"];
 
 const MAX_READERS = 32;
 /** Unsent bytes above which a reader gets no further events. */
@@ -164,13 +165,13 @@ function eventText(event: string, id: string | null, json: string): string {
 }
 
 /** The same choice that the store makes for `GET /api/v1/divergences`. */
-export function matchesFilter(record: DivergenceRecord, { route, kind, at, outcome }: QueryValues): boolean {
+export function matchesFilter(record: DivergenceRecord, { route, kind, at, outcome, group }: QueryValues): boolean {
   if (route !== undefined && record.route !== route) return false;
   if (outcome !== undefined && record.outcome !== outcome) return false;
+  if (group !== undefined && record.group !== group) return false;
   if (kind === undefined && at === undefined) return true;
   return record.differences.some(
     (difference) =>
-      (kind === undefined || difference.kind === kind) &&
-      (at === undefined || difference.at === at || difference.at.startsWith(`${at}/`)),
+      (kind === undefined || difference.kind === kind) && (at === undefined || coversPlace(at, difference.at)),
   );
 }

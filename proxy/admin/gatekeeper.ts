@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isLoopback } from "../config/addresses.ts";
-import { isLoopbackAuthority, mayOperate, ownerOf } from "./access.ts";
+import { isLoopbackAuthority, mayOperate, mayReadBodies, ownerOf } from "./access.ts";
 import type { AdminParts } from "./parts.ts";
 import { renderSignIn } from "./page.ts";
 import { Problem } from "./problem.ts";
@@ -56,6 +56,17 @@ export function operatorOf(parts: AdminParts, request: FastifyRequest): string {
   if (owner !== null && mayOperate(owner.role)) return owner.name;
   const held = owner === null ? "no token" : `the token ${owner.name}, whose role is ${owner.role}`;
   throw new Problem(403, `this changes something and needs a token with the role operate; it was asked with ${held}`);
+}
+
+/** @throws Problem 403 where the token may not see whole requests and answers. */
+export function checkMayReadBodies(parts: AdminParts, request: FastifyRequest): void {
+  const { tokens } = parts.snapshot().settings.admin;
+  if (tokens.length === 0) return;
+  const owner = ownerOf(request.headers.authorization, tokens);
+  if (owner !== null && mayReadBodies(owner.role)) return;
+  const held = owner === null ? "no token" : `the token ${owner.name}, whose role is ${owner.role}`;
+  const needed = "a token with the role bodies or operate";
+  throw new Problem(403, `this shows whole requests and answers and needs ${needed}; it was asked with ${held}`);
 }
 
 /** Where there are no tokens, whoever reaches the loopback listener may do all of it. */

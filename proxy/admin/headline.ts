@@ -7,7 +7,7 @@ const NAMED_ROUTES = 3;
 /** One sentence for somebody who reads no second one: what is wrong, else what is known, and of how much. */
 export function headlineOf(input: StatusInput, routes: readonly RouteStatus[]): string {
   if (input.notReady !== null) return `Not ready: ${input.notReady}.`;
-  if (!input.mirroringEnabled) return "Mirroring is off: nothing is sent to a shadow and nothing is compared.";
+  if (input.killSwitch !== null) return "Mirroring is off: nothing is sent to a shadow and nothing is compared.";
 
   const total = (kind: keyof RouteStatus["outcomes"]): number =>
     routes.reduce((sum, route) => sum + route.outcomes[kind], 0);

@@ -1,3 +1,5 @@
+import { CONTROLS } from "../controls.ts";
+
 /** HTML that cannot be injected into: whatever stands in a template is escaped unless it is Html itself. */
 export class Html {
   readonly text: string;
@@ -6,6 +8,8 @@ export class Html {
     this.text = text;
   }
 }
+
+const BLANKS: ReadonlySet<string> = new Set(["\t", "\n", "\r"]);
 
 type Part = Html | readonly Html[] | string | number;
 
@@ -18,12 +22,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "`": "&#96;",
 };
 
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
-const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
-
 /** Also for attribute values in quotes. Control characters, which no document may hold, become U+FFFD. */
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"'`]/g, (c) => ESCAPES[c] as string).replace(CONTROLS, "\ufffd");
+  return text
+    .replace(/[&<>"'`]/g, (c) => ESCAPES[c] as string)
+    .replace(CONTROLS, (c) => (BLANKS.has(c) ? c : "\ufffd"));
 }
 
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {

@@ -52,8 +52,8 @@ function schemaOf(name: SchemaName): Json {
   return { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } };
 }
 
-function describeAction({ summary, takes, answers }: Action): Json {
-  const post = operation(summary, { parameters: [], content: schemaOf(answers) });
+function describeAction({ path, summary, takes, answers }: Action): Json {
+  const post = operation(summary, { parameters: pathParameters(path), content: schemaOf(answers) });
   return { ...post, requestBody: { required: true, content: schemaOf(takes) } };
 }
 

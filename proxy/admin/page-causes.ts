@@ -3,13 +3,14 @@ import { askedFor, type DivergenceRecord, type GroupRecord, type GroupState } fr
 import { spellPart } from "../group-sentence.ts";
 import type { CauseCounts } from "../ports.ts";
 import { type Html, html } from "./html.ts";
+import { type OfGroup, spellOwnDisagreements } from "./own-disagreements.ts";
 import { plural, spellCount, spellShare } from "./sentences.ts";
 
 const DIFFERENCES_SHOWN = 4;
 const VALUE_SHOWN = 200;
 
 export interface PageGroup {
-  readonly group: GroupRecord;
+  readonly group: GroupRecord & OfGroup;
   readonly sample: DivergenceRecord | null;
 }
 
@@ -80,6 +81,7 @@ function groupArticle({ group, sample }: PageGroup): Html {
             </tbody>
           </table>
         </div>`;
+  const own = spellOwnDisagreements(group.ownDisagreements);
   return html`<article>
     <h3><bdi>${group.method} ${group.route}</bdi>: ${places}</h3>
     <p>
@@ -88,7 +90,7 @@ function groupArticle({ group, sample }: PageGroup): Html {
       ${group.tainted === 0 ? "" : `${spellCount(group.tainted)} more follow from it. `}
       <a href="/api/v1/groups/${encodeURIComponent(group.id)}">group <bdi>${group.id}</bdi></a>
     </p>
-    ${table}
+    ${own === null ? "" : html`<p>${own}.</p>`} ${table}
   </article>`;
 }
 

@@ -1,13 +1,19 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `purge` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
+import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
 import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
+import type { AuditedChange } from "../audit.ts";
+import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { JobRecord, RepairOrder } from "../repair-job.ts";
+import type { OverrideChange } from "../config/switchboard.ts";
+import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
+import type { PairLoss } from "../stored-pair.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -42,8 +48,24 @@ export interface RouteState {
   readonly seen: boolean;
   /** Every rule of its comparison, in the order in which they are asked. */
   readonly rules: readonly RuleState[];
+  /** What operators have set over the file. */
+  readonly overrides: readonly Override[];
   /** null: rules alone decide. */
   readonly module: ModuleState | null;
+  readonly noise: NoiseState;
+}
+
+/** What was done to learn of noise since the process began; all 0 where the route does not ask for it. */
+export interface NoiseState {
+  /** Safe reads of which the primary gave two answers that were compared. */
+  readonly askedTwice: number;
+  /** Those that were chosen for it and came to nothing, by why. */
+  readonly notAskedTwice: Readonly<Partial<Record<NotTwiceReason, number>>>;
+  /** Compared exchanges whose places were counted. */
+  readonly counted: number;
+  readonly notCounted: Readonly<Partial<Record<SurveyFailure, number>>>;
+  /** Places of those pairs that found no room among the 4,000 that are kept. */
+  readonly placesLeftOut: number;
 }
 
 /** A user's module that takes part in a route's comparison; counts since the settings were loaded. */
@@ -91,8 +113,8 @@ export interface StatusInput {
   readonly warnings: readonly string[];
   /** In the order of the config. */
   readonly routes: readonly RouteState[];
-  /** The kill switch: false where all mirroring is off. */
-  readonly mirroringEnabled: boolean;
+  /** null: mirroring is not switched off for all routes. */
+  readonly killSwitch: Override | null;
   readonly config: {
     readonly file: string | null;
     readonly revision: number;
@@ -125,6 +147,14 @@ export interface StatusInput {
     /** Lines that could not be written since the process began. */
     readonly lostLines: number;
   };
+  /** Exchanges that are kept whole. */
+  readonly pairs: {
+    readonly kept: number;
+    readonly bytes: number;
+    readonly limitBytes: number;
+    /** Chosen and not kept since the process began, by why. */
+    readonly notKept: Readonly<Record<PairLoss, number>>;
+  };
   /** null: the config has none. */
   readonly webhook: WebhookHealth | null;
   /** Errors caught on the shadow side by the step they came from (`compare`, `record`, …); empty while all is well. */
@@ -142,6 +172,14 @@ export interface RepairRuns {
   cancel(id: string, by: string): JobRecord | null;
 }
 
+/** What has been learnt of places in answers. */
+export interface PlacesKnown {
+  /** Of one route, or of all, in the order of their addresses. */
+  list(route?: string): readonly PlaceRecord[];
+  /** Where the primary was asked twice, whatever the path; places that are not known are left out. */
+  ownDisagreements(route: string, method: string, places: readonly string[]): readonly OwnDisagreement[];
+}
+
 export interface AdminParts {
   readonly version: string;
   /** Where to listen. A host that is not loopback without any token in the settings is refused. */
@@ -153,12 +191,19 @@ export interface AdminParts {
   /** Asks the store anew for what `status` shows of it. Resolves when that is there, or too long in coming. */
   lookAgain(): Promise<void>;
   metricsText(): Promise<string>;
+  readonly places: PlacesKnown;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
+  /** Sets something over the file. `kept`: it outlives this process. */
+  override(change: OverrideChange): Promise<{ readonly kept: boolean }>;
+  /** Tells the audit of a change that was made. */
+  audit(change: AuditedChange): void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
   /** Runs over the repair list. */
   readonly repairs: RepairRuns;
+  /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
+  replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */
   onError(error: unknown, what: string): void;
 }

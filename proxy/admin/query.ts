@@ -112,7 +112,7 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     read: readText("group"),
   },
   state: {
-    description: "Only in this state",
+    description: "Only groups in this state, or divergences of such groups",
     schema: { type: "string", enum: GROUP_STATES },
     read: oneOf(GROUP_STATES, (values, state) => (values.state = state)),
   },

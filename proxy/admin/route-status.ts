@@ -1,6 +1,7 @@
 /** One route's counts, as API, page and CLI show them. Pure. */
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
+import type { Override } from "../overrides.ts";
 import type { CauseCounts } from "../ports.ts";
 import type { BreakerState, RouteState } from "./parts.ts";
 
@@ -28,6 +29,8 @@ export interface RouteStatus {
   readonly gaps: number;
   /** Its groups of divergences by state; null: not known yet. */
   readonly causes: CauseCounts | null;
+  /** What operators have set over the file. */
+  readonly overrides: readonly Override[];
 }
 
 export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): RouteStatus {
@@ -56,6 +59,7 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     parked: state.parked,
     gaps: state.gaps,
     causes: state.causes,
+    overrides: state.overrides,
   };
 }
 

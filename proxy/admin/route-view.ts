@@ -1,6 +1,6 @@
 import { spellLocator } from "../config/locator.ts";
-import type { RouteSettings } from "../config/settings.ts";
-import type { ModuleFailures, ModuleState, RuleState } from "./parts.ts";
+import type { NoiseSettings, RouteSettings } from "../config/settings.ts";
+import type { ModuleFailures, ModuleState, NoiseState, RouteState } from "./parts.ts";
 import type { RouteStatus } from "./route-status.ts";
 
 /** A route of the API: its counts and the settings that act. */
@@ -23,12 +23,15 @@ export interface RouteView extends RouteStatus {
     readonly headers: readonly string[];
     /** Places that no rule may excuse. */
     readonly mustMatch: readonly string[];
+    readonly noise: NoiseSettings;
     readonly ignore: readonly { readonly at: string; readonly because: string; readonly until: string | null }[];
   };
   /** Every rule of the comparison, in the order in which they are asked; counts of this process. */
   readonly rules: readonly RuleView[];
   /** The user's module that takes part; counts since the settings were loaded. */
   readonly module: ModuleView | null;
+  /** What was learnt from; counts of this process. */
+  readonly noise: NoiseState;
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
 }
@@ -49,8 +52,7 @@ export interface RuleView {
 export function viewRoute(
   route: RouteSettings,
   status: RouteStatus,
-  rules: readonly RuleState[],
-  module: ModuleState | null,
+  { rules, module, noise }: Pick<RouteState, "rules" | "module" | "noise">,
 ): RouteView {
   const { match, compare } = route;
   return {
@@ -64,6 +66,7 @@ export function viewRoute(
       status: compare.status,
       headers: compare.headers,
       mustMatch: compare.mustMatch,
+      noise: compare.noise,
       ignore: compare.ignore.map(({ at, because, until }) => ({
         at,
         because,
@@ -76,6 +79,7 @@ export function viewRoute(
       lastExcusedAt: isoTime(lastExcusedAt),
     })),
     module: module === null ? null : viewModule(module),
+    noise,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
   };

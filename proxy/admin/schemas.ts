@@ -2,10 +2,17 @@
 import { DETECTORS, PHASES } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
+import { AUDIT_ACTIONS } from "../audit.ts";
+import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
 import { JOB_CHANGE_SCHEMA, REPAIR_RUN_SCHEMA } from "./repair-request.ts";
+import { REPLAY_SCHEMA } from "./replay-request.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
+import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
+
+import { REPLAY_VERDICTS } from "../replay-request.ts";
+import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -14,6 +21,7 @@ const time: Schema = { type: "string", format: "date-time" };
 const count: Schema = { type: "integer", minimum: 0 };
 const amount: Schema = { type: "number", minimum: 0 };
 const flag: Schema = { type: "boolean" };
+const share: Schema = { type: "number", minimum: 0, maximum: 1 };
 const reasons = [...DROP_REASONS, ...SKIP_REASONS];
 
 function enumOf(values: readonly string[]): Schema {
@@ -34,11 +42,22 @@ function object(properties: Readonly<Record<string, Schema>>, optional: readonly
   return { type: "object", properties, required, additionalProperties: false };
 }
 
+/** How often each of these came up; those that never did are absent. */
+function countsOf(names: readonly string[]): Schema {
+  return object(Object.fromEntries(names.map((name) => [name, count])), names);
+}
+
 function ref(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
 const leg = { service: text, status: orNull(count), ms: orNull(amount), bytes: orNull(count) };
+
+const pairBody: Schema = {
+  anyOf: [object({ text }), object({ leftOut: enumOf(BODY_LEFT_OUT), bytes: count, digest: text })],
+};
+const pairMessage = { headers: listOf(text), body: pairBody, redacted: listOf(text) };
+const pairAnswer = object({ service: text, status: count, ...pairMessage });
 
 const routeStatus = {
   name: text,
@@ -50,14 +69,15 @@ const routeStatus = {
   eligible: count,
   pending: count,
   outcomes: object(Object.fromEntries(OUTCOME_KINDS.map((kind) => [kind, count]))),
-  reasons: object(Object.fromEntries(reasons.map((reason) => [reason, count])), reasons),
-  divergenceRate: orNull({ type: "number", minimum: 0, maximum: 1 }),
+  reasons: countsOf(reasons),
+  divergenceRate: orNull(share),
   lagMs: amount,
   breaker: orNull(enumOf(["closed", "half-open", "open"])),
   repairs: count,
   parked: count,
   gaps: count,
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
+  overrides: listOf(ref("Override")),
 };
 
 const group = {
@@ -72,7 +92,7 @@ const group = {
   ),
   count,
   tainted: count,
-  share: { type: "number", minimum: 0, maximum: 1 },
+  share: share,
   firstSeen: time,
   lastSeen: time,
   firstBuild: orNull(text),
@@ -90,6 +110,8 @@ const group = {
     }),
   ),
 };
+
+const ownDisagreements = listOf(object({ at: text, askedTwice: count, differedWithItself: count }));
 
 export const SCHEMAS = {
   Health: object({ status: { const: "ok" } }),
@@ -120,10 +142,17 @@ export const SCHEMAS = {
     }),
     journal: object({ kind: enumOf(["none", "memory", "durable"]), depth: count }),
     log: object({ file: text, problem: orNull(text), lostLines: count }),
+    pairs: object({
+      kept: count,
+      bytes: count,
+      limitBytes: count,
+      notKept: object(Object.fromEntries(PAIR_LOSSES.map((why) => [why, count]))),
+    }),
     webhook: orNull(
       object({ origin: text, delivered: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),
     ),
     mirroring: flag,
+    killSwitch: orNull(ref("Override")),
     version: text,
     startedAt: time,
     time,
@@ -137,7 +166,7 @@ export const SCHEMAS = {
     treatAs: enumOf(["by-method", "write", "read"]),
     mirror: object({
       writes: flag,
-      readShare: { type: "number", minimum: 0, maximum: 1 },
+      readShare: share,
       when: enumOf(["accepted", "always"]),
       acceptRealEffects: orNull(text),
     }),
@@ -145,6 +174,7 @@ export const SCHEMAS = {
       status: enumOf(["exact", "class"]),
       headers: listOf(text),
       mustMatch: listOf(text),
+      noise: object({ readShare: share, comparedShare: share }),
       ignore: listOf(object({ at: text, because: text, until: orNull(time) })),
     }),
     rules: listOf(
@@ -165,6 +195,13 @@ export const SCHEMAS = {
         isOff: flag,
       }),
     ),
+    noise: object({
+      askedTwice: count,
+      notAskedTwice: countsOf(NOT_TWICE_REASONS),
+      counted: count,
+      notCounted: countsOf(SURVEY_FAILURES),
+      placesLeftOut: count,
+    }),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),
   }),
@@ -190,12 +227,81 @@ export const SCHEMAS = {
     moreDifferences: count,
     error: orNull(text),
   }),
-  Group: object({ ...group, samples: { ...listOf(text), maxItems: 10 } }),
+  Place: object({
+    route: text,
+    method: text,
+    path: text,
+    at: text,
+    askedTwice: count,
+    differedWithItself: count,
+    compared: count,
+    onBothSides: count,
+    differed: count,
+    values: count,
+    distinct: count,
+    classes: listOf(object({ class: text, count })),
+    since: time,
+    lastSeen: time,
+  }),
+  Group: object({ ...group, ownDisagreements, samples: { ...listOf(text), maxItems: 10 } }),
   GroupRecord: object(group),
   GroupChange: GROUP_CHANGE_SCHEMA,
+  Override: object({
+    route: orNull(text),
+    setting: enumOf(["mirror", "reads"]),
+    value: { anyOf: [flag, { type: "number", minimum: 0, maximum: 1 }] },
+    by: text,
+    at: time,
+    reason: orNull(text),
+  }),
+  RouteChange: ROUTE_CHANGE_SCHEMA,
+  MirrorSwitch: MIRROR_SWITCH_SCHEMA,
+  MirrorState: object({ enabled: flag, kept: flag }),
+  AuditEntry: object({
+    id: text,
+    at: time,
+    by: text,
+    action: enumOf(AUDIT_ACTIONS),
+    subject: orNull(text),
+    what: text,
+    reason: orNull(text),
+  }),
   Purge: PURGE_SCHEMA,
-  Purged: object({ dryRun: flag, records: count, samples: count, logLines: count, kept: listOf(text) }),
-  GroupWithSamples: object({ ...group, samples: listOf(ref("Divergence")) }),
+  GroupWithSamples: object({ ...group, ownDisagreements, samples: listOf(ref("Divergence")) }),
+  Purged: object({ dryRun: flag, records: count, samples: count, pairs: count, logLines: count, kept: listOf(text) }),
+  Pair: object({
+    id: text,
+    time,
+    route: text,
+    phase: enumOf(PHASES),
+    key: orNull(text),
+    build: orNull(text),
+    outcome: enumOf(PAIR_OUTCOMES),
+    group: orNull(text),
+    request: object({ method: text, target: text, scheme: enumOf(["http", "https"]), ...pairMessage }),
+    primary: pairAnswer,
+    shadow: pairAnswer,
+    rules: listOf(text),
+    differences: listOf(ref("Difference")),
+    moreDifferences: count,
+  }),
+  Replay: REPLAY_SCHEMA,
+  Replayed: object({
+    id: text,
+    route: text,
+    method: text,
+    target: text,
+    requestClass: enumOf(["read", "write"]),
+    sentTo: listOf(text),
+    verdict: enumOf(REPLAY_VERDICTS),
+    outcome: enumOf(OUTCOME_KINDS),
+    before: listOf(ref("Difference")),
+    differences: listOf(ref("Difference")),
+    moreDifferences: count,
+    primary: object(leg),
+    shadow: object(leg),
+    error: orNull(text),
+  }),
   Repair: object({
     route: text,
     key: orNull(text),

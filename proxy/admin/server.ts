@@ -11,6 +11,7 @@ import { type Call, ENDPOINTS, type Endpoint, type Reply, statusOf } from "./end
 import { EVENT_PARAMETERS, EventHub } from "./events.ts";
 import {
   checkHost,
+  checkMayReadBodies,
   isTrusted,
   operatorOf,
   pathOf,
@@ -132,10 +133,11 @@ function addEndpoint(app: FastifyInstance, parts: AdminParts, patience: Patience
     const { id = "" } = request.params as { id?: string };
     return { parts, patience, id, query, trusted: isTrusted(parts, request) };
   };
-  addGet(app, url, (request) => endpoint.reply(callOf(request, endpoint.parameters ?? [])), {
-    open,
-    changes: change !== undefined,
-  });
+  const answer = (request: FastifyRequest): Promise<Reply> | Reply => {
+    if (endpoint.bodies === true) checkMayReadBodies(parts, request);
+    return endpoint.reply(callOf(request, endpoint.parameters ?? []));
+  };
+  addGet(app, url, answer, { open, changes: change !== undefined });
   if (change === undefined) return;
   app.patch(url, {
     // Before anything of the body is read.
@@ -149,7 +151,8 @@ function addEndpoint(app: FastifyInstance, parts: AdminParts, patience: Patience
 }
 
 function addAction(app: FastifyInstance, parts: AdminParts, { path, maxBytes, reply: act }: Action): void {
-  app.post(path, {
+  const url = path.replace(/\{\w+\}/, ":id");
+  app.post(url, {
     bodyLimit: maxBytes,
     // Before anything of the body is read.
     onRequest: async (request) => void operatorOf(parts, request),
@@ -157,12 +160,13 @@ function addAction(app: FastifyInstance, parts: AdminParts, { path, maxBytes, re
       const body = typeof request.body === "string" ? request.body : "";
       // Silent for as long as it works; the next request on this connection has a limit again.
       request.raw.socket.setTimeout(0);
-      const answer = await act({ parts, body, by: operatorOf(parts, request) });
+      const { id = "" } = request.params as { id?: string };
+      const answer = await act({ parts, id, body, by: operatorOf(parts, request) });
       request.raw.socket.setTimeout(app.server.timeout);
       return sendReply(reply, { body: answer });
     },
   });
-  refuseOtherMethods(app, path, "POST");
+  refuseOtherMethods(app, url, "POST");
 }
 
 /** `GET` and `HEAD`; every method but these and that of changes is answered 405 before anything of its body is read. */
@@ -213,7 +217,7 @@ function addEvents(app: FastifyInstance, hub: EventHub): void {
 function addPage(app: FastifyInstance, parts: AdminParts, patience: Patience): void {
   app.get(PAGE_PATH, async (request, reply) => {
     readQuery(queryOf(request), [], Date.now());
-    const [{ groups, problem }] = await Promise.all([largestGroups(parts.store, patience), parts.lookAgain()]);
+    const [{ groups, problem }] = await Promise.all([largestGroups(parts, patience), parts.lookAgain()]);
     const nonce = sendHtmlHead(reply);
     return renderPage({ status: statusOf(parts), groups, groupsProblem: problem, nonce });
   });

@@ -19,8 +19,11 @@ export interface StatusView {
   readonly queue: StatusInput["queue"];
   readonly journal: StatusInput["journal"];
   readonly log: StatusInput["log"];
+  readonly pairs: StatusInput["pairs"];
   readonly webhook: StatusInput["webhook"];
+  /** false: the kill switch is thrown. */
   readonly mirroring: boolean;
+  readonly killSwitch: StatusInput["killSwitch"];
   readonly version: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -45,8 +48,10 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     queue: input.queue,
     journal: input.journal,
     log: input.log,
+    pairs: input.pairs,
     webhook: input.webhook,
-    mirroring: input.mirroringEnabled,
+    mirroring: input.killSwitch === null,
+    killSwitch: input.killSwitch,
     version,
     startedAt: isoTime(input.startedAt),
     time: isoTime(input.now),

@@ -1,3 +1,5 @@
+import { spellShare } from "../config/units.ts";
+import type { Override } from "../overrides.ts";
 import type { StatusInput } from "./parts.ts";
 import { outcomeParts, plural, spellBytes, spellCount, spellSpan } from "./sentences.ts";
 import { type RouteStatus, unaccountedFor } from "./route-status.ts";
@@ -26,7 +28,9 @@ export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): 
 }
 
 function* processWarnings(input: StatusInput): Generator<string> {
-  if (!input.mirroringEnabled) yield "mirroring is off for every route";
+  if (input.killSwitch !== null) {
+    yield `mirroring is off for every route, ${spellOverride(input.killSwitch)}; shadows miss what is written: crossfade mirror on`;
+  }
   const { config, store, log, webhook } = input;
   if (config.error !== null) {
     yield `the changed config was refused and revision ${config.revision} stays in use: ${config.error}`;
@@ -53,6 +57,14 @@ function* routeWarnings(route: RouteStatus): Generator<string> {
     const sign = unaccounted > 0 ? "without an outcome" : "with more than one outcome";
     yield `${route.name}: ${spellCount(Math.abs(unaccounted))} of ${plural(route.eligible, route.unit.slice(0, -1))} ${sign}; the counts cannot be trusted`;
   }
+  for (const override of route.overrides) {
+    const { setting, value } = override;
+    const what =
+      setting === "reads"
+        ? `${spellShare(value)} of reads are mirrored`
+        : `mirroring of writes is ${value ? "on" : "off"}`;
+    yield `${route.name}: ${what}, ${spellOverride(override)}; to go back to the file: crossfade mirror unpin --route ${route.name}`;
+  }
   if (route.gaps > 0) yield `${route.name}: ${plural(route.gaps, "gap")} in which accounting may be incomplete`;
   if (route.breaker === "open")
     yield `${route.name}: ${route.shadow ?? "the shadow"} keeps failing, its breaker is open: copies wait, and are given up at its maxAge`;
@@ -76,6 +88,11 @@ const FAILED: ReadonlySet<string> = new Set([
   "unknown",
   "skipped(expired)",
 ]);
+
+/** `pinned by ops at 2026-11-26T12:00:00.000Z (next is down)` */
+function spellOverride({ by, at, reason }: Override): string {
+  return `pinned by ${by} at ${at}${reason === null ? "" : ` (${reason})`}`;
+}
 
 function* queueWarnings({ queue }: StatusInput): Generator<string> {
   if (queue.bytes >= queue.limitBytes * NEARLY_FULL) {
@@ -116,7 +133,7 @@ function* staleRules({ routes }: StatusInput): Generator<string> {
 
 function* idleWarnings(input: StatusInput): Generator<string> {
   const up = input.now - input.startedAt;
-  if (up < IDLE_AFTER_MS || !input.mirroringEnabled) return;
+  if (up < IDLE_AFTER_MS || input.killSwitch !== null) return;
   for (const route of input.routes) {
     if (route.shadow !== null && !route.seen) {
       yield `${route.name}: mirrors, but nothing eligible came in the ${spellSpan(up)} since the start`;

@@ -57,6 +57,8 @@ export class Api {
     const status = answer.statusCode ?? 0;
     const body = await this.jsonOf(answer);
     if (status === 404) return null;
+    // It was understood, and the answer is no.
+    if (status === 409) throw new Exit(EXIT.no, detailOf(body));
     if (status === 400) throw new Exit(EXIT.usage, detailOf(body));
     if (status !== 200) throw new Exit(EXIT.failed, `${this.url} answered ${status}: ${detailOf(body)}`);
     return body as T;

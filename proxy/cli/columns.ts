@@ -1,15 +1,14 @@
 /** Text that fits a terminal: cut, padded, wrapped by what is seen of it. Pure. */
+import { stripVTControlCharacters } from "node:util";
 
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 /** Two columns: East Asian wide and fullwidth (UAX 11, the blocks in use), and emoji. */
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
-const STYLE = /\u001b\[\d+m/g;
 
 /** Columns that a text takes; styles take none. */
 export function widthOf(text: string): number {
-  const plain = text.replace(STYLE, "");
+  const plain = stripVTControlCharacters(text);
   if (/^[\u0020-\u007e]*$/.test(plain)) return plain.length;
   let width = 0;
   for (const { segment } of segmenter.segment(plain)) width += WIDE.test(segment) ? 2 : 1;

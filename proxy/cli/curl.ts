@@ -45,8 +45,7 @@ function whyNot(method: string, path: string, target: string): string | null {
   if (/\[redacted [0-9a-f]{8}\]/.test(target)) return "a part of its target is redacted";
   // Evidence cuts a long target with an ellipsis; a target has no such character of its own.
   if (/[\u0100-\uffff]/.test(target)) return "its target was too long to be kept whole";
-  // eslint-disable-next-line no-control-regex -- what no command line can hold as it was
-  if (/[\u0000-\u001f\u007f-\u00ff]/.test(target)) return "its target holds bytes that a terminal would change";
+  if (/[\p{Cc}\u0080-\u00ff]/u.test(target)) return "its target holds bytes that a terminal would change";
   if (!WITHOUT_BODY.has(method)) return "a request's body is not kept; add it with --data-binary @FILE";
   return null;
 }

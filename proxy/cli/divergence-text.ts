@@ -1,4 +1,5 @@
 /** Divergences and groups for people. Pure. */
+import { type OfGroup, spellOwnDisagreements } from "../admin/own-disagreements.ts";
 import { plural, spellBytes, spellCount, spellShare } from "../admin/sentences.ts";
 import {
   askedFor,
@@ -11,6 +12,7 @@ import {
 } from "../evidence.ts";
 import { spellSignature } from "../group-sentence.ts";
 import { type Column, cut, table, wrap } from "./columns.ts";
+import { describeFindings } from "./findings.ts";
 import { type Paint, printable } from "./terminal.ts";
 
 const DIFFERENCES_LISTED = 3;
@@ -65,6 +67,11 @@ export function formatDivergenceInFull(record: DivergenceRecord, width: number, 
   return lines;
 }
 
+/** As `GET /api/v1/groups/{id}` answers. */
+export interface GroupInFull extends GroupRecord, OfGroup {
+  readonly samples: readonly DivergenceRecord[];
+}
+
 export function formatGroups(groups: readonly GroupRecord[], width: number, paint: Paint): readonly string[] {
   const whenWide = width >= ROOM_FOR_TIMES;
   const rows = groups.map((group) => [
@@ -92,19 +99,19 @@ export function formatGroups(groups: readonly GroupRecord[], width: number, pain
   return [paint("dim", head), ...lines.map((line, i) => (isOpen(i) ? line : paint("dim", line)))];
 }
 
-export function formatGroupInFull(
-  { samples, ...group }: GroupRecord & { readonly samples: readonly DivergenceRecord[] },
-  width: number,
-  paint: Paint,
-): readonly string[] {
+export function formatGroupInFull({ samples, ...group }: GroupInFull, width: number, paint: Paint): readonly string[] {
   const signature = printable(spellSignature(group.signature));
+  const [finding] = samples.length === 0 ? [] : describeFindings([{ ...group, samples }]);
+  const own = spellOwnDisagreements(group.ownDisagreements);
   const facts = [
     `${plural(group.count, "time")}, ${spellShare(group.share)} of what was compared; first ${group.firstSeen}${inBuild(group.firstBuild)}, last ${group.lastSeen}${inBuild(group.lastBuild)}; ${group.state}`,
     `${group.trend.direction} in the last 24 hours, hour by hour: ${group.trend.hours.map(spellCount).join(" ")}`,
     ...(group.tainted > 0
       ? [`${plural(group.tainted, "divergence")} more of the same keys ${follow(group.tainted)}`]
       : []),
+    ...(own === null ? [] : [printable(own)]),
     ...(group.decision === null ? [] : [spellDecision(group.decision)]),
+    ...(finding === undefined ? [] : [printable(finding.what)]),
   ];
   const lines = [
     paint("bold", cut(`${group.id}  ${group.method} ${printable(group.route)}  ${signature}`, width)),

@@ -2,7 +2,13 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
 import { type ApiOptions, openApi } from "./api.ts";
-import { formatDivergence, formatDivergenceInFull, formatGroupInFull, formatGroups } from "./divergence-text.ts";
+import {
+  formatDivergence,
+  formatDivergenceInFull,
+  formatGroupInFull,
+  formatGroups,
+  type GroupInFull,
+} from "./divergence-text.ts";
 import { readEvents } from "./event-stream.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";
@@ -16,6 +22,7 @@ export interface ListOptions extends ApiOptions {
   readonly kind?: string;
   readonly at?: string;
   readonly outcome?: string;
+  readonly group?: string;
   readonly state?: string;
   readonly limit?: number;
 }
@@ -25,12 +32,12 @@ const RECONNECT_AFTER_MS = 2_000;
 
 /** `crossfade divergences list`: the newest first. */
 export async function runList(options: ListOptions): Promise<ExitCode> {
-  const { route, since, kind, at, outcome, limit = DEFAULT_LIMIT } = options;
+  const { route, since, kind, at, outcome, group, state, limit = DEFAULT_LIMIT } = options;
   const terminal = openTerminal(options);
   const read = readPages<DivergenceRecord>(
     await openApi(options),
     "/api/v1/divergences",
-    { route, since, kind, at, outcome },
+    { route, since, kind, at, outcome, group, state },
     limit,
   );
   const { count, more } = await printAll(read, (record) => {
@@ -63,10 +70,7 @@ export async function runShow(id: string, options: ListOptions): Promise<ExitCod
   const terminal = openTerminal(options);
   const { width, paint } = terminal;
   const divergence = await api.get<DivergenceRecord>(`/api/v1/divergences/${encodeURIComponent(id)}`);
-  const group =
-    divergence === null
-      ? await api.get<GroupRecord & { samples: DivergenceRecord[] }>(`/api/v1/groups/${encodeURIComponent(id)}`)
-      : null;
+  const group = divergence === null ? await api.get<GroupInFull>(`/api/v1/groups/${encodeURIComponent(id)}`) : null;
   const found = divergence ?? group;
   if (found === null) throw new Exit(EXIT.no, `no divergence and no group has the id ${JSON.stringify(id)}`);
   if (options.json === true) {
@@ -85,10 +89,10 @@ export async function runShow(id: string, options: ListOptions): Promise<ExitCod
 
 /** `crossfade divergences tail`: as they are recorded, until Ctrl-C. Once connected, it connects again when it is cut off. */
 export async function runTail(options: ListOptions): Promise<ExitCode> {
-  const { route, kind, at, outcome } = options;
+  const { route, kind, at, outcome, group } = options;
   const api = await openApi(options);
   const terminal = openTerminal(options);
-  const connect = (): Promise<IncomingMessage> => api.events("/api/v1/events", { route, kind, at, outcome });
+  const connect = (): Promise<IncomingMessage> => api.events("/api/v1/events", { route, kind, at, outcome, group });
   let stream = await connect();
   for (;;) {
     await follow(stream, terminal, options.json === true);

@@ -76,7 +76,9 @@ function describeFollowUps(followUps: readonly GroupEvidence[], shadow: string):
   const readsToo = reads === 0 ? "" : `, and so did ${plural(reads, "read")}`;
   const later = followUps.reduce((sum, { tainted }) => sum + tainted, 0);
   const since =
-    later === 0 ? "" : `; ${plural(later, "later exchange")} of these ids ${later === 1 ? "differs" : "differ"} too`;
+    later === 0
+      ? ""
+      : `; ${plural(later, "later request")} for the same ids ${later === 1 ? "differs" : "differ"} as well`;
   return `${plural(writes, "follow-up write")} to such ids got 404 from ${shadow}${readsToo}${since}`;
 }
 

@@ -1,5 +1,5 @@
 /** Commands, options and help. Each command's own file is imported when it is run. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { CrossfadeError } from "../errors.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES } from "../evidence.ts";
 import { OUTCOME_KINDS } from "../outcome.ts";
@@ -12,7 +12,10 @@ import type { ExplainOptions } from "./explain.ts";
 import type { ExportOptions } from "./export.ts";
 import type { DecideOptions } from "./groups.ts";
 import type { RepairOptions } from "./repair.ts";
+import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import type { PurgeOptions } from "./purge.ts";
+import type { RecompareOptions } from "./recompare.ts";
+import type { ReplayOptions } from "./replay.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
 import type { SuggestOptions } from "./suggest.ts";
@@ -127,6 +130,30 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .addHelpText("after", example("crossfade status --watch"))
     .action(async (options: StatusOptions) => ended(await (await import("./status.ts")).runStatus(options)));
 
+  withApi(program.command("mirror"))
+    .addArgument(
+      new Argument("<state>", "on, off, or unpin: back to what the file says").choices(["on", "off", "unpin"]),
+    )
+    .summary("switch mirroring on or off while it runs")
+    .description(
+      "Without --route the kill switch: off, nothing is mirrored, whatever else is set; on, it is as before. With --route what of it is mirrored, over the file, until it is unpinned. It is kept over a restart, shown in status, and told in the audit. While writes are kept from a shadow the route has a gap. Exit code 1: there is no such route.",
+    )
+    .option("--route <name>", "only this route")
+    .option("--reads <share>", "of --route: also copy this share of its reads (5%)")
+    .option("--reason <text>", "why; kept and shown")
+    .addHelpText(
+      "after",
+      example(
+        'crossfade mirror off --reason "next is on fire"',
+        "crossfade mirror on",
+        "crossfade mirror on --route users --reads 5%",
+        "crossfade mirror unpin --route users",
+      ),
+    )
+    .action(async (state: MirrorState, options: MirrorOptions) =>
+      ended(await (await import("./mirror.ts")).runMirror(state, options)),
+    );
+
   addDivergences(program, ended);
 
   withApi(program.command("repair"))
@@ -146,13 +173,44 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
   withApi(program.command("suggest"))
     .summary("rules for differences that do not matter")
     .description(
-      "Learns from what was recorded which rules would excuse differences that do not matter, and prints them to be pasted into the configuration, with what each would hide. Nothing is changed. What may be a mistake is listed apart. Exit code 1: there is no route of that name.",
+      "Learns from what was recorded which rules would excuse differences that do not matter, and prints them to be pasted into the configuration, with what each would hide. Nothing is changed. What may be a mistake is listed apart. With compare.noise in the configuration it also knows how often each place agrees, and where the primary answers the same request differently. Exit code 1: there is no route of that name.",
     )
     .option("--route <name>", "only of this route")
     .addOption(sinceOption())
     .addOption(limitOption("look at this many divergences of a route at most, the newest (default: 2000)"))
     .addHelpText("after", example("crossfade suggest", "crossfade suggest --route users --since 2h"))
     .action(async (options: SuggestOptions) => ended(await (await import("./suggest.ts")).runSuggest(options)));
+
+  withApi(program.command("recompare"))
+    .summary("what changed rules would make of what was recorded")
+    .description(
+      "Compares the exchanges that a running Crossfade has kept whole under the rules of the file on disk, and shows which causes vanish and which appear. They are redacted: what is secret is compared by a keyed hash. Nothing is sent and nothing is changed. Exit code 1: something appears; 3: there is nothing to compare.",
+    )
+    .option("--route <name>", "only what was recorded of this route")
+    .option("--fixtures <place>", "compare these instead: a file of divergences export --format fixture, or a folder")
+    .addHelpText(
+      "after",
+      example("crossfade recompare --config crossfade.yaml", "crossfade recompare --route users --fixtures test/pairs"),
+    )
+    .action(async (options: RecompareOptions) => ended(await (await import("./recompare.ts")).runRecompare(options)));
+
+  withApi(program.command("replay <id>"))
+    .summary("send a recorded request once more")
+    .description(
+      "Sends the request of a divergence again, as far as it was kept whole: a read to both services, a write to the shadow alone; and shows whether the answers differ as they did. Exit code 0: the difference is gone; 1: it is not, or the request cannot be sent again; 3: a service gave no answer.",
+    )
+    .option("--force", "send a write although the shadow may apply it twice; needs --reason")
+    .option("--reason <text>", "why; kept in the log of the proxy")
+    .addHelpText(
+      "after",
+      example(
+        "crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX",
+        'crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX --force --reason "next is a test system"',
+      ),
+    )
+    .action(async (id: string, options: ReplayOptions) =>
+      ended(await (await import("./replay.ts")).runReplay(id, options)),
+    );
   return program;
 }
 
@@ -165,9 +223,16 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
 
   withFilter(withApi(divergences.command("list", { isDefault: true })))
     .description("Lists divergences, the newest first.")
+    .addOption(stateOption("only of causes in this state"))
     .addOption(sinceOption())
     .addOption(limitOption())
-    .addHelpText("after", example("crossfade divergences list --route users --outcome divergent --json"))
+    .addHelpText(
+      "after",
+      example(
+        "crossfade divergences list --route users --outcome divergent --json",
+        "crossfade divergences list --group b1946ac9",
+      ),
+    )
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runList(options)));
 
   withApi(divergences.command("groups"))
@@ -175,7 +240,7 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
       "Lists causes: divergences that share route, method, places, kinds and classes of values; and copies that failed in the same way.",
     )
     .option("--route <name>", "only of this route")
-    .addOption(new Option("--state <state>", "only in this state").choices(GROUP_STATES))
+    .addOption(stateOption("only in this state"))
     .addOption(limitOption())
     .addHelpText("after", example("crossfade divergences groups --route users --state new"))
     .action(async (options: ListOptions) => ended(await (await import("./divergences.ts")).runGroups(options)));
@@ -200,12 +265,13 @@ function addDivergences(program: Command, ended: (code: ExitCode) => void): void
 function addExport(divergences: Command, ended: (code: ExitCode) => void): void {
   withFilter(withApi(divergences.command("export")))
     .description(
-      "Writes all divergences that match, the newest first: a line of JSON each, or as commands that send their requests again.",
+      "Writes all divergences that match, the newest first: a line of JSON each, as commands that send their requests again, or whole, as far as they were kept so, for crossfade recompare --fixtures.",
     )
+    .addOption(stateOption("only of causes in this state"))
     .addOption(sinceOption())
     .addOption(
-      new Option("--format <format>", "ndjson, or curl: a command for a POSIX shell each")
-        .choices(["ndjson", "curl"])
+      new Option("--format <format>", "ndjson; curl: a command for a POSIX shell each; fixture: a file of YAML")
+        .choices(["ndjson", "curl", "fixture"])
         .default("ndjson"),
     )
     .addOption(
@@ -218,6 +284,7 @@ function addExport(divergences: Command, ended: (code: ExitCode) => void): void 
       example(
         "crossfade divergences export --route users --since 7d > users.ndjson",
         "crossfade divergences export --kind precision --format curl --to legacy",
+        "crossfade divergences export --route users --format fixture > users.yaml",
       ),
     )
     .action(async (options: ExportOptions) => ended(await (await import("./export.ts")).runExport(options)));
@@ -301,7 +368,12 @@ function withFilter(command: Command): Command {
     .option("--route <name>", "only of this route")
     .addOption(new Option("--kind <kind>", "only with a difference of this kind").choices(DIFFERENCE_KINDS))
     .option("--at <pointer>", "only with a difference at this place or below it (/items/*/price, header:etag)")
-    .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(OUTCOME_KINDS));
+    .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(OUTCOME_KINDS))
+    .option("--group <id>", "only of this cause");
+}
+
+function stateOption(description: string): Option {
+  return new Option("--state <state>", description).choices(GROUP_STATES);
 }
 
 function sinceOption(): Option {

@@ -22,11 +22,11 @@ export async function runPurge(options: PurgeOptions): Promise<ExitCode> {
     terminal.print(JSON.stringify(result));
     return EXIT.done;
   }
-  const { records, samples, logLines, kept } = result;
+  const { records, samples, pairs, logLines, kept } = result;
   const found =
-    records === 0 && logLines === 0
+    records === 0 && pairs === 0 && logLines === 0
       ? `nothing of this key${route === undefined ? "" : ` in route ${printable(route)}`}`
-      : `${count(records, "record")} (${count(samples, "sample")} of groups among them), ${count(logLines, "line")} of the divergence log`;
+      : `${count(records, "record")} (${count(samples, "sample")} of groups among them), ${count(pairs, "pair")}, ${count(logLines, "line")} of the divergence log`;
   terminal.print(`${dryRun ? "would erase" : "erased"} ${found}`);
   for (const sentence of kept) terminal.print(`  ${printable(sentence)}`);
   return EXIT.done;

@@ -1,5 +1,6 @@
 /** Suggestions for people: YAML to paste, what each rule would hide, and what to look at. Pure. */
 import { plural, spellCount, spellShare } from "../admin/sentences.ts";
+import type { Known } from "../suggest/counts.ts";
 import type { Advice, Doubt, Sample, Suggestion } from "../suggest/suggest.ts";
 import { spellCompare, spellRule } from "../suggest/yaml.ts";
 import { cut, wrap } from "./columns.ts";
@@ -59,16 +60,41 @@ function spellSuggestions(
   return lines;
 }
 
-function spellHidden({ rule, hides, leaves, samples }: Suggestion, width: number): readonly string[] {
+function spellHidden({ rule, hides, leaves, known, samples }: Suggestion, width: number): readonly string[] {
   const left = leaves === 0 ? "" : `; ${plural(leaves, "other difference")} there ${leaves === 1 ? "stays" : "stay"}`;
   const head = `${rule.kind} ${printable(rule.at)}: ${plural(hides.differences, "difference")} in ${plural(hides.exchanges, "exchange")}, ${spellShare(hides.share)} of those that differ${left}`;
-  return [cut(`  ${head}`, width), ...samples.map((sample) => cut(`      ${spellSample(sample)}`, width))];
+  return [
+    cut(`  ${head}`, width),
+    ...spellKnown(known, width),
+    ...samples.map((sample) => cut(`      ${spellSample(sample)}`, width)),
+  ];
 }
 
-function spellDoubt({ at, kinds, exchanges, why, sample, rule }: Doubt, width: number): readonly string[] {
+/** What was counted beside the divergences, as far as it was. */
+function spellKnown(known: Known | null, width: number): readonly string[] {
+  if (known === null) return [];
+  const { askedTwice, differedWithItself, compared, differed, values, distinct, classes } = known;
+  const facts = [
+    ...(askedTwice === 0
+      ? []
+      : [
+          `primary asked twice: differed with itself in ${spellCount(differedWithItself)} of ${spellCount(askedTwice)}`,
+        ]),
+    ...(compared === 0
+      ? []
+      : [`counted: differs in ${spellCount(differed)} of ${plural(compared, "compared exchange")}`]),
+    ...(values === 0
+      ? []
+      : [`${spellCount(distinct)} different of ${plural(values, "value")} of the primary (${classes.join(", ")})`]),
+  ];
+  return facts.map((fact) => cut(`      ${fact}`, width));
+}
+
+function spellDoubt({ at, kinds, exchanges, why, known, sample, rule }: Doubt, width: number): readonly string[] {
   const place = at === "status" ? at : `${at === "" ? "(whole)" : printable(at)} ${kinds.join(", ")}`;
   const times = exchanges === 0 ? "not seen of late" : plural(exchanges, "exchange");
   const lines = [cut(`  ${place}, ${times}: ${why}`, width)];
+  lines.push(...spellKnown(known, width));
   if (sample !== null) lines.push(cut(`      ${spellSample(sample)}`, width));
   if (rule !== null) lines.push(cut(`      if it does not matter: ${rule.kind}: [${spellRule(rule, null)}]`, width));
   return lines;

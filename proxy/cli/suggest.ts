@@ -3,6 +3,7 @@ import type { RouteView } from "../admin/route-view.ts";
 import { nearestName } from "../config/nearest.ts";
 import type { DivergenceRecord, ListedGroup } from "../evidence.ts";
 import { isFailure } from "../groups.ts";
+import type { PlaceRecord } from "../places.ts";
 import type { RouteEvidence } from "../suggest/evidence.ts";
 import { suggestRules } from "../suggest/suggest.ts";
 import { type Api, type ApiOptions, openApi } from "./api.ts";
@@ -21,6 +22,7 @@ export interface SuggestOptions extends ApiOptions {
 
 const DEFAULT_LIMIT = 2_000;
 const MOST_ROUTES = 10_000;
+const MOST_PLACES = 10_000;
 /** Causes that were not seen of late are looked at in their samples: so many of them. */
 const MOST_GROUPS = 200;
 const SAMPLED_GROUPS = 50;
@@ -69,6 +71,7 @@ async function adviseOn(api: Api, route: RouteView, options: SuggestOptions): Pr
     rules: route.rules.map(({ rule }) => rule),
     records,
     samples: options.since === undefined ? await samplesBeside(api, name, records) : [],
+    places: await placesOf(api, name),
   };
   return {
     ...suggestRules(evidence),
@@ -76,6 +79,12 @@ async function adviseOn(api: Api, route: RouteView, options: SuggestOptions): Pr
     divergent: evidence.divergent,
     kindsInUse: [...new Set(evidence.rules.map((rule) => rule.slice(0, rule.indexOf(" "))))],
   };
+}
+
+async function placesOf(api: Api, route: string): Promise<readonly PlaceRecord[]> {
+  const places: PlaceRecord[] = [];
+  for await (const place of readPages<PlaceRecord>(api, "/api/v1/places", { route }, MOST_PLACES)) places.push(place);
+  return places;
 }
 
 /** Of causes that none of the records is of. */

@@ -1,5 +1,6 @@
 /** Writing for people and for programs. */
 import { styleText } from "node:util";
+import { MISLEADING } from "../controls.ts";
 
 export type Paint = (style: "bold" | "dim" | "red" | "green" | "yellow", text: string) => string;
 
@@ -36,11 +37,7 @@ export function openTerminal(options: { readonly color?: boolean | undefined } =
   };
 }
 
-/** C0, C1, line and direction controls: in a path or a value that came over the wire they could rewrite the screen. */
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
-/** Text of strangers, safe to print: controls are shown as escapes. */
+/** Text of strangers, safe to print: what could rewrite the screen is shown as escapes. */
 export function printable(text: string): string {
-  return text.replace(CONTROLS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(MISLEADING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

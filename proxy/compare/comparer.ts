@@ -1,19 +1,18 @@
 import type { Verdict } from "../exchange.ts";
-import { type AnswerPair, compareCheaply } from "./diff-answers.ts";
-import type { ComparableBody } from "./diff-bodies.ts";
+import { compareCheaply } from "./diff-answers.ts";
+import { heldBytes as bytesOf, type HeldPair, isInMemory } from "./held-pair.ts";
 import { type Job, type JobEnd, WorkerSeat } from "./worker-seat.ts";
 
 /** Compares pairs of answers without holding up the event loop. Nothing here throws or rejects. */
 export interface Comparer {
   /** The verdict, at once, where finding it is sure to cost no more than about a millisecond; else null. */
-  compareInline(pair: AnswerPair): Verdict | null;
+  compareInline(pair: HeldPair): Verdict | null;
   /**
    * The verdict of a worker thread. `overloaded`: the pair does not fit into the queue; `failed`: the worker crashed or
    * overran its time (it is replaced), in words. `hookFailure`: a function of the user's failed, and rules alone decided.
-   * The bodies' bytes must not change until this resolves; those that are `spare`, each all of its memory, may be handed
-   * over and empty afterwards.
+   * The bodies' bytes must not change, and their files stay open, until this resolves.
    */
-  compare(pair: AnswerPair, spare?: readonly Uint8Array[]): Promise<CompareEnd>;
+  compare(pair: HeldPair): Promise<CompareEnd>;
   /** Bytes of the pairs that wait or are being compared. */
   queuedBytes(): number;
   /** Ends the workers; what was waiting ends `failed`. */
@@ -69,8 +68,8 @@ export function createComparer(settings: ComparerSettings): Comparer {
     return line === byRules || line.heldBytes === 0 || line.heldBytes + bytes <= queueBytes / 2;
   }
 
-  function compare(pair: AnswerPair, spare: readonly Uint8Array[] = []): Promise<CompareEnd> {
-    const bytes = lengthInMemory(pair.primary.body) + lengthInMemory(pair.shadow.body) + PAIR_OVERHEAD_BYTES;
+  function compare(pair: HeldPair): Promise<CompareEnd> {
+    const bytes = bytesOf(pair) + PAIR_OVERHEAD_BYTES;
     if (closed) return Promise.resolve({ failed: "compare has ended" });
     const line = pair.hooks === undefined ? byRules : byModules;
     if (!hasRoom(line, bytes)) return Promise.resolve({ overloaded: true });
@@ -82,8 +81,7 @@ export function createComparer(settings: ComparerSettings): Comparer {
         line.heldBytes -= bytes;
         resolve(result);
       };
-      // Where a function fails, the pair is compared once more.
-      line.waiting.push({ pair, spare: pair.hooks === undefined ? spare : [], end });
+      line.waiting.push({ pair, end });
       seatNext(line);
     });
   }
@@ -95,7 +93,12 @@ export function createComparer(settings: ComparerSettings): Comparer {
     await Promise.all(lines.flatMap(({ seats }) => seats.map((seat) => seat.close())));
   }
 
-  return { compareInline: compareCheaply, compare, queuedBytes: () => heldBytes, close };
+  return {
+    compareInline: (pair) => (isInMemory(pair) ? compareCheaply(pair) : null),
+    compare,
+    queuedBytes: () => heldBytes,
+    close,
+  };
 }
 
 /** Pairs that wait for the same threads. */
@@ -103,8 +106,4 @@ interface Line {
   readonly waiting: Job[];
   readonly seats: readonly WorkerSeat[];
   heldBytes: number;
-}
-
-function lengthInMemory(body: ComparableBody): number {
-  return body.kind === "bytes" ? body.bytes.length : 0;
 }

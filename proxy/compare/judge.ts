@@ -7,6 +7,7 @@ import { DIVERGENT, dropped, IGNORED, MATCH, type Outcome } from "../outcome.ts"
 import type { Clock, Telemetry } from "../ports.ts";
 import type { CompareEnd, Comparer } from "./comparer.ts";
 import type { AnswerPair, ComparableAnswer, HookUse } from "./diff-answers.ts";
+import type { HeldBody, HeldPair } from "./held-pair.ts";
 import type { ModuleHealth } from "./module-health.ts";
 
 export interface JudgeParts {
@@ -77,29 +78,20 @@ async function judgeKept(
     return notCompared("compare-overload", `no room to read back ${loaded} spooled bytes`);
   }
   try {
-    const [primaryBody, shadowBody] = await comparableBodies(primary.body, shadow.body);
-    const readBack = [
-      ...(primary.body.kind === "spooled" && primaryBody.kind === "bytes" ? [primaryBody.bytes] : []),
-      ...(shadow.body.kind === "spooled" && shadowBody.kind === "bytes" ? [shadowBody.bytes] : []),
-    ];
-    return await judgePair(
-      parts,
-      {
-        primary: { status: primary.status, headers: primary.headers, body: primaryBody },
-        shadow: { status: shadow.status, headers: shadow.headers, body: shadowBody },
-        rules,
-        now: parts.clock.now(),
-        ...hooksOf(parts, rules, asked),
-      },
-      readBack,
-    );
+    const [primaryBody, shadowBody] = await bodiesToCompare(primary.body, shadow.body);
+    return await judgePair(parts, {
+      primary: { status: primary.status, headers: primary.headers, body: primaryBody },
+      shadow: { status: shadow.status, headers: shadow.headers, body: shadowBody },
+      rules,
+      now: parts.clock.now(),
+      ...hooksOf(parts, rules, asked),
+    });
   } finally {
     if (loaded > 0) parts.budget.give(loaded);
   }
 }
 
-/** `spare`: bodies whose memory nobody else uses. */
-function judgePair(parts: JudgeParts, pair: AnswerPair, spare: readonly Uint8Array[] = []): Judged | Promise<Judged> {
+function judgePair(parts: JudgeParts, pair: HeldPair): Judged | Promise<Judged> {
   const begunAt = parts.clock.monotonic();
   const told = (end: CompareEnd): Judged => {
     parts.telemetry.compared(parts.clock.monotonic() - begunAt);
@@ -109,7 +101,7 @@ function judgePair(parts: JudgeParts, pair: AnswerPair, spare: readonly Uint8Arr
     return judgedAs(end);
   };
   const verdict = parts.comparer.compareInline(pair);
-  return verdict === null ? parts.comparer.compare(pair, spare).then(told) : told(verdict);
+  return verdict === null ? parts.comparer.compare(pair).then(told) : told(verdict);
 }
 
 function judgedAs(verdict: CompareEnd): Judged {
@@ -134,12 +126,9 @@ function digestsSuffice(primary: BodyCopy, shadow: BodyCopy): boolean {
   return primary.kind === "spooled" && shadow.kind === "spooled" && primary.sha256 === shadow.sha256;
 }
 
-async function comparableBodies(
-  primary: BodyCopy,
-  shadow: BodyCopy,
-): Promise<[ComparableAnswer["body"], ComparableAnswer["body"]]> {
+async function bodiesToCompare(primary: BodyCopy, shadow: BodyCopy): Promise<[HeldBody, HeldBody]> {
   if (digestsSuffice(primary, shadow)) return [digestOf(primary), digestOf(shadow)];
-  return [await bytesOf(primary), await bytesOf(shadow)];
+  return [await heldBody(primary), await heldBody(shadow)];
 }
 
 function digestOf(body: BodyCopy): ComparableAnswer["body"] {
@@ -147,15 +136,8 @@ function digestOf(body: BodyCopy): ComparableAnswer["body"] {
   return { kind: "digest", sha256: hash("sha256", body.bytes, "hex"), length: body.bytes.length };
 }
 
-async function bytesOf(body: BodyCopy): Promise<ComparableAnswer["body"]> {
+/** What lies in the spool is read where it is compared: it is much, and would be memory of this thread. */
+async function heldBody(body: BodyCopy): Promise<HeldBody> {
   if (body.kind === "memory") return { kind: "bytes", bytes: body.bytes };
-  if (body.kind === "digest") return digestOf(body);
-  // Memory of its own, filled block by block: it can be handed to the comparing thread, and no copy holds up the event loop.
-  const bytes = new Uint8Array(body.length);
-  let at = 0;
-  for await (const chunk of body.file.read()) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return { kind: "bytes", bytes };
+  return body.kind === "digest" ? digestOf(body) : await body.file.stored();
 }

@@ -1,15 +1,12 @@
 import { Worker } from "node:worker_threads";
 import type { Verdict } from "../exchange.ts";
-import type { AnswerPair } from "./diff-answers.ts";
-import type { ComparableBody } from "./diff-bodies.ts";
+import type { HeldBody, HeldPair } from "./held-pair.ts";
 import { type HookFailure, type HookStep, tookTooLong } from "./hook-calls.ts";
 import { HookWatch } from "./hook-watch.ts";
 import type { WorkerOrder, WorkerReply } from "./worker.ts";
 
 export interface Job {
-  readonly pair: AnswerPair;
-  /** Bodies whose memory may be handed over; none where the pair may have to be compared once more. */
-  readonly spare: readonly Uint8Array[];
+  readonly pair: HeldPair;
   readonly end: (end: JobEnd) => void;
 }
 
@@ -55,13 +52,13 @@ export class WorkerSeat {
 
   async run(job: Job): Promise<void> {
     this.#job = job;
-    const primary = await ownBody(job.pair.primary.body, job.spare);
-    const shadow = await ownBody(job.pair.shadow.body, job.spare);
+    const primary = await ownBody(job.pair.primary.body);
+    const shadow = await ownBody(job.pair.shadow.body);
     if (this.#job !== job) return;
     try {
       const worker = this.#worker ?? this.#start();
       worker.ref();
-      const pair: AnswerPair = {
+      const pair: HeldPair = {
         ...job.pair,
         primary: { ...job.pair.primary, body: primary.body },
         shadow: { ...job.pair.shadow, body: shadow.body },
@@ -133,7 +130,7 @@ export class WorkerSeat {
     const { hooks: _hooks, ...pair } = job.pair;
     const hookFailure = hang ?? endedIn(step, why);
     const end: Job["end"] = (ended) => job.end(hookFailure === null ? ended : { ...ended, hookFailure });
-    void this.run({ pair, spare: [], end });
+    void this.run({ pair, end });
   }
 
   #end(): void {
@@ -177,15 +174,11 @@ const COPY_STEP_BYTES = 256 * 1024;
 
 /**
  * A copy that can be handed over. Posting a Buffer as it is would clone all the memory it is a view of (a whole pool or
- * socket chunk); handing over the caller's own would take it away from the caller, who may have said that it is spare.
+ * socket chunk); handing over the caller's own would take it away from the caller.
  * Large ones are copied step by step.
  */
-async function ownBody(
-  body: ComparableBody,
-  spare: readonly Uint8Array[],
-): Promise<{ body: ComparableBody; transfer: ArrayBuffer[] }> {
-  if (body.kind === "digest") return { body, transfer: [] };
-  if (spare.includes(body.bytes)) return { body, transfer: [body.bytes.buffer as ArrayBuffer] };
+async function ownBody(body: HeldBody): Promise<{ body: HeldBody; transfer: ArrayBuffer[] }> {
+  if (body.kind !== "bytes") return { body, transfer: [] };
   const memory = new ArrayBuffer(body.bytes.length);
   const bytes = new Uint8Array(memory);
   for (let from = 0; from < bytes.length; from += COPY_STEP_BYTES) {

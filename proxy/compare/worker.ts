@@ -1,13 +1,15 @@
 /** The thread that compares what would hold up the event loop. Started by comparer.ts; one pair at a time. */
-import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ModuleSettings } from "../config/settings.ts";
 import type { Verdict } from "../exchange.ts";
+import { digestOfModule, isUsersFile } from "../module-files.ts";
+import { readStored } from "../stored-body.ts";
 import { giveWayToTraffic } from "../thread-priority.ts";
 import { compareByModule } from "./compare-by-module.ts";
-import { type AnswerPair, compareAnswers, type HookUse } from "./diff-answers.ts";
+import { type AnswerPair, type ComparableAnswer, compareAnswers, type HookUse } from "./diff-answers.ts";
+import type { HeldAnswer, HeldPair } from "./held-pair.ts";
 import { HookCalls, HookError, type HookFailure, type Hooks, thrownWords } from "./hook-calls.ts";
 import { openStepLog } from "./hook-watch.ts";
 
@@ -38,18 +40,37 @@ const loaded = new Map<string, Hooks>();
 
 giveWayToTraffic("always");
 
-port.on("message", (pair: AnswerPair) => {
+port.on("message", (held: HeldPair) => {
+  let pair: AnswerPair;
+  try {
+    pair = { ...held, primary: readAnswer(held.primary), shadow: readAnswer(held.shadow) };
+  } catch (error) {
+    tellFailure(error);
+    return;
+  }
   if (pair.hooks === undefined) reply(() => compareByRules(pair));
   else void compareWithHooks(pair, pair.hooks);
 });
 port.postMessage({ kind: "ready" } satisfies WorkerReply);
+
+/** Read here, so that what is much is never memory of the main thread. */
+function readAnswer(answer: HeldAnswer): ComparableAnswer {
+  const { body } = answer;
+  return { ...answer, body: body.kind === "stored" ? { kind: "bytes", bytes: readStored(body) } : body };
+}
+
+function tellFailure(error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  port?.postMessage({ kind: "failed", why } satisfies WorkerReply);
+}
 
 function reply(compare: () => Verdict, hookFailure?: HookFailure): void {
   let told: WorkerReply;
   try {
     told = { kind: "verdict", verdict: compare(), ...(hookFailure === undefined ? {} : { hookFailure }) };
   } catch (error) {
-    told = { kind: "failed", why: error instanceof Error ? error.message : String(error) };
+    tellFailure(error);
+    return;
   }
   port?.postMessage(told);
 }
@@ -69,15 +90,14 @@ async function compareWithHooks(pair: AnswerPair, use: HookUse): Promise<void> {
 }
 
 /** @throws HookError: it is not the module that the config was loaded with, or cannot be imported */
-async function loadHooks({ file, sha256 }: ModuleSettings): Promise<Hooks> {
+async function loadHooks({ file, imports, sha256 }: ModuleSettings): Promise<Hooks> {
   const url = `${pathToFileURL(file).href}?crossfade=${sha256}`;
   const known = loaded.get(url);
   if (known !== undefined) return known;
-  // What a function leaves behind, such as a promise that fails, must not end the thread of other pairs.
-  if (loaded.size === 0) for (const event of LEFT_BEHIND) process.on(event, () => undefined);
+  prepareForModules();
   log.enter("import");
   try {
-    if (digestOf(file) !== sha256) throw new HookError("import", "has changed since the config was loaded");
+    if (digestOf(file, imports) !== sha256) throw new HookError("import", "has changed since the config was loaded");
     const hooks = (await import(url)) as Hooks;
     loaded.set(url, hooks);
     return hooks;
@@ -90,9 +110,27 @@ async function loadHooks({ file, sha256 }: ModuleSettings): Promise<Hooks> {
 
 const LEFT_BEHIND = ["uncaughtException", "unhandledRejection"] as const;
 
-function digestOf(file: string): string | null {
+let isPrepared = false;
+
+function prepareForModules(): void {
+  if (isPrepared) return;
+  isPrepared = true;
+  // What a function leaves behind, such as a promise that fails, must not end the thread of other pairs.
+  for (const event of LEFT_BEHIND) process.on(event, () => undefined);
+  // What a version of a module imports is of the same version: Node would give it what it read for an earlier one.
+  registerHooks({
+    resolve(specifier, context, next) {
+      const found = next(specifier, context);
+      const version = /\?crossfade=[0-9a-f]+$/.exec(context.parentURL ?? "")?.[0];
+      const isOfVersion = version !== undefined && isUsersFile(found.url) && !found.url.includes("?");
+      return isOfVersion ? { ...found, url: found.url + version } : found;
+    },
+  });
+}
+
+function digestOf(file: string, imports: readonly string[]): string | null {
   try {
-    return hash("sha256", readFileSync(file), "hex");
+    return digestOfModule(file, imports);
   } catch {
     return null;
   }

@@ -20,6 +20,7 @@ export function checkComparisons(input: CompareChecksInput, places: Places, find
       if (sharedAreChecked) continue;
       sharedAreChecked = true;
     }
+    checkNoise(input, i, places, findings);
     const rules = namedRules(route.compare);
     for (const named of rules) {
       const path = [...pathOf(input, i, `compare.${named.kind}`), named.index];
@@ -59,6 +60,23 @@ export function checkComparisons(input: CompareChecksInput, places: Places, find
 
 function hasOwnRules({ origins }: Resolved, i: number): boolean {
   return Object.entries(origins[i] ?? {}).some(([field, origin]) => field.startsWith("compare.") && origin === "route");
+}
+
+/** Rules alone would be learnt from, and what functions excuse would look like noise. */
+function checkNoise(input: CompareChecksInput, i: number, places: Places, findings: Findings): void {
+  const { name, compare } = input.settings.routes[i] as RouteSettings;
+  if (compare.module === null) return;
+  const shares = [
+    ["compare.noise.reads", compare.noise.readShare],
+    ["compare.noise.compared", compare.noise.comparedShare],
+  ] as const;
+  for (const [field, share] of shares) {
+    if (share === 0) continue;
+    const why = `route ${name} has a module, and places are counted by rules alone`;
+    findings.warnings.push(
+      places.at(pathOf(input, i, field), `learns nothing: ${why}; write 0%, or module: off for this route`),
+    );
+  }
 }
 
 /** What is left out of the comparison needs no excuse. */

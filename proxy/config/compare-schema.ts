@@ -10,11 +10,12 @@ import {
   parseWithin,
 } from "./compare-texts.ts";
 import { DEFAULT_ROUTE, NO_MODULE } from "./defaults.ts";
-import { choiceField, describeField, freeText, headerNameField, parsedText } from "./fields.ts";
+import { choiceField, describeField, freeText, headerNameField, parsedText, shareField } from "./fields.ts";
 import { showValue } from "./message.ts";
 import { nearestName } from "./nearest.ts";
 import { NORMALISERS, SHAPES, type NormaliserName, type PlainScalar, type Tolerance } from "./settings.ts";
 import { parseUntil } from "./texts.ts";
+import { spellShare } from "./units.ts";
 
 const { compare } = DEFAULT_ROUTE;
 
@@ -164,6 +165,21 @@ const shapeRule = z.strictObject({
 
 const OWN_LIST = "A route's list takes the place of the one in defaults. Default: none.";
 
+const noiseSchema = z
+  .strictObject({
+    reads: shareField(
+      "The share of safe reads that the primary is asked a second time, once the client has its answer, to learn which places it answers differently each time.",
+      spellShare(compare.noise.readShare),
+    ).optional(),
+    compared: shareField(
+      "The share of compared exchanges of which every place is counted, so that crossfade suggest knows how often a place differs and how often it agrees.",
+      spellShare(compare.noise.comparedShare),
+    ).optional(),
+  })
+  .describe(
+    "What is learnt about noise, for crossfade suggest. It excuses nothing by itself. Default: nothing is learnt.",
+  );
+
 export const compareSchema = z
   .strictObject({
     status: choiceField(["exact", "class"], {
@@ -201,6 +217,7 @@ export const compareSchema = z
       },
       { min: 1, max: 1024 },
     ).optional(),
+    noise: noiseSchema.optional(),
   })
   .describe("How the two answers are compared.");
 

@@ -24,6 +24,7 @@ export const DEFAULT_LIMITS: Settings["limits"] = {
   bodyInMemoryBytes: 1 * MIB,
   bodyOnDiskBytes: 256 * MIB,
   spoolBytes: 1 * GIB,
+  pairsBytes: 64 * MIB,
 };
 
 export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
@@ -37,19 +38,22 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
     connectTimeoutMs: 10 * SECOND,
     maxWorkMs: 30 * SECOND,
     maxAgeMs: 15 * SECOND,
+    // Copies go out within milliseconds; one that waited for seconds waited for an outage.
+    expiresAfterMs: 5 * SECOND,
     ratePerSecond: null,
     credentials: "forward",
     headers: [],
   },
+  own: { headers: [] },
   // An event stream may be silent for hours; that its peer is gone is noticed by TCP keep-alive.
   asPrimary: {
     timeoutMs: 30 * SECOND,
     connectTimeoutMs: 10 * SECOND,
+    maxWorkMs: 30 * SECOND,
     idleTimeoutMs: null,
     totalTimeoutMs: null,
     maxConnections: null,
   },
-  own: { headers: [] },
 };
 
 /** `entity` is missing: its default is the route's name, or null where the pattern has no fixed segment. */
@@ -62,6 +66,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     { source: "answer", name: "/id" },
     { source: "path", name: "" },
   ],
+  keys: [],
   treatAs: "by-method",
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
   compare: {
@@ -75,6 +80,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     equivalent: [],
     shapes: [],
     module: null,
+    noise: { readShare: 0, comparedShare: 0 },
   },
   verify: { readBack: null },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },

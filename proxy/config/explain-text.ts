@@ -3,6 +3,7 @@ import type { Plan } from "../exchange.ts";
 import { namedRules } from "../rule-names.ts";
 import type { Explanation, LocatorExplained, RouteExplained } from "./explain.ts";
 import type { Origin, RouteField, RouteOrigins } from "./resolve.ts";
+import { MAX_BATCH_KEYS } from "./settings.ts";
 import { spellShare } from "./units.ts";
 
 const COLUMNS = 80;
@@ -107,7 +108,18 @@ function keyLines(route: RouteExplained): readonly string[] {
       : late !== undefined
         ? `Entity key: known once body or answer are there (prefix: ${prefix}).`
         : "Entity key: none; all such writes of the route share one lane.";
+  const batch =
+    route.batch.length === 0
+      ? []
+      : [
+          ...wrap(
+            `Batch: all keys that are found here, at most ${MAX_BATCH_KEYS}, are waited for; if none is, the entity key counts.`,
+            0,
+          ),
+          ...route.batch.flatMap((locator) => wrap(`- ${locatorWords(locator)}`, 2)),
+        ];
   return [
+    ...batch,
     ...wrap(sentence, 0),
     ...route.locators.flatMap((locator, i) => wrap(`${i + 1}. ${locatorWords(locator)}`, 2)),
   ];
@@ -144,6 +156,7 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
     ...(compare.module === null
       ? []
       : wrap(`by the functions of ${compare.module.file}: ${compare.module.hooks.join(", ")}`, 2)),
+    ...noiseLines(compare),
     ...redacted,
   ];
 }
@@ -157,6 +170,18 @@ function repairLines({ readBack, repair, shadow }: RouteExplained): readonly str
     `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).`,
     0,
   );
+}
+
+function noiseLines({ noise, module }: RouteExplained["compare"]): readonly string[] {
+  const learnt = [
+    ...(noise.readShare === 0 ? [] : [`${spellShare(noise.readShare)} of safe reads go to the primary twice`]),
+    ...(noise.comparedShare === 0
+      ? []
+      : [`the places of ${spellShare(noise.comparedShare)} of compared exchanges are counted`]),
+  ];
+  if (learnt.length === 0) return [];
+  if (module !== null) return wrap("Noise: nothing is learnt, because a module takes part in the comparison.", 0);
+  return wrap(`Noise: ${learnt.join("; ")}.`, 0);
 }
 
 /** Precedence of every setting; kill switch and overrides live in the running process. */

@@ -77,6 +77,8 @@ export interface RouteExplained {
   /** Known from the request alone, or null. */
   readonly key: string | null;
   readonly locators: readonly LocatorExplained[];
+  /** Of a batch: where all of its keys stand; else empty. */
+  readonly batch: readonly LocatorExplained[];
   readonly compare: CompareSettings;
   /** Of a write: where its entity is read to verify and repair it. */
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
@@ -192,6 +194,10 @@ function explainRoute(
     entity: route.entity,
     key,
     locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
+    batch:
+      requestClass === "write"
+        ? route.keys.map((locator) => explainLocator(locator, steps, route, params, request))
+        : [],
     compare: route.compare,
     readBack:
       requestClass === "write" && shadow !== null

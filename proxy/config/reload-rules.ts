@@ -7,6 +7,7 @@ import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
 import type { RouteSettings, Settings } from "./settings.ts";
 import { spellMode } from "./texts.ts";
+import { spellSize } from "./units.ts";
 
 export interface ReloadProblem {
   readonly path: ConfigPath;
@@ -40,6 +41,7 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
   compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
+  compare(["limits", "pairs"], spellSize(running.limits.pairsBytes), spellSize(wanted.limits.pairsBytes));
   return problems;
 }
 

@@ -39,6 +39,7 @@ const ROUTE_FIELDS = [
   "next",
   "entity",
   "key",
+  "keys",
   "treatAs",
   "mirror.writes",
   "mirror.reads",
@@ -54,6 +55,8 @@ const ROUTE_FIELDS = [
   "compare.equivalent",
   "compare.shapes",
   "compare.module",
+  "compare.noise.reads",
+  "compare.noise.compared",
   "verify.readBack",
   "repair.automatic",
   "repair.rate",
@@ -111,6 +114,7 @@ export function resolveSettings(
       bodyInMemoryBytes: limits?.bodyInMemory ?? DEFAULT_LIMITS.bodyInMemoryBytes,
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
+      pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
@@ -129,7 +133,7 @@ function resolveService(
   origin: string,
   tls: ServiceTlsSettings | undefined,
 ): ServiceSettings {
-  const { asShadow, asPrimary, own } = service;
+  const { asShadow, asPrimary } = service;
   const builtIn = DEFAULT_SERVICE.asPrimary;
   return {
     name,
@@ -144,19 +148,21 @@ function resolveService(
       connectTimeoutMs: asShadow?.connectTimeout ?? DEFAULT_SERVICE.asShadow.connectTimeoutMs,
       maxWorkMs: asShadow?.maxWork ?? DEFAULT_SERVICE.asShadow.maxWorkMs,
       maxAgeMs: asShadow?.maxAge ?? DEFAULT_SERVICE.asShadow.maxAgeMs,
+      expiresAfterMs: asShadow?.expiresAfter ?? DEFAULT_SERVICE.asShadow.expiresAfterMs,
       ratePerSecond: asShadow?.rate ?? DEFAULT_SERVICE.asShadow.ratePerSecond,
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
       headers: asShadow?.headers ?? DEFAULT_SERVICE.asShadow.headers,
     },
+    own: { headers: service.own?.headers ?? DEFAULT_SERVICE.own.headers },
     asPrimary: {
       timeoutMs: asPrimary?.timeout ?? builtIn.timeoutMs,
       connectTimeoutMs: asPrimary?.connectTimeout ?? builtIn.connectTimeoutMs,
+      maxWorkMs: asPrimary?.maxWork ?? builtIn.maxWorkMs,
       // Written as `off` or `unlimited` they are null, which is the built-in value too.
       idleTimeoutMs: asPrimary?.idleTimeout ?? builtIn.idleTimeoutMs,
       totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
       maxConnections: asPrimary?.connections ?? builtIn.maxConnections,
     },
-    own: { headers: own?.headers ?? DEFAULT_SERVICE.own.headers },
   };
 }
 
@@ -185,6 +191,7 @@ function resolveRoute(
     next: choose("next", written.next, defaults.next, base.next),
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
     key: choose("key", written.key, defaults.key, base.key),
+    keys: choose("keys", written.keys, defaults.keys, base.keys),
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
     mirror: {
       writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
@@ -204,6 +211,20 @@ function resolveRoute(
       ...resolveRules(choose, compare, defaults.compare),
       module:
         modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
+      noise: {
+        readShare: choose(
+          "compare.noise.reads",
+          compare?.noise?.reads,
+          defaults.compare?.noise?.reads,
+          base.compare.noise.readShare,
+        ),
+        comparedShare: choose(
+          "compare.noise.compared",
+          compare?.noise?.compared,
+          defaults.compare?.noise?.compared,
+          base.compare.noise.comparedShare,
+        ),
+      },
     },
     verify: {
       readBack: choose<string | null>(

@@ -9,7 +9,8 @@ import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
-import type { Locator, RouteMatch, RouteSettings, ServiceSettings } from "./settings.ts";
+import type { Identity } from "../exchange.ts";
+import type { Locator, RouteMatch, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
 
 export interface RouteRulesInput extends Resolved {
   readonly adoptPhases: boolean;
@@ -52,11 +53,9 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
   const unaccepted = new Map<ServiceSettings, string[]>();
   for (const route of settings.routes) {
     const { shadow } = PHASE_ROLES[route.phase];
-    if (shadow === null || !route.mirror.writes || route.mirror.acceptRealEffects !== null) continue;
-    const name = serviceNameFor(shadow, route);
-    const service = Object.hasOwn(settings.services, name) ? settings.services[name] : undefined;
-    if (service === undefined || service.effects === "suppressed" || service.effects === "sandboxed") continue;
-    if (staysHere(endpointOf(service.origin))) continue;
+    if (shadow === null || !route.mirror.writes) continue;
+    const service = unacceptedShadow(settings, route, shadow);
+    if (service === null) continue;
     unaccepted.set(service, [...(unaccepted.get(service) ?? []), route.name]);
   }
   for (const [{ name, origin, effects }, routes] of unaccepted) {
@@ -71,9 +70,27 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
   }
 }
 
+/** The service whose effects somebody has to declare or accept before writes of the route are mirrored to it, or null. */
+function unacceptedShadow(settings: Settings, route: RouteSettings, shadow: Identity): ServiceSettings | null {
+  if (route.mirror.acceptRealEffects !== null) return null;
+  const name = serviceNameFor(shadow, route);
+  const service = Object.hasOwn(settings.services, name) ? settings.services[name] : undefined;
+  if (service === undefined || service.effects === "suppressed" || service.effects === "sandboxed") return null;
+  return staysHere(endpointOf(service.origin)) ? null : service;
+}
+
+/** Why writes of a route may not be switched on while the proxy runs, or null. */
+export function whyNotMirrored(settings: Settings, route: RouteSettings): string | null {
+  const { shadow } = PHASE_ROLES[route.phase];
+  const service = shadow === null ? null : unacceptedShadow(settings, route, shadow);
+  if (service === null) return null;
+  return `the effects of ${service.name} at ${service.origin}, outside loopback, are not declared suppressed or sandboxed; say in the config what it does with mail and payments (services.${service.name}.effects)`;
+}
+
 function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): void {
   for (const [i, route] of input.settings.routes.entries()) {
     const pattern = patternOf(route);
+    checkBatchKeys(input, i, pattern, places, findings);
     if (route.key.every((locator) => neverYields(locator, route, pattern))) {
       const list = route.key.map(spellLocator).join(", ");
       findings.warnings.push(
@@ -95,6 +112,35 @@ function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): 
       );
     }
   }
+}
+
+function checkBatchKeys(input: RouteRulesInput, i: number, pattern: Pattern, places: Places, findings: Findings): void {
+  const route = input.settings.routes[i] as RouteSettings;
+  if (input.origins[i]?.key === "route") {
+    for (const [k, locator] of route.key.entries()) {
+      if (!standsForMany(locator)) continue;
+      findings.errors.push(
+        places.at(
+          ["routes", i, "key", k],
+          `is ${spellLocator(locator)}, which stands for many values where one entity is asked for; write it in keys`,
+        ),
+      );
+    }
+  }
+  if (input.origins[i]?.keys !== "route") return;
+  for (const [k, locator] of route.keys.entries()) {
+    if (!neverYields(locator, route, pattern)) continue;
+    findings.warnings.push(
+      places.at(
+        ["routes", i, "keys", k],
+        `is ${spellLocator(locator)}, and ${route.match.path} has no :${locator.name}; name the part, or take the locator out`,
+      ),
+    );
+  }
+}
+
+function standsForMany({ source, name }: Locator): boolean {
+  return (source === "body" || source === "answer") && /\/\*\*?(?=\/|$)/.test(name);
 }
 
 /** `path:id` also yields the last parameter, what `**` caught, or (without entity) the path's second part: see route/entity-key.ts. */

@@ -17,7 +17,7 @@ import {
 } from "./fields.ts";
 import { spellLocator } from "./locator.ts";
 import { nearestName } from "./nearest.ts";
-import { DETECTORS, PHASES, REPAIR_WRITES } from "./settings.ts";
+import { DETECTORS, MAX_BATCH_KEYS, PHASES, REPAIR_WRITES } from "./settings.ts";
 import { parseMatchHost, parsePath, parseReadBack } from "./texts.ts";
 import { parseRate, RATE_PATTERN, spellShare, type Parsed } from "./units.ts";
 
@@ -93,6 +93,13 @@ const routeShape = {
     .min(1)
     .describe(
       `The entity key; the first locator that yields wins. Default: ${DEFAULT_ROUTE.key.map(spellLocator).join(", ")}.`,
+    )
+    .optional(),
+  keys: z
+    .array(locatorField("Where keys of what a batch writes stand; * and ** in a pointer stand for all that is there."))
+    .min(1)
+    .describe(
+      `All entities that one write is about: it waits for and holds up all of them, at most ${MAX_BATCH_KEYS}. Where nothing is found, key tells. Default: none, every write is about one entity.`,
     )
     .optional(),
   treatAs: choiceField(

@@ -18,6 +18,8 @@ export interface RouteRow {
   /** `5%` */
   readonly reads: string;
   readonly key: readonly string[];
+  /** Of a batch; else empty. */
+  readonly keys: readonly string[];
 }
 
 export function routeRows({ routes }: Settings): readonly RouteRow[] {
@@ -33,6 +35,7 @@ export function routeRows({ routes }: Settings): readonly RouteRow[] {
       writes: mirrors && route.mirror.writes ? route.mirror.when : "off",
       reads: spellShare(mirrors ? route.mirror.readShare : 0),
       key: route.key.map(spellLocator),
+      keys: route.keys.map(spellLocator),
     };
   });
 }
@@ -46,14 +49,14 @@ export function spellMatch({ path, methods, host, headers }: RouteMatch): string
 /** Lines: a heading and one line a route, columns aligned. */
 export function formatRouteTable(settings: Settings): readonly string[] {
   const heading = ["route", "match", "phase", "primary → shadow", "writes", "reads", "key"];
-  const rows = routeRows(settings).map(({ name, match, phase, primary, shadow, writes, reads, key }) => [
+  const rows = routeRows(settings).map(({ name, match, phase, primary, shadow, writes, reads, key, keys }) => [
     name,
     match,
     phase,
     `${primary} → ${shadow ?? "-"}`,
     writes,
     reads,
-    key.join(", "),
+    keys.length === 0 ? key.join(", ") : `all of ${keys.join(", ")}; else ${key.join(", ")}`,
   ]);
   return alignColumns([heading, ...rows]);
 }

@@ -85,7 +85,7 @@ export type WrittenListenTls = z.output<typeof listenTlsSchema>;
 const tokenSchema = z.strictObject({
   name: nameField({ effect: "Who holds the token; named in the audit." }),
   role: choiceField(["read", "bodies", "operate"], {
-    effect: "read: everything but bodies. bodies: samples too. operate: may change things as well.",
+    effect: "read: everything but bodies. bodies: whole requests and answers too. operate: may change things as well.",
   }),
   token: parsedText(parseSecret, {
     effect: "The bearer token, best from the environment.",
@@ -147,6 +147,11 @@ const limitsSchema = z
       "Disk that the spool may take; beyond it exchanges are dropped(spool-full).",
       { min: 0, max: TIB },
       limits.spoolBytes,
+    ).optional(),
+    pairs: sizeField(
+      "What exchanges that are kept whole, redacted, may take in the store: for crossfade recompare and replay. The oldest go first; 0B keeps none. A change needs a restart.",
+      { min: 0, max: TIB },
+      limits.pairsBytes,
     ).optional(),
   })
   .describe("Bounds of the whole process.");

@@ -34,6 +34,10 @@ const { asShadow, asPrimary } = DEFAULT_SERVICE;
 const CONNECT_EFFECT = "How long connecting may take, the TLS handshake included.";
 const CONNECT_BOUNDS = { min: 1, max: 10 * MINUTE };
 
+const WORK_EFFECT =
+  "How long the service may still work on a request that was given up: what it holds is not judged before.";
+const WORK_BOUNDS = { min: 1, max: HOUR };
+
 const tlsSchema = z
   .strictObject({
     ca: pemField(
@@ -59,22 +63,24 @@ const asShadowSchema = z
       asShadow.timeoutMs,
     ).optional(),
     connectTimeout: durationField(CONNECT_EFFECT, CONNECT_BOUNDS, asShadow.connectTimeoutMs).optional(),
-    maxWork: durationField(
-      "How long the service may still work on a request that was given up: its state is not judged before.",
-      { min: 1, max: HOUR },
-      asShadow.maxWorkMs,
-    ).optional(),
+    maxWork: durationField(WORK_EFFECT, WORK_BOUNDS, asShadow.maxWorkMs).optional(),
     maxAge: durationField(
       "How long the head of a lane may wait for this service before its write goes to the repair list.",
       { min: SECOND, max: DAY },
       asShadow.maxAgeMs,
+    ).optional(),
+    expiresAfter: durationField(
+      "How long after the primary's answer a copy's credentials are taken to be good: a later 401 or 403 is repaired and not judged.",
+      { min: 1, max: DAY },
+      asShadow.expiresAfterMs,
     ).optional(),
     rate: bounded(
       parseRate,
       (value) => `${value}/s`,
       { min: 0.01, max: 1_000_000 },
       {
-        effect: "Mirrored requests that may begin: 200/s, 600/m. Default: no limit.",
+        effect:
+          "Mirrored requests that may begin: 200/s, 600/m. Default: no limit, but for a ramp after an outage of the service.",
         examples: ["200/s"],
         pattern: RATE_PATTERN,
       },
@@ -102,6 +108,7 @@ const asPrimarySchema = z
       CONNECT_BOUNDS,
       asPrimary.connectTimeoutMs,
     ).optional(),
+    maxWork: durationField(WORK_EFFECT, WORK_BOUNDS, asPrimary.maxWorkMs).optional(),
     idleTimeout: durationOrOff(
       "How long an answer's body may be silent before it is cut off. Event streams are silent for hours.",
       { min: 1, max: DAY },
@@ -116,6 +123,15 @@ const asPrimarySchema = z
     }).optional(),
   })
   .describe("How the service is treated while clients depend on it.");
+
+const ownSchema = z
+  .strictObject({
+    headers: headersField(
+      { effect: "Headers that such requests carry, credentials of Crossfade's own above all. Default: none." },
+      sentHeaderProblem,
+    ).optional(),
+  })
+  .describe("Requests that Crossfade itself makes to the service: those that are replayed.");
 
 export const serviceSchema = z.strictObject({
   url: urlField.optional(),
@@ -136,15 +152,7 @@ export const serviceSchema = z.strictObject({
   tls: tlsSchema.optional(),
   asShadow: asShadowSchema.optional(),
   asPrimary: asPrimarySchema.optional(),
-  own: z
-    .strictObject({
-      headers: headersField(
-        { effect: "Headers of these requests; their values are secret. Default: none.", examples: ["authorization"] },
-        sentHeaderProblem,
-      ).optional(),
-    })
-    .describe("Requests that Crossfade itself makes to the service, to verify and repair state.")
-    .optional(),
+  own: ownSchema.optional(),
 });
 
 export type WrittenService = z.output<typeof serviceSchema>;

@@ -81,30 +81,32 @@ export interface ServiceSettings extends ServiceTarget {
     readonly timeoutMs: number;
     /** Until a connection, TLS included, is there. */
     readonly connectTimeoutMs: number;
+    /** How long the service may still work on a request that was given up. */
     readonly maxWorkMs: number;
     /** How long the head of a lane may wait for this service before its write goes to the repair list. */
     readonly maxAgeMs: number;
+    /** A copy's credentials may have run out when it is sent this long after the primary answered. */
+    readonly expiresAfterMs: number;
     /** Shadow requests a second, or null for no limit. */
     readonly ratePerSecond: number | null;
     readonly credentials: "forward" | "strip";
     readonly headers: readonly (readonly [name: string, value: string])[];
   };
+  /** Of requests that Crossfade itself makes; values are secret. Names in lower case. */
+  readonly own: { readonly headers: readonly (readonly [name: string, value: string])[] };
   readonly asPrimary: {
     /** From the request's last byte to the answer's head. */
     readonly timeoutMs: number;
     /** Until a connection, TLS included, is there. */
     readonly connectTimeoutMs: number;
+    /** How long the service may still work on a request that was given up. */
+    readonly maxWorkMs: number;
     /** Silence within an answer's body; null: any. */
     readonly idleTimeoutMs: number | null;
     /** The whole exchange, from the client's head to the answer's last byte; null: any. */
     readonly totalTimeoutMs: number | null;
     /** Connections at once; further requests wait for one. null: as many as there are requests. */
     readonly maxConnections: number | null;
-  };
-  /** Of requests that Crossfade itself makes. */
-  readonly own: {
-    /** Names in lower case; values are secret. */
-    readonly headers: readonly (readonly [name: string, value: string])[];
   };
 }
 
@@ -191,7 +193,7 @@ export interface EquivalentRule extends CompareRule {
   readonly values: readonly (readonly PlainScalar[])[];
 }
 
-export const SHAPES = ["uuid", "ulid", "instant", "jwt", "etag", "hash", "integer"] as const;
+export const SHAPES = ["uuid", "ulid", "instant", "jwt", "etag", "hash", "integer", "id"] as const;
 export type ShapeName = (typeof SHAPES)[number];
 
 export interface ShapeRule extends CompareRule {
@@ -205,10 +207,20 @@ export type HookName = (typeof HOOKS)[number];
 export interface ModuleSettings {
   /** Its whole name. */
   readonly file: string;
-  /** Hex digest of its text when the config was loaded: another text is another module. */
+  /** Whole names of the files that it imports, and they in turn; packages are not among them. */
+  readonly imports: readonly string[];
+  /** Hex digest of all these texts when the config was loaded: other texts are another module. */
   readonly sha256: string;
   /** Those that it exports; never empty. */
   readonly hooks: readonly HookName[];
+}
+
+/** What is looked at beside the outcomes, to learn which places say something else each time. Shares are 0 to 1. */
+export interface NoiseSettings {
+  /** Of safe reads that the primary has answered: Crossfade asks it the same once more. */
+  readonly readShare: number;
+  /** Of compared exchanges: each place of their answers is counted, whether it differs or not. */
+  readonly comparedShare: number;
 }
 
 export interface CompareSettings {
@@ -224,7 +236,11 @@ export interface CompareSettings {
   readonly equivalent: readonly EquivalentRule[];
   readonly shapes: readonly ShapeRule[];
   readonly module: ModuleSettings | null;
+  readonly noise: NoiseSettings;
 }
+
+/** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
+export const MAX_BATCH_KEYS = 100;
 
 export interface RouteSettings {
   readonly name: string;
@@ -235,6 +251,8 @@ export interface RouteSettings {
   /** Prefix of this route's entity keys; null: taken from the path (only the route `/**` has it so by default). */
   readonly entity: string | null;
   readonly key: readonly Locator[];
+  /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
+  readonly keys: readonly Locator[];
   readonly treatAs: "by-method" | "write" | "read";
   readonly mirror: {
     readonly writes: boolean;
@@ -307,6 +325,8 @@ export interface Settings {
     readonly bodyOnDiskBytes: number;
     /** Bytes in the spool, whole process. */
     readonly spoolBytes: number;
+    /** Bytes in the store for exchanges that are kept whole; 0: none is. */
+    readonly pairsBytes: number;
   };
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;

@@ -4,6 +4,7 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { SpooledBody } from "../exchange.ts";
+import { SPOOL_CIPHER, type StoredBody } from "../stored-body.ts";
 
 /**
  * Bodies above the memory cap, on disk: encrypted with a key that lives in this process only, in files that are unlinked
@@ -68,7 +69,7 @@ export class SpoolFile implements SpooledBody {
     this.#disk = disk;
     this.#memory = memory;
     this.#failed = failed;
-    this.#cipher = createCipheriv("aes-256-ctr", key, this.#iv);
+    this.#cipher = createCipheriv(SPOOL_CIPHER, key, this.#iv);
     this.#opened = open(path, "wx+", 0o600).then(async (handle) => {
       await unlink(path);
       return handle;
@@ -109,7 +110,7 @@ export class SpoolFile implements SpooledBody {
       const batch = this.#pending.splice(0, chunks);
       try {
         if (this.failure === null && !this.#discarded) {
-          await writeFully(await this.#opened, Buffer.concat(batch, bytes), this.#written);
+          await writeFully(await this.#opened, batch, bytes, this.#written);
           this.#written += bytes;
         }
       } catch (error) {
@@ -138,7 +139,7 @@ export class SpoolFile implements SpooledBody {
   async *read(): AsyncGenerator<Buffer> {
     if ((await this.whole()) !== null) throw new Error(`spooled body is not whole: ${this.failure}`);
     const handle = await this.#opened;
-    const decipher = createDecipheriv("aes-256-ctr", this.#key, this.#iv);
+    const decipher = createDecipheriv(SPOOL_CIPHER, this.#key, this.#iv);
     const block = Buffer.allocUnsafe(256 * 1024);
     for (let at = 0; at < this.#length;) {
       const { bytesRead } = await handle.read(block, 0, Math.min(block.length, this.#length - at), at);
@@ -146,6 +147,17 @@ export class SpoolFile implements SpooledBody {
       at += bytesRead;
       yield decipher.update(block.subarray(0, bytesRead));
     }
+  }
+
+  async stored(): Promise<StoredBody> {
+    const { fd } = await this.#opened;
+    return {
+      kind: "stored",
+      length: this.#length,
+      fd,
+      key: Uint8Array.from(this.#key),
+      iv: Uint8Array.from(this.#iv),
+    };
   }
 
   discard(): void {
@@ -167,9 +179,18 @@ export class SpoolFile implements SpooledBody {
   }
 }
 
-async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
+/** Bodies come in chunks of 64 KiB: put together they would be as much memory again. */
+const GATHERED_MAX = 64;
+
+async function writeFully(
+  handle: FileHandle,
+  batch: readonly Buffer[],
+  length: number,
+  position: number,
+): Promise<void> {
+  let done = 0;
+  if (batch.length <= GATHERED_MAX) done = (await handle.writev(batch, position)).bytesWritten;
+  if (done === length) return;
+  const bytes = Buffer.concat(batch, length);
+  while (done < length) done += (await handle.write(bytes, done, length - done, position + done)).bytesWritten;
 }

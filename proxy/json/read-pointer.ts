@@ -20,15 +20,102 @@ export function readPointer(body: Uint8Array | string, pointer: string): Pointer
   if (tokens === null) return NOT_FOUND;
   const bytes =
     typeof body === "string" ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  let at = skipSpace(bytes, hasBom ? 3 : 0);
+  let at = startOf(bytes);
   for (const token of tokens) {
-    if (bytes[at] === OPEN_OBJECT) at = memberAt(bytes, at, token);
-    else if (bytes[at] === OPEN_ARRAY) at = elementAt(bytes, at, token);
-    else return NOT_FOUND;
+    at = childAt(bytes, at, token);
     if (at < 0) return NOT_FOUND;
   }
   return scalarAt(bytes, at);
+}
+
+/** Where the document's one value begins. */
+function startOf(bytes: Buffer): number {
+  const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return skipSpace(bytes, hasBom ? 3 : 0);
+}
+
+/** What is nested deeper is not looked at, like what is not there. */
+const MAX_DEPTH = 128;
+
+/**
+ * Reads texts and numbers at all places that a pattern covers (`*` one token, `**` any number, also none), in the order of
+ * the text, up to `limit` of them: whoever gets that many does not know how many there are. As `readPointer` otherwise, but
+ * of members with the same name each counts. One pass, however deep the document and however many `**` the pattern has.
+ */
+export function readPointers(body: Buffer, pattern: string, limit: number): readonly string[] {
+  const tokens = parsePointer(pattern);
+  if (tokens === null) return [];
+  const walk = new PatternWalk(body, tokens, limit);
+  walk.value(startOf(body), walk.withDeep([0]), 0);
+  return walk.texts;
+}
+
+class PatternWalk {
+  readonly texts: string[] = [];
+  readonly #bytes: Buffer;
+  readonly #tokens: readonly string[];
+  readonly #limit: number;
+
+  constructor(bytes: Buffer, tokens: readonly string[], limit: number) {
+    this.#bytes = bytes;
+    this.#tokens = tokens;
+    this.#limit = limit;
+  }
+
+  /** `reached`: how many tokens of the pattern are behind, in each way in which it can cover this place. Where it ends. */
+  value(at: number, reached: readonly number[], depth: number): number {
+    const bytes = this.#bytes;
+    const isObject = bytes[at] === OPEN_OBJECT;
+    if (!isObject && bytes[at] !== OPEN_ARRAY) {
+      if (reached.includes(this.#tokens.length)) this.#take(at);
+      return valueEnd(bytes, at);
+    }
+    if (reached.length === 0 || depth >= MAX_DEPTH || this.texts.length >= this.#limit) return valueEnd(bytes, at);
+    at = skipSpace(bytes, at + 1);
+    for (let index = 0; at < bytes.length && bytes[at] !== CLOSE_ARRAY && bytes[at] !== CLOSE_OBJECT; index += 1) {
+      let below: readonly number[];
+      if (isObject) {
+        if (bytes[at] !== QUOTE) return bytes.length;
+        const nameEnd = stringEnd(bytes, at);
+        below = this.#below(reached, (token) => isName(bytes, at + 1, nameEnd - 1, token, Buffer.from(token)));
+        const colon = skipSpace(bytes, nameEnd);
+        if (bytes[colon] !== COLON) return bytes.length;
+        at = skipSpace(bytes, colon + 1);
+      } else {
+        below = this.#below(reached, (token) => token === String(index));
+      }
+      at = skipSpace(bytes, this.value(at, below, depth + 1));
+      if (bytes[at] !== COMMA) break;
+      at = skipSpace(bytes, at + 1);
+    }
+    return at + 1;
+  }
+
+  /** The same, with each `**` passed by: it may stand for nothing. */
+  withDeep(reached: number[]): readonly number[] {
+    for (const behind of reached) {
+      if (this.#tokens[behind] === "**" && !reached.includes(behind + 1)) reached.push(behind + 1);
+    }
+    return reached;
+  }
+
+  #below(reached: readonly number[], isCalled: (token: string) => boolean): readonly number[] {
+    const below: number[] = [];
+    for (const behind of reached) {
+      const token = this.#tokens[behind];
+      if (token === undefined) continue;
+      const next = token === "**" ? behind : behind + 1;
+      if (token !== "**" && token !== "*" && !isCalled(token)) continue;
+      if (!below.includes(next)) below.push(next);
+    }
+    return this.withDeep(below);
+  }
+
+  #take(at: number): void {
+    if (this.texts.length >= this.#limit) return;
+    const found = scalarAt(this.#bytes, at);
+    if (found.found && (found.kind === "string" || found.kind === "number")) this.texts.push(found.text);
+  }
 }
 
 const QUOTE = 0x22;
@@ -39,6 +126,12 @@ const BACKSLASH = 0x5c;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+
+/** Where the value of that name, or of that index, begins; -1 where there is none, or no container. */
+function childAt(bytes: Buffer, at: number, token: string): number {
+  if (bytes[at] === OPEN_OBJECT) return memberAt(bytes, at, token);
+  return bytes[at] === OPEN_ARRAY ? elementAt(bytes, at, token) : -1;
+}
 
 /** Where the last member of that name has its value, or -1. `at` is at the object's brace. */
 function memberAt(bytes: Buffer, at: number, name: string): number {

@@ -1,61 +1,39 @@
-import { Readable } from "node:stream";
-import type { ServiceSettings } from "../config/settings.ts";
-import { CrossfadeError, type ErrorCode } from "../errors.ts";
-import type { Answer, BodyCopy, RawHeaders } from "../exchange.ts";
-import type { AnswerSink, Clock, StreamedBody, Upstream, UpstreamCall } from "../ports.ts";
-import { Deadlines, type Limited } from "./deadlines.ts";
-import { Pace } from "./pace.ts";
+/** One copy's way to the shadow: attempts, and what follows on each by the retry table, until there is an end. */
+import type { ErrorCode } from "../errors.ts";
+import { headerOf, type Answer } from "../exchange.ts";
+import { attempt, AttemptFailed, type AnswerCopy, type AttemptAnswered, type AttemptJob } from "./attempt.ts";
+import { happenedOn, nextStep, waitToldMs, type Happening, type NextStep } from "./retry-table.ts";
 import { NotAttempted, type ShadowGate } from "./shadow-gate.ts";
-import type { ShadowRequest } from "./shadow-request.ts";
+import type { Place, Unsettled } from "./unsettled.ts";
 
-/** Where the body of the shadow's answer is kept while it comes. The pipeline gives one to each attempt. */
-export interface AnswerCopy {
-  take(chunk: Buffer): void;
-  result():
-    | { readonly kind: "kept"; readonly copy: BodyCopy }
-    | { readonly kind: "lost"; readonly why: "queue-full" | "spool-full" };
-  discard(): void;
-}
-
-export type DeliveryEnd =
+export type DeliveryEnd = { readonly attempts: number; readonly mayLandLate: boolean } & (
   | {
       readonly end: "answered";
       readonly answer: Answer;
-      readonly attempts: number;
-      readonly earlierAttemptUnknown: boolean;
       /** Holds the answer's body: to be discarded when nobody reads it any more. */
       readonly copy: AnswerCopy;
     }
   /** The shadow answered, but there was no room to keep its answer. */
-  | {
-      readonly end: "uncompared";
-      readonly why: "queue-full" | "spool-full";
-      readonly status: number;
-      readonly attempts: number;
-    }
-  | { readonly end: "timeout"; readonly attempts: number; readonly why: string }
-  | {
-      readonly end: "error";
-      readonly attempts: number;
-      readonly why: string;
-      readonly code: ErrorCode;
-      readonly bytesSent: boolean;
-    }
+  | { readonly end: "uncompared"; readonly why: "queue-full" | "spool-full"; readonly status: number }
+  /** The shadow answered, but that says nothing of how it deals with such a write. */
+  | { readonly end: "unjudged"; readonly because: "credentials-expired" | "late-attempt"; readonly status: number }
+  | { readonly end: "timeout"; readonly why: string }
+  | { readonly end: "error"; readonly why: string; readonly code: ErrorCode }
   | { readonly end: "not-sent"; readonly because: "breaker-open" | "expired" }
   /** The process ends; what was on the wire was cut off. */
-  | { readonly end: "shutdown"; readonly attempts: number };
+  | { readonly end: "shutdown" }
+);
 
-export interface DeliveryJob {
-  readonly request: ShadowRequest;
-  readonly service: ServiceSettings;
-  readonly upstream: Upstream;
+export interface DeliveryJob extends AttemptJob {
   readonly gate: ShadowGate;
-  readonly clock: Clock;
+  /** Monotonic ms: when the primary had answered. */
+  readonly answeredAt: number;
   /** Monotonic ms after which no attempt begins. */
   readonly deadline: number;
-  readonly newAnswerCopy: () => AnswerCopy;
-  /** Length of the primary's answer. */
-  readonly primaryBytes: number;
+  readonly primaryAccepted: boolean;
+  /** Among what was answered and has not settled; null for a read, which changes nothing and waits for nothing. */
+  readonly place: Place | null;
+  readonly unsettled: Unsettled;
   readonly onAttempt: (attempt: number) => void;
   readonly onFailure: (code: ErrorCode) => void;
 }
@@ -77,202 +55,182 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 2_000;
 
-/** Of each answer this much is read as fast as it comes, and twice as much as the primary answered. */
-const UNPACED_BYTES = 64 * 1024;
-/**
- * All of what is larger together: taking, hashing, sealing and spooling gigabytes at full speed would cost clients their
- * turn. (1 MiB of each was read at full speed once: a shadow that poured gigabytes left clients 7 % of their requests.)
- */
-const LARGE_ANSWERS = new Pace(32 * 1024 * 1024);
-
-class AttemptFailed extends Error {
-  readonly failure: CrossfadeError;
-  readonly bytesSent: boolean;
-
-  constructor(failure: CrossfadeError, bytesSent: boolean) {
-    super(failure.message);
-    this.failure = failure;
-    this.bytesSent = bytesSent;
-  }
+/** Resolves, whatever the service does, once nothing more is to be sent. */
+export function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
+  return new Delivery(job).run();
 }
 
-/**
- * Delivers one copy to the shadow. An attempt that never reached the service is repeated until the deadline; one that may
- * have reached it is repeated once, and only where a second application does no harm: an idempotent method, or a service
- * that honours the idempotency key. A time-out is final here: the write may still be applied, so its key needs to be
- * verified by state and not by a guess.
- */
-export async function deliver(job: DeliveryJob): Promise<DeliveryEnd> {
-  let attempts = 0;
-  let backoffMs = FIRST_BACKOFF_MS;
-  let unknownAttempt = false;
-  let last: AttemptFailed | null = null;
-  for (;;) {
-    let ended: Answered | AttemptFailed | NotAttempted;
-    try {
-      ended = await job.gate.run(() => {
-        attempts++;
-        job.onAttempt(attempts);
-        return attempt(job, last?.bytesSent === true);
-      }, job.deadline);
-    } catch (thrown) {
-      if (!(thrown instanceof AttemptFailed)) throw thrown;
-      if (thrown.failure.code === "aborted") return { end: "shutdown", attempts };
-      last = thrown;
-      job.onFailure(thrown.failure.code);
-      const again = thrown.bytesSent ? mayResend(job, thrown, unknownAttempt) : true;
-      unknownAttempt ||= thrown.bytesSent;
-      if (!again || job.clock.monotonic() + backoffMs >= job.deadline) return failedEnd(thrown, attempts);
-      await new Promise((resolve) => setTimeout(resolve, backoffMs));
-      backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
-      continue;
-    }
-    if (ended instanceof AttemptFailed) {
-      job.onFailure(ended.failure.code);
-      return failedEnd(ended, attempts);
-    }
-    if (ended instanceof NotAttempted) {
-      if (ended.because === "shutdown") return { end: "shutdown", attempts };
-      return last === null ? { end: "not-sent", because: ended.because } : failedEnd(last, attempts);
-    }
-    const kept = ended.copy.result();
-    if (kept.kind === "lost") {
-      ended.copy.discard();
-      return { end: "uncompared", why: kept.why, status: ended.status, attempts };
-    }
-    const answer = { status: ended.status, headers: ended.headers, body: kept.copy, ms: ended.ms };
-    return { end: "answered", answer, attempts, earlierAttemptUnknown: unknownAttempt, copy: ended.copy };
-  }
-}
-
-function mayResend(job: DeliveryJob, failed: AttemptFailed, resentAlready: boolean): boolean {
-  if (resentAlready || failed.failure.code !== "connection-lost") return false;
-  return IDEMPOTENT.has(job.request.method) || job.service.idempotency === "honoured";
-}
-
-function failedEnd({ failure, bytesSent }: AttemptFailed, attempts: number): DeliveryEnd {
-  const late =
-    failure.code === "headers-timeout" || failure.code === "body-timeout" || failure.code === "total-timeout";
-  if (late) return { end: "timeout", attempts, why: failure.message };
-  return { end: "error", attempts, why: failure.message, code: failure.code, bytesSent };
-}
-
-/** One bound over all of an attempt: a service that drips a byte a second is never silent for long. */
-const LIMITS = new Deadlines(() => performance.now());
-
-/** One request to the shadow, and its answer as it comes. */
-class Attempt implements AnswerSink, Limited {
-  readonly dueAt: number;
-  place = -1;
+class Delivery {
   readonly #job: DeliveryJob;
-  readonly #resolve: (ended: Answered | AttemptFailed) => void;
-  readonly #reject: (failed: AttemptFailed) => void;
-  readonly #copy: AnswerCopy;
-  readonly #begunAt: number;
-  #call: UpstreamCall | null = null;
-  #sent = false;
-  #timedOut = false;
-  #status = 0;
-  #headers: RawHeaders = [];
-  #received = 0;
+  readonly #harmless: boolean;
+  #attempts = 0;
+  #backoffMs = FIRST_BACKOFF_MS;
+  /** An attempt ended without an answer after bytes were sent. */
+  #unknown = false;
+  /** The connection of the attempt before was cut: the next takes a fresh one. */
+  #wasCut = false;
+  /** Of the last attempt: monotonic ms. */
+  #begunAt = 0;
+  #earlierUnsettled = false;
+  #waitedForEarlier = false;
+  /** How the last attempt ended, where another one is to follow: it counts if that one is never made. */
+  #last: AttemptAnswered | AttemptFailed | null = null;
 
-  constructor(
-    job: DeliveryJob,
-    resolve: (ended: Answered | AttemptFailed) => void,
-    reject: (failed: AttemptFailed) => void,
-  ) {
+  constructor(job: DeliveryJob) {
     this.#job = job;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#copy = job.newAnswerCopy();
-    this.#begunAt = job.clock.monotonic();
-    this.dueAt = this.#begunAt + job.service.asShadow.timeoutMs;
+    this.#harmless = IDEMPOTENT.has(job.request.method) || job.service.idempotency === "honoured";
   }
 
-  send(freshConnection: boolean): void {
-    const { request, upstream } = this.#job;
-    LIMITS.watch(this);
-    this.#call = upstream.send(
-      {
-        method: request.method,
-        target: request.target,
-        headers: request.headers,
-        body: bodyOf(request.body),
-        headersTimeoutMs: 0,
-        bodyTimeoutMs: 0,
-        totalTimeoutMs: 0,
-        freshConnection,
-        upgrade: false,
-      },
-      this,
-    );
-  }
-
-  expire(): void {
-    this.#timedOut = true;
-    this.#call?.abort(`no complete answer within ${this.#job.service.asShadow.timeoutMs} ms`);
-  }
-
-  onSending(): void {
-    this.#sent = true;
-  }
-
-  onInformation(): void {}
-
-  onHead(status: number, _statusText: string, headers: RawHeaders): void {
-    this.#status = status;
-    this.#headers = headers;
-  }
-
-  onData(chunk: Buffer): boolean {
-    this.#copy.take(chunk);
-    this.#received += chunk.length;
-    if (this.#received < UNPACED_BYTES || this.#received <= 2 * this.#job.primaryBytes) return true;
-    const pauseMs = LARGE_ANSWERS.pauseAfter(chunk.length, this.#job.clock.monotonic());
-    if (pauseMs > 0) setTimeout(() => this.#call?.resume(), pauseMs);
-    return pauseMs === 0;
-  }
-
-  onEnd(): void {
-    LIMITS.forget(this);
-    const ms = this.#job.clock.monotonic() - this.#begunAt;
-    this.#resolve({ status: this.#status, headers: this.#headers, copy: this.#copy, ms });
-  }
-
-  /** The service's failures reject, so that the breaker counts them; our own say nothing of it, and would come again. */
-  onError(error: CrossfadeError): void {
-    LIMITS.forget(this);
-    this.#copy.discard();
-    if (error.code === "internal") this.#resolve(new AttemptFailed(error, this.#sent));
-    else this.#reject(new AttemptFailed(this.#timedOut ? timeoutError(error, this.#job.service) : error, this.#sent));
-  }
-}
-
-interface Answered {
-  readonly status: number;
-  readonly headers: RawHeaders;
-  readonly copy: AnswerCopy;
-  readonly ms: number;
-}
-
-function attempt(job: DeliveryJob, freshConnection: boolean): Promise<Answered | AttemptFailed> {
-  return new Promise((resolve, reject) => new Attempt(job, resolve, reject).send(freshConnection));
-}
-
-function timeoutError(cause: CrossfadeError, { asShadow }: ServiceSettings): CrossfadeError {
-  const words = `no complete answer within ${asShadow.timeoutMs} ms`;
-  return new CrossfadeError("total-timeout", words, { source: "shadow", cause });
-}
-
-function bodyOf(body: BodyCopy): Buffer | StreamedBody | null {
-  switch (body.kind) {
-    case "memory":
-      return body.bytes.length === 0 ? null : body.bytes;
-    case "spooled": {
-      const stream = Readable.from(body.file.read(), { objectMode: false });
-      return { stream, trailers: () => [], abandon: () => void stream.destroy() };
+  async run(): Promise<DeliveryEnd> {
+    for (;;) {
+      const ended = await this.#attempt();
+      if (ended instanceof NotAttempted) return this.#neverAgain(ended);
+      this.#forgetLast();
+      if (ended instanceof AttemptFailed && ended.failure.code === "aborted") {
+        this.#unknown ||= ended.bytesSent;
+        return this.#end({ end: "shutdown" });
+      }
+      const step = this.#stepAfter(ended);
+      if (step.step === "verdict") return this.#answered(ended as AttemptAnswered);
+      if (step.step === "repair") return this.#givenUp(ended, step);
+      this.#last = ended;
+      if (!(await this.#pause(step, ended))) return this.#endOfLast();
     }
-    case "digest":
-      throw new TypeError("a body of which only the digest is known cannot be sent");
   }
+
+  async #attempt(): Promise<AttemptAnswered | AttemptFailed | NotAttempted> {
+    const { gate, deadline } = this.#job;
+    try {
+      return await gate.run(() => {
+        this.#job.onAttempt(++this.#attempts);
+        this.#begunAt = this.#job.clock.monotonic();
+        this.#earlierUnsettled = this.#hasEarlier();
+        return attempt(this.#job, this.#wasCut);
+      }, deadline);
+    } catch (thrown) {
+      if (thrown instanceof AttemptFailed) return thrown;
+      this.#forgetLast();
+      throw thrown;
+    }
+  }
+
+  #stepAfter(ended: AttemptAnswered | AttemptFailed): NextStep {
+    const happened = ended instanceof AttemptFailed ? happenedAt(ended) : this.#happenedOn(ended);
+    const step = nextStep({
+      happened,
+      harmless: this.#harmless,
+      earlierUnknown: this.#unknown,
+      earlierUnsettled: this.#earlierUnsettled && !this.#waitedForEarlier,
+    });
+    if (ended instanceof AttemptFailed) {
+      this.#job.onFailure(ended.failure.code);
+      this.#unknown ||= ended.bytesSent;
+      // A second connection that is closed at once is no chance any more.
+      if (step.step === "retry-at-once" && this.#wasCut) return { step: "retry-with-back-off" };
+    }
+    this.#wasCut = happened === "cut-before-sent" || happened === "cut-after-sent";
+    return step;
+  }
+
+  #happenedOn({ status, headers }: AttemptAnswered): Happening {
+    const job = this.#job;
+    if (status === 429 || status === 503) job.gate.slowDown();
+    const age = this.#begunAt - job.answeredAt;
+    const { credentials, expiresAfterMs } = job.service.asShadow;
+    const happened = happenedOn({
+      status,
+      retryAfter: headerOf(headers, "retry-after"),
+      primaryAccepted: job.primaryAccepted,
+      // Our own headers do not run out.
+      late: credentials === "forward" && (age > expiresAfterMs || this.#unknown),
+    });
+    // A read is answered by what is there when it comes, and by nothing that was sent before.
+    return happened === "refused" && job.place === null ? "answered" : happened;
+  }
+
+  #hasEarlier(): boolean {
+    const { place, unsettled } = this.#job;
+    return place !== null && !unsettled.isFirst(place);
+  }
+
+  /** Whether another attempt may follow; if not, the wait would outlast the deadline. */
+  async #pause({ step }: NextStep, ended: AttemptAnswered | AttemptFailed): Promise<boolean> {
+    const { clock, deadline, gate, place, unsettled } = this.#job;
+    const left = deadline - clock.monotonic();
+    if (step === "retry-at-once") return left > 0;
+    if (step === "retry-after-earlier") {
+      this.#waitedForEarlier = true;
+      return place !== null && (await unsettled.whenFirst(place, left));
+    }
+    let waitMs = this.#backoffMs;
+    this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
+    if (step === "retry-as-told" && !(ended instanceof AttemptFailed)) {
+      waitMs = waitToldMs(headerOf(ended.headers, "retry-after"), clock.now(), waitMs);
+    }
+    if (waitMs >= left) return false;
+    await gate.restUntil(clock.monotonic() + waitMs);
+    return true;
+  }
+
+  #neverAgain({ because }: NotAttempted): DeliveryEnd {
+    if (this.#last !== null && (because !== "shutdown" || !(this.#last instanceof AttemptFailed))) {
+      return this.#endOfLast();
+    }
+    return because === "shutdown" ? this.#end({ end: "shutdown" }) : this.#end({ end: "not-sent", because });
+  }
+
+  #endOfLast(): DeliveryEnd {
+    const last = this.#last as AttemptAnswered | AttemptFailed;
+    return last instanceof AttemptFailed ? this.#failed(last) : this.#answered(last);
+  }
+
+  #forgetLast(): void {
+    if (this.#last !== null && !(this.#last instanceof AttemptFailed)) this.#last.copy.discard();
+    this.#last = null;
+  }
+
+  #answered({ status, headers, ms, copy }: AttemptAnswered): DeliveryEnd {
+    const kept = copy.result();
+    if (kept.kind === "lost") {
+      copy.discard();
+      return this.#end({ end: "uncompared", why: kept.why, status });
+    }
+    return this.#end({ end: "answered", answer: { status, headers, body: kept.copy, ms }, copy });
+  }
+
+  #givenUp(ended: AttemptAnswered | AttemptFailed, { reason }: Extract<NextStep, { step: "repair" }>): DeliveryEnd {
+    if (ended instanceof AttemptFailed) return this.#failed(ended);
+    ended.copy.discard();
+    const because = reason === "credentials-expired" ? reason : "late-attempt";
+    return this.#end({ end: "unjudged", because, status: ended.status });
+  }
+
+  #failed({ failure }: AttemptFailed): DeliveryEnd {
+    if (isTimeout(failure.code)) return this.#end({ end: "timeout", why: failure.message });
+    return this.#end({ end: "error", why: failure.message, code: failure.code });
+  }
+
+  #end<E>(end: E): E & { readonly attempts: number; readonly mayLandLate: boolean } {
+    return { ...end, attempts: this.#attempts, mayLandLate: this.#unknown };
+  }
+}
+
+function happenedAt({ failure, bytesSent }: AttemptFailed): Happening {
+  const { code } = failure;
+  if (isTimeout(code)) return bytesSent ? "timeout" : "timeout-before-sent";
+  switch (code) {
+    case "connect-failed":
+    case "connect-timeout":
+      return "not-connected";
+    case "connection-lost":
+      return bytesSent ? "cut-after-sent" : "cut-before-sent";
+    case "invalid-answer":
+      return "nonsense";
+    default:
+      return "own-failure";
+  }
+}
+
+function isTimeout(code: ErrorCode): boolean {
+  return code === "headers-timeout" || code === "body-timeout" || code === "total-timeout";
 }

@@ -4,13 +4,26 @@
  *   intended ── answered ──→ waiting ──→ delivering ──→ gone
  *      └────── withdrawn ───────────────────────────────↗
  *
- * A write joins when its key is known: before the primary is called (`intend`), or with its answer (`join`). It is
- * delivered after everything that was answered earlier; an earlier intent that has no answer yet is waited for, within a
- * bound. Writes that overlapped at the primary have no knowable order: they are delivered in the order of their answers
- * and both marked. A sampled read takes its turn behind the writes of its key; a write that crosses it spoils it.
+ * A write takes its place before the primary is called (`intend`); its keys may be known only with the answer. It is
+ * delivered after everything of its keys that was answered earlier; an earlier intent that has no answer yet is waited
+ * for, within a bound. Writes that overlapped at the primary have no knowable order: they are delivered in the order of
+ * their answers and marked. A sampled read takes its turn behind the writes of its key; a write that crosses it spoils it.
+ *
+ * A batch has several keys: it is in all of their lanes, and goes out when it is first in each of them. Every lane holds
+ * what waits in the order of answers, which is one for all lanes: what was answered first of all that waits is first in
+ * each of its lanes, so that something can always go on.
  */
+import { LateKeys } from "./late-keys.ts";
+
+/** A place in the lanes of its keys, held from intent to the end. */
+export interface Ticket {
+  /** None: only the answer tells. */
+  readonly keys: readonly string[];
+}
+
 export interface Turn<Work> {
   readonly work: Work;
+  readonly ticket: Ticket;
   /** This write overlapped another one of its key at the primary: the shadow's state has to be verified. */
   readonly overlapped: boolean;
   /** A write of the key crossed this read, so that the two answers are about different states. */
@@ -28,11 +41,14 @@ export interface LanesOptions<Work> {
 type EntryKind = "write" | "read";
 
 interface Entry<Work> extends Ticket {
+  keys: readonly string[];
   readonly kind: EntryKind;
-  readonly lane: Lane<Work>;
+  lanes: readonly Lane<Work>[];
   readonly since: number;
   /** Order of intents within the process. */
   readonly intent: number;
+  /** Order of answers within the process; 0: none yet. */
+  answer: number;
   state: "intended" | "waiting" | "delivering" | "gone";
   work: Work | null;
   /** Writes that were in flight together with this one; they overlap it if both turn out accepted. */
@@ -69,20 +85,12 @@ export interface QuietTurn {
   crossed(): boolean;
 }
 
-/** A place in a lane, held from intent to the end. */
-export interface Ticket {
-  readonly key: string;
-}
-
-/** Many more keys than are written while one write is at the primary. */
-const EVENTS_KEPT = 10_000;
-
 export class Lanes<Work> {
   readonly #options: LanesOptions<Work>;
   readonly #lanes = new Map<string, Lane<Work>>();
-  /** When a write of the key was answered or a visit ended, in the order of intents: of the keys that were last. */
-  readonly #lastEvent = new Map<string, number>();
+  readonly #late = new LateKeys();
   #intents = 0;
+  #answers = 0;
   #queued = 0;
   #idle: (() => void)[] = [];
 
@@ -99,46 +107,82 @@ export class Lanes<Work> {
     return this.#lanes.size;
   }
 
-  /** Takes a place before the primary is called. */
-  intend(key: string, kind: EntryKind): Ticket {
-    const lane = this.#laneOf(key);
-    const entry = this.#enter(lane, kind);
-    if (kind === "write") crossReads(lane);
-    else if (lane.intended.some((other) => other.kind === "write")) entry.crossed = true;
-    lane.intended.push(entry);
+  /** Takes a place before the primary is called; `keys` are distinct, or none where only the answer tells them. */
+  intend(keys: readonly string[], kind: EntryKind): Ticket {
+    const entry: Entry<Work> = {
+      keys,
+      kind,
+      lanes: [],
+      since: this.#options.monotonic(),
+      intent: ++this.#intents,
+      answer: 0,
+      state: "intended",
+      work: null,
+      rivals: null,
+      overlapped: false,
+      crossed: false,
+    };
+    if (keys.length === 0) this.#late.began(entry, this.#answers);
+    else this.#enter(entry, keys);
+    for (const lane of entry.lanes) {
+      if (kind === "read" && lane.intended.some((other) => other.kind === "write")) entry.crossed = true;
+      lane.intended.push(entry);
+    }
     return entry;
   }
 
-  /** A write begins whose key only its answer will tell: when that was, for `join`. */
-  begin(): number {
-    return ++this.#intents;
-  }
-
-  /** Takes a place with the answer, for a key that only the answer tells. */
-  join(key: string, work: Work, kind: EntryKind, began = Infinity): void {
-    const lane = this.#laneOf(key);
-    const entry = this.#enter(lane, kind);
-    // It was at the primary together with that write; or what was read and written during that visit may hold it, or not.
-    if (kind === "write" && (lane.visited || began < (this.#lastEvent.get(key) ?? 0))) entry.overlapped = true;
-    if (kind === "write") crossReads(lane);
-    this.#answer(entry, work);
-  }
-
-  /** The primary accepted: from here on the copy waits for its turn. */
-  answered(ticket: Ticket, work: Work): void {
+  /** The primary accepted: from here on the copy waits for its turn. `keys`: as the answer tells them, distinct. */
+  answered(ticket: Ticket, work: Work, keys: readonly string[] = ticket.keys): void {
     const entry = entryOf<Work>(ticket);
     if (entry.state !== "intended") return;
-    remove(entry.lane.intended, entry);
-    this.#answer(entry, work);
+    if (entry.lanes.length > 0) for (const lane of entry.lanes) remove(lane.intended, entry);
+    else this.#enterLate(entry, keys);
+    entry.state = "waiting";
+    entry.answer = ++this.#answers;
+    entry.work = work;
+    this.#queued++;
+    if (entry.kind === "write") this.#markOverlaps(entry);
+    for (const lane of entry.lanes) lane.waiting.push(entry);
+    for (const lane of entry.lanes) this.#advance(lane);
   }
 
   /** Nothing is to be delivered: the primary refused, or nobody knows what it did. */
   withdraw(ticket: Ticket): void {
     const entry = entryOf<Work>(ticket);
     if (entry.state !== "intended") return;
-    remove(entry.lane.intended, entry);
+    if (entry.lanes.length === 0) this.#late.ended(entry);
+    for (const lane of entry.lanes) remove(lane.intended, entry);
     this.#leave(entry);
-    this.#advance(entry.lane);
+    for (const lane of entry.lanes) this.#advance(lane);
+  }
+
+  /**
+   * Takes out the writes that wait behind this turn's, which was lost, up to the next one in each lane that
+   * `standsAlone`. A batch that is taken out is lost for all of its lanes. In the order of answers.
+   */
+  takeFollowers({ ticket }: Turn<Work>, standsAlone: (work: Work, key: string) => boolean): Work[] {
+    const lost = entryOf<Work>(ticket);
+    const holes = lost.lanes.map((lane) => ({ lane, after: lost.answer }));
+    const taken: Entry<Work>[] = [];
+    for (const { lane, after } of holes) {
+      const behind = lane.waiting.filter(({ answer, kind }) => answer > after && kind === "write");
+      const end = behind.findIndex(({ work }) => standsAlone(work as Work, lane.key));
+      const followers = new Set(end === -1 ? behind : behind.slice(0, end));
+      // At once: a lane may be thousands long.
+      const kept = lane.waiting.filter((entry) => !followers.has(entry));
+      lane.waiting.length = 0;
+      for (const entry of kept) lane.waiting.push(entry);
+      for (const entry of followers) {
+        taken.push(entry);
+        for (const other of entry.lanes) {
+          if (other === lane) continue;
+          remove(other.waiting, entry);
+          holes.push({ lane: other, after: entry.answer });
+        }
+      }
+    }
+    taken.sort((a, b) => a.answer - b.answer);
+    return this.#giveUp(taken);
   }
 
   /**
@@ -169,37 +213,71 @@ export class Lanes<Work> {
     } finally {
       lane.delivering = false;
       lane.visited = false;
-      this.#remember(key);
+      // Whatever was at the primary meanwhile and turns out to be of this key met it unseen, as it would a write.
+      this.#late.answered(key, ++this.#answers);
       this.#advance(lane);
     }
   }
 
-  #remember(key: string): void {
-    this.#lastEvent.delete(key);
-    this.#lastEvent.set(key, ++this.#intents);
-    if (this.#lastEvent.size > EVENTS_KEPT) this.#lastEvent.delete(this.#lastEvent.keys().next().value as string);
-  }
-
   /** Work that has not begun to be delivered; the lanes forget it. */
   abandonWaiting(): Work[] {
-    const abandoned: Work[] = [];
+    const waiting = new Set<Entry<Work>>();
     for (const lane of this.#lanes.values()) {
       for (const visit of lane.visits.splice(0)) visit.begin(null);
-      for (const entry of lane.waiting.splice(0)) {
-        abandoned.push(entry.work as Work);
-        this.#queued--;
-        this.#leave(entry);
-      }
+      for (const entry of lane.waiting.splice(0)) waiting.add(entry);
       this.#dropIfEmpty(lane);
     }
-    this.#tellIdle();
-    return abandoned;
+    return this.#giveUp([...waiting]);
   }
 
   /** Resolves when nothing waits and nothing is being delivered. */
   whenIdle(): Promise<void> {
     if (this.#queued === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #enter(entry: Entry<Work>, keys: readonly string[]): void {
+    entry.keys = keys;
+    entry.lanes = keys.map((key) => this.#laneOf(key));
+    for (const lane of entry.lanes) {
+      if (entry.kind === "read") {
+        lane.reads++;
+        continue;
+      }
+      lane.writes++;
+      crossReads(lane);
+    }
+  }
+
+  /** What happened in these lanes while this one was at the primary went by it unseen. */
+  #enterLate(entry: Entry<Work>, keys: readonly string[]): void {
+    this.#enter(entry, keys);
+    const metWrite = keys.some((key) => this.#late.answeredSince(entry, key));
+    if (entry.kind === "write") {
+      entry.overlapped ||= metWrite || entry.lanes.some(({ visited }) => visited);
+      for (const { waiting } of metWrite ? entry.lanes : []) {
+        for (const other of waiting) if (this.#late.isSince(entry, other.answer)) other.overlapped = true;
+      }
+    } else {
+      entry.crossed ||= metWrite || entry.lanes.some((lane) => lane.intended.some((other) => other.kind === "write"));
+    }
+    this.#late.ended(entry);
+  }
+
+  #markOverlaps(entry: Entry<Work>): void {
+    if (entry.rivals !== null) {
+      entry.overlapped = true;
+      for (const rival of entry.rivals) rival.overlapped = true;
+      entry.rivals = null;
+    }
+    for (const lane of entry.lanes) {
+      this.#late.answered(lane.key, entry.answer);
+      for (const other of lane.intended) {
+        if (other.kind !== "write") continue;
+        other.rivals ??= [];
+        other.rivals.push(entry);
+      }
+    }
   }
 
   #laneOf(key: string): Lane<Work> {
@@ -221,74 +299,38 @@ export class Lanes<Work> {
     return lane;
   }
 
-  #enter(lane: Lane<Work>, kind: EntryKind): Entry<Work> {
-    if (kind === "read") lane.reads++;
-    else lane.writes++;
-    return {
-      key: lane.key,
-      kind,
-      lane,
-      since: this.#options.monotonic(),
-      intent: ++this.#intents,
-      state: "intended",
-      work: null,
-      rivals: null,
-      overlapped: false,
-      crossed: false,
-    };
-  }
-
-  #answer(entry: Entry<Work>, work: Work): void {
-    const { lane } = entry;
-    entry.state = "waiting";
-    entry.work = work;
-    this.#queued++;
-    if (entry.kind === "write") {
-      this.#remember(lane.key);
-      if (entry.rivals !== null) {
-        entry.overlapped = true;
-        for (const rival of entry.rivals) rival.overlapped = true;
-        entry.rivals = null;
-      }
-      for (const other of lane.intended) {
-        if (other.kind !== "write") continue;
-        other.rivals ??= [];
-        other.rivals.push(entry);
-      }
-    }
-    lane.waiting.push(entry);
-    this.#advance(lane);
-  }
-
+  /** Delivers what is first in the lane, where it is first in all of its lanes and nothing holds it up. */
   #advance(lane: Lane<Work>): void {
-    if (lane.delivering) return;
     const next = lane.waiting[0];
     if (next === undefined) {
       this.#admitVisit(lane);
       this.#dropIfEmpty(lane);
       return;
     }
-    const holdMs = this.#heldUpFor(lane, next);
+    if (next.lanes.some((each) => each.delivering || each.waiting[0] !== next)) return;
+    const holdMs = this.#heldUpFor(next);
     if (holdMs > 0) {
       this.#lookAgainIn(lane, holdMs);
       return;
     }
-    lane.waiting.shift();
-    lane.delivering = true;
+    for (const each of next.lanes) {
+      each.waiting.shift();
+      each.delivering = true;
+    }
     next.state = "delivering";
-    const turn = { work: next.work as Work, overlapped: next.overlapped, crossed: next.crossed };
+    const { overlapped, crossed } = next;
     const goOn = (): void => {
-      lane.delivering = false;
+      for (const each of next.lanes) each.delivering = false;
       this.#queued--;
       this.#leave(next);
-      this.#advance(lane);
+      for (const each of next.lanes) this.#advance(each);
       this.#tellIdle();
     };
-    void this.#options.deliver(turn).then(goOn, goOn);
+    void this.#options.deliver({ work: next.work as Work, ticket: next, overlapped, crossed }).then(goOn, goOn);
   }
 
   #admitVisit(lane: Lane<Work>): void {
-    if (lane.intended.some((other) => other.kind === "write")) return;
+    if (lane.delivering || lane.intended.some((other) => other.kind === "write")) return;
     const visit = lane.visits.shift();
     if (visit === undefined) return;
     lane.delivering = true;
@@ -297,12 +339,17 @@ export class Lanes<Work> {
   }
 
   /** For how long an earlier intent without an answer still holds up `next`, in ms. */
-  #heldUpFor(lane: Lane<Work>, next: Entry<Work>): number {
-    for (const earlier of lane.intended) {
-      if (earlier.intent > next.intent) return 0;
-      if (earlier.kind === "write") return earlier.since + this.#options.intentWaitMs - this.#options.monotonic();
+  #heldUpFor(next: Entry<Work>): number {
+    let longest = 0;
+    for (const { intended } of next.lanes) {
+      for (const earlier of intended) {
+        if (earlier.intent > next.intent) break;
+        if (earlier.kind !== "write") continue;
+        longest = Math.max(longest, earlier.since + this.#options.intentWaitMs - this.#options.monotonic());
+        break;
+      }
     }
-    return 0;
+    return longest;
   }
 
   #lookAgainIn(lane: Lane<Work>, ms: number): void {
@@ -314,13 +361,27 @@ export class Lanes<Work> {
     lane.timer.unref();
   }
 
+  #giveUp(entries: readonly Entry<Work>[]): Work[] {
+    const works: Work[] = [];
+    for (const entry of entries) {
+      works.push(entry.work as Work);
+      this.#queued--;
+      this.#leave(entry);
+    }
+    for (const entry of entries) for (const lane of entry.lanes) this.#advance(lane);
+    this.#tellIdle();
+    return works;
+  }
+
   #leave(entry: Entry<Work>): void {
     entry.state = "gone";
     // Rivals still refer to it: what it held must not live as long as they do.
     entry.work = null;
     entry.rivals = null;
-    if (entry.kind === "read") entry.lane.reads--;
-    this.#dropIfEmpty(entry.lane);
+    for (const lane of entry.lanes) {
+      if (entry.kind === "read") lane.reads--;
+      this.#dropIfEmpty(lane);
+    }
   }
 
   #dropIfEmpty(lane: Lane<Work>): void {

@@ -1,4 +1,5 @@
 import { Breaker, type BreakerOptions, type BreakerState, type Pass } from "./breaker.ts";
+import { CatchUp } from "./catch-up.ts";
 import type { InFlight } from "./in-flight.ts";
 import { untilLaterTurn } from "./loop-share.ts";
 
@@ -22,15 +23,23 @@ interface Waiter {
   readonly wake: () => void;
 }
 
+/** Of a turn of the event loop that came late, the places up to this long ago are given out together. */
+const LATE_MS = 10;
+
 /**
  * What stands between the lanes and one shadow service: the breaker, the limit of requests in flight, and the rate.
  * While the breaker is open lanes wait here and do not drop; one attempt at a time tries whether the service is back.
+ * Once it is, they go on at the configured rate, or where none is configured one after another up a ramp.
  */
 export class ShadowGate {
   readonly #options: ShadowGateOptions;
   readonly #breaker: Breaker;
   readonly #waiters = new Set<Waiter>();
   readonly #sleepers = new Set<Waiter>();
+  readonly #catchUp = new CatchUp();
+  /** Who waits for a place on the ramp, in the order of their coming. */
+  readonly #ramp = new Set<Waiter>();
+  #rampTimer: NodeJS.Timeout | null = null;
   #probeTimer: NodeJS.Timeout | null = null;
   #nextSendAt = 0;
   #closed = false;
@@ -58,7 +67,7 @@ export class ShadowGate {
   /** The common case, in which nothing stands in the way; the place among those in flight is taken. */
   #goesAtOnce(deadline: number): boolean {
     const { inFlight, monotonic, ratePerSecond } = this.#options;
-    const free = !this.#closed && this.state() === "closed" && ratePerSecond() === null;
+    const free = !this.#closed && this.state() === "closed" && ratePerSecond() === null && !this.#catchUp.active;
     return free && monotonic() < deadline && inFlight.take();
   }
 
@@ -69,9 +78,7 @@ export class ShadowGate {
       if (this.#closed) return new NotAttempted("shutdown");
       if (this.#options.monotonic() >= deadline) return this.#late(woken);
       if (this.state() !== "open") {
-        const sendAt = this.#reserve(deadline);
-        if (sendAt === null) return this.#late(woken);
-        await this.#sleepUntil(sendAt);
+        if (!(await this.#itsPlace(deadline))) return this.#late(woken);
         if (this.#closed) continue;
       }
       if (!this.#options.inFlight.take()) {
@@ -100,22 +107,39 @@ export class ShadowGate {
   async #attempt<T>(attempt: () => Promise<T>, pass: Pass): Promise<T> {
     try {
       const ended = await attempt();
+      const now = this.#options.monotonic();
       if (this.#breaker.succeeded(pass)) {
+        this.#catchUp.begin(now);
         this.#wakeAll();
         this.#options.onClosed?.();
+      } else {
+        this.#catchUp.succeeded(now);
       }
       return ended;
     } catch (error) {
       this.#breaker.failed(pass);
+      this.slowDown();
       throw error;
     } finally {
       this.#options.inFlight.give();
     }
   }
 
+  /** The service asks for less, or fails: it is caught up with more slowly. */
+  slowDown(): void {
+    if (this.#catchUp.active) this.#catchUp.cut(this.#options.monotonic());
+  }
+
+  /** Resolves at that time (monotonic ms), or when the gate is closed. */
+  async restUntil(at: number): Promise<void> {
+    await this.#sleepUntil(at);
+  }
+
   /** Nothing more is attempted; whoever waits is told. */
   close(): void {
     this.#closed = true;
+    if (this.#rampTimer !== null) clearTimeout(this.#rampTimer);
+    for (const waiter of [...this.#ramp]) waiter.wake();
     if (this.#probeTimer !== null) clearTimeout(this.#probeTimer);
     this.#wakeAll();
     for (const sleeper of [...this.#sleepers]) sleeper.wake();
@@ -167,14 +191,50 @@ export class ShadowGate {
     for (const waiter of [...this.#waiters]) waiter.wake();
   }
 
-  /** When the next attempt may begin under the configured rate; null, and nothing reserved, where that is past the deadline. */
-  #reserve(deadline: number): number | null {
-    const now = this.#options.monotonic();
+  /** Waits for its place in the rate; false, and nothing is taken, where that is past the deadline. */
+  async #itsPlace(deadline: number): Promise<boolean> {
     const rate = this.#options.ratePerSecond();
-    if (rate === null) return now;
+    const now = this.#options.monotonic();
+    if (rate === null) return !this.#catchUp.stillOn(now) || (await this.#itsPlaceOnRamp(deadline));
     const at = Math.max(now, this.#nextSendAt);
-    if (at >= deadline) return null;
+    if (at >= deadline) return false;
     this.#nextSendAt = at + 1000 / rate;
-    return at;
+    await this.#sleepUntil(at);
+    return true;
+  }
+
+  /** Not reserved ahead, as those of a fixed rate are: the rate is another one by then. */
+  #itsPlaceOnRamp(deadline: number): boolean | Promise<boolean> {
+    const now = this.#options.monotonic();
+    if (this.#ramp.size === 0 && now >= this.#nextSendAt) {
+      this.#takePlace(now);
+      return true;
+    }
+    this.#catchUp.waited(now);
+    const place = this.#restIn(this.#ramp, deadline);
+    this.#scheduleRamp(now);
+    return place;
+  }
+
+  #takePlace(now: number): void {
+    this.#nextSendAt = Math.max(this.#nextSendAt, now - LATE_MS) + 1000 / this.#catchUp.perSecond(now);
+  }
+
+  #scheduleRamp(now: number): void {
+    if (this.#rampTimer !== null || this.#closed || this.#ramp.size === 0) return;
+    this.#rampTimer = setTimeout(
+      () => {
+        this.#rampTimer = null;
+        const then = this.#options.monotonic();
+        for (const waiter of this.#ramp) {
+          if (then < this.#nextSendAt) break;
+          this.#takePlace(then);
+          waiter.wake();
+        }
+        this.#catchUp.waited(then);
+        this.#scheduleRamp(then);
+      },
+      Math.max(this.#nextSendAt - now, 1),
+    );
   }
 }

@@ -18,7 +18,8 @@ export type Rewrite = (request: ShadowRequest, exchange: Exchange) => ShadowRequ
 
 export const identityRewrite: Rewrite = (request) => request;
 
-const CREDENTIAL_HEADERS = ["authorization", "cookie", "proxy-authorization"];
+/** What `credentials: strip` keeps from the shadow. */
+export const CREDENTIAL_HEADERS: readonly string[] = ["authorization", "cookie", "proxy-authorization"];
 /** The copy is sent complete: nobody is asked whether to continue, no trailers follow; the trace has a child span. */
 const NEVER_COPIED = ["expect", "trailer", "transfer-encoding", "te", "connection", "traceparent"];
 

@@ -11,11 +11,14 @@ const MAX_DEPTH = 200;
 
 const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 const SPACE = /\s/;
+const RECORD_SEPARATOR = "\x1e";
+const BLANK = /^\s*$/;
+const CONTAINER = /^\s*[{[]/;
 const BEFORE_COLON = /^\s*:/;
 
 /**
  * Those of at least `minLength` characters. Ends once there are more than `most`: enough for the caller to know that there
- * are too many. A body that is no form, multipart or JSON holds none.
+ * are too many. A body that is no form, multipart, JSON or lines of JSON holds none.
  */
 export function secretsInBody(
   body: Buffer,
@@ -39,20 +42,49 @@ export function secretsInBody(
   }
   if (contentType !== null) {
     for (const { name, value } of multipartFields(body, contentType.trim())) {
-      const goOn = rules.isSecretFrom([name]) ? add(value.toString("utf8")) : addFromJson(value, rules, add);
+      const goOn = rules.isSecretFrom([name]) ? add(value.toString("utf8")) : addFromJson(value, rules, minLength, add);
       if (!goOn) return found;
     }
   }
-  addFromJson(body, rules, add);
+  addFromJson(body, rules, minLength, add);
   return found;
 }
 
 /** By its looks, not by its type: clients forget the type, and services read the body all the same. Whether to go on. */
-function addFromJson(body: Buffer, rules: RedactionRules, add: (secret: string) => boolean): boolean {
-  if (!isContainer(body)) return true;
-  if (rules.byNameOnly && !mayNameSecrets(body.toString("utf8"))) return true;
-  const read = parseExact(body);
-  return !read.ok || walk(read.value, [], rules.isSecretFrom([]), rules, add);
+function addFromJson(
+  body: Buffer,
+  rules: RedactionRules,
+  minLength: number,
+  add: (secret: string) => boolean,
+): boolean {
+  const isJson = isContainer(body);
+  const isLines = body.includes("\n") || body.includes(RECORD_SEPARATOR);
+  if (!isJson && !isLines) return true;
+  const text = body.toString("utf8");
+  if (rules.byNameOnly && !mayNameSecrets(text)) return true;
+  const read = isJson ? parseExact(body) : null;
+  if (read?.ok === true) return walk(read.value, [], rules.isSecretFrom([]), rules, add);
+  return !isLines || addFromLines(text, rules, minLength, add);
+}
+
+/** One document a line, or behind each record separator (RFC 7464): an array, as it is to the comparison. */
+function addFromLines(
+  text: string,
+  rules: RedactionRules,
+  minLength: number,
+  add: (secret: string) => boolean,
+): boolean {
+  const isAllSecret = rules.isSecretFrom([]);
+  let index = -1;
+  for (const line of text.replaceAll(RECORD_SEPARATOR, "\n").split("\n")) {
+    if (BLANK.test(line)) continue;
+    index += 1;
+    // Two of its characters are brackets.
+    if (line.length < minLength + 2 || !CONTAINER.test(line) || (rules.byNameOnly && !mayNameSecrets(line))) continue;
+    const read = parseExact(line);
+    if (read.ok && !walk(read.value, [index], isAllSecret || rules.isSecretFrom([index]), rules, add)) return false;
+  }
+  return true;
 }
 
 function isContainer(body: Buffer): boolean {
@@ -62,13 +94,14 @@ function isContainer(body: Buffer): boolean {
 }
 
 /**
- * False only where no member of the JSON text has a secret's name: most bodies have none, and reading one exactly costs
- * many times more. Without a backslash every second quotation mark ends a string, and a name is a string before a colon.
+ * False only where no member of the JSON text, or of any line of it, has a secret's name: most bodies have none, and reading
+ * one exactly costs many times more. Without a backslash a name is what stands between two quotation marks before a colon;
+ * which of them begin a string is not asked, since a broken line would confuse all that follow.
  */
 function mayNameSecrets(text: string): boolean {
   if (text.includes("\\")) return true;
   const parts = text.split('"');
-  for (let i = 1; i + 1 < parts.length; i += 2) {
+  for (let i = 1; i + 1 < parts.length; i += 1) {
     if (BEFORE_COLON.test(parts[i + 1] as string) && isSecretName(parts[i] as string)) return true;
   }
   return false;

@@ -19,12 +19,17 @@ const SEARCHED_MAX = 600;
 /** Cookies from this length on are taken for sessions. */
 const SESSION_MIN_LENGTH = 16;
 
+/** The request, and its body where a copy of it is in memory. */
+interface Asked extends Pick<Settled, "requestBody"> {
+  readonly exchange: Pick<Exchange, "request" | "params" | "route">;
+}
+
 export class KnownSecrets {
   readonly #rules: RedactionRules;
   readonly #whole = new Set<string>();
-  #searched: readonly string[] | null = null;
+  #searched: Searched | null = null;
 
-  constructor({ exchange, requestBody }: Pick<Settled, "exchange" | "requestBody">, rules: RedactionRules) {
+  constructor({ exchange, requestBody }: Asked, rules: RedactionRules) {
     this.#rules = rules;
     const { headers, query, path } = exchange.request;
     for (let i = 0; i + 1 < headers.length; i += 2) {
@@ -43,10 +48,11 @@ export class KnownSecrets {
 
   /** Percent-encoded or not. */
   add(secret: string): void {
-    if (secret === "") return;
+    const plain = decoded(secret);
+    if (secret === "" || (this.#whole.has(secret) && this.#whole.has(plain))) return;
     this.#searched = null;
     this.#whole.add(secret);
-    this.#whole.add(decoded(secret));
+    this.#whole.add(plain);
   }
 
   /** A secret that stood in an answer. */
@@ -68,10 +74,11 @@ export class KnownSecrets {
 
   /** Replaces every one of them in `text`: as it is, as JSON spells it, and as a URL does. */
   mask(text: string, mask: Mask): string {
-    this.#searched ??= spellings(this.#whole);
-    if (this.#searched.length > SEARCHED_MAX) return mask(text);
+    this.#searched ??= new Searched(this.#whole);
+    if (this.#searched.spellings.length > SEARCHED_MAX) return mask(text);
+    if (!this.#searched.isIn(text)) return text;
     let shown = text;
-    for (const secret of this.#searched) {
+    for (const secret of this.#searched.spellings) {
       if (shown.includes(secret)) shown = shown.replaceAll(secret, () => mask(secret));
     }
     return shown;
@@ -135,7 +142,40 @@ function decoded(text: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
-/** The longest first: one may hold another. */
+/** Secrets to look for: most texts hold none of them, and that is told in one pass over the text. */
+class Searched {
+  /** The longest first: one may hold another. */
+  readonly spellings: readonly string[];
+  readonly #byBeginning = new Map<number, string[]>();
+
+  constructor(secrets: Iterable<string>) {
+    this.spellings = spellings(secrets);
+    if (this.spellings.length > SEARCHED_MAX) return;
+    for (const spelling of this.spellings) {
+      const beginning = hashAt(spelling, 0);
+      const others = this.#byBeginning.get(beginning);
+      if (others === undefined) this.#byBeginning.set(beginning, [spelling]);
+      else others.push(spelling);
+    }
+  }
+
+  isIn(text: string): boolean {
+    if (this.#byBeginning.size === 0) return false;
+    for (let at = 0; at + SEARCHED_MIN_LENGTH <= text.length; at++) {
+      const candidates = this.#byBeginning.get(hashAt(text, at));
+      if (candidates?.some((candidate) => text.startsWith(candidate, at)) === true) return true;
+    }
+    return false;
+  }
+}
+
+/** Of as many characters as every spelling has. */
+function hashAt(text: string, at: number): number {
+  let hash = 0;
+  for (let i = at; i < at + SEARCHED_MIN_LENGTH; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
+  return hash;
+}
+
 function spellings(secrets: Iterable<string>): readonly string[] {
   const all = new Set<string>();
   for (const secret of secrets) {
@@ -156,7 +196,7 @@ function secretSegments(path: string): readonly string[] {
 }
 
 /** What `path:name` names (entity-key.ts says what `path:id` falls back to), or every segment for `path`. */
-function pathValues({ params, request, route }: Exchange, name: string): readonly string[] {
+function pathValues({ params, request, route }: Asked["exchange"], name: string): readonly string[] {
   if (name === "") return (splitPath(request.path) ?? []).filter((segment) => segment !== "");
   const value = params.named[name];
   if (value !== undefined) return [value];

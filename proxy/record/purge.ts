@@ -5,12 +5,14 @@ import type { Store } from "../ports.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { DivergenceLog } from "./divergence-log.ts";
 import type { LineFate } from "./log-erasure.ts";
+import type { PairKeeper } from "./pair-keeper.ts";
 import type { Redactor } from "./redaction.ts";
 
 export interface PurgeParts {
   readonly store: Pick<Store, "eraseDivergences">;
   readonly log: Pick<DivergenceLog, "erase">;
   readonly redactor: Pick<Redactor, "recognise" | "standIn">;
+  readonly pairs: Pick<PairKeeper, "whenDone">;
   /** For the log of the process: `key` is a stand-in. `failed`: why it is not complete. */
   readonly audit: (entry: PurgeAudit) => void;
 }
@@ -33,19 +35,21 @@ export function createPurge({
   store,
   log,
   redactor,
+  pairs,
   audit,
 }: PurgeParts): (request: PurgeRequest) => Promise<PurgeResult> {
   let before: Promise<unknown> = Promise.resolve();
 
   async function purge({ key, route, dryRun, by }: PurgeRequest): Promise<PurgeResult> {
     const isKey = redactor.recognise(key);
-    const done = { records: 0, samples: 0, logLines: 0 };
+    const done = { records: 0, samples: 0, pairs: 0, logLines: 0 };
     const told = { key: redactor.standIn(key), route, by, dryRun };
-    // What was settled until now reaches the store at the end of its turn.
+    // What was settled until now reaches the store at the end of its turn, a pair once it is redacted.
+    await pairs.whenDone();
     await turn();
     try {
       const stored = await store.eraseDivergences({ ...(route === null ? {} : { route }), isKey, dryRun });
-      Object.assign(done, { records: stored.records, samples: stored.samples });
+      Object.assign(done, { records: stored.records, samples: stored.samples, pairs: stored.pairs });
       const lines = await log.erase(fateOfLine(key, route, isKey), dryRun);
       done.logLines = lines.erased;
       audit({ ...told, ...done, failed: null });

@@ -5,16 +5,17 @@
 import type { DivergenceRecord } from "../evidence.ts";
 import type { RequestClass, Settled } from "../exchange.ts";
 import { reasonOf, type OutcomeKind } from "../outcome.ts";
-import type { Clock, Store, StoreWrite, Telemetry } from "../ports.ts";
+import type { Store, StoreWrite, Telemetry } from "../ports.ts";
 import type { Sealer } from "../sealed.ts";
 import { Causes } from "./causes.ts";
 import type { Counters } from "./counters.ts";
 import type { DivergenceLog } from "./divergence-log.ts";
 import { buildRecord, type Recorded } from "./divergence-record.ts";
+import type { PairKeeper } from "./pair-keeper.ts";
 import type { Redacted, Redactor } from "./redaction.ts";
 import { repairEntry } from "./repair-entry.ts";
 
-export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed";
+export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed" | "pair";
 
 export interface RecorderParts {
   readonly store: Pick<Store, "append">;
@@ -24,7 +25,7 @@ export interface RecorderParts {
   readonly redactor: Pick<Redactor, "redact" | "redactKey">;
   /** Seals what the repair list keeps of a write. */
   readonly sealer: Pick<Sealer, "seal">;
-  readonly clock: Pick<Clock, "now">;
+  readonly pairs: Pick<PairKeeper, "keep" | "finish">;
   /** Every record that goes to the log, as it goes there: for whoever watches live. */
   readonly onRecord: (record: DivergenceRecord) => void;
   /** A step failed; the exchange has its outcome all the same. */
@@ -103,11 +104,18 @@ export function createRecorder(parts: RecorderParts): Recorder {
       failed("telemetry", error);
     }
     const shown = isShown(settled) ? redact(settled) : null;
-    if (shown !== null) publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
-    if (settled.repair !== null) step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+    const group = shown === null ? null : publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
+    if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write));
+    if (settled.repair !== null) {
+      step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+      for (const key of settled.moreKeys) {
+        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairOf, null)));
+      }
+    }
   }
 
-  function publish(settled: Settled, shown: Redacted, notable: boolean): void {
+  /** Returns the group of the record. */
+  function publish(settled: Settled, shown: Redacted, notable: boolean): string | null {
     let recorded: (Recorded & { readonly json: string }) | null = null;
     step("record", () => {
       const rootGroup = settled.outcome.kind === "divergent" ? causes.groupOf(settled.taintedBy) : null;
@@ -116,11 +124,12 @@ export function createRecorder(parts: RecorderParts): Recorder {
       if (settled.repair !== null && built.record.group !== null) causes.add(settled.exchange.id, built.record.group);
       recorded = { ...built, json: JSON.stringify(built.record) };
     });
-    if (recorded === null) return;
+    if (recorded === null) return null;
     const { record, signature, json } = recorded as Recorded & { readonly json: string };
     if (notable) step("store", () => write({ type: "divergence", record, json, signature }));
     step("log", () => log.append(json));
     step("feed", () => parts.onRecord(record));
+    return record.group;
   }
 
   /** What cannot be redacted is left out: then the record says that, and nothing of the exchange's own. */
@@ -145,7 +154,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     let key = shown?.repairKey ?? null;
     // Without its key the entry stands for the whole collection: too much, never too little.
     if (shown === null) step("redact", () => (key = redactor.redactKey(settled)));
-    return repairEntry(settled, reason, key, parts.sealer, parts.clock.now());
+    return repairEntry(settled, reason, key, parts.sealer);
   }
 
   return {
@@ -157,9 +166,12 @@ export function createRecorder(parts: RecorderParts): Recorder {
         failed("count", error);
       }
     },
-    leavesEvidence: (settled) => isShown(settled) || settled.repair !== null,
+    leavesEvidence: (settled) => isShown(settled) || settled.repair !== null || settled.answers !== null,
     settle,
-    close: async () => flush(),
+    close: async () => {
+      step("pair", () => parts.pairs.finish());
+      flush();
+    },
   };
 }
 

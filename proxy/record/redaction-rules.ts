@@ -1,6 +1,7 @@
 /** Which places a route's evidence must not show: the built-in names, and what its `redact` lists. */
 import type { Detector, Locator, RouteSettings } from "../config/settings.ts";
 import { matchesPointer, parsePointer, type PointerTokens } from "../json/pointer.ts";
+import { namedRules } from "../rule-names.ts";
 import { isSecretHeader, isSecretName } from "./secret-names.ts";
 
 const rulesOf = new WeakMap<RouteSettings, RedactionRules>();
@@ -14,6 +15,11 @@ export class RedactionRules {
   readonly detectors: readonly Detector[];
   /** Names of `path:` locators; empty for the whole path. */
   readonly pathNames: readonly string[];
+
+  /** Pointers without a secret by these rules, with their tokens; one exchange may still know some of those for its own. */
+  readonly plainPlaces = new Map<string, readonly string[]>();
+  /** Names of members in the pointers of the route's comparison. */
+  readonly #ruleNames: ReadonlySet<string>;
 
   /** Built once for each route of a config. */
   static of(route: RouteSettings): RedactionRules {
@@ -30,12 +36,18 @@ export class RedactionRules {
       .filter(({ source }) => source === "body" || source === "answer")
       .map(({ name }) => parsePointer(name))
       .filter((pointer) => pointer !== null);
+    this.#ruleNames = new Set(pointersOf(route).flatMap((pointer) => parsePointer(pointer) ?? []));
     this.keyIsSecret = route.key.some((locator) => this.#isSecretLocator(locator));
   }
 
   /** Whether a body holds secrets by their names alone, wherever they stand. */
   get byNameOnly(): boolean {
     return this.#pointers.length === 0;
+  }
+
+  /** Whether the route's file names it: then it is no secret. */
+  isNamedByRule(name: string): boolean {
+    return this.#ruleNames.has(name);
   }
 
   namesQuery(name: string): boolean {
@@ -93,4 +105,9 @@ export class RedactionRules {
       }
     }
   }
+}
+
+function pointersOf({ compare }: RouteSettings): readonly string[] {
+  const keys = compare.unordered.flatMap(({ by }) => by ?? []);
+  return [...compare.mustMatch, ...namedRules(compare).map(({ rule }) => rule.at), ...keys];
 }

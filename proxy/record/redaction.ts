@@ -4,12 +4,14 @@
  * URL); what the route's `redact` names and `redactDetect` finds; and wherever any of these turns up again. A keyed hash stands in for it,
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
-import { createHmac } from "node:crypto";
 import type { Difference } from "../evidence.ts";
-import type { Settled } from "../exchange.ts";
+import type { Exchange, Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";
+import { keyedHash } from "./keyed-hash.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
+import type { Masking } from "./masking.ts";
+import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
 import { redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
 import { keySpelling } from "./key-spellings.ts";
@@ -28,8 +30,27 @@ export interface Redacted {
   readonly differences: readonly Difference[];
 }
 
+/** What is known of a request whose answers are told of. */
+export interface Asked extends Pick<Settled, "requestBody" | "key"> {
+  readonly exchange: Pick<Exchange, "request" | "params" | "route">;
+}
+
+/** Places of an answer without its values, as they may be kept; and the path that was asked for. */
+export interface RedactedPlaces {
+  readonly path: string;
+  readonly key: string | null;
+  /** In the order of those that were given; what stands at a secret one may not even be told by its class. */
+  readonly places: readonly { readonly at: string; readonly isSecret: boolean }[];
+}
+
+/** A pair as it may be kept, its differences as its bodies tell them. */
+export type RedactedPair = PairParts & Pick<Redacted, "key" | "build" | "differences">;
+
 export interface Redactor {
   redact(settled: Settled): Redacted;
+  redactPlaces(asked: Asked, places: readonly string[]): RedactedPlaces;
+  /** The whole exchange, in steps of which none takes longer than a body. null: one is larger than is kept. */
+  redactPair(settled: Settled, decode: DecodeBody): Generator<void, RedactedPair | null>;
   /** The key alone: what the repair list holds. */
   redactKey(settled: Settled): string | null;
   /** Tells of keys as evidence shows them, whatever of them was redacted, whether they are this plain one. */
@@ -41,12 +62,16 @@ export interface Redactor {
 const STAND_IN = /\[redacted [0-9a-f]{8}\]/g;
 const PATH_MAX_CHARS = 2048;
 const TEXT_MAX_CHARS = 1024;
+const PLAIN_PLACES_KEPT = 4_000;
 
 /** `key`: secret bytes; the same key gives the same stand-ins. */
 export function createRedactor(key: Buffer): Redactor {
-  const mask: Mask = (secret) => `[redacted ${createHmac("sha256", key).update(secret).digest("hex").slice(0, 8)}]`;
+  const hash = keyedHash(key);
+  const mask: Mask = (secret) => `[redacted ${hash(secret).slice(0, 8)}]`;
   return {
-    redact: (settled) => new Redaction(settled, mask).redact(),
+    redact: (settled) => new Redaction(settled, mask).redact(settled),
+    redactPlaces: (asked, places) => new Redaction(asked, mask).places(places),
+    redactPair: (settled, decode) => new Redaction(settled, mask).pair(settled, hash, decode),
     redactKey: (settled) => new Redaction(settled, mask).key(),
     recognise: (plainKey) => keySpelling(plainKey, mask),
     standIn: mask,
@@ -60,29 +85,29 @@ export function withoutStandIns(at: string): string {
 
 /** One exchange being redacted. */
 class Redaction {
-  readonly #settled: Settled;
+  readonly #asked: Asked;
   readonly #mask: Mask;
   readonly #rules: RedactionRules;
   readonly #secrets: KnownSecrets;
   /** The part of the key that names the entity; null where there is none. */
   readonly #id: string | null;
 
-  constructor(settled: Settled, mask: Mask) {
-    this.#settled = settled;
+  constructor(asked: Asked, mask: Mask) {
+    this.#asked = asked;
     this.#mask = mask;
-    this.#rules = RedactionRules.of(settled.exchange.route);
-    this.#secrets = new KnownSecrets(settled, this.#rules);
-    this.#id = settled.key === null ? null : idOf(settled.key, settled.exchange.route.entity);
+    this.#rules = RedactionRules.of(asked.exchange.route);
+    this.#secrets = new KnownSecrets(asked, this.#rules);
+    this.#id = asked.key === null ? null : idOf(asked.key, asked.exchange.route.entity);
     if (this.#id !== null && this.#rules.keyIsSecret) this.#secrets.add(this.#id);
   }
 
-  redact(): Redacted {
-    const { exchange, build, error } = this.#settled;
+  redact(settled: Settled): Redacted {
+    const { exchange, build, error } = settled;
     const repairKey = this.key();
-    const differences = this.#settled.differences.map((difference) => this.#difference(difference));
+    const differences = settled.differences.map((difference) => this.#difference(difference));
     // From here on the secrets that stood in the answers are known too, and looked for everywhere.
     return {
-      path: cut(this.#text(pathShown(exchange.request.path, this.#secrets, this.#mask)), PATH_MAX_CHARS),
+      path: this.#path(),
       query: this.#query(exchange.request.query),
       key: this.key(),
       repairKey,
@@ -92,13 +117,98 @@ class Redaction {
     };
   }
 
+  places(places: readonly string[]): RedactedPlaces {
+    return { path: this.#path(), key: this.key(), places: places.map((at) => this.#place(at)) };
+  }
+
+  /** A pair of answers has a hundred places, and so have the next ones: what can be known of them is known. */
+  #place(at: string): RedactedPlaces["places"][number] {
+    if (at.startsWith("header:")) {
+      const name = at.slice("header:".length);
+      return { at, isSecret: isSecretHeader(name) || this.#rules.namesHeader(name) };
+    }
+    const tokens = this.#rules.plainPlaces.get(at) ?? parsePointer(at) ?? [];
+    if (this.#rules.plainPlaces.has(at) && !tokens.some((token) => this.#secrets.has(token)))
+      return { at: this.#secrets.mask(at, this.#mask), isSecret: false };
+    const shown = this.#secrets.mask(this.#pointer(at), this.#mask);
+    const isSecret = this.#rules.isSecretPlace(tokens);
+    if (shown === at && !isSecret && this.#rules.plainPlaces.size < PLAIN_PLACES_KEPT)
+      this.#rules.plainPlaces.set(at, tokens);
+    return { at: shown, isSecret };
+  }
+
+  #path(): string {
+    const { path } = this.#asked.exchange.request;
+    return cut(this.#text(pathShown(path, this.#secrets, this.#mask)), PATH_MAX_CHARS);
+  }
+
+  /** Twice: what is secret in any part of it is noted first, and then looked for in everything. */
+  *pair(
+    settled: Settled,
+    hash: (bytes: Uint8Array) => string,
+    decode: DecodeBody,
+  ): Generator<void, RedactedPair | null> {
+    const masking = this.#masking(settled, hash);
+    if ((yield* redactPair(settled, this.#noting(masking), decode)) === null) return null;
+    yield;
+    const differences = settled.differences.map((difference) => this.#difference(difference));
+    yield;
+    const parts = yield* redactPair(settled, masking, decode);
+    if (parts === null) return null;
+    const { build } = settled;
+    return {
+      ...parts,
+      key: this.key(),
+      build: build === null ? null : cut(this.#text(build), TEXT_MAX_CHARS),
+      differences: differences.map((difference) => this.#again(difference)),
+    };
+  }
+
+  /** Shows everything, and remembers what is secret in it. */
+  #noting(masking: Masking): Masking {
+    return {
+      ...masking,
+      text: (text) => text,
+      content: (content) => {
+        if (!this.#secrets.has(content)) this.#secrets.addFromUrl(content);
+        return content;
+      },
+      whole: (content) => {
+        this.#secrets.addFound(content);
+        return content;
+      },
+      mask: (content) => content,
+      digest: () => "",
+      target: () => "",
+    };
+  }
+
+  #masking(settled: Settled, hash: (bytes: Uint8Array) => string): Masking {
+    const { path, query } = settled.exchange.request;
+    return {
+      rules: this.#rules,
+      text: (text) => this.#text(text),
+      content: (content) => this.#content(content),
+      whole: (content) => this.#whole(content),
+      remember: (content) => this.#secrets.addFound(content),
+      mask: this.#mask,
+      digest: (bytes) => hash(bytes).slice(0, 32),
+      target: () => {
+        const shown = this.#text(pathShown(path, this.#secrets, this.#mask));
+        if (query === "") return shown;
+        return `${shown}?${this.#text(queryShown(query, this.#rules, this.#secrets, this.#mask))}`;
+      },
+      isSecretHeader: (name) => isSecretHeader(name) || this.#rules.namesHeader(name),
+    };
+  }
+
   #query(query: string): string | null {
     if (query === "") return null;
     return cut(this.#text(queryShown(query, this.#rules, this.#secrets, this.#mask)), PATH_MAX_CHARS);
   }
 
   key(): string | null {
-    const { key } = this.#settled;
+    const { key } = this.#asked;
     if (key === null) return null;
     const id = this.#id;
     if (id === null || id === "") return this.#text(key);

@@ -6,6 +6,7 @@ import { Capture } from "../forward/capture.ts";
 import type { ForwarderParts } from "../forward/forwarder.ts";
 import { deliver, type DeliveryEnd } from "../mirror/delivery.ts";
 import type { ShadowGate } from "../mirror/shadow-gate.ts";
+import { Unsettled } from "../mirror/unsettled.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { Upstream } from "../ports.ts";
 import type { Sides, WriteEnd } from "./mend.ts";
@@ -35,6 +36,8 @@ export interface Entity {
   readonly deadline: number;
 }
 
+const NOBODY_BEFORE = new Unsettled();
+
 export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
   const { route, path, snapshot } = entity;
   const { limits } = snapshot.settings;
@@ -54,7 +57,12 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
       upstream: parts.upstream(service),
       gate: role === "primary" ? parts.primaryGate(service) : parts.gate(service),
       clock: parts.clock,
+      answeredAt: parts.clock.monotonic(),
       deadline: entity.deadline,
+      // Each answer is an end: what follows on it is decided by state.
+      primaryAccepted: false,
+      place: null,
+      unsettled: NOBODY_BEFORE,
       newAnswerCopy: () =>
         new Capture(
           { memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes },
@@ -110,19 +118,19 @@ function toWriteEnd(end: DeliveryEnd): WriteEnd {
       const { status } = end.answer;
       end.copy.discard();
       // An attempt before this one may land after it.
-      if (end.earlierAttemptUnknown) return { end: "unknown", why: "it was sent twice, and the first may land late" };
+      if (end.mayLandLate) return { end: "unknown", why: "it was sent twice, and the first may land late" };
+      // Both say that it was not dealt with, and may be later.
+      if (status === 429 || status === 503) return { end: "not-sent", why: `it answered ${status}` };
       return { end: "answered", status };
     }
     case "uncompared":
       return { end: "answered", status: end.status };
+    case "unjudged":
     case "timeout":
-      return { end: "unknown", why: end.why };
     case "error":
-      return { end: end.bytesSent ? "unknown" : "not-sent", why: wordsOf(end) };
     case "shutdown":
-      return { end: end.attempts > 0 ? "unknown" : "not-sent", why: wordsOf(end) };
     case "not-sent":
-      return { end: "not-sent", why: wordsOf(end) };
+      return { end: end.mayLandLate ? "unknown" : "not-sent", why: wordsOf(end) };
     default: {
       const never: never = end;
       throw new TypeError(`no such end: ${JSON.stringify(never)}`);
@@ -135,6 +143,8 @@ function wordsOf(end: Exclude<DeliveryEnd, { end: "answered" | "uncompared" }>):
     case "timeout":
     case "error":
       return end.why;
+    case "unjudged":
+      return `it answered ${end.status}`;
     case "not-sent":
       return end.because === "breaker-open" ? "its breaker is open" : "it was not its turn in time";
     case "shutdown":

@@ -36,6 +36,7 @@ const TURN_MAX_MS = 10_000;
 export async function repairOne(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
   const snapshot = parts.snapshot();
   const now = parts.clock.now();
+  const begunAt = parts.clock.monotonic();
   const entry = prepareEntry(work, snapshot, parts.sealer);
   if (!entry.ready) {
     if (mode !== "dry-run") await keep(parts, work, impossibleEnd(work, entry.why, now));
@@ -71,7 +72,7 @@ export async function repairOne(parts: OneEntryParts, work: RepairWork, mode: Re
   if (mode === "dry-run") return finding(work, resultOf(mended, end), told);
   if (end !== null && (await keep(parts, work, end)) === "changed")
     return finding(work, "busy", { why: "the key was marked again meanwhile" });
-  if (mended.end === "equal") parts.taints.lift(entry.place.key);
+  if (mended.end === "equal") parts.taints.lift([entry.place.key], begunAt);
   const result = resultOf(mended, end);
   parts.telemetry.repaired(work.route, result, mended.end === "equal" ? now - Date.parse(work.since) : null);
   return finding(work, result, told);

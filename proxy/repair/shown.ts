@@ -50,6 +50,7 @@ export function showAttempt(
     // What is secret in it is secret in what is said of it.
     requestBody: body,
     key: place.key,
+    moreKeys: [],
     outcome: UNKNOWN,
     primary: { status: null, ms: null, bytes: null },
     shadow: null,
@@ -60,6 +61,8 @@ export function showAttempt(
     error: why,
     failure: null,
     repair: null,
+    notBefore: null,
+    answers: null,
   });
   return { path, why: error, differences };
 }

@@ -1,6 +1,6 @@
-import type { Locator, RouteSettings } from "../config/settings.ts";
-import { headerOf, type PathParams, type RawHeaders, type RequestHead } from "../exchange.ts";
-import { readPointer } from "../json/read-pointer.ts";
+import { MAX_BATCH_KEYS, type Locator, type RouteSettings } from "../config/settings.ts";
+import { headerOf, type PathParams, type RawHeaders, type RequestClass, type RequestHead } from "../exchange.ts";
+import { readPointer, readPointers } from "../json/read-pointer.ts";
 
 /** What a write is about: `users/42`. Known from the request's head, or only once body and answer are there. */
 export type KeyAtHead = { readonly known: true; readonly key: string } | { readonly known: false };
@@ -12,10 +12,9 @@ export interface KeySources {
 }
 
 export interface LateKeySources extends KeySources {
-  /** null where no copy is in memory. */
-  readonly requestBody: Buffer | null;
+  /** Decoded; null where no copy is in memory. As the next one, only called where a locator asks for it. */
+  readonly requestBody: () => Buffer | null;
   readonly answerHeaders: RawHeaders;
-  /** Decoded, where a copy is in memory; only called where a locator asks for it. */
   readonly answerBody: () => Buffer | null;
 }
 
@@ -26,21 +25,88 @@ const API_PREFIX = /^(?:api|rest|v\d+(?:\.\d+)?)$/i;
 export function keyAtHead(from: KeySources): KeyAtHead {
   const place = placeOf(from);
   for (const locator of from.route.key) {
-    if (locator.source === "body" || locator.source === "answer" || locator.source === "answer-header") break;
+    if (!isAtHead(locator)) break;
     const key = readHeadLocator(locator, from, place);
     if (key !== null) return { known: true, key };
   }
   return { known: false };
 }
 
+export interface LateKey {
+  readonly key: string;
+  /** The answer alone tells the key, as that of a create does. */
+  readonly made: boolean;
+  /** false: nothing names an entity, and the key is the whole path (`POST /events`). */
+  readonly entity: boolean;
+}
+
 /** Walks the whole list; null where no locator yields. */
-export function keyAtAnswer(from: LateKeySources): string | null {
+export function keyAtAnswer(from: LateKeySources): LateKey | null {
   const place = placeOf(from);
   for (const locator of from.route.key) {
     const key = readLateLocator(locator, from, place);
-    if (key !== null) return key;
+    if (key === null) continue;
+    const { source, name } = locator;
+    return { key, made: source === "answer" || source === "answer-header", entity: source !== "path" || name !== "" };
   }
   return null;
+}
+
+/**
+ * What is known of a request's keys before the primary is called: its one key, those of a batch, or none where body or
+ * answer have to tell. A read is about one entity also on a route of batches.
+ */
+export function keysAtHead(from: KeySources, requestClass: RequestClass): readonly string[] {
+  const { keys } = from.route;
+  if (keys.length > 0 && requestClass === "write") {
+    if (!keys.every(isAtHead)) return [];
+    const batch = batchKeys({ ...from, requestBody: () => null, answerHeaders: [], answerBody: () => null });
+    if (batch.kind === "keys") return batch.keys;
+  }
+  const found = keyAtHead(from);
+  return found.known ? [found.key] : [];
+}
+
+/** Whether a PUT or DELETE of this path is of the entity itself, and not of a part of it (`/users/42/avatar`). */
+export function isOfWholeEntity(path: string, key: string): boolean {
+  if (key.endsWith(`:${path}`)) return true;
+  const segments = path.split("/").filter((segment) => segment !== "");
+  const ids = segments.map((segment, i) => (key.endsWith(`/${decode(segment)}`) ? i : -1)).filter((i) => i !== -1);
+  return ids.length === 1 && ids[0] === segments.length - 1;
+}
+
+function isAtHead({ source }: Locator): boolean {
+  return source !== "body" && source !== "answer" && source !== "answer-header";
+}
+
+export type BatchKeys =
+  | { readonly kind: "keys"; readonly keys: readonly string[] }
+  /** No locator yields: the write is about what `key` says. */
+  | { readonly kind: "none" }
+  /** More than `MAX_BATCH_KEYS`, or twice as many values; or a body that is not in memory. */
+  | { readonly kind: "too-many" | "unread" };
+
+/** A batch names some of its entities more than once; what goes on beyond this is not read. */
+const MAX_VALUES = 2 * MAX_BATCH_KEYS;
+
+/** All that the locators of `keys` yield, each once. */
+export function batchKeys(from: LateKeySources): BatchKeys {
+  const place = placeOf(from);
+  const keys = new Set<string>();
+  for (const locator of from.route.keys) {
+    if (locator.source !== "body" && locator.source !== "answer") {
+      const key = readLateLocator(locator, from, place);
+      if (key !== null) keys.add(key);
+    } else {
+      const body = locator.source === "body" ? from.requestBody() : from.answerBody();
+      if (body === null) return { kind: "unread" };
+      const ids = readPointers(body, locator.name, MAX_VALUES + 1);
+      if (ids.length > MAX_VALUES) return { kind: "too-many" };
+      for (const id of ids) if (id !== "") keys.add(`${place.prefix}/${id}`);
+    }
+    if (keys.size > MAX_BATCH_KEYS) return { kind: "too-many" };
+  }
+  return keys.size === 0 ? { kind: "none" } : { kind: "keys", keys: [...keys] };
 }
 
 /** The lane of writes that have no key at all: one for the route. */
@@ -114,7 +180,7 @@ function readHeadLocator(locator: Locator, from: KeySources, place: Place): stri
 function readLateLocator(locator: Locator, from: LateKeySources, place: Place): string | null {
   switch (locator.source) {
     case "body":
-      return prefixed(place, scalarAt(from.requestBody, locator.name));
+      return prefixed(place, scalarAt(from.requestBody(), locator.name));
     case "answer":
       return prefixed(place, scalarAt(from.answerBody(), locator.name));
     case "answer-header": {

@@ -1,5 +1,5 @@
 import type { Phase } from "../config/settings.ts";
-import type { NotMirroredWhy, Plan, RequestClass } from "../exchange.ts";
+import { headerOf, type NotMirroredWhy, type Plan, type RequestClass, type RequestHead } from "../exchange.ts";
 import { PHASE_ROLES } from "../phases.ts";
 
 export interface PlanInput {
@@ -54,4 +54,14 @@ export function classifyRequest(
   if (treatAs !== "by-method") return treatAs;
   const effective = method === "POST" && override !== null ? override.toUpperCase() : method;
   return SAFE_METHODS.has(effective) ? "read" : "write";
+}
+
+/** The three spellings that frameworks act on (Express's method-override, Symfony, Google's APIs). */
+export function methodOverride(head: RequestHead): string | null {
+  if (head.method !== "POST") return null;
+  return (
+    headerOf(head.headers, "x-http-method-override") ??
+    headerOf(head.headers, "x-http-method") ??
+    headerOf(head.headers, "x-method-override")
+  );
 }

@@ -7,6 +7,24 @@ import { isIdName, isOwnId, isPerAnswer } from "./names.ts";
 import type { Candidate, Strength } from "./rule.ts";
 import { agreeNormalised, areOfShape, isFresh, looksRandom } from "./values.ts";
 
+/**
+ * Where the primary itself answers differently each time, no value can be right: what fits is then no mere habit, and where
+ * nothing fits the place is left out. Lost digits, other types and what one side lacks are something else.
+ */
+export function unsteady(at: string, pairs: readonly Pair[], fits: Candidate | null): Candidate | null {
+  if (fits !== null) return fits.strength === "habit" ? { ...fits, strength: "own" } : fits;
+  const isOther = pairs.every(({ difference: { kind }, primary, shadow }) => {
+    return (kind === "value" || kind === "header") && primary.is !== "absent" && shadow.is !== "absent";
+  });
+  if (!isOther) return null;
+  return {
+    rule: { kind: "ignore", at },
+    because: "asked the same twice, the primary answers differently",
+    strength: "own",
+    covers: ({ primary, shadow }) => primary.is !== "absent" && shadow.is !== "absent",
+  };
+}
+
 /** Less than this, and the rule does not tell what goes on at the place. */
 const COVERED_AT_LEAST = 0.8;
 /** Texts that differ every time are random only after some. */

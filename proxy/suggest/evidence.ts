@@ -3,6 +3,7 @@ import { generalPlace } from "../groups.ts";
 import type { Difference, DifferenceKind, DivergenceRecord } from "../evidence.ts";
 import { parseExact } from "../json/parse-exact.ts";
 import { JsonNumber, type JsonValue } from "../json/value.ts";
+import type { PlaceRecord } from "../places.ts";
 import { scopesOf } from "./scopes.ts";
 
 /** What is known of a route. */
@@ -18,6 +19,8 @@ export interface RouteEvidence {
   readonly records: readonly DivergenceRecord[];
   /** Of causes that are not among them; evidence of what differs, not of how often. */
   readonly samples: readonly DivergenceRecord[];
+  /** What has been counted of places, where the route asks for it (`compare.noise`). */
+  readonly places: readonly PlaceRecord[];
 }
 
 /** What stood on one side. `secret`: redacted; `unread`: cut, or not JSON. */

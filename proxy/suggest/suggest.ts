@@ -1,7 +1,8 @@
 /** Rules that would excuse what differs for no reason that matters, and what somebody has to look at. Pure. */
 import { pointersAbove, pointersMeet } from "../config/pointer-patterns.ts";
 import { asksForOrder, reordered, shuffled } from "./arrays.ts";
-import { candidateFor, pairKey } from "./candidates.ts";
+import { candidateFor, pairKey, unsteady } from "./candidates.ts";
+import { type Counted, countsOf, type Known, whyCountedOut } from "./counts.ts";
 import { gather, type Pair, type PlaceEvidence, type RouteEvidence } from "./evidence.ts";
 import { type Exposure, exposureOf } from "./exposure.ts";
 import { isIdName, isOwnId, meansBusiness } from "./names.ts";
@@ -27,6 +28,8 @@ export interface Suggestion {
   };
   /** Differences at the same place that go on being told. */
   readonly leaves: number;
+  /** What was counted there; null: nothing. */
+  readonly known: Known | null;
   readonly samples: readonly Sample[];
 }
 
@@ -40,6 +43,8 @@ export interface Doubt {
   readonly why: string;
   /** What would excuse it, if it turns out not to matter. */
   readonly rule: SuggestedRule | null;
+  /** What was counted there; null: nothing. */
+  readonly known: Known | null;
   readonly sample: Sample | null;
 }
 
@@ -69,6 +74,7 @@ type Judged =
 export function suggestRules(evidence: RouteEvidence): Advice {
   const gathered = gather(evidence);
   const made = idsMade(gathered.places);
+  const places = Map.groupBy(evidence.places, ({ at }) => at);
   const excused = new Set<Pair["difference"]>();
   const suggestions = new Map<string, Suggestion>();
   const doubts: Doubt[] = [];
@@ -77,21 +83,23 @@ export function suggestRules(evidence: RouteEvidence): Advice {
     if (isWithin(place, arrays)) continue;
     for (const part of partsOf(place, made)) {
       const exposure = exposureOf(part.pairs, gathered.agreed);
-      const { candidate, why } = judge(part, exposure, evidence, made);
+      const counted = countsOf(part, place, places.get(part.at) ?? []);
+      const known = counted?.known ?? null;
+      const { candidate, why } = judge(part, exposure, counted, evidence, made);
       if (why !== null) {
-        doubts.push(doubtOf(evidence.route, part, exposure, why, candidate?.rule ?? null));
+        doubts.push({ ...doubtOf(evidence.route, part, exposure, why, candidate?.rule ?? null), known });
         continue;
       }
       const covered = part.pairs.filter((pair) => candidate.covers(pair));
       for (const { difference } of covered) excused.add(difference);
       const rest = part.pairs.filter((pair) => !candidate.covers(pair));
-      const suggestion = suggestionOf(evidence, candidate, covered, rest.length);
+      const suggestion = { ...suggestionOf(evidence, candidate, covered, rest.length), known };
       const key = `${candidate.rule.kind} ${candidate.rule.at}`;
       suggestions.set(key, joined(suggestions.get(key), suggestion));
       if (rest.length > 0) {
         const left = { at: part.at, pairs: rest };
         const why = "not what the rule for this place is about";
-        doubts.push(doubtOf(evidence.route, left, exposureOf(rest, gathered.agreed), why, null));
+        doubts.push({ ...doubtOf(evidence.route, left, exposureOf(rest, gathered.agreed), why, null), known });
       }
     }
   }
@@ -137,16 +145,24 @@ function byRequests(place: PlaceEvidence, made: ReadonlySet<string>): readonly P
   return [...parts.values()].map((some) => ({ at, pairs: some }));
 }
 
-function judge(place: PlaceEvidence, exposure: Exposure, evidence: RouteEvidence, made: ReadonlySet<string>): Judged {
+function judge(
+  place: PlaceEvidence,
+  exposure: Exposure,
+  counted: Counted | null,
+  evidence: RouteEvidence,
+  made: ReadonlySet<string>,
+): Judged {
   const { at, pairs } = place;
   if (at !== "status" && !isWritable(place))
     return { candidate: null, why: at === "" ? "the bodies differ as a whole" : "no rule can name this place" };
-  const candidate = shuffled(place) ?? reordered(place) ?? candidateFor(at, pairs, made);
+  const isUnsteady = counted?.primaryIs === "unsteady";
+  const fits = shuffled(place) ?? reordered(place) ?? candidateFor(at, pairs, made);
+  const candidate = isUnsteady ? unsteady(at, pairs, fits) : fits;
   if (candidate === null) {
     const rarely = exposure.atMost < MOST ? ", and equal in most exchanges" : "";
     return { candidate, why: whyNone(place) + rarely };
   }
-  const why = whyNot(candidate, place, exposure, evidence);
+  const why = whyNot(candidate, place, exposure, counted, evidence);
   return why === null ? { candidate, why } : { candidate, why };
 }
 
@@ -154,9 +170,11 @@ function judge(place: PlaceEvidence, exposure: Exposure, evidence: RouteEvidence
 function whyNot(
   { rule, strength, covers }: Candidate,
   { at, pairs }: PlaceEvidence,
-  { exchanges, atLeast, atMost, strays }: Exposure,
+  { exchanges, atLeast: leastKnown, atMost, strays }: Exposure,
+  counted: Counted | null,
   { mustMatch, rules }: RouteEvidence,
 ): string | null {
+  const atLeast = Math.max(leastKnown, counted?.share?.atLeast ?? 0);
   if (at !== "status" && mustMatch.some((kept) => reaches(rule, kept))) return "the route says it must match";
   const name = `${rule.kind} ${rule.at}`;
   if (rules.some((known) => known === name || known.startsWith(`${name} `)))
@@ -171,7 +189,11 @@ function whyNot(
     (pair) => !known.has(pairKey(pair)) && !(rule.kind === "tolerance" && covers(pair)),
   );
   if (unexplained.length > 0) return "in some kinds of requests it is equal in most exchanges, and differs in few";
-  if (rule.kind === "ignore" && atLeast < NEARLY_ALL) return "it looks random, and may be equal in other exchanges";
+  const out =
+    counted === null ? null : whyCountedOut(counted, rule, strength, strength === "same" ? SPELLING_AT_LEAST : MOST);
+  if (out !== null) return out;
+  if (rule.kind === "ignore" && strength !== "own" && atLeast < NEARLY_ALL)
+    return "it looks random, and may be equal in other exchanges";
   if (atLeast >= MOST || strength === "own") return null;
   if (strength === "same" && atLeast >= SPELLING_AT_LEAST) return null;
   return "it may be equal in most of the exchanges that agreed";
@@ -231,7 +253,7 @@ function suggestionOf(
   { rule, because }: Candidate,
   covered: readonly Pair[],
   leaves: number,
-): Suggestion {
+): Omit<Suggestion, "known"> {
   const counted = covered.filter(({ isCounted }) => isCounted);
   const exchanges = new Set(counted.map(({ record }) => record.id)).size;
   return {
@@ -269,7 +291,7 @@ function doubtOf(
   { exchanges }: Exposure,
   why: string,
   rule: SuggestedRule | null,
-): Doubt {
+): Omit<Doubt, "known"> {
   const [first] = pairs;
   return {
     route,

@@ -1,4 +1,5 @@
 /** Suggestions as they stand in a config file, under a route. Pure. */
+import { MISLEADING } from "../controls.ts";
 import type { SuggestedRule } from "./rule.ts";
 
 interface Written {
@@ -54,7 +55,7 @@ const PLAIN = /^(?:\/[\w/.*-]*|header:[\w-]+|status|[A-Za-z][A-Za-z_-]*(?: [A-Za
 /** Words that YAML 1.1 or 1.2 takes for something else. */
 const TAKEN = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
 /** What YAML does not take as it is, or a terminal. */
-const UNPRINTABLE = /[\u007f-\u00a0\u2028\u2029\ufeff]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const UNPRINTABLE = new RegExp(`${MISLEADING.source}|[\u00a0\ufeff]`, "gu");
 
 function spellText(text: string): string {
   if (PLAIN.test(text) && !TAKEN.test(text)) return text;

@@ -1,4 +1,5 @@
 /** One recorded request, as it can be sent again. Pure. */
+import { NOT_IN_FIELD } from "../controls.ts";
 import type { RequestHead } from "../exchange.ts";
 import { HarFault } from "./har-scan.ts";
 
@@ -17,10 +18,6 @@ const REMOTE_ADDRESS = "127.0.0.1";
 
 const HTTP_URL = /^(https?):\/\/([^/?#]*)([^#]*)/i;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
-const UNWRITABLE_TARGET = /[\x00-\x20\x7f]/;
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
-const UNWRITABLE_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
 /** Of the connection that was recorded; the body is sent complete, and framed anew. */
 const NOT_SENT: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "te", "trailer", "expect"]);
 
@@ -39,7 +36,7 @@ export function readRequest(json: Buffer, where: string): RecordedRequest | Unse
   const host = authority.slice(authority.lastIndexOf("@") + 1);
   const headers = headersToSend(recorded, host);
   const target = asBytes(rest.startsWith("/") ? rest : `/${rest}`);
-  if (headers === null || !TOKEN.test(method) || UNWRITABLE_TARGET.test(target)) return "unsendable";
+  if (headers === null || !TOKEN.test(method) || /[\t ]/.test(target) || NOT_IN_FIELD.test(target)) return "unsendable";
   const mark = target.indexOf("?");
   const head: RequestHead = {
     method,
@@ -105,7 +102,7 @@ function headersToSend(recorded: readonly Header[], urlHost: string): string[] |
   }
   for (let i = 0; i < headers.length; i += 2) {
     const value = asBytes(headers[i + 1] as string);
-    if (!TOKEN.test(headers[i] as string) || UNWRITABLE_VALUE.test(value)) return null;
+    if (!TOKEN.test(headers[i] as string) || NOT_IN_FIELD.test(value)) return null;
     headers[i + 1] = value;
   }
   return headers;

@@ -59,11 +59,14 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
     exchange,
     requestBody: chosen.recorded.body,
     key: null,
+    moreKeys: [],
     primary: legOf(primary),
     shadow: { ...legOf(shadow), attempts: shadow.attempts },
     build,
     taintedBy: null,
     repair: null,
+    notBefore: null,
+    answers: null,
     ...found,
   };
   return { settled, excusedBy, unanswered };

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Retention } from "../../adapters/store/retention.ts";
+import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type {
   DivergenceRecord,
@@ -13,6 +14,7 @@ import type {
 } from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
+import type { KeptPlace } from "../../proxy/places.ts";
 import type { Page, RepairWorkQuery, Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite, type HandClock } from "../support/evidence.ts";
 
@@ -21,7 +23,9 @@ export interface StoreSetup {
   readonly retention?: Partial<Retention>;
 }
 
-export function storeContract(name: string, open: (t: TestContext, setup: StoreSetup) => Promise<Store>): void {
+export type OpenStore = (t: TestContext, setup: StoreSetup) => Promise<Store>;
+
+export function storeContract(name: string, open: OpenStore): void {
   const prove = (
     property: string,
     proof: (store: Store, clock: HandClock) => Promise<void>,
@@ -81,6 +85,43 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       ["orders", 1],
       ["users", 3],
     ]);
+  });
+
+  prove("what operators set over the file replaces what they set before, and is taken back", async (store) => {
+    const said = { by: "ops", at: new Date(NOON).toISOString(), reason: null };
+    const killed = { route: null, setting: "mirror", value: false, ...said } as const;
+    const reads = { route: "users", setting: "reads", value: 0.05, ...said } as const;
+    await keep(store, [
+      { type: "pin", override: killed },
+      { type: "pin", override: { ...reads, value: 1 } },
+      { type: "pin", override: { route: "users", setting: "mirror", value: true, ...said } },
+      { type: "pin", override: reads },
+    ]);
+    await keep(store, [{ type: "unpin", route: "users", setting: "mirror" }]);
+    const bySetting = (await store.overrides()).toSorted((a, b) => (a.setting < b.setting ? -1 : 1));
+    assert.deepEqual(bySetting, [killed, reads]);
+    await keep(store, [{ type: "unpin", route: null, setting: "mirror" }]);
+    assert.deepEqual(await store.overrides(), [reads]);
+  });
+
+  prove("the audit is listed newest first, by pages, and keeps its last 10,000 entries", async (store) => {
+    const entry = (n: number): AuditEntry => {
+      const at = new Date(NOON + n).toISOString();
+      return { id: `A${n}`, at, by: "ops", action: "override", subject: "users", what: "mirror off", reason: `${n}` };
+    };
+    const entries = Array.from({ length: AUDIT_KEPT + 2 }, (_, n) => ({ type: "audit", entry: entry(n) }) as const);
+    await keep(store, entries);
+    const first = await store.audit({ limit: 2 });
+    assert.deepEqual(first.items, [entry(AUDIT_KEPT + 1), entry(AUDIT_KEPT)]);
+    const second = await store.audit({ limit: 1, cursor: first.next as string });
+    assert.deepEqual(second.items, [entry(AUDIT_KEPT - 1)]);
+    let seen = 3;
+    for (let cursor = second.next; cursor !== null;) {
+      const more = await store.audit({ limit: 1000, cursor });
+      seen += more.items.length;
+      cursor = more.next;
+    }
+    assert.equal(seen, AUDIT_KEPT);
   });
 
   prove("a record comes back as it was written, digits and lone surrogates included", async (store) => {
@@ -341,6 +382,12 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       assert.deepEqual(await ids("acknowledged"), [idA]);
       assert.deepEqual(await ids("new", "regressed"), []);
       assert.deepEqual((await ids("acknowledged", "fixed")).sort(), [idA, idB].sort());
+      const divergencesIn = async (...states: GroupState[]): Promise<string[]> =>
+        idsOf(await store.divergences({ limit: 10, states }));
+      assert.deepEqual(await divergencesIn("acknowledged"), [a?.id]);
+      assert.deepEqual(await divergencesIn("acknowledged", "fixed"), [b?.id, a?.id]);
+      assert.deepEqual(await divergencesIn("new"), []);
+      assert.deepEqual(idsOf(await store.divergences({ limit: 10, states: ["fixed"], group: idA })), []);
       assert.deepEqual(
         (await store.openWork()).map(({ route, causes }) => [route, causes]),
         [["users", { new: 0, acknowledged: 1, fixed: 1, regressed: 0 }]],
@@ -383,6 +430,8 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
       await keep(store, [count("users", "match")]);
       assert.equal(await state(), "fixed");
       assert.equal((await store.groups({ limit: 10, states: ["fixed"] })).items.length, 1);
+      assert.equal((await store.divergences({ limit: 10, states: ["fixed"] })).items.length, 2);
+      assert.equal((await store.divergences({ limit: 10, states: ["new"] })).items.length, 0);
       assert.deepEqual((await store.openWork())[0]?.causes, { new: 0, acknowledged: 0, fixed: 1, regressed: 0 });
       await keep(store, [count("users", "divergent"), recordWrite(makeRecord())]);
       assert.equal(await state(), "regressed");
@@ -820,7 +869,7 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     const query = { route: "users", isKey: (shown: string) => shown === key };
     const before = await store.groups({ limit: 10 });
     const asked = await store.eraseDivergences({ ...query, dryRun: true });
-    assert.deepEqual(asked, { records: 2, samples: 1, setAside: [] });
+    assert.deepEqual(asked, { records: 2, samples: 1, pairs: 0, setAside: [] });
     assert.equal((await store.divergences({ limit: 10 })).items.length, 6);
 
     assert.deepEqual(await store.eraseDivergences({ ...query, dryRun: false }), asked);
@@ -835,7 +884,7 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     assert.equal((await store.outcomeCounts())[0]?.count, 1);
 
     const rest = await store.eraseDivergences({ isKey: query.isKey, dryRun: false });
-    assert.deepEqual(rest, { records: 1, samples: 1, setAside: [] });
+    assert.deepEqual(rest, { records: 1, samples: 1, pairs: 0, setAside: [] });
     assert.equal((await store.eraseDivergences({ isKey: query.isKey, dryRun: false })).records, 0);
   });
 
@@ -884,6 +933,71 @@ export function storeContract(name: string, open: (t: TestContext, setup: StoreS
     },
     { keepRecords: 5 },
   );
+
+  const place = (at: string, given: Partial<KeptPlace> = {}): KeptPlace => ({
+    route: "users",
+    method: "GET",
+    path: "/users/*",
+    at,
+    rules: "1f3a9c2e",
+    askedTwice: 3,
+    differedWithItself: 1,
+    compared: 0,
+    onBothSides: 0,
+    differed: 0,
+    values: 2,
+    smallest: [1, 2 ** 48 - 1],
+    classes: [["uuid", 2]],
+    since: NOON,
+    lastSeen: NOON,
+    ...given,
+  });
+  const placesOf = async (store: Store): Promise<readonly KeptPlace[]> =>
+    [...(await store.places())].sort((a, b) => (a.at < b.at ? -1 : 1));
+
+  prove("of each place what was appended last is kept, whatever tells it from others", async (store) => {
+    const others = [
+      place("/a", { route: "orders" }),
+      place("/a", { method: "PUT" }),
+      place("/a", { path: "**" }),
+      place("/\ud83d\ude00"),
+    ];
+    await keep(store, [{ type: "places", places: [place("/a"), ...others] }]);
+    await keep(store, [
+      { type: "places", places: [place("/a", { askedTwice: 4, lastSeen: NOON + 1 })] },
+      { type: "places", places: [place("/a", { askedTwice: 5, lastSeen: NOON + 2 })] },
+    ]);
+    const kept = await store.places();
+    assert.deepEqual(kept[0], place("/a", { askedTwice: 5, lastSeen: NOON + 2 }));
+    const sorted = (places: readonly KeptPlace[]): string[] => places.map((each) => JSON.stringify(each)).sort();
+    assert.deepEqual(sorted(kept.slice(1)), sorted(others));
+  });
+
+  prove(
+    "places are bounded: those seen last stay, and none for longer than evidence is kept",
+    async (store, clock) => {
+      const seen = (at: string, ms: number): KeptPlace => place(at, { lastSeen: clock.now() + ms });
+      await keep(store, [{ type: "places", places: [seen("/a", 1), seen("/b", 4), seen("/c", 3), seen("/d", 2)] }]);
+      assert.deepEqual(
+        (await placesOf(store)).map(({ at }) => at),
+        ["/b", "/c", "/d"],
+      );
+      clock.move(10_000);
+      await keep(store, [{ type: "places", places: [seen("/e", 0)] }]);
+      assert.deepEqual(
+        (await placesOf(store)).map(({ at }) => at),
+        ["/e"],
+      );
+    },
+    { keepPlaces: 3, keepMs: 5_000 },
+  );
+
+  prove("erasing the records of a key leaves counts of places as they are: they hold no value", async (store) => {
+    await keep(store, [recordWrite(makeRecord({ key: "users/1" })), { type: "places", places: [place("/a")] }]);
+    const erased = await store.eraseDivergences({ isKey: () => true, dryRun: false });
+    assert.equal(erased.records, 1);
+    assert.deepEqual(await store.places(), [place("/a")]);
+  });
 
   prove("a closed store loses what is appended, counts it, throws nothing, and refuses questions", async (store) => {
     await keep(store, [count("users", "match")]);

@@ -6,7 +6,7 @@ import type { Difference } from "../../proxy/evidence.ts";
 import type { Verdict } from "../../proxy/exchange.ts";
 import { COMPARED_AT, readPairs } from "./pairs.ts";
 
-const MIN_PAIRS = 300;
+const MIN_PAIRS = 600;
 
 const files = readPairs();
 

@@ -32,6 +32,9 @@ const answerSchema = z.strictObject({
   replace: z.array(z.tuple([z.string(), z.string()])).optional(),
   hex: z.string().optional(),
   bom: z.boolean().optional(),
+  charset: z.enum(["utf-8", "latin1", "utf-16le", "utf-16be"]).optional(),
+  cut: z.int().positive().optional(),
+  behind: z.string().optional(),
   encode: z.array(z.enum(CODINGS)).optional(),
 });
 type WrittenAnswer = z.infer<typeof answerSchema>;
@@ -39,6 +42,7 @@ type WrittenAnswer = z.infer<typeof answerSchema>;
 const differenceSchema = z.tuple([z.string(), z.string(), z.string().nullable(), z.string().nullable()]);
 const pairSchema = z.strictObject({
   name: z.string(),
+  why: z.string().optional(),
   both: answerSchema.optional(),
   primary: z.union([z.string(), answerSchema]),
   shadow: z.union([z.string(), answerSchema]),
@@ -105,12 +109,14 @@ function answerOf(written: WrittenAnswer, documents: Readonly<Record<string, str
   for (const [name, value] of Object.entries(headers)) for (const line of [value].flat()) raw.push(name, line);
   let bytes = bytesOf(written, documents);
   for (const coding of encode) bytes = encodings[coding](bytes);
+  bytes = bytes.subarray(0, bytes.length - (written.cut ?? 0));
+  bytes = Buffer.concat([bytes, Buffer.from((written.behind ?? "").replaceAll(" ", ""), "hex")]);
   if (encode.length > 0) raw.push("content-encoding", encode.map((coding) => coding.replace("-raw", "")).join(", "));
   return { status, headers: raw, body: { kind: "bytes", bytes } };
 }
 
 function bytesOf(written: WrittenAnswer, documents: Readonly<Record<string, string>>): Buffer {
-  const { body = "", document, replace = [], hex, bom = false } = written;
+  const { body = "", document, replace = [], hex, bom = false, charset = "utf-8" } = written;
   if (hex !== undefined) return Buffer.from(hex.replaceAll(" ", ""), "hex");
   let text = typeof body === "string" ? body : body.map((part) => spellPart(part)).join("");
   if (document !== undefined) {
@@ -122,7 +128,8 @@ function bytesOf(written: WrittenAnswer, documents: Readonly<Record<string, stri
     if (text.split(piece).length !== 2) throw new Error(`${piece} stands there ${text.split(piece).length - 1} times`);
     text = text.replace(piece, () => by);
   }
-  return Buffer.from(`${bom ? "\ufeff" : ""}${text}`);
+  const bytes = Buffer.from(`${bom ? "\ufeff" : ""}${text}`, charset === "utf-16be" ? "utf-16le" : charset);
+  return charset === "utf-16be" ? bytes.swap16() : bytes;
 }
 
 function spellPart(part: z.infer<typeof partSchema>): string {

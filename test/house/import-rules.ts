@@ -8,7 +8,7 @@ import { dirname, join, relative, sep } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 
 const STEPS = ["listen", "route", "forward", "mirror", "compare", "record"] as const;
-const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "repair", "try", "cli"] as const;
+const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "repair", "try", "pairs", "cli"] as const;
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
@@ -16,6 +16,8 @@ const WIRING = new Set([
   "settlement.ts",
   "mirrored-copy.ts",
   "ending.ts",
+  "noise.ts",
+  "noise-learning.ts",
   "drain.ts",
   "status-source.ts",
 ]);
@@ -44,8 +46,9 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   wiring: CORE,
   repair: CORE,
   try: CORE,
-  main: [...CORE, "repair", "adapters"],
-  cli: [...CORE, "suggest", "try", "main", "adapters"],
+  pairs: [...CORE, "try"],
+  main: [...CORE, "repair", "pairs", "adapters"],
+  cli: [...CORE, "suggest", "try", "pairs", "main", "adapters"],
   adapters: SHARED,
 };
 
@@ -56,8 +59,12 @@ const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry
 const IMPURE =
   /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
 const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest)\//;
-/** The thread around the comparison. */
-const NOT_PURE = new Set(["proxy/compare/comparer.ts", "proxy/compare/worker-seat.ts", "proxy/compare/worker.ts"]);
+/** The threads around the comparison and the survey. */
+const NOT_PURE = new Set(
+  ["comparer.ts", "worker-seat.ts", "worker.ts", "surveyor.ts", "survey-worker.ts"].map(
+    (name) => `proxy/compare/${name}`,
+  ),
+);
 
 function partOf(file: string): Part | null {
   const [top, folder, ...rest] = file.split("/");

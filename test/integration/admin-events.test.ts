@@ -77,6 +77,22 @@ test("a reader gets only what it filters for", async () => {
   await events.return(undefined);
 });
 
+test("a reader of one cause, or of a place whatever index leads to it, gets no other", async () => {
+  const { parts, url } = await start();
+  const events = await follow(`${url}?group=b1946ac9&at=/items/*/price`);
+  await nextOf(events, "status");
+  const wanted = sampleDivergence({
+    group: "b1946ac9",
+    differences: [{ at: "/items/3/price", kind: "value", primary: "1", shadow: "2" }],
+  });
+  parts.feed.publish({ ...wanted, id: "other-cause", group: "00000000" });
+  parts.feed.publish({ ...wanted, id: "no-cause", group: null });
+  parts.feed.publish({ ...wanted, id: "other-place", differences: [] });
+  parts.feed.publish(wanted);
+  assert.deepEqual(await nextOf(events, "divergence"), wanted);
+  await events.return(undefined);
+});
+
 test("the stream says what it is and that nobody may keep it", async () => {
   const { url } = await start();
   const answer = await fetch(url);

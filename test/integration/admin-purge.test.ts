@@ -16,6 +16,7 @@ import { createRedactor } from "../../proxy/record/redaction.ts";
 import { systemClock } from "../../proxy/system-clock.ts";
 import { sampleAdminParts, type SampleParts } from "../support/admin-parts.ts";
 import { evidenceFolder, makeRecord, recordWrite } from "../support/evidence.ts";
+import { NO_PAIRS } from "../support/pairs.ts";
 
 interface Running {
   readonly url: string;
@@ -39,7 +40,7 @@ async function start(t: TestContext, over: Partial<PurgeParts> = {}): Promise<Ru
   await log.flush();
   const audited: PurgeAudit[] = [];
   const redactor = createRedactor(Buffer.alloc(32, 7));
-  const purge = createPurge({ store, log, redactor, audit: (entry) => audited.push(entry), ...over });
+  const purge = createPurge({ store, log, redactor, pairs: NO_PAIRS, audit: (entry) => audited.push(entry), ...over });
   const parts = sampleAdminParts(store, { purge });
   const admin = await createAdmin(parts);
   t.after(async () => {
@@ -80,7 +81,7 @@ test("it answers what went, in the documented shape, and writes who asked into t
     "#/$defs/",
   );
   assert.ok(z.fromJSONSchema(JSON.parse(text)).safeParse(result).success);
-  assert.deepEqual({ ...result, kept: [] }, { dryRun: false, records: 2, samples: 2, logLines: 2, kept: [] });
+  assert.deepEqual({ ...result, kept: [] }, { dryRun: false, records: 2, samples: 2, pairs: 0, logLines: 2, kept: [] });
   assert.match(result.kept.join("\n"), /repair list and gaps stay, .*\n1 line .* no JSON/);
   assert.equal(await countOf(store), 1);
 
@@ -93,6 +94,7 @@ test("it answers what went, in the documented shape, and writes who asked into t
     dryRun: false,
     records: 2,
     samples: 2,
+    pairs: 0,
     logLines: 2,
     failed: null,
   });

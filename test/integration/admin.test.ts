@@ -11,6 +11,7 @@ import { createAdmin } from "../../proxy/admin/server.ts";
 import type { StatusView } from "../../proxy/admin/status-view.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { Store } from "../../proxy/ports.ts";
+import type { StoredPair } from "../../proxy/stored-pair.ts";
 import {
   type SampleParts,
   sampleAdminParts,
@@ -20,6 +21,7 @@ import {
   sampleStatusInput,
 } from "../support/admin-parts.ts";
 import { fixedStore } from "../support/fixed-store.ts";
+import { makePair } from "../support/pairs.ts";
 
 const TOKENS = [{ name: "ops", role: "read" as const, token: "s3cret" }];
 const open: { close(): Promise<void> }[] = [];
@@ -79,8 +81,20 @@ function evidence(): ReturnType<typeof fixedStore> {
       },
     ],
     gaps: [{ id: "01G", route: "users", from: RECORD.time, to: null, why: "the store was away" }],
+    pairs: [makePair(), makePair({ outcome: "match", build: "9f3c", rules: ["shapes /id as uuid"] }), LEFT_OUT],
   });
 }
+
+const LEFT_OUT: StoredPair = {
+  ...makePair(),
+  shadow: {
+    service: "next",
+    status: 200,
+    headers: [],
+    body: { leftOut: "binary", bytes: 3, digest: "00" },
+    redacted: ["body"],
+  },
+};
 
 /** One path that answers 200 for each path of the API's table. */
 const SAMPLES: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -92,6 +92,29 @@ async function assertNothingIsLeft({ temp }: Demo, origins: readonly string[]): 
   assert.deepEqual(await left(), []);
 }
 
+/** Without what chance decides: numbers, ids that next makes, the one of many requests that stands for all. */
+function plain(sentence: string): string {
+  return sentence
+    .replace(/next made [\w-]+/, "next made ID")
+    .replace(/\?q=[^:]+/, "?q=WORD")
+    .replace(/\/countries\/[^:]+/, "/countries/CODE")
+    .replace(/\d+/g, "N")
+    .replace(/ entry$/, " entries");
+}
+
+const PARTS = /; |, and so did /;
+
+/** What the README's block shows: a line for each finding, and what follows from it on lines of their own. */
+function findingsInReadme(): readonly { readonly what: string; readonly follows: readonly string[] }[] {
+  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+  const [, block = ""] = /^What differs, found in [\d,]+ requests:\n((?: .*\n)+)/m.exec(readme) ?? [];
+  return block.split(/^ *[\d,]+ × {2}/m).flatMap((finding) => {
+    const [what = "", ...follows] = finding.trimEnd().split(/\n {9}/);
+    const parts = follows.length === 0 ? [] : follows.join(" ").split(PARTS).map(plain);
+    return what === "" ? [] : [{ what: plain(what), follows: parts }];
+  });
+}
+
 test("the demo finds real differences, lets next hang unnoticed, and its accounts sum", async (t) => {
   const demo = startDemo(t, "--once", "--json");
   await demo.line(/copies to next/);
@@ -106,6 +129,16 @@ test("the demo finds real differences, lets next hang unnoticed, and its account
   assert.ok(causes.size >= 3);
   const created = report.findings.find(({ what }) => /POST \/notes: legacy made id \d+, next made [\w-]+/.test(what));
   assert.match(created?.consequence ?? "", /^\d+ follow-up writes to such ids got 404 from next/);
+
+  const inReadme = findingsInReadme();
+  const whats = new Set(report.findings.map(({ what }) => plain(what)));
+  assert.deepEqual(whats, new Set(inReadme.map(({ what }) => what)), "README.md shows what the demo finds");
+  // On a busy machine not all of it has followed yet.
+  const followed = report.findings.flatMap(({ consequence }) => consequence?.split(PARTS).map(plain) ?? []);
+  assert.deepEqual(
+    followed.filter((part) => !inReadme.some(({ follows }) => follows.includes(part))),
+    [],
+  );
 
   assert.equal(report.client.errors, 0);
   assert.ok(report.client.requests > 200);
@@ -123,14 +156,14 @@ test("the demo finds real differences, lets next hang unnoticed, and its account
     ],
   );
 
-  const told = demo.lines.join("\n");
+  const output = demo.lines.join("\n");
   assert.match(
-    told,
+    output,
     /^client → Crossfade → legacy \(json-server 0\.17\.\d+\), copies → next \(json-server 1\.0\.0-beta/,
   );
-  assert.match(told, /^ {2}client errors 0, lost 0$/m);
-  assert.match(told, /^Dashboard +http:\/\/127\.0\.0\.1:\d+\/$/m);
-  assert.ok(!told.includes("\u001b"), "styles or cursor movements in a pipe");
+  assert.match(output, /^ {2}client errors 0, lost 0$/m);
+  assert.match(output, /^Dashboard +http:\/\/127\.0\.0\.1:\d+\/$/m);
+  assert.ok(!output.includes("\u001b"), "styles or cursor movements in a pipe");
   await assertNothingIsLeft(demo, origins);
 });
 

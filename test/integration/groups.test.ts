@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { json as readJson } from "node:stream/consumers";
 import { test } from "node:test";
 import type { StatusView } from "../../proxy/admin/status-view.ts";
-import type { ListedGroup } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, ListedGroup } from "../../proxy/evidence.ts";
 import { spellSignature } from "../../proxy/group-sentence.ts";
 import { runCli } from "../support/cli.ts";
 import { startBench, type Bench } from "../support/crossfade.ts";
@@ -174,6 +174,19 @@ test("an acknowledged cause is quiet in status, page and exit code until it come
   assert.match(page, /<a href="\/api\/v1\/groups\?state=acknowledged">1 cause acknowledged<\/a>/);
   const table = await cli("divergences", "groups", "--state", "acknowledged");
   assert.match(table.stdout, new RegExp(`${id} +1 +100 % +acknowledged +steady`));
+  for (const [command, flag, value, count] of [
+    ["list", "--group", id, 1],
+    ["list", "--group", "00000000", 0],
+    ["list", "--state", "acknowledged", 1],
+    ["export", "--state", "acknowledged", 1],
+    ["export", "--state", "new", 0],
+    ["export", "--group", id, 1],
+  ] as const) {
+    const listed = await cli("divergences", command, flag, value, "--json");
+    const lines = listed.stdout.split("\n").filter((line) => line.startsWith("{"));
+    const groups = lines.map((line) => (JSON.parse(line) as DivergenceRecord).group);
+    assert.deepEqual(groups, Array<string>(count).fill(id), `${command} ${flag} ${value}`);
+  }
 
   // The same build again: still quiet. Another build: it has regressed.
   await bench.send("PUT", "/orders/2", {});

@@ -19,6 +19,7 @@ import { createMemoryJournal, createNullJournal } from "../../proxy/mirror/journ
 import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
 import { identityRewrite, type Rewrite } from "../../proxy/mirror/shadow-request.ts";
 import { Taints } from "../../proxy/mirror/taints.ts";
+import { Unsettled } from "../../proxy/mirror/unsettled.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal, Store } from "../../proxy/ports.ts";
 import { createCounters } from "../../proxy/record/counters.ts";
@@ -30,6 +31,7 @@ import { compileRouter } from "../../proxy/route/router.ts";
 import { Pools } from "../../proxy/upstream/pools.ts";
 import { json, startService, type TestService } from "../support/service.ts";
 import { connectTo } from "../support/wire.ts";
+import { NO_PAIRS } from "../support/pairs.ts";
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
@@ -61,7 +63,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     counters,
     redactor: createRedactor(Buffer.alloc(32)),
     sealer: createSealer(Buffer.alloc(32)),
-    clock,
+    pairs: NO_PAIRS,
     onRecord() {},
     caught,
   });
@@ -83,6 +85,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     gate: () => gate,
     journal,
     recorder,
+    pairs: NO_PAIRS,
     comparer,
     telemetry,
     clock,
@@ -90,6 +93,14 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     budget,
     backlog: new Backlog(),
     taints: new Taints(),
+    noise: {
+      watch: () => null,
+      compared() {},
+      sawFailure() {},
+      of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),
+      close: () => Promise.resolve(),
+    },
+    unsettled: new Unsettled(),
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
     rewrite,

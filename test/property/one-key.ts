@@ -120,20 +120,18 @@ export async function play(writes: readonly LiveWrite[], random: () => number, l
 
   async function live(write: LiveWrite, value: string): Promise<void> {
     await step();
-    const began = lanes.begin();
-    const ticket: Ticket | null = write.key === "early" ? lanes.intend(KEY, "write") : null;
+    const isUnaware = write.key === "late" && leftOut.lateJoin === true;
+    const early: Ticket | null = isUnaware ? null : lanes.intend(write.key === "early" ? [KEY] : [], "write");
     await step();
     if (write.primary === "unknown") {
       void land(() => (state.primary = applied(state.primary, write.kind, value)));
-      if (ticket !== null) lanes.withdraw(ticket);
+      if (early !== null) lanes.withdraw(early);
       mark();
       return;
     }
     state.primary = applied(state.primary, write.kind, value);
     await step();
-    const copy = { write, value };
-    if (ticket !== null) lanes.answered(ticket, copy);
-    else lanes.join(KEY, copy, "write", leftOut.lateJoin === true ? Infinity : began);
+    lanes.answered(early ?? lanes.intend([KEY], "write"), { write, value }, [KEY]);
   }
 
   const sides: Sides = {

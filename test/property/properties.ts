@@ -6,8 +6,16 @@ const TIME_LIMIT_MS = 15_000;
 
 /** Checks a property on random cases and says by which seed they can be had again: CROSSFADE_TEST_SEED takes it. */
 export function holds<T>(t: TestContext, numRuns: number, property: fc.IProperty<T>): void {
+  fc.assert(property, parametersOf(t, numRuns));
+}
+
+export async function holdsAsync<T>(t: TestContext, numRuns: number, property: fc.IAsyncProperty<T>): Promise<void> {
+  await fc.assert(property, parametersOf(t, numRuns));
+}
+
+function parametersOf(t: TestContext, numRuns: number) {
   const given = process.env["CROSSFADE_TEST_SEED"];
   const seed = given === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(given);
   t.diagnostic(`seed ${seed}`);
-  fc.assert(property, { numRuns, seed, interruptAfterTimeLimit: TIME_LIMIT_MS });
+  return { numRuns, seed, interruptAfterTimeLimit: TIME_LIMIT_MS };
 }

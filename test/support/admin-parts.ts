@@ -4,6 +4,7 @@ import { loadSettings } from "../../proxy/config/load.ts";
 import type { Settings } from "../../proxy/config/settings.ts";
 import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence.ts";
 import { makeUlid } from "../../proxy/identity.ts";
+import type { PlaceRecord } from "../../proxy/places.ts";
 import type { Store } from "../../proxy/ports.ts";
 import { type JobRecord, REPAIR_RESULTS } from "../../proxy/repair-job.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
@@ -44,8 +45,10 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     gaps: 0,
     causes: null,
     seen: true,
+    overrides: [],
     rules: [],
     module: null,
+    noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
     ...over,
   };
 }
@@ -58,7 +61,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     notReady: null,
     warnings: [],
     routes: [sampleRouteState()],
-    mirroringEnabled: true,
+    killSwitch: null,
     config: { file: "crossfade.yaml", revision: 1, error: null },
     store: { kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 },
     members: [{ id: "01JMEMBER", version: "0.1.0", since: startedAt }],
@@ -78,6 +81,12 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     },
     journal: { kind: "memory", depth: 0 },
     log: { file: "crossfade-divergences.ndjson", problem: null, lostLines: 0 },
+    pairs: {
+      kept: 0,
+      bytes: 0,
+      limitBytes: 64 * 1024 * 1024,
+      notKept: { "too-large": 0, failed: 0, "no-room": 0 },
+    },
     webhook: null,
     caught: {},
     ...over,
@@ -156,6 +165,25 @@ const SAMPLE_JOB: JobRecord = {
   error: null,
 };
 
+function samplePlace(): PlaceRecord {
+  return {
+    route: "users",
+    method: "GET",
+    path: "/users/*",
+    at: "/seen",
+    askedTwice: 40,
+    differedWithItself: 38,
+    compared: 12,
+    onBothSides: 12,
+    differed: 11,
+    values: 12,
+    distinct: 12,
+    classes: [{ class: "instant", count: 12 }],
+    since: "2026-11-22T12:00:10.000Z",
+    lastSeen: "2026-11-22T12:00:30.000Z",
+  };
+}
+
 export interface SampleParts extends AdminParts {
   readonly feed: Feed;
   /** What reached `onError`. */
@@ -187,7 +215,11 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
       job: (id) => (id === "01JOB" ? SAMPLE_JOB : null),
       cancel: () => null,
     },
-    purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, logLines: 0, kept: [] }),
+    override: () => Promise.resolve({ kept: true }),
+    audit: () => undefined,
+    places: { list: () => [samplePlace()], ownDisagreements: () => [] },
+    purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
+    replay: () => Promise.resolve({ end: "unknown" }),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),
     ...over,
   };

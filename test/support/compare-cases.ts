@@ -77,6 +77,7 @@ export function compareRules(rules: Partial<Omit<CompareSettings, RuleKind>> & L
     equivalent: whole("equivalent"),
     shapes: whole("shapes"),
     module: rules.module ?? null,
+    noise: rules.noise ?? { readShare: 0, comparedShare: 0 },
   };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { request } from "undici";
+import type { OpenedStore } from "../../adapters/store/open.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import { startCrossfade, type Crossfade } from "../../proxy/main.ts";
 import { startService, type Answer, type TestService } from "./service.ts";
@@ -57,6 +58,8 @@ export interface BenchOptions {
   /** YAML within `services.legacy`, beside its url. */
   readonly legacyService?: string;
   readonly store?: "sqlite" | "memory";
+  /** A store that the test has opened; it takes the place of the one above. */
+  readonly opened?: OpenedStore;
   readonly limits?: string;
   /** How often the repair list is gone through by itself. */
   readonly repairEveryMs?: number;
@@ -80,11 +83,13 @@ export async function startBench(t: TestContext, options: BenchOptions = {}): Pr
   writeFileSync(configFile, configText(folder, legacy, next, options));
   const loaded = loadSettings({ file: configFile, flags: {}, env: process.env });
   if (!loaded.ok) throw new Error(loaded.errors.map((error) => error.text).join("\n"));
+  const { opened } = options;
   const running = await startCrossfade({
     settings: loaded.settings,
     files: loaded.files,
     logLevel: "silent",
     ...(options.repairEveryMs === undefined ? {} : { repairEveryMs: options.repairEveryMs }),
+    ...(opened === undefined ? {} : { store: Promise.resolve(opened) }),
   });
   crossfade = running;
   const api = async <T>(path: string): Promise<T> => (await (await request(running.adminUrl + path)).body.json()) as T;

@@ -131,6 +131,8 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     exchange,
     requestBody: null,
     key: "users/42",
+    moreKeys: [],
+    notBefore: null,
     outcome: DIVERGENT,
     primary: { status: 200, ms: 12.13, bytes: 431 },
     shadow: { status: 200, ms: 3.44, bytes: 433, attempts: 1 },
@@ -141,6 +143,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     error: null,
     failure: null,
     repair: null,
+    answers: null,
     ...rest,
   };
 }

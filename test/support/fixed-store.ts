@@ -1,11 +1,13 @@
 import type { DivergenceRecord, GapRecord, GroupDecision, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
 import type { DivergenceQuery, Store } from "../../proxy/ports.ts";
+import type { StoredPair } from "../../proxy/stored-pair.ts";
 
 export interface FixedEvidence {
   readonly divergences?: readonly DivergenceRecord[];
   readonly groups?: readonly GroupRecord[];
   readonly repairs?: readonly RepairRecord[];
   readonly gaps?: readonly GapRecord[];
+  readonly pairs?: readonly StoredPair[];
 }
 
 export interface FixedStore extends Store {
@@ -16,7 +18,7 @@ export interface FixedStore extends Store {
 
 /** A store whose evidence is given: it filters nothing and pages by position, so that a test sees what it was asked. */
 export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
-  const { divergences = [], groups = [], repairs = [], gaps = [] } = evidence;
+  const { divergences = [], groups = [], repairs = [], gaps = [], pairs = [] } = evidence;
   const asked: DivergenceQuery[] = [];
   const decided: FixedStore["decided"] = [];
   function page<T>(items: readonly T[], { limit, cursor = "0" }: { limit: number; cursor?: string }) {
@@ -56,13 +58,19 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       decided.push({ id, decision });
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
-    eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, setAside: [] }),
+    overrides: () => Promise.resolve([]),
+    audit: (query) => page([], query),
+    eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, pairs: 0, setAside: [] }),
+    pairs: (query) => page(pairs, query),
+    pair: (id) => Promise.resolve(pairs.find((pair) => pair.id === id) ?? null),
+    pairsKept: () => ({ kept: pairs.length, bytes: 0, limitBytes: 64 * 1024 * 1024, lost: 0 }),
     onGroupEvent: () => () => undefined,
     repairs: (query) => page(repairs, query),
     repairWork: () => Promise.resolve([]),
     endRepair: () => Promise.resolve("changed"),
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),
+    places: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

@@ -1,14 +1,17 @@
 /** What has been appended and is not durable yet, bounded, and how it is cut into batches. */
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { Essentials } from "./essentials.ts";
-import type { Batch, EvidenceRow } from "./messages.ts";
+import type { Batch, EvidenceRow, PairRow } from "./messages.ts";
 
 export interface BacklogLimits {
   readonly maxRecords: number;
   readonly maxBytes: number;
+  /** Of pairs that wait, beside them. */
+  readonly maxPairBytes: number;
 }
 
-export const DEFAULT_BACKLOG: BacklogLimits = { maxRecords: 200_000, maxBytes: 64 * 1024 * 1024 };
+const MIB = 1024 * 1024;
+export const DEFAULT_BACKLOG: BacklogLimits = { maxRecords: 200_000, maxBytes: 64 * MIB, maxPairBytes: 8 * MIB };
 
 /** One batch is written out as JSON and cloned in one turn of the event loop: about 5 ms at most. */
 const BATCH_RECORDS = 500;
@@ -25,11 +28,13 @@ interface Sealed {
   readonly batch: Batch;
   readonly essentials: Essentials;
   readonly evidence: readonly Waiting[];
+  readonly pairs: readonly PairRow[];
 }
 
 export interface BacklogMark {
   readonly batch: number;
   readonly records: number;
+  readonly pairs: number;
 }
 
 export class Backlog {
@@ -46,6 +51,12 @@ export class Backlog {
   /** After a failure essentials go first and alone, then a little evidence with them, then all as usual. */
   #portion: "usual" | "essentials" | "little" = "usual";
   #lostWrites = 0;
+  #pairs: PairRow[] = [];
+  #pairBytes = 0;
+  #pairsAdded = 0;
+  /** Durable, or given up. */
+  #pairsDone = 0;
+  #lostPairs = 0;
 
   constructor(limits: BacklogLimits) {
     this.#limits = limits;
@@ -55,10 +66,15 @@ export class Backlog {
     return this.#lostWrites;
   }
 
+  /** Pairs among which are none of `lostWrites`: they are a choice of what there was in any case. */
+  get lostPairs(): number {
+    return this.#lostPairs;
+  }
+
   get pendingWrites(): number {
     const sealed = this.#sealed;
-    const underway = sealed === null ? 0 : sealed.essentials.writes + sealed.evidence.length;
-    return underway + this.#essentials.writes + this.#evidence.length;
+    const underway = sealed === null ? 0 : sealed.essentials.writes + sealed.evidence.length + sealed.pairs.length;
+    return underway + this.#essentials.writes + this.#evidence.length + this.#pairs.length;
   }
 
   /** The batch that has been handed out and neither settled nor given back, or null. */
@@ -74,15 +90,20 @@ export class Backlog {
   /** Where everything added so far will be durable; see `reached`. */
   mark(): BacklogMark {
     const batch = this.#essentials.writes > 0 ? this.#batches + 1 : this.#sealed === null ? 0 : this.#batches;
-    return { batch, records: this.#recordsAdded };
+    return { batch, records: this.#recordsAdded, pairs: this.#pairsAdded };
   }
 
   /** Whether everything added before `mark` is durable or has been counted as lost. */
   reached(mark: BacklogMark): boolean {
-    return this.#settledBatch >= mark.batch && this.#recordsDone >= mark.records;
+    const { batch, records, pairs } = mark;
+    return this.#settledBatch >= batch && this.#recordsDone >= records && this.#pairsDone >= pairs;
   }
 
   add(write: StoreWrite): void {
+    if (write.type === "pair") {
+      this.#addPair(write);
+      return;
+    }
     if (write.type !== "divergence") {
       this.#essentials.add(write);
       return;
@@ -97,6 +118,18 @@ export class Backlog {
     this.#recordsAdded += 1;
   }
 
+  #addPair(write: Extract<StoreWrite, { type: "pair" }>): void {
+    const row = toPairRow(write);
+    const bytes = roughBytes(row.pair);
+    if (this.#pairBytes + bytes > this.#limits.maxPairBytes) {
+      this.#lostPairs += 1;
+      return;
+    }
+    this.#pairs.push(row);
+    this.#pairBytes += bytes;
+    this.#pairsAdded += 1;
+  }
+
   /** Writes that came too late. */
   refuse(writes: number): void {
     this.#lostWrites += writes;
@@ -107,14 +140,16 @@ export class Backlog {
     const essentials = this.#essentials;
     this.#essentials = new Essentials();
     const evidence = this.#takeEvidence(this.#mostRecords(essentials));
+    const pairs = this.#portion === "usual" ? this.#takePairs() : [];
     this.#batches += 1;
     const batch: Batch = {
       number: this.#batches,
       sealedAt: now,
       essentials: essentials.rows(),
       evidence: evidence.map(({ row }) => (Number.isNaN(row.at) ? { ...row, at: now } : row)),
+      pairs,
     };
-    this.#sealed = { batch, essentials, evidence };
+    this.#sealed = { batch, essentials, evidence, pairs };
     return batch;
   }
 
@@ -125,15 +160,21 @@ export class Backlog {
     this.#sealed = null;
     this.#settledBatch = sealed.batch.number;
     this.#recordsDone += sealed.evidence.length;
+    this.#pairsDone += sealed.pairs.length;
     this.#portion = this.#portion === "essentials" && sealed.evidence.length === 0 ? "little" : "usual";
   }
 
-  /** The sealed batch is not durable: its writes wait again, in front. `withoutEvidence` gives its records up. */
+  /**
+   * The sealed batch is not durable: its writes wait again, in front, but for its pairs, which may be what was too much.
+   * `withoutEvidence` gives its records up.
+   */
   giveBack(options: { readonly withoutEvidence: boolean }): void {
     const sealed = this.#sealed;
     if (sealed === null) return;
     this.#sealed = null;
     this.#portion = "essentials";
+    this.#lostPairs += sealed.pairs.length;
+    this.#pairsDone += sealed.pairs.length;
     sealed.essentials.absorb(this.#essentials);
     this.#essentials = sealed.essentials;
     if (options.withoutEvidence) {
@@ -154,11 +195,28 @@ export class Backlog {
     this.#essentials = new Essentials();
     this.#evidence = [];
     this.#evidenceBytes = 0;
+    this.#lostPairs += this.#pairs.length;
+    this.#pairsDone += this.#pairs.length;
+    this.#pairs = [];
+    this.#pairBytes = 0;
   }
 
   #mostRecords(essentials: Essentials): number {
     if (this.#portion === "usual") return BATCH_RECORDS;
     return this.#portion === "essentials" && essentials.writes > 0 ? 0 : CAREFUL_RECORDS;
+  }
+
+  #takePairs(): readonly PairRow[] {
+    let count = 0;
+    let bytes = 0;
+    for (const { pair } of this.#pairs) {
+      bytes += roughBytes(pair);
+      if (count > 0 && bytes > BATCH_BYTES) break;
+      count += 1;
+    }
+    const taken = this.#pairs.splice(0, count);
+    for (const { pair } of taken) this.#pairBytes -= roughBytes(pair);
+    return taken;
   }
 
   #takeEvidence(most: number): readonly Waiting[] {
@@ -175,7 +233,7 @@ export class Backlog {
   }
 }
 
-/** About what a record takes in memory. */
+/** About what a record or a pair takes in memory. */
 function roughBytes(json: string): number {
   return 500 + json.length;
 }
@@ -195,4 +253,9 @@ function toRow({ record, json, signature }: Extract<StoreWrite, { type: "diverge
     build: record.build,
     record: json,
   };
+}
+
+function toPairRow({ json, ...row }: Extract<StoreWrite, { type: "pair" }>): PairRow {
+  const { id, at, route, bucket, group, outcome, key } = row;
+  return { id, at, route, bucket, group, outcome, key, pair: json };
 }

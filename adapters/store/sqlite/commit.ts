@@ -1,19 +1,26 @@
 /** Applies batches, each in one transaction: counts, repairs and gaps here, records and groups in evidence.ts. */
 import type { Database } from "better-sqlite3";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
+import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { epochMs, type Batch } from "./messages.ts";
+import { epochMs, type Batch, type Committed, type ControlRow, type PairSizes } from "./messages.ts";
+import { preparePairs } from "./pairs.ts";
+import { preparePlaces } from "./places.ts";
 import { prepareRepairs } from "./repairs.ts";
 
-/** Each call returns what is new about groups. `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
-export function prepareCommit(
-  db: Database,
-  retention: Retention,
-  openedAt: number,
-): (batch: Batch) => readonly GroupEvent[] {
+export interface Commit {
+  (batch: Batch): Committed;
+  /** As of the last commit. */
+  pairSizes(): PairSizes;
+}
+
+/** `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
+export function prepareCommit(db: Database, retention: Retention, openedAt: number): Commit {
   const evidence = prepareEvidence(db, retention);
+  const pairs = preparePairs(db, retention);
   const repairs = prepareRepairs(db, retention.repairKeys);
+  const control = prepareControls(db);
+  const places = preparePlaces(db, retention);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -32,7 +39,7 @@ export function prepareCommit(
   const mark = db.prepare("UPDATE life SET last_batch = ?, heartbeat = ?");
   const lastBatch = db.prepare<[], number>("SELECT last_batch FROM life").pluck();
 
-  const apply = db.transaction((batch: Batch): readonly GroupEvent[] => {
+  const apply = db.transaction((batch: Batch): Committed => {
     const { sealedAt, essentials } = batch;
     for (const row of totalsOf(batch)) addTotals.run({ ...row, sealedAt, openedAt });
     for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
@@ -41,22 +48,52 @@ export function prepareCommit(
       if (row.opened) openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
       else closeGap.run(epochMs(row.to, sealedAt), row.id);
     }
+    for (const row of essentials.controls) control(row);
+    if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
     for (const row of batch.evidence) evidence.add(row);
+    for (const row of batch.pairs) pairs.add(row);
     const events = evidence.finish();
     evidence.evict(sealedAt);
+    pairs.evict(sealedAt);
     mark.run(batch.number, sealedAt);
-    return events;
+    return { events, pairs: pairs.sizes() };
   });
 
-  return (batch) => {
+  const commit = (batch: Batch): Committed => {
     try {
       return apply.immediate(batch);
     } catch (thrown) {
       evidence.reload();
+      pairs.reload();
       repairs.reload();
       // An error of COMMIT itself leaves open whether it happened; the number in the same transaction tells.
       if (lastBatch.get() !== batch.number) throw thrown;
-      return [];
+      return { events: [], pairs: pairs.sizes() };
+    }
+  };
+  return Object.assign(commit, { pairSizes: () => pairs.sizes() });
+}
+
+function prepareControls(db: Database): (row: ControlRow) => void {
+  const pin = db.prepare("INSERT OR REPLACE INTO override (route, setting, override) VALUES (?, ?, ?)");
+  const unpin = db.prepare("DELETE FROM override WHERE route = ? AND setting = ?");
+  const audit = db.prepare("INSERT INTO audit (entry) VALUES (?)");
+  const evict = db.prepare("DELETE FROM audit WHERE seq <= ?");
+  return (row) => {
+    switch (row.type) {
+      case "pin":
+        pin.run(row.override.route ?? "", row.override.setting, JSON.stringify(row.override));
+        return;
+      case "unpin":
+        unpin.run(row.route ?? "", row.setting);
+        return;
+      case "audit":
+        evict.run(Number(audit.run(JSON.stringify(row.entry)).lastInsertRowid) - AUDIT_KEPT);
+        return;
+      default: {
+        const never: never = row;
+        throw new TypeError(`no such write: ${JSON.stringify(never)}`);
+      }
     }
   };
 }

@@ -7,11 +7,12 @@ import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
+import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
 import { Backlog, type BacklogLimits, type BacklogMark } from "./backlog.ts";
 import { WorkerLink } from "./link.ts";
-import type { Opened, Questions } from "./messages.ts";
+import type { Opened, PairSizes, Questions } from "./messages.ts";
 
 const SECOND = 1000;
 
@@ -59,6 +60,7 @@ export class Committer {
   #displaced: string | null = null;
   #setAside: string | null = null;
   #inode = 0;
+  #pairs: PairSizes = { kept: 0, bytes: 0 };
   #closing: Promise<void> | null = null;
 
   constructor(settings: CommitterSettings) {
@@ -70,12 +72,14 @@ export class Committer {
     this.opened = promise;
     let first = true;
     this.#link = new WorkerLink(order, () => clock.now(), {
-      opened: (opened) => {
+      opened: (opened, pairs) => {
+        this.#pairs = pairs;
         this.#onOpened(opened);
         resolve(opened);
         first = false;
       },
-      committed: (_, events) => {
+      committed: (_, { events, pairs }) => {
+        this.#pairs = pairs;
         this.#onCommitted();
         this.listeners.tell(events);
       },
@@ -128,6 +132,10 @@ export class Committer {
       lostWrites: this.#backlog.lostWrites,
       pendingWrites: this.#backlog.pendingWrites,
     };
+  }
+
+  pairsKept(): PairsKept {
+    return { ...this.#pairs, limitBytes: this.#settings.retention.keepPairBytes, lost: this.#backlog.lostPairs };
   }
 
   /** Sees what was appended before it, unless the disk is slower than ASK_AFTER_MS. */

@@ -1,10 +1,10 @@
-/** Erases records so that their bytes are gone from the file and its log, a little at a time. */
+/** Erases records and pairs so that their bytes are gone from the file and its log, a little at a time. */
 import type { Database } from "better-sqlite3";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ErasedRecords, ErasureQuery } from "../../../proxy/ports.ts";
 import type { Committer } from "./committer.ts";
-import type { Questions } from "./messages.ts";
+import type { ErasedTable, Questions } from "./messages.ts";
 
 /** Records that one question looks into: commits go on between two of them. */
 const EXAMINED_AT_ONCE = 500;
@@ -18,22 +18,27 @@ export async function eraseDivergences(
   { route, isKey, dryRun }: ErasureQuery,
 ): Promise<ErasedRecords> {
   await committer.allDurable();
-  let records = 0;
-  let samples = 0;
-  let before: number | null = Number.MAX_SAFE_INTEGER;
-  while (before !== null) {
-    const asked = { ...(route === undefined ? {} : { route }), before };
-    const part: Questions["shownKeys"]["value"] = await committer.ask("shownKeys", asked);
-    const found = part.keys.filter(({ key }) => isKey(key));
-    const seqs = found.map(({ seq }) => seq);
-    if (!dryRun && seqs.length > 0) await committer.ask("erase", seqs);
-    records += found.length;
-    samples += found.filter(({ isSample }) => isSample === 1).length;
-    before = part.more;
-  }
+  const from = async (table: ErasedTable): Promise<{ readonly rows: number; readonly samples: number }> => {
+    let rows = 0;
+    let samples = 0;
+    let before: number | null = Number.MAX_SAFE_INTEGER;
+    while (before !== null) {
+      const asked = { table, ...(route === undefined ? {} : { route }), before };
+      const part: Questions["shownKeys"]["value"] = await committer.ask("shownKeys", asked);
+      const found = part.keys.filter(({ key }) => isKey(key));
+      const seqs = found.map(({ seq }) => seq);
+      if (!dryRun && seqs.length > 0) await committer.ask("erase", { table, seqs });
+      rows += found.length;
+      samples += found.filter(({ isSample }) => isSample === 1).length;
+      before = part.more;
+    }
+    return { rows, samples };
+  };
+  const { rows: records, samples } = await from("divergence");
+  const { rows: pairs } = await from("pair");
   // Also where nothing was found: the erasure before may have failed just here.
   if (!dryRun) await committer.ask("overwrite", null, OVERWRITE_PATIENCE_MS);
-  return { records, samples, setAside: await listSetAside(file) };
+  return { records, samples, pairs, setAside: await listSetAside(file) };
 }
 
 /** Damaged files of earlier runs (opening.ts). */
@@ -43,11 +48,16 @@ async function listSetAside(file: string): Promise<readonly string[]> {
   return names.filter((name) => name.startsWith(`${basename(file)}.corrupt-`)).map((name) => join(folder, name));
 }
 
+const KEY_COLUMNS: Readonly<Record<ErasedTable, string>> = {
+  divergence: "record ->> '$.key' AS key, sample > 0 AS isSample",
+  pair: "key, 0 AS isSample",
+};
+
 export function shownKeys(db: Database, args: Questions["shownKeys"]["args"]): Questions["shownKeys"]["value"] {
-  const { before, route = null } = args;
+  const { table, before, route = null } = args;
   const floor =
     db
-      .prepare<[number, number], number>("SELECT seq FROM divergence WHERE seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?")
+      .prepare<[number, number], number>(`SELECT seq FROM ${table} WHERE seq < ? ORDER BY seq DESC LIMIT 1 OFFSET ?`)
       .pluck()
       .get(before, EXAMINED_AT_ONCE - 1) ?? null;
   const keys = db
@@ -56,7 +66,7 @@ export function shownKeys(db: Database, args: Questions["shownKeys"]["args"]): Q
       Questions["shownKeys"]["value"]["keys"][number]
     >(
       `SELECT seq, key, isSample FROM (
-         SELECT seq, record ->> '$.key' AS key, sample > 0 AS isSample FROM divergence
+         SELECT seq, ${KEY_COLUMNS[table]} FROM ${table}
          WHERE seq < @before AND seq >= @floor AND (@route IS NULL OR route = @route)
        ) WHERE key IS NOT NULL ORDER BY seq DESC`,
     )
@@ -65,8 +75,8 @@ export function shownKeys(db: Database, args: Questions["shownKeys"]["args"]): Q
 }
 
 /** Overwritten at once with zeros, for the case that `overwrite` does not get its turn. */
-export function erase(db: Database, seqs: readonly number[]): null {
-  const remove = db.prepare("DELETE FROM divergence WHERE seq = ?");
+export function erase(db: Database, { table, seqs }: Questions["erase"]["args"]): null {
+  const remove = db.prepare(`DELETE FROM ${table} WHERE seq = ?`);
   db.pragma("secure_delete = ON");
   try {
     db.transaction(() => {

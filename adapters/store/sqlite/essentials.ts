@@ -1,11 +1,14 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key. Gaps follow changes of state, not traffic, so they stay a list.
+ * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
+ * with traffic, so they stay lists.
  */
 import type { OutcomeCount } from "../../../proxy/evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
 import { laterOf } from "../later-of.ts";
-import type { EssentialRows, GapRow, RepairRow } from "./messages.ts";
+import { placeKey } from "../place-key.ts";
+import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./messages.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;
@@ -25,6 +28,8 @@ export class Essentials {
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
+  readonly #controls: ControlRow[] = [];
+  readonly #places = new Map<string, KeptPlace>();
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -32,7 +37,7 @@ export class Essentials {
     return this.#writes;
   }
 
-  add(write: Exclude<StoreWrite, { type: "divergence" }>): void {
+  add(write: Exclude<StoreWrite, { type: "divergence" | "pair" }>): void {
     this.#writes += 1;
     switch (write.type) {
       case "count":
@@ -55,6 +60,14 @@ export class Essentials {
       case "gap-closed":
         this.#gaps.push({ opened: false, id: write.id, to: write.to });
         return;
+      case "pin":
+      case "unpin":
+      case "audit":
+        this.#controls.push(write);
+        return;
+      case "places":
+        for (const place of write.places) this.#places.set(placeKey(place), place);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -75,6 +88,8 @@ export class Essentials {
     }
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
+    this.#controls.push(...later.#controls);
+    for (const [key, place] of later.#places) this.#places.set(key, place);
   }
 
   rows(): EssentialRows {
@@ -85,6 +100,8 @@ export class Essentials {
       totals: [...this.#totals].map(([route, totals]) => ({ route, ...totals })),
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
+      controls: this.#controls,
+      places: [...this.#places.values()],
     };
   }
 

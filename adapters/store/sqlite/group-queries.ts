@@ -57,6 +57,16 @@ export function defineStateNow(db: Database): void {
 const STATE_NOW = (compared: string): string =>
   `state_now(g.state, g.count, ${compared}, compared_first, compared_last)`;
 
+/** Of @states, as `listOfStates` spells them. */
+const IS_IN_STATES = (compared: string): string => `instr(@states, ',' || ${STATE_NOW(compared)} || ',') > 0`;
+
+export function listOfStates(states: readonly GroupState[]): string {
+  return `,${states.join(",")},`;
+}
+
+export const GROUPS_IN_STATES = `
+  SELECT id FROM divergence_group AS g WHERE ${IS_IN_STATES(COMPARED_OF_ROUTE("g.route"))}`;
+
 function toGroup(row: GroupRow, now: number): GroupRecord {
   const { compared, ...kept } = row;
   return viewGroup(
@@ -75,20 +85,19 @@ function toGroup(row: GroupRow, now: number): GroupRecord {
 export function groups(db: Database, query: GroupsAsked): Page<ListedGroup> {
   const limit = pageLimit(query.limit);
   const after = query.cursor === undefined ? null : decodeCursor("groups", query.cursor);
-  const states = query.states ?? null;
   const rows = db
     .prepare<[Record<string, string | number | null>], GroupRow & { samples: string }>(
       `SELECT ${COLUMNS}, ${SAMPLES} AS samples FROM divergence_group AS g
        WHERE (@route IS NULL OR route = @route)
          AND (@count IS NULL OR g.count < @count OR (g.count = @count AND id > @id))
-         AND (@states IS NULL OR instr(@states, ',' || ${STATE_NOW("compared")} || ',') > 0)
+         AND (@states IS NULL OR ${IS_IN_STATES("compared")})
        ORDER BY g.count DESC, id LIMIT @limit`,
     )
     .all({
       route: query.route ?? null,
       count: after?.number ?? null,
       id: after?.id ?? "",
-      states: states === null ? null : `,${states.join(",")},`,
+      states: query.states === undefined ? null : listOfStates(query.states),
       limit: limit + 1,
     });
   return page(

@@ -4,9 +4,18 @@
  */
 import { Worker } from "node:worker_threads";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { asError, asFailure } from "./failures.ts";
-import type { Batch, FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
+import type {
+  Batch,
+  Committed,
+  FromWorker,
+  Opened,
+  OpeningOrder,
+  PairSizes,
+  Question,
+  Questions,
+  ToWorker,
+} from "./messages.ts";
 
 /** Compiled or not, the thread's file lies beside this one; the compiler rewrites imports, not URLs. */
 const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
@@ -16,8 +25,8 @@ const LAST_RESTART_MS = 5_000;
 
 export interface LinkEvents {
   /** At the first opening and at each after a restart; commits may follow. */
-  opened(opened: Opened): void;
-  committed(number: number, events: readonly GroupEvent[]): void;
+  opened(opened: Opened, pairs: PairSizes): void;
+  committed(number: number, committed: Committed): void;
   failed(number: number, error: CrossfadeError): void;
   /** The thread is gone, or could not open the file again; another follows by itself. */
   down(error: CrossfadeError): void;
@@ -125,7 +134,7 @@ export class WorkerLink {
           this.#worker = worker;
           this.#generation = message.opened.generation;
           this.#corrupt = false;
-          this.#events.opened(message.opened);
+          this.#events.opened(message.opened, message.pairs);
           return;
         case "refused":
           end(asError(message.failure));
@@ -146,7 +155,7 @@ export class WorkerLink {
     switch (message.type) {
       case "committed":
         this.#restartMs = FIRST_RESTART_MS;
-        this.#events.committed(message.number, message.events);
+        this.#events.committed(message.number, message.committed);
         return;
       case "failed":
         this.#events.failed(message.number, asError(message.failure));

@@ -1,4 +1,5 @@
 /** What passes between the process and the thread that owns the file. Plain data: it is cloned. */
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { ErrorCode } from "../../../proxy/errors.ts";
 import type {
   GapRecord,
@@ -13,7 +14,18 @@ import type {
   RepairWork,
   SealedPlace,
 } from "../../../proxy/evidence.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page, RepairWorkQuery } from "../../../proxy/ports.ts";
+import type { Override } from "../../../proxy/overrides.ts";
+import type { KeptPlace } from "../../../proxy/places.ts";
+import type {
+  DivergenceQuery,
+  GroupQuery,
+  OpenWork,
+  Page,
+  PairQuery,
+  RepairWorkQuery,
+  StoreWrite,
+} from "../../../proxy/ports.ts";
+import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {
@@ -31,12 +43,18 @@ export type GapRow =
   | { readonly opened: true; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
   | { readonly opened: false; readonly id: string; readonly to: string };
 
+/** In the order in which they came: a later one takes the place of an earlier. */
+export type ControlRow = Extract<StoreWrite, { type: "pin" | "unpin" | "audit" }>;
+
 /** What must survive: small however much traffic there is, and kept in memory until it is durable. */
 export interface EssentialRows {
   readonly outcomes: readonly OutcomeCount[];
   readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
   readonly repairs: readonly RepairRow[];
   readonly gaps: readonly GapRow[];
+  readonly controls: readonly ControlRow[];
+  /** No evidence, and bounded: what is known of each now. */
+  readonly places: readonly KeptPlace[];
 }
 
 export interface EvidenceRow {
@@ -55,6 +73,21 @@ export interface EvidenceRow {
   readonly record: string;
 }
 
+export interface PairRow {
+  readonly id: string;
+  /** Epoch ms of the arrival. */
+  readonly at: number;
+  readonly route: string;
+  readonly bucket: string;
+  readonly group: string | null;
+  readonly outcome: string;
+  readonly key: string | null;
+  readonly pair: string;
+}
+
+/** Of all that are in the file. */
+export type PairSizes = Pick<PairsKept, "kept" | "bytes">;
+
 /** Committed whole or not at all. */
 export interface Batch {
   /** Counts up by one within a run: a batch is recognised as committed after its thread died. */
@@ -63,6 +96,7 @@ export interface Batch {
   readonly sealedAt: number;
   readonly essentials: EssentialRows;
   readonly evidence: readonly EvidenceRow[];
+  readonly pairs: readonly PairRow[];
 }
 
 /** An error as it crosses between threads. */
@@ -124,13 +158,15 @@ export interface Questions {
     args: { readonly id: string; readonly decision: GroupDecision; readonly now: number };
     value: GroupRecord | null;
   };
-  /** Of the next so many records below `before` those that have a key, newest first; `more`: the next `before`, or null. */
+  /** Of the next so many rows below `before` those that have a key, newest first; `more`: the next `before`, or null. */
   shownKeys: {
-    args: { readonly route?: string; readonly before: number };
+    args: { readonly table: ErasedTable; readonly route?: string; readonly before: number };
     value: { readonly keys: readonly ShownKey[]; readonly more: number | null };
   };
+  pairs: { args: PairQuery; value: { readonly pairs: readonly string[]; readonly more: string | null } };
+  pair: { args: string; value: string | null };
   /** By their seqs. */
-  erase: { args: readonly number[]; value: null };
+  erase: { args: { readonly table: ErasedTable; readonly seqs: readonly number[] }; value: null };
   /** Writes the file anew, without what was erased from it at any time. */
   overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
@@ -140,8 +176,14 @@ export interface Questions {
     value: "done" | "changed";
   };
   gaps: { args: ListQuery; value: Page<GapRecord> };
+  overrides: { args: null; value: readonly Override[] };
+  audit: { args: ListQuery; value: Page<AuditEntry> };
+  places: { args: null; value: readonly KeptPlace[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
+
+/** What an erasure looks into. */
+export type ErasedTable = "divergence" | "pair";
 
 export interface ShownKey {
   readonly seq: number;
@@ -168,10 +210,16 @@ export type ToWorker =
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   | { readonly type: "close"; readonly clean: boolean; readonly now: number };
 
+export interface Committed {
+  /** What is new about groups. */
+  readonly events: readonly GroupEvent[];
+  readonly pairs: PairSizes;
+}
+
 export type FromWorker =
-  | { readonly type: "opened"; readonly opened: Opened }
+  | { readonly type: "opened"; readonly opened: Opened; readonly pairs: PairSizes }
   | { readonly type: "refused"; readonly failure: Failure }
-  | { readonly type: "committed"; readonly number: number; readonly events: readonly GroupEvent[] }
+  | { readonly type: "committed"; readonly number: number; readonly committed: Committed }
   | { readonly type: "failed"; readonly number: number; readonly failure: Failure }
   | { readonly type: "answer"; readonly id: number; readonly value: Questions[keyof Questions]["value"] }
   | { readonly type: "no-answer"; readonly id: number; readonly failure: Failure }

@@ -9,8 +9,8 @@ import { asFailure, isCorrupt } from "./failures.ts";
 import type { Opened, OpeningOrder } from "./messages.ts";
 import { createStoreFile } from "./place.ts";
 import { accountForPreviousRun, type Lost } from "./previous-run.ts";
-import { salvage } from "./salvage.ts";
-import { APPLICATION_ID, ESSENTIAL_TABLES, MIGRATIONS } from "./schema.ts";
+import { hasTable, salvage } from "./salvage.ts";
+import { APPLICATION_ID, ESSENTIAL_TABLES, MIGRATIONS, OLDEST_READER } from "./schema.ts";
 
 /** Long enough for a predecessor that is just ending, short enough for a start. */
 const LOCK_WAIT_MS = 300;
@@ -70,7 +70,7 @@ function examine(db: Database.Database, file: string): string | null {
     const message = `store ${file} is a SQLite database of another program; name another file with --store sqlite:FILE`;
     throw new CrossfadeError("store-unavailable", message, { source: "store" });
   }
-  if (version > MIGRATIONS.length) {
+  if (version > MIGRATIONS.length && oldestReader(db) > MIGRATIONS.length) {
     const message =
       `store ${file} was written by a newer Crossfade: its schema is ${version}, this one knows ${MIGRATIONS.length}; ` +
       `run that version again, or name another file with --store sqlite:FILE`;
@@ -79,11 +79,17 @@ function examine(db: Database.Database, file: string): string | null {
   if (tables === 0) return null;
   // What must not be forgotten is small and examined at each start. Evidence may be large, and a start after a crash is
   // no time to read all of it: where it is damaged, that is found when it is used, and treated the same.
-  for (const table of ESSENTIAL_TABLES) {
+  for (const table of ESSENTIAL_TABLES.filter((name) => hasTable(db, name))) {
     const found = String(db.pragma(`quick_check(${table})`, { simple: true }));
     if (found !== "ok") return found;
   }
   return null;
+}
+
+/** The oldest schema whose Crossfade can work with the file, as the one that wrote it said. */
+function oldestReader(db: Database.Database): number {
+  const said = hasTable(db, "reader") ? db.prepare<[], number>("SELECT oldest FROM reader").pluck().get() : undefined;
+  return said ?? Infinity;
 }
 
 function start(db: Database.Database, order: OpeningOrder, lost: Lost | null): Opened {
@@ -100,10 +106,13 @@ function start(db: Database.Database, order: OpeningOrder, lost: Lost | null): O
 }
 
 function migrate(db: Database.Database): void {
-  for (let version = numberOf(db, "user_version"); version < MIGRATIONS.length; version++) {
+  const found = numberOf(db, "user_version");
+  for (let version = found; version < MIGRATIONS.length; version++) {
     db.exec(MIGRATIONS[version] as string);
     db.pragma(`user_version = ${version + 1}`);
   }
+  if (found < MIGRATIONS.length)
+    db.prepare("INSERT OR REPLACE INTO reader (only, oldest) VALUES (1, ?)").run(OLDEST_READER);
   db.pragma(`application_id = ${APPLICATION_ID}`);
 }
 

@@ -1,14 +1,18 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { GapRecord, OutcomeCount } from "../../../proxy/evidence.ts";
+import type { Override } from "../../../proxy/overrides.ts";
+import { coversPlace } from "../../../proxy/covers-place.ts";
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
-import { coversPlace } from "../places.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";
-import { causes, decideGroup, defineStateNow, group, groups } from "./group-queries.ts";
+import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "./page.ts";
 import { endRepair, repairs, repairWork } from "./repairs.ts";
+import { places } from "./places.ts";
+import { pair, pairs } from "./pairs.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -40,6 +44,10 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return group(db, question.args);
       case "decideGroup":
         return decideGroup(db, question.args);
+      case "pairs":
+        return pairs(db, question.args);
+      case "pair":
+        return pair(db, question.args);
       case "shownKeys":
         return shownKeys(db, question.args);
       case "erase":
@@ -54,6 +62,12 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return endRepair(db, question.args);
       case "gaps":
         return gaps(db, question.args);
+      case "overrides":
+        return overrides(db);
+      case "audit":
+        return audit(db, question.args);
+      case "places":
+        return places(db);
       case "openWork":
         return openWork(db);
       default: {
@@ -88,6 +102,7 @@ function divergences(db: Database, query: DivergenceQuery): Questions["divergenc
   filter("route = @route", { route: query.route });
   filter("outcome = @outcome", { outcome: query.outcome });
   filter("group_id = @group", { group: query.group });
+  filter(`group_id IN (${GROUPS_IN_STATES})`, { states: query.states && listOfStates(query.states) });
   filter("instr(kinds, ',' || @kind || ',') > 0", { kind: query.kind });
   // The index on at_ms holds seq: where the time begins is found without reading a record.
   filter("at_ms >= @since AND seq >= (SELECT min(seq) FROM divergence WHERE at_ms >= @since)", { since: query.since });
@@ -149,6 +164,29 @@ function gaps(db: Database, query: ListQuery): Page<GapRecord> {
       const to = to_ms === null ? null : new Date(to_ms).toISOString();
       return { id, route, from: new Date(from_ms).toISOString(), to, why };
     },
+  );
+}
+
+function overrides(db: Database): readonly Override[] {
+  const rows = db.prepare<[], string>("SELECT override FROM override ORDER BY route, setting").pluck().all();
+  return rows.map((row) => JSON.parse(row) as Override);
+}
+
+/** The newest first. */
+function audit(db: Database, query: ListQuery): Page<AuditEntry> {
+  const limit = pageLimit(query.limit);
+  const before = query.cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor("audit", query.cursor).number;
+  const rows = db
+    .prepare<[number, number], { seq: number; entry: string }>(
+      "SELECT seq, entry FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+    )
+    .all(before, limit + 1);
+  return page(
+    "audit",
+    rows,
+    limit,
+    ({ seq }) => [seq],
+    ({ entry }) => JSON.parse(entry) as AuditEntry,
   );
 }
 

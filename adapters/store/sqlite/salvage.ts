@@ -1,4 +1,4 @@
-/** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, its life. Evidence is left there. */
+/** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, overrides, the audit, its life. Evidence is left there. */
 import Database from "better-sqlite3";
 import { ESSENTIAL_TABLES } from "./schema.ts";
 
@@ -10,11 +10,18 @@ const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
   repair:
     "route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence",
   gap: "id, route, from_ms, to_ms, why, unclean_end",
+  override: "route, setting, override",
+  audit: "entry",
 };
 
 export interface Salvaged {
   /** Tables of which some or all could not be read. */
   readonly damaged: readonly string[];
+}
+
+/** @throws where the file cannot be read */
+export function hasTable(db: Database.Database, name: string): boolean {
+  return db.prepare<[string], number>("SELECT count(*) FROM sqlite_schema WHERE name = ?").pluck().get(name) === 1;
 }
 
 /** Copies row by row until a table cannot be read any further. Never throws for what is wrong with `from`. */
@@ -26,6 +33,8 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     // As its owner had it open: then its -wal is read without a shared-memory file beside it.
     source.pragma("locking_mode = EXCLUSIVE");
     for (const name of ESSENTIAL_TABLES) {
+      // An older file has not all of them.
+      if (!hasTable(source, name)) continue;
       try {
         const columns = columnsOf(source, name);
         const marks = columns.split(", ").map(() => "?");

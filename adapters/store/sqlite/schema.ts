@@ -7,7 +7,7 @@
 export const APPLICATION_ID = 0x43524644;
 
 /** What must not be forgotten. The others hold evidence. */
-export const ESSENTIAL_TABLES = ["life", "route_total", "outcome_total", "repair", "gap"] as const;
+export const ESSENTIAL_TABLES = ["life", "route_total", "outcome_total", "repair", "gap", "override", "audit"] as const;
 
 /** One entry for each step forward; `PRAGMA user_version` is how many of them a file has had. Entries never change. */
 export const MIGRATIONS: readonly string[] = [
@@ -126,6 +126,61 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `
+  -- The oldest schema whose Crossfade can still work with this file: see OLDEST_READER.
+  CREATE TABLE reader (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    oldest INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE override (
+    -- Empty: all routes.
+    route TEXT NOT NULL,
+    setting TEXT NOT NULL,
+    -- JSON.
+    override TEXT NOT NULL,
+    PRIMARY KEY (route, setting)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- JSON.
+    entry TEXT NOT NULL
+  ) STRICT;
+  `,
+  `
+  -- What is known of places in answers: counts and keyed hashes, no values.
+  CREATE TABLE noise_place (
+    route TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    at TEXT NOT NULL,
+    last_ms INTEGER NOT NULL,
+    -- JSON: counts, classes, hashes.
+    known TEXT NOT NULL,
+    PRIMARY KEY (route, method, path, at)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX noise_place_by_last ON noise_place (last_ms);
+  `,
+  `
+  -- Exchanges kept whole, a few of each bucket.
+  CREATE TABLE pair (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    at_ms INTEGER NOT NULL,
+    route TEXT NOT NULL,
+    bucket TEXT NOT NULL,
+    group_id TEXT,
+    outcome TEXT NOT NULL,
+    -- As it is shown; NULL: it has none.
+    key TEXT,
+    bytes INTEGER NOT NULL,
+    pair TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX pair_by_bucket ON pair (bucket, seq);
+  CREATE INDEX pair_by_time ON pair (at_ms);
+  CREATE INDEX pair_by_route ON pair (route, seq);
+  `,
+  `
   -- One more each time the key is marked again.
   ALTER TABLE repair ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
   UPDATE repair SET revision = times;
@@ -142,3 +197,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE repair ADD COLUMN evidence TEXT;
   `,
 ];
+
+/**
+ * The version before this one can work with a file of ours as long as no step took away or renamed what it uses, or added
+ * a column without a default: then an update can be taken back without giving up the store. A step that breaks this
+ * raises the number to its own.
+ */
+export const OLDEST_READER = 3;

@@ -1,6 +1,7 @@
 /** The embedded store: one SQLite file, locked for this process alone and owned by a thread of its own. */
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
 import type { Clock, Store } from "../../../proxy/ports.ts";
+import type { StoredPair } from "../../../proxy/stored-pair.ts";
 import { pageLimit } from "../cursor.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
 import { DEFAULT_BACKLOG, type BacklogLimits } from "./backlog.ts";
@@ -49,6 +50,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     append: (writes) => committer.append(writes),
     flush: () => committer.flush(),
     health: () => committer.health(),
+    pairsKept: () => committer.pairsKept(),
     close: () => committer.close(),
     onGroupEvent: (listener) => committer.listeners.add(listener),
     eraseDivergences: (query) => eraseDivergences(committer, file, query),
@@ -58,7 +60,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
 
 type Questioning = Omit<
   Store,
-  "generation" | "append" | "flush" | "health" | "close" | "onGroupEvent" | "eraseDivergences"
+  "generation" | "append" | "flush" | "health" | "pairsKept" | "close" | "onGroupEvent" | "eraseDivergences"
 >;
 
 /** Every question the port has. Records travel as their JSON text. */
@@ -73,7 +75,10 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     repairWork: (query) => committer.ask("repairWork", query),
     endRepair: (id, revision, end) => committer.ask("endRepair", { id, revision, end }),
     gaps: (query) => committer.ask("gaps", query),
+    overrides: () => committer.ask("overrides", null),
+    audit: (query) => committer.ask("audit", query),
     openWork: () => committer.ask("openWork", null),
+    places: () => committer.ask("places", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);
@@ -92,6 +97,25 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     async divergence(id) {
       const record = await committer.ask("divergence", id);
       return record === null ? null : parse(record);
+    },
+
+    async pairs(query) {
+      const limit = pageLimit(query.limit);
+      const items: StoredPair[] = [];
+      let cursor = query.cursor;
+      for (;;) {
+        // Each answer carries so many bytes at most, and commits go on between two answers.
+        const rest = { ...query, limit: limit - items.length, ...(cursor === undefined ? {} : { cursor }) };
+        const { pairs, more } = await committer.ask("pairs", rest);
+        items.push(...pairs.map((pair) => JSON.parse(pair) as StoredPair));
+        if (more === null || items.length >= limit) return { items, next: more };
+        cursor = more;
+      }
+    },
+
+    async pair(id) {
+      const pair = await committer.ask("pair", id);
+      return pair === null ? null : (JSON.parse(pair) as StoredPair);
     },
 
     async group(id) {

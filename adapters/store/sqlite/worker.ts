@@ -1,11 +1,10 @@
 /** The thread that owns the file: opens it, commits batches in the order they come, answers questions in between. */
 import type { Database } from "better-sqlite3";
 import { parentPort, workerData } from "node:worker_threads";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { giveWayToTraffic } from "../../../proxy/thread-priority.ts";
-import { prepareCommit } from "./commit.ts";
+import { type Commit, prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
-import type { Batch, Failure, FromWorker, Opened, OpeningOrder, ToWorker } from "./messages.ts";
+import type { Failure, FromWorker, Opened, OpeningOrder, ToWorker } from "./messages.ts";
 import { openDatabase, replaceDamaged } from "./opening.ts";
 import { prepareQueries } from "./queries.ts";
 
@@ -16,7 +15,7 @@ const order = workerData as OpeningOrder;
 interface Open {
   readonly db: Database;
   readonly opened: Opened;
-  readonly commit: (batch: Batch) => readonly GroupEvent[];
+  readonly commit: Commit;
 }
 
 /** Preparing to commit reads sizes of the evidence: where that is damaged, it shows here. */
@@ -57,8 +56,8 @@ try {
       case "commit": {
         const { number } = message.batch;
         try {
-          const events = commit(message.batch);
-          tell({ type: "committed", number, events });
+          const committed = commit(message.batch);
+          tell({ type: "committed", number, committed });
         } catch (thrown) {
           failed(thrown, (failure) => ({ type: "failed", number, failure }));
         }
@@ -93,7 +92,7 @@ try {
   };
 
   port.on("message", handle);
-  tell({ type: "opened", opened });
+  tell({ type: "opened", opened, pairs: commit.pairSizes() });
   // The start waits for the opening; no client waits for anything that follows.
   giveWayToTraffic("somewhat");
 } catch (thrown) {

@@ -15,6 +15,7 @@ export const SHAPE_TESTS: Readonly<Record<ShapeName, ShapeTest>> = {
   etag: etagClass,
   hash: hashClass,
   integer: integerClass,
+  id: idClass,
 };
 
 function text(pattern: RegExp): ShapeTest {
@@ -54,4 +55,13 @@ function integerClass(value: JsonValue): string | null {
   if (!(value instanceof JsonNumber)) return null;
   const canonical = canonicalNumber(value.raw);
   return !canonical.startsWith("-") && (canonical === "0" || !canonical.includes("e-")) ? "number" : null;
+}
+
+/** What a program writes where it has no id. */
+const NO_ID = /^(?:null|undefined|nan|none|nil|true|false|0)$/i;
+
+/** An id whatever its scheme, number or text: the one class that lets a type change. */
+function idClass(value: JsonValue): string | null {
+  if (typeof value === "string") return /^[\w.:~-]{1,128}$/.test(value) && !NO_ID.test(value) ? "id" : null;
+  return integerClass(value) === "number" && canonicalNumber((value as JsonNumber).raw) !== "0" ? "id" : null;
 }

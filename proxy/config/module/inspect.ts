@@ -10,6 +10,9 @@ export interface InspectOrder {
   readonly done: Int32Array<SharedArrayBuffer>;
 }
 
+/** The thread tells the name of each file as it is imported, and last what it found. */
+export type InspectMessage = string | Inspected;
+
 export type Inspected =
   | { readonly ok: true; readonly hooks: readonly HookName[] }
   /** `why` follows the setting's name and value. */
@@ -25,7 +28,7 @@ const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./
  * Imports the file in a thread and waits for it: reading a config is synchronous, here and in the thread of a reload. The
  * module prints nothing: stdout belongs to the command that is run.
  */
-export function inspectModule(file: string): Inspected {
+export function inspectModule(file: string): { readonly found: Inspected; readonly imports: readonly string[] } {
   const done = new Int32Array(new SharedArrayBuffer(4));
   const { port1, port2 } = new MessageChannel();
   const order: InspectOrder = { url: pathToFileURL(file).href, port: port2, done };
@@ -33,17 +36,24 @@ export function inspectModule(file: string): Inspected {
   try {
     worker = new Worker(WORKER_URL, { workerData: order, transferList: [port2], stdout: true, stderr: true });
   } catch (thrown) {
-    return { ok: false, why: `which cannot be looked at: ${String(thrown)}` };
+    return { found: { ok: false, why: `which cannot be looked at: ${String(thrown)}` }, imports: [] };
   }
   worker.on("error", () => "told by the message, or by its absence");
   worker.unref();
   Atomics.wait(done, 0, 0, IMPORT_LIMIT_MS);
-  const found = receiveMessageOnPort(port1)?.message as Inspected | undefined;
+  const { found, imports } = received(port1);
   port1.close();
   void worker.terminate();
-  if (found !== undefined) return found;
-  return {
-    ok: false,
-    why: `which is not imported within ${IMPORT_LIMIT_MS / 1000} s; let it do nothing but export functions`,
-  };
+  const late = `which is not imported within ${IMPORT_LIMIT_MS / 1000} s; let it do nothing but export functions`;
+  return { found: found ?? { ok: false, why: late }, imports };
+}
+
+function received(port: MessagePort): { readonly found: Inspected | null; readonly imports: readonly string[] } {
+  const imports: string[] = [];
+  for (;;) {
+    const message = receiveMessageOnPort(port)?.message as InspectMessage | undefined;
+    if (message === undefined) return { found: null, imports: imports.sort() };
+    if (typeof message !== "string") return { found: message, imports: imports.sort() };
+    imports.push(message);
+  }
 }

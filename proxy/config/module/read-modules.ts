@@ -2,10 +2,10 @@
  * The modules that comparisons name, each read and imported once, so that one that cannot be used is told with its place
  * before any pair needs it. Settings hold a digest of its text: a reload that reads it anew sees what changed.
  */
-import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import { NO_MODULE } from "../defaults.ts";
+import { digestOfModule } from "../../module-files.ts";
 import type { Findings } from "../findings.ts";
 import { showValue, type ConfigPath } from "../message.ts";
 import type { Places } from "../places.ts";
@@ -16,13 +16,15 @@ import { inspectModule } from "./inspect.ts";
 export interface Modules {
   /** By what was written. */
   readonly byName: ReadonlyMap<string, ModuleSettings>;
-  /** Whole names of the files that were read or should have been. */
+  /** Whole names of the files that were read or should have been, and of those that they import. */
   readonly files: readonly string[];
 }
 
 export const NO_MODULES: Modules = { byName: new Map(), files: [] };
 
-type ModuleRead = { readonly ok: true; readonly module: ModuleSettings } | { readonly ok: false; readonly why: string };
+type ModuleRead =
+  | { readonly ok: true; readonly module: ModuleSettings }
+  | { readonly ok: false; readonly why: string; readonly imports: readonly string[] };
 
 /** Reads synchronously. What is wrong goes to `findings`; the settings are then not to be used. */
 export function readModules(written: Written, configFile: string | null, places: Places, findings: Findings): Modules {
@@ -41,7 +43,8 @@ export function readModules(written: Written, configFile: string | null, places:
     if (read.ok) byName.set(name, read.module);
     else findings.errors.push(places.at(path, `is ${showValue(name)}, ${read.why}`));
   }
-  return { byName, files: [...reads.keys()] };
+  const imports = [...reads.values()].flatMap((read) => (read.ok ? read.module.imports : read.imports));
+  return { byName, files: [...new Set([...reads.keys(), ...imports])] };
 }
 
 function namedIn(written: Written): readonly { readonly name: string; readonly path: ConfigPath }[] {
@@ -59,17 +62,21 @@ function readModule(file: string): ModuleRead {
   const kind = extname(file);
   if (kind !== ".mjs" && kind !== ".mts") {
     // Others may be CommonJS, which a thread keeps by its name: a changed one would not be taken into use.
-    return { ok: false, why: "which is not called .mjs or .mts; write an ES module, and call it so" };
+    const why = "which is not called .mjs or .mts; write an ES module, and call it so";
+    return { ok: false, why, imports: [] };
   }
-  let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    readFileSync(file);
   } catch (thrown) {
-    return { ok: false, why: unreadable(file, thrown as NodeJS.ErrnoException) };
+    return { ok: false, why: unreadable(file, thrown as NodeJS.ErrnoException), imports: [] };
   }
-  const inspected = inspectModule(file);
-  if (!inspected.ok) return inspected;
-  return { ok: true, module: { file, sha256: hash("sha256", bytes, "hex"), hooks: inspected.hooks } };
+  const { found, imports } = inspectModule(file);
+  if (!found.ok) return { ...found, imports };
+  try {
+    return { ok: true, module: { file, imports, sha256: digestOfModule(file, imports), hooks: found.hooks } };
+  } catch (thrown) {
+    return { ok: false, why: `which has changed meanwhile: ${(thrown as Error).message}`, imports };
+  }
 }
 
 function unreadable(file: string, { code, message }: NodeJS.ErrnoException): string {

@@ -1,7 +1,10 @@
 /** The thread that inspect.ts starts. */
+import { registerHooks } from "node:module";
+import { fileURLToPath } from "node:url";
 import { workerData } from "node:worker_threads";
 import { HOOKS } from "../settings.ts";
-import type { Inspected, InspectOrder } from "./inspect.ts";
+import { isUsersFile } from "../../module-files.ts";
+import type { Inspected, InspectMessage, InspectOrder } from "./inspect.ts";
 
 /** Of what is said while a module is imported. */
 const WORDS_MAX_CHARS = 300;
@@ -11,6 +14,7 @@ let told = false;
 
 process.on("exit", () => tell({ ok: false, why: "which ends its process while it is imported; take that out" }));
 process.on("uncaughtException", (error) => tell({ ok: false, why: notImported(error) }));
+tellOfImports();
 // Not awaited here: Node would warn on stderr of a module that ends the process.
 void inspect().then((found) => {
   tell(found);
@@ -21,9 +25,37 @@ void inspect().then((found) => {
 function tell(found: Inspected): void {
   if (told) return;
   told = true;
-  port.postMessage(found);
+  port.postMessage(found satisfies InspectMessage);
   Atomics.store(done, 0, 1);
   Atomics.notify(done, 0);
+}
+
+/** At once, and also of what is not there: a module that hangs or fails is mended in one of them. */
+function tellOfImports(): void {
+  const known = new Set([url]);
+  const note = (imported: string): void => {
+    if (known.has(imported) || !isUsersFile(imported)) return;
+    known.add(imported);
+    port.postMessage(fileURLToPath(imported) satisfies InspectMessage);
+  };
+  registerHooks({
+    resolve(specifier, context, next) {
+      try {
+        const found = next(specifier, context);
+        note(found.url);
+        return found;
+      } catch (error) {
+        if (/^\.{0,2}\//.test(specifier)) note(new URL(specifier, context.parentURL).href);
+        throw error;
+      }
+    },
+    load(loading, context, next) {
+      const loadedFile = next(loading, context);
+      if (loadedFile.format !== "commonjs" || !isUsersFile(loading)) return loadedFile;
+      // A thread keeps it by its name: a changed one would not be taken into use.
+      throw new Error(`${fileURLToPath(loading)} is CommonJS, and that is read but once; make it an ES module`);
+    },
+  });
 }
 
 async function inspect(): Promise<Inspected> {

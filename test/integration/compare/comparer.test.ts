@@ -9,7 +9,9 @@ import {
   createComparer,
 } from "../../../proxy/compare/comparer.ts";
 import { type AnswerPair, compareAnswers } from "../../../proxy/compare/diff-answers.ts";
+import type { HeldBody, HeldPair } from "../../../proxy/compare/held-pair.ts";
 import { compareCases, compareRules, jsonAnswer } from "../../support/compare-cases.ts";
+import { spooled } from "../../support/spooled.ts";
 
 const SUPPORT = new URL("../../support/", import.meta.url);
 const MOODY = new URL("moody-compare-worker-child.ts", SUPPORT);
@@ -87,6 +89,41 @@ describe("the compare worker", () => {
     const end = await comparer.compare(pairOf(primary, '{"a":2}'));
     assert.deepEqual("differences" in end && end.differences, [{ at: "/a", kind: "value", primary: "1", shadow: "2" }]);
     assert.equal(memory.toString(), 'secret {"a":1} secret');
+  });
+
+  test("reads what lies in the spool by itself, and leaves its file as it is", async (t) => {
+    const comparer = comparerFor(t);
+    const text = JSON.stringify(Array.from({ length: 40_000 }, (_, i) => ({ id: i, name: `user ${i}` })));
+    const other = text.replace('"user 20000"', '"nobody"');
+    const [primary, shadow] = [await spooled(t, text), await spooled(t, other)];
+    assert.ok(primary.length > 1_000_000);
+    const pair = pairOf(text, other);
+    const held = (a: HeldBody, b: HeldBody): HeldPair => ({
+      ...pair,
+      primary: { ...pair.primary, body: a },
+      shadow: { ...pair.shadow, body: b },
+    });
+    const verdict = compareAnswers(pair.primary, pair.shadow, pair.rules, 0);
+    assert.equal(verdict.outcome, "divergent");
+    for (let i = 0; i < 2; i += 1) {
+      assert.equal(comparer.compareInline(held(primary, shadow)), null);
+      assert.deepEqual(await comparer.compare(held(primary, shadow)), verdict);
+      assert.deepEqual(await comparer.compare(held(primary, pair.shadow.body)), verdict);
+    }
+    assert.equal(comparer.queuedBytes(), 0);
+  });
+
+  test("counts what lies in the spool, and says so where it cannot be read", async (t) => {
+    const comparer = comparerFor(t, { queueBytes: 10_000 });
+    const pair = pairOf("1", "2");
+    const held = (body: HeldBody): HeldPair => ({ ...pair, primary: { ...pair.primary, body } });
+    const large = await spooled(t, "x".repeat(20_000));
+    assert.deepEqual(await comparer.compare(held(large)), { overloaded: true });
+    const short = await spooled(t, "12");
+    assert.match(failureOf(await comparer.compare(held({ ...short, length: 3 }))), /is shorter than it was/);
+    assert.match(failureOf(await comparer.compare(held({ ...short, fd: 1 << 20 }))), /EBADF/);
+    assert.ok("outcome" in (await comparer.compare(held(short))), "the thread is still of use");
+    assert.equal(comparer.queuedBytes(), 0);
   });
 
   test("leaves the event loop free during a 10 MB pair", async (t) => {

@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { type CompareEnd, type Comparer, createComparer } from "../../../proxy/compare/comparer.ts";
 import { type AnswerPair, compareAnswers } from "../../../proxy/compare/diff-answers.ts";
+import type { HeldPair } from "../../../proxy/compare/held-pair.ts";
 import type { HookFailure } from "../../../proxy/compare/hook-calls.ts";
 import type { ModuleSettings } from "../../../proxy/config/settings.ts";
 import { compareRules, jsonAnswer } from "../../support/compare-cases.ts";
 import { makeFolder } from "../../support/config-file.ts";
+import { spooled } from "../../support/spooled.ts";
 
 const HOOK_LIMIT_MS = 500;
 
@@ -22,7 +24,7 @@ function comparerFor(t: TestContext, queueBytes = 1 << 20): Comparer {
 function moduleOf(t: TestContext, text: string): ModuleSettings {
   const file = join(makeFolder(t), "hooks.mjs");
   writeFileSync(file, text);
-  return { file, sha256: hash("sha256", text, "hex"), hooks: ["normalise", "judge"] };
+  return { file, imports: [], sha256: hash("sha256", text, "hex"), hooks: ["normalise", "judge"] };
 }
 
 function pairWith(module: ModuleSettings | null, primary = '{"a":1}', shadow = '{"a":2}'): AnswerPair {
@@ -57,17 +59,16 @@ test("a function that hangs costs its thread, and the pair gets the verdict of t
   assert.equal(comparer.queuedBytes(), 0);
 });
 
-test("bodies that could be handed over are still there for the rules", async (t) => {
+test("bodies that lie in the spool are read once more for the rules", async (t) => {
   const comparer = comparerFor(t);
   const pair = pairWith(moduleOf(t, "export function judge() { process.exit(); }"));
-  const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(new TextEncoder().encode(text));
-  const [primary, shadow] = [bytesOf('{"a":1}'), bytesOf('{"a":2}')];
-  const spare: AnswerPair = {
+  const [primary, shadow] = await Promise.all([spooled(t, '{"a":1}'), spooled(t, '{"a":2}')]);
+  const held: HeldPair = {
     ...pair,
-    primary: { ...pair.primary, body: { kind: "bytes", bytes: primary } },
-    shadow: { ...pair.shadow, body: { kind: "bytes", bytes: shadow } },
+    primary: { ...pair.primary, body: primary },
+    shadow: { ...pair.shadow, body: shadow },
   };
-  assert.equal(failureIn(await comparer.compare(spare, [primary, shadow]), pair).why, "ended its thread");
+  assert.equal(failureIn(await comparer.compare(held), pair).why, "ended its thread");
 });
 
 test("pairs without a module do not wait for one that hangs", async (t) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { type Bench, type RouteJson, startBench } from "../../support/crossfade.ts";
+import { type Bench, type RouteJson, startBench, type StatusJson } from "../../support/crossfade.ts";
 import { json } from "../../support/service.ts";
 
 interface RouteView extends RouteJson {
@@ -206,10 +206,7 @@ test("a changed module is taken into use; one that no longer can be is refused, 
   const bench = await startWith(t, `export function judge() { return "keep"; }`);
   assert.deepEqual(await outcomesOf(bench), { divergent: 1 });
   writeFileSync(join(bench.folder, "hooks.mjs"), `export function judge() { return "excuse"; }`);
-  for (;;) {
-    if ((await bench.status()).config.revision > 1) break;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await untilConfig(bench, ({ revision }) => revision > 1);
   assert.deepEqual(await outcomesOf(bench), { divergent: 1, ignored: 1 });
   writeFileSync(join(bench.folder, "hooks.mjs"), `export const nothing = 1;`);
   await bench.crossfade.reload();
@@ -225,3 +222,62 @@ test("a changed module is taken into use; one that no longer can be is refused, 
   );
   assert.deepEqual(await outcomesOf(bench), { divergent: 1, ignored: 2 });
 });
+
+test("a file that the module imports, at whatever depth and of whatever kind, is watched, and a change is taken into use", async (t) => {
+  const listOf = (...places: string[]): string => JSON.stringify(places);
+  const bench = await startBench(t, {
+    routes: routes(),
+    files: {
+      "hooks.mjs": `import { excused } from "./lib.mjs";
+        export function judge({ at }) { return excused.includes(at) ? "excuse" : "keep"; }`,
+      "lib.mjs": `import fromJson from "./places.json" with { type: "json" };
+        import { own } from "./own.mts";
+        export const excused = [...fromJson, ...own];`,
+      "own.mts": `export const own: readonly string[] = ${listOf("/none")};`,
+      "places.json": listOf("/none"),
+    },
+  });
+  bench.legacy.answerWith(json(200, { at: "10:00" }));
+  bench.next.answerWith(json(200, { at: "10:01" }));
+  assert.deepEqual(await outcomesOf(bench), { divergent: 1 });
+  const texts: readonly (readonly [file: string, textOf: (list: string) => string])[] = [
+    ["own.mts", (list) => `export const own: readonly string[] = ${list};`],
+    ["places.json", (list) => list],
+  ];
+  let revision = 1;
+  const change = async (file: string, text: string): Promise<void> => {
+    writeFileSync(join(bench.folder, file), text);
+    revision += 1;
+    await untilConfig(bench, (config) => config.revision === revision);
+  };
+  for (const [i, [file, textOf]] of texts.entries()) {
+    await change(file, textOf(listOf("/at")));
+    assert.deepEqual(await outcomesOf(bench), { divergent: i + 1, ignored: i + 1 }, file);
+    await change(file, textOf(listOf("/no such")));
+    assert.deepEqual(await outcomesOf(bench), { divergent: i + 2, ignored: i + 1 }, file);
+  }
+});
+
+test("an import that cannot be used is told, the running functions stay, and mending it is noticed", async (t) => {
+  const bench = await startBench(t, {
+    routes: routes(),
+    files: {
+      "hooks.mjs": `import { word } from "./word.mjs"; export const judge = () => word;`,
+      "word.mjs": `export const word = "excuse";`,
+    },
+  });
+  bench.next.answerWith(json(200, { at: "10:01" }));
+  assert.deepEqual(await outcomesOf(bench), { ignored: 1 });
+  writeFileSync(join(bench.folder, "word.mjs"), `export const word = ;`);
+  await untilConfig(bench, ({ error }) => /compare\.module is .* cannot be imported: SyntaxError/.test(error ?? ""));
+  assert.deepEqual(await outcomesOf(bench), { ignored: 2 });
+  writeFileSync(join(bench.folder, "word.mjs"), `export { word } from "./other.mjs";`);
+  await untilConfig(bench, ({ error }) => /cannot be imported: Error: Cannot find module/.test(error ?? ""));
+  writeFileSync(join(bench.folder, "other.mjs"), `export const word = "excuse";`);
+  await untilConfig(bench, ({ error }) => error === null);
+  assert.deepEqual(await outcomesOf(bench), { ignored: 3 });
+});
+
+async function untilConfig(bench: Bench, holds: (config: StatusJson["config"]) => boolean): Promise<void> {
+  while (!holds((await bench.status()).config)) await new Promise((resolve) => setTimeout(resolve, 10));
+}

@@ -8,6 +8,7 @@ import { text as readText } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { request } from "undici";
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import type { StoredPair } from "../../../proxy/stored-pair.ts";
 import { endOf, runCli, spawnCli, startCli } from "../../support/cli.ts";
 import { evidenceFolder } from "../../support/evidence.ts";
 import { startService, type SeenRequest } from "../../support/service.ts";
@@ -91,8 +92,21 @@ function requestsWithSecrets(): readonly Sent[] {
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: forms,
     },
+    {
+      method: "POST",
+      path: "/users/18",
+      headers: { "content-type": "application/x-ndjson" },
+      body: `{"id":1}\n{"user":{"password":"${secret("ndjson")}"}}\nno JSON\n{"priv":"${secret("ndjson-declared")}"}\n`,
+    },
+    {
+      method: "PUT",
+      path: "/users/19",
+      headers: { "content-type": "application/json-seq" },
+      body: `\u001e{"password":"${secret("json-seq")}"}\n\u001e{"a":1}\n`,
+    },
     { method: "POST", path: "/users/14", ...multipart({ title: "t", password: secret("multipart") }) },
     { method: "GET", path: `/users/15?reset_token=${secret("read-query")}` },
+    { method: "GET", path: "/users/18" },
     { method: "PUT", path: `/users/16?mail=${planted.set("email", "plant3d.email@zq7.test").get("email")}` },
     {
       method: "PUT",
@@ -118,7 +132,16 @@ function answers(service: "legacy" | "next"): (seen: SeenRequest, response: Serv
   };
   return (seen, response) => {
     const echo = `${seen.method} ${decodeURIComponent(seen.target)} ${seen.headers.join(" ")} ${seen.body.toString()}`;
-    const body = { service, ...own, echo, again: [{ [service]: echo }], target: seen.target };
+    // A cause of its own for each request: then each is kept whole.
+    const ofRequest = `of ${seen.method} ${seen.target}`;
+    const body = {
+      service,
+      ...own,
+      echo,
+      again: [{ [service]: echo }],
+      target: seen.target,
+      [ofRequest]: service === "legacy",
+    };
     response.writeHead(200, { "content-type": "application/json", location: `/x${seen.target}`, ...headers });
     response.end(JSON.stringify(body));
   };
@@ -173,7 +196,7 @@ services:
 defaults:
   mirror: { reads: 100% }
   compare: { headers: [content-type, location, set-cookie, x-auth-token, x-trail] }
-  redact: ["body:/priv", "answer:/serial", "answer-header:x-trail", "header:x-tenant", "query:voucher"]
+  redact: ["body:/priv", "body:/*/priv", "answer:/serial", "answer-header:x-trail", "header:x-tenant", "query:voucher"]
   redactDetect: [email, card, jwt]
 routes:
   - { name: broken, match: { path: "/broken/**" }, next: babbler }
@@ -206,7 +229,10 @@ routes:
   await send({ method: "PUT", path: "/broken/1", headers: { authorization: `Bearer ${inError}` } });
   for (;;) {
     const { routes } = JSON.parse(await get("/api/v1/status")) as { routes: { pending: number }[] };
-    if (routes.every(({ pending }) => pending === 0)) break;
+    const kept = (JSON.parse(await get("/api/v1/pairs?limit=1000")) as { items: StoredPair[] }).items;
+    const requests = new Set(kept.map(({ request: { method, target } }) => `${method} ${target}`));
+    // Each request is a cause of its own, and each answer fits: they are all kept whole, a little later.
+    if (routes.every(({ pending }) => pending === 0) && requests.size > sent.length) break;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
@@ -222,6 +248,7 @@ routes:
     ...divergences.map(({ id }) => `/api/v1/divergences/${id}`),
     ...groups.map(({ id }) => `/api/v1/groups/${id}`),
   ];
+  const pairs = await list<StoredPair>("/api/v1/pairs");
   const others = ["repairs", "gaps", "routes", "status", "openapi.json"].map((name) => `/api/v1/${name}`);
   for (const path of [...items, ...others, "/", "/metrics", "/readyz"]) everything.set(path, await get(path));
   const commands = [
@@ -233,11 +260,30 @@ routes:
     ["divergences", "show", divergences.find(({ route }) => route === "broken")?.id ?? ""],
     ["divergences", "show", divergences.find(({ route }) => route === "accounts")?.id ?? ""],
     ["divergences", "ack", groups[0]?.id ?? "", "--reason", "known"],
+    ["divergences", "export"],
+    ["divergences", "export", "--format", "curl"],
+    ["divergences", "export", "--format", "fixture"],
+    ["recompare", "--config", "changed.yaml"],
+    ["recompare", "--config", "changed.yaml", "--json"],
+    // Of a read with a secret in its query, of a plain read, and of a plain write.
+    ...divergences
+      .filter(({ path, method }) => /^\/users\/(?:0|15|18)$/.test(path) && method !== "POST")
+      .slice(0, 6)
+      .map(({ id }) => ["replay", id, "--force", "--reason", "try it", "--json"]),
   ];
+  // Everything that is excused is not any more, and everything that is compared was.
+  writeFileSync(
+    join(folder, "changed.yaml"),
+    readFileSync(join(folder, "crossfade.yaml"), "utf8").replace(
+      "compare: { headers:",
+      "compare: { status: class, headers:",
+    ),
+  );
   for (const command of commands) {
     const ended = await runCli([...command, ...cli], { cwd: folder, env: { COLUMNS: "4000" } });
-    assert.match(ended.stdout, /\w/, command.join(" "));
-    everything.set(command.join(" "), ended.stdout + ended.stderr);
+    const { stdout } = ended;
+    assert.match(command[0] === "replay" ? stdout + ended.stderr : stdout, /\w/, command.join(" "));
+    everything.set(command.join(" "), stdout + ended.stderr);
   }
   for (const command of [
     ["check", "--config", "crossfade.yaml"],
@@ -256,7 +302,7 @@ routes:
   everything.set("webhook", hooked.join("\n"));
   const files = (when: string): void => {
     for (const name of readdirSync(folder)) {
-      if (name === "crossfade.yaml") continue;
+      if (name.endsWith(".yaml")) continue;
       everything.set(`${name} ${when}`, readFileSync(join(folder, name)));
     }
   };
@@ -285,6 +331,16 @@ routes:
   assert.deepEqual(leaks, []);
 
   // And yet there is something to see, everywhere that was looked at.
+  assert.ok(pairs.length > 10, `${pairs.length} pairs`);
+  const kinds = pairs.map(({ request: { headers, body } }) =>
+    [headers.join(), "text" in body && body.text !== ""].join(),
+  );
+  for (const kind of [/json,.*true$/, /x-www-form-urlencoded,.*true$/, /multipart\/form-data.*true$/])
+    assert.ok(
+      kinds.some((one) => kind.test(one)),
+      `no pair of ${String(kind)}`,
+    );
+  assert.ok(pairs.every(({ primary }) => "text" in primary.body && primary.body.text.includes('"service":"legacy"')));
   assert.ok(divergences.length >= sent.length, `${divergences.length} divergences`);
   assert.match(divergences.find(({ route }) => route === "broken")?.outcome ?? "", /^shadow-error$/);
   const standIns = (name: string): number =>
@@ -298,6 +354,8 @@ routes:
     "divergences.ndjson after its end",
     "/api/v1/divergences",
     "divergences list --limit 1000",
+    "/api/v1/pairs",
+    "divergences export --format fixture",
     "tail 0",
     "tail 1",
     "/",

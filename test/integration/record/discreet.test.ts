@@ -4,9 +4,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openSqliteStore } from "../../../adapters/store/sqlite/store.ts";
 import type { Difference } from "../../../proxy/evidence.ts";
+import type { Settled, WholeAnswer } from "../../../proxy/exchange.ts";
+import { parseExact } from "../../../proxy/json/parse-exact.ts";
+import { parsePointer } from "../../../proxy/json/pointer.ts";
 import { DIVERGENT, MATCH } from "../../../proxy/outcome.ts";
 import { createCounters } from "../../../proxy/record/counters.ts";
 import { openDivergenceLog } from "../../../proxy/record/divergence-log.ts";
+import { createPairKeeper } from "../../../proxy/record/pair-keeper.ts";
 import { createRecorder } from "../../../proxy/record/recorder.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
 import { deriveKey, loadSecretKey } from "../../../proxy/record/secret-key.ts";
@@ -154,14 +158,22 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
   const store = await openSqliteStore({ file, clock });
   const log = await openDivergenceLog({ file: join(folder, "divergences.ndjson"), keepMs: 1e9, maxBytes: 1e9, clock });
   const fed: string[] = [];
+  const redactor = createRedactor(deriveKey(loadSecretKey(`${file}.key`), "evidence"));
+  const pairs = createPairKeeper({
+    isOn: true,
+    redactor,
+    decode: ({ body }) => body,
+    monotonic: () => clock.monotonic(),
+    caught: (error) => assert.fail(String(error)),
+  });
   const recorder = createRecorder({
     store,
     log,
     telemetry: { outcome: () => undefined, difference: () => undefined },
     counters: createCounters(),
-    redactor: createRedactor(deriveKey(loadSecretKey(`${file}.key`), "evidence")),
+    redactor,
     sealer: createSealer(deriveKey(loadSecretKey(`${file}.key`), "repair list")),
-    clock,
+    pairs,
     onRecord: (record) => fed.push(JSON.stringify(record)),
     caught: (step, error) => assert.fail(`${step}: ${String(error)}`),
   });
@@ -170,12 +182,14 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
   for (const given of exchanges) {
     for (const outcome of [DIVERGENT, MATCH]) {
       recorder.eligible("users", "write");
-      recorder.settle(makeSettled({ ...given, outcome, repair: "overlap", lines: "all" }));
+      recorder.settle(makeSettled({ ...given, outcome, repair: "overlap", lines: "all", ...wholeOf(given) }));
     }
   }
   await recorder.close();
   await store.flush();
   await log.close();
+  const kept = (await store.pairs({ limit: 1000 })).items;
+  assert.deepEqual(pairs.losses(), { "too-large": 0, failed: 0, "no-room": 0 });
   const everything = new Map([["feed", Buffer.from(fed.join("\n"))]]);
   // The write-ahead log first: closing the store empties it.
   everything.set("wal", readFileSync(`${file}-wal`));
@@ -192,6 +206,8 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
     }
   }
   // And yet there is something to see.
+  assert.ok(kept.length >= exchanges.length, `${kept.length} pairs`);
+  assert.ok(kept.every(({ primary }) => "text" in primary.body && primary.body.text.includes('"side":"primary"')));
   assert.ok(
     (everything
       .get("crossfade.db")
@@ -200,6 +216,34 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
   );
   assert.ok(everything.get("divergences.ndjson")?.includes('"holder\\":\\"Ann\\"'));
 });
+
+/** Both answers whole: each difference at its place, and an echo of the request, its body and its error. */
+function wholeOf(given: SettledGiven): Pick<Settled, "requestBody" | "answers"> {
+  const { requestBody, request, differences = [], error = null } = given;
+  const body = requestBody ?? Buffer.alloc(0);
+  const headers: string[] = ["content-type", "application/json", "x-echo", `${request?.path ?? ""} ${error ?? ""}`];
+  const members: unknown[] = [];
+  for (const { at, primary, shadow } of differences) {
+    const value = primary ?? shadow ?? "";
+    if (at.startsWith("header:")) headers.push(at.slice("header:".length), value);
+    // Texts that are no JSON stand for themselves.
+    else members.push(nest(parsePointer(at) ?? [], value));
+  }
+  const whole = (side: string): WholeAnswer => ({
+    status: 200,
+    headers,
+    body: Buffer.from(
+      `{"side":"${side}","got":${json(body.toString())},"error":${json(error)},"all":[${members.join()}]}`,
+    ),
+  });
+  return { requestBody: body, answers: { primary: whole("primary"), shadow: whole("shadow") } };
+}
+
+/** JSON text: a whole text that is no JSON becomes a string. */
+function nest(tokens: readonly string[], value: string): string {
+  const innermost = parseExact(value).ok ? value : json(value);
+  return tokens.reduceRight((inner, token) => `{${json(token)}:${inner}}`, innermost);
+}
 
 function around(bytes: Buffer, text: string): string {
   const at = bytes.indexOf(text);

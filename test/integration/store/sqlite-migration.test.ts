@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { APPLICATION_ID, MIGRATIONS } from "../../../adapters/store/sqlite/schema.ts";
 import { openSqliteStore } from "../../../adapters/store/sqlite/store.ts";
 import { evidenceFolder, handClock, makeRecord, NOON, recordWrite } from "../../support/evidence.ts";
+import { makePair, pairWrite } from "../../support/pairs.ts";
 
 test("a file of the first schema is brought forward with its groups, counts and records", async (t) => {
   const file = join(evidenceFolder(t), "crossfade.db");
@@ -39,6 +40,45 @@ test("a file of the first schema is brought forward with its groups, counts and 
   await store.flush();
   const again = (await store.group(record.group as string))?.group;
   assert.deepEqual([again?.count, again?.firstBuild, again?.lastBuild, again?.share], [2, "9f3c", "a001", 2 / 5007]);
+});
+
+test("each schema before this one is brought forward, and has room for places", async (t) => {
+  for (let version = 1; version < MIGRATIONS.length; version += 1) {
+    const file = join(evidenceFolder(t), "crossfade.db");
+    const old = new Database(file);
+    for (const migration of MIGRATIONS.slice(0, version)) old.exec(migration);
+    old.pragma(`user_version = ${version}`);
+    old.pragma(`application_id = ${APPLICATION_ID}`);
+    old.exec(`INSERT INTO life VALUES (1, 4, 'before', 9, ${NOON}, 1)`);
+    old.close();
+    const store = await openSqliteStore({ file, clock: handClock() });
+    t.after(() => store.close());
+    assert.deepEqual([store.opened.previousEnd, store.opened.setAside, await store.places()], ["clean", null, []]);
+  }
+});
+
+test("a file of the schema before pairs is brought forward, and takes them", async (t) => {
+  const file = join(evidenceFolder(t), "crossfade.db");
+  const record = makeRecord();
+  const old = new Database(file);
+  for (const migration of MIGRATIONS.slice(0, 2)) old.exec(migration);
+  old.pragma("user_version = 2");
+  old.pragma(`application_id = ${APPLICATION_ID}`);
+  old.exec(`INSERT INTO life VALUES (1, 4, 'before', 9, ${NOON}, 1)`);
+  old
+    .prepare("INSERT INTO divergence VALUES (1, ?, ?, 'users', 'divergent', NULL, ',value,', 100, 0, ?)")
+    .run(record.id, NOON, JSON.stringify(record));
+  old.close();
+
+  const store = await openSqliteStore({ file, clock: handClock() });
+  t.after(() => store.close());
+  assert.equal(store.opened.previousEnd, "clean");
+  assert.deepEqual(await store.divergence(record.id), record);
+  assert.deepEqual(await store.pairs({ limit: 10 }), { items: [], next: null });
+  const pair = makePair();
+  store.append([pairWrite(pair)]);
+  await store.flush();
+  assert.deepEqual(await store.pair(pair.id), pair);
 });
 
 test("a repair list of the second schema is brought forward: each entry is open, untried, and can be ended", async (t) => {

@@ -391,16 +391,30 @@ test("a store that is removed while in use says so", async (t) => {
 test("a newer schema is refused, with both versions and the way out", async (t) => {
   const { file, open, edit } = place(t);
   await writeAndClose(await open());
-  edit("PRAGMA user_version = 99");
+  edit("PRAGMA user_version = 99; UPDATE reader SET oldest = 99");
   await assert.rejects(
     open(),
     refusal(
       "store-unavailable",
       file,
-      new RegExp(`newer Crossfade: its schema is 99, this one knows ${MIGRATIONS.length}`),
+      new RegExp(`newer Crossfade: its schema is 99, this one knows ${MIGRATIONS.length};`),
     ),
   );
   assert.equal(existsSync(file), true);
+});
+
+test("a file that a newer version has brought forward is used as long as that version says that it can be", async (t) => {
+  const { open, edit } = place(t);
+  await writeAndClose(await open());
+  edit(
+    "ALTER TABLE gap ADD COLUMN later TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 4; UPDATE reader SET oldest = 3",
+  );
+  const store = await open();
+  assert.equal(store.opened.previousEnd, "clean");
+  await writeAndClose(store);
+  // It is still the newer version's.
+  edit("UPDATE reader SET oldest = 99");
+  await assert.rejects(open(), new RegExp(`newer Crossfade: .* this one knows ${MIGRATIONS.length}`));
 });
 
 test("another program's database is refused and left as it was", async (t) => {

@@ -35,12 +35,10 @@ test("no text from requests, services or the config becomes markup", () => {
     status: buildStatusView(input, sampleSettings(), HOSTILE),
     groups: [
       {
-        group: sampleGroup({
-          id: HOSTILE,
-          route: HOSTILE,
-          method: HOSTILE,
-          signature: [{ at: HOSTILE, kind: "value" }],
-        }),
+        group: {
+          ...sampleGroup({ id: HOSTILE, route: HOSTILE, method: HOSTILE, signature: [{ at: HOSTILE, kind: "value" }] }),
+          ownDisagreements: [{ at: HOSTILE, askedTwice: 2, differedWithItself: 1 }],
+        },
         sample,
       },
     ],
@@ -66,9 +64,11 @@ test("values that are too long for the page are cut", () => {
   const long = "x".repeat(100_000);
   const status = buildStatusView(sampleStatusInput(), sampleSettings(), "0.1.0");
   const sample = sampleDivergence({ differences: [{ at: "/a", kind: "value", primary: long, shadow: null }] });
-  const page = renderPage({ status, groups: [{ group: sampleGroup(), sample }], groupsProblem: null, nonce: "n" });
+  const group = { ...sampleGroup(), ownDisagreements: [{ at: "/a", askedTwice: 40, differedWithItself: 38 }] };
+  const page = renderPage({ status, groups: [{ group, sample }], groupsProblem: null, nonce: "n" });
   assert.ok(page.length < 20_000);
   assert.match(page, /<code>absent<\/code>/);
+  assert.match(page, /Asked the same twice, the primary differs with itself at \/a in 38 of 40 reads\./);
 });
 
 test("a store that cannot be asked leaves the rest of the page as it is", () => {

@@ -132,6 +132,15 @@ test("calls to the webhook that were given up are a warning without its path", (
   );
 });
 
+const KILLED = {
+  route: null,
+  setting: "mirror",
+  value: false,
+  by: "ops",
+  at: "2026-11-22T12:00:00.000Z",
+  reason: null,
+} as const;
+
 test("the summary says first what matters most", () => {
   const quiet = sampleRouteState({ eligible: 0, pending: 0, outcomes: [] });
   const clean = sampleRouteState({ eligible: 5, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 5 }] });
@@ -143,7 +152,7 @@ test("the summary says first what matters most", () => {
   const alone = { ...quiet, phase: "legacy-only", shadow: null, breaker: null } as const;
   const cases: readonly (readonly [over: Partial<StatusInput>, expected: RegExp])[] = [
     [{ notReady: "draining" }, /^Not ready: draining\.$/],
-    [{ mirroringEnabled: false }, /^Mirroring is off/],
+    [{ killSwitch: KILLED }, /^Mirroring is off/],
     [
       {},
       /^The services disagree in 31 of 18,192 compared exchanges: users \(31, 0\.17 %\)\. 12 more could not be compared\.$/,

@@ -233,7 +233,7 @@ test("what follows from a write that found nothing is told with it, not as a cau
   const [finding] = describeFindings([group(CREATED), refused]);
   assert.equal(
     finding?.consequence,
-    "3 follow-up writes to such ids got 404 from next; 5 later exchanges of these ids differ too",
+    "3 follow-up writes to such ids got 404 from next; 5 later requests for the same ids differ as well",
   );
 });
 

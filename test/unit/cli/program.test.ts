@@ -54,7 +54,18 @@ test("every command that asks a running Crossfade takes the common options", () 
 
 test("only commands that exist are there", () => {
   const names = buildProgram(() => undefined).commands.map((command) => command.name());
-  assert.deepEqual(names, ["start", "demo", "try", "check", "explain", "status", "divergences", "suggest"]);
+  assert.deepEqual(names, [
+    "start",
+    "demo",
+    "try",
+    "check",
+    "explain",
+    "status",
+    "divergences",
+    "suggest",
+    "recompare",
+    "replay",
+  ]);
 });
 
 test("a wrong use is told with what is there instead", async () => {

@@ -166,9 +166,16 @@ test("groups are a table, with the time where there is room for it", () => {
 });
 
 test("a group is shown with its samples", () => {
-  const lines = formatGroupInFull({ ...sampleGroup(), samples: [sampleDivergence()] }, 160, plain);
+  const group = {
+    ...sampleGroup(),
+    ownDisagreements: [{ at: "/balance", askedTwice: 12, differedWithItself: 0 }],
+    samples: [sampleDivergence()],
+  };
+  const lines = formatGroupInFull(group, 160, plain);
   assert.equal(lines[0], "b1946ac9  PUT users  /balance precision");
   assert.match(lines[1] ?? "", /^31 times, 0\.17 % of what was compared/);
+  assert.match(lines.join("\n"), /^PUT \S+: \/balance has other digits: 9007199254740993 in legacy, /m);
+  assert.ok(lines.includes("Asked the same twice, the primary differs with itself at /balance in none of 12 reads"));
   assert.match(lines.at(-1) ?? "", /9007199254740993 → 9007199254740992/);
 });
 

@@ -14,7 +14,7 @@ import { compareRules, jsonAnswer } from "../../support/compare-cases.ts";
 type Rules = Parameters<typeof compareRules>[0];
 
 const FILE = "/srv/compare-hooks.mjs";
-const MODULE = { file: FILE, sha256: "00", hooks: ["normalise", "judge"] } as const;
+const MODULE = { file: FILE, imports: [], sha256: "00", hooks: ["normalise", "judge"] } as const;
 
 interface Given {
   readonly normalise?: Normalise | ((...args: never[]) => unknown);

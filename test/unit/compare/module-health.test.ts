@@ -5,7 +5,7 @@ import { createModuleHealth } from "../../../proxy/compare/module-health.ts";
 import type { CompareSettings } from "../../../proxy/config/settings.ts";
 import { compareRules } from "../../support/compare-cases.ts";
 
-const MODULE = { file: "/hooks.mjs", sha256: "00", hooks: ["judge"] } as const;
+const MODULE = { file: "/hooks.mjs", imports: [], sha256: "00", hooks: ["judge"] } as const;
 const HANG: HookFailure = { step: "judge", why: "took longer than 1000 ms", costly: true };
 const THROW: HookFailure = { step: "judge", why: "threw an Error", costly: false };
 

@@ -112,6 +112,30 @@ test("check prints how each service is reached and how long it is waited for", (
   assert.match(text, /Reaching next as shadow: connect 10s, whole 5s\./);
 });
 
+test("check and explain tell all keys of a batch, and what its entity is where none is found", (t) => {
+  const yaml = YAML.replace(
+    "  - name: acme",
+    `  - name: batch
+    match: { path: "/items/:list/batch" }
+    entity: items
+    keys: ["path:list", "body:/items/*/id"]
+  - name: acme`,
+  );
+  const table = runCheck(inputOf(t, yaml), steps).lines.find((line) => line.startsWith("batch")) ?? "";
+  assert.match(table, /all of path:list, body:\/items\/\*\/id; else path:id, answer-header:location/);
+  const { text, json } = explain(t, { method: "POST", path: "/items/7/batch" }, yaml);
+  assert.match(
+    text,
+    /Batch: all keys that are found here, at most 100, are waited for; if none is, the entity key counts\./,
+  );
+  assert.match(text, /- path:list yields items\/7/);
+  assert.match(text, /- body:\/items\/\*\/id is known with the request's body/);
+  const { route } = json as Explanation;
+  assert.deepEqual(route?.batch[0], { locator: "path:list", yields: { kind: "key", key: "items/7" } });
+  assert.equal(route?.origins?.keys, "route");
+  assert.doesNotMatch(explain(t, { method: "GET", path: "/items/7/batch" }, yaml).text, /Batch/);
+});
+
 test("check warns of paths beside a pattern and still answers yes", (t) => {
   const report = runCheck(inputOf(t, YAML.slice(0, YAML.indexOf("  - name: users"))), steps);
   assert.equal(report.exitCode, 0);

@@ -64,6 +64,7 @@ describe("a module that can be used", () => {
     const file = join(written.folder, "hooks.mjs");
     assert.deepEqual(loaded.settings.routes[0]?.compare.module, {
       file,
+      imports: [],
       sha256: hash("sha256", text, "hex"),
       hooks: ["judge"],
     });
@@ -77,7 +78,9 @@ describe("a module that can be used", () => {
     });
     const loaded = load(written);
     assert.ok(loaded.ok);
-    assert.deepEqual(loaded.settings.routes[0]?.compare.module?.hooks, ["normalise"]);
+    const { imports, hooks } = loaded.settings.routes[0]?.compare.module ?? assert.fail();
+    assert.deepEqual([imports, hooks], [[join(written.folder, "other.mjs")], ["normalise"]]);
+    assert.deepEqual(loaded.files, [join(written.folder, "hooks.mts"), join(written.folder, "other.mjs")]);
   });
 
   test("in defaults is every route's, but for those that say off or name another", (t) => {
@@ -145,6 +148,12 @@ describe("a module that cannot be used is an error with its place", () => {
       `export function judge() {\n  return (;\n}`,
       /cannot be imported: SyntaxError: .*; node --check FILE shows where/,
     ],
+    [
+      "imports CommonJS",
+      "./x.mjs",
+      `import "./old.cjs"; export function judge() {}`,
+      /cannot be imported: Error: …\/old\.cjs is CommonJS, and that is read but once; make it an ES module; /,
+    ],
     ["imports what is not there", "./x.mjs", `import "./gone.mjs";`, /cannot be imported: Error: Cannot find module/],
     [
       "throws later",
@@ -163,7 +172,7 @@ describe("a module that cannot be used is an error with its place", () => {
     ["is called otherwise", "./x.js", "", /which is not called \.mjs or \.mts; write an ES module, and call it so/],
   ] as const) {
     test(`one that ${name}`, (t) => {
-      const error = errorOf(t, written, { [written.slice(2)]: text });
+      const error = errorOf(t, written, { [written.slice(2)]: text, "old.cjs": "module.exports = 1;" });
       assert.ok(error.startsWith(`${AT} is ${JSON.stringify(written)}, `), error);
       assert.match(error, expected);
     });

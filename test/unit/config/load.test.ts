@@ -36,6 +36,7 @@ const COMPLETE: Omit<Settings, "file"> = {
     bodyInMemoryBytes: 1_048_576,
     bodyOnDiskBytes: 268_435_456,
     spoolBytes: 1_073_741_824,
+    pairsBytes: 67_108_864,
   },
   webhook: null,
   services: Object.fromEntries(
@@ -57,18 +58,20 @@ const COMPLETE: Omit<Settings, "file"> = {
           connectTimeoutMs: 10_000,
           maxWorkMs: 30_000,
           maxAgeMs: 15_000,
+          expiresAfterMs: 5_000,
           ratePerSecond: null,
           credentials: "forward",
           headers: [],
         },
+        own: { headers: [] },
         asPrimary: {
           timeoutMs: 30_000,
           connectTimeoutMs: 10_000,
+          maxWorkMs: 30_000,
           idleTimeoutMs: null,
           totalTimeoutMs: null,
           maxConnections: null,
         },
-        own: { headers: [] },
       },
     ]),
   ),
@@ -85,6 +88,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         { source: "answer", name: "/id" },
         { source: "path", name: "" },
       ],
+      keys: [],
       treatAs: "by-method",
       mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
       compare: {
@@ -98,6 +102,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         equivalent: [],
         shapes: [],
         module: null,
+        noise: { readShare: 0, comparedShare: 0 },
       },
       verify: { readBack: null },
       repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
@@ -180,7 +185,6 @@ test("what is documented for later versions is told apart from slips of the pen"
       "routes[0].verify.share",
       "routes[0].reads",
       "routes[0].gate",
-      "routes[0].keys",
       "collections",
     ],
   );
@@ -284,11 +288,11 @@ test("the waits for a service and its connections have units, and words for none
     `services:
   legacy:
     url: "http://127.0.0.1:3000"
-    asPrimary: { connectTimeout: 2s, idleTimeout: 90s, totalTimeout: 5m, connections: 100 }
+    asPrimary: { connectTimeout: 2s, idleTimeout: 90s, totalTimeout: 5m, connections: 100, maxWork: 2m }
   next:
     url: "http://127.0.0.1:4000"
     asPrimary: { idleTimeout: off, totalTimeout: "off", connections: unlimited }
-    asShadow: { connectTimeout: 250ms }
+    asShadow: { connectTimeout: 250ms, maxWork: 1m, expiresAfter: 90s }
   third:
     url: "http://127.0.0.1:5000"
     asPrimary: { connections: "\${CONNECTIONS}" }
@@ -300,12 +304,20 @@ routes: [{ name: all, match: { path: "/**" }, next: third }]
   assert.deepEqual(legacy?.asPrimary, {
     timeoutMs: 30_000,
     connectTimeoutMs: 2000,
+    maxWorkMs: 120_000,
     idleTimeoutMs: 90_000,
     totalTimeoutMs: 300_000,
     maxConnections: 100,
   });
-  assert.deepEqual(next?.asPrimary, { ...legacy.asPrimary, ...NO_BOUNDS, connectTimeoutMs: 10_000 });
+  assert.deepEqual(next?.asPrimary, {
+    ...legacy.asPrimary,
+    ...NO_BOUNDS,
+    connectTimeoutMs: 10_000,
+    maxWorkMs: 30_000,
+  });
   assert.equal(next.asShadow.connectTimeoutMs, 250);
+  assert.equal(next.asShadow.maxWorkMs, 60_000);
+  assert.equal(next.asShadow.expiresAfterMs, 90_000);
   assert.equal(third?.asPrimary.maxConnections, 7);
 });
 

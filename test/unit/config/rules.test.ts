@@ -240,6 +240,25 @@ test("keys that can yield nothing are warned of", (t) => {
   assert.deepEqual(warningsOf(t, `${LOOPBACK}routes:\n${route("a", "/a")}`), []);
 });
 
+test("many values belong in keys, and keys that can yield nothing are warned of", (t) => {
+  const of = (given: string) => loadText(t, `${LOOPBACK}routes:\n${route("a", "/a/:x", `, ${given}`)}`);
+  const refused = of('key: ["body:/items/*/id", path]');
+  assert.ok(!refused.ok);
+  assert.match(
+    spellMessages(refused.errors)[0] ?? "",
+    /routes\[0\]\.key\[0\] is body:\/items\/\*\/id, which stands for many values where one entity is asked for; write it in keys/,
+  );
+  const warned = of('keys: ["path:y", "body:/**/id"]');
+  assert.ok(warned.ok);
+  assert.match(spellMessages(warned.warnings)[0] ?? "", /routes\[0\]\.keys\[0\] is path:y, and \/a\/:x has no :y/);
+  assert.equal(warned.warnings.length, 1);
+  assert.deepEqual(warned.settings.routes[0]?.keys, [
+    { source: "path", name: "y" },
+    { source: "body", name: "/**/id" },
+  ]);
+  assert.ok(!of("keys: []").ok);
+});
+
 test("paths beside a pattern are told by check alone, and only where nothing covers them", (t) => {
   const advice = (...routes: string[]): string[] => {
     const loaded = loadText(t, `${LOOPBACK}routes:\n${routes.join("")}`);

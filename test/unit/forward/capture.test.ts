@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { ByteBudget } from "../../../proxy/byte-budget.ts";
 import { Capture } from "../../../proxy/forward/capture.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
+import { readStored } from "../../../proxy/stored-body.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "crossfade-capture-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,6 +52,7 @@ test("above the first cap it goes to disk, encrypted, unnamed, and reads back as
     for await (const chunk of result.copy.file.read()) chunks.push(chunk);
     assert.ok(Buffer.concat(chunks).equals(body));
   }
+  assert.ok(Buffer.from(readStored(await result.copy.file.stored())).equals(body), "also to another thread");
   assert.deepEqual(readdirSync(folder), [], "the file has no name that a crash could leave");
   assert.equal(disk.usedBytes, body.length);
   capture.discard();

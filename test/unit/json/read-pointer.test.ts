@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { formatPointer } from "../../../proxy/json/pointer.ts";
-import { readPointer } from "../../../proxy/json/read-pointer.ts";
+import { readPointer, readPointers } from "../../../proxy/json/read-pointer.ts";
 import { chances, type Plain, plainValues, spell } from "../../support/json-spelling.ts";
 
 const NOT_FOUND = { found: false };
@@ -126,3 +126,63 @@ test("100,000 deep is passed over without recursion", () => {
   const text = `{"deep":${"[".repeat(100_000)}${"]".repeat(100_000)},"id":5}`;
   assert.deepEqual(readBoth(text, "/id"), { found: true, kind: "number", text: "5" });
 });
+
+test("a pattern reads the scalars at all of its places, in the order of the text", () => {
+  const text = `{"items":[{"id":1,"tags":["a"]},{"id":"b","sub":{"id":9007199254740993}},{"id":{"id":"deep"}},[],{"no":0}],"id":"top"}`;
+  const table: readonly (readonly [pattern: string, texts: readonly string[]])[] = [
+    ["/items/*/id", ["1", "b"]],
+    ["/items/**/id", ["1", "b", "9007199254740993", "deep"]],
+    ["/**/id", ["top", "1", "b", "9007199254740993", "deep"]],
+    ["/items/1/id", ["b"]],
+    ["/items/1/*/id", ["9007199254740993"]],
+    ["/items/*/tags/*", ["a"]],
+    ["/id", ["top"]],
+    ["/nothing/*", []],
+    ["/id/*", []],
+    ["items/*", []],
+  ];
+  for (const [pattern, texts] of table)
+    assert.deepEqual(readPointers(Buffer.from(text), pattern, 100).toSorted(), [...texts].sort(), pattern);
+  assert.deepEqual(readPointers(Buffer.from(text), "/items/*/id", 1), ["1"]);
+  assert.deepEqual(readPointers(Buffer.from(`[{"id":1,"id":2},true,null,{"id":false}]`), "/*/id", 9), ["1", "2"]);
+  assert.deepEqual(readPointers(Buffer.from("["), "/**", 9), []);
+});
+
+test("a pattern finds in any document what reading the document finds, and takes any bytes", () => {
+  const value = fc.jsonValue({ maxDepth: 4 });
+  const pattern = fc
+    .array(fc.constantFrom("*", "**", "a", "0"), { maxLength: 4 })
+    .map((tokens) => tokens.map((token) => `/${token}`).join(""));
+  fc.assert(
+    fc.property(value, pattern, (document, at) => {
+      const found = readPointers(Buffer.from(JSON.stringify(document)), at, 10_000);
+      assert.deepEqual([...new Set(found)].sort(), [...new Set(scalarsAt(document, at.split("/").slice(1)))].sort());
+    }),
+    { numRuns: 500 },
+  );
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), pattern, (bytes, at) => {
+      assert.ok(readPointers(Buffer.from(bytes), at, 5).length <= 5);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a pattern is read in one pass: depth and many ** cost nothing, and what is too deep is not looked at", () => {
+  const deep = Buffer.from(`${"[".repeat(500_000)}1${"]".repeat(500_000)}`);
+  assert.deepEqual(readPointers(deep, "/**/**/**", 9), []);
+  const nested = Buffer.from(`${"[".repeat(100)}1,${"2,".repeat(200_000)}3${"]".repeat(100)}`);
+  assert.equal(readPointers(nested, "/**/**/**", 1_000_000).length, 200_002);
+});
+
+/** Texts and numbers at all places that the tokens cover, spelled as JSON.stringify does. */
+function scalarsAt(value: unknown, [token, ...rest]: readonly string[]): readonly string[] {
+  if (token === undefined)
+    return typeof value === "string" ? [value] : typeof value === "number" ? [JSON.stringify(value)] : [];
+  const children: readonly (readonly [string, unknown])[] =
+    typeof value === "object" && value !== null ? Object.entries(value) : [];
+  if (token === "**") {
+    return [...scalarsAt(value, rest), ...children.flatMap(([, child]) => scalarsAt(child, ["**", ...rest]))];
+  }
+  return children.filter(([name]) => token === "*" || token === name).flatMap(([, child]) => scalarsAt(child, rest));
+}

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import fc from "fast-check";
-import { Lanes, type Ticket, type Turn } from "../../../proxy/mirror/lanes.ts";
+import { Lanes, type Turn, type Ticket } from "../../../proxy/mirror/lanes.ts";
 
 /** A shadow that answers when told to. */
 function heldShadow() {
@@ -24,9 +23,6 @@ function heldShadow() {
       release.delete(work);
       for (let i = 0; i < 5; i++) await Promise.resolve();
     },
-    get waiting() {
-      return [...release.keys()];
-    },
   };
 }
 
@@ -37,7 +33,7 @@ function lanesOn(shadow: ReturnType<typeof heldShadow>, now: () => number = () =
 test("writes of one key are delivered one at a time, in the order of their intents", async () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  for (const name of ["a", "b", "c"]) lanes.answered(lanes.intend("users/1", "write"), name);
+  for (const name of ["a", "b", "c"]) lanes.answered(lanes.intend(["users/1"], "write"), name);
   assert.deepEqual(shadow.begun, ["a"]);
   await shadow.finish("a");
   assert.deepEqual(shadow.begun, ["a", "b"]);
@@ -52,16 +48,16 @@ test("writes of one key are delivered one at a time, in the order of their inten
 test("writes of different keys do not wait for one another", () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  lanes.answered(lanes.intend("users/1", "write"), "a");
-  lanes.answered(lanes.intend("users/2", "write"), "b");
+  lanes.answered(lanes.intend(["users/1"], "write"), "a");
+  lanes.answered(lanes.intend(["users/2"], "write"), "b");
   assert.deepEqual(shadow.begun, ["a", "b"]);
 });
 
 test("a create joins its entity's lane with its answer, before writes that begin afterwards", async () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  lanes.join("users/101", "create", "write");
-  lanes.answered(lanes.intend("users/101", "write"), "update");
+  lanes.answered(lanes.intend([], "write"), "create", ["users/101"]);
+  lanes.answered(lanes.intend(["users/101"], "write"), "update");
   assert.deepEqual(shadow.begun, ["create"]);
   await shadow.finish("create");
   assert.deepEqual(shadow.begun, ["create", "update"]);
@@ -71,8 +67,8 @@ test("a create joins its entity's lane with its answer, before writes that begin
 test("a refused write leaves its lane and nothing waits for it", () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  const refused = lanes.intend("users/1", "write");
-  const accepted = lanes.intend("users/1", "write");
+  const refused = lanes.intend(["users/1"], "write");
+  const accepted = lanes.intend(["users/1"], "write");
   lanes.answered(accepted, "b");
   assert.deepEqual(shadow.begun, [], "an earlier intent has no answer yet");
   lanes.withdraw(refused);
@@ -83,8 +79,8 @@ test("a refused write leaves its lane and nothing waits for it", () => {
 test("writes that overlapped at the primary are delivered in the order of their answers, and the later one is marked", async () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  const first = lanes.intend("users/1", "write");
-  const second = lanes.intend("users/1", "write");
+  const first = lanes.intend(["users/1"], "write");
+  const second = lanes.intend(["users/1"], "write");
   lanes.answered(second, "second");
   lanes.answered(first, "first");
   assert.deepEqual(shadow.begun, ["second"]);
@@ -97,8 +93,8 @@ test("an earlier intent that stays without an answer holds up its lane for no lo
   let now = 0;
   const shadow = heldShadow();
   const lanes = new Lanes<string>({ deliver: shadow.deliver, intentWaitMs: 20, monotonic: () => now });
-  lanes.intend("users/1", "write");
-  lanes.answered(lanes.intend("users/1", "write"), "b");
+  lanes.intend(["users/1"], "write");
+  lanes.answered(lanes.intend(["users/1"], "write"), "b");
   assert.deepEqual(shadow.begun, []);
   now = 1000;
   while (shadow.begun.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -108,12 +104,12 @@ test("an earlier intent that stays without an answer holds up its lane for no lo
 test("a sampled read that a write of its key crosses is spoiled; one that nothing crosses is not", async () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  const clean = lanes.intend("users/1", "read");
+  const clean = lanes.intend(["users/1"], "read");
   lanes.answered(clean, "clean read");
   assert.equal(shadow.turns.get("clean read")?.crossed, false);
-  const early = lanes.intend("users/1", "read");
-  const write = lanes.intend("users/1", "write");
-  const during = lanes.intend("users/1", "read");
+  const early = lanes.intend(["users/1"], "read");
+  const write = lanes.intend(["users/1"], "write");
+  const during = lanes.intend(["users/1"], "read");
   lanes.answered(write, "write");
   lanes.answered(early, "early read");
   lanes.answered(during, "read during");
@@ -128,7 +124,7 @@ test("a sampled read that a write of its key crosses is spoiled; one that nothin
 test("abandoning gives back all that waits and leaves what is on the wire", async () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  for (const name of ["a", "b", "c"]) lanes.answered(lanes.intend("users/1", "write"), name);
+  for (const name of ["a", "b", "c"]) lanes.answered(lanes.intend(["users/1"], "write"), name);
   let idle = false;
   void lanes.whenIdle().then(() => (idle = true));
   assert.deepEqual(lanes.abandonWaiting(), ["b", "c"]);
@@ -139,64 +135,77 @@ test("abandoning gives back all that waits and leaves what is on the wire", asyn
   assert.equal(lanes.laneCount, 0);
 });
 
-test("in any interleaving: exactly one delivery each, one at a time per key, never against a knowable order, and every unknowable order is marked", async () => {
-  const step = fc.record({
-    key: fc.constantFrom("k1", "k2"),
-    kind: fc.constantFrom("begin", "answer", "refuse", "finish"),
-    pick: fc.nat(20),
-  });
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const shadow = heldShadow();
-      const lanes = lanesOn(shadow);
-      let clock = 0;
-      interface Seen {
-        name: string;
-        key: string;
-        begun: number;
-        answered: number;
-        ticket: Ticket;
-      }
-      const atPrimary: Seen[] = [];
-      const accepted: Seen[] = [];
-      for (const { key, kind, pick } of steps) {
-        clock++;
-        if (kind === "begin") {
-          atPrimary.push({ name: `w${clock}`, key, begun: clock, answered: 0, ticket: lanes.intend(key, "write") });
-        } else if (kind === "finish") {
-          const { waiting } = shadow;
-          if (waiting.length > 0) await shadow.finish(waiting[pick % waiting.length] as string);
-          const keys = shadow.waiting.map((name) => accepted.find((one) => one.name === name)?.key);
-          assert.equal(new Set(keys).size, keys.length, "two deliveries of one key at once");
-        } else if (atPrimary.length > 0) {
-          const [seen] = atPrimary.splice(pick % atPrimary.length, 1) as [Seen];
-          if (kind === "refuse") lanes.withdraw(seen.ticket);
-          else {
-            seen.answered = clock;
-            accepted.push(seen);
-            lanes.answered(seen.ticket, seen.name);
-          }
-        }
-      }
-      for (const seen of atPrimary) lanes.withdraw(seen.ticket);
-      while (shadow.waiting.length > 0) await shadow.finish(shadow.waiting[0] as string);
-      assert.deepEqual([...shadow.begun].sort(), accepted.map((one) => one.name).sort());
-      for (const a of accepted) {
-        for (const b of accepted) {
-          if (a.key !== b.key || a === b) continue;
-          const aFirst = shadow.begun.indexOf(a.name) < shadow.begun.indexOf(b.name);
-          if (a.answered < b.begun)
-            assert.ok(aFirst, `${b.name} began after ${a.name} was answered, but was sent first`);
-          else if (b.answered > a.begun && a.answered < b.answered) {
-            assert.ok(shadow.turns.get(b.name)?.overlapped, `${a.name} and ${b.name} overlapped and nobody was told`);
-          }
-        }
-      }
-      assert.equal(lanes.queued, 0);
-      assert.equal(lanes.laneCount, 0);
-    }),
-    { numRuns: 300 },
+test("a batch waits for all of its keys and blocks all of them", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  lanes.answered(lanes.intend(["users/1"], "write"), "one");
+  lanes.answered(lanes.intend(["users/1", "users/2"], "write"), "batch");
+  lanes.answered(lanes.intend(["users/2"], "write"), "two");
+  lanes.answered(lanes.intend(["users/3"], "write"), "three");
+  assert.deepEqual(shadow.begun, ["one", "three"]);
+  await shadow.finish("one");
+  assert.deepEqual(shadow.begun, ["one", "three", "batch"]);
+  await shadow.finish("batch");
+  assert.deepEqual(shadow.begun, ["one", "three", "batch", "two"]);
+  assert.equal(lanes.laneCount, 2, "the lanes of two and three");
+});
+
+test("a batch that overlapped a write of one of its keys is marked, and waits for that intent", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const single = lanes.intend(["users/2"], "write");
+  const batch = lanes.intend(["users/1", "users/2"], "write");
+  lanes.answered(batch, "batch");
+  assert.deepEqual(shadow.begun, []);
+  lanes.answered(single, "single");
+  assert.deepEqual(shadow.begun, ["batch"], "in the order of their answers");
+  assert.equal(shadow.turns.get("batch")?.overlapped, true);
+  await shadow.finish("batch");
+  assert.equal(shadow.turns.get("single")?.overlapped, true);
+});
+
+test("a write whose key only the answer tells is marked where another of that key was at the primary meanwhile", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const late = lanes.intend([], "write");
+  lanes.answered(lanes.intend(["users/1"], "write"), "gone by then");
+  await shadow.finish("gone by then");
+  lanes.answered(late, "late", ["users/1"]);
+  assert.equal(shadow.turns.get("late")?.overlapped, true);
+  await shadow.finish("late");
+  const later = lanes.intend([], "write");
+  lanes.answered(later, "alone", ["users/1"]);
+  assert.equal(shadow.turns.get("alone")?.overlapped, false);
+  await shadow.finish("alone");
+  const read = lanes.intend([], "read");
+  lanes.answered(lanes.intend(["users/1"], "write"), "write");
+  await shadow.finish("write");
+  lanes.answered(read, "read", ["users/1"]);
+  assert.equal(shadow.turns.get("read")?.crossed, true);
+});
+
+test("what waits behind a lost write is taken out up to the next write that stands alone, in every lane that it reaches", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const send = (keys: string[], name: string) => lanes.answered(lanes.intend(keys, "write"), name);
+  send(["a"], "lost");
+  send(["b"], "before");
+  send(["a", "b"], "batch");
+  send(["b"], "patch b");
+  lanes.answered(lanes.intend(["a"], "read"), "read a");
+  send(["a"], "patch a");
+  send(["a"], "put a");
+  send(["a"], "patch again");
+  const lost = shadow.turns.get("lost") as Turn<string>;
+  assert.deepEqual(
+    lanes.takeFollowers(lost, (work) => work.startsWith("put")),
+    ["batch", "patch b", "patch a"],
   );
+  await shadow.finish("lost");
+  for (const name of ["read a", "put a", "patch again", "before"]) await shadow.finish(name);
+  assert.deepEqual(shadow.begun, ["lost", "before", "read a", "put a", "patch again"]);
+  assert.equal(lanes.queued, 0);
+  assert.equal(lanes.laneCount, 0);
 });
 
 test("a lane in which writes overlap without a break keeps nothing of those that are gone", async () => {
@@ -204,9 +213,9 @@ test("a lane in which writes overlap without a break keeps nothing of those that
   const collect = runInNewContext("gc") as () => void;
   const gone: WeakRef<object>[] = [];
   const lanes = new Lanes<object>({ deliver: () => Promise.resolve(), intentWaitMs: 1000, monotonic: () => 0 });
-  let open = lanes.intend("users/1", "write");
+  let open = lanes.intend(["users/1"], "write");
   for (let i = 0; i < 50; i++) {
-    const overlapping = lanes.intend("users/1", "write");
+    const overlapping = lanes.intend(["users/1"], "write");
     const work = { held: new Array(1000).fill(i) };
     gone.push(new WeakRef(work));
     lanes.answered(open, work);
@@ -230,7 +239,7 @@ async function settle(): Promise<void> {
 test("a visit waits until no write of its key is at the primary, waits or is delivered; other keys go on", async () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  const atPrimary = lanes.intend("users/1", "write");
+  const atPrimary = lanes.intend(["users/1"], "write");
   let began = false;
   const visit = lanes.visit("users/1", 60_000, async ({ crossed }) => {
     began = true;
@@ -239,7 +248,7 @@ test("a visit waits until no write of its key is at the primary, waits or is del
   await settle();
   assert.equal(began, false);
   lanes.answered(atPrimary, "a");
-  lanes.answered(lanes.intend("users/1", "write"), "b");
+  lanes.answered(lanes.intend(["users/1"], "write"), "b");
   assert.equal(await lanes.visit("users/2", 60_000, () => Promise.resolve("other")), "other");
   await shadow.finish("a");
   assert.deepEqual([shadow.begun, began], [["a", "b"], false]);
@@ -259,7 +268,7 @@ test("while a visit lasts its key's copies wait, and it is told that a write beg
     told.push(crossed());
   });
   await settle();
-  lanes.answered(lanes.intend("users/1", "write"), "a");
+  lanes.answered(lanes.intend(["users/1"], "write"), "a");
   assert.deepEqual(shadow.begun, []);
   leave();
   await visit;
@@ -270,7 +279,7 @@ test("while a visit lasts its key's copies wait, and it is told that a write beg
 
 test("a visit to a key that does not become quiet in time is given up, and so are those that wait at the end", async () => {
   const lanes = lanesOn(heldShadow());
-  const ticket = lanes.intend("users/1", "write");
+  const ticket = lanes.intend(["users/1"], "write");
   assert.equal(await lanes.visit("users/1", 1, () => Promise.resolve("never")), null);
   const waiting = lanes.visit("users/1", 60_000, () => Promise.resolve("never"));
   lanes.abandonWaiting();
@@ -279,27 +288,33 @@ test("a visit to a key that does not become quiet in time is given up, and so ar
   assert.equal(lanes.laneCount, 0);
 });
 
-test("a write whose key only its answer tells overlaps what of that key was answered, or visited, since it began", async () => {
+test("a write whose key only its answer tells overlaps a visit of that key that was made since it began", async () => {
   const shadow = heldShadow();
   const lanes = lanesOn(shadow);
-  const began = lanes.begin();
-  lanes.answered(lanes.intend("users/1", "write"), "a");
-  await shadow.finish("a");
+  const visited = lanes.intend([], "write");
+  const beside = lanes.intend([], "write");
   await lanes.visit("users/2", 60_000, () => Promise.resolve());
-  const join = async (work: string, key: string, since: number): Promise<void> => {
-    lanes.join(key, work, "write", since);
+  let leave = (): void => {};
+  const visit = lanes.visit("users/4", 60_000, () => new Promise<void>((resolve) => (leave = resolve)));
+  await settle();
+  const during = lanes.intend([], "write");
+  const answer = async (work: string, key: string, ticket: Ticket): Promise<void> => {
+    lanes.answered(ticket, work, [key]);
     await shadow.finish(work);
   };
-  await join("beside a write", "users/1", began);
-  await join("beside a visit", "users/2", began);
-  await join("beside nothing", "users/3", began);
-  await join("after all of it", "users/1", lanes.begin());
+  await answer("beside a visit", "users/2", visited);
+  await answer("beside nothing", "users/3", beside);
+  lanes.answered(during, "during a visit", ["users/4"]);
+  leave();
+  await visit;
+  await shadow.finish("during a visit");
+  await answer("after all of it", "users/4", lanes.intend([], "write"));
   assert.deepEqual(
-    [...shadow.turns].slice(1).map(([work, { overlapped }]) => [work, overlapped]),
+    [...shadow.turns].map(([work, { overlapped }]) => [work, overlapped]),
     [
-      ["beside a write", true],
       ["beside a visit", true],
       ["beside nothing", false],
+      ["during a visit", true],
       ["after all of it", false],
     ],
   );

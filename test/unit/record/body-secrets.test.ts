@@ -51,6 +51,34 @@ test("a body is passed over only where reading it exactly finds no secret either
   );
 });
 
+test("nor are lines of JSON, however many of them are none", () => {
+  const line = fc.oneof(
+    { weight: 4, arbitrary: json },
+    { weight: 1, arbitrary: fc.constantFrom('{"a":"', "", "  ", "\r", "]") },
+  );
+  const lines = fc.array(line, { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(lines, fc.constantFrom("\n", "\r\n", "\n\x1e"), (texts, end) => {
+      const body = Buffer.from(texts.join(end));
+      assert.deepEqual(secretsIn(body, []), secretsIn(body, NOWHERE));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("secrets in lines of JSON are found by their names and by pointer, lines that are no JSON or not", () => {
+  const pointer: RouteSettings["redact"] = [{ source: "body", name: "/*/priv" }];
+  const found = (text: string, redact: RouteSettings["redact"] = []): string[] => secretsIn(Buffer.from(text), redact);
+  assert.deepEqual(found('{"id":1}\n{"user":{"password":"hunter22"}}\n'), ["hunter22"]);
+  assert.deepEqual(found('{"password":"hunter22"}\r\n\r\n{"pin":918273}'), ["hunter22", "918273"]);
+  assert.deepEqual(found('\x1e{"password":"hunter22"}\n\x1e{"a":1}\n'), ["hunter22"]);
+  assert.deepEqual(found('1\n"two\n{"password":"hunter22"}\n{"password":"cu'), ["hunter22"]);
+  assert.deepEqual(found('{"a":"\n{"password":"hunter22"}'), ["hunter22"]);
+  assert.deepEqual(found('\ufeff{"password":"hunter22"}\n{}'), ["hunter22"]);
+  assert.deepEqual(found('{"priv":"hunter22"}\n{"x":{"priv":"not this"}}', pointer), ["hunter22"]);
+  assert.deepEqual(found('{"priv":"hunter22"}\n{"a":2}'), []);
+});
+
 test("nor is one that is broken or no UTF-8", () => {
   const edits = fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { minLength: 1, maxLength: 3 });
   fc.assert(

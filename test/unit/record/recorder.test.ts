@@ -19,7 +19,8 @@ import { createCounters, type Counters } from "../../../proxy/record/counters.ts
 import { createRecorder, type Recorder, type RecorderParts } from "../../../proxy/record/recorder.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
 import { createSealer } from "../../../proxy/sealed.ts";
-import { makeSettled, NOON } from "../../support/evidence.ts";
+import { makeSettled } from "../../support/evidence.ts";
+import { NO_PAIRS } from "../../support/pairs.ts";
 
 interface Seen {
   readonly recorder: Recorder;
@@ -55,7 +56,7 @@ function record(given: Partial<RecorderParts> = {}): Seen {
     counters: seen.counters,
     redactor: createRedactor(Buffer.alloc(32, 7)),
     sealer: SEALER,
-    clock: { now: () => NOON },
+    pairs: NO_PAIRS,
     onRecord: (one) => void seen.fed.push(one),
     caught: (step, error) => void seen.caught.push([step, error]),
     ...given,
@@ -202,6 +203,28 @@ test("the roles are told by service: after the cutover next is the primary, unde
   );
 });
 
+test("a batch has a repair entry for each of its keys, redacted each; all say from when they may be looked at", async () => {
+  const { recorder, appended } = record();
+  recorder.settle(
+    makeSettled({
+      outcome: SHADOW_TIMEOUT,
+      failure: "timeout",
+      repair: "shadow-timeout",
+      key: "users/1",
+      moreKeys: ["users/2", "users/4711"],
+      notBefore: Date.UTC(2026, 10, 22, 12),
+      route: { redactDetect: ["card"] },
+    }),
+  );
+  recorder.settle(makeSettled({ outcome: MATCH, moreKeys: ["users/3"] }));
+  await turn();
+  const repairs = appended.flat().filter((write) => write.type === "repair");
+  assert.deepEqual(
+    repairs.map(({ key, reason, notBefore }) => [key, reason, notBefore]),
+    ["users/1", "users/2", "users/4711"].map((key) => [key, "shadow-timeout", "2026-11-22T12:00:00.000Z"]),
+  );
+});
+
 test("a repair is written for every outcome that asks for one, its key redacted as evidence is", async () => {
   const { recorder, appended } = record();
   const overlap = makeSettled({ outcome: MATCH, repair: "overlap" });
@@ -233,7 +256,6 @@ test("a repair is written for every outcome that asks for one, its key redacted 
   assert.equal(repairs[1]?.place, null);
   assert.match(SEALER.open(repairs[2]?.place?.sealed ?? "") ?? "", /users\/4711/);
   assert.deepEqual([repairs[1]?.key, repairs[1]?.reason], [null, "unknown"]);
-  assert.deepEqual([repairs[1]?.notBefore, repairs[2]?.notBefore], [new Date(NOON + 30_000).toISOString(), null]);
   assert.match(repairs[2]?.key ?? "", /^users\/\[redacted [0-9a-f]{8}\]$/);
 });
 
@@ -372,4 +394,48 @@ test("closing hands over what waits, without waiting for the turn to end", async
   await closed;
   await turn();
   assert.equal(appended.length, 1);
+});
+
+test("an exchange that was chosen is kept whole under its group, before the end at the latest; a failure is survived", async () => {
+  const answer = { status: 200, headers: [], body: Buffer.from("{}") };
+  const answers = { primary: answer, shadow: answer };
+  const kept: (string | null)[] = [];
+  const waiting: (() => void)[] = [];
+  const pairs: RecorderParts["pairs"] = {
+    keep: ({ exchange }, group, write) => {
+      kept.push(group);
+      if (kept.length === 3) throw new Error("no room for a list");
+      const { id, arrivedAt: at } = exchange;
+      const pair = {
+        type: "pair",
+        id,
+        at,
+        route: "users",
+        bucket: "b",
+        group,
+        outcome: "match",
+        key: null,
+        json: "{}",
+      } as const;
+      waiting.push(() => write(pair));
+    },
+    finish: () => {
+      for (const redact of waiting) redact();
+    },
+  };
+  const { recorder, appended, caught } = record({ pairs });
+  assert.equal(recorder.leavesEvidence(makeSettled({ outcome: MATCH, answers })), true);
+  assert.equal(recorder.leavesEvidence(makeSettled({ outcome: MATCH })), false);
+  for (const given of [{ answers }, { outcome: MATCH, answers }, { answers }, {}]) recorder.settle(makeSettled(given));
+  await turn();
+  const typesOf = (): readonly string[] => appended.flat().map(({ type }) => type);
+  assert.deepEqual(typesOf(), ["count", "divergence", "count", "count", "divergence", "count", "divergence"]);
+  await recorder.close();
+  assert.deepEqual(typesOf().slice(-2), ["pair", "pair"]);
+  const group = groupId("users", "PUT", [{ at: "/total", kind: "value" }]);
+  assert.deepEqual(kept, [group, null, group]);
+  assert.deepEqual(
+    caught.map(([step]) => step),
+    ["pair"],
+  );
 });

@@ -74,7 +74,7 @@ test("over a reload, rules that stay keep their counts and new ones begin at not
 
 test("what a module excused is counted beside the rules, by the functions that it has", () => {
   const counters = createRuleCounters();
-  const module = { file: "/hooks.mjs", sha256: "00", hooks: ["judge"] } as const;
+  const module = { file: "/hooks.mjs", imports: [], sha256: "00", hooks: ["judge"] } as const;
   const route = routeWith({ ignore: [{ at: "/a" }], module });
   counters.compared(route, 1, [{ rule: "module judge", times: 3 }], 10);
   assert.deepEqual(

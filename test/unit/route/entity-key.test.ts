@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { DEFAULT_ROUTE } from "../../../proxy/config/defaults.ts";
 import type { Locator, RouteSettings } from "../../../proxy/config/settings.ts";
 import type { PathParams, RequestHead } from "../../../proxy/exchange.ts";
-import { keyAtAnswer, keyAtHead, keyOfRoute, samplePoint } from "../../../proxy/route/entity-key.ts";
+import {
+  batchKeys,
+  isOfWholeEntity,
+  keyAtAnswer,
+  keyAtHead,
+  keyOfRoute,
+  keysAtHead,
+  samplePoint,
+} from "../../../proxy/route/entity-key.ts";
 
 const DEFAULT_KEY: Locator[] = [
   { source: "path", name: "id" },
@@ -31,14 +39,15 @@ function late(
   key?: Locator[],
   requestBody?: string,
 ): string | null {
-  return keyAtAnswer({
+  const found = keyAtAnswer({
     route: routeWith(entity, key),
     params: NO_PARAMS,
     request: head("POST", target),
-    requestBody: requestBody === undefined ? null : Buffer.from(requestBody),
+    requestBody: () => (requestBody === undefined ? null : Buffer.from(requestBody)),
     answerHeaders: answer.headers ?? [],
     answerBody: () => (answer.body === undefined ? null : Buffer.from(answer.body)),
   });
+  return found === null ? null : found.key;
 }
 
 test("a create and the update of what it made meet in one lane, however the id is spelled", () => {
@@ -126,4 +135,82 @@ test("sampling spreads neighbouring keys evenly and is the same each time", () =
     assert.ok(Math.abs(sampled - share) < 0.01, `${sampled} of the keys for a share of ${share}`);
   }
   assert.ok(points.every((point) => point >= 0 && point < 1));
+});
+
+function batchOf(
+  keys: Locator[],
+  given: { requestBody?: string | null; answer?: string | null; target?: string; named?: Record<string, string> } = {},
+) {
+  const { requestBody = "", answer = "", target = "/items/batch", named = {} } = given;
+  return batchKeys({
+    route: { ...routeWith("items"), keys },
+    params: { named, rest: [] },
+    request: head("POST", target),
+    requestBody: () => (requestBody === null ? null : Buffer.from(requestBody)),
+    answerHeaders: [],
+    answerBody: () => (answer === null ? null : Buffer.from(answer)),
+  });
+}
+
+const IDS: Locator = { source: "body", name: "/items/*/id" };
+
+test("a batch is about every entity that its locators find, each once", () => {
+  const requestBody = `{"items":[{"id":1},{"id":"a b"},{"id":1},{"id":null},{"x":2}]}`;
+  assert.deepEqual(batchOf([IDS], { requestBody }), { kind: "keys", keys: ["items/1", "items/a b"] });
+  const more: Locator[] = [IDS, { source: "answer", name: "/*/id" }, { source: "query", name: "parent" }];
+  assert.deepEqual(batchOf(more, { requestBody, answer: `[{"id":1},{"id":7}]`, target: "/items/batch?parent=9" }), {
+    kind: "keys",
+    keys: ["items/1", "items/a b", "items/7", "items/9"],
+  });
+  assert.deepEqual(batchOf([IDS], { requestBody: `{"items":[]}` }), { kind: "none" });
+  assert.deepEqual(batchOf([IDS], { requestBody: "no JSON" }), { kind: "none" });
+});
+
+test("more keys than are followed, more values than are read, and bodies that are not there are told apart from none", () => {
+  const of = (count: number, id: (i: number) => number): string =>
+    JSON.stringify({ items: Array.from({ length: count }, (_, i) => ({ id: id(i) })) });
+  const hundred = batchOf([IDS], { requestBody: of(100, (i) => i) });
+  assert.equal(hundred.kind === "keys" && hundred.keys.length, 100);
+  assert.deepEqual(batchOf([IDS], { requestBody: of(101, (i) => i) }), { kind: "too-many" });
+  assert.equal(batchOf([IDS], { requestBody: of(200, (i) => i % 2) }).kind, "keys");
+  assert.deepEqual(batchOf([IDS], { requestBody: of(201, (i) => i % 2) }), { kind: "too-many" });
+  assert.deepEqual(batchOf([IDS], { requestBody: null }), { kind: "unread" });
+  assert.deepEqual(batchOf([{ source: "answer", name: "/*/id" }], { answer: null }), { kind: "unread" });
+});
+
+test("keys of a batch are known from the head where nothing else has to tell, and a read is about one entity", () => {
+  const keys: Locator[] = [
+    { source: "path", name: "id" },
+    { source: "query", name: "to" },
+  ];
+  const from = (list: Locator[], target: string) => ({
+    route: { ...routeWith("users"), keys: list },
+    params: { named: { id: "1" }, rest: [] },
+    request: head("POST", target),
+  });
+  assert.deepEqual(keysAtHead(from(keys, "/users/1/transfer?to=2"), "write"), ["users/1", "users/2"]);
+  assert.deepEqual(keysAtHead(from(keys, "/users/1/transfer?to=2"), "read"), ["users/1"]);
+  assert.deepEqual(keysAtHead(from([...keys, IDS], "/users/1/transfer?to=2"), "write"), []);
+  assert.deepEqual(keysAtHead(from([], "/users/1"), "write"), ["users/1"]);
+});
+
+test("a path is of the whole entity where its id is the last part, and only there", () => {
+  for (const [path, key] of [
+    ["/users/42", "users/42"],
+    ["/users/42/", "users/42"],
+    ["/api/v1/users/a%20b", "users/a b"],
+    ["/users/import", "users:/users/import"],
+  ] as const) {
+    assert.equal(isOfWholeEntity(path, key), true, path);
+  }
+  for (const [path, key] of [
+    ["/users/42/avatar", "users/42"],
+    ["/users/42/42", "users/42"],
+    ["/users", "users/42"],
+    ["/users", "users:*"],
+    ["/users/142", "users/42"],
+    ["/users/import/now", "users:/users/import"],
+  ] as const) {
+    assert.equal(isOfWholeEntity(path, key), false, path);
+  }
 });

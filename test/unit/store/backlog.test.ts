@@ -4,6 +4,7 @@ import { Backlog, DEFAULT_BACKLOG } from "../../../adapters/store/sqlite/backlog
 import type { Batch } from "../../../adapters/store/sqlite/messages.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { makeRecord, NOON, recordWrite } from "../../support/evidence.ts";
+import { makePair, pairWrite } from "../../support/pairs.ts";
 
 const eligible: StoreWrite = { type: "eligible", route: "users" };
 const match: StoreWrite = { type: "count", route: "users", outcome: "match", reason: null };
@@ -48,7 +49,7 @@ test("a batch is bounded in records and in bytes, and holds at least one record"
 });
 
 test("beyond its bounds records are lost and counted, and counts, repairs and gaps never", () => {
-  const backlog = new Backlog({ maxRecords: 10, maxBytes: 1024 * 1024 });
+  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 10, maxBytes: 1024 * 1024 });
   addAll(
     backlog,
     Array.from({ length: 15 }, () => recordWrite(makeRecord())),
@@ -56,7 +57,7 @@ test("beyond its bounds records are lost and counted, and counts, repairs and ga
   assert.equal(backlog.lostWrites, 5);
   addAll(backlog, [eligible, match, repair("users/1", "A")]);
   assert.equal(backlog.lostWrites, 5);
-  const bytes = new Backlog({ maxRecords: 1000, maxBytes: 100_000 });
+  const bytes = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 1000, maxBytes: 100_000 });
   addAll(
     bytes,
     Array.from({ length: 15 }, () => recordWrite(makeRecord({ error: "x".repeat(20_000) }))),
@@ -97,7 +98,7 @@ test("what fails is tried again in order: essentials alone first, then a little 
 });
 
 test("failing for ever, it neither grows nor forgets a count", () => {
-  const backlog = new Backlog({ maxRecords: 100, maxBytes: 1024 * 1024 });
+  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 100, maxBytes: 1024 * 1024 });
   for (let round = 0; round < 1000; round++) {
     addAll(backlog, [eligible, match, repair(`users/${round % 10}`, "A"), recordWrite(makeRecord())]);
     backlog.seal(NOON);
@@ -173,4 +174,48 @@ test("a record whose time cannot be read is kept under the time of its batch", (
   const backlog = new Backlog(DEFAULT_BACKLOG);
   backlog.add(recordWrite(makeRecord({ time: "yesterday" })));
   assert.equal(backlog.seal(NOON).evidence[0]?.at, NOON);
+});
+
+test("pairs wait within bytes of their own; what does not fit is lost, counted apart, and holds up nothing", () => {
+  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxPairBytes: 10_000 });
+  const pairs = Array.from({ length: 20 }, () => pairWrite(makePair()));
+  addAll(backlog, [...pairs, recordWrite(makeRecord()), eligible]);
+  assert.ok(backlog.lostPairs > 0 && backlog.lostPairs < 20, `${backlog.lostPairs} lost`);
+  assert.equal(backlog.lostWrites, 0);
+  const kept = 20 - backlog.lostPairs;
+  assert.equal(backlog.pendingWrites, kept + 2);
+  const mark = backlog.mark();
+  const batch = backlog.seal(NOON);
+  assert.deepEqual([batch.pairs.length, batch.evidence.length], [kept, 1]);
+  assert.equal(backlog.reached(mark), false);
+  backlog.settle();
+  assert.equal(backlog.reached(mark), true);
+  addAll(backlog, pairs);
+  assert.equal(backlog.pendingWrites, kept, "settled pairs make room");
+});
+
+test("pairs of a batch that failed are given up, and its records are not", () => {
+  const backlog = new Backlog(DEFAULT_BACKLOG);
+  addAll(backlog, [pairWrite(makePair()), pairWrite(makePair()), recordWrite(makeRecord())]);
+  const mark = backlog.mark();
+  backlog.seal(NOON);
+  backlog.giveBack({ withoutEvidence: false });
+  assert.deepEqual([backlog.lostPairs, backlog.lostWrites, backlog.pendingWrites], [2, 0, 1]);
+  addAll(backlog, [pairWrite(makePair())]);
+  assert.deepEqual(backlog.seal(NOON).pairs, [], "records first after a failure");
+  backlog.settle();
+  assert.equal(backlog.reached(mark), true);
+  assert.equal(backlog.seal(NOON).pairs.length, 1);
+  backlog.abandon();
+  assert.deepEqual([backlog.lostPairs, backlog.pendingWrites], [3, 0]);
+});
+
+test("a batch carries pairs up to a bound of bytes, and the next one the rest", () => {
+  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const large = makePair();
+  const wide = { ...large, shadow: { ...large.shadow, body: { text: "x".repeat(300_000) } } };
+  addAll(backlog, [wide, wide, wide].map(pairWrite));
+  assert.equal(backlog.seal(NOON).pairs.length, 1);
+  backlog.settle();
+  assert.equal(backlog.pendingWrites, 2);
 });

@@ -70,8 +70,11 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
         },
       ],
       gaps: [],
+      controls: [],
+      places: [],
     },
     evidence: rows,
+    pairs: [],
   };
 }
 

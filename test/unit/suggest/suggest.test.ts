@@ -82,6 +82,7 @@ function adviceOn(t: TestContext, traffic: Traffic): Advice {
     rules: [],
     records,
     samples: [],
+    places: [],
   });
 }
 
@@ -371,6 +372,20 @@ test("an id that is spelled in two ways when read and made twice at creation is 
   assert.equal(after.filter(({ outcome }) => outcome === "divergent").length, 10);
 });
 
+test("ids of two schemes are somebody's decision: no rule is proposed, not even in doubt", (t) => {
+  const told = adviceOn(t, {
+    method: () => "POST",
+    path: () => "/things",
+    primary: (n) => ({ status: 201, body: { id: 101 + n } }),
+    shadow: (n) => ({ status: 201, body: { id: `k${hex(`${n}`).slice(0, 10)}` } }),
+  });
+  assert.deepEqual(told.suggestions, []);
+  assert.deepEqual(
+    told.doubts.map(({ at, why, rule }) => [at, why, rule]),
+    [["/id", "values of two types", null]],
+  );
+});
+
 test("elements that changed places and differ besides are compared by their key before anything is said of them", (t) => {
   const rows = (n: number, price: number) =>
     ["x", "y", "z"].map((sku, i) => ({ sku, name: `${sku}${n}`, price: i + price }));
@@ -403,7 +418,7 @@ test("what follows from a failed write, and rules that are there already, sugges
       ],
     }),
   );
-  const evidence = { route: "users", compared: 20, divergent: 20, mustMatch: [], records, samples: [] };
+  const evidence = { route: "users", compared: 20, divergent: 20, mustMatch: [], records, samples: [], places: [] };
   assert.deepEqual(rulesOf(suggestRules({ ...evidence, rules: [] })), ["shapes { at: /b, as: uuid }"]);
   const again = suggestRules({ ...evidence, rules: ["shapes /b as uuid"] });
   assert.deepEqual(rulesOf(again), []);
@@ -431,6 +446,7 @@ test("200,000 differences at as many places take neither much time nor much memo
     rules: [],
     records,
     samples: [],
+    places: [],
   });
   const { user } = process.cpuUsage(from);
   assert.ok(advice.left > 90_000);

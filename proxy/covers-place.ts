@@ -1,4 +1,4 @@
-/** Which differences a question about a place means: one rule for every store. */
+/** Which differences a question about a place means: one rule for stores and live readers. Pure. */
 
 /**
  * Whether `at` is `asked` or stands below it. In a pointer that is asked for, `*` stands for any one token, as groups show

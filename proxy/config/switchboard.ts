@@ -1,0 +1,152 @@
+/** The settings that act: those of the file under what an operator has set over them, which is kept in the store and told in the audit. */
+import type { AuditedChange } from "../audit.ts";
+import { whyNotMirrored } from "./route-rules.ts";
+import { spellShare } from "./units.ts";
+import type { Settings } from "./settings.ts";
+import { CrossfadeError } from "../errors.ts";
+import type { Router, Snapshot } from "../exchange.ts";
+import { makeUlid } from "../identity.ts";
+import {
+  changeOverrides,
+  killSwitch,
+  type Override,
+  type OverrideSetting,
+  pausedRoutes,
+  withOverrides,
+} from "../overrides.ts";
+import { PHASE_ROLES } from "../phases.ts";
+import type { Clock, Store } from "../ports.ts";
+
+/** What an operator asks for. A setting that is absent stays as it is; null takes its override back. */
+export interface OverrideChange {
+  /** null: every route, the kill switch. */
+  readonly route: string | null;
+  readonly mirror?: boolean | null;
+  /** 0 to 1. */
+  readonly reads?: number | null;
+  readonly reason: string | null;
+  readonly by: string;
+}
+
+export interface SwitchboardParts {
+  readonly store: Pick<Store, "append" | "flush" | "health">;
+  readonly clock: Clock;
+  /** As the file has them. */
+  readonly settings: Settings;
+  /** Set by an earlier process, or another one. */
+  readonly overrides: readonly Override[];
+  readonly audit: (entry: AuditedChange) => void;
+  readonly routerOf: (routes: Settings["routes"]) => Router;
+}
+
+export interface Switchboard {
+  /** What an exchange that arrives now will keep. */
+  readonly snapshot: () => Snapshot;
+  readonly overrides: () => readonly Override[];
+  readonly mirroringEnabled: () => boolean;
+  /** A changed file. */
+  readonly take: (settings: Settings) => void;
+  /**
+   * Acts at once, whether or not the store can keep it; resolves when it is kept, or `kept` tells that it would not outlive
+   * the process yet.
+   * @throws CrossfadeError `api-refused`: no such route, or nothing that can be switched on
+   */
+  readonly change: (change: OverrideChange) => Promise<{ readonly kept: boolean }>;
+}
+
+export function createSwitchboard(parts: SwitchboardParts): Switchboard {
+  let { settings: file, overrides } = parts;
+  let snapshot = snapshotOf(1);
+  /** Route → id of the gap that is open while its writes are kept from the shadow. */
+  const gaps = new Map<string, string>();
+
+  function snapshotOf(revision: number): Snapshot {
+    const settings = withOverrides(file, overrides);
+    return { revision, settings, router: parts.routerOf(settings.routes) };
+  }
+
+  function actAnew(): void {
+    snapshot = snapshotOf(snapshot.revision + 1);
+    accountForPauses();
+  }
+
+  function accountForPauses(): void {
+    const now = parts.clock.now();
+    const at = new Date(now).toISOString();
+    const paused = new Set(pausedRoutes(file, overrides));
+    for (const [route, id] of gaps) {
+      if (paused.has(route)) continue;
+      gaps.delete(route);
+      parts.store.append([{ type: "gap-closed", id, to: at }]);
+    }
+    for (const route of paused) {
+      if (gaps.has(route)) continue;
+      const id = makeUlid(now);
+      gaps.set(route, id);
+      parts.store.append([{ type: "gap-opened", id, route, from: at, why: "mirroring of writes was switched off" }]);
+    }
+  }
+
+  function put(route: string | null, setting: OverrideSetting, next: Override | null): void {
+    overrides = changeOverrides(overrides, { route, setting }, next);
+    parts.store.append([next === null ? { type: "unpin", route, setting } : { type: "pin", override: next }]);
+  }
+
+  accountForPauses();
+
+  return {
+    snapshot: () => snapshot,
+    overrides: () => overrides,
+    mirroringEnabled: () => killSwitch(overrides) === null,
+    take(settings) {
+      file = settings;
+      actAnew();
+    },
+    async change(change) {
+      const { route, mirror, reads, reason, by } = change;
+      if (route !== null) refuse(route, change, file);
+      const at = new Date(parts.clock.now()).toISOString();
+      const said = { by, at, reason };
+      if (mirror !== undefined) {
+        // The kill switch is either thrown or not there: it never forces a route on.
+        const next = mirror === null || (route === null && mirror) ? null : mirror;
+        put(route, "mirror", next === null ? null : { route, setting: "mirror", value: next, ...said });
+      }
+      if (reads !== undefined && route !== null) {
+        put(route, "reads", reads === null ? null : { route, setting: "reads", value: reads, ...said });
+      }
+      parts.audit({ by, action: "override", subject: route, what: spellChange(change), reason });
+      actAnew();
+      await parts.store.flush();
+      const { problem, pendingWrites } = parts.store.health();
+      return { kept: problem === null || pendingWrites === 0 };
+    },
+  };
+}
+
+function refuse(name: string, { mirror, reads }: OverrideChange, file: Settings): void {
+  const { routes } = file;
+  const route = routes.find((candidate) => candidate.name === name);
+  const refused = (message: string): CrossfadeError => new CrossfadeError("api-refused", message, { source: "client" });
+  if (route === undefined) {
+    const names = routes.map((candidate) => candidate.name).join(", ");
+    throw refused(`no route is named ${JSON.stringify(name)}; there are ${names}`);
+  }
+  const wantsOn = mirror === true || (typeof reads === "number" && reads > 0);
+  if (!wantsOn) return;
+  if (PHASE_ROLES[route.phase].shadow === null) {
+    throw refused(
+      `${name} is in phase ${route.phase}, which mirrors nothing; give it the phase dual-write in the config`,
+    );
+  }
+  const why = mirror === true ? whyNotMirrored(file, route) : null;
+  if (why !== null) throw refused(`writes of ${name} cannot be mirrored: ${why}`);
+}
+
+/** `mirror off, reads 5%`; `mirror as in the file`. */
+function spellChange({ mirror, reads }: OverrideChange): string {
+  const parts: string[] = [];
+  if (mirror !== undefined) parts.push(mirror === null ? "mirror as in the file" : `mirror ${mirror ? "on" : "off"}`);
+  if (reads !== undefined) parts.push(reads === null ? "reads as in the file" : `reads ${spellShare(reads)}`);
+  return parts.join(", ");
+}

@@ -1,0 +1,93 @@
+/** Whatever takes copies takes this many a second. */
+const LEAST_PER_SECOND = 10;
+/** Beyond any shadow: past it the ramp stands for nothing. */
+const MOST_PER_SECOND = 1_000_000;
+/** The rate doubles in this time where it is known what the service took before, and in the other where it is not. */
+const DOUBLES_IN_MS = 4_000;
+const DOUBLES_UNKNOWN_IN_MS = 1_000;
+/** A cut counts for all failures of the attempts that were under way when it was made. */
+const CUT_AGAIN_AFTER_MS = 1_000;
+/** The ramp has ended when nobody had to wait for it in this long. */
+const QUIET_MS = 2_000;
+/** How much a busy second weighs in the usual rate. */
+const WEIGHT = 0.2;
+
+interface Ramp {
+  readonly base: number;
+  readonly since: number;
+  readonly doublesInMs: number;
+  readonly cutAt: number;
+}
+
+/**
+ * How fast a shadow is fed that has just come back: a service that is cold, or has only just stopped falling over, is not
+ * sent in one second what has waited for a quarter of a minute. The rate begins at twice what the service took before the
+ * outage (at ten a second where nobody knows), doubles every few seconds, and is halved where the service fails or asks for
+ * less; after each such cut it takes twice as long to double. All times are monotonic ms that come in.
+ */
+export class CatchUp {
+  /** Successes a second, in seconds in which there were any: an outage that begins slowly does not count. */
+  #usual = 0;
+  #second = 0;
+  #inSecond = 0;
+  #ramp: Ramp | null = null;
+  #waitedAt = 0;
+
+  get active(): boolean {
+    return this.#ramp !== null;
+  }
+
+  /** An attempt was answered. */
+  succeeded(now: number): void {
+    // What is sent while catching up is not what is usual.
+    if (this.#ramp !== null) return;
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) {
+      if (this.#inSecond > 0) {
+        this.#usual = this.#usual === 0 ? this.#inSecond : this.#usual + WEIGHT * (this.#inSecond - this.#usual);
+      }
+      this.#second = second;
+      this.#inSecond = 0;
+    }
+    this.#inSecond++;
+  }
+
+  /** The service is back. */
+  begin(now: number): void {
+    this.#waitedAt = now;
+    if (this.#ramp !== null) {
+      this.cut(now);
+      return;
+    }
+    const usual = Math.max(this.#usual, this.#inSecond);
+    const doublesInMs = usual === 0 ? DOUBLES_UNKNOWN_IN_MS : DOUBLES_IN_MS;
+    this.#ramp = { base: Math.max(2 * usual, LEAST_PER_SECOND), since: now, doublesInMs, cutAt: -Infinity };
+  }
+
+  /** It failed, or asked for less. */
+  cut(now: number): void {
+    const ramp = this.#ramp;
+    if (ramp === null || now - ramp.cutAt < CUT_AGAIN_AFTER_MS) return;
+    const base = Math.max(this.perSecond(now) / 2, LEAST_PER_SECOND / 2);
+    const doublesInMs = Math.max(2 * ramp.doublesInMs, DOUBLES_IN_MS);
+    this.#ramp = { base, since: now, doublesInMs, cutAt: now };
+  }
+
+  /** Somebody has to wait for a place. */
+  waited(now: number): void {
+    this.#waitedAt = now;
+  }
+
+  /** Ends the ramp where it holds up nobody any more: whether it goes on. */
+  stillOn(now: number): boolean {
+    if (now - this.#waitedAt > QUIET_MS) this.#ramp = null;
+    return this.#ramp !== null;
+  }
+
+  /** Attempts that may begin in a second; Infinity without a ramp. */
+  perSecond(now: number): number {
+    if (this.#ramp === null) return Infinity;
+    const { base, since, doublesInMs } = this.#ramp;
+    return Math.min(base * 2 ** (Math.max(now - since, 0) / doublesInMs), MOST_PER_SECOND);
+  }
+}

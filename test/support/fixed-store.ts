@@ -1,3 +1,4 @@
+import type { AuditEntry } from "../../proxy/audit.ts";
 import type { DivergenceRecord, GapRecord, GroupDecision, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
 import type { DivergenceQuery, Store } from "../../proxy/ports.ts";
 import type { StoredPair } from "../../proxy/stored-pair.ts";
@@ -15,6 +16,16 @@ export interface FixedStore extends Store {
   readonly asked: DivergenceQuery[];
   readonly decided: { readonly id: string; readonly decision: GroupDecision }[];
 }
+
+const AUDITED: AuditEntry = {
+  id: "01JAUDIT",
+  at: "2026-11-22T12:00:00.000Z",
+  by: "ops",
+  action: "repair",
+  subject: "users",
+  what: "repair started",
+  reason: null,
+};
 
 /** A store whose evidence is given: it filters nothing and pages by position, so that a test sees what it was asked. */
 export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
@@ -59,7 +70,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
     overrides: () => Promise.resolve([]),
-    audit: (query) => page([], query),
+    audit: (query) => page([AUDITED], query),
     eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, pairs: 0, setAside: [] }),
     pairs: (query) => page(pairs, query),
     pair: (id) => Promise.resolve(pairs.find((pair) => pair.id === id) ?? null),

@@ -73,6 +73,7 @@ class MemoryStore implements Store {
   #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
+  #journalMark = 0;
   #closed = false;
 
   constructor(options: MemoryStoreOptions) {
@@ -100,6 +101,10 @@ class MemoryStore implements Store {
 
   health(): StoreHealth {
     return { kind: "memory", problem: null, lostWrites: this.#lost, pendingWrites: 0 };
+  }
+
+  journalMark(): number {
+    return this.#journalMark;
   }
 
   async outcomeCounts(): Promise<readonly OutcomeCount[]> {
@@ -211,7 +216,7 @@ class MemoryStore implements Store {
     return found.slice(0, pageLimit(limit));
   }
 
-  async endRepair(id: number, revision: number, end: RepairEnd): Promise<"done" | "changed"> {
+  async endRepair({ id, revision }: Pick<RepairWork, "id" | "revision">, end: RepairEnd): Promise<"done" | "changed"> {
     this.#refuseIfClosed();
     return this.#repairs.end(id, revision, end);
   }
@@ -290,6 +295,12 @@ class MemoryStore implements Store {
       }
       case "divergence":
         this.#addDivergence(write);
+        return;
+      case "gap-withdrawn":
+        this.#gaps.delete(write.id);
+        return;
+      case "journal-mark":
+        this.#journalMark = write.position;
         return;
       case "pair":
         this.#pairs.add(write);

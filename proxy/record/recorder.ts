@@ -2,7 +2,7 @@
  * The last step: one outcome for each eligible exchange, into counters, metrics, store, log and the live feed. What goes
  * wrong here is caught, counted under its step's name, and stops neither the other steps nor anyone else.
  */
-import type { DivergenceRecord } from "../evidence.ts";
+import type { DivergenceRecord, RepairReason } from "../evidence.ts";
 import type { RequestClass, Settled } from "../exchange.ts";
 import { reasonOf, type OutcomeKind } from "../outcome.ts";
 import type { Store, StoreWrite, Telemetry } from "../ports.ts";
@@ -13,7 +13,7 @@ import type { DivergenceLog } from "./divergence-log.ts";
 import { buildRecord, type Recorded } from "./divergence-record.ts";
 import type { PairKeeper } from "./pair-keeper.ts";
 import type { Redacted, Redactor } from "./redaction.ts";
-import { repairEntry } from "./repair-entry.ts";
+import { repairEntry, type RepairMark } from "./repair-entry.ts";
 
 export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed" | "pair";
 
@@ -39,6 +39,8 @@ export interface Recorder {
   leavesEvidence(settled: Settled): boolean;
   /** Its one outcome. Never throws. */
   settle(settled: Settled): void;
+  /** What the repair list holds of the exchange: its key redacted, its place sealed. */
+  repairEntry(settled: Settled, reason: RepairReason): RepairMark;
   /** Hands what waits for the end of this turn to the store: before the store itself is closed. */
   close(): Promise<void>;
 }
@@ -107,9 +109,9 @@ export function createRecorder(parts: RecorderParts): Recorder {
     const group = shown === null ? null : publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
     if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write));
     if (settled.repair !== null) {
-      step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+      step("store", () => write(repairOf(settled, settled.repair as RepairReason, shown)));
       for (const key of settled.moreKeys) {
-        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairOf, null)));
+        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairReason, null)));
       }
     }
   }
@@ -149,12 +151,16 @@ export function createRecorder(parts: RecorderParts): Recorder {
     );
   }
 
-  /** `shown`: what was redacted of the exchange already. */
-  function repairOf(settled: Settled, reason: RepairOf, shown: Redacted | null): StoreWrite {
-    let key = shown?.repairKey ?? null;
+  function repairKey(settled: Settled): string | null {
+    let key: string | null = null;
     // Without its key the entry stands for the whole collection: too much, never too little.
-    if (shown === null) step("redact", () => (key = redactor.redactKey(settled)));
-    return repairEntry(settled, reason, key, parts.sealer);
+    step("redact", () => (key = redactor.redactKey(settled)));
+    return key;
+  }
+
+  /** `shown`: what was redacted of the exchange already. */
+  function repairOf(settled: Settled, reason: RepairReason, shown: Redacted | null = null): RepairMark {
+    return repairEntry(settled, reason, shown === null ? repairKey(settled) : shown.repairKey, parts.sealer);
   }
 
   return {
@@ -168,6 +174,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     },
     leavesEvidence: (settled) => isShown(settled) || settled.repair !== null || settled.answers !== null,
     settle,
+    repairEntry: (settled, reason) => repairOf(settled, reason),
     close: async () => {
       step("pair", () => parts.pairs.finish());
       flush();
@@ -179,5 +186,3 @@ export function createRecorder(parts: RecorderParts): Recorder {
 function isShown({ exchange, outcome }: Settled): boolean {
   return !UNREMARKABLE.has(outcome.kind) || exchange.snapshot.settings.divergenceLog.lines === "all";
 }
-
-type RepairOf = NonNullable<Settled["repair"]>;

@@ -5,13 +5,15 @@ import type { StoreWrite } from "../ports.ts";
 import { type EntityPlace, goesToPart } from "../read-back.ts";
 import type { Sealer } from "../sealed.ts";
 
+export type RepairMark = Extract<StoreWrite, { type: "repair" }>;
+
 /** `shownKey` null: the entry stands for the whole collection. */
 export function repairEntry(
   settled: Settled,
   reason: RepairReason,
   shownKey: string | null,
   sealer: Pick<Sealer, "seal">,
-): StoreWrite {
+): RepairMark {
   const { exchange, key, notBefore } = settled;
   const { request, route } = exchange;
   let place = null;

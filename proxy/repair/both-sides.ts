@@ -58,6 +58,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
       gate: role === "primary" ? parts.primaryGate(service) : parts.gate(service),
       clock: parts.clock,
       answeredAt: parts.clock.monotonic(),
+      earlierAttempts: 0,
       deadline: entity.deadline,
       // Each answer is an end: what follows on it is decided by state.
       primaryAccepted: false,

@@ -101,8 +101,8 @@ function takeTurn(
   });
 }
 
-function keep(parts: OneEntryParts, { id, revision }: RepairWork, end: RepairEnd): Promise<"done" | "changed"> {
-  return parts.store.endRepair(id, revision, end);
+function keep(parts: OneEntryParts, work: RepairWork, end: RepairEnd): Promise<"done" | "changed"> {
+  return parts.store.endRepair(work, end);
 }
 
 function whyOf(mended: Mended, forbidden: string | null): string | null {

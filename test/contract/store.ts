@@ -715,19 +715,19 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.ok(one !== undefined && two !== undefined);
       // Appended, and perhaps not kept yet.
       store.append([mark("users/1", { reason: "overlap" })]);
-      assert.equal(await store.endRepair(one.id, one.revision, { kind: "equal" }), "changed");
-      assert.equal(await store.endRepair(two.id, two.revision, { kind: "equal" }), "done");
-      assert.equal(await store.endRepair(two.id, two.revision, { kind: "equal" }), "changed");
+      assert.equal(await store.endRepair(one, { kind: "equal" }), "changed");
+      assert.equal(await store.endRepair(two, { kind: "equal" }), "done");
+      assert.equal(await store.endRepair(two, { kind: "equal" }), "changed");
       assert.deepEqual(
         (await work(store)).map(({ key, reason, revision }) => [key, reason, revision]),
         [["users/1", "overlap", 2]],
       );
-      assert.equal(await store.endRepair(one.id, 2, { kind: "equal" }), "done");
+      assert.equal(await store.endRepair({ ...one, revision: 2 }, { kind: "equal" }), "done");
       // On the list again, it is another entry.
       await keep(store, [mark("users/1")]);
       const [again] = await work(store);
       assert.ok(again !== undefined && again.id > two.id);
-      assert.equal(await store.endRepair(one.id, again.revision, { kind: "equal" }), "changed");
+      assert.equal(await store.endRepair({ ...one, revision: again.revision }, { kind: "equal" }), "changed");
       assert.deepEqual(await store.openWork(), [
         { route: "users", repairs: 1, parked: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } },
       ]);
@@ -750,7 +750,7 @@ export function storeContract(name: string, open: OpenStore): void {
         differences: [],
       };
       const end = failed({ state: "parked", attempts: 5, notBefore: at, nextTry: at, lastError: "422", evidence });
-      assert.equal(await store.endRepair(entry?.id ?? 0, 1, end), "done");
+      assert.equal(await store.endRepair(entry as RepairWork, end), "done");
       const { kind: _, ...kept } = end as Extract<RepairEnd, { kind: "failed" }>;
       const [listed] = (await store.repairs({ limit: 10 })).items;
       assert.deepEqual({ ...listed, ...kept }, listed);
@@ -770,16 +770,24 @@ export function storeContract(name: string, open: OpenStore): void {
       mark("users/5"),
     ]);
     const all = await work(store);
-    await store.endRepair(all[3]?.id ?? 0, 1, failed({ state: "parked" }));
-    await store.endRepair(all[4]?.id ?? 0, 1, failed({ nextTry: new Date(NOON + 9_000).toISOString() }));
+    const named = (key: string): RepairWork => all.find((one) => one.key === key) as RepairWork;
+    await store.endRepair(named("users/4"), failed({ state: "parked" }));
+    await store.endRepair(named("users/5"), failed({ nextTry: new Date(NOON + 9_000).toISOString() }));
+    // Routes have no order among one another.
     const keys = async (query: Partial<RepairWorkQuery>): Promise<(string | null)[]> =>
-      (await work(store, query)).map(({ key }) => key);
-    assert.deepEqual(await keys({}), ["users/1", "users/2", "orders/3", "users/4", "users/5"]);
-    assert.deepEqual(await keys({ dueAt: NOON }), ["users/1", "orders/3"]);
-    assert.deepEqual(await keys({ dueAt: NOON + 5_000 }), ["users/1", "users/2", "orders/3"]);
+      (await work(store, query)).map(({ key }) => key).sort();
+    assert.deepEqual(await keys({}), ["orders/3", "users/1", "users/2", "users/4", "users/5"]);
+    assert.deepEqual(await keys({ dueAt: NOON }), ["orders/3", "users/1"]);
+    assert.deepEqual(await keys({ dueAt: NOON + 5_000 }), ["orders/3", "users/1", "users/2"]);
     assert.deepEqual(await keys({ dueAt: NOON + 9_000, route: "users" }), ["users/1", "users/2", "users/5"]);
-    assert.deepEqual(await keys({ reasons: ["overlap", "unknown"] }), ["users/2", "orders/3"]);
-    assert.deepEqual(await keys({ after: all[1]?.id ?? 0, limit: 2 }), ["orders/3", "users/4"]);
+    assert.deepEqual(await keys({ reasons: ["overlap", "unknown"] }), ["orders/3", "users/2"]);
+    const after = named("users/1").id;
+    assert.deepEqual(await keys({ route: "users", after, limit: 2 }), ["users/2", "users/4"]);
+    const listed = (await work(store)).map(({ id }) => id);
+    assert.deepEqual(
+      listed,
+      [...listed].sort((x, y) => x - y),
+    );
   });
 
   prove(
@@ -787,7 +795,7 @@ export function storeContract(name: string, open: OpenStore): void {
     async (store) => {
       await keep(store, [mark("users/1"), mark("users/2")]);
       const [first] = await work(store);
-      await store.endRepair(first?.id ?? 0, 1, { kind: "equal" });
+      await store.endRepair(first as RepairWork, { kind: "equal" });
       await keep(store, [mark("users/3"), mark("users/4")]);
       const keys = (await work(store)).map(({ key }) => key);
       assert.deepEqual(keys, ["users/2", "users/3", null]);
@@ -1010,5 +1018,33 @@ export function storeContract(name: string, open: OpenStore): void {
       store.outcomeCounts(),
       (thrown) => thrown instanceof CrossfadeError && thrown.code === "store-unavailable" && thrown.source === "store",
     );
+  });
+
+  prove("a gap in which nothing was missing after all is taken back", async (store) => {
+    const from = "2026-11-22T12:00:00.000Z";
+    await keep(store, [
+      { type: "gap-opened", id: "late", route: "users", from, why: "late" },
+      { type: "gap-opened", id: "real", route: "users", from, why: "real" },
+    ]);
+    await keep(store, [
+      { type: "gap-closed", id: "late", to: from },
+      { type: "gap-withdrawn", id: "late" },
+    ]);
+    const { items } = await store.gaps({ limit: 10 });
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      ["real"],
+    );
+  });
+
+  prove("what counts up to a position of the journal is durable once the store says that position", async (store) => {
+    assert.equal(store.journalMark(), 0);
+    store.append([{ type: "eligible", route: "users" }, count("users", "match")]);
+    store.append([{ type: "journal-mark", position: 7 }]);
+    store.append([{ type: "eligible", route: "users" }]);
+    store.append([{ type: "journal-mark", position: 9 }]);
+    await store.flush();
+    assert.equal(store.journalMark(), 9);
+    assert.deepEqual(await store.eligibleCounts(), [{ route: "users", count: 2 }]);
   });
 }

@@ -9,6 +9,7 @@ export interface FixedEvidence {
   readonly repairs?: readonly RepairRecord[];
   readonly gaps?: readonly GapRecord[];
   readonly pairs?: readonly StoredPair[];
+  readonly audit?: readonly AuditEntry[];
 }
 
 export interface FixedStore extends Store {
@@ -16,16 +17,6 @@ export interface FixedStore extends Store {
   readonly asked: DivergenceQuery[];
   readonly decided: { readonly id: string; readonly decision: GroupDecision }[];
 }
-
-const AUDITED: AuditEntry = {
-  id: "01JAUDIT",
-  at: "2026-11-22T12:00:00.000Z",
-  by: "ops",
-  action: "repair",
-  subject: "users",
-  what: "repair started",
-  reason: null,
-};
 
 /** A store whose evidence is given: it filters nothing and pages by position, so that a test sees what it was asked. */
 export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
@@ -44,6 +35,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     append: () => undefined,
     flush: () => Promise.resolve(),
     health: () => ({ kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 }),
+    journalMark: () => 0,
     outcomeCounts: () => Promise.resolve([]),
     eligibleCounts: () => Promise.resolve([]),
     divergences(query) {
@@ -70,7 +62,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
     overrides: () => Promise.resolve([]),
-    audit: (query) => page([AUDITED], query),
+    audit: (query) => page(evidence.audit ?? [], query),
     eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, pairs: 0, setAside: [] }),
     pairs: (query) => page(pairs, query),
     pair: (id) => Promise.resolve(pairs.find((pair) => pair.id === id) ?? null),

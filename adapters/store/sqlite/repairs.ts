@@ -3,8 +3,9 @@ import type { Database } from "better-sqlite3";
 import type { RepairEvidence, RepairRecord, RepairWork } from "../../../proxy/evidence.ts";
 import type { Page, RepairWorkQuery } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
-import { epochMs, type ListQuery, type Questions, type RepairRow } from "./messages.ts";
-import { page } from "./page.ts";
+import { page } from "../page.ts";
+import { epochMs, type RepairRow } from "../rows.ts";
+import type { ListQuery, Questions } from "./messages.ts";
 
 /** How many keys each route has on the list, for each open file. */
 const keyCounts = new WeakMap<Database, Map<string, number>>();

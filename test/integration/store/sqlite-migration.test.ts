@@ -113,5 +113,5 @@ test("a repair list of the second schema is brought forward: each entry is open,
       [7, null, 1, 1, "open", 0, null],
     ],
   );
-  assert.equal(await store.endRepair(3, 4, { kind: "equal" }), "done");
+  assert.equal(await store.endRepair({ id: 3, route: "users", revision: 4 }, { kind: "equal" }), "done");
 });

@@ -51,6 +51,8 @@ import { createRedactor } from "./record/redaction.ts";
 import { createWebhook } from "./record/webhook.ts";
 import { deliveryKey, deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
+import { createSealer } from "./sealed.ts";
+import { createRepairs } from "./repair/repairs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { Pools } from "./upstream/pools.ts";
 import { watchReachability } from "./upstream/reachability.ts";
@@ -67,6 +69,8 @@ export interface StartOptions {
   readonly store?: Promise<OpenedStore>;
   /** pino's levels; logs go to stderr. Default `info`. */
   readonly logLevel?: string;
+  /** How often the repair list is gone through by itself. Default 10 s. */
+  readonly repairEveryMs?: number;
   /** Called with each sentence that an operator should see at the start. */
   readonly warn?: (line: string) => void;
 }
@@ -85,6 +89,7 @@ const DRAIN_BUDGET_MS = 10_000;
 const BREAKER_OPENS_AFTER = 5;
 const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
+const REPAIR_EVERY_MS = 10_000;
 
 /**
  * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
@@ -143,6 +148,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const redactor = createRedactor(deriveKey(secretKey, "evidence"), ({ headers, body }) => {
     return decodeContent(body, contentEncodingOf(headers), LOOKED_INTO_MAX_BYTES) ?? body;
   });
+  const sealer = createSealer(deriveKey(secretKey, "repair list"));
   const decode: DecodeBody = ({ headers, body }) =>
     undoContentEncoding(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
   const pairs = createPairKeeper({
@@ -158,6 +164,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     telemetry: telemetry.telemetry,
     counters,
     redactor,
+    sealer,
     pairs,
     onRecord: (record) => feed.publish(record),
     caught,
@@ -199,10 +206,29 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         inFlight,
         ratePerSecond: () => now().asShadow.ratePerSecond,
         monotonic: () => systemClock.monotonic(),
+        onClosed: () => repairs.wake(),
       });
       gates.set(service.origin, gate);
     }
     return gate;
+  };
+  const readGates = new Map<string, ShadowGate>();
+  const readGateOf = (service: ServiceSettings): ShadowGate => {
+    let gate = readGates.get(service.origin);
+    if (gate === undefined) {
+      gate = new ShadowGate({
+        opensAfter: BREAKER_OPENS_AFTER,
+        probeEveryMs: BREAKER_PROBE_EVERY_MS,
+        inFlight,
+        ratePerSecond: () => null,
+        monotonic: () => systemClock.monotonic(),
+      });
+      readGates.set(service.origin, gate);
+    }
+    return gate;
+  };
+  const closeGates = (): void => {
+    for (const gate of [...gates.values(), ...readGates.values()]) gate.close();
   };
   const reachability = watchReachability(() => Object.values(acting.snapshot().settings.services));
 
@@ -235,6 +261,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     random: Math.random,
     caught,
   });
+  const orderStamp = (position = journal.nextPosition()): string => `${store.generation}.${position}`;
+  const taints = new Taints();
   const pipeline = createPipeline({
     snapshot: acting.snapshot,
     mirroringEnabled: () => acting.mirroringEnabled(),
@@ -251,13 +279,40 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     forwarder,
     budget: queue,
     backlog,
-    taints: new Taints(),
+    taints,
     noise,
     markKey,
     unsettled: new Unsettled(),
-    orderStamp: (position = journal.nextPosition()) => `${store.generation}.${position}`,
+    orderStamp,
     rewrite: identityRewrite,
     gaps: new Gaps(store, systemClock, durable?.marker ?? null),
+    caught,
+  });
+
+  const repairs = createRepairs({
+    snapshot: acting.snapshot,
+    store,
+    visit: pipeline.visit,
+    upstream: (service) => upstream("shadow", service),
+    gate: gateOf,
+    primaryGate: readGateOf,
+    forwarder,
+    budget: queue,
+    comparer,
+    moduleHealth,
+    telemetry: telemetry.telemetry,
+    clock: systemClock,
+    taints,
+    sealer,
+    redactor,
+    markKey,
+    orderStamp,
+    everyMs: options.repairEveryMs ?? REPAIR_EVERY_MS,
+    audit: ({ what, by, job }) => {
+      const run = job.dryRun ? "dry run of a repair" : "repair";
+      const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
+      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
+    },
     caught,
   });
 
@@ -349,8 +404,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const closeParts = async (): Promise<void> => {
     statusSource.close();
     reachability.close();
-    for (const gate of gates.values()) gate.close();
+    const repaired = repairs.stop();
+    closeGates();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await repaired;
     await noise.close();
     await recorder.close();
     counted.close();
@@ -386,6 +443,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       override: (change) => acting.change(change),
       audit,
       purge,
+      repairs,
       replay,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
@@ -413,15 +471,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         stopping = true;
         stopped ??= (async () => {
           following?.close();
+          void repairs.stop();
           const report = await drain(
             {
               listener,
               pipeline,
               pending: () => counters.pending() - left(),
               left,
-              closeGates: () => {
-                for (const gate of gates.values()) gate.close();
-              },
+              closeGates,
               closeShadows: () => pools.close("shadow"),
               monotonic: () => systemClock.monotonic(),
             },

@@ -15,14 +15,18 @@ import type {
   GroupState,
   ListedGroup,
   OutcomeCount,
+  RepairEnd,
   RepairReason,
   RepairRecord,
+  RepairWork,
+  SealedPlace,
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
+import type { RepairResult } from "./repair-job.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -133,6 +137,8 @@ export type StoreWrite =
       readonly at: string;
       /** ISO 8601, UTC; null: at any time. Of two marks the later one holds. */
       readonly notBefore: string | null;
+      /** null: not known. */
+      readonly place: SealedPlace | null;
     }
   | {
       readonly type: "gap-opened";
@@ -210,8 +216,21 @@ export interface ErasedRecords {
 export interface OpenWork {
   readonly route: string;
   readonly repairs: number;
+  /** Among them. */
+  readonly parked: number;
   readonly gaps: number;
   readonly causes: CauseCounts;
+}
+
+export interface RepairWorkQuery {
+  readonly route?: string;
+  /** Entries with a greater id. 0: from the first. */
+  readonly after: number;
+  /** Epoch ms: only open ones that may be looked at by then, and are to be tried by then. null: all. */
+  readonly dueAt: number | null;
+  /** Only marked last for one of these. */
+  readonly reasons?: readonly RepairReason[];
+  readonly limit: number;
 }
 
 export interface Page<T> {
@@ -275,6 +294,13 @@ export interface Store {
     readonly limit: number;
     readonly cursor?: string;
   }): Promise<Page<RepairRecord>>;
+  /** By id. */
+  repairWork(query: RepairWorkQuery): Promise<readonly RepairWork[]>;
+  /**
+   * Takes the end of an attempt for this revision of the entry and no other: whatever was marked meanwhile, appended or
+   * kept, stays on the list. `changed`: it was marked again, or is gone, and nothing was done.
+   */
+  endRepair(work: Pick<RepairWork, "id" | "route" | "revision">, end: RepairEnd): Promise<"done" | "changed">;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
   /** What operators have set over the file. */
   overrides(): Promise<readonly Override[]>;
@@ -299,6 +325,8 @@ export interface Telemetry {
   shadowFailure(route: string, reason: string): void;
   difference(route: string, kind: DifferenceKind): void;
   compared(ms: number): void;
+  /** An attempt to repair a key ended; `ageMs`: how long it had been on the list, where it is repaired. */
+  repaired(route: string, result: RepairResult, ageMs: number | null): void;
   /** A safe read that was chosen to be asked twice. */
   secondRead(route: string, result: NotTwiceReason | "compared"): void;
   configReload(result: "applied" | "refused"): void;
@@ -315,6 +343,7 @@ export interface Gauges {
     /** 0 closed, 1 half-open, 2 open. */
     readonly breakerState: number;
     readonly repairsOpen: number;
+    readonly repairsParked: number;
     readonly gapsOpen: number;
   }[];
   /** Seconds until writes drop at the present rate, or null while nothing queues. */

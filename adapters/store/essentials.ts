@@ -6,6 +6,7 @@
 import type { OutcomeCount } from "../../proxy/evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
+import { laterOf } from "./later-of.ts";
 import { placeKey } from "./place-key.ts";
 import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./rows.ts";
 
@@ -50,8 +51,8 @@ export class Essentials {
         this.#totalsOf(write.route).comparedReads += 1;
         return;
       case "repair": {
-        const { route, key, reason, exchangeId, at } = write;
-        this.#addRepair({ route, key, reason, exchangeId, since: at, times: 1 });
+        const { type: _, at, ...mark } = write;
+        this.#addRepair({ ...mark, since: at, times: 1 });
         return;
       }
       case "gap-opened":
@@ -134,10 +135,20 @@ export class Essentials {
     const name = JSON.stringify([repair.route, repair.key]);
     const known = this.#repairs.get(name);
     if (known === undefined && repair.key !== null && this.#repairs.size >= MAX_REPAIRS) {
-      this.#addRepair({ ...repair, key: null });
+      this.#addRepair({ ...repair, key: null, place: null });
       return;
     }
-    const { since, times } = known ?? { since: repair.since, times: 0 };
-    this.#repairs.set(name, { ...repair, since, times: times + repair.times });
+    this.#repairs.set(name, known === undefined ? repair : markedAgain(known, repair));
   }
+}
+
+function markedAgain(known: RepairRow, later: RepairRow): RepairRow {
+  const place = later.place ?? known.place;
+  return {
+    ...later,
+    since: known.since,
+    times: known.times + later.times,
+    notBefore: laterOf(known.notBefore, later.notBefore),
+    place: place === null ? null : { ...place, part: known.place?.part === true || later.place?.part === true },
+  };
 }

@@ -20,6 +20,7 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
     "{key}",
     "Keys whose shadow state is not known to equal the primary's",
   );
+  const parked = gauge("crossfade.repairs.parked", "{key}", "Keys among them that were tried too often");
   const gaps = gauge("crossfade.gaps.open", "{gap}", "Intervals in which accounting may be incomplete");
   meter.addBatchObservableCallback(
     (result) => {
@@ -34,9 +35,10 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
         result.observe(breaker, route.breakerState, attributes);
         result.observe(phase, 1, { route: route.name, phase: route.phase });
         result.observe(repairs, route.repairsOpen, attributes);
+        result.observe(parked, route.repairsParked, attributes);
         result.observe(gaps, route.gapsOpen, attributes);
       }
     },
-    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, gaps],
+    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, parked, gaps],
   );
 }

@@ -7,6 +7,8 @@ import { readRouteChange } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
+import { readJobChange } from "./repair-request.ts";
+import type { JobRecord } from "../repair-job.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
 import { type RouteView, viewRoute } from "./route-view.ts";
 import { withOwnDisagreements } from "./own-disagreements.ts";
@@ -206,6 +208,27 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: (call) => list(call, (store, query) => store.repairs(query)),
   },
   {
+    path: "/api/v1/jobs",
+    summary: "Runs over the repair list since the process began, the newest first; the last 20",
+    answers: { json: "Job", list: true },
+    reply: ({ parts }) => ({ body: { items: parts.repairs.jobs(), next: null } }),
+  },
+  {
+    path: "/api/v1/jobs/{id}",
+    summary: "One run, and how far it is",
+    answers: { json: "Job" },
+    reply: ({ parts, id }) => ({ body: jobOf(parts.repairs.job(id), id) }),
+    change: {
+      summary: "Cancels a run: what was begun is finished, and the rest stays on the list",
+      takes: "JobChange",
+      answers: "Job",
+      reply: async ({ parts, id, body, by }) => {
+        readJobChange(body);
+        return { body: jobOf(parts.repairs.cancel(id, by), id) };
+      },
+    },
+  },
+  {
     path: "/api/v1/gaps",
     summary: "Intervals in which accounting may be incomplete",
     parameters: ["route", ...PAGE],
@@ -220,6 +243,11 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: (call) => list(call, (store, query) => store.audit(query)),
   },
 ];
+
+function jobOf(job: JobRecord | null, id: string): JobRecord {
+  if (job !== null) return job;
+  throw new Problem(404, `no job has the id ${shown(id)}; the last 20 of this process are kept`);
+}
 
 export function statusOf(parts: AdminParts): StatusView {
   return buildStatusView(parts.status(), parts.snapshot().settings, parts.version);

@@ -11,6 +11,7 @@ import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from
 import type { AuditedChange } from "../audit.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
 import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
 import type { PairLoss } from "../stored-pair.ts";
@@ -39,6 +40,8 @@ export interface RouteState {
   /** Of the shadow's service; null where the phase does not mirror. */
   readonly breaker: BreakerState | null;
   readonly repairs: number;
+  /** Among them: tried too often. */
+  readonly parked: number;
   readonly gaps: number;
   /** Its groups of divergences by state; null: the store has not said yet. */
   readonly causes: CauseCounts | null;
@@ -165,6 +168,17 @@ export interface StatusInput {
   readonly caught: Readonly<Record<string, number>>;
 }
 
+export interface RepairRuns {
+  /** null: one is under way, whose id `running` tells. */
+  start(order: RepairOrder): Promise<JobRecord | null>;
+  running(): string | null;
+  /** The newest first. */
+  jobs(): readonly JobRecord[];
+  job(id: string): JobRecord | null;
+  /** null: there is none of that id. */
+  cancel(id: string, by: string): JobRecord | null;
+}
+
 /** What has been learnt of places in answers. */
 export interface PlacesKnown {
   /** Of one route, or of all, in the order of their addresses. */
@@ -193,6 +207,8 @@ export interface AdminParts {
   audit(change: AuditedChange): void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
+  /** Runs over the repair list. */
+  readonly repairs: RepairRuns;
   /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
   replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */

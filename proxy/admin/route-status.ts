@@ -24,6 +24,8 @@ export interface RouteStatus {
   readonly lagMs: number;
   readonly breaker: BreakerState | null;
   readonly repairs: number;
+  /** Among them: tried too often. */
+  readonly parked: number;
   readonly gaps: number;
   /** Its groups of divergences by state; null: not known yet. */
   readonly causes: CauseCounts | null;
@@ -54,6 +56,7 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     lagMs: state.lagMs,
     breaker: state.breaker,
     repairs: state.repairs,
+    parked: state.parked,
     gaps: state.gaps,
     causes: state.causes,
     overrides: state.overrides,

@@ -11,6 +11,7 @@ import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { ExportOptions } from "./export.ts";
 import type { DecideOptions } from "./groups.ts";
+import type { RepairOptions } from "./repair.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import type { PurgeOptions } from "./purge.ts";
 import type { RecompareOptions } from "./recompare.ts";
@@ -154,6 +155,20 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     );
 
   addDivergences(program, ended);
+
+  withApi(program.command("repair"))
+    .summary("make the shadow equal where copies were lost or refused")
+    .description(
+      "Goes through the repair list: reads each key on both services, writes to the shadow what the primary has, and reads both again. Ctrl-C is safe, and the next run goes on. Exit code 1: keys are left on the list, parked ones among them.",
+    )
+    .option("--route <name>", "only of this route")
+    .option("--dry-run", "read and compare, and say what would be written; nothing is changed")
+    .option("--rate <rate>", "keys that may be begun: 20/s, 600/m (default: repair.rate of each route)")
+    .addHelpText(
+      "after",
+      example("crossfade repair --route users --dry-run", "crossfade repair --route users --rate 50/s"),
+    )
+    .action(async (options: RepairOptions) => ended(await (await import("./repair.ts")).runRepair(options)));
 
   withApi(program.command("suggest"))
     .summary("rules for differences that do not matter")

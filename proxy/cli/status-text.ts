@@ -51,11 +51,15 @@ function sentenceOf(route: RouteStatus): string {
   const more: string[] = [];
   if (route.outcomes.divergent > 0) more.push(`${spellShare(route.divergenceRate ?? 0)} divergent${causesOf(route)}`);
   if (route.gaps > 0) more.push(plural(route.gaps, "gap"));
-  if (route.repairs > 0) more.push(`${plural(route.repairs, "key")} to repair`);
+  if (route.repairs > 0) more.push(`${plural(route.repairs, "key")} to repair${parkedOf(route)}`);
   if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
   if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);
   if (route.shadow === null) return [`not mirrored, ${route.primary} alone`, ...more].join(" · ");
   return [outcomeSum(route), ...more].join(" · ");
+}
+
+function parkedOf({ parked }: RouteStatus): string {
+  return parked === 0 ? "" : ` (${spellCount(parked)} parked)`;
 }
 
 /** ` (1 cause new, 2 acknowledged)`; nothing where the store has not said. */

@@ -87,6 +87,8 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     module: null,
     noise: { readShare: 0, comparedShare: 0 },
   },
+  verify: { readBack: null },
+  repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   redact: [],
   redactDetect: [],
 };

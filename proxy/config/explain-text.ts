@@ -29,6 +29,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...reachLines(route),
     ...keyLines(route),
     ...compareLines(route),
+    ...repairLines(route),
     ...originLines(route.origins),
   ];
 }
@@ -158,6 +159,17 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
     ...noiseLines(compare),
     ...redacted,
   ];
+}
+
+function repairLines({ readBack, repair, shadow }: RouteExplained): readonly string[] {
+  if (readBack === null || shadow === null) return [];
+  if (readBack.readBack === null) return wrap(`Repair: not by state: ${readBack.why}.`, 0);
+  const how = readBack.how === "declared" ? "verify.readBack" : "derived from the path";
+  const when = repair.automatic ? "by itself" : "by crossfade repair";
+  return wrap(
+    `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).`,
+    0,
+  );
 }
 
 function noiseLines({ noise, module }: RouteExplained["compare"]): readonly string[] {

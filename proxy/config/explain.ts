@@ -15,6 +15,8 @@ import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { hostOf } from "../target.ts";
 import { needsAnswer, spellLocator } from "./locator.ts";
 import type { RouteOrigins } from "./resolve.ts";
+import { readBackOfRequest } from "../read-back.ts";
+import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
 import type { CompareSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
@@ -78,6 +80,9 @@ export interface RouteExplained {
   /** Of a batch: where all of its keys stand; else empty. */
   readonly batch: readonly LocatorExplained[];
   readonly compare: CompareSettings;
+  /** Of a write: where its entity is read to verify and repair it. */
+  readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
+  readonly repair: RouteSettings["repair"];
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
   /** How the primary, and the shadow where there is one, are reached. */
@@ -194,6 +199,17 @@ function explainRoute(
         ? route.keys.map((locator) => explainLocator(locator, steps, route, params, request))
         : [],
     compare: route.compare,
+    readBack:
+      requestClass === "write" && shadow !== null
+        ? spellReadBack(
+            readBackOfRequest(
+              route,
+              { method: request.method, path: request.path, host: headerOf(request.headers, "host") },
+              steps,
+            ),
+          )
+        : null,
+    repair: route.repair,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
     services: [primary, shadow].flatMap((side) => {

@@ -60,6 +60,11 @@ const ROUTE_FIELDS = [
   "compare.module",
   "compare.noise.reads",
   "compare.noise.compared",
+  "verify.readBack",
+  "repair.automatic",
+  "repair.rate",
+  "repair.write",
+  "repair.attempts",
   "redact",
   "redactDetect",
 ] as const;
@@ -197,7 +202,7 @@ function resolveRoute(
     else if (ofDefaults !== undefined) origins[field] = "defaults";
     return ofRoute ?? ofDefaults ?? builtIn;
   };
-  const { name, match, mirror, compare } = written;
+  const { name, match, mirror, compare, verify, repair } = written;
   const base = DEFAULT_ROUTE;
   const route: RouteSettings = {
     name,
@@ -245,6 +250,20 @@ function resolveRoute(
           base.compare.noise.comparedShare,
         ),
       },
+    },
+    verify: {
+      readBack: choose<string | null>(
+        "verify.readBack",
+        verify?.readBack,
+        defaults.verify?.readBack,
+        base.verify.readBack,
+      ),
+    },
+    repair: {
+      automatic: choose("repair.automatic", repair?.automatic, defaults.repair?.automatic, base.repair.automatic),
+      ratePerSecond: choose("repair.rate", repair?.rate, defaults.repair?.rate, base.repair.ratePerSecond),
+      write: choose("repair.write", repair?.write, defaults.repair?.write, base.repair.write),
+      attempts: choose("repair.attempts", repair?.attempts, defaults.repair?.attempts, base.repair.attempts),
     },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),

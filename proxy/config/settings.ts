@@ -110,6 +110,13 @@ export interface ServiceSettings extends ServiceTarget {
   };
 }
 
+/**
+ * How the shadow is told to hold what the primary holds. put-else-post: PUT to the entity's path, and POST to the path
+ * above it where the shadow has no such entity and refuses the PUT with 404 or 405. put: PUT alone. post: what the shadow
+ * has not is created by POST, what differs is PUT.
+ */
+export const REPAIR_WRITES = ["put-else-post", "put", "post"] as const;
+
 export interface RouteMatch {
   /** Pattern: `:name`, `:name?`, `*` (one segment), `**` (any number, also none). */
   readonly path: string;
@@ -256,6 +263,19 @@ export interface RouteSettings {
     readonly acceptRealEffects: string | null;
   };
   readonly compare: CompareSettings;
+  readonly verify: {
+    /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
+    readonly readBack: string | null;
+  };
+  readonly repair: {
+    /** Whether the shadow is written to without being asked. */
+    readonly automatic: boolean;
+    /** Keys of the route that are begun. */
+    readonly ratePerSecond: number;
+    readonly write: (typeof REPAIR_WRITES)[number];
+    /** A revision that failed so often is parked. */
+    readonly attempts: number;
+  };
   /** What is redacted in evidence beyond the built-in list. */
   readonly redact: readonly Locator[];
   /** What is redacted wherever it turns up. */

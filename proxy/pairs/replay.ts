@@ -108,7 +108,9 @@ async function replayWrite(parts: ReplayParts, pair: StoredPair, plan: ReplayPla
     const at = new Date(now).toISOString();
     const notBefore = new Date(now + plan.shadow.asShadow.maxWorkMs).toISOString();
     const { route, key, id: exchangeId } = pair;
-    parts.store.append([{ type: "repair", route, key, reason: "late-attempt", exchangeId, at, notBefore }]);
+    parts.store.append([
+      { type: "repair", route, key, reason: "late-attempt", exchangeId, at, notBefore, place: null },
+    ]);
   }
   const common = {
     ...whatOf(pair, plan),

@@ -8,7 +8,7 @@ import { dirname, join, relative, sep } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 
 const STEPS = ["listen", "route", "forward", "mirror", "compare", "record"] as const;
-const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "try", "pairs", "cli"] as const;
+const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "repair", "try", "pairs", "cli"] as const;
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
@@ -46,9 +46,10 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   suggest: [...SHARED, "config", "compare"],
   admin: [...SHARED, "config"],
   wiring: CORE,
+  repair: CORE,
   try: CORE,
   pairs: [...CORE, "try"],
-  main: [...CORE, "pairs", "adapters"],
+  main: [...CORE, "repair", "pairs", "adapters"],
   cli: [...CORE, "suggest", "try", "pairs", "main", "adapters"],
   adapters: SHARED,
 };

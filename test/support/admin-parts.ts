@@ -6,6 +6,7 @@ import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence.ts";
 import { makeUlid } from "../../proxy/identity.ts";
 import type { PlaceRecord } from "../../proxy/places.ts";
 import type { Store } from "../../proxy/ports.ts";
+import { type JobRecord, REPAIR_RESULTS } from "../../proxy/repair-job.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 
 /** Settings as two URLs give them, with a route for users before the one for everything. */
@@ -40,6 +41,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     lagMs: 0,
     breaker: "closed",
     repairs: 0,
+    parked: 0,
     gaps: 0,
     causes: null,
     seen: true,
@@ -137,6 +139,32 @@ export function sampleGroup(over: Partial<GroupRecord> = {}): GroupRecord {
   };
 }
 
+const SAMPLE_JOB: JobRecord = {
+  id: "01JOB",
+  kind: "repair",
+  state: "done",
+  by: "ops",
+  route: "users",
+  dryRun: false,
+  startedAt: "2026-11-22T12:00:00.000Z",
+  endedAt: "2026-11-22T12:00:01.000Z",
+  total: 1,
+  done: 1,
+  results: { ...(Object.fromEntries(REPAIR_RESULTS.map((result) => [result, 0])) as JobRecord["results"]), parked: 1 },
+  oldestSeconds: null,
+  findings: [
+    {
+      route: "users",
+      key: "users/42",
+      result: "parked",
+      would: null,
+      why: "the shadow answered 422 to PUT",
+      differences: [{ at: "", kind: "status", primary: "200", shadow: "404" }],
+    },
+  ],
+  error: null,
+};
+
 function samplePlace(): PlaceRecord {
   return {
     route: "users",
@@ -180,6 +208,13 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     lookAgain: () => Promise.resolve(),
     metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
     subscribe: (listener) => feed.subscribe(listener),
+    repairs: {
+      start: () => Promise.resolve(null),
+      running: () => null,
+      jobs: () => [SAMPLE_JOB],
+      job: (id) => (id === "01JOB" ? SAMPLE_JOB : null),
+      cancel: () => null,
+    },
     override: () => Promise.resolve({ kept: true }),
     audit: () => undefined,
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },

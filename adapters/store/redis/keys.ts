@@ -18,7 +18,8 @@
  * | `compared`           | hash  | route → exchanges, reads included
  * | `outcomes`           | hash  | [route, outcome, reason] → writes
  * | `repairs`            | zset  | [route, whole, key] → position; `repairs:ROUTE` the same of one route
- * | `repair:since`, `repair:last`, `repair:times` | hash | of each repair; `repairs:count` of each route
+ * | `repair:since`, `repair:last`, `repair:times` | hash | of each repair; `repairs:count`, `repairs:parked` of each route
+ * | `repair:bound`       | hash  | of each repair that has one: not before, ms; `repair:place` [sealed, part]; `repair:tried` JSON
  * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
  * | `gaps:unclean`       | hash  | route → the gap that the last unclean end left, and how many there were
  * | `records`, `cards`   | hash  | record's id → its text; what it is found by (base.lua)

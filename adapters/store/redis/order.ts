@@ -77,6 +77,7 @@ export function spellCommit(
       repairs: essentials.repairs.map(({ key, ...row }) => ({
         ...row,
         key: key === null ? null : JSON.stringify(key),
+        notBefore: row.notBefore === null ? null : epochMs(row.notBefore, sealedAt),
         position: place(),
       })),
       gaps: essentials.gaps.map((row) =>

@@ -47,4 +47,5 @@ export const SCRIPTS = {
   find: load("find"),
   group: load("group"),
   openWork: load("open-work"),
+  repair: load("repair"),
 } as const;

@@ -188,6 +188,22 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   INSERT INTO journal_mark (only, position) VALUES (1, 0);
   `,
+  `
+  -- One more each time the key is marked again.
+  ALTER TABLE repair ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+  UPDATE repair SET revision = times;
+  ALTER TABLE repair ADD COLUMN not_before_ms INTEGER;
+  -- Where the entity stands, encrypted; and whether a write went to a part of it.
+  ALTER TABLE repair ADD COLUMN place TEXT;
+  ALTER TABLE repair ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+  -- Of attempts at this revision.
+  ALTER TABLE repair ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE repair ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE repair ADD COLUMN next_try_ms INTEGER;
+  ALTER TABLE repair ADD COLUMN last_error TEXT;
+  -- JSON, redacted.
+  ALTER TABLE repair ADD COLUMN evidence TEXT;
+  `,
 ];
 
 /**

@@ -75,6 +75,7 @@ test("only commands that exist are there", () => {
     "status",
     "mirror",
     "divergences",
+    "repair",
     "suggest",
     "recompare",
     "replay",

@@ -67,6 +67,8 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
           exchangeId: "A",
           since: "2026-11-22T12:00:00.000Z",
           times: 1,
+          notBefore: null,
+          place: null,
         },
       ],
       gaps: [],

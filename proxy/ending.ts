@@ -62,6 +62,7 @@ export function finish(
   };
   const record = (): void => {
     parts.recorder.settle(settled);
+    guarded(parts, "evidence", () => parts.evidence.settled(settled));
     if (isWrite) parts.journal.settled(exchange.id);
     primary?.release();
     recorded?.();

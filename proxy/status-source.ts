@@ -2,6 +2,7 @@ import type { RouteState, StatusInput } from "./admin/parts.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
 import type { RouteSettings, ServiceSettings } from "./config/settings.ts";
+import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
 import { Headroom } from "./headroom.ts";
@@ -41,6 +42,7 @@ export interface StatusSourceParts {
   readonly spool: ByteBudget;
   readonly inFlight: InFlight;
   readonly gate: (service: ServiceSettings) => ShadowGate;
+  readonly cutoverGate: Pick<CutoverGate, "evidence">;
   readonly reachability: Reachability;
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly webhook: () => WebhookHealth | null;
@@ -139,6 +141,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       rules: parts.ruleCounters.of(route),
       module: parts.moduleHealth.of(route.compare),
       noise: parts.noise.of(route.name),
+      gateEvidence: parts.cutoverGate.evidence(route.name),
     };
   }
 
@@ -211,6 +214,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
           breakerState: BREAKER_GAUGE[state.breaker ?? "closed"],
           repairsOpen: state.repairs,
           gapsOpen: state.gaps,
+          gateEvidence: state.gateEvidence,
         })),
         headroomSeconds: headroomSeconds(),
       };

@@ -21,6 +21,11 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
     "Keys whose shadow state is not known to equal the primary's",
   );
   const gaps = gauge("crossfade.gaps.open", "{gap}", "Intervals in which accounting may be incomplete");
+  const gateEvidence = gauge(
+    "crossfade.gate.evidence",
+    "1",
+    "How much of the evidence that the gate asks for is there; 1: enough",
+  );
   meter.addBatchObservableCallback(
     (result) => {
       const now = read();
@@ -35,8 +40,9 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
         result.observe(phase, 1, { route: route.name, phase: route.phase });
         result.observe(repairs, route.repairsOpen, attributes);
         result.observe(gaps, route.gapsOpen, attributes);
+        result.observe(gateEvidence, route.gateEvidence, attributes);
       }
     },
-    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, gaps],
+    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, gaps, gateEvidence],
   );
 }

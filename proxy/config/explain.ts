@@ -17,7 +17,7 @@ import { needsAnswer, spellLocator } from "./locator.ts";
 import type { RouteOrigins } from "./resolve.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
-import type { CompareSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
+import type { CompareSettings, GateSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
 
 /** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
 export interface ExplainSteps {
@@ -78,6 +78,7 @@ export interface RouteExplained {
   /** Of a batch: where all of its keys stand; else empty. */
   readonly batch: readonly LocatorExplained[];
   readonly compare: CompareSettings;
+  readonly gate: GateSettings;
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
   /** How the primary, and the shadow where there is one, are reached. */
@@ -194,6 +195,7 @@ function explainRoute(
         ? route.keys.map((locator) => explainLocator(locator, steps, route, params, request))
         : [],
     compare: route.compare,
+    gate: route.gate,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
     services: [primary, shadow].flatMap((side) => {

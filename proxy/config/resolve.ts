@@ -12,6 +12,7 @@ import {
   DEFAULT_SOCKET_MODE,
   DEFAULT_STORE,
   DEFAULT_TUNNELS,
+  GATE_DEFAULTS,
   NO_MODULE,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
@@ -25,6 +26,7 @@ import type { WrittenService } from "./service-schema.ts";
 import type {
   CompareRule,
   CompareSettings,
+  GateSettings,
   RouteSettings,
   ServiceSettings,
   ServiceTlsSettings,
@@ -57,6 +59,11 @@ const ROUTE_FIELDS = [
   "compare.module",
   "compare.noise.reads",
   "compare.noise.compared",
+  "gate.profile",
+  "gate.divergenceBelow",
+  "gate.confidence",
+  "gate.span",
+  "gate.latencyRatioBelow",
   "redact",
   "redactDetect",
 ] as const;
@@ -221,6 +228,7 @@ function resolveRoute(
         ),
       },
     },
+    gate: resolveGate(choose, written.gate, defaults.gate),
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
@@ -228,6 +236,28 @@ function resolveRoute(
 }
 
 type Choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T) => T;
+
+/** What a profile says comes after what is written beside it, at the route or in defaults. */
+function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: WrittenDefaults["gate"]): GateSettings {
+  const of = GATE_DEFAULTS[choose("gate.profile", own?.profile, defaults?.profile, DEFAULT_ROUTE.gate.profile)];
+  return {
+    profile: of.profile,
+    divergenceBelow: choose(
+      "gate.divergenceBelow",
+      own?.divergenceBelow,
+      defaults?.divergenceBelow,
+      of.divergenceBelow,
+    ),
+    confidence: choose("gate.confidence", own?.confidence, defaults?.confidence, of.confidence),
+    spanMs: choose("gate.span", own?.span, defaults?.span, of.spanMs),
+    latencyRatioBelow: choose(
+      "gate.latencyRatioBelow",
+      own?.latencyRatioBelow,
+      defaults?.latencyRatioBelow,
+      of.latencyRatioBelow,
+    ),
+  };
+}
 
 function resolveRules(
   choose: Choose,

@@ -47,6 +47,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     rules: [],
     module: null,
     noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
+    gateEvidence: 0,
     ...over,
   };
 }
@@ -182,6 +183,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     subscribe: (listener) => feed.subscribe(listener),
     override: () => Promise.resolve({ kept: true }),
     audit: () => undefined,
+    gate: () => Promise.resolve(null),
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
     purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
     replay: () => Promise.resolve({ end: "unknown" }),

@@ -3,6 +3,7 @@ import type { Database } from "better-sqlite3";
 import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
+import { prepareGateEvidence } from "./gate-evidence.ts";
 import { epochMs, type Batch, type Committed, type ControlRow, type PairSizes, type RepairRow } from "./messages.ts";
 import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
@@ -20,6 +21,7 @@ export function prepareCommit(db: Database, retention: Retention, openedAt: numb
   const repairs = prepareRepairs(db, retention.repairKeys);
   const control = prepareControls(db);
   const places = preparePlaces(db, retention);
+  const keepGateEvidence = prepareGateEvidence(db);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -49,6 +51,7 @@ export function prepareCommit(db: Database, retention: Retention, openedAt: numb
     }
     for (const row of essentials.controls) control(row);
     if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
+    for (const row of essentials.gateEvidence) keepGateEvidence(row);
     for (const row of batch.evidence) evidence.add(row);
     for (const row of batch.pairs) pairs.add(row);
     const events = evidence.finish();

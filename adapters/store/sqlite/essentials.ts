@@ -1,9 +1,10 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
+ * away: counts by what they count, repairs by key, places by their address, evidence of the gate by route. Gaps and what operators change do not come
  * with traffic, so they stay lists.
  */
 import type { OutcomeCount } from "../../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import { placeKey } from "../place-key.ts";
@@ -29,6 +30,7 @@ export class Essentials {
   readonly #gaps: GapRow[] = [];
   readonly #controls: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
+  readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -67,6 +69,9 @@ export class Essentials {
       case "places":
         for (const place of write.places) this.#places.set(placeKey(place), place);
         return;
+      case "gate-evidence":
+        for (const row of write.rows) this.#gateEvidence.set(row.route, row);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -89,6 +94,7 @@ export class Essentials {
     this.#gaps.push(...later.#gaps);
     this.#controls.push(...later.#controls);
     for (const [key, place] of later.#places) this.#places.set(key, place);
+    for (const [route, row] of later.#gateEvidence) this.#gateEvidence.set(route, row);
   }
 
   rows(): EssentialRows {
@@ -101,6 +107,7 @@ export class Essentials {
       gaps: this.#gaps,
       controls: this.#controls,
       places: [...this.#places.values()],
+      gateEvidence: [...this.#gateEvidence.values()],
     };
   }
 

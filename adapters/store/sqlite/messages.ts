@@ -11,6 +11,7 @@ import type {
   RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, StoreWrite } from "../../../proxy/ports.ts";
@@ -42,6 +43,8 @@ export interface EssentialRows {
   readonly controls: readonly ControlRow[];
   /** No evidence, and bounded: what is known of each now. */
   readonly places: readonly KeptPlace[];
+  /** One a route. */
+  readonly gateEvidence: readonly KeptGateEvidence[];
 }
 
 export interface EvidenceRow {
@@ -161,6 +164,7 @@ export interface Questions {
   overrides: { args: null; value: readonly Override[] };
   audit: { args: ListQuery; value: Page<AuditEntry> };
   places: { args: null; value: readonly KeptPlace[] };
+  gateEvidence: { args: null; value: readonly KeptGateEvidence[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
 

@@ -11,6 +11,7 @@ const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
   gap: "id, route, from_ms, to_ms, why, unclean_end",
   override: "route, setting, override",
   audit: "entry",
+  gate_evidence: "route, known",
 };
 
 export interface Salvaged {

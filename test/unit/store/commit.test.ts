@@ -70,6 +70,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       gaps: [],
       controls: [],
       places: [],
+      gateEvidence: [],
     },
     evidence: rows,
     pairs: [],

@@ -104,6 +104,13 @@ const COMPLETE: Omit<Settings, "file"> = {
         module: null,
         noise: { readShare: 0, comparedShare: 0 },
       },
+      gate: {
+        profile: "normal",
+        divergenceBelow: 0.0001,
+        confidence: 0.95,
+        spanMs: 7 * 24 * 3_600_000,
+        latencyRatioBelow: 2,
+      },
       redact: [],
       redactDetect: [],
     },

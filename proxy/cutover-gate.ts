@@ -5,12 +5,11 @@ import type { Snapshot } from "./exchange.ts";
 import type { GateAnswer, MustMatchCause } from "./gate-evidence.ts";
 import { askGate, evidenceShare } from "./phase/gate.ts";
 import { touches } from "./phase/must-match.ts";
-import type { Clock, Store } from "./ports.ts";
+import type { Store } from "./ports.ts";
 
 export interface CutoverGateParts {
   readonly book: Pick<EvidenceBook, "of">;
   readonly store: Pick<Store, "openWork" | "groups" | "health">;
-  readonly clock: Pick<Clock, "now">;
   readonly snapshot: () => Snapshot;
 }
 
@@ -27,7 +26,7 @@ export interface CutoverGate {
 const GROUPS_AT_ONCE = 1_000;
 
 export function createCutoverGate(parts: CutoverGateParts): CutoverGate {
-  const { book, store, clock, snapshot } = parts;
+  const { book, store, snapshot } = parts;
 
   function find(name: string) {
     const { settings, revision } = snapshot();
@@ -43,7 +42,6 @@ export function createCutoverGate(parts: CutoverGateParts): CutoverGate {
       const open = (await store.openWork()).find(({ route }) => route === name);
       return askGate({
         ...found,
-        now: clock.now(),
         repairs: open?.repairs ?? 0,
         gaps: open?.gaps ?? 0,
         mustMatch,

@@ -42,6 +42,8 @@ export interface KeptGateEvidence {
   readonly why: EpochReason;
   /** Epoch ms. */
   readonly since: number;
+  /** Epoch ms: the end of the last closed block that had units. */
+  readonly until: number;
   readonly blockMs: number;
   /** Of closed blocks. */
   readonly strata: Readonly<Partial<Record<StratumName, StratumEvidence>>>;

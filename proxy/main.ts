@@ -134,7 +134,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   book.restore(await store.places());
   const kept = await store.gateEvidence();
   const evidence = createEvidenceBook({ store, clock: systemClock, kept, seed: randomInt(2 ** 32) });
-  const cutoverGate = createCutoverGate({ book: evidence, store, clock: systemClock, snapshot: acting.snapshot });
+  const cutoverGate = createCutoverGate({ book: evidence, store, snapshot: acting.snapshot });
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));

@@ -31,6 +31,7 @@ export function beginEpoch(
   return {
     route,
     ...given,
+    until: given.since,
     blockMs,
     strata: {},
     tally: NO_TALLY,
@@ -91,7 +92,13 @@ export function closeBlock(
   let epoch: KeptGateEvidence = { ...kept, build: named };
   if (gone) epoch = nextEpoch(kept, gate, "build", builds[0] ?? null);
   else if (spent) epoch = nextEpoch(kept, gate, "spent", named);
-  return { ...epoch, strata: withBlock(epoch, counts, gate), tally: mergeTallies(epoch.tally, tally) };
+  const units = counts.all.clean + counts.all.divergent;
+  return {
+    ...epoch,
+    until: units === 0 ? epoch.until : kept.block.from + kept.blockMs,
+    strata: withBlock(epoch, counts, gate),
+    tally: mergeTallies(epoch.tally, tally),
+  };
 }
 
 function nextEpoch(

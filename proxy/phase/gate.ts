@@ -17,8 +17,6 @@ import { plural, spellCount, spellPercent, spellTime } from "./words.ts";
 export interface GateQuestion {
   readonly route: Pick<RouteSettings, "name" | "phase" | "gate" | "match" | "mirror">;
   readonly evidence: KeptGateEvidence;
-  /** Epoch ms. */
-  readonly now: number;
   readonly repairs: number;
   readonly gaps: number;
   /** Open causes alone. */
@@ -38,7 +36,7 @@ const NOT_COVERED: ReadonlySet<string> = new Set(["HEAD", "OPTIONS", "TRACE", "C
 const NOTHING: StratumEvidence = { clean: 0, divergent: 0, excused: 0, logE: 0 };
 
 export function askGate(question: GateQuestion): GateAnswer {
-  const { route, evidence, now } = question;
+  const { route, evidence } = question;
   const { gate } = route;
   const threshold = logThreshold(gate.confidence, evidence.epoch);
   const all = evidence.strata.all ?? NOTHING;
@@ -47,13 +45,13 @@ export function askGate(question: GateQuestion): GateAnswer {
   const perDay = (units / elapsed) * DAY;
   const ratio = latencyRatio(evidence.tally.latency.primary, evidence.tally.latency.shadow);
   const strata = strataOf(evidence, threshold);
-  const spanLeft = Math.max(0, evidence.since + gate.spanMs - now);
+  const spanLeft = Math.max(0, gate.spanMs - (evidence.until - evidence.since));
   const answer: Omit<GateAnswer, "open" | "sentence"> = {
     route: route.name,
     conditions: [
       phaseCondition(route),
       evidenceCondition(strata, gate),
-      spanCondition(evidence, gate, now),
+      spanCondition(evidence, gate),
       mustMatchCondition(question.mustMatch),
       repairsCondition(question.repairs),
       gapsCondition(question.gaps),
@@ -157,9 +155,9 @@ function evidenceCondition(strata: readonly GateStratum[], gate: GateSettings): 
   return condition("evidence", met, `${bound}: ${words.join("; ")}`);
 }
 
-function spanCondition({ since }: KeptGateEvidence, { spanMs }: GateSettings, now: number): GateCondition {
-  const text = `${spellTime(Math.max(0, now - since))} of ${spellTime(spanMs)}`;
-  return condition("span", now - since >= spanMs, text);
+function spanCondition({ since, until }: KeptGateEvidence, { spanMs }: GateSettings): GateCondition {
+  const text = `evidence of ${spellTime(until - since)}; at least ${spellTime(spanMs)} asked for`;
+  return condition("span", until - since >= spanMs, text);
 }
 
 function mustMatchCondition(causes: readonly MustMatchCause[]): GateCondition {

@@ -18,6 +18,8 @@ const WIRING = new Set([
   "ending.ts",
   "evidence-book.ts",
   "cutover-gate.ts",
+  "journaled-write.ts",
+  "journal-backlog.ts",
   "noise.ts",
   "noise-learning.ts",
   "drain.ts",

@@ -10,7 +10,7 @@ import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
 import { gateEvidence } from "./gate-evidence.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
-import { page } from "./page.ts";
+import { page } from "../page.ts";
 import { places } from "./places.ts";
 import { pair, pairs } from "./pairs.ts";
 

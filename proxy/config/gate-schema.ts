@@ -75,4 +75,4 @@ export const gateSchema = z
       )
       .optional(),
   })
-  .describe("What has to be shown before next may become the primary: docs/gate.md.");
+  .describe("What has to be shown before next may become the primary: docs/gate.md. Default: profile normal.");

@@ -1,7 +1,7 @@
 /**
  * The evidence of every route as exchanges settle: in memory, a batch of what changed to the store each second. Nothing here
- * is waited for, and nothing throws into the life of an exchange. A process that is killed loses a second of it, which the gap
- * that it leaves stands for.
+ * is waited for, and nothing throws into the life of an exchange. A process that is killed loses what came in its last second,
+ * of both kinds; what it left without an outcome the next one settles as unknown, against.
  */
 import type { GateSettings, RouteSettings } from "./config/settings.ts";
 import type { Settled } from "./exchange.ts";
@@ -148,9 +148,17 @@ export function createEvidenceBook(parts: EvidenceBookParts): EvidenceBook {
   };
 }
 
-/** The digest of all that makes evidence comparable with what is added to it. */
-function epochRules({ compare, gate }: RouteSettings): string {
-  return [rulesDigest(compare), gate.divergenceBelow, gate.confidence, gate.spanMs].join(" ");
+const rulesOf = new WeakMap<RouteSettings, string>();
+
+/** All that makes evidence comparable with what is added to it. */
+function epochRules(route: RouteSettings): string {
+  let rules = rulesOf.get(route);
+  if (rules === undefined) {
+    const { divergenceBelow, confidence, spanMs } = route.gate;
+    rules = [rulesDigest(route.compare), divergenceBelow, confidence, spanMs].join(" ");
+    rulesOf.set(route, rules);
+  }
+  return rules;
 }
 
 function tallyUp({ tally, builds }: Counted, settled: Settled, against: boolean): void {

@@ -21,6 +21,8 @@ export class UnitBlock {
   readonly #most: number;
   readonly #carried: Readonly<Partial<Record<StratumName, number>>>;
   readonly #units = new Map<number, number>();
+  /** How many units have the same bits: few kinds, however many units. */
+  readonly #alike = new Map<number, number>();
   #below = HASHES;
 
   /** `carried`: divergent units of the same block that an earlier process counted. Its clean ones have to show again. */
@@ -38,7 +40,12 @@ export class UnitBlock {
     let bits = where << SEEN;
     if (verdict === "divergent") bits |= where << DIVERGENT;
     if (verdict === "excused") bits |= where << EXCUSED;
-    this.#units.set(hash, (this.#units.get(hash) ?? 0) | bits);
+    const known = this.#units.get(hash);
+    const next = (known ?? 0) | bits;
+    if (next === known) return;
+    if (known !== undefined) this.#count(known, -1);
+    this.#count(next, 1);
+    this.#units.set(hash, next);
     while (this.#units.size > this.#most) this.#halve();
   }
 
@@ -46,23 +53,31 @@ export class UnitBlock {
     const counts = Object.fromEntries(
       STRATA.map((name) => [name, { clean: 0, divergent: this.#carried[name] ?? 0, excused: 0 }]),
     ) as BlockCounts;
-    for (const bits of this.#units.values()) {
+    for (const [bits, units] of this.#alike) {
       for (const [i, name] of STRATA.entries()) {
         if (((bits >> (SEEN + i)) & 1) === 0) continue;
         const stratum = counts[name];
-        if (((bits >> (DIVERGENT + i)) & 1) === 1) stratum.divergent += 1;
+        if (((bits >> (DIVERGENT + i)) & 1) === 1) stratum.divergent += units;
         else {
-          stratum.clean += 1;
-          stratum.excused += (bits >> (EXCUSED + i)) & 1;
+          stratum.clean += units;
+          if (((bits >> (EXCUSED + i)) & 1) === 1) stratum.excused += units;
         }
       }
     }
     return counts;
   }
 
+  #count(bits: number, more: 1 | -1): void {
+    this.#alike.set(bits, (this.#alike.get(bits) ?? 0) + more);
+  }
+
   #halve(): void {
     this.#below /= 2;
-    for (const hash of this.#units.keys()) if (hash >= this.#below) this.#units.delete(hash);
+    for (const [hash, bits] of this.#units) {
+      if (hash < this.#below) continue;
+      this.#units.delete(hash);
+      this.#count(bits, -1);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-/** What is kept of the store as a whole, in partition 0: what operators set and changed, what is known of places, and what was counted for the gate. */
+/** What is kept of the store as a whole, in partition 0: what operators set and changed, places, and evidence of the gate. */
 import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";

@@ -64,6 +64,7 @@ export function finish(
   };
   const record = (): void => {
     parts.recorder.settle(settled);
+    guarded(parts, "evidence", () => parts.evidence.settled(settled));
     if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
     primary?.release();
     recorded?.();

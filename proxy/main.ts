@@ -1,4 +1,5 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
+import { randomInt } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
 import { pino } from "pino";
@@ -18,8 +19,10 @@ import { ENDS_SOON_MS } from "./config/certificates.ts";
 import { formatConfigMessage } from "./config/message.ts";
 import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
+import { createCutoverGate } from "./cutover-gate.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
+import { createEvidenceBook } from "./evidence-book.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
@@ -143,6 +146,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   for (const { route, count } of durable?.open ?? []) counters.resume(route, count);
   const book = new PlaceBook();
   book.restore(await store.places());
+  const kept = await store.gateEvidence();
+  const evidence = createEvidenceBook({ store, clock: systemClock, kept, seed: randomInt(2 ** 32) });
+  const cutoverGate = createCutoverGate({ book: evidence, store, snapshot: acting.snapshot });
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"), ({ headers, body }) => {
@@ -270,6 +276,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: gateOf,
     journal,
     recorder,
+    evidence,
     pairs,
     ruleCounters,
     comparer,
@@ -362,6 +369,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     spool: disk,
     inFlight,
     gate: gateOf,
+    cutoverGate,
     reachability,
     pairs,
     webhook: () => webhook.health(),
@@ -409,6 +417,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
     await repaired;
     await noise.close();
+    evidence.close();
     await recorder.close();
     counted.close();
     if (durable !== null) {
@@ -439,6 +448,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
       places: book,
+      gate: (route) => cutoverGate.ask(route),
       subscribe: (listener) => feed.subscribe(listener),
       override: (change) => acting.change(change),
       audit,

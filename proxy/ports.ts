@@ -22,6 +22,7 @@ import type {
   SealedPlace,
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
+import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
@@ -157,7 +158,9 @@ export type StoreWrite =
   | { readonly type: "unpin"; readonly route: string | null; readonly setting: OverrideSetting }
   | { readonly type: "audit"; readonly entry: AuditEntry }
   /** What is known of these places now, in place of what was known of them. */
-  | { readonly type: "places"; readonly places: readonly KeptPlace[] };
+  | { readonly type: "places"; readonly places: readonly KeptPlace[] }
+  /** What is known of these routes now, in place of what was known of them. */
+  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -310,6 +313,8 @@ export interface Store {
   openWork(): Promise<readonly OpenWork[]>;
   /** Every place that is kept, at most `keepPlaces` of them, the newest first. */
   places(): Promise<readonly KeptPlace[]>;
+  /** What was counted for the gate, of every route that ever had any: it is never evicted. */
+  gateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }
@@ -345,6 +350,8 @@ export interface Gauges {
     readonly repairsOpen: number;
     readonly repairsParked: number;
     readonly gapsOpen: number;
+    /** Of what the gate asks for: 1 is enough. */
+    readonly gateEvidence: number;
   }[];
   /** Seconds until writes drop at the present rate, or null while nothing queues. */
   readonly headroomSeconds: number | null;

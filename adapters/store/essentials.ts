@@ -1,9 +1,10 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
- * with traffic, so they stay lists.
+ * away: counts by what they count, repairs by key, places by their address, evidence of the gate by route. Gaps and what
+ * operators change do not come with traffic, so they stay lists.
  */
 import type { OutcomeCount } from "../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { laterOf } from "./later-of.ts";
@@ -31,6 +32,7 @@ export class Essentials {
   #journalMark: number | null = null;
   readonly #controls: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
+  readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -77,6 +79,9 @@ export class Essentials {
       case "places":
         for (const place of write.places) this.#places.set(placeKey(place), place);
         return;
+      case "gate-evidence":
+        for (const row of write.rows) this.#gateEvidence.set(row.route, row);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -100,6 +105,7 @@ export class Essentials {
     this.#journalMark = later.#journalMark ?? this.#journalMark;
     this.#controls.push(...later.#controls);
     for (const [key, place] of later.#places) this.#places.set(key, place);
+    for (const [route, row] of later.#gateEvidence) this.#gateEvidence.set(route, row);
   }
 
   rows(): EssentialRows {
@@ -113,6 +119,7 @@ export class Essentials {
       journalMark: this.#journalMark,
       controls: this.#controls,
       places: [...this.#places.values()],
+      gateEvidence: [...this.#gateEvidence.values()],
     };
   }
 

@@ -12,6 +12,7 @@ import type {
   RepairRecord,
   RepairWork,
 } from "../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import { isFailure } from "../../proxy/groups.ts";
 import { changeOverrides, type Override } from "../../proxy/overrides.ts";
 import type {
@@ -70,6 +71,7 @@ class MemoryStore implements Store {
   readonly #repairs: MemoryRepairs;
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
   readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
+  readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
@@ -274,6 +276,11 @@ class MemoryStore implements Store {
     return this.#places.all();
   }
 
+  async gateEvidence(): ReturnType<Store["gateEvidence"]> {
+    this.#refuseIfClosed();
+    return [...this.#gateEvidence.values()];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
@@ -330,6 +337,9 @@ class MemoryStore implements Store {
         return;
       case "places":
         this.#places.keep(write.places, this.#clock.now());
+        return;
+      case "gate-evidence":
+        for (const row of write.rows) this.#gateEvidence.set(row.route, row);
         return;
       default: {
         const never: never = write;

@@ -22,6 +22,11 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
   );
   const parked = gauge("crossfade.repairs.parked", "{key}", "Keys among them that were tried too often");
   const gaps = gauge("crossfade.gaps.open", "{gap}", "Intervals in which accounting may be incomplete");
+  const gateEvidence = gauge(
+    "crossfade.gate.evidence",
+    "1",
+    "How much of the evidence that the gate asks for is there; 1: enough",
+  );
   meter.addBatchObservableCallback(
     (result) => {
       const now = read();
@@ -37,8 +42,9 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
         result.observe(repairs, route.repairsOpen, attributes);
         result.observe(parked, route.repairsParked, attributes);
         result.observe(gaps, route.gapsOpen, attributes);
+        result.observe(gateEvidence, route.gateEvidence, attributes);
       }
     },
-    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, parked, gaps],
+    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, parked, gaps, gateEvidence],
   );
 }

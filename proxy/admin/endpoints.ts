@@ -130,6 +130,16 @@ export const ENDPOINTS: readonly Endpoint[] = [
     },
   },
   {
+    path: "/api/v1/routes/{name}/gate",
+    summary: "Whether a route may be cut over, and what is missing",
+    answers: { json: "Gate" },
+    reply: async ({ parts, patience, id }) => {
+      const answer = await patience.for(() => parts.gate(id));
+      if (answer === null) throw noSuchRoute(parts, id);
+      return { body: answer };
+    },
+  },
+  {
     path: "/api/v1/divergences",
     summary: "Every outcome but match and ignored, the newest first",
     parameters: ["route", "kind", "at", "outcome", "since", "group", "state", ...PAGE],
@@ -257,11 +267,15 @@ export function statusOf(parts: AdminParts): StatusView {
 function routeOf(parts: AdminParts, name: string): RouteView {
   const found = routesOf(parts).find((route) => route.name === name);
   if (found !== undefined) return found;
+  throw noSuchRoute(parts, name);
+}
+
+function noSuchRoute(parts: AdminParts, name: string): Problem {
   const near = nearestName(
     name,
     parts.snapshot().settings.routes.map((route) => route.name),
   );
-  throw new Problem(404, `no route is named ${shown(name)}${near === null ? "" : `; did you mean ${near}?`}`);
+  return new Problem(404, `no route is named ${shown(name)}${near === null ? "" : `; did you mean ${near}?`}`);
 }
 
 function routesOf(parts: AdminParts): RouteView[] {

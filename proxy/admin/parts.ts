@@ -1,10 +1,11 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `gate`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
+import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
 import type { CauseCounts, Store, StoreHealth } from "../ports.ts";
 import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
@@ -54,6 +55,8 @@ export interface RouteState {
   /** null: rules alone decide. */
   readonly module: ModuleState | null;
   readonly noise: NoiseState;
+  /** Of what the gate asks for: 1 is enough, below 0 it speaks against a cutover. */
+  readonly gateEvidence: number;
 }
 
 /** What was done to learn of noise since the process began; all 0 where the route does not ask for it. */
@@ -199,6 +202,8 @@ export interface AdminParts {
   lookAgain(): Promise<void>;
   metricsText(): Promise<string>;
   readonly places: PlacesKnown;
+  /** Whether a route may be cut over; null: there is no such route. Asks the store. */
+  gate(route: string): Promise<GateAnswer | null>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
   /** Sets something over the file. `kept`: it outlives this process. */

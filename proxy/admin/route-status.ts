@@ -29,6 +29,8 @@ export interface RouteStatus {
   readonly gaps: number;
   /** Its groups of divergences by state; null: not known yet. */
   readonly causes: CauseCounts | null;
+  /** Of what the gate asks for: 1 is enough, below 0 it speaks against a cutover. */
+  readonly gateEvidence: number;
   /** What operators have set over the file. */
   readonly overrides: readonly Override[];
 }
@@ -59,6 +61,7 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     parked: state.parked,
     gaps: state.gaps,
     causes: state.causes,
+    gateEvidence: state.gateEvidence,
     overrides: state.overrides,
   };
 }

@@ -7,6 +7,7 @@ import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts"
 import { PURGE_SCHEMA } from "./purge-request.ts";
 import { JOB_CHANGE_SCHEMA, REPAIR_RUN_SCHEMA } from "./repair-request.ts";
 import { REPLAY_SCHEMA } from "./replay-request.ts";
+import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gate-evidence.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
@@ -20,6 +21,7 @@ const text: Schema = { type: "string" };
 const time: Schema = { type: "string", format: "date-time" };
 const count: Schema = { type: "integer", minimum: 0 };
 const amount: Schema = { type: "number", minimum: 0 };
+const number: Schema = { type: "number" };
 const flag: Schema = { type: "boolean" };
 const share: Schema = { type: "number", minimum: 0, maximum: 1 };
 const reasons = [...DROP_REASONS, ...SKIP_REASONS];
@@ -76,6 +78,7 @@ const routeStatus = {
   repairs: count,
   parked: count,
   gaps: count,
+  gateEvidence: number,
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
   overrides: listOf(ref("Override")),
 };
@@ -361,6 +364,37 @@ export const SCHEMAS = {
       }),
     ),
     error: orNull(text),
+  }),
+  Gate: object({
+    route: text,
+    open: flag,
+    sentence: text,
+    conditions: listOf(object({ name: enumOf(GATE_CONDITIONS), state: enumOf(CONDITION_STATES), text })),
+    divergenceBelow: share,
+    confidence: share,
+    spanMs: count,
+    latencyRatioBelow: amount,
+    epoch: count,
+    why: enumOf(EPOCH_REASONS),
+    since: time,
+    build: orNull(text),
+    blockMs: count,
+    strata: listOf(
+      object({
+        stratum: enumOf(STRATA),
+        units: count,
+        divergent: count,
+        excused: count,
+        evidence: number,
+        asked: flag,
+      }),
+    ),
+    against: { type: "object", additionalProperties: count },
+    methods: { type: "object", additionalProperties: count },
+    latencyRatio: orNull(amount),
+    unitsNeeded: count,
+    unitsPerDay: amount,
+    etaMs: orNull(amount),
   }),
   Gap: object({ id: text, route: text, from: time, to: orNull(time), why: text }),
   Problem: {

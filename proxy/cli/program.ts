@@ -10,6 +10,7 @@ import type { ListOptions } from "./divergences.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { ExportOptions } from "./export.ts";
+import type { GateOptions } from "./gate.ts";
 import type { DecideOptions } from "./groups.ts";
 import type { RepairOptions } from "./repair.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
@@ -152,6 +153,16 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     )
     .action(async (state: MirrorState, options: MirrorOptions) =>
       ended(await (await import("./mirror.ts")).runMirror(state, options)),
+    );
+
+  withApi(program.command("gate <route>"))
+    .summary("whether a route may be cut over, and what is missing")
+    .description(
+      "Says whether the evidence is enough to make next the primary of a route, what is missing, and about how long it takes at the present rate. Nothing is changed. Exit code 0: the gate is open; 1: it is shut, or there is no such route.",
+    )
+    .addHelpText("after", example("crossfade gate users", "crossfade gate users --json"))
+    .action(async (route: string, options: GateOptions) =>
+      ended(await (await import("./gate.ts")).runGate(route, options)),
     );
 
   addDivergences(program, ended);

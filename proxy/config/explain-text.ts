@@ -4,7 +4,7 @@ import { namedRules } from "../rule-names.ts";
 import type { Explanation, LocatorExplained, RouteExplained } from "./explain.ts";
 import type { Origin, RouteField, RouteOrigins } from "./resolve.ts";
 import { MAX_BATCH_KEYS } from "./settings.ts";
-import { spellShare } from "./units.ts";
+import { spellDuration, spellShare } from "./units.ts";
 
 const COLUMNS = 80;
 
@@ -30,6 +30,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...keyLines(route),
     ...compareLines(route),
     ...repairLines(route),
+    ...gateLines(route),
     ...originLines(route.origins),
   ];
 }
@@ -182,6 +183,13 @@ function noiseLines({ noise, module }: RouteExplained["compare"]): readonly stri
   if (learnt.length === 0) return [];
   if (module !== null) return wrap("Noise: nothing is learnt, because a module takes part in the comparison.", 0);
   return wrap(`Noise: ${learnt.join("; ")}.`, 0);
+}
+
+function gateLines({ gate }: RouteExplained): readonly string[] {
+  const { profile, divergenceBelow, confidence, spanMs, latencyRatioBelow } = gate;
+  const bound = `fewer than ${spellShare(divergenceBelow)} divergent, ${spellShare(confidence)} sure`;
+  const rest = `over ${spellDuration(spanMs)} or more, at less than ${latencyRatioBelow} times the latency`;
+  return wrap(`Gate (${profile}): ${bound}, ${rest}.`, 0);
 }
 
 /** Precedence of every setting; kill switch and overrides live in the running process. */

@@ -19,7 +19,7 @@ import { readBackOfRequest } from "../read-back.ts";
 import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
-import type { CompareSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
+import type { CompareSettings, GateSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
 
 /** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
 export interface ExplainSteps {
@@ -83,6 +83,7 @@ export interface RouteExplained {
   /** Of a write: where its entity is read to verify and repair it. */
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
   readonly repair: RouteSettings["repair"];
+  readonly gate: GateSettings;
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
   /** How the primary, and the shadow where there is one, are reached. */
@@ -210,6 +211,7 @@ function explainRoute(
           )
         : null,
     repair: route.repair,
+    gate: route.gate,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
     services: [primary, shadow].flatMap((side) => {

@@ -4,7 +4,7 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = ["values", "verify.share", "reads", "gate", "touches", "unattended"];
+const ROUTE_SETTINGS = ["values", "verify.share", "reads", "gate.reconcileFresherThan", "touches", "unattended"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections",

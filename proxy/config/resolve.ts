@@ -14,6 +14,7 @@ import {
   DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
   DURABLE_MAX_AGE_MS,
+  GATE_DEFAULTS,
   NO_MODULE,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
@@ -28,6 +29,7 @@ import type { WrittenStore } from "./store-schema.ts";
 import type {
   CompareRule,
   CompareSettings,
+  GateSettings,
   RouteSettings,
   ServiceSettings,
   ServiceTlsSettings,
@@ -65,6 +67,11 @@ const ROUTE_FIELDS = [
   "repair.rate",
   "repair.write",
   "repair.attempts",
+  "gate.profile",
+  "gate.divergenceBelow",
+  "gate.confidence",
+  "gate.span",
+  "gate.latencyRatioBelow",
   "redact",
   "redactDetect",
 ] as const;
@@ -265,6 +272,7 @@ function resolveRoute(
       write: choose("repair.write", repair?.write, defaults.repair?.write, base.repair.write),
       attempts: choose("repair.attempts", repair?.attempts, defaults.repair?.attempts, base.repair.attempts),
     },
+    gate: resolveGate(choose, written.gate, defaults.gate),
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
@@ -272,6 +280,28 @@ function resolveRoute(
 }
 
 type Choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T) => T;
+
+/** What a profile says comes after what is written beside it, at the route or in defaults. */
+function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: WrittenDefaults["gate"]): GateSettings {
+  const of = GATE_DEFAULTS[choose("gate.profile", own?.profile, defaults?.profile, DEFAULT_ROUTE.gate.profile)];
+  return {
+    profile: of.profile,
+    divergenceBelow: choose(
+      "gate.divergenceBelow",
+      own?.divergenceBelow,
+      defaults?.divergenceBelow,
+      of.divergenceBelow,
+    ),
+    confidence: choose("gate.confidence", own?.confidence, defaults?.confidence, of.confidence),
+    spanMs: choose("gate.span", own?.span, defaults?.span, of.spanMs),
+    latencyRatioBelow: choose(
+      "gate.latencyRatioBelow",
+      own?.latencyRatioBelow,
+      defaults?.latencyRatioBelow,
+      of.latencyRatioBelow,
+    ),
+  };
+}
 
 function resolveRules(
   choose: Choose,

@@ -3,6 +3,7 @@ import { METHODS } from "node:http";
 import { z } from "zod";
 import { compareSchema } from "./compare-schema.ts";
 import { DEFAULT_ROUTE } from "./defaults.ts";
+import { gateSchema } from "./gate-schema.ts";
 import {
   bounded,
   choiceField,
@@ -152,6 +153,7 @@ const routeShape = {
     })
     .describe("How keys on the repair list are made equal on the shadow.")
     .optional(),
+  gate: gateSchema.optional(),
   redact: z
     .array(locatorField("A value that is replaced by a keyed hash in evidence."))
     .describe("What is redacted beyond the built-in list. Default: nothing more.")

@@ -239,6 +239,23 @@ export interface CompareSettings {
   readonly noise: NoiseSettings;
 }
 
+export const GATE_PROFILES = ["strict", "normal", "low-traffic"] as const;
+export type GateProfile = (typeof GATE_PROFILES)[number];
+
+/** What a route has to show before next may become its primary. */
+export interface GateSettings {
+  /** Where what is not said comes from. */
+  readonly profile: GateProfile;
+  /** Fewer units than this share may diverge, 0 to 1. */
+  readonly divergenceBelow: number;
+  /** How sure that has to be, 0 to 1. */
+  readonly confidence: number;
+  /** Evidence is at least so old. */
+  readonly spanMs: number;
+  /** The shadow's 95th percentile by the primary's. */
+  readonly latencyRatioBelow: number;
+}
+
 /** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
 export const MAX_BATCH_KEYS = 100;
 
@@ -276,6 +293,7 @@ export interface RouteSettings {
     /** A revision that failed so often is parked. */
     readonly attempts: number;
   };
+  readonly gate: GateSettings;
   /** What is redacted in evidence beyond the built-in list. */
   readonly redact: readonly Locator[];
   /** What is redacted wherever it turns up. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Retention } from "../../adapters/store/retention.ts";
 import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
+import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type {
   DivergenceRecord,
@@ -13,6 +14,8 @@ import type {
   RepairWork,
 } from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
+import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import { beginEpoch } from "../../proxy/phase/epochs.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { Page, RepairWorkQuery, Store, StoreWrite } from "../../proxy/ports.ts";
@@ -1005,6 +1008,31 @@ export function storeContract(name: string, open: OpenStore): void {
     const erased = await store.eraseDivergences({ isKey: () => true, dryRun: false });
     assert.equal(erased.records, 1);
     assert.deepEqual(await store.places(), [place("/a")]);
+  });
+
+  const evidence = (route: string, epoch: number): KeptGateEvidence => {
+    const given = { rules: "r", build: "9f3c", epoch, why: "build", since: NOON } as const;
+    const strata = { all: { clean: 40_000, divergent: 1, excused: 2, logE: -0.123456789012345 } };
+    const tally = {
+      against: { "dropped(queue-full)": 1 },
+      methods: { PUT: 3 },
+      latency: { primary: [0, 1], shadow: [2] },
+    };
+    const block = { from: NOON, divergent: { all: 1, "4xx": 1 }, tally };
+    return { ...beginEpoch(route, DEFAULT_ROUTE.gate, given), strata, tally, block };
+  };
+
+  prove("of each route what was appended last of the gate's evidence is kept, digit by digit", async (store, clock) => {
+    assert.deepEqual(await store.gateEvidence(), []);
+    await keep(store, [{ type: "gate-evidence", rows: [evidence("users", 1), evidence("orders", 7)] }]);
+    await keep(store, [
+      { type: "gate-evidence", rows: [evidence("users", 2)] },
+      { type: "gate-evidence", rows: [evidence("users", 3)] },
+    ]);
+    clock.move(365 * 24 * 3_600_000);
+    await keep(store, [recordWrite(makeRecord())]);
+    const kept = (await store.gateEvidence()).toSorted((a, b) => (a.route < b.route ? -1 : 1));
+    assert.deepEqual(kept, [evidence("orders", 7), evidence("users", 3)]);
   });
 
   prove("a closed store loses what is appended, counts it, throws nothing, and refuses questions", async (store) => {

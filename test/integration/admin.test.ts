@@ -102,6 +102,7 @@ const LEFT_OUT: StoredPair = {
 /** One path that answers 200 for each path of the API's table. */
 const SAMPLES: Readonly<Record<string, string>> = {
   "/api/v1/routes/{name}": "/api/v1/routes/users",
+  "/api/v1/routes/{name}/gate": "/api/v1/routes/users/gate",
   "/api/v1/divergences/{id}": `/api/v1/divergences/${RECORD.id}`,
   "/api/v1/groups/{id}": "/api/v1/groups/b1946ac9",
   "/api/v1/jobs/{id}": "/api/v1/jobs/01JOB",

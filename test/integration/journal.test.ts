@@ -86,6 +86,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     gate: () => gate,
     journal,
     recorder,
+    evidence: { settled() {} },
     pairs: NO_PAIRS,
     comparer,
     telemetry,

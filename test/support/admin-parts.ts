@@ -3,11 +3,15 @@ import type { AdminParts, RouteState, StatusInput } from "../../proxy/admin/part
 import { loadSettings } from "../../proxy/config/load.ts";
 import type { Settings } from "../../proxy/config/settings.ts";
 import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence.ts";
+import type { GateAnswer } from "../../proxy/gate-evidence.ts";
 import { makeUlid } from "../../proxy/identity.ts";
+import { beginEpoch } from "../../proxy/phase/epochs.ts";
+import { askGate } from "../../proxy/phase/gate.ts";
 import type { PlaceRecord } from "../../proxy/places.ts";
 import type { Store } from "../../proxy/ports.ts";
 import { type JobRecord, REPAIR_RESULTS } from "../../proxy/repair-job.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
+import { NOON } from "./evidence.ts";
 
 /** Settings as two URLs give them, with a route for users before the one for everything. */
 export function sampleSettings(over: Partial<Settings> = {}): Settings {
@@ -49,6 +53,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     rules: [],
     module: null,
     noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
+    gateEvidence: 0,
     ...over,
   };
 }
@@ -184,6 +189,16 @@ function samplePlace(): PlaceRecord {
   };
 }
 
+/** Of a route that was compared a little, and has a cause at a place that must match. */
+function sampleGate({ routes: [users] }: Settings): GateAnswer {
+  if (users === undefined) throw new Error("settings without a route");
+  const given = { rules: "r", build: "9f3c", epoch: 2, why: "build", since: NOON } as const;
+  const all = { clean: 2_409, divergent: 1, excused: 150, logE: -2 };
+  const evidence = { ...beginEpoch("users", users.gate, given), strata: { all, "2xx": all } };
+  const mustMatch = [{ at: "/total", count: 3, firstBuild: null }];
+  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, isShared: false });
+}
+
 export interface SampleParts extends AdminParts {
   readonly feed: Feed;
   /** What reached `onError`. */
@@ -217,6 +232,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     },
     override: () => Promise.resolve({ kept: true }),
     audit: () => undefined,
+    gate: (route) => Promise.resolve(route === "users" ? sampleGate(parts.settings) : null),
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
     purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
     replay: () => Promise.resolve({ end: "unknown" }),

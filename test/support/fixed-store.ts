@@ -74,6 +74,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),
     places: () => Promise.resolve([]),
+    gateEvidence: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

@@ -97,6 +97,7 @@ export function spellCommit(
         text: JSON.stringify(each),
         lastSeen: each.lastSeen,
       })),
+      gateEvidence: essentials.gateEvidence.map((row) => ({ route: row.route, text: JSON.stringify(row) })),
       controls: essentials.controls.map((row) => ({ ...spellControl(row), position: place() })),
       evidence: evidence.map(({ record: _text, ...row }) => ({
         ...row,

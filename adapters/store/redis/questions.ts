@@ -2,7 +2,7 @@
 import type { GroupDecision } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
-import { audit, overrides, places } from "./kept.ts";
+import { audit, gateEvidence, overrides, places } from "./kept.ts";
 import { eligibleCounts, endRepair, gaps, outcomeCounts, repairs, repairWork, type ListQuery } from "./lists.ts";
 import { pair, pairs } from "./pairs.ts";
 import type { Reading } from "./reading.ts";
@@ -57,6 +57,10 @@ export abstract class Questions {
 
   places(): ReturnType<Store["places"]> {
     return places(this.reading);
+  }
+
+  gateEvidence(): ReturnType<Store["gateEvidence"]> {
+    return gateEvidence(this.reading);
   }
 
   repairs(query: ListQuery): ReturnType<Store["repairs"]> {

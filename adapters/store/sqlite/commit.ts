@@ -3,6 +3,7 @@ import type { Database } from "better-sqlite3";
 import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
+import { prepareGateEvidence } from "./gate-evidence.ts";
 import { epochMs, type Batch, type ControlRow, type EssentialRows, type PairSizes } from "../rows.ts";
 import type { Committed } from "./messages.ts";
 import { preparePairs } from "./pairs.ts";
@@ -24,6 +25,7 @@ export function prepareEssentials(
   const repairs = prepareRepairs(db, retention.repairKeys);
   const control = prepareControls(db);
   const places = preparePlaces(db, retention);
+  const keepGateEvidence = prepareGateEvidence(db);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -53,6 +55,7 @@ export function prepareEssentials(
     }
     for (const row of essentials.controls) control(row);
     if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
+    for (const row of essentials.gateEvidence) keepGateEvidence(row);
     if (essentials.journalMark !== null) markJournal.run(essentials.journalMark);
   };
   return Object.assign(add, { reload: () => repairs.reload() });

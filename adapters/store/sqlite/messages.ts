@@ -12,6 +12,7 @@ import type {
   RepairRecord,
   RepairWork,
 } from "../../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
@@ -97,6 +98,7 @@ export interface Questions {
   overrides: { args: null; value: readonly Override[] };
   audit: { args: ListQuery; value: Page<AuditEntry> };
   places: { args: null; value: readonly KeptPlace[] };
+  gateEvidence: { args: null; value: readonly KeptGateEvidence[] };
   openWork: { args: null; value: readonly OpenWork[] };
 }
 

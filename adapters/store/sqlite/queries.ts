@@ -8,6 +8,7 @@ import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
+import { gateEvidence } from "./gate-evidence.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "../page.ts";
 import { endRepair, repairs, repairWork } from "./repairs.ts";
@@ -68,6 +69,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return audit(db, question.args);
       case "places":
         return places(db);
+      case "gateEvidence":
+        return gateEvidence(db);
       case "openWork":
         return openWork(db);
       default: {

@@ -12,6 +12,7 @@ const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
   gap: "id, route, from_ms, to_ms, why, unclean_end",
   override: "route, setting, override",
   audit: "entry",
+  gate_evidence: "route, known",
 };
 /** As the file counted the journal's records; a file from before the journal has none. */
 const JOURNAL_MARK = "SELECT position FROM journal_mark";

@@ -7,7 +7,16 @@
 export const APPLICATION_ID = 0x43524644;
 
 /** What must not be forgotten. The others hold evidence. */
-export const ESSENTIAL_TABLES = ["life", "route_total", "outcome_total", "repair", "gap", "override", "audit"] as const;
+export const ESSENTIAL_TABLES = [
+  "life",
+  "route_total",
+  "outcome_total",
+  "repair",
+  "gap",
+  "override",
+  "audit",
+  "gate_evidence",
+] as const;
 
 /** One entry for each step forward; `PRAGMA user_version` is how many of them a file has had. Entries never change. */
 export const MIGRATIONS: readonly string[] = [
@@ -203,6 +212,14 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE repair ADD COLUMN last_error TEXT;
   -- JSON, redacted.
   ALTER TABLE repair ADD COLUMN evidence TEXT;
+  `,
+  `
+  -- What was counted for the gate: counts alone, one row a route.
+  CREATE TABLE gate_evidence (
+    route TEXT PRIMARY KEY,
+    -- JSON.
+    known TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
 

@@ -95,6 +95,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     audit: (query) => committer.ask("audit", query),
     openWork: () => committer.ask("openWork", null),
     places: () => committer.ask("places", null),
+    gateEvidence: () => committer.ask("gateEvidence", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

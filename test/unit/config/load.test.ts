@@ -108,6 +108,13 @@ const COMPLETE: Omit<Settings, "file"> = {
       },
       verify: { readBack: null },
       repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
+      gate: {
+        profile: "normal",
+        divergenceBelow: 0.0001,
+        confidence: 0.95,
+        spanMs: 7 * 24 * 3_600_000,
+        latencyRatioBelow: 2,
+      },
       redact: [],
       redactDetect: [],
     },
@@ -179,12 +186,11 @@ test("what is documented for later versions is told apart from slips of the pen"
   assert.deepEqual(
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
     [
-      "defaults.gate",
       "routes[0].treatAs",
       "routes[0].values",
       "routes[0].verify.share",
       "routes[0].reads",
-      "routes[0].gate",
+      "routes[0].gate.reconcileFresherThan",
       "collections",
     ],
   );

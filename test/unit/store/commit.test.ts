@@ -75,6 +75,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       journalMark: null,
       controls: [],
       places: [],
+      gateEvidence: [],
     },
     evidence: rows,
     pairs: [],

@@ -45,6 +45,7 @@ function openAfter(t: TestContext, end: "killed" | "clean", account: Partial<Jou
       journalMark: 5,
       controls: [],
       places: [],
+      gateEvidence: [],
     },
     evidence: [],
     pairs: [],

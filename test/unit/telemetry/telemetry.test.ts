@@ -29,6 +29,7 @@ const GAUGES: Gauges = {
       repairsOpen: 7,
       repairsParked: 2,
       gapsOpen: 1,
+      gateEvidence: 0.25,
     },
   ],
 };
@@ -55,6 +56,7 @@ test("every metric is there under its Prometheus name before anything was counte
     ["crossfade_repairs_ended_total", "counter"],
     ["crossfade_repairs_age", "histogram"],
     ["crossfade_gaps_open", "gauge"],
+    ["crossfade_gate_evidence", "gauge"],
   ];
   for (const [name, type] of expected) assert.match(text, new RegExp(`^# TYPE ${name} ${type}$`, "m"));
   assert.match(text, /^target_info\{.*service_version="1\.2\.3"/m);

@@ -33,6 +33,8 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #own: string[] = [];
+  /** The entity of its own that it wrote last. */
+  #last = "";
   #sent = 0;
   #stopped = false;
 
@@ -58,7 +60,10 @@ export class Client {
     const { chance } = this.#options;
     if (this.#own.length < OWN_ENTITIES || chance.below(100) < 12) return await this.#create();
     const dice = chance.below(100);
-    const id = dice < 6 ? chance.one(SHARED) : chance.one(this.#own);
+    // Often the same one again, so that its lane fills.
+    const id =
+      dice < 6 ? chance.one(SHARED) : dice < 66 && this.#own.includes(this.#last) ? this.#last : chance.one(this.#own);
+    if (dice >= 6) this.#last = id;
     if (dice >= 90) return (await this.#send(await this.#options.url(), "GET", `/items/${id}`, null)) !== null;
     return (await this.#write(...this.#change(dice, id))) !== null;
   }

@@ -28,4 +28,4 @@ export interface MoodOrder {
 /** Later than either service is waited for (stage.ts). */
 export const LATE_MS = 900;
 /** Below what either is waited for, and longer than a client takes to write to the same entity again. */
-export const SLOWEST_MS = 120;
+export const SLOWEST_MS = 300;

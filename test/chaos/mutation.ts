@@ -61,9 +61,10 @@ function breakCopy({ file, text, instead }: Mutant): string {
   cpSync(BUILT, join(folder, "dist"), { recursive: true });
   for (const name of ["package.json", "node_modules"]) symlinkSync(join(ROOT, name), join(folder, name));
   const broken = join(folder, "dist", file);
+  const whole = readFileSync(broken, "utf8");
   writeFileSync(
     broken,
-    readFileSync(broken, "utf8").replace(text, () => instead),
+    whole.replace(patternOf(text), () => instead),
   );
   return folder;
 }

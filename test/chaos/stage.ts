@@ -28,7 +28,8 @@ export interface StageOptions {
 /** The shadow is given up well before a late one applies what it took (moods.ts); so is the primary. */
 const SHADOW_TIMEOUT_MS = 500;
 const PRIMARY_TIMEOUT_MS = 700;
-const MAX_AGE_SECONDS = 3;
+/** Not so short that what a fault held up is given up before it was undone: that would excuse it. */
+const MAX_AGE_SECONDS = 10;
 /** For what a busy machine may take to answer anything at all. */
 const PATIENCE_MS = 60_000;
 

@@ -221,7 +221,13 @@ test("records beyond what the store has counted are counted once, those before n
   count();
   const upTo = journal.position();
   await journal.intend(intentOf("b"));
-  const repair = { key: "users/1", reason: "unknown", at: "2026-11-26T00:00:00.000Z", notBefore: null } as const;
+  const repair = {
+    key: "users/1",
+    reason: "unknown",
+    at: "2026-11-26T00:00:00.000Z",
+    place: null,
+    notBefore: null,
+  } as const;
   journal.settled("b", { outcome: "unknown", reason: null, repairs: [repair] });
   await journal.intend(intentOf("c"));
   const settings = { folder, journalKey: KEY, survives: "process", limitBytes: () => 1, monotonic: () => 0 } as const;

@@ -46,7 +46,18 @@ export class CountedWrites implements Pick<Store, "append"> {
   readable(store: Store): Store {
     return {
       ...store,
+      outcomeCounts: () => this.#caughtUp().then(() => store.outcomeCounts()),
+      eligibleCounts: () => this.#caughtUp().then(() => store.eligibleCounts()),
+      divergences: (query) => this.#caughtUp().then(() => store.divergences(query)),
+      divergence: (id) => this.#caughtUp().then(() => store.divergence(id)),
+      groups: (query) => this.#caughtUp().then(() => store.groups(query)),
+      group: (id) => this.#caughtUp().then(() => store.group(id)),
+      decideGroup: (id, decision) => this.#caughtUp().then(() => store.decideGroup(id, decision)),
+      eraseDivergences: (query) => this.#caughtUp().then(() => store.eraseDivergences(query)),
+      pairs: (query) => this.#caughtUp().then(() => store.pairs(query)),
+      pair: (id) => this.#caughtUp().then(() => store.pair(id)),
       repairs: (query) => this.#caughtUp().then(() => store.repairs(query)),
+      gaps: (query) => this.#caughtUp().then(() => store.gaps(query)),
       openWork: () => this.#caughtUp().then(() => store.openWork()),
     };
   }

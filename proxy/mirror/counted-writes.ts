@@ -57,6 +57,8 @@ export class CountedWrites implements Pick<Store, "append"> {
       pairs: (query) => this.#caughtUp().then(() => store.pairs(query)),
       pair: (id) => this.#caughtUp().then(() => store.pair(id)),
       repairs: (query) => this.#caughtUp().then(() => store.repairs(query)),
+      repairWork: (query) => this.#caughtUp().then(() => store.repairWork(query)),
+      endRepair: (work, end) => this.#caughtUp().then(() => store.endRepair(work, end)),
       gaps: (query) => this.#caughtUp().then(() => store.gaps(query)),
       openWork: () => this.#caughtUp().then(() => store.openWork()),
     };

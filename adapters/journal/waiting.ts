@@ -127,6 +127,7 @@ function isLeftOver(record: JournalRecord): boolean {
   return !record.carried;
 }
 
+/** What was carried on had been taken before: it is pinned by a copy in memory. */
 function isKept(record: JournalRecord): boolean {
-  return record.type === "accepted" && record.kept;
+  return record.type === "accepted" && record.kept && !record.carried;
 }

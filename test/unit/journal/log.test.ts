@@ -200,6 +200,31 @@ test("one write that waits long pins no more than itself: what settled around it
   assert.deepEqual(await waitingIn(next), [["long", 1]]);
 });
 
+test("a write that was taken up and carried on is not handed out again among those that wait later", async (t) => {
+  const { count, look, open } = world(t);
+  const journal = await open();
+  const keep = async (id: string): Promise<void> => {
+    await journal.intend(intentOf(id));
+    assert.equal(await journal.keep(id, writeOf(id)), true);
+  };
+  await keep("long");
+  assert.deepEqual(await waitingIn(journal), [["long", 0]]);
+  // Enough around it that less than half of its segment is still needed.
+  for (let n = 0; n < 60; n++) {
+    await journal.intend(intentOf(`short-${n}`));
+    journal.answered(`short-${n}`, "refused", null);
+    journal.settled(`short-${n}`, MATCH);
+    if (n % 10 === 9) {
+      count();
+      await look();
+      await keep(`later-${n}`);
+      assert.deepEqual(await waitingIn(journal), [[`later-${n}`, 0]]);
+      journal.settled(`later-${n}`, MATCH);
+    }
+  }
+  assert.deepEqual([journal.waiting(), journal.depth(), journal.holds("long")], [0, 1, true]);
+});
+
 test("what the store has not counted stays, whether it has settled or not", async (t) => {
   const { folder, count, look, open } = world(t);
   const journal = await open();

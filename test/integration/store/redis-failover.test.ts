@@ -16,6 +16,14 @@ import {
 } from "../../support/redis-store.ts";
 import { startRelay } from "../../support/relay.ts";
 
+/** Its replicas have told that they have all of it. (WAIT would only speak of what its own connection wrote.) */
+const isReplicated = async (master: { info(section: "replication"): Promise<string> }): Promise<boolean> => {
+  const told = await master.info("replication");
+  const sent = Number(/^master_repl_offset:(\d+)/m.exec(told)?.[1]);
+  const had = [...told.matchAll(/^slave\d+:.*offset=(\d+)/gm)].map(([, offset]) => Number(offset));
+  return had.length > 0 && had.every((offset) => offset >= sent);
+};
+
 const isSynced = async (replica: { info(section: "replication"): Promise<string> }): Promise<boolean> =>
   (await replica.info("replication")).includes("master_link_status:up");
 
@@ -28,7 +36,7 @@ test("a failover that loses nothing is taken as such: no gap, and all counts", a
   const store = await openStoreAt(t, url);
   store.append([eligible, match, repairOf("users/1")]);
   await store.flush();
-  await master.admin.wait(1, 0);
+  await until(() => isReplicated(master.admin));
   await master.kill();
   store.append([eligible, match]);
   await healthOnce(store, ({ problem }) => problem !== null);
@@ -52,7 +60,7 @@ test("a failover that loses confirmed writes leaves a gap from just before them,
   const store = await openStoreAt(t, `redis://127.0.0.1:${relay.port}`);
   store.append([eligible, match, repairOf("users/1")]);
   await store.flush();
-  await master.admin.wait(1, 0);
+  await until(() => isReplicated(master.admin));
   const before = Date.now();
   // From here on the replica hears nothing.
   await replica.admin.replicaof("NO", "ONE");
@@ -83,7 +91,7 @@ test("sentinels lead to the new master when the old one is killed", async (t) =>
   const store = await openStoreAt(t, `redis+sentinel://127.0.0.1:${sentinel.port}/mymaster`, { patienceMs: 10_000 });
   store.append([eligible, match, repairOf("users/1")]);
   await store.flush();
-  await master.admin.wait(1, 0);
+  await until(() => isReplicated(master.admin));
   await master.kill();
   for (let i = 0; i < 50; i++) store.append([eligible, match]);
   await healthOnce(store, ({ problem }) => problem !== null);
@@ -112,7 +120,7 @@ test("a cluster whose master is killed goes on with its replica: the other slots
   };
   writes();
   await store.flush();
-  for (const node of nodes.slice(0, 3)) await node.admin.wait(1, 0);
+  for (const node of nodes.slice(0, 3)) await until(() => isReplicated(node.admin));
   await nodes[0]?.kill();
   for (let i = 0; i < 20; i++) writes();
   await healthOnce(store, ({ problem }) => problem !== null);

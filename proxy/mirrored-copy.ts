@@ -188,8 +188,9 @@ async function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettin
     primaryBytes: copy.primary.body.length,
     onAttempt: (attempt) => {
       const recorded = isRead ? undefined : parts.journal.sent(exchange.id, attempt);
-      // What does no harm a second time need not wait until a crash would know of the first.
-      return isSafeToResend(exchange.request.method, service) ? undefined : recorded;
+      // A crash has to know of it: what is applied twice has to be verified, an idempotent method's write too. A service
+      // that honours the idempotency key applies nothing twice.
+      return service.idempotency === "honoured" ? undefined : recorded;
     },
     earlierAttempts: attempts,
     onFailure: (code) => parts.telemetry.shadowFailure(exchange.route.name, code),

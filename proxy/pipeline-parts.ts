@@ -9,6 +9,7 @@ import type { Gaps } from "./mirror/gaps.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
+import type { ValueMap } from "./mirror/values/value-map.ts";
 import type { Noise } from "./noise.ts";
 import type { Unsettled } from "./mirror/unsettled.ts";
 import type { Clock, Journal, Telemetry, Upstream } from "./ports.ts";
@@ -43,7 +44,9 @@ export interface PipelineParts {
   readonly markKey: Buffer;
   /** `generation.position`, one further at each call: orders the writes of one key, without a clock. */
   readonly orderStamp: () => string;
+  /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
+  readonly values: ValueMap;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
   /** Something failed on the shadow's side of the line. */

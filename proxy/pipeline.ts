@@ -294,7 +294,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     tunnel,
     queued: () => lanes.queued,
     whenIdle: () => lanes.whenIdle(),
-    abandon: () => abandonCopies(parts, lanes),
+    abandon: () => {
+      parts.values.stop();
+      abandonCopies(parts, lanes);
+    },
   };
 }
 

@@ -23,6 +23,7 @@ import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -305,6 +306,15 @@ export interface Store {
   openWork(): Promise<readonly OpenWork[]>;
   /** Every place that is kept, at most `keepPlaces` of them, the newest first. */
   places(): Promise<readonly KeptPlace[]>;
+  /**
+   * Keeps pairs of values, one by one in their order, each whole or not at all and for good: of two that disagree the first
+   * stands. Once it resolves they are durable.
+   */
+  teachValues(pairs: readonly ValuePairRow[]): Promise<readonly PairTaught[]>;
+  /** For each that is sought its pair, or null. */
+  findValues(sought: readonly PairSought[]): Promise<readonly (ValuePairRow | null)[]>;
+  /** The newest first. */
+  valuePairs(query: PairsQuery): Promise<Page<ValuePairRow>>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }

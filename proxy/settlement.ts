@@ -9,6 +9,7 @@ import { MAX_BATCH_KEYS, serviceOf } from "./config/settings.ts";
 import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import type { Lanes, Ticket } from "./mirror/lanes.ts";
+import type { Teaching } from "./mirror/values/teaching.ts";
 import { isAccepted } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
@@ -58,8 +59,10 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const about = whatItIsAbout(open, ending);
   const verdict = whyNotMirrored(parts, open, ending);
   const costBytes = costOf(exchange, about);
+  const teaching = verdict?.primaryEnd === undefined ? beginTeaching(parts, exchange, ending) : null;
   if (verdict !== null || !parts.budget.take(costBytes)) {
     lanes.withdraw(ticket);
+    if (teaching !== null) parts.values.end(exchange, teaching);
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", keyForAll(about.keys));
     const { outcome, repair, error = null } = verdict ?? { outcome: dropped("queue-full"), repair: "dropped" as const };
     if (isWrite && repair !== null) parts.taints.add(about.keys, exchange.id, answeredAt);
@@ -71,9 +74,15 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const waiting = parts.backlog.add(exchange.route.name, answeredAt);
   const place = isWrite ? parts.unsettled.add(shadowNameOf(exchange)) : null;
   const order = parts.orderStamp();
-  const copy: Copy = { exchange, about, primary: ending, body, order, costBytes, answeredAt, waiting, place };
+  const copy: Copy = { exchange, about, primary: ending, body, order, costBytes, answeredAt, waiting, place, teaching };
   if (isWrite) parts.journal.answered(exchange.id, "accepted", keyForAll(about.keys));
   lanes.answered(ticket, copy, about.keys);
+}
+
+/** Whoever needs a value that this answer makes waits for what the shadow calls it. */
+function beginTeaching(parts: PipelineParts, exchange: Exchange, ending: PrimaryAnswered): Teaching | null {
+  const { status, headers, requestBody, body } = ending;
+  return parts.values.begin(exchange, bytesInMemory(requestBody), { status, headers, body: bytesInMemory(body) });
 }
 
 /** One key that stands for all: null, the whole collection, where there are several. */

@@ -1,18 +1,19 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `values`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
-import type { CauseCounts, Journal, Store, StoreHealth } from "../ports.ts";
+import type { CauseCounts, Journal, Page, Store, StoreHealth } from "../ports.ts";
 import type { AuditedChange } from "../audit.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
 import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
 import type { PairLoss } from "../stored-pair.ts";
+import type { ListedValue, PairsQuery } from "../value-pairs.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -178,6 +179,8 @@ export interface AdminParts {
   lookAgain(): Promise<void>;
   metricsText(): Promise<string>;
   readonly places: PlacesKnown;
+  /** Pairs of values of the two services, the newest first; none that is secret. */
+  values(query: PairsQuery): Promise<Page<ListedValue>>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
   /** Sets something over the file. `kept`: it outlives this process. */

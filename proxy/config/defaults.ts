@@ -82,6 +82,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     module: null,
     noise: { readShare: 0, comparedShare: 0 },
   },
+  values: { learn: [], apply: [], give: [], unmapped: "pass" },
   redact: [],
   redactDetect: [],
 };

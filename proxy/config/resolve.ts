@@ -22,6 +22,7 @@ import type { WrittenCompare } from "./compare-schema.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
+import type { WrittenValues } from "./values-schema.ts";
 import type {
   CompareRule,
   CompareSettings,
@@ -29,6 +30,7 @@ import type {
   ServiceSettings,
   ServiceTlsSettings,
   Settings,
+  ValueSettings,
 } from "./settings.ts";
 import { resolveWebhook } from "./webhook-schema.ts";
 
@@ -57,6 +59,10 @@ const ROUTE_FIELDS = [
   "compare.module",
   "compare.noise.reads",
   "compare.noise.compared",
+  "values.learn",
+  "values.apply",
+  "values.give",
+  "values.unmapped",
   "redact",
   "redactDetect",
 ] as const;
@@ -221,6 +227,7 @@ function resolveRoute(
         ),
       },
     },
+    values: resolveValues(choose, written.values, defaults.values),
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
@@ -228,6 +235,20 @@ function resolveRoute(
 }
 
 type Choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T) => T;
+
+function resolveValues(
+  choose: Choose,
+  own: WrittenValues | undefined,
+  defaults: WrittenValues | undefined,
+): ValueSettings {
+  const base = DEFAULT_ROUTE.values;
+  return {
+    learn: choose("values.learn", own?.learn, defaults?.learn, base.learn),
+    apply: choose("values.apply", own?.apply, defaults?.apply, base.apply),
+    give: choose("values.give", own?.give, defaults?.give, base.give),
+    unmapped: choose("values.unmapped", own?.unmapped, defaults?.unmapped, base.unmapped),
+  };
+}
 
 function resolveRules(
   choose: Choose,

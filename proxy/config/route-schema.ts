@@ -18,6 +18,7 @@ import { nearestName } from "./nearest.ts";
 import { DETECTORS, MAX_BATCH_KEYS, PHASES } from "./settings.ts";
 import { parseMatchHost, parsePath } from "./texts.ts";
 import { spellShare, type Parsed } from "./units.ts";
+import { valuesSchema } from "./values-schema.ts";
 
 const { mirror } = DEFAULT_ROUTE;
 
@@ -110,6 +111,7 @@ const routeShape = {
     ["graphql"],
   ).optional(),
   compare: compareSchema.optional(),
+  values: valuesSchema.optional(),
   redact: z
     .array(locatorField("A value that is replaced by a keyed hash in evidence."))
     .describe("What is redacted beyond the built-in list. Default: nothing more.")

@@ -183,6 +183,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     override: () => Promise.resolve({ kept: true }),
     audit: () => undefined,
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
+    values: () => Promise.resolve({ items: [], next: null }),
     purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
     replay: () => Promise.resolve({ end: "unknown" }),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),

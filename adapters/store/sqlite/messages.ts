@@ -15,6 +15,7 @@ import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, StoreWrite } from "../../../proxy/ports.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
 import type { Retention } from "../retention.ts";
 
 export interface RepairRow {
@@ -162,6 +163,15 @@ export interface Questions {
   audit: { args: ListQuery; value: Page<AuditEntry> };
   places: { args: null; value: readonly KeptPlace[] };
   openWork: { args: null; value: readonly OpenWork[] };
+  teachValues: {
+    args: { readonly pairs: readonly ValuePairRow[]; readonly now: number };
+    value: readonly PairTaught[];
+  };
+  findValues: {
+    args: { readonly sought: readonly PairSought[]; readonly now: number };
+    value: readonly (ValuePairRow | null)[];
+  };
+  valuePairs: { args: { readonly query: PairsQuery; readonly now: number }; value: Page<ValuePairRow> };
 }
 
 /** What an erasure looks into. */

@@ -1,9 +1,9 @@
-/** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, overrides, the audit, its life. Evidence is left there. */
+/** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, overrides, the audit, pairs of values, its life. Evidence is left there. */
 import Database from "better-sqlite3";
-import { ESSENTIAL_TABLES } from "./schema.ts";
+import { SALVAGED_TABLES } from "./schema.ts";
 
 /** Without the numbers that a table counts its rows with: they are given anew. */
-const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
+const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   life: "only, generation, run, last_batch, heartbeat, clean",
   route_total: "route, eligible, settled, compared_reads, balanced_at",
   outcome_total: "route, outcome, reason, count",
@@ -11,6 +11,7 @@ const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
   gap: "id, route, from_ms, to_ms, why, unclean_end",
   override: "route, setting, override",
   audit: "entry",
+  value_pair: "kind, legacy, next, sealed, at_ms, until_ms",
 };
 
 export interface Salvaged {
@@ -31,7 +32,7 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     source = new Database(from, { fileMustExist: true });
     // As its owner had it open: then its -wal is read without a shared-memory file beside it.
     source.pragma("locking_mode = EXCLUSIVE");
-    for (const name of ESSENTIAL_TABLES) {
+    for (const name of SALVAGED_TABLES) {
       // An older file has not all of them.
       if (!hasTable(source, name)) continue;
       const columns = COLUMNS[name];
@@ -46,7 +47,7 @@ export function salvage(from: string, into: Database.Database): Salvaged {
       }
     }
   } catch {
-    return { damaged: ESSENTIAL_TABLES };
+    return { damaged: SALVAGED_TABLES };
   } finally {
     source?.close();
   }

@@ -104,6 +104,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         module: null,
         noise: { readShare: 0, comparedShare: 0 },
       },
+      values: { learn: [], apply: [], give: [], unmapped: "pass" },
       redact: [],
       redactDetect: [],
     },

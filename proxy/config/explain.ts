@@ -17,7 +17,8 @@ import { needsAnswer, spellLocator } from "./locator.ts";
 import type { RouteOrigins } from "./resolve.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
-import type { CompareSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
+import type { CompareSettings, LearnPlace, Locator, Phase, RouteSettings, Settings, ValuePlace } from "./settings.ts";
+import { spellDuration } from "./units.ts";
 
 /** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
 export interface ExplainSteps {
@@ -78,6 +79,12 @@ export interface RouteExplained {
   /** Of a batch: where all of its keys stand; else empty. */
   readonly batch: readonly LocatorExplained[];
   readonly compare: CompareSettings;
+  readonly values: {
+    readonly learn: readonly string[];
+    readonly apply: readonly string[];
+    readonly give: readonly string[];
+    readonly unmapped: RouteSettings["values"]["unmapped"];
+  };
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
   /** How the primary, and the shadow where there is one, are reached. */
@@ -194,6 +201,12 @@ function explainRoute(
         ? route.keys.map((locator) => explainLocator(locator, steps, route, params, request))
         : [],
     compare: route.compare,
+    values: {
+      learn: route.values.learn.map((place) => spellPlace(place) + spellKeep(place)),
+      apply: route.values.apply.map(spellPlace),
+      give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
+      unmapped: route.values.unmapped,
+    },
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
     services: [primary, shadow].flatMap((side) => {
@@ -202,6 +215,22 @@ function explainRoute(
     }),
     origins,
   };
+}
+
+function spellPlace({ at, kind, part }: ValuePlace): string {
+  const where = spellLocator(at);
+  switch (part.kind) {
+    case "whole":
+      return `${kind} at ${where}`;
+    case "segment":
+      return `${kind} at ${where}, part ${part.number} of its path`;
+    case "query":
+      return `${kind} at ${where}, ${part.name} of its query`;
+  }
+}
+
+function spellKeep({ keepMs }: LearnPlace): string {
+  return keepMs === null ? "" : `, for ${spellDuration(keepMs)}`;
 }
 
 function explainLocator(

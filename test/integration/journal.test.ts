@@ -29,6 +29,7 @@ import { createRedactor } from "../../proxy/record/redaction.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 import { Pools } from "../../proxy/upstream/pools.ts";
 import { json, startService, type TestService } from "../support/service.ts";
+import { testValueMap } from "../support/value-map.ts";
 import { connectTo } from "../support/wire.ts";
 import { NO_PAIRS } from "../support/pairs.ts";
 
@@ -102,6 +103,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
     rewrite,
+    values: testValueMap(store, clock, caught),
     ruleCounters: createRuleCounters(),
     moduleHealth: createModuleHealth(),
     gaps: new Gaps(store, clock),

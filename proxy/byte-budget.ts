@@ -20,9 +20,9 @@ export class ByteBudget {
     this.#limit = limitBytes;
   }
 
-  /** Reserves `bytes`; false, and nothing reserved, where they do not fit. */
-  take(bytes: number): boolean {
-    if (this.#used + bytes > this.#limit) return false;
+  /** Reserves `bytes`; false, and nothing reserved, where they do not fit into that share of the limit. */
+  take(bytes: number, share = 1): boolean {
+    if (this.#used + bytes > this.#limit * share) return false;
     this.#used += bytes;
     return true;
   }

@@ -7,6 +7,8 @@ export interface DrainReport {
   readonly cutOff: boolean;
   /** Copies given up: `dropped(shutdown)`. */
   readonly abandoned: number;
+  /** Writes that wait in the journal: the next process delivers them. */
+  readonly left: number;
   readonly tookMs: number;
 }
 
@@ -18,8 +20,10 @@ export interface StopReport extends DrainReport {
 export interface DrainParts {
   readonly listener: Listener;
   readonly pipeline: Pipeline;
-  /** Eligible exchanges that have no outcome yet. */
+  /** Eligible exchanges that have no outcome yet and are not left to the next process. */
   readonly pending: () => number;
+  /** Writes that are left to the next process. */
+  readonly left: () => number;
   /** No further attempt at any shadow. */
   readonly closeGates: () => void;
   /** Ends the shadow leg's connections; what is on the wire is aborted. */
@@ -42,13 +46,15 @@ export async function drain(parts: DrainParts, budgetMs: number): Promise<DrainR
     parts.listener.closeAllConnections();
     await within(closed, LAST_OUTCOMES_MS);
   }
+  parts.pipeline.leaveJournal();
   let abandoned = 0;
   if (!(await within(parts.pipeline.whenIdle(), Math.max(0, left())))) {
-    abandoned = parts.pipeline.queued();
+    const [queued, left] = [parts.pipeline.queued(), parts.left()];
     parts.closeGates();
     parts.pipeline.abandon();
     await parts.closeShadows();
     await within(parts.pipeline.whenIdle(), LAST_OUTCOMES_MS);
+    abandoned = Math.max(0, queued - (parts.left() - left));
   }
   // Comparisons run beside the lanes, and outcomes are written down a few at a time: the last to come. While they come
   // they are waited for, however many they are: one that is not written down would be missing from the accounts.
@@ -58,7 +64,7 @@ export async function drain(parts: DrainParts, budgetMs: number): Promise<DrainR
     least = Math.min(least, parts.pending());
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return { cutOff, abandoned, tookMs: parts.monotonic() - begunAt };
+  return { cutOff, abandoned, left: parts.left(), tookMs: parts.monotonic() - begunAt };
 }
 
 /** Whether `work` ended within the time. */

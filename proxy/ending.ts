@@ -1,5 +1,7 @@
 /** The end of an eligible exchange, which comes once whatever became of it. */
 import type { Exchange, Settled } from "./exchange.ts";
+import { reasonOf } from "./outcome.ts";
+import type { JournalEnd } from "./journal.ts";
 import type { Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import { inSlices } from "./mirror/loop-share.ts";
@@ -62,12 +64,25 @@ export function finish(
   };
   const record = (): void => {
     parts.recorder.settle(settled);
-    if (isWrite) parts.journal.settled(exchange.id);
+    if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
     primary?.release();
     recorded?.();
   };
   if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
   else record();
+}
+
+/** What of the outcome has to be counted again where the store has not kept it when the process dies. */
+function journalEnd(parts: PipelineParts, settled: Settled): JournalEnd {
+  const { outcome, repair, exchange, key, moreKeys, notBefore } = settled;
+  const end = { outcome: outcome.kind, reason: reasonOf(outcome) };
+  if (repair === null) return { ...end, repairs: [] };
+  const at = new Date(exchange.arrivedAt).toISOString();
+  const until = notBefore === null ? null : new Date(notBefore).toISOString();
+  const repairs = [key, ...moreKeys].map((one) => {
+    return { key: parts.recorder.repairKey({ ...settled, key: one }), reason: repair, at, notBefore: until };
+  });
+  return { ...end, repairs };
 }
 
 export function guarded(parts: PipelineParts, step: string, work: () => void): void {

@@ -126,6 +126,22 @@ export interface Exchange {
   readonly traceId: string;
 }
 
+/** The entities that a write is about. */
+export interface About {
+  /** For evidence; null: more than are followed. */
+  readonly key: string | null;
+  /** Of a batch, the others. */
+  readonly moreKeys: readonly string[];
+  /** Those of its lanes: at least one. */
+  readonly keys: readonly string[];
+  /** It made its entity: only the answer told the key. */
+  readonly made: boolean;
+  /** Its keys name entities, whose state can be verified; else they are lanes and nothing more. */
+  readonly entity: boolean;
+  /** Why not all of its keys are followed, in words. */
+  readonly unfollowed: string | null;
+}
+
 /** What compare found between two complete answers. */
 export interface Verdict {
   readonly outcome: "match" | "ignored" | "divergent";

@@ -11,11 +11,11 @@ export interface Sightings {
 }
 
 /** A group counts as fixed when so many exchanges of its route were compared without it … */
-const QUIET_AT_LEAST = 1_000;
+export const QUIET_AT_LEAST = 1_000;
 /** … or, where it was seen but once and so nothing is known of how rare it is, so many … */
-const QUIET_AFTER_ONE = 10_000;
+export const QUIET_AFTER_ONE = 10_000;
 /** … and so many times what lay between two sightings on average: by chance that happens to one in 10^8 (e^-20). */
-const QUIET_TIMES = 20;
+export const QUIET_TIMES = 20;
 
 export function isQuiet({ count, compared, comparedAtFirst, comparedAtLast }: Sightings): boolean {
   const between = count > 1 ? (comparedAtLast - comparedAtFirst) / (count - 1) : 0;

@@ -24,6 +24,7 @@ import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
 import { Backlog } from "./mirror/backlog.ts";
+import { CountedWrites } from "./mirror/counted-writes.ts";
 import { Gaps } from "./mirror/gaps.ts";
 import { InFlight } from "./mirror/in-flight.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
@@ -51,7 +52,7 @@ import { createRecorder } from "./record/recorder.ts";
 import { createRuleCounters } from "./record/rule-counters.ts";
 import { createRedactor } from "./record/redaction.ts";
 import { createWebhook } from "./record/webhook.ts";
-import { deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
+import { deliveryKey, deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
 import { Pools } from "./upstream/pools.ts";
@@ -120,7 +121,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let expiredRules: readonly string[] = [];
 
   // State and evidence.
-  const { store, notes } = await (options.store ?? openStore(settings, systemClock));
+  const opened = await (options.store ?? openStore(settings, systemClock, () => deliveryKey(settings)));
+  const { durable, notes, secretKey: shared } = opened;
+  const journal = durable?.journal ?? createMemoryJournal();
+  const counted = new CountedWrites(opened.store, journal, systemClock);
+  const store = durable === null ? opened.store : counted.readable(opened.store);
   for (const note of notes) warn(note);
   const audit = (change: AuditedChange): void => {
     const now = systemClock.now();
@@ -130,11 +135,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
   const overrides = await store.overrides();
   const acting = createSwitchboard({ store, clock: systemClock, settings, overrides, audit, routerOf: compileRouter });
-  const secretKey = settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
+  const ownKey = (): Buffer =>
+    settings.store.kind === "sqlite" ? loadSecretKey(`${settings.store.file}.key`) : randomSecretKey();
+  const secretKey = shared ?? ownKey();
   const telemetry = createTelemetry({ version });
   const counters = createCounters();
   const ruleCounters = createRuleCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
+  for (const { route, count } of durable?.open ?? []) counters.resume(route, count);
   const book = new PlaceBook();
   book.restore(await store.places());
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
@@ -150,7 +158,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     caught: (error) => caught("pair", error),
   });
   const recorder = createRecorder({
-    store,
+    store: durable === null ? store : counted,
     log: divergenceLog,
     telemetry: telemetry.telemetry,
     counters,
@@ -214,7 +222,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     timeLimitMs: COMPARE_TIME_LIMIT_MS,
   });
   const moduleHealth = createModuleHealth();
-  const journal = createMemoryJournal();
   const backlog = new Backlog();
   const forwarder = { budget: queue, spool, clock: systemClock };
   const markKey = deriveKey(secretKey, "shadow mark");
@@ -240,7 +247,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     now: () => systemClock.now(),
     monotonic: () => systemClock.monotonic(),
   });
-  let position = 0;
   const pipeline = createPipeline({
     snapshot: acting.snapshot,
     mirroringEnabled: () => acting.mirroringEnabled(),
@@ -261,10 +267,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     noise,
     markKey,
     unsettled: new Unsettled(),
-    orderStamp: () => `${store.generation}.${++position}`,
+    orderStamp: (position = journal.nextPosition()) => `${store.generation}.${position}`,
     rewrite: identityRewrite,
     values,
-    gaps: new Gaps(store, systemClock),
+    gaps: new Gaps(store, systemClock, durable?.marker ?? null),
     caught,
   });
 
@@ -352,6 +358,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       unwatched: (why) => warn(`changes of ${file} are not noticed (${why}); send SIGHUP after a change`),
     });
 
+  const left = (): number => backlog.left + journal.waiting();
   const closeParts = async (): Promise<void> => {
     statusSource.close();
     reachability.close();
@@ -359,6 +366,13 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
     await noise.close();
     await recorder.close();
+    counted.close();
+    if (durable !== null) {
+      // What is counted by now need not be kept for the next process.
+      await store.flush();
+      await durable.journal.close();
+      await durable.marker.end();
+    }
     await webhook.close();
     await divergenceLog.close();
     await store.close();
@@ -401,6 +415,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
     if (settings.file !== null) following = followFile(settings.file);
 
+    pipeline.resume(durable?.journal.leftOver ?? []);
     let stopped: Promise<StopReport> | null = null;
     return {
       proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
@@ -416,7 +431,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
             {
               listener,
               pipeline,
-              pending: () => counters.pending(),
+              pending: () => counters.pending() - left(),
+              left,
               closeGates: () => {
                 for (const gate of gates.values()) gate.close();
               },

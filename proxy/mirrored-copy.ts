@@ -2,13 +2,13 @@
 import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
-import type { Answer, BodyCopy, Exchange } from "./exchange.ts";
+import type { About, Answer, BodyCopy, Exchange } from "./exchange.ts";
 import { headerOf, MAX_DIFFERENCES } from "./exchange.ts";
 import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import type { Waiting } from "./mirror/backlog.ts";
-import { deliver, type DeliveryEnd } from "./mirror/delivery.ts";
+import { deliver, type DeliveryEnd, isSafeToResend } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
 import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
 import { buildShadowRequest, type Rewrite } from "./mirror/shadow-request.ts";
@@ -29,22 +29,6 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
 
-/** The entities that a copy is about. */
-export interface About {
-  /** For evidence; null: more than are followed. */
-  readonly key: string | null;
-  /** Of a batch, the others. */
-  readonly moreKeys: readonly string[];
-  /** Those of its lanes: at least one. */
-  readonly keys: readonly string[];
-  /** It made its entity: only the answer told the key. */
-  readonly made: boolean;
-  /** Its keys name entities, whose state can be verified; else they are lanes and nothing more. */
-  readonly entity: boolean;
-  /** Why not all of its keys are followed, in words. */
-  readonly unfollowed: string | null;
-}
-
 /** An accepted exchange that waits in its lanes for the shadow. */
 export interface Copy {
   readonly exchange: Exchange;
@@ -52,6 +36,8 @@ export interface Copy {
   readonly primary: PrimaryAnswered;
   readonly body: BodyCopy;
   readonly order: string;
+  /** Attempts of an earlier process that may have reached the shadow. */
+  readonly earlierAttempts: number;
   /** Held of the budget while the copy waits, beside its bodies. */
   readonly costBytes: number;
   readonly answeredAt: number;
@@ -95,22 +81,25 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
     return null;
   }
   const mapped = await mapCopy(parts, copy);
-  if (mapped.end === "shutdown") {
-    finishUnanswered(parts, copy, judgeUnanswered({ ...mapped, attempts: 0, mayLandLate: false }), null);
-    return null;
-  }
   if (mapped.end === "unmapped") {
     lost(parts, lanes, turn, judgeUnmapped(mapped.why), null);
     return null;
   }
   let end: DeliveryEnd;
   try {
-    end = await sendCopy(parts, copy, shadowOf(copy), mapped.rewrite);
+    end =
+      mapped.end === "mapped"
+        ? await sendCopy(parts, copy, shadowOf(copy), mapped.rewrite)
+        : { ...mapped, attempts: copy.earlierAttempts, mayLandLate: copy.earlierAttempts > 0 };
   } catch (error) {
     parts.caught("shadow", error);
     end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", mayLandLate: true };
   }
-  if (end.end === "answered") return { end, passed: mapped.passed };
+  if (end.end === "answered") return { end, passed: mapped.end === "mapped" ? mapped.passed : NOTHING_PASSED };
+  if (end.end === "shutdown" && parts.journal.holds(copy.exchange.id)) {
+    leaveToJournal(parts, copy);
+    return null;
+  }
   const unanswered = judgeUnanswered(end);
   if (leavesHole(end)) lost(parts, lanes, turn, unanswered, notBeforeOf(parts, copy, end));
   else finishUnanswered(parts, copy, unanswered, notBeforeOf(parts, copy, end));
@@ -234,14 +223,26 @@ async function learnFrom(
   }
 }
 
-function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings, rewrite: Rewrite): Promise<DeliveryEnd> {
+async function sendCopy(
+  parts: PipelineParts,
+  copy: Copy,
+  service: ServiceSettings,
+  rewrite: Rewrite,
+): Promise<DeliveryEnd> {
   const { exchange } = copy;
   const { limits } = exchange.snapshot.settings;
   const isRead = exchange.plan.requestClass === "read";
   const gate = parts.gate(service);
   // A read is worth nothing later: it does not wait for a service that is down.
   if (isRead && gate.state() === "open")
-    return Promise.resolve({ end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false });
+    return { end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false };
+  const attempts = copy.earlierAttempts;
+  if (attempts > 0 && !isSafeToResend(exchange.request.method, service)) {
+    // What it leaves is a hole for all that waited behind it, so that has to be in its lanes first.
+    await parts.journalCaughtUp();
+    const why = `the process ended while attempt ${attempts} was on the wire, and a second application may do harm`;
+    return { end: "error", attempts, why, code: "connection-lost", mayLandLate: true };
+  }
   return deliver({
     request: buildShadowRequest({
       exchange,
@@ -269,8 +270,11 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings, re
       ),
     primaryBytes: copy.primary.body.length,
     onAttempt: (attempt) => {
-      if (!isRead) parts.journal.sent(exchange.id, attempt);
+      const recorded = isRead ? undefined : parts.journal.sent(exchange.id, attempt);
+      // What does no harm a second time need not wait until a crash would know of the first.
+      return isSafeToResend(exchange.request.method, service) ? undefined : recorded;
     },
+    earlierAttempts: attempts,
     onFailure: (code) => parts.telemetry.shadowFailure(exchange.route.name, code),
   });
 }
@@ -395,10 +399,24 @@ function buildOf({ exchange, primary }: Copy, shadow: Answer): string | null {
   return headerOf(headers, service.build.name);
 }
 
-/** Gives up every copy that still waits: the process ends. */
+/** Gives up every copy that still waits: the process ends. What the journal holds, the next one delivers. */
 export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
   const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0, mayLandLate: false });
-  for (const copy of lanes.abandonWaiting()) finishWaiting(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+  for (const copy of lanes.abandonWaiting()) {
+    if (!parts.journal.holds(copy.exchange.id)) {
+      finishWaiting(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+      continue;
+    }
+    if (copy.place !== null) parts.unsettled.remove(copy.place);
+    leaveToJournal(parts, copy);
+  }
+}
+
+/** It has no outcome in this process life. */
+function leaveToJournal(parts: PipelineParts, copy: Copy): void {
+  parts.budget.give(copy.costBytes);
+  parts.backlog.leave(copy.waiting);
+  copy.primary.release();
 }
 
 /** The end of a copy that had no turn. */

@@ -10,9 +10,10 @@ import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
 import type { ValueMap } from "./mirror/values/value-map.ts";
+import type { Journal } from "./journal.ts";
+import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import type { Noise } from "./noise.ts";
 import type { Unsettled } from "./mirror/unsettled.ts";
-import type { Clock, Journal, Telemetry, Upstream } from "./ports.ts";
 import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { Recorder } from "./record/recorder.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
@@ -42,13 +43,17 @@ export interface PipelineParts {
   readonly noise: Noise;
   readonly unsettled: Unsettled;
   readonly markKey: Buffer;
-  /** `generation.position`, one further at each call: orders the writes of one key, without a clock. */
-  readonly orderStamp: () => string;
+  /** `generation.position`, one further at each call without the position of a record: orders the writes of one key, without a clock. */
+  readonly orderStamp: (journalPosition?: number) => string;
   /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
   readonly values: ValueMap;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
+  /** An accepted write waits in the journal, and nowhere else. */
+  readonly journalHasMore: () => void;
+  /** Resolves when all that waits in the journal has been brought back, or memory has no room for more of it. */
+  readonly journalCaughtUp: () => Promise<void>;
   /** Something failed on the shadow's side of the line. */
   readonly caught: (step: string, error: unknown) => void;
 }

@@ -18,7 +18,9 @@ import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Noise, Watched } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
+import type { Intent, LeftOver } from "./journal.ts";
 import { keyAtHead, keysAtHead, samplePoint } from "./route/entity-key.ts";
+import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { abandonCopies, mirrorCopy, type Copy } from "./mirrored-copy.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
@@ -34,19 +36,30 @@ export interface Pipeline {
   handle(request: IncomingMessage, response: ServerResponse, target: string): void;
   /** A connection that is to change its protocol: it goes to the route's primary and nowhere else. */
   tunnel(request: IncomingMessage, socket: Socket, head: Buffer): void;
+  /** Brings back what waits in the journal, also from an earlier process. */
+  resume(leftOver: readonly LeftOver[]): void;
   /** Copies that wait or are being delivered. */
   queued(): number;
   whenIdle(): Promise<void>;
-  /** Gives up what waits: each ends `dropped(shutdown)` with a repair entry. */
+  /** Nothing more is brought back from the journal: what waits there alone is for the next process. */
+  leaveJournal(): void;
+  /** Gives up what waits: each ends `dropped(shutdown)` with a repair entry, unless the journal holds it. */
   abandon(): void;
 }
 
-export function createPipeline(parts: PipelineParts): Pipeline {
+export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "journalCaughtUp">): Pipeline {
+  const parts: PipelineParts = {
+    ...given,
+    journalHasMore: () => backlog.wake(),
+    journalCaughtUp: () => backlog.caughtUp(),
+  };
   const lanes: Lanes<Copy> = new Lanes({
     deliver: (turn) => mirrorCopy(parts, lanes, turn),
     intentWaitMs: LANE_INTENT_WAIT_MS,
     monotonic: () => parts.clock.monotonic(),
   });
+
+  const backlog = createJournalBacklog(parts, lanes);
 
   /** Nobody above catches: what fails here must end the client's exchange, and nothing else. */
   function handle(request: IncomingMessage, response: ServerResponse, target: string): void {
@@ -144,12 +157,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       goOn();
       return;
     }
-    const durable = parts.journal.intend({
+    const durable = recordIntent({
       exchangeId: exchange.id,
       route: exchange.route.name,
-      method: exchange.request.method,
-      path: exchange.request.path,
+      request: exchange.request,
       key: keyForAll(keys),
+      traceId: exchange.traceId,
+      arrivedAt: exchange.arrivedAt,
     });
     if (durable === null) {
       goOn();
@@ -160,15 +174,45 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       if (gone) return;
       gone = true;
       clearTimeout(timer);
-      if (journaled) parts.gaps.journaled(exchange.route.name);
-      else parts.gaps.unjournaled(exchange.route.name);
-      goOn();
+      if (journaled) {
+        parts.gaps.journaled(exchange.route.name);
+        goOn();
+      } else {
+        afterMarking(parts.gaps.unjournaled(exchange.route.name, durable), goOn);
+      }
     };
-    const timer = setTimeout(() => once(false), INTENT_WAIT_MS);
+    // After a long turn timers come before what the disk has done meanwhile: one look at that first.
+    const timer = setTimeout(() => setImmediate(once, false), INTENT_WAIT_MS);
     durable.then(
       () => once(true),
       () => once(false),
     );
+  }
+
+  function recordIntent(intent: Intent): Promise<void> | null {
+    try {
+      return parts.journal.intend(intent);
+    } catch (error) {
+      parts.caught("journal", error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** The first write that is in no journal waits until a crash would tell of it; as long as a write waits for its intent. */
+  function afterMarking(marked: Promise<void> | null, goOn: () => void): void {
+    if (marked === null) {
+      goOn();
+      return;
+    }
+    let gone = false;
+    const once = (): void => {
+      if (gone) return;
+      gone = true;
+      clearTimeout(timer);
+      goOn();
+    };
+    const timer = setTimeout(once, INTENT_WAIT_MS);
+    marked.then(once, once);
   }
 
   function watchNoise(arrived: Parameters<Noise["watch"]>[0]): Watched | null {
@@ -292,6 +336,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   return {
     handle,
     tunnel,
+    resume(leftOver) {
+      settleLeftOver(parts, leftOver);
+      backlog.wake();
+    },
+    leaveJournal: () => backlog.stop(),
     queued: () => lanes.queued,
     whenIdle: () => lanes.whenIdle(),
     abandon: () => {

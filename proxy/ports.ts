@@ -88,33 +88,6 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
-// ---------------------------------------------------------------- journal
-
-export interface Intent {
-  readonly exchangeId: string;
-  readonly route: string;
-  readonly method: string;
-  readonly path: string;
-  /** As known before the primary is called. */
-  readonly key: string | null;
-}
-
-export type PrimaryEnd = "accepted" | "refused" | "unknown";
-
-/**
- * Delivery data: the durable record of writes until they settle (docs/semantics.md, "Journal"). Never evidence.
- * No call throws. `intend` returns null where nothing needs to be waited for.
- */
-export interface Journal {
-  readonly kind: "none" | "memory" | "durable";
-  intend(intent: Intent): Promise<void> | null;
-  answered(exchangeId: string, end: PrimaryEnd, key: string | null): void;
-  sent(exchangeId: string, attempt: number): void;
-  settled(exchangeId: string): void;
-  /** Intents without `settled`. */
-  depth(): number;
-}
-
 // ---------------------------------------------------------------- evidence and state: the store
 
 /** Sent to the owner of the store in batches, in order. */
@@ -170,6 +143,10 @@ export type StoreWrite =
       readonly why: string;
     }
   | { readonly type: "gap-closed"; readonly id: string; readonly to: string }
+  /** Nothing was missing in it after all. */
+  | { readonly type: "gap-withdrawn"; readonly id: string }
+  /** Everything that the journal's records up to this position count has been appended before. */
+  | { readonly type: "journal-mark"; readonly position: number }
   /** Takes the place of what was set before of the same thing. */
   | { readonly type: "pin"; readonly override: Override }
   | { readonly type: "unpin"; readonly route: string | null; readonly setting: OverrideSetting }
@@ -267,6 +244,8 @@ export interface Store {
    */
   flush(): Promise<void>;
   health(): StoreHealth;
+  /** The journal's position up to which counts are durable; 0 where none was ever told. */
+  journalMark(): number;
   /** Counts of writes over the store's whole life. */
   outcomeCounts(): Promise<readonly OutcomeCount[]>;
   eligibleCounts(): Promise<readonly { readonly route: string; readonly count: number }[]>;

@@ -4,7 +4,7 @@
  * (ending.ts), once.
  */
 import type { RepairReason } from "./evidence.ts";
-import type { BodyCopy, Exchange } from "./exchange.ts";
+import type { About, BodyCopy, Exchange } from "./exchange.ts";
 import { MAX_BATCH_KEYS, serviceOf } from "./config/settings.ts";
 import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
@@ -14,10 +14,11 @@ import { isAccepted } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import type { PrimaryEnd } from "./ports.ts";
+import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
+import { acceptedWrite } from "./journaled-write.ts";
 import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
-import { bytesInMemory, type Finding, finish, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
-import type { About, Copy } from "./mirrored-copy.ts";
+import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
+import type { Copy } from "./mirrored-copy.ts";
 
 /** An eligible exchange on its way to its one outcome. */
 export interface OpenExchange {
@@ -34,6 +35,11 @@ export interface OpenExchange {
 const COPY_OVERHEAD_BYTES = 8 * 1024;
 /** And for each further lane that a batch waits in. */
 const LANE_BYTES = 512;
+/**
+ * Of `limits.queued`, what accepted writes may fill before they wait in the journal alone: the rest is for the bodies of
+ * those that come, without which nothing could be journaled.
+ */
+const SHARE_BEFORE_JOURNAL = 0.75;
 /** An id is read from bodies up to this size: the scan takes well below the 20 ms that a client may be held up. */
 const KEY_BODY_MAX_BYTES = 1024 * 1024;
 
@@ -58,11 +64,16 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
 
   const about = whatItIsAbout(open, ending);
   const verdict = whyNotMirrored(parts, open, ending);
-  const costBytes = costOf(exchange, about);
-  const teaching = verdict?.primaryEnd === undefined ? beginTeaching(parts, exchange, ending) : null;
-  if (verdict !== null || !parts.budget.take(costBytes)) {
+  const costBytes = costOf(exchange, about.keys.length);
+  const toJournal = isWrite && parts.journal.kind === "durable";
+  const write = verdict === null && toJournal ? acceptedWrite(open, ending, about, parts.clock.now()) : undefined;
+  const share = toJournal ? SHARE_BEFORE_JOURNAL : 1;
+  // Behind what waits in the journal everything does: the order of a lane is the order of answers.
+  const isRoom = verdict === null && parts.journal.waiting() === 0 && parts.budget.take(costBytes, share);
+  if (!isRoom) {
+    if (write !== undefined && keepInJournal(parts, open, ending, write, answeredAt)) return;
     lanes.withdraw(ticket);
-    if (teaching !== null) parts.values.end(exchange, teaching);
+    if (verdict?.primaryEnd === undefined) teachNothing(parts, exchange, ending);
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", keyForAll(about.keys));
     const { outcome, repair, error = null } = verdict ?? { outcome: dropped("queue-full"), repair: "dropped" as const };
     if (isWrite && repair !== null) parts.taints.add(about.keys, exchange.id, answeredAt);
@@ -73,16 +84,54 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
   const waiting = parts.backlog.add(exchange.route.name, answeredAt);
   const place = isWrite ? parts.unsettled.add(shadowNameOf(exchange)) : null;
-  const order = parts.orderStamp();
-  const copy: Copy = { exchange, about, primary: ending, body, order, costBytes, answeredAt, waiting, place, teaching };
-  if (isWrite) parts.journal.answered(exchange.id, "accepted", keyForAll(about.keys));
+  const key = keyForAll(about.keys);
+  const position = isWrite ? parts.journal.answered(exchange.id, "accepted", key, write) : undefined;
+  const order = parts.orderStamp(position);
+  const teaching = beginTeaching(parts, exchange, ending);
+  const held = { primary: ending, body, costBytes, waiting, place, teaching };
+  const copy: Copy = { exchange, about, order, earlierAttempts: 0, answeredAt, ...held };
   lanes.answered(ticket, copy, about.keys);
 }
 
-/** Whoever needs a value that this answer makes waits for what the shadow calls it. */
-function beginTeaching(parts: PipelineParts, exchange: Exchange, ending: PrimaryAnswered): Teaching | null {
-  const { status, headers, requestBody, body } = ending;
+/** It waits in the journal alone until there is room for it. Whether the journal took it. */
+function keepInJournal(
+  parts: PipelineParts,
+  { exchange, ticket, lanes }: OpenExchange,
+  ending: PrimaryAnswered,
+  write: AcceptedWrite,
+  answeredAt: number,
+): boolean {
+  if (write.body.kind === "digest") return false;
+  const kept = parts.journal.keep(exchange.id, write);
+  if (kept === null) return false;
+  const { key, keys, moreKeys } = write.about;
+  lanes.postpone(ticket, keys);
+  void kept.then((isDurable) => {
+    if (isDurable) {
+      ending.release();
+      parts.journalHasMore();
+      return;
+    }
+    const lost: Finding = { ...NOTHING_FOUND, moreKeys, outcome: dropped("queue-full"), repair: "dropped" };
+    guarded(parts, "settle", () => {
+      parts.taints.add(keys, exchange.id, answeredAt);
+      teachNothing(parts, exchange, ending);
+      finish(parts, exchange, key, ending, lost);
+    });
+  });
+  return true;
+}
+
+/** Whoever needs a value that this answer makes waits for what the shadow calls it. In the order of answers. */
+export function beginTeaching(parts: PipelineParts, exchange: Exchange, primary: PrimaryAnswered): Teaching | null {
+  const { status, headers, requestBody, body } = primary;
   return parts.values.begin(exchange, bytesInMemory(requestBody), { status, headers, body: bytesInMemory(body) });
+}
+
+/** The shadow is not asked what it calls the values that this answer makes. */
+function teachNothing(parts: PipelineParts, exchange: Exchange, primary: PrimaryAnswered): void {
+  const teaching = beginTeaching(parts, exchange, primary);
+  if (teaching !== null) parts.values.end(exchange, teaching);
 }
 
 /** One key that stands for all: null, the whole collection, where there are several. */
@@ -91,19 +140,19 @@ export function keyForAll(keys: readonly string[]): string | null {
 }
 
 /** A request that broke off may still be at work in the primary for so long. */
-function primaryWorkMs({ snapshot, plan, route }: Exchange): number {
+export function primaryWorkMs({ snapshot, plan, route }: Exchange): number {
   return serviceOf(snapshot.settings, serviceNameFor(plan.primary, route)).asPrimary.maxWorkMs;
 }
 
 /** Which service the copy goes to. */
-function shadowNameOf({ plan, route }: Exchange): string {
+export function shadowNameOf({ plan, route }: Exchange): string {
   return serviceNameFor(plan.mirror ? plan.shadow : "next", route);
 }
 
-function costOf({ request }: Exchange, { keys }: About): number {
+export function costOf({ request }: Pick<Exchange, "request">, lanes: number): number {
   let headerChars = 0;
   for (const part of request.headers) headerChars += part.length;
-  return COPY_OVERHEAD_BYTES + headerChars + LANE_BYTES * (keys.length - 1);
+  return COPY_OVERHEAD_BYTES + headerChars + LANE_BYTES * (lanes - 1);
 }
 
 interface NotMirrored {

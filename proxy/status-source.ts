@@ -12,7 +12,8 @@ import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import { killSwitch, type Override, overridesOf } from "./overrides.ts";
 import type { Noise } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
-import type { CauseCounts, Clock, Gauges, Journal, OpenWork, Store } from "./ports.ts";
+import type { Journal } from "./journal.ts";
+import type { CauseCounts, Clock, Gauges, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
 import type { PairKeeper } from "./record/pair-keeper.ts";
@@ -65,13 +66,15 @@ const BREAKER_GAUGE: Readonly<Record<BreakerState, number>> = { closed: 0, "half
 /** Puts together, on demand, what the process is and does. What has to be asked of the store is asked every second. */
 export function createStatusSource(parts: StatusSourceParts): StatusSource {
   const headroom = new Headroom();
+  /** Then it is its limit, and not memory's, at which writes drop. */
+  const isDurable = parts.journal.kind === "durable";
   /** null: the store has not answered yet. */
   let openWork: ReadonlyMap<string, OpenWork> | null = null;
   let asking: Promise<void> | null = null;
   let afterThis: Promise<void> | null = null;
 
   function look(): void {
-    headroom.observe(parts.clock.monotonic(), parts.queue.usedBytes);
+    headroom.observe(parts.clock.monotonic(), isDurable ? parts.journal.health().bytes : parts.queue.usedBytes);
     if (asking === null) void ask();
   }
 
@@ -142,12 +145,17 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     };
   }
 
-  /** Whichever comes first: the queue is full, or the oldest copy is given up. null while the shadows keep up. */
+  function waiting(): number {
+    return parts.backlog.size() + parts.journal.waiting();
+  }
+
+  /** Whichever comes first: journal or queue is full, or the oldest copy is given up. null while the shadows keep up. */
   function headroomSeconds(): number | null {
-    if (parts.backlog.size() === 0) return null;
+    if (waiting() === 0) return null;
     const { settings } = parts.snapshot();
     const now = parts.clock.monotonic();
-    let seconds = headroom.secondsLeft(parts.queue.limitBytes) ?? Infinity;
+    const limitBytes = parts.journal.health().limitBytes ?? parts.queue.limitBytes;
+    let seconds = headroom.secondsLeft(limitBytes) ?? Infinity;
     for (const route of settings.routes) {
       const { shadow } = PHASE_ROLES[route.phase];
       const lagMs = parts.backlog.lagMs(route.name, now);
@@ -186,14 +194,19 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         queue: {
           bytes: parts.queue.usedBytes,
           limitBytes: parts.queue.limitBytes,
-          waiting: parts.backlog.size(),
+          waiting: waiting(),
           inFlight: parts.inFlight.used,
           inFlightLimit: settings.limits.inFlight,
           spoolBytes: parts.spool.usedBytes,
           spoolLimitBytes: parts.spool.limitBytes,
           headroomSeconds: headroomSeconds(),
         },
-        journal: { kind: parts.journal.kind, depth: parts.journal.depth() },
+        journal: {
+          kind: parts.journal.kind,
+          depth: parts.journal.depth(),
+          waiting: parts.journal.waiting(),
+          ...parts.journal.health(),
+        },
         log: { file: settings.divergenceLog.file, problem: logHealth.problem, lostLines: logHealth.lostLines },
         pairs: pairsState(),
         webhook: parts.webhook(),

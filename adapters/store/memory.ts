@@ -73,6 +73,7 @@ class MemoryStore implements Store {
   #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
+  #journalMark = 0;
   #closed = false;
 
   constructor(options: MemoryStoreOptions) {
@@ -99,6 +100,10 @@ class MemoryStore implements Store {
 
   health(): StoreHealth {
     return { kind: "memory", problem: null, lostWrites: this.#lost, pendingWrites: 0 };
+  }
+
+  journalMark(): number {
+    return this.#journalMark;
   }
 
   async outcomeCounts(): Promise<readonly OutcomeCount[]> {
@@ -288,6 +293,12 @@ class MemoryStore implements Store {
       }
       case "divergence":
         this.#addDivergence(write);
+        return;
+      case "gap-withdrawn":
+        this.#gaps.delete(write.id);
+        return;
+      case "journal-mark":
+        this.#journalMark = write.position;
         return;
       case "pair":
         this.#pairs.add(write);

@@ -5,8 +5,9 @@
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
+import type { Journal, JournalHealth } from "../journal.ts";
+import type { CauseCounts, Page, Store, StoreHealth } from "../ports.ts";
 import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
-import type { CauseCounts, Journal, Page, Store, StoreHealth } from "../ports.ts";
 import type { AuditedChange } from "../audit.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
@@ -30,7 +31,7 @@ export interface RouteState {
   readonly shadow: string | null;
   /** Writes over the store's life and reads of this process, counted when the exchange is planned. */
   readonly eligible: number;
-  /** Eligible exchanges of this process that have no outcome yet, counted apart from `outcomes`: the two are checked against `eligible`. */
+  /** Eligible exchanges that have no outcome yet, counted apart from `outcomes`: the two are checked against `eligible`. */
   readonly pending: number;
   /** Same span as `eligible`; one entry per (outcome, reason), those that are 0 may be absent. */
   readonly outcomes: readonly Pick<OutcomeCount, "outcome" | "reason" | "count">[];
@@ -138,7 +139,13 @@ export interface StatusInput {
     /** Seconds until writes drop at the present rate, or null while nothing queues. */
     readonly headroomSeconds: number | null;
   };
-  readonly journal: { readonly kind: Journal["kind"]; readonly depth: number };
+  readonly journal: JournalHealth & {
+    readonly kind: Journal["kind"];
+    /** Writes without an outcome. */
+    readonly depth: number;
+    /** Of them, those that are in the journal and not in memory. */
+    readonly waiting: number;
+  };
   readonly log: {
     readonly file: string;
     readonly problem: string | null;

@@ -137,7 +137,15 @@ export const SCHEMAS = {
       spoolLimitBytes: count,
       headroomSeconds: orNull(amount),
     }),
-    journal: object({ kind: enumOf(["none", "memory", "durable"]), depth: count }),
+    journal: object({
+      kind: enumOf(["none", "memory", "durable"]),
+      depth: count,
+      waiting: count,
+      problem: orNull(text),
+      bytes: count,
+      pendingBytes: count,
+      limitBytes: orNull(count),
+    }),
     log: object({ file: text, problem: orNull(text), lostLines: count }),
     pairs: object({
       kept: count,

@@ -31,12 +31,13 @@ function* processWarnings(input: StatusInput): Generator<string> {
   if (input.killSwitch !== null) {
     yield `mirroring is off for every route, ${spellOverride(input.killSwitch)}; shadows miss what is written: crossfade mirror on`;
   }
-  const { config, store, log, webhook } = input;
+  const { config, store, journal, log, webhook } = input;
   if (config.error !== null) {
     yield `the changed config was refused and revision ${config.revision} stays in use: ${config.error}`;
   }
   if (store.problem !== null) yield `store: ${store.problem}`;
   if (store.lostWrites > 0) yield `store: ${plural(store.lostWrites, "write")} of evidence lost since the start`;
+  if (journal.problem !== null) yield journal.problem;
   if (log.problem !== null) yield log.problem;
   if (log.lostLines > 0) yield `divergence log ${log.file}: ${plural(log.lostLines, "line")} lost since the start`;
   if (webhook !== null && webhook.failed + webhook.dropped > 0) {
@@ -93,7 +94,16 @@ function spellOverride({ by, at, reason }: Override): string {
   return `pinned by ${by} at ${at}${reason === null ? "" : ` (${reason})`}`;
 }
 
-function* queueWarnings({ queue }: StatusInput): Generator<string> {
+function* queueWarnings({ queue, journal }: StatusInput): Generator<string> {
+  const { bytes, limitBytes, waiting } = journal;
+  if (waiting > 0) {
+    const down = queue.headroomSeconds === null ? null : spellSpan(queue.headroomSeconds * 1000);
+    const left = down === null ? "" : `; it may stay down about ${down} before writes drop`;
+    yield `${plural(waiting, "write")} wait in the journal for their shadow, since memory has no room for more${left}`;
+  }
+  if (limitBytes !== null && bytes >= limitBytes * NEARLY_FULL) {
+    yield `${spellBytes(bytes)} of ${spellBytes(limitBytes)} of the journal are in use; when it is full, writes are forwarded unjournaled`;
+  }
   if (queue.bytes >= queue.limitBytes * NEARLY_FULL) {
     yield `${spellBytes(queue.bytes)} of ${spellBytes(queue.limitBytes)} for waiting copies are in use; when they are full, copies drop`;
   }

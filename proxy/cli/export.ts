@@ -38,13 +38,13 @@ export async function runExport(options: ExportOptions): Promise<ExitCode> {
 
 /** Those that match and are kept whole; with the outcome match or ignored, pairs that are no divergences. */
 async function exportFixtures(api: Api, options: ExportOptions): Promise<ExitCode> {
-  const { route, since, kind, at, outcome } = options;
+  const { route, since, kind, at, outcome, group, state } = options;
   const { complain } = openTerminal(options);
   const isQuiet = outcome === "match" || outcome === "ignored";
-  if (isQuiet && [since, kind, at].some((given) => given !== undefined))
+  if (isQuiet && [since, kind, at, group, state].some((given) => given !== undefined))
     throw new Exit(EXIT.usage, `--outcome ${outcome} goes with --route alone: such pairs have no differences`);
   const wanted = new Set<string>();
-  const filter = { route, since, kind, at, outcome };
+  const filter = { route, since, kind, at, outcome, group, state };
   if (!isQuiet) {
     const records = readPages<DivergenceRecord>(api, "/api/v1/divergences", filter, Infinity);
     for await (const { id } of records) wanted.add(id);

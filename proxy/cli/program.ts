@@ -59,7 +59,7 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
     .option("--effects <kind>", "what next does with mail, payments and the like: suppressed, sandboxed or real")
     .option("--listen <address>", "where clients connect (default: 127.0.0.1:8080)")
     .option("--admin <address>", "where status, API and metrics are (default: 127.0.0.1:9090)")
-    .option("--store <place>", "sqlite:FILE or memory: (default: sqlite:./crossfade.db)")
+    .option("--store <place>", "sqlite:FILE, redis://HOST:PORT/DB or memory: (default: sqlite:./crossfade.db)")
     .option(
       "--divergence-log <file>",
       "one line of JSON for every difference (default: ./crossfade-divergences.ndjson)",
@@ -200,7 +200,7 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
       "after",
       example(
         "crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX",
-        'crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX --force --reason "next is a test system"',
+        'crossfade replay 01JD9X3P4M5N6Q7R8S9TAVBWCX --force --reason "a test system"',
       ),
     )
     .action(async (id: string, options: ReplayOptions) =>

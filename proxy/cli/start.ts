@@ -4,6 +4,7 @@ import { loadSettings, type NotLoaded } from "../config/load.ts";
 import { formatConfigMessage } from "../config/message.ts";
 import type { StopReport } from "../drain.ts";
 import { spellSpan } from "../admin/sentences.ts";
+import { deliveryKey } from "../record/secret-key.ts";
 import { systemClock } from "../system-clock.ts";
 import { configFileOf } from "./check.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
@@ -37,7 +38,7 @@ export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
 
   const stop = stopSignal();
   // Its thread opens the file while this one loads the rest.
-  const store = openStore(loaded.settings, systemClock);
+  const store = openStore(loaded.settings, systemClock, () => deliveryKey(loaded.settings));
   store.catch(() => "startCrossfade awaits it, and says what went wrong");
   const { startCrossfade } = await import("../main.ts");
   const crossfade = await startCrossfade({
@@ -84,13 +85,17 @@ function stopSignal(): Promise<string> {
 }
 
 /** One sentence of what was left. */
-export function describeStop({ cutOff, abandoned, tookMs, unwritten }: StopReport): string {
+export function describeStop({ cutOff, abandoned, left: inJournal, tookMs, unwritten }: StopReport): string {
   const left: string[] = [];
   if (cutOff) left.push("client requests that did not end in time were cut off");
   if (abandoned > 0)
     left.push(
       `${abandoned} ${abandoned === 1 ? "copy was" : "copies were"} given up (dropped(shutdown), their keys are on the repair list)`,
     );
+  if (inJournal > 0) {
+    const writes = inJournal === 1 ? "1 write waits" : `${inJournal} writes wait`;
+    left.push(`${writes} in the journal: the next start delivers them`);
+  }
   const unkept = [counted(unwritten.storeWrites, "store write"), counted(unwritten.logLines, "log line")];
   const named = unkept.filter((words) => words !== null);
   if (named.length > 0) left.push(`${named.join(" and ")} could not be kept`);

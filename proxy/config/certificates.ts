@@ -14,17 +14,20 @@ import { DEFAULT_SERVICE } from "./defaults.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenListenTls } from "./schema.ts";
 import type { WrittenServiceTls } from "./service-schema.ts";
+import type { WrittenStore } from "./store-schema.ts";
 import { DAY } from "./units.ts";
 
 export interface Certificates {
   readonly listener: ListenTlsSettings | null;
   /** By service; the built-in settings where a service has none of its own. */
   readonly services: ReadonlyMap<string, ServiceTlsSettings>;
+  /** Of the connection to Redis; null where it has none of its own. */
+  readonly store: ServiceTlsSettings | null;
   /** Whole names of the files that were read or should have been. */
   readonly files: readonly string[];
 }
 
-export const NO_CERTIFICATES: Certificates = { listener: null, services: new Map(), files: [] };
+export const NO_CERTIFICATES: Certificates = { listener: null, services: new Map(), store: null, files: [] };
 
 /** A certificate is renewed long before; who reads this has forgotten to, or their renewal fails. */
 export const ENDS_SOON_MS = 14 * DAY;
@@ -37,12 +40,34 @@ export function readCertificates(written: Written, now: number, places: Places, 
   for (const [name, service] of Object.entries(written.services ?? {})) {
     if (service?.tls !== undefined) services.set(name, readService(reader, ["services", name, "tls"], service.tls));
   }
-  return { listener, services, files: reader.files };
+  const store = readStore(reader, written.store, places, findings);
+  return { listener, services, store, files: reader.files };
 }
 
 function readListener(reader: Reader, { cert, key, http2 = true }: WrittenListenTls): ListenTlsSettings {
   const pair = reader.pair(["tls"], cert, key) ?? { cert: "", key: "", endsAt: 0 };
   return { ...pair, http2 };
+}
+
+/** What stands beside the URL goes before what stands in it. */
+function readStore(
+  reader: Reader,
+  store: WrittenStore | undefined,
+  places: Places,
+  findings: Findings,
+): ServiceTlsSettings | null {
+  if (store?.kind === "redis")
+    return Object.keys(store.tls).length === 0 ? null : readService(reader, ["store"], store.tls);
+  if (store?.kind !== "written") return null;
+  const tls = { ...store.url.tls, ...store.tls };
+  if (Object.keys(tls).length === 0) return null;
+  if (!store.url.secure) {
+    const where: ConfigPath = ["store", "tls"];
+    findings.errors.push(
+      places.at(where, "is for rediss:// and url is not encrypted; write rediss:// or take tls out"),
+    );
+  }
+  return readService(reader, store.tls === undefined ? ["store", "url"] : ["store", "tls"], tls);
 }
 
 function readService(reader: Reader, path: ConfigPath, tls: WrittenServiceTls): ServiceTlsSettings {

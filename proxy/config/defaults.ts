@@ -1,5 +1,5 @@
 /** Every default, in one place. A file with two URLs is complete. */
-import type { Address, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
+import type { Address, RouteSettings, ServiceSettings, Settings, Survival } from "./settings.ts";
 import { DAY, GIB, MIB, SECOND } from "./units.ts";
 
 export const DEFAULT_LISTEN: Address = { host: "127.0.0.1", port: 8080 };
@@ -24,8 +24,13 @@ export const DEFAULT_LIMITS: Settings["limits"] = {
   bodyInMemoryBytes: 1 * MIB,
   bodyOnDiskBytes: 256 * MIB,
   spoolBytes: 1 * GIB,
+  journalBytes: 10 * GIB,
   pairsBytes: 64 * MIB,
 };
+
+export const DEFAULT_SURVIVES: Survival = "process";
+/** How long a write may wait in a journal that outlives the process: a rewrite that is down overnight loses nothing. */
+export const DURABLE_MAX_AGE_MS = 1 * DAY;
 
 export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
   host: "preserve",

@@ -1,8 +1,9 @@
 /** The flags of `crossfade start`, read with the grammar of the file's settings and laid over it. */
 import type { z } from "zod";
 import type { ConfigMessage } from "./message.ts";
-import { adminListenField, listenField, logFileField, storeField, type Written } from "./schema.ts";
+import { adminListenField, listenField, logFileField, type Written } from "./schema.ts";
 import { effectsField, urlField, type WrittenService } from "./service-schema.ts";
+import { storeField } from "./store-schema.ts";
 
 export interface StartFlags {
   readonly legacy?: string | undefined;

@@ -24,12 +24,23 @@ export function validate(tree: unknown): Validated {
 
 function toIssues(issue: z.core.$ZodIssue): Issue[] {
   const path = issue.path.map((key) => (typeof key === "symbol" ? String(key) : key));
+  // A union with words of its own says them for all its branches.
+  if (issue.code === "invalid_union" && issue.message === "Invalid input") {
+    const fitting = issue.errors.find((branch) => branch.every((one) => !isOtherType(one))) ?? issue.errors[0];
+    if (fitting !== undefined)
+      return fitting.flatMap((one) => toIssues({ ...one, path: [...issue.path, ...one.path] }));
+  }
   if (issue.code !== "unrecognized_keys") return [{ path, at: "value", predicate: issue.message }];
   const known = knownNames(path);
   return issue.keys.map((key): Issue => {
     const at = [...path, key];
     return { path: at, at: "key", predicate: knownElsewhere(at) ?? unknownName(key, known) };
   });
+}
+
+/** Whether the value is of another type than this branch of a union is about. */
+function isOtherType({ code, path }: z.core.$ZodIssue): boolean {
+  return code === "invalid_type" && path.length === 0;
 }
 
 function unknownName(name: string, known: readonly string[]): string {
@@ -99,7 +110,9 @@ export function convertText(path: ConfigPath, text: string): unknown {
 }
 
 function knownNames(path: ConfigPath): readonly string[] {
-  const schema = schemaAt(path);
+  const found = schemaAt(path);
+  const schema =
+    found instanceof z.ZodUnion ? found.options.map(unwrap).find((one) => one instanceof z.ZodObject) : found;
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
@@ -107,6 +120,8 @@ function knownNames(path: ConfigPath): readonly string[] {
 function schemaAt(path: ConfigPath): z.core.$ZodType | null {
   let schema: z.core.$ZodType | null = unwrap(configSchema);
   for (const key of path) {
+    if (schema instanceof z.ZodUnion)
+      schema = schema.options.map(unwrap).find((one) => one instanceof z.ZodObject) ?? null;
     if (schema instanceof z.ZodObject) {
       const inside: unknown = Object.hasOwn(schema.shape, key) ? schema.shape[key] : schema.def.catchall;
       schema = inside instanceof z.core.$ZodType ? unwrap(inside) : null;

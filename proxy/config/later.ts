@@ -8,7 +8,6 @@ const ROUTE_SETTINGS = ["values.clientSees", "verify", "reads", "gate", "touches
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections",
-  "limits.journal",
   ...ROUTE_SETTINGS.map((setting) => `routes.*.${setting}`),
   ...ROUTE_SETTINGS.map((setting) => `defaults.${setting}`),
 ]);

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Identity } from "../exchange.ts";
 import { spellEndpoint } from "../endpoint.ts";
+import { spellStore } from "../store-address.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
@@ -40,13 +41,18 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
   }
   compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
+  compare(["journal", "survives"], running.journal.survives, wanted.journal.survives);
+  if (problems.at(-1)?.path[0] !== "store" && !isDeepStrictEqual(loginsOf(running.store), loginsOf(wanted.store))) {
+    const predicate = "has another user or password, which takes effect at a restart only; restart, or put it back";
+    problems.push({ path: ["store"], predicate });
+  }
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
   compare(["limits", "pairs"], spellSize(running.limits.pairsBytes), spellSize(wanted.limits.pairsBytes));
   return problems;
 }
 
-function spellStore(store: Settings["store"]): string {
-  return store.kind === "memory" ? "memory:" : `sqlite:${store.file}`;
+function loginsOf(store: Settings["store"]): unknown {
+  return store.kind === "redis" ? [store.username, store.password, store.sentinelLogin] : null;
 }
 
 /**

@@ -11,7 +11,9 @@ import {
   DEFAULT_SERVICE,
   DEFAULT_SOCKET_MODE,
   DEFAULT_STORE,
+  DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
+  DURABLE_MAX_AGE_MS,
   NO_MODULE,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
@@ -23,6 +25,7 @@ import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
 import type { WrittenValues } from "./values-schema.ts";
+import type { WrittenStore } from "./store-schema.ts";
 import type {
   CompareRule,
   CompareSettings,
@@ -88,11 +91,15 @@ export function resolveSettings(
   certificates: Certificates,
   modules: Modules,
 ): Resolved {
+  const store = resolveStore(written.store, certificates.store);
+  // With Redis, as in memory, no journal outlives the process yet.
+  const survives = store.kind !== "sqlite" ? "nothing" : (written.journal?.survives ?? DEFAULT_SURVIVES);
+  const maxAgeMs = survives === "nothing" ? DEFAULT_SERVICE.asShadow.maxAgeMs : DURABLE_MAX_AGE_MS;
   const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}, modules));
   const services = Object.entries(written.services ?? {}).flatMap(([name, service]) =>
     service?.url === undefined
       ? []
-      : [[name, resolveService(name, service, service.url, certificates.services.get(name))] as const],
+      : [[name, resolveService(name, service, service.url, maxAgeMs, certificates.services.get(name))] as const],
   );
   const { divergenceLog, limits } = written;
   const settings: Settings = {
@@ -102,7 +109,7 @@ export function resolveSettings(
     tunnels: written.tunnels ?? DEFAULT_TUNNELS,
     tls: certificates.listener,
     admin: { listen: written.admin?.listen ?? DEFAULT_ADMIN_LISTEN, tokens: written.admin?.tokens ?? [] },
-    store: written.store ?? DEFAULT_STORE,
+    store,
     divergenceLog: {
       file: divergenceLog?.file ?? DEFAULT_DIVERGENCE_LOG.file,
       keepMs: divergenceLog?.keep ?? DEFAULT_DIVERGENCE_LOG.keepMs,
@@ -115,8 +122,10 @@ export function resolveSettings(
       bodyInMemoryBytes: limits?.bodyInMemory ?? DEFAULT_LIMITS.bodyInMemoryBytes,
       bodyOnDiskBytes: limits?.bodyOnDisk ?? DEFAULT_LIMITS.bodyOnDiskBytes,
       spoolBytes: limits?.spool ?? DEFAULT_LIMITS.spoolBytes,
+      journalBytes: limits?.journal ?? DEFAULT_LIMITS.journalBytes,
       pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
+    journal: { survives, key: written.journal?.key ?? null },
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),
@@ -132,6 +141,7 @@ function resolveService(
   name: string,
   service: WrittenService,
   origin: string,
+  maxAgeMs: number,
   tls: ServiceTlsSettings | undefined,
 ): ServiceSettings {
   const { asShadow, asPrimary } = service;
@@ -148,7 +158,7 @@ function resolveService(
       timeoutMs: asShadow?.timeout ?? DEFAULT_SERVICE.asShadow.timeoutMs,
       connectTimeoutMs: asShadow?.connectTimeout ?? DEFAULT_SERVICE.asShadow.connectTimeoutMs,
       maxWorkMs: asShadow?.maxWork ?? DEFAULT_SERVICE.asShadow.maxWorkMs,
-      maxAgeMs: asShadow?.maxAge ?? DEFAULT_SERVICE.asShadow.maxAgeMs,
+      maxAgeMs: asShadow?.maxAge ?? maxAgeMs,
       expiresAfterMs: asShadow?.expiresAfter ?? DEFAULT_SERVICE.asShadow.expiresAfterMs,
       ratePerSecond: asShadow?.rate ?? DEFAULT_SERVICE.asShadow.ratePerSecond,
       credentials: asShadow?.credentials ?? DEFAULT_SERVICE.asShadow.credentials,
@@ -164,6 +174,21 @@ function resolveService(
       totalTimeoutMs: asPrimary?.totalTimeout ?? builtIn.totalTimeoutMs,
       maxConnections: asPrimary?.connections ?? builtIn.maxConnections,
     },
+  };
+}
+
+function resolveStore(written: WrittenStore | undefined, tls: ServiceTlsSettings | null): Settings["store"] {
+  if (written === undefined) return DEFAULT_STORE;
+  if (written.kind === "sqlite" || written.kind === "memory") return written;
+  const { secure, tls: _files, ...address } = written.kind === "written" ? written.url : written;
+  const beside = written.kind === "written" ? written : null;
+  return {
+    ...address,
+    username: beside?.username ?? address.username,
+    password: beside?.password ?? address.password,
+    sentinelLogin: { username: beside?.sentinelUsername ?? null, password: beside?.sentinelPassword ?? null },
+    prefix: beside?.prefix ?? address.prefix,
+    tls: secure ? (tls ?? DEFAULT_SERVICE.tls) : null,
   };
 }
 

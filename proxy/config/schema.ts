@@ -11,6 +11,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LISTEN,
   DEFAULT_SOCKET_MODE,
+  DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
 } from "./defaults.ts";
 import {
@@ -26,7 +27,9 @@ import {
 } from "./fields.ts";
 import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
-import { parseMode, parseProtocol, parseSecret, parseStore, spellMode } from "./texts.ts";
+import { SURVIVALS } from "./settings.ts";
+import { storeSchema } from "./store-schema.ts";
+import { parseMode, parseProtocol, parseSecret, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 import { webhookSchema } from "./webhook-schema.ts";
 
@@ -39,10 +42,6 @@ export const adminListenField = parsedText(parseAddress, {
   effect:
     "Where dashboard, API, health and metrics are served: host:port. Outside loopback, tokens are required. A change needs a restart.",
   byDefault: spellEndpoint(DEFAULT_ADMIN_LISTEN),
-});
-export const storeField = parsedText(parseStore, {
-  effect: "Where state and evidence are kept: sqlite:FILE, or memory: (lost at the end). A change needs a restart.",
-  byDefault: "sqlite:./crossfade.db",
 });
 export const logFileField = freeText(
   {
@@ -129,7 +128,7 @@ const limitsSchema = z
       limits.inFlight,
     ).optional(),
     queued: sizeField(
-      "Memory held for mirrored requests; beyond it they are dropped(queue-full).",
+      "Memory held for mirrored requests; what is beyond waits in the journal, and without one is dropped(queue-full).",
       { min: MIB, max: 64 * GIB },
       limits.queuedBytes,
     ).optional(),
@@ -148,6 +147,11 @@ const limitsSchema = z
       { min: 0, max: TIB },
       limits.spoolBytes,
     ).optional(),
+    journal: sizeField(
+      "Disk that the journal may take; beyond it writes are forwarded unjournaled, inside a gap.",
+      { min: MIB, max: 64 * TIB },
+      limits.journalBytes,
+    ).optional(),
     pairs: sizeField(
       "What exchanges that are kept whole, redacted, may take in the store: for crossfade recompare and replay. The oldest go first; 0B keeps none. A change needs a restart.",
       { min: 0, max: TIB },
@@ -156,15 +160,32 @@ const limitsSchema = z
   })
   .describe("Bounds of the whole process.");
 
+const journalSchema = z
+  .strictObject({
+    survives: choiceField(SURVIVALS, {
+      effect:
+        "What the record of writes that wait for their shadow survives. process: a killed process. power: a power cut too (each write waits for the disk). nothing: it is in memory, and an unclean end leaves a gap. A change needs a restart.",
+      byDefault: DEFAULT_SURVIVES,
+    }).optional(),
+    key: parsedText(parseSecret, {
+      effect:
+        "What the record is encrypted with, best from the environment. Default: the key file beside the store. A change needs a restart, and an empty journal.",
+      range: "16 to 1024 characters",
+      examples: ["${CROSSFADE_JOURNAL_KEY}"],
+    }).optional(),
+  })
+  .describe("The journal: the exact record of writes until they settle, in a folder beside a sqlite: store.");
+
 export const configSchema = z.strictObject({
   listen: listenField.optional(),
   socketMode: socketModeField.optional(),
   tls: listenTlsSchema.optional(),
   tunnels: tunnelsField.optional(),
   admin: adminSchema.optional(),
-  store: storeField.optional(),
+  store: storeSchema.optional(),
   divergenceLog: divergenceLogSchema.optional(),
   limits: limitsSchema.optional(),
+  journal: journalSchema.optional(),
   webhook: webhookSchema.optional(),
   services: z
     .object({

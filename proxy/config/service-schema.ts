@@ -65,8 +65,8 @@ const asShadowSchema = z
     connectTimeout: durationField(CONNECT_EFFECT, CONNECT_BOUNDS, asShadow.connectTimeoutMs).optional(),
     maxWork: durationField(WORK_EFFECT, WORK_BOUNDS, asShadow.maxWorkMs).optional(),
     maxAge: durationField(
-      "How long the head of a lane may wait for this service before its write goes to the repair list.",
-      { min: SECOND, max: DAY },
+      "How long the head of a lane may wait for this service before its write goes to the repair list. Where the journal outlives the process it is 1d unless it is written.",
+      { min: SECOND, max: 30 * DAY },
       asShadow.maxAgeMs,
     ).optional(),
     expiresAfter: durationField(

@@ -306,7 +306,34 @@ export interface WebhookSettings {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
+/** What the journal's records survive: the end of the process, a power cut as well, or neither (then they are in memory). */
+export const SURVIVALS = ["process", "power", "nothing"] as const;
+export type Survival = (typeof SURVIVALS)[number];
+
 export type AdminRole = "read" | "bodies" | "operate";
+
+export type RedisTopology = "single" | "sentinel" | "cluster";
+
+export interface Login {
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+export interface RedisSettings extends Login {
+  readonly kind: "redis";
+  readonly topology: RedisTopology;
+  /** Of a cluster some, of sentinels all; otherwise one. */
+  readonly nodes: readonly Address[];
+  /** The name that the sentinels know the master by; null without them. */
+  readonly master: string | null;
+  /** At the sentinels themselves. */
+  readonly sentinelLogin: Login;
+  readonly db: number;
+  /** First part of every key. */
+  readonly prefix: string;
+  /** null: plain text. */
+  readonly tls: ServiceTlsSettings | null;
+}
 
 export interface Settings {
   /** The file these came from, or null when flags alone made them. */
@@ -322,7 +349,7 @@ export interface Settings {
     readonly listen: Address;
     readonly tokens: readonly { readonly name: string; readonly role: AdminRole; readonly token: string }[];
   };
-  readonly store: { readonly kind: "sqlite"; readonly file: string } | { readonly kind: "memory" };
+  readonly store: { readonly kind: "sqlite"; readonly file: string } | { readonly kind: "memory" } | RedisSettings;
   readonly divergenceLog: {
     readonly file: string;
     readonly keepMs: number;
@@ -341,8 +368,16 @@ export interface Settings {
     readonly bodyOnDiskBytes: number;
     /** Bytes in the spool, whole process. */
     readonly spoolBytes: number;
+    /** Bytes of the journal on disk. */
+    readonly journalBytes: number;
     /** Bytes in the store for exchanges that are kept whole; 0: none is. */
     readonly pairsBytes: number;
+  };
+  readonly journal: {
+    /** Of a memory: store, nothing. */
+    readonly survives: Survival;
+    /** Secret; null: the key file beside the store. */
+    readonly key: string | null;
   };
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;

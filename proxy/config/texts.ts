@@ -1,33 +1,9 @@
-/** Single values that have a grammar of their own: store, path pattern, date, secret, sent header. */
+/** Single values that have a grammar of their own: path pattern, date, secret, sent header. */
 import { isIP } from "node:net";
 import { parsePattern } from "../pattern.ts";
 import { withoutPort } from "../target.ts";
 import { isHostName } from "./addresses.ts";
-import type { Settings } from "./settings.ts";
 import { DAY, type Parsed } from "./units.ts";
-
-/** `sqlite:FILE` (relative to the working directory) or `memory:`; YAML wants quotes around the latter, or no colon. */
-export function parseStore(text: string): Parsed<Settings["store"]> {
-  const shown = JSON.stringify(text);
-  if (text === "memory:" || text === "memory") return { ok: true, value: { kind: "memory" } };
-  if (text === "sqlite::memory:")
-    return { ok: false, error: `is ${shown}; a store that ends with the process is written memory:` };
-  if (/^rediss?:/.test(text)) {
-    const shownHost = JSON.stringify(text.replace(/\/\/[^/]*@/, "//***@"));
-    return {
-      ok: false,
-      error: `is ${shownHost}; Redis is not in this version yet: write sqlite:./crossfade.db or memory:`,
-    };
-  }
-  if (!text.startsWith("sqlite:")) {
-    const file = /^[./~\w-]+$/.test(text) ? text : "./crossfade.db";
-    return { ok: false, error: `is ${shown}, which names no kind of store; write sqlite:${file} or memory:` };
-  }
-  const file = text.slice("sqlite:".length);
-  if (file === "" || file.startsWith("//"))
-    return { ok: false, error: `is ${shown}, which names no file; write sqlite:./crossfade.db` };
-  return { ok: true, value: { kind: "sqlite", file } };
-}
 
 /** A path pattern, checked and kept as text: the router compiles it. The column counts from the pattern's first character. */
 export function parsePath(text: string): Parsed<string> {

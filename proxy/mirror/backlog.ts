@@ -15,6 +15,12 @@ interface Queue {
 /** Copies that were accepted and have no outcome yet, by route: how far the shadow lags behind the primary. */
 export class Backlog {
   readonly #byRoute = new Map<string, Queue>();
+  #left = 0;
+
+  /** Copies that the next process delivers. */
+  get left(): number {
+    return this.#left;
+  }
 
   /** In the order of answers. */
   add(route: string, atMonotonic: number): Waiting {
@@ -26,6 +32,12 @@ export class Backlog {
     queue.newest = waiting;
     queue.length++;
     return waiting;
+  }
+
+  /** Instead of `remove`: it gets no outcome in this process. */
+  leave(waiting: Waiting): void {
+    this.#left++;
+    this.remove(waiting);
   }
 
   /** Once. */

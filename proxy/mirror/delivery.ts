@@ -1,4 +1,5 @@
 /** One copy's way to the shadow: attempts, and what follows on each by the retry table, until there is an end. */
+import type { ServiceSettings } from "../config/settings.ts";
 import type { ErrorCode } from "../errors.ts";
 import { headerOf, type Answer } from "../exchange.ts";
 import { attempt, AttemptFailed, type AnswerCopy, type AttemptAnswered, type AttemptJob } from "./attempt.ts";
@@ -34,7 +35,10 @@ export interface DeliveryJob extends AttemptJob {
   /** Among what was answered and has not settled; null for a read, which changes nothing and waits for nothing. */
   readonly place: Place | null;
   readonly unsettled: Unsettled;
-  readonly onAttempt: (attempt: number) => void;
+  /** Resolves, where there is something to wait for, once the attempt may be made. */
+  readonly onAttempt: (attempt: number) => Promise<void> | undefined;
+  /** Attempts of an earlier process that may have reached the service. */
+  readonly earlierAttempts: number;
   readonly onFailure: (code: ErrorCode) => void;
 }
 
@@ -51,6 +55,11 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
   "SEARCH",
   "QUERY",
 ]);
+
+/** Whether a second application does no harm. */
+export function isSafeToResend(method: string, { idempotency }: Pick<ServiceSettings, "idempotency">): boolean {
+  return IDEMPOTENT.has(method) || idempotency === "honoured";
+}
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 2_000;
@@ -78,7 +87,9 @@ class Delivery {
 
   constructor(job: DeliveryJob) {
     this.#job = job;
-    this.#harmless = IDEMPOTENT.has(job.request.method) || job.service.idempotency === "honoured";
+    this.#harmless = isSafeToResend(job.request.method, job.service);
+    this.#attempts = job.earlierAttempts;
+    this.#unknown = job.earlierAttempts > 0;
   }
 
   async run(): Promise<DeliveryEnd> {
@@ -102,16 +113,20 @@ class Delivery {
     const { gate, deadline } = this.#job;
     try {
       return await gate.run(() => {
-        this.#job.onAttempt(++this.#attempts);
-        this.#begunAt = this.#job.clock.monotonic();
-        this.#earlierUnsettled = this.#hasEarlier();
-        return attempt(this.#job, this.#wasCut);
+        const recorded = this.#job.onAttempt(++this.#attempts);
+        return recorded === undefined ? this.#send() : recorded.then(() => this.#send());
       }, deadline);
     } catch (thrown) {
       if (thrown instanceof AttemptFailed) return thrown;
       this.#forgetLast();
       throw thrown;
     }
+  }
+
+  #send(): Promise<AttemptAnswered | AttemptFailed> {
+    this.#begunAt = this.#job.clock.monotonic();
+    this.#earlierUnsettled = this.#hasEarlier();
+    return attempt(this.#job, this.#wasCut);
   }
 
   #stepAfter(ended: AttemptAnswered | AttemptFailed): NextStep {

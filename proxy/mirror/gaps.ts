@@ -1,33 +1,70 @@
 import { makeUlid } from "../identity.ts";
+import type { GapMarker } from "../journal.ts";
 import type { Clock, Store } from "../ports.ts";
+
+interface Gap {
+  readonly id: string;
+  /** Writes in it whose intents may be recorded yet. */
+  late: number;
+  /** At least one write in it is in no journal, and will not be. */
+  isReal: boolean;
+  isOver: boolean;
+}
 
 /**
  * Intervals in which writes went to the primary without a durable intent. One at a time per route: opened by the first
- * such write, closed by the next that was journaled again. A closed gap stays listed until a reconcile clears it.
+ * such write, closed by the next that was journaled again. A closed gap stays listed until a reconcile clears it. One of
+ * which every intent was recorded after all, merely late, is taken back: nothing is missing.
  */
 export class Gaps {
   readonly #store: Pick<Store, "append">;
   readonly #clock: Clock;
-  readonly #open = new Map<string, string>();
+  readonly #marker: GapMarker | null;
+  readonly #open = new Map<string, Gap>();
 
-  constructor(store: Pick<Store, "append">, clock: Clock) {
+  /** `marker`: what tells of the gap where neither journal nor store can. */
+  constructor(store: Pick<Store, "append">, clock: Clock, marker: GapMarker | null = null) {
     this.#store = store;
     this.#clock = clock;
+    this.#marker = marker;
   }
 
-  unjournaled(route: string): void {
-    if (this.#open.has(route)) return;
+  /** `recorded`: the intent's own. Resolves once the marker is durable; null: nothing is to be waited for. */
+  unjournaled(route: string, recorded: Promise<void>): Promise<void> | null {
+    const known = this.#open.get(route);
     const now = this.#clock.now();
-    const id = makeUlid(now);
-    this.#open.set(route, id);
+    const gap = known ?? { id: makeUlid(now), late: 0, isReal: false, isOver: false };
+    gap.late++;
+    recorded.then(
+      () => this.#settle(gap),
+      () => {
+        gap.isReal = true;
+        this.#settle(gap);
+      },
+    );
+    if (known !== undefined) return null;
+    this.#open.set(route, gap);
     const why = "the journal did not take intents in time; writes went to the primary unjournaled";
-    this.#store.append([{ type: "gap-opened", id, route, from: new Date(now).toISOString(), why }]);
+    this.#store.append([{ type: "gap-opened", id: gap.id, route, from: new Date(now).toISOString(), why }]);
+    return this.#marker?.open(route, now) ?? null;
   }
 
   journaled(route: string): void {
-    const id = this.#open.get(route);
-    if (id === undefined) return;
+    const gap = this.#open.get(route);
+    if (gap === undefined) return;
     this.#open.delete(route);
-    this.#store.append([{ type: "gap-closed", id, to: new Date(this.#clock.now()).toISOString() }]);
+    this.#marker?.close(route);
+    this.#store.append([{ type: "gap-closed", id: gap.id, to: new Date(this.#clock.now()).toISOString() }]);
+    gap.isOver = true;
+    this.#takeBack(gap);
+  }
+
+  #settle(gap: Gap): void {
+    gap.late--;
+    this.#takeBack(gap);
+  }
+
+  #takeBack(gap: Gap): void {
+    if (gap.isOver && gap.late === 0 && !gap.isReal) this.#store.append([{ type: "gap-withdrawn", id: gap.id }]);
   }
 }

@@ -92,19 +92,7 @@ export class Lanes<Work> {
 
   /** Takes a place before the primary is called; `keys` are distinct, or none where only the answer tells them. */
   intend(keys: readonly string[], kind: EntryKind): Ticket {
-    const entry: Entry<Work> = {
-      keys,
-      kind,
-      lanes: [],
-      since: this.#options.monotonic(),
-      intent: ++this.#intents,
-      answer: 0,
-      state: "intended",
-      work: null,
-      rivals: null,
-      overlapped: false,
-      crossed: false,
-    };
+    const entry = this.#newEntry(keys, kind, ++this.#intents);
     if (keys.length === 0) this.#late.began(entry, this.#answers);
     else this.#enter(entry, keys);
     for (const lane of entry.lanes) {
@@ -114,19 +102,42 @@ export class Lanes<Work> {
     return entry;
   }
 
+  /** Takes a place for a write that was answered before all that is at the primary now. */
+  rejoin(keys: readonly string[], work: Work, overlapped: boolean): void {
+    const entry = this.#newEntry([], "write", 0);
+    this.#enter(entry, keys);
+    entry.overlapped = overlapped;
+    this.#wait(entry, work);
+  }
+
+  /** Whether a write that is answered now overlapped another one of these keys, as far as is known by now. */
+  overlaps(ticket: Ticket, keys: readonly string[]): boolean {
+    const entry = entryOf<Work>(ticket);
+    if (entry.lanes.length > 0) return entry.rivals !== null;
+    return keys.some((key) => this.#late.answeredSince(entry, key));
+  }
+
+  /** The primary accepted, and the copy is delivered later: it leaves, but overlaps those that are at the primary with it. */
+  postpone(ticket: Ticket, keys: readonly string[]): void {
+    const entry = entryOf<Work>(ticket);
+    if (entry.state !== "intended") return;
+    if (entry.lanes.length > 0) for (const lane of entry.lanes) remove(lane.intended, entry);
+    else this.#enterLate(entry, keys);
+    entry.answer = ++this.#answers;
+    this.#markOverlaps(entry);
+    this.#leave(entry);
+    for (const lane of entry.lanes) this.#advance(lane);
+  }
+
   /** The primary accepted: from here on the copy waits for its turn. `keys`: as the answer tells them, distinct. */
   answered(ticket: Ticket, work: Work, keys: readonly string[] = ticket.keys): void {
     const entry = entryOf<Work>(ticket);
     if (entry.state !== "intended") return;
     if (entry.lanes.length > 0) for (const lane of entry.lanes) remove(lane.intended, entry);
     else this.#enterLate(entry, keys);
-    entry.state = "waiting";
     entry.answer = ++this.#answers;
-    entry.work = work;
-    this.#queued++;
     if (entry.kind === "write") this.#markOverlaps(entry);
-    for (const lane of entry.lanes) lane.waiting.push(entry);
-    for (const lane of entry.lanes) this.#advance(lane);
+    this.#wait(entry, work);
   }
 
   /** Nothing is to be delivered: the primary refused, or nobody knows what it did. */
@@ -179,6 +190,31 @@ export class Lanes<Work> {
   whenIdle(): Promise<void> {
     if (this.#queued === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #newEntry(keys: readonly string[], kind: EntryKind, intent: number): Entry<Work> {
+    return {
+      keys,
+      kind,
+      lanes: [],
+      since: this.#options.monotonic(),
+      intent,
+      answer: 0,
+      state: "intended",
+      work: null,
+      rivals: null,
+      overlapped: false,
+      crossed: false,
+    };
+  }
+
+  #wait(entry: Entry<Work>, work: Work): void {
+    if (entry.answer === 0) entry.answer = ++this.#answers;
+    entry.state = "waiting";
+    entry.work = work;
+    this.#queued++;
+    for (const lane of entry.lanes) lane.waiting.push(entry);
+    for (const lane of entry.lanes) this.#advance(lane);
   }
 
   #enter(entry: Entry<Work>, keys: readonly string[]): void {

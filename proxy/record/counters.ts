@@ -16,7 +16,7 @@ import {
 
 export interface Tally {
   readonly eligible: number;
-  /** Eligible in this process and without an outcome. */
+  /** Eligible and without an outcome. */
   readonly pending: number;
   /** One entry for each outcome and reason that happened. */
   readonly outcomes: readonly Pick<OutcomeCount, "outcome" | "reason" | "count">[];
@@ -38,6 +38,8 @@ export interface Counters {
     outcomes: readonly OutcomeCount[],
     eligible: readonly { readonly route: string; readonly count: number }[],
   ): void;
+  /** Writes of an earlier process, counted as eligible there, whose outcomes will come in this one. */
+  resume(route: string, writes: number): void;
   /** Routes in the order in which they were first seen. */
   snapshot(): readonly RouteCounts[];
   /** Of all routes. */
@@ -110,7 +112,16 @@ export function createCounters(): Counters {
         const { slots } = countsOf(route).write;
         if (slot !== undefined) slots[slot] = (slots[slot] as number) + count;
       }
-      for (const { route, count } of eligible) countsOf(route).write.eligible += count;
+      for (const { route, count } of eligible) {
+        const { write } = countsOf(route);
+        // What other processes have under way is theirs to settle, and no outcome of it is here.
+        const settled = write.slots.reduce((sum, one) => sum + one, 0);
+        write.eligible += Math.min(count, settled);
+      }
+    },
+
+    resume(route, writes) {
+      countsOf(route).write.pending += writes;
     },
 
     snapshot() {

@@ -35,6 +35,8 @@ export interface Recorder {
   leavesEvidence(settled: Settled): boolean;
   /** Its one outcome. Never throws. */
   settle(settled: Settled): void;
+  /** The key that a repair entry of the exchange has: redacted. */
+  repairKey(settled: Settled): string | null;
   /** Hands what waits for the end of this turn to the store: before the store itself is closed. */
   close(): Promise<void>;
 }
@@ -145,12 +147,17 @@ export function createRecorder(parts: RecorderParts): Recorder {
     );
   }
 
+  function repairKey(settled: Settled): string | null {
+    let key: string | null = null;
+    // Without its key the entry stands for the whole collection: too much, never too little.
+    step("redact", () => (key = redactor.redactKey(settled)));
+    return key;
+  }
+
   /** `shown`: what was redacted of the exchange already. */
   function repairOf(settled: Settled, reason: RepairOf, shown: Redacted | null): StoreWrite {
     const { exchange } = settled;
-    let key = shown?.repairKey ?? null;
-    // Without its key the entry stands for the whole collection: too much, never too little.
-    if (shown === null) step("redact", () => (key = redactor.redactKey(settled)));
+    const key = shown === null ? repairKey(settled) : shown.repairKey;
     const at = new Date(exchange.arrivedAt).toISOString();
     const notBefore = settled.notBefore === null ? null : new Date(settled.notBefore).toISOString();
     return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at, notBefore };
@@ -167,6 +174,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     },
     leavesEvidence: (settled) => isShown(settled) || settled.repair !== null || settled.answers !== null,
     settle,
+    repairKey,
     close: async () => {
       step("pair", () => parts.pairs.finish());
       flush();

@@ -1,6 +1,7 @@
-/** The secret that redaction, and later the encryption of delivery data, derive their keys from. Lives beside the store. */
+/** The secret that redaction and the encryption of delivery data derive their keys from. Lives beside the store. */
 import { hkdfSync, randomBytes } from "node:crypto";
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 
 export const SECRET_KEY_BYTES = 32;
@@ -56,6 +57,13 @@ function makeKeyFile(file: string): Buffer | null {
 /** A key for one purpose: what leaks from one use says nothing about another (RFC 5869). */
 export function deriveKey(secret: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", secret, "", `crossfade ${purpose}`, SECRET_KEY_BYTES));
+}
+
+/** What delivery data is encrypted with: a key of its own where one is configured, else one from the file beside the store. */
+export function deliveryKey({ store, journal }: Pick<Settings, "store" | "journal">): Buffer {
+  if (journal.key !== null) return deriveKey(Buffer.from(journal.key), "delivery data");
+  if (store.kind !== "sqlite") return randomSecretKey();
+  return deriveKey(loadSecretKey(`${store.file}.key`), "delivery data");
 }
 
 function unusable(file: string, words: string, cause?: unknown): CrossfadeError {

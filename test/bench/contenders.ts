@@ -12,6 +12,7 @@ export type ContenderName =
   | "raw limit of the job"
   | "http-proxy"
   | "stock @fastify/http-proxy"
+  | "Crossfade, journal off"
   | "Crossfade";
 
 export interface Contender {
@@ -49,6 +50,8 @@ export async function startContenders(legacy: string, next: string, running: Ser
   add("raw limit of the job", job, { kinds: ["POST"], mirrors: true });
   add("http-proxy", await startServer("contenders/http-proxy.ts", [legacy]));
   add("stock @fastify/http-proxy", await startServer("contenders/stock.ts", [legacy]));
+  const unjournaled = await startCrossfade(`${servicesOf(legacy, next)}journal: { survives: nothing }\n`);
+  add("Crossfade, journal off", unjournaled, { kinds: ["POST"], mirrors: true });
   add("Crossfade", await startCrossfade(servicesOf(legacy, next)), { mirrors: true });
   return contenders;
 }

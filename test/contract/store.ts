@@ -865,4 +865,32 @@ export function storeContract(name: string, open: OpenStore): void {
       (thrown) => thrown instanceof CrossfadeError && thrown.code === "store-unavailable" && thrown.source === "store",
     );
   });
+
+  prove("a gap in which nothing was missing after all is taken back", async (store) => {
+    const from = "2026-11-22T12:00:00.000Z";
+    await keep(store, [
+      { type: "gap-opened", id: "late", route: "users", from, why: "late" },
+      { type: "gap-opened", id: "real", route: "users", from, why: "real" },
+    ]);
+    await keep(store, [
+      { type: "gap-closed", id: "late", to: from },
+      { type: "gap-withdrawn", id: "late" },
+    ]);
+    const { items } = await store.gaps({ limit: 10 });
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      ["real"],
+    );
+  });
+
+  prove("what counts up to a position of the journal is durable once the store says that position", async (store) => {
+    assert.equal(store.journalMark(), 0);
+    store.append([{ type: "eligible", route: "users" }, count("users", "match")]);
+    store.append([{ type: "journal-mark", position: 7 }]);
+    store.append([{ type: "eligible", route: "users" }]);
+    store.append([{ type: "journal-mark", position: 9 }]);
+    await store.flush();
+    assert.equal(store.journalMark(), 9);
+    assert.deepEqual(await store.eligibleCounts(), [{ route: "users", count: 2 }]);
+  });
 }

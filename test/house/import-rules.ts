@@ -16,6 +16,8 @@ const WIRING = new Set([
   "settlement.ts",
   "mirrored-copy.ts",
   "ending.ts",
+  "journaled-write.ts",
+  "journal-backlog.ts",
   "noise.ts",
   "noise-learning.ts",
   "drain.ts",

@@ -57,6 +57,9 @@ function evidence(): ReturnType<typeof fixedStore> {
     groups: [sampleGroup()],
     repairs: [{ route: "users", key: "users/42", reason: "dropped", exchangeId: "01J", since: RECORD.time, times: 2 }],
     gaps: [{ id: "01G", route: "users", from: RECORD.time, to: null, why: "the store was away" }],
+    audit: [
+      { id: "01J", at: RECORD.time, by: "ops", action: "override", subject: null, what: "mirror off", reason: null },
+    ],
     pairs: [makePair(), makePair({ outcome: "match", build: "9f3c", rules: ["shapes /id as uuid"] }), LEFT_OUT],
   });
 }

@@ -5,8 +5,9 @@ import { startIsolated } from "../support/isolated.ts";
 const MIB = 1024 * 1024;
 const PATIENT = "{ timeout: 60s, maxAge: 60s }";
 
-test("what is held for a hanging shadow never exceeds limits.queued, in bytes; what does not fit is dropped(queue-full) with its key on the repair list", async (t) => {
-  const it = await startIsolated(t, { limits: "{ queued: 1MiB }", asShadow: PATIENT });
+test("what is held for a hanging shadow never exceeds limits.queued, in bytes; without a journal, what does not fit is dropped(queue-full) with its key on the repair list", async (t) => {
+  const unjournaled = "{ survives: nothing }";
+  const it = await startIsolated(t, { limits: "{ queued: 1MiB }", asShadow: PATIENT, journal: unjournaled });
   await it.shadow.become("hanging");
   const body = JSON.stringify("x".repeat(80_000));
   let over = 0;

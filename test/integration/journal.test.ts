@@ -21,7 +21,8 @@ import { identityRewrite, type Rewrite } from "../../proxy/mirror/shadow-request
 import { Taints } from "../../proxy/mirror/taints.ts";
 import { Unsettled } from "../../proxy/mirror/unsettled.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
-import type { Journal, Store } from "../../proxy/ports.ts";
+import type { Journal } from "../../proxy/journal.ts";
+import type { Store } from "../../proxy/ports.ts";
 import { createCounters } from "../../proxy/record/counters.ts";
 import { createRuleCounters } from "../../proxy/record/rule-counters.ts";
 import { createRecorder } from "../../proxy/record/recorder.ts";

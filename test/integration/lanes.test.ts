@@ -18,7 +18,10 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
     marks.push(...writes.filter((write) => write.type === "repair"));
     append(writes);
   };
-  return { ...(await startBench(t, { ...options, opened: { store, notes: [] } })), marks };
+  return {
+    ...(await startBench(t, { ...options, opened: { store, durable: null, notes: [], secretKey: null } })),
+    marks,
+  };
 }
 
 /** A service that keeps each answer back until it is told what to say. */

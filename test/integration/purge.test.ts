@@ -1,11 +1,12 @@
 /** Erasure through the real proxy, the real command and the files that are left. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { request } from "undici";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { PurgeResult } from "../../proxy/purge.ts";
+import { bytesIn } from "../support/folder-bytes.ts";
 import { runCli, startCli, type RunningCli } from "../support/cli.ts";
 import { configText, type StatusJson } from "../support/crossfade.ts";
 import { evidenceFolder } from "../support/evidence.ts";
@@ -64,9 +65,9 @@ async function start(t: TestContext): Promise<Running> {
     },
     holders(text) {
       const spelled = JSON.stringify(text).slice(1, -1);
-      return readdirSync(folder)
-        .filter((name) => name !== "crossfade.yaml")
-        .filter((name) => [text, spelled].some((one) => readFileSync(join(folder, name)).includes(one)));
+      return [...bytesIn(folder)]
+        .filter(([name, bytes]) => name !== "crossfade.yaml" && [text, spelled].some((one) => bytes.includes(one)))
+        .map(([name]) => name);
     },
   };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { z } from "zod";
 import { SCHEMAS } from "../../proxy/admin/schemas.ts";
+import type { AuditEntry } from "../../proxy/audit.ts";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { ReplayResult } from "../../proxy/replay-request.ts";
 import type { StoredPair } from "../../proxy/stored-pair.ts";
@@ -219,7 +220,7 @@ test("what was not kept, is known to nobody, or has lost its route or its shadow
   assert.match(unanswered.stdout, /it could not be compared\n {2}legacy 200, next no answer\n {2}connect-failed/);
 });
 
-test("who asked, and why, is in the log of the process; only the role operate may", async (t) => {
+test("who asked, and why, is in the audit; only the role operate may", async (t) => {
   const folder = evidenceFolder(t);
   const [legacy, next] = [await startService(json(200, { total: 1 })), await startService(json(200, { total: 2 }))];
   t.after(() => Promise.all([legacy.close(), next.close()]));
@@ -248,14 +249,12 @@ test("who asked, and why, is in the log of the process; only the role operate ma
   assert.equal(next.seen.length, 1);
   assert.equal((await ask(path, "operate", order)).status, 200);
   assert.equal((await ask(path, "operate", { method: "POST", body: "{}" })).status, 409);
-  proxy.child.kill("SIGTERM");
-  const { stderr } = await proxy.ended;
-  const audited = stderr.split("\n").filter((line) => line.includes("a replay was"));
+  const { items } = (await (await ask("/api/v1/audit", "operate")).json()) as { items: AuditEntry[] };
   assert.deepEqual(
-    audited.map((line) => (JSON.parse(line) as { replay: unknown }).replay),
+    items.map(({ by, action, subject, what, reason }) => [by, action, subject, what, reason]),
     [
-      { id, force: true, reason: "next is fixed", by: "of-operate", end: "same", sentTo: ["next"] },
-      { id, force: false, reason: null, by: "of-operate", end: "needs-force", sentTo: [] },
+      ["of-operate", "replay", id, "asked for and not sent", null],
+      ["of-operate", "replay", id, "sent again to next", "next is fixed"],
     ],
   );
 });

@@ -3,7 +3,6 @@ import { test, type TestContext } from "node:test";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import { startBench, type Bench, type BenchOptions } from "../support/crossfade.ts";
 import { countedFrom, createIdApi, ID_API_ROUTES, wordIds, type IdApi } from "../support/id-api.ts";
-import { json, type Answer } from "../support/service.ts";
 
 interface Pair extends Bench {
   readonly old: IdApi;

@@ -77,7 +77,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
       spoolLimitBytes: 1024 * 1024 * 1024,
       headroomSeconds: null,
     },
-    journal: { kind: "memory", depth: 0 },
+    journal: { kind: "memory", depth: 0, waiting: 0, problem: null, bytes: 0, pendingBytes: 0, limitBytes: null },
     log: { file: "crossfade-divergences.ndjson", problem: null, lostLines: 0 },
     pairs: {
       kept: 0,

@@ -100,6 +100,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     store: { kind: "memory" },
     divergenceLog: { file: "divergences.ndjson", keepMs: 1, maxBytes: 1, lines },
     limits: DEFAULT_LIMITS,
+    journal: { survives: "nothing", key: null },
     webhook: null,
     services: { legacy: service("legacy"), next: service("next") },
     routes: [route],

@@ -1,3 +1,4 @@
+import type { AuditEntry } from "../../proxy/audit.ts";
 import type { DivergenceRecord, GapRecord, GroupDecision, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
 import type { DivergenceQuery, Store } from "../../proxy/ports.ts";
 import type { StoredPair } from "../../proxy/stored-pair.ts";
@@ -10,6 +11,7 @@ export interface FixedEvidence {
   readonly gaps?: readonly GapRecord[];
   readonly pairs?: readonly StoredPair[];
   readonly values?: readonly ValuePairRow[];
+  readonly audit?: readonly AuditEntry[];
 }
 
 export interface FixedStore extends Store {
@@ -35,6 +37,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     append: () => undefined,
     flush: () => Promise.resolve(),
     health: () => ({ kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 }),
+    journalMark: () => 0,
     outcomeCounts: () => Promise.resolve([]),
     eligibleCounts: () => Promise.resolve([]),
     divergences(query) {
@@ -61,7 +64,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
     overrides: () => Promise.resolve([]),
-    audit: (query) => page([], query),
+    audit: (query) => page(evidence.audit ?? [], query),
     eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, pairs: 0, setAside: [] }),
     pairs: (query) => page(pairs, query),
     pair: (id) => Promise.resolve(pairs.find((pair) => pair.id === id) ?? null),

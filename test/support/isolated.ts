@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Agent, request } from "undici";
+import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import { startCli } from "./cli.ts";
 import { type RouteJson, type StatusJson, sumOf } from "./crossfade.ts";
 import { type FaultyService, startFaultyService } from "./faults.ts";
@@ -21,6 +22,7 @@ export interface Isolated {
   read(): Promise<void>;
   sicken(sickness: Sickness): Promise<void>;
   status(): Promise<IsolatedStatus>;
+  divergences(): Promise<readonly DivergenceRecord[]>;
   repairs(): Promise<{ readonly key: string | null; readonly reason: string }[]>;
   /** Once `eligible` exchanges have come and each has its outcome: asserts that the outcomes sum, and that nothing is held any more. */
   settled(eligible: number): Promise<RouteJson>;
@@ -38,8 +40,12 @@ export interface IsolatedOptions {
   readonly shadowAnswer?: unknown;
   /** YAML after `limits:`. */
   readonly limits?: string;
+  /** YAML after `store:`; by default a SQLite file. */
+  readonly store?: string;
   /** YAML after `asShadow:`; by default copies are given up soon. */
   readonly asShadow?: string;
+  /** YAML after `journal:`. */
+  readonly journal?: string;
 }
 
 const SICK_THREADS = join(import.meta.dirname, "sick-threads.ts");
@@ -99,6 +105,9 @@ export async function startIsolated(t: TestContext, options: IsolatedOptions = {
     async repairs() {
       return (await api<{ items: { key: string | null; reason: string }[] }>("/api/v1/repairs?limit=1000")).items;
     },
+    async divergences() {
+      return (await api<{ items: DivergenceRecord[] }>("/api/v1/divergences?limit=1000")).items;
+    },
     async settled(eligible) {
       for (;;) {
         const now = await status();
@@ -131,13 +140,15 @@ function wire(body: string): Buffer {
   return Buffer.from(`${head}\r\n\r\n${body}`);
 }
 
-function configText(folder: string, legacy: string, next: string, { limits, asShadow }: IsolatedOptions): string {
+function configText(folder: string, legacy: string, next: string, options: IsolatedOptions): string {
+  const { limits, asShadow, journal, store } = options;
   return `
 listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }
-store: "sqlite:${join(folder, "crossfade.db")}"
+store: ${store ?? `"sqlite:${join(folder, "crossfade.db")}"`}
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 limits: ${limits ?? "{}"}
+journal: ${journal ?? "{}"}
 services:
   legacy: { url: "${legacy}" }
   next: { url: "${next}", effects: suppressed, asShadow: ${asShadow ?? "{ timeout: 300ms, maxAge: 2s }"} }

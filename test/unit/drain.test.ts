@@ -8,8 +8,17 @@ function partsWith(pending: () => number): Parameters<typeof drain>[0] {
   const resolved = (): Promise<void> => Promise.resolve();
   return {
     listener: { address: { path: "" }, useCertificate() {}, close: resolved, closeAllConnections() {} },
-    pipeline: { handle() {}, tunnel() {}, queued: () => 0, whenIdle: resolved, abandon() {} },
+    pipeline: {
+      handle() {},
+      tunnel() {},
+      queued: () => 0,
+      whenIdle: resolved,
+      abandon() {},
+      resume() {},
+      leaveJournal() {},
+    },
     pending,
+    left: () => 0,
     closeGates() {},
     closeShadows: resolved,
     monotonic: () => (now += 500),

@@ -3,7 +3,8 @@ import type { Database } from "better-sqlite3";
 import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { epochMs, type Batch, type Committed, type ControlRow, type PairSizes, type RepairRow } from "./messages.ts";
+import { epochMs, type Batch, type ControlRow, type EssentialRows, type PairSizes, type RepairRow } from "../rows.ts";
+import type { Committed } from "./messages.ts";
 import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
 
@@ -13,10 +14,12 @@ export interface Commit {
   pairSizes(): PairSizes;
 }
 
-/** `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
-export function prepareCommit(db: Database, retention: Retention, openedAt: number): Commit {
-  const evidence = prepareEvidence(db, retention);
-  const pairs = preparePairs(db, retention);
+/** Counts, repairs and gaps; `openedAt`: epoch ms of this opening; no write of a route that is new in this run can be older. */
+export function prepareEssentials(
+  db: Database,
+  retention: Retention,
+  openedAt: number,
+): ((essentials: EssentialRows, sealedAt: number) => void) & { readonly reload: () => void } {
   const repairs = prepareRepairs(db, retention.repairKeys);
   const control = prepareControls(db);
   const places = preparePlaces(db, retention);
@@ -35,20 +38,36 @@ export function prepareCommit(db: Database, retention: Retention, openedAt: numb
     "INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES (?, ?, ?, NULL, ?, 0) ON CONFLICT (id) DO NOTHING",
   );
   const closeGap = db.prepare("UPDATE gap SET to_ms = ? WHERE id = ? AND to_ms IS NULL");
+  const withdrawGap = db.prepare("DELETE FROM gap WHERE id = ?");
+  const markJournal = db.prepare("UPDATE journal_mark SET position = ?");
+
+  const add = (essentials: EssentialRows, sealedAt: number): void => {
+    for (const row of totalsOf(essentials)) addTotals.run({ ...row, sealedAt, openedAt });
+    for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
+    for (const row of essentials.repairs) repairs.add(row);
+    for (const row of essentials.gaps) {
+      if (row.change === "opened") openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
+      else if (row.change === "closed") closeGap.run(epochMs(row.to, sealedAt), row.id);
+      else withdrawGap.run(row.id);
+    }
+    for (const row of essentials.controls) control(row);
+    if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
+    if (essentials.journalMark !== null) markJournal.run(essentials.journalMark);
+  };
+  return Object.assign(add, { reload: () => repairs.reload() });
+}
+
+/** Each call returns what is new about groups. `openedAt`: as above. */
+export function prepareCommit(db: Database, retention: Retention, openedAt: number): Commit {
+  const evidence = prepareEvidence(db, retention);
+  const pairs = preparePairs(db, retention);
+  const addEssentials = prepareEssentials(db, retention, openedAt);
   const mark = db.prepare("UPDATE life SET last_batch = ?, heartbeat = ?");
   const lastBatch = db.prepare<[], number>("SELECT last_batch FROM life").pluck();
 
   const apply = db.transaction((batch: Batch): Committed => {
     const { sealedAt, essentials } = batch;
-    for (const row of totalsOf(batch)) addTotals.run({ ...row, sealedAt, openedAt });
-    for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
-    for (const row of essentials.repairs) repairs.add(row);
-    for (const row of essentials.gaps) {
-      if (row.opened) openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
-      else closeGap.run(epochMs(row.to, sealedAt), row.id);
-    }
-    for (const row of essentials.controls) control(row);
-    if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
+    addEssentials(essentials, sealedAt);
     for (const row of batch.evidence) evidence.add(row);
     for (const row of batch.pairs) pairs.add(row);
     const events = evidence.finish();
@@ -63,8 +82,8 @@ export function prepareCommit(db: Database, retention: Retention, openedAt: numb
       return apply.immediate(batch);
     } catch (thrown) {
       evidence.reload();
+      addEssentials.reload();
       pairs.reload();
-      repairs.reload();
       // An error of COMMIT itself leaves open whether it happened; the number in the same transaction tells.
       if (lastBatch.get() !== batch.number) throw thrown;
       return { events: [], pairs: pairs.sizes() };
@@ -104,7 +123,7 @@ interface TotalsRow {
   readonly comparedReads: number;
 }
 
-function totalsOf({ essentials }: Batch): Iterable<TotalsRow> {
+function totalsOf(essentials: EssentialRows): Iterable<TotalsRow> {
   const rows = new Map<string, TotalsRow>();
   for (const row of essentials.totals) rows.set(row.route, { ...row, settled: 0 });
   for (const { route, count } of essentials.outcomes) {

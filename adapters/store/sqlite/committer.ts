@@ -6,13 +6,15 @@
 import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { CrossfadeError } from "../../../proxy/errors.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
-import { Backlog, type BacklogLimits, type BacklogMark } from "./backlog.ts";
+import { Backlog, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
 import { WorkerLink } from "./link.ts";
-import type { Opened, PairSizes, Questions } from "./messages.ts";
+import type { PairSizes } from "../rows.ts";
+import type { Opened, Questions } from "./messages.ts";
 
 const SECOND = 1000;
 
@@ -32,6 +34,8 @@ export interface CommitterSettings {
   readonly retention: Retention;
   readonly backlog: BacklogLimits;
   readonly patienceMs: number;
+  /** Asked once, when the file is this process's and before anything is counted; null: there is no journal. */
+  readonly journalAccount: ((countedUpTo: number) => Promise<JournalAccount>) | null;
 }
 
 interface Flushing {
@@ -66,12 +70,20 @@ export class Committer {
   constructor(settings: CommitterSettings) {
     const { file, clock, routes, retention } = settings;
     this.#settings = settings;
-    this.#backlog = new Backlog(settings.backlog);
-    const order = { file, run: randomUUID(), now: clock.now(), retention, routes, again: null };
+    this.#backlog = new Backlog(new Room(settings.backlog));
+    const journal = settings.journalAccount === null ? {} : { journal: new SharedArrayBuffer(8) };
+    const order = { file, run: randomUUID(), now: clock.now(), retention, routes, ...journal, again: null };
     const { promise, resolve, reject } = Promise.withResolvers<Opened>();
     this.opened = promise;
     let first = true;
     this.#link = new WorkerLink(order, () => clock.now(), {
+      locked: (journalMark) => {
+        const asked = settings.journalAccount?.(journalMark) ?? Promise.reject(new Error("there is no journal"));
+        asked.then(
+          (account) => this.#link.account(account),
+          (thrown: Error) => this.#link.account(unreadable(thrown, journalMark)),
+        );
+      },
       opened: (opened, pairs) => {
         this.#pairs = pairs;
         this.#onOpened(opened);
@@ -123,6 +135,10 @@ export class Committer {
       this.#flushing.add(waiting);
       this.#post();
     });
+  }
+
+  journalMark(): number {
+    return this.#backlog.journalMark;
   }
 
   health(): StoreHealth {
@@ -209,6 +225,7 @@ export class Committer {
     if (opened.setAside !== null) this.#setAside = opened.notes.join("; ");
     this.#failure = null;
     this.#inode = opened.inode;
+    this.#backlog.journalMark = Math.max(this.#backlog.journalMark, opened.journalMark);
     this.#displaced = null;
     const out = this.#backlog.sealed;
     if (out !== null) {
@@ -270,4 +287,10 @@ export class Committer {
     const words = `store ${file} was removed or replaced while in use: what is recorded since is lost at the end`;
     this.#displaced = found?.ino === this.#inode ? null : `${words}; restart Crossfade`;
   }
+}
+
+/** A journal that cannot be read is one that is lost. */
+function unreadable(thrown: Error, upTo: number): JournalAccount {
+  const damage = `it cannot be read (${thrown.message})`;
+  return { coversGeneration: null, damage, upTo, uncounted: [], open: [], unjournaled: [] };
 }

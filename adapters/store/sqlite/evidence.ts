@@ -4,7 +4,7 @@ import type { GroupEvent } from "../../../proxy/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { drawSample } from "../samples.ts";
 import { type GroupedRow, prepareGroups } from "./groups.ts";
-import type { EvidenceRow } from "./messages.ts";
+import type { EvidenceRow } from "../rows.ts";
 
 const FIRST = 1;
 const LAST = 2;

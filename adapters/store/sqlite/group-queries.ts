@@ -6,7 +6,7 @@ import type { Page } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { viewGroup } from "../group-view.ts";
 import type { GroupsAsked, Questions } from "./messages.ts";
-import { page } from "./page.ts";
+import { page } from "../page.ts";
 
 /** Every exchange of a route that was compared: writes by their outcomes, reads by a count of their own. */
 export const COMPARED_OF_ROUTE = (route: string): string => `

@@ -5,7 +5,7 @@ import { stateNow, stateWhenSeen } from "../../../proxy/group-states.ts";
 import { isFailure } from "../../../proxy/groups.ts";
 import { hourOf, TREND_HOURS } from "../../../proxy/trend.ts";
 import { COMPARED_OF_ROUTE } from "./group-queries.ts";
-import type { EvidenceRow } from "./messages.ts";
+import type { EvidenceRow } from "../rows.ts";
 
 /** A row that counts in its group. */
 export type GroupedRow = EvidenceRow & { readonly group: string; readonly signature: string };

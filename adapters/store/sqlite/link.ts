@@ -4,18 +4,10 @@
  */
 import { Worker } from "node:worker_threads";
 import type { CrossfadeError } from "../../../proxy/errors.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import { asError, asFailure } from "./failures.ts";
-import type {
-  Batch,
-  Committed,
-  FromWorker,
-  Opened,
-  OpeningOrder,
-  PairSizes,
-  Question,
-  Questions,
-  ToWorker,
-} from "./messages.ts";
+import type { Batch, PairSizes } from "../rows.ts";
+import type { Committed, FromWorker, Opened, OpeningOrder, Question, Questions, ToWorker } from "./messages.ts";
 
 /** Compiled or not, the thread's file lies beside this one; the compiler rewrites imports, not URLs. */
 const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
@@ -24,6 +16,8 @@ const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 5_000;
 
 export interface LinkEvents {
+  /** Before the first opening, where a journal is to be asked: `account` is to follow. */
+  locked(journalMark: number): void;
   /** At the first opening and at each after a restart; commits may follow. */
   opened(opened: Opened, pairs: PairSizes): void;
   committed(number: number, committed: Committed): void;
@@ -43,6 +37,8 @@ export class WorkerLink {
   readonly #events: LinkEvents;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | null = null;
+  /** Stands still until it hears of the journal. */
+  #locked: Worker | null = null;
   #generation: number | null = null;
   #corrupt = false;
   #restartMs = FIRST_RESTART_MS;
@@ -60,6 +56,17 @@ export class WorkerLink {
 
   get up(): boolean {
     return this.#worker !== null;
+  }
+
+  /** The answer to `locked`: the thread goes on. */
+  account(account: JournalAccount): void {
+    const signal = this.#order.journal;
+    if (this.#locked === null || signal === undefined) return;
+    this.#locked.postMessage({ type: "account", account } satisfies ToWorker);
+    this.#locked = null;
+    const words = new Int32Array(signal);
+    Atomics.store(words, 0, 1);
+    Atomics.notify(words, 0);
   }
 
   commit(batch: Batch): void {
@@ -130,6 +137,10 @@ export class WorkerLink {
     };
     worker.on("message", (message: FromWorker) => {
       switch (message.type) {
+        case "locked":
+          this.#locked = worker;
+          this.#events.locked(message.journalMark);
+          return;
         case "opened":
           this.#worker = worker;
           this.#generation = message.opened.generation;
@@ -151,7 +162,7 @@ export class WorkerLink {
     worker.on("exit", (code) => end(this.#unavailable(`its thread ended (${code})`)));
   }
 
-  #receive(message: Exclude<FromWorker, { type: "opened" | "refused" | "corrupt" }>): void {
+  #receive(message: Exclude<FromWorker, { type: "locked" | "opened" | "refused" | "corrupt" }>): void {
     switch (message.type) {
       case "committed":
         this.#restartMs = FIRST_RESTART_MS;

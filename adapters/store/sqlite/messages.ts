@@ -8,84 +8,15 @@ import type {
   GroupRecord,
   ListedGroup,
   OutcomeCount,
-  RepairReason,
   RepairRecord,
 } from "../../../proxy/evidence.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, StoreWrite } from "../../../proxy/ports.ts";
-import type { PairsKept } from "../../../proxy/stored-pair.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery } from "../../../proxy/ports.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
 import type { Retention } from "../retention.ts";
-
-export interface RepairRow {
-  readonly route: string;
-  readonly key: string | null;
-  readonly reason: RepairReason;
-  readonly exchangeId: string;
-  readonly since: string;
-  readonly times: number;
-}
-
-export type GapRow =
-  | { readonly opened: true; readonly id: string; readonly route: string; readonly from: string; readonly why: string }
-  | { readonly opened: false; readonly id: string; readonly to: string };
-
-/** In the order in which they came: a later one takes the place of an earlier. */
-export type ControlRow = Extract<StoreWrite, { type: "pin" | "unpin" | "audit" }>;
-
-/** What must survive: small however much traffic there is, and kept in memory until it is durable. */
-export interface EssentialRows {
-  readonly outcomes: readonly OutcomeCount[];
-  readonly totals: readonly { readonly route: string; readonly eligible: number; readonly comparedReads: number }[];
-  readonly repairs: readonly RepairRow[];
-  readonly gaps: readonly GapRow[];
-  readonly controls: readonly ControlRow[];
-  /** No evidence, and bounded: what is known of each now. */
-  readonly places: readonly KeptPlace[];
-}
-
-export interface EvidenceRow {
-  readonly id: string;
-  /** Epoch ms of the arrival. */
-  readonly at: number;
-  readonly route: string;
-  readonly method: string;
-  readonly outcome: string;
-  readonly group: string | null;
-  /** JSON; null: the record does not count in its group, it follows from it. */
-  readonly signature: string | null;
-  /** `,value,type,` */
-  readonly kinds: string;
-  readonly build: string | null;
-  readonly record: string;
-}
-
-export interface PairRow {
-  readonly id: string;
-  /** Epoch ms of the arrival. */
-  readonly at: number;
-  readonly route: string;
-  readonly bucket: string;
-  readonly group: string | null;
-  readonly outcome: string;
-  readonly key: string | null;
-  readonly pair: string;
-}
-
-/** Of all that are in the file. */
-export type PairSizes = Pick<PairsKept, "kept" | "bytes">;
-
-/** Committed whole or not at all. */
-export interface Batch {
-  /** Counts up by one within a run: a batch is recognised as committed after its thread died. */
-  readonly number: number;
-  /** Epoch ms: everything appended before is in this batch or one before it, evidence that waits or was lost aside. */
-  readonly sealedAt: number;
-  readonly essentials: EssentialRows;
-  readonly evidence: readonly EvidenceRow[];
-  readonly pairs: readonly PairRow[];
-}
+import type { Batch, PairSizes } from "../rows.ts";
 
 /** An error as it crosses between threads. */
 export interface Failure {
@@ -102,6 +33,8 @@ export interface OpeningOrder {
   readonly retention: Retention;
   /** Routes that get a gap beside those the store knows. */
   readonly routes: readonly string[];
+  /** Two words of shared memory, where a journal is to be asked what it knows of the run before: 1 once it has answered. */
+  readonly journal?: SharedArrayBuffer;
   /** Set where the same run opens the file again because its thread died. */
   readonly again: {
     readonly generation: number;
@@ -119,16 +52,12 @@ export interface Opened {
   readonly setAside: string | null;
   /** Batches of this run that are durable. */
   readonly lastBatch: number;
+  /** The journal's position up to which everything is counted. */
+  readonly journalMark: number;
   /** Tells whether the path still leads to the file that was opened. */
   readonly inode: number;
   /** What an operator should know, a sentence each. */
   readonly notes: readonly string[];
-}
-
-/** One unreadable time must not fail a whole batch for ever. */
-export function epochMs(time: string, otherwise: number): number {
-  const ms = Date.parse(time);
-  return Number.isNaN(ms) ? otherwise : ms;
 }
 
 /** Every question, with its arguments and its answer. Records travel as their JSON. */
@@ -200,6 +129,8 @@ export type Question = {
 export type ToWorker =
   | { readonly type: "commit"; readonly batch: Batch }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  /** What the journal knows of the run before. */
+  | { readonly type: "account"; readonly account: JournalAccount }
   | { readonly type: "close"; readonly clean: boolean; readonly now: number };
 
 export interface Committed {
@@ -209,6 +140,8 @@ export interface Committed {
 }
 
 export type FromWorker =
+  /** The file is this process's; the thread stands still until it is told what the journal knows. */
+  | { readonly type: "locked"; readonly journalMark: number }
   | { readonly type: "opened"; readonly opened: Opened; readonly pairs: PairSizes }
   | { readonly type: "refused"; readonly failure: Failure }
   | { readonly type: "committed"; readonly number: number; readonly committed: Committed }

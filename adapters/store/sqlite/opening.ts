@@ -8,7 +8,7 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
 import type { Opened, OpeningOrder } from "./messages.ts";
 import { createStoreFile } from "./place.ts";
-import { accountForPreviousRun, type Lost } from "./previous-run.ts";
+import { accountForPreviousRun, type AskJournal, type Lost } from "./previous-run.ts";
 import { hasTable, salvage } from "./salvage.ts";
 import { APPLICATION_ID, ESSENTIAL_TABLES, MIGRATIONS, OLDEST_READER } from "./schema.ts";
 
@@ -17,20 +17,28 @@ const LOCK_WAIT_MS = 300;
 /** The file of the write-ahead log shrinks back to this after a burst. */
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024;
 
+const NO_JOURNAL: AskJournal = () => null;
+
 /** @throws CrossfadeError for another program's database and for a newer schema; SqliteError for what SQLite refuses. */
-export function openDatabase(order: OpeningOrder): { readonly db: Database.Database; readonly opened: Opened } {
-  if (order.again?.corrupt === true) return replaceDamaged(order, "SQLite found it corrupt while it was in use");
-  const whole = openWhole(order);
-  return typeof whole === "string" ? replaceDamaged(order, whole) : whole;
+export function openDatabase(
+  order: OpeningOrder,
+  ask: AskJournal = NO_JOURNAL,
+): { readonly db: Database.Database; readonly opened: Opened } {
+  if (order.again?.corrupt === true) return replaceDamaged(order, "SQLite found it corrupt while it was in use", ask);
+  const whole = openWhole(order, ask);
+  return typeof whole === "string" ? replaceDamaged(order, whole, ask) : whole;
 }
 
 /** The words in which the file is damaged, where it is. */
-function openWhole(order: OpeningOrder): { readonly db: Database.Database; readonly opened: Opened } | string {
+function openWhole(
+  order: OpeningOrder,
+  ask: AskJournal,
+): { readonly db: Database.Database; readonly opened: Opened } | string {
   let db: Database.Database | null = null;
   try {
     db = lock(order.file);
     const damage = examine(db, order.file);
-    if (damage === null) return { db, opened: start(db, order, null) };
+    if (damage === null) return { db, opened: start(db, order, null, ask) };
     db.close();
     return damage;
   } catch (thrown) {
@@ -92,7 +100,7 @@ function oldestReader(db: Database.Database): number {
   return said ?? Infinity;
 }
 
-function start(db: Database.Database, order: OpeningOrder, lost: Lost | null): Opened {
+function start(db: Database.Database, order: OpeningOrder, lost: Lost | null, ask: AskJournal): Opened {
   const mode = db.pragma("journal_mode = WAL", { simple: true });
   if (mode !== "wal") throw new Error(`SQLite keeps journal_mode ${String(mode)} where wal is needed`);
   // A killed process loses nothing that was committed; a power cut may lose the last commits, never the file.
@@ -100,7 +108,7 @@ function start(db: Database.Database, order: OpeningOrder, lost: Lost | null): O
   db.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
   const begin = db.transaction(() => {
     migrate(db);
-    return accountForPreviousRun(db, order, lost);
+    return accountForPreviousRun(db, order, lost, ask);
   });
   return { ...begin.immediate(), inode: statSync(order.file).ino };
 }
@@ -120,7 +128,11 @@ function migrate(db: Database.Database): void {
  * Sets the file aside, begins a new one, and takes over what can still be read of the old one. Where that fails the old
  * one is put back: the next start must find the damage again, not an absence that says nothing.
  */
-export function replaceDamaged(order: OpeningOrder, damage: string): { db: Database.Database; opened: Opened } {
+export function replaceDamaged(
+  order: OpeningOrder,
+  damage: string,
+  ask: AskJournal = NO_JOURNAL,
+): { db: Database.Database; opened: Opened } {
   const { file, now } = order;
   const { birthtimeMs, mtimeMs } = statSync(file);
   const from = Math.min(birthtimeMs > 0 ? birthtimeMs : mtimeMs, now);
@@ -135,7 +147,8 @@ export function replaceDamaged(order: OpeningOrder, damage: string): { db: Datab
       return salvage(setAside, fresh);
     });
     const saved = copy.exclusive();
-    return { db: fresh, opened: start(fresh, order, { setAside, damage, from, damagedTables: saved.damaged }) };
+    const lost = { setAside, damage, from, damagedTables: saved.damaged, journalMarkKnown: saved.journalMark !== null };
+    return { db: fresh, opened: start(fresh, order, lost, ask) };
   } catch (thrown) {
     db?.close();
     // A process that came in between has begun a store of its own there.

@@ -4,7 +4,8 @@ import type { PairQuery } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import type { Retention } from "../retention.ts";
 import { surplusPair } from "../samples.ts";
-import type { PairRow, PairSizes, Questions } from "./messages.ts";
+import type { PairRow, PairSizes } from "../rows.ts";
+import type { Questions } from "./messages.ts";
 
 /** One commit evicts no more than this; what is over waits for the next. */
 const EVICTED_AT_ONCE = 200;

@@ -6,6 +6,9 @@
 import type { Database } from "better-sqlite3";
 import { statSync } from "node:fs";
 import { makeUlid } from "../../../proxy/identity.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
+import { prepareEssentials } from "./commit.ts";
+import { Essentials } from "../essentials.ts";
 import type { Opened, OpeningOrder } from "./messages.ts";
 
 /** What is known of a file that is gone or had to be set aside. */
@@ -16,6 +19,8 @@ export interface Lost {
   /** Epoch ms, perhaps with a fraction: what it accounted for since then may be lost. */
   readonly from: number;
   readonly damagedTables: readonly string[];
+  /** Whether it is known up to where the journal was counted. */
+  readonly journalMarkKnown: boolean;
 }
 
 interface Life {
@@ -30,37 +35,72 @@ interface Life {
 const ADJOINING_MS = 60_000;
 const MAX_UNCLEAN_GAPS = 100;
 
+/** What the journal knows of the run before, told what the store has counted; null: there is no journal. */
+export type AskJournal = (countedUpTo: number) => JournalAccount | null;
+
 /** Runs inside the opening's transaction. */
-export function accountForPreviousRun(db: Database, order: OpeningOrder, lost: Lost | null): Omit<Opened, "inode"> {
+export function accountForPreviousRun(
+  db: Database,
+  order: OpeningOrder,
+  lost: Lost | null,
+  ask: AskJournal,
+): Omit<Opened, "inode"> {
   const { now, again, run } = order;
   const life = db.prepare<[], Life>("SELECT generation, run, last_batch, heartbeat, clean FROM life").get();
   const sameRun = life !== undefined && life.run === run;
   const lastBatch = sameRun ? life.last_batch : 0;
   const setAside = lost?.setAside ?? null;
   const gone = lost ?? (life === undefined ? goneFile(order) : null);
-  if (sameRun && gone === null)
-    return { generation: life.generation, previousEnd: "clean", setAside, lastBatch, notes: [] };
-
-  const unclean = gone !== null || (life !== undefined && life.clean === 0);
-  const notes: string[] = [];
-  if (unclean) {
-    const why = gone === null ? "unclean end while unjournaled" : `store lost: ${gone.damage}`;
-    const routes = recordGaps(db, order, gone?.from ?? life?.heartbeat ?? now, why);
-    notes.push(...describe(order.file, gone, routes));
+  const counted = db.prepare<[], number>("SELECT position FROM journal_mark").pluck().get() ?? 0;
+  if (sameRun && gone === null) {
+    return { generation: life.generation, previousEnd: "clean", setAside, lastBatch, journalMark: counted, notes: [] };
   }
-  // In the same run the writes without an outcome are still on their way.
+
+  // In the same run the writes without an outcome are still on their way, and the journal goes on.
+  const journal = sameRun ? null : ask(counted);
+  const unclean = gone !== null || (life !== undefined && life.clean === 0);
+  const isCovered = journal !== null && gone === null && journal.coversGeneration === life?.generation;
+  const since = gone?.from ?? life?.heartbeat ?? now;
+  const notes: string[] = [];
+  if (journal !== null && lost?.journalMarkKnown !== false) applyUncounted(db, order, journal);
+  const begins = beginningsOf(db, order, since);
+  const uneven = sameRun ? NOTHING_UNEVEN : settleAsUnknown(db, now, journal?.open ?? []);
+  if (unclean && !isCovered) {
+    const broken = journal === null || journal.damage === null ? "" : `; journal damaged: ${journal.damage}`;
+    const why = gone === null ? `unclean end while unjournaled${broken}` : `store lost: ${gone.damage}`;
+    notes.push(...describe(order.file, gone, recordGaps(db, order, begins, why)));
+  } else if (journal !== null && journal.damage !== null) {
+    const why = `journal damaged: ${journal.damage}`;
+    notes.push(`the ${why}; what could be read of it is delivered, and ${gapsOf(recordGaps(db, order, begins, why))}`);
+  } else {
+    const partly = new Map(uneven.routes.map((route) => [route, begins.get(route) ?? since]));
+    // Gaps that are open still end now, and say the same.
+    const open = new Set(db.prepare<[], string>("SELECT route FROM gap WHERE to_ms IS NULL").pluck().all());
+    for (const { route, from } of journal?.unjournaled ?? []) if (!open.has(route)) partly.set(route, from);
+    const why = "writes were not journaled when the run before ended";
+    if (partly.size > 0) notes.push(`${why}: ${gapsOf(recordGaps(db, order, partly, why))}`);
+  }
   if (!sameRun) {
-    const unsettled = settleAsUnknown(db, now);
-    const writes = unsettled === 1 ? "write" : "writes";
-    if (unsettled > 0) notes.push(`${unsettled} ${writes} of the previous run had no outcome yet: counted as unknown`);
+    const writes = uneven.unknown === 1 ? "write" : "writes";
+    if (uneven.unknown > 0) {
+      notes.push(`${uneven.unknown} ${writes} of the previous run had no outcome yet: counted as unknown`);
+    }
     db.prepare("UPDATE gap SET to_ms = ? WHERE to_ms IS NULL").run(now);
+    if (journal !== null) db.prepare("UPDATE journal_mark SET position = ?").run(journal.upTo);
   }
   const generation = again?.generation ?? nextGeneration(life, gone, now);
   db.prepare(
     `INSERT OR REPLACE INTO life (only, generation, run, last_batch, heartbeat, clean) VALUES (1, ?, ?, ?, ?, 0)`,
   ).run(generation, run, lastBatch, now);
   const previousEnd = unclean ? "unclean" : life === undefined ? "none" : "clean";
-  return { generation, previousEnd, setAside, lastBatch, notes };
+  return { generation, previousEnd, setAside, lastBatch, journalMark: journal?.upTo ?? counted, notes };
+}
+
+/** Counts what the journal has and the store had not committed when it ended. */
+function applyUncounted(db: Database, order: OpeningOrder, { uncounted }: JournalAccount): void {
+  const essentials = new Essentials();
+  for (const write of uncounted) if (write.type !== "divergence" && write.type !== "pair") essentials.add(write);
+  prepareEssentials(db, order.retention, order.now)(essentials.rows(), order.now);
 }
 
 /**
@@ -73,6 +113,7 @@ function goneFile({ file, again }: OpeningOrder): Lost | null {
     damage: `${file} ${words}`,
     from,
     damagedTables: [],
+    journalMarkKnown: true,
   });
   if (again !== null) return gone(again.since, "was removed or replaced");
   const key = statSync(`${file}.key`, { throwIfNoEntry: false });
@@ -88,31 +129,57 @@ function nextGeneration(life: Life | undefined, gone: Lost | null, now: number):
   return gone === null ? 1 : Math.floor(now / 1000);
 }
 
-function settleAsUnknown(db: Database, now: number): number {
+interface Uneven {
+  /** Writes that were counted as unknown. */
+  readonly unknown: number;
+  /** Routes whose accounts of the run before did not come out even. */
+  readonly routes: readonly string[];
+}
+
+const NOTHING_UNEVEN: Uneven = { unknown: 0, routes: [] };
+
+/** `open`: writes that the journal goes on with. More of them than the store knows of are counted as eligible. */
+function settleAsUnknown(db: Database, now: number, open: JournalAccount["open"]): Uneven {
+  const stillOpen = new Map(open.map(({ route, count }) => [route, count]));
+  for (const route of stillOpen.keys()) {
+    db.prepare("INSERT OR IGNORE INTO route_total VALUES (?, 0, 0, 0, ?)").run(route, now);
+  }
   const rows = db
-    .prepare<[], { route: string; missing: number }>(
-      "SELECT route, eligible - settled AS missing FROM route_total WHERE eligible > settled",
-    )
+    .prepare<[], { route: string; missing: number }>("SELECT route, eligible - settled AS missing FROM route_total")
     .all();
   const count = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, 'unknown', '', ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
   );
-  for (const { route, missing } of rows) count.run(route, missing);
-  db.prepare("UPDATE route_total SET settled = eligible, balanced_at = ?").run(now);
-  return rows.reduce((sum, { missing }) => sum + missing, 0);
+  const balance = db.prepare("UPDATE route_total SET eligible = eligible + ?, settled = settled + ? WHERE route = ?");
+  const routes: string[] = [];
+  let total = 0;
+  for (const { route, missing } of rows) {
+    const unknown = missing - (stillOpen.get(route) ?? 0);
+    if (unknown === 0) continue;
+    routes.push(route);
+    if (unknown > 0) count.run(route, unknown);
+    balance.run(Math.max(0, -unknown), Math.max(0, unknown), route);
+    total += Math.max(0, unknown);
+  }
+  db.prepare("UPDATE route_total SET balanced_at = ? WHERE eligible = settled").run(now);
+  return { unknown: total, routes };
 }
 
-function recordGaps(db: Database, order: OpeningOrder, from: number, why: string): number {
-  const { now } = order;
+/** Since when each route's accounts may be incomplete. */
+function beginningsOf(db: Database, { routes }: OpeningOrder, from: number): ReadonlyMap<string, number> {
   const known = db
     .prepare<[], { route: string; unsettled: number; balanced_at: number }>(
       "SELECT route, eligible - settled AS unsettled, balanced_at FROM route_total WHERE eligible > 0",
     )
     .all();
-  const begins = new Map(order.routes.map((route) => [route, from]));
+  const begins = new Map(routes.map((route) => [route, from]));
   // A write without an outcome may have begun as early as the last moment at which there was none.
   for (const row of known) begins.set(row.route, row.unsettled > 0 ? Math.min(from, row.balanced_at) : from);
+  return begins;
+}
+
+function recordGaps(db: Database, { now }: OpeningOrder, begins: ReadonlyMap<string, number>, why: string): number {
   const latest = db.prepare<[string], { seq: number; to_ms: number; count: number }>(
     "SELECT max(seq) AS seq, to_ms, count(*) AS count FROM gap WHERE route = ? AND unclean_end = 1",
   );
@@ -129,8 +196,12 @@ function recordGaps(db: Database, order: OpeningOrder, from: number, why: string
   return begins.size;
 }
 
+function gapsOf(routes: number): string {
+  return `a gap is recorded for ${routes} ${routes === 1 ? "route" : "routes"}; reconcile closes it`;
+}
+
 function describe(file: string, gone: Lost | null, routes: number): readonly string[] {
-  const gaps = `a gap is recorded for ${routes} ${routes === 1 ? "route" : "routes"}; reconcile closes it`;
+  const gaps = gapsOf(routes);
   if (gone === null) return [`the previous run ended without closing the store ${file}: ${gaps}`];
   if (gone.setAside === null) return [`store lost: ${gone.damage}; a new one was begun, and ${gaps}`];
   const missing = gone.damagedTables.length === 0 ? "all" : `all but ${gone.damagedTables.join(", ")}`;

@@ -9,7 +9,7 @@ import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
-import { page } from "./page.ts";
+import { page } from "../page.ts";
 import { places } from "./places.ts";
 import { pair, pairs } from "./pairs.ts";
 import { prepareValuePairs } from "./value-pairs.ts";

@@ -13,10 +13,14 @@ const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   audit: "entry",
   value_pair: "kind, legacy, next, sealed, at_ms, until_ms",
 };
+/** As the file counted the journal's records; a file from before the journal has none. */
+const JOURNAL_MARK = "SELECT position FROM journal_mark";
 
 export interface Salvaged {
   /** Tables of which some or all could not be read. */
   readonly damaged: readonly string[];
+  /** null: it could not be read. */
+  readonly journalMark: number | null;
 }
 
 /** @throws where the file cannot be read */
@@ -28,6 +32,7 @@ export function hasTable(db: Database.Database, name: string): boolean {
 export function salvage(from: string, into: Database.Database): Salvaged {
   const damaged: string[] = [];
   let source: Database.Database | null = null;
+  let journalMark: number | null = null;
   try {
     source = new Database(from, { fileMustExist: true });
     // As its owner had it open: then its -wal is read without a shared-memory file beside it.
@@ -46,10 +51,16 @@ export function salvage(from: string, into: Database.Database): Salvaged {
         damaged.push(name);
       }
     }
+    try {
+      journalMark = source.prepare<[], number>(JOURNAL_MARK).pluck().get() ?? null;
+      if (journalMark !== null) into.prepare("UPDATE journal_mark SET position = ?").run(journalMark);
+    } catch {
+      // Whatever the journal counts is uncertain then, and the gap that a lost store leaves says so.
+    }
   } catch {
-    return { damaged: SALVAGED_TABLES };
+    return { damaged: SALVAGED_TABLES, journalMark };
   } finally {
     source?.close();
   }
-  return { damaged };
+  return { damaged, journalMark };
 }

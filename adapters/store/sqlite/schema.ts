@@ -184,6 +184,14 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX pair_by_route ON pair (route, seq);
   `,
   `
+  -- Everything that the journal's records up to this position count is in the tables above.
+  CREATE TABLE journal_mark (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    position INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO journal_mark (only, position) VALUES (1, 0);
+  `,
+  `
   -- What a value of one service is at the other: keyed hashes, and both texts encrypted.
   CREATE TABLE value_pair (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -205,6 +213,7 @@ export const MIGRATIONS: readonly string[] = [
 /**
  * The version before this one can work with a file of ours as long as no step took away or renamed what it uses, or added
  * a column without a default: then an update can be taken back without giving up the store. A step that breaks this
- * raises the number to its own.
+ * raises the number to its own. 6: a version that knows no journal would leave it lying, and what it holds would be delivered
+ * after newer writes.
  */
-export const OLDEST_READER = 3;
+export const OLDEST_READER = 6;

@@ -1,10 +1,11 @@
 /** The embedded store: one SQLite file, locked for this process alone and owned by a thread of its own. */
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, Store } from "../../../proxy/ports.ts";
 import type { StoredPair } from "../../../proxy/stored-pair.ts";
 import { pageLimit } from "../cursor.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
-import { DEFAULT_BACKLOG, type BacklogLimits } from "./backlog.ts";
+import { DEFAULT_BACKLOG, type BacklogLimits } from "../backlog.ts";
 import { Committer } from "./committer.ts";
 import { eraseDivergences } from "./erasure.ts";
 import type { Opened } from "./messages.ts";
@@ -21,6 +22,11 @@ export interface SqliteStoreOptions {
   readonly backlog?: Partial<BacklogLimits>;
   /** How long a question, a flush or the end may wait for the disk. Default 10 s. */
   readonly patienceMs?: number;
+  /**
+   * What the journal knows of the run before, where there is one: asked once the file is this process's alone, with the
+   * position up to which the store has counted.
+   */
+  readonly journalAccount?: (countedUpTo: number) => Promise<JournalAccount>;
 }
 
 export interface SqliteStore extends Store {
@@ -42,6 +48,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     retention: { ...DEFAULT_RETENTION, ...options.retention },
     backlog: { ...DEFAULT_BACKLOG, ...options.backlog },
     patienceMs: options.patienceMs ?? PATIENCE_MS,
+    journalAccount: options.journalAccount ?? null,
   });
   const opened = await committer.opened;
   return {
@@ -50,6 +57,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     append: (writes) => committer.append(writes),
     flush: () => committer.flush(),
     health: () => committer.health(),
+    journalMark: () => committer.journalMark(),
     pairsKept: () => committer.pairsKept(),
     close: () => committer.close(),
     onGroupEvent: (listener) => committer.listeners.add(listener),
@@ -60,7 +68,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
 
 type Questioning = Omit<
   Store,
-  "generation" | "append" | "flush" | "health" | "pairsKept" | "close" | "onGroupEvent" | "eraseDivergences"
+  | "generation"
+  | "append"
+  | "flush"
+  | "health"
+  | "journalMark"
+  | "pairsKept"
+  | "close"
+  | "onGroupEvent"
+  | "eraseDivergences"
 >;
 
 /** Every question the port has. Records travel as their JSON text. */

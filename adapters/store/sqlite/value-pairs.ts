@@ -3,7 +3,7 @@ import type { Database } from "better-sqlite3";
 import type { Page } from "../../../proxy/ports.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
-import { page } from "./page.ts";
+import { page } from "../page.ts";
 
 /** What has ended goes when something is taught, so many at a time. */
 const ENDED_AT_ONCE = 100;

@@ -1,6 +1,7 @@
 /** The thread that owns the file: opens it, commits batches in the order they come, answers questions in between. */
 import type { Database } from "better-sqlite3";
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import { giveWayToTraffic } from "../../../proxy/thread-priority.ts";
 import { type Commit, prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
@@ -20,18 +21,38 @@ interface Open {
 
 /** Preparing to commit reads sizes of the evidence: where that is damaged, it shows here. */
 function open(): Open {
-  const { db, opened } = openDatabase(order);
+  const { db, opened } = openDatabase(order, askJournal);
   try {
     return { db, opened, commit: prepareCommit(db, order.retention, order.now) };
   } catch (thrown) {
     db.close();
     if (!isCorrupt(thrown) || !(thrown instanceof Error)) throw thrown;
-    const replaced = replaceDamaged(order, thrown.message);
+    const replaced = replaceDamaged(order, thrown.message, askJournal);
     return { ...replaced, commit: prepareCommit(replaced.db, order.retention, order.now) };
   }
 }
 
-const tell = (message: FromWorker): void => port.postMessage(message);
+function tell(message: FromWorker): void {
+  (port as MessagePort).postMessage(message);
+}
+
+/**
+ * Stands still, with the file locked and nothing counted yet, until the process has read its journal: what it knows has to
+ * be in the transaction in which the run before is accounted for.
+ */
+function askJournal(journalMark: number): JournalAccount | null {
+  const { journal } = workerData as OpeningOrder;
+  if (journal === undefined || port === null) return null;
+  const words = new Int32Array(journal);
+  Atomics.store(words, 0, 0);
+  tell({ type: "locked", journalMark });
+  for (;;) {
+    // A bound, so that a thread that is to end does.
+    Atomics.wait(words, 0, 0, 1_000);
+    const received = receiveMessageOnPort(port) as { readonly message: ToWorker } | undefined;
+    if (received?.message.type === "account") return received.message.account;
+  }
+}
 
 try {
   const { db, opened, commit: firstCommit } = open();
@@ -75,6 +96,9 @@ try {
         }
         return;
       }
+      case "account":
+        // Asked for, it was taken where it was asked for.
+        return;
       case "close":
         try {
           if (message.clean) db.prepare("UPDATE life SET clean = 1, heartbeat = ?").run(message.now);

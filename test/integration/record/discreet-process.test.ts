@@ -1,6 +1,6 @@
 /** Guarantee G7 on a whole process: what it was sent in confidence is in no byte that it writes, serves or prints. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { text as readText } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { request } from "undici";
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import { bytesIn } from "../../support/folder-bytes.ts";
 import type { StoredPair } from "../../../proxy/stored-pair.ts";
 import { endOf, runCli, spawnCli, startCli } from "../../support/cli.ts";
 import { evidenceFolder } from "../../support/evidence.ts";
@@ -301,9 +302,8 @@ routes:
     everything.set(`tail ${i}`, stdout + stderr);
   everything.set("webhook", hooked.join("\n"));
   const files = (when: string): void => {
-    for (const name of readdirSync(folder)) {
-      if (name.endsWith(".yaml")) continue;
-      everything.set(`${name} ${when}`, readFileSync(join(folder, name)));
+    for (const [name, bytes] of bytesIn(folder)) {
+      if (!name.endsWith(".yaml")) everything.set(`${name} ${when}`, bytes);
     }
   };
   // The write-ahead log first: closing the store empties it.

@@ -406,7 +406,7 @@ test("a file that a newer version has brought forward is used as long as that ve
   const { open, edit } = place(t);
   await writeAndClose(await open());
   edit(
-    "ALTER TABLE gap ADD COLUMN later TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 4; UPDATE reader SET oldest = 3",
+    `ALTER TABLE gap ADD COLUMN later TEXT NOT NULL DEFAULT ''; PRAGMA user_version = ${MIGRATIONS.length + 1}; UPDATE reader SET oldest = 3`,
   );
   const store = await open();
   assert.equal(store.opened.previousEnd, "clean");

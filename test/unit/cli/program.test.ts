@@ -44,7 +44,19 @@ test("every command's help has an example, tells its options and fits 80 columns
 
 test("every command that asks a running Crossfade takes the common options", () => {
   for (const command of everyCommand(buildProgram(() => undefined))) {
-    const asking = ["status", "list", "groups", "show", "tail", "export", "purge", "suggest"];
+    const asking = [
+      "status",
+      "list",
+      "groups",
+      "show",
+      "tail",
+      "export",
+      "purge",
+      "suggest",
+      "mirror",
+      "recompare",
+      "replay",
+    ];
     if (!asking.includes(command.name())) continue;
     const flags = command.options.map((option) => option.long);
     for (const flag of ["--admin", "--config", "--token", "--json", "--no-color"])
@@ -61,6 +73,7 @@ test("only commands that exist are there", () => {
     "check",
     "explain",
     "status",
+    "mirror",
     "divergences",
     "suggest",
     "recompare",

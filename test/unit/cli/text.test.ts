@@ -188,7 +188,7 @@ test("events are told apart from comments and retry times", () => {
 
 test("the last sentence says what was left", () => {
   const unwritten = { storeWrites: 0, logLines: 0 };
-  const clean = { cutOff: false, abandoned: 0, tookMs: 1234, unwritten };
+  const clean = { cutOff: false, abandoned: 0, left: 0, tookMs: 1234, unwritten };
   assert.equal(describeStop(clean), "stopped after 1.2 s: nothing was left");
   assert.match(
     describeStop({ ...clean, cutOff: true, abandoned: 1 }),
@@ -199,7 +199,7 @@ test("the last sentence says what was left", () => {
 
 test("the last sentence says what store and log could not keep", () => {
   const stop = (storeWrites: number, logLines: number): string =>
-    describeStop({ cutOff: false, abandoned: 0, tookMs: 1234, unwritten: { storeWrites, logLines } });
+    describeStop({ cutOff: false, abandoned: 0, left: 0, tookMs: 1234, unwritten: { storeWrites, logLines } });
   assert.equal(stop(12, 3), "stopped after 1.2 s: 12 store writes and 3 log lines could not be kept");
   assert.equal(stop(1, 0), "stopped after 1.2 s: 1 store write could not be kept");
   assert.equal(stop(0, 1), "stopped after 1.2 s: 1 log line could not be kept");

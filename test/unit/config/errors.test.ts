@@ -38,7 +38,10 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   ["tls: { cert: x }", ["4:6 tls.key is missing; write key: FILE"]],
   ["tls: { cert: ./none.crt, key: ./none.crt, http3: true }", ["4:43 tls.http3 is not a setting; did you mean http2?"]],
   ["admin: yes", ['4:8 admin is "yes" where a group of settings is expected; write key: value lines below it']],
-  ["store: ./x.db", ['4:8 store is "./x.db", which names no kind of store; write sqlite:./x.db or memory:']],
+  [
+    "store: ./x.db",
+    ['4:8 store is "./x.db", which names no kind of store; write sqlite:./x.db, redis://HOST:PORT or memory:'],
+  ],
   ["store: sqlite::memory:", ["4:8 a colon in this value makes YAML read it as a key; put the value in quotes"]],
   [
     'store: "sqlite::memory:"',
@@ -116,27 +119,27 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "xyz: 1",
     [
-      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, webhook, services, defaults, routes",
+      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, webhook, services, defaults, routes",
     ],
   ],
   [
-    "limits:\n  spol: 1GiB\n  journal: 1GiB",
+    "limits:\n  spol: 1GiB\ncollections: []",
     [
       "5:3 limits.spol is not a setting; did you mean spool?",
-      "6:3 limits.journal is not in this version yet; take it out",
+      "6:1 collections is not in this version yet; take it out",
     ],
   ],
   ["defaults: { name: x }", ["4:13 defaults.name belongs to one route; write it in routes"]],
   [
     "__proto__: { listen: x }",
     [
-      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, webhook, services, defaults, routes",
+      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, webhook, services, defaults, routes",
     ],
   ],
   [
     "<<: { listen: x }",
     [
-      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, webhook, services, defaults, routes',
+      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, webhook, services, defaults, routes',
     ],
   ],
   // Environment.

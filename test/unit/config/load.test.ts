@@ -36,8 +36,10 @@ const COMPLETE: Omit<Settings, "file"> = {
     bodyInMemoryBytes: 1_048_576,
     bodyOnDiskBytes: 268_435_456,
     spoolBytes: 1_073_741_824,
+    journalBytes: 10_737_418_240,
     pairsBytes: 67_108_864,
   },
+  journal: { survives: "process", key: null },
   webhook: null,
   services: Object.fromEntries(
     [
@@ -57,7 +59,7 @@ const COMPLETE: Omit<Settings, "file"> = {
           timeoutMs: 5000,
           connectTimeoutMs: 10_000,
           maxWorkMs: 30_000,
-          maxAgeMs: 15_000,
+          maxAgeMs: 86_400_000,
           expiresAfterMs: 5_000,
           ratePerSecond: null,
           credentials: "forward",
@@ -263,7 +265,7 @@ test("flags are judged with the grammar of the file, and named as flags", () => 
     effects: "supressed",
     listen: "8080",
     admin: "::1",
-    store: "redis://h",
+    store: "redis://u:secret@h/x",
     divergenceLog: "",
   };
   const loaded = loadSettings({ file: null, flags, env: {} });
@@ -274,7 +276,7 @@ test("flags are judged with the grammar of the file, and named as flags", () => 
     '--effects is "supressed"; did you mean suppressed? (suppressed, sandboxed, real)',
     '--listen is "8080", which has no host; write 127.0.0.1:8080',
     '--admin is "::1", an IPv6 address without port; write [::1]:8080',
-    '--store is "redis://h"; Redis is not in this version yet: write sqlite:./crossfade.db or memory:',
+    '--store is "redis://***@h/x", whose x is no number of a database; write 0 to 15, and names as ?prefix=x',
     '--divergence-log is "", of 0 characters; write 1 to 4096 characters',
   ]);
 });

@@ -34,6 +34,7 @@ test("listeners, store and log file wait for a restart", (t) => {
       "listen is 127.0.0.1:1 and was 127.0.0.1:8080",
       "admin.listen is 127.0.0.1:2 and was 127.0.0.1:9090",
       "store is memory: and was sqlite:./crossfade.db",
+      "journal.survives is nothing and was process",
       "divergenceLog.file is x and was ./crossfade-divergences.ndjson",
     ],
   );

@@ -68,7 +68,8 @@ async function delivered(attempts: readonly Attempt[], change: Partial<DeliveryJ
         discard: () => void (copy.discarded = true),
       };
     },
-    onAttempt() {},
+    onAttempt: () => undefined,
+    earlierAttempts: 0,
     onFailure() {},
     ...changes,
   });

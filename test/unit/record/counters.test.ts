@@ -105,3 +105,10 @@ test("writes go on from the store's totals, reads begin anew", () => {
   assert.equal(after?.seen, true);
   assert.equal(after?.outcomes.find(({ outcome }) => outcome === "match")?.count, 9_007_199_255);
 });
+
+test("writes that another process has under way are not this one's: what it begins with sums", () => {
+  const counters = createCounters();
+  counters.restore([{ route: "users", outcome: "match", reason: null, count: 3 }], [{ route: "users", count: 5 }]);
+  const [users] = counters.snapshot();
+  assert.deepEqual([users?.eligible, users?.pending, sumOf(users as Tally)], [3, 0, 3]);
+});

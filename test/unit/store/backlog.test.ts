@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backlog, DEFAULT_BACKLOG } from "../../../adapters/store/sqlite/backlog.ts";
-import type { Batch } from "../../../adapters/store/sqlite/messages.ts";
+import { Backlog, DEFAULT_BACKLOG, Room } from "../../../adapters/store/backlog.ts";
+import type { Batch } from "../../../adapters/store/rows.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { makeRecord, NOON, recordWrite } from "../../support/evidence.ts";
 import { makePair, pairWrite } from "../../support/pairs.ts";
@@ -22,7 +22,7 @@ const countsOf = ({ essentials }: Batch): [number, number] => [
 ];
 
 test("counts take no more room than their names, however many there are", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   for (let i = 0; i < 10_000; i++) addAll(backlog, [eligible, match]);
   assert.equal(backlog.pendingWrites, 20_000);
   const batch = backlog.seal(NOON);
@@ -33,14 +33,14 @@ test("counts take no more room than their names, however many there are", () => 
 });
 
 test("a batch is bounded in records and in bytes, and holds at least one record", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   addAll(
     backlog,
     Array.from({ length: 1200 }, () => recordWrite(makeRecord())),
   );
   assert.equal(backlog.seal(NOON).evidence.length, 500);
   backlog.settle();
-  const large = new Backlog(DEFAULT_BACKLOG);
+  const large = new Backlog(new Room(DEFAULT_BACKLOG));
   addAll(
     large,
     Array.from({ length: 3 }, () => recordWrite(makeRecord({ error: "x".repeat(1024 * 1024) }))),
@@ -49,7 +49,7 @@ test("a batch is bounded in records and in bytes, and holds at least one record"
 });
 
 test("beyond its bounds records are lost and counted, and counts, repairs and gaps never", () => {
-  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 10, maxBytes: 1024 * 1024 });
+  const backlog = new Backlog(new Room({ ...DEFAULT_BACKLOG, maxRecords: 10, maxBytes: 1024 * 1024 }));
   addAll(
     backlog,
     Array.from({ length: 15 }, () => recordWrite(makeRecord())),
@@ -57,7 +57,7 @@ test("beyond its bounds records are lost and counted, and counts, repairs and ga
   assert.equal(backlog.lostWrites, 5);
   addAll(backlog, [eligible, match, repair("users/1", "A")]);
   assert.equal(backlog.lostWrites, 5);
-  const bytes = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 1000, maxBytes: 100_000 });
+  const bytes = new Backlog(new Room({ ...DEFAULT_BACKLOG, maxRecords: 1000, maxBytes: 100_000 }));
   addAll(
     bytes,
     Array.from({ length: 15 }, () => recordWrite(makeRecord({ error: "x".repeat(20_000) }))),
@@ -67,7 +67,7 @@ test("beyond its bounds records are lost and counted, and counts, repairs and ga
 });
 
 test("what fails is tried again in order: essentials alone first, then a little evidence, then all as usual", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   const records = Array.from({ length: 700 }, () => makeRecord());
   addAll(backlog, [eligible, match, ...records.map(recordWrite)]);
   backlog.seal(NOON);
@@ -98,7 +98,7 @@ test("what fails is tried again in order: essentials alone first, then a little 
 });
 
 test("failing for ever, it neither grows nor forgets a count", () => {
-  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxRecords: 100, maxBytes: 1024 * 1024 });
+  const backlog = new Backlog(new Room({ ...DEFAULT_BACKLOG, maxRecords: 100, maxBytes: 1024 * 1024 }));
   for (let round = 0; round < 1000; round++) {
     addAll(backlog, [eligible, match, repair(`users/${round % 10}`, "A"), recordWrite(makeRecord())]);
     backlog.seal(NOON);
@@ -115,7 +115,7 @@ test("failing for ever, it neither grows nor forgets a count", () => {
 });
 
 test("repairs fold by key, first time and last reason kept, and past their bound into the collection", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   addAll(backlog, [repair("users/1", "first"), repair("users/1", "second")]);
   backlog.seal(NOON);
   backlog.giveBack({ withoutEvidence: false });
@@ -140,7 +140,7 @@ test("repairs fold by key, first time and last reason kept, and past their bound
 });
 
 test("a batch whose records cannot be kept gives them up and keeps its counts", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   addAll(backlog, [eligible, recordWrite(makeRecord())]);
   const mark = backlog.mark();
   backlog.seal(NOON);
@@ -153,7 +153,7 @@ test("a batch whose records cannot be kept gives them up and keeps its counts", 
 });
 
 test("a mark is reached when everything before it is durable, not when what came later is", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   assert.equal(backlog.reached(backlog.mark()), true);
   addAll(backlog, [eligible, ...Array.from({ length: 600 }, () => recordWrite(makeRecord()))]);
   const mark = backlog.mark();
@@ -169,13 +169,13 @@ test("a mark is reached when everything before it is durable, not when what came
 });
 
 test("a record whose time cannot be read is kept under the time of its batch", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   backlog.add(recordWrite(makeRecord({ time: "yesterday" })));
   assert.equal(backlog.seal(NOON).evidence[0]?.at, NOON);
 });
 
 test("pairs wait within bytes of their own; what does not fit is lost, counted apart, and holds up nothing", () => {
-  const backlog = new Backlog({ ...DEFAULT_BACKLOG, maxPairBytes: 10_000 });
+  const backlog = new Backlog(new Room({ ...DEFAULT_BACKLOG, maxPairBytes: 10_000 }));
   const pairs = Array.from({ length: 20 }, () => pairWrite(makePair()));
   addAll(backlog, [...pairs, recordWrite(makeRecord()), eligible]);
   assert.ok(backlog.lostPairs > 0 && backlog.lostPairs < 20, `${backlog.lostPairs} lost`);
@@ -193,7 +193,7 @@ test("pairs wait within bytes of their own; what does not fit is lost, counted a
 });
 
 test("pairs of a batch that failed are given up, and its records are not", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   addAll(backlog, [pairWrite(makePair()), pairWrite(makePair()), recordWrite(makeRecord())]);
   const mark = backlog.mark();
   backlog.seal(NOON);
@@ -209,7 +209,7 @@ test("pairs of a batch that failed are given up, and its records are not", () =>
 });
 
 test("a batch carries pairs up to a bound of bytes, and the next one the rest", () => {
-  const backlog = new Backlog(DEFAULT_BACKLOG);
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
   const large = makePair();
   const wide = { ...large, shadow: { ...large.shadow, body: { text: "x".repeat(300_000) } } };
   addAll(backlog, [wide, wide, wide].map(pairWrite));

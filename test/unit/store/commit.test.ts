@@ -5,7 +5,8 @@ import type { Database } from "better-sqlite3";
 import { DEFAULT_RETENTION, type Retention } from "../../../adapters/store/retention.ts";
 import { prepareCommit } from "../../../adapters/store/sqlite/commit.ts";
 import { asFailure } from "../../../adapters/store/sqlite/failures.ts";
-import type { Batch, EvidenceRow, Opened, OpeningOrder } from "../../../adapters/store/sqlite/messages.ts";
+import type { Batch, EvidenceRow } from "../../../adapters/store/rows.ts";
+import type { Opened, OpeningOrder } from "../../../adapters/store/sqlite/messages.ts";
 import { openDatabase } from "../../../adapters/store/sqlite/opening.ts";
 import { evidenceFolder, NOON } from "../../support/evidence.ts";
 
@@ -46,6 +47,7 @@ function evidence(count: number, bytes = 100, group = "g1"): EvidenceRow[] {
     signature: "[]",
     kinds: ",value,",
     build: null,
+    position: 0,
     record: "x".repeat(bytes),
   }));
 }
@@ -68,6 +70,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
         },
       ],
       gaps: [],
+      journalMark: null,
       controls: [],
       places: [],
     },

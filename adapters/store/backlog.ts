@@ -1,7 +1,7 @@
 /** What has been appended and is not durable yet, bounded, and how it is cut into batches. */
-import type { StoreWrite } from "../../../proxy/ports.ts";
+import type { StoreWrite } from "../../proxy/ports.ts";
 import { Essentials } from "./essentials.ts";
-import type { Batch, EvidenceRow, PairRow } from "./messages.ts";
+import type { Batch, EvidenceRow, PairRow } from "./rows.ts";
 
 export interface BacklogLimits {
   readonly maxRecords: number;
@@ -12,6 +12,47 @@ export interface BacklogLimits {
 
 const MIB = 1024 * 1024;
 export const DEFAULT_BACKLOG: BacklogLimits = { maxRecords: 200_000, maxBytes: 64 * MIB, maxPairBytes: 8 * MIB };
+
+/** What evidence may wait, shared by backlogs that fill up one memory. */
+export class Room {
+  readonly #limits: BacklogLimits;
+  #records = 0;
+  #bytes = 0;
+  #pairBytes = 0;
+
+  constructor(limits: BacklogLimits) {
+    this.#limits = limits;
+  }
+
+  /** false: there is none left. */
+  take(bytes: number): boolean {
+    if (this.#records >= this.#limits.maxRecords || this.#bytes + bytes > this.#limits.maxBytes) return false;
+    this.#records += 1;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** Records that were let out for a while, and are back. */
+  takeBack(records: number, bytes: number): void {
+    this.#records += records;
+    this.#bytes += bytes;
+  }
+
+  leave(records: number, bytes: number): void {
+    this.takeBack(-records, -bytes);
+  }
+
+  /** Pairs have bytes of their own. */
+  takePair(bytes: number): boolean {
+    if (this.#pairBytes + bytes > this.#limits.maxPairBytes) return false;
+    this.#pairBytes += bytes;
+    return true;
+  }
+
+  leavePairs(bytes: number): void {
+    this.#pairBytes -= bytes;
+  }
+}
 
 /** One batch is written out as JSON and cloned in one turn of the event loop: about 5 ms at most. */
 const BATCH_RECORDS = 500;
@@ -38,10 +79,9 @@ export interface BacklogMark {
 }
 
 export class Backlog {
-  readonly #limits: BacklogLimits;
+  readonly #room: Room;
   #essentials = new Essentials();
   #evidence: Waiting[] = [];
-  #evidenceBytes = 0;
   #sealed: Sealed | null = null;
   #batches = 0;
   #settledBatch = 0;
@@ -51,15 +91,16 @@ export class Backlog {
   /** After a failure essentials go first and alone, then a little evidence with them, then all as usual. */
   #portion: "usual" | "essentials" | "little" = "usual";
   #lostWrites = 0;
+  /** Of the last durable batch that had one. */
+  journalMark = 0;
   #pairs: PairRow[] = [];
-  #pairBytes = 0;
   #pairsAdded = 0;
   /** Durable, or given up. */
   #pairsDone = 0;
   #lostPairs = 0;
 
-  constructor(limits: BacklogLimits) {
-    this.#limits = limits;
+  constructor(room: Room) {
+    this.#room = room;
   }
 
   get lostWrites(): number {
@@ -99,9 +140,9 @@ export class Backlog {
     return this.#settledBatch >= batch && this.#recordsDone >= records && this.#pairsDone >= pairs;
   }
 
-  add(write: StoreWrite): void {
+  add(write: StoreWrite, position = 0): void {
     if (write.type === "pair") {
-      this.#addPair(write);
+      this.#addPair(write, position);
       return;
     }
     if (write.type !== "divergence") {
@@ -109,24 +150,21 @@ export class Backlog {
       return;
     }
     const bytes = roughBytes(write.json);
-    if (this.#evidence.length >= this.#limits.maxRecords || this.#evidenceBytes + bytes > this.#limits.maxBytes) {
+    if (!this.#room.take(bytes)) {
       this.#lostWrites += 1;
       return;
     }
-    this.#evidence.push({ row: toRow(write), bytes });
-    this.#evidenceBytes += bytes;
+    this.#evidence.push({ row: toRow(write, position), bytes });
     this.#recordsAdded += 1;
   }
 
-  #addPair(write: Extract<StoreWrite, { type: "pair" }>): void {
-    const row = toPairRow(write);
-    const bytes = roughBytes(row.pair);
-    if (this.#pairBytes + bytes > this.#limits.maxPairBytes) {
+  #addPair(write: Extract<StoreWrite, { type: "pair" }>, position: number): void {
+    const row = toPairRow(write, position);
+    if (!this.#room.takePair(roughBytes(row.pair))) {
       this.#lostPairs += 1;
       return;
     }
     this.#pairs.push(row);
-    this.#pairBytes += bytes;
     this.#pairsAdded += 1;
   }
 
@@ -159,6 +197,7 @@ export class Backlog {
     if (sealed === null) return;
     this.#sealed = null;
     this.#settledBatch = sealed.batch.number;
+    this.journalMark = sealed.batch.essentials.journalMark ?? this.journalMark;
     this.#recordsDone += sealed.evidence.length;
     this.#pairsDone += sealed.pairs.length;
     this.#portion = this.#portion === "essentials" && sealed.evidence.length === 0 ? "little" : "usual";
@@ -182,7 +221,7 @@ export class Backlog {
       this.#recordsDone += sealed.evidence.length;
       return;
     }
-    for (const waiting of sealed.evidence) this.#evidenceBytes += waiting.bytes;
+    this.#room.takeBack(sealed.evidence.length, bytesOf(sealed.evidence));
     this.#evidence = [...sealed.evidence, ...this.#evidence];
   }
 
@@ -193,12 +232,12 @@ export class Backlog {
     this.#recordsDone += this.#evidence.length;
     this.#settledBatch = this.#batches + 1;
     this.#essentials = new Essentials();
+    this.#room.leave(this.#evidence.length, bytesOf(this.#evidence));
     this.#evidence = [];
-    this.#evidenceBytes = 0;
     this.#lostPairs += this.#pairs.length;
     this.#pairsDone += this.#pairs.length;
+    this.#room.leavePairs(pairBytesOf(this.#pairs));
     this.#pairs = [];
-    this.#pairBytes = 0;
   }
 
   #mostRecords(essentials: Essentials): number {
@@ -215,7 +254,7 @@ export class Backlog {
       count += 1;
     }
     const taken = this.#pairs.splice(0, count);
-    for (const { pair } of taken) this.#pairBytes -= roughBytes(pair);
+    this.#room.leavePairs(pairBytesOf(taken));
     return taken;
   }
 
@@ -228,9 +267,17 @@ export class Backlog {
       count += 1;
     }
     const taken = this.#evidence.splice(0, count);
-    for (const waiting of taken) this.#evidenceBytes -= waiting.bytes;
+    this.#room.leave(taken.length, bytesOf(taken));
     return taken;
   }
+}
+
+function bytesOf(evidence: readonly Waiting[]): number {
+  return evidence.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function pairBytesOf(pairs: readonly PairRow[]): number {
+  return pairs.reduce((sum, { pair }) => sum + roughBytes(pair), 0);
 }
 
 /** About what a record or a pair takes in memory. */
@@ -239,7 +286,10 @@ function roughBytes(json: string): number {
 }
 
 /** One unreadable time must not fail a whole batch for ever: it is NaN here and the batch's own time there. */
-function toRow({ record, json, signature }: Extract<StoreWrite, { type: "divergence" }>): EvidenceRow {
+function toRow(
+  { record, json, signature }: Extract<StoreWrite, { type: "divergence" }>,
+  position: number,
+): EvidenceRow {
   const kinds = new Set(record.differences.map((difference) => difference.kind));
   return {
     id: record.id,
@@ -251,11 +301,12 @@ function toRow({ record, json, signature }: Extract<StoreWrite, { type: "diverge
     signature: record.group === null || signature === null ? null : JSON.stringify(signature),
     kinds: kinds.size === 0 ? "" : `,${[...kinds].join(",")},`,
     build: record.build,
+    position,
     record: json,
   };
 }
 
-function toPairRow({ json, ...row }: Extract<StoreWrite, { type: "pair" }>): PairRow {
+function toPairRow({ json, ...row }: Extract<StoreWrite, { type: "pair" }>, position: number): PairRow {
   const { id, at, route, bucket, group, outcome, key } = row;
-  return { id, at, route, bucket, group, outcome, key, pair: json };
+  return { id, at, route, bucket, group, outcome, key, position, pair: json };
 }

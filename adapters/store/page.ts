@@ -1,5 +1,5 @@
-import type { Page } from "../../../proxy/ports.ts";
-import { encodeCursor, type ListName } from "../cursor.ts";
+import type { Page } from "../../proxy/ports.ts";
+import { encodeCursor, type ListName } from "./cursor.ts";
 
 /** `rows`: one more than `limit` where there are more. `position`: of the last item shown, for the cursor. */
 export function page<Row, Item>(

@@ -3,11 +3,11 @@
  * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
  * with traffic, so they stay lists.
  */
-import type { OutcomeCount } from "../../../proxy/evidence.ts";
-import type { StoreWrite } from "../../../proxy/ports.ts";
-import type { KeptPlace } from "../../../proxy/places.ts";
-import { placeKey } from "../place-key.ts";
-import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./messages.ts";
+import type { OutcomeCount } from "../../proxy/evidence.ts";
+import type { KeptPlace } from "../../proxy/places.ts";
+import type { StoreWrite } from "../../proxy/ports.ts";
+import { placeKey } from "./place-key.ts";
+import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./rows.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;
@@ -27,6 +27,7 @@ export class Essentials {
   readonly #totals = new Map<string, Totals>();
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
+  #journalMark: number | null = null;
   readonly #controls: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
   #writes = 0;
@@ -54,10 +55,18 @@ export class Essentials {
         return;
       }
       case "gap-opened":
-        this.#gaps.push({ opened: true, id: write.id, route: write.route, from: write.from, why: write.why });
+        this.#gaps.push({ change: "opened", id: write.id, route: write.route, from: write.from, why: write.why });
         return;
       case "gap-closed":
-        this.#gaps.push({ opened: false, id: write.id, to: write.to });
+        this.#gaps.push({ change: "closed", id: write.id, to: write.to });
+        return;
+      case "gap-withdrawn":
+        this.#gaps.push({ change: "withdrawn", id: write.id });
+        return;
+      case "journal-mark":
+        // It stands for what came before it, and is nothing that could be lost.
+        this.#writes -= 1;
+        this.#journalMark = write.position;
         return;
       case "pin":
       case "unpin":
@@ -87,6 +96,7 @@ export class Essentials {
     }
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
+    this.#journalMark = later.#journalMark ?? this.#journalMark;
     this.#controls.push(...later.#controls);
     for (const [key, place] of later.#places) this.#places.set(key, place);
   }
@@ -99,6 +109,7 @@ export class Essentials {
       totals: [...this.#totals].map(([route, totals]) => ({ route, ...totals })),
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
+      journalMark: this.#journalMark,
       controls: this.#controls,
       places: [...this.#places.values()],
     };

@@ -1,0 +1,308 @@
+/**
+ * The durable journal: an append-only log in a folder of its own (docs/decisions/0007).
+ *
+ * A write is an *entry*, named by the position of its intent. What a crash would need of it is *pinned* in the segment that
+ * holds it: the intent until there is an answer, then the accepted record, and that an attempt was made; all of it is free
+ * once the write has settled (upkeep.ts).
+ */
+import { truncate } from "node:fs/promises";
+import type { AcceptedWrite, Intent, Journal, JournalAccount, LeftOver, WaitingWrite } from "../../proxy/journal.ts";
+import type { Entry, Pin } from "./entry.ts";
+import { spellIntent } from "./records.ts";
+import { scanFolder, type Scanned } from "./scan.ts";
+import type { Segment } from "./segment.ts";
+import { Upkeep } from "./upkeep.ts";
+import { type Found, WaitingReader } from "./waiting.ts";
+import { LogWriter } from "./writer.ts";
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+const CLOSE_PATIENCE_MS = 5_000;
+
+export interface LogSettings {
+  /** Mode 0700, and nobody else's: the store beside it is locked. */
+  readonly folder: string;
+  readonly journalKey: Buffer;
+  readonly survives: "process" | "power";
+  readonly limitBytes: () => number;
+  readonly monotonic: () => number;
+  readonly segmentBytes?: number;
+}
+
+/** What earlier lives left, as it was read; nothing is changed yet. */
+export interface ReadLog {
+  readonly scanned: Scanned;
+  account(): Pick<JournalAccount, "coversGeneration" | "damage" | "upTo" | "uncounted" | "open">;
+}
+
+export async function readLog(settings: LogSettings, countedUpTo: number): Promise<ReadLog> {
+  const scanned = await scanFolder(settings.folder, settings.journalKey, countedUpTo);
+  return {
+    scanned,
+    account() {
+      const { lastPosition, lastGeneration, uncounted, open } = scanned;
+      const short = lastGeneration !== null && lastPosition < countedUpTo;
+      const ends = `it ends at ${lastPosition}, and the store has counted up to ${countedUpTo}`;
+      const damage = scanned.damage ?? (short ? ends : null);
+      return {
+        coversGeneration: damage === null ? lastGeneration : null,
+        damage,
+        upTo: Math.max(lastPosition, countedUpTo),
+        uncounted,
+        open: [...open].map(([route, count]) => ({ route, count })),
+      };
+    },
+  };
+}
+
+export interface LogJournal extends Journal {
+  readonly kind: "durable";
+  /** Without a copy that could be delivered; each is to be settled. */
+  readonly leftOver: readonly LeftOver[];
+}
+
+export interface LogOptions extends LogSettings {
+  readonly read: ReadLog;
+  readonly countedUpTo: number;
+  readonly generation: number;
+  /** What the store has counted by now. */
+  readonly counted: () => number;
+}
+
+/** @throws where the folder cannot be written. */
+export async function openLogJournal(options: LogOptions): Promise<LogJournal> {
+  const { scanned } = options.read;
+  if (scanned.cutOff !== null) await truncate(scanned.cutOff.file, scanned.cutOff.at);
+  const journal = new Log(options);
+  await journal.begin();
+  return journal;
+}
+
+class Log implements LogJournal {
+  readonly kind = "durable";
+  readonly leftOver: readonly LeftOver[];
+  readonly #options: LogOptions;
+  readonly #segments: Segment[];
+  readonly #writer: LogWriter;
+  readonly #reader: WaitingReader;
+  readonly #entries = new Map<string, Entry>();
+  readonly #takenBack = new Set<number>();
+  readonly #upkeep: Upkeep;
+  /** Of those that wait on disk. */
+  #waiting: number;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: LogOptions) {
+    const { scanned } = options.read;
+    this.#options = options;
+    this.#segments = [...scanned.segments];
+    this.#waiting = scanned.waiting;
+    this.#writer = new LogWriter({
+      ...options,
+      segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+      position: Math.max(scanned.lastPosition, options.countedUpTo),
+      number: scanned.nextNumber,
+      segmentBegun: (segment) => this.#segments.push(segment),
+    });
+    this.#reader = new WaitingReader({
+      scanned,
+      segments: () => this.#segments,
+      active: () => this.#writer.segment,
+      isTakenBack: (position) => this.#takenBack.has(position),
+    });
+    for (const { entry, intent, segment, bytes } of scanned.intents) {
+      const { exchangeId, route } = intent;
+      this.#entries.set(exchangeId, {
+        entry,
+        exchangeId,
+        route,
+        isWhole: false,
+        spelled: null,
+        intent: { position: entry, segment, bytes },
+        accepted: null,
+        sent: null,
+      });
+    }
+    this.leftOver = scanned.intents.map(({ intent, end, key }) => ({ intent, end, key }));
+    this.#upkeep = new Upkeep({
+      folder: options.folder,
+      segments: this.#segments,
+      entries: this.#entries,
+      writer: this.#writer,
+      counted: options.counted,
+      monotonic: options.monotonic,
+    });
+  }
+
+  begin(): Promise<void> {
+    return this.#writer.begin();
+  }
+
+  intend(intent: Intent): Promise<void> {
+    if (this.#writer.isStuck) return Promise.reject(new Error("the journal's disk does not take what it is given"));
+    if (this.#isFull()) return Promise.reject(new Error("the journal is full"));
+    const spelled = spellIntent(intent);
+    const bytes = this.#writer.append((records, position) => records.intended(position, spelled));
+    const { exchangeId, route } = intent;
+    this.#entries.set(exchangeId, {
+      entry: this.#writer.position,
+      exchangeId,
+      route,
+      isWhole: false,
+      spelled,
+      intent: this.#pin(bytes),
+      accepted: null,
+      sent: null,
+    });
+    return this.#writer.whenWritten();
+  }
+
+  answered(
+    exchangeId: string,
+    end: "accepted" | "refused" | "unknown",
+    key: string | null,
+    write?: AcceptedWrite,
+  ): number {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined) return this.#writer.nextPosition();
+    if (end !== "accepted") this.#writer.append((records, position) => records.ended(position, entry.entry, end, key));
+    else if (write !== undefined) this.#accept(entry, write, false);
+    return this.#writer.position;
+  }
+
+  keep(exchangeId: string, write: AcceptedWrite): Promise<boolean> | null {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined || this.#writer.isStuck || this.#isFull()) return null;
+    const pin = this.#accept(entry, write, true);
+    const { position } = this.#writer;
+    this.#entries.delete(exchangeId);
+    pin.segment.waiting += 1;
+    this.#waiting += 1;
+    return this.#writer.whenWritten().then(
+      () => true,
+      () => {
+        // It may be written yet: then the reader must not take it for one that waits.
+        this.#takenBack.add(position);
+        this.#entries.set(exchangeId, entry);
+        pin.segment.waiting -= 1;
+        this.#waiting -= 1;
+        return false;
+      },
+    );
+  }
+
+  sent(exchangeId: string, attempt: number): Promise<void> | undefined {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined) return undefined;
+    const bytes = this.#writer.append((records, position) => records.sent(position, entry.entry, attempt));
+    this.#free(entry.sent);
+    entry.sent = this.#pin(bytes);
+    if (this.#writer.isStuck) return undefined;
+    return this.#writer.whenWritten().catch(() => undefined);
+  }
+
+  settled(exchangeId: string, end: Parameters<Journal["settled"]>[1]): void {
+    const entry = this.#entries.get(exchangeId);
+    if (entry === undefined) return;
+    this.#entries.delete(exchangeId);
+    this.#writer.append((records, position) => records.settled(position, entry.entry, entry, end));
+    this.#free(entry.intent);
+    this.#free(entry.accepted);
+    this.#free(entry.sent);
+  }
+
+  waiting(): number {
+    return this.#waiting;
+  }
+
+  nextWaiting(): Promise<readonly WaitingWrite[]> {
+    return this.#waiting === 0 ? Promise.resolve([]) : this.#reader.next();
+  }
+
+  take(write: WaitingWrite): void {
+    const { entry, position, segment, bytes, intent } = write as Found;
+    this.#entries.set(intent.exchangeId, {
+      entry,
+      exchangeId: intent.exchangeId,
+      route: intent.route,
+      isWhole: true,
+      spelled: null,
+      intent: null,
+      accepted: { position, segment, bytes },
+      sent: this.#options.read.scanned.sent.get(entry) ?? null,
+    });
+    segment.waiting -= 1;
+    this.#waiting -= 1;
+  }
+
+  holds(exchangeId: string): boolean {
+    return this.#entries.get(exchangeId)?.isWhole === true;
+  }
+
+  position(): number {
+    return this.#writer.recorded;
+  }
+
+  nextPosition(): number {
+    return this.#writer.nextPosition();
+  }
+
+  reached(position: number): boolean {
+    return this.#writer.reached(position);
+  }
+
+  depth(): number {
+    return this.#entries.size + this.#waiting;
+  }
+
+  health(): ReturnType<Journal["health"]> {
+    const full = this.#isFull()
+      ? `the journal holds its limit of ${this.#options.limitBytes()} bytes (limits.journal)`
+      : null;
+    return {
+      problem: this.#writer.problem() ?? full ?? this.#upkeep.problem,
+      bytes: this.#upkeep.bytes(),
+      pendingBytes: this.#writer.pendingBytes,
+      limitBytes: this.#options.limitBytes(),
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#upkeep.close();
+    await this.#reader.close();
+    await this.#writer.close(CLOSE_PATIENCE_MS);
+  }
+
+  #accept(entry: Entry, write: AcceptedWrite, kept: boolean): Pin {
+    const { generation } = this.#options;
+    const intent = entry.spelled as string;
+    const bytes = this.#writer.append((records, position) =>
+      records.accepted(position, entry.entry, { intent, write, generation, kept }),
+    );
+    const pin = this.#pin(bytes);
+    entry.accepted = pin;
+    entry.isWhole = bytes > 0 && write.body.kind === "memory";
+    entry.spelled = null;
+    this.#free(entry.intent);
+    entry.intent = null;
+    return pin;
+  }
+
+  #pin(bytes: number): Pin {
+    const { segment } = this.#writer;
+    segment.pin(bytes);
+    return { position: this.#writer.position, segment, bytes };
+  }
+
+  #free(pin: Pin | null): void {
+    pin?.segment.free(pin.bytes, this.#writer.position);
+  }
+
+  #isFull(): boolean {
+    return this.#upkeep.bytes() >= this.#options.limitBytes();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The keys of a store in Redis. All begin with `PREFIX:{N}:`, where N is a partition: the braces are the hash tag that
+ * keeps a partition on one slot of a cluster, so that a script changes it whole or not at all. Everything about a route
+ * is in the route's partition. A store has one partition, or 16 where Redis is a cluster; `meta` says how many.
+ *
+ * Of the store, in partition 0:
+ * | `meta`               | hash  | generation, partitions, secret (what evidence is redacted under), replication id last seen
+ * | `overrides`          | hash  | [route, setting] → what an operator set over the file
+ * | `audit`              | zset  | entry → position
+ * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
+ *
+ * Of each partition; positions go up with time and are unique in it:
+ * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered
+ * | `runs`               | zset  | process life → heard at (by `clock`)
+ * | `run:R`              | hash  | last batch applied; its own counts; pending writes by route; heartbeat; routes
+ * | `run:R:gaps`         | set   | gaps it holds open
+ * | `eligible`           | hash  | route → writes
+ * | `compared`           | hash  | route → exchanges, reads included
+ * | `outcomes`           | hash  | [route, outcome, reason] → writes
+ * | `repairs`            | zset  | [route, whole, key] → position; `repairs:ROUTE` the same of one route
+ * | `repair:since`, `repair:last`, `repair:times` | hash | of each repair; `repairs:count` of each route
+ * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
+ * | `gaps:unclean`       | hash  | route → the gap that the last unclean end left, and how many there were
+ * | `records`, `cards`   | hash  | record's id → its text; what it is found by (base.lua)
+ * | `order`              | zset  | record's id → position
+ * | `plain`              | zset  | record's id → arrival, of those that are no samples: what may be evicted
+ * | `bytes`              | number | of `records`
+ * | `pairs`              | hash  | exchange's id → it whole; `pairs:cards`, `pairs:buckets`, `pairs:ranks` (hash) of each
+ * | `pairs:order`        | zset  | id → position; `pairs:at` → arrival, `pairs:bucket:B` those of a bucket; `pairs:bytes` of all
+ * | `groups`             | zset  | group → count, negative; `groups:seen` → last seen
+ * | `group:G`            | hash  | one group; `group:G:hours` (hash), `group:G:drawn` (zset by rank), `group:G:records` (zset)
+ *
+ * Of each partition, by the kind of value in place of the route:
+ * | `values:legacy`      | hash  | kind, hash of legacy's → pair; `values:next` kind, hash of next's → name of the pair there
+ * | `values:order`       | zset  | name → position; `values:last` the highest; `values:ends` → when it ends
+ *
+ * What is to come has a place: lanes and their leases belong to partitions of their own, `PREFIX:{lN}:`, spread by entity
+ * key in place of the route, and members to `PREFIX:{members}:`.
+ */
+export const CLUSTER_PARTITIONS = 16;
+
+export function baseOf(prefix: string, partition: number): string {
+  return `${prefix}:{${partition}}:`;
+}
+
+/** FNV-1a: even enough, and the same in every process and version. */
+export function partitionOf(route: string, partitions: number): number {
+  if (partitions === 1) return 0;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < route.length; i++) hash = Math.imul(hash ^ route.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % partitions;
+}

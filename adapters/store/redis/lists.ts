@@ -1,0 +1,156 @@
+/** Counts, repairs and gaps. */
+import type { GapRecord, OutcomeCount, RepairReason, RepairRecord } from "../../../proxy/evidence.ts";
+import type { Page, Store } from "../../../proxy/ports.ts";
+import { decodeCursor, pageLimit, type ListName } from "../cursor.ts";
+import { page } from "../page.ts";
+import { newestFirst, type Placed } from "./merge.ts";
+import type { Reading } from "./reading.ts";
+
+export interface ListQuery {
+  readonly route?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export async function outcomeCounts(reading: Reading): Promise<readonly OutcomeCount[]> {
+  const counts = await hashes(reading, "outcomes");
+  return counts.map(([title, count]) => {
+    const [route, outcome, reason] = JSON.parse(title) as [string, OutcomeCount["outcome"], string];
+    return { route, outcome, reason: reason === "" ? null : (reason as OutcomeCount["reason"]), count: Number(count) };
+  });
+}
+
+export async function eligibleCounts(reading: Reading): ReturnType<Store["eligibleCounts"]> {
+  return (await hashes(reading, "eligible")).map(([route, count]) => ({ route, count: Number(count) }));
+}
+
+async function hashes(reading: Reading, name: string): Promise<[string, string][]> {
+  const found = await reading.ask(() =>
+    reading.everywhere((partition) => reading.call(partition, name, (client, key) => client.hgetall(key))),
+  );
+  return found.flatMap((hash) => Object.entries(hash));
+}
+
+/** The longest open first. */
+export async function repairs(reading: Reading, query: ListQuery): Promise<Page<RepairRecord>> {
+  const limit = pageLimit(query.limit);
+  const { route } = query;
+  return await reading.ask(async () => {
+    const names = route === undefined ? "repairs" : `repairs:${route}`;
+    const placed = await placesIn(reading, "repairs", names, query, limit);
+    const rows = placed.sort((a, b) => newestFirst(b, a)).slice(0, limit + 1);
+    return await pageOf(reading, "repairs", rows, limit, readRepairs);
+  });
+}
+
+/** The newest first. */
+export async function gaps(reading: Reading, query: ListQuery): Promise<Page<GapRecord>> {
+  const limit = pageLimit(query.limit);
+  return await reading.ask(async () => {
+    const found: (Placed<string> & { readonly gap: GapRecord })[] = [];
+    let cursor = query.cursor;
+    // Gaps are few; those of other routes in the same partition are passed over.
+    for (;;) {
+      const part: ListQuery = { ...query, ...(cursor === undefined ? {} : { cursor }) };
+      const placed = (await placesIn(reading, "gaps", "gaps", part, limit)).sort(newestFirst).slice(0, limit + 1);
+      const whole = await pageOf(reading, "gaps", placed, limit, readGaps);
+      for (const [i, gap] of whole.items.entries()) {
+        const place = placed[i];
+        if (place !== undefined && (query.route === undefined || gap.route === query.route))
+          found.push({ ...place, gap });
+      }
+      if (whole.next === null || found.length > limit) break;
+      cursor = whole.next;
+    }
+    return page("gaps", found.slice(0, limit + 1), limit, cursorOf, ({ gap }) => gap);
+  });
+}
+
+function cursorOf({ position, partition }: Placed<unknown>): readonly (string | number)[] {
+  return [position, String(partition)];
+}
+
+/** Members of one sorted set in each partition, one more than `limit` from where the cursor stands. */
+async function placesIn(
+  reading: Reading,
+  list: ListName & ("repairs" | "gaps"),
+  name: string,
+  query: ListQuery,
+  limit: number,
+): Promise<Placed<string>[]> {
+  const cursor = query.cursor === undefined ? null : decodeCursor(list, query.cursor);
+  const parts = await Promise.all(
+    reading.partitionsOf(query.route).map(async (partition) => {
+      const isAfter =
+        cursor !== null && (list === "gaps" ? partition < Number(cursor.id) : partition > Number(cursor.id));
+      const from = cursor === null ? null : isAfter ? String(cursor.number) : `(${cursor.number}`;
+      const flat = await reading.call(partition, name, (client, key) =>
+        list === "gaps"
+          ? client.zrevrangebyscore(key, from ?? "+inf", "-inf", "WITHSCORES", "LIMIT", 0, limit + 1)
+          : client.zrangebyscore(key, from ?? "-inf", "+inf", "WITHSCORES", "LIMIT", 0, limit + 1),
+      );
+      const placed: Placed<string>[] = [];
+      for (let i = 0; i < flat.length; i += 2) {
+        placed.push({ partition, position: Number(flat[i + 1]), item: flat[i] ?? "" });
+      }
+      return placed;
+    }),
+  );
+  return parts.flat();
+}
+
+async function pageOf<T>(
+  reading: Reading,
+  list: ListName,
+  rows: readonly Placed<string>[],
+  limit: number,
+  read: (reading: Reading, partition: number, members: readonly string[]) => Promise<readonly T[]>,
+): Promise<Page<T>> {
+  const shown = rows.slice(0, limit);
+  const items = new Map<string, T>();
+  for (const partition of new Set(shown.map((row) => row.partition))) {
+    const members = shown.filter((row) => row.partition === partition).map(({ item }) => item);
+    const found = await read(reading, partition, members);
+    for (const [i, member] of members.entries()) items.set(`${partition} ${member}`, found[i] as T);
+  }
+  return page(list, rows, limit, cursorOf, ({ partition, item }) => items.get(`${partition} ${item}`) as T);
+}
+
+async function readRepairs(
+  reading: Reading,
+  partition: number,
+  members: readonly string[],
+): Promise<readonly RepairRecord[]> {
+  const [since, last, times] = await Promise.all(
+    ["repair:since", "repair:last", "repair:times"].map((name) =>
+      reading.call(partition, name, (client, key) => client.hmget(key, ...members)),
+    ),
+  );
+  return members.map((member, i) => {
+    const [route, whole, key] = JSON.parse(member) as [string, number, string];
+    const [reason, exchangeId] = JSON.parse(last?.[i] ?? '["unknown",""]') as [RepairReason, string];
+    return {
+      route,
+      key: whole === 1 ? null : (JSON.parse(key) as string),
+      reason,
+      exchangeId,
+      since: since?.[i] ?? "",
+      times: Number(times?.[i] ?? 0),
+    };
+  });
+}
+
+async function readGaps(reading: Reading, partition: number, ids: readonly string[]): Promise<readonly GapRecord[]> {
+  const [opened, closed] = await Promise.all(
+    ["gap", "gap:to"].map((name) => reading.call(partition, name, (client, key) => client.hmget(key, ...ids))),
+  );
+  return ids.map((id, i) => {
+    const [route, from, why] = JSON.parse(opened?.[i] ?? '["","0",""]') as [string, string, string];
+    const to = closed?.[i] ?? null;
+    return { id, route, from: isoOf(from), to: to === null ? null : isoOf(to), why };
+  });
+}
+
+function isoOf(epochMs: string): string {
+  return new Date(Number(epochMs)).toISOString();
+}

@@ -1,0 +1,26 @@
+-- For each route { route, repairs, gaps, new, acknowledged, fixed, regressed }: what is open. Shadow failures are left out.
+local work = {}
+local compared = {}
+local function of(route)
+  if not work[route] then work[route] = { repairs = 0, gaps = 0, new = 0, acknowledged = 0, fixed = 0, regressed = 0 } end
+  return work[route]
+end
+for _, what in ipairs({ 'repairs', 'gaps' }) do
+  local counts = call('HGETALL', key(what .. ':count'))
+  for i = 1, #counts, 2 do
+    if tonumber(counts[i + 1]) > 0 then of(counts[i])[what] = tonumber(counts[i + 1]) end
+  end
+end
+for _, group in ipairs(call('ZRANGE', key('groups'), 0, -1)) do
+  local row = call('HMGET', key('group:' .. group), 'route', 'failure', 'state', 'count', 'comparedFirst', 'comparedLast')
+  if row[1] and row[2] == '0' then
+    if not compared[row[1]] then compared[row[1]] = numberAt('compared', row[1]) end
+    local state = stateNow(row[3], tonumber(row[4]), compared[row[1]], tonumber(row[5]), tonumber(row[6]))
+    of(row[1])[state] = of(row[1])[state] + 1
+  end
+end
+local rows = {}
+for route, open in pairs(work) do
+  rows[#rows + 1] = { route, open.repairs, open.gaps, open.new, open.acknowledged, open.fixed, open.regressed }
+end
+return rows

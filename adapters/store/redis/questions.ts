@@ -1,0 +1,86 @@
+/** Every question the port has, put to whichever partitions may know. */
+import type { GroupDecision } from "../../../proxy/evidence.ts";
+import type { DivergenceQuery, GroupQuery, PairQuery, Store } from "../../../proxy/ports.ts";
+import { decideGroup, group, groups, openWork } from "./groups.ts";
+import { audit, overrides, places } from "./kept.ts";
+import { eligibleCounts, gaps, outcomeCounts, repairs, type ListQuery } from "./lists.ts";
+import { pair, pairs } from "./pairs.ts";
+import type { Reading } from "./reading.ts";
+import { divergence, divergences } from "./records.ts";
+import { findValues, teachValues, valuePairs } from "./values.ts";
+
+export abstract class Questions {
+  protected abstract readonly reading: Reading;
+
+  outcomeCounts(): ReturnType<Store["outcomeCounts"]> {
+    return outcomeCounts(this.reading);
+  }
+
+  eligibleCounts(): ReturnType<Store["eligibleCounts"]> {
+    return eligibleCounts(this.reading);
+  }
+
+  divergences(query: DivergenceQuery): ReturnType<Store["divergences"]> {
+    return divergences(this.reading, query);
+  }
+
+  divergence(id: string): ReturnType<Store["divergence"]> {
+    return divergence(this.reading, id);
+  }
+
+  groups(query: GroupQuery): ReturnType<Store["groups"]> {
+    return groups(this.reading, query);
+  }
+
+  group(id: string): ReturnType<Store["group"]> {
+    return group(this.reading, id);
+  }
+
+  decideGroup(id: string, decision: GroupDecision): ReturnType<Store["decideGroup"]> {
+    return decideGroup(this.reading, id, decision);
+  }
+
+  pairs(query: PairQuery): ReturnType<Store["pairs"]> {
+    return pairs(this.reading, query);
+  }
+
+  pair(id: string): ReturnType<Store["pair"]> {
+    return pair(this.reading, id);
+  }
+
+  overrides(): ReturnType<Store["overrides"]> {
+    return overrides(this.reading);
+  }
+
+  audit(query: Parameters<Store["audit"]>[0]): ReturnType<Store["audit"]> {
+    return audit(this.reading, query);
+  }
+
+  places(): ReturnType<Store["places"]> {
+    return places(this.reading);
+  }
+
+  repairs(query: ListQuery): ReturnType<Store["repairs"]> {
+    return repairs(this.reading, query);
+  }
+
+  gaps(query: ListQuery): ReturnType<Store["gaps"]> {
+    return gaps(this.reading, query);
+  }
+
+  teachValues(pairs: Parameters<Store["teachValues"]>[0]): ReturnType<Store["teachValues"]> {
+    return teachValues(this.reading, pairs);
+  }
+
+  findValues(sought: Parameters<Store["findValues"]>[0]): ReturnType<Store["findValues"]> {
+    return findValues(this.reading, sought);
+  }
+
+  valuePairs(query: Parameters<Store["valuePairs"]>[0]): ReturnType<Store["valuePairs"]> {
+    return valuePairs(this.reading, query);
+  }
+
+  openWork(): ReturnType<Store["openWork"]> {
+    return openWork(this.reading);
+  }
+}

@@ -1,0 +1,349 @@
+/** The store as its port has it: writes go to their partitions, questions to whichever may know. */
+import type { RedisSettings } from "../../../proxy/config/settings.ts";
+import { CrossfadeError } from "../../../proxy/errors.ts";
+import { makeUlid } from "../../../proxy/identity.ts";
+import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
+import type { PairsKept } from "../../../proxy/stored-pair.ts";
+import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
+import { GroupListeners, type GroupListener } from "../listeners.ts";
+import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
+import { Evictor } from "./eviction.ts";
+import { rewriteFiles } from "./files.ts";
+import { baseOf, partitionOf } from "./keys.ts";
+import { RedisFailed, type RedisLink } from "./link.ts";
+import { replicationChanged, visitMeta, type Meta } from "./opening.ts";
+import { Positions } from "./order.ts";
+import { erasePairs } from "./pairs.ts";
+import { Partition, readSizes, type SizesReply } from "./partition.ts";
+import { Reading } from "./reading.ts";
+import { Questions } from "./questions.ts";
+import { eraseRecords } from "./records.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+const SECOND = 1000;
+export const PATIENCE_MS = 10 * SECOND;
+/** An idle store says so often that it is alive, and looks so often whether Redis is. */
+const HEARTBEAT_MS = 5 * SECOND;
+const ASK_AFTER_MS = 250;
+/** Writing the files anew takes as long as the disk needs for all of it. */
+const REWRITE_PATIENCE_MS = 10 * 60 * SECOND;
+/** A process of which nobody has heard for so long counts as ended; where it comes back its counts are put right. */
+const RUN_SILENT_MS = 30 * SECOND;
+
+export interface RedisStoreOptions {
+  readonly redis: RedisSettings;
+  readonly clock: Clock;
+  /** Routes whose writes are mirrored: they get a gap after a loss even if the store never saw one of theirs. */
+  readonly routes?: readonly string[];
+  readonly retention?: Partial<Retention>;
+  readonly backlog?: Partial<BacklogLimits>;
+  /** How long the opening, a question, a flush or the end may wait for Redis. Default 10 s. */
+  readonly patienceMs?: number;
+  /** How long a server may be silent before the connection is given up. Default 5 s. */
+  readonly silentMs?: number;
+  readonly heartbeatMs?: number;
+  readonly runSilentMs?: number;
+}
+
+export interface RedisStore extends Store {
+  /** What evidence is redacted under: the same for all that share the store. */
+  readonly secretKey: Buffer;
+  /** What an operator should know of this opening, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+export class SharedStore extends Questions implements RedisStore {
+  readonly generation: number;
+  readonly secretKey: Buffer;
+  readonly #options: RedisStoreOptions;
+  readonly #link: RedisLink;
+  readonly #meta: Meta;
+  readonly #run: string;
+  readonly #listeners = new GroupListeners();
+  readonly #patienceMs: number;
+  readonly #partitions: readonly Partition[];
+  protected readonly reading: Reading;
+  readonly #notes: string[];
+  readonly #heartbeat: NodeJS.Timeout;
+  #replication: readonly string[];
+  #loss: string | null = null;
+  #unfit: string | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: RedisStoreOptions, link: RedisLink, meta: Meta, run: string, warnings: readonly string[]) {
+    super();
+    const { clock, redis } = options;
+    this.#options = options;
+    this.#link = link;
+    this.#meta = meta;
+    this.#run = run;
+    this.generation = meta.generation;
+    this.secretKey = meta.secret;
+    this.#notes = [...warnings];
+    this.#replication = meta.replicationBefore.length === 0 ? link.seen.replication : meta.replicationBefore;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
+    const retention = { ...DEFAULT_RETENTION, ...options.retention };
+    const evictor = new Evictor(
+      meta.partitions,
+      retention,
+      () => clock.now(),
+      async (partition, eviction, { records, bytes, groups: ofGroups }) => {
+        const order = { ...eviction, known: { records, bytes, groups: ofGroups } };
+        const reply = await link.run(SCRIPTS.evict, baseOf(redis.prefix, partition), order);
+        return readSizes(reply as SizesReply);
+      },
+    );
+    const [room, positions] = [new Room({ ...DEFAULT_BACKLOG, ...options.backlog }), new Positions()];
+    this.#partitions = Array.from({ length: meta.partitions }, (_, partition) => {
+      return new Partition({
+        partition,
+        base: baseOf(redis.prefix, partition),
+        run: this.#run,
+        openedAt: clock.now(),
+        ...{ clock, link, room, positions, retention },
+        pairBytes: (one) => this.#pairBytesFor(one, retention.keepPairBytes),
+        silentMs: options.runSilentMs ?? RUN_SILENT_MS,
+        routes: routesOf(partition, meta.partitions, options.routes),
+        kept: async (one, sizes) => {
+          evictor.note(one, sizes);
+          await evictor.run();
+        },
+        events: (events) => this.#listeners.tell(events),
+        lost: (sentence) => this.#onLost(sentence),
+      });
+    });
+    this.reading = new Reading({
+      link,
+      prefix: redis.prefix,
+      partitions: meta.partitions,
+      patienceMs: this.#patienceMs,
+      now: () => clock.now(),
+      settleSoon: () => this.#flushWithin(ASK_AFTER_MS),
+    });
+    link.onUp = () => void this.#onUp();
+    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
+    this.#heartbeat.unref();
+    this.#compareReplication();
+    void this.#noteReplication();
+  }
+
+  get notes(): readonly string[] {
+    return this.#notes;
+  }
+
+  /** Owns up to what may have been lost while nobody looked. */
+  #compareReplication(): void {
+    const { clock, routes = [] } = this.#options;
+    if (!replicationChanged(this.#replication, this.#link.seen.replication)) return;
+    const now = clock.now();
+    const at = new Date(now).toISOString();
+    const why = "store possibly lost: Redis was restarted or failed over while no Crossfade looked";
+    for (const route of routes) {
+      const id = makeUlid(now);
+      this.append([
+        { type: "gap-opened", id, route, from: at, why },
+        { type: "gap-closed", id, to: at },
+      ]);
+    }
+    this.#notes.push(
+      `store ${this.#link.place} was restarted or failed over since it was last open: what it had confirmed may be lost; ` +
+        `a gap is recorded for ${routes.length} ${routes.length === 1 ? "route" : "routes"}; reconcile closes it`,
+    );
+  }
+
+  append(writes: readonly StoreWrite[]): void {
+    if (this.#closing !== null) {
+      this.#partitions[0]?.refuse(writes.length);
+      return;
+    }
+    for (const write of writes) {
+      if (isOfAllPartitions(write)) for (const partition of this.#partitions) partition.append(write);
+      else this.#partitions[this.#partitionFor(write)]?.append(write);
+    }
+  }
+
+  #partitionFor(write: Exclude<StoreWrite, OfAllPartitions>): number {
+    const route = routeOf(write);
+    return route === null ? 0 : partitionOf(route, this.#partitions.length);
+  }
+
+  flush(): Promise<void> {
+    return this.#flushWithin(this.#patienceMs);
+  }
+
+  journalMark(): number {
+    return Math.min(...this.#partitions.map((partition) => partition.journalMark));
+  }
+
+  async #flushWithin(patienceMs: number): Promise<void> {
+    await Promise.all(this.#partitions.map((partition) => partition.flush(patienceMs)));
+  }
+
+  health(): StoreHealth {
+    const sum = (of: (partition: Partition) => number): number =>
+      this.#partitions.reduce((total, partition) => total + of(partition), 0);
+    const failed = this.#partitions.find(({ problem }) => problem !== null)?.problem ?? null;
+    return {
+      kind: "redis",
+      problem: this.#link.problem ?? failed ?? this.#unfit ?? this.#loss,
+      lostWrites: sum(({ lostWrites }) => lostWrites),
+      pendingWrites: sum(({ pendingWrites }) => pendingWrites),
+    };
+  }
+
+  async eraseDivergences(query: ErasureQuery): Promise<ErasedRecords> {
+    await this.#allDurable();
+    const erased = await eraseRecords(this.reading, query);
+    const pairs = await erasePairs(this.reading, query);
+    // Their answers tell what is left.
+    await Promise.all(this.#partitions.map((partition) => partition.post()));
+    // Also where nothing was found: the erasure before may have failed just here.
+    if (!query.dryRun) await this.reading.ask(() => rewriteFiles(this.#link, REWRITE_PATIENCE_MS), REWRITE_PATIENCE_MS);
+    return { ...erased, pairs, setAside: [] };
+  }
+
+  pairsKept(): PairsKept {
+    const sum = (of: (partition: Partition) => number): number =>
+      this.#partitions.reduce((total, partition) => total + of(partition), 0);
+    return {
+      kept: sum(({ pairSizes }) => pairSizes.kept),
+      bytes: sum(({ pairSizes }) => pairSizes.bytes),
+      limitBytes: this.#options.retention?.keepPairBytes ?? DEFAULT_RETENTION.keepPairBytes,
+      lost: sum(({ lostPairs }) => lostPairs),
+    };
+  }
+
+  /** What the others leave of it, and never less than an even share. */
+  #pairBytesFor(partition: number, all: number): number {
+    const elsewhere = this.#partitions.reduce(
+      (sum, { pairSizes }, i) => (i === partition ? sum : sum + pairSizes.bytes),
+      0,
+    );
+    return Math.max(all - elsewhere, Math.floor(all / this.#partitions.length));
+  }
+
+  onGroupEvent(listener: GroupListener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    await this.flush();
+    await this.#noteReplication();
+    this.reading.close();
+    const isClean = this.#partitions.every(({ pendingEssentials }) => pendingEssentials === 0);
+    for (const partition of this.#partitions) partition.abandon();
+    // Otherwise its silence is noticed by another process or the next opening, and a gap stands for what is missing.
+    if (isClean && this.#link.isUp) await this.#end().catch(() => undefined);
+    this.#link.close();
+  }
+
+  async #end(): Promise<void> {
+    const { clock, redis } = this.#options;
+    await Promise.all(
+      this.#partitions.map((_, partition) => {
+        const order = { what: "end", run: this.#run, partition, now: clock.now() };
+        return this.#link.run(SCRIPTS.run, baseOf(redis.prefix, partition), order);
+      }),
+    );
+  }
+
+  /** @throws CrossfadeError `store-unavailable` where what was appended so far does not become durable in time. */
+  async #allDurable(): Promise<void> {
+    const marks = this.#partitions.map((partition) => partition.mark());
+    await this.flush();
+    if (this.#partitions.every((partition, i) => partition.reached(marks[i] as BacklogMark))) return;
+    const why = this.health().problem ?? `store ${this.#link.place} is behind with what it was given`;
+    throw new CrossfadeError("store-unavailable", why, { source: "store", retryable: true });
+  }
+
+  #beat(): void {
+    this.#link.beat();
+    for (const partition of this.#partitions) void partition.post();
+    void this.#followReplication();
+  }
+
+  async #onUp(): Promise<void> {
+    for (const partition of this.#partitions) void partition.post();
+    await this.#noteReplication();
+  }
+
+  /** A cluster's nodes fail over one by one, without an end of the connection. */
+  async #followReplication(): Promise<void> {
+    if (!this.#link.isUp) return;
+    try {
+      await this.#link.look();
+      this.#unfit = null;
+      await this.#noteReplication();
+    } catch (thrown) {
+      // Where it does not answer the link says so; here, that it has become one that would have been refused.
+      if (thrown instanceof RedisFailed && !thrown.failure.error.retryable) this.#unfit = thrown.failure.error.message;
+    }
+  }
+
+  /**
+   * Whether anything of this process was lost, each partition's next batch finds out by its number: what is noted here
+   * is for the next opening, which has no such number.
+   */
+  async #noteReplication(): Promise<void> {
+    const { replication } = this.#link.seen;
+    if (replication.join() === this.#replication.join()) return;
+    try {
+      await this.#allDurable();
+      await visitMeta(this.#link, this.#options.redis, this.#visit(replication));
+      this.#replication = replication;
+    } catch {
+      // The next look notes it.
+    }
+  }
+
+  #onLost(sentence: string): void {
+    this.#loss = `store ${this.#link.place}: ${sentence}`;
+    // Where it was emptied, what was said once for the whole store is gone as well.
+    void visitMeta(this.#link, this.#options.redis, this.#visit(this.#link.seen.replication)).catch(() => undefined);
+  }
+
+  #visit(replication: readonly string[]): Parameters<typeof visitMeta>[2] {
+    return { opening: false, now: this.#options.clock.now(), replication, known: this.#meta };
+  }
+}
+
+/** Which route a gap was opened for, its end does not say; a mark stands for what came before it in any of them. */
+type OfAllPartitions = Extract<StoreWrite, { type: "gap-closed" | "gap-withdrawn" | "journal-mark" }>;
+
+function isOfAllPartitions(write: StoreWrite): write is OfAllPartitions {
+  return write.type === "gap-closed" || write.type === "gap-withdrawn" || write.type === "journal-mark";
+}
+
+/** null: it is of the store as a whole. */
+function routeOf(write: Exclude<StoreWrite, OfAllPartitions>): string | null {
+  switch (write.type) {
+    case "divergence":
+      return write.record.route;
+    case "pin":
+    case "unpin":
+    case "audit":
+    case "places":
+      return null;
+    case "count":
+    case "eligible":
+    case "compared-read":
+    case "pair":
+    case "repair":
+    case "gap-opened":
+      return write.route;
+    default: {
+      const never: never = write;
+      throw new TypeError(`no such write: ${JSON.stringify(never)}`);
+    }
+  }
+}
+
+export function routesOf(partition: number, partitions: number, routes: readonly string[] = []): readonly string[] {
+  return routes.filter((route) => partitionOf(route, partitions) === partition);
+}

@@ -1,0 +1,144 @@
+/**
+ * Brings back what waits in the journal and nowhere else: what an earlier process left, and what there was no room for.
+ * Each write joins its lane in the order in which it was answered, as soon as memory has room for it.
+ */
+import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { exchangeAgain, isStillMirrored, primaryAgain } from "./journaled-write.ts";
+import type { Lanes } from "./mirror/lanes.ts";
+import type { Copy } from "./mirrored-copy.ts";
+import { dropped, skipped, UNKNOWN } from "./outcome.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
+import type { LeftOver, WaitingWrite } from "./journal.ts";
+import { beginTeaching, costOf, primaryWorkMs, shadowNameOf } from "./settlement.ts";
+
+/** Of `limits.queued`, what is filled from the journal: what clients send meanwhile must find room. */
+const SHARE_FROM_JOURNAL = 0.5;
+const LOOK_FOR_ROOM_MS = 20;
+const READ_AGAIN_MS = 1_000;
+
+export interface JournalBacklog {
+  /** There may be more to bring back. */
+  wake(): void;
+  /** Resolves when all that waits has been brought back, or memory has no room for more of it. */
+  caughtUp(): Promise<void>;
+  /** Nothing more is brought back. */
+  stop(): void;
+}
+
+export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): JournalBacklog {
+  const { journal, budget } = parts;
+  let running = false;
+  let again = false;
+  let stopped = false;
+  /** It waits for room. */
+  let isFull = false;
+
+  function wake(): void {
+    again = true;
+    if (running || stopped) return;
+    running = true;
+    void bringBack().finally(() => {
+      running = false;
+      if (again) wake();
+    });
+  }
+
+  async function bringBack(): Promise<void> {
+    try {
+      again = false;
+      while (!stopped && journal.waiting() > 0) {
+        const writes = await journal.nextWaiting();
+        // What waits is not all written yet: whoever waits for that wakes us.
+        if (writes.length === 0) return;
+        for (const write of writes) {
+          const costBytes = costOfWaiting(write);
+          while (!stopped && !takeRoom(costBytes)) {
+            isFull = true;
+            await pause(LOOK_FOR_ROOM_MS);
+          }
+          isFull = false;
+          if (stopped) return;
+          journal.take(write);
+          guarded(parts, "journal", () => bringOne(write, costBytes));
+        }
+      }
+    } catch (error) {
+      parts.caught("journal", error);
+      await pause(READ_AGAIN_MS);
+      again = true;
+    }
+  }
+
+  /** What is larger than its share is let through alone. */
+  function takeRoom(bytes: number): boolean {
+    return budget.take(bytes, SHARE_FROM_JOURNAL) || (budget.usedBytes === 0 && budget.take(bytes, Infinity));
+  }
+
+  function bringOne(waitingWrite: WaitingWrite, costBytes: number): void {
+    const { intent, write, order, attempts } = waitingWrite;
+    const exchange = exchangeAgain(parts.snapshot(), intent, write.shadow);
+    const primary = primaryAgain(waitingWrite);
+    const problem = whyNotDelivered(waitingWrite, isStillMirrored(exchange));
+    if (problem !== null) {
+      budget.give(costBytes);
+      finish(parts, exchange, write.about.key, primary, { ...problem, moreKeys: write.about.moreKeys });
+      return;
+    }
+    const answeredAt = parts.clock.monotonic() - Math.max(0, parts.clock.now() - write.answeredAt);
+    const waiting = parts.backlog.add(exchange.route.name, answeredAt);
+    const { about, body, overlapped } = write;
+    const place = parts.unsettled.add(shadowNameOf(exchange));
+    const teaching = beginTeaching(parts, exchange, primary);
+    const held = { primary, body, costBytes, waiting, place, teaching };
+    const copy: Copy = { exchange, about, order, earlierAttempts: attempts, answeredAt, ...held };
+    lanes.rejoin(about.keys, copy, overlapped);
+  }
+
+  async function caughtUp(): Promise<void> {
+    while (running && !isFull && !stopped) await pause(LOOK_FOR_ROOM_MS);
+  }
+
+  return {
+    wake,
+    caughtUp,
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+function whyNotDelivered({ write }: WaitingWrite, isMirrored: boolean): Finding | null {
+  const given = (error: string, outcome: Finding["outcome"]): Finding => {
+    return { ...NOTHING_FOUND, outcome, repair: "dropped", error };
+  };
+  if (!isMirrored) return given("accepted by an earlier process; its route no longer mirrors", dropped("shutdown"));
+  if (write.body.kind === "memory") return null;
+  return given("its body was in the spool of a process that ended", dropped("spool-full"));
+}
+
+function costOfWaiting({ intent, write }: WaitingWrite): number {
+  const held = [write.body, write.answer.body].map((body) => (body.kind === "memory" ? body.bytes.length : 0));
+  return held.reduce((sum, bytes) => sum + bytes, costOf(intent, write.about.keys.length));
+}
+
+/** Gives an outcome to each write that an earlier process left without one and without a copy (docs/semantics.md). */
+export function settleLeftOver(parts: PipelineParts, leftOver: readonly LeftOver[]): void {
+  for (const { intent, end, key } of leftOver) {
+    const exchange = exchangeAgain(parts.snapshot(), intent, null);
+    const found: Finding =
+      end === "refused"
+        ? { ...NOTHING_FOUND, outcome: skipped("not-accepted") }
+        : {
+            ...NOTHING_FOUND,
+            outcome: UNKNOWN,
+            repair: "unknown",
+            notBefore: parts.clock.now() + primaryWorkMs(exchange),
+            error: "the proxy ended before it was answered",
+          };
+    guarded(parts, "journal", () => finish(parts, exchange, key, null, found));
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,94 @@
+/** What the journal keeps of an accepted write, and the exchange that it is again when it is read back. */
+import { hash } from "node:crypto";
+import { DEFAULT_ROUTE } from "./config/defaults.ts";
+import type { RouteSettings } from "./config/settings.ts";
+import type { About, Exchange, Identity, Snapshot } from "./exchange.ts";
+import type { Captured } from "./forward/capture.ts";
+import type { PrimaryAnswered } from "./forward/forwarder.ts";
+import type { Ticket, Lanes } from "./mirror/lanes.ts";
+import { PHASE_ROLES } from "./phases.ts";
+import type { AcceptedWrite, Intent, JournaledBody, WaitingWrite } from "./journal.ts";
+
+/** Larger answers are kept as their digest: of what is delivered after a crash they are compared by it. */
+const ANSWER_MAX_BYTES = 256 * 1024;
+
+export function acceptedWrite<Work>(
+  of: { readonly exchange: Exchange; readonly ticket: Ticket; readonly lanes: Lanes<Work> },
+  ending: PrimaryAnswered,
+  about: About,
+  now: number,
+): AcceptedWrite {
+  const { exchange, ticket, lanes } = of;
+  return {
+    about,
+    overlapped: lanes.overlaps(ticket, about.keys),
+    shadow: exchange.plan.shadow ?? "next",
+    // A body in the spool does not outlive the process yet.
+    body: journaled(ending.requestBody, Infinity),
+    answer: {
+      status: ending.status,
+      headers: ending.headers,
+      body: journaled(ending.body, ANSWER_MAX_BYTES),
+      ms: ending.ms,
+    },
+    answeredAt: now,
+  };
+}
+
+function journaled(captured: Captured, maxBytes: number): JournaledBody {
+  if (captured.kind === "lost") return { kind: "digest", length: captured.length, sha256: "" };
+  const { copy } = captured;
+  if (copy.kind !== "memory") return { kind: "digest", length: copy.length, sha256: copy.sha256 };
+  if (copy.bytes.length <= maxBytes) return copy;
+  return { kind: "digest", length: copy.bytes.length, sha256: hash("sha256", copy.bytes, "hex") };
+}
+
+/** `shadow`: which of the two it was when the write was accepted; null: as the route's phase has it now. */
+export function exchangeAgain(snapshot: Snapshot, intent: Intent, shadow: Identity | null): Exchange {
+  const { exchangeId, arrivedAt, request, traceId } = intent;
+  const found = snapshot.settings.routes.find(({ name }) => name === intent.route);
+  const matched = snapshot.router.match(request);
+  const route: RouteSettings = found ?? { ...GONE_ROUTE, name: intent.route };
+  const side = shadow ?? PHASE_ROLES[route.phase].shadow ?? "next";
+  const primary = side === "next" ? "legacy" : "next";
+  return {
+    id: exchangeId,
+    arrivedAt,
+    snapshot,
+    request,
+    route,
+    params: matched !== null && matched.route === found ? matched.params : { named: {}, rest: [] },
+    plan: { mirror: true, primary, shadow: side, requestClass: "write" },
+    traceId,
+  };
+}
+
+/** Whether what was accepted under earlier settings may still be sent under these. */
+export function isStillMirrored({ snapshot, route, plan }: Exchange): boolean {
+  return snapshot.settings.routes.includes(route) && PHASE_ROLES[route.phase].shadow === plan.shadow;
+}
+
+const GONE_ROUTE: Omit<RouteSettings, "name"> = {
+  ...DEFAULT_ROUTE,
+  entity: null,
+  match: { path: "/**", methods: null, host: null, headers: [] },
+};
+
+/** The primary's answer as it was; its bodies are paid for by whoever takes it up. */
+export function primaryAgain({ write }: WaitingWrite): PrimaryAnswered {
+  const { answer, body } = write;
+  return {
+    end: "answered",
+    status: answer.status,
+    headers: answer.headers,
+    body: { kind: "kept", copy: answer.body, length: lengthOf(answer.body) },
+    requestBody: { kind: "kept", copy: body, length: lengthOf(body) },
+    requestComplete: true,
+    ms: answer.ms,
+    release() {},
+  };
+}
+
+export function lengthOf(body: JournaledBody): number {
+  return body.kind === "memory" ? body.bytes.length : body.length;
+}

@@ -1,0 +1,85 @@
+import type { Journal } from "../journal.ts";
+import type { Clock, Store, StoreWrite } from "../ports.ts";
+
+/** How often it is looked whether the journal has come as far as the counts. */
+const LOOK_EVERY_MS = 5;
+/** A journal that takes longer is not waited for: its routes have a gap by then. */
+const PATIENCE_MS = 5_000;
+
+const ASK_AFTER_MS = 250;
+
+interface Waiting {
+  readonly writes: readonly StoreWrite[];
+  readonly position: number;
+  readonly since: number;
+}
+
+/**
+ * Hands counts to the store together with the journal's position that they count up to, and not before the journal has
+ * written that far: what the store has counted is never missing in the journal, and what it has not is counted from there
+ * after a crash. So each write is counted once.
+ */
+export class CountedWrites implements Pick<Store, "append"> {
+  readonly #store: Pick<Store, "append">;
+  readonly #journal: Pick<Journal, "position" | "reached">;
+  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    store: Pick<Store, "append">,
+    journal: Pick<Journal, "position" | "reached">,
+    clock: Pick<Clock, "monotonic">,
+  ) {
+    this.#store = store;
+    this.#journal = journal;
+    this.#clock = clock;
+  }
+
+  /** Called when each write that was counted has its record, and none that has a record is not counted: between two turns. */
+  append(writes: readonly StoreWrite[]): void {
+    this.#waiting.push({ writes, position: this.#journal.position(), since: this.#clock.monotonic() });
+    this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** The store to whoever asks it: an answer has what was appended here before, unless the journal is far behind. */
+  readable(store: Store): Store {
+    return {
+      ...store,
+      repairs: (query) => this.#caughtUp().then(() => store.repairs(query)),
+      openWork: () => this.#caughtUp().then(() => store.openWork()),
+    };
+  }
+
+  async #caughtUp(): Promise<void> {
+    const last = this.#waiting.at(-1);
+    const until = this.#clock.monotonic() + ASK_AFTER_MS;
+    while (last !== undefined && this.#waiting.includes(last) && this.#clock.monotonic() < until) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  }
+
+  /** The process ends: hands over what still waits. */
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const waiting of this.#waiting.splice(0)) this.#pass(waiting);
+  }
+
+  #look(): void {
+    this.#timer = null;
+    const now = this.#clock.monotonic();
+    let passed = 0;
+    for (const waiting of this.#waiting) {
+      if (!this.#journal.reached(waiting.position) && now - waiting.since < PATIENCE_MS) break;
+      this.#pass(waiting);
+      passed++;
+    }
+    this.#waiting.splice(0, passed);
+    if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  #pass({ writes, position }: Waiting): void {
+    this.#store.append(writes);
+    this.#store.append([{ type: "journal-mark", position }]);
+  }
+}

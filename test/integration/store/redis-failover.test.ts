@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { baseOf, partitionOf } from "../../../adapters/store/redis/keys.ts";
+import { makeRecord, recordWrite } from "../../support/evidence.ts";
+import { redisCluster, redisServer, redisSentinel } from "../../support/redis.ts";
+import {
+  countsOf,
+  eligible,
+  healthOnce,
+  isWell,
+  match,
+  openStoreAt,
+  repairOf,
+  until,
+  writeOf,
+} from "../../support/redis-store.ts";
+import { startRelay } from "../../support/relay.ts";
+
+const isSynced = async (replica: { info(section: "replication"): Promise<string> }): Promise<boolean> =>
+  (await replica.info("replication")).includes("master_link_status:up");
+
+test("a failover that loses nothing is taken as such: no gap, and all counts", async (t) => {
+  const [master, replica] = [await redisServer(t), await redisServer(t)];
+  await replica.admin.replicaof("127.0.0.1", master.port);
+  await until(() => isSynced(replica.admin));
+  const relay = await startRelay(t, master.port);
+  const url = `redis://127.0.0.1:${relay.port}`;
+  const store = await openStoreAt(t, url);
+  store.append([eligible, match, repairOf("users/1")]);
+  await store.flush();
+  await master.admin.wait(1, 0);
+  await master.kill();
+  store.append([eligible, match]);
+  await healthOnce(store, ({ problem }) => problem !== null);
+  await replica.admin.replicaof("NO", "ONE");
+  relay.leadTo(replica.port);
+  const { lostWrites } = await healthOnce(store, isWell);
+  assert.equal(lostWrites, 0);
+  assert.deepEqual(await countsOf(store), [2, 2, 0]);
+  assert.equal((await store.repairs({ limit: 10 })).items.length, 1);
+  assert.deepEqual((await store.gaps({ limit: 10 })).items, []);
+  // And the next opening knows that somebody looked.
+  await store.close();
+  assert.deepEqual((await (await openStoreAt(t, url)).gaps({ limit: 10 })).items, []);
+});
+
+test("a failover that loses confirmed writes leaves a gap from just before them, and counts that sum", async (t) => {
+  const [master, replica] = [await redisServer(t), await redisServer(t)];
+  await replica.admin.replicaof("127.0.0.1", master.port);
+  await until(() => isSynced(replica.admin));
+  const relay = await startRelay(t, master.port);
+  const store = await openStoreAt(t, `redis://127.0.0.1:${relay.port}`);
+  store.append([eligible, match, repairOf("users/1")]);
+  await store.flush();
+  await master.admin.wait(1, 0);
+  const before = Date.now();
+  // From here on the replica hears nothing.
+  await replica.admin.replicaof("NO", "ONE");
+  store.append([eligible, match, eligible, repairOf("users/2"), recordWrite(makeRecord())]);
+  await store.flush();
+  await master.kill();
+  relay.leadTo(replica.port);
+  await healthOnce(store, ({ problem, pendingWrites }) => pendingWrites === 0 && /had confirmed/.test(problem ?? ""));
+  assert.deepEqual(await countsOf(store), [3, 2, 0]);
+  const [gap, ...more] = (await store.gaps({ limit: 10 })).items;
+  assert.deepEqual([gap?.route, more], ["users", []]);
+  const from = Date.parse(gap?.from ?? "");
+  assert.ok(from >= before - 5_000 && from <= Date.now(), gap?.from);
+  assert.deepEqual(
+    (await store.repairs({ limit: 10 })).items.map(({ key }) => key),
+    ["users/1"],
+  );
+  store.append([match]);
+  await store.flush();
+  assert.deepEqual(await countsOf(store), [3, 3, 0]);
+});
+
+test("sentinels lead to the new master when the old one is killed", async (t) => {
+  const [master, replica] = [await redisServer(t), await redisServer(t)];
+  await replica.admin.replicaof("127.0.0.1", master.port);
+  await until(() => isSynced(replica.admin));
+  const sentinel = await redisSentinel(t, master.port);
+  const store = await openStoreAt(t, `redis+sentinel://127.0.0.1:${sentinel.port}/mymaster`, { patienceMs: 10_000 });
+  store.append([eligible, match, repairOf("users/1")]);
+  await store.flush();
+  await master.admin.wait(1, 0);
+  await master.kill();
+  for (let i = 0; i < 50; i++) store.append([eligible, match]);
+  await healthOnce(store, ({ problem }) => problem !== null);
+  const { lostWrites } = await healthOnce(store, isWell);
+  assert.equal(lostWrites, 0);
+  assert.deepEqual(await countsOf(store), [51, 51, 0]);
+  assert.deepEqual((await store.gaps({ limit: 10 })).items, []);
+});
+
+test("no sentinel, and sentinels that know no such master, are told in words", async (t) => {
+  const master = await redisServer(t);
+  const sentinel = await redisSentinel(t, master.port);
+  await assert.rejects(
+    openStoreAt(t, `redis+sentinel://127.0.0.1:${sentinel.port}/other`, { patienceMs: 1_000 }),
+    /no sentinel tells of a master by that name/,
+  );
+});
+
+const ROUTES = Array.from({ length: 40 }, (_, i) => `route-${i}`);
+
+test("a cluster whose master is killed goes on with its replica: the other slots meanwhile, and nothing twice", async (t) => {
+  const { url, nodes } = await redisCluster(t, 3, 3);
+  const store = await openStoreAt(t, url, { silentMs: 2_000, patienceMs: 15_000, routes: ROUTES });
+  const writes = (): void => {
+    for (const route of ROUTES) store.append([...writeOf(route), repairOf("1", route)]);
+  };
+  writes();
+  await store.flush();
+  for (const node of nodes.slice(0, 3)) await node.admin.wait(1, 0);
+  await nodes[0]?.kill();
+  for (let i = 0; i < 20; i++) writes();
+  await healthOnce(store, ({ problem }) => problem !== null);
+  await healthOnce(store, isWell);
+  assert.deepEqual(await countsOf(store), [21 * 40, 21 * 40, 0]);
+  const { items } = await store.repairs({ limit: 100 });
+  assert.deepEqual([items.length, items.every(({ times }) => times === 21)], [40, true]);
+  assert.deepEqual((await store.gaps({ limit: 10 })).items, []);
+});
+
+test("a slot that moves to another node while writes go on takes its partition with it", async (t) => {
+  const { url, nodes } = await redisCluster(t, 3);
+  const store = await openStoreAt(t, url, { patienceMs: 10_000 });
+  const base = baseOf("crossfade", partitionOf("users", 16));
+  let sent = 0;
+  const traffic = setInterval(() => {
+    store.append([eligible, match, repairOf("users/1")]);
+    sent += 1;
+  }, 2);
+  t.after(() => clearInterval(traffic));
+  await until(() => sent > 20);
+  const admin = nodes[0]?.admin;
+  assert.ok(admin);
+  const slot = Number(await admin.cluster("KEYSLOT", base));
+  const ids = await Promise.all(nodes.map((node) => node.admin.cluster("MYID") as Promise<string>));
+  const from = Math.floor((slot * 3) / 16_384);
+  const to = (from + 1) % 3;
+  const [source, target] = [nodes[from], nodes[to]];
+  assert.ok(source && target);
+  await target.admin.cluster("SETSLOT", slot, "IMPORTING", String(ids[from]));
+  await source.admin.cluster("SETSLOT", slot, "MIGRATING", String(ids[to]));
+  for (;;) {
+    const keys = (await source.admin.cluster("GETKEYSINSLOT", slot, 10)) as string[];
+    if (keys.length === 0) break;
+    await source.admin.migrate("127.0.0.1", target.port, "", 0, 5_000, "KEYS", ...keys);
+  }
+  for (const node of [target, source, ...nodes]) await node.admin.cluster("SETSLOT", slot, "NODE", String(ids[to]));
+  const atMove = sent;
+  await until(() => sent > atMove + 20);
+  clearInterval(traffic);
+  await healthOnce(store, isWell);
+  assert.deepEqual(await countsOf(store), [sent, sent, 0]);
+  assert.equal((await store.repairs({ limit: 10 })).items[0]?.times, sent);
+  assert.ok((await target.admin.exists(`${base}repairs`)) === 1);
+});

@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { type LogJournal, openLogJournal, readLog } from "../../../adapters/journal/log.ts";
+import { intentOf, MATCH, writeOf } from "../../contract/journal.ts";
+
+const KEY = Buffer.alloc(32, 7);
+const LITTLE_SEGMENT = 4096;
+
+interface World {
+  readonly folder: string;
+  /** The store has counted everything that is recorded. */
+  count(): void;
+  /** Looks after the segments, as it does twice a second. */
+  look(): Promise<void>;
+  open(folder?: string): Promise<LogJournal>;
+}
+
+function world(t: TestContext): World {
+  const folder = mkdtempSync(join(tmpdir(), "crossfade-lanes-"));
+  const journals: LogJournal[] = [];
+  /** The one whose folder it is; others read copies of it. */
+  let current: LogJournal | null = null;
+  let now = 0;
+  let counted = 0;
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  t.after(async () => {
+    for (const journal of journals) await journal.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    folder,
+    count() {
+      counted = current?.position() ?? 0;
+    },
+    async look() {
+      await written(current as LogJournal);
+      now += 2_000;
+      t.mock.timers.tick(500);
+      await written(current as LogJournal);
+    },
+    async open(at = folder) {
+      const settings = {
+        folder: at,
+        journalKey: KEY,
+        survives: "process" as const,
+        limitBytes: () => 1 << 30,
+        monotonic: () => now,
+        segmentBytes: LITTLE_SEGMENT,
+      };
+      const read = await readLog(settings, counted);
+      const journal = await openLogJournal({
+        ...settings,
+        read,
+        countedUpTo: Math.max(counted, read.account().upTo),
+        generation: journals.length + 1,
+        counted: () => counted,
+      });
+      journals.push(journal);
+      if (at === folder) current = journal;
+      return journal;
+    },
+  };
+}
+
+async function written(journal: LogJournal): Promise<void> {
+  for (let quiet = 0; quiet < 20; quiet++) {
+    if (!journal.reached(Infinity)) quiet = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Lengths of the files that there are. */
+function sizes(folder: string): number {
+  const files = readdirSync(folder).filter((name) => name.endsWith(".lane"));
+  // One may go meanwhile.
+  return files.reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+/** As they are at one moment: where a file goes meanwhile, all of it again. */
+function copyFiles(from: string, to: string): void {
+  for (;;) {
+    try {
+      for (const name of readdirSync(to)) rmSync(join(to, name));
+      for (const name of readdirSync(from)) copyFileSync(join(from, name), join(to, name));
+      return;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown;
+    }
+  }
+}
+
+async function waitingIn(journal: LogJournal): Promise<[id: string, attempts: number][]> {
+  const found: [string, number][] = [];
+  while (journal.waiting() > 0) {
+    for (const write of await journal.nextWaiting()) {
+      journal.take(write);
+      found.push([write.intent.exchangeId, write.attempts]);
+    }
+  }
+  return found;
+}
+
+/** Numbers that look random and are the same each time. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed * 2_654_435_761 + 1;
+  return (sides) => {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) ^ Math.imul(state ^ (state >>> 12), 0x297a2d39);
+    return (state >>> 0) % sides;
+  };
+}
+
+test("whatever was recorded, counted, looked after and interrupted: the next process finds exactly the writes without an outcome, in the order of their answers", async (t) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    await t.test(`schedule ${seed}`, async (schedule) => {
+      const { folder, count, look, open } = world(schedule);
+      const roll = dice(seed);
+      let journal = await open();
+      let made = 0;
+      const intended = new Set<string>();
+      const accepted = new Map<string, number>();
+      const kept = new Set<string>();
+      const pick = (from: Iterable<string>): string | undefined => [...from][roll(Math.max(1, [...from].length))];
+      for (let step = 0; step < 150; step++) {
+        const what = roll(20);
+        if (what < 6) {
+          const id = `w${made++}`;
+          intended.add(id);
+          void journal.intend(intentOf(id));
+        } else if (what < 10) {
+          const id = pick(intended);
+          if (id === undefined) continue;
+          intended.delete(id);
+          accepted.set(id, 0);
+          // Behind what waits in the journal everything does.
+          if (journal.waiting() > 0 || roll(8) === 0) {
+            kept.add(id);
+            void journal.keep(id, writeOf("x".repeat(roll(900))));
+          } else {
+            journal.answered(id, "accepted", "users/1", writeOf("x".repeat(roll(900))));
+          }
+        } else if (what < 12) {
+          const id = pick([...accepted.keys()].filter((one) => !kept.has(one)));
+          if (id === undefined) continue;
+          accepted.set(id, (accepted.get(id) ?? 0) + 1);
+          void journal.sent(id, accepted.get(id) ?? 0);
+        } else if (what < 16) {
+          const id = pick([...intended, ...accepted.keys()].filter((one) => !kept.has(one)));
+          if (id === undefined) continue;
+          intended.delete(id);
+          accepted.delete(id);
+          journal.settled(id, MATCH);
+        } else if (what < 18) {
+          if (roll(2) === 0) count();
+          await look();
+        } else if (what === 18 && kept.size > 0) {
+          await written(journal);
+          for (const [id] of await waitingIn(journal)) kept.delete(id);
+        } else {
+          await written(journal);
+          // The process dies here; what it did to its files is all that is left.
+          const copy = mkdtempSync(join(tmpdir(), "crossfade-lanes-"));
+          schedule.after(() => rmSync(copy, { recursive: true, force: true }));
+          copyFiles(folder, copy);
+          const next = await open(copy);
+          assert.deepEqual(new Set(next.leftOver.map(({ intent }) => intent.exchangeId)), intended);
+          assert.deepEqual(await waitingIn(next), [...accepted], `seed ${seed}, step ${step}`);
+          await next.close();
+          if (roll(2) === 0) continue;
+          await journal.close();
+          journal = await open();
+          for (const { intent } of journal.leftOver) journal.settled(intent.exchangeId, MATCH);
+          intended.clear();
+          await waitingIn(journal);
+          kept.clear();
+        }
+      }
+    });
+  }
+});
+
+test("one write that waits long pins no more than itself: what settled around it is removed", async (t) => {
+  const { folder, count, look, open } = world(t);
+  const journal = await open();
+  await journal.intend(intentOf("long"));
+  journal.answered("long", "accepted", "users/1", writeOf("long"));
+  await journal.sent("long", 1);
+  for (let n = 0; n < 100; n++) {
+    await journal.intend(intentOf(`w${n}`));
+    journal.answered(`w${n}`, "accepted", "users/1", writeOf("x".repeat(1_000)));
+    journal.settled(`w${n}`, MATCH);
+    count();
+    if (n % 10 === 0) await look();
+  }
+  while (sizes(folder) > 3 * LITTLE_SEGMENT) await look();
+  await journal.close();
+  const next = await open();
+  assert.deepEqual(await waitingIn(next), [["long", 1]]);
+});
+
+test("what the store has not counted stays, whether it has settled or not", async (t) => {
+  const { folder, count, look, open } = world(t);
+  const journal = await open();
+  await journal.intend(intentOf("a"));
+  journal.settled("a", MATCH);
+  await look();
+  await look();
+  const before = sizes(folder);
+  count();
+  while (sizes(folder) >= before) await look();
+  assert.ok(sizes(folder) > 0, "there is a file that tells of this process life");
+});
+
+test("records beyond what the store has counted are counted once, those before not at all", async (t) => {
+  const { folder, count, open } = world(t);
+  const journal = await open();
+  await journal.intend(intentOf("a"));
+  journal.settled("a", MATCH);
+  count();
+  const upTo = journal.position();
+  await journal.intend(intentOf("b"));
+  const repair = { key: "users/1", reason: "unknown", at: "2026-11-26T00:00:00.000Z", notBefore: null } as const;
+  journal.settled("b", { outcome: "unknown", reason: null, repairs: [repair] });
+  await journal.intend(intentOf("c"));
+  const settings = { folder, journalKey: KEY, survives: "process", limitBytes: () => 1, monotonic: () => 0 } as const;
+  const read = await readLog(settings, upTo);
+  const { uncounted, open: stillOpen, coversGeneration } = read.account();
+  assert.deepEqual(uncounted, [
+    { type: "eligible", route: "users" },
+    { type: "count", route: "users", outcome: "unknown", reason: null },
+    { type: "repair", route: "users", exchangeId: "b", ...repair },
+    { type: "eligible", route: "users" },
+  ]);
+  assert.deepEqual(stillOpen, [{ route: "users", count: 1 }]);
+  assert.equal(coversGeneration, 1);
+  assert.equal((await readLog(settings, journal.position() + 5)).account().coversGeneration, null);
+});

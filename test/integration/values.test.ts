@@ -77,3 +77,47 @@ test("without values the same requests end in 404 and 401 at the shadow", async 
   await pair.settled(await play(pair));
   assert.ok(pair.fresh.refused.length >= 6, pair.fresh.refused.join("; "));
 });
+
+test("32 clients that make and change what belongs together, a shadow that is fifty times slower: no id is mistaken", async (t) => {
+  // Both count, from different numbers: what is mistaken for one of the other's is there as well.
+  const old = createIdApi({ makeId: countedFrom(1), makeSecret: (name) => `L.${name}` });
+  const fresh = createIdApi({ makeId: countedFrom(20), makeSecret: (name) => `N.${name}` });
+  const slow = (answer: typeof old.answer, ms: number): typeof old.answer => {
+    return (seen, response) => void setTimeout(() => answer(seen, response), ms);
+  };
+  const bench = await startBench(t, {
+    legacy: slow(old.answer, 1),
+    next: slow(fresh.answer, 50),
+    routes: ID_API_ROUTES,
+    nextService: "effects: suppressed\nasShadow: { timeout: 60s, maxAge: 60s }",
+  });
+  const ids: number[] = [];
+  let eligible = 0;
+  const client = async (name: string): Promise<void> => {
+    const made = async (path: string, body: object): Promise<number> => {
+      eligible += 1;
+      return (JSON.parse((await bench.send("POST", path, body)).text) as { id: number }).id;
+    };
+    const boss = ids.at(-1);
+    const id = await made("/users", { name, ...(boss === undefined ? {} : { managerId: boss }) });
+    ids.push(id);
+    const order = await made(`/users/${id}/orders`, { note: `of ${name}` });
+    await bench.send("PUT", `/orders/${order}`, { note: `${name} again`, userId: ids[0] });
+    await bench.send("PUT", `/users/${id}`, { name: `${name}!` });
+    eligible += 2;
+  };
+  await Promise.all(Array.from({ length: 32 }, (_, i) => client(`c${i}`)));
+  const routes = await bench.settled(eligible);
+  assert.equal(eligible, 128);
+  assert.deepEqual(
+    routes.map(({ outcomes }) => outcomes["match"]),
+    [0, 0, 32, 64, 32],
+  );
+  assert.deepEqual(fresh.refused, []);
+  const bosses = ({ users }: IdApi): Record<string, string | undefined> =>
+    Object.fromEntries([...users.values()].map(({ name, managerId }) => [name, users.get(String(managerId))?.name]));
+  assert.deepEqual(bosses(fresh), bosses(old));
+  const owners = ({ users, orders }: IdApi): Record<string, string | undefined> =>
+    Object.fromEntries([...orders.values()].map(({ note, userId }) => [note, users.get(String(userId))?.name]));
+  assert.deepEqual(owners(fresh), owners(old));
+});

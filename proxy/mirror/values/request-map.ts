@@ -152,6 +152,9 @@ async function looked(book: PairBook, sought: Parameters<PairBook["look"]>[0]): 
   }
 }
 
+/** Beyond it a timer of Node's fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 async function within(
   { monotonic, stopped }: RequestMapParts,
   ended: Promise<void>,
@@ -159,7 +162,7 @@ async function within(
 ): Promise<"ended" | "late" | "stopped"> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, deadline - monotonic()), "late");
+    timer = setTimeout(resolve, Math.min(Math.max(0, deadline - monotonic()), LONGEST_TIMER_MS), "late");
   });
   try {
     return await Promise.race([ended.then(() => "ended" as const), stopped, late]);

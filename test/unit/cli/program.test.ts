@@ -77,6 +77,7 @@ test("only commands that exist are there", () => {
     "divergences",
     "suggest",
     "recompare",
+    "values",
     "replay",
   ]);
 });

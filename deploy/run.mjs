@@ -39,6 +39,14 @@ const COMMANDS = {
     buildIfStale(node);
     return await run(node, ["test/scale/run.ts", ...args]);
   },
+  chaos: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/chaos/run.ts", ...args]);
+  },
+  soak: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/soak/run.ts", ...args]);
+  },
 };
 
 /** @param {string} node @param {string[]} args */

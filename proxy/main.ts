@@ -9,7 +9,7 @@ import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
-import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
+import { contentEncodingOf, undoContentEncoding } from "./compare/decode.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
@@ -149,7 +149,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"));
   const decode: DecodeBody = ({ headers, body }) =>
-    decodeContent(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
+    undoContentEncoding(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
   const pairs = createPairKeeper({
     isOn: settings.limits.pairsBytes > 0,
     redactor,

@@ -11,7 +11,7 @@ export type PairOutcome = (typeof PAIR_OUTCOMES)[number];
 
 /**
  * Why a body is not there: no text in UTF-8; or of a kind, or broken in a way, in which what is secret cannot be told from
- * what is not.
+ * what is not (a content coding that cannot be undone, too).
  */
 export const BODY_LEFT_OUT = ["binary", "unreadable"] as const;
 export type BodyLeftOut = (typeof BODY_LEFT_OUT)[number];
@@ -19,7 +19,7 @@ export type BodyLeftOut = (typeof BODY_LEFT_OUT)[number];
 export type PairBody =
   /** Without its content coding. */
   | { readonly text: string }
-  /** `digest`: keyed, so that same and different stay visible. */
+  /** `digest`: keyed, so that same and different stay visible. Of what came, where its coding cannot be undone. */
   | { readonly leftOut: BodyLeftOut; readonly bytes: number; readonly digest: string };
 
 export interface PairMessage {

@@ -38,7 +38,7 @@ export interface Counters {
     outcomes: readonly OutcomeCount[],
     eligible: readonly { readonly route: string; readonly count: number }[],
   ): void;
-  /** Writes of an earlier process, counted as eligible there, whose outcomes will come in this one. */
+  /** Writes of an earlier process, eligible there, whose outcomes will come in this one: beyond what `restore` adds. */
   resume(route: string, writes: number): void;
   /** Routes in the order in which they were first seen. */
   snapshot(): readonly RouteCounts[];
@@ -114,14 +114,17 @@ export function createCounters(): Counters {
       }
       for (const { route, count } of eligible) {
         const { write } = countsOf(route);
-        // What other processes have under way is theirs to settle, and no outcome of it is here.
+        // What other processes have under way is theirs to settle, and no outcome of it is here; what an earlier life of
+        // this one left in its journal is resumed.
         const settled = write.slots.reduce((sum, one) => sum + one, 0);
         write.eligible += Math.min(count, settled);
       }
     },
 
     resume(route, writes) {
-      countsOf(route).write.pending += writes;
+      const { write } = countsOf(route);
+      write.pending += writes;
+      write.eligible += writes;
     },
 
     snapshot() {

@@ -13,20 +13,31 @@ const NUMBER = " (number)";
 /** Deeper than is looked into. */
 export class TooDeep extends Error {}
 
+/** Where a value stands, as tokens: in each of the ways in which a rule may point there. */
+export type Places = readonly (readonly string[])[];
+
 /**
- * The same object where there was nothing to redact. `at`: where it stands, as tokens.
+ * The same object where there was nothing to redact. `at`: where it stands.
  * @throws TooDeep
  */
-export function redactJson(value: JsonValue, at: readonly string[], masking: Masking): JsonValue {
-  return new JsonWalk(at, masking).value(value, masking.rules.isSecretFrom([]) || masking.rules.isSecretFrom(at));
+export function redactJson(value: JsonValue, at: Places, masking: Masking): JsonValue {
+  const walk = new JsonWalk(at, masking);
+  return walk.value(
+    value,
+    at.some((place) => masking.rules.isSecretPlace(place)),
+  );
 }
 
 class JsonWalk {
   readonly #masking: Masking;
-  readonly #path: (string | number)[];
+  readonly #at: Places;
+  /** The value itself is a body; else it is within one, and names in it may be secret as a whole. */
+  readonly #isRoot: boolean;
+  readonly #path: (string | number)[] = [];
 
-  constructor(at: readonly string[], masking: Masking) {
-    this.#path = [...at];
+  constructor(at: Places, masking: Masking) {
+    this.#at = at;
+    this.#isRoot = at.every((place) => place.length === 0);
     this.#masking = masking;
   }
 
@@ -48,14 +59,20 @@ class JsonWalk {
 
   #member(token: string | number, value: JsonValue, secret: boolean): JsonValue {
     this.#path.push(token);
-    const shown = this.value(value, secret || this.#masking.rules.isSecretFrom(this.#path));
+    const shown = this.value(value, secret || this.#isSecretHere());
     this.#path.pop();
     return shown;
   }
 
+  #isSecretHere(): boolean {
+    const { rules } = this.#masking;
+    if (this.#isRoot) return rules.isSecretFrom(this.#path);
+    return this.#at.some((place) => rules.isSecretFrom([...place, ...this.#path]));
+  }
+
   /** Under a secret place a name may be secret itself, but for those that a rule of the comparison has to find again. */
   #name(name: string, secret: boolean): string {
-    const isSecret = secret && this.#path.length > 0 && !this.#masking.rules.isNamedByRule(name);
+    const isSecret = secret && (!this.#isRoot || this.#path.length > 0) && !this.#masking.rules.isNamedByRule(name);
     return isSecret ? this.#masking.mask(name) : this.#masking.content(name);
   }
 

@@ -3,12 +3,14 @@ import { headerOf, type RawHeaders, type Settled, type WholeAnswer } from "../ex
 import { serviceNameFor } from "../phases.ts";
 import type { PairAnswer, PairMessage, PairRequest, StoredPair } from "../stored-pair.ts";
 import type { Masking } from "./masking.ts";
-import { redactBody } from "./pair-body.ts";
+import { leaveUndecoded, redactBody } from "./pair-body.ts";
 
 export type PairParts = Pick<StoredPair, "request" | "primary" | "shadow">;
 
-/** The body without its content coding; null: it cannot be had within what a pair may hold. */
-export type DecodeBody = (answer: Pick<WholeAnswer, "headers" | "body">) => Buffer | null;
+/** The body without its content coding; or whether it is larger so than a pair may hold. */
+export type DecodeBody = (
+  answer: Pick<WholeAnswer, "headers" | "body">,
+) => { readonly ok: true; readonly bytes: Buffer } | { readonly ok: false; readonly tooLarge: boolean };
 
 /** In steps, a message each. null: a body is larger than is kept, or was not kept in memory. */
 export function* redactPair(
@@ -19,9 +21,11 @@ export function* redactPair(
   if (answers === null || requestBody === null) return null;
   const { request, route, plan } = exchange;
   const message = (headers: RawHeaders, wire: Buffer): PairMessage | null => {
-    const bytes = decode({ headers, body: wire });
-    if (bytes === null) return null;
-    const { body, redacted } = redactBody(bytes, headerOf(headers, "content-type"), masking);
+    const decoded = decode({ headers, body: wire });
+    if (!decoded.ok && decoded.tooLarge) return null;
+    const { body, redacted } = decoded.ok
+      ? redactBody(decoded.bytes, headerOf(headers, "content-type"), masking)
+      : leaveUndecoded(wire, codingsOf(headers), masking);
     const shown = redactHeaders(headers, masking);
     return { headers: shown.headers, body, redacted: [...shown.redacted, ...(redacted ? ["body"] : [])] };
   };
@@ -40,6 +44,11 @@ export function* redactPair(
   const redacted = target === request.target ? asked.redacted : ["target", ...asked.redacted];
   const shownRequest: PairRequest = { method, target, scheme, ...asked, redacted };
   return { request: shownRequest, primary, shadow };
+}
+
+/** Of all lines of the header, as one list. */
+function codingsOf(headers: RawHeaders): string {
+  return headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === "content-encoding").join();
 }
 
 function redactHeaders(

@@ -5,12 +5,13 @@
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
 import type { Difference } from "../evidence.ts";
-import type { Exchange, Settled } from "../exchange.ts";
+import { type Exchange, headerOf, type Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";
 import { keyedHash } from "./keyed-hash.ts";
 import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import type { Masking } from "./masking.ts";
+import { isPartWord } from "./multipart-parts.ts";
 import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
 import { redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
@@ -151,7 +152,8 @@ class Redaction {
     const masking = this.#masking(settled, hash);
     if ((yield* redactPair(settled, this.#noting(masking), decode)) === null) return null;
     yield;
-    const differences = settled.differences.map((difference) => this.#difference(difference));
+    const isOwnWord = partWordsOf(settled);
+    const differences = settled.differences.map((difference) => this.#difference(difference, isOwnWord));
     yield;
     const parts = yield* redactPair(settled, masking, decode);
     if (parts === null) return null;
@@ -240,11 +242,11 @@ class Redaction {
     return this.#mask(content);
   }
 
-  #difference(difference: Difference): Difference {
+  #difference(difference: Difference, isOwnWord: IsOwnWord = NO_OWN_WORDS): Difference {
     const { at, kind, primary, shadow } = difference;
     if (kind === "status") return difference;
     const each = (show: (value: string) => string): Difference => ({
-      at: this.#pointer(at),
+      at: this.#pointer(at, isOwnWord),
       kind,
       primary: primary === null ? null : show(primary),
       shadow: shadow === null ? null : show(shadow),
@@ -270,13 +272,13 @@ class Redaction {
   }
 
   /** Names of members may be secret themselves: under a secret name, or where one is known or looks like one. */
-  #pointer(at: string): string {
+  #pointer(at: string, isOwnWord: IsOwnWord = NO_OWN_WORDS): string {
     if (!at.startsWith("/")) return at;
     const tokens = parsePointer(at);
     if (tokens === null) return `/${escapeToken(this.#mask(at))}`;
     return formatPointer(
       tokens.map((token, i) => {
-        if (/^\d{1,4}$/.test(token)) return token;
+        if (/^\d{1,4}$/.test(token) || isOwnWord(tokens, i)) return token;
         return i > 0 && this.#rules.isSecretPlace(tokens.slice(0, i)) ? this.#whole(token) : this.#content(token);
       }),
     );
@@ -286,6 +288,18 @@ class Redaction {
     const mask = (value: string): string => this.#secrets.mask(value, this.#mask);
     return { at: mask(at), kind, primary: primary && mask(primary), shadow: shadow && mask(shadow) };
   }
+}
+
+/** Whether a token of a place is a word of the comparison itself: such are no secret. */
+type IsOwnWord = (tokens: readonly string[], index: number) => boolean;
+const NO_OWN_WORDS: IsOwnWord = () => false;
+
+/** The bodies of a pair hold these words at the same places, where what has them is compared again. */
+function partWordsOf({ answers }: Settled): IsOwnWord {
+  const types = [answers?.primary, answers?.shadow].map((a) => headerOf(a?.headers ?? [], "content-type") ?? "");
+  const [type = ""] = types;
+  if (!types.every((each) => /^\s*multipart\//i.test(each))) return NO_OWN_WORDS;
+  return (tokens, index) => isPartWord(type.trim(), tokens, index);
 }
 
 /** What compare says of a body that it does not quote (diff-bodies.ts): `12 bytes, not JSON at byte 3: …`. */

@@ -7,6 +7,7 @@ import { treeCpuMicros } from "./process-tree.ts";
 
 export interface Server {
   readonly url: string;
+  readonly child: { readonly pid?: number | undefined };
   /** Of the line that said it was ready. */
   readonly readyLine: string;
   /** From its start to that line. */
@@ -46,6 +47,7 @@ export async function startServer(
   if (url === undefined) throw new Error(`${script} said no address: ${readyLine}`);
   return {
     url,
+    child,
     readyLine,
     readyMs,
     cpuMicros: () => treeCpuMicros(child.pid),

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { type Server, type ServerOptions, startServer } from "./child.ts";
 
 export const CLI = "../../dist/proxy/cli/main.js";
+/** For tests, which build nothing. */
+export const UNBUILT_CLI = "../../proxy/cli/main.ts";
 
 export interface CrossfadeServer extends Server {
   /** As `startCrossfade` was given it; written anew, it is read again on SIGHUP. */
@@ -12,7 +14,7 @@ export interface CrossfadeServer extends Server {
 }
 
 /** `config`: YAML beside listeners, store and log. */
-export async function startCrossfade(config: string, options: ServerOptions = {}): Promise<CrossfadeServer> {
+export async function startCrossfade(config: string, options: ServerOptions = {}, cli = CLI): Promise<CrossfadeServer> {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-bench-"));
   const configFile = join(folder, "crossfade.yaml");
   writeFileSync(configFile, config);
@@ -23,7 +25,7 @@ export async function startCrossfade(config: string, options: ServerOptions = {}
     ["--store", `sqlite:${join(folder, "store.db")}`],
     ["--divergence-log", join(folder, "divergences.ndjson")],
   ];
-  const server = await startServer(CLI, ["start", ...flags.flat()], options);
+  const server = await startServer(cli, ["start", ...flags.flat()], options);
   return {
     ...server,
     configFile,

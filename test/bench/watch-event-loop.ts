@@ -11,6 +11,8 @@ export interface EventLoopDelay {
   readonly delay: Quantiles;
   /** CPU time of the main thread between two runs of the timer: what it can have held itself up. */
   readonly own: Quantiles;
+  /** Of the heap what is in use, garbage that was not collected yet included. */
+  readonly heapBytes: number;
 }
 
 /** Milliseconds. */
@@ -37,7 +39,8 @@ if (isMainThread) {
     lastWork = work;
   }, EVERY_MS).unref();
   process.on("message", () => {
-    process.send?.({ delay: quantilesOf(delay), own: quantilesOf(own) } satisfies EventLoopDelay);
+    const heapBytes = process.memoryUsage().heapUsed;
+    process.send?.({ delay: quantilesOf(delay), own: quantilesOf(own), heapBytes } satisfies EventLoopDelay);
     delay.reset();
     own.reset();
   });

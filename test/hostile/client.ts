@@ -20,7 +20,8 @@ export interface RawClient {
   reset(): void;
 }
 
-const PATIENCE_MS = 8_000;
+/** Against a hang: a loaded machine may take its time over a thousand answers, which are looked through at each packet. */
+const PATIENCE_MS = 60_000;
 
 export async function connectClient(url: string): Promise<RawClient> {
   const { hostname, port } = new URL(url);

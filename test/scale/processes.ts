@@ -113,7 +113,10 @@ export interface Memory {
   readonly peakMib: number;
 }
 
-export function memoryOf({ child }: Running): Memory {
+/** Whatever started it. */
+type Process = { readonly child: { readonly pid?: number | undefined } };
+
+export function memoryOf({ child }: Process): Memory {
   const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
   const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]);
   return { mib: (kib("VmRSS") * 1024) / MIB, peakMib: (kib("VmHWM") * 1024) / MIB };
@@ -125,7 +128,7 @@ export function bytesReadBy({ child }: Running): number {
 }
 
 /** How many files, sockets among them, a process has open. */
-export function openFilesOf({ child }: Running): number {
+export function openFilesOf({ child }: Process): number {
   return readdirSync(`/proc/${child.pid}/fd`).length;
 }
 

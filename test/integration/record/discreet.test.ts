@@ -161,7 +161,7 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
   const pairs = createPairKeeper({
     isOn: true,
     redactor,
-    decode: ({ body }) => body,
+    decode: ({ body }) => ({ ok: true, bytes: body }),
     monotonic: () => clock.monotonic(),
     caught: (error) => assert.fail(String(error)),
   });

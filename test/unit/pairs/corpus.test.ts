@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createComparer } from "../../../proxy/compare/comparer.ts";
-import { contentEncodingOf, decodeContent } from "../../../proxy/compare/decode.ts";
+import { contentEncodingOf, undoContentEncoding } from "../../../proxy/compare/decode.ts";
 import { compareAnswers } from "../../../proxy/compare/diff-answers.ts";
 import type { Settled, WholeAnswer } from "../../../proxy/exchange.ts";
 import { DIVERGENT, IGNORED, MATCH } from "../../../proxy/outcome.ts";
@@ -20,7 +20,7 @@ const MAX_BYTES = 1024 * 1024;
 const keeper = createPairKeeper({
   isOn: true,
   redactor: createRedactor(Buffer.alloc(32, 7)),
-  decode: ({ headers, body }) => decodeContent(body, contentEncodingOf(headers), MAX_BYTES),
+  decode: ({ headers, body }) => undoContentEncoding(body, contentEncodingOf(headers), MAX_BYTES),
   monotonic: () => 0,
   caught: (error) => assert.fail(String(error)),
 });

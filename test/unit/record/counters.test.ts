@@ -112,3 +112,15 @@ test("writes that another process has under way are not this one's: what it begi
   const [users] = counters.snapshot();
   assert.deepEqual([users?.eligible, users?.pending, sumOf(users as Tally)], [3, 0, 3]);
 });
+
+test("writes that an earlier life of this process left under way are eligible, once, and settle here", () => {
+  const counters = createCounters();
+  counters.restore([{ route: "users", outcome: "match", reason: null, count: 3 }], [{ route: "users", count: 5 }]);
+  counters.resume("users", 2);
+  const [before] = counters.snapshot();
+  assert.deepEqual([before?.eligible, before?.pending, sumOf(before as Tally)], [5, 2, 3]);
+  counters.settled("users", "write", MATCH);
+  counters.settled("users", "write", MATCH);
+  const [after] = counters.snapshot();
+  assert.deepEqual([after?.eligible, after?.pending, sumOf(after as Tally)], [5, 0, 5]);
+});

@@ -12,7 +12,7 @@ function open(isOn = true): { readonly keeper: PairKeeper; move(ms: number): voi
   const keeper = createPairKeeper({
     isOn,
     redactor: createRedactor(Buffer.alloc(32, 7)),
-    decode: ({ body }) => (body.length > 64 * 1024 ? null : body),
+    decode: ({ body }) => (body.length > 64 * 1024 ? { ok: false, tooLarge: true } : { ok: true, bytes: body }),
     monotonic: () => now,
     caught: (error) => assert.fail(String(error)),
   });

@@ -22,7 +22,7 @@ function redact(
 ): RedactedPair {
   const answers = { primary: answer(primary, headers), shadow: answer(shadow, headers) };
   const settled = makeSettled({ requestBody: Buffer.alloc(0), ...given, answers });
-  const steps = redactor.redactPair(settled, ({ body }) => body);
+  const steps = redactor.redactPair(settled, ({ body }) => ({ ok: true, bytes: body }));
   for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value ?? assert.fail();
 }
 
@@ -129,6 +129,46 @@ test("what cannot be redacted place by place is left out, with a keyed digest th
     assert.deepEqual(redact(body, body, headers).shadow.body, pair.primary.body);
     assert.ok(!JSON.stringify(pair).includes("abcdefgh"));
   }
+});
+
+test("what redact points at in forms and lines of JSON is masked where the comparison finds it", () => {
+  const shown = (body: string, type: string, at: string): string => {
+    const route = { redact: [{ source: "answer", name: at } as const] };
+    return textOf(redact(body, body, ["content-type", type], { route }).primary);
+  };
+  const lines = '{"tag":"ab","n":1}\n\n{"tag":"cd","n":2}\n';
+  assert.doesNotMatch(shown(lines, "application/x-ndjson", "/*/tag"), /ab|cd/);
+  const second = shown(lines, "application/x-ndjson", "/1/tag");
+  assert.match(second, /^\{"tag":"ab","n":1\}\n\n\{"tag":"\[redacted [0-9a-f]{8}\]","n":2\}\n$/);
+  const form = "a=one&b=two&b=three";
+  const type = "application/x-www-form-urlencoded";
+  assert.doesNotMatch(shown(form, type, ""), /one|two|three/);
+  assert.doesNotMatch(shown(form, type, "/b/*"), /two|three/);
+  assert.match(shown(form, type, "/b/1"), /^a=one&b=two&b=(?!three)/);
+});
+
+test("a form with escapes in another charset is left out: two spellings of one text would have two stand-ins", () => {
+  const type = ["content-type", "application/x-www-form-urlencoded; charset=iso-8859-1"];
+  assert.ok("leftOut" in redact("a=%E4", "a=1", type).primary.body);
+  assert.equal(textOf(redact("a=%E4", "a=1", type).shadow), "a=1");
+});
+
+test("a body whose coding cannot be undone is left out, not the pair; the same bytes in two codings stay different", () => {
+  const whole = (coding: string, text = "abcdefgh"): WholeAnswer => answer(text, ["content-encoding", coding]);
+  const kept = (primary: WholeAnswer, shadow: WholeAnswer, tooLarge = false): RedactedPair | null => {
+    const settled = makeSettled({ requestBody: Buffer.alloc(0), answers: { primary, shadow } });
+    const steps = redactor.redactPair(settled, ({ headers, body }) =>
+      headers[0] === "content-encoding" ? { ok: false, tooLarge } : { ok: true, bytes: body },
+    );
+    for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+  };
+  const bodies = (pair: RedactedPair | null) => [pair?.primary.body, pair?.shadow.body] as const;
+  const [a, b] = bodies(kept(whole("gzip"), whole("gzip")));
+  assert.ok(a !== undefined && "leftOut" in a && a.leftOut === "unreadable" && a.bytes === 8);
+  assert.deepEqual(a, b);
+  assert.notDeepEqual(...bodies(kept(whole("gzip"), whole("br"))));
+  assert.notDeepEqual(...bodies(kept(whole("gzip"), whole("gzip", "abcdefgi"))));
+  assert.equal(kept(whole("gzip"), whole("gzip"), true), null, "beyond the bound it is not kept at all");
 });
 
 test("plain text keeps what is no secret; where a rule points into bodies it is left out", () => {

@@ -1,0 +1,73 @@
+/** The short form of `npm run chaos`: one episode of each kind. To run a failure again: `npm run chaos -- --seed N`. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { whyNoDisk } from "./disk.ts";
+import { type EpisodeOptions, type EpisodeReport, runEpisode } from "./episode.ts";
+import { FAULTS, planFaults } from "./faults.ts";
+import { MUTANTS } from "./mutants.ts";
+import { timesOf } from "./mutation.ts";
+import { violationsOf } from "./report.ts";
+import { Chance } from "../hostile/random.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** Unbuilt, with few enough faults that every change can afford them; another order each day. */
+async function episode(t: TestContext, options: Pick<EpisodeOptions, "kind" | "honours">): Promise<EpisodeReport> {
+  const report = await runEpisode({
+    ...options,
+    entry: join(ROOT, "proxy/cli/main.ts"),
+    seed: Math.floor(Date.now() / 86_400_000),
+    faults: 4,
+    clients: 6,
+    members: 1,
+    store: "sqlite",
+    canFill: whyNoDisk() === null,
+    repairs: false,
+    expectNoGaps: false,
+  });
+  const { faults, counts } = report;
+  t.diagnostic(`${faults.join(", ")}: ${JSON.stringify(counts)}`);
+  return report;
+}
+
+test("whatever the services do, every write is equal on both sides or on the repair list, and none is reordered or doubled", async (t) => {
+  const report = await episode(t, { kind: "services", honours: true });
+  assert.deepEqual(violationsOf([report]), []);
+  assert.ok(report.counts.equal > 0);
+  assert.equal(report.gaps, 0);
+});
+
+test("a proxy that is killed leaves no write unaccounted for", async (t) => {
+  const report = await episode(t, { kind: "kills", honours: false });
+  assert.deepEqual(violationsOf([report]), []);
+});
+
+test("a store that is full, removed or lost with the proxy leaves no write unaccounted for", async (t) => {
+  const report = await episode(t, { kind: "store", honours: true });
+  assert.deepEqual(violationsOf([report]), []);
+});
+
+test("every fault that fits comes before any comes again, what an episode is about in every second place", () => {
+  const place = { chance: new Chance(1), disk: null, redis: null, honours: true };
+  const names = planFaults("kills", 60, place).map(({ name }) => name);
+  const own = names.filter((_, n) => n % 2 === 1);
+  assert.ok(own.every((name) => FAULTS.find((fault) => fault.name === name)?.episodes.includes("services") === false));
+  const fit = FAULTS.filter(({ episodes }) => episodes.includes("kills"));
+  assert.deepEqual(new Set(names), new Set(fit.map(({ name }) => name)));
+  assert.ok(!planFaults("store", 60, place).some(({ name }) => name.startsWith("disk full")));
+  assert.ok(!planFaults("services", 60, { ...place, honours: false }).some(({ name }) => name.includes("twice")));
+});
+
+test("the lines that mutants break are there once, and the faults that show it", () => {
+  for (const { name: mutant, file, text, faults } of MUTANTS) {
+    const source = readFileSync(join(ROOT, file.replace(/\.js$/, ".ts")), "utf8");
+    assert.equal(timesOf(text, source), 1, `${mutant}: ${text}`);
+    for (const name of faults)
+      assert.ok(
+        FAULTS.some((fault) => fault.name === name),
+        name,
+      );
+  }
+});

@@ -195,9 +195,8 @@ async function askShadow(
 ): Promise<Answered | Unanswered> {
   const { markKey } = parts;
   const { timeoutMs, maxAgeMs } = shadow.asShadow;
-  const deadline = parts.clock.monotonic() + maxAgeMs;
   const stored = { kind: "memory", bytes: body } as const;
-  const mapped = await parts.values.repeated(exchange, stored, deadline);
+  const mapped = await parts.values.repeated(exchange, stored, parts.clock.monotonic() + timeoutMs);
   if (mapped.end === "shutdown") return { attempts: 0, failure: "shutdown", why: "the proxy ends" };
   if (mapped.end === "unmapped") return { attempts: 0, failure: "unmapped-value", why: mapped.why };
   const { rewrite } = mapped;
@@ -219,12 +218,24 @@ async function askShadow(
       const answer = await ask(parts.upstream("shadow", shadow), question);
       if ("failure" in answer) throw new Failed(answer);
       return answer;
-    }, deadline);
-    return end instanceof NotAttempted ? { attempts: 0, failure: end.because, why: "it was not sent" } : end;
+    }, parts.clock.monotonic() + maxAgeMs);
+    if (end instanceof NotAttempted) return { attempts: 0, failure: end.because, why: "it was not sent" };
+    return await mappedBack(parts, exchange, end);
   } catch (thrown) {
     if (thrown instanceof Failed) return thrown.end;
     throw thrown;
   }
+}
+
+/** As the primary would have put it, which is how it was recorded. */
+async function mappedBack({ values }: ReplayParts, exchange: Exchange, answered: Answered): Promise<Answered> {
+  const { status, headers, body } = await values.answer(exchange, answerOf(answered));
+  return {
+    ...answered,
+    status,
+    headers,
+    body: body.kind === "memory" ? { kind: "bytes", bytes: body.bytes } : answered.body,
+  };
 }
 
 /** Those that the file says stand in the place of the client's. */

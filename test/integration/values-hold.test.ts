@@ -87,7 +87,7 @@ test("what needs an id that its create did not get at the shadow is not sent, an
   const skipped = (await recordsOf(bench)).find(({ route }) => route === "comments");
   assert.match(
     skipped?.error ?? "",
-    /^the value of kind post at \/postId was made by a write that the shadow did not get/,
+    /^the value of kind post at body:\/postId was made by a write that the shadow did not get/,
   );
   const repairs = await bench.api<{ items: { key: string; reason: string }[] }>("/api/v1/repairs?route=comments");
   assert.deepEqual(

@@ -16,8 +16,10 @@ export interface FoundValue {
   readonly kind: string;
   readonly text: string;
   readonly spelling: Spelling;
-  /** Where: a JSON pointer, `header:NAME`, or as the configuration has it. */
+  /** Where: a JSON pointer, `header:NAME`, or as the configuration has it. Names of members may be secret. */
   readonly at: string;
+  /** The locator that asked for it. */
+  readonly asked: string;
   /** One of several words of a header, any of which may be something else. */
   readonly isGuess: boolean;
   readonly in: DocumentName;
@@ -69,6 +71,7 @@ function addText(found: FoundValue[], place: ValuePlace, document: DocumentName,
     text: inner.text,
     spelling: "plain",
     at: source === "header" || source === "answer-header" ? `header:${name}` : `${source}:${name}`,
+    asked: `${source}:${name}`,
     isGuess: false,
     in: document,
   } as const;
@@ -231,7 +234,16 @@ function addBody(found: FoundValue[], place: ValuePlace, { body, form }: Documen
   for (const { at, kind, text, start, end } of findScalars(body, place.at.name, MAX_VALUES + 1)) {
     const inner = findPart(text, place.part);
     if (inner === null) continue;
-    const about = { kind: place.kind, text: inner.text, spelling: kind, at, isGuess: false, in: "body" } as const;
+    const asked = `${place.at.source}:${place.at.name}`;
+    const about = {
+      kind: place.kind,
+      text: inner.text,
+      spelling: kind,
+      at,
+      asked,
+      isGuess: false,
+      in: "body",
+    } as const;
     if (place.part.kind === "whole") {
       const write: FoundValue["write"] = (other, spelling) => (spelling === "number" ? other : JSON.stringify(other));
       found.push({ ...about, start, end, write });

@@ -65,7 +65,7 @@ export async function mapRequest(parts: RequestMapParts, copy: CopyToMap): Promi
   for (const value of found) {
     const partner = partners.get(valueName(value));
     if (partner === undefined || write(value, partner) !== null) continue;
-    return { end: "unmapped", why: `the value of kind ${value.kind} at ${value.at} holds what cannot stand there` };
+    return { end: "unmapped", why: `the value of kind ${value.kind} at ${value.asked} holds what cannot stand there` };
   }
   return { end: "mapped", rewrite: rewriteWith(parts.readBody, values.apply, partners, gifts), passed };
 }
@@ -106,8 +106,8 @@ async function resolve(parts: RequestMapParts, copy: CopyToMap, found: readonly 
   const side = exchange.plan.primary;
   const partners = new Map<string, Partner>();
   const passed = new Set<string>();
-  const unmapped = ({ kind, at }: FoundValue, why: string): Resolved => {
-    return { end: "unmapped", why: `the value of kind ${kind} at ${at} ${why}` };
+  const unmapped = ({ kind, asked }: FoundValue, why: string): Resolved => {
+    return { end: "unmapped", why: `the value of kind ${kind} at ${asked} ${why}` };
   };
   const sought = found.map(({ kind, text }) => ({ kind, text, side }));
   if (!(await looked(book, sought))) return { end: "unmapped", why: "the store did not say what its values are" };

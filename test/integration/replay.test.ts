@@ -13,6 +13,7 @@ import { type Ended, runCli, startCli } from "../support/cli.ts";
 import { type Bench, configText, startBench, type BenchOptions } from "../support/crossfade.ts";
 import { evidenceFolder } from "../support/evidence.ts";
 import { json, startService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const ROUTES = `
 routes:
@@ -274,8 +275,9 @@ routes:
   bench.next.answerWith(json(200, { id: "k1", total: 2 }));
   await bench.send("GET", "/users/1");
   await bench.settled(2);
-  const id = await bench.newest(1);
-  const { body } = await bench.post(id, {});
+  // The create is kept as well.
+  await until(async () => (await bench.api<{ items: unknown[] }>("/api/v1/pairs")).items.length === 2);
+  const { body } = await bench.post(await bench.newest(1));
   assert.equal(body.verdict, "same");
   assert.deepEqual(
     bench.next.seen.map(({ method, target }) => `${method} ${target}`),

@@ -64,6 +64,7 @@ export function finish(
   };
   const record = (): void => {
     parts.recorder.settle(settled);
+    guarded(parts, "evidence", () => parts.evidence.settled(settled));
     if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
     primary?.release();
     recorded?.();
@@ -74,13 +75,17 @@ export function finish(
 
 /** What of the outcome has to be counted again where the store has not kept it when the process dies. */
 function journalEnd(parts: PipelineParts, settled: Settled): JournalEnd {
-  const { outcome, repair, exchange, key, moreKeys, notBefore } = settled;
+  const { outcome, repair, key, moreKeys } = settled;
   const end = { outcome: outcome.kind, reason: reasonOf(outcome) };
   if (repair === null) return { ...end, repairs: [] };
-  const at = new Date(exchange.arrivedAt).toISOString();
-  const until = notBefore === null ? null : new Date(notBefore).toISOString();
   const repairs = [key, ...moreKeys].map((one) => {
-    return { key: parts.recorder.repairKey({ ...settled, key: one }), reason: repair, at, notBefore: until };
+    const {
+      type: _,
+      route: __,
+      exchangeId: ___,
+      ...entry
+    } = parts.recorder.repairEntry({ ...settled, key: one }, repair);
+    return entry;
   });
   return { ...end, repairs };
 }

@@ -151,6 +151,32 @@ export const REPAIR_REASONS = [
 ] as const;
 export type RepairReason = (typeof REPAIR_REASONS)[number];
 
+/** Where the entity stands: exact, so encrypted; delivery data. */
+export interface SealedPlace {
+  /** `proxy/sealed.ts` opens it, with the key file beside the store. */
+  readonly sealed: string;
+  /** A write went to a part of the entity (`/users/42/avatar`): reading the entity itself may not show it. */
+  readonly part: boolean;
+}
+
+export const REPAIR_STATES = ["open", "parked"] as const;
+
+/** What was seen at the last attempt to repair a key; redacted, and without values. */
+export interface RepairEvidence {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** The path that was read, on both sides. */
+  readonly path: string;
+  /** The method of the last write to the shadow; null: none was sent. */
+  readonly wrote: string | null;
+  /** What the shadow answered to it; null: nothing, or nothing was sent. */
+  readonly answered: number | null;
+  /** What each side answers when it is asked for the entity; null: no answer. */
+  readonly primary: number | null;
+  readonly shadow: number | null;
+  readonly differences: readonly Pick<Difference, "at" | "kind">[];
+}
+
 /** A key (or, with `key` null, a whole collection) whose shadow state is not known to equal the primary's. */
 export interface RepairRecord {
   readonly route: string;
@@ -159,7 +185,36 @@ export interface RepairRecord {
   readonly exchangeId: string;
   readonly since: string;
   readonly times: number;
+  /** Raised each time the key is marked again: what was found out of an earlier revision says nothing of this one. */
+  readonly revision: number;
+  /** A request that may still land is over by then: the key is not looked at earlier. ISO 8601, UTC; null: at any time. */
+  readonly notBefore: string | null;
+  /** parked: it kept failing and is tried again when somebody asks for it, or the key is marked again. */
+  readonly state: (typeof REPAIR_STATES)[number];
+  /** Attempts to repair this revision that failed. */
+  readonly attempts: number;
+  /** By itself it is not tried again before. ISO 8601, UTC; null: at any time. */
+  readonly nextTry: string | null;
+  /** Of the last attempt, redacted; null: none failed. */
+  readonly lastError: string | null;
+  readonly evidence: RepairEvidence | null;
 }
+
+/** An entry as whoever repairs it needs it. */
+export interface RepairWork extends RepairRecord {
+  /** Of one entry's life on the list: never given to another. */
+  readonly id: number;
+  readonly place: SealedPlace | null;
+}
+
+/** What came of an attempt at one revision of an entry. */
+export type RepairEnd =
+  /** Both sides are equal: the entry goes. */
+  | { readonly kind: "equal" }
+  | ({ readonly kind: "failed" } & Pick<
+      RepairRecord,
+      "state" | "attempts" | "notBefore" | "nextTry" | "lastError" | "evidence"
+    >);
 
 /** An interval of a route in which accounting may be incomplete. */
 export interface GapRecord {

@@ -2,7 +2,7 @@
  * The journal's port: delivery data, the durable record of writes until they settle (docs/semantics.md, "Journal"). Never
  * evidence.
  */
-import type { RepairReason } from "./evidence.ts";
+import type { RepairReason, SealedPlace } from "./evidence.ts";
 import type { About, Identity, RawHeaders, RequestHead } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { StoreWrite } from "./ports.ts";
@@ -62,6 +62,8 @@ export interface JournaledRepair {
   /** ISO 8601, as the next. */
   readonly at: string;
   readonly notBefore: string | null;
+  /** Where the entity stands; absent in records of an earlier version. */
+  readonly place?: SealedPlace | null;
 }
 
 export interface JournalEnd {

@@ -1,4 +1,5 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
+import { randomInt } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
 import { pino } from "pino";
@@ -9,7 +10,7 @@ import { createFeed } from "./admin/feed.ts";
 import { createAdmin } from "./admin/server.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createComparer } from "./compare/comparer.ts";
-import { contentEncodingOf, undoContentEncoding } from "./compare/decode.ts";
+import { contentEncodingOf, decodeContent, undoContentEncoding } from "./compare/decode.ts";
 import { createModuleHealth } from "./compare/module-health.ts";
 import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
@@ -18,8 +19,10 @@ import { ENDS_SOON_MS } from "./config/certificates.ts";
 import { formatConfigMessage } from "./config/message.ts";
 import { rereadInThread } from "./config/reader.ts";
 import type { Endpoint, ListenTlsSettings, ServiceSettings, Settings } from "./config/settings.ts";
+import { createCutoverGate } from "./cutover-gate.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
+import { createEvidenceBook } from "./evidence-book.ts";
 import { Spool } from "./forward/spool.ts";
 import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
@@ -41,6 +44,7 @@ import { createPipeline } from "./pipeline.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { systemClock } from "./system-clock.ts";
+import { LOOKED_INTO_MAX_BYTES } from "./record/body-secrets.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { PlaceBook } from "./record/place-book.ts";
@@ -54,6 +58,8 @@ import { createRedactor } from "./record/redaction.ts";
 import { createWebhook } from "./record/webhook.ts";
 import { deliveryKey, deriveKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
+import { createSealer } from "./sealed.ts";
+import { createRepairs } from "./repair/repairs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { Pools } from "./upstream/pools.ts";
 import { watchReachability } from "./upstream/reachability.ts";
@@ -72,6 +78,8 @@ export interface StartOptions {
   readonly store?: Promise<OpenedStore>;
   /** pino's levels; logs go to stderr. Default `info`. */
   readonly logLevel?: string;
+  /** How often the repair list is gone through by itself. Default 10 s. */
+  readonly repairEveryMs?: number;
   /** Called with each sentence that an operator should see at the start. */
   readonly warn?: (line: string) => void;
 }
@@ -92,6 +100,7 @@ const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
 /** How long a new pair of values waits for a store that fails; then its entity is left to repair. */
 const PAIR_RETRY_MS = 5_000;
+const REPAIR_EVERY_MS = 10_000;
 
 /**
  * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
@@ -145,9 +154,15 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   for (const { route, count } of durable?.open ?? []) counters.resume(route, count);
   const book = new PlaceBook();
   book.restore(await store.places());
+  const kept = await store.gateEvidence();
+  const evidence = createEvidenceBook({ store, clock: systemClock, kept, seed: randomInt(2 ** 32) });
+  const cutoverGate = createCutoverGate({ book: evidence, store, snapshot: acting.snapshot });
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock: systemClock });
   const feed = createFeed();
-  const redactor = createRedactor(deriveKey(secretKey, "evidence"));
+  const redactor = createRedactor(deriveKey(secretKey, "evidence"), ({ headers, body }) => {
+    return decodeContent(body, contentEncodingOf(headers), LOOKED_INTO_MAX_BYTES) ?? body;
+  });
+  const sealer = createSealer(deriveKey(secretKey, "repair list"));
   const decode: DecodeBody = ({ headers, body }) =>
     undoContentEncoding(body, contentEncodingOf(headers), PAIR_BODY_MAX_BYTES);
   const pairs = createPairKeeper({
@@ -163,6 +178,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     telemetry: telemetry.telemetry,
     counters,
     redactor,
+    sealer,
     pairs,
     onRecord: (record) => feed.publish(record),
     caught,
@@ -204,10 +220,29 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         inFlight,
         ratePerSecond: () => now().asShadow.ratePerSecond,
         monotonic: () => systemClock.monotonic(),
+        onClosed: () => repairs.wake(),
       });
       gates.set(service.origin, gate);
     }
     return gate;
+  };
+  const readGates = new Map<string, ShadowGate>();
+  const readGateOf = (service: ServiceSettings): ShadowGate => {
+    let gate = readGates.get(service.origin);
+    if (gate === undefined) {
+      gate = new ShadowGate({
+        opensAfter: BREAKER_OPENS_AFTER,
+        probeEveryMs: BREAKER_PROBE_EVERY_MS,
+        inFlight,
+        ratePerSecond: () => null,
+        monotonic: () => systemClock.monotonic(),
+      });
+      readGates.set(service.origin, gate);
+    }
+    return gate;
+  };
+  const closeGates = (): void => {
+    for (const gate of [...gates.values(), ...readGates.values()]) gate.close();
   };
   const reachability = watchReachability(() => Object.values(acting.snapshot().settings.services));
 
@@ -236,6 +271,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     forwarder,
     markKey,
     clock: systemClock,
+    mirroringEnabled: () => acting.mirroringEnabled(),
     random: Math.random,
     caught,
   });
@@ -247,6 +283,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     now: () => systemClock.now(),
     monotonic: () => systemClock.monotonic(),
   });
+  const orderStamp = (position = journal.nextPosition()): string => `${store.generation}.${position}`;
+  const taints = new Taints();
   const pipeline = createPipeline({
     snapshot: acting.snapshot,
     mirroringEnabled: () => acting.mirroringEnabled(),
@@ -254,6 +292,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: gateOf,
     journal,
     recorder,
+    evidence,
     pairs,
     ruleCounters,
     comparer,
@@ -263,14 +302,41 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     forwarder,
     budget: queue,
     backlog,
-    taints: new Taints(),
+    taints,
     noise,
     markKey,
     unsettled: new Unsettled(),
-    orderStamp: (position = journal.nextPosition()) => `${store.generation}.${position}`,
+    orderStamp,
     rewrite: identityRewrite,
     values,
     gaps: new Gaps(store, systemClock, durable?.marker ?? null),
+    caught,
+  });
+
+  const repairs = createRepairs({
+    snapshot: acting.snapshot,
+    store,
+    visit: pipeline.visit,
+    upstream: (service) => upstream("shadow", service),
+    gate: gateOf,
+    primaryGate: readGateOf,
+    forwarder,
+    budget: queue,
+    comparer,
+    moduleHealth,
+    telemetry: telemetry.telemetry,
+    clock: systemClock,
+    taints,
+    sealer,
+    redactor,
+    markKey,
+    orderStamp,
+    everyMs: options.repairEveryMs ?? REPAIR_EVERY_MS,
+    audit: ({ what, by, job }) => {
+      const run = job.dryRun ? "dry run of a repair" : "repair";
+      const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
+      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
+    },
     caught,
   });
 
@@ -320,6 +386,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     spool: disk,
     inFlight,
     gate: gateOf,
+    cutoverGate,
     reachability,
     pairs,
     webhook: () => webhook.health(),
@@ -362,9 +429,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const closeParts = async (): Promise<void> => {
     statusSource.close();
     reachability.close();
-    for (const gate of gates.values()) gate.close();
+    const repaired = repairs.stop();
+    closeGates();
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await repaired;
     await noise.close();
+    evidence.close();
     await recorder.close();
     counted.close();
     if (durable !== null) {
@@ -396,10 +466,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       metricsText: () => telemetry.metricsText(),
       places: book,
       values: createValueList({ store, seal, routes: () => acting.snapshot().settings.routes }),
+      gate: (route) => cutoverGate.ask(route),
       subscribe: (listener) => feed.subscribe(listener),
       override: (change) => acting.change(change),
       audit,
       purge,
+      repairs,
       replay,
       onError: (error, what) => log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
@@ -427,15 +499,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         stopping = true;
         stopped ??= (async () => {
           following?.close();
+          void repairs.stop();
           const report = await drain(
             {
               listener,
               pipeline,
               pending: () => counters.pending() - left(),
               left,
-              closeGates: () => {
-                for (const gate of gates.values()) gate.close();
-              },
+              closeGates,
               closeShadows: () => pools.close("shadow"),
               monotonic: () => systemClock.monotonic(),
             },

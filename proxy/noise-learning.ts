@@ -1,13 +1,12 @@
 /** From a pair of answers to counts of its places: survey → redact → book → store. Nothing here throws or is waited for. */
-import { hash } from "node:crypto";
 import type { ComparableAnswer } from "./compare/diff-answers.ts";
 import { createSurveyor } from "./compare/surveyor.ts";
-import type { CompareSettings } from "./config/settings.ts";
 import { inSlices } from "./mirror/loop-share.ts";
 import { kindOfPath, type SurveyedPlace, type SurveyFailure, withoutIds } from "./places.ts";
 import type { Clock, Store } from "./ports.ts";
 import type { PlaceBook, SurveyedPair } from "./record/place-book.ts";
 import type { Asked, Redactor } from "./record/redaction.ts";
+import { rulesDigest } from "./rules-digest.ts";
 
 export interface LearningParts {
   readonly book: PlaceBook;
@@ -86,7 +85,7 @@ export function createLearning(parts: LearningParts): Learning {
       route: route.name,
       method: request.method,
       path: kindOfPath(shown.path, shown.key, params),
-      rules: digestOf(route.compare),
+      rules: rulesDigest(route.compare),
       of,
       places: merged(places),
       at: parts.clock.now(),
@@ -120,17 +119,4 @@ function merged(places: readonly SurveyedPlace[]): readonly SurveyedPlace[] {
     byPlace.set(place.at, { ...place, ...known, sides, differs: place.differs || known?.differs === true });
   }
   return [...byPlace.values()];
-}
-
-const digests = new WeakMap<CompareSettings, string>();
-
-/** Tells whether two counts were made by the same rules. */
-function digestOf(compare: CompareSettings): string {
-  let digest = digests.get(compare);
-  if (digest === undefined) {
-    const { noise: _noise, ...rules } = compare;
-    digest = hash("sha256", JSON.stringify(rules), "hex").slice(0, 8);
-    digests.set(compare, digest);
-  }
-  return digest;
 }

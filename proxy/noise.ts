@@ -25,6 +25,8 @@ export interface NoiseParts extends LearningParts {
   readonly forwarder: ForwarderParts;
   readonly markKey: Buffer;
   readonly clock: Clock;
+  /** false: the kill switch is thrown. */
+  readonly mirroringEnabled: () => boolean;
   /** 0 up to 1. */
   readonly random: () => number;
 }
@@ -78,6 +80,12 @@ const NOT_PLAIN = new HeaderNames([
   "transfer-encoding",
   "upgrade",
   "expect",
+  // Frameworks take a GET with one of these for the method that it names.
+  "x-http-method-override",
+  "x-http-method",
+  "x-method-override",
+  // What is to be done once does something.
+  "idempotency-key",
 ]);
 /** The second read is complete in itself. */
 const NOT_SENT_AGAIN = new HeaderNames(["connection", "te", "trailer", "content-length"]);
@@ -138,7 +146,8 @@ export function createNoise(parts: NoiseParts): Noise {
     const { route, request, plan } = arrived;
     if (route.compare.module !== null) return null;
     if (plan.requestClass === "write") return watchWrite(writesOf(route));
-    if (!isPlainRead(request) || parts.random() >= route.compare.noise.readShare) return null;
+    if (!isPlainRead(request) || !parts.mirroringEnabled() || parts.random() >= route.compare.noise.readShare)
+      return null;
     const why = watched >= MOST_WATCHED ? "busy" : secondReads.whyNotNow(primaryOf(arrived).origin);
     if (why === null) return watchRead(arrived);
     notTwice(route.name, why);
@@ -254,8 +263,8 @@ function primaryOf({ snapshot, plan, route }: Arrived): ReturnType<typeof servic
 }
 
 /** A GET that asks for the whole of something, from a client and not from another Crossfade. */
-function isPlainRead({ method, headers }: RequestHead): boolean {
-  if (method !== "GET") return false;
+function isPlainRead({ method, headers, query }: RequestHead): boolean {
+  if (method !== "GET" || /(?:^|&)_method=/i.test(query)) return false;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (NOT_PLAIN.has(name) || isCrossfadeHeader(name)) return false;

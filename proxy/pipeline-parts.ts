@@ -1,6 +1,7 @@
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Comparer } from "./compare/comparer.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
+import type { EvidenceBook } from "./evidence-book.ts";
 import type { ServiceSettings } from "./config/settings.ts";
 import type { Role, Snapshot } from "./exchange.ts";
 import type { ForwarderParts } from "./forward/forwarder.ts";
@@ -28,6 +29,8 @@ export interface PipelineParts {
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly journal: Journal;
   readonly recorder: Recorder;
+  /** What speaks for a cutover and against it. */
+  readonly evidence: Pick<EvidenceBook, "settled">;
   /** Says which exchanges are kept whole. */
   readonly pairs: Pick<PairKeeper, "choose">;
   readonly ruleCounters: RuleCounters;

@@ -13,7 +13,7 @@ import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
 import { readRequestHead } from "./listen/request-head.ts";
-import { Lanes } from "./mirror/lanes.ts";
+import { Lanes, type QuietTurn } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Noise, Watched } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
@@ -36,6 +36,8 @@ export interface Pipeline {
   handle(request: IncomingMessage, response: ServerResponse, target: string): void;
   /** A connection that is to change its protocol: it goes to the route's primary and nowhere else. */
   tunnel(request: IncomingMessage, socket: Socket, head: Buffer): void;
+  /** See `Lanes.visit`. */
+  visit<T>(key: string, patienceMs: number, work: (turn: QuietTurn) => Promise<T>): Promise<T | null>;
   /** Brings back what waits in the journal, also from an earlier process. */
   resume(leftOver: readonly LeftOver[]): void;
   /** Copies that wait or are being delivered. */
@@ -336,6 +338,12 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
   return {
     handle,
     tunnel,
+    // What waits in the journal alone is in no lane: it may be in what is read, and is yet to be delivered.
+    visit(key, patienceMs, work) {
+      const isBehind = (): boolean => parts.journal.waiting() > 0;
+      if (isBehind()) return Promise.resolve(null);
+      return lanes.visit(key, patienceMs, ({ crossed }) => work({ crossed: () => isBehind() || crossed() }));
+    },
     resume(leftOver) {
       settleLeftOver(parts, leftOver);
       backlog.wake();

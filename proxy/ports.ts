@@ -15,15 +15,20 @@ import type {
   GroupState,
   ListedGroup,
   OutcomeCount,
+  RepairEnd,
   RepairReason,
   RepairRecord,
+  RepairWork,
+  SealedPlace,
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
+import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
+import type { RepairResult } from "./repair-job.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -134,6 +139,8 @@ export type StoreWrite =
       readonly at: string;
       /** ISO 8601, UTC; null: at any time. Of two marks the later one holds. */
       readonly notBefore: string | null;
+      /** null: not known. */
+      readonly place: SealedPlace | null;
     }
   | {
       readonly type: "gap-opened";
@@ -152,7 +159,9 @@ export type StoreWrite =
   | { readonly type: "unpin"; readonly route: string | null; readonly setting: OverrideSetting }
   | { readonly type: "audit"; readonly entry: AuditEntry }
   /** What is known of these places now, in place of what was known of them. */
-  | { readonly type: "places"; readonly places: readonly KeptPlace[] };
+  | { readonly type: "places"; readonly places: readonly KeptPlace[] }
+  /** What is known of these routes now, in place of what was known of them. */
+  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -211,8 +220,21 @@ export interface ErasedRecords {
 export interface OpenWork {
   readonly route: string;
   readonly repairs: number;
+  /** Among them. */
+  readonly parked: number;
   readonly gaps: number;
   readonly causes: CauseCounts;
+}
+
+export interface RepairWorkQuery {
+  readonly route?: string;
+  /** Entries with a greater id. 0: from the first. */
+  readonly after: number;
+  /** Epoch ms: only open ones that may be looked at by then, and are to be tried by then. null: all. */
+  readonly dueAt: number | null;
+  /** Only marked last for one of these. */
+  readonly reasons?: readonly RepairReason[];
+  readonly limit: number;
 }
 
 export interface Page<T> {
@@ -276,6 +298,13 @@ export interface Store {
     readonly limit: number;
     readonly cursor?: string;
   }): Promise<Page<RepairRecord>>;
+  /** By id. */
+  repairWork(query: RepairWorkQuery): Promise<readonly RepairWork[]>;
+  /**
+   * Takes the end of an attempt for this revision of the entry and no other: whatever was marked meanwhile, appended or
+   * kept, stays on the list. `changed`: it was marked again, or is gone, and nothing was done.
+   */
+  endRepair(work: Pick<RepairWork, "id" | "route" | "revision">, end: RepairEnd): Promise<"done" | "changed">;
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
   /** What operators have set over the file. */
   overrides(): Promise<readonly Override[]>;
@@ -294,6 +323,8 @@ export interface Store {
   findValues(sought: readonly PairSought[]): Promise<readonly (ValuePairRow | null)[]>;
   /** The newest first. */
   valuePairs(query: PairsQuery): Promise<Page<ValuePairRow>>;
+  /** What was counted for the gate, of every route that ever had any: it is never evicted. */
+  gateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }
@@ -309,6 +340,8 @@ export interface Telemetry {
   shadowFailure(route: string, reason: string): void;
   difference(route: string, kind: DifferenceKind): void;
   compared(ms: number): void;
+  /** An attempt to repair a key ended; `ageMs`: how long it had been on the list, where it is repaired. */
+  repaired(route: string, result: RepairResult, ageMs: number | null): void;
   /** A safe read that was chosen to be asked twice. */
   secondRead(route: string, result: NotTwiceReason | "compared"): void;
   configReload(result: "applied" | "refused"): void;
@@ -325,7 +358,10 @@ export interface Gauges {
     /** 0 closed, 1 half-open, 2 open. */
     readonly breakerState: number;
     readonly repairsOpen: number;
+    readonly repairsParked: number;
     readonly gapsOpen: number;
+    /** Of what the gate asks for: 1 is enough. */
+    readonly gateEvidence: number;
   }[];
   /** Seconds until writes drop at the present rate, or null while nothing queues. */
   readonly headroomSeconds: number | null;

@@ -2,6 +2,7 @@ import type { RouteState, StatusInput } from "./admin/parts.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
 import type { RouteSettings, ServiceSettings } from "./config/settings.ts";
+import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
 import { Headroom } from "./headroom.ts";
@@ -42,6 +43,7 @@ export interface StatusSourceParts {
   readonly spool: ByteBudget;
   readonly inFlight: InFlight;
   readonly gate: (service: ServiceSettings) => ShadowGate;
+  readonly cutoverGate: Pick<CutoverGate, "evidence">;
   readonly reachability: Reachability;
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly webhook: () => WebhookHealth | null;
@@ -135,6 +137,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       lagMs: Math.round(parts.backlog.lagMs(route.name, parts.clock.monotonic())),
       breaker: shadow === null ? null : parts.gate(shadow).state(),
       repairs: open?.repairs ?? 0,
+      parked: open?.parked ?? 0,
       gaps: open?.gaps ?? 0,
       causes: openWork === null ? null : (open?.causes ?? NO_CAUSES),
       seen: counted?.seen ?? false,
@@ -142,6 +145,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       rules: parts.ruleCounters.of(route),
       module: parts.moduleHealth.of(route.compare),
       noise: parts.noise.of(route.name),
+      gateEvidence: parts.cutoverGate.evidence(route.name),
     };
   }
 
@@ -223,7 +227,9 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
           lagSeconds: state.lagMs / 1000,
           breakerState: BREAKER_GAUGE[state.breaker ?? "closed"],
           repairsOpen: state.repairs,
+          repairsParked: state.parked,
           gapsOpen: state.gaps,
+          gateEvidence: state.gateEvidence,
         })),
         headroomSeconds: headroomSeconds(),
       };

@@ -256,6 +256,6 @@ class Scan {
 
 function countsOf({ route, exchangeId, end }: Extract<JournalRecord, { type: "settled" }>): readonly StoreWrite[] {
   const { outcome, reason, repairs } = end;
-  const entries = repairs.map((repair): StoreWrite => ({ type: "repair", route, exchangeId, ...repair }));
+  const entries = repairs.map((repair): StoreWrite => ({ type: "repair", route, exchangeId, place: null, ...repair }));
   return [{ type: "count", route, outcome, reason }, ...entries];
 }

@@ -1,11 +1,13 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key, places by their address. Gaps and what operators change do not come
- * with traffic, so they stay lists.
+ * away: counts by what they count, repairs by key, places by their address, evidence of the gate by route. Gaps and what
+ * operators change do not come with traffic, so they stay lists.
  */
 import type { OutcomeCount } from "../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
+import { laterOf } from "./later-of.ts";
 import { placeKey } from "./place-key.ts";
 import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./rows.ts";
 
@@ -30,6 +32,7 @@ export class Essentials {
   #journalMark: number | null = null;
   readonly #controls: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
+  readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   #writes = 0;
 
   /** How many writes were folded in. */
@@ -50,8 +53,8 @@ export class Essentials {
         this.#totalsOf(write.route).comparedReads += 1;
         return;
       case "repair": {
-        const { route, key, reason, exchangeId, at } = write;
-        this.#addRepair({ route, key, reason, exchangeId, since: at, times: 1 });
+        const { type: _, at, ...mark } = write;
+        this.#addRepair({ ...mark, since: at, times: 1 });
         return;
       }
       case "gap-opened":
@@ -76,6 +79,9 @@ export class Essentials {
       case "places":
         for (const place of write.places) this.#places.set(placeKey(place), place);
         return;
+      case "gate-evidence":
+        for (const row of write.rows) this.#gateEvidence.set(row.route, row);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -99,6 +105,7 @@ export class Essentials {
     this.#journalMark = later.#journalMark ?? this.#journalMark;
     this.#controls.push(...later.#controls);
     for (const [key, place] of later.#places) this.#places.set(key, place);
+    for (const [route, row] of later.#gateEvidence) this.#gateEvidence.set(route, row);
   }
 
   rows(): EssentialRows {
@@ -112,6 +119,7 @@ export class Essentials {
       journalMark: this.#journalMark,
       controls: this.#controls,
       places: [...this.#places.values()],
+      gateEvidence: [...this.#gateEvidence.values()],
     };
   }
 
@@ -134,10 +142,20 @@ export class Essentials {
     const name = JSON.stringify([repair.route, repair.key]);
     const known = this.#repairs.get(name);
     if (known === undefined && repair.key !== null && this.#repairs.size >= MAX_REPAIRS) {
-      this.#addRepair({ ...repair, key: null });
+      this.#addRepair({ ...repair, key: null, place: null });
       return;
     }
-    const { since, times } = known ?? { since: repair.since, times: 0 };
-    this.#repairs.set(name, { ...repair, since, times: times + repair.times });
+    this.#repairs.set(name, known === undefined ? repair : markedAgain(known, repair));
   }
+}
+
+function markedAgain(known: RepairRow, later: RepairRow): RepairRow {
+  const place = later.place ?? known.place;
+  return {
+    ...later,
+    since: known.since,
+    times: known.times + later.times,
+    notBefore: laterOf(known.notBefore, later.notBefore),
+    place: place === null ? null : { ...place, part: known.place?.part === true || later.place?.part === true },
+  };
 }

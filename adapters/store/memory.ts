@@ -8,8 +8,11 @@ import type {
   GroupRecord,
   ListedGroup,
   OutcomeCount,
+  RepairEnd,
   RepairRecord,
+  RepairWork,
 } from "../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import { isFailure } from "../../proxy/groups.ts";
 import { changeOverrides, type Override } from "../../proxy/overrides.ts";
 import type {
@@ -21,6 +24,7 @@ import type {
   OpenWork,
   Page,
   PairQuery,
+  RepairWorkQuery,
   Store,
   StoreHealth,
   StoreWrite,
@@ -31,6 +35,7 @@ import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.t
 import { GroupListeners, type GroupListener } from "./listeners.ts";
 import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
+import { MemoryRepairs } from "./memory-repairs.ts";
 import { MemoryPairs } from "./memory-pairs.ts";
 import { MemoryValues, withoutSeq } from "./memory-values.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
@@ -66,10 +71,10 @@ class MemoryStore implements Store {
   readonly #places: MemoryPlaces;
   readonly #values = new MemoryValues();
   readonly #totals = new Map<string, Totals>();
-  readonly #repairs = new Map<string, RepairRecord & { readonly seq: number }>();
-  readonly #repairKeys = new Map<string, number>();
+  readonly #repairs: MemoryRepairs;
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
   readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
+  readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
@@ -80,6 +85,7 @@ class MemoryStore implements Store {
     this.#clock = options.clock;
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#evidence = new MemoryEvidence(this.#retention, (route) => this.#compared(route));
+    this.#repairs = new MemoryRepairs(this.#retention.repairKeys);
     this.#places = new MemoryPlaces(this.#retention);
     this.#pairs = new MemoryPairs(this.#retention);
   }
@@ -195,14 +201,29 @@ class MemoryStore implements Store {
   async repairs(query: ListQuery): Promise<Page<RepairRecord>> {
     this.#refuseIfClosed();
     const after = query.cursor === undefined ? 0 : decodeCursor("repairs", query.cursor).number;
-    const found = [...this.#repairs.values()].filter(({ seq, route }) => seq > after && isAsked(query, route));
+    const found = this.#repairs.all().filter(({ id, route }) => id > after && isAsked(query, route));
     return page(
       "repairs",
       found,
       query.limit,
-      ({ seq }) => [seq],
-      ({ seq: _, ...repair }) => repair,
+      ({ id }) => [id],
+      ({ id: _, place: __, ...repair }) => repair,
     );
+  }
+
+  async repairWork(query: RepairWorkQuery): Promise<readonly RepairWork[]> {
+    this.#refuseIfClosed();
+    const { after, dueAt, reasons, limit } = query;
+    const found = this.#repairs
+      .all()
+      .filter(({ id, route, reason }) => id > after && isAsked(query, route) && reasons?.includes(reason) !== false)
+      .filter((one) => dueAt === null || isDue(one, dueAt));
+    return found.slice(0, pageLimit(limit));
+  }
+
+  async endRepair({ id, revision }: Pick<RepairWork, "id" | "revision">, end: RepairEnd): Promise<"done" | "changed"> {
+    this.#refuseIfClosed();
+    return this.#repairs.end(id, revision, end);
   }
 
   async gaps(query: ListQuery): Promise<Page<GapRecord>> {
@@ -239,10 +260,13 @@ class MemoryStore implements Store {
     this.#refuseIfClosed();
     const work = new Map<string, OpenWork>();
     const add = (route: string, more: (open: OpenWork) => Partial<OpenWork>): void => {
-      const open = work.get(route) ?? { route, repairs: 0, gaps: 0, causes: NO_CAUSES };
+      const open = work.get(route) ?? { route, repairs: 0, parked: 0, gaps: 0, causes: NO_CAUSES };
       work.set(route, { ...open, ...more(open) });
     };
-    for (const { route } of this.#repairs.values()) add(route, ({ repairs }) => ({ repairs: repairs + 1 }));
+    for (const { route, state } of this.#repairs.all()) {
+      const more = state === "parked" ? 1 : 0;
+      add(route, ({ repairs, parked }) => ({ repairs: repairs + 1, parked: parked + more }));
+    }
     for (const { route } of this.#gaps.values()) add(route, ({ gaps }) => ({ gaps: gaps + 1 }));
     for (const { route, state, signature } of this.#evidence.groups(this.#clock.now())) {
       if (!isFailure(signature)) add(route, ({ causes }) => ({ causes: { ...causes, [state]: causes[state] + 1 } }));
@@ -270,6 +294,11 @@ class MemoryStore implements Store {
     const before = query.cursor === undefined ? Infinity : decodeCursor("values", query.cursor).number;
     const found = this.#values.list(query.kind, before, this.#clock.now());
     return page("values", found, query.limit, ({ seq }) => [seq], withoutSeq);
+  }
+
+  async gateEvidence(): ReturnType<Store["gateEvidence"]> {
+    this.#refuseIfClosed();
+    return [...this.#gateEvidence.values()];
   }
 
   async close(): Promise<void> {
@@ -304,7 +333,7 @@ class MemoryStore implements Store {
         this.#pairs.add(write);
         return;
       case "repair":
-        this.#addRepair(write);
+        this.#repairs.add(write);
         return;
       case "gap-opened": {
         const { id, route, from, why } = write;
@@ -329,6 +358,9 @@ class MemoryStore implements Store {
       case "places":
         this.#places.keep(write.places, this.#clock.now());
         return;
+      case "gate-evidence":
+        for (const row of write.rows) this.#gateEvidence.set(row.route, row);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -339,24 +371,6 @@ class MemoryStore implements Store {
   #addDivergence({ record, json, signature }: Extract<StoreWrite, { type: "divergence" }>): void {
     const event = this.#evidence.add(record, json, signature);
     if (event !== null) this.#listeners.tell([event]);
-  }
-
-  #addRepair(write: Extract<StoreWrite, { type: "repair" }>): void {
-    const { route, key, reason, exchangeId, at } = write;
-    const name = JSON.stringify([route, key]);
-    const known = this.#repairs.get(name);
-    if (known !== undefined) {
-      this.#repairs.set(name, { ...known, reason, exchangeId, times: known.times + 1 });
-      return;
-    }
-    const keys = this.#repairKeys.get(route) ?? 0;
-    // The list is never evicted, so past its bound it becomes coarser instead of longer.
-    if (key !== null && keys >= this.#retention.repairKeys) {
-      this.#addRepair({ ...write, key: null });
-      return;
-    }
-    this.#repairKeys.set(route, keys + 1);
-    this.#repairs.set(name, { seq: ++this.#seq, route, key, reason, exchangeId, since: at, times: 1 });
   }
 
   #totalsOf(route: string): Totals {
@@ -380,6 +394,10 @@ class MemoryStore implements Store {
 }
 
 const NO_CAUSES: OpenWork["causes"] = { new: 0, acknowledged: 0, fixed: 0, regressed: 0 };
+
+function isDue({ state, notBefore, nextTry }: RepairWork, at: number): boolean {
+  return state === "open" && [notBefore, nextTry].every((time) => time === null || Date.parse(time) <= at);
+}
 
 function isAsked(query: Pick<ListQuery, "route">, route: string): boolean {
   return query.route === undefined || query.route === route;

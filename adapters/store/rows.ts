@@ -1,5 +1,6 @@
 /** What a store is given to keep, as rows: cut into batches by backlog.ts. Plain data. */
-import type { OutcomeCount, RepairReason } from "../../proxy/evidence.ts";
+import type { OutcomeCount, RepairReason, SealedPlace } from "../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import type { PairsKept } from "../../proxy/stored-pair.ts";
@@ -11,6 +12,8 @@ export interface RepairRow {
   readonly exchangeId: string;
   readonly since: string;
   readonly times: number;
+  readonly notBefore: string | null;
+  readonly place: SealedPlace | null;
 }
 
 export type GapRow =
@@ -38,6 +41,8 @@ export interface EssentialRows {
   readonly controls: readonly ControlRow[];
   /** No evidence, and bounded: what is known of each now. */
   readonly places: readonly KeptPlace[];
+  /** One a route. */
+  readonly gateEvidence: readonly KeptGateEvidence[];
 }
 
 export interface EvidenceRow {

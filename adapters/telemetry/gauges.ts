@@ -20,7 +20,13 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
     "{key}",
     "Keys whose shadow state is not known to equal the primary's",
   );
+  const parked = gauge("crossfade.repairs.parked", "{key}", "Keys among them that were tried too often");
   const gaps = gauge("crossfade.gaps.open", "{gap}", "Intervals in which accounting may be incomplete");
+  const gateEvidence = gauge(
+    "crossfade.gate.evidence",
+    "1",
+    "How much of the evidence that the gate asks for is there; 1: enough",
+  );
   meter.addBatchObservableCallback(
     (result) => {
       const now = read();
@@ -34,9 +40,11 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
         result.observe(breaker, route.breakerState, attributes);
         result.observe(phase, 1, { route: route.name, phase: route.phase });
         result.observe(repairs, route.repairsOpen, attributes);
+        result.observe(parked, route.repairsParked, attributes);
         result.observe(gaps, route.gapsOpen, attributes);
+        result.observe(gateEvidence, route.gateEvidence, attributes);
       }
     },
-    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, gaps],
+    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, parked, gaps, gateEvidence],
   );
 }

@@ -16,6 +16,8 @@ export interface TelemetryAdapter {
 const REQUEST_BOUNDARIES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const COMPARE_BOUNDARIES = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
 
+const REPAIR_BOUNDARIES = [1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600];
+
 /** Names of the semantic conventions, written out: their package is 9.7 MB. */
 const METHOD = "http.request.method";
 const STATUS = "http.response.status_code";
@@ -71,6 +73,21 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     unit: "{difference}",
     attributes: ["route", "kind"],
   });
+  const repaired = new CellCounter({
+    name: "crossfade.repairs.ended",
+    description: "Attempts to make a key of the repair list equal, by what came of them",
+    unit: "{key}",
+    attributes: ["route", "result"],
+  });
+  const repairAge = new CellHistogram(
+    {
+      name: "crossfade.repairs.age",
+      description: "How long keys were on the repair list before both services held the same",
+      unit: "s",
+      attributes: ["route"],
+    },
+    REPAIR_BOUNDARIES,
+  );
   const secondReads = new CellCounter({
     name: "crossfade.noise.second_reads",
     description: "Safe reads chosen to be asked of the primary twice, by what came of it",
@@ -95,8 +112,8 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
       openExposition({
         scope: { name: SCOPE, version: options.version },
         startedAt,
-        counters: [exchanges, shadowFailures, differences, secondReads, reloads],
-        histograms: [served, sent, compared],
+        counters: [exchanges, shadowFailures, differences, repaired, secondReads, reloads],
+        histograms: [served, sent, compared, repairAge],
         gauges: () => gauges?.() ?? null,
       }),
     ));
@@ -110,6 +127,10 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
       shadowFailure: (route, reason) => shadowFailures.add(1, route, reason),
       difference: (route, kind) => differences.add(1, route, kind),
       compared: (ms) => compared.record(ms),
+      repaired(route, result, ageMs) {
+        repaired.add(1, route, result);
+        if (ageMs !== null) repairAge.record(ageMs, route);
+      },
       secondRead: (route, result) => secondReads.add(1, route, result),
       configReload: (result) => reloads.add(1, result),
     },

@@ -3,6 +3,7 @@ import { readMirrorSwitch } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import { Problem } from "./problem.ts";
 import { PURGE_MAX_BYTES, readPurge } from "./purge-request.ts";
+import { readRepairRun } from "./repair-request.ts";
 import { readReplay } from "./replay-request.ts";
 import type { SchemaName } from "./schemas.ts";
 
@@ -53,6 +54,22 @@ export const ACTIONS: readonly Action[] = [
     answers: "Purged",
     maxBytes: PURGE_MAX_BYTES,
     reply: ({ parts, body, by }) => parts.purge(readPurge(body, by)),
+  },
+  {
+    path: "/api/v1/repairs/run",
+    summary:
+      "Starts a run over the repair list: reads each key on both services and makes the shadow equal; the answer is its job",
+    takes: "RepairRun",
+    answers: "Job",
+    maxBytes: 8 * 1024,
+    reply: async ({ parts, body, by }) => {
+      const routes = parts.snapshot().settings.routes.map(({ name }) => name);
+      const job = await parts.repairs.start(readRepairRun(body, by, routes));
+      if (job !== null) return job;
+      const running = parts.repairs.running();
+      const which = running === null ? "the process ends" : `run ${running} is under way; wait for it, or cancel it`;
+      throw new Problem(409, `no second run is started: ${which}`, { members: { job: running } });
+    },
   },
   {
     path: "/api/v1/divergences/{id}/replay",

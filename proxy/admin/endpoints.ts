@@ -7,6 +7,8 @@ import { readRouteChange } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
+import { readJobChange } from "./repair-request.ts";
+import type { JobRecord } from "../repair-job.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
 import { type RouteView, viewRoute } from "./route-view.ts";
 import { withOwnDisagreements } from "./own-disagreements.ts";
@@ -128,6 +130,16 @@ export const ENDPOINTS: readonly Endpoint[] = [
     },
   },
   {
+    path: "/api/v1/routes/{name}/gate",
+    summary: "Whether a route may be cut over, and what is missing",
+    answers: { json: "Gate" },
+    reply: async ({ parts, patience, id }) => {
+      const answer = await patience.for(() => parts.gate(id));
+      if (answer === null) throw noSuchRoute(parts, id);
+      return { body: answer };
+    },
+  },
+  {
     path: "/api/v1/divergences",
     summary: "Every outcome but match and ignored, the newest first",
     parameters: ["route", "kind", "at", "outcome", "since", "group", "state", ...PAGE],
@@ -222,6 +234,27 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: (call) => list(call, (store, query) => store.repairs(query)),
   },
   {
+    path: "/api/v1/jobs",
+    summary: "Runs over the repair list since the process began, the newest first; the last 20",
+    answers: { json: "Job", list: true },
+    reply: ({ parts }) => ({ body: { items: parts.repairs.jobs(), next: null } }),
+  },
+  {
+    path: "/api/v1/jobs/{id}",
+    summary: "One run, and how far it is",
+    answers: { json: "Job" },
+    reply: ({ parts, id }) => ({ body: jobOf(parts.repairs.job(id), id) }),
+    change: {
+      summary: "Cancels a run: what was begun is finished, and the rest stays on the list",
+      takes: "JobChange",
+      answers: "Job",
+      reply: async ({ parts, id, body, by }) => {
+        readJobChange(body);
+        return { body: jobOf(parts.repairs.cancel(id, by), id) };
+      },
+    },
+  },
+  {
     path: "/api/v1/gaps",
     summary: "Intervals in which accounting may be incomplete",
     parameters: ["route", ...PAGE],
@@ -237,6 +270,11 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
+function jobOf(job: JobRecord | null, id: string): JobRecord {
+  if (job !== null) return job;
+  throw new Problem(404, `no job has the id ${shown(id)}; the last 20 of this process are kept`);
+}
+
 export function statusOf(parts: AdminParts): StatusView {
   return buildStatusView(parts.status(), parts.snapshot().settings, parts.version);
 }
@@ -245,11 +283,15 @@ export function statusOf(parts: AdminParts): StatusView {
 function routeOf(parts: AdminParts, name: string): RouteView {
   const found = routesOf(parts).find((route) => route.name === name);
   if (found !== undefined) return found;
+  throw noSuchRoute(parts, name);
+}
+
+function noSuchRoute(parts: AdminParts, name: string): Problem {
   const near = nearestName(
     name,
     parts.snapshot().settings.routes.map((route) => route.name),
   );
-  throw new Problem(404, `no route is named ${shown(name)}${near === null ? "" : `; did you mean ${near}?`}`);
+  return new Problem(404, `no route is named ${shown(name)}${near === null ? "" : `; did you mean ${near}?`}`);
 }
 
 function routesOf(parts: AdminParts): RouteView[] {

@@ -4,7 +4,7 @@ import type { CauseCounts } from "../ports.ts";
 import { Html, html } from "./html.ts";
 import { PAGE_SCRIPT, PAGE_STYLE } from "./page-assets.ts";
 import { causesSection, type PageGroup } from "./page-causes.ts";
-import { outcomeParts, outcomeSum, spellCount, spellShare, spellSpan } from "./sentences.ts";
+import { outcomeParts, outcomeSum, spellCount, spellEvidence, spellShare, spellSpan } from "./sentences.ts";
 import type { StatusView } from "./status-view.ts";
 import { type RouteStatus, worstFirst } from "./route-status.ts";
 
@@ -122,6 +122,7 @@ function routesSection(routes: readonly RouteStatus[]): Html {
           <td>${route.breaker ?? "–"}</td>
           <td>${spellCount(route.repairs)}</td>
           <td>${spellCount(route.gaps)}</td>
+          <td>${route.gateEvidence === 0 ? "–" : spellEvidence(route.gateEvidence)}</td>
         </tr>`,
     );
   const more = routes.length - rows.length;
@@ -140,6 +141,7 @@ function routesSection(routes: readonly RouteStatus[]): Html {
             <th scope="col">breaker</th>
             <th scope="col">repairs</th>
             <th scope="col">gaps</th>
+            <th scope="col">evidence</th>
           </tr>
         </thead>
         <tbody>

@@ -1,16 +1,18 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `values`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `values`, `gate`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
+import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
 import type { CauseCounts, Page, Store, StoreHealth } from "../ports.ts";
 import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
 import type { AuditedChange } from "../audit.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
 import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
 import type { PairLoss } from "../stored-pair.ts";
@@ -40,6 +42,8 @@ export interface RouteState {
   /** Of the shadow's service; null where the phase does not mirror. */
   readonly breaker: BreakerState | null;
   readonly repairs: number;
+  /** Among them: tried too often. */
+  readonly parked: number;
   readonly gaps: number;
   /** Its groups of divergences by state; null: the store has not said yet. */
   readonly causes: CauseCounts | null;
@@ -52,6 +56,8 @@ export interface RouteState {
   /** null: rules alone decide. */
   readonly module: ModuleState | null;
   readonly noise: NoiseState;
+  /** Of what the gate asks for: 1 is enough, below 0 it speaks against a cutover. */
+  readonly gateEvidence: number;
 }
 
 /** What was done to learn of noise since the process began; all 0 where the route does not ask for it. */
@@ -166,6 +172,17 @@ export interface StatusInput {
   readonly caught: Readonly<Record<string, number>>;
 }
 
+export interface RepairRuns {
+  /** null: one is under way, whose id `running` tells. */
+  start(order: RepairOrder): Promise<JobRecord | null>;
+  running(): string | null;
+  /** The newest first. */
+  jobs(): readonly JobRecord[];
+  job(id: string): JobRecord | null;
+  /** null: there is none of that id. */
+  cancel(id: string, by: string): JobRecord | null;
+}
+
 /** What has been learnt of places in answers. */
 export interface PlacesKnown {
   /** Of one route, or of all, in the order of their addresses. */
@@ -188,6 +205,8 @@ export interface AdminParts {
   readonly places: PlacesKnown;
   /** Pairs of values of the two services, the newest first; none that is secret. */
   values(query: PairsQuery): Promise<Page<ListedValue>>;
+  /** Whether a route may be cut over; null: there is no such route. Asks the store. */
+  gate(route: string): Promise<GateAnswer | null>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
   /** Sets something over the file. `kept`: it outlives this process. */
@@ -196,6 +215,8 @@ export interface AdminParts {
   audit(change: AuditedChange): void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
+  /** Runs over the repair list. */
+  readonly repairs: RepairRuns;
   /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
   replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */

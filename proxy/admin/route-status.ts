@@ -24,9 +24,13 @@ export interface RouteStatus {
   readonly lagMs: number;
   readonly breaker: BreakerState | null;
   readonly repairs: number;
+  /** Among them: tried too often. */
+  readonly parked: number;
   readonly gaps: number;
   /** Its groups of divergences by state; null: not known yet. */
   readonly causes: CauseCounts | null;
+  /** Of what the gate asks for: 1 is enough, below 0 it speaks against a cutover. */
+  readonly gateEvidence: number;
   /** What operators have set over the file. */
   readonly overrides: readonly Override[];
 }
@@ -54,8 +58,10 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     lagMs: state.lagMs,
     breaker: state.breaker,
     repairs: state.repairs,
+    parked: state.parked,
     gaps: state.gaps,
     causes: state.causes,
+    gateEvidence: state.gateEvidence,
     overrides: state.overrides,
   };
 }

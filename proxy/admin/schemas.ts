@@ -1,13 +1,16 @@
 /** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of everything the API answers. */
 import { DETECTORS, PHASES } from "../config/settings.ts";
-import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, TREND_DIRECTIONS } from "../evidence.ts";
+import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
 import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
+import { JOB_CHANGE_SCHEMA, REPAIR_RUN_SCHEMA } from "./repair-request.ts";
 import { REPLAY_SCHEMA } from "./replay-request.ts";
+import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gate-evidence.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
+import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
 
 import { REPLAY_VERDICTS } from "../replay-request.ts";
 import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
@@ -18,6 +21,7 @@ const text: Schema = { type: "string" };
 const time: Schema = { type: "string", format: "date-time" };
 const count: Schema = { type: "integer", minimum: 0 };
 const amount: Schema = { type: "number", minimum: 0 };
+const number: Schema = { type: "number" };
 const flag: Schema = { type: "boolean" };
 const share: Schema = { type: "number", minimum: 0, maximum: 1 };
 const reasons = [...DROP_REASONS, ...SKIP_REASONS];
@@ -72,7 +76,9 @@ const routeStatus = {
   lagMs: amount,
   breaker: orNull(enumOf(["closed", "half-open", "open"])),
   repairs: count,
+  parked: count,
   gaps: count,
+  gateEvidence: number,
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
   overrides: listOf(ref("Override")),
 };
@@ -314,6 +320,81 @@ export const SCHEMAS = {
     exchangeId: text,
     since: time,
     times: count,
+    revision: count,
+    notBefore: orNull(time),
+    state: enumOf(REPAIR_STATES),
+    attempts: count,
+    nextTry: orNull(time),
+    lastError: orNull(text),
+    evidence: orNull(
+      object({
+        at: time,
+        path: text,
+        wrote: orNull(text),
+        answered: orNull(count),
+        primary: orNull(count),
+        shadow: orNull(count),
+        differences: listOf(object({ at: text, kind: enumOf(DIFFERENCE_KINDS) })),
+      }),
+    ),
+  }),
+  RepairRun: REPAIR_RUN_SCHEMA,
+  JobChange: JOB_CHANGE_SCHEMA,
+  Job: object({
+    id: text,
+    kind: enumOf(["repair"]),
+    state: enumOf(JOB_STATES),
+    by: text,
+    route: orNull(text),
+    dryRun: flag,
+    startedAt: time,
+    endedAt: orNull(time),
+    total: count,
+    done: count,
+    results: object(Object.fromEntries(REPAIR_RESULTS.map((result) => [result, count]))),
+    oldestSeconds: orNull(count),
+    findings: listOf(
+      object({
+        route: text,
+        key: orNull(text),
+        result: enumOf(REPAIR_RESULTS),
+        would: orNull(enumOf(["PUT", "POST", "DELETE"])),
+        why: orNull(text),
+        differences: listOf(ref("Difference")),
+      }),
+    ),
+    error: orNull(text),
+  }),
+  Gate: object({
+    route: text,
+    open: flag,
+    sentence: text,
+    conditions: listOf(object({ name: enumOf(GATE_CONDITIONS), state: enumOf(CONDITION_STATES), text })),
+    divergenceBelow: share,
+    confidence: share,
+    spanMs: count,
+    latencyRatioBelow: amount,
+    epoch: count,
+    why: enumOf(EPOCH_REASONS),
+    since: time,
+    build: orNull(text),
+    blockMs: count,
+    strata: listOf(
+      object({
+        stratum: enumOf(STRATA),
+        units: count,
+        divergent: count,
+        excused: count,
+        evidence: number,
+        asked: flag,
+      }),
+    ),
+    against: { type: "object", additionalProperties: count },
+    methods: { type: "object", additionalProperties: count },
+    latencyRatio: orNull(amount),
+    unitsNeeded: count,
+    unitsPerDay: amount,
+    etaMs: orNull(amount),
   }),
   ValuePair: object({
     kind: text,

@@ -54,6 +54,11 @@ export function spellShare(share: number): string {
   return percent >= 10 ? `${Math.floor(percent * 10) / 10} %` : `${Math.floor(percent * 100) / 100} %`;
 }
 
+/** How much of what the gate asks for there is: `12 %`; 100 % is enough. */
+export function spellEvidence(evidence: number): string {
+  return evidence < 0 ? "against" : `${Math.floor(Math.min(1, evidence) * 100)} %`;
+}
+
 /** Words for outcomes in sentences; `ignored` reads as what it is: excused by a rule. */
 const OUTCOME_WORDS: Readonly<Record<OutcomeKind, string>> = {
   match: "match",

@@ -76,7 +76,8 @@ function* routeWarnings(route: RouteStatus): Generator<string> {
     yield `${route.name}: not compared: ${failed.map((part) => `${spellCount(part.count)} ${part.words}`).join(", ")}`;
   }
   if (route.repairs > 0) {
-    yield `${route.name}: ${plural(route.repairs, "key")} on the repair list, not known to be equal on both sides`;
+    const parked = route.parked === 0 ? "" : ` (${spellCount(route.parked)} parked)`;
+    yield `${route.name}: ${plural(route.repairs, "key")} to repair${parked}, not known to be equal on both sides: crossfade repair --route ${route.name}`;
   }
   if (route.phase !== route.wanted) yield `${route.name}: the config wants ${route.wanted}, ${route.phase} acts`;
 }

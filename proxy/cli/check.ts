@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { type Report, runCheck } from "../config/check.ts";
 import type { StartFlags } from "../config/flags.ts";
 import { DEFAULT_CONFIG } from "./api.ts";
+import { decisionSteps } from "./decision-steps.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openTerminal, printable } from "./terminal.ts";
 
@@ -13,7 +14,10 @@ export interface CheckOptions extends Pick<StartFlags, "legacy" | "next" | "effe
 
 /** `crossfade check` */
 export function checkConfig(options: CheckOptions): ExitCode {
-  return tell(runCheck({ file: configFileOf(options), flags: flagsOf(options), env: process.env }), options);
+  return tell(
+    runCheck({ file: configFileOf(options), flags: flagsOf(options), env: process.env }, decisionSteps),
+    options,
+  );
 }
 
 /**

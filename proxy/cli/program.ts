@@ -10,7 +10,9 @@ import type { ListOptions } from "./divergences.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { ExportOptions } from "./export.ts";
+import type { GateOptions } from "./gate.ts";
 import type { DecideOptions } from "./groups.ts";
+import type { RepairOptions } from "./repair.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import type { PurgeOptions } from "./purge.ts";
 import type { RecompareOptions } from "./recompare.ts";
@@ -154,7 +156,31 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
       ended(await (await import("./mirror.ts")).runMirror(state, options)),
     );
 
+  withApi(program.command("gate <route>"))
+    .summary("whether a route may be cut over, and what is missing")
+    .description(
+      "Says whether the evidence is enough to make next the primary of a route, what is missing, and about how long it takes at the present rate. Nothing is changed. Exit code 0: the gate is open; 1: it is shut, or there is no such route.",
+    )
+    .addHelpText("after", example("crossfade gate users", "crossfade gate users --json"))
+    .action(async (route: string, options: GateOptions) =>
+      ended(await (await import("./gate.ts")).runGate(route, options)),
+    );
+
   addDivergences(program, ended);
+
+  withApi(program.command("repair"))
+    .summary("make the shadow equal where copies were lost or refused")
+    .description(
+      "Goes through the repair list: reads each key on both services, writes to the shadow what the primary has, and reads both again. Ctrl-C is safe, and the next run goes on. Exit code 1: keys are left on the list, parked ones among them.",
+    )
+    .option("--route <name>", "only of this route")
+    .option("--dry-run", "read and compare, and say what would be written; nothing is changed")
+    .option("--rate <rate>", "keys that may be begun: 20/s, 600/m (default: repair.rate of each route)")
+    .addHelpText(
+      "after",
+      example("crossfade repair --route users --dry-run", "crossfade repair --route users --rate 50/s"),
+    )
+    .action(async (options: RepairOptions) => ended(await (await import("./repair.ts")).runRepair(options)));
 
   withApi(program.command("suggest"))
     .summary("rules for differences that do not matter")

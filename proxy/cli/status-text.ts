@@ -1,5 +1,5 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
-import { outcomeSum, plural, spellCount, spellShare, spellSpan } from "../admin/sentences.ts";
+import { outcomeSum, plural, spellCount, spellEvidence, spellShare, spellSpan } from "../admin/sentences.ts";
 import type { StatusView } from "../admin/status-view.ts";
 import { GROUP_STATES } from "../evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
@@ -51,11 +51,16 @@ function sentenceOf(route: RouteStatus): string {
   const more: string[] = [];
   if (route.outcomes.divergent > 0) more.push(`${spellShare(route.divergenceRate ?? 0)} divergent${causesOf(route)}`);
   if (route.gaps > 0) more.push(plural(route.gaps, "gap"));
-  if (route.repairs > 0) more.push(`${plural(route.repairs, "key")} to repair`);
+  if (route.repairs > 0) more.push(`${plural(route.repairs, "key")} to repair${parkedOf(route)}`);
+  if (route.gateEvidence !== 0) more.push(`gate evidence ${spellEvidence(route.gateEvidence)}`);
   if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
   if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);
   if (route.shadow === null) return [`not mirrored, ${route.primary} alone`, ...more].join(" · ");
   return [outcomeSum(route), ...more].join(" · ");
+}
+
+function parkedOf({ parked }: RouteStatus): string {
+  return parked === 0 ? "" : ` (${spellCount(parked)} parked)`;
 }
 
 /** ` (1 cause new, 2 acknowledged)`; nothing where the store has not said. */

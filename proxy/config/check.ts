@@ -3,6 +3,7 @@ import { explainRequest, type ExplainRequest, type ExplainSteps } from "./explai
 import { formatExplanation } from "./explain-text.ts";
 import { loadSettings, type LoadInput, type NotLoaded } from "./load.ts";
 import { formatConfigMessage, type ConfigMessage } from "./message.ts";
+import { formatRepairTable, repairRows } from "./repair-table.ts";
 import { formatRouteTable, routeRows } from "./route-table.ts";
 import { formatServiceTable, serviceRows } from "./service-table.ts";
 import type { Settings } from "./settings.ts";
@@ -14,14 +15,15 @@ export interface Report {
   readonly exitCode: 0 | 1 | 2 | 3;
 }
 
-/** Validates; prints errors, or warnings, advice and the effective tables of routes and services. */
-export function runCheck(input: LoadInput): Report {
+/** Validates; prints errors, or warnings, advice and the effective tables of routes, services and repair. */
+export function runCheck(input: LoadInput, makeSteps: (settings: Settings) => ExplainSteps): Report {
   const loaded = loadSettings(input);
   if (!loaded.ok) return invalid(loaded);
   if (loaded.expired.length > 0) {
     return invalid({ ok: false, reason: "invalid", errors: loaded.expired, files: loaded.files });
   }
   const { settings } = loaded;
+  const repairs = repairRows(settings, makeSteps(settings));
   const warnings = [...loaded.warnings, ...loaded.advice];
   const counts = `${count(settings.routes.length, "route")}, ${count(Object.keys(settings.services).length, "service")}`;
   return {
@@ -32,6 +34,7 @@ export function runCheck(input: LoadInput): Report {
       "",
       ...formatServiceTable(settings),
       "",
+      ...formatRepairTable(repairs),
       `${input.file ?? "These flags"} ${input.file === null ? "are" : "is"} valid: ${counts}${warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : ""}`,
     ],
     json: {
@@ -40,6 +43,7 @@ export function runCheck(input: LoadInput): Report {
       warnings: warnings.map(jsonOf),
       routes: routeRows(settings),
       services: serviceRows(settings),
+      repairs,
     },
     exitCode: 0,
   };

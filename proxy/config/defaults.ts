@@ -1,5 +1,13 @@
 /** Every default, in one place. A file with two URLs is complete. */
-import type { Address, RouteSettings, ServiceSettings, Settings, Survival } from "./settings.ts";
+import type {
+  Address,
+  GateProfile,
+  GateSettings,
+  RouteSettings,
+  ServiceSettings,
+  Settings,
+  Survival,
+} from "./settings.ts";
 import { DAY, GIB, MIB, SECOND } from "./units.ts";
 
 export const DEFAULT_LISTEN: Address = { host: "127.0.0.1", port: 8080 };
@@ -61,6 +69,25 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
   },
 };
 
+/** A week has each weekday in it; a fortnight also what is done every other week. */
+export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
+  strict: {
+    profile: "strict",
+    divergenceBelow: 0.00001,
+    confidence: 0.99,
+    spanMs: 14 * DAY,
+    latencyRatioBelow: 1.5,
+  },
+  normal: { profile: "normal", divergenceBelow: 0.0001, confidence: 0.95, spanMs: 7 * DAY, latencyRatioBelow: 2 },
+  "low-traffic": {
+    profile: "low-traffic",
+    divergenceBelow: 0.01,
+    confidence: 0.95,
+    spanMs: 14 * DAY,
+    latencyRatioBelow: 3,
+  },
+};
+
 /** `entity` is missing: its default is the route's name, or null where the pattern has no fixed segment. */
 export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   phase: "dual-write",
@@ -88,6 +115,9 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     noise: { readShare: 0, comparedShare: 0 },
   },
   values: { learn: [], apply: [], give: [], unmapped: "pass" },
+  verify: { readBack: null },
+  repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
+  gate: GATE_DEFAULTS.normal,
   redact: [],
   redactDetect: [],
 };

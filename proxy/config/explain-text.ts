@@ -4,7 +4,7 @@ import { namedRules } from "../rule-names.ts";
 import type { Explanation, LocatorExplained, RouteExplained } from "./explain.ts";
 import type { Origin, RouteField, RouteOrigins } from "./resolve.ts";
 import { MAX_BATCH_KEYS } from "./settings.ts";
-import { spellShare } from "./units.ts";
+import { spellDuration, spellShare } from "./units.ts";
 
 const COLUMNS = 80;
 
@@ -30,6 +30,8 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...keyLines(route),
     ...compareLines(route),
     ...valueLines(route),
+    ...repairLines(route),
+    ...gateLines(route),
     ...originLines(route.origins),
   ];
 }
@@ -172,6 +174,17 @@ function valueLines({ values: { learn, apply, give, unmapped } }: RouteExplained
   ];
 }
 
+function repairLines({ readBack, repair, shadow }: RouteExplained): readonly string[] {
+  if (readBack === null || shadow === null) return [];
+  if (readBack.readBack === null) return wrap(`Repair: not by state: ${readBack.why}.`, 0);
+  const how = readBack.how === "declared" ? "verify.readBack" : "derived from the path";
+  const when = repair.automatic ? "by itself" : "by crossfade repair";
+  return wrap(
+    `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).`,
+    0,
+  );
+}
+
 function noiseLines({ noise, module }: RouteExplained["compare"]): readonly string[] {
   const learnt = [
     ...(noise.readShare === 0 ? [] : [`${spellShare(noise.readShare)} of safe reads go to the primary twice`]),
@@ -182,6 +195,13 @@ function noiseLines({ noise, module }: RouteExplained["compare"]): readonly stri
   if (learnt.length === 0) return [];
   if (module !== null) return wrap("Noise: nothing is learnt, because a module takes part in the comparison.", 0);
   return wrap(`Noise: ${learnt.join("; ")}.`, 0);
+}
+
+function gateLines({ gate }: RouteExplained): readonly string[] {
+  const { profile, divergenceBelow, confidence, spanMs, latencyRatioBelow } = gate;
+  const bound = `fewer than ${spellShare(divergenceBelow)} divergent, ${spellShare(confidence)} sure`;
+  const rest = `over ${spellDuration(spanMs)} or more, at less than ${latencyRatioBelow} times the latency`;
+  return wrap(`Gate (${profile}): ${bound}, ${rest}.`, 0);
 }
 
 /** Precedence of every setting; kill switch and overrides live in the running process. */

@@ -15,9 +15,20 @@ import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { hostOf } from "../target.ts";
 import { needsAnswer, spellLocator } from "./locator.ts";
 import type { RouteOrigins } from "./resolve.ts";
+import { readBackOfRequest } from "../read-back.ts";
+import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
-import type { CompareSettings, LearnPlace, Locator, Phase, RouteSettings, Settings, ValuePlace } from "./settings.ts";
+import type {
+  CompareSettings,
+  GateSettings,
+  LearnPlace,
+  Locator,
+  Phase,
+  RouteSettings,
+  Settings,
+  ValuePlace,
+} from "./settings.ts";
 import { spellDuration } from "./units.ts";
 
 /** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
@@ -85,6 +96,10 @@ export interface RouteExplained {
     readonly give: readonly string[];
     readonly unmapped: RouteSettings["values"]["unmapped"];
   };
+  /** Of a write: where its entity is read to verify and repair it. */
+  readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
+  readonly repair: RouteSettings["repair"];
+  readonly gate: GateSettings;
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
   /** How the primary, and the shadow where there is one, are reached. */
@@ -207,6 +222,18 @@ function explainRoute(
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
       unmapped: route.values.unmapped,
     },
+    readBack:
+      requestClass === "write" && shadow !== null
+        ? spellReadBack(
+            readBackOfRequest(
+              route,
+              { method: request.method, path: request.path, host: headerOf(request.headers, "host") },
+              steps,
+            ),
+          )
+        : null,
+    repair: route.repair,
+    gate: route.gate,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
     services: [primary, shadow].flatMap((side) => {

@@ -14,6 +14,7 @@ import {
   DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
   DURABLE_MAX_AGE_MS,
+  GATE_DEFAULTS,
   NO_MODULE,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
@@ -29,6 +30,7 @@ import type { WrittenStore } from "./store-schema.ts";
 import type {
   CompareRule,
   CompareSettings,
+  GateSettings,
   RouteSettings,
   ServiceSettings,
   ServiceTlsSettings,
@@ -66,6 +68,16 @@ const ROUTE_FIELDS = [
   "values.apply",
   "values.give",
   "values.unmapped",
+  "verify.readBack",
+  "repair.automatic",
+  "repair.rate",
+  "repair.write",
+  "repair.attempts",
+  "gate.profile",
+  "gate.divergenceBelow",
+  "gate.confidence",
+  "gate.span",
+  "gate.latencyRatioBelow",
   "redact",
   "redactDetect",
 ] as const;
@@ -203,7 +215,7 @@ function resolveRoute(
     else if (ofDefaults !== undefined) origins[field] = "defaults";
     return ofRoute ?? ofDefaults ?? builtIn;
   };
-  const { name, match, mirror, compare } = written;
+  const { name, match, mirror, compare, verify, repair } = written;
   const base = DEFAULT_ROUTE;
   const route: RouteSettings = {
     name,
@@ -253,6 +265,21 @@ function resolveRoute(
       },
     },
     values: resolveValues(choose, written.values, defaults.values),
+    verify: {
+      readBack: choose<string | null>(
+        "verify.readBack",
+        verify?.readBack,
+        defaults.verify?.readBack,
+        base.verify.readBack,
+      ),
+    },
+    repair: {
+      automatic: choose("repair.automatic", repair?.automatic, defaults.repair?.automatic, base.repair.automatic),
+      ratePerSecond: choose("repair.rate", repair?.rate, defaults.repair?.rate, base.repair.ratePerSecond),
+      write: choose("repair.write", repair?.write, defaults.repair?.write, base.repair.write),
+      attempts: choose("repair.attempts", repair?.attempts, defaults.repair?.attempts, base.repair.attempts),
+    },
+    gate: resolveGate(choose, written.gate, defaults.gate),
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
@@ -272,6 +299,28 @@ function resolveValues(
     apply: choose("values.apply", own?.apply, defaults?.apply, base.apply),
     give: choose("values.give", own?.give, defaults?.give, base.give),
     unmapped: choose("values.unmapped", own?.unmapped, defaults?.unmapped, base.unmapped),
+  };
+}
+
+/** What a profile says comes after what is written beside it, at the route or in defaults. */
+function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: WrittenDefaults["gate"]): GateSettings {
+  const of = GATE_DEFAULTS[choose("gate.profile", own?.profile, defaults?.profile, DEFAULT_ROUTE.gate.profile)];
+  return {
+    profile: of.profile,
+    divergenceBelow: choose(
+      "gate.divergenceBelow",
+      own?.divergenceBelow,
+      defaults?.divergenceBelow,
+      of.divergenceBelow,
+    ),
+    confidence: choose("gate.confidence", own?.confidence, defaults?.confidence, of.confidence),
+    spanMs: choose("gate.span", own?.span, defaults?.span, of.spanMs),
+    latencyRatioBelow: choose(
+      "gate.latencyRatioBelow",
+      own?.latencyRatioBelow,
+      defaults?.latencyRatioBelow,
+      of.latencyRatioBelow,
+    ),
   };
 }
 

@@ -47,6 +47,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkEffects(input, places, findings);
   checkKeys(input, places, findings);
   checkValues(input, places, findings, patternOf, neverYields);
+  checkGates(input, places, findings);
   checkCover(routes, places, findings);
 }
 
@@ -113,6 +114,19 @@ function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): 
         ),
       );
     }
+  }
+}
+
+const GATE_FIELDS = ["gate.profile", "gate.divergenceBelow", "gate.confidence", "gate.span"] as const;
+
+/** After a cutover next answers reads too: a gate asks that they were compared, and nobody should learn that after weeks. */
+function checkGates(input: RouteRulesInput, places: Places, findings: Findings): void {
+  for (const [i, route] of input.settings.routes.entries()) {
+    const written = GATE_FIELDS.find((field) => input.origins[i]?.[field] === "route");
+    const takesReads = route.match.methods?.includes("GET") ?? true;
+    if (written === undefined || !takesReads || route.mirror.readShare > 0 || route.treatAs === "write") continue;
+    const why = "asks that GET was compared too, and mirror.reads is 0%: it will stay shut";
+    findings.warnings.push(places.at(["routes", i, "gate"], `${why}; write mirror: { reads: 5% }`));
   }
 }
 

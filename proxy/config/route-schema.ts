@@ -3,8 +3,11 @@ import { METHODS } from "node:http";
 import { z } from "zod";
 import { compareSchema } from "./compare-schema.ts";
 import { DEFAULT_ROUTE } from "./defaults.ts";
+import { gateSchema } from "./gate-schema.ts";
 import {
+  bounded,
   choiceField,
+  countField,
   freeText,
   headersField,
   locatorField,
@@ -15,12 +18,12 @@ import {
 } from "./fields.ts";
 import { spellLocator } from "./locator.ts";
 import { nearestName } from "./nearest.ts";
-import { DETECTORS, MAX_BATCH_KEYS, PHASES } from "./settings.ts";
-import { parseMatchHost, parsePath } from "./texts.ts";
-import { spellShare, type Parsed } from "./units.ts";
+import { DETECTORS, MAX_BATCH_KEYS, PHASES, REPAIR_WRITES } from "./settings.ts";
+import { parseMatchHost, parsePath, parseReadBack } from "./texts.ts";
+import { parseRate, RATE_PATTERN, spellShare, type Parsed } from "./units.ts";
 import { valuesSchema } from "./values-schema.ts";
 
-const { mirror } = DEFAULT_ROUTE;
+const { mirror, repair } = DEFAULT_ROUTE;
 
 const matchSchema = z
   .strictObject({
@@ -112,6 +115,47 @@ const routeShape = {
   ).optional(),
   compare: compareSchema.optional(),
   values: valuesSchema.optional(),
+  verify: z
+    .strictObject({
+      readBack: parsedText(parseReadBack, {
+        effect:
+          "The request that shows an entity whole: :id is the id in its key, other names are those of the route's path. Default: the entity's own path, where a write went to it or to the path above it.",
+        examples: ["GET /users/:id"],
+      }).optional(),
+    })
+    .describe("How it is verified that both services hold the same.")
+    .optional(),
+  repair: z
+    .strictObject({
+      automatic: switchField(
+        "Whether keys on the repair list are written to the shadow without being asked: when its breaker closes, and on a timer. They are read and compared in any case.",
+        repair.automatic,
+      ).optional(),
+      rate: bounded(
+        parseRate,
+        (value) => `${value}/s`,
+        { min: 0.01, max: 10_000 },
+        {
+          effect: "Keys that may be begun, of this route.",
+          byDefault: `${repair.ratePerSecond}/s`,
+          examples: ["20/s", "600/m"],
+          pattern: RATE_PATTERN,
+        },
+      ).optional(),
+      write: choiceField(REPAIR_WRITES, {
+        effect:
+          "put-else-post: PUT to the entity's path; POST to the path above it where the shadow has none and refuses the PUT with 404 or 405. put: PUT alone. post: what the shadow has not is created by POST.",
+        byDefault: repair.write,
+      }).optional(),
+      attempts: countField(
+        "Failed attempts after which a key is parked.",
+        { min: 1, max: 100 },
+        repair.attempts,
+      ).optional(),
+    })
+    .describe("How keys on the repair list are made equal on the shadow.")
+    .optional(),
+  gate: gateSchema.optional(),
   redact: z
     .array(locatorField("A value that is replaced by a keyed hash in evidence."))
     .describe("What is redacted beyond the built-in list. Default: nothing more.")

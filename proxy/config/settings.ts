@@ -110,6 +110,13 @@ export interface ServiceSettings extends ServiceTarget {
   };
 }
 
+/**
+ * How the shadow is told to hold what the primary holds. put-else-post: PUT to the entity's path, and POST to the path
+ * above it where the shadow has no such entity and refuses the PUT with 404 or 405. put: PUT alone. post: what the shadow
+ * has not is created by POST, what differs is PUT.
+ */
+export const REPAIR_WRITES = ["put-else-post", "put", "post"] as const;
+
 export interface RouteMatch {
   /** Pattern: `:name`, `:name?`, `*` (one segment), `**` (any number, also none). */
   readonly path: string;
@@ -267,6 +274,23 @@ export interface ValueSettings {
   readonly unmapped: "pass" | "skip";
 }
 
+export const GATE_PROFILES = ["strict", "normal", "low-traffic"] as const;
+export type GateProfile = (typeof GATE_PROFILES)[number];
+
+/** What a route has to show before next may become its primary. */
+export interface GateSettings {
+  /** Where what is not said comes from. */
+  readonly profile: GateProfile;
+  /** Fewer units than this share may diverge, 0 to 1. */
+  readonly divergenceBelow: number;
+  /** How sure that has to be, 0 to 1. */
+  readonly confidence: number;
+  /** Evidence is at least so old. */
+  readonly spanMs: number;
+  /** The shadow's 95th percentile by the primary's. */
+  readonly latencyRatioBelow: number;
+}
+
 /** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
 export const MAX_BATCH_KEYS = 100;
 
@@ -292,6 +316,20 @@ export interface RouteSettings {
   };
   readonly compare: CompareSettings;
   readonly values: ValueSettings;
+  readonly verify: {
+    /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
+    readonly readBack: string | null;
+  };
+  readonly repair: {
+    /** Whether the shadow is written to without being asked. */
+    readonly automatic: boolean;
+    /** Keys of the route that are begun. */
+    readonly ratePerSecond: number;
+    readonly write: (typeof REPAIR_WRITES)[number];
+    /** A revision that failed so often is parked. */
+    readonly attempts: number;
+  };
+  readonly gate: GateSettings;
   /** What is redacted in evidence beyond the built-in list. */
   readonly redact: readonly Locator[];
   /** What is redacted wherever it turns up. */

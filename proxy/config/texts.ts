@@ -15,6 +15,23 @@ export function parsePath(text: string): Parsed<string> {
   };
 }
 
+/** `GET /users/:id`: the path's pattern, of fixed parts and `:name` alone. */
+export function parseReadBack(text: string): Parsed<string> {
+  const shown = JSON.stringify(text);
+  const path = /^GET (\/.*)$/.exec(text)?.[1];
+  if (path === undefined) return { ok: false, error: `is ${shown}; write a GET and a path: GET /users/:id` };
+  const parsed = parsePattern(path);
+  if (!parsed.ok) return { ok: false, error: `is ${shown}, whose path ${parsed.error}` };
+  const loose = parsed.pattern.segments.some(
+    (part) => part.kind === "many" || (part.kind === "one" && (part.optional || part.name === null)),
+  );
+  if (!loose) return { ok: true, value: path };
+  return {
+    ok: false,
+    error: `is ${shown}; one entity is read by one path: write fixed parts and :name alone, as in GET /users/:id`,
+  };
+}
+
 export function parseMatchHost(text: string): Parsed<string> {
   const shown = JSON.stringify(text);
   const host = withoutPort(text);

@@ -66,6 +66,23 @@ interface Lane<Work> {
   delivering: boolean;
   reads: number;
   timer: NodeJS.Timeout | null;
+  /** Writes that have entered so far. */
+  writes: number;
+  /** A visit is under way. */
+  visited: boolean;
+  /** Whoever waits for the lane to be quiet. */
+  readonly visits: Visit[];
+}
+
+interface Visit {
+  /** The lane is theirs, and has heard of so many writes; or (null) it was not to be had. */
+  readonly begin: (writes: number | null) => void;
+}
+
+/** The key is quiet: no write of it is at the primary or on its way to the shadow, and none is delivered meanwhile. */
+export interface QuietTurn {
+  /** Whether a write of the key has begun since: it may be in what is read from here on, and is yet to be delivered. */
+  crossed(): boolean;
 }
 
 export class Lanes<Work> {
@@ -179,10 +196,48 @@ export class Lanes<Work> {
     return this.#giveUp(taken);
   }
 
+  /**
+   * Runs `work` while the key is quiet: copies that become due meanwhile follow when it ends, clients are not held up. It
+   * comes after all writes that are under way; null where the key does not become quiet within `patienceMs`.
+   */
+  async visit<T>(key: string, patienceMs: number, work: (turn: QuietTurn) => Promise<T>): Promise<T | null> {
+    const lane = this.#laneOf(key);
+    const writes = await new Promise<number | null>((resolve) => {
+      const giveUp = (): void => {
+        remove(lane.visits, visit);
+        this.#dropIfEmpty(lane);
+        resolve(null);
+      };
+      const timer = setTimeout(giveUp, patienceMs);
+      const visit: Visit = {
+        begin: (heard) => {
+          clearTimeout(timer);
+          resolve(heard);
+        },
+      };
+      lane.visits.push(visit);
+      this.#advance(lane);
+    });
+    if (writes === null) return null;
+    try {
+      return await work({ crossed: () => lane.writes !== writes });
+    } finally {
+      lane.delivering = false;
+      lane.visited = false;
+      // Whatever was at the primary meanwhile and turns out to be of this key met it unseen, as it would a write.
+      this.#late.answered(key, ++this.#answers);
+      this.#advance(lane);
+    }
+  }
+
   /** Work that has not begun to be delivered; the lanes forget it. */
   abandonWaiting(): Work[] {
     const waiting = new Set<Entry<Work>>();
-    for (const lane of this.#lanes.values()) for (const entry of lane.waiting.splice(0)) waiting.add(entry);
+    for (const lane of this.#lanes.values()) {
+      for (const visit of lane.visits.splice(0)) visit.begin(null);
+      for (const entry of lane.waiting.splice(0)) waiting.add(entry);
+      this.#dropIfEmpty(lane);
+    }
     return this.#giveUp([...waiting]);
   }
 
@@ -221,8 +276,12 @@ export class Lanes<Work> {
     entry.keys = keys;
     entry.lanes = keys.map((key) => this.#laneOf(key));
     for (const lane of entry.lanes) {
-      if (entry.kind === "read") lane.reads++;
-      else crossReads(lane);
+      if (entry.kind === "read") {
+        lane.reads++;
+        continue;
+      }
+      lane.writes++;
+      crossReads(lane);
     }
   }
 
@@ -231,7 +290,7 @@ export class Lanes<Work> {
     this.#enter(entry, keys);
     const metWrite = keys.some((key) => this.#late.answeredSince(entry, key));
     if (entry.kind === "write") {
-      entry.overlapped ||= metWrite;
+      entry.overlapped ||= metWrite || entry.lanes.some(({ visited }) => visited);
       for (const { waiting } of metWrite ? entry.lanes : []) {
         for (const other of waiting) if (this.#late.isSince(entry, other.answer)) other.overlapped = true;
       }
@@ -260,7 +319,17 @@ export class Lanes<Work> {
   #laneOf(key: string): Lane<Work> {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { key, intended: [], waiting: [], delivering: false, reads: 0, timer: null };
+      lane = {
+        key,
+        intended: [],
+        waiting: [],
+        delivering: false,
+        reads: 0,
+        timer: null,
+        writes: 0,
+        visited: false,
+        visits: [],
+      };
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -270,6 +339,7 @@ export class Lanes<Work> {
   #advance(lane: Lane<Work>): void {
     const next = lane.waiting[0];
     if (next === undefined) {
+      this.#admitVisit(lane);
       this.#dropIfEmpty(lane);
       return;
     }
@@ -293,6 +363,15 @@ export class Lanes<Work> {
       this.#tellIdle();
     };
     void this.#options.deliver({ work: next.work as Work, ticket: next, overlapped, crossed }).then(goOn, goOn);
+  }
+
+  #admitVisit(lane: Lane<Work>): void {
+    if (lane.delivering || lane.intended.some((other) => other.kind === "write")) return;
+    const visit = lane.visits.shift();
+    if (visit === undefined) return;
+    lane.delivering = true;
+    lane.visited = true;
+    visit.begin(lane.writes);
   }
 
   /** For how long an earlier intent without an answer still holds up `next`, in ms. */
@@ -342,7 +421,7 @@ export class Lanes<Work> {
   }
 
   #dropIfEmpty(lane: Lane<Work>): void {
-    if (lane.delivering || lane.waiting.length > 0 || lane.intended.length > 0) return;
+    if (lane.delivering || lane.waiting.length > 0 || lane.intended.length > 0 || lane.visits.length > 0) return;
     if (lane.timer !== null) clearTimeout(lane.timer);
     lane.timer = null;
     if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);

@@ -6,6 +6,8 @@ import { untilLaterTurn } from "./loop-share.ts";
 export interface ShadowGateOptions extends BreakerOptions {
   readonly inFlight: InFlight;
   readonly ratePerSecond: () => number | null;
+  /** The service is back. */
+  readonly onClosed?: () => void;
 }
 
 /** Why an attempt was not made: the deadline passed while this stood in the way. */
@@ -109,6 +111,7 @@ export class ShadowGate {
       if (this.#breaker.succeeded(pass)) {
         this.#catchUp.begin(now);
         this.#wakeAll();
+        this.#options.onClosed?.();
       } else {
         this.#catchUp.succeeded(now);
       }

@@ -2,7 +2,7 @@
 import { type JudgeParts, judgeAnswers } from "../compare/judge.ts";
 import { hostFor, type ServiceSettings } from "../config/settings.ts";
 import type { Difference, LegRecord } from "../evidence.ts";
-import type { Answer, BodyCopy, Exchange, Role, Settled, Snapshot } from "../exchange.ts";
+import type { Answer, BodyCopy, Exchange, Role, Settled, Snapshot, WholeAnswer } from "../exchange.ts";
 import { endToEndHeaders } from "../headers.ts";
 import { makeTraceId } from "../identity.ts";
 import { NotAttempted, type ShadowGate } from "../mirror/shadow-gate.ts";
@@ -81,7 +81,8 @@ async function replayRead(parts: ReplayParts, pair: StoredPair, plan: ReplayPlan
   const [primary, shadow] = await Promise.all([askPrimary(parts, exchange, plan), askShadow(parts, exchange, plan)]);
   const found = await judge(parts, exchange, primary, shadow);
   const legs = { primary: numbersOf(primary), shadow: { ...numbersOf(shadow), attempts: shadow.attempts } };
-  const settled = settledFor(exchange, plan, { ...legs, ...found });
+  const answers = { primary: wholeOf(primary), shadow: wholeOf(shadow) };
+  const settled = settledFor(exchange, plan, { ...legs, ...found, answers });
   const { record } = buildRecord(settled, parts.redactor.redact(settled), null);
   const { differences, moreDifferences, outcome, error } = record;
   const isCompared = PAIR_OUTCOMES.some((kind) => kind === outcome);
@@ -108,7 +109,9 @@ async function replayWrite(parts: ReplayParts, pair: StoredPair, plan: ReplayPla
     const at = new Date(now).toISOString();
     const notBefore = new Date(now + plan.shadow.asShadow.maxWorkMs).toISOString();
     const { route, key, id: exchangeId } = pair;
-    parts.store.append([{ type: "repair", route, key, reason: "late-attempt", exchangeId, at, notBefore }]);
+    parts.store.append([
+      { type: "repair", route, key, reason: "late-attempt", exchangeId, at, notBefore, place: null },
+    ]);
   }
   const common = {
     ...whatOf(pair, plan),
@@ -266,6 +269,13 @@ async function judge(
   const judged = await judgeAnswers(parts, route.compare, answerOf(primary), answerOf(shadow), about);
   const { outcome, differences, moreDifferences, error } = judged;
   return { outcome, differences, moreDifferences, error };
+}
+
+/** What it sets as a cookie is secret in its body too. */
+function wholeOf(answer: Answered | Unanswered): WholeAnswer {
+  if ("failure" in answer) return { status: 0, headers: [], body: Buffer.alloc(0) };
+  const { status, headers, body } = answer;
+  return { status, headers, body: Buffer.from(body.kind === "bytes" ? body.bytes : []) };
 }
 
 function answerOf({ status, headers, body, ms }: Answered): Answer {

@@ -1,12 +1,14 @@
 /** The secrets in a request's body: what stands there under a secret name, and what the route's `redact` points at. */
 import { parseExact } from "../json/parse-exact.ts";
+import type { PointerTokens } from "../json/pointer.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
 import { multipartFields } from "./multipart.ts";
 import type { RedactionRules } from "./redaction-rules.ts";
-import { isSecretName } from "./secret-names.ts";
+import { mayNameSecrets } from "./secret-names.ts";
+import { secretsInText } from "./secret-texts.ts";
 
 /** Larger bodies are not looked into: reading them would hold up the clients. */
-const BODY_MAX_BYTES = 256 * 1024;
+export const LOOKED_INTO_MAX_BYTES = 256 * 1024;
 const MAX_DEPTH = 200;
 
 const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
@@ -14,7 +16,6 @@ const SPACE = /\s/;
 const RECORD_SEPARATOR = "\x1e";
 const BLANK = /^\s*$/;
 const CONTAINER = /^\s*[{[]/;
-const BEFORE_COLON = /^\s*:/;
 
 /**
  * Those of at least `minLength` characters. Ends once there are more than `most`: enough for the caller to know that there
@@ -28,7 +29,7 @@ export function secretsInBody(
   most: number,
 ): ReadonlySet<string> {
   const found = new Set<string>();
-  if (body.length === 0 || body.length > BODY_MAX_BYTES) return found;
+  if (body.length === 0 || body.length > LOOKED_INTO_MAX_BYTES) return found;
   /** Whether to go on. */
   const add = (secret: string): boolean => {
     if (secret.length >= minLength) found.add(secret);
@@ -36,23 +37,28 @@ export function secretsInBody(
   };
   if (contentType !== null && FORM.test(contentType.trim())) {
     for (const [name, value] of new URLSearchParams(body.toString("utf8"))) {
-      if (rules.isSecretFrom([name]) && !add(value)) break;
+      if (!(rules.isSecretFrom([]) || rules.isSecretFrom([name]) ? add(value) : addFromText(value, rules, add))) break;
     }
     return found;
   }
   if (contentType !== null) {
     for (const { name, value } of multipartFields(body, contentType.trim())) {
-      const goOn = rules.isSecretFrom([name]) ? add(value.toString("utf8")) : addFromJson(value, rules, minLength, add);
+      const isSecret = [[], [name], [name, "content"]].some((place) => rules.isSecretFrom(place));
+      const goOn = isSecret
+        ? add(value.toString("utf8"))
+        : addFromJson(value, [[], [name, "content"]], rules, minLength, add);
       if (!goOn) return found;
     }
   }
-  addFromJson(body, rules, minLength, add);
+  // One line of JSON is a document, or an array of one.
+  addFromJson(body, [[], [0]], rules, minLength, add);
   return found;
 }
 
-/** By its looks, not by its type: clients forget the type, and services read the body all the same. Whether to go on. */
+/** `places`: where it may be. By its looks, not by its type: clients forget the type, and services read the body all the same. Whether to go on. */
 function addFromJson(
   body: Buffer,
+  places: readonly PointerTokens[],
   rules: RedactionRules,
   minLength: number,
   add: (secret: string) => boolean,
@@ -63,7 +69,11 @@ function addFromJson(
   const text = body.toString("utf8");
   if (rules.byNameOnly && !mayNameSecrets(text)) return true;
   const read = isJson ? parseExact(body) : null;
-  if (read?.ok === true) return walk(read.value, [], rules.isSecretFrom([]), rules, add);
+  if (read?.ok === true) {
+    // Where it stands matters to pointers alone.
+    const from = rules.byNameOnly ? places.slice(0, 1) : places;
+    return from.every((at) => walk(read.value, [...at], rules.isSecretFrom([]) || rules.isSecretFrom(at), rules, add));
+  }
   return !isLines || addFromLines(text, rules, minLength, add);
 }
 
@@ -93,18 +103,12 @@ function isContainer(body: Buffer): boolean {
   return body[at] === 0x7b || body[at] === 0x5b;
 }
 
-/**
- * False only where no member of the JSON text, or of any line of it, has a secret's name: most bodies have none, and reading
- * one exactly costs many times more. Without a backslash a name is what stands between two quotation marks before a colon;
- * which of them begin a string is not asked, since a broken line would confuse all that follow.
- */
-function mayNameSecrets(text: string): boolean {
-  if (text.includes("\\")) return true;
-  const parts = text.split('"');
-  for (let i = 1; i + 1 < parts.length; i += 1) {
-    if (BEFORE_COLON.test(parts[i + 1] as string) && isSecretName(parts[i] as string)) return true;
-  }
-  return false;
+/** A text that is no secret may have some in it: a document of its own, a query of GraphQL. */
+function addFromText(text: string, rules: RedactionRules, add: (secret: string) => boolean): boolean {
+  if (!text.includes('"')) return true;
+  const read = CONTAINER.test(text) ? parseExact(text) : null;
+  if (read?.ok === true) return walk(read.value, [], rules.isSecretFrom([]), rules, add);
+  return secretsInText(text).every(add);
 }
 
 /** Answers whether to go on. `path` is the same array again when it returns. */
@@ -115,7 +119,7 @@ function walk(
   rules: RedactionRules,
   add: (secret: string) => boolean,
 ): boolean {
-  if (typeof value === "string") return !isSecret || add(value);
+  if (typeof value === "string") return isSecret ? add(value) : addFromText(value, rules, add);
   if (value instanceof JsonNumber) return !isSecret || add(value.raw);
   if (value === null || typeof value === "boolean" || path.length >= MAX_DEPTH) return true;
   const [names, values] = value instanceof JsonObject ? [value.names, value.values] : [null, value];

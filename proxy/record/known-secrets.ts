@@ -60,6 +60,11 @@ export class KnownSecrets {
     if (secret.length >= SEARCHED_MIN_LENGTH) this.add(secret);
   }
 
+  /** Of an answer: `sid=…; Path=/`. */
+  addCookieSet(header: string, path: string): void {
+    this.#addCookies(header.split(";", 1)[0] as string, path);
+  }
+
   /** Where `text` is a URL or a path: its secret segments and query values. */
   addFromUrl(text: string): void {
     if (!/^(?:\/|[a-z][a-z0-9+.-]*:\/\/)/i.test(text)) return;

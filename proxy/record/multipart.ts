@@ -4,12 +4,15 @@ export interface Field {
   /** As it stands in Content-Disposition. */
   readonly name: string;
   readonly value: Buffer;
+  /** It has a file name. */
+  readonly isFile: boolean;
 }
 
 const MULTIPART = /^multipart\/[\w.+-]+\s*;/i;
 /** RFC 2046, 5.1.1: at most 70 characters; more is read, in case the service reads it too. */
 const BOUNDARY = /;\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))/i;
 const NAME = /;\s*name=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i;
+const FILE_NAME = /;\s*filename\*?=/i;
 /** Longer heads of parts are not looked into. */
 const HEAD_MAX_CHARS = 8 * 1024;
 
@@ -39,5 +42,5 @@ function fieldOf(part: Buffer): Field | null {
   const name = quoted?.replace(/\\(.)/g, "$1") ?? bare;
   if (name === undefined) return null;
   const end = part.at(-1) === 0x0a ? (part.at(-2) === 0x0d ? part.length - 2 : part.length - 1) : part.length;
-  return { name, value: part.subarray(blank.index + blank[0].length, end) };
+  return { name, isFile: FILE_NAME.test(head), value: part.subarray(blank.index + blank[0].length, end) };
 }

@@ -22,7 +22,8 @@ const ROOT = [[]];
 /** `bytes`: without content coding. */
 export function redactBody(bytes: Buffer, contentType: string | null, masking: Masking): ShownBody {
   if (bytes.length === 0) return { body: { text: "" }, redacted: false };
-  if (!isUtf8(bytes)) return leaveOut(bytes, "binary", masking);
+  // Of characters that take two bytes (UTF-16) every other one may be 0, and the whole be UTF-8 by chance.
+  if (!isUtf8(bytes) || bytes.includes(0)) return leaveOut(bytes, "binary", masking);
   const text = bytes.toString("utf8");
   const shown = redactText(text, bytes, contentType, masking);
   if (shown === null) return leaveOut(bytes, "unreadable", masking);

@@ -27,6 +27,10 @@ const MOST_CLASSES = 4;
 /** From this many on, how many different values there were is estimated (to about 13 %), before that it is counted. */
 const HASHES_KEPT = 64;
 const HASHES = 2 ** 48;
+/** Of a full book: what was seen but once is let go of after so long; it may be a name that a client made up. */
+const SEEN_ONCE_KEPT_MS = 60_000;
+/** And what a store would have let go of (retention.ts). */
+const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** A place while it is counted. */
 type Row = { -readonly [Name in keyof KeptPlace]: KeptPlace[Name] };
@@ -38,6 +42,7 @@ export class PlaceBook {
   readonly #paths = new Map<string, Paths>();
   readonly #changed = new Set<Row>();
   #size = 0;
+  #roomMadeAt = -Infinity;
 
   /** What the store has of earlier runs. Called before anything is added. */
   restore(places: readonly KeptPlace[]): void {
@@ -56,6 +61,7 @@ export class PlaceBook {
     for (const place of pair.places) {
       let row = rows.get(place.at);
       if (row === undefined) {
+        if (this.#size >= MOST_PLACES) this.#makeRoom(pair.at);
         if (this.#size >= MOST_PLACES) {
           leftOut += 1;
           continue;
@@ -97,6 +103,22 @@ export class PlaceBook {
       const differedWithItself = found.reduce((sum, row) => sum + row.differedWithItself, 0);
       return askedTwice === 0 ? [] : [{ at, askedTwice, differedWithItself }];
     });
+  }
+
+  /** Once a minute at most: it looks at every place. */
+  #makeRoom(now: number): void {
+    if (now - this.#roomMadeAt < SEEN_ONCE_KEPT_MS) return;
+    this.#roomMadeAt = now;
+    for (const paths of this.#paths.values()) {
+      for (const rows of paths.values()) {
+        for (const [at, row] of rows) {
+          const keptMs = row.compared + row.askedTwice > 1 ? KEPT_MS : SEEN_ONCE_KEPT_MS;
+          if (row.lastSeen > now - keptMs) continue;
+          rows.delete(at);
+          this.#size -= 1;
+        }
+      }
+    }
   }
 
   #pathsOf({ route, method }: { readonly route: string; readonly method: string }): Paths {

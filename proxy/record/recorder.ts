@@ -2,16 +2,18 @@
  * The last step: one outcome for each eligible exchange, into counters, metrics, store, log and the live feed. What goes
  * wrong here is caught, counted under its step's name, and stops neither the other steps nor anyone else.
  */
-import type { DivergenceRecord } from "../evidence.ts";
+import type { DivergenceRecord, RepairReason } from "../evidence.ts";
 import type { RequestClass, Settled } from "../exchange.ts";
 import { reasonOf, type OutcomeKind } from "../outcome.ts";
 import type { Store, StoreWrite, Telemetry } from "../ports.ts";
+import type { Sealer } from "../sealed.ts";
 import { Causes } from "./causes.ts";
 import type { Counters } from "./counters.ts";
 import type { DivergenceLog } from "./divergence-log.ts";
 import { buildRecord, type Recorded } from "./divergence-record.ts";
 import type { PairKeeper } from "./pair-keeper.ts";
 import type { Redacted, Redactor } from "./redaction.ts";
+import { repairEntry, type RepairMark } from "./repair-entry.ts";
 
 export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "store" | "feed" | "pair";
 
@@ -21,6 +23,8 @@ export interface RecorderParts {
   readonly telemetry: Pick<Telemetry, "outcome" | "difference">;
   readonly counters: Counters;
   readonly redactor: Pick<Redactor, "redact" | "redactKey">;
+  /** Seals what the repair list keeps of a write. */
+  readonly sealer: Pick<Sealer, "seal">;
   readonly pairs: Pick<PairKeeper, "keep" | "finish">;
   /** Every record that goes to the log, as it goes there: for whoever watches live. */
   readonly onRecord: (record: DivergenceRecord) => void;
@@ -35,8 +39,8 @@ export interface Recorder {
   leavesEvidence(settled: Settled): boolean;
   /** Its one outcome. Never throws. */
   settle(settled: Settled): void;
-  /** The key that a repair entry of the exchange has: redacted. */
-  repairKey(settled: Settled): string | null;
+  /** What the repair list holds of the exchange: its key redacted, its place sealed. */
+  repairEntry(settled: Settled, reason: RepairReason): RepairMark;
   /** Hands what waits for the end of this turn to the store: before the store itself is closed. */
   close(): Promise<void>;
 }
@@ -105,9 +109,9 @@ export function createRecorder(parts: RecorderParts): Recorder {
     const group = shown === null ? null : publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
     if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write));
     if (settled.repair !== null) {
-      step("store", () => write(repairOf(settled, settled.repair as RepairOf, shown)));
+      step("store", () => write(repairOf(settled, settled.repair as RepairReason, shown)));
       for (const key of settled.moreKeys) {
-        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairOf, null)));
+        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairReason, null)));
       }
     }
   }
@@ -155,12 +159,8 @@ export function createRecorder(parts: RecorderParts): Recorder {
   }
 
   /** `shown`: what was redacted of the exchange already. */
-  function repairOf(settled: Settled, reason: RepairOf, shown: Redacted | null): StoreWrite {
-    const { exchange } = settled;
-    const key = shown === null ? repairKey(settled) : shown.repairKey;
-    const at = new Date(exchange.arrivedAt).toISOString();
-    const notBefore = settled.notBefore === null ? null : new Date(settled.notBefore).toISOString();
-    return { type: "repair", route: exchange.route.name, key, reason, exchangeId: exchange.id, at, notBefore };
+  function repairOf(settled: Settled, reason: RepairReason, shown: Redacted | null = null): RepairMark {
+    return repairEntry(settled, reason, shown === null ? repairKey(settled) : shown.repairKey, parts.sealer);
   }
 
   return {
@@ -174,7 +174,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
     },
     leavesEvidence: (settled) => isShown(settled) || settled.repair !== null || settled.answers !== null,
     settle,
-    repairKey,
+    repairEntry: (settled, reason) => repairOf(settled, reason),
     close: async () => {
       step("pair", () => parts.pairs.finish());
       flush();
@@ -186,5 +186,3 @@ export function createRecorder(parts: RecorderParts): Recorder {
 function isShown({ exchange, outcome }: Settled): boolean {
   return !UNREMARKABLE.has(outcome.kind) || exchange.snapshot.settings.divergenceLog.lines === "all";
 }
-
-type RepairOf = NonNullable<Settled["repair"]>;

@@ -5,6 +5,7 @@
  */
 import { printExact } from "../json/print-exact.ts";
 import { parseExact } from "../json/parse-exact.ts";
+import { mayNameSecrets } from "./secret-names.ts";
 
 export interface JsonRedaction {
   /** Whether everything under this place is secret; `tokens` from the document's root, which begins with the difference's. */
@@ -21,6 +22,15 @@ const CUT = "…";
 const MAX_DEPTH = 200;
 
 class Unreadable extends Error {}
+
+/** Reading one takes ten times as long as looking for secrets in it as in any text. */
+const DOCUMENT_MAX_CHARS = 16 * 1024;
+
+/** Whether a string holds a document of its own, an object or an array, in which a member may have a secret's name. */
+export function holdsSecretDocument(text: string): boolean {
+  if (text.length > DOCUMENT_MAX_CHARS || !/^\s*[[{]/.test(text)) return false;
+  return mayNameSecrets(text) && parseExact(text).ok;
+}
 
 /** `at`: where the value stands, as tokens. */
 export function redactJsonText(text: string, at: readonly string[], redaction: JsonRedaction): string {
@@ -130,7 +140,7 @@ class Rewriter {
     const before = this.#out;
     const from = this.#at;
     this.#value(depth);
-    const raw = this.#text.slice(from, this.#at);
+    const raw = this.#text.slice(from, this.#at).trim();
     if (!isNothing(raw)) this.#out = before + JSON.stringify(this.#redaction.mask(contentOf(raw)));
   }
 
@@ -192,7 +202,9 @@ class Rewriter {
   }
 
   #space(): void {
+    const from = this.#at;
     while (this.#at < this.#end && /\s/.test(this.#text[this.#at] as string)) this.#at += 1;
+    this.#out += this.#text.slice(from, this.#at);
   }
 
   /** The text ends here: as it may where it was cut, and nowhere else. */

@@ -5,7 +5,7 @@
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
 import type { Difference } from "../evidence.ts";
-import { type Exchange, headerOf, type Settled } from "../exchange.ts";
+import { type Exchange, headerOf, type RawHeaders, type Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";
 import { keyedHash } from "./keyed-hash.ts";
@@ -13,11 +13,11 @@ import { KnownSecrets, pathShown, queryShown } from "./known-secrets.ts";
 import type { Masking } from "./masking.ts";
 import { isPartWord } from "./multipart-parts.ts";
 import { type DecodeBody, type PairParts, redactPair } from "./pair-redaction.ts";
-import { redactJsonText } from "./redact-json.ts";
+import { holdsSecretDocument, redactJsonText } from "./redact-json.ts";
 import { RedactionRules } from "./redaction-rules.ts";
 import { keySpelling } from "./key-spellings.ts";
 import { isSecretHeader } from "./secret-names.ts";
-import { type Mask, maskSecretTexts } from "./secret-texts.ts";
+import { type Mask, maskSecretTexts, secretsInText } from "./secret-texts.ts";
 
 /** The parts of a settled exchange that may carry a secret, as they may be shown. */
 export interface Redacted {
@@ -65,15 +65,18 @@ const PATH_MAX_CHARS = 2048;
 const TEXT_MAX_CHARS = 1024;
 const PLAIN_PLACES_KEPT = 4_000;
 
+/** A request's body without its content coding, as far as it is looked into for secrets; as it is where that cannot be had. */
+export type DecodeRequest = (request: { readonly headers: RawHeaders; readonly body: Buffer }) => Buffer;
+
 /** `key`: secret bytes; the same key gives the same stand-ins. */
-export function createRedactor(key: Buffer): Redactor {
+export function createRedactor(key: Buffer, decodeRequest: DecodeRequest = ({ body }) => body): Redactor {
   const hash = keyedHash(key);
   const mask: Mask = (secret) => `[redacted ${hash(secret).slice(0, 8)}]`;
   return {
-    redact: (settled) => new Redaction(settled, mask).redact(settled),
-    redactPlaces: (asked, places) => new Redaction(asked, mask).places(places),
-    redactPair: (settled, decode) => new Redaction(settled, mask).pair(settled, hash, decode),
-    redactKey: (settled) => new Redaction(settled, mask).key(),
+    redact: (settled) => new Redaction(settled, mask, decodeRequest).redact(settled),
+    redactPlaces: (asked, places) => new Redaction(asked, mask, decodeRequest).places(places),
+    redactPair: (settled, decode) => new Redaction(settled, mask, decodeRequest).pair(settled, hash, decode),
+    redactKey: (settled) => new Redaction(settled, mask, decodeRequest).key(),
     recognise: (plainKey) => keySpelling(plainKey, mask),
     standIn: mask,
   };
@@ -93,17 +96,20 @@ class Redaction {
   /** The part of the key that names the entity; null where there is none. */
   readonly #id: string | null;
 
-  constructor(asked: Asked, mask: Mask) {
+  constructor(asked: Asked, mask: Mask, decodeRequest: DecodeRequest) {
+    const { exchange, requestBody } = asked;
     this.#asked = asked;
     this.#mask = mask;
-    this.#rules = RedactionRules.of(asked.exchange.route);
-    this.#secrets = new KnownSecrets(asked, this.#rules);
+    this.#rules = RedactionRules.of(exchange.route);
+    const plain = requestBody && decodeRequest({ headers: exchange.request.headers, body: requestBody });
+    this.#secrets = new KnownSecrets({ exchange, requestBody: plain }, this.#rules);
     this.#id = asked.key === null ? null : idOf(asked.key, asked.exchange.route.entity);
     if (this.#id !== null && this.#rules.keyIsSecret) this.#secrets.add(this.#id);
   }
 
   redact(settled: Settled): Redacted {
     const { exchange, build, error } = settled;
+    this.#noteCookiesSet(settled);
     const repairKey = this.key();
     const differences = settled.differences.map((difference) => this.#difference(difference));
     // From here on the secrets that stood in the answers are known too, and looked for everywhere.
@@ -150,6 +156,7 @@ class Redaction {
     decode: DecodeBody,
   ): Generator<void, RedactedPair | null> {
     const masking = this.#masking(settled, hash);
+    this.#noteCookiesSet(settled);
     if ((yield* redactPair(settled, this.#noting(masking), decode)) === null) return null;
     yield;
     const isOwnWord = partWordsOf(settled);
@@ -166,13 +173,23 @@ class Redaction {
     };
   }
 
+  /** What a service sets as a cookie, a body may say as well. */
+  #noteCookiesSet({ exchange, answers }: Settled): void {
+    for (const { headers } of answers === null ? [] : [answers.primary, answers.shadow]) {
+      for (let i = 0; i + 1 < headers.length; i += 2) {
+        if ((headers[i] as string).toLowerCase() !== "set-cookie") continue;
+        this.#secrets.addCookieSet(headers[i + 1] as string, exchange.request.path);
+      }
+    }
+  }
+
   /** Shows everything, and remembers what is secret in it. */
   #noting(masking: Masking): Masking {
     return {
       ...masking,
       text: (text) => text,
       content: (content) => {
-        if (!this.#secrets.has(content)) this.#secrets.addFromUrl(content);
+        this.#note(content);
         return content;
       },
       whole: (content) => {
@@ -232,8 +249,34 @@ class Redaction {
   /** One value that stands for itself: a string, an id. */
   #content(content: string): string {
     if (this.#secrets.has(content)) return this.#mask(content);
+    if (holdsSecretDocument(content))
+      return this.#secrets.mask(
+        this.#json(content, [], (text) => this.#content(text)),
+        this.#mask,
+      );
     this.#secrets.addFromUrl(content);
     return this.#text(content);
+  }
+
+  /** Takes what is secret in a value that stands for itself, to look for it everywhere. */
+  #note(content: string): void {
+    if (this.#secrets.has(content)) return;
+    this.#secrets.addFromUrl(content);
+    const noted = (text: string): string => {
+      this.#note(text);
+      return text;
+    };
+    if (holdsSecretDocument(content)) this.#json(content, [], noted);
+    else for (const secret of secretsInText(content)) this.#secrets.addFound(secret);
+  }
+
+  #json(text: string, at: readonly string[], shownText: (content: string) => string): string {
+    return redactJsonText(text, at, {
+      isSecret: (place) => this.#rules.isSecretPlace(place),
+      shownText,
+      shownNumber: (digits) => this.#detected(digits),
+      mask: (content) => this.#whole(content),
+    });
   }
 
   /** A whole value is secret, and so is the same text elsewhere. */
@@ -262,12 +305,7 @@ class Redaction {
     if (tokens === null) return each((value) => this.#whole(value));
     return each((value) => {
       if (tokens.length === 0 && COMPARE_WORDS.test(value)) return this.#text(value);
-      return redactJsonText(value, tokens, {
-        isSecret: (place) => this.#rules.isSecretPlace(place),
-        shownText: (content) => this.#content(content),
-        shownNumber: (digits) => this.#detected(digits),
-        mask: (content) => this.#whole(content),
-      });
+      return this.#json(value, tokens, (content) => this.#content(content));
     });
   }
 

@@ -115,6 +115,22 @@ function decide(name: string): boolean {
   return words.some((word) => WORDS.has(word)) || PARTS.some((part) => joined.includes(part));
 }
 
+const BEFORE_COLON = /^\s*:/;
+
+/**
+ * False only where no member of the JSON text, or of any line of it, has a secret's name: most bodies have none, and reading
+ * one exactly costs many times more. Without a backslash a name is what stands between two quotation marks before a colon;
+ * which of them begin a string is not asked, since a broken line would confuse all that follow.
+ */
+export function mayNameSecrets(text: string): boolean {
+  if (text.includes("\\")) return true;
+  const parts = text.split('"');
+  for (let i = 1; i + 1 < parts.length; i += 1) {
+    if (BEFORE_COLON.test(parts[i + 1] as string) && isSecretName(parts[i] as string)) return true;
+  }
+  return false;
+}
+
 /** Headers whose value is never shown. Names in lower case. */
 const SECRET_HEADERS: ReadonlySet<string> = new Set([
   "authorization",

@@ -3,12 +3,22 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Retention } from "../../adapters/store/retention.ts";
 import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
+import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { DivergenceRecord, GroupDecision, GroupEvent, GroupState } from "../../proxy/evidence.ts";
+import type {
+  DivergenceRecord,
+  GroupDecision,
+  GroupEvent,
+  GroupState,
+  RepairEnd,
+  RepairWork,
+} from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
+import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import { beginEpoch } from "../../proxy/phase/epochs.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
-import type { Page, Store, StoreWrite } from "../../proxy/ports.ts";
+import type { Page, RepairWorkQuery, Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite, type HandClock } from "../support/evidence.ts";
 
 export interface StoreSetup {
@@ -42,8 +52,16 @@ export function storeContract(name: string, open: OpenStore): void {
     return { type: "count", route, outcome, reason };
   };
   const repair = (key: string | null, exchangeId: string, at: string, route = "users"): StoreWrite => {
-    return { type: "repair", route, key, reason: "shadow-error", exchangeId, at, notBefore: null };
+    return { type: "repair", route, key, reason: "shadow-error", exchangeId, at, notBefore: null, place: null };
   };
+  const untried = {
+    notBefore: null,
+    state: "open",
+    attempts: 0,
+    nextTry: null,
+    lastError: null,
+    evidence: null,
+  } as const;
   const idsOf = ({ items }: Page<DivergenceRecord>): string[] => items.map(({ id }) => id);
 
   prove("outcomes and eligible writes are summed by route, outcome and reason", async (store) => {
@@ -587,6 +605,7 @@ export function storeContract(name: string, open: OpenStore): void {
         exchangeId: "C",
         at: "2026-11-22T12:00:02.000Z",
         notBefore: null,
+        place: null,
       },
       repair(null, "D", "2026-11-22T12:00:03.000Z"),
       repair("users/1", "E", "2026-11-22T12:00:04.000Z", "orders"),
@@ -602,6 +621,8 @@ export function storeContract(name: string, open: OpenStore): void {
         exchangeId: "C",
         since: "2026-11-22T12:00:00.000Z",
         times: 2,
+        revision: 2,
+        ...untried,
       },
       {
         route: "users",
@@ -610,6 +631,8 @@ export function storeContract(name: string, open: OpenStore): void {
         exchangeId: "B",
         since: "2026-11-22T12:00:01.000Z",
         times: 1,
+        revision: 1,
+        ...untried,
       },
       {
         route: "users",
@@ -618,6 +641,8 @@ export function storeContract(name: string, open: OpenStore): void {
         exchangeId: "F",
         since: "2026-11-22T12:00:03.000Z",
         times: 2,
+        revision: 2,
+        ...untried,
       },
     ]);
     const first = await store.repairs({ limit: 3 });
@@ -645,6 +670,138 @@ export function storeContract(name: string, open: OpenStore): void {
           [null, 2],
         ],
       );
+    },
+    { repairKeys: 2 },
+  );
+
+  const mark = (key: string, more: Partial<Extract<StoreWrite, { type: "repair" }>> = {}): StoreWrite => {
+    const at = "2026-11-22T12:00:00.000Z";
+    return { ...(repair(key, "A", at) as Extract<StoreWrite, { type: "repair" }>), ...more };
+  };
+  const work = (store: Store, query: Partial<RepairWorkQuery> = {}): Promise<readonly RepairWork[]> =>
+    store.repairWork({ after: 0, dueAt: null, limit: 100, ...query });
+  const failed = (more: Partial<Extract<RepairEnd, { kind: "failed" }>> = {}): RepairEnd => {
+    const kept = {
+      state: "open",
+      attempts: 1,
+      notBefore: null,
+      nextTry: null,
+      lastError: "no",
+      evidence: null,
+    } as const;
+    return { kind: "failed", ...kept, ...more };
+  };
+
+  prove(
+    "each mark raises the revision; the later bound and the newest place hold, and a part stays one",
+    async (store) => {
+      const [soon, late] = ["2026-11-22T12:00:30.000Z", "2026-11-22T12:01:00.000Z"];
+      await keep(store, [
+        mark("users/1", { notBefore: late, place: { sealed: "one", part: true } }),
+        mark("users/1", { notBefore: soon, place: { sealed: "two", part: false } }),
+      ]);
+      await keep(store, [mark("users/1"), mark("users/2")]);
+      const [first, second] = await work(store);
+      assert.deepEqual([first?.revision, first?.notBefore], [3, late]);
+      assert.deepEqual(first?.place, { sealed: "two", part: true });
+      assert.deepEqual([second?.revision, second?.notBefore, second?.place], [1, null, null]);
+      const listed = (await store.repairs({ limit: 10 })).items;
+      assert.equal(JSON.stringify(listed).includes("two"), false);
+    },
+  );
+
+  prove(
+    "an entry ends in the revision that was seen, and in no other: what is marked meanwhile stays",
+    async (store) => {
+      await keep(store, [mark("users/1"), mark("users/2")]);
+      const [one, two] = await work(store);
+      assert.ok(one !== undefined && two !== undefined);
+      // Appended, and perhaps not kept yet.
+      store.append([mark("users/1", { reason: "overlap" })]);
+      assert.equal(await store.endRepair(one, { kind: "equal" }), "changed");
+      assert.equal(await store.endRepair(two, { kind: "equal" }), "done");
+      assert.equal(await store.endRepair(two, { kind: "equal" }), "changed");
+      assert.deepEqual(
+        (await work(store)).map(({ key, reason, revision }) => [key, reason, revision]),
+        [["users/1", "overlap", 2]],
+      );
+      assert.equal(await store.endRepair({ ...one, revision: 2 }, { kind: "equal" }), "done");
+      // On the list again, it is another entry.
+      await keep(store, [mark("users/1")]);
+      const [again] = await work(store);
+      assert.ok(again !== undefined && again.id > two.id);
+      assert.equal(await store.endRepair({ ...one, revision: again.revision }, { kind: "equal" }), "changed");
+      assert.deepEqual(await store.openWork(), [
+        { route: "users", repairs: 1, parked: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } },
+      ]);
+    },
+  );
+
+  prove(
+    "what an attempt found is kept with its revision, and forgotten when the key is marked again",
+    async (store) => {
+      await keep(store, [mark("users/1")]);
+      const [entry] = await work(store);
+      const at = "2026-11-22T12:00:05.000Z";
+      const evidence = {
+        at,
+        path: "/users/1",
+        wrote: "PUT",
+        answered: 422,
+        primary: 200,
+        shadow: 404,
+        differences: [],
+      };
+      const end = failed({ state: "parked", attempts: 5, notBefore: at, nextTry: at, lastError: "422", evidence });
+      assert.equal(await store.endRepair(entry as RepairWork, end), "done");
+      const { kind: _, ...kept } = end as Extract<RepairEnd, { kind: "failed" }>;
+      const [listed] = (await store.repairs({ limit: 10 })).items;
+      assert.deepEqual({ ...listed, ...kept }, listed);
+      assert.equal((await store.openWork())[0]?.parked, 1);
+      await keep(store, [mark("users/1")]);
+      const [marked] = (await store.repairs({ limit: 10 })).items;
+      assert.deepEqual({ ...marked, ...untried, notBefore: at, revision: 2 }, marked);
+    },
+  );
+
+  prove("work is found by route, reason, place in the list and by what is due", async (store) => {
+    await keep(store, [
+      mark("users/1"),
+      mark("users/2", { reason: "overlap", notBefore: new Date(NOON + 5_000).toISOString() }),
+      mark("orders/3", { route: "orders", reason: "overlap" }),
+      mark("users/4"),
+      mark("users/5"),
+    ]);
+    const all = await work(store);
+    const named = (key: string): RepairWork => all.find((one) => one.key === key) as RepairWork;
+    await store.endRepair(named("users/4"), failed({ state: "parked" }));
+    await store.endRepair(named("users/5"), failed({ nextTry: new Date(NOON + 9_000).toISOString() }));
+    // Routes have no order among one another.
+    const keys = async (query: Partial<RepairWorkQuery>): Promise<(string | null)[]> =>
+      (await work(store, query)).map(({ key }) => key).sort();
+    assert.deepEqual(await keys({}), ["orders/3", "users/1", "users/2", "users/4", "users/5"]);
+    assert.deepEqual(await keys({ dueAt: NOON }), ["orders/3", "users/1"]);
+    assert.deepEqual(await keys({ dueAt: NOON + 5_000 }), ["orders/3", "users/1", "users/2"]);
+    assert.deepEqual(await keys({ dueAt: NOON + 9_000, route: "users" }), ["users/1", "users/2", "users/5"]);
+    assert.deepEqual(await keys({ reasons: ["overlap", "unknown"] }), ["orders/3", "users/2"]);
+    const after = named("users/1").id;
+    assert.deepEqual(await keys({ route: "users", after, limit: 2 }), ["users/2", "users/4"]);
+    const listed = (await work(store)).map(({ id }) => id);
+    assert.deepEqual(
+      listed,
+      [...listed].sort((x, y) => x - y),
+    );
+  });
+
+  prove(
+    "keys that went off the list make room on it",
+    async (store) => {
+      await keep(store, [mark("users/1"), mark("users/2")]);
+      const [first] = await work(store);
+      await store.endRepair(first as RepairWork, { kind: "equal" });
+      await keep(store, [mark("users/3"), mark("users/4")]);
+      const keys = (await work(store)).map(({ key }) => key);
+      assert.deepEqual(keys, ["users/2", "users/3", null]);
     },
     { repairKeys: 2 },
   );
@@ -851,6 +1008,31 @@ export function storeContract(name: string, open: OpenStore): void {
     const erased = await store.eraseDivergences({ isKey: () => true, dryRun: false });
     assert.equal(erased.records, 1);
     assert.deepEqual(await store.places(), [place("/a")]);
+  });
+
+  const evidence = (route: string, epoch: number): KeptGateEvidence => {
+    const given = { rules: "r", build: "9f3c", epoch, why: "build", since: NOON } as const;
+    const strata = { all: { clean: 40_000, divergent: 1, excused: 2, logE: -0.123456789012345 } };
+    const tally = {
+      against: { "dropped(queue-full)": 1 },
+      methods: { PUT: 3 },
+      latency: { primary: [0, 1], shadow: [2] },
+    };
+    const block = { from: NOON, divergent: { all: 1, "4xx": 1 }, tally };
+    return { ...beginEpoch(route, DEFAULT_ROUTE.gate, given), strata, tally, block };
+  };
+
+  prove("of each route what was appended last of the gate's evidence is kept, digit by digit", async (store, clock) => {
+    assert.deepEqual(await store.gateEvidence(), []);
+    await keep(store, [{ type: "gate-evidence", rows: [evidence("users", 1), evidence("orders", 7)] }]);
+    await keep(store, [
+      { type: "gate-evidence", rows: [evidence("users", 2)] },
+      { type: "gate-evidence", rows: [evidence("users", 3)] },
+    ]);
+    clock.move(365 * 24 * 3_600_000);
+    await keep(store, [recordWrite(makeRecord())]);
+    const kept = (await store.gateEvidence()).toSorted((a, b) => (a.route < b.route ? -1 : 1));
+    assert.deepEqual(kept, [evidence("orders", 7), evidence("users", 3)]);
   });
 
   prove("a closed store loses what is appended, counts it, throws nothing, and refuses questions", async (store) => {

@@ -8,7 +8,18 @@ import { dirname, join, relative, sep } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 
 const STEPS = ["listen", "route", "forward", "mirror", "compare", "record"] as const;
-const OTHER_FOLDERS = ["json", "upstream", "config", "suggest", "admin", "try", "pairs", "cli"] as const;
+const OTHER_FOLDERS = [
+  "json",
+  "upstream",
+  "config",
+  "suggest",
+  "phase",
+  "admin",
+  "repair",
+  "try",
+  "pairs",
+  "cli",
+] as const;
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
@@ -16,6 +27,8 @@ const WIRING = new Set([
   "settlement.ts",
   "mirrored-copy.ts",
   "ending.ts",
+  "evidence-book.ts",
+  "cutover-gate.ts",
   "journaled-write.ts",
   "journal-backlog.ts",
   "noise.ts",
@@ -30,7 +43,7 @@ type Step = (typeof STEPS)[number];
 type Part = Step | (typeof OTHER_FOLDERS)[number] | "main" | "wiring" | "values" | "settings" | "adapters";
 
 const SHARED: readonly Part[] = ["values", "settings", "json"];
-const CORE: readonly Part[] = [...STEPS, ...SHARED, "upstream", "config", "admin", "wiring"];
+const CORE: readonly Part[] = [...STEPS, ...SHARED, "upstream", "config", "phase", "admin", "wiring"];
 
 /** What each part may import beside itself. */
 const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
@@ -46,11 +59,13 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   record: [...SHARED, "upstream"],
   config: SHARED,
   suggest: [...SHARED, "config", "compare"],
+  phase: SHARED,
   admin: [...SHARED, "config"],
   wiring: CORE,
+  repair: CORE,
   try: CORE,
   pairs: [...CORE, "try"],
-  main: [...CORE, "pairs", "adapters"],
+  main: [...CORE, "repair", "pairs", "adapters"],
   cli: [...CORE, "suggest", "try", "pairs", "main", "adapters"],
   adapters: SHARED,
 };
@@ -61,7 +76,7 @@ const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry
 /** What pure parts do without: sockets, files, processes, threads, timers, and the libraries that use them. */
 const IMPURE =
   /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
-const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest)\//;
+const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest|phase)\//;
 /** The threads around the comparison and the survey. */
 const NOT_PURE = new Set(
   ["comparer.ts", "worker-seat.ts", "worker.ts", "surveyor.ts", "survey-worker.ts"].map(

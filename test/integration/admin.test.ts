@@ -55,7 +55,31 @@ function evidence(): ReturnType<typeof fixedStore> {
   return fixedStore({
     divergences: [RECORD, sampleDivergence(), sampleDivergence()],
     groups: [sampleGroup()],
-    repairs: [{ route: "users", key: "users/42", reason: "dropped", exchangeId: "01J", since: RECORD.time, times: 2 }],
+    repairs: [
+      {
+        route: "users",
+        key: "users/42",
+        reason: "dropped",
+        exchangeId: "01J",
+        since: RECORD.time,
+        times: 2,
+        revision: 2,
+        notBefore: null,
+        state: "parked",
+        attempts: 5,
+        nextTry: RECORD.time,
+        lastError: "the shadow answered 422 to PUT",
+        evidence: {
+          at: RECORD.time,
+          path: "/users/42",
+          wrote: "PUT",
+          answered: 422,
+          primary: 200,
+          shadow: 404,
+          differences: [{ at: "", kind: "status" }],
+        },
+      },
+    ],
     gaps: [{ id: "01G", route: "users", from: RECORD.time, to: null, why: "the store was away" }],
     audit: [
       { id: "01J", at: RECORD.time, by: "ops", action: "override", subject: null, what: "mirror off", reason: null },
@@ -78,8 +102,10 @@ const LEFT_OUT: StoredPair = {
 /** One path that answers 200 for each path of the API's table. */
 const SAMPLES: Readonly<Record<string, string>> = {
   "/api/v1/routes/{name}": "/api/v1/routes/users",
+  "/api/v1/routes/{name}/gate": "/api/v1/routes/users/gate",
   "/api/v1/divergences/{id}": `/api/v1/divergences/${RECORD.id}`,
   "/api/v1/groups/{id}": "/api/v1/groups/b1946ac9",
+  "/api/v1/jobs/{id}": "/api/v1/jobs/01JOB",
 };
 
 /** Checks a value against one of the API's own schemas, references resolved. */

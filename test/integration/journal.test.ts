@@ -27,6 +27,7 @@ import { createCounters } from "../../proxy/record/counters.ts";
 import { createRuleCounters } from "../../proxy/record/rule-counters.ts";
 import { createRecorder } from "../../proxy/record/recorder.ts";
 import { createRedactor } from "../../proxy/record/redaction.ts";
+import { createSealer } from "../../proxy/sealed.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 import { Pools } from "../../proxy/upstream/pools.ts";
 import { json, startService, type TestService } from "../support/service.ts";
@@ -63,6 +64,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     telemetry,
     counters,
     redactor: createRedactor(Buffer.alloc(32)),
+    sealer: createSealer(Buffer.alloc(32)),
     pairs: NO_PAIRS,
     onRecord() {},
     caught,
@@ -85,6 +87,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     gate: () => gate,
     journal,
     recorder,
+    evidence: { settled() {} },
     pairs: NO_PAIRS,
     comparer,
     telemetry,

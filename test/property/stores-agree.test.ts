@@ -72,7 +72,16 @@ function writesOf(step: Exclude<Step, { do: "move" | "decide" }>, now: number): 
     }
     case "repair":
       return [
-        { type: "repair", route: step.route, key: step.key, reason: "overlap", exchangeId: at, at, notBefore: null },
+        {
+          type: "repair",
+          route: step.route,
+          key: step.key,
+          reason: "overlap",
+          exchangeId: at,
+          at,
+          notBefore: null,
+          place: null,
+        },
       ];
     case "gap":
       return step.opened

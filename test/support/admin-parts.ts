@@ -3,10 +3,15 @@ import type { AdminParts, RouteState, StatusInput } from "../../proxy/admin/part
 import { loadSettings } from "../../proxy/config/load.ts";
 import type { Settings } from "../../proxy/config/settings.ts";
 import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence.ts";
+import type { GateAnswer } from "../../proxy/gate-evidence.ts";
 import { makeUlid } from "../../proxy/identity.ts";
+import { beginEpoch } from "../../proxy/phase/epochs.ts";
+import { askGate } from "../../proxy/phase/gate.ts";
 import type { PlaceRecord } from "../../proxy/places.ts";
 import type { Store } from "../../proxy/ports.ts";
+import { type JobRecord, REPAIR_RESULTS } from "../../proxy/repair-job.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
+import { NOON } from "./evidence.ts";
 
 /** Settings as two URLs give them, with a route for users before the one for everything. */
 export function sampleSettings(over: Partial<Settings> = {}): Settings {
@@ -40,6 +45,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     lagMs: 0,
     breaker: "closed",
     repairs: 0,
+    parked: 0,
     gaps: 0,
     causes: null,
     seen: true,
@@ -47,6 +53,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     rules: [],
     module: null,
     noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
+    gateEvidence: 0,
     ...over,
   };
 }
@@ -137,6 +144,32 @@ export function sampleGroup(over: Partial<GroupRecord> = {}): GroupRecord {
   };
 }
 
+const SAMPLE_JOB: JobRecord = {
+  id: "01JOB",
+  kind: "repair",
+  state: "done",
+  by: "ops",
+  route: "users",
+  dryRun: false,
+  startedAt: "2026-11-22T12:00:00.000Z",
+  endedAt: "2026-11-22T12:00:01.000Z",
+  total: 1,
+  done: 1,
+  results: { ...(Object.fromEntries(REPAIR_RESULTS.map((result) => [result, 0])) as JobRecord["results"]), parked: 1 },
+  oldestSeconds: null,
+  findings: [
+    {
+      route: "users",
+      key: "users/42",
+      result: "parked",
+      would: null,
+      why: "the shadow answered 422 to PUT",
+      differences: [{ at: "", kind: "status", primary: "200", shadow: "404" }],
+    },
+  ],
+  error: null,
+};
+
 function samplePlace(): PlaceRecord {
   return {
     route: "users",
@@ -154,6 +187,16 @@ function samplePlace(): PlaceRecord {
     since: "2026-11-22T12:00:10.000Z",
     lastSeen: "2026-11-22T12:00:30.000Z",
   };
+}
+
+/** Of a route that was compared a little, and has a cause at a place that must match. */
+function sampleGate({ routes: [users] }: Settings): GateAnswer {
+  if (users === undefined) throw new Error("settings without a route");
+  const given = { rules: "r", build: "9f3c", epoch: 2, why: "build", since: NOON } as const;
+  const all = { clean: 2_409, divergent: 1, excused: 150, logE: -2 };
+  const evidence = { ...beginEpoch("users", users.gate, given), strata: { all, "2xx": all } };
+  const mustMatch = [{ at: "/total", count: 3, firstBuild: null }];
+  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, isShared: false });
 }
 
 export interface SampleParts extends AdminParts {
@@ -180,8 +223,16 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     lookAgain: () => Promise.resolve(),
     metricsText: () => Promise.resolve("# HELP sample A sample\nsample 1\n"),
     subscribe: (listener) => feed.subscribe(listener),
+    repairs: {
+      start: () => Promise.resolve(null),
+      running: () => null,
+      jobs: () => [SAMPLE_JOB],
+      job: (id) => (id === "01JOB" ? SAMPLE_JOB : null),
+      cancel: () => null,
+    },
     override: () => Promise.resolve({ kept: true }),
     audit: () => undefined,
+    gate: (route) => Promise.resolve(route === "users" ? sampleGate(parts.settings) : null),
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
     values: () => {
       const since = "2026-11-22T12:00:00.000Z";

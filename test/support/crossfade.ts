@@ -61,6 +61,8 @@ export interface BenchOptions {
   /** A store that the test has opened; it takes the place of the one above. */
   readonly opened?: OpenedStore;
   readonly limits?: string;
+  /** How often the repair list is gone through by itself. */
+  readonly repairEveryMs?: number;
   /** Further files in the config's folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -86,6 +88,7 @@ export async function startBench(t: TestContext, options: BenchOptions = {}): Pr
     settings: loaded.settings,
     files: loaded.files,
     logLevel: "silent",
+    ...(options.repairEveryMs === undefined ? {} : { repairEveryMs: options.repairEveryMs }),
     ...(opened === undefined ? {} : { store: Promise.resolve(opened) }),
   });
   crossfade = running;

@@ -71,12 +71,15 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     pairsKept: () => ({ kept: pairs.length, bytes: 0, limitBytes: 64 * 1024 * 1024, lost: 0 }),
     onGroupEvent: () => () => undefined,
     repairs: (query) => page(repairs, query),
+    repairWork: () => Promise.resolve([]),
+    endRepair: () => Promise.resolve("changed"),
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),
     places: () => Promise.resolve([]),
     teachValues: (pairs) => Promise.resolve(pairs.map(() => "kept" as const)),
     findValues: (sought) => Promise.resolve(sought.map(() => null)),
     valuePairs: (query) => page(values, query),
+    gateEvidence: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

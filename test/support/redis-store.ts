@@ -41,7 +41,7 @@ export const [eligible, match] = writeOf("users");
 
 export function repairOf(key: string, route = "users"): StoreWrite {
   const at = new Date().toISOString();
-  return { type: "repair", route, key, reason: "shadow-error", exchangeId: key, at, notBefore: null };
+  return { type: "repair", route, key, reason: "shadow-error", exchangeId: key, at, notBefore: null, place: null };
 }
 
 /** Waits for it as long as the test may take. */

@@ -50,6 +50,7 @@ if (deed === "fill") {
       exchangeId: "A",
       at: "2026-11-22T12:00:00.000Z",
       notBefore: null,
+      place: null,
     },
   ]);
   await store.flush();

@@ -11,6 +11,7 @@ function partsWith(pending: () => number): Parameters<typeof drain>[0] {
     pipeline: {
       handle() {},
       tunnel() {},
+      visit: () => Promise.resolve(null),
       queued: () => 0,
       whenIdle: resolved,
       abandon() {},

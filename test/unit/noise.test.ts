@@ -9,7 +9,7 @@ import { PlaceBook } from "../../proxy/record/place-book.ts";
 import { createRedactor } from "../../proxy/record/redaction.ts";
 import { handClock, makeSettled } from "../support/evidence.ts";
 
-function noiseWith(random: () => number): Noise {
+function noiseWith(random: () => number, isOn = true): Noise {
   const clock = handClock();
   const budget = new ByteBudget(1 << 20);
   return createNoise({
@@ -22,6 +22,7 @@ function noiseWith(random: () => number): Noise {
     upstream: () => assert.fail("nothing is sent before the client has its answer"),
     forwarder: { budget, spool: new Spool(tmpdir(), new ByteBudget(0), budget), clock },
     clock,
+    mirroringEnabled: () => isOn,
     random,
     caught: (_step, error) => assert.fail(String(error)),
   });
@@ -48,6 +49,10 @@ test("as many reads are watched as the share says", () => {
     one.ended({ end: "unreached", why: "test" });
   }
   assert.equal(watched, 30);
+});
+
+test("nothing is asked twice while the kill switch is thrown", () => {
+  assert.equal(noiseWith(() => 0, false).watch(readOf(1)), null);
 });
 
 test("no more than sixteen reads are watched at once, and each makes room when it ends, however it does", () => {

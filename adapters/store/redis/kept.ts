@@ -1,5 +1,6 @@
-/** What is kept of the store as a whole, in partition 0: what operators set and changed, and what is known of places. */
+/** What is kept of the store as a whole, in partition 0: what operators set and changed, places, and evidence of the gate. */
 import type { AuditEntry } from "../../../proxy/audit.ts";
+import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import type { Page } from "../../../proxy/ports.ts";
@@ -39,4 +40,9 @@ export async function audit(
 export async function places(reading: Reading): Promise<readonly KeptPlace[]> {
   const texts = await reading.ask(() => reading.call(0, "places", (client, key) => client.hvals(key)));
   return texts.map((text) => JSON.parse(text) as KeptPlace).sort((a, b) => b.lastSeen - a.lastSeen);
+}
+
+export async function gateEvidence(reading: Reading): Promise<readonly KeptGateEvidence[]> {
+  const texts = await reading.ask(() => reading.call(0, "gate-evidence", (client, key) => client.hvals(key)));
+  return texts.map((text) => JSON.parse(text) as KeptGateEvidence);
 }

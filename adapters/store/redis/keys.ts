@@ -8,6 +8,7 @@
  * | `overrides`          | hash  | [route, setting] → what an operator set over the file
  * | `audit`              | zset  | entry → position
  * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
+ * | `gate-evidence`      | hash  | route → what was counted for the gate
  *
  * Of each partition; positions go up with time and are unique in it:
  * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered
@@ -18,7 +19,8 @@
  * | `compared`           | hash  | route → exchanges, reads included
  * | `outcomes`           | hash  | [route, outcome, reason] → writes
  * | `repairs`            | zset  | [route, whole, key] → position; `repairs:ROUTE` the same of one route
- * | `repair:since`, `repair:last`, `repair:times` | hash | of each repair; `repairs:count` of each route
+ * | `repair:since`, `repair:last`, `repair:times` | hash | of each repair; `repairs:count`, `repairs:parked` of each route
+ * | `repair:bound`       | hash  | of each repair that has one: not before, ms; `repair:place` [sealed, part]; `repair:tried` JSON
  * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
  * | `gaps:unclean`       | hash  | route → the gap that the last unclean end left, and how many there were
  * | `records`, `cards`   | hash  | record's id → its text; what it is found by (base.lua)

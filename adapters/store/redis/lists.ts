@@ -1,10 +1,19 @@
 /** Counts, repairs and gaps. */
-import type { GapRecord, OutcomeCount, RepairReason, RepairRecord } from "../../../proxy/evidence.ts";
-import type { Page, Store } from "../../../proxy/ports.ts";
+import type {
+  GapRecord,
+  OutcomeCount,
+  RepairEnd,
+  RepairReason,
+  RepairRecord,
+  RepairWork,
+  SealedPlace,
+} from "../../../proxy/evidence.ts";
+import type { Page, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit, type ListName } from "../cursor.ts";
 import { page } from "../page.ts";
 import { newestFirst, type Placed } from "./merge.ts";
 import type { Reading } from "./reading.ts";
+import { SCRIPTS } from "./scripts.ts";
 
 export interface ListQuery {
   readonly route?: string;
@@ -39,8 +48,79 @@ export async function repairs(reading: Reading, query: ListQuery): Promise<Page<
     const names = route === undefined ? "repairs" : `repairs:${route}`;
     const placed = await placesIn(reading, "repairs", names, query, limit);
     const rows = placed.sort((a, b) => newestFirst(b, a)).slice(0, limit + 1);
-    return await pageOf(reading, "repairs", rows, limit, readRepairs);
+    return await pageOf(reading, "repairs", rows, limit, async (...of) =>
+      (await readRepairs(...of)).map(({ place: _, ...repair }) => repair),
+    );
   });
+}
+
+/** Positions are ids: what is due is found by looking at all, a page at a time. */
+export async function repairWork(reading: Reading, query: RepairWorkQuery): Promise<readonly RepairWork[]> {
+  const { route, dueAt, reasons } = query;
+  const limit = pageLimit(query.limit);
+  const names = route === undefined ? "repairs" : `repairs:${route}`;
+  return await reading.ask(async () => {
+    const found: RepairWork[] = [];
+    for (let { after } = query; found.length < limit;) {
+      const placed = await placesAfter(reading, names, route, after, limit);
+      for (const { work } of placed) {
+        const isAsked = reasons?.includes(work.reason) !== false && (dueAt === null || isDue(work, dueAt));
+        if (isAsked && found.length < limit) found.push(work);
+      }
+      if (placed.length < limit) break;
+      after = placed.at(-1)?.work.id ?? after;
+    }
+    return found;
+  });
+}
+
+async function placesAfter(
+  reading: Reading,
+  names: string,
+  route: string | undefined,
+  after: number,
+  limit: number,
+): Promise<{ readonly work: RepairWork }[]> {
+  const parts = await Promise.all(
+    reading.partitionsOf(route).map(async (partition) => {
+      const flat = await reading.call(partition, names, (client, key) =>
+        client.zrangebyscore(key, `(${after}`, "+inf", "WITHSCORES", "LIMIT", 0, limit),
+      );
+      const members = flat.filter((_, i) => i % 2 === 0);
+      if (members.length === 0) return [];
+      const rows = await readRepairs(reading, partition, members);
+      return rows.map((row, i) => ({ work: { ...row, id: Number(flat[2 * i + 1]) } }));
+    }),
+  );
+  return parts
+    .flat()
+    .sort((a, b) => a.work.id - b.work.id)
+    .slice(0, limit);
+}
+
+function isDue({ state, notBefore, nextTry }: RepairRecord, at: number): boolean {
+  return state === "open" && [notBefore, nextTry].every((time) => time === null || Date.parse(time) <= at);
+}
+
+export async function endRepair(
+  reading: Reading,
+  { id, route, revision }: Pick<RepairWork, "id" | "route" | "revision">,
+  end: RepairEnd,
+): Promise<"done" | "changed"> {
+  const [partition = 0] = reading.partitionsOf(route);
+  const order = { id, route, revision, ...spellEnd(end) };
+  return (await reading.ask(() => reading.run(SCRIPTS.repair, partition, order))) as "done" | "changed";
+}
+
+function spellEnd(end: RepairEnd): object {
+  if (end.kind === "equal") return { equal: true };
+  const { kind: _, notBefore, ...tried } = end;
+  return {
+    equal: false,
+    parked: end.state === "parked",
+    notBefore: notBefore === null ? null : Date.parse(notBefore),
+    tried: JSON.stringify(tried),
+  };
 }
 
 /** The newest first. */
@@ -120,11 +200,9 @@ async function readRepairs(
   reading: Reading,
   partition: number,
   members: readonly string[],
-): Promise<readonly RepairRecord[]> {
-  const [since, last, times] = await Promise.all(
-    ["repair:since", "repair:last", "repair:times"].map((name) =>
-      reading.call(partition, name, (client, key) => client.hmget(key, ...members)),
-    ),
+): Promise<readonly Omit<RepairWork, "id">[]> {
+  const [since, last, times, revision, bound, places, tries] = await Promise.all(
+    REPAIR_HASHES.map((name) => reading.call(partition, name, (client, key) => client.hmget(key, ...members))),
   );
   return members.map((member, i) => {
     const [route, whole, key] = JSON.parse(member) as [string, number, string];
@@ -136,8 +214,22 @@ async function readRepairs(
       exchangeId,
       since: since?.[i] ?? "",
       times: Number(times?.[i] ?? 0),
+      revision: Number(revision?.[i] ?? 0),
+      notBefore: bound?.[i] ? isoOf(bound[i]) : null,
+      ...NOT_TRIED,
+      ...(tries?.[i] ? (JSON.parse(tries[i]) as Partial<RepairRecord>) : {}),
+      place: placeOf(places?.[i] ?? null),
     };
   });
+}
+
+const REPAIR_HASHES = ["since", "last", "times", "revision", "bound", "place", "tried"].map((name) => `repair:${name}`);
+const NOT_TRIED = { state: "open", attempts: 0, nextTry: null, lastError: null, evidence: null } as const;
+
+function placeOf(text: string | null): SealedPlace | null {
+  if (text === null) return null;
+  const [sealed, part] = JSON.parse(text) as [string, boolean];
+  return { sealed, part };
 }
 
 async function readGaps(reading: Reading, partition: number, ids: readonly string[]): Promise<readonly GapRecord[]> {

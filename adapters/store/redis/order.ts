@@ -77,6 +77,7 @@ export function spellCommit(
       repairs: essentials.repairs.map(({ key, ...row }) => ({
         ...row,
         key: key === null ? null : JSON.stringify(key),
+        notBefore: row.notBefore === null ? null : epochMs(row.notBefore, sealedAt),
         position: place(),
       })),
       gaps: essentials.gaps.map((row) =>
@@ -96,6 +97,7 @@ export function spellCommit(
         text: JSON.stringify(each),
         lastSeen: each.lastSeen,
       })),
+      gateEvidence: essentials.gateEvidence.map((row) => ({ route: row.route, text: JSON.stringify(row) })),
       controls: essentials.controls.map((row) => ({ ...spellControl(row), position: place() })),
       evidence: evidence.map(({ record: _text, ...row }) => ({
         ...row,

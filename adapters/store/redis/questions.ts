@@ -1,9 +1,9 @@
 /** Every question the port has, put to whichever partitions may know. */
 import type { GroupDecision } from "../../../proxy/evidence.ts";
-import type { DivergenceQuery, GroupQuery, PairQuery, Store } from "../../../proxy/ports.ts";
+import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
-import { audit, overrides, places } from "./kept.ts";
-import { eligibleCounts, gaps, outcomeCounts, repairs, type ListQuery } from "./lists.ts";
+import { audit, gateEvidence, overrides, places } from "./kept.ts";
+import { eligibleCounts, endRepair, gaps, outcomeCounts, repairs, repairWork, type ListQuery } from "./lists.ts";
 import { pair, pairs } from "./pairs.ts";
 import type { Reading } from "./reading.ts";
 import { divergence, divergences } from "./records.ts";
@@ -60,8 +60,20 @@ export abstract class Questions {
     return places(this.reading);
   }
 
+  gateEvidence(): ReturnType<Store["gateEvidence"]> {
+    return gateEvidence(this.reading);
+  }
+
   repairs(query: ListQuery): ReturnType<Store["repairs"]> {
     return repairs(this.reading, query);
+  }
+
+  repairWork(query: RepairWorkQuery): ReturnType<Store["repairWork"]> {
+    return repairWork(this.reading, query);
+  }
+
+  endRepair(...[work, end]: Parameters<Store["endRepair"]>): ReturnType<Store["endRepair"]> {
+    return endRepair(this.reading, work, end);
   }
 
   gaps(query: ListQuery): ReturnType<Store["gaps"]> {

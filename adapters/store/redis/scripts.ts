@@ -48,4 +48,5 @@ export const SCRIPTS = {
   group: load("group"),
   openWork: load("open-work"),
   values: load("values"),
+  repair: load("repair"),
 } as const;

@@ -329,6 +329,7 @@ function routeOf(write: Exclude<StoreWrite, OfAllPartitions>): string | null {
     case "unpin":
     case "audit":
     case "places":
+    case "gate-evidence":
       return null;
     case "count":
     case "eligible":

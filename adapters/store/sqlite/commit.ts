@@ -3,10 +3,12 @@ import type { Database } from "better-sqlite3";
 import { AUDIT_KEPT } from "../../../proxy/audit.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
-import { epochMs, type Batch, type ControlRow, type EssentialRows, type PairSizes, type RepairRow } from "../rows.ts";
+import { prepareGateEvidence } from "./gate-evidence.ts";
+import { epochMs, type Batch, type ControlRow, type EssentialRows, type PairSizes } from "../rows.ts";
 import type { Committed } from "./messages.ts";
 import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
+import { prepareRepairs } from "./repairs.ts";
 
 export interface Commit {
   (batch: Batch): Committed;
@@ -23,6 +25,7 @@ export function prepareEssentials(
   const repairs = prepareRepairs(db, retention.repairKeys);
   const control = prepareControls(db);
   const places = preparePlaces(db, retention);
+  const keepGateEvidence = prepareGateEvidence(db);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -44,7 +47,7 @@ export function prepareEssentials(
   const add = (essentials: EssentialRows, sealedAt: number): void => {
     for (const row of totalsOf(essentials)) addTotals.run({ ...row, sealedAt, openedAt });
     for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
-    for (const row of essentials.repairs) repairs.add(row);
+    for (const row of essentials.repairs) repairs.add(row, sealedAt);
     for (const row of essentials.gaps) {
       if (row.change === "opened") openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
       else if (row.change === "closed") closeGap.run(epochMs(row.to, sealedAt), row.id);
@@ -52,6 +55,7 @@ export function prepareEssentials(
     }
     for (const row of essentials.controls) control(row);
     if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
+    for (const row of essentials.gateEvidence) keepGateEvidence(row);
     if (essentials.journalMark !== null) markJournal.run(essentials.journalMark);
   };
   return Object.assign(add, { reload: () => repairs.reload() });
@@ -131,32 +135,4 @@ function totalsOf(essentials: EssentialRows): Iterable<TotalsRow> {
     rows.set(route, { ...row, settled: row.settled + count });
   }
   return rows.values();
-}
-
-function prepareRepairs(db: Database, keysPerRoute: number): { add(row: RepairRow): void; reload(): void } {
-  const again = db.prepare(
-    `UPDATE repair SET reason = @reason, exchange_id = @exchangeId, times = times + @times
-     WHERE route = @route AND whole = @whole AND key = @key`,
-  );
-  const insert = db.prepare(
-    `INSERT INTO repair (route, whole, key, reason, exchange_id, since, times)
-     VALUES (@route, @whole, @key, @reason, @exchangeId, @since, @times)`,
-  );
-  const countKeys = db.prepare<[], [string, number]>("SELECT route, count(*) FROM repair GROUP BY route").raw();
-  let keys = new Map(countKeys.all());
-
-  function add(row: RepairRow): void {
-    const bound = { ...row, whole: row.key === null ? 1 : 0, key: row.key ?? "" };
-    if (again.run(bound).changes > 0) return;
-    const known = keys.get(row.route) ?? 0;
-    // The list is never evicted, so past its bound it becomes coarser instead of longer.
-    if (row.key !== null && known >= keysPerRoute) {
-      add({ ...row, key: null });
-      return;
-    }
-    insert.run(bound);
-    keys.set(row.route, known + 1);
-  }
-
-  return { add, reload: () => (keys = new Map(countKeys.all())) };
 }

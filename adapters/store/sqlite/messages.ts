@@ -8,12 +8,15 @@ import type {
   GroupRecord,
   ListedGroup,
   OutcomeCount,
+  RepairEnd,
   RepairRecord,
+  RepairWork,
 } from "../../../proxy/evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
-import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery } from "../../../proxy/ports.ts";
+import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, RepairWorkQuery } from "../../../proxy/ports.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
 import type { Retention } from "../retention.ts";
 import type { Batch, PairSizes } from "../rows.ts";
@@ -87,10 +90,16 @@ export interface Questions {
   /** Writes the file anew, without what was erased from it at any time. */
   overwrite: { args: null; value: null };
   repairs: { args: ListQuery; value: Page<RepairRecord> };
+  repairWork: { args: RepairWorkQuery; value: readonly RepairWork[] };
+  endRepair: {
+    args: { readonly id: number; readonly revision: number; readonly end: RepairEnd };
+    value: "done" | "changed";
+  };
   gaps: { args: ListQuery; value: Page<GapRecord> };
   overrides: { args: null; value: readonly Override[] };
   audit: { args: ListQuery; value: Page<AuditEntry> };
   places: { args: null; value: readonly KeptPlace[] };
+  gateEvidence: { args: null; value: readonly KeptGateEvidence[] };
   openWork: { args: null; value: readonly OpenWork[] };
   teachValues: {
     args: { readonly pairs: readonly ValuePairRow[]; readonly now: number };

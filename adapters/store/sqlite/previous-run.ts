@@ -203,7 +203,8 @@ function gapsOf(routes: number): string {
 function describe(file: string, gone: Lost | null, routes: number): readonly string[] {
   const gaps = gapsOf(routes);
   if (gone === null) return [`the previous run ended without closing the store ${file}: ${gaps}`];
-  if (gone.setAside === null) return [`store lost: ${gone.damage}; a new one was begun, and ${gaps}`];
+  if (gone.setAside === null)
+    return [`store lost: ${gone.damage}; a new one was begun, without what was pinned, and ${gaps}`];
   const missing = gone.damagedTables.length === 0 ? "all" : `all but ${gone.damagedTables.join(", ")}`;
   return [
     `store ${file} is damaged (${gone.damage}) and was set aside as ${gone.setAside}; ` +

@@ -1,15 +1,17 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
 import type { AuditEntry } from "../../../proxy/audit.ts";
-import type { GapRecord, OutcomeCount, RepairRecord } from "../../../proxy/evidence.ts";
+import type { GapRecord, OutcomeCount } from "../../../proxy/evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import { coversPlace } from "../../../proxy/covers-place.ts";
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
+import { gateEvidence } from "./gate-evidence.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "../page.ts";
+import { endRepair, repairs, repairWork } from "./repairs.ts";
 import { places } from "./places.ts";
 import { pair, pairs } from "./pairs.ts";
 import { prepareValuePairs } from "./value-pairs.ts";
@@ -57,6 +59,10 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return overwrite(db);
       case "repairs":
         return repairs(db, question.args);
+      case "repairWork":
+        return repairWork(db, question.args);
+      case "endRepair":
+        return endRepair(db, question.args);
       case "gaps":
         return gaps(db, question.args);
       case "overrides":
@@ -65,6 +71,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return audit(db, question.args);
       case "places":
         return places(db);
+      case "gateEvidence":
+        return gateEvidence(db);
       case "openWork":
         return openWork(db);
       case "teachValues":
@@ -145,25 +153,6 @@ function examinedFloor(db: Database, cheap: string, bound: Record<string, string
   return found ?? 0;
 }
 
-/** The longest open first. */
-function repairs(db: Database, query: ListQuery): Page<RepairRecord> {
-  const limit = pageLimit(query.limit);
-  const after = query.cursor === undefined ? 0 : decodeCursor("repairs", query.cursor).number;
-  const rows = db
-    .prepare<[Record<string, string | number | null>], RepairRecord & { seq: number }>(
-      `SELECT seq, route, iif(whole, NULL, key) AS key, reason, exchange_id AS exchangeId, since, times FROM repair
-       WHERE seq > @after AND (@route IS NULL OR route = @route) ORDER BY seq LIMIT @limit`,
-    )
-    .all({ after, route: query.route ?? null, limit: limit + 1 });
-  return page(
-    "repairs",
-    rows,
-    limit,
-    ({ seq }) => [seq],
-    ({ seq: _, ...repair }) => repair,
-  );
-}
-
 /** The newest first. */
 function gaps(db: Database, query: ListQuery): Page<GapRecord> {
   const limit = pageLimit(query.limit);
@@ -214,12 +203,12 @@ function audit(db: Database, query: ListQuery): Page<AuditEntry> {
 
 function openWork(db: Database): readonly OpenWork[] {
   const work = new Map<string, OpenWork>();
-  const none = { repairs: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } };
+  const none = { repairs: 0, parked: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } };
   const rows = db
-    .prepare<[], { route: string; repairs: number; gaps: number }>(
-      `SELECT route, sum(repairs) AS repairs, sum(gaps) AS gaps FROM (
-         SELECT route, count(*) AS repairs, 0 AS gaps FROM repair GROUP BY route
-         UNION ALL SELECT route, 0, count(*) FROM gap GROUP BY route
+    .prepare<[], { route: string; repairs: number; parked: number; gaps: number }>(
+      `SELECT route, sum(repairs) AS repairs, sum(parked) AS parked, sum(gaps) AS gaps FROM (
+         SELECT route, count(*) AS repairs, sum(parked) AS parked, 0 AS gaps FROM repair GROUP BY route
+         UNION ALL SELECT route, 0, 0, count(*) FROM gap GROUP BY route
        ) GROUP BY route ORDER BY route`,
     )
     .all();

@@ -7,11 +7,13 @@ const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   life: "only, generation, run, last_batch, heartbeat, clean",
   route_total: "route, eligible, settled, compared_reads, balanced_at",
   outcome_total: "route, outcome, reason, count",
-  repair: "route, whole, key, reason, exchange_id, since, times",
+  repair:
+    "route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence",
   gap: "id, route, from_ms, to_ms, why, unclean_end",
   override: "route, setting, override",
   audit: "entry",
   value_pair: "kind, legacy, next, sealed, at_ms, until_ms",
+  gate_evidence: "route, known",
 };
 /** As the file counted the journal's records; a file from before the journal has none. */
 const JOURNAL_MARK = "SELECT position FROM journal_mark";
@@ -40,10 +42,10 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     for (const name of SALVAGED_TABLES) {
       // An older file has not all of them.
       if (!hasTable(source, name)) continue;
-      const columns = COLUMNS[name];
-      const marks = columns.split(", ").map(() => "?");
-      const insert = into.prepare(`INSERT OR IGNORE INTO ${name} (${columns}) VALUES (${marks.join(", ")})`);
       try {
+        const columns = columnsOf(source, name);
+        const marks = columns.split(", ").map(() => "?");
+        const insert = into.prepare(`INSERT OR IGNORE INTO ${name} (${columns}) VALUES (${marks.join(", ")})`);
         for (const row of source.prepare<[], unknown[]>(`SELECT ${columns} FROM ${name}`).raw().iterate()) {
           insert.run(...row);
         }
@@ -63,4 +65,13 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     source?.close();
   }
   return { damaged, journalMark };
+}
+
+/** Those that the damaged file has: it may be of an earlier version. */
+function columnsOf(source: Database.Database, table: (typeof SALVAGED_TABLES)[number]): string {
+  const found = new Set(source.prepare<[string], string>("SELECT name FROM pragma_table_info(?)").pluck().all(table));
+  return COLUMNS[table]
+    .split(", ")
+    .filter((column) => found.has(column))
+    .join(", ");
 }

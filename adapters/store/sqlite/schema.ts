@@ -7,7 +7,16 @@
 export const APPLICATION_ID = 0x43524644;
 
 /** What must not be forgotten. The others hold evidence. */
-export const ESSENTIAL_TABLES = ["life", "route_total", "outcome_total", "repair", "gap", "override", "audit"] as const;
+export const ESSENTIAL_TABLES = [
+  "life",
+  "route_total",
+  "outcome_total",
+  "repair",
+  "gap",
+  "override",
+  "audit",
+  "gate_evidence",
+] as const;
 
 /** What is brought out of a damaged file. Pairs of values may be millions: no start examines them. */
 export const SALVAGED_TABLES = [...ESSENTIAL_TABLES, "value_pair"] as const;
@@ -190,6 +199,30 @@ export const MIGRATIONS: readonly string[] = [
     position INTEGER NOT NULL
   ) STRICT;
   INSERT INTO journal_mark (only, position) VALUES (1, 0);
+  `,
+  `
+  -- One more each time the key is marked again.
+  ALTER TABLE repair ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+  UPDATE repair SET revision = times;
+  ALTER TABLE repair ADD COLUMN not_before_ms INTEGER;
+  -- Where the entity stands, encrypted; and whether a write went to a part of it.
+  ALTER TABLE repair ADD COLUMN place TEXT;
+  ALTER TABLE repair ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+  -- Of attempts at this revision.
+  ALTER TABLE repair ADD COLUMN parked INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE repair ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE repair ADD COLUMN next_try_ms INTEGER;
+  ALTER TABLE repair ADD COLUMN last_error TEXT;
+  -- JSON, redacted.
+  ALTER TABLE repair ADD COLUMN evidence TEXT;
+  `,
+  `
+  -- What was counted for the gate: counts alone, one row a route.
+  CREATE TABLE gate_evidence (
+    route TEXT PRIMARY KEY,
+    -- JSON.
+    known TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
   `
   -- What a value of one service is at the other: keyed hashes, and both texts encrypted.

@@ -88,6 +88,8 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     groups: (query) => committer.ask("groups", { ...query, now: clock.now() }),
     decideGroup: (id, decision) => committer.ask("decideGroup", { id, decision, now: clock.now() }),
     repairs: (query) => committer.ask("repairs", query),
+    repairWork: (query) => committer.ask("repairWork", query),
+    endRepair: ({ id, revision }, end) => committer.ask("endRepair", { id, revision, end }),
     gaps: (query) => committer.ask("gaps", query),
     overrides: () => committer.ask("overrides", null),
     audit: (query) => committer.ask("audit", query),
@@ -97,6 +99,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     teachValues: (pairs) => committer.askAtOnce("teachValues", { pairs, now: clock.now() }),
     findValues: (sought) => committer.askAtOnce("findValues", { sought, now: clock.now() }),
     valuePairs: (query) => committer.askAtOnce("valuePairs", { query, now: clock.now() }),
+    gateEvidence: () => committer.ask("gateEvidence", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

@@ -14,6 +14,7 @@ import { createPairKeeper } from "../../../proxy/record/pair-keeper.ts";
 import { createRecorder } from "../../../proxy/record/recorder.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
 import { deriveKey, loadSecretKey } from "../../../proxy/record/secret-key.ts";
+import { createSealer } from "../../../proxy/sealed.ts";
 import { evidenceFolder, handClock, makeSettled, type SettledGiven } from "../../support/evidence.ts";
 
 /** A different one in each place, so that a leak names its place. */
@@ -171,6 +172,7 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
     telemetry: { outcome: () => undefined, difference: () => undefined },
     counters: createCounters(),
     redactor,
+    sealer: createSealer(deriveKey(loadSecretKey(`${file}.key`), "repair list")),
     pairs,
     onRecord: (record) => fed.push(JSON.stringify(record)),
     caught: (step, error) => assert.fail(`${step}: ${String(error)}`),

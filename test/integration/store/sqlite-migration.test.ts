@@ -80,3 +80,38 @@ test("a file of the schema before pairs is brought forward, and takes them", asy
   await store.flush();
   assert.deepEqual(await store.pair(pair.id), pair);
 });
+
+test("a repair list of the second schema is brought forward: each entry is open, untried, and can be ended", async (t) => {
+  const file = join(evidenceFolder(t), "crossfade.db");
+  const old = new Database(file);
+  for (const migration of MIGRATIONS.slice(0, 2)) old.exec(migration);
+  old.pragma("user_version = 2");
+  old.pragma(`application_id = ${APPLICATION_ID}`);
+  old.exec(`
+    INSERT INTO life VALUES (1, 4, 'before', 9, ${NOON}, 1);
+    INSERT INTO repair VALUES
+      (3, 'users', 0, 'users/1', 'dropped', 'A', '2026-11-22T12:00:00.000Z', 4),
+      (7, 'users', 1, '', 'unknown', 'B', '2026-11-22T12:00:01.000Z', 1);
+  `);
+  old.close();
+
+  const store = await openSqliteStore({ file, clock: handClock() });
+  t.after(() => store.close());
+  const work = await store.repairWork({ after: 0, dueAt: NOON, limit: 10 });
+  assert.deepEqual(
+    work.map(({ id, key, times, revision, state, attempts, place }) => [
+      id,
+      key,
+      times,
+      revision,
+      state,
+      attempts,
+      place,
+    ]),
+    [
+      [3, "users/1", 4, 4, "open", 0, null],
+      [7, null, 1, 1, "open", 0, null],
+    ],
+  );
+  assert.equal(await store.endRepair({ id: 3, route: "users", revision: 4 }, { kind: "equal" }), "done");
+});

@@ -150,6 +150,7 @@ const everything: readonly StoreWrite[] = [
     exchangeId: "A",
     at: "2026-11-22T12:00:00.000Z",
     notBefore: null,
+    place: null,
   },
   { type: "gap-opened", id: "g1", route: "orders", from: "2026-11-22T12:00:00.000Z", why: "disk full" },
   ...Array.from({ length: 50 }, () => recordWrite(makeRecord())),
@@ -406,7 +407,8 @@ test("a file that a newer version has brought forward is used as long as that ve
   const { open, edit } = place(t);
   await writeAndClose(await open());
   edit(
-    `ALTER TABLE gap ADD COLUMN later TEXT NOT NULL DEFAULT ''; PRAGMA user_version = ${MIGRATIONS.length + 1}; UPDATE reader SET oldest = 3`,
+    `ALTER TABLE gap ADD COLUMN later TEXT NOT NULL DEFAULT ''; PRAGMA user_version = ${MIGRATIONS.length + 1};
+     UPDATE reader SET oldest = ${MIGRATIONS.length}`,
   );
   const store = await open();
   assert.equal(store.opened.previousEnd, "clean");

@@ -199,7 +199,10 @@ test("each thing that is wrong has its warning", () => {
     [{ caught: { compare: 2 } }, /^compare: 2 errors caught/],
     [{ routes: [sampleRouteState({ breaker: "open" })] }, /^users: next keeps failing/],
     [{ routes: [sampleRouteState({ gaps: 1 })] }, /^users: 1 gap in which/],
-    [{ routes: [sampleRouteState({ repairs: 2 })] }, /^users: 2 keys on the repair list/],
+    [
+      { routes: [sampleRouteState({ repairs: 12, parked: 3 })] },
+      /^users: 12 keys to repair \(3 parked\), not known to be equal on both sides: crossfade repair --route users$/,
+    ],
     [{ routes: [sampleRouteState({ wanted: "next-only" })] }, /^users: the config wants next-only, dual-write acts$/],
     [{ routes: [sampleRouteState()] }, /^users: not compared: 12 dropped\(queue-full\)$/],
     [{ queue: { ...input.queue, bytes: 60 * 1024 * 1024 } }, /^60 MiB of 64 MiB for waiting copies/],

@@ -54,6 +54,7 @@ test("every command that asks a running Crossfade takes the common options", () 
       "purge",
       "suggest",
       "mirror",
+      "gate",
       "recompare",
       "replay",
     ];
@@ -74,7 +75,9 @@ test("only commands that exist are there", () => {
     "explain",
     "status",
     "mirror",
+    "gate",
     "divergences",
+    "repair",
     "suggest",
     "recompare",
     "values",

@@ -46,7 +46,7 @@ function explain(t: TestContext, asked: ExplainRequest, yaml = YAML): Report & {
 }
 
 test("check prints the effective route table", (t) => {
-  const report = runCheck(inputOf(t, YAML));
+  const report = runCheck(inputOf(t, YAML), steps);
   assert.equal(report.exitCode, 0);
   const table = report.lines.slice(0, 4).map((line) => line.replace(/ {2,}/g, " | "));
   assert.deepEqual(table, [
@@ -58,12 +58,47 @@ test("check prints the effective route table", (t) => {
   assert.match(report.lines.at(-1) ?? "", /crossfade\.yaml is valid: 3 routes, 2 services$/);
 });
 
+test("check and explain say where writes are read back, and why where they cannot be", (t) => {
+  const report = runCheck(
+    inputOf(
+      t,
+      `${YAML}  - name: jobs
+    match: { path: "/jobs", methods: [POST] }
+  - name: avatars
+    match: { path: "/people/:id/avatar" }
+    verify: { readBack: "GET /people/:id" }
+    repair: { automatic: true, rate: 600/m, write: put }
+`,
+    ),
+    steps,
+  );
+  const from = report.lines.findIndex((line) => line.includes("is read back by"));
+  assert.deepEqual(
+    report.lines.slice(from, from + 6).map((line) => line.replace(/ {2,}/g, " | ")),
+    [
+      "route | a write like | is read back by | repaired",
+      "acme | PUT /users/42 | GET /users/42 (derived) | put-else-post, on command, 20/s",
+      "users | PUT /users/42 | GET /users/42 (derived) | put-else-post, on command, 20/s",
+      "jobs | POST /jobs | impossible | -",
+      "avatars | PUT /people/42/avatar | GET /people/42 (declared) | put, automatic, 10/s",
+      "jobs: no repair by state: no route takes a GET of the entity's path; declare it: verify: { readBack: GET /… }",
+    ],
+  );
+  const said = (method: string, path: string): string => explain(t, { method, path }).text;
+  assert.match(
+    said("POST", "/users"),
+    /Repair: GET \/users\/ID on both services \(derived from the path\); next is written to by crossfade repair \(put-else-post, 20\/s\)\./,
+  );
+  assert.match(said("PUT", "/users/42/avatar"), /Repair: not by state: a write went below the entity/);
+  assert.doesNotMatch(said("GET", "/users/42"), /Repair:/);
+});
+
 test("check prints how each service is reached and how long it is waited for", (t) => {
   const yaml = YAML.replace(
     '"http://127.0.0.1:3000"',
     '"https://legacy.internal", tls: { serverName: api.internal }',
   ).replace('"http://127.0.0.1:4000"', '"unix:/run/next.sock", asPrimary: { idleTimeout: 2m, connections: 50 }');
-  const report = runCheck(inputOf(t, yaml));
+  const report = runCheck(inputOf(t, yaml), steps);
   assert.deepEqual(
     report.lines.slice(5, 8).map((line) => line.replace(/ {2,}/g, " | ")),
     [
@@ -86,7 +121,7 @@ test("check and explain tell all keys of a batch, and what its entity is where n
     keys: ["path:list", "body:/items/*/id"]
   - name: acme`,
   );
-  const table = runCheck(inputOf(t, yaml)).lines.find((line) => line.startsWith("batch")) ?? "";
+  const table = runCheck(inputOf(t, yaml), steps).lines.find((line) => line.startsWith("batch")) ?? "";
   assert.match(table, /all of path:list, body:\/items\/\*\/id; else path:id, answer-header:location/);
   const { text, json } = explain(t, { method: "POST", path: "/items/7/batch" }, yaml);
   assert.match(
@@ -102,7 +137,7 @@ test("check and explain tell all keys of a batch, and what its entity is where n
 });
 
 test("check warns of paths beside a pattern and still answers yes", (t) => {
-  const report = runCheck(inputOf(t, YAML.slice(0, YAML.indexOf("  - name: users"))));
+  const report = runCheck(inputOf(t, YAML.slice(0, YAML.indexOf("  - name: users"))), steps);
   assert.equal(report.exitCode, 0);
   assert.match(
     report.lines[0] ?? "",
@@ -112,7 +147,7 @@ test("check warns of paths beside a pattern and still answers yes", (t) => {
 });
 
 test("check answers no to an invalid file, with its places, in both forms", (t) => {
-  const report = runCheck(inputOf(t, `${YAML}lisen: x\n`));
+  const report = runCheck(inputOf(t, `${YAML}lisen: x\n`), steps);
   assert.equal(report.exitCode, 1);
   assert.equal(report.lines.length, 1);
   assert.match(report.lines[0] ?? "", /crossfade\.yaml:17:1 lisen is not a setting; did you mean listen\?/);
@@ -124,7 +159,7 @@ test("check answers no to an invalid file, with its places, in both forms", (t) 
 test("check answers no to an ignore rule that is past; explain warns of it and answers", (t) => {
   const yaml = YAML.replace("until: 2099-03-01", "until: 2026-11-01");
   const past = /crossfade\.yaml:11:\d+ routes\[1\]\.compare\.ignore\[0\]\.until is past \(2026-11-01\)/;
-  const report = runCheck(inputOf(t, yaml));
+  const report = runCheck(inputOf(t, yaml), steps);
   assert.equal(report.exitCode, 1);
   assert.match(report.lines.join("\n"), past);
   const explained = runExplain(inputOf(t, yaml), steps, { method: "GET", path: "/users/42" });
@@ -145,7 +180,7 @@ test("the exit code tells an invalid file, unusable flags and a file that cannot
     [{ ...input, file }, 3],
   ];
   for (const [given, code] of table) {
-    assert.equal(runCheck(given).exitCode, code);
+    assert.equal(runCheck(given, steps).exitCode, code);
     assert.equal(runExplain(given, steps, asked).exitCode, code);
   }
 });

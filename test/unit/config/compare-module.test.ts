@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { decisionSteps } from "../../../proxy/cli/decision-steps.ts";
 import { runCheck } from "../../../proxy/config/check.ts";
 import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { explainRequest } from "../../../proxy/config/explain.ts";
@@ -127,7 +128,7 @@ routes:
       "hooks.mjs": `console.log("out"); console.error("err"); setInterval(() => {}, 10); export function judge() {}`,
     });
     const written = t.mock.method(process.stdout, "write", () => true);
-    const report = runCheck({ file, flags: {}, env: {}, now: NOW });
+    const report = runCheck({ file, flags: {}, env: {}, now: NOW }, decisionSteps);
     assert.equal(written.mock.callCount(), 0);
     assert.equal(report.exitCode, 0);
   });
@@ -201,7 +202,7 @@ describe("a module that cannot be used is an error with its place", () => {
 
   test("and check exits with 1 and names file, line and column", (t) => {
     const { file } = write(t, `${ROUTES}./x.mjs\n`, { "x.mjs": "export {};" });
-    const { exitCode, lines } = runCheck({ file, flags: {}, env: {}, now: NOW });
+    const { exitCode, lines } = runCheck({ file, flags: {}, env: {}, now: NOW }, decisionSteps);
     assert.equal(exitCode, 1);
     assert.match(lines.join("\n"), /crossfade\.yaml:8:15 routes\[0\]\.compare\.module is "\.\/x\.mjs", which exports/);
   });

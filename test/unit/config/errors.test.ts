@@ -102,6 +102,23 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
     "admin: { tokens: [{ name: ops, role: admin, token: 0123456789abcdef }] }",
     ['4:38 admin.tokens[0].role is "admin"; write one of read, bodies, operate'],
   ],
+  [
+    "defaults: { repair: { rate: 20, write: patch } }",
+    [
+      "4:29 defaults.repair.rate is 20, which has no unit; write 20/s or 20/m",
+      '4:40 defaults.repair.write is "patch"; write one of put-else-post, put, post',
+    ],
+  ],
+  [
+    "defaults: { verify: { readBack: /users } }",
+    ['4:33 defaults.verify.readBack is "/users"; write a GET and a path: GET /users/:id'],
+  ],
+  [
+    'defaults: { verify: { readBack: "GET /users/**" } }',
+    [
+      '4:33 defaults.verify.readBack is "GET /users/**"; one entity is read by one path: write fixed parts and :name alone, as in GET /users/:id',
+    ],
+  ],
   // Missing keys: at what surrounds them.
   [
     "routes:\n  - name: a\n  - match: { path: /x }",

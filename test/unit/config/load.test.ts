@@ -107,6 +107,15 @@ const COMPLETE: Omit<Settings, "file"> = {
         noise: { readShare: 0, comparedShare: 0 },
       },
       values: { learn: [], apply: [], give: [], unmapped: "pass" },
+      verify: { readBack: null },
+      repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
+      gate: {
+        profile: "normal",
+        divergenceBelow: 0.0001,
+        confidence: 0.95,
+        spanMs: 7 * 24 * 3_600_000,
+        latencyRatioBelow: 2,
+      },
       redact: [],
       redactDetect: [],
     },
@@ -153,7 +162,7 @@ test("flags win over the file, and leave the rest of it alone", (t) => {
 });
 
 test("the documented sample is accepted as far as this version goes", (t) => {
-  const env = { CROSSFADE_TOKEN: "0123456789abcdef" };
+  const env = { CROSSFADE_TOKEN: "0123456789abcdef", NEXT_TOKEN: "t" };
   const { settings, warnings, advice, origins } = settingsOf(t, fixture("documented.yaml"), { env });
   assert.deepEqual(spellMessages([...warnings, ...advice]), []);
   const [route] = settings.routes;
@@ -161,6 +170,8 @@ test("the documented sample is accepted as far as this version goes", (t) => {
   assert.deepEqual(settings.services["next"]?.build, { source: "header", name: "x-build" });
   assert.deepEqual(settings.services["next"]?.asShadow.headers, [["x-env", "shadow"]]);
   assert.equal(settings.services["next"]?.asShadow.ratePerSecond, 200);
+  assert.deepEqual(settings.services["next"]?.own.headers, [["authorization", "Bearer t"]]);
+  assert.equal(route?.verify.readBack, "/users/:id");
   assert.deepEqual(route?.match.headers, [["x-tenant", "acme"]]);
   // The last moment of that day.
   assert.deepEqual(route?.compare.ignore, [
@@ -176,12 +187,11 @@ test("what is documented for later versions is told apart from slips of the pen"
   assert.deepEqual(
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
     [
-      "defaults.gate",
       "routes[0].treatAs",
       "routes[0].values.clientSees",
-      "routes[0].verify",
+      "routes[0].verify.share",
       "routes[0].reads",
-      "routes[0].gate",
+      "routes[0].gate.reconcileFresherThan",
       "collections",
     ],
   );

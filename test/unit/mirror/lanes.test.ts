@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Lanes, type Turn } from "../../../proxy/mirror/lanes.ts";
+import { Lanes, type Turn, type Ticket } from "../../../proxy/mirror/lanes.ts";
 
 /** A shadow that answers when told to. */
 function heldShadow() {
@@ -229,4 +229,93 @@ test("a lane in which writes overlap without a break keeps nothing of those that
   const kept = gone.filter((ref) => ref.deref() !== undefined).length;
   assert.ok(kept <= 2, `${kept} of 50 are still reachable`);
   lanes.withdraw(open);
+});
+
+/** Until what can go on has gone on. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+}
+
+test("a visit waits until no write of its key is at the primary, waits or is delivered; other keys go on", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const atPrimary = lanes.intend(["users/1"], "write");
+  let began = false;
+  const visit = lanes.visit("users/1", 60_000, async ({ crossed }) => {
+    began = true;
+    return crossed();
+  });
+  await settle();
+  assert.equal(began, false);
+  lanes.answered(atPrimary, "a");
+  lanes.answered(lanes.intend(["users/1"], "write"), "b");
+  assert.equal(await lanes.visit("users/2", 60_000, () => Promise.resolve("other")), "other");
+  await shadow.finish("a");
+  assert.deepEqual([shadow.begun, began], [["a", "b"], false]);
+  await shadow.finish("b");
+  assert.equal(await visit, false);
+  assert.equal(lanes.laneCount, 0);
+});
+
+test("while a visit lasts its key's copies wait, and it is told that a write began", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const told: boolean[] = [];
+  let leave = (): void => {};
+  const visit = lanes.visit("users/1", 60_000, async ({ crossed }) => {
+    told.push(crossed());
+    await new Promise<void>((resolve) => (leave = resolve));
+    told.push(crossed());
+  });
+  await settle();
+  lanes.answered(lanes.intend(["users/1"], "write"), "a");
+  assert.deepEqual(shadow.begun, []);
+  leave();
+  await visit;
+  assert.deepEqual([told, shadow.begun], [[false, true], ["a"]]);
+  await shadow.finish("a");
+  assert.equal(lanes.laneCount, 0);
+});
+
+test("a visit to a key that does not become quiet in time is given up, and so are those that wait at the end", async () => {
+  const lanes = lanesOn(heldShadow());
+  const ticket = lanes.intend(["users/1"], "write");
+  assert.equal(await lanes.visit("users/1", 1, () => Promise.resolve("never")), null);
+  const waiting = lanes.visit("users/1", 60_000, () => Promise.resolve("never"));
+  lanes.abandonWaiting();
+  assert.equal(await waiting, null);
+  lanes.withdraw(ticket);
+  assert.equal(lanes.laneCount, 0);
+});
+
+test("a write whose key only its answer tells overlaps a visit of that key that was made since it began", async () => {
+  const shadow = heldShadow();
+  const lanes = lanesOn(shadow);
+  const visited = lanes.intend([], "write");
+  const beside = lanes.intend([], "write");
+  await lanes.visit("users/2", 60_000, () => Promise.resolve());
+  let leave = (): void => {};
+  const visit = lanes.visit("users/4", 60_000, () => new Promise<void>((resolve) => (leave = resolve)));
+  await settle();
+  const during = lanes.intend([], "write");
+  const answer = async (work: string, key: string, ticket: Ticket): Promise<void> => {
+    lanes.answered(ticket, work, [key]);
+    await shadow.finish(work);
+  };
+  await answer("beside a visit", "users/2", visited);
+  await answer("beside nothing", "users/3", beside);
+  lanes.answered(during, "during a visit", ["users/4"]);
+  leave();
+  await visit;
+  await shadow.finish("during a visit");
+  await answer("after all of it", "users/4", lanes.intend([], "write"));
+  assert.deepEqual(
+    [...shadow.turns].map(([work, { overlapped }]) => [work, overlapped]),
+    [
+      ["beside a visit", true],
+      ["beside nothing", false],
+      ["during a visit", true],
+      ["after all of it", false],
+    ],
+  );
 });

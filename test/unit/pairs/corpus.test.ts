@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createComparer } from "../../../proxy/compare/comparer.ts";
-import { contentEncodingOf, undoContentEncoding } from "../../../proxy/compare/decode.ts";
+import { contentEncodingOf, decodeContent, undoContentEncoding } from "../../../proxy/compare/decode.ts";
 import { compareAnswers } from "../../../proxy/compare/diff-answers.ts";
 import type { Settled, WholeAnswer } from "../../../proxy/exchange.ts";
 import { DIVERGENT, IGNORED, MATCH } from "../../../proxy/outcome.ts";
 import { compareAgain } from "../../../proxy/pairs/compare-again.ts";
 import { readFixtures, writeFixture } from "../../../proxy/pairs/fixture.ts";
-import { createPairKeeper } from "../../../proxy/record/pair-keeper.ts";
+import { createPairKeeper, PAIR_BODY_MAX_BYTES } from "../../../proxy/record/pair-keeper.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
 import type { StoredPair } from "../../../proxy/stored-pair.ts";
 import { COMPARED_AT, readPairs, type Pair } from "../../corpus/pairs.ts";
@@ -27,6 +27,13 @@ const keeper = createPairKeeper({
 
 function wholeOf({ status, headers, body }: Pair["primary"]): WholeAnswer {
   return { status, headers, body: body.kind === "bytes" ? Buffer.from(body.bytes) : assert.fail("no bytes") };
+}
+
+function isReadable({ headers, body }: Pair["primary"]): boolean {
+  if (body.kind !== "bytes" || body.bytes.length > PAIR_BODY_MAX_BYTES) return false;
+  const decoded = decodeContent(body.bytes, contentEncodingOf(headers), MAX_BYTES);
+  // Of a character six may be written.
+  return decoded !== null && decoded.length < PAIR_BODY_MAX_BYTES;
 }
 
 let causes = 0;
@@ -60,7 +67,11 @@ for (const [file, pairs] of readPairs()) {
       let kept = 0;
       for (const corpusPair of pairs) {
         const found = keep(corpusPair, redact);
-        if (found === null) continue;
+        if (found === null) {
+          // What has a coding that nobody undoes, or is too much, is not kept; everything else is.
+          assert.ok(!isReadable(corpusPair.primary) || !isReadable(corpusPair.shadow), corpusPair.name);
+          continue;
+        }
         kept += 1;
         const { route } = found.settled.exchange;
         const again = await compareAgain(found.pair, route, comparer, COMPARED_AT);
@@ -74,7 +85,7 @@ for (const [file, pairs] of readPairs()) {
         if (redact.length > 0 || again.headsOnly) continue;
         assert.deepEqual(again.vanished, [], corpusPair.name);
       }
-      assert.ok(kept >= pairs.length * 0.8, `${kept} of ${pairs.length} kept`);
+      assert.ok(kept >= pairs.length * 0.7, `${kept} of ${pairs.length} kept`);
     });
   }
 }

@@ -54,6 +54,8 @@ const PAIRS: readonly (readonly [name: string, primary: string, shadow: string])
   ["a secret twice", '{"token":"abcdefgh","token":"abcdefgh"}', '{"token":"abcdefgh","token":"x"}'],
   ["a secret that an echo repeats", '{"token":"abcdefgh","m":"got abcdefgh"}', '{"token":"abcdefgh","m":"got b"}'],
   ["a token within a text", '{"m":"Bearer abcdefgh1"}', '{"m":"Bearer abcdefgh2"}'],
+  ["a document in a string", '{"p":"{\\"token\\":\\"abcdefgh\\"}"}', '{"p":"{\\"token\\":\\"abcdefgi\\"}"}'],
+  ["white space in such a document", '{"p":"{\\"pin\\": 1, \\"a\\":2}"}', '{"p":"{\\"pin\\": 1,\\"a\\":2}"}'],
   ["precise numbers beside a secret", '{"token":"x","n":9007199254740993}', '{"token":"x","n":9007199254740992}'],
 ];
 
@@ -118,6 +120,7 @@ test("what cannot be redacted place by place is left out, with a keyed digest th
     ["<password>abcdefgh</password>", ["content-type", "application/xml"], "unreadable"],
     ["password: abcdefgh", ["content-type", "text/html"], "unreadable"],
     [`${"[".repeat(300)}${"]".repeat(300)}`, JSON_TYPE, "unreadable"],
+    [Buffer.from("password=abcdefgh", "utf16le"), ["content-type", "text/plain; charset=utf-16le"], "binary"],
     ["--b\r\nno part", ["content-type", "multipart/form-data"], "unreadable"],
   ];
   for (const [body, headers, why] of cases) {
@@ -192,9 +195,51 @@ test("headers under a secret name have stand-ins, and are named", () => {
   assert.ok(!JSON.stringify(pair).includes("abcdefgh"));
 });
 
+test("a cookie that one answer sets is taken out of both bodies", () => {
+  const headers = [...JSON_TYPE, "set-cookie", "theme=dark; Path=/", "set-cookie", "sid=abcdefgh; Path=/; HttpOnly"];
+  const { primary, shadow } = redact('{"at":"Path=/","is":"dark","on":"abcdefgh"}', '{"by":"abcdefgh"}', headers);
+  assert.ok(!JSON.stringify([primary, shadow]).includes("abcdefgh"));
+  assert.match(textOf(primary), /^\{"at":"Path=\/","is":"dark",/);
+});
+
 test("the differences are shown as the bodies are", () => {
   const pair = redact('{"m":"zebra-77"}', '{"m":"x","secret":"zebra-77"}', JSON_TYPE, {
     differences: [{ at: "/m", kind: "value", primary: '"zebra-77"', shadow: '"x"' }],
   });
   assert.match(pair.differences[0]?.primary ?? "", /^"\[redacted [0-9a-f]{8}\]"$/);
+});
+
+test("what the route's redact points at is found in lines, forms and parts as the comparison names it", () => {
+  const part = (name: string, value: string): string =>
+    `--b\r\nContent-Disposition: form-data; name=${name}\r\n\r\n${value}\r\n`;
+  const lines = ["content-type", "application/x-ndjson"];
+  const form = ["content-type", "application/x-www-form-urlencoded"];
+  const parts = ["content-type", "multipart/form-data; boundary=b"];
+  const cases: readonly (readonly [pointer: string, headers: RawHeaders, body: string])[] = [
+    ["/*/own", lines, '{"n":1}\n\n{"own":"abcdefgh"}\n'],
+    ["/1/own", lines, '{"own":"1"}\n\n{"own":"abcdefgh"}\n'],
+    ["/*/own", ["content-type", "application/stream+json"], '{"own":"abcdefgh"}'],
+    ["", form, "own=abcdefgh&n=1"],
+    ["/own", form, "own=abcdefgh&n=1"],
+    ["", parts, `${part("own", "abcdefgh")}--b--`],
+    ["/own", parts, `${part("own", "abcdefgh")}--b--`],
+    ["/own/content", parts, `${part("own", "abcdefgh")}--b--`],
+    ["/meta/content/own", parts, `${part("meta", '{"own":"abcdefgh","n":1}')}--b--`],
+    ["/meta", parts, `${part("meta", '{"own":"abcdefgh","n":1}')}--b--`],
+    ["/own/filename", parts, `${part('own; filename="abcdefgh"', "n")}--b--`],
+    ["/0/content", ["content-type", "multipart/mixed; boundary=b"], "--b\r\n\r\nabcdefgh\r\n--b--"],
+  ];
+  for (const source of ["answer", "body"] as const) {
+    for (const [name, headers, body] of cases) {
+      const given: SettledGiven = {
+        route: { redact: [{ source, name }] },
+        requestBody: Buffer.from(body),
+        request: { headers },
+      };
+      for (const answers of [body, "got abcdefgh"]) {
+        const pair = redact(answers, "{}", answers === body ? headers : ["content-type", "text/html"], given);
+        assert.ok(!JSON.stringify(pair).includes("abcdefgh"), `${name} ${body}`);
+      }
+    }
+  }
 });

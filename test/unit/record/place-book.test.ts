@@ -81,6 +81,25 @@ test("paths beyond the first eight kinds are one kind, and places beyond 4,000 a
   assert.equal(leftOut, 5_000 - (4_000 - 9));
 });
 
+test("a book that is full of names which came but once takes others a minute later, and keeps what came again", () => {
+  const book = new PlaceBook();
+  const kept = Array.from({ length: 10 }, (_, n) => place(`/kept${n}`));
+  for (let n = 0; n < 2; n += 1) book.add(pair(kept));
+  for (let n = 0; n < 50; n += 1) {
+    book.add(pair(Array.from({ length: 100 }, (_, i) => place(`/made/up${n}/x${i}`))));
+  }
+  assert.equal(book.list().length, 4_000);
+  assert.equal(book.add(pair([place("/a")], { at: NOON + 59_000, route: "other" })), 1);
+  assert.equal(book.add(pair([place("/a")], { at: NOON + 120_000, route: "other" })), 0);
+  assert.deepEqual(
+    book
+      .list()
+      .map(({ at }) => at)
+      .toSorted(),
+    ["/a", ...kept.map(({ at }) => at)],
+  );
+});
+
 test("what has changed is taken once, and what was restored is counted on", () => {
   const book = new PlaceBook();
   book.add(pair([place("/a", { hash: 5 }), place("/b")]));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import { headerOf } from "../../../proxy/exchange.ts";
 import { groupId } from "../../../proxy/groups.ts";
 import {
   DIVERGENT,
@@ -17,6 +18,7 @@ import type { StoreWrite } from "../../../proxy/ports.ts";
 import { createCounters, type Counters } from "../../../proxy/record/counters.ts";
 import { createRecorder, type Recorder, type RecorderParts } from "../../../proxy/record/recorder.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
+import { createSealer } from "../../../proxy/sealed.ts";
 import { makeSettled } from "../../support/evidence.ts";
 import { NO_PAIRS } from "../../support/pairs.ts";
 
@@ -30,6 +32,8 @@ interface Seen {
   readonly metrics: unknown[][];
   readonly caught: [string, unknown][];
 }
+
+const SEALER = createSealer(Buffer.alloc(32, 9));
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -51,6 +55,7 @@ function record(given: Partial<RecorderParts> = {}): Seen {
     },
     counters: seen.counters,
     redactor: createRedactor(Buffer.alloc(32, 7)),
+    sealer: SEALER,
     pairs: NO_PAIRS,
     onRecord: (one) => void seen.fed.push(one),
     caught: (step, error) => void seen.caught.push([step, error]),
@@ -243,7 +248,13 @@ test("a repair is written for every outcome that asks for one, its key redacted 
     exchangeId: overlap.exchange.id,
     at: new Date(overlap.exchange.arrivedAt).toISOString(),
     notBefore: null,
+    place: repairs[0]?.place,
   });
+  const { method, path } = overlap.exchange.request;
+  const place = { key: "users/42", method, path, host: headerOf(overlap.exchange.request.headers, "host") };
+  assert.deepEqual(JSON.parse(SEALER.open(repairs[0]?.place?.sealed ?? "") ?? ""), place);
+  assert.equal(repairs[1]?.place, null);
+  assert.match(SEALER.open(repairs[2]?.place?.sealed ?? "") ?? "", /users\/4711/);
   assert.deepEqual([repairs[1]?.key, repairs[1]?.reason], [null, "unknown"]);
   assert.match(repairs[2]?.key ?? "", /^users\/\[redacted [0-9a-f]{8}\]$/);
 });

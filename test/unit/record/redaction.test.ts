@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gunzipSync, gzipSync } from "node:zlib";
 import type { Difference } from "../../../proxy/evidence.ts";
 import { createRedactor, type Redacted } from "../../../proxy/record/redaction.ts";
 import { makeSettled, type SettledGiven } from "../../support/evidence.ts";
@@ -170,6 +171,9 @@ test("secrets are told by their looks in strings, headers, paths and error messa
     `ghp_${"a1B2".repeat(9)}`,
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",
     "/users;jsessionid=a1b2c3d4e5/42",
+    "https://example.com/x?next=%2Fcb%3Ftoken%3Da1b2c3d4e5&page=2",
+    `?next=${encodeURIComponent(`/a?next=${encodeURIComponent("/cb?token=a1b2c3d4e5")}`)}`,
+    "filter=%7B%22password%22%3A%22a1b2c3d4e5%22%7D",
   ];
   for (const text of texts) {
     const secret = /eyJzdWIi|a1b2c3d4e5|dXNlcjpw|s3cr3tpw|AKIAABC|a1B2a1B2|MIIEpAIB/;
@@ -185,6 +189,40 @@ test("secrets are told by their looks in strings, headers, paths and error messa
   );
 });
 
+test("a document within a string is redacted by its names, however deep, and stays as it was spelled", () => {
+  const inner = '{ "user": "Ann",  "list": [{"password":"pass,word\\"tail"}], "pin": 123456, "n": 1.0 }';
+  const documents = [inner, JSON.stringify([inner]), JSON.stringify({ again: JSON.stringify({ once: inner }) })];
+  for (const text of documents) {
+    const { primary } = shown({ at: "/payload", primary: JSON.stringify(text) });
+    assert.doesNotMatch(primary ?? "", /pass,word|tail|123456/, text);
+    assert.match(primary ?? "", /user[^]*Ann[^]*n[^]*1\.0/, text);
+  }
+  const plain = '{ "a": [1.0, "b"] }';
+  assert.equal(shown({ primary: JSON.stringify(plain) }).primary, JSON.stringify(plain));
+});
+
+test("a secret within a text of the request's body is not shown where an answer repeats it", () => {
+  const query = 'mutation { login(user: "ann-example", password: "hunter2secretA") { id } }';
+  const bodies = [
+    JSON.stringify({ query }),
+    JSON.stringify({ payload: JSON.stringify({ password: "hunter2secretA" }) }),
+  ];
+  for (const body of bodies) {
+    assert.match(echoed("hunter2secretA", body), STAND_IN);
+    assert.equal(echoed("ann-example", body), '"hello ann-example"');
+  }
+});
+
+test("a secret of a request's body in a content coding is not shown where an answer repeats it", () => {
+  const requestBody = gzipSync('{"password":"hunter2secretA"}');
+  const redactor = createRedactor(KEY, ({ body }) => gunzipSync(body));
+  const settled = makeSettled({
+    requestBody,
+    differences: [{ at: "/msg", kind: "value", primary: '"hello hunter2secretA"', shadow: null }],
+  });
+  assert.match(redactor.redact(settled).differences[0]?.primary ?? "", STAND_IN);
+});
+
 test("ordinary prose, times, ids and addresses are left alone", () => {
   const texts = [
     "connect ECONNREFUSED 127.0.0.1:4000",
@@ -193,6 +231,7 @@ test("ordinary prose, times, ids and addresses are left alone", () => {
     "550e8400-e29b-41d4-a716-446655440000",
     "the token bucket: basic validation",
     "http://127.0.0.1:3000/users/42?page=2",
+    "/search?q=a%3Db%3A50%25&at=2026-11-22T12%3A00%3A00Z",
   ];
   for (const text of texts) {
     assert.equal(redact({ error: text }).error, text);
@@ -383,7 +422,21 @@ test("texts are cut where they are long, and a settled exchange is never changed
 test("texts and requests made to be slow to search are not", () => {
   const begun = performance.now();
   const long = 16 * 1024;
-  for (const part of ["a", "a.", "eyJ-", "-----BEGIN ", "Bearer ", "a=", "\\\\", "a:", "token=x&", "http://", " "]) {
+  for (const part of [
+    "a",
+    "a.",
+    "eyJ-",
+    "-----BEGIN ",
+    "Bearer ",
+    "a=",
+    "\\\\",
+    "a:",
+    "token=x&",
+    "http://",
+    " ",
+    "%25",
+    "%3D",
+  ]) {
     redact({ request: { path: `/${part.repeat(long / part.length)}` }, error: part.repeat(long / part.length) });
   }
   const query = `?${Array.from({ length: 2000 }, (_, i) => `token=${i}abcdef`).join("&")}`;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { DEFAULT_ROUTE } from "../../../proxy/config/defaults.ts";
 import type { RouteMatch, RouteSettings } from "../../../proxy/config/settings.ts";
 import type { RequestHead, RouteFound } from "../../../proxy/exchange.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
@@ -19,6 +20,9 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
     compare: compareRules(),
     values: { learn: [], apply: [], give: [], unmapped: "pass" },
+    verify: { readBack: null },
+    repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
+    gate: DEFAULT_ROUTE.gate,
     redact: [],
     redactDetect: [],
   };

@@ -9,7 +9,7 @@ import { makePair, pairWrite } from "../../support/pairs.ts";
 const eligible: StoreWrite = { type: "eligible", route: "users" };
 const match: StoreWrite = { type: "count", route: "users", outcome: "match", reason: null };
 const repair = (key: string | null, at: string): StoreWrite => {
-  return { type: "repair", route: "users", key, reason: "dropped", exchangeId: at, at, notBefore: null };
+  return { type: "repair", route: "users", key, reason: "dropped", exchangeId: at, at, notBefore: null, place: null };
 };
 
 function addAll(backlog: Backlog, writes: readonly StoreWrite[]): void {
@@ -128,6 +128,8 @@ test("repairs fold by key, first time and last reason kept, and past their bound
     exchangeId: "third",
     since: "first",
     times: 3,
+    notBefore: null,
+    place: null,
   });
   backlog.settle();
   for (let i = 0; i < 50_010; i++) backlog.add(repair(`users/${i}`, "A"));

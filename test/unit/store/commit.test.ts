@@ -67,12 +67,15 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
           exchangeId: "A",
           since: "2026-11-22T12:00:00.000Z",
           times: 1,
+          notBefore: null,
+          place: null,
         },
       ],
       gaps: [],
       journalMark: null,
       controls: [],
       places: [],
+      gateEvidence: [],
     },
     evidence: rows,
     pairs: [],
@@ -131,7 +134,10 @@ test("opened again by the same run, it tells which of its batches it has, and th
 test("opened again by the same run where its file has gone, it begins a new one, with a gap and the same generation", (t) => {
   const { opened } = opener(t)({ again: { generation: 7, since: NOON - 60_000, corrupt: false }, routes: ["users"] });
   assert.deepEqual([opened.lastBatch, opened.generation, opened.previousEnd], [0, 7, "unclean"]);
-  assert.match(opened.notes.join("; "), /was removed or replaced; a new one was begun.*1 route/);
+  assert.match(
+    opened.notes.join("; "),
+    /was removed or replaced; a new one was begun, without what was pinned.*1 route/,
+  );
 });
 
 test("an error of the commit itself is no error where the batch is in the file", (t) => {

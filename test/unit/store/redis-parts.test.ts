@@ -42,6 +42,7 @@ const rows = (match: number, eligible: number): EssentialRows => ({
   journalMark: null,
   controls: [],
   places: [],
+  gateEvidence: [],
 });
 
 test("a batch tells how far its counts have come, however often it is cut anew; all of them after a loss", () => {
@@ -62,6 +63,7 @@ test("a batch tells how far its counts have come, however often it is cut anew; 
     journalMark: null,
     controls: [],
     places: [],
+    gateEvidence: [],
   };
   assert.deepEqual(ledger.after(nothing, false), { outcomes: [], totals: [] });
   assert.deepEqual(ledger.after(nothing, true).totals, [["users", 5, 1]]);

@@ -20,7 +20,18 @@ const GAUGES: Gauges = {
   journalDepth: 3,
   queueBytes: 4096,
   headroomSeconds: null,
-  routes: [{ name: "users", phase: "dual-write", lagSeconds: 0.5, breakerState: 2, repairsOpen: 7, gapsOpen: 1 }],
+  routes: [
+    {
+      name: "users",
+      phase: "dual-write",
+      lagSeconds: 0.5,
+      breakerState: 2,
+      repairsOpen: 7,
+      repairsParked: 2,
+      gapsOpen: 1,
+      gateEvidence: 0.25,
+    },
+  ],
 };
 
 test("every metric is there under its Prometheus name before anything was counted", async () => {
@@ -41,7 +52,11 @@ test("every metric is there under its Prometheus name before anything was counte
     ["crossfade_breaker_state", "gauge"],
     ["crossfade_phase", "gauge"],
     ["crossfade_repairs_open", "gauge"],
+    ["crossfade_repairs_parked", "gauge"],
+    ["crossfade_repairs_ended_total", "counter"],
+    ["crossfade_repairs_age", "histogram"],
     ["crossfade_gaps_open", "gauge"],
+    ["crossfade_gate_evidence", "gauge"],
   ];
   for (const [name, type] of expected) assert.match(text, new RegExp(`^# TYPE ${name} ${type}$`, "m"));
   assert.match(text, /^target_info\{.*service_version="1\.2\.3"/m);

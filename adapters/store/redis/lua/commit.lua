@@ -48,11 +48,18 @@ for _, count in ipairs(order.totals) do
   if read ~= 0 then call('HINCRBY', key('compared'), route, int(read)) end
 end
 
+local function forgetTries(route, member)
+  local tried = call('HGET', key('repair:tried'), member)
+  if not tried then return end
+  if cjson.decode(tried).state == 'parked' then call('HINCRBY', key('repairs:parked'), route, -1) end
+  call('HDEL', key('repair:tried'), member)
+end
 local function addRepair(route, whole, text, row)
   local member = cjson.encode({ route, whole and 1 or 0, text })
   if not call('ZSCORE', key('repairs'), member) then
     -- The list is never evicted, so past its bound it becomes coarser instead of longer.
     if not whole and numberAt('repairs:count', route) >= order.repairKeys then
+      row.place = nil
       addRepair(route, true, '', row)
       return
     end
@@ -64,6 +71,17 @@ local function addRepair(route, whole, text, row)
   end
   call('HSET', key('repair:last'), member, cjson.encode({ row.reason, row.exchangeId }))
   call('HINCRBY', key('repair:times'), member, int(row.times))
+  call('HINCRBY', key('repair:revision'), member, int(row.times))
+  if not isNull(row.notBefore) and row.notBefore > numberAt('repair:bound', member) then
+    call('HSET', key('repair:bound'), member, int(row.notBefore))
+  end
+  if not isNull(row.place) then
+    local known = call('HGET', key('repair:place'), member)
+    local part = row.place.part or (known and cjson.decode(known)[2]) or false
+    call('HSET', key('repair:place'), member, cjson.encode({ row.place.sealed, part }))
+  end
+  -- What was found of an earlier revision says nothing of this one.
+  forgetTries(route, member)
 end
 for _, row in ipairs(order.repairs) do
   addRepair(row.route, isNull(row.key), isNull(row.key) and '' or row.key, row)
@@ -210,6 +228,7 @@ for i, row in ipairs(order.pairs) do
 end
 evictPairs(order.now - order.keepMs, order.pairBytes)
 if #order.places > 0 then keepPlaces(order.places, order.now - order.keepMs, order.keepPlaces) end
+for _, row in ipairs(order.gateEvidence) do call('HSET', key('gate-evidence'), row.route, row.text) end
 for _, row in ipairs(order.controls) do
   control(row, place(row.position))
 end

@@ -1,8 +1,8 @@
--- For each route { route, repairs, gaps, new, acknowledged, fixed, regressed }: what is open. Shadow failures are left out.
+-- For each route { route, repairs, parked, gaps, new, acknowledged, fixed, regressed }: what is open. Shadow failures are left out.
 local work = {}
 local compared = {}
 local function of(route)
-  if not work[route] then work[route] = { repairs = 0, gaps = 0, new = 0, acknowledged = 0, fixed = 0, regressed = 0 } end
+  if not work[route] then work[route] = { repairs = 0, parked = 0, gaps = 0, new = 0, acknowledged = 0, fixed = 0, regressed = 0 } end
   return work[route]
 end
 for _, what in ipairs({ 'repairs', 'gaps' }) do
@@ -10,6 +10,10 @@ for _, what in ipairs({ 'repairs', 'gaps' }) do
   for i = 1, #counts, 2 do
     if tonumber(counts[i + 1]) > 0 then of(counts[i])[what] = tonumber(counts[i + 1]) end
   end
+end
+local parked = call('HGETALL', key('repairs:parked'))
+for i = 1, #parked, 2 do
+  if tonumber(parked[i + 1]) > 0 then of(parked[i]).parked = tonumber(parked[i + 1]) end
 end
 for _, group in ipairs(call('ZRANGE', key('groups'), 0, -1)) do
   local row = call('HMGET', key('group:' .. group), 'route', 'failure', 'state', 'count', 'comparedFirst', 'comparedLast')
@@ -21,6 +25,6 @@ for _, group in ipairs(call('ZRANGE', key('groups'), 0, -1)) do
 end
 local rows = {}
 for route, open in pairs(work) do
-  rows[#rows + 1] = { route, open.repairs, open.gaps, open.new, open.acknowledged, open.fixed, open.regressed }
+  rows[#rows + 1] = { route, open.repairs, open.parked, open.gaps, open.new, open.acknowledged, open.fixed, open.regressed }
 end
 return rows

@@ -1,0 +1,81 @@
+/** Asks the gate of a route: what was counted, what the store has open, and what all of it comes to. */
+import { OPEN_STATES } from "./evidence.ts";
+import type { EvidenceBook } from "./evidence-book.ts";
+import type { Snapshot } from "./exchange.ts";
+import type { GateAnswer, MustMatchCause } from "./gate-evidence.ts";
+import { askGate, evidenceShare } from "./phase/gate.ts";
+import { touches } from "./phase/must-match.ts";
+import type { Store } from "./ports.ts";
+
+export interface CutoverGateParts {
+  readonly book: Pick<EvidenceBook, "of">;
+  readonly store: Pick<Store, "openWork" | "groups" | "health">;
+  readonly snapshot: () => Snapshot;
+}
+
+export interface CutoverGate {
+  /**
+   * null: there is no such route.
+   * @throws CrossfadeError `store-unavailable`: then nobody can say what is open
+   */
+  ask(name: string): Promise<GateAnswer | null>;
+  /** How much of the evidence that is asked for there is; 1: enough. */
+  evidence(name: string): number;
+}
+
+const GROUPS_AT_ONCE = 1_000;
+
+export function createCutoverGate(parts: CutoverGateParts): CutoverGate {
+  const { book, store, snapshot } = parts;
+
+  function find(name: string) {
+    const { settings, revision } = snapshot();
+    const route = settings.routes.find((candidate) => candidate.name === name);
+    return route === undefined ? null : { route, evidence: book.of(route, revision) };
+  }
+
+  return {
+    async ask(name) {
+      const found = find(name);
+      if (found === null) return null;
+      const mustMatch = await openCausesAt(store, name, found.route.compare.mustMatch);
+      const open = (await store.openWork()).find(({ route }) => route === name);
+      return askGate({
+        ...found,
+        repairs: open?.repairs ?? 0,
+        gaps: open?.gaps ?? 0,
+        mustMatch,
+        isShared: store.health().kind === "redis",
+      });
+    },
+    evidence(name) {
+      const found = find(name);
+      return found === null ? 0 : evidenceShare(found.evidence, found.route.gate);
+    },
+  };
+}
+
+/** A cause is named by the first of its places that must match. */
+async function openCausesAt(
+  store: Pick<Store, "groups">,
+  route: string,
+  mustMatch: readonly string[],
+): Promise<readonly MustMatchCause[]> {
+  const causes: MustMatchCause[] = [];
+  if (mustMatch.length === 0) return causes;
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<Store["groups"]>> = await store.groups({
+      route,
+      states: OPEN_STATES,
+      limit: GROUPS_AT_ONCE,
+      ...(cursor === null ? {} : { cursor }),
+    });
+    for (const { signature, count, firstBuild } of page.items) {
+      const hit = signature.find(({ at, kind }) => kind !== "failure" && mustMatch.some((place) => touches(place, at)));
+      if (hit !== undefined) causes.push({ at: hit.at, count, firstBuild });
+    }
+    cursor = page.next;
+  } while (cursor !== null);
+  return causes;
+}

@@ -1,0 +1,202 @@
+/** Whether a route may be cut over, and what is missing: one condition after the other. Pure. */
+import type { GateSettings, RouteSettings } from "../config/settings.ts";
+import {
+  type GateAnswer,
+  type GateCondition,
+  type GateStratum,
+  type KeptGateEvidence,
+  type MustMatchCause,
+  STRATA,
+  type StratumEvidence,
+} from "../gate-evidence.ts";
+import { logThreshold, unitsNeeded, unitsNeededAt } from "./e-process.ts";
+import { judgeSentence } from "./gate-sentence.ts";
+import { latencyRatio } from "./latency.ts";
+import { plural, spellCount, spellPercent, spellTime } from "./words.ts";
+
+export interface GateQuestion {
+  readonly route: Pick<RouteSettings, "name" | "phase" | "gate" | "match" | "mirror">;
+  readonly evidence: KeptGateEvidence;
+  readonly repairs: number;
+  readonly gaps: number;
+  /** Open causes alone. */
+  readonly mustMatch: readonly MustMatchCause[];
+  /** Several processes may write to the store. */
+  readonly isShared: boolean;
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+/** A class of statuses that has so much of the units has to be shown by itself; of rarer ones nobody could wait for it. */
+const ASKED_SHARE = 0.1;
+/** Compared exchanges of a method that say that it was looked at. */
+const COVERED_FROM = 20;
+/** Asked for where a route takes every method. HEAD and OPTIONS tell nothing that GET does not. */
+const ALWAYS_COVERED = "GET";
+const NOT_COVERED: ReadonlySet<string> = new Set(["HEAD", "OPTIONS", "TRACE", "CONNECT"]);
+const NOTHING: StratumEvidence = { clean: 0, divergent: 0, excused: 0, logE: 0 };
+
+export function askGate(question: GateQuestion): GateAnswer {
+  const { route, evidence } = question;
+  const { gate } = route;
+  const threshold = logThreshold(gate.confidence, evidence.epoch);
+  const all = evidence.strata.all ?? NOTHING;
+  const units = all.clean + all.divergent;
+  const elapsed = Math.max(evidence.block.from - evidence.since, evidence.blockMs);
+  const perDay = (units / elapsed) * DAY;
+  const ratio = latencyRatio(evidence.tally.latency.primary, evidence.tally.latency.shadow);
+  const strata = strataOf(evidence, threshold);
+  const spanLeft = Math.max(0, gate.spanMs - (evidence.until - evidence.since));
+  const answer: Omit<GateAnswer, "open" | "sentence"> = {
+    route: route.name,
+    conditions: [
+      phaseCondition(route),
+      evidenceCondition(strata, gate),
+      spanCondition(evidence, gate),
+      mustMatchCondition(question.mustMatch),
+      repairsCondition(question.repairs),
+      gapsCondition(question.gaps),
+      coverageCondition(route, evidence),
+      latencyCondition(ratio, gate),
+      processCondition(question.isShared),
+      later("backfill", "that rows of before were copied"),
+      later("reconcile", "that both services hold the same rows"),
+    ],
+    divergenceBelow: gate.divergenceBelow,
+    confidence: gate.confidence,
+    spanMs: gate.spanMs,
+    latencyRatioBelow: gate.latencyRatioBelow,
+    epoch: evidence.epoch,
+    why: evidence.why,
+    since: new Date(evidence.since).toISOString(),
+    build: evidence.build,
+    blockMs: evidence.blockMs,
+    strata,
+    against: evidence.tally.against,
+    methods: evidence.tally.methods,
+    latencyRatio: ratio,
+    unitsNeeded: Math.max(0, ...asked(strata, evidence).map(({ logE }) => needed(logE, gate, threshold))),
+    unitsPerDay: perDay,
+    etaMs: etaOf(strata, evidence, gate, threshold, elapsed, spanLeft),
+  };
+  const open = answer.conditions.every(({ state }) => state !== "missing");
+  return { ...answer, open, sentence: judgeSentence(answer, open, question.mustMatch) };
+}
+
+/** 1: enough. */
+export function evidenceShare({ strata, epoch }: KeptGateEvidence, { confidence }: GateSettings): number {
+  return (strata.all?.logE ?? 0) / logThreshold(confidence, epoch);
+}
+
+function needed(logE: number, { divergenceBelow }: GateSettings, threshold: number): number {
+  return unitsNeeded(logE, divergenceBelow, threshold);
+}
+
+function strataOf({ strata }: KeptGateEvidence, threshold: number): readonly GateStratum[] {
+  const all = strata.all ?? NOTHING;
+  const units = all.clean + all.divergent;
+  return STRATA.flatMap((name) => {
+    const found = name === "all" ? all : strata[name];
+    if (found === undefined) return [];
+    const own = found.clean + found.divergent;
+    const isAsked = name === "all" || own >= units * ASKED_SHARE;
+    const { divergent, excused, logE } = found;
+    return [{ stratum: name, units: own, divergent, excused, evidence: logE / threshold, asked: isAsked }];
+  });
+}
+
+function asked(strata: readonly GateStratum[], { strata: kept }: KeptGateEvidence): readonly StratumEvidence[] {
+  return strata.filter((each) => each.asked).map(({ stratum }) => kept[stratum] ?? NOTHING);
+}
+
+/** The slowest of what is asked, each at its own rate and share; null: at its share it is never there. */
+function etaOf(
+  strata: readonly GateStratum[],
+  evidence: KeptGateEvidence,
+  gate: GateSettings,
+  threshold: number,
+  elapsed: number,
+  spanLeft: number,
+): number | null {
+  let eta = spanLeft;
+  for (const { clean, divergent, logE } of asked(strata, evidence)) {
+    const units = clean + divergent;
+    const share = units === 0 ? 0 : divergent / units;
+    const left = unitsNeededAt(share, logE, gate.divergenceBelow, threshold);
+    if (left === null || (left > 0 && units === 0)) return null;
+    if (left > 0) eta = Math.max(eta, (left / units) * elapsed);
+  }
+  return eta;
+}
+
+function condition(name: GateCondition["name"], met: boolean, text: string): GateCondition {
+  return { name, state: met ? "met" : "missing", text };
+}
+
+function later(name: GateCondition["name"], what: string): GateCondition {
+  return { name, state: "not-asked", text: `not asked: this version cannot tell ${what}` };
+}
+
+function phaseCondition({ phase }: GateQuestion["route"]): GateCondition {
+  const mirrors = phase === "dual-write" || phase === "backfilling";
+  const text = mirrors ? `${phase}: legacy answers, next gets copies` : `${phase}: next gets no copies to be judged by`;
+  return condition("phase", mirrors, text);
+}
+
+function evidenceCondition(strata: readonly GateStratum[], gate: GateSettings): GateCondition {
+  const bound = `fewer than ${spellPercent(gate.divergenceBelow)}, ${spellPercent(gate.confidence)} sure`;
+  const words = strata.map(({ stratum, units, divergent, evidence, asked: isAsked }) => {
+    const share = `${spellCount(divergent)} of ${plural(units, "distinct key")} divergent`;
+    const state = isAsked
+      ? `${Math.floor(Math.max(0, evidence) * 100)} % of the evidence`
+      : "too rare to be asked by itself";
+    return `${stratum === "all" ? "" : `${stratum}: `}${share} (${state})`;
+  });
+  const met = strata.every((each) => !each.asked || each.evidence >= 1);
+  return condition("evidence", met, `${bound}: ${words.join("; ")}`);
+}
+
+function spanCondition({ since, until }: KeptGateEvidence, { spanMs }: GateSettings): GateCondition {
+  const text = `evidence of ${spellTime(until - since)}; at least ${spellTime(spanMs)} asked for`;
+  return condition("span", until - since >= spanMs, text);
+}
+
+function mustMatchCondition(causes: readonly MustMatchCause[]): GateCondition {
+  if (causes.length === 0) return condition("must-match", true, "no open cause at a place that must match");
+  const places = causes.map(({ at }) => (at === "" ? "the whole answer" : at)).join(", ");
+  return condition("must-match", false, `${plural(causes.length, "open cause")} at places that must match: ${places}`);
+}
+
+function repairsCondition(repairs: number): GateCondition {
+  const text = repairs === 0 ? "the repair list is empty" : `${plural(repairs, "key")} on the repair list`;
+  return condition("repairs", repairs === 0, text);
+}
+
+function gapsCondition(gaps: number): GateCondition {
+  const text = gaps === 0 ? "no gap" : `${plural(gaps, "gap")} in which accounting may be incomplete`;
+  return condition("gaps", gaps === 0, text);
+}
+
+function coverageCondition({ match, mirror }: GateQuestion["route"], { tally }: KeptGateEvidence): GateCondition {
+  const wanted = new Set(match.methods ?? [ALWAYS_COVERED, ...Object.keys(tally.methods)]);
+  const methods = [...wanted].filter((method) => !NOT_COVERED.has(method)).toSorted();
+  const few = methods.filter((method) => (tally.methods[method] ?? 0) < COVERED_FROM);
+  if (few.length === 0) return condition("coverage", true, `compared: ${methods.join(", ")}`);
+  const words = few.map((method) => {
+    const off = method === "GET" && mirror.readShare === 0 ? ", and mirror.reads is 0%" : "";
+    return `${method} ${tally.methods[method] ?? 0} of ${COVERED_FROM} times${off}`;
+  });
+  return condition("coverage", false, `compared too seldom: ${words.join("; ")}`);
+}
+
+function latencyCondition(ratio: number | null, { latencyRatioBelow }: GateSettings): GateCondition {
+  if (ratio === null) return condition("latency", false, "too few answers to say how fast next is");
+  const text = `next takes ${Number(ratio.toPrecision(2))} times as long as legacy (95th percentile), less than ${latencyRatioBelow} is asked`;
+  return condition("latency", ratio < latencyRatioBelow, text);
+}
+
+function processCondition(isShared: boolean): GateCondition {
+  const text = isShared
+    ? "what several processes on one store have seen is not put together in this version"
+    : "one process has seen all of it";
+  return condition("one-process", !isShared, text);
+}

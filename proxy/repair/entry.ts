@@ -1,0 +1,74 @@
+/** An entry of the repair list made ready: where its entity is read, between which services, and what stands in the way. */
+import { staysHere } from "../config/addresses.ts";
+import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
+import { endpointOf } from "../endpoint.ts";
+import type { RepairWork } from "../evidence.ts";
+import type { Snapshot } from "../exchange.ts";
+import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { type EntityPlace, readBackOf } from "../read-back.ts";
+import { keyAtHead } from "../route/entity-key.ts";
+import { classifyRequest } from "../route/plan.ts";
+import type { Sealer } from "../sealed.ts";
+import type { RepairPaths } from "./plan.ts";
+
+export interface ReadyEntry {
+  readonly ready: true;
+  readonly route: RouteSettings;
+  readonly primary: ServiceSettings;
+  readonly shadow: ServiceSettings;
+  /** Exact. */
+  readonly place: EntityPlace;
+  readonly paths: RepairPaths;
+}
+
+/** `why` names no part of the key. */
+export type PreparedEntry = ReadyEntry | { readonly ready: false; readonly why: string };
+
+export function prepareEntry(
+  work: Pick<RepairWork, "route" | "key" | "place">,
+  { settings, router }: Snapshot,
+  sealer: Pick<Sealer, "open">,
+): PreparedEntry {
+  const route = settings.routes.find(({ name }) => name === work.route);
+  if (route === undefined) return { ready: false, why: "its route is no longer in the configuration" };
+  const { primary, shadow } = PHASE_ROLES[route.phase];
+  if (shadow === null) return { ready: false, why: `phase ${route.phase} has no shadow` };
+  if (work.key === null)
+    return { ready: false, why: "it stands for the whole collection, which reconcile alone clears" };
+  const place = placeOf(work.key, work.place?.sealed ?? null, sealer);
+  if (place === null) {
+    return { ready: false, why: "its exact key was not kept, or with another key file beside the store" };
+  }
+  const steps = {
+    match: (request: Parameters<typeof router.match>[0]) => router.match(request),
+    keyAtHead,
+    classifyRequest,
+  };
+  const found = readBackOf(route, place, work.place?.part === true, steps);
+  if (!found.readable) return { ready: false, why: found.why };
+  return {
+    ready: true,
+    route,
+    primary: serviceOf(settings, serviceNameFor(primary, route)),
+    shadow: serviceOf(settings, serviceNameFor(shadow, route)),
+    place,
+    paths: { path: found.path, above: found.above },
+  };
+}
+
+/** Entries of an earlier version have no place; a key that is shown whole is its own. */
+function placeOf(shown: string, sealed: string | null, sealer: Pick<Sealer, "open">): EntityPlace | null {
+  if (sealed === null) {
+    return shown.includes("[redacted ") ? null : { key: shown, method: "", path: "", host: null };
+  }
+  const text = sealer.open(sealed);
+  return text === null ? null : (JSON.parse(text) as EntityPlace);
+}
+
+/** Why nothing may be written to the shadow beyond reading it, or null. */
+export function whyNoWrites({ route, shadow }: Pick<ReadyEntry, "route" | "shadow">): string | null {
+  if (shadow.effects === "suppressed" || shadow.effects === "sandboxed") return null;
+  if (route.mirror.acceptRealEffects !== null || staysHere(endpointOf(shadow.origin))) return null;
+  const declared = shadow.effects === null ? "are not declared" : "are real";
+  return `the effects of ${shadow.name} ${declared}; write effects: suppressed (or sandboxed) at services.${shadow.name}, or accept them at the route: mirror: { acceptRealEffects: … }`;
+}

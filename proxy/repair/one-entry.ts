@@ -1,0 +1,149 @@
+/** One entry, from the list and back: made ready, mended in its key's turn, and what came of it kept by revision. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
+import type { Snapshot } from "../exchange.ts";
+import { makeUlid } from "../identity.ts";
+import type { QuietTurn } from "../mirror/lanes.ts";
+import type { Taints } from "../mirror/taints.ts";
+import type { Store, Telemetry } from "../ports.ts";
+import type { Redactor } from "../record/redaction.ts";
+import type { RepairFinding, RepairResult } from "../repair-job.ts";
+import type { Sealer } from "../sealed.ts";
+import { endOf, impossibleEnd } from "./after.ts";
+import { bothSides, type BothSidesParts } from "./both-sides.ts";
+import { prepareEntry, type ReadyEntry, whyNoWrites } from "./entry.ts";
+import { mend, type Mended } from "./mend.ts";
+import { showAttempt } from "./shown.ts";
+
+export interface OneEntryParts extends BothSidesParts {
+  readonly snapshot: () => Snapshot;
+  readonly store: Pick<Store, "endRepair">;
+  readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietTurn) => Promise<T>) => Promise<T | null>;
+  readonly taints: Taints;
+  readonly sealer: Pick<Sealer, "open">;
+  readonly redactor: Pick<Redactor, "redact">;
+  readonly telemetry: BothSidesParts["telemetry"] & Pick<Telemetry, "repaired">;
+}
+
+/** dry-run: nothing is kept of it. verify: reads, and takes what is equal off the list. */
+export type RepairMode = "repair" | "verify" | "dry-run";
+
+/** For a key that is written all the time. */
+const QUIET_PATIENCE_MS = 2_000;
+/** Copies of the key wait meanwhile; half of what they may wait is left to them. */
+const TURN_MAX_MS = 10_000;
+
+export async function repairOne(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
+  const snapshot = parts.snapshot();
+  const now = parts.clock.now();
+  const begunAt = parts.clock.monotonic();
+  const entry = prepareEntry(work, snapshot, parts.sealer);
+  if (!entry.ready) {
+    if (mode !== "dry-run") await keep(parts, work, impossibleEnd(work, entry.why, now));
+    return finding(work, "impossible", { why: entry.why });
+  }
+  if (work.notBefore !== null && Date.parse(work.notBefore) > now) {
+    const why = `a request of before may land until ${work.notBefore}`;
+    return finding(work, "not-before", { why });
+  }
+  const forbidden = mode === "repair" ? whyNoWrites(entry) : null;
+  const mended = await takeTurn(parts, entry, snapshot, mode === "repair" && forbidden === null);
+  if (mended === null) return finding(work, "busy", { why: "the key was written all the time" });
+  const seen = "seen" in mended ? mended.seen : null;
+  const shown = showAttempt(parts.redactor, snapshot, entry, seen, whyOf(mended, forbidden));
+  const evidence: RepairEvidence = {
+    at: new Date(now).toISOString(),
+    path: shown.path,
+    wrote: seen?.wrote ?? null,
+    answered: seen?.answered ?? null,
+    primary: seen?.primary ?? null,
+    shadow: seen?.shadow ?? null,
+    differences: shown.differences.map(({ at, kind }) => ({ at, kind })),
+  };
+  const end = endOf(work, mended, {
+    now: parts.clock.now(),
+    maxWorkMs: entry.shadow.asShadow.maxWorkMs,
+    attempts: entry.route.repair.attempts,
+    lastError: shown.why ?? "",
+    evidence,
+  });
+  const would = mended.end === "differs" ? mended.would : null;
+  const told = { why: shown.why, would, differences: shown.differences };
+  if (mode === "dry-run") return finding(work, resultOf(mended, end), told);
+  if (end !== null && (await keep(parts, work, end)) === "changed")
+    return finding(work, "busy", { why: "the key was marked again meanwhile" });
+  if (mended.end === "equal") parts.taints.lift([entry.place.key], begunAt);
+  const result = resultOf(mended, end);
+  parts.telemetry.repaired(work.route, result, mended.end === "equal" ? now - Date.parse(work.since) : null);
+  return finding(work, result, told);
+}
+
+function takeTurn(
+  parts: OneEntryParts,
+  entry: ReadyEntry,
+  snapshot: Snapshot,
+  mayWrite: boolean,
+): Promise<Mended | null> {
+  const { route, primary, shadow, paths, place } = entry;
+  return parts.visit(place.key, QUIET_PATIENCE_MS, async (turn) => {
+    const turnMs = Math.min(TURN_MAX_MS, shadow.asShadow.maxAgeMs / 2);
+    const sides = bothSides(parts, {
+      snapshot,
+      route,
+      primary,
+      shadow,
+      path: paths.path,
+      host: place.host,
+      id: makeUlid(parts.clock.now()),
+      deadline: parts.clock.monotonic() + turnMs,
+    });
+    return mend(turn, sides, { paths, rule: route.repair.write, mayWrite }, (ms) => sleep(ms));
+  });
+}
+
+function keep(parts: OneEntryParts, work: RepairWork, end: RepairEnd): Promise<"done" | "changed"> {
+  return parts.store.endRepair(work, end);
+}
+
+function whyOf(mended: Mended, forbidden: string | null): string | null {
+  switch (mended.end) {
+    case "equal":
+      return null;
+    case "busy":
+      return "a write of the key came in between";
+    case "failed":
+      return mended.why;
+    case "differs":
+      return forbidden ?? "the two sides differ";
+    default: {
+      const never: never = mended;
+      throw new TypeError(`no such end: ${JSON.stringify(never)}`);
+    }
+  }
+}
+
+function resultOf(mended: Mended, end: RepairEnd | null): RepairResult {
+  switch (mended.end) {
+    case "equal":
+      return mended.wrote === null ? "equal" : RESULT_OF_WRITE[mended.wrote];
+    case "failed":
+      return end?.kind === "failed" && end.state === "parked" ? "parked" : "failed";
+    case "busy":
+    case "differs":
+      return mended.end;
+    default: {
+      const never: never = mended;
+      throw new TypeError(`no such end: ${JSON.stringify(never)}`);
+    }
+  }
+}
+
+const RESULT_OF_WRITE = { PUT: "put", POST: "posted", DELETE: "deleted" } as const;
+
+function finding(
+  { route, key }: RepairWork,
+  result: RepairResult,
+  told: Partial<Pick<RepairFinding, "why" | "would" | "differences">>,
+): RepairFinding {
+  return { route, key, result, would: told.would ?? null, why: told.why ?? null, differences: told.differences ?? [] };
+}

@@ -94,6 +94,7 @@ test("explain tells what is learnt, applied and given, and what becomes of a val
     text,
     /Values: a shadow gets its own; one that has no partner and that no earlier write makes keeps the copy from being sent\./,
   );
+  assert.match(text, /Repair: not by state: the services have ids of their own on this route \(values\)/);
   assert.match(
     text,
     /learnt: user at answer:\/id, for 1d applied: user at path:id given to creates: answer:\/id at header:x-id/,

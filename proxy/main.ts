@@ -31,7 +31,8 @@ import { CountedWrites } from "./mirror/counted-writes.ts";
 import { Gaps } from "./mirror/gaps.ts";
 import { InFlight } from "./mirror/in-flight.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
-import { ShadowGate } from "./mirror/shadow-gate.ts";
+import type { ShadowGate } from "./mirror/shadow-gate.ts";
+import { ShadowGates } from "./mirror/shadow-gates.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
 import { PairBook } from "./mirror/values/pair-book.ts";
 import { createSeal } from "./mirror/values/seal.ts";
@@ -209,40 +210,23 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   // Connections, and what stands between the lanes and the shadows.
   const pools = new Pools();
   const inFlight = new InFlight(() => acting.snapshot().settings.limits.inFlight);
-  const gates = new Map<string, ShadowGate>();
-  const gateOf = (service: ServiceSettings): ShadowGate => {
-    let gate = gates.get(service.origin);
-    if (gate === undefined) {
-      const now = (): ServiceSettings => acting.snapshot().settings.services[service.name] ?? service;
-      gate = new ShadowGate({
-        opensAfter: BREAKER_OPENS_AFTER,
-        probeEveryMs: BREAKER_PROBE_EVERY_MS,
-        inFlight,
-        ratePerSecond: () => now().asShadow.ratePerSecond,
-        monotonic: () => systemClock.monotonic(),
-        onClosed: () => repairs.wake(),
-      });
-      gates.set(service.origin, gate);
-    }
-    return gate;
+  const gateOptions = {
+    opensAfter: BREAKER_OPENS_AFTER,
+    probeEveryMs: BREAKER_PROBE_EVERY_MS,
+    inFlight,
+    monotonic: () => systemClock.monotonic(),
   };
-  const readGates = new Map<string, ShadowGate>();
-  const readGateOf = (service: ServiceSettings): ShadowGate => {
-    let gate = readGates.get(service.origin);
-    if (gate === undefined) {
-      gate = new ShadowGate({
-        opensAfter: BREAKER_OPENS_AFTER,
-        probeEveryMs: BREAKER_PROBE_EVERY_MS,
-        inFlight,
-        ratePerSecond: () => null,
-        monotonic: () => systemClock.monotonic(),
-      });
-      readGates.set(service.origin, gate);
-    }
-    return gate;
-  };
+  const gates = new ShadowGates((service) => ({
+    ...gateOptions,
+    ratePerSecond: () => (acting.snapshot().settings.services[service.name] ?? service).asShadow.ratePerSecond,
+    onClosed: () => repairs.wake(),
+  }));
+  const gateOf = (service: ServiceSettings): ShadowGate => gates.of(service);
+  /** Of what a repair reads from a primary. */
+  const readGates = new ShadowGates(() => ({ ...gateOptions, ratePerSecond: () => null }));
   const closeGates = (): void => {
-    for (const gate of [...gates.values(), ...readGates.values()]) gate.close();
+    gates.close();
+    readGates.close();
   };
   const reachability = watchReachability(() => Object.values(acting.snapshot().settings.services));
 
@@ -319,7 +303,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     visit: pipeline.visit,
     upstream: (service) => upstream("shadow", service),
     gate: gateOf,
-    primaryGate: readGateOf,
+    primaryGate: (service) => readGates.of(service),
     forwarder,
     budget: queue,
     comparer,

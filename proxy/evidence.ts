@@ -147,6 +147,7 @@ export const REPAIR_REASONS = [
   "late-attempt",
   "credentials-expired",
   "keys-not-followed",
+  "unmapped-value",
 ] as const;
 export type RepairReason = (typeof REPAIR_REASONS)[number];
 

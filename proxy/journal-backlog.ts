@@ -9,7 +9,7 @@ import type { Copy } from "./mirrored-copy.ts";
 import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "./journal.ts";
-import { costOf, primaryWorkMs, shadowNameOf } from "./settlement.ts";
+import { beginTeaching, costOf, primaryWorkMs, shadowNameOf } from "./settlement.ts";
 
 /** Of `limits.queued`, what is filled from the journal: what clients send meanwhile must find room. */
 const SHARE_FROM_JOURNAL = 0.5;
@@ -88,7 +88,8 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     const waiting = parts.backlog.add(exchange.route.name, answeredAt);
     const { about, body, overlapped } = write;
     const place = parts.unsettled.add(shadowNameOf(exchange));
-    const held = { primary, body, costBytes, waiting, place };
+    const teaching = beginTeaching(parts, exchange, primary);
+    const held = { primary, body, costBytes, waiting, place, teaching };
     const copy: Copy = { exchange, about, order, earlierAttempts: attempts, answeredAt, ...held };
     lanes.rejoin(about.keys, copy, overlapped);
   }

@@ -47,6 +47,7 @@ function journaled(captured: Captured, maxBytes: number): JournaledBody {
 export function exchangeAgain(snapshot: Snapshot, intent: Intent, shadow: Identity | null): Exchange {
   const { exchangeId, arrivedAt, request, traceId } = intent;
   const found = snapshot.settings.routes.find(({ name }) => name === intent.route);
+  const matched = snapshot.router.match(request);
   const route: RouteSettings = found ?? { ...GONE_ROUTE, name: intent.route };
   const side = shadow ?? PHASE_ROLES[route.phase].shadow ?? "next";
   const primary = side === "next" ? "legacy" : "next";
@@ -56,8 +57,7 @@ export function exchangeAgain(snapshot: Snapshot, intent: Intent, shadow: Identi
     snapshot,
     request,
     route,
-    // Keys were read when it came.
-    params: { named: {}, rest: [] },
+    params: matched !== null && matched.route === found ? matched.params : { named: {}, rest: [] },
     plan: { mirror: true, primary, shadow: side, requestClass: "write" },
     traceId,
   };

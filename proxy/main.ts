@@ -34,6 +34,9 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import { ShadowGates } from "./mirror/shadow-gates.ts";
 import { identityRewrite } from "./mirror/shadow-request.ts";
+import { PairBook } from "./mirror/values/pair-book.ts";
+import { createSeal } from "./mirror/values/seal.ts";
+import { ValueMap } from "./mirror/values/value-map.ts";
 import { Taints } from "./mirror/taints.ts";
 import { createNoise } from "./noise.ts";
 import { Unsettled } from "./mirror/unsettled.ts";
@@ -46,6 +49,7 @@ import { LOOKED_INTO_MAX_BYTES } from "./record/body-secrets.ts";
 import { createCounters } from "./record/counters.ts";
 import { openDivergenceLog } from "./record/divergence-log.ts";
 import { PlaceBook } from "./record/place-book.ts";
+import { keyedHash } from "./record/keyed-hash.ts";
 import { createPairKeeper, PAIR_BODY_MAX_BYTES } from "./record/pair-keeper.ts";
 import type { DecodeBody } from "./record/pair-redaction.ts";
 import { createPurge } from "./record/purge.ts";
@@ -60,6 +64,8 @@ import { createRepairs } from "./repair/repairs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { Pools } from "./upstream/pools.ts";
 import { watchReachability } from "./upstream/reachability.ts";
+import { createValueList } from "./value-list.ts";
+import { readBodyForValues } from "./value-bodies.ts";
 import { readVersion } from "./version.ts";
 
 export interface StartOptions {
@@ -93,6 +99,8 @@ const DRAIN_BUDGET_MS = 10_000;
 const BREAKER_OPENS_AFTER = 5;
 const BREAKER_PROBE_EVERY_MS = 1_000;
 const COMPARE_TIME_LIMIT_MS = 30_000;
+/** How long a new pair of values waits for a store that fails; then its entity is left to repair. */
+const PAIR_RETRY_MS = 5_000;
 const REPAIR_EVERY_MS = 10_000;
 
 /**
@@ -251,6 +259,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     random: Math.random,
     caught,
   });
+  const valueKey = deriveKey(secretKey, "values");
+  const seal = createSeal(valueKey, keyedHash(deriveKey(valueKey, "index")));
+  const values = new ValueMap({
+    book: new PairBook({ store, seal, clock: systemClock, retryForMs: PAIR_RETRY_MS, caught }),
+    readBody: readBodyForValues,
+    now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic(),
+  });
   const orderStamp = (position = journal.nextPosition()): string => `${store.generation}.${position}`;
   const taints = new Taints();
   const pipeline = createPipeline({
@@ -276,6 +292,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     unsettled: new Unsettled(),
     orderStamp,
     rewrite: identityRewrite,
+    values,
     gaps: new Gaps(store, systemClock, durable?.marker ?? null),
     caught,
   });
@@ -321,7 +338,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     clock: systemClock,
     telemetry: telemetry.telemetry,
     markKey,
-    rewrite: identityRewrite,
+    values,
     audit: ({ by, id, reason, sentTo }) => {
       const what = sentTo.length > 0 ? `sent again to ${sentTo.join(", ")}` : "asked for and not sent";
       audit({ by, action: "replay", subject: id, what, reason });
@@ -432,6 +449,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       lookAgain: () => statusSource.lookAgain(),
       metricsText: () => telemetry.metricsText(),
       places: book,
+      values: createValueList({ store, seal, routes: () => acting.snapshot().settings.routes }),
       gate: (route) => cutoverGate.ask(route),
       subscribe: (listener) => feed.subscribe(listener),
       override: (change) => acting.change(change),

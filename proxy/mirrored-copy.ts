@@ -1,9 +1,9 @@
 /** One copy's way to the shadow and through the comparison: lane → shadow → compare → record. */
 import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
-import type { RepairReason } from "./evidence.ts";
+import type { Difference, RepairReason } from "./evidence.ts";
 import type { About, Answer, BodyCopy, Exchange } from "./exchange.ts";
-import { headerOf } from "./exchange.ts";
+import { headerOf, MAX_DIFFERENCES } from "./exchange.ts";
 import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
@@ -11,10 +11,19 @@ import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd, isSafeToResend } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
 import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
-import { buildShadowRequest } from "./mirror/shadow-request.ts";
+import { buildShadowRequest, type Rewrite } from "./mirror/shadow-request.ts";
 import type { Place } from "./mirror/unsettled.ts";
-import { isAccepted, judgeFollower, judgeUnanswered, leavesHole, type Unanswered } from "./mirror/verdicts.ts";
-import { dropped, skipped } from "./outcome.ts";
+import type { MappedRequest } from "./mirror/values/request-map.ts";
+import type { Teaching } from "./mirror/values/teaching.ts";
+import {
+  isAccepted,
+  judgeFollower,
+  judgeUnanswered,
+  judgeUnmapped,
+  leavesHole,
+  type Unanswered,
+} from "./mirror/verdicts.ts";
+import { DIVERGENT, dropped, skipped } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
@@ -35,6 +44,8 @@ export interface Copy {
   readonly waiting: Waiting;
   /** Among what the shadow is not done with; null for a read. */
   readonly place: Place | null;
+  /** null: its route has no values that differ between the services. */
+  readonly teaching: Teaching | null;
 }
 
 /**
@@ -45,17 +56,19 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
   try {
     // The client's last byte is on its way first.
     await untilLaterTurn();
-    const end = await takeTurn(parts, lanes, turn);
-    if (end !== null) compareCopy(parts, turn, end);
+    const sent = await takeTurn(parts, lanes, turn);
+    if (sent === null) endTeaching(parts, turn.work);
+    else compareCopy(parts, turn, sent);
   } catch (error) {
     parts.caught("lane", error);
+    endTeaching(parts, turn.work);
   } finally {
     if (turn.work.place !== null) parts.unsettled.remove(turn.work.place);
   }
 }
 
 /** null: the copy has its outcome already. */
-async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Copy>): Promise<Answered | null> {
+async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Copy>): Promise<Sent | null> {
   const { work: copy, crossed } = turn;
   if (crossed) {
     finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") });
@@ -67,14 +80,22 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
     lost(parts, lanes, turn, { ...found, failure: null, status: null, attempts: 0 }, null);
     return null;
   }
+  const mapped = await mapCopy(parts, copy);
+  if (mapped.end === "unmapped") {
+    lost(parts, lanes, turn, judgeUnmapped(mapped.why), null);
+    return null;
+  }
   let end: DeliveryEnd;
   try {
-    end = await sendCopy(parts, copy, shadowOf(copy));
+    end =
+      mapped.end === "mapped"
+        ? await sendCopy(parts, copy, shadowOf(copy), mapped.rewrite)
+        : { ...mapped, attempts: copy.earlierAttempts, mayLandLate: copy.earlierAttempts > 0 };
   } catch (error) {
     parts.caught("shadow", error);
     end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", mayLandLate: true };
   }
-  if (end.end === "answered") return end;
+  if (end.end === "answered") return { end, passed: mapped.end === "mapped" ? mapped.passed : NOTHING_PASSED };
   if (end.end === "shutdown" && parts.journal.holds(copy.exchange.id)) {
     leaveToJournal(parts, copy);
     return null;
@@ -145,7 +166,69 @@ function wordsOf(error: unknown): string {
 
 type Answered = Extract<DeliveryEnd, { end: "answered" }>;
 
-async function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings): Promise<DeliveryEnd> {
+interface Sent {
+  readonly end: Answered;
+  /** Of its values, those that went out as they came. */
+  readonly passed: ReadonlySet<string>;
+}
+
+const NOTHING_PASSED: ReadonlySet<string> = new Set();
+
+/** Its ids and tokens as the shadow calls them; may wait for earlier exchanges that make them. */
+async function mapCopy(parts: PipelineParts, copy: Copy): Promise<MappedRequest> {
+  const { exchange, body, primary, about, teaching, answeredAt } = copy;
+  if (teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
+  const { maxAgeMs } = shadowOf(copy).asShadow;
+  try {
+    const mapped = await parts.values.request({
+      exchange,
+      body,
+      primary: readable(primary),
+      made: about.made,
+      teaching,
+      deadline: answeredAt + maxAgeMs,
+    });
+    if (mapped.end !== "mapped") return mapped;
+    return { ...mapped, rewrite: (request, of) => parts.rewrite(mapped.rewrite(request, of), of) };
+  } catch (error) {
+    parts.caught("values", error);
+    return { end: "unmapped", why: `its values could not be mapped: ${wordsOf(error)}` };
+  }
+}
+
+function readable({ status, headers, body }: PrimaryAnswered) {
+  return { status, headers, body: bytesInMemory(body) };
+}
+
+/** Nobody has to wait any longer for what it would have taught. */
+function endTeaching(parts: PipelineParts, { exchange, teaching }: Copy): void {
+  if (teaching !== null) guarded(parts, "values", () => parts.values.end(exchange, teaching));
+}
+
+/** Learns from both answers; then the shadow's as the primary would have put it, and what contradicts what was known. */
+async function learnFrom(
+  parts: PipelineParts,
+  { exchange, primary }: Copy,
+  teaching: Teaching,
+  { end: { answer }, passed }: Sent,
+): Promise<{ readonly answer: Answer; readonly conflicts: readonly Difference[] }> {
+  let conflicts: readonly Difference[] = [];
+  try {
+    const body = answer.body.kind === "memory" ? answer.body.bytes : null;
+    conflicts = await parts.values.learn(exchange, teaching, passed, readable(primary), { ...answer, body });
+    return { answer: await parts.values.answer(exchange, answer), conflicts };
+  } catch (error) {
+    parts.caught("values", error);
+    return { answer, conflicts };
+  }
+}
+
+async function sendCopy(
+  parts: PipelineParts,
+  copy: Copy,
+  service: ServiceSettings,
+  rewrite: Rewrite,
+): Promise<DeliveryEnd> {
   const { exchange } = copy;
   const { limits } = exchange.snapshot.settings;
   const isRead = exchange.plan.requestClass === "read";
@@ -168,7 +251,7 @@ async function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettin
       markKey: parts.markKey,
       order: copy.order,
       epoch: 1,
-      rewrite: parts.rewrite,
+      rewrite,
     }),
     service,
     upstream: parts.upstream("shadow", service),
@@ -197,8 +280,9 @@ async function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettin
   });
 }
 
-function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, end: Answered): void {
-  const { exchange, about, answeredAt, primary } = copy;
+function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent): void {
+  const { exchange, about, answeredAt, primary, teaching } = copy;
+  const { end } = sent;
   const { answer } = end;
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(copy, end, overlapped);
@@ -211,7 +295,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     attempts: end.attempts,
   };
   const ofPrimary = primaryAnswer(primary);
-  const told = (judged: Judged): void => {
+  const told = (judged: Judged, compared: Answer): void => {
     const { outcome, differences, moreDifferences, excusedBy, error } = judged;
     if (excusedBy !== null) {
       guarded(parts, "count", () => {
@@ -221,7 +305,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       if (exchange.route.compare.noise.comparedShare > 0 && taintedBy === null) {
         guarded(parts, "noise", () => {
           const requestBody = bytesInMemory(primary.requestBody);
-          parts.noise.compared({ exchange, requestBody, key: about.key }, ofPrimary, answer);
+          parts.noise.compared({ exchange, requestBody, key: about.key }, ofPrimary, compared);
         });
       }
     }
@@ -231,7 +315,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       parts.taints.lift(about.keys, answeredAt);
     }
     let answers: Finding["answers"] = null;
-    guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, answer)));
+    guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, compared)));
     const found = {
       ...NOTHING_FOUND,
       outcome,
@@ -263,17 +347,36 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   } catch (error) {
     parts.caught("telemetry", error);
   }
-  let judged: Judged | Promise<Judged>;
-  try {
-    judged = judgeAnswers(parts, exchange.route.compare, ofPrimary, answer, {
-      route: exchange.route.name,
-      method: exchange.request.method,
-    });
-  } catch (error) {
-    judged = failed(error);
+  const judge = (compared: Answer, conflicts: readonly Difference[]): void => {
+    let judged: Judged | Promise<Judged>;
+    try {
+      judged = judgeAnswers(parts, exchange.route.compare, ofPrimary, compared, {
+        route: exchange.route.name,
+        method: exchange.request.method,
+      });
+    } catch (error) {
+      judged = failed(error);
+    }
+    if (judged instanceof Promise) {
+      void judged.catch(failed).then((late) => told(withConflicts(late, conflicts), compared));
+    } else told(withConflicts(judged, conflicts), compared);
+  };
+  if (teaching === null) {
+    judge(answer, []);
+    return;
   }
-  if (judged instanceof Promise) void judged.catch(failed).then(told);
-  else told(judged);
+  void learnFrom(parts, copy, teaching, sent)
+    .then((learnt) => judge(learnt.answer, learnt.conflicts))
+    .catch((error: unknown) => parts.caught("lane", error));
+}
+
+/** No rule excuses a value that is two things at once. */
+function withConflicts(judged: Judged, conflicts: readonly Difference[]): Judged {
+  if (conflicts.length === 0 || judged.excusedBy === null) return judged;
+  const differences = [...conflicts, ...judged.differences];
+  const kept = differences.slice(0, MAX_DIFFERENCES);
+  const moreDifferences = judged.moreDifferences + differences.length - kept.length;
+  return { ...judged, outcome: DIVERGENT, differences: kept, moreDifferences };
 }
 
 /** What the shadow's answer leaves in doubt about its state. */
@@ -320,6 +423,7 @@ function leaveToJournal(parts: PipelineParts, copy: Copy): void {
 /** The end of a copy that had no turn. */
 function finishWaiting(parts: PipelineParts, copy: Copy, found: Finding): void {
   if (copy.place !== null) parts.unsettled.remove(copy.place);
+  endTeaching(parts, copy);
   finishCopy(parts, copy, found);
 }
 

@@ -10,6 +10,7 @@ import type { Gaps } from "./mirror/gaps.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
+import type { ValueMap } from "./mirror/values/value-map.ts";
 import type { Journal } from "./journal.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import type { Noise } from "./noise.ts";
@@ -47,7 +48,9 @@ export interface PipelineParts {
   readonly markKey: Buffer;
   /** `generation.position`, one further at each call without the position of a record: orders the writes of one key, without a clock. */
   readonly orderStamp: (journalPosition?: number) => string;
+  /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
+  readonly values: ValueMap;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
   /** An accepted write waits in the journal, and nowhere else. */

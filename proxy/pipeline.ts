@@ -351,7 +351,10 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
     leaveJournal: () => backlog.stop(),
     queued: () => lanes.queued,
     whenIdle: () => lanes.whenIdle(),
-    abandon: () => abandonCopies(parts, lanes),
+    abandon: () => {
+      parts.values.stop();
+      abandonCopies(parts, lanes);
+    },
   };
 }
 

@@ -27,6 +27,7 @@ import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
 import type { RepairResult } from "./repair-job.ts";
 
 // ---------------------------------------------------------------- upstream
@@ -313,6 +314,15 @@ export interface Store {
   openWork(): Promise<readonly OpenWork[]>;
   /** Every place that is kept, at most `keepPlaces` of them, the newest first. */
   places(): Promise<readonly KeptPlace[]>;
+  /**
+   * Keeps pairs of values, one by one in their order, each whole or not at all and for good: of two that disagree the first
+   * stands. Once it resolves they are durable.
+   */
+  teachValues(pairs: readonly ValuePairRow[]): Promise<readonly PairTaught[]>;
+  /** For each that is sought its pair, or null. */
+  findValues(sought: readonly PairSought[]): Promise<readonly (ValuePairRow | null)[]>;
+  /** The newest first. */
+  valuePairs(query: PairsQuery): Promise<Page<ValuePairRow>>;
   /** What was counted for the gate, of every route that ever had any: it is never evicted. */
   gateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** Marks a clean end and frees the store. */

@@ -46,6 +46,11 @@ const DECLARE = "declare it: verify: { readBack: GET /… }";
 export function readBackOf(route: RouteSettings, place: EntityPlace, part: boolean, steps: ReadBackSteps): ReadBack {
   const id = idInKey(place.key);
   if (id.kind === "none") return unreadable("the write has no key of its own");
+  // The same path would be another entity there, and what is read here would be written to it.
+  const { learn, apply } = route.values;
+  if (learn.length + apply.length > 0) {
+    return unreadable("the services have ids of their own on this route (values), which a repair does not map yet");
+  }
   if (route.verify.readBack !== null) return declared(route, route.verify.readBack, place, id, steps);
   if (part) return unreadable(`a write went below the entity, which reading the entity may not show; ${DECLARE}`);
   if (id.kind === "path") {

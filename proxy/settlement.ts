@@ -9,6 +9,7 @@ import { MAX_BATCH_KEYS, serviceOf } from "./config/settings.ts";
 import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import type { Lanes, Ticket } from "./mirror/lanes.ts";
+import type { Teaching } from "./mirror/values/teaching.ts";
 import { isAccepted } from "./mirror/verdicts.ts";
 import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
@@ -72,6 +73,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   if (!isRoom) {
     if (write !== undefined && keepInJournal(parts, open, ending, write, answeredAt)) return;
     lanes.withdraw(ticket);
+    if (verdict?.primaryEnd === undefined) teachNothing(parts, exchange, ending);
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", keyForAll(about.keys));
     const { outcome, repair, error = null } = verdict ?? { outcome: dropped("queue-full"), repair: "dropped" as const };
     if (isWrite && repair !== null) parts.taints.add(about.keys, exchange.id, answeredAt);
@@ -85,7 +87,8 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const key = keyForAll(about.keys);
   const position = isWrite ? parts.journal.answered(exchange.id, "accepted", key, write) : undefined;
   const order = parts.orderStamp(position);
-  const held = { primary: ending, body, costBytes, waiting, place };
+  const teaching = beginTeaching(parts, exchange, ending);
+  const held = { primary: ending, body, costBytes, waiting, place, teaching };
   const copy: Copy = { exchange, about, order, earlierAttempts: 0, answeredAt, ...held };
   lanes.answered(ticket, copy, about.keys);
 }
@@ -112,10 +115,23 @@ function keepInJournal(
     const lost: Finding = { ...NOTHING_FOUND, moreKeys, outcome: dropped("queue-full"), repair: "dropped" };
     guarded(parts, "settle", () => {
       parts.taints.add(keys, exchange.id, answeredAt);
+      teachNothing(parts, exchange, ending);
       finish(parts, exchange, key, ending, lost);
     });
   });
   return true;
+}
+
+/** Whoever needs a value that this answer makes waits for what the shadow calls it. In the order of answers. */
+export function beginTeaching(parts: PipelineParts, exchange: Exchange, primary: PrimaryAnswered): Teaching | null {
+  const { status, headers, requestBody, body } = primary;
+  return parts.values.begin(exchange, bytesInMemory(requestBody), { status, headers, body: bytesInMemory(body) });
+}
+
+/** The shadow is not asked what it calls the values that this answer makes. */
+function teachNothing(parts: PipelineParts, exchange: Exchange, primary: PrimaryAnswered): void {
+  const teaching = beginTeaching(parts, exchange, primary);
+  if (teaching !== null) parts.values.end(exchange, teaching);
 }
 
 /** One key that stands for all: null, the whole collection, where there are several. */

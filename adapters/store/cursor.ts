@@ -1,7 +1,7 @@
 /** Opaque page cursors: where the page before ended, marked with the list they belong to. */
 import { CrossfadeError } from "../../proxy/errors.ts";
 
-export type ListName = "divergences" | "groups" | "repairs" | "gaps" | "audit" | "pairs";
+export type ListName = "divergences" | "groups" | "repairs" | "gaps" | "audit" | "pairs" | "values";
 
 export function encodeCursor(list: ListName, position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify([list, ...position])).toString("base64url");

@@ -30,12 +30,14 @@ import type {
   StoreWrite,
 } from "../../proxy/ports.ts";
 import type { PairsKept, StoredPair } from "../../proxy/stored-pair.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../proxy/value-pairs.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";
 import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
 import { MemoryRepairs } from "./memory-repairs.ts";
 import { MemoryPairs } from "./memory-pairs.ts";
+import { MemoryValues, withoutSeq } from "./memory-values.ts";
 import { DEFAULT_RETENTION, type Retention } from "./retention.ts";
 
 export interface MemoryStoreOptions {
@@ -67,6 +69,7 @@ class MemoryStore implements Store {
   readonly #pairs: MemoryPairs;
   readonly #listeners = new GroupListeners();
   readonly #places: MemoryPlaces;
+  readonly #values = new MemoryValues();
   readonly #totals = new Map<string, Totals>();
   readonly #repairs: MemoryRepairs;
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
@@ -274,6 +277,23 @@ class MemoryStore implements Store {
   async places(): ReturnType<Store["places"]> {
     this.#refuseIfClosed();
     return this.#places.all();
+  }
+
+  async teachValues(pairs: readonly ValuePairRow[]): Promise<readonly PairTaught[]> {
+    this.#refuseIfClosed();
+    return pairs.map((pair) => this.#values.teach(pair, this.#clock.now()));
+  }
+
+  async findValues(sought: readonly PairSought[]): Promise<readonly (ValuePairRow | null)[]> {
+    this.#refuseIfClosed();
+    return sought.map((one) => this.#values.find(one, this.#clock.now()));
+  }
+
+  async valuePairs(query: PairsQuery): Promise<Page<ValuePairRow>> {
+    this.#refuseIfClosed();
+    const before = query.cursor === undefined ? Infinity : decodeCursor("values", query.cursor).number;
+    const found = this.#values.list(query.kind, before, this.#clock.now());
+    return page("values", found, query.limit, ({ seq }) => [seq], withoutSeq);
   }
 
   async gateEvidence(): ReturnType<Store["gateEvidence"]> {

@@ -211,6 +211,22 @@ export const ENDPOINTS: readonly Endpoint[] = [
     },
   },
   {
+    path: "/api/v1/values",
+    summary:
+      "What values of one service are at the other (values of routes), the newest first; secret ones are not shown",
+    bodies: true,
+    parameters: ["valueKind", ...PAGE],
+    answers: { json: "ValuePair", list: true },
+    reply: (call) =>
+      list(call, (_, { valueKind, limit, cursor }) =>
+        call.parts.values({
+          limit,
+          ...(valueKind === undefined ? {} : { kind: valueKind }),
+          ...(cursor === undefined ? {} : { cursor }),
+        }),
+      ),
+  },
+  {
     path: "/api/v1/repairs",
     summary: "Keys whose shadow state is not known to equal the primary's",
     parameters: ["route", ...PAGE],

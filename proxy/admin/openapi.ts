@@ -1,7 +1,7 @@
 import { type Action, ACTIONS } from "./actions.ts";
 import { ENDPOINTS, type Endpoint } from "./endpoints.ts";
 import { EVENT_PARAMETERS } from "./events.ts";
-import { PARAMETERS, type ParameterName } from "./query.ts";
+import { PARAMETERS, type ParameterName, spellParameter } from "./query.ts";
 import { type SchemaName, SCHEMAS } from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -116,5 +116,5 @@ function operation(summary: string, { parameters, content, security, also }: Des
 
 function queryParameter(name: ParameterName): Json {
   const { description, schema } = PARAMETERS[name];
-  return { name, in: "query", required: false, description, schema };
+  return { name: spellParameter(name), in: "query", required: false, description, schema };
 }

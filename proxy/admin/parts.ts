@@ -1,13 +1,13 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `gate`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `values`, `gate`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
-import type { CauseCounts, Store, StoreHealth } from "../ports.ts";
+import type { CauseCounts, Page, Store, StoreHealth } from "../ports.ts";
 import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
 import type { AuditedChange } from "../audit.ts";
 import type { Override } from "../overrides.ts";
@@ -16,6 +16,7 @@ import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
 import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
 import type { PairLoss } from "../stored-pair.ts";
+import type { ListedValue, PairsQuery } from "../value-pairs.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -202,6 +203,8 @@ export interface AdminParts {
   lookAgain(): Promise<void>;
   metricsText(): Promise<string>;
   readonly places: PlacesKnown;
+  /** Pairs of values of the two services, the newest first; none that is secret. */
+  values(query: PairsQuery): Promise<Page<ListedValue>>;
   /** Whether a route may be cut over; null: there is no such route. Asks the store. */
   gate(route: string): Promise<GateAnswer | null>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */

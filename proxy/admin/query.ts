@@ -12,6 +12,7 @@ const MAX_TEXT = 1024;
 export interface QueryValues {
   route?: string;
   kind?: DifferenceKind;
+  valueKind?: string;
   at?: string;
   outcome?: OutcomeKind;
   /** Epoch ms. */
@@ -28,12 +29,14 @@ export type ParameterName = keyof QueryValues;
 type Read = (text: string, values: QueryValues, now: number) => string | null;
 
 interface Parameter {
+  /** How it is spelled, where not as here. */
+  readonly name?: string;
   readonly description: string;
   readonly schema: Readonly<Record<string, unknown>>;
   readonly read: Read;
 }
 
-function readText(name: "route" | "at" | "group" | "cursor"): Read {
+function readText(name: "route" | "valueKind" | "at" | "group" | "cursor"): Read {
   return (text, values) => {
     if (text.length > MAX_TEXT) return `has ${text.length} characters; at most ${MAX_TEXT} are taken`;
     values[name] = text;
@@ -90,6 +93,12 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     schema: { type: "string", enum: DIFFERENCE_KINDS },
     read: oneOf(DIFFERENCE_KINDS, (values, kind) => (values.kind = kind)),
   },
+  valueKind: {
+    name: "kind",
+    description: "Only values of this kind, as `values` of a route names it",
+    schema: { type: "string", maxLength: MAX_TEXT },
+    read: readText("valueKind"),
+  },
   at: {
     description:
       "Only with a difference at this place or below it: a JSON pointer (`*` stands for one token), or header:NAME",
@@ -136,14 +145,18 @@ export function readQuery(query: string, allowed: readonly ParameterName[], now:
   const values: QueryValues = {};
   const seen = new Set<string>();
   for (const [name, text] of new URLSearchParams(query)) {
-    const known = allowed.find((candidate) => candidate === name);
-    if (known === undefined) throw unknownParameter(name, allowed);
+    const known = allowed.find((candidate) => spellParameter(candidate) === name);
+    if (known === undefined) throw unknownParameter(name, allowed.map(spellParameter));
     if (seen.has(name)) throw badParameter(name, text, "is given twice; give it once");
     seen.add(name);
     const wrong = PARAMETERS[known].read(text, values, now);
     if (wrong !== null) throw badParameter(name, text, wrong);
   }
   return values;
+}
+
+export function spellParameter(name: ParameterName): string {
+  return PARAMETERS[name].name ?? name;
 }
 
 function badParameter(name: string, text: string, wrong: string): Problem {
@@ -153,7 +166,7 @@ function badParameter(name: string, text: string, wrong: string): Problem {
   });
 }
 
-function unknownParameter(name: string, allowed: readonly ParameterName[]): Problem {
+function unknownParameter(name: string, allowed: readonly string[]): Problem {
   const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
   const near = nearestName(name, allowed);
   const takes = allowed.length === 0 ? "this endpoint takes none" : `this endpoint takes ${allowed.join(", ")}`;

@@ -396,6 +396,15 @@ export const SCHEMAS = {
     unitsPerDay: amount,
     etaMs: orNull(amount),
   }),
+  ValuePair: object({
+    kind: text,
+    legacy: orNull(text),
+    next: orNull(text),
+    same: flag,
+    secret: flag,
+    since: time,
+    until: orNull(time),
+  }),
   Gap: object({ id: text, route: text, from: time, to: orNull(time), why: text }),
   Problem: {
     type: "object",

@@ -16,6 +16,7 @@ import type { RepairOptions } from "./repair.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import type { PurgeOptions } from "./purge.ts";
 import type { RecompareOptions } from "./recompare.ts";
+import type { ValuesOptions } from "./values.ts";
 import type { ReplayOptions } from "./replay.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { StatusOptions } from "./status.ts";
@@ -204,6 +205,15 @@ export function buildProgram(ended: (code: ExitCode) => void): Command {
       example("crossfade recompare --config crossfade.yaml", "crossfade recompare --route users --fixtures test/pairs"),
     )
     .action(async (options: RecompareOptions) => ended(await (await import("./recompare.ts")).runRecompare(options)));
+
+  withApi(program.command("values"))
+    .summary("what ids and tokens of one service are at the other")
+    .description(
+      "Prints the pairs of values that routes have learnt (values), the newest first, as comma-separated values. Secret ones (tokens, cookies, what is redacted) are listed without their texts, and so are those that are the same on both sides. Needs a token of the role bodies.",
+    )
+    .option("--kind <kind>", "only values of this kind")
+    .addHelpText("after", example("crossfade values --kind user-id > user-ids.csv"))
+    .action(async (options: ValuesOptions) => ended(await (await import("./values.ts")).runValues(options)));
 
   withApi(program.command("replay <id>"))
     .summary("send a recorded request once more")

@@ -29,6 +29,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...reachLines(route),
     ...keyLines(route),
     ...compareLines(route),
+    ...valueLines(route),
     ...repairLines(route),
     ...gateLines(route),
     ...originLines(route.origins),
@@ -159,6 +160,17 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
       : wrap(`by the functions of ${compare.module.file}: ${compare.module.hooks.join(", ")}`, 2)),
     ...noiseLines(compare),
     ...redacted,
+  ];
+}
+
+function valueLines({ values: { learn, apply, give, unmapped } }: RouteExplained): readonly string[] {
+  if (learn.length + apply.length + give.length === 0) return [];
+  const unknown = unmapped === "pass" ? "is sent as it is" : "keeps the copy from being sent";
+  return [
+    ...wrap(`Values: a shadow gets its own; one that has no partner and that no earlier write makes ${unknown}.`, 0),
+    ...learn.flatMap((place) => wrap(`learnt: ${place}`, 2)),
+    ...apply.flatMap((place) => wrap(`applied: ${place}`, 2)),
+    ...give.flatMap((given) => wrap(`given to creates: ${given}`, 2)),
   ];
 }
 

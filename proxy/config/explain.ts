@@ -19,7 +19,17 @@ import { readBackOfRequest } from "../read-back.ts";
 import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
-import type { CompareSettings, GateSettings, Locator, Phase, RouteSettings, Settings } from "./settings.ts";
+import type {
+  CompareSettings,
+  GateSettings,
+  LearnPlace,
+  Locator,
+  Phase,
+  RouteSettings,
+  Settings,
+  ValuePlace,
+} from "./settings.ts";
+import { spellDuration } from "./units.ts";
 
 /** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
 export interface ExplainSteps {
@@ -80,6 +90,12 @@ export interface RouteExplained {
   /** Of a batch: where all of its keys stand; else empty. */
   readonly batch: readonly LocatorExplained[];
   readonly compare: CompareSettings;
+  readonly values: {
+    readonly learn: readonly string[];
+    readonly apply: readonly string[];
+    readonly give: readonly string[];
+    readonly unmapped: RouteSettings["values"]["unmapped"];
+  };
   /** Of a write: where its entity is read to verify and repair it. */
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
   readonly repair: RouteSettings["repair"];
@@ -200,6 +216,12 @@ function explainRoute(
         ? route.keys.map((locator) => explainLocator(locator, steps, route, params, request))
         : [],
     compare: route.compare,
+    values: {
+      learn: route.values.learn.map((place) => spellPlace(place) + spellKeep(place)),
+      apply: route.values.apply.map(spellPlace),
+      give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
+      unmapped: route.values.unmapped,
+    },
     readBack:
       requestClass === "write" && shadow !== null
         ? spellReadBack(
@@ -220,6 +242,22 @@ function explainRoute(
     }),
     origins,
   };
+}
+
+function spellPlace({ at, kind, part }: ValuePlace): string {
+  const where = spellLocator(at);
+  switch (part.kind) {
+    case "whole":
+      return `${kind} at ${where}`;
+    case "segment":
+      return `${kind} at ${where}, part ${part.number} of its path`;
+    case "query":
+      return `${kind} at ${where}, ${part.name} of its query`;
+  }
+}
+
+function spellKeep({ keepMs }: LearnPlace): string {
+  return keepMs === null ? "" : `, for ${spellDuration(keepMs)}`;
 }
 
 function explainLocator(

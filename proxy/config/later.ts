@@ -4,7 +4,14 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = ["values", "verify.share", "reads", "gate.reconcileFresherThan", "touches", "unattended"];
+const ROUTE_SETTINGS = [
+  "values.clientSees",
+  "verify.share",
+  "reads",
+  "gate.reconcileFresherThan",
+  "touches",
+  "unattended",
+];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections",

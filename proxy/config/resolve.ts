@@ -25,6 +25,7 @@ import type { WrittenCompare } from "./compare-schema.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
+import type { WrittenValues } from "./values-schema.ts";
 import type { WrittenStore } from "./store-schema.ts";
 import type {
   CompareRule,
@@ -34,6 +35,7 @@ import type {
   ServiceSettings,
   ServiceTlsSettings,
   Settings,
+  ValueSettings,
 } from "./settings.ts";
 import { resolveWebhook } from "./webhook-schema.ts";
 
@@ -62,6 +64,10 @@ const ROUTE_FIELDS = [
   "compare.module",
   "compare.noise.reads",
   "compare.noise.compared",
+  "values.learn",
+  "values.apply",
+  "values.give",
+  "values.unmapped",
   "verify.readBack",
   "repair.automatic",
   "repair.rate",
@@ -258,6 +264,7 @@ function resolveRoute(
         ),
       },
     },
+    values: resolveValues(choose, written.values, defaults.values),
     verify: {
       readBack: choose<string | null>(
         "verify.readBack",
@@ -280,6 +287,20 @@ function resolveRoute(
 }
 
 type Choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T) => T;
+
+function resolveValues(
+  choose: Choose,
+  own: WrittenValues | undefined,
+  defaults: WrittenValues | undefined,
+): ValueSettings {
+  const base = DEFAULT_ROUTE.values;
+  return {
+    learn: choose("values.learn", own?.learn, defaults?.learn, base.learn),
+    apply: choose("values.apply", own?.apply, defaults?.apply, base.apply),
+    give: choose("values.give", own?.give, defaults?.give, base.give),
+    unmapped: choose("values.unmapped", own?.unmapped, defaults?.unmapped, base.unmapped),
+  };
+}
 
 /** What a profile says comes after what is written beside it, at the route or in defaults. */
 function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: WrittenDefaults["gate"]): GateSettings {

@@ -9,6 +9,7 @@ import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
+import { checkValues } from "./values-checks.ts";
 import type { Identity } from "../exchange.ts";
 import type { Locator, RouteMatch, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
 
@@ -45,6 +46,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkComparisons(input, places, findings);
   checkEffects(input, places, findings);
   checkKeys(input, places, findings);
+  checkValues(input, places, findings, patternOf, neverYields);
   checkGates(input, places, findings);
   checkCover(routes, places, findings);
 }

@@ -21,6 +21,7 @@ import { nearestName } from "./nearest.ts";
 import { DETECTORS, MAX_BATCH_KEYS, PHASES, REPAIR_WRITES } from "./settings.ts";
 import { parseMatchHost, parsePath, parseReadBack } from "./texts.ts";
 import { parseRate, RATE_PATTERN, spellShare, type Parsed } from "./units.ts";
+import { valuesSchema } from "./values-schema.ts";
 
 const { mirror, repair } = DEFAULT_ROUTE;
 
@@ -113,6 +114,7 @@ const routeShape = {
     ["graphql"],
   ).optional(),
   compare: compareSchema.optional(),
+  values: valuesSchema.optional(),
   verify: z
     .strictObject({
       readBack: parsedText(parseReadBack, {

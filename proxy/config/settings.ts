@@ -239,6 +239,41 @@ export interface CompareSettings {
   readonly noise: NoiseSettings;
 }
 
+/** Which part of a text is the value. */
+export type ValuePart =
+  | { readonly kind: "whole" }
+  /** Of a URL or path, from 1 at its start, or from -1 at its end. */
+  | { readonly kind: "segment"; readonly number: number }
+  /** Of a URL, one of its query. */
+  | { readonly kind: "query"; readonly name: string };
+
+/** A place whose value is one at legacy and another one at next. Values of one kind are one set of pairs. */
+export interface ValuePlace {
+  readonly at: Locator;
+  readonly kind: string;
+  readonly part: ValuePart;
+}
+
+/** `at`: `answer:`, `answer-header:`, or `cookie:`, which is the one that the answer sets. */
+export interface LearnPlace extends ValuePlace {
+  /** For how long a pair is kept; null: as long as the store is. */
+  readonly keepMs: number | null;
+}
+
+/** What the primary's answer to a create says at `from`, the shadow's create is told at `at`. */
+export interface GivenValue {
+  readonly from: Locator;
+  readonly at: Locator;
+}
+
+export interface ValueSettings {
+  readonly learn: readonly LearnPlace[];
+  readonly apply: readonly ValuePlace[];
+  readonly give: readonly GivenValue[];
+  /** What becomes of a copy with a value that has no partner and that nobody is about to learn. */
+  readonly unmapped: "pass" | "skip";
+}
+
 export const GATE_PROFILES = ["strict", "normal", "low-traffic"] as const;
 export type GateProfile = (typeof GATE_PROFILES)[number];
 
@@ -280,6 +315,7 @@ export interface RouteSettings {
     readonly acceptRealEffects: string | null;
   };
   readonly compare: CompareSettings;
+  readonly values: ValueSettings;
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
     readonly readBack: string | null;

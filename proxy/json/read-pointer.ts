@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { escapeLength, unescapeAt } from "./escape.ts";
-import { parsePointer } from "./pointer.ts";
+import { formatPointer, parsePointer } from "./pointer.ts";
 
 /** The scalar at a pointer: a string decoded, a number by its digits as spelled, else `true`, `false`, `null`. */
 export type PointerFound =
@@ -43,15 +43,48 @@ const MAX_DEPTH = 128;
  * of members with the same name each counts. One pass, however deep the document and however many `**` the pattern has.
  */
 export function readPointers(body: Buffer, pattern: string, limit: number): readonly string[] {
+  return findScalars(body, pattern, limit).map(({ text }) => text);
+}
+
+/** A text or number, and where its token stands: `bytes.subarray(start, end)`, quotes included. */
+export interface FoundScalar {
+  /** Its own pointer, without `*`. */
+  readonly at: string;
+  readonly kind: "string" | "number";
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What `readPointers` reads, with its places. */
+export function findScalars(body: Buffer, pattern: string, limit: number): readonly FoundScalar[] {
   const tokens = parsePointer(pattern);
   if (tokens === null) return [];
   const walk = new PatternWalk(body, tokens, limit);
   walk.value(startOf(body), walk.withDeep([0]), 0);
-  return walk.texts;
+  return walk.found;
+}
+
+/**
+ * Where a further member of the object at `pointer` can be written: right behind its brace. null: there is no object. Assumes
+ * JSON, as the others do.
+ */
+export function placeForMember(
+  body: Buffer,
+  pointer: string,
+): { readonly at: number; readonly isEmpty: boolean } | null {
+  let at = startOf(body);
+  for (const token of parsePointer(pointer) ?? []) {
+    at = childAt(body, at, token);
+    if (at < 0) return null;
+  }
+  if (body[at] !== OPEN_OBJECT) return null;
+  return { at: at + 1, isEmpty: body[skipSpace(body, at + 1)] === CLOSE_OBJECT };
 }
 
 class PatternWalk {
-  readonly texts: string[] = [];
+  readonly found: FoundScalar[] = [];
+  readonly #path: (string | number)[] = [];
   readonly #bytes: Buffer;
   readonly #tokens: readonly string[];
   readonly #limit: number;
@@ -70,21 +103,25 @@ class PatternWalk {
       if (reached.includes(this.#tokens.length)) this.#take(at);
       return valueEnd(bytes, at);
     }
-    if (reached.length === 0 || depth >= MAX_DEPTH || this.texts.length >= this.#limit) return valueEnd(bytes, at);
+    if (reached.length === 0 || depth >= MAX_DEPTH || this.found.length >= this.#limit) return valueEnd(bytes, at);
     at = skipSpace(bytes, at + 1);
     for (let index = 0; at < bytes.length && bytes[at] !== CLOSE_ARRAY && bytes[at] !== CLOSE_OBJECT; index += 1) {
       let below: readonly number[];
+      let token: string | number = index;
       if (isObject) {
         if (bytes[at] !== QUOTE) return bytes.length;
         const nameEnd = stringEnd(bytes, at);
-        below = this.#below(reached, (token) => isName(bytes, at + 1, nameEnd - 1, token, Buffer.from(token)));
+        below = this.#below(reached, (asked) => isName(bytes, at + 1, nameEnd - 1, asked, Buffer.from(asked)));
+        if (below.length > 0) token = decodeString(bytes, at + 1, nameEnd - 1) ?? "";
         const colon = skipSpace(bytes, nameEnd);
         if (bytes[colon] !== COLON) return bytes.length;
         at = skipSpace(bytes, colon + 1);
       } else {
-        below = this.#below(reached, (token) => token === String(index));
+        below = this.#below(reached, (asked) => asked === String(index));
       }
+      this.#path.push(token);
       at = skipSpace(bytes, this.value(at, below, depth + 1));
+      this.#path.pop();
       if (bytes[at] !== COMMA) break;
       at = skipSpace(bytes, at + 1);
     }
@@ -112,9 +149,12 @@ class PatternWalk {
   }
 
   #take(at: number): void {
-    if (this.texts.length >= this.#limit) return;
-    const found = scalarAt(this.#bytes, at);
-    if (found.found && (found.kind === "string" || found.kind === "number")) this.texts.push(found.text);
+    if (this.found.length >= this.#limit) return;
+    const scalar = scalarAt(this.#bytes, at);
+    if (!scalar.found || (scalar.kind !== "string" && scalar.kind !== "number")) return;
+    const { kind, text } = scalar;
+    const end = valueEnd(this.#bytes, at);
+    this.found.push({ at: formatPointer(this.#path), kind, text, start: at, end });
   }
 }
 

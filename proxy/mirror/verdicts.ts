@@ -61,6 +61,12 @@ function judgeUnjudged({ because, status }: Extract<DeliveryEnd, { end: "unjudge
   return { outcome: SHADOW_ERROR, repair: because, error, failure: "connection-lost", status };
 }
 
+/** What becomes of a copy with a value that cannot be put into the shadow's own. */
+export function judgeUnmapped(why: string): Unanswered {
+  const outcome = skipped("unmapped-value");
+  return { outcome, repair: "unmapped-value", error: why, failure: null, status: null, attempts: 0 };
+}
+
 /** What becomes of a write that waited behind one of its key that was lost: it says no more of the shadow than that one. */
 export function judgeFollower(lost: Unanswered): Pick<Unanswered, "outcome" | "repair" | "error"> {
   const breaker = lost.outcome.kind === "dropped" && lost.outcome.reason === "breaker-open";

@@ -6,7 +6,8 @@ import type { Answer, BodyCopy, Exchange, Role, Settled, Snapshot, WholeAnswer }
 import { endToEndHeaders } from "../headers.ts";
 import { makeTraceId } from "../identity.ts";
 import { NotAttempted, type ShadowGate } from "../mirror/shadow-gate.ts";
-import { buildShadowRequest, type Rewrite } from "../mirror/shadow-request.ts";
+import type { ValueMap } from "../mirror/values/value-map.ts";
+import { buildShadowRequest } from "../mirror/shadow-request.ts";
 import { DIVERGENT, MATCH, type Outcome, SHADOW_ERROR, UNKNOWN } from "../outcome.ts";
 import type { Store, Upstream } from "../ports.ts";
 import { buildRecord } from "../record/divergence-record.ts";
@@ -28,7 +29,7 @@ export interface ReplayParts extends JudgeParts {
   readonly redactor: Pick<Redactor, "redact" | "redactPair">;
   readonly decode: DecodeBody;
   readonly markKey: Buffer;
-  readonly rewrite: Rewrite;
+  readonly values: Pick<ValueMap, "repeated" | "answer">;
   /** For the log of the process. */
   readonly audit: (entry: ReplayAudit) => void;
 }
@@ -195,23 +196,22 @@ async function askShadow(
   exchange: Exchange,
   { shadow, body }: ReplayPlan,
 ): Promise<Answered | Unanswered> {
-  const { markKey, rewrite } = parts;
-  const copy = {
-    exchange,
-    service: shadow,
-    body: { kind: "memory", bytes: body } as const,
-    markKey,
-    epoch: 1,
-    rewrite,
-  };
-  // Older than every write that the traffic sends: where it came in the primary's order is not known.
-  const { method, target, headers } = buildShadowRequest({ ...copy, order: "0.0" });
+  const { markKey } = parts;
   const { timeoutMs, maxAgeMs } = shadow.asShadow;
+  const stored = { kind: "memory", bytes: body } as const;
+  const mapped = await parts.values.repeated(exchange, stored, parts.clock.monotonic() + timeoutMs);
+  if (mapped.end === "shutdown") return { attempts: 0, failure: "shutdown", why: "the proxy ends" };
+  if (mapped.end === "unmapped") return { attempts: 0, failure: "unmapped-value", why: mapped.why };
+  const { rewrite } = mapped;
+  const copy = { exchange, service: shadow, body: stored, markKey, epoch: 1, rewrite };
+  // Older than every write that the traffic sends: where it came in the primary's order is not known.
+  const request = buildShadowRequest({ ...copy, order: "0.0" });
+  const { method, target, headers } = request;
   const question: Question = {
     method,
     target,
     headers: withOwn(headers, shadow),
-    body,
+    body: request.body.kind === "memory" ? request.body.bytes : body,
     headersTimeoutMs: timeoutMs,
     totalTimeoutMs: timeoutMs,
     maxBytes: exchange.snapshot.settings.limits.bodyInMemoryBytes,
@@ -222,11 +222,23 @@ async function askShadow(
       if ("failure" in answer) throw new Failed(answer);
       return answer;
     }, parts.clock.monotonic() + maxAgeMs);
-    return end instanceof NotAttempted ? { attempts: 0, failure: end.because, why: "it was not sent" } : end;
+    if (end instanceof NotAttempted) return { attempts: 0, failure: end.because, why: "it was not sent" };
+    return await mappedBack(parts, exchange, end);
   } catch (thrown) {
     if (thrown instanceof Failed) return thrown.end;
     throw thrown;
   }
+}
+
+/** As the primary would have put it, which is how it was recorded. */
+async function mappedBack({ values }: ReplayParts, exchange: Exchange, answered: Answered): Promise<Answered> {
+  const { status, headers, body } = await values.answer(exchange, answerOf(answered));
+  return {
+    ...answered,
+    status,
+    headers,
+    body: body.kind === "memory" ? { kind: "bytes", bytes: body.bytes } : answered.body,
+  };
 }
 
 /** Those that the file says stand in the place of the client's. */

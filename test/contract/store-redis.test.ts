@@ -5,10 +5,12 @@ import { redisCluster, redisServer } from "../support/redis.ts";
 import { redisSettings } from "../support/redis-store.ts";
 import { pairsContract } from "./pairs.ts";
 import { storeContract, type OpenStore, type StoreSetup } from "./store.ts";
+import { valuesContract } from "./values.ts";
 
 function contracts(name: string, open: OpenStore): void {
   storeContract(name, open);
   pairsContract(name, open);
+  valuesContract(name, open);
 }
 
 /** One for all proofs; each has a prefix of its own. */

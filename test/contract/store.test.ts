@@ -4,6 +4,7 @@ import { openSqliteStore } from "../../adapters/store/sqlite/store.ts";
 import { evidenceFolder } from "../support/evidence.ts";
 import { pairsContract } from "./pairs.ts";
 import { type OpenStore, storeContract } from "./store.ts";
+import { valuesContract } from "./values.ts";
 
 const STORES: Readonly<Record<string, OpenStore>> = {
   memory: async (_t, setup) => openMemoryStore(setup),
@@ -13,4 +14,5 @@ const STORES: Readonly<Record<string, OpenStore>> = {
 for (const [name, open] of Object.entries(STORES)) {
   storeContract(name, open);
   pairsContract(name, open);
+  valuesContract(name, open);
 }

@@ -35,6 +35,8 @@ const WIRING = new Set([
   "noise-learning.ts",
   "drain.ts",
   "status-source.ts",
+  "value-bodies.ts",
+  "value-list.ts",
 ]);
 
 type Step = (typeof STEPS)[number];

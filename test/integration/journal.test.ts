@@ -31,6 +31,7 @@ import { createSealer } from "../../proxy/sealed.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 import { Pools } from "../../proxy/upstream/pools.ts";
 import { json, startService, type TestService } from "../support/service.ts";
+import { testValueMap } from "../support/value-map.ts";
 import { connectTo } from "../support/wire.ts";
 import { NO_PAIRS } from "../support/pairs.ts";
 
@@ -106,6 +107,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
     rewrite,
+    values: testValueMap(store, clock, caught),
     ruleCounters: createRuleCounters(),
     moduleHealth: createModuleHealth(),
     gaps: new Gaps(store, clock),

@@ -13,6 +13,7 @@ import { type Ended, runCli, startCli } from "../support/cli.ts";
 import { type Bench, configText, startBench, type BenchOptions } from "../support/crossfade.ts";
 import { evidenceFolder } from "../support/evidence.ts";
 import { json, startService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const ROUTES = `
 routes:
@@ -257,4 +258,30 @@ test("who asked, and why, is in the audit; only the role operate may", async (t)
       ["of-operate", "replay", id, "sent again to next", "next is fixed"],
     ],
   );
+});
+
+test("a request of a route with values is sent to the shadow with its own, and its answer compared as the primary's", async (t) => {
+  const routes = `
+routes:
+  - name: users
+    match: { path: "/users/:id?" }
+    mirror: { reads: 100% }
+    values: { learn: [{ at: "answer:/id", kind: user }], apply: [{ at: "path:id", kind: user }] }
+`;
+  const bench = await start(t, { routes, legacy: json(201, { id: 1 }), next: json(201, { id: "k1" }) });
+  await bench.send("POST", "/users", { name: "Ann" });
+  await bench.settled(1);
+  bench.legacy.answerWith(json(200, { id: 1, total: 1 }));
+  bench.next.answerWith(json(200, { id: "k1", total: 2 }));
+  await bench.send("GET", "/users/1");
+  await bench.settled(2);
+  // The create is kept as well.
+  await until(async () => (await bench.api<{ items: unknown[] }>("/api/v1/pairs")).items.length === 2);
+  const { body } = await bench.post(await bench.newest(1));
+  assert.equal(body.verdict, "same");
+  assert.deepEqual(
+    bench.next.seen.map(({ method, target }) => `${method} ${target}`),
+    ["POST /users", "GET /users/k1", "GET /users/k1"],
+  );
+  assert.equal(bench.legacy.seen.at(-1)?.target, "/users/1");
 });

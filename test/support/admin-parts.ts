@@ -234,6 +234,11 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     audit: () => undefined,
     gate: (route) => Promise.resolve(route === "users" ? sampleGate(parts.settings) : null),
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
+    values: () => {
+      const since = "2026-11-22T12:00:00.000Z";
+      const pair = { kind: "user", legacy: "1", next: "k1", same: false, secret: false, since, until: null };
+      return Promise.resolve({ items: [pair], next: null });
+    },
     purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),
     replay: () => Promise.resolve({ end: "unknown" }),
     onError: (error, what) => parts.errors.push(`${what}: ${String(error)}`),

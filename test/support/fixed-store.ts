@@ -2,6 +2,7 @@ import type { AuditEntry } from "../../proxy/audit.ts";
 import type { DivergenceRecord, GapRecord, GroupDecision, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
 import type { DivergenceQuery, Store } from "../../proxy/ports.ts";
 import type { StoredPair } from "../../proxy/stored-pair.ts";
+import type { ValuePairRow } from "../../proxy/value-pairs.ts";
 
 export interface FixedEvidence {
   readonly divergences?: readonly DivergenceRecord[];
@@ -9,6 +10,7 @@ export interface FixedEvidence {
   readonly repairs?: readonly RepairRecord[];
   readonly gaps?: readonly GapRecord[];
   readonly pairs?: readonly StoredPair[];
+  readonly values?: readonly ValuePairRow[];
   readonly audit?: readonly AuditEntry[];
 }
 
@@ -20,7 +22,7 @@ export interface FixedStore extends Store {
 
 /** A store whose evidence is given: it filters nothing and pages by position, so that a test sees what it was asked. */
 export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
-  const { divergences = [], groups = [], repairs = [], gaps = [], pairs = [] } = evidence;
+  const { divergences = [], groups = [], repairs = [], gaps = [], pairs = [], values = [] } = evidence;
   const asked: DivergenceQuery[] = [];
   const decided: FixedStore["decided"] = [];
   function page<T>(items: readonly T[], { limit, cursor = "0" }: { limit: number; cursor?: string }) {
@@ -74,6 +76,9 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     gaps: (query) => page(gaps, query),
     openWork: () => Promise.resolve([]),
     places: () => Promise.resolve([]),
+    teachValues: (pairs) => Promise.resolve(pairs.map(() => "kept" as const)),
+    findValues: (sought) => Promise.resolve(sought.map(() => null)),
+    valuePairs: (query) => page(values, query),
     gateEvidence: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };

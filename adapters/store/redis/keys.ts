@@ -32,6 +32,10 @@
  * | `groups`             | zset  | group → count, negative; `groups:seen` → last seen
  * | `group:G`            | hash  | one group; `group:G:hours` (hash), `group:G:drawn` (zset by rank), `group:G:records` (zset)
  *
+ * Of each partition, by the kind of value in place of the route:
+ * | `values:legacy`      | hash  | kind, hash of legacy's → pair; `values:next` kind, hash of next's → name of the pair there
+ * | `values:order`       | zset  | name → position; `values:last` the highest; `values:ends` → when it ends
+ *
  * What is to come has a place: lanes and their leases belong to partitions of their own, `PREFIX:{lN}:`, spread by entity
  * key in place of the route, and members to `PREFIX:{members}:`.
  */

@@ -7,6 +7,7 @@ import { eligibleCounts, endRepair, gaps, outcomeCounts, repairs, repairWork, ty
 import { pair, pairs } from "./pairs.ts";
 import type { Reading } from "./reading.ts";
 import { divergence, divergences } from "./records.ts";
+import { findValues, teachValues, valuePairs } from "./values.ts";
 
 export abstract class Questions {
   protected abstract readonly reading: Reading;
@@ -77,6 +78,18 @@ export abstract class Questions {
 
   gaps(query: ListQuery): ReturnType<Store["gaps"]> {
     return gaps(this.reading, query);
+  }
+
+  teachValues(pairs: Parameters<Store["teachValues"]>[0]): ReturnType<Store["teachValues"]> {
+    return teachValues(this.reading, pairs);
+  }
+
+  findValues(sought: Parameters<Store["findValues"]>[0]): ReturnType<Store["findValues"]> {
+    return findValues(this.reading, sought);
+  }
+
+  valuePairs(query: Parameters<Store["valuePairs"]>[0]): ReturnType<Store["valuePairs"]> {
+    return valuePairs(this.reading, query);
   }
 
   openWork(): ReturnType<Store["openWork"]> {

@@ -41,6 +41,13 @@ export class Reading {
     const { link, settleSoon } = this.#settings;
     if (this.#closed) throw unavailable(`store ${link.place} is closed`);
     await settleSoon();
+    return await this.askAtOnce(question, patienceMs);
+  }
+
+  /** The same, whatever was appended before it. @throws CrossfadeError `store-unavailable` */
+  async askAtOnce<T>(question: () => Promise<T>, patienceMs: number = this.#settings.patienceMs): Promise<T> {
+    const { link } = this.#settings;
+    if (this.#closed) throw unavailable(`store ${link.place} is closed`);
     if (!link.isUp) throw link.failure ?? unavailable(`store ${link.place}: there is no connection to it`);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

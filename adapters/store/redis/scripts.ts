@@ -47,5 +47,6 @@ export const SCRIPTS = {
   find: load("find"),
   group: load("group"),
   openWork: load("open-work"),
+  values: load("values"),
   repair: load("repair"),
 } as const;

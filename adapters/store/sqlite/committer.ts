@@ -164,6 +164,15 @@ export class Committer {
     return this.#link.ask(name, args, patienceMs);
   }
 
+  /** Asks without waiting for what was appended before it. */
+  askAtOnce<Name extends keyof Questions>(
+    name: Name,
+    args: Questions[Name]["args"],
+    patienceMs: number = this.#settings.patienceMs,
+  ): Promise<Questions[Name]["value"]> {
+    return this.#link.ask(name, args, patienceMs);
+  }
+
   /** @throws CrossfadeError `store-unavailable` where what was appended so far does not become durable in time. */
   async allDurable(): Promise<void> {
     const mark = this.#backlog.mark();

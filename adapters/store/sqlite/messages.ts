@@ -17,6 +17,7 @@ import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, RepairWorkQuery } from "../../../proxy/ports.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
 import type { Retention } from "../retention.ts";
 import type { Batch, PairSizes } from "../rows.ts";
 
@@ -100,6 +101,15 @@ export interface Questions {
   places: { args: null; value: readonly KeptPlace[] };
   gateEvidence: { args: null; value: readonly KeptGateEvidence[] };
   openWork: { args: null; value: readonly OpenWork[] };
+  teachValues: {
+    args: { readonly pairs: readonly ValuePairRow[]; readonly now: number };
+    value: readonly PairTaught[];
+  };
+  findValues: {
+    args: { readonly sought: readonly PairSought[]; readonly now: number };
+    value: readonly (ValuePairRow | null)[];
+  };
+  valuePairs: { args: { readonly query: PairsQuery; readonly now: number }; value: Page<ValuePairRow> };
 }
 
 /** What an erasure looks into. */

@@ -14,6 +14,7 @@ import { page } from "../page.ts";
 import { endRepair, repairs, repairWork } from "./repairs.ts";
 import { places } from "./places.ts";
 import { pair, pairs } from "./pairs.ts";
+import { prepareValuePairs } from "./value-pairs.ts";
 
 /** Rows whose differences are looked into for one answer; commits go on between two of them. */
 const EXAMINED_AT_ONCE = 5_000;
@@ -23,6 +24,7 @@ type Answer = Questions[keyof Questions]["value"];
 export function prepareQueries(db: Database): (question: Question) => Answer {
   db.function("covers_place", { deterministic: true }, (asked, at) => Number(coversPlace(String(asked), String(at))));
   defineStateNow(db);
+  const values = prepareValuePairs(db);
   return (question) => {
     switch (question.name) {
       case "outcomeCounts":
@@ -73,6 +75,12 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return gateEvidence(db);
       case "openWork":
         return openWork(db);
+      case "teachValues":
+        return values.teach(question.args.pairs, question.args.now);
+      case "findValues":
+        return values.find(question.args.sought, question.args.now);
+      case "valuePairs":
+        return values.list(question.args.query, question.args.now);
       default: {
         const never: never = question;
         throw new TypeError(`no such question: ${JSON.stringify(never)}`);

@@ -1,9 +1,9 @@
-/** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, overrides, the audit, its life. Evidence is left there. */
+/** Brings what must not be forgotten out of a damaged file: totals, repairs, gaps, overrides, the audit, pairs of values, its life. Evidence is left there. */
 import Database from "better-sqlite3";
-import { ESSENTIAL_TABLES } from "./schema.ts";
+import { SALVAGED_TABLES } from "./schema.ts";
 
 /** Without the numbers that a table counts its rows with: they are given anew. */
-const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
+const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   life: "only, generation, run, last_batch, heartbeat, clean",
   route_total: "route, eligible, settled, compared_reads, balanced_at",
   outcome_total: "route, outcome, reason, count",
@@ -12,6 +12,7 @@ const COLUMNS: Readonly<Record<(typeof ESSENTIAL_TABLES)[number], string>> = {
   gap: "id, route, from_ms, to_ms, why, unclean_end",
   override: "route, setting, override",
   audit: "entry",
+  value_pair: "kind, legacy, next, sealed, at_ms, until_ms",
   gate_evidence: "route, known",
 };
 /** As the file counted the journal's records; a file from before the journal has none. */
@@ -38,7 +39,7 @@ export function salvage(from: string, into: Database.Database): Salvaged {
     source = new Database(from, { fileMustExist: true });
     // As its owner had it open: then its -wal is read without a shared-memory file beside it.
     source.pragma("locking_mode = EXCLUSIVE");
-    for (const name of ESSENTIAL_TABLES) {
+    for (const name of SALVAGED_TABLES) {
       // An older file has not all of them.
       if (!hasTable(source, name)) continue;
       try {
@@ -59,7 +60,7 @@ export function salvage(from: string, into: Database.Database): Salvaged {
       // Whatever the journal counts is uncertain then, and the gap that a lost store leaves says so.
     }
   } catch {
-    return { damaged: ESSENTIAL_TABLES, journalMark };
+    return { damaged: SALVAGED_TABLES, journalMark };
   } finally {
     source?.close();
   }
@@ -67,7 +68,7 @@ export function salvage(from: string, into: Database.Database): Salvaged {
 }
 
 /** Those that the damaged file has: it may be of an earlier version. */
-function columnsOf(source: Database.Database, table: (typeof ESSENTIAL_TABLES)[number]): string {
+function columnsOf(source: Database.Database, table: (typeof SALVAGED_TABLES)[number]): string {
   const found = new Set(source.prepare<[string], string>("SELECT name FROM pragma_table_info(?)").pluck().all(table));
   return COLUMNS[table]
     .split(", ")

@@ -18,6 +18,9 @@ export const ESSENTIAL_TABLES = [
   "gate_evidence",
 ] as const;
 
+/** What is brought out of a damaged file. Pairs of values may be millions: no start examines them. */
+export const SALVAGED_TABLES = [...ESSENTIAL_TABLES, "value_pair"] as const;
+
 /** One entry for each step forward; `PRAGMA user_version` is how many of them a file has had. Entries never change. */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -220,6 +223,23 @@ export const MIGRATIONS: readonly string[] = [
     -- JSON.
     known TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What a value of one service is at the other: keyed hashes, and both texts encrypted.
+  CREATE TABLE value_pair (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    legacy TEXT NOT NULL,
+    next TEXT NOT NULL,
+    -- NULL: the two are the same.
+    sealed TEXT,
+    at_ms INTEGER NOT NULL,
+    -- NULL: it stays.
+    until_ms INTEGER,
+    UNIQUE (kind, legacy),
+    UNIQUE (kind, next)
+  ) STRICT;
+  CREATE INDEX value_pair_by_end ON value_pair (until_ms) WHERE until_ms IS NOT NULL;
   `,
 ];
 

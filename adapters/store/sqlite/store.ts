@@ -95,6 +95,10 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     audit: (query) => committer.ask("audit", query),
     openWork: () => committer.ask("openWork", null),
     places: () => committer.ask("places", null),
+    // Nothing that is appended has to do with values.
+    teachValues: (pairs) => committer.askAtOnce("teachValues", { pairs, now: clock.now() }),
+    findValues: (sought) => committer.askAtOnce("findValues", { sought, now: clock.now() }),
+    valuePairs: (query) => committer.askAtOnce("valuePairs", { query, now: clock.now() }),
     gateEvidence: () => committer.ask("gateEvidence", null),
 
     async divergences(query) {

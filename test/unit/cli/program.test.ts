@@ -80,6 +80,7 @@ test("only commands that exist are there", () => {
     "repair",
     "suggest",
     "recompare",
+    "values",
     "replay",
   ]);
 });

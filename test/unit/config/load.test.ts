@@ -106,6 +106,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         module: null,
         noise: { readShare: 0, comparedShare: 0 },
       },
+      values: { learn: [], apply: [], give: [], unmapped: "pass" },
       verify: { readBack: null },
       repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
       gate: {
@@ -187,7 +188,7 @@ test("what is documented for later versions is told apart from slips of the pen"
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
     [
       "routes[0].treatAs",
-      "routes[0].values",
+      "routes[0].values.clientSees",
       "routes[0].verify.share",
       "routes[0].reads",
       "routes[0].gate.reconcileFresherThan",

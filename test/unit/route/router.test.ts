@@ -19,6 +19,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     treatAs: "by-method",
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
     compare: compareRules(),
+    values: { learn: [], apply: [], give: [], unmapped: "pass" },
     verify: { readBack: null },
     repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
     gate: DEFAULT_ROUTE.gate,

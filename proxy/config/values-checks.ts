@@ -1,0 +1,46 @@
+/** Rules about values that differ between the services. */
+import type { Pattern } from "../pattern.ts";
+import { PHASE_ROLES } from "../phases.ts";
+import type { Findings } from "./findings.ts";
+import { nearestName } from "./nearest.ts";
+import type { Places } from "./places.ts";
+import { pathOf, type Resolved } from "./resolve.ts";
+import type { Locator, RouteSettings } from "./settings.ts";
+
+/** `neverYields`: whether the route's pattern has nothing that a `path:` locator could mean. */
+export function checkValues(
+  resolved: Resolved,
+  places: Places,
+  findings: Findings,
+  patternOf: (route: RouteSettings) => Pattern,
+  neverYields: (locator: Locator, route: RouteSettings, pattern: Pattern) => boolean,
+): void {
+  const { routes } = resolved.settings;
+  const learnt = new Set(routes.flatMap(({ values }) => values.learn.map(({ kind }) => kind)));
+  for (const [i, route] of routes.entries()) {
+    const { learn, apply, give } = route.values;
+    for (const [k, { at, kind }] of apply.entries()) {
+      const path = [...pathOf(resolved, i, "values.apply"), k];
+      if (!learnt.has(kind)) {
+        const near = nearestName(kind, [...learnt]);
+        const way = near === null ? "write a learn entry for it where it is made" : `did you mean ${near}?`;
+        findings.warnings.push(
+          places.at(
+            [...path, "kind"],
+            `is ${kind}, which no route learns, so that every such value passes as it is; ${way}`,
+          ),
+        );
+      }
+      if (resolved.origins[i]?.["values.apply"] === "route" && neverYields(at, route, patternOf(route))) {
+        const why = `is path:${at.name}, and ${route.match.path} has no :${at.name}`;
+        findings.warnings.push(places.at([...path, "at"], `${why}; name the part, or take the entry out`));
+      }
+    }
+    if (learn.length + apply.length + give.length > 0 && PHASE_ROLES[route.phase].primary === "next") {
+      const why = `is ${route.phase}, where next answers clients: they are given its ids and tokens`;
+      findings.warnings.push(
+        places.at(pathOf(resolved, i, "phase"), `${why}, and those of legacy that they still hold mean nothing to it`),
+      );
+    }
+  }
+}

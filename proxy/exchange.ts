@@ -87,14 +87,16 @@ export interface RequestHead {
 export type BodyCopy =
   | { readonly kind: "memory"; readonly bytes: Buffer }
   /** In the encrypted spool; readable until `discard`. */
-  | { readonly kind: "spooled"; readonly length: number; readonly sha256: string; readonly file: SpooledBody }
-  /** Too large to keep: only its digest and length are known. */
-  | { readonly kind: "digest"; readonly length: number; readonly sha256: string };
+  | { readonly kind: "spooled"; readonly length: number; readonly file: SpooledBody }
+  /** Too large to keep: only its digest and length are known. Empty: of a body that is gone, not even that. */
+  | { readonly kind: "digest"; readonly length: number; readonly sha256: string | Promise<string> };
 
 export interface SpooledBody {
   readonly length: number;
   /** Once all of it is on disk: null, or why the copy is not whole. */
   whole(): Promise<string | null>;
+  /** Once it is whole. */
+  readonly sha256: string;
   /** Decrypted chunks in order. */
   read(): AsyncIterable<Buffer>;
   /** For another thread to read, until it is discarded. Only of a copy that is whole. */

@@ -36,9 +36,11 @@ export function acceptedWrite<Work>(
 }
 
 function journaled(captured: Captured, maxBytes: number): JournaledBody {
-  if (captured.kind === "lost") return { kind: "digest", length: captured.length, sha256: "" };
+  // The digest of what lies in the spool is known a little later, when the order of the lane has long been decided.
+  if (captured.kind === "lost" || captured.copy.kind !== "memory") {
+    return { kind: "digest", length: captured.length, sha256: "" };
+  }
   const { copy } = captured;
-  if (copy.kind !== "memory") return { kind: "digest", length: copy.length, sha256: copy.sha256 };
   if (copy.bytes.length <= maxBytes) return copy;
   return { kind: "digest", length: copy.bytes.length, sha256: hash("sha256", copy.bytes, "hex") };
 }

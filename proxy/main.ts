@@ -418,6 +418,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
     await repaired;
     await noise.close();
+    await spool.close();
     evidence.close();
     await recorder.close();
     counted.close();

@@ -72,6 +72,9 @@ async function judgeKept(
   for (const { body } of [primary, shadow]) {
     const broken = body.kind === "spooled" ? await body.file.whole() : null;
     if (broken !== null) return notCompared("spool-full", broken);
+    if (body.kind === "digest" && (await body.sha256) === "") {
+      return notCompared("spool-full", "the primary's answer is no longer in the spool, and no digest of it was kept");
+    }
   }
   const loaded = loadBytes(primary.body, shadow.body);
   if (loaded > 0 && !parts.budget.take(loaded)) {
@@ -123,16 +126,17 @@ function loadBytes(primary: BodyCopy, shadow: BodyCopy): number {
 
 function digestsSuffice(primary: BodyCopy, shadow: BodyCopy): boolean {
   if (primary.kind === "digest" || shadow.kind === "digest") return true;
-  return primary.kind === "spooled" && shadow.kind === "spooled" && primary.sha256 === shadow.sha256;
+  return primary.kind === "spooled" && shadow.kind === "spooled" && primary.file.sha256 === shadow.file.sha256;
 }
 
 async function bodiesToCompare(primary: BodyCopy, shadow: BodyCopy): Promise<[HeldBody, HeldBody]> {
-  if (digestsSuffice(primary, shadow)) return [digestOf(primary), digestOf(shadow)];
+  if (digestsSuffice(primary, shadow)) return [await digestOf(primary), await digestOf(shadow)];
   return [await heldBody(primary), await heldBody(shadow)];
 }
 
-function digestOf(body: BodyCopy): ComparableAnswer["body"] {
-  if (body.kind !== "memory") return { kind: "digest", sha256: body.sha256, length: body.length };
+async function digestOf(body: BodyCopy): Promise<ComparableAnswer["body"]> {
+  if (body.kind === "spooled") return { kind: "digest", sha256: body.file.sha256, length: body.length };
+  if (body.kind === "digest") return { kind: "digest", sha256: await body.sha256, length: body.length };
   return { kind: "digest", sha256: hash("sha256", body.bytes, "hex"), length: body.bytes.length };
 }
 

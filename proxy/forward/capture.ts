@@ -29,8 +29,10 @@ export class Capture {
   #length = 0;
   #held = 0;
   #file: SpoolFile | null = null;
-  /** Running digest, begun when the spool can no longer hold the body. */
+  /** Running digest of what may not lie in the spool at all. */
   #digest: Hash | null = null;
+  /** The file holds nothing any more: only its digest is taken. */
+  #fileIsDigest = false;
   #discarded = false;
   #lost: "queue-full" | "spool-full" | null = null;
 
@@ -46,22 +48,25 @@ export class Capture {
     return this.#join();
   }
 
-  take(chunk: Buffer): void {
+  /** Whether it holds the chunk itself from here on. */
+  take(chunk: Buffer): boolean {
     this.#length += chunk.length;
     // An upload may go on after its exchange has ended (an early answer): nobody would give back what it held.
-    if (this.#lost !== null || this.#discarded) return;
+    if (this.#lost !== null || this.#discarded) return false;
     if (this.#digest !== null) {
       this.#digest.update(chunk);
-    } else if (this.#length > this.#limits.diskBytes) {
+    } else if (this.#length > this.#limits.diskBytes && !this.#fileIsDigest) {
       this.#toDigest(chunk);
     } else if (this.#file !== null || this.#length > this.#limits.memoryBytes) {
       this.#toSpool(chunk);
     } else if (this.#budget.take(chunk.length)) {
       this.#held += chunk.length;
       this.#chunks.push(chunk);
+      return true;
     } else {
       this.#lose("queue-full");
     }
+    return false;
   }
 
   /** The copy as it stands once the body has ended. */
@@ -71,9 +76,13 @@ export class Capture {
     if (this.#digest !== null) {
       return { kind: "kept", copy: { kind: "digest", length, sha256: this.#digest.copy().digest("hex") }, length };
     }
-    if (this.#file !== null) {
-      if (this.#file.failure !== null) return { kind: "lost", why: "spool-full", length };
-      return { kind: "kept", copy: { kind: "spooled", length, sha256: this.#file.sha256(), file: this.#file }, length };
+    const file = this.#file;
+    if (file !== null) {
+      if (file.failure !== null) return { kind: "lost", why: "spool-full", length };
+      const copy: BodyCopy = this.#fileIsDigest
+        ? { kind: "digest", length, sha256: file.whole().then((failure) => (failure === null ? file.sha256 : "")) }
+        : { kind: "spooled", length, file };
+      return { kind: "kept", copy, length };
     }
     return { kind: "kept", copy: { kind: "memory", bytes: this.#join() }, length };
   }
@@ -110,14 +119,15 @@ export class Capture {
 
   #toDigest(chunk: Buffer): void {
     if (this.#file !== null) {
-      this.#digest = this.#file.digest();
-    } else {
-      this.#digest = createHash("sha256");
-      for (const earlier of this.#chunks) this.#digest.update(earlier);
+      this.#fileIsDigest = true;
+      this.#file.digestOnly();
+      this.#toSpool(chunk);
+      return;
     }
+    this.#digest = createHash("sha256");
+    for (const earlier of this.#chunks) this.#digest.update(earlier);
     this.#digest.update(chunk);
     this.#free();
-    this.#file = null;
   }
 
   #lose(why: "queue-full" | "spool-full"): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ByteBudget } from "../byte-budget.ts";
+import { chunks } from "../chunks.ts";
 import type { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
 import type { AnswerSink, Clock, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
@@ -187,9 +188,12 @@ class Forwarding implements AnswerSink, EndsWithClient {
   }
 
   onData(chunk: Buffer): boolean {
-    this.#answerCopy?.take(chunk);
+    const isHeld = this.#answerCopy?.take(chunk) ?? false;
     this.#bodyBegun = true;
-    if (this.#clientGone) return true;
+    if (this.#clientGone) {
+      if (!isHeld) chunks.release(chunk);
+      return true;
+    }
     if (this.#remaining > 0) {
       this.#remaining -= chunk.length;
       if (this.#remaining === 0) {
@@ -198,7 +202,7 @@ class Forwarding implements AnswerSink, EndsWithClient {
       }
     }
     const { response } = this.#job;
-    if (response.write(chunk)) return true;
+    if (isHeld ? response.write(chunk) : response.write(chunk, (error) => error ?? chunks.release(chunk))) return true;
     const call = this.#call;
     if (call !== null) response.once("drain", () => call.resume());
     return false;

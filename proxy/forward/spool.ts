@@ -1,10 +1,11 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes, type Hash } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { type FileHandle, open, unlink } from "node:fs/promises";
+import { createDecipheriv, randomBytes } from "node:crypto";
+import { close, mkdirSync, read } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { SpooledBody } from "../exchange.ts";
 import { SPOOL_CIPHER, type StoredBody } from "../stored-body.ts";
+import { SpoolThread, type ThreadFile } from "./spool-thread.ts";
 
 /**
  * Bodies above the memory cap, on disk: encrypted with a key that lives in this process only, in files that are unlinked
@@ -15,6 +16,7 @@ export class Spool {
   readonly #disk: ByteBudget;
   readonly #memory: ByteBudget;
   readonly #key = randomBytes(32);
+  readonly #thread = new SpoolThread();
   #made = 0;
   /** The last failure, in words, or null while the spool works. */
   problem: string | null = null;
@@ -31,118 +33,121 @@ export class Spool {
   }
 
   begin(): SpoolFile {
-    const path = join(this.#folder, `crossfade-spool-${process.pid}-${Date.now().toString(36)}-${this.#made++}`);
-    return new SpoolFile(path, this.#key, this.#disk, this.#memory, (why) => {
-      this.problem = why;
+    const id = this.#made++;
+    const path = join(this.#folder, `crossfade-spool-${process.pid}-${Date.now().toString(36)}-${id}`);
+    return new SpoolFile({
+      id,
+      path,
+      key: this.#key,
+      thread: this.#thread,
+      disk: this.#disk,
+      memory: this.#memory,
+      failed: (why) => {
+        this.problem = why;
+      },
     });
   }
 
   prepare(): void {
     mkdirSync(this.#folder, { recursive: true });
   }
+
+  /** Ends its thread. What was not whole by now never will be. */
+  async close(): Promise<void> {
+    await this.#thread.end();
+  }
 }
 
-/** What is put together for one write: below a millisecond's work, also for a disk that let many megabytes wait. */
-const WRITE_BATCH_BYTES = 512 * 1024;
+interface SpoolFileParts {
+  readonly id: number;
+  readonly path: string;
+  readonly key: Buffer;
+  readonly thread: SpoolThread;
+  readonly disk: ByteBudget;
+  readonly memory: ByteBudget;
+  readonly failed: (why: string) => void;
+}
+
+const readFd = promisify(read);
+const BLOCK_BYTES = 256 * 1024;
 
 /** One body on its way to disk, then readable any number of times until it is discarded. */
-export class SpoolFile implements SpooledBody {
-  readonly #key: Buffer;
+export class SpoolFile implements SpooledBody, ThreadFile {
+  readonly id: number;
+  readonly #parts: SpoolFileParts;
   readonly #iv = randomBytes(16);
-  readonly #disk: ByteBudget;
-  readonly #memory: ByteBudget;
-  readonly #failed: (why: string) => void;
-  readonly #cipher: ReturnType<typeof createCipheriv>;
-  readonly #hash: Hash = createHash("sha256");
-  readonly #opened: Promise<FileHandle>;
-  /** Encrypted, not yet handed to the disk. */
-  readonly #pending: Buffer[] = [];
-  #written = 0;
-  #writing: Promise<void> | null = null;
   #length = 0;
+  /** What the disk's budget was charged for. */
+  #onDisk = 0;
+  #isDigestOnly = false;
+  #fd: number | null = null;
+  /** Its thread has ended. */
+  #isOurs = false;
+  #sha256: string | null = null;
+  #whole: Promise<string | null> | null = null;
+  #tell: ((failure: string | null) => void) | null = null;
   #discarded = false;
   /** Why the copy is not whole, as far as is known yet. */
   failure: string | null = null;
 
-  constructor(path: string, key: Buffer, disk: ByteBudget, memory: ByteBudget, failed: (why: string) => void) {
-    this.#key = key;
-    this.#disk = disk;
-    this.#memory = memory;
-    this.#failed = failed;
-    this.#cipher = createCipheriv(SPOOL_CIPHER, key, this.#iv);
-    this.#opened = open(path, "wx+", 0o600).then(async (handle) => {
-      await unlink(path);
-      return handle;
-    });
-    this.#opened.catch((error: Error) => this.#fail(error.message));
+  constructor(parts: SpoolFileParts) {
+    this.id = parts.id;
+    this.#parts = parts;
+    parts.thread.open(this, parts.path, parts.key, this.#iv);
   }
 
   get length(): number {
     return this.#length;
   }
 
-  /** Takes one chunk; false once the copy has failed or does not fit. Never throws, never waits. */
+  /** The digest of everything taken. Only of a file that is whole. */
+  get sha256(): string {
+    return this.#sha256 ?? "";
+  }
+
+  /** Takes a copy of one chunk; false once the copy has failed or does not fit. Never throws, never waits. */
   write(chunk: Buffer): boolean {
     if (this.failure !== null || this.#discarded) return false;
-    if (!this.#disk.take(chunk.length)) {
-      this.#fail("the spool is full");
-      return false;
+    const { disk, memory, thread } = this.#parts;
+    if (!this.#isDigestOnly) {
+      if (!disk.take(chunk.length)) {
+        this.failed("the spool is full");
+        return false;
+      }
+      this.#onDisk += chunk.length;
     }
     this.#length += chunk.length;
-    if (!this.#memory.take(chunk.length)) {
-      this.#fail("the disk is slower than the bodies that come");
+    if (!memory.take(chunk.length)) {
+      this.failed("the disk is slower than the bodies that come");
       return false;
     }
-    this.#hash.update(chunk);
-    this.#pending.push(this.#cipher.update(chunk));
-    this.#writing ??= this.#writePending();
+    thread.write(this, chunk);
     return true;
   }
 
-  /** Writes what has come so far, a bounded batch a call, and goes on until nothing more has come meanwhile. */
-  async #writePending(): Promise<void> {
-    while (this.#pending.length > 0) {
-      let bytes = 0;
-      let chunks = 0;
-      for (; chunks < this.#pending.length && bytes < WRITE_BATCH_BYTES; chunks++) {
-        bytes += (this.#pending[chunks] as Buffer).length;
-      }
-      const batch = this.#pending.splice(0, chunks);
-      try {
-        if (this.failure === null && !this.#discarded) {
-          await writeFully(await this.#opened, batch, bytes, this.#written);
-          this.#written += bytes;
-        }
-      } catch (error) {
-        this.#fail((error as Error).message);
-      } finally {
-        this.#memory.give(bytes);
-      }
-    }
-    this.#writing = null;
+  /** Keeps nothing from here on; what is written is still digested. */
+  digestOnly(): void {
+    this.#isDigestOnly = true;
+    this.#parts.thread.digestOnly(this);
+    this.#giveDisk();
   }
 
-  sha256(): string {
-    return this.digest().digest("hex");
-  }
-
-  /** The running digest of everything written, to be continued elsewhere. */
-  digest(): Hash {
-    return this.#hash.copy();
-  }
-
-  async whole(): Promise<string | null> {
-    await this.#writing;
-    return this.failure;
+  /** Not to be called before all of it was written. */
+  whole(): Promise<string | null> {
+    if (this.failure !== null || this.#sha256 !== null) return Promise.resolve(this.failure);
+    this.#whole ??= new Promise((resolve) => {
+      this.#tell = resolve;
+      this.#parts.thread.ask(this);
+    });
+    return this.#whole;
   }
 
   async *read(): AsyncGenerator<Buffer> {
-    if ((await this.whole()) !== null) throw new Error(`spooled body is not whole: ${this.failure}`);
-    const handle = await this.#opened;
-    const decipher = createDecipheriv(SPOOL_CIPHER, this.#key, this.#iv);
-    const block = Buffer.allocUnsafe(256 * 1024);
+    const fd = await this.#readable();
+    const decipher = createDecipheriv(SPOOL_CIPHER, this.#parts.key, this.#iv);
+    const block = Buffer.allocUnsafe(BLOCK_BYTES);
     for (let at = 0; at < this.#length;) {
-      const { bytesRead } = await handle.read(block, 0, Math.min(block.length, this.#length - at), at);
+      const { bytesRead } = await readFd(fd, block, 0, Math.min(block.length, this.#length - at), at);
       if (bytesRead === 0) throw new Error("spooled body is shorter than it was");
       at += bytesRead;
       yield decipher.update(block.subarray(0, bytesRead));
@@ -150,47 +155,66 @@ export class SpoolFile implements SpooledBody {
   }
 
   async stored(): Promise<StoredBody> {
-    const { fd } = await this.#opened;
-    return {
-      kind: "stored",
-      length: this.#length,
-      fd,
-      key: Uint8Array.from(this.#key),
-      iv: Uint8Array.from(this.#iv),
-    };
+    const fd = await this.#readable();
+    const [key, iv] = [Uint8Array.from(this.#parts.key), Uint8Array.from(this.#iv)];
+    return { kind: "stored", length: this.#length, fd, key, iv };
   }
 
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
-    this.#disk.give(this.#length);
-    void (this.#writing ?? Promise.resolve()).then(async () => {
-      try {
-        await (await this.#opened).close();
-      } catch {
-        // It never opened: `failure` says why.
-      }
-    });
+    this.#giveDisk();
+    if (this.#isOurs) this.#close();
+    else this.#parts.thread.close(this);
+    this.#end("it was discarded");
   }
 
-  #fail(why: string): void {
+  // ---------------------------------------------------------------- what its thread tells
+
+  opened(fd: number): void {
+    this.#fd = fd;
+  }
+
+  failed(why: string): void {
     this.failure ??= why;
-    this.#failed(why);
+    this.#parts.failed(why);
+    this.#end(this.failure);
   }
-}
 
-/** Bodies come in chunks of 64 KiB: put together they would be as much memory again. */
-const GATHERED_MAX = 64;
+  lost(why: string): void {
+    this.#isOurs = true;
+    if (this.#discarded) this.#close();
+    else if (this.#sha256 === null) this.failed(why);
+  }
 
-async function writeFully(
-  handle: FileHandle,
-  batch: readonly Buffer[],
-  length: number,
-  position: number,
-): Promise<void> {
-  let done = 0;
-  if (batch.length <= GATHERED_MAX) done = (await handle.writev(batch, position)).bytesWritten;
-  if (done === length) return;
-  const bytes = Buffer.concat(batch, length);
-  while (done < length) done += (await handle.write(bytes, done, length - done, position + done)).bytesWritten;
+  written(sha256: string): void {
+    if (this.failure === null) this.#sha256 = sha256;
+    this.#end(this.failure);
+  }
+
+  taken(bytes: number): void {
+    this.#parts.memory.give(bytes);
+  }
+
+  async #readable(): Promise<number> {
+    const failure = await this.whole();
+    if (failure !== null || this.#fd === null) throw new Error(`spooled body is not whole: ${failure}`);
+    return this.#fd;
+  }
+
+  #end(failure: string | null): void {
+    this.#tell?.(failure);
+    this.#tell = null;
+  }
+
+  #giveDisk(): void {
+    this.#parts.disk.give(this.#onDisk);
+    this.#onDisk = 0;
+  }
+
+  #close(): void {
+    // Nothing hangs on it: its name is gone already.
+    if (this.#fd !== null) close(this.#fd, () => {});
+    this.#fd = null;
+  }
 }

@@ -1,5 +1,6 @@
 /** One request to the shadow, and its answer as it comes. */
 import { Readable } from "node:stream";
+import { chunks } from "../chunks.ts";
 import type { ServiceSettings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { BodyCopy, RawHeaders } from "../exchange.ts";
@@ -10,7 +11,8 @@ import type { ShadowRequest } from "./shadow-request.ts";
 
 /** Where the body of the shadow's answer is kept while it comes. The pipeline gives one to each attempt. */
 export interface AnswerCopy {
-  take(chunk: Buffer): void;
+  /** Whether it holds the chunk itself from here on. */
+  take(chunk: Buffer): boolean;
   result():
     | { readonly kind: "kept"; readonly copy: BodyCopy }
     | { readonly kind: "lost"; readonly why: "queue-full" | "spool-full" };
@@ -122,7 +124,7 @@ class Attempt implements AnswerSink, Limited {
   }
 
   onData(chunk: Buffer): boolean {
-    this.#copy.take(chunk);
+    if (!this.#copy.take(chunk)) chunks.release(chunk);
     this.#received += chunk.length;
     if (this.#received < UNPACED_BYTES || this.#received <= 2 * this.#job.primaryBytes) return true;
     const pauseMs = LARGE_ANSWERS.pauseAfter(chunk.length, this.#job.clock.monotonic());

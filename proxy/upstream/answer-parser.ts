@@ -5,6 +5,7 @@
  * colon. It takes a bare LF for CRLF in a head and joins folded lines, as RFC 9112 (2.2 and 5.2) lets it: our own answer is
  * written anew by Node, so nobody behind us has to read them.
  */
+import { chunks } from "../chunks.ts";
 import type { RawHeaders } from "../exchange.ts";
 import {
   InvalidAnswer,
@@ -134,7 +135,7 @@ export class AnswerParser {
           if (this.#remaining === 0) this.#finish(NO_HEADERS);
           break;
         case "close":
-          this.#events.onData(copyOf(bytes, at, end));
+          this.#events.onData(chunks.copy(bytes, at, end));
           at = end;
           break;
         case "chunk-size":
@@ -172,7 +173,7 @@ export class AnswerParser {
   #takeSized(bytes: Buffer, at: number, end: number): number {
     const until = Math.min(end, at + this.#remaining);
     this.#remaining -= until - at;
-    this.#events.onData(copyOf(bytes, at, until));
+    this.#events.onData(chunks.copy(bytes, at, until));
     return until;
   }
 

@@ -8,6 +8,7 @@ import { AnswerParser, type AnswerEvents } from "./answer-parser.ts";
 import type { Call, Carrier } from "./call.ts";
 import type { Dial } from "./dial.ts";
 import { upstreamError } from "./errors.ts";
+import { ReadTurn } from "./read-turn.ts";
 import { type TimeLimit, TimeLimits } from "./time-limits.ts";
 import { tunnelUpload, Upload } from "./upload.ts";
 
@@ -24,6 +25,9 @@ export interface ConnectionOwner {
  */
 const READ_BYTES = 64 * 1024;
 const sharedBuffer = process.platform === "win32" ? null : Buffer.allocUnsafeSlow(READ_BYTES);
+
+/** Four reads: less than a millisecond of work, and large answers still come at hundreds of MB a second. */
+const readTurn = new ReadTurn(4 * READ_BYTES);
 
 /** A body this short is written together with its head as one string: one system call, no gathering write. */
 const WRITTEN_WITH_HEAD_MAX_BYTES = 16 * 1024;
@@ -170,6 +174,13 @@ export class Connection implements AnswerEvents, Carrier {
       return true;
     }
     if (this.#parser.isDone) this.#answered(used === count);
+    // A full buffer: more is waiting. What fits into one is never held back.
+    if (count === READ_BYTES && this.#wantsMore && readTurn.take(count)) {
+      readTurn.wait(() => {
+        if (this.#wantsMore) this.#socket.resume();
+      });
+      return false;
+    }
     return this.#wantsMore;
   }
 

@@ -97,6 +97,24 @@ test("accepted: what waited for the shadow is delivered by the next process, eac
   );
 });
 
+test("accepted: where the primary's answer lay in the spool the copy is delivered all the same, and says that nothing was compared", async (t) => {
+  const it = await startJournaled(t, { next: "effects: suppressed\nidempotency: honoured" });
+  it.legacy.answerWith(json(200, { rows: "x".repeat(2 << 20) }));
+  const held = heldAnswer();
+  it.next.answerWith(held.answer);
+  await it.send("PUT", "/users/1", "{}");
+  await it.next.sawAtLeast(1);
+  await it.recorded();
+  await it.kill();
+  held.release();
+  it.next.answerWith(json(200, { rows: "x".repeat(2 << 20) }));
+  await it.start();
+  await assertWhole(it, 1);
+  assert.deepEqual(received(it), ["PUT /users/1 {}", "PUT /users/1 {}"]);
+  const [route] = (await it.status()).routes;
+  assert.deepEqual([route?.outcomes["match"], route?.reasons["spool-full"]], [0, 1]);
+});
+
 test("sent: to a service that honours the idempotency key an unsafe method is sent again, with that key", async (t) => {
   const it = await startJournaled(t, { next: "effects: suppressed\nidempotency: honoured" });
   const held = heldAnswer();

@@ -63,7 +63,7 @@ async function delivered(attempts: readonly Attempt[], change: Partial<DeliveryJ
       const copy = { discarded: false };
       kept.push(copy);
       return {
-        take() {},
+        take: () => false,
         result: () => ({ kind: "kept", copy: { kind: "memory", bytes: Buffer.alloc(0) } }),
         discard: () => void (copy.discarded = true),
       };

@@ -52,7 +52,10 @@ export class SpoolThread {
   write(file: ThreadFile, chunk: Buffer): void {
     for (let at = 0; at < chunk.length; at += SLOT_BYTES) {
       const part = chunk.subarray(at, at + SLOT_BYTES);
-      if (this.#waiting.length > 0 || !this.#put(file, part)) this.#waiting.push({ file, chunk: Buffer.from(part) });
+      if (this.#waiting.length === 0 && this.#put(file, part)) continue;
+      // Without a thread nobody would come for it; the file knows.
+      if (this.#worker === null) file.taken(part.length);
+      else this.#waiting.push({ file, chunk: Buffer.from(part) });
     }
   }
 

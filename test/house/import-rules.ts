@@ -18,6 +18,7 @@ const OTHER_FOLDERS = [
   "repair",
   "try",
   "pairs",
+  "compose",
   "cli",
 ] as const;
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
@@ -65,7 +66,8 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   repair: CORE,
   try: CORE,
   pairs: [...CORE, "try"],
-  main: [...CORE, "repair", "pairs", "adapters"],
+  compose: [...CORE, "repair", "pairs"],
+  main: [...CORE, "compose", "adapters"],
   cli: [...CORE, "suggest", "try", "pairs", "main", "adapters"],
   adapters: SHARED,
 };

@@ -1,0 +1,186 @@
+import { tmpdir } from "node:os";
+import { dirname, resolve } from "node:path";
+import { ByteBudget } from "../byte-budget.ts";
+import { createComparer } from "../compare/comparer.ts";
+import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Switchboard } from "../config/switchboard.ts";
+import { Spool } from "../forward/spool.ts";
+import type { GapMarker, Journal } from "../journal.ts";
+import { Backlog } from "../mirror/backlog.ts";
+import { Gaps } from "../mirror/gaps.ts";
+import { identityRewrite } from "../mirror/shadow-request.ts";
+import { Taints } from "../mirror/taints.ts";
+import { Unsettled } from "../mirror/unsettled.ts";
+import { PairBook } from "../mirror/values/pair-book.ts";
+import { createSeal, type Seal } from "../mirror/values/seal.ts";
+import { ValueMap } from "../mirror/values/value-map.ts";
+import { createNoise, type Noise } from "../noise.ts";
+import { createReplay } from "../pairs/replay.ts";
+import { createPipeline, type Pipeline } from "../pipeline.ts";
+import type { Clock, Store, Telemetry } from "../ports.ts";
+import { keyedHash } from "../record/keyed-hash.ts";
+import { deriveKey } from "../record/secret-key.ts";
+import { createRepairs, type Repairs } from "../repair/repairs.ts";
+import { readBodyForValues } from "../value-bodies.ts";
+import type { Audit, Desk } from "./desk.ts";
+import type { Records } from "./records.ts";
+import type { ServiceSide } from "./service-side.ts";
+
+const COMPARE_TIME_LIMIT_MS = 30_000;
+/** How long a new pair of values waits for a store that fails; then its entity is left to repair. */
+const PAIR_RETRY_MS = 5_000;
+
+export interface MirroringParts {
+  /** As at the start. */
+  readonly settings: Settings;
+  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled">;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly marker: GapMarker | null;
+  readonly secretKey: Buffer;
+  readonly services: ServiceSide;
+  readonly records: Records;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  /** How often the repair list is gone through by itself. */
+  readonly repairEveryMs: number;
+  readonly desk: Desk;
+  readonly audit: Audit;
+}
+
+/** The path of a request, and what sends to the shadow beside it. */
+export interface Mirroring {
+  readonly pipeline: Pipeline;
+  readonly repairs: Repairs;
+  readonly replay: ReturnType<typeof createReplay>;
+  readonly noise: Noise;
+  readonly moduleHealth: ModuleHealth;
+  readonly backlog: Backlog;
+  /** Bytes in memory, and on disk. */
+  readonly queue: ByteBudget;
+  readonly disk: ByteBudget;
+  readonly seal: Seal;
+  /** Once services and gates are closed. */
+  close(): Promise<void>;
+}
+
+export function createMirroring(parts: MirroringParts): Mirroring {
+  const { settings, store, journal, secretKey, services, records, telemetry, clock, desk, audit } = parts;
+  const { redactor, sealer, decode } = records;
+  const { caught } = desk;
+  const { snapshot, mirroringEnabled } = parts.acting;
+  const { upstream, gate } = services;
+
+  const queue = new ByteBudget(settings.limits.queuedBytes);
+  const disk = new ByteBudget(settings.limits.spoolBytes);
+  const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
+  const spool = new Spool(spoolFolder, disk, queue);
+  const forwarder = { budget: queue, spool, clock };
+  const comparer = createComparer({
+    queueBytes: settings.limits.queuedBytes,
+    workers: 1,
+    timeLimitMs: COMPARE_TIME_LIMIT_MS,
+  });
+  const moduleHealth = createModuleHealth();
+  const backlog = new Backlog();
+  const taints = new Taints();
+  const markKey = deriveKey(secretKey, "shadow mark");
+  const noise = createNoise({
+    book: records.book,
+    redactor,
+    store,
+    hashKey: deriveKey(secretKey, "noise"),
+    telemetry,
+    upstream,
+    forwarder,
+    markKey,
+    clock,
+    mirroringEnabled,
+    random: Math.random,
+    caught,
+  });
+  const valueKey = deriveKey(secretKey, "values");
+  const seal = createSeal(valueKey, keyedHash(deriveKey(valueKey, "index")));
+  const values = new ValueMap({
+    book: new PairBook({ store, seal, clock, retryForMs: PAIR_RETRY_MS, caught }),
+    readBody: readBodyForValues,
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+  });
+  const orderStamp = (position = journal.nextPosition()): string => `${store.generation}.${position}`;
+  const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey };
+
+  const pipeline = createPipeline({
+    ...shared,
+    mirroringEnabled,
+    upstream,
+    journal,
+    recorder: records.recorder,
+    evidence: records.evidence,
+    pairs: records.pairs,
+    ruleCounters: records.ruleCounters,
+    forwarder,
+    backlog,
+    taints,
+    noise,
+    unsettled: new Unsettled(),
+    orderStamp,
+    rewrite: identityRewrite,
+    values,
+    gaps: new Gaps(store, clock, parts.marker),
+    caught,
+  });
+
+  const repairs = createRepairs({
+    ...shared,
+    store,
+    visit: pipeline.visit,
+    upstream: (service) => upstream("shadow", service),
+    primaryGate: (service) => services.readGate(service),
+    forwarder,
+    taints,
+    sealer,
+    redactor,
+    orderStamp,
+    everyMs: parts.repairEveryMs,
+    audit: ({ what, by, job }) => {
+      const run = job.dryRun ? "dry run of a repair" : "repair";
+      const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
+      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
+    },
+    caught,
+  });
+
+  const replay = createReplay({
+    ...shared,
+    mirroringEnabled,
+    store,
+    upstream,
+    redactor,
+    decode,
+    values,
+    audit: ({ by, id, reason, sentTo }) => {
+      const what = sentTo.length > 0 ? `sent again to ${sentTo.join(", ")}` : "asked for and not sent";
+      audit({ by, action: "replay", subject: id, what, reason });
+    },
+  });
+
+  return {
+    pipeline,
+    repairs,
+    replay,
+    noise,
+    moduleHealth,
+    backlog,
+    queue,
+    disk,
+    seal,
+    async close() {
+      await comparer.close();
+      await repairs.stop();
+      await noise.close();
+      await spool.close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** The commands that need no running Crossfade: they start one, or read a configuration or a recording. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { CheckOptions } from "./check.ts";
+import type { DemoOptions } from "./demo.ts";
+import type { ExplainOptions } from "./explain.ts";
+import { type Ended, example, wholeNumber, withConfig } from "./options.ts";
+import type { StartFlagsGiven } from "./start.ts";
+import type { TryOptions } from "./try.ts";
+
+/** Of `try`: answers of 16 MiB each are in memory for as many requests. */
+const MOST_AT_ONCE = 16;
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+
+export function addOfflineCommands(program: Command, ended: Ended): void {
+  program
+    .command("start")
+    .summary("run the proxy")
+    .description(
+      "Runs the proxy until it is sent SIGTERM or SIGINT; then it finishes what is under way and says what was left.",
+    )
+    .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")
+    .option("--legacy <url>", "the service that is the source of truth today")
+    .option("--next <url>", "the service that replaces it and gets the copies")
+    .option("--effects <kind>", "what next does with mail, payments and the like: suppressed, sandboxed or real")
+    .option("--listen <address>", "where clients connect (default: 127.0.0.1:8080)")
+    .option("--admin <address>", "where status, API and metrics are (default: 127.0.0.1:9090)")
+    .option("--store <place>", "sqlite:FILE, redis://HOST:PORT/DB or memory: (default: sqlite:./crossfade.db)")
+    .option(
+      "--divergence-log <file>",
+      "one line of JSON for every difference (default: ./crossfade-divergences.ndjson)",
+    )
+    .option("--adopt-phases", "take the phases of the config although the store is new")
+    .addOption(new Option("--log-level <level>", "how much is logged on stderr").choices(LOG_LEVELS).default("info"))
+    .addHelpText("after", example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000"))
+    .action(async (options: StartFlagsGiven) => ended(await (await import("./start.ts")).runStart(options)));
+
+  program
+    .command("demo")
+    .summary("see it work on two real services")
+    .description(
+      "Runs two versions of one real API with the proxy between them, and tells what it finds, until Ctrl-C.",
+    )
+    .option("--once", "end after the story; exit code 1: a client error, a lost copy, or accounts that do not sum")
+    .option("--json", "add one line of JSON when the story is told")
+    .option("--no-color", "no colours")
+    .addHelpText("after", example("crossfade demo"))
+    .action(async (options: DemoOptions) => ended(await (await import("./demo.ts")).runDemo(options)));
+
+  program
+    .command("try <file.har>")
+    .summary("compare both services on recorded reads, without a proxy")
+    .description(
+      "Sends the reads that a browser or proxy recorded (HAR 1.2) to both services, compares the answers by the routes' rules, and shows what differs. Writes are left out and nothing is kept. Exit code 1: something differs, or was not answered; 3: the file cannot be used, or a service cannot be reached.",
+    )
+    .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")
+    .option("--legacy <url>", "the service that is the source of truth today")
+    .option("--next <url>", "the service that replaces it")
+    .option("--host <name>", "only requests that were recorded of this host (default: of any)")
+    .addOption(
+      new Option("--concurrency <count>", "requests at once to each service")
+        .default(4)
+        .argParser(wholeNumber(MOST_AT_ONCE)),
+    )
+    .addOption(new Option("--limit <count>", "send at most this many (default: all)").argParser(wholeNumber(9_999_999)))
+    .option("--json", "one JSON value a line instead of sentences: the sums, then each cause")
+    .option("--no-color", "no colours")
+    .addHelpText(
+      "after",
+      example("crossfade try recorded.har", "crossfade try recorded.har --host api.example.com --json"),
+    )
+    .action(async (file: string, options: TryOptions) => ended(await (await import("./try.ts")).runTry(file, options)));
+
+  withConfig(program.command("check"))
+    .summary("validate the configuration")
+    .description(
+      "Validates the configuration and prints the routes in effect. Exit code 1: it is invalid; 3: it cannot be read.",
+    )
+    .addHelpText("after", example("crossfade check --config crossfade.yaml"))
+    .action(async (options: CheckOptions) => ended((await import("./check.ts")).checkConfig(options)));
+
+  withConfig(program.command("explain <method> <path>"))
+    .summary("which route, key and rules a request gets")
+    .description("Says which route, key, phase and rules apply to a request, and why. Nothing is sent.")
+    .option("--host <name>", "the request's Host header")
+    .option("--header <name: value>", "a request header; may be repeated", collectHeader, [])
+    .addHelpText("after", example("crossfade explain PUT /users/42 --header 'x-tenant: acme'"))
+    .action(async (method: string, path: string, options: ExplainOptions) =>
+      ended((await import("./explain.ts")).explainConfig(method, path, options)),
+    );
+}
+
+function collectHeader(
+  text: string,
+  before: readonly (readonly [string, string])[],
+): readonly (readonly [string, string])[] {
+  const [, name, value] = /^([^\s:]+): ?(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("Write it as 'name: value'.");
+  return [...before, [name.toLowerCase(), value]];
+}

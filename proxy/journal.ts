@@ -137,8 +137,8 @@ export interface JournalAccount {
   readonly damage: string | null;
   /** The last position that it holds. */
   readonly upTo: number;
-  /** Records that the store has not counted. */
-  readonly uncounted: readonly StoreWrite[];
+  /** What records that the store has not counted would have it count, each with its record's position. */
+  readonly uncounted: readonly { readonly position: number; readonly write: StoreWrite }[];
   /** Writes without an outcome. */
   readonly open: readonly { readonly route: string; readonly count: number }[];
   /** Routes of which writes were not journaled when that life ended, and since when (epoch ms). */

@@ -48,6 +48,8 @@ export interface PipelineParts {
   readonly markKey: Buffer;
   /** `generation.position`, one further at each call without the position of a record: orders the writes of one key, without a clock. */
   readonly orderStamp: (journalPosition?: number) => string;
+  /** Whether other members may have written since: of a write that an earlier process life left, by its order stamp. */
+  readonly othersWroteSince: (order: string) => boolean;
   /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
   readonly values: ValueMap;

@@ -46,7 +46,7 @@ export interface Scanned {
   readonly damage: string | null;
   /** A write that its process did not live to finish: what is behind `at` is to be cut off before anything is written. */
   readonly cutOff: { readonly file: string; readonly at: number } | null;
-  readonly uncounted: readonly StoreWrite[];
+  readonly uncounted: readonly { readonly position: number; readonly write: StoreWrite }[];
   readonly open: ReadonlyMap<string, number>;
   readonly intents: readonly OpenIntent[];
   readonly sent: ReadonlyMap<number, SentRecord>;
@@ -92,7 +92,7 @@ class Scan {
   /** Records are read twice where a process died between carrying a segment on and giving it up. */
   readonly #readBefore = new Positions();
   readonly #carried: (CarriedPlace & { readonly entry: number })[] = [];
-  readonly #uncounted: StoreWrite[] = [];
+  readonly #uncounted: { readonly position: number; readonly write: StoreWrite }[] = [];
   #damage: string | null = null;
   #lastPosition = 0;
   #lastNumber = 0;
@@ -168,7 +168,7 @@ class Scan {
     const isUncounted = position > this.#countedUpTo;
     switch (record.type) {
       case "intended":
-        if (isUncounted) this.#uncounted.push({ type: "eligible", route: record.intent.route });
+        if (isUncounted) this.#uncounted.push({ position, write: { type: "eligible", route: record.intent.route } });
         this.#intents.set(entry, { entry, intent: record.intent, segment, bytes, end: null, key: record.intent.key });
         return;
       case "ended": {
@@ -194,7 +194,7 @@ class Scan {
         this.#intents.delete(entry);
         this.#sent.delete(entry);
         this.#settled.add(entry);
-        if (isUncounted) this.#uncounted.push(...countsOf(record));
+        if (isUncounted) for (const write of countsOf(record)) this.#uncounted.push({ position, write });
         return;
       default: {
         const never: never = record;

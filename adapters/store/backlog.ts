@@ -99,8 +99,12 @@ export class Backlog {
   #pairsDone = 0;
   #lostPairs = 0;
 
-  constructor(room: Room) {
+  /** `before`: of a run that goes on. */
+  constructor(room: Room, before: { readonly batch: number; readonly mark: number } = { batch: 0, mark: 0 }) {
     this.#room = room;
+    this.#batches = before.batch;
+    this.#settledBatch = before.batch;
+    this.journalMark = before.mark;
   }
 
   get lostWrites(): number {

@@ -1,15 +1,16 @@
 /** The store that the settings name, and the journal beside it. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import { PHASE_ROLES } from "../../proxy/phases.ts";
 import type { JournalAccount } from "../../proxy/journal.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
-import { openGapMarker, type OpenGapMarker, readGapMarker } from "../journal/gap-marker.ts";
-import { type LogJournal, type LogSettings, openLogJournal, type ReadLog, readLog } from "../journal/log.ts";
+import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
 import { segmentNumber } from "../journal/segment.ts";
+import { openMemberFolder } from "../member/folder.ts";
 import { openMemoryStore } from "./memory.ts";
+import type { RedisStore, RedisStoreOptions } from "./redis/shared-store.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./sqlite/store.ts";
 
 export interface OpenedStore {
@@ -20,13 +21,6 @@ export interface OpenedStore {
   readonly notes: readonly string[];
   /** Where the store is shared: the secret that all who share it redact under. null: it is this process's own affair. */
   readonly secretKey: Buffer | null;
-}
-
-export interface DurableJournal {
-  readonly journal: LogJournal;
-  readonly marker: OpenGapMarker;
-  /** Writes of earlier processes without an outcome, by route. */
-  readonly open: JournalAccount["open"];
 }
 
 /**
@@ -44,7 +38,9 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null };
     }
     case "redis": {
-      // Nobody else waits for its client to load.
+      if (settings.journal.survives !== "nothing") {
+        return openAsMember(settings, { redis: wanted, clock, routes, retention }, journalKey);
+      }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
       return { store, durable: null, notes: store.notes, secretKey: store.secretKey };
@@ -70,17 +66,51 @@ async function openWithJournal(
     const setAside = setJournalAside(`${file}.lanes`, clock.now());
     return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null };
   }
-  const beside = new BesideStore(settings, clock, routes, journalKey);
+  const beside = new BesideStore({ folder: `${file}.lanes`, settings, clock, routes, journalKey });
   const store = await openSqliteStore({ ...options, file, journalAccount: (upTo) => beside.account(upTo) });
   try {
     const durable = await beside.open(store);
     return { store, durable, notes: [...store.opened.notes, ...waitingNote(durable.open)], secretKey: null };
   } catch (thrown) {
     await store.close();
-    const words = thrown instanceof Error ? thrown.message : String(thrown);
-    const message = `journal ${beside.folder} cannot be used (${words}); let this user write there, or set journal.survives: nothing`;
-    throw new CrossfadeError("store-unavailable", message, { source: "store", cause: thrown });
+    throw unusable(beside, thrown);
   }
+}
+
+/** The store is shared; the journal is this member's own, and so are its accounts over all its lives. */
+async function openAsMember(
+  settings: Settings,
+  options: Omit<RedisStoreOptions, "member"> & { readonly routes: readonly string[] },
+  journalKey: () => Buffer,
+): Promise<OpenedStore> {
+  const { clock, routes } = options;
+  const member = openMemberFolder(settings.member.folder);
+  let store: RedisStore | null = null;
+  try {
+    const folder = join(settings.member.folder, "lanes");
+    const beside = new BesideStore({ folder, settings, clock, routes, journalKey });
+    const { run, hasRun } = member;
+    const journal = (upTo: number): Promise<JournalAccount> => beside.account(upTo);
+    // Nobody else waits for its client to load.
+    const { openRedisStore } = await import("./redis/store.ts");
+    store = await openRedisStore({ ...options, member: { run, hasRun, journal, ended: () => member.close() } });
+    const { secretKey, notes } = store;
+    const durable = await beside.open(store).catch((thrown: unknown) => {
+      throw unusable(beside, thrown);
+    });
+    member.begun();
+    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey };
+  } catch (thrown) {
+    if (store === null) member.close();
+    else await store.close();
+    throw thrown;
+  }
+}
+
+function unusable({ folder }: BesideStore, thrown: unknown): CrossfadeError {
+  const words = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = `journal ${folder} cannot be used (${words}); let this user write there, or set journal.survives: nothing`;
+  return new CrossfadeError("store-unavailable", message, { source: "store", cause: thrown });
 }
 
 /** A journal that is no longer written must not be read again later: what it holds would undo newer writes. */
@@ -97,62 +127,4 @@ function waitingNote(open: JournalAccount["open"]): readonly string[] {
   return [
     `${writes} ${writes === 1 ? "write" : "writes"} of the run before had no outcome: the journal has them, and they go on`,
   ];
-}
-
-/** The journal's folder, from when the store is locked. */
-class BesideStore {
-  readonly folder: string;
-  readonly #settings: Settings;
-  readonly #clock: Clock;
-  readonly #routes: readonly string[];
-  readonly #journalKey: () => Buffer;
-  #read: { readonly log: ReadLog; readonly settings: LogSettings; readonly account: JournalAccount } | null = null;
-
-  constructor(settings: Settings, clock: Clock, routes: readonly string[], journalKey: () => Buffer) {
-    this.folder = `${(settings.store as { readonly file: string }).file}.lanes`;
-    this.#settings = settings;
-    this.#clock = clock;
-    this.#routes = routes;
-    this.#journalKey = journalKey;
-  }
-
-  /** What earlier processes left; nothing of it is changed yet. */
-  async account(countedUpTo: number): Promise<JournalAccount> {
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    chmodSync(this.folder, 0o700);
-    const isNew = readdirSync(this.folder).every((name) => segmentNumber(name) === null);
-    // A key file that is there says that there was a store: a first start must not make it before that is looked at.
-    const key = isNew ? Buffer.alloc(32) : this.#journalKey();
-    const settings: LogSettings = {
-      folder: this.folder,
-      journalKey: key,
-      survives: this.#settings.journal.survives === "power" ? "power" : "process",
-      limitBytes: () => this.#settings.limits.journalBytes,
-      monotonic: () => this.#clock.monotonic(),
-    };
-    const log = await readLog(settings, countedUpTo);
-    const unjournaled = readGapMarker(this.#marker, this.#routes, this.#clock.now());
-    const account = { ...log.account(), unjournaled };
-    this.#read = { log, settings, account };
-    return account;
-  }
-
-  async open(store: Store): Promise<DurableJournal> {
-    if (this.#read === null) throw new Error("it could not be read");
-    const { log, settings, account } = this.#read;
-    const marker = await openGapMarker(this.#marker, settings.survives);
-    const journal = await openLogJournal({
-      ...settings,
-      journalKey: this.#journalKey(),
-      read: log,
-      countedUpTo: account.upTo,
-      generation: store.generation,
-      counted: () => store.journalMark(),
-    });
-    return { journal, marker, open: account.open };
-  }
-
-  get #marker(): string {
-    return join(this.folder, "gaps");
-  }
 }

@@ -126,6 +126,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     noise,
     unsettled: new Unsettled(),
     orderStamp,
+    othersWroteSince: (order) => settings.store.kind === "redis" && !order.startsWith(`${store.generation}.`),
     rewrite: identityRewrite,
     values,
     gaps: new Gaps(store, clock, parts.marker),

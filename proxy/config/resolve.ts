@@ -11,6 +11,7 @@ import {
   DEFAULT_SERVICE,
   DEFAULT_SOCKET_MODE,
   DEFAULT_STORE,
+  DEFAULT_MEMBER_FOLDER,
   DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
   DURABLE_MAX_AGE_MS,
@@ -104,8 +105,7 @@ export function resolveSettings(
   modules: Modules,
 ): Resolved {
   const store = resolveStore(written.store, certificates.store);
-  // With Redis, as in memory, no journal outlives the process yet.
-  const survives = store.kind !== "sqlite" ? "nothing" : (written.journal?.survives ?? DEFAULT_SURVIVES);
+  const survives = store.kind === "memory" ? "nothing" : (written.journal?.survives ?? DEFAULT_SURVIVES);
   const maxAgeMs = survives === "nothing" ? DEFAULT_SERVICE.asShadow.maxAgeMs : DURABLE_MAX_AGE_MS;
   const routes = writtenRoutes(written).map((route) => resolveRoute(route, written.defaults ?? {}, modules));
   const services = Object.entries(written.services ?? {}).flatMap(([name, service]) =>
@@ -138,6 +138,7 @@ export function resolveSettings(
       pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
     journal: { survives, key: written.journal?.key ?? null },
+    member: { folder: written.member?.folder ?? DEFAULT_MEMBER_FOLDER },
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),

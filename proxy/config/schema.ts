@@ -11,6 +11,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LISTEN,
   DEFAULT_SOCKET_MODE,
+  DEFAULT_MEMBER_FOLDER,
   DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
 } from "./defaults.ts";
@@ -169,12 +170,27 @@ const journalSchema = z
     }).optional(),
     key: parsedText(parseSecret, {
       effect:
-        "What the record is encrypted with, best from the environment. Default: the key file beside the store. A change needs a restart, and an empty journal.",
+        "What the record is encrypted with, best from the environment. Default: the key file beside the store, or in member.folder. A change needs a restart, and an empty journal.",
       range: "16 to 1024 characters",
       examples: ["${CROSSFADE_JOURNAL_KEY}"],
     }).optional(),
   })
-  .describe("The journal: the exact record of writes until they settle, in a folder beside a sqlite: store.");
+  .describe(
+    "The journal: the exact record of writes until they settle, in a folder beside a sqlite: store, or with redis: in member.folder.",
+  );
+
+const memberSchema = z
+  .strictObject({
+    folder: freeText(
+      {
+        effect:
+          "With a redis: store, the folder of this process alone: who it is among the members, over restarts, and its journal. A change needs a restart.",
+        byDefault: DEFAULT_MEMBER_FOLDER,
+      },
+      { min: 1, max: 4096 },
+    ).optional(),
+  })
+  .describe("This process among those that share a redis: store.");
 
 export const configSchema = z.strictObject({
   listen: listenField.optional(),
@@ -186,6 +202,7 @@ export const configSchema = z.strictObject({
   divergenceLog: divergenceLogSchema.optional(),
   limits: limitsSchema.optional(),
   journal: journalSchema.optional(),
+  member: memberSchema.optional(),
   webhook: webhookSchema.optional(),
   services: z
     .object({

@@ -417,6 +417,10 @@ export interface Settings {
     /** Secret; null: the key file beside the store. */
     readonly key: string | null;
   };
+  readonly member: {
+    /** Of this process alone, where the store is shared: who it is, and its journal. */
+    readonly folder: string;
+  };
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;
   /** Always holds `legacy` and `next`; further ones are named by routes. */

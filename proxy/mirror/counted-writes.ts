@@ -44,8 +44,7 @@ export class CountedWrites implements Pick<Store, "append"> {
 
   /** The store to whoever asks it: an answer has what was appended here before, unless the journal is far behind. */
   readable(store: Store): Store {
-    return {
-      ...store,
+    return withInstead(store, {
       outcomeCounts: () => this.#caughtUp().then(() => store.outcomeCounts()),
       eligibleCounts: () => this.#caughtUp().then(() => store.eligibleCounts()),
       divergences: (query) => this.#caughtUp().then(() => store.divergences(query)),
@@ -61,7 +60,7 @@ export class CountedWrites implements Pick<Store, "append"> {
       endRepair: (work, end) => this.#caughtUp().then(() => store.endRepair(work, end)),
       gaps: (query) => this.#caughtUp().then(() => store.gaps(query)),
       openWork: () => this.#caughtUp().then(() => store.openWork()),
-    };
+    });
   }
 
   async #caughtUp(): Promise<void> {
@@ -95,4 +94,15 @@ export class CountedWrites implements Pick<Store, "append"> {
     this.#store.append(writes);
     this.#store.append([{ type: "journal-mark", position }]);
   }
+}
+
+/** The store, with these of its methods instead of its own. It may be of a class, so that its parts cannot be copied. */
+function withInstead(store: Store, instead: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(whole, name: keyof Store) {
+      if (name in instead) return instead[name];
+      const own: unknown = whole[name];
+      return typeof own === "function" ? own.bind(whole) : own;
+    },
+  });
 }

@@ -1,6 +1,7 @@
 /** The secret that redaction and the encryption of delivery data derive their keys from. Lives beside the store. */
 import { hkdfSync, randomBytes } from "node:crypto";
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 
@@ -60,10 +61,11 @@ export function deriveKey(secret: Buffer, purpose: string): Buffer {
 }
 
 /** What delivery data is encrypted with: a key of its own where one is configured, else one from the file beside the store. */
-export function deliveryKey({ store, journal }: Pick<Settings, "store" | "journal">): Buffer {
+export function deliveryKey({ store, journal, member }: Pick<Settings, "store" | "journal" | "member">): Buffer {
   if (journal.key !== null) return deriveKey(Buffer.from(journal.key), "delivery data");
-  if (store.kind !== "sqlite") return randomSecretKey();
-  return deriveKey(loadSecretKey(`${store.file}.key`), "delivery data");
+  if (store.kind === "memory") return randomSecretKey();
+  const file = store.kind === "sqlite" ? `${store.file}.key` : join(member.folder, "key");
+  return deriveKey(loadSecretKey(file), "delivery data");
 }
 
 function unusable(file: string, words: string, cause?: unknown): CrossfadeError {

@@ -168,6 +168,7 @@ function configOf({ folder, legacy, next, honours }: Stage, name: string): strin
 listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }
 divergenceLog: { file: "${join(folder, "store", `${name}.ndjson`)}" }
+member: { folder: "${join(folder, name)}" }
 services:
   legacy:
     url: "${legacy.url}"

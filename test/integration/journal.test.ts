@@ -106,6 +106,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     unsettled: new Unsettled(),
     markKey: Buffer.alloc(32, 7),
     orderStamp: () => `3.${++position}`,
+    othersWroteSince: () => false,
     rewrite,
     values: testValueMap(store, clock, caught),
     ruleCounters: createRuleCounters(),

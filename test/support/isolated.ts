@@ -146,6 +146,7 @@ function configText(folder: string, legacy: string, next: string, options: Isola
 listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }
 store: ${store ?? `"sqlite:${join(folder, "crossfade.db")}"`}
+member: { folder: "${join(folder, "member")}" }
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 limits: ${limits ?? "{}"}
 journal: ${journal ?? "{}"}

@@ -61,6 +61,8 @@ export interface JournaledOptions {
   readonly node?: readonly string[];
   /** Instead of a folder of its own. */
   readonly folder?: string;
+  /** By default a SQLite file in the folder. */
+  readonly redis?: string;
 }
 
 export async function startJournaled(t: TestContext, options: JournaledOptions = {}): Promise<Journaled> {
@@ -69,10 +71,15 @@ export async function startJournaled(t: TestContext, options: JournaledOptions =
   const next = await startService();
   const client = new Agent({ connections: 64, pipelining: 1 });
   const file = join(folder, "crossfade.yaml");
+  const lanes = options.redis === undefined ? join(folder, "crossfade.db.lanes") : join(folder, "member", "lanes");
   let cli: RunningCli;
 
   async function start({ node = options.node ?? [], config = options.config ?? "" } = {}): Promise<void> {
-    writeFileSync(file, configText(folder, legacy.url, next.url, config, options.next ?? "effects: suppressed"));
+    const store = options.redis ?? `sqlite:${join(folder, "crossfade.db")}`;
+    writeFileSync(
+      file,
+      configText(folder, store, [legacy.url, next.url], config, options.next ?? "effects: suppressed"),
+    );
     cli = await startCli(t, ["--config", file, "--log-level", "fatal"], { node, ipc: true });
   }
   await start();
@@ -97,7 +104,7 @@ export async function startJournaled(t: TestContext, options: JournaledOptions =
     legacy,
     next,
     folder,
-    lanes: join(folder, "crossfade.db.lanes"),
+    lanes,
     running: () => cli,
     api,
     status,
@@ -139,7 +146,7 @@ export async function startJournaled(t: TestContext, options: JournaledOptions =
       cli.child.send(fault);
       await applied;
     },
-    laneFiles: () => readdirSync(join(folder, "crossfade.db.lanes")).filter((name) => name.endsWith(".lane")),
+    laneFiles: () => readdirSync(lanes).filter((name) => name.endsWith(".lane")),
   };
 }
 
@@ -170,11 +177,18 @@ export async function eventually(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-function configText(folder: string, legacy: string, next: string, config: string, nextService: string): string {
+function configText(
+  folder: string,
+  store: string,
+  [legacy, next]: readonly [string, string],
+  config: string,
+  nextService: string,
+): string {
   return `
 listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }
-store: "sqlite:${join(folder, "crossfade.db")}"
+store: "${store}"
+member: { folder: "${join(folder, "member")}" }
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 services:
   legacy: { url: "${legacy}" }

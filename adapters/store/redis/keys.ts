@@ -13,7 +13,8 @@
  * Of each partition; positions go up with time and are unique in it:
  * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered
  * | `runs`               | zset  | process life → heard at (by `clock`)
- * | `run:R`              | hash  | last batch applied; its own counts; pending writes by route; heartbeat; routes
+ * | `run:R`              | hash  | last batch applied; its own counts; pending writes by route; heartbeat; routes; of a lasting
+ *                                 one which process goes on with it (life), its generation, the journal's mark, whether it left
  * | `run:R:gaps`         | set   | gaps it holds open
  * | `eligible`           | hash  | route → writes
  * | `compared`           | hash  | route → exchanges, reads included

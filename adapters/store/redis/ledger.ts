@@ -42,7 +42,7 @@ export class Ledger {
     };
   }
 
-  add({ outcomes, totals }: EssentialRows): void {
+  add({ outcomes, totals }: Pick<EssentialRows, "outcomes" | "totals">): void {
     for (const row of outcomes) {
       const title = titleOf(row);
       const name = JSON.stringify(title);

@@ -54,6 +54,11 @@ export interface CommitOrder {
   readonly keepPlaces: number;
   /** Of this partition's pairs. */
   readonly pairBytes: number;
+  /** Of a lasting run; else null. */
+  readonly life: string | null;
+  readonly generation: number;
+  /** The journal's position up to which everything is counted with this batch. */
+  readonly mark: number;
   /** Routes of this run in this partition. */
   readonly routes: readonly string[];
 }

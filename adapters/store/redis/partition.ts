@@ -3,6 +3,7 @@
  * answer was lost is sent again as it was, under its number, until Redis says whether it had it; one that was refused is
  * given back and cut anew.
  */
+import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
@@ -12,6 +13,7 @@ import type { Batch, PairSizes } from "../rows.ts";
 import type { Sizes } from "./eviction.ts";
 import { asFailure, type RedisFailure } from "./failures.ts";
 import { Ledger } from "./ledger.ts";
+import type { RunBefore } from "./lasting-run.ts";
 import { RedisFailed, type RedisLink } from "./link.ts";
 import { spellCommit, type Positions } from "./order.ts";
 import { SCRIPTS } from "./scripts.ts";
@@ -26,6 +28,9 @@ export interface PartitionSettings {
   readonly partition: number;
   readonly base: string;
   readonly run: string;
+  /** Of a lasting run: which process goes on with it, and from where. */
+  readonly lasting: { readonly life: string; readonly before: RunBefore } | null;
+  readonly generation: number;
   /** Epoch ms. */
   readonly openedAt: number;
   readonly clock: Clock;
@@ -82,7 +87,12 @@ export class Partition {
 
   constructor(settings: PartitionSettings) {
     this.#settings = settings;
-    this.#backlog = new Backlog(settings.room);
+    const before = settings.lasting?.before;
+    this.#backlog = new Backlog(settings.room, before);
+    if (before === undefined) return;
+    this.#acknowledged = before.batch;
+    this.#lastMark = before.mark;
+    this.#ledger.add(before.totals);
   }
 
   get pendingWrites(): number {
@@ -194,7 +204,8 @@ export class Partition {
   }
 
   #seal(): Out {
-    const { clock, positions, partition, run, silentMs, retention, pairBytes, routes } = this.#settings;
+    const { clock, positions, partition, run, lasting, generation } = this.#settings;
+    const { silentMs, retention, pairBytes, routes } = this.#settings;
     const batch = this.#backlog.seal(clock.now());
     const order = {
       run,
@@ -207,6 +218,9 @@ export class Partition {
       keepMs: retention.keepMs,
       keepPlaces: retention.keepPlaces,
       pairBytes: pairBytes(partition),
+      life: lasting?.life ?? null,
+      generation,
+      mark: batch.essentials.journalMark ?? this.#backlog.journalMark,
       routes: [...new Set([...routes, ...this.#ledger.routes(), ...batch.essentials.totals.map(({ route }) => route)])],
     };
     const rows = this.#ledger.after(batch.essentials, this.#resync);
@@ -217,6 +231,7 @@ export class Partition {
     const { link, base, kept, partition, events } = this.#settings;
     const reply = readReply(await link.run(SCRIPTS.commit, base, out.order, out.texts));
     if (this.#closed) return "kept";
+    if (reply.type === "taken") throw new RedisFailed(asFailure(takenOver(link.place), link.place));
     if (reply.type === "lost") {
       this.#onLost(reply.last);
       return "lost";
@@ -290,14 +305,24 @@ export class Partition {
 }
 
 type Reply =
+  | { readonly type: "taken" }
   | { readonly type: "lost"; readonly last: number }
   | { readonly type: "kept"; readonly events: readonly GroupEvent[]; readonly sizes: Sizes; readonly pairs: PairSizes };
 
 function readReply(reply: unknown): Reply {
   const [word, first, sizes, pairs] = reply as [string, string | [GroupEvent["event"], string][], SizesReply, number[]];
+  if (word === "taken") return { type: "taken" };
   if (word === "lost") return { type: "lost", last: Number(first) };
   const events = (first as [GroupEvent["event"], string][]).map(([event, group]) => ({ event, group }));
   return { type: "kept", events, sizes: readSizes(sizes), pairs: { kept: pairs[0] ?? 0, bytes: pairs[1] ?? 0 } };
+}
+
+/** Two processes with copies of one member's folder: the later one counts. */
+function takenOver(place: string): CrossfadeError {
+  const message =
+    `store ${place}: another process goes on with this member's accounts; what is counted here is not kept. ` +
+    "Give each process a member.folder of its own";
+  return new CrossfadeError("store-unavailable", message, { source: "store", retryable: true });
 }
 
 export type SizesReply = readonly [number, number, number, string, string];

@@ -2,6 +2,7 @@
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
+import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
@@ -10,6 +11,7 @@ import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
 import { Evictor } from "./eviction.ts";
 import { rewriteFiles } from "./files.ts";
 import { baseOf, partitionOf } from "./keys.ts";
+import type { RunBefore } from "./lasting-run.ts";
 import { RedisFailed, type RedisLink } from "./link.ts";
 import { replicationChanged, visitMeta, type Meta } from "./opening.ts";
 import { Positions } from "./order.ts";
@@ -35,6 +37,8 @@ export interface RedisStoreOptions {
   readonly clock: Clock;
   /** Routes whose writes are mirrored: they get a gap after a loss even if the store never saw one of theirs. */
   readonly routes?: readonly string[];
+  /** null: this process's accounts end with it. */
+  readonly member?: RedisMember | null;
   readonly retention?: Partial<Retention>;
   readonly backlog?: Partial<BacklogLimits>;
   /** How long the opening, a question, a flush or the end may wait for Redis. Default 10 s. */
@@ -43,6 +47,25 @@ export interface RedisStoreOptions {
   readonly silentMs?: number;
   readonly heartbeatMs?: number;
   readonly runSilentMs?: number;
+}
+
+/** Whose accounts they are, over all its lives. */
+export interface RedisMember {
+  /** Names its run. */
+  readonly run: string;
+  /** Whether a life of it has used a store before. */
+  readonly hasRun: boolean;
+  /** What its journal has that is not counted. Called once, before the store is used. */
+  readonly journal: (countedUpTo: number) => Promise<JournalAccount>;
+  /** The store is closed. */
+  readonly ended: () => void;
+}
+
+/** How its life begins. */
+export interface RunBegun {
+  readonly run: string;
+  /** null: it lasts no longer than this process. */
+  readonly lasting: { readonly life: string; readonly before: readonly RunBefore[] } | null;
 }
 
 export interface RedisStore extends Store {
@@ -58,7 +81,7 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #options: RedisStoreOptions;
   readonly #link: RedisLink;
   readonly #meta: Meta;
-  readonly #run: string;
+  readonly #begun: RunBegun;
   readonly #listeners = new GroupListeners();
   readonly #patienceMs: number;
   readonly #partitions: readonly Partition[];
@@ -70,13 +93,13 @@ export class SharedStore extends Questions implements RedisStore {
   #unfit: string | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(options: RedisStoreOptions, link: RedisLink, meta: Meta, run: string, warnings: readonly string[]) {
+  constructor(options: RedisStoreOptions, link: RedisLink, meta: Meta, begun: RunBegun, warnings: readonly string[]) {
     super();
     const { clock, redis } = options;
     this.#options = options;
     this.#link = link;
     this.#meta = meta;
-    this.#run = run;
+    this.#begun = begun;
     this.generation = meta.generation;
     this.secretKey = meta.secret;
     this.#notes = [...warnings];
@@ -98,7 +121,9 @@ export class SharedStore extends Questions implements RedisStore {
       return new Partition({
         partition,
         base: baseOf(redis.prefix, partition),
-        run: this.#run,
+        run: begun.run,
+        lasting: begun.lasting === null ? null : lastingOf(begun.lasting, partition),
+        generation: meta.generation,
         openedAt: clock.now(),
         ...{ clock, link, room, positions, retention },
         pairBytes: (one) => this.#pairBytesFor(one, retention.keepPairBytes),
@@ -129,6 +154,12 @@ export class SharedStore extends Questions implements RedisStore {
 
   get notes(): readonly string[] {
     return this.#notes;
+  }
+
+  /** Counts what the life before had not counted. */
+  accountFor({ writes, notes }: { readonly writes: readonly StoreWrite[]; readonly notes: readonly string[] }): void {
+    this.append(writes);
+    this.#notes.push(...notes);
   }
 
   /** Owns up to what may have been lost while nobody looked. */
@@ -241,13 +272,14 @@ export class SharedStore extends Questions implements RedisStore {
     // Otherwise its silence is noticed by another process or the next opening, and a gap stands for what is missing.
     if (isClean && this.#link.isUp) await this.#end().catch(() => undefined);
     this.#link.close();
+    this.#options.member?.ended();
   }
 
   async #end(): Promise<void> {
     const { clock, redis } = this.#options;
     await Promise.all(
       this.#partitions.map((_, partition) => {
-        const order = { what: "end", run: this.#run, partition, now: clock.now() };
+        const order = { what: "end", run: this.#begun.run, partition, now: clock.now() };
         return this.#link.run(SCRIPTS.run, baseOf(redis.prefix, partition), order);
       }),
     );
@@ -311,6 +343,10 @@ export class SharedStore extends Questions implements RedisStore {
   #visit(replication: readonly string[]): Parameters<typeof visitMeta>[2] {
     return { opening: false, now: this.#options.clock.now(), replication, known: this.#meta };
   }
+}
+
+function lastingOf({ life, before }: NonNullable<RunBegun["lasting"]>, partition: number) {
+  return { life, before: before[partition] as RunBefore };
 }
 
 /** Which route a gap was opened for, its end does not say; a mark stands for what came before it in any of them. */

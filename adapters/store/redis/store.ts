@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { asFailure } from "./failures.ts";
-import { baseOf } from "./keys.ts";
+import { baseOf, partitionOf } from "./keys.ts";
+import { accountForRun, readRun } from "./lasting-run.ts";
 import { RedisFailed, RedisLink } from "./link.ts";
 import { checkPermissions, visitMeta } from "./opening.ts";
 import { SCRIPTS } from "./scripts.ts";
@@ -16,7 +17,7 @@ const RETRY_MS = 100;
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
   const link = new RedisLink(options.redis, options.silentMs);
-  const run = randomUUID();
+  const run = options.member?.run ?? randomUUID();
   const until = performance.now() + (options.patienceMs ?? PATIENCE_MS);
   for (;;) {
     try {
@@ -34,16 +35,34 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
 }
 
 async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string): Promise<RedisStore> {
-  const { redis, clock } = options;
+  const { redis, clock, member = null } = options;
   await checkPermissions(link, redis);
   const { replication, warnings } = link.seen;
   const meta = await visitMeta(link, redis, { opening: true, now: clock.now(), replication, known: null });
-  const order = { what: "begin", run, now: clock.now() };
-  await Promise.all(
-    Array.from({ length: meta.partitions }, (_, partition) => {
-      const routes = routesOf(partition, meta.partitions, options.routes);
+  const { generation, partitions } = meta;
+  const lasting = member !== null;
+  const life = randomUUID();
+  const order = { what: "begin", run, lasting, life, generation, now: clock.now() };
+  const replies = await Promise.all(
+    Array.from({ length: partitions }, (_, partition) => {
+      const routes = routesOf(partition, partitions, options.routes);
       return link.run(SCRIPTS.run, baseOf(redis.prefix, partition), { ...order, partition, routes });
     }),
   );
-  return new SharedStore(options, link, meta, run, warnings);
+  if (member === null) return new SharedStore(options, link, meta, { run, lasting: null }, warnings);
+  const before = replies.map((reply) => readRun(reply as readonly string[]));
+  const journal = await member.journal(Math.min(...before.map(({ mark }) => mark)));
+  const account = accountForRun({
+    hasRun: member.hasRun,
+    before,
+    partitionOf: (route) => partitionOf(route, partitions),
+    journal,
+    routes: options.routes ?? [],
+    now: clock.now(),
+  });
+  const store = new SharedStore(options, link, meta, { run, lasting: { life, before } }, warnings);
+  store.accountFor(account);
+  // From then on a crash finds this life's generation.
+  await store.flush();
+  return store;
 }

@@ -99,7 +99,7 @@ export function accountForPreviousRun(
 /** Counts what the journal has and the store had not committed when it ended. */
 function applyUncounted(db: Database, order: OpeningOrder, { uncounted }: JournalAccount): void {
   const essentials = new Essentials();
-  for (const write of uncounted) if (write.type !== "divergence" && write.type !== "pair") essentials.add(write);
+  for (const { write } of uncounted) if (write.type !== "divergence" && write.type !== "pair") essentials.add(write);
   prepareEssentials(db, order.retention, order.now)(essentials.rows(), order.now);
 }
 

@@ -40,6 +40,7 @@ const COMPLETE: Omit<Settings, "file"> = {
     pairsBytes: 67_108_864,
   },
   journal: { survives: "process", key: null },
+  member: { folder: "./crossfade-member" },
   webhook: null,
   services: Object.fromEntries(
     [

@@ -72,17 +72,20 @@ function openAfter(t: TestContext, end: "killed" | "clean", account: Partial<Jou
 test("where the journal covers the end, what was not counted is counted from it, what is open stays open, and there is no gap", (t) => {
   const after = openAfter(t, "killed", {
     uncounted: [
-      { type: "eligible", route: "users" },
-      { type: "count", route: "users", outcome: "dropped", reason: "queue-full" },
+      { position: 6, write: { type: "eligible", route: "users" } },
+      { position: 7, write: { type: "count", route: "users", outcome: "dropped", reason: "queue-full" } },
       {
-        type: "repair",
-        route: "users",
-        key: "users/1",
-        reason: "dropped",
-        exchangeId: "x",
-        notBefore: null,
-        place: null,
-        at: "2026-11-22T12:00:00Z",
+        position: 7,
+        write: {
+          type: "repair",
+          route: "users",
+          key: "users/1",
+          reason: "dropped",
+          exchangeId: "x",
+          notBefore: null,
+          place: null,
+          at: "2026-11-22T12:00:00Z",
+        },
       },
     ],
     open: [{ route: "users", count: 2 }],

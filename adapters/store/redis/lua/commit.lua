@@ -1,8 +1,15 @@
 -- Applies one batch of one run, once: a batch that comes again is recognised by its number. Replies
--- { 'lost', number of the last batch that is here } | { 'known' | 'done', events, sizes, sizes of pairs }
+-- { 'lost', number of the last batch that is here } | { 'taken' }: another process goes on with this run |
+-- { 'known' | 'done', events, sizes, sizes of pairs }
 local name = 'run:' .. order.run
 local last = numberAt(name, 'batch')
 if last < order.acknowledged then return { 'lost', int(last) } end
+if not isNull(order.life) then
+  local life = call('HGET', key(name), 'life')
+  if life and life ~= order.life then return { 'taken' } end
+  call('HSET', key(name), 'life', order.life, 'generation', int(order.generation))
+  call('HDEL', key(name), 'left', 'returned')
+end
 
 local heard = pulse()
 takeBack(name)
@@ -239,5 +246,5 @@ for _, route in ipairs(order.routes) do
   if numberAt(name, 'pending:' .. route) ~= 0 then pending = true end
 end
 if not pending then call('HSET', key(name), 'balanced', int(order.now)) end
-call('HSET', key(name), 'batch', int(order.number), 'heartbeat', int(order.now))
+call('HSET', key(name), 'batch', int(order.number), 'heartbeat', int(order.now), 'mark', int(order.mark))
 return { 'done', events, sizes(), pairSizes() }

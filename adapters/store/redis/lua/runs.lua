@@ -38,9 +38,24 @@ local function recordGap(route, from, to, why)
   call('HSET', key('gaps:unclean'), route, id .. ' ' .. int(count + 1))
 end
 
--- Writes without an outcome are unknown, gaps it left open end; without a clean end its routes get a gap.
+local function closeGaps(name, now)
+  for _, id in ipairs(call('SMEMBERS', key(name .. ':gaps'))) do
+    call('HSETNX', key('gap:to'), id, int(now))
+  end
+  call('DEL', key(name .. ':gaps'))
+end
+
+-- Writes without an outcome are unknown, gaps it left open end; without a clean end its routes get a gap. Of a lasting run
+-- that ends cleanly the journal has the writes without an outcome, and its next life goes on with them.
 local function endRun(run, now, clean)
   local name = 'run:' .. run
+  if clean and call('HEXISTS', key(name), 'life') == 1 then
+    closeGaps(name, now)
+    call('ZREM', key('runs'), run)
+    call('HSET', key(name), 'left', int(now))
+    call('EXPIRE', key(name), GIVEN_UP_KEPT_S)
+    return
+  end
   local fields = call('HGETALL', key(name))
   local heartbeat, balanced = now, now
   local routes, pending, owed = {}, {}, {}
@@ -55,10 +70,7 @@ local function endRun(run, now, clean)
     countUnknown(route, times)
     owed[#owed + 1] = { route, times }
   end
-  for _, id in ipairs(call('SMEMBERS', key(name .. ':gaps'))) do
-    call('HSETNX', key('gap:to'), id, int(now))
-  end
-  call('DEL', key(name .. ':gaps'))
+  closeGaps(name, now)
   call('ZREM', key('runs'), run)
   if clean then
     call('DEL', key(name))
@@ -81,13 +93,14 @@ local function endSilentRuns(now, heard)
   return #silent
 end
 
--- The run speaks again after it was given up.
+-- The run speaks again: whether it had been given up.
 local function takeBack(name)
   local given = call('HGET', key(name), 'given-up')
-  if not given then return end
+  if not given then return false end
   for _, owed in ipairs(cjson.decode(given)) do
     countUnknown(owed[1], -owed[2])
   end
   call('HDEL', key(name), 'given-up')
   call('PERSIST', key(name))
+  return true
 end

@@ -101,8 +101,8 @@ function withInstead(store: Store, instead: Partial<Store>): Store {
   return new Proxy(store, {
     get(whole, name: keyof Store) {
       if (name in instead) return instead[name];
-      const own: unknown = whole[name];
-      return typeof own === "function" ? own.bind(whole) : own;
+      const own = whole[name];
+      return typeof own === "function" ? (own as () => unknown).bind(whole) : own;
     },
   });
 }

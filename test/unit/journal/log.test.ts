@@ -259,10 +259,10 @@ test("records beyond what the store has counted are counted once, those before n
   const read = await readLog(settings, upTo);
   const { uncounted, open: stillOpen, coversGeneration } = read.account();
   assert.deepEqual(uncounted, [
-    { type: "eligible", route: "users" },
-    { type: "count", route: "users", outcome: "unknown", reason: null },
-    { type: "repair", route: "users", exchangeId: "b", ...repair },
-    { type: "eligible", route: "users" },
+    { position: 3, write: { type: "eligible", route: "users" } },
+    { position: 4, write: { type: "count", route: "users", outcome: "unknown", reason: null } },
+    { position: 4, write: { type: "repair", route: "users", exchangeId: "b", ...repair } },
+    { position: 5, write: { type: "eligible", route: "users" } },
   ]);
   assert.deepEqual(stillOpen, [{ route: "users", count: 1 }]);
   assert.equal(coversGeneration, 1);

@@ -1,5 +1,5 @@
 /** `crossfade repair` after an episode: then everything is equal, but for what only a reconcile can know of. */
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Violation } from "./check-run.ts";
 import type { RunRecord } from "./records.ts";
@@ -20,7 +20,7 @@ export async function repairEverything(stage: Stage, entry: string): Promise<rea
   if (member === undefined) return [];
   const until = performance.now() + WITHIN_MS;
   for (;;) {
-    const ended = spawnSync(process.execPath, [entry, "repair", "--admin", member.adminUrl], { encoding: "utf8" });
+    const ended = await run([entry, "repair", "--admin", member.adminUrl]);
     const repairs = await member.list<RunRecord["repairs"][number]>("/api/v1/repairs");
     const ofKeys = repairs.filter(({ key }) => key !== null);
     const unequal = await unequalIn(stage, repairs);
@@ -28,12 +28,23 @@ export async function repairEverything(stage: Stage, entry: string): Promise<rea
     if (performance.now() > until) {
       const left = ofKeys.map(({ key, reason }) => `${key} (${reason})`);
       const words =
-        `after repair (exit ${ended.status}) ${unequal.length} are unequal: ${unequal.slice(0, 8).join(", ")}; ` +
+        `after repair (exit ${ended.code}) ${unequal.length} are unequal: ${unequal.slice(0, 8).join(", ")}; ` +
         `${left.length} left on the list: ${left.slice(0, 8).join(", ")}; it said ${ended.stdout.slice(-600)}${ended.stderr}`;
       return [{ kind: "unaccounted", words }];
     }
     await wait(AGAIN_EVERY_MS);
   }
+}
+
+/** What stands between the members and Redis runs in this process: it must not be held up meanwhile. */
+function run(
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, args, (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+    });
+  });
 }
 
 /** Entities that the primary has and the shadow does not are no repair's business, as far as an entry for the collection stands for them. */

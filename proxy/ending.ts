@@ -44,6 +44,7 @@ export function finish(
   { unanswered = NO_ANSWER, recorded }: FinishOptions = {},
 ): void {
   const isWrite = exchange.plan.requestClass === "write";
+  if (isWrite) parts.turns.leave(exchange.id);
   const settled: Settled = {
     exchange,
     requestBody: primary === null ? null : bytesInMemory(primary.requestBody),

@@ -91,7 +91,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     const teaching = beginTeaching(parts, exchange, primary);
     const held = { primary, body, costBytes, waiting, place, teaching };
     const copy: Copy = { exchange, about, order, earlierAttempts: attempts, answeredAt, ...held };
-    lanes.rejoin(about.keys, copy, overlapped || parts.othersWroteSince(order));
+    lanes.rejoin(about.keys, copy, overlapped);
   }
 
   async function caughtUp(): Promise<void> {

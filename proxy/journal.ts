@@ -32,6 +32,8 @@ export interface AcceptedWrite {
   readonly about: About;
   /** It overlapped another write of its key at the primary. */
   readonly overlapped: boolean;
+  /** First part of its order stamp; absent: the store's generation. */
+  readonly orderBase?: number;
   /** Which of the two services is the shadow. */
   readonly shadow: Identity;
   /** The request's; a digest where it is larger than the journal keeps. */

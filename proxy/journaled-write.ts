@@ -17,11 +17,13 @@ export function acceptedWrite<Work>(
   ending: PrimaryAnswered,
   about: About,
   now: number,
+  orderBase: number,
 ): AcceptedWrite {
   const { exchange, ticket, lanes } = of;
   return {
     about,
     overlapped: lanes.overlaps(ticket, about.keys),
+    orderBase,
     shadow: exchange.plan.shadow ?? "next",
     // A body in the spool does not outlive the process yet.
     body: journaled(ending.requestBody, Infinity),

@@ -94,6 +94,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     settings,
     acting,
     journal,
+    turns: opened.turns,
     marker: durable?.marker ?? null,
     services,
     records,

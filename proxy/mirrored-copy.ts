@@ -56,15 +56,25 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
   try {
     // The client's last byte is on its way first.
     await untilLaterTurn();
-    const sent = await takeTurn(parts, lanes, turn);
+    const known = await afterOthers(parts, turn);
+    const sent = await takeTurn(parts, lanes, known);
     if (sent === null) endTeaching(parts, turn.work);
-    else compareCopy(parts, turn, sent);
+    else compareCopy(parts, known, sent);
   } catch (error) {
     parts.caught("lane", error);
     endTeaching(parts, turn.work);
   } finally {
     if (turn.work.place !== null) parts.unsettled.remove(turn.work.place);
+    parts.turns.leave(turn.work.exchange.id);
   }
+}
+
+/** Waits for what other members were to send of its keys before; where nobody can tell, it is as if they overlapped. */
+async function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Promise<Turn<Copy>> {
+  const { exchange, answeredAt } = turn.work;
+  if (exchange.plan.requestClass === "read") return turn;
+  const come = parts.turns.come(exchange.id, answeredAt + shadowOf(turn.work).asShadow.maxAgeMs);
+  return come !== null && (await come) === "unsure" ? { ...turn, overlapped: true } : turn;
 }
 
 /** null: the copy has its outcome already. */
@@ -417,6 +427,7 @@ export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
 function leaveToJournal(parts: PipelineParts, copy: Copy): void {
   parts.budget.give(copy.costBytes);
   parts.backlog.leave(copy.waiting);
+  parts.turns.leave(copy.exchange.id);
   copy.primary.release();
 }
 

@@ -18,6 +18,7 @@ import type { Unsettled } from "./mirror/unsettled.ts";
 import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { Recorder } from "./record/recorder.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
+import type { Turns } from "./turns.ts";
 
 /** Everything the pipeline works with; `main.ts` builds it once. */
 export interface PipelineParts {
@@ -28,6 +29,8 @@ export interface PipelineParts {
   readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly journal: Journal;
+  /** The order of writes among members that share the store. */
+  readonly turns: Turns;
   readonly recorder: Recorder;
   /** What speaks for a cutover and against it. */
   readonly evidence: Pick<EvidenceBook, "settled">;
@@ -46,10 +49,10 @@ export interface PipelineParts {
   readonly noise: Noise;
   readonly unsettled: Unsettled;
   readonly markKey: Buffer;
-  /** `generation.position`, one further at each call without the position of a record: orders the writes of one key, without a clock. */
-  readonly orderStamp: (journalPosition?: number) => string;
-  /** Whether other members may have written since: of a write that an earlier process life left, by its order stamp. */
-  readonly othersWroteSince: (order: string) => boolean;
+  /** Of an exchange: the store's generation, or where members share it a number that orders the writes of one key over all of them. */
+  readonly orderBase: (exchangeId: string | null) => number;
+  /** `base.position`, one further at each call without the position of a record: orders the writes of one key. */
+  readonly orderStamp: (base: number, journalPosition?: number) => string;
   /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
   readonly values: ValueMap;

@@ -13,7 +13,7 @@ import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
 import { readRequestHead } from "./listen/request-head.ts";
-import { Lanes, type QuietTurn } from "./mirror/lanes.ts";
+import { Lanes } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Noise, Watched } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
@@ -24,6 +24,7 @@ import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { abandonCopies, mirrorCopy, type Copy } from "./mirrored-copy.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
+import type { QuietKey } from "./turns.ts";
 
 /** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
 const INTENT_WAIT_MS = 5;
@@ -37,7 +38,7 @@ export interface Pipeline {
   /** A connection that is to change its protocol: it goes to the route's primary and nowhere else. */
   tunnel(request: IncomingMessage, socket: Socket, head: Buffer): void;
   /** See `Lanes.visit`. */
-  visit<T>(key: string, patienceMs: number, work: (turn: QuietTurn) => Promise<T>): Promise<T | null>;
+  visit<T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>): Promise<T | null>;
   /** Brings back what waits in the journal, also from an earlier process. */
   resume(leftOver: readonly LeftOver[]): void;
   /** Copies that wait or are being delivered. */
@@ -152,7 +153,10 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
     }
   }
 
-  /** Records the intent, then goes on: at once where nothing is to be waited for, else after at most INTENT_WAIT_MS. */
+  /**
+   * Records the intent and takes its place among other members' writes, then goes on: at once where nothing is to be
+   * waited for, else after at most INTENT_WAIT_MS.
+   */
   function journalIntent(open: OpenExchange, goOn: () => void): void {
     const { exchange, keys } = open;
     if (exchange.plan.requestClass === "read") {
@@ -167,28 +171,50 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
       traceId: exchange.traceId,
       arrivedAt: exchange.arrivedAt,
     });
-    if (durable === null) {
+    const place = takePlace(open);
+    if (durable === null && place === null) {
       goOn();
       return;
     }
     let gone = false;
-    const once = (journaled: boolean): void => {
+    let [journaled, placed] = [durable === null, place === null];
+    let awaited = Number(!journaled) + Number(!placed);
+    const once = (): void => {
       if (gone) return;
       gone = true;
       clearTimeout(timer);
-      if (journaled) {
+      if (!placed) guard("turns", () => parts.turns.doubt(exchange.id));
+      if (durable === null) goOn();
+      else if (journaled) {
         parts.gaps.journaled(exchange.route.name);
         goOn();
       } else {
         afterMarking(parts.gaps.unjournaled(exchange.route.name, durable), goOn);
       }
     };
+    const came = (): void => {
+      awaited -= 1;
+      if (awaited === 0) once();
+    };
     // After a long turn timers come before what the disk has done meanwhile: one look at that first.
-    const timer = setTimeout(() => setImmediate(once, false), INTENT_WAIT_MS);
-    durable.then(
-      () => once(true),
-      () => once(false),
-    );
+    const timer = setTimeout(() => setImmediate(once), INTENT_WAIT_MS);
+    durable?.then(() => {
+      journaled = true;
+      came();
+    }, came);
+    void place?.then(() => {
+      placed = true;
+      came();
+    });
+  }
+
+  function takePlace({ exchange, keys }: OpenExchange): Promise<void> | null {
+    try {
+      return parts.turns.take(exchange.id, keys);
+    } catch (error) {
+      parts.caught("turns", error);
+      return null;
+    }
   }
 
   function recordIntent(intent: Intent): Promise<void> | null {
@@ -242,7 +268,11 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
       ended: (ending) => {
         // Before it is settled, which lets go of the copy.
         if (watched !== null) guard("noise", () => watched.ended(ending));
-        guard("settle", () => settle(parts, open, ending));
+        let held: Promise<void> | null = null;
+        guard("settle", () => {
+          held = settle(parts, open, ending);
+        });
+        return held;
       },
       closed: watched === null ? null : () => watched.closed(),
     });
@@ -270,6 +300,7 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
       ended: (ending) => {
         guard("noise", () => watched.ended(ending));
         if (ending.end === "answered") ending.release();
+        return null;
       },
       closed: () => watched.closed(),
     };
@@ -302,7 +333,7 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
         capture: watch.capture,
         settleWrite: watch.settleWrite,
         ended: (ending) => {
-          watch.ended(ending);
+          const held = watch.ended(ending);
           const reached = ending.end !== "unreached";
           // A client that leaves is no failure of the primary's.
           if ((ending.end !== "answered" || ending.status >= 500) && !response.destroyed)
@@ -315,6 +346,7 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
               reached ? ending.ms : 0,
             );
           });
+          return held;
         },
         closed: (status) => {
           if (watch.closed !== null) guard("noise", watch.closed);
@@ -342,7 +374,15 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
     visit(key, patienceMs, work) {
       const isBehind = (): boolean => parts.journal.waiting() > 0;
       if (isBehind()) return Promise.resolve(null);
-      return lanes.visit(key, patienceMs, ({ crossed }) => work({ crossed: () => isBehind() || crossed() }));
+      return lanes.visit(key, patienceMs, async ({ crossed }) => {
+        const turn = await parts.turns.visit(key, patienceMs);
+        if (turn === null) return null;
+        try {
+          return await work({ crossed: async () => isBehind() || crossed() || (await turn.crossed()) });
+        } finally {
+          turn.leave();
+        }
+      });
     },
     resume(leftOver) {
       settleLeftOver(parts, leftOver);
@@ -353,6 +393,7 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
     whenIdle: () => lanes.whenIdle(),
     abandon: () => {
       parts.values.stop();
+      parts.turns.stop();
       abandonCopies(parts, lanes);
     },
   };
@@ -363,7 +404,8 @@ interface Watch {
   /** What pays for the copy; null: there is none. */
   readonly forwarder: ForwarderParts | null;
   readonly settleWrite: boolean;
-  readonly ended: (ending: PrimaryEnding) => void;
+  /** See `ForwardJob`. */
+  readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
   readonly closed: (() => void) | null;
 }
 
@@ -371,7 +413,7 @@ const UNWATCHED: Watch = {
   capture: null,
   forwarder: null,
   settleWrite: false,
-  ended: () => undefined,
+  ended: () => null,
   closed: null,
 };
 /** The budget alone bounds it. */

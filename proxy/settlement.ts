@@ -33,6 +33,8 @@ export interface OpenExchange {
 
 /** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: 7.6 kB). */
 const COPY_OVERHEAD_BYTES = 8 * 1024;
+/** How long an answer's last byte is held back for a key that only the answer told (docs/semantics.md). */
+const LATE_PLACE_WAIT_MS = 20;
 /** And for each further lane that a batch waits in. */
 const LANE_BYTES = 512;
 /**
@@ -43,8 +45,11 @@ const SHARE_BEFORE_JOURNAL = 0.75;
 /** An id is read from bodies up to this size: the scan takes well below the 20 ms that a client may be held up. */
 const KEY_BODY_MAX_BYTES = 1024 * 1024;
 
-/** Called before the last byte of the primary's answer leaves: a key that only the answer tells joins its lane here. */
-export function settle(parts: PipelineParts, open: OpenExchange, ending: PrimaryEnding): void {
+/**
+ * Called before the last byte of the primary's answer leaves: a key that only the answer tells joins its lane here. What is
+ * returned is to be waited for before it does: then other members know of it too.
+ */
+export function settle(parts: PipelineParts, open: OpenExchange, ending: PrimaryEnding): Promise<void> | null {
   const { exchange, ticket, lanes } = open;
   const isWrite = exchange.plan.requestClass === "write";
   const answeredAt = parts.clock.monotonic();
@@ -59,19 +64,22 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
     const found: Finding = { ...NOTHING_FOUND, moreKeys, outcome, ...doubt, error: ending.why };
     const primary = unknown ? { ...NO_ANSWER, status: ending.status } : NO_ANSWER;
     finish(parts, exchange, key, null, found, { unanswered: primary });
-    return;
+    return null;
   }
 
   const about = whatItIsAbout(open, ending);
   const verdict = whyNotMirrored(parts, open, ending);
   const costBytes = costOf(exchange, about.keys.length);
+  const held = verdict === null && isWrite ? keepPlace(parts, exchange, about.keys, ending.ms) : null;
+  const orderBase = parts.orderBase(exchange.id);
   const toJournal = isWrite && parts.journal.kind === "durable";
-  const write = verdict === null && toJournal ? acceptedWrite(open, ending, about, parts.clock.now()) : undefined;
+  const write =
+    verdict === null && toJournal ? acceptedWrite(open, ending, about, parts.clock.now(), orderBase) : undefined;
   const share = toJournal ? SHARE_BEFORE_JOURNAL : 1;
   // Behind what waits in the journal everything does: the order of a lane is the order of answers.
   const isRoom = verdict === null && parts.journal.waiting() === 0 && parts.budget.take(costBytes, share);
   if (!isRoom) {
-    if (write !== undefined && keepInJournal(parts, open, ending, write, answeredAt)) return;
+    if (write !== undefined && keepInJournal(parts, open, ending, write, answeredAt)) return held;
     lanes.withdraw(ticket);
     if (verdict?.primaryEnd === undefined) teachNothing(parts, exchange, ending);
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", keyForAll(about.keys));
@@ -79,18 +87,35 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
     if (isWrite && repair !== null) parts.taints.add(about.keys, exchange.id, answeredAt);
     const { key, moreKeys } = about;
     finish(parts, exchange, key, ending, { ...NOTHING_FOUND, moreKeys, outcome, repair, error });
-    return;
+    return held;
   }
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
   const waiting = parts.backlog.add(exchange.route.name, answeredAt);
   const place = isWrite ? parts.unsettled.add(shadowNameOf(exchange)) : null;
   const key = keyForAll(about.keys);
   const position = isWrite ? parts.journal.answered(exchange.id, "accepted", key, write) : undefined;
-  const order = parts.orderStamp(position);
+  const order = parts.orderStamp(orderBase, position);
   const teaching = beginTeaching(parts, exchange, ending);
-  const held = { primary: ending, body, costBytes, waiting, place, teaching };
-  const copy: Copy = { exchange, about, order, earlierAttempts: 0, answeredAt, ...held };
+  const kept = { primary: ending, body, costBytes, waiting, place, teaching };
+  const copy: Copy = { exchange, about, order, earlierAttempts: 0, answeredAt, ...kept };
   lanes.answered(ticket, copy, about.keys);
+  return held;
+}
+
+/** Among other members' writes. Resolves when it has it, or after LATE_PLACE_WAIT_MS. */
+function keepPlace(parts: PipelineParts, { id }: Exchange, keys: readonly string[], ms: number): Promise<void> | null {
+  const kept = parts.turns.answered(id, keys, ms);
+  if (kept === null) return null;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      parts.turns.doubt(id);
+      resolve();
+    }, LATE_PLACE_WAIT_MS);
+    void kept.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 /** It waits in the journal alone until there is room for it. Whether the journal took it. */

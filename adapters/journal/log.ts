@@ -39,10 +39,14 @@ export async function readLog(settings: LogSettings, countedUpTo: number): Promi
   return {
     scanned,
     account() {
-      const { lastPosition, lastGeneration, uncounted, open } = scanned;
-      const short = lastGeneration !== null && lastPosition < countedUpTo;
-      const ends = `it ends at ${lastPosition}, and the store has counted up to ${countedUpTo}`;
-      const damage = scanned.damage ?? (short ? ends : null);
+      const { lastPosition, lastGeneration, uncounted, open, segments } = scanned;
+      const counted = `the store has counted up to ${countedUpTo}`;
+      const first = segments[0]?.head.firstPosition ?? 0;
+      // What a store had confirmed, and lost, was given up here too.
+      const begins = first > countedUpTo + 1 ? `it begins at ${first}, and ${counted}` : null;
+      const ends =
+        lastGeneration !== null && lastPosition < countedUpTo ? `it ends at ${lastPosition}, and ${counted}` : null;
+      const damage = scanned.damage ?? begins ?? ends;
       return {
         coversGeneration: damage === null ? lastGeneration : null,
         damage,
@@ -278,7 +282,7 @@ class Log implements LogJournal {
   }
 
   #accept(entry: Entry, write: AcceptedWrite, kept: boolean): Pin {
-    const { generation } = this.#options;
+    const generation = write.orderBase ?? this.#options.generation;
     const intent = entry.spelled as string;
     const bytes = this.#writer.append((records, position) =>
       records.accepted(position, entry.entry, { intent, write, generation, kept }),

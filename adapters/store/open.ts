@@ -6,6 +6,7 @@ import { CrossfadeError } from "../../proxy/errors.ts";
 import { PHASE_ROLES } from "../../proxy/phases.ts";
 import type { JournalAccount } from "../../proxy/journal.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
+import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
 import { segmentNumber } from "../journal/segment.ts";
 import { openMemberFolder } from "../member/folder.ts";
@@ -21,6 +22,8 @@ export interface OpenedStore {
   readonly notes: readonly string[];
   /** Where the store is shared: the secret that all who share it redact under. null: it is this process's own affair. */
   readonly secretKey: Buffer | null;
+  /** The order of writes among those who share it. */
+  readonly turns: Turns;
 }
 
 /**
@@ -35,7 +38,7 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
   switch (wanted.kind) {
     case "memory": {
       const notes = ["store is memory: counts, divergences and repairs end with this process"];
-      return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null };
+      return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null, turns: ALONE };
     }
     case "redis": {
       if (settings.journal.survives !== "nothing") {
@@ -43,7 +46,7 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      return { store, durable: null, notes: store.notes, secretKey: store.secretKey };
+      return { store, durable: null, notes: store.notes, secretKey: store.secretKey, turns: store.turns };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -64,13 +67,19 @@ async function openWithJournal(
   if (settings.journal.survives === "nothing") {
     const store = await openSqliteStore({ ...options, file });
     const setAside = setJournalAside(`${file}.lanes`, clock.now());
-    return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null };
+    return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null, turns: ALONE };
   }
   const beside = new BesideStore({ folder: `${file}.lanes`, settings, clock, routes, journalKey });
   const store = await openSqliteStore({ ...options, file, journalAccount: (upTo) => beside.account(upTo) });
   try {
     const durable = await beside.open(store);
-    return { store, durable, notes: [...store.opened.notes, ...waitingNote(durable.open)], secretKey: null };
+    return {
+      store,
+      durable,
+      notes: [...store.opened.notes, ...waitingNote(durable.open)],
+      secretKey: null,
+      turns: ALONE,
+    };
   } catch (thrown) {
     await store.close();
     throw unusable(beside, thrown);
@@ -94,12 +103,12 @@ async function openAsMember(
     // Nobody else waits for its client to load.
     const { openRedisStore } = await import("./redis/store.ts");
     store = await openRedisStore({ ...options, member: { run, hasRun, journal, ended: () => member.close() } });
-    const { secretKey, notes } = store;
+    const { secretKey, notes, turns } = store;
     const durable = await beside.open(store).catch((thrown: unknown) => {
       throw unusable(beside, thrown);
     });
     member.begun();
-    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey };
+    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey, turns };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

@@ -22,6 +22,7 @@ import type { Clock, Store, Telemetry } from "../ports.ts";
 import { keyedHash } from "../record/keyed-hash.ts";
 import { deriveKey } from "../record/secret-key.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
+import type { Turns } from "../turns.ts";
 import { readBodyForValues } from "../value-bodies.ts";
 import type { Audit, Desk } from "./desk.ts";
 import type { Records } from "./records.ts";
@@ -37,6 +38,7 @@ export interface MirroringParts {
   readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled">;
   readonly store: Store;
   readonly journal: Journal;
+  readonly turns: Turns;
   readonly marker: GapMarker | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
@@ -108,7 +110,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
   });
-  const orderStamp = (position = journal.nextPosition()): string => `${store.generation}.${position}`;
+  const orderBase = (exchangeId: string | null): number => parts.turns.order(exchangeId) ?? store.generation;
+  const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey };
 
   const pipeline = createPipeline({
@@ -116,6 +119,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     mirroringEnabled,
     upstream,
     journal,
+    turns: parts.turns,
     recorder: records.recorder,
     evidence: records.evidence,
     pairs: records.pairs,
@@ -125,8 +129,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     taints,
     noise,
     unsettled: new Unsettled(),
+    orderBase,
     orderStamp,
-    othersWroteSince: (order) => settings.store.kind === "redis" && !order.startsWith(`${store.generation}.`),
     rewrite: identityRewrite,
     values,
     gaps: new Gaps(store, clock, parts.marker),
@@ -143,7 +147,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     taints,
     sealer,
     redactor,
-    orderStamp,
+    orderStamp: () => orderStamp(orderBase(null)),
     everyMs: parts.repairEveryMs,
     audit: ({ what, by, job }) => {
       const run = job.dryRun ? "dry run of a repair" : "repair";

@@ -69,9 +69,9 @@ export interface ForwardJob {
   readonly settleWrite: boolean;
   /**
    * Called exactly once, synchronously: for an answer before its last byte leaves, so that what the callback does is
-   * done before the client can act on the answer.
+   * done before the client can act on the answer. What it returns is waited for too; it must not reject, nor take long.
    */
-  readonly ended: (ending: PrimaryEnding) => void;
+  readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
   /** The client's side is over: the answer is written or the connection gone. */
   readonly closed: (status: number) => void;
 }
@@ -214,7 +214,7 @@ class Forwarding implements AnswerSink, EndsWithClient {
   }
 
   onEnd(trailers: RawHeaders): void {
-    this.#tell({
+    const held = this.#tell({
       end: "answered",
       status: this.#status,
       headers: this.#headers,
@@ -224,6 +224,12 @@ class Forwarding implements AnswerSink, EndsWithClient {
       ms: this.#clock.monotonic() - this.#sendingAt,
       release: releaseOf(this.#requestCopy, this.#answerCopy),
     });
+    if (held === null) this.#finish(trailers);
+    else void held.then(() => this.#finish(trailers));
+  }
+
+  /** The answer's last byte leaves. */
+  #finish(trailers: RawHeaders): void {
     if (this.#clientGone) return;
     const { response } = this.#job;
     if (trailers.length > 0 && this.#framing?.kind === "chunked") writeTrailers(response, trailers);
@@ -293,8 +299,8 @@ class Forwarding implements AnswerSink, EndsWithClient {
   #fail(error: CrossfadeError): void {
     const ms = this.#sent ? this.#clock.monotonic() - this.#sendingAt : 0;
     if (this.#sent)
-      this.#tell({ end: "unknown", status: this.#status === 0 ? null : this.#status, why: error.message, ms });
-    else this.#tell({ end: "unreached", why: error.message });
+      void this.#tell({ end: "unknown", status: this.#status === 0 ? null : this.#status, why: error.message, ms });
+    else void this.#tell({ end: "unreached", why: error.message });
     this.#requestCopy?.discard();
     this.#answerCopy?.discard();
     const { request, response } = this.#job;
@@ -311,7 +317,7 @@ class Forwarding implements AnswerSink, EndsWithClient {
     const { request } = this.#job;
     if (this.#told) return;
     if (this.#call === null) {
-      this.#tell({ end: "unreached", why: "the client left before its request was sent" });
+      void this.#tell({ end: "unreached", why: "the client left before its request was sent" });
       return;
     }
     const writeToSettle = this.#job.settleWrite && request.complete;
@@ -328,11 +334,11 @@ class Forwarding implements AnswerSink, EndsWithClient {
     this.#drainTimer.unref();
   }
 
-  #tell(ending: PrimaryEnding): void {
-    if (this.#told) return;
+  #tell(ending: PrimaryEnding): Promise<void> | null {
+    if (this.#told) return null;
     this.#told = true;
     if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
-    this.#job.ended(ending);
+    return this.#job.ended(ending);
   }
 }
 

@@ -9,7 +9,7 @@
 import type { RouteSettings } from "../config/settings.ts";
 import type { Difference } from "../evidence.ts";
 import type { Answer, Role } from "../exchange.ts";
-import type { QuietTurn } from "../mirror/lanes.ts";
+import type { QuietKey } from "../turns.ts";
 import {
   type Agreement,
   isTaken,
@@ -74,7 +74,7 @@ export type Mended =
 const LOOKS = [0, 100, 400];
 
 export async function mend(
-  turn: QuietTurn,
+  turn: QuietKey,
   sides: Sides,
   order: MendOrder,
   pause: (ms: number) => Promise<void>,
@@ -93,7 +93,7 @@ export async function mend(
     const shadow = await read("shadow");
     const primary = await read("primary");
     // A write that begins from here on is not in what was read, and is delivered after what is written.
-    if (turn.crossed()) return { end: "busy" };
+    if (await turn.crossed()) return { end: "busy" };
     const stamp = sides.orderStamp();
     const step = planRepair(primary, shadow, await agreed(primary, shadow), paths, rule);
     if (step.step === "none") return { end: "equal", wrote: null };
@@ -131,7 +131,7 @@ export async function mend(
 }
 
 interface Verifying {
-  readonly turn: QuietTurn;
+  readonly turn: QuietKey;
   readonly read: (role: Role) => Promise<Reading>;
   readonly agreed: (primary: Reading, shadow: Reading) => Promise<Agreement | null>;
   readonly pause: (ms: number) => Promise<void>;
@@ -145,10 +145,10 @@ async function verify(parts: Verifying): Promise<Mended> {
   let last: Mended = { end: "busy" };
   for (const waitMs of LOOKS) {
     if (waitMs > 0) await parts.pause(waitMs);
-    if (turn.crossed()) return { end: "busy" };
+    if (await turn.crossed()) return { end: "busy" };
     const shadow = await parts.read("shadow");
     const primary = await parts.read("primary");
-    if (turn.crossed()) return { end: "busy" };
+    if (await turn.crossed()) return { end: "busy" };
     const step = planRepair(primary, shadow, await parts.agreed(primary, shadow), order.paths, order.rule);
     if (step.step === "none") return { end: "equal", wrote };
     const differences = step.step === "write" ? step.differences : [];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
-import type { QuietTurn } from "../mirror/lanes.ts";
+import type { QuietKey } from "../turns.ts";
 import type { Taints } from "../mirror/taints.ts";
 import type { Store, Telemetry } from "../ports.ts";
 import type { Redactor } from "../record/redaction.ts";
@@ -18,7 +18,7 @@ import { showAttempt } from "./shown.ts";
 export interface OneEntryParts extends BothSidesParts {
   readonly snapshot: () => Snapshot;
   readonly store: Pick<Store, "endRepair">;
-  readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietTurn) => Promise<T>) => Promise<T | null>;
+  readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>) => Promise<T | null>;
   readonly taints: Taints;
   readonly sealer: Pick<Sealer, "open">;
   readonly redactor: Pick<Redactor, "redact">;

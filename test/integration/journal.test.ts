@@ -23,6 +23,7 @@ import { Unsettled } from "../../proxy/mirror/unsettled.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal } from "../../proxy/journal.ts";
 import type { Store } from "../../proxy/ports.ts";
+import { ALONE } from "../../proxy/turns.ts";
 import { createCounters } from "../../proxy/record/counters.ts";
 import { createRuleCounters } from "../../proxy/record/rule-counters.ts";
 import { createRecorder } from "../../proxy/record/recorder.ts";
@@ -105,8 +106,9 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     },
     unsettled: new Unsettled(),
     markKey: Buffer.alloc(32, 7),
-    orderStamp: () => `3.${++position}`,
-    othersWroteSince: () => false,
+    orderStamp: (base) => `${base}.${++position}`,
+    orderBase: () => 3,
+    turns: ALONE,
     rewrite,
     values: testValueMap(store, clock, caught),
     ruleCounters: createRuleCounters(),

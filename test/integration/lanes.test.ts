@@ -4,6 +4,7 @@ import { openMemoryStore } from "../../adapters/store/memory.ts";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { systemClock } from "../../proxy/system-clock.ts";
+import { ALONE } from "../../proxy/turns.ts";
 import { startBench, type Bench, type BenchOptions } from "../support/crossfade.ts";
 import { json, type Answer, type SeenRequest } from "../support/service.ts";
 
@@ -19,7 +20,10 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
     append(writes);
   };
   return {
-    ...(await startBench(t, { ...options, opened: { store, durable: null, notes: [], secretKey: null } })),
+    ...(await startBench(t, {
+      ...options,
+      opened: { store, durable: null, notes: [], secretKey: null, turns: ALONE },
+    })),
     marks,
   };
 }

@@ -3,9 +3,10 @@
  * and requests that land late. Lanes and mend are the real ones; services and list are as small as they can be.
  */
 import type { Answer, Role } from "../../proxy/exchange.ts";
-import { Lanes, type QuietTurn, type Ticket, type Turn } from "../../proxy/mirror/lanes.ts";
+import { Lanes, type Ticket, type Turn } from "../../proxy/mirror/lanes.ts";
 import { mend, type Sides } from "../../proxy/repair/mend.ts";
 import type { Reading } from "../../proxy/repair/plan.ts";
+import type { QuietKey } from "../../proxy/turns.ts";
 
 export type WriteKind = "put" | "append" | "delete";
 
@@ -160,10 +161,12 @@ export async function play(writes: readonly LiveWrite[], random: () => number, l
     orderStamp: () => "1.1",
   };
 
-  const unaware = { crossed: () => false };
-  const visit = <T>(work: (turn: QuietTurn) => Promise<T>): Promise<T | null> => {
+  const unaware = { crossed: () => Promise.resolve(false) };
+  const visit = <T>(work: (turn: QuietKey) => Promise<T>): Promise<T | null> => {
     if (leftOut.laneTurn === true) return work(unaware);
-    return lanes.visit(KEY, 60_000, (turn) => work(leftOut.crossed === true ? unaware : turn));
+    return lanes.visit(KEY, 60_000, ({ crossed }) => {
+      return work(leftOut.crossed === true ? unaware : { crossed: () => Promise.resolve(crossed()) });
+    });
   };
 
   async function repairOnce(): Promise<void> {

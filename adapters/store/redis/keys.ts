@@ -23,6 +23,7 @@
  * | `repair:since`, `repair:last`, `repair:times` | hash | of each repair; `repairs:count`, `repairs:parked` of each route
  * | `repair:bound`       | hash  | of each repair that has one: not before, ms; `repair:place` [sealed, part]; `repair:tried` JSON
  * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
+ * | `turn:H`             | hash  | turns of the writes of a key, which is H, a keyed hash; `turn:H:runs`, `turns:R` (turn.lua)
  * | `gaps:unclean`       | hash  | route → the gap that the last unclean end left, and how many there were
  * | `records`, `cards`   | hash  | record's id → its text; what it is found by (base.lua)
  * | `order`              | zset  | record's id → position
@@ -33,12 +34,11 @@
  * | `groups`             | zset  | group → count, negative; `groups:seen` → last seen
  * | `group:G`            | hash  | one group; `group:G:hours` (hash), `group:G:drawn` (zset by rank), `group:G:records` (zset)
  *
- * Of each partition, by the kind of value in place of the route:
+ * Turns are spread by entity key in place of the route. Of each partition, by the kind of value in place of the route:
  * | `values:legacy`      | hash  | kind, hash of legacy's → pair; `values:next` kind, hash of next's → name of the pair there
  * | `values:order`       | zset  | name → position; `values:last` the highest; `values:ends` → when it ends
  *
- * What is to come has a place: lanes and their leases belong to partitions of their own, `PREFIX:{lN}:`, spread by entity
- * key in place of the route, and members to `PREFIX:{members}:`.
+ * What is to come has a place: members belong to `PREFIX:{members}:`.
  */
 export const CLUSTER_PARTITIONS = 16;
 

@@ -74,6 +74,8 @@ export interface RunAccountInput {
   readonly journal: JournalAccount;
   /** Routes whose writes are mirrored now. */
   readonly routes: readonly string[];
+  /** Redis was restarted or failed over while nobody looked: what it had confirmed last may be missing. */
+  readonly mayHaveLost: boolean;
   readonly now: number;
 }
 
@@ -105,6 +107,8 @@ export function accountForRun(input: RunAccountInput): {
   } else if (hasRun && !isCovered && !isClean) {
     const broken = damage === null ? "" : `; journal damaged: ${damage}`;
     for (const route of routes) begins.set(route, `unclean end while unjournaled${broken}`);
+  } else if (hasRun && input.mayHaveLost) {
+    for (const route of routes) begins.set(route, "store possibly lost: Redis was restarted or failed over meanwhile");
   } else if (damage !== null) {
     for (const route of routes) begins.set(route, `journal damaged: ${damage}`);
   }

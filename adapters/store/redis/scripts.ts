@@ -40,8 +40,9 @@ function load(...names: readonly string[]): Script {
 export const SCRIPTS = {
   meta: load("meta"),
   probe: load("probe"),
-  run: load("runs", "run"),
-  commit: load("runs", "kept", "commit"),
+  run: load("turn", "runs", "run"),
+  commit: load("turn", "runs", "kept", "commit"),
+  turns: load("turn", "turns"),
   evict: load("evict"),
   erase: load("kept", "erase"),
   find: load("find"),

@@ -4,6 +4,7 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
+import type { Turns } from "../../../proxy/turns.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
 import { GroupListeners, type GroupListener } from "../listeners.ts";
@@ -21,6 +22,7 @@ import { Reading } from "./reading.ts";
 import { Questions } from "./questions.ts";
 import { eraseRecords } from "./records.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { RedisTurns } from "./turns.ts";
 
 const SECOND = 1000;
 export const PATIENCE_MS = 10 * SECOND;
@@ -69,6 +71,7 @@ export interface RunBegun {
 }
 
 export interface RedisStore extends Store {
+  readonly turns: Turns;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
   /** What an operator should know of this opening, a sentence each. */
@@ -86,6 +89,7 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #patienceMs: number;
   readonly #partitions: readonly Partition[];
   protected readonly reading: Reading;
+  readonly turns: RedisTurns;
   readonly #notes: string[];
   readonly #heartbeat: NodeJS.Timeout;
   #replication: readonly string[];
@@ -116,6 +120,7 @@ export class SharedStore extends Questions implements RedisStore {
         return readSizes(reply as SizesReply);
       },
     );
+    const runSilentMs = options.runSilentMs ?? RUN_SILENT_MS;
     const [room, positions] = [new Room({ ...DEFAULT_BACKLOG, ...options.backlog }), new Positions()];
     this.#partitions = Array.from({ length: meta.partitions }, (_, partition) => {
       return new Partition({
@@ -127,7 +132,7 @@ export class SharedStore extends Questions implements RedisStore {
         openedAt: clock.now(),
         ...{ clock, link, room, positions, retention },
         pairBytes: (one) => this.#pairBytesFor(one, retention.keepPairBytes),
-        silentMs: options.runSilentMs ?? RUN_SILENT_MS,
+        silentMs: runSilentMs,
         routes: routesOf(partition, meta.partitions, options.routes),
         kept: async (one, sizes) => {
           evictor.note(one, sizes);
@@ -144,6 +149,11 @@ export class SharedStore extends Questions implements RedisStore {
       patienceMs: this.#patienceMs,
       now: () => clock.now(),
       settleSoon: () => this.#flushWithin(ASK_AFTER_MS),
+    });
+    this.turns = new RedisTurns({
+      ...{ link, clock, prefix: redis.prefix, partitions: meta.partitions, run: begun.run, secret: meta.secret },
+      trustMs: runSilentMs / 2,
+      openedAtUs: clock.now() * 1000,
     });
     link.onUp = () => void this.#onUp();
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
@@ -301,6 +311,7 @@ export class SharedStore extends Questions implements RedisStore {
   }
 
   async #onUp(): Promise<void> {
+    this.turns.distrust();
     for (const partition of this.#partitions) void partition.post();
     await this.#noteReplication();
   }
@@ -335,6 +346,7 @@ export class SharedStore extends Questions implements RedisStore {
   }
 
   #onLost(sentence: string): void {
+    this.turns.distrust();
     this.#loss = `store ${this.#link.place}: ${sentence}`;
     // Where it was emptied, what was said once for the whole store is gone as well.
     void visitMeta(this.#link, this.#options.redis, this.#visit(this.#link.seen.replication)).catch(() => undefined);

@@ -5,7 +5,7 @@ import { asFailure } from "./failures.ts";
 import { baseOf, partitionOf } from "./keys.ts";
 import { accountForRun, readRun } from "./lasting-run.ts";
 import { RedisFailed, RedisLink } from "./link.ts";
-import { checkPermissions, visitMeta } from "./opening.ts";
+import { checkPermissions, replicationChanged, visitMeta } from "./opening.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { PATIENCE_MS, routesOf, SharedStore, type RedisStore, type RedisStoreOptions } from "./shared-store.ts";
 
@@ -58,6 +58,7 @@ async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string)
     partitionOf: (route) => partitionOf(route, partitions),
     journal,
     routes: options.routes ?? [],
+    mayHaveLost: replicationChanged(meta.replicationBefore, replication),
     now: clock.now(),
   });
   const store = new SharedStore(options, link, meta, { run, lasting: { life, before } }, warnings);

@@ -42,7 +42,11 @@ test("a body that has come but was not passed on when its answer came is not tak
     const limits = { headMs: 0, idleMs: 0, totalMs: 0 };
     const capture = { memoryBytes: MIB, diskBytes: MIB };
     const job = { request, response, upstream, method: "POST", target: "/", headers, limits, capture };
-    forward({ ...job, settleWrite: true, ended: resolve, closed() {} }, parts);
+    const told = (ending: PrimaryEnding): null => {
+      resolve(ending);
+      return null;
+    };
+    forward({ ...job, settleWrite: true, ended: told, closed() {} }, parts);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

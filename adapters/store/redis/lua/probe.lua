@@ -8,7 +8,7 @@ local tries = {
   { 'HSTRLEN', hash, 'a' }, { 'HDEL', hash, 'a' }, { 'ZADD', zset, 1, 'a' }, { 'ZSCORE', zset, 'a' }, { 'ZCARD', zset },
   { 'ZRANGE', zset, 0, 0 }, { 'ZRANGEBYSCORE', zset, 0, 1 }, { 'ZREVRANGEBYSCORE', zset, 1, 0 }, { 'ZREM', zset, 'b' },
   { 'ZPOPMAX', zset }, { 'SADD', set, 'a' }, { 'SMEMBERS', set }, { 'SREM', set, 'a' }, { 'INCRBY', text, 1 },
-  { 'DECRBY', text, 1 }, { 'GET', text }, { 'EXISTS', text }, { 'EXPIRE', text, 60 }, { 'PERSIST', text }, { 'TIME' },
+  { 'DECRBY', text, 1 }, { 'GET', text }, { 'EXISTS', text }, { 'EXPIRE', text, 60 }, { 'PEXPIRE', text, 60000 }, { 'PERSIST', text }, { 'TIME' },
   { 'DEL', hash, zset, set, text },
 }
 for _, try in ipairs(tries) do

@@ -10,6 +10,7 @@ if order.lasting then
   if takeBack(name) then call('HSET', key(name), 'returned', '1') end
   before = call('HGETALL', key(name))
   closeGaps(name, order.now)
+  dropTurns(order.run)
   call('PERSIST', key(name))
   call('HSET', key(name), 'life', order.life)
 end

@@ -49,6 +49,7 @@ end
 -- that ends cleanly the journal has the writes without an outcome, and its next life goes on with them.
 local function endRun(run, now, clean)
   local name = 'run:' .. run
+  dropTurns(run)
   if clean and call('HEXISTS', key(name), 'life') == 1 then
     closeGaps(name, now)
     call('ZREM', key('runs'), run)

@@ -1,0 +1,45 @@
+-- Turns: whose writes of a key go to the shadow next. A key's turns are a list of segments, each one run's: writes that it took
+-- one after another. The first segment is at the head; it goes when all of its writes are done.
+-- `turn:H` head, tail, and of segment S its owner (oS), writes (nS) and follower (xS); segments of each run (s:R).
+-- `turn:H:runs` of each run its writes at the primary (u:R), and when its last one was answered (a:R); `turns:R` keys of a run.
+local ANSWERED_KEPT_MS = 60000
+
+local function turnKey(h) return key('turn:' .. h) end
+local function turnRuns(h) return key('turn:' .. h .. ':runs') end
+
+local function advanceTurn(h)
+  local turn = turnKey(h)
+  local head = call('HGET', turn, 'head')
+  if not head then return end
+  while head and call('HEXISTS', turn, 'n' .. head) == 0 do
+    local owner, follower = unpack(call('HMGET', turn, 'o' .. head, 'x' .. head))
+    call('HDEL', turn, 'o' .. head, 'x' .. head)
+    if owner and call('HINCRBY', turn, 's:' .. owner, -1) <= 0 then
+      call('HDEL', turn, 's:' .. owner)
+      call('SREM', key('turns:' .. owner), h)
+    end
+    head = follower
+  end
+  if head then
+    call('HSET', turn, 'head', head)
+  else
+    call('DEL', turn)
+    call('PEXPIRE', turnRuns(h), ANSWERED_KEPT_MS)
+  end
+end
+
+-- It has ended, or starts anew: others go on without its writes, which are verified by state.
+local function dropTurns(run)
+  for _, h in ipairs(call('SMEMBERS', key('turns:' .. run))) do
+    local turn = turnKey(h)
+    local fields = call('HGETALL', turn)
+    for i = 1, #fields, 2 do
+      if fields[i + 1] == run and string.sub(fields[i], 1, 1) == 'o' then
+        call('HDEL', turn, 'n' .. string.sub(fields[i], 2))
+      end
+    end
+    call('HDEL', turnRuns(h), 'u:' .. run)
+    advanceTurn(h)
+  end
+  call('DEL', key('turns:' .. run))
+end

@@ -1,0 +1,106 @@
+-- What a run does with its turns, in order: [what, key's hash, segment or ms]. Replies the time in microseconds, then to each.
+-- Segments are numbered by time, so that they go on where a Redis that lost all is another one's successor.
+-- take   { segment, is at the head }              before the primary is called
+-- answered  whether it overlapped another run's   the primary accepted
+-- enter  { segment, is at the head, overlapped }  both at once, where only the answer tells the key; ms: since it began
+-- withdraw, done                                  the primary did not accept it; the shadow is done with it
+-- look   'head' | 'waits' | 'idle': those before it are all at the primary | 'gone'; whether nobody came after it
+-- time                                            nothing but the time
+-- reset                                           nothing that it took before stands any more
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local run = order.run
+
+local us = time[1] * 1000000 + time[2]
+
+local function nextSegment()
+  local segment = math.max(numberAt('clock', 'turns') + 1, us)
+  call('HSET', key('clock'), 'turns', int(segment))
+  return int(segment)
+end
+
+-- `mayJoin`: the run's own last segment, where nobody came after it.
+local function take(h, mayJoin)
+  local turn = turnKey(h)
+  local tail = call('HGET', turn, 'tail')
+  local segment = tail
+  if not tail or not mayJoin or call('HGET', turn, 'o' .. tail) ~= run then
+    segment = nextSegment()
+    if tail then
+      call('HSET', turn, 'x' .. tail, segment)
+    else
+      call('HSET', turn, 'head', segment)
+      call('PERSIST', turnRuns(h))
+    end
+    call('HSET', turn, 'tail', segment, 'o' .. segment, run)
+    call('HINCRBY', turn, 's:' .. run, 1)
+    call('SADD', key('turns:' .. run), h)
+  end
+  call('HINCRBY', turn, 'n' .. segment, 1)
+  return segment, call('HGET', turn, 'head') == segment and 1 or 0
+end
+
+local function leavePrimary(h)
+  if call('HINCRBY', turnRuns(h), 'u:' .. run, -1) <= 0 then call('HDEL', turnRuns(h), 'u:' .. run) end
+end
+
+-- Whether another run has a write of the key at the primary, or had one answered within the last so many ms.
+local function meets(h, ms)
+  local fields = call('HGETALL', turnRuns(h))
+  for i = 1, #fields, 2 do
+    local kind, owner = string.sub(fields[i], 1, 2), string.sub(fields[i], 3)
+    if owner ~= run then
+      if kind == 'u:' then return 1 end
+      if ms > 0 and tonumber(fields[i + 1]) >= now - ms then return 1 end
+    end
+  end
+  return 0
+end
+
+local function release(h, segment)
+  local turn = turnKey(h)
+  if call('HGET', turn, 'o' .. segment) ~= run then return end
+  if call('HINCRBY', turn, 'n' .. segment, -1) <= 0 then call('HDEL', turn, 'n' .. segment) end
+  if call('HGET', turn, 'head') == segment then advanceTurn(h) end
+end
+
+local function look(h, segment)
+  local turn = turnKey(h)
+  if call('HGET', turn, 'o' .. segment) ~= run then return 'gone' end
+  local head = call('HGET', turn, 'head')
+  if head == segment then return 'head' end
+  local owner, writes = unpack(call('HMGET', turn, 'o' .. head, 'n' .. head))
+  local atPrimary = tonumber(call('HGET', turnRuns(h), 'u:' .. owner) or '0')
+  return atPrimary >= tonumber(writes) and 'idle' or 'waits'
+end
+
+local replies = { int(us) }
+for i, op in ipairs(order.ops) do
+  local what, h, more = unpack(op)
+  local reply = 0
+  if what == 'take' then
+    local segment, isHead = take(h, true)
+    call('HINCRBY', turnRuns(h), 'u:' .. run, 1)
+    reply = { segment, isHead }
+  elseif what == 'answered' then
+    leavePrimary(h)
+    call('HSET', turnRuns(h), 'a:' .. run, int(now))
+    reply = meets(h, 0)
+  elseif what == 'enter' then
+    local overlapped = meets(h, more)
+    local segment, isHead = take(h, false)
+    call('HSET', turnRuns(h), 'a:' .. run, int(now))
+    reply = { segment, isHead, overlapped }
+  elseif what == 'withdraw' then
+    leavePrimary(h)
+    release(h, more)
+  elseif what == 'done' then
+    release(h, more)
+  elseif what == 'look' then
+    reply = { look(h, more), call('HGET', turnKey(h), 'tail') == more and 1 or 0 }
+  elseif what == 'reset' then
+    dropTurns(run)
+  end
+  replies[i + 1] = reply
+end
+return replies

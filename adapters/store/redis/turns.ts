@@ -1,0 +1,377 @@
+/**
+ * Turns in Redis (lua/turns.lua). What one turn of the event loop wants of a partition goes in one script, one at a time, so
+ * that Redis sees it in order. Where an answer is lost nobody knows what was taken: everything of this run is given up there,
+ * and what is under way is unsure.
+ */
+import { hash } from "node:crypto";
+import type { SharedTurn, TurnCome, Turns } from "../../../proxy/turns.ts";
+import type { Clock } from "../../../proxy/ports.ts";
+import { baseOf, partitionOf } from "./keys.ts";
+import type { RedisLink } from "./link.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+export interface RedisTurnsSettings {
+  readonly link: Pick<RedisLink, "run" | "isUp">;
+  readonly prefix: string;
+  readonly partitions: number;
+  readonly run: string;
+  /** What keys are hashed under. */
+  readonly secret: Buffer;
+  readonly clock: Pick<Clock, "monotonic">;
+  /** Redis' time at the opening, as far as it is known: microseconds since 1970. */
+  readonly openedAtUs: number;
+  /** After so long without an answer from Redis others may have taken this run for dead. */
+  readonly trustMs: number;
+}
+
+/** How often it is asked whether others are done. */
+const LOOK_EVERY_MS = 10;
+/** How long writes that are at their primary hold up those of other members, as in a member's own lanes. */
+const AT_PRIMARY_MAX_MS = 5_000;
+/** How long a turn is waited for that cannot be asked for. */
+const AWAY_MAX_MS = 5_000;
+/** Where there was no answer: how soon it is given up in Redis too, should nothing else be asked. */
+const RESET_AFTER_MS = 1_000;
+/** Of a batch: members that wait for one another's keys in a cluster, where no step takes several keys at once. */
+const SEVERAL_MAX_MS = 30_000;
+
+/** One write's place in the turns of one key. */
+interface Place {
+  readonly hash: string;
+  readonly line: Line;
+  /** null: not taken, or not known to be. */
+  segment: string | null;
+  isHead: boolean;
+  atPrimary: boolean;
+  /** The line's when it was taken: what was given up since stands no more. */
+  era: number;
+}
+
+interface Entry {
+  places: readonly Place[];
+  unsure: boolean;
+  left: boolean;
+  /** Redis' time when the write began, where that has been asked: all that was taken before is below. Microseconds. */
+  begunUs: number;
+  /** What was asked of Redis for it and is not answered. */
+  open: number;
+  readonly told: (() => void)[];
+}
+
+type Op = readonly [what: string, hash: string, more?: string | number];
+
+interface Asked {
+  readonly op: Op;
+  readonly answered: (reply: unknown) => void;
+  readonly failed: () => void;
+}
+
+export class RedisTurns implements Turns {
+  readonly #settings: RedisTurnsSettings;
+  readonly #lines: readonly Line[];
+  readonly #entries = new Map<string, Entry>();
+  #visits = 0;
+  #stopped = false;
+  /** Monotonic ms; null: Redis was there when it was last looked. */
+  #awaySince: number | null = null;
+
+  constructor(settings: RedisTurnsSettings) {
+    this.#settings = settings;
+    this.#lines = Array.from({ length: settings.partitions }, (_, partition) => {
+      return new Line(settings, baseOf(settings.prefix, partition));
+    });
+  }
+
+  take(id: string, keys: readonly string[]): Promise<void> | null {
+    const entry = this.#begin(id, keys, true);
+    if (entry.unsure) return null;
+    return keys.length === 0 ? this.#askTime(entry) : this.#ask(entry, (place) => takeAs(place, "take"));
+  }
+
+  answered(id: string, keys: readonly string[], ms: number): Promise<void> | null {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.left) return null;
+    if (entry.places.length > 0) {
+      for (const place of entry.places) if (isTaken(place)) this.#leavePrimary(entry, place);
+      return null;
+    }
+    const late = this.#begin(id, keys, false);
+    late.begunUs = entry.begunUs;
+    late.unsure ||= entry.unsure;
+    return late.unsure ? null : this.#ask(late, (place) => takeAs(place, "enter", Math.ceil(ms) + 1));
+  }
+
+  doubt(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.unsure = true;
+  }
+
+  order(id: string | null): number {
+    const entry = id === null ? undefined : this.#entries.get(id);
+    const places = entry?.places.filter(isTaken) ?? [];
+    if (places.length > 0) return Math.max(...places.map(({ segment }) => Number(segment)));
+    // What is taken from here on is above it, and so is the place of a key that only the answer told.
+    return entry !== undefined && entry.begunUs > 0
+      ? entry.begunUs
+      : Math.max(...this.#lines.map(({ toldUs }) => toldUs));
+  }
+
+  come(id: string, deadline: number): Promise<TurnCome> | null {
+    const entry = this.#entries.get(id);
+    // An earlier life took its place, and that is given up: others may have written since.
+    if (entry === undefined) return Promise.resolve("unsure");
+    return this.#come(entry, deadline);
+  }
+
+  leave(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.left) return;
+    this.#entries.delete(id);
+    entry.left = true;
+    if (entry.open === 0) releaseAll(entry);
+    // Otherwise what was taken is known when it is answered.
+    else entry.told.push(() => releaseAll(entry));
+  }
+
+  async visit(key: string, patienceMs: number): Promise<SharedTurn | null> {
+    const { clock } = this.#settings;
+    const deadline = clock.monotonic() + patienceMs;
+    const id = `visit ${++this.#visits}`;
+    const entry = this.#begin(id, [key], false);
+    // Where nobody can be asked, nobody knows what others do to the key.
+    if (entry.unsure) {
+      this.leave(id);
+      return null;
+    }
+    await this.#ask(entry, (place) => takeAs(place, "enter", 0));
+    // Whatever is at others' primaries is not in what is read: it crosses.
+    const isQuiet = !entry.unsure && (await this.#come(entry, deadline)) === "mine" && clock.monotonic() < deadline;
+    if (!isQuiet) {
+      this.leave(id);
+      return null;
+    }
+    return {
+      crossed: async () => {
+        const [place] = entry.places as readonly [Place];
+        if (!isTaken(place)) return true;
+        const reply = await place.line.ask(["look", place.hash, place.segment as string]);
+        return reply === null || (reply as LookReply)[0] !== "head" || (reply as LookReply)[1] !== 1;
+      },
+      leave: () => this.leave(id),
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Whatever Redis had confirmed may be gone. */
+  distrust(): void {
+    for (const line of this.#lines) line.giveUp();
+  }
+
+  #begin(id: string, keys: readonly string[], atPrimary: boolean): Entry {
+    const places = keys.map((key) => {
+      const text = hash("sha256", `${this.#settings.secret.toString("base64")}\n${key}`, "base64url").slice(0, 22);
+      const line = this.#lines[partitionOf(text, this.#lines.length)] as Line;
+      return { hash: text, line, segment: null, isHead: false, atPrimary, era: line.era };
+    });
+    const unsure = !this.#settings.link.isUp;
+    const entry: Entry = { places, unsure, left: false, begunUs: 0, open: 0, told: [] };
+    this.#entries.set(id, entry);
+    return entry;
+  }
+
+  /** Resolves when each place has its answer, or none will come. */
+  #ask(entry: Entry, opOf: (place: Place) => Op): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const place of entry.places) {
+      entry.open += 1;
+      place.line.add({
+        op: opOf(place),
+        answered: (reply) => {
+          const [segment, isHead, overlapped = 0] = reply as readonly [string, number, number?];
+          place.segment = segment;
+          place.isHead = isHead === 1;
+          place.era = place.line.era;
+          entry.unsure ||= overlapped === 1;
+          settle(entry, resolve);
+        },
+        failed: () => {
+          entry.unsure = true;
+          settle(entry, resolve);
+        },
+      });
+    }
+    return promise;
+  }
+
+  async #askTime(entry: Entry): Promise<void> {
+    const line = this.#lines[0] as Line;
+    if ((await line.ask(["time", ""])) !== null) entry.begunUs = line.toldUs;
+  }
+
+  #leavePrimary(entry: Entry, place: Place): void {
+    place.atPrimary = false;
+    entry.open += 1;
+    place.line.add({
+      op: ["answered", place.hash],
+      answered: (overlapped) => {
+        entry.unsure ||= overlapped === 1;
+        settle(entry);
+      },
+      failed: () => {
+        entry.unsure = true;
+        settle(entry);
+      },
+    });
+  }
+
+  async #come(entry: Entry, deadline: number): Promise<TurnCome> {
+    const { clock } = this.#settings;
+    if (entry.open > 0) await new Promise<void>((resolve) => entry.told.push(resolve));
+    const begunAt = clock.monotonic();
+    let idleSince: number | null = null;
+    for (;;) {
+      const now = clock.monotonic();
+      if (entry.places.some((place) => !isTaken(place))) entry.unsure = true;
+      const behind = entry.places.find((place) => isTaken(place) && !(place.isHead && this.#isFresh(place)));
+      if (behind === undefined) return entry.unsure ? "unsure" : "mine";
+      const waitedFor = now - begunAt;
+      const tooLong =
+        this.#stopped ||
+        now >= deadline ||
+        (idleSince !== null && now - idleSince >= AT_PRIMARY_MAX_MS) ||
+        this.#awayFor(now) >= AWAY_MAX_MS ||
+        (entry.places.length > 1 && waitedFor >= SEVERAL_MAX_MS);
+      if (tooLong) return "unsure";
+      const reply = (await behind.line.ask(["look", behind.hash, behind.segment as string])) as LookReply | null;
+      const state = reply?.[0] ?? "unasked";
+      if (state === "head") behind.isHead = true;
+      else if (state === "gone") behind.segment = null;
+      idleSince = state === "idle" ? (idleSince ?? now) : null;
+      if (state === "head" || state === "gone") continue;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  }
+
+  #awayFor(now: number): number {
+    if (this.#settings.link.isUp) this.#awaySince = null;
+    else this.#awaySince ??= now;
+    return this.#awaySince === null ? 0 : now - this.#awaySince;
+  }
+
+  /** Whether others cannot have gone on without this run meanwhile. */
+  #isFresh({ line }: Place): boolean {
+    return this.#settings.clock.monotonic() - line.heardAt < this.#settings.trustMs;
+  }
+}
+
+type LookReply = readonly [state: "head" | "waits" | "idle" | "gone", isLast: number];
+
+function takeAs(place: Place, what: "take" | "enter", ms?: number): Op {
+  return ms === undefined ? [what, place.hash] : [what, place.hash, ms];
+}
+
+function isTaken({ segment, era, line }: Place): boolean {
+  return segment !== null && era === line.era;
+}
+
+function settle(entry: Entry, resolve?: () => void): void {
+  entry.open -= 1;
+  if (entry.open > 0) return;
+  resolve?.();
+  for (const tell of entry.told.splice(0)) tell();
+}
+
+function releaseAll(entry: Entry): void {
+  for (const place of entry.places) {
+    if (!isTaken(place)) continue;
+    place.line.add({
+      op: [place.atPrimary ? "withdraw" : "done", place.hash, place.segment as string],
+      answered: () => undefined,
+      failed: () => undefined,
+    });
+    place.segment = null;
+  }
+}
+
+/** What is asked of one partition. */
+class Line {
+  /** One more each time that all was given up. */
+  era = 0;
+  #mustReset = false;
+  heardAt: number;
+  /** Redis' own time in the last answer, in microseconds since 1970: segments are numbered by it. */
+  toldUs: number;
+  readonly #settings: RedisTurnsSettings;
+  readonly #base: string;
+  #waiting: Asked[] = [];
+  #isOut = false;
+  #isSoon = false;
+
+  constructor(settings: RedisTurnsSettings, base: string) {
+    this.#settings = settings;
+    this.#base = base;
+    this.heardAt = settings.clock.monotonic();
+    this.toldUs = settings.openedAtUs;
+  }
+
+  add(asked: Asked): void {
+    this.#waiting.push(asked);
+    if (this.#isSoon || this.#isOut) return;
+    this.#isSoon = true;
+    setImmediate(() => {
+      this.#isSoon = false;
+      void this.#send();
+    });
+  }
+
+  /** null: there is no answer. */
+  ask(op: Op): Promise<unknown> {
+    return new Promise((resolve) => this.add({ op, answered: resolve, failed: () => resolve(null) }));
+  }
+
+  giveUp(): void {
+    this.era += 1;
+    this.#mustReset = true;
+    // Others must not wait for what this run no longer knows of.
+    if (this.#settings.link.isUp) void this.ask(["look", "", "0"]);
+  }
+
+  async #send(): Promise<void> {
+    if (this.#isOut || this.#waiting.length === 0) return;
+    const { link, run, clock } = this.#settings;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    if (!link.isUp) {
+      for (const { failed } of batch) failed();
+      return;
+    }
+    this.#isOut = true;
+    const era = this.era;
+    const mustReset = this.#mustReset;
+    const ops = mustReset ? [["reset", ""], ...batch.map(({ op }) => op)] : batch.map(({ op }) => op);
+    const sentAt = clock.monotonic();
+    try {
+      const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops })) as readonly [string, ...unknown[]];
+      const [now, ...replies] = answer;
+      this.heardAt = sentAt;
+      this.toldUs = Math.max(this.toldUs, Number(now));
+      if (era === this.era) this.#mustReset = false;
+      const ofBatch = mustReset ? replies.slice(1) : replies;
+      for (const [i, { answered }] of batch.entries()) answered(ofBatch[i]);
+    } catch {
+      // Whether it was done nobody knows. The link says what is wrong.
+      this.era += 1;
+      this.#mustReset = true;
+      for (const { failed } of batch) failed();
+      setTimeout(() => {
+        if (this.#mustReset && link.isUp) void this.ask(["look", "", "0"]);
+      }, RESET_AFTER_MS).unref();
+    } finally {
+      this.#isOut = false;
+    }
+    void this.#send();
+  }
+}

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { RedisStore, RedisStoreOptions } from "../../../adapters/store/redis/shared-store.ts";
+import type { TurnCome, Turns } from "../../../proxy/turns.ts";
+import { redisCluster, redisServer } from "../../support/redis.ts";
+import { openStoreAt, until } from "../../support/redis-store.ts";
+
+const LATER = Infinity;
+
+async function members(
+  t: TestContext,
+  url: string,
+  count: number,
+  options: Partial<RedisStoreOptions> = {},
+): Promise<readonly RedisStore[]> {
+  return await Promise.all(Array.from({ length: count }, () => openStoreAt(t, url, options)));
+}
+
+/** Whether a turn has come by now. Looks are 10 ms apart: one that was free to come has come by then. */
+async function hasCome(come: Promise<TurnCome> | null): Promise<TurnCome | "waits"> {
+  const late = new Promise<"waits">((resolve) => setTimeout(resolve, 150, "waits"));
+  return await Promise.race([come ?? Promise.resolve<TurnCome>("mine"), late]);
+}
+
+async function take(turns: Turns, id: string, ...keys: string[]): Promise<void> {
+  await turns.take(id, keys);
+}
+
+test("a key's writes go out in the order in which members took their turns, a member's own without asking", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(one, "a", "users/1");
+  await take(one, "b", "users/1");
+  await one.answered("a", ["users/1"], 1);
+  await one.answered("b", ["users/1"], 1);
+  await take(other, "c", "users/1");
+  await other.answered("c", ["users/1"], 1);
+  await take(one, "d", "users/1");
+  await one.answered("d", ["users/1"], 1);
+  const [c, d] = [other.come("c", LATER), one.come("d", LATER)];
+  assert.equal(await hasCome(one.come("a", LATER)), "mine");
+  assert.equal(await hasCome(one.come("b", LATER)), "mine");
+  assert.deepEqual([await hasCome(c), await hasCome(d)], ["waits", "waits"]);
+  one.leave("a");
+  assert.equal(await hasCome(c), "waits");
+  one.leave("b");
+  assert.deepEqual([await hasCome(c), await hasCome(d)], ["mine", "waits"]);
+  other.leave("c");
+  assert.equal(await hasCome(d), "mine");
+});
+
+test("order stamps of one key go up over all members, also where only the answer told the key", async (t) => {
+  const redis = await redisServer(t);
+  const all = (await members(t, redis.url, 3)).map(({ turns }) => turns);
+  const stamps: number[] = [];
+  for (let n = 0; n < 60; n++) {
+    const turns = all[n % 3 === 0 ? 0 : n % 2] as Turns;
+    if (n % 5 === 0) {
+      await turns.take(`${n}`, []);
+      const placed = turns.answered(`${n}`, ["users/1"], 1);
+      stamps.push(turns.order(`${n}`) ?? NaN);
+      await placed;
+    } else {
+      await take(turns, `${n}`, "users/1");
+      stamps.push(turns.order(`${n}`) ?? NaN);
+      await turns.answered(`${n}`, ["users/1"], 1);
+    }
+    if (n % 7 === 0) turns.leave(`${n}`);
+  }
+  assert.deepEqual(
+    stamps,
+    [...stamps].sort((a, b) => a - b),
+  );
+});
+
+test("writes that were at their primaries together are unsure; one after the other they are not", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(one, "a", "users/1");
+  await take(other, "b", "users/1");
+  await one.answered("a", ["users/1"], 1);
+  await other.answered("b", ["users/1"], 1);
+  assert.equal(await hasCome(one.come("a", LATER)), "unsure");
+  one.leave("a");
+  assert.equal(await hasCome(other.come("b", LATER)), "mine");
+  other.leave("b");
+  await take(one, "c", "users/1");
+  await one.answered("c", ["users/1"], 1);
+  await take(other, "d", "users/1");
+  await other.answered("d", ["users/1"], 1);
+  assert.equal(await hasCome(one.come("c", LATER)), "mine");
+  one.leave("c");
+  assert.equal(await hasCome(other.come("d", LATER)), "mine");
+});
+
+test("a key that only the answer tells: whoever writes it then comes after; what was answered meanwhile makes it unsure", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  void one.take("create", []);
+  await one.answered("create", ["users/7"], 5);
+  await take(other, "update", "users/7");
+  await other.answered("update", ["users/7"], 1);
+  const update = other.come("update", LATER);
+  assert.deepEqual([await hasCome(one.come("create", LATER)), await hasCome(update)], ["mine", "waits"]);
+  one.leave("create");
+  assert.equal(await hasCome(update), "mine");
+  other.leave("update");
+  // It began before the update was answered, and turns out to be of its key.
+  void one.take("late", []);
+  await one.answered("late", ["users/7"], 60_000);
+  assert.equal(await hasCome(one.come("late", LATER)), "unsure");
+});
+
+test("what the primary refused holds nobody up", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(one, "a", "users/1");
+  await take(other, "b", "users/1");
+  one.leave("a");
+  await other.answered("b", ["users/1"], 1);
+  assert.equal(await hasCome(other.come("b", LATER)), "mine");
+});
+
+for (const topology of ["one server", "a cluster"] as const) {
+  test(`on ${topology}: a batch waits for all of its keys and holds up each; nothing is left behind`, async (t) => {
+    const url = topology === "a cluster" ? (await redisCluster(t)).url : (await redisServer(t)).url;
+    const [{ turns: one }, { turns: other }] = (await members(t, url, 2)) as [RedisStore, RedisStore];
+    await take(other, "first", "items/2");
+    await other.answered("first", ["items/2"], 1);
+    await take(one, "batch", "items/1", "items/2", "items/3");
+    await one.answered("batch", ["items/1", "items/2", "items/3"], 1);
+    await take(other, "last", "items/3");
+    await other.answered("last", ["items/3"], 1);
+    const [batch, last] = [one.come("batch", LATER), other.come("last", LATER)];
+    assert.deepEqual([await hasCome(batch), await hasCome(last)], ["waits", "waits"]);
+    other.leave("first");
+    assert.deepEqual([await hasCome(batch), await hasCome(last)], ["mine", "waits"]);
+    one.leave("batch");
+    assert.equal(await hasCome(last), "mine");
+  });
+}
+
+test("a repair has a key to itself: it waits for others, they wait for it, and it is told when one came after", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(other, "a", "users/1");
+  // It is at its primary: whether it is in what is read nobody knows.
+  assert.equal(await one.visit("users/1", 200), null);
+  await other.answered("a", ["users/1"], 1);
+  assert.equal(await hasCome(other.come("a", LATER)), "mine");
+  const visiting = one.visit("users/1", 5_000);
+  other.leave("a");
+  const visit = await visiting;
+  assert.ok(visit !== null);
+  assert.equal(await visit.crossed(), false);
+  await take(other, "b", "users/1");
+  await other.answered("b", ["users/1"], 1);
+  const b = other.come("b", LATER);
+  assert.deepEqual([await visit.crossed(), await hasCome(b)], [true, "waits"]);
+  visit.leave();
+  assert.equal(await hasCome(b), "mine");
+});
+
+test("a member that is silent for too long loses its turns: others go on, and what it wakes up with is unsure", async (t) => {
+  const redis = await redisServer(t);
+  const options = { runSilentMs: 400, heartbeatMs: 60_000 };
+  const gone = (await members(t, redis.url, 1, options))[0] as RedisStore;
+  await take(gone.turns, "a", "users/1");
+  await gone.turns.answered("a", ["users/1"], 1);
+  const lives = (await members(t, redis.url, 1, { runSilentMs: 400 }))[0] as RedisStore;
+  await take(lives.turns, "b", "users/1");
+  await lives.turns.answered("b", ["users/1"], 1);
+  assert.equal(await lives.turns.come("b", LATER), "mine");
+  assert.equal(await hasCome(gone.turns.come("a", LATER)), "unsure");
+});
+
+test("a member that ends, or starts again, holds nobody up", async (t) => {
+  const redis = await redisServer(t);
+  const [one, other] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(one.turns, "a", "users/1");
+  await one.turns.answered("a", ["users/1"], 1);
+  await take(other.turns, "b", "users/1");
+  await other.turns.answered("b", ["users/1"], 1);
+  const b = other.turns.come("b", LATER);
+  assert.equal(await hasCome(b), "waits");
+  await one.close();
+  assert.equal(await hasCome(b), "mine");
+});
+
+test("without Redis nothing is waited for and everything is unsure; when it is back all goes on", async (t) => {
+  const redis = await redisServer(t);
+  const [one, other] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(one.turns, "before", "users/1");
+  await one.turns.answered("before", ["users/1"], 1);
+  await redis.kill();
+  await until(() => one.health().problem !== null && other.health().problem !== null);
+  assert.equal(one.turns.take("during", ["users/2"]), null);
+  assert.equal(one.turns.answered("during", ["users/2"], 1), null);
+  assert.equal(await hasCome(one.turns.come("during", LATER)), "unsure");
+  assert.equal(await one.turns.visit("users/2", 100), null);
+  await redis.start();
+  await until(() => one.health().problem === null && other.health().problem === null);
+  assert.equal(await hasCome(one.turns.come("before", LATER)), "unsure");
+  await take(one.turns, "after", "users/1");
+  await one.turns.answered("after", ["users/1"], 1);
+  assert.equal(await hasCome(one.turns.come("after", LATER)), "mine");
+  await take(other.turns, "behind", "users/1");
+  await other.turns.answered("behind", ["users/1"], 1);
+  const behind = other.turns.come("behind", LATER);
+  assert.equal(await hasCome(behind), "waits");
+  one.turns.leave("after");
+  assert.equal(await hasCome(behind), "mine");
+});
+
+test("when all is done Redis holds no turn", async (t) => {
+  const redis = await redisServer(t);
+  const all = (await members(t, redis.url, 3)).map(({ turns }) => turns);
+  const left: Promise<void>[] = [];
+  for (let n = 0; n < 300; n++) {
+    const turns = all[n % 3] as Turns;
+    const id = `${n}`;
+    const keys = n % 10 === 0 ? [`users/${n % 7}`, `orders/${n % 5}`] : [`users/${n % 7}`];
+    const live = async (): Promise<void> => {
+      await turns.take(id, keys);
+      if (n % 4 !== 0) {
+        await turns.answered(id, keys, 1);
+        await turns.come(id, LATER);
+      }
+      turns.leave(id);
+    };
+    left.push(live());
+  }
+  await Promise.all(left);
+  const turnsLeft = async (): Promise<readonly string[]> => {
+    return (await redis.admin.keys("crossfade:*turn*")).filter((name) => !name.endsWith(":runs"));
+  };
+  await until(async () => (await turnsLeft()).length === 0);
+});

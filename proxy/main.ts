@@ -67,7 +67,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let stopping = false;
 
   const opened = await (options.store ?? openStore(settings, clock, () => deliveryKey(settings)));
-  const { durable, notes, secretKey: shared } = opened;
+  const { durable, notes, secretKey: shared, countsBeside } = opened;
   for (const note of notes) desk.warn(note);
   const journal = durable?.journal ?? createMemoryJournal();
   const counted = new CountedWrites(opened.store, journal, clock);
@@ -118,6 +118,13 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     store,
     log: records.divergenceLog,
     counters: records.counters,
+    followOthers:
+      countsBeside === null
+        ? null
+        : async () => {
+            const { outcomes, eligible } = await countsBeside();
+            records.counters.restore(outcomes, eligible);
+          },
     ruleCounters: records.ruleCounters,
     moduleHealth: mirroring.moduleHealth,
     noise: mirroring.noise,

@@ -34,6 +34,8 @@ export interface StatusSourceParts {
   readonly store: Store;
   readonly log: DivergenceLog;
   readonly counters: Counters;
+  /** Brings what others count into `counters`; null: nobody else does. */
+  readonly followOthers: (() => Promise<void>) | null;
   readonly ruleCounters: RuleCounters;
   readonly moduleHealth: ModuleHealth;
   readonly noise: Pick<Noise, "of">;
@@ -81,10 +83,9 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
   }
 
   function ask(): Promise<void> {
-    const asked = parts.store
-      .openWork()
+    const asked = Promise.all([parts.store.openWork(), parts.followOthers?.()])
       .then(
-        (routes) => {
+        ([routes]) => {
           openWork = new Map(routes.map((route) => [route.route, route]));
         },
         () => {

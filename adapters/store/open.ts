@@ -11,6 +11,7 @@ import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
 import { segmentNumber } from "../journal/segment.ts";
 import { openMemberFolder } from "../member/folder.ts";
 import { openMemoryStore } from "./memory.ts";
+import type { Counts } from "./redis/beside.ts";
 import type { RedisStore, RedisStoreOptions } from "./redis/shared-store.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./sqlite/store.ts";
 
@@ -24,6 +25,8 @@ export interface OpenedStore {
   readonly secretKey: Buffer | null;
   /** The order of writes among those who share it. */
   readonly turns: Turns;
+  /** What others who share it have counted, and earlier processes; null: there are none beside what it held at its opening. */
+  readonly countsBeside: (() => Promise<Counts>) | null;
 }
 
 /**
@@ -38,7 +41,14 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
   switch (wanted.kind) {
     case "memory": {
       const notes = ["store is memory: counts, divergences and repairs end with this process"];
-      return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null, turns: ALONE };
+      return {
+        store: openMemoryStore({ clock, retention }),
+        durable: null,
+        notes,
+        secretKey: null,
+        turns: ALONE,
+        countsBeside: null,
+      };
     }
     case "redis": {
       if (settings.journal.survives !== "nothing") {
@@ -46,7 +56,14 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      return { store, durable: null, notes: store.notes, secretKey: store.secretKey, turns: store.turns };
+      return {
+        store,
+        durable: null,
+        notes: store.notes,
+        secretKey: store.secretKey,
+        turns: store.turns,
+        countsBeside: () => store.countsBeside(),
+      };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -67,7 +84,14 @@ async function openWithJournal(
   if (settings.journal.survives === "nothing") {
     const store = await openSqliteStore({ ...options, file });
     const setAside = setJournalAside(`${file}.lanes`, clock.now());
-    return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null, turns: ALONE };
+    return {
+      store,
+      durable: null,
+      notes: [...store.opened.notes, ...setAside],
+      secretKey: null,
+      turns: ALONE,
+      countsBeside: null,
+    };
   }
   const beside = new BesideStore({ folder: `${file}.lanes`, settings, clock, routes, journalKey });
   const store = await openSqliteStore({ ...options, file, journalAccount: (upTo) => beside.account(upTo) });
@@ -79,6 +103,7 @@ async function openWithJournal(
       notes: [...store.opened.notes, ...waitingNote(durable.open)],
       secretKey: null,
       turns: ALONE,
+      countsBeside: null,
     };
   } catch (thrown) {
     await store.close();
@@ -103,12 +128,14 @@ async function openAsMember(
     // Nobody else waits for its client to load.
     const { openRedisStore } = await import("./redis/store.ts");
     store = await openRedisStore({ ...options, member: { run, hasRun, journal, ended: () => member.close() } });
-    const { secretKey, notes, turns } = store;
+    const shared = store;
+    const { secretKey, notes, turns } = shared;
+    const countsBeside = (): Promise<Counts> => shared.countsBeside();
     const durable = await beside.open(store).catch((thrown: unknown) => {
       throw unusable(beside, thrown);
     });
     member.begun();
-    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey, turns };
+    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey, turns, countsBeside };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

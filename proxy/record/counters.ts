@@ -33,7 +33,7 @@ export interface RouteCounts extends Tally {
 export interface Counters {
   eligible(route: string, requestClass: RequestClass): void;
   settled(route: string, requestClass: RequestClass, outcome: Outcome): void;
-  /** Adds the store's totals of writes; called once, at the start. */
+  /** The store's totals of writes beside this process's own, in place of what was said before: at the start, and where others count too. */
   restore(
     outcomes: readonly OutcomeCount[],
     eligible: readonly { readonly route: string; readonly count: number }[],
@@ -72,9 +72,19 @@ class ClassCounts {
   }
 }
 
+function sumOf(one: ClassCounts, other: ClassCounts): ClassCounts {
+  const sum = new ClassCounts();
+  sum.eligible = one.eligible + other.eligible;
+  sum.pending = one.pending + other.pending;
+  for (let i = 0; i < SLOTS.length; i++) sum.slots[i] = (one.slots[i] as number) + (other.slots[i] as number);
+  return sum;
+}
+
 interface OneRoute {
   readonly write: ClassCounts;
   readonly read: ClassCounts;
+  /** Writes that the store counts beside. */
+  beside: ClassCounts;
   seen: boolean;
 }
 
@@ -84,7 +94,7 @@ export function createCounters(): Counters {
   function countsOf(route: string): OneRoute {
     let counts = routes.get(route);
     if (counts === undefined) {
-      counts = { write: new ClassCounts(), read: new ClassCounts(), seen: false };
+      counts = { write: new ClassCounts(), read: new ClassCounts(), beside: new ClassCounts(), seen: false };
       routes.set(route, counts);
     }
     return counts;
@@ -107,17 +117,18 @@ export function createCounters(): Counters {
     },
 
     restore(outcomes, eligible) {
+      for (const counts of routes.values()) counts.beside = new ClassCounts();
       for (const { route, outcome, reason, count } of outcomes) {
         const slot = SLOT_OF.get(reason ?? outcome);
-        const { slots } = countsOf(route).write;
+        const { slots } = countsOf(route).beside;
         if (slot !== undefined) slots[slot] = (slots[slot] as number) + count;
       }
       for (const { route, count } of eligible) {
-        const { write } = countsOf(route);
+        const { beside } = countsOf(route);
         // What other processes have under way is theirs to settle, and no outcome of it is here; what an earlier life of
         // this one left in its journal is resumed.
-        const settled = write.slots.reduce((sum, one) => sum + one, 0);
-        write.eligible += Math.min(count, settled);
+        const settled = beside.slots.reduce((sum, one) => sum + one, 0);
+        beside.eligible += Math.min(count, settled);
       }
     },
 
@@ -128,12 +139,9 @@ export function createCounters(): Counters {
     },
 
     snapshot() {
-      return [...routes].map(([route, { write, read, seen }]) => {
-        const all = new ClassCounts();
-        all.eligible = write.eligible + read.eligible;
-        all.pending = write.pending + read.pending;
-        for (let i = 0; i < SLOTS.length; i++) all.slots[i] = (write.slots[i] as number) + (read.slots[i] as number);
-        return { route, ...all.tally(), writes: write.tally(), reads: read.tally(), seen };
+      return [...routes].map(([route, { write, read, beside, seen }]) => {
+        const writes = sumOf(write, beside);
+        return { route, ...sumOf(writes, read).tally(), writes: writes.tally(), reads: read.tally(), seen };
       });
     },
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkRun, type Verdict } from "./check-run.ts";
 import type { Entity, Write } from "./entities.ts";
-import type { LogLine, RunRecord, SentWrite } from "./records.ts";
+import type { LogLine, ReadLine, RunRecord, SentWrite } from "./records.ts";
 
 const NOON = Date.UTC(2026, 10, 22, 12);
 
@@ -13,7 +13,9 @@ class Story {
   readonly shadow: LogLine[] = [];
   repairs: RunRecord["repairs"] = [];
   gaps: RunRecord["gaps"] = [];
+  readonly reads: { primary: ReadLine[]; shadow: ReadLine[] } = { primary: [], shadow: [] };
   honours = true;
+  members = 1;
   pending = 0;
   eligible: number | null = null;
   states: { primary: Entity[]; shadow: Entity[] } = { primary: [entity("x", 1)], shadow: [entity("x", 1)] };
@@ -44,12 +46,13 @@ class Story {
     const eligible = this.eligible ?? sent.length;
     const accounts = { eligible, pending, outcomes: { match: eligible - pending } };
     return checkRun({
+      members: this.members,
       sent,
       repairs,
       gaps,
       accounts,
-      primary: { honours, lines: this.primary, entities: this.states.primary },
-      shadow: { honours, lines: this.shadow, entities: this.states.shadow },
+      primary: { honours, lines: this.primary, reads: this.reads.primary, entities: this.states.primary },
+      shadow: { honours, lines: this.shadow, reads: this.reads.shadow, entities: this.states.shadow },
     });
   }
 
@@ -92,6 +95,18 @@ test("a write that never came to the shadow is unaccounted, unless its key is li
   const later = lost();
   later.gaps = gapAround(6, 100);
   assert.deepEqual(later.kinds(), ["unaccounted"]);
+});
+
+test("a key that was found equal by reading both sides, after all that was done to it, was on the list", () => {
+  const story = new Story().write("a").at("primary", "a", "applied").write("b").everywhere("b");
+  story.reads.primary.push({ seq: 4, read: "x" });
+  story.reads.shadow.push({ seq: 3, read: "x" });
+  assert.deepEqual([story.kinds(), story.verdict().counts.onRepairList], [[], 1]);
+  story.reads.shadow.splice(0, 1, { seq: 1, read: "x" });
+  assert.deepEqual(story.kinds(), ["unaccounted"]);
+  story.reads.shadow.splice(0, 1, { seq: 3, read: "x" });
+  story.states.shadow = [entity("x", 2)];
+  assert.deepEqual(story.kinds(), ["unaccounted", "unaccounted"]);
 });
 
 test("a lost write is not excused by a later one that made both sides equal again", () => {
@@ -153,6 +168,11 @@ test("order stamps that fall are told even where the copies came in order; they 
   assert.deepEqual(stamped("1.9", "1.10").kinds(), []);
   assert.deepEqual(stamped("1.10", "1.9").kinds(), ["stamped-out-of-order"]);
   assert.deepEqual(stamped("2.1", "1.9").kinds(), ["stamped-out-of-order"]);
+  const unplaced = stamped("2.1", "1.1");
+  unplaced.repairs = [{ key: "items/x", reason: "overlap", times: 1 }];
+  assert.deepEqual(unplaced.kinds(), ["stamped-out-of-order"]);
+  unplaced.members = 3;
+  assert.deepEqual(unplaced.kinds(), []);
 });
 
 test("a write applied twice is doubled: always where the service honours the key, else without a repair entry", () => {

@@ -92,9 +92,11 @@ export function checkRun(run: RunRecord): Verdict {
   const final = { primary: statesOf(run.primary), shadow: statesOf(run.shadow) };
   const counts = { equal: 0, onRepairList: 0, inGap: 0, unaccounted: 0, orderedPairs: 0, reordered: 0, doubled: 0 };
   for (const [id, ofKey] of Map.groupBy(stories, (story) => story.id)) {
-    const isListed = listed(id);
-    const isGapped = ofKey.some((story) => story.inGap);
     const [here, there] = [final.primary.get(id), final.shadow.get(id)];
+    // It was on the list, and was found equal by what both sides hold.
+    const isVerified = here === there && lastIsRead(run.primary, id) && lastIsRead(run.shadow, id);
+    const isListed = listed(id) || isVerified;
+    const isGapped = ofKey.some((story) => story.inGap);
     for (const story of ofKey) {
       const times = story.atShadow.filter(({ what }) => what === "applied").length;
       if (times > 1 && (run.shadow.honours || !(isListed || story.inGap))) {
@@ -128,7 +130,8 @@ export function checkRun(run: RunRecord): Verdict {
         );
       }
     }
-    checkOrder(ofKey, isListed, counts, found);
+    // A place among other members' writes is waited for within a bound; past it the key is on the list, for its stamp too.
+    checkOrder(ofKey, { isListed, mayBeUnplaced: isListed && run.members > 1 }, counts, found);
   }
   checkAccounts(run, stories, found);
   return { counts: { sent: run.sent.length, applied: stories.length, refused, ...counts }, violations };
@@ -158,7 +161,7 @@ function checkLeaks(primary: Map<string, LogLine[]>, shadow: Map<string, LogLine
  */
 function checkOrder(
   ofKey: readonly WriteStory[],
-  isListed: boolean,
+  { isListed, mayBeUnplaced }: { readonly isListed: boolean; readonly mayBeUnplaced: boolean },
   counts: { orderedPairs: number; reordered: number },
   found: Found,
 ): void {
@@ -184,7 +187,7 @@ function checkOrder(
       }
       const [low, high] = [earlier.line.order, later.line.order];
       if (
-        !(earlier.story.inGap || later.story.inGap) &&
+        !(earlier.story.inGap || later.story.inGap || mayBeUnplaced) &&
         low !== null &&
         high !== null &&
         compareStamps(low, high) >= 0
@@ -242,6 +245,13 @@ function listedKeys(run: RunRecord, stories: readonly WriteStory[]): (id: string
       .map(({ id }) => id),
   );
   return (id) => keys.has(`${ENTITY}/${id}`) || (missing.size <= entered && missing.has(id));
+}
+
+/** Whether the proxy read the entity after all that was done to it there. */
+function lastIsRead({ lines, reads }: ServiceRecord, id: string): boolean {
+  const read = reads.findLast((line) => line.read === id)?.seq ?? 0;
+  const written = lines.findLast((line) => line.what === "applied" && line.id === id)?.seq ?? 0;
+  return read > written;
 }
 
 function byTag({ lines }: ServiceRecord): Map<string, LogLine[]> {

@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Entity } from "./entities.ts";
 import type { Mood, MoodOrder } from "./moods.ts";
-import type { LogLine, ServiceRecord } from "./records.ts";
+import type { LogLine, ReadLine, ServiceRecord } from "./records.ts";
 
 /** A machine that is busy with other things takes its time. */
 const START_WITHIN_MS = 60_000;
@@ -108,7 +108,9 @@ export class Service extends Child {
   async record(): Promise<ServiceRecord> {
     const { entities = [] } = await this.#ask({ wholly: true });
     const lines = readFileSync(this.#logFile, "utf8").split("\n").slice(0, -1);
-    return { honours: this.#honours, lines: lines.map((line) => JSON.parse(line) as LogLine), entities };
+    const kept = lines.map((line) => JSON.parse(line) as LogLine | ReadLine);
+    const [written, reads] = [kept.filter((line) => "what" in line), kept.filter((line) => "read" in line)];
+    return { honours: this.#honours, lines: written, reads, entities };
   }
 
   async #ask(more: { become?: MoodOrder; wholly?: true } = {}): Promise<ServiceAnswer> {

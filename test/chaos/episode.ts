@@ -117,5 +117,5 @@ async function recordOf({ members, legacy, next, sent }: Stage): Promise<RunReco
   ]);
   const [route] = routes;
   if (route === undefined) throw new Error("the proxy has no route");
-  return { sent, primary, shadow, accounts: route, repairs, gaps };
+  return { members: members.length, sent, primary, shadow, accounts: route, repairs, gaps };
 }

@@ -33,9 +33,16 @@ export interface LogLine {
   readonly order: string | null;
 }
 
+/** The proxy read an entity for itself: to see whether both sides are equal. */
+export interface ReadLine {
+  readonly seq: number;
+  readonly read: string;
+}
+
 export interface ServiceRecord {
   readonly honours: boolean;
   readonly lines: readonly LogLine[];
+  readonly reads: readonly ReadLine[];
   /** As they are at the end. */
   readonly entities: readonly Entity[];
 }
@@ -48,6 +55,7 @@ export interface Accounts {
 }
 
 export interface RunRecord {
+  readonly members: number;
   readonly sent: readonly SentWrite[];
   readonly primary: ServiceRecord;
   readonly shadow: ServiceRecord;

@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { type Answered, Entities, type Write, type WriteBody } from "./entities.ts";
 import { LATE_MS, type Mood, type MoodOrder, SLOWEST_MS } from "./moods.ts";
-import type { LogLine } from "./records.ts";
+import type { LogLine, ReadLine } from "./records.ts";
 
 const [logFile = "", portText = "0", honours] = process.argv.slice(2);
 const entities = new Entities(honours === "honours");
@@ -41,6 +41,7 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
   const url = new URL(target, "http://service");
   const id = url.pathname.split("/")[2] ?? null;
   if (request.method === "GET") {
+    if (id !== null && request.headers["x-crossfade-shadow"] !== undefined) keep({ seq: ++lastSeq, read: id });
     const entity = entities.get(id ?? "");
     answer(response, entity === null ? 404 : 200, JSON.stringify(entity));
     return;
@@ -137,7 +138,11 @@ function isFelt(): boolean {
 }
 
 function record(what: LogLine["what"], arrived: Arrived, id: string | null): void {
-  writeSync(log, `${JSON.stringify({ seq: ++lastSeq, what, id, ...arrived } satisfies LogLine)}\n`);
+  keep({ seq: ++lastSeq, what, id, ...arrived });
+}
+
+function keep(line: LogLine | ReadLine): void {
+  writeSync(log, `${JSON.stringify(line)}\n`);
 }
 
 /** A line that a kill cut short was never answered. */
@@ -146,9 +151,9 @@ function readLog(): void {
   const whole = bytes.subarray(0, bytes.lastIndexOf("\n") + 1);
   truncateSync(logFile, whole.length);
   for (const line of whole.toString().split("\n").slice(0, -1)) {
-    const { seq, what, write } = JSON.parse(line) as LogLine;
-    lastSeq = seq;
-    if (what === "applied") entities.write(write);
+    const kept = JSON.parse(line) as LogLine | ReadLine;
+    lastSeq = kept.seq;
+    if ("what" in kept && kept.what === "applied") entities.write(kept.write);
   }
 }
 

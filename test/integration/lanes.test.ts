@@ -22,7 +22,7 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
   return {
     ...(await startBench(t, {
       ...options,
-      opened: { store, durable: null, notes: [], secretKey: null, turns: ALONE },
+      opened: { store, durable: null, notes: [], secretKey: null, turns: ALONE, countsBeside: null },
     })),
     marks,
   };

@@ -1,6 +1,6 @@
 /** Crossfade as a process that is killed and started again on the same store, between two services that stay. */
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -19,6 +19,7 @@ export interface JournaledStatus extends StatusJson {
     readonly pendingBytes: number;
     readonly problem: string | null;
   };
+  readonly store: { readonly pendingWrites: number };
   readonly queue: StatusJson["queue"] & { readonly headroomSeconds: number | null };
 }
 
@@ -61,14 +62,17 @@ export interface JournaledOptions {
   readonly node?: readonly string[];
   /** Instead of a folder of its own. */
   readonly folder?: string;
+  /** Instead of services of its own. */
+  readonly services?: Pick<Journaled, "legacy" | "next">;
   /** By default a SQLite file in the folder. */
   readonly redis?: string;
 }
 
 export async function startJournaled(t: TestContext, options: JournaledOptions = {}): Promise<Journaled> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "crossfade-journal-"));
-  const legacy = await startService();
-  const next = await startService();
+  mkdirSync(folder, { recursive: true });
+  const legacy = options.services?.legacy ?? (await startService());
+  const next = options.services?.next ?? (await startService());
   const client = new Agent({ connections: 64, pipelining: 1 });
   const file = join(folder, "crossfade.yaml");
   const lanes = options.redis === undefined ? join(folder, "crossfade.db.lanes") : join(folder, "member", "lanes");
@@ -85,7 +89,7 @@ export async function startJournaled(t: TestContext, options: JournaledOptions =
   await start();
   t.after(async () => {
     await client.close();
-    await Promise.all([legacy.close(), next.close()]);
+    if (options.services === undefined) await Promise.all([legacy.close(), next.close()]);
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
   });
 

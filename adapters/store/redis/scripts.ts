@@ -43,6 +43,7 @@ export const SCRIPTS = {
   run: load("turn", "runs", "run"),
   commit: load("turn", "runs", "kept", "commit"),
   turns: load("turn", "turns"),
+  beside: load("beside"),
   evict: load("evict"),
   erase: load("kept", "erase"),
   find: load("find"),

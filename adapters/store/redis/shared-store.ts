@@ -9,6 +9,7 @@ import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
 import { GroupListeners, type GroupListener } from "../listeners.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
+import { type BesideReply, type Counts, countsBeside } from "./beside.ts";
 import { Evictor } from "./eviction.ts";
 import { rewriteFiles } from "./files.ts";
 import { baseOf, partitionOf } from "./keys.ts";
@@ -72,6 +73,8 @@ export interface RunBegun {
 
 export interface RedisStore extends Store {
   readonly turns: Turns;
+  /** What is counted beside what this process has counted itself. @throws CrossfadeError `store-unavailable` */
+  countsBeside(): Promise<Counts>;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
   /** What an operator should know of this opening, a sentence each. */
@@ -243,6 +246,19 @@ export class SharedStore extends Questions implements RedisStore {
     return { ...erased, pairs, setAside: [] };
   }
 
+  async countsBeside(): Promise<Counts> {
+    const all = await this.reading.askAtOnce(() =>
+      Promise.all(
+        this.#partitions.map(async (_, partition) => {
+          const base = baseOf(this.#options.redis.prefix, partition);
+          const reply = await this.#link.run(SCRIPTS.beside, base, { run: this.#begun.run });
+          return countsBeside(reply as BesideReply, this.#begun.lasting?.before[partition]?.totals ?? NOTHING_COUNTED);
+        }),
+      ),
+    );
+    return { outcomes: all.flatMap(({ outcomes }) => outcomes), eligible: all.flatMap(({ eligible }) => eligible) };
+  }
+
   pairsKept(): PairsKept {
     const sum = (of: (partition: Partition) => number): number =>
       this.#partitions.reduce((total, partition) => total + of(partition), 0);
@@ -356,6 +372,8 @@ export class SharedStore extends Questions implements RedisStore {
     return { opening: false, now: this.#options.clock.now(), replication, known: this.#meta };
   }
 }
+
+const NOTHING_COUNTED = { outcomes: [], totals: [] };
 
 function lastingOf({ life, before }: NonNullable<RunBegun["lasting"]>, partition: number) {
   return { life, before: before[partition] as RunBefore };

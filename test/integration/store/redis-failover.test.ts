@@ -52,7 +52,7 @@ test("a failover that loses nothing is taken as such: no gap, and all counts", a
   assert.deepEqual((await (await openStoreAt(t, url)).gaps({ limit: 10 })).items, []);
 });
 
-test("a failover that loses confirmed writes leaves a gap from just before them, and counts that sum", async (t) => {
+test("a failover that loses confirmed writes leaves a gap from just before them; counts, repairs and gaps are told again", async (t) => {
   const [master, replica] = [await redisServer(t), await redisServer(t)];
   await replica.admin.replicaof("127.0.0.1", master.port);
   await until(() => isSynced(replica.admin));
@@ -64,19 +64,26 @@ test("a failover that loses confirmed writes leaves a gap from just before them,
   const before = Date.now();
   // From here on the replica hears nothing.
   await replica.admin.replicaof("NO", "ONE");
-  store.append([eligible, match, eligible, repairOf("users/2"), recordWrite(makeRecord())]);
+  const lostGap = { id: "told-again", route: "users", from: new Date(before - 60_000).toISOString(), why: "of before" };
+  store.append([
+    ...[eligible, match, eligible, repairOf("users/2"), recordWrite(makeRecord())],
+    { type: "gap-opened", ...lostGap },
+  ]);
   await store.flush();
   await master.kill();
   relay.leadTo(replica.port);
   await healthOnce(store, ({ problem, pendingWrites }) => pendingWrites === 0 && /had confirmed/.test(problem ?? ""));
   assert.deepEqual(await countsOf(store), [3, 2, 0]);
   const [gap, ...more] = (await store.gaps({ limit: 10 })).items;
-  assert.deepEqual([gap?.route, more], ["users", []]);
+  assert.deepEqual(
+    [gap?.route, more.map(({ id, from, why }) => ({ id, route: "users", from, why }))],
+    ["users", [lostGap]],
+  );
   const from = Date.parse(gap?.from ?? "");
   assert.ok(from >= before - 5_000 && from <= Date.now(), gap?.from);
   assert.deepEqual(
     (await store.repairs({ limit: 10 })).items.map(({ key }) => key),
-    ["users/1"],
+    ["users/1", "users/2"],
   );
   store.append([match]);
   await store.flush();

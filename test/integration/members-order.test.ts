@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { type Journaled, startJournaled } from "../support/journaled.ts";
+import { redisServer } from "../support/redis.ts";
+import { json } from "../support/service.ts";
+
+/** Members between the same two services: the first one's. Each has a folder of its own. */
+async function members(t: TestContext, count: number): Promise<readonly Journaled[]> {
+  const redis = await redisServer(t);
+  const first = await startJournaled(t, { redis: redis.url });
+  const others = Array.from({ length: count - 1 }, (_, n) => {
+    const folder = join(first.folder, `other-${n}`);
+    return startJournaled(t, { redis: redis.url, folder, services: first });
+  });
+  return [first, ...(await Promise.all(others))];
+}
+
+/** What the shadow was sent, in the order in which it came: numbers that the bodies hold, by path. */
+function numbersAt({ next }: Journaled): ReadonlyMap<string, readonly number[]> {
+  const numbers = new Map<string, number[]>();
+  for (const { target, body } of next.seen) {
+    const list = numbers.get(target) ?? [];
+    list.push((JSON.parse(String(body)) as { n: number }).n);
+    numbers.set(target, list);
+  }
+  return numbers;
+}
+
+function ascending(numbers: readonly number[]): readonly number[] {
+  return [...numbers].sort((a, b) => a - b);
+}
+
+test("writes of one key, each begun at another member when the one before was answered, come to the shadow in that order", async (t) => {
+  const all = await members(t, 3);
+  const [first] = all as [Journaled, Journaled, Journaled];
+  first.next.answerWith((_seen, response) => {
+    setTimeout(() => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end('{"ok":true}');
+    }, Math.random() * 20);
+  });
+  const writes = 40;
+  const keys = 25;
+  const lives = Array.from({ length: keys }, async (_, key) => {
+    for (let n = 0; n < writes; n++) {
+      const member = all[Math.floor(Math.random() * all.length)] as Journaled;
+      assert.equal(await member.send("PUT", `/users/${key}`, JSON.stringify({ n })), 200);
+    }
+  });
+  await Promise.all(lives);
+  await Promise.all(all.map((member) => member.until(({ routes: [route] }) => route?.pending === 0)));
+  const numbers = numbersAt(first);
+  assert.equal(numbers.size, keys);
+  for (const [path, seen] of numbers) assert.deepEqual(seen, ascending(seen), path);
+  // Each member shows what all of them did.
+  for (const member of all) {
+    const { routes } = await member.until(({ routes: [route] }) => route?.eligible === writes * keys);
+    assert.equal(routes[0]?.outcomes["match"], writes * keys);
+  }
+});
+
+test("a key that only the answer tells: what is sent elsewhere right after the answer follows the create", async (t) => {
+  const all = await members(t, 2);
+  const [one, other] = all as [Journaled, Journaled];
+  let made = 0;
+  one.legacy.answerWith((seen, response) => {
+    const answer = json(seen.method === "POST" ? 201 : 200, { id: seen.method === "POST" ? ++made : 0 });
+    answer(seen, response);
+  });
+  one.next.answerWith((seen, response) => {
+    setTimeout(() => json(200, { id: 0 })(seen, response), seen.method === "POST" ? 30 : 0);
+  });
+  for (let n = 1; n <= 60; n++) {
+    const [here, there] = n % 2 === 0 ? [one, other] : [other, one];
+    assert.equal(await here.send("POST", "/users", JSON.stringify({ n })), 201);
+    assert.equal(await there.send("PUT", `/users/${n}`, JSON.stringify({ n })), 200);
+  }
+  await Promise.all(all.map((member) => member.until(({ routes: [route] }) => route?.pending === 0)));
+  const came = one.next.seen.map(({ method, body }) => ({ method, n: (JSON.parse(String(body)) as { n: number }).n }));
+  const late = came.filter(({ method, n }, i) => {
+    return method === "PUT" && !came.slice(0, i).some((before) => before.method === "POST" && before.n === n);
+  });
+  assert.deepEqual([came.length, late], [120, []]);
+});
+
+test("a member that is killed holds the others up until it is back, and what it delivers then is to be verified", async (t) => {
+  const all = await members(t, 2);
+  const [one, other] = all as [Journaled, Journaled];
+  const answers: (() => void)[] = [];
+  one.next.answerWith((seen, response) => void answers.push(() => json(200, { ok: true })(seen, response)));
+  await one.send("PUT", "/users/1", '{"n":1}');
+  await one.next.sawAtLeast(1);
+  await one.recorded();
+  await other.send("PUT", "/users/1", '{"n":2}');
+  await one.kill();
+  await one.start();
+  // Its turn is given up with its life: the other goes on, and what it brings back is unsure.
+  one.next.answerWith(json(200, { ok: true }));
+  for (const answer of answers) answer();
+  await Promise.all(all.map((member) => member.until(({ routes: [route] }) => route?.pending === 0)));
+  assert.ok(one.next.seen.length >= 3);
+  // Its entry is durable a moment later.
+  await one.until(({ store }) => store.pendingWrites === 0);
+  assert.deepEqual(
+    (await other.repairs()).map(([key]) => key),
+    ["users/1"],
+  );
+});

@@ -375,7 +375,8 @@ class Line {
       const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops })) as readonly [string, ...unknown[]];
       const [now, ...replies] = answer;
       this.heardAt = sentAt;
-      this.toldUs = Number(now);
+      // An answer that was long under way says less than what was known by then.
+      this.toldUs = Math.max(Number(now), this.leastUs());
       this.#toldAt = clock.monotonic();
       if (era === this.era) this.#mustReset = false;
       const ofBatch = mustReset ? replies.slice(1) : replies;

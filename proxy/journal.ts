@@ -48,6 +48,14 @@ export interface AcceptedWrite {
   readonly answeredAt: number;
 }
 
+export interface DeliveredWrite extends AcceptedWrite {
+  /**
+   * Nothing is in its way to the shadow, so that its record stands for that of attempt 1 too: a crash behind it finds that
+   * the attempt may have been made.
+   */
+  readonly sentAtOnce?: boolean;
+}
+
 /** Accepted, and nowhere but in the journal. */
 export interface WaitingWrite {
   readonly intent: Intent;
@@ -94,7 +102,7 @@ export interface Journal {
   /** null where nothing needs to be waited for. Rejects where the intent is not taken. */
   intend(intent: Intent): Promise<void> | null;
   /** `write`: of an accepted one that is delivered from memory. Returns the record's position, where records have one. */
-  answered(exchangeId: string, end: PrimaryEnd, key: string | null, write?: AcceptedWrite): number | undefined;
+  answered(exchangeId: string, end: PrimaryEnd, key: string | null, write?: DeliveredWrite): number | undefined;
   /**
    * Keeps an accepted write for later: `nextWaiting` gives it back. Resolves to whether it is durable; where it is not, it
    * is still the caller's to settle. null: the journal cannot.
@@ -102,6 +110,8 @@ export interface Journal {
   keep(exchangeId: string, write: AcceptedWrite): Promise<boolean> | null;
   /** Resolves, where there is something to wait for, when it is durable that the attempt is on the wire. */
   sent(exchangeId: string, attempt: number): Promise<void> | undefined;
+  /** It was to be sent at once and has to wait: no attempt has been made. Nothing where `answered` did not say so. */
+  heldUp(exchangeId: string): void;
   settled(exchangeId: string, end: JournalEnd): void;
   /** Accepted writes that nothing but the journal holds. */
   waiting(): number;

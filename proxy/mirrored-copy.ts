@@ -285,6 +285,9 @@ async function sendCopy(
       // that honours the idempotency key applies nothing twice.
       return service.idempotency === "honoured" ? undefined : recorded;
     },
+    onHeldUp: () => {
+      if (!isRead) parts.journal.heldUp(exchange.id);
+    },
     earlierAttempts: attempts,
     onFailure: (code) => parts.telemetry.shadowFailure(exchange.route.name, code),
   });

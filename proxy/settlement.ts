@@ -17,6 +17,7 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
 import { acceptedWrite } from "./journaled-write.ts";
 import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
+import { ALONE } from "./turns.ts";
 import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
 import type { Copy } from "./mirrored-copy.ts";
 
@@ -91,13 +92,24 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const waiting = parts.backlog.add(exchange.route.name, answeredAt);
   const place = isWrite ? parts.unsettled.add(shadowNameOf(exchange)) : null;
   const key = keyForAll(about.keys);
-  const position = isWrite ? parts.journal.answered(exchange.id, "accepted", key, write) : undefined;
-  const order = parts.orderStamp(orderBase, position);
   const teaching = beginTeaching(parts, exchange, ending);
+  const atOnce = teaching === null && body.kind === "memory" && goesAtOnce(parts, open, about.keys);
+  const record = write !== undefined && atOnce ? { ...write, sentAtOnce: true } : write;
+  const position = isWrite ? parts.journal.answered(exchange.id, "accepted", key, record) : undefined;
+  const order = parts.orderStamp(orderBase, position);
   const kept = { primary: ending, body, costBytes, waiting, place, teaching };
   const copy: Copy = { exchange, about, order, earlierAttempts: 0, answeredAt, ...kept };
   lanes.answered(ticket, copy, about.keys);
   return held;
+}
+
+/**
+ * Nothing that is known of is in its way to the shadow: then its acceptance and its first attempt are one record, and wait for
+ * the disk once. Where it is held up all the same, the journal is told.
+ */
+function goesAtOnce(parts: PipelineParts, { exchange, ticket, lanes }: OpenExchange, keys: readonly string[]): boolean {
+  const service = serviceOf(exchange.snapshot.settings, shadowNameOf(exchange));
+  return parts.turns === ALONE && lanes.isFirst(ticket, keys) && parts.gate(service).isFree;
 }
 
 /** It waits in the journal alone until there is room for it. Whether the journal took it. */

@@ -19,5 +19,7 @@ export interface Entry {
   spelled: string | null;
   intent: Pin | null;
   accepted: Pin | null;
+  /** The accepted record stands for attempt 1 as well. */
+  sentAtOnce: boolean;
   sent: Pin | null;
 }

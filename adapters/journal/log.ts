@@ -6,7 +6,15 @@
  * once the write has settled (upkeep.ts).
  */
 import { truncate } from "node:fs/promises";
-import type { AcceptedWrite, Intent, Journal, JournalAccount, LeftOver, WaitingWrite } from "../../proxy/journal.ts";
+import type {
+  AcceptedWrite,
+  DeliveredWrite,
+  Intent,
+  Journal,
+  JournalAccount,
+  LeftOver,
+  WaitingWrite,
+} from "../../proxy/journal.ts";
 import type { Entry, Pin } from "./entry.ts";
 import { spellIntent } from "./records.ts";
 import { scanFolder, type Scanned } from "./scan.ts";
@@ -123,6 +131,7 @@ class Log implements LogJournal {
         spelled: null,
         intent: { position: entry, segment, bytes },
         accepted: null,
+        sentAtOnce: false,
         sent: null,
       });
     }
@@ -155,6 +164,7 @@ class Log implements LogJournal {
       spelled,
       intent: this.#pin(bytes),
       accepted: null,
+      sentAtOnce: false,
       sent: null,
     });
     return this.#writer.whenWritten();
@@ -164,7 +174,7 @@ class Log implements LogJournal {
     exchangeId: string,
     end: "accepted" | "refused" | "unknown",
     key: string | null,
-    write?: AcceptedWrite,
+    write?: DeliveredWrite,
   ): number {
     const entry = this.#entries.get(exchangeId);
     if (entry === undefined) return this.#writer.nextPosition();
@@ -197,11 +207,17 @@ class Log implements LogJournal {
   sent(exchangeId: string, attempt: number): Promise<void> | undefined {
     const entry = this.#entries.get(exchangeId);
     if (entry === undefined) return undefined;
-    const bytes = this.#writer.append((records, position) => records.sent(position, entry.entry, attempt));
-    this.#free(entry.sent);
-    entry.sent = this.#pin(bytes);
-    if (this.#writer.isStuck) return undefined;
-    return this.#writer.whenWritten().catch(() => undefined);
+    const { accepted, sentAtOnce } = entry;
+    if (attempt === 1 && sentAtOnce && accepted !== null) return this.#until(accepted.position);
+    this.#recordSent(entry, attempt);
+    return this.#until(this.#writer.position);
+  }
+
+  heldUp(exchangeId: string): void {
+    const entry = this.#entries.get(exchangeId);
+    if (entry?.sentAtOnce !== true) return;
+    entry.sentAtOnce = false;
+    this.#recordSent(entry, 0);
   }
 
   settled(exchangeId: string, end: Parameters<Journal["settled"]>[1]): void {
@@ -232,6 +248,8 @@ class Log implements LogJournal {
       spelled: null,
       intent: null,
       accepted: { position, segment, bytes },
+      // Of this process's attempts: those of an earlier one are counted already.
+      sentAtOnce: false,
       sent: this.#options.read.scanned.sent.get(entry) ?? null,
     });
     segment.waiting -= 1;
@@ -281,7 +299,19 @@ class Log implements LogJournal {
     await this.#writer.close(CLOSE_PATIENCE_MS);
   }
 
-  #accept(entry: Entry, write: AcceptedWrite, kept: boolean): Pin {
+  #recordSent(entry: Entry, attempt: number): void {
+    const bytes = this.#writer.append((records, position) => records.sent(position, entry.entry, attempt));
+    this.#free(entry.sent);
+    entry.sent = this.#pin(bytes);
+  }
+
+  /** Of a disk that does not answer nobody waits; nor does anybody of one that refuses. */
+  #until(position: number): Promise<void> | undefined {
+    if (this.#writer.isStuck) return undefined;
+    return this.#writer.whenReached(position)?.catch(() => undefined);
+  }
+
+  #accept(entry: Entry, write: DeliveredWrite, kept: boolean): Pin {
     const generation = write.orderBase ?? this.#options.generation;
     const intent = entry.spelled as string;
     const bytes = this.#writer.append((records, position) =>
@@ -290,6 +320,7 @@ class Log implements LogJournal {
     const pin = this.#pin(bytes);
     entry.accepted = pin;
     entry.isWhole = bytes > 0 && write.body.kind === "memory";
+    entry.sentAtOnce = bytes > 0 && write.sentAtOnce === true;
     entry.spelled = null;
     this.#free(entry.intent);
     entry.intent = null;

@@ -6,7 +6,14 @@
  * `entry` is the position of the write's intent, by which later records name it. An accepted record is complete by itself:
  * it can be delivered without the intent's.
  */
-import type { AcceptedWrite, Intent, JournalEnd, JournaledBody, PrimaryEnd } from "../../proxy/journal.ts";
+import type {
+  AcceptedWrite,
+  DeliveredWrite,
+  Intent,
+  JournalEnd,
+  JournaledBody,
+  PrimaryEnd,
+} from "../../proxy/journal.ts";
 import type { About, Identity, RawHeaders, RequestHead } from "../../proxy/exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 
@@ -18,6 +25,8 @@ const TYPES: Readonly<Record<number, keyof typeof TYPE>> = Object.fromEntries(
 const KEPT = 1;
 /** A copy of a record whose segment was given up. */
 const CARRIED = 2;
+/** Of an accepted record: attempt 1 followed at once, and has no record of its own. */
+const SENT = 4;
 const HEAD_BYTES = 22;
 
 /** What is known of a record without reading what it holds. */
@@ -43,6 +52,7 @@ export type JournalRecord = Common &
     | {
         readonly type: "accepted";
         readonly kept: boolean;
+        readonly sentAtOnce: boolean;
         readonly generation: number;
         readonly intent: Intent;
         readonly write: AcceptedWrite;
@@ -88,7 +98,7 @@ export class RecordBuffer {
     entry: number,
     options: {
       readonly intent: string;
-      readonly write: AcceptedWrite;
+      readonly write: DeliveredWrite;
       readonly generation: number;
       readonly kept: boolean;
     },
@@ -108,7 +118,8 @@ export class RecordBuffer {
       digestOf(answer.body),
     ]);
     const bodies = [bytesOf(body), bytesOf(answer.body)];
-    return this.#texts(TYPE.accepted, kept ? KEPT : 0, position, entry, [intent, meta], bodies);
+    const flags = (kept ? KEPT : 0) | (write.sentAtOnce === true ? SENT : 0);
+    return this.#texts(TYPE.accepted, flags, position, entry, [intent, meta], bodies);
   }
 
   sent(position: number, entry: number, attempt: number): number {
@@ -212,8 +223,11 @@ function decode(head: RecordHead): JournalRecord {
       const [end, key] = parse<["refused" | "unknown", string | null]>(first);
       return { ...common, type, end, key };
     }
-    case "accepted":
-      return { ...common, type, kept: (head.bytes.readUInt8(5) & KEPT) !== 0, ...decodeAccepted(parts) };
+    case "accepted": {
+      const flags = head.bytes.readUInt8(5);
+      const told = { kept: (flags & KEPT) !== 0, sentAtOnce: (flags & SENT) !== 0 };
+      return { ...common, type, ...told, ...decodeAccepted(parts) };
+    }
     case "sent":
       return { ...common, type, attempt: parse<number>(first) };
     case "settled": {

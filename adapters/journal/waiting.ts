@@ -90,9 +90,9 @@ export class WaitingReader {
     const { scanned, isTakenBack } = this.#options;
     for (const record of decodeRecords(records)) {
       if (record.type !== "accepted" || !isWanted(record)) continue;
-      const { entry, position, intent, write, generation, bytes } = record;
+      const { entry, position, intent, write, generation, bytes, sentAtOnce } = record;
       if (scanned.settled.has(entry) || isTakenBack(position)) continue;
-      const attempts = scanned.sent.get(entry)?.attempt ?? 0;
+      const attempts = scanned.sent.get(entry)?.attempt ?? (sentAtOnce ? 1 : 0);
       const order = `${generation}.${position}`;
       found.push({ intent, write, order, attempts, entry, position, segment, bytes: bytes.length });
     }

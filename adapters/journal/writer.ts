@@ -149,6 +149,15 @@ export class LogWriter {
     return (this.#waiters ??= newWaiters()).promise;
   }
 
+  /** The same of what was recorded up to that position; null: it is written. */
+  whenReached(position: number): Promise<void> | null {
+    if (this.#written >= position) return null;
+    const batch = this.#batch;
+    return batch !== null && batch.position >= position
+      ? (batch.waiters ??= newWaiters()).promise
+      : (this.#waiters ??= newWaiters()).promise;
+  }
+
   /** A position that has no record. */
   nextPosition(): number {
     return ++this.#position;

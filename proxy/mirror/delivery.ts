@@ -37,6 +37,8 @@ export interface DeliveryJob extends AttemptJob {
   readonly unsettled: Unsettled;
   /** Resolves, where there is something to wait for, once the attempt may be made. */
   readonly onAttempt: (attempt: number) => Promise<void> | undefined;
+  /** The first attempt of this process has to wait for the gate. */
+  readonly onHeldUp?: () => void;
   /** Attempts of an earlier process that may have reached the service. */
   readonly earlierAttempts: number;
   readonly onFailure: (code: ErrorCode) => void;
@@ -110,12 +112,17 @@ class Delivery {
   }
 
   async #attempt(): Promise<AttemptAnswered | AttemptFailed | NotAttempted> {
-    const { gate, deadline } = this.#job;
+    const { gate, deadline, earlierAttempts, onHeldUp } = this.#job;
+    const first = this.#attempts === earlierAttempts;
     try {
-      return await gate.run(() => {
-        const recorded = this.#job.onAttempt(++this.#attempts);
-        return recorded === undefined ? this.#send() : recorded.then(() => this.#send());
-      }, deadline);
+      return await gate.run(
+        () => {
+          const recorded = this.#job.onAttempt(++this.#attempts);
+          return recorded === undefined ? this.#send() : recorded.then(() => this.#send());
+        },
+        deadline,
+        first ? onHeldUp : undefined,
+      );
     } catch (thrown) {
       if (thrown instanceof AttemptFailed) return thrown;
       this.#forgetLast();

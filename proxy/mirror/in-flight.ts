@@ -12,8 +12,12 @@ export class InFlight {
     return this.#used;
   }
 
+  get hasRoom(): boolean {
+    return this.#used < this.#limit();
+  }
+
   take(): boolean {
-    if (this.#used >= this.#limit()) return false;
+    if (!this.hasRoom) return false;
     this.#used++;
     return true;
   }

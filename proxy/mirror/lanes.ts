@@ -134,6 +134,16 @@ export class Lanes<Work> {
     return keys.some((key) => this.#late.answeredSince(entry, key));
   }
 
+  /** Whether what is answered now goes out at once: it is first in the lanes of these keys, and nothing holds them up. */
+  isFirst(ticket: Ticket, keys: readonly string[]): boolean {
+    const { intent } = entryOf<Work>(ticket);
+    return keys.every((key) => {
+      const lane = this.#lanes.get(key);
+      if (lane === undefined) return true;
+      return !lane.delivering && lane.waiting.length === 0 && !isHeldUp(lane, intent);
+    });
+  }
+
   /** The primary accepted, and the copy is delivered later: it leaves, but overlaps those that are at the primary with it. */
   postpone(ticket: Ticket, keys: readonly string[]): void {
     const entry = entryOf<Work>(ticket);
@@ -437,6 +447,11 @@ export class Lanes<Work> {
 
 function entryOf<Work>(ticket: Ticket): Entry<Work> {
   return ticket as Entry<Work>;
+}
+
+/** By a write that went to the primary earlier and has no answer yet. */
+function isHeldUp<Work>({ intended }: Lane<Work>, intent: number): boolean {
+  return intended.some((other) => other.kind === "write" && other.intent < intent);
 }
 
 function remove<T>(list: T[], item: T): void {

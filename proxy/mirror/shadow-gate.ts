@@ -58,17 +58,25 @@ export class ShadowGate {
 
   /**
    * Runs `attempt` when the breaker, the in-flight limit and the rate let it through; what it throws counts as a failure
-   * of the service. Resolves to NotAttempted once `deadline` (monotonic ms) passes.
+   * of the service. Resolves to NotAttempted once `deadline` (monotonic ms) passes. `heldUp`: called where it has to wait.
    */
-  run<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {
-    return this.#goesAtOnce(deadline) ? this.#attempt(attempt, "usual") : this.#whenLet(attempt, deadline);
+  run<T>(attempt: () => Promise<T>, deadline: number, heldUp?: () => void): Promise<T | NotAttempted> {
+    if (this.#goesAtOnce(deadline)) return this.#attempt(attempt, "usual");
+    heldUp?.();
+    return this.#whenLet(attempt, deadline);
   }
 
-  /** The common case, in which nothing stands in the way; the place among those in flight is taken. */
+  /** Nothing stands in the way of what would come now. */
+  get isFree(): boolean {
+    const { inFlight, ratePerSecond } = this.#options;
+    const flows = !this.#closed && this.state() === "closed" && ratePerSecond() === null && !this.#catchUp.active;
+    return flows && inFlight.hasRoom;
+  }
+
+  /** The common case; the place among those in flight is taken. */
   #goesAtOnce(deadline: number): boolean {
-    const { inFlight, monotonic, ratePerSecond } = this.#options;
-    const free = !this.#closed && this.state() === "closed" && ratePerSecond() === null && !this.#catchUp.active;
-    return free && monotonic() < deadline && inFlight.take();
+    const { inFlight, monotonic } = this.#options;
+    return this.isFree && monotonic() < deadline && inFlight.take();
   }
 
   async #whenLet<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {

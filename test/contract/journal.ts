@@ -132,7 +132,17 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
     "the next process finds each write as the last record of it says, and nothing of what has settled",
     async (setup) => {
       const { journal } = await setup.open();
-      for (const id of ["intended", "refused", "unknown", "accepted", "sent", "kept", "settled"]) {
+      for (const id of [
+        "intended",
+        "refused",
+        "unknown",
+        "accepted",
+        "sent",
+        "at-once",
+        "held-up",
+        "kept",
+        "settled",
+      ]) {
         await journal.intend(intentOf(id, id === "intended" ? null : "users/1"));
       }
       journal.answered("refused", "refused", "users/1");
@@ -141,6 +151,11 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
       journal.answered("sent", "accepted", "users/1", writeOf("{}"));
       await journal.sent("sent", 1);
       await journal.sent("sent", 2);
+      journal.answered("at-once", "accepted", "users/1", { ...writeOf("{}"), sentAtOnce: true });
+      await journal.sent("at-once", 1);
+      journal.answered("held-up", "accepted", "users/1", { ...writeOf("{}"), sentAtOnce: true });
+      journal.heldUp("held-up");
+      journal.heldUp("accepted");
       await journal.keep("kept", writeOf("{}"));
       journal.answered("settled", "accepted", "users/1", writeOf("{}"));
       journal.settled("settled", MATCH);
@@ -161,6 +176,8 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
         [
           ["accepted", 0],
           ["sent", 2],
+          ["at-once", 1],
+          ["held-up", 0],
           ["kept", 0],
         ],
       );

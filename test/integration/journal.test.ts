@@ -174,6 +174,29 @@ test("the primary is not called before the intent is durable, and each record of
   assert.deepEqual(calls, ["intend users/1", "durable", "primary", "answered accepted users/1", "sent 1", "settled"]);
 });
 
+test("where nothing is in a copy's way its acceptance stands for the first attempt, which waits until that is durable; behind another write of its key it does not", async (t) => {
+  const accepted: unknown[] = [];
+  const durable = Promise.withResolvers<void>();
+  const journal: Journal = {
+    ...createNullJournal(),
+    kind: "durable",
+    intend: () => Promise.resolve(),
+    answered: (_id, _end, key, write) => void accepted.push([key, write?.sentAtOnce ?? false]),
+    sent: () => durable.promise,
+  };
+  const wired = await wire(t, journal);
+  for (const path of ["/users/1", "/users/1", "/users/2"]) assert.equal(await wired.put(path), 200);
+  assert.deepEqual(accepted, [
+    ["users/1", true],
+    ["users/1", false],
+    ["users/2", true],
+  ]);
+  assert.equal(wired.next.seen.length, 0);
+  durable.resolve();
+  await wired.settled();
+  assert.equal(wired.next.seen.length, 3);
+});
+
 test("a refused write is journaled as refused and settled without being sent", async (t) => {
   const journal = createMemoryJournal();
   const wired = await wire(t, journal);

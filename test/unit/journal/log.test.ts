@@ -122,6 +122,8 @@ test("whatever was recorded, counted, looked after and interrupted: the next pro
       const intended = new Set<string>();
       const accepted = new Map<string, number>();
       const kept = new Set<string>();
+      /** Their record stands for attempt 1, which is not made yet. */
+      const atOnce = new Set<string>();
       const pick = (from: Iterable<string>): string | undefined => [...from][roll(Math.max(1, [...from].length))];
       for (let step = 0; step < 150; step++) {
         const what = roll(20);
@@ -139,12 +141,23 @@ test("whatever was recorded, counted, looked after and interrupted: the next pro
             kept.add(id);
             void journal.keep(id, writeOf("x".repeat(roll(900))));
           } else {
-            journal.answered(id, "accepted", "users/1", writeOf("x".repeat(roll(900))));
+            const sentAtOnce = roll(2) === 0;
+            if (sentAtOnce) {
+              atOnce.add(id);
+              accepted.set(id, 1);
+            }
+            journal.answered(id, "accepted", "users/1", { ...writeOf("x".repeat(roll(900))), sentAtOnce });
           }
         } else if (what < 12) {
           const id = pick([...accepted.keys()].filter((one) => !kept.has(one)));
           if (id === undefined) continue;
-          accepted.set(id, (accepted.get(id) ?? 0) + 1);
+          if (!atOnce.delete(id)) {
+            accepted.set(id, (accepted.get(id) ?? 0) + 1);
+          } else if (roll(2) === 0) {
+            accepted.set(id, 0);
+            journal.heldUp(id);
+            continue;
+          }
           void journal.sent(id, accepted.get(id) ?? 0);
         } else if (what < 16) {
           const id = pick([...intended, ...accepted.keys()].filter((one) => !kept.has(one)));
@@ -175,6 +188,7 @@ test("whatever was recorded, counted, looked after and interrupted: the next pro
           intended.clear();
           await waitingIn(journal);
           kept.clear();
+          atOnce.clear();
         }
       }
     });

@@ -138,3 +138,27 @@ test("a place that is freed for one whose deadline has passed goes to the next",
   assert.equal(await next, "next");
   gate.close();
 });
+
+test("whoever has to wait is told before it waits; whoever goes at once is not", async () => {
+  const inFlight = new InFlight(() => 1);
+  const gate = gateWith({ inFlight });
+  const told: string[] = [];
+  const held = Promise.withResolvers<void>();
+  assert.equal(gate.isFree, true);
+  const first = gate.run(
+    () => held.promise,
+    monotonic() + 20_000,
+    () => told.push("first"),
+  );
+  assert.equal(gate.isFree, false);
+  const second = gate.run(
+    () => Promise.resolve(told.push("second goes")),
+    monotonic() + 20_000,
+    () => told.push("second waits"),
+  );
+  assert.deepEqual(told, ["second waits"]);
+  held.resolve();
+  await Promise.all([first, second]);
+  assert.deepEqual(told, ["second waits", "second goes"]);
+  gate.close();
+});

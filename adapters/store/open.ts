@@ -1,10 +1,13 @@
 /** The store that the settings name, and the journal beside it. */
 import { existsSync, readdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import { PHASE_ROLES } from "../../proxy/phases.ts";
+import { makeUlid } from "../../proxy/identity.ts";
 import type { JournalAccount } from "../../proxy/journal.ts";
+import { createLoneMember, type Members } from "../../proxy/members.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
@@ -24,6 +27,8 @@ export interface OpenedStore {
   readonly secretKey: Buffer | null;
   /** The order of writes among those who share it. */
   readonly turns: Turns;
+  /** The processes that share it. */
+  readonly members: Members;
 }
 
 /**
@@ -38,7 +43,7 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
   switch (wanted.kind) {
     case "memory": {
       const notes = ["store is memory: counts, divergences and repairs end with this process"];
-      return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null, turns: ALONE };
+      return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null, ...alone(clock) };
     }
     case "redis": {
       if (settings.journal.survives !== "nothing") {
@@ -46,7 +51,8 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      return { store, durable: null, notes: store.notes, secretKey: store.secretKey, turns: store.turns };
+      const { secretKey, turns, members } = store;
+      return { store, durable: null, notes: [...store.notes, ONE_LIFE], secretKey, turns, members };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -55,6 +61,15 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       throw new TypeError(`no such store: ${JSON.stringify(never)}`);
     }
   }
+}
+
+const ONE_LIFE =
+  "journal.survives is nothing: this member's identity ends with the process; where it ends without a word, it stays listed " +
+  "as silent until crossfade instances forget";
+
+/** Nobody shares it. */
+function alone(clock: Clock): Pick<OpenedStore, "turns" | "members"> {
+  return { turns: ALONE, members: createLoneMember(makeUlid(clock.now()), () => clock.now()) };
 }
 
 async function openWithJournal(
@@ -67,7 +82,7 @@ async function openWithJournal(
   if (settings.journal.survives === "nothing") {
     const store = await openSqliteStore({ ...options, file });
     const setAside = setJournalAside(`${file}.lanes`, clock.now());
-    return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null, turns: ALONE };
+    return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null, ...alone(clock) };
   }
   const beside = new BesideStore({ folder: `${file}.lanes`, settings, clock, routes, journalKey });
   const store = await openSqliteStore({ ...options, file, journalAccount: (upTo) => beside.account(upTo) });
@@ -78,7 +93,7 @@ async function openWithJournal(
       durable,
       notes: [...store.opened.notes, ...waitingNote(durable.open)],
       secretKey: null,
-      turns: ALONE,
+      ...alone(clock),
     };
   } catch (thrown) {
     await store.close();
@@ -93,7 +108,7 @@ async function openAsMember(
   journalKey: () => Buffer,
 ): Promise<OpenedStore> {
   const { clock, routes } = options;
-  const member = openMemberFolder(settings.member.folder);
+  const member = openMemberFolder(settings.member.folder, makeUlid(clock.now()));
   let store: RedisStore | null = null;
   try {
     const folder = join(settings.member.folder, "lanes");
@@ -102,13 +117,14 @@ async function openAsMember(
     const journal = (upTo: number): Promise<JournalAccount> => beside.account(upTo);
     // Nobody else waits for its client to load.
     const { openRedisStore } = await import("./redis/store.ts");
-    store = await openRedisStore({ ...options, member: { run, hasRun, journal, ended: () => member.close() } });
-    const { secretKey, notes, turns } = store;
+    const place = `${hostname()}:${resolve(settings.member.folder)}`;
+    store = await openRedisStore({ ...options, member: { run, hasRun, place, journal, ended: () => member.close() } });
+    const { secretKey, notes, turns, members } = store;
     const durable = await beside.open(store).catch((thrown: unknown) => {
       throw unusable(beside, thrown);
     });
     member.begun();
-    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey, turns };
+    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey, turns, members };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

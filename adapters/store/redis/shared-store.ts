@@ -2,6 +2,7 @@
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
+import type { Members } from "../../../proxy/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { Turns } from "../../../proxy/turns.ts";
@@ -22,7 +23,10 @@ import { Reading } from "./reading.ts";
 import { Questions } from "./questions.ts";
 import { eraseRecords } from "./records.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { RedisMembers } from "./members.ts";
+import { OwnOverrides } from "./own-overrides.ts";
 import { RedisTurns } from "./turns.ts";
+import { overrides } from "./kept.ts";
 
 const SECOND = 1000;
 export const PATIENCE_MS = 10 * SECOND;
@@ -57,6 +61,8 @@ export interface RedisMember {
   readonly run: string;
   /** Whether a life of it has used a store before. */
   readonly hasRun: boolean;
+  /** Which machine's folder it lives in: locked there, so that no two processes have it. */
+  readonly place: string;
   /** What its journal has that is not counted. Called once, before the store is used. */
   readonly journal: (countedUpTo: number) => Promise<JournalAccount>;
   /** The store is closed. */
@@ -72,6 +78,7 @@ export interface RunBegun {
 
 export interface RedisStore extends Store {
   readonly turns: Turns;
+  readonly members: Members;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
   /** What an operator should know of this opening, a sentence each. */
@@ -90,6 +97,8 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #partitions: readonly Partition[];
   protected readonly reading: Reading;
   readonly turns: RedisTurns;
+  readonly members: RedisMembers;
+  readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
   readonly #notes: string[];
   readonly #heartbeat: NodeJS.Timeout;
   #replication: readonly string[];
@@ -155,6 +164,13 @@ export class SharedStore extends Questions implements RedisStore {
       trustMs: runSilentMs / 2,
       openedAtUs: clock.now() * 1000,
     });
+    this.members = new RedisMembers({
+      ...{ link, clock, prefix: redis.prefix, reading: this.reading },
+      id: begun.run,
+      life: begun.lasting?.life ?? begun.run,
+      place: options.member?.place ?? null,
+      overrides: () => this.#own.over(() => overrides(this.reading)),
+    });
     link.onUp = () => void this.#onUp();
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
@@ -200,6 +216,8 @@ export class SharedStore extends Questions implements RedisStore {
     for (const write of writes) {
       if (isOfAllPartitions(write)) for (const partition of this.#partitions) partition.append(write);
       else this.#partitions[this.#partitionFor(write)]?.append(write);
+      const [first] = this.#partitions;
+      if ((write.type === "pin" || write.type === "unpin") && first !== undefined) this.#own.note(write, first.mark());
     }
   }
 
@@ -274,6 +292,7 @@ export class SharedStore extends Questions implements RedisStore {
 
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
+    this.members.stop();
     await this.flush();
     await this.#noteReplication();
     this.reading.close();

@@ -71,6 +71,8 @@ local function keepPlaces(rows, before, most)
 end
 
 local function control(row, at)
+  -- Members look whether this has moved.
+  if row.type ~= 'audit' then call('HINCRBY', key('clock'), 'overrides', 1) end
   if row.type == 'pin' then
     call('HSET', key('overrides'), row.key, row.text)
   elseif row.type == 'unpin' then

@@ -57,7 +57,11 @@ export function addOperation(program: Command, ended: Ended): void {
 
 /** The processes that share a store. */
 export function addInstances(program: Command, ended: Ended): void {
-  const instances = program.command("instances").summary("the processes that use the store");
+  const instances = program
+    .command("instances")
+    .summary("the processes that use the store")
+    .description("The members: every process that uses the store of a running Crossfade.")
+    .addHelpText("after", example("crossfade instances"));
   withApi(instances.command("list", { isDefault: true }))
     .summary("those that serve, that left, and that are silent")
     .description(

@@ -36,6 +36,8 @@ export interface Site {
   readonly legacy: TestService;
   readonly next: TestService;
   start(name: string, options?: MemberOptions): Promise<TestMember>;
+  /** The config of one that is to be started as a process of its own. */
+  configFile(name: string, options?: MemberOptions): string;
   /** Where a member's folder may be. */
   folder(name: string): string;
 }
@@ -51,15 +53,19 @@ export async function startSite(t: TestContext): Promise<Site> {
     rmSync(root, { recursive: true, force: true });
   });
   const folderOf = (name: string): string => join(root, name);
+  const configFile = (name: string, options: MemberOptions = {}): string => {
+    const file = join(root, `${name}.yaml`);
+    writeFileSync(file, configOf({ name, folder: folderOf(name), root, redis, legacy, next, ...options }));
+    return file;
+  };
   return {
     redis,
     legacy,
     next,
     folder: folderOf,
+    configFile,
     async start(name, options = {}) {
-      const folder = options.folder ?? folderOf(name);
-      const file = join(root, `${name}.yaml`);
-      writeFileSync(file, configOf({ name, folder, root, redis, legacy, next, ...options }));
+      const file = configFile(name, options);
       const loaded = loadSettings({ file, flags: {}, env: process.env });
       if (!loaded.ok) throw new Error(loaded.errors.map(({ text }) => text).join("\n"));
       const notes: string[] = [];
@@ -70,7 +76,7 @@ export async function startSite(t: TestContext): Promise<Site> {
         warn: (line) => void notes.push(line),
       });
       running.add(crossfade);
-      return memberOf(crossfade, folder, notes);
+      return memberOf(crossfade, loaded.settings.member.folder, notes);
     },
   };
 }

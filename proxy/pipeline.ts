@@ -28,6 +28,8 @@ import type { QuietKey } from "./turns.ts";
 
 /** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
 const INTENT_WAIT_MS = 5;
+/** How long an answer's last byte is held back until other members know of the write (docs/semantics.md, "Keys, lanes, order"). */
+const PLACE_WAIT_MS = 20;
 /** How long an earlier intent without an answer holds up a lane. */
 const LANE_INTENT_WAIT_MS = 5_000;
 /** Label of requests that no route matches; they go to legacy and are not mirrored. */
@@ -268,14 +270,29 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
       ended: (ending) => {
         // Before it is settled, which lets go of the copy.
         if (watched !== null) guard("noise", () => watched.ended(ending));
-        let held: Promise<void> | null = null;
-        guard("settle", () => {
-          held = settle(parts, open, ending);
+        const placed = parts.turns.placed(exchange.id);
+        if (placed === null) return settleNow(open, ending);
+        return within(placed, PLACE_WAIT_MS).then(async () => {
+          await settleNow(open, ending);
         });
-        return held;
       },
       closed: watched === null ? null : () => watched.closed(),
     });
+  }
+
+  /** What it returns is to be waited for before the answer's last byte leaves. */
+  function settleNow(open: OpenExchange, ending: PrimaryEnding): Promise<void> | null {
+    try {
+      const placed = settle(parts, open, ending);
+      return placed === null
+        ? null
+        : within(placed, PLACE_WAIT_MS).then((inTime) => {
+            if (!inTime) guard("turns", () => parts.turns.doubt(open.exchange.id));
+          });
+    } catch (error) {
+      parts.caught("settle", error);
+      return null;
+    }
   }
 
   function passThrough(
@@ -418,6 +435,17 @@ const UNWATCHED: Watch = {
 };
 /** The budget alone bounds it. */
 const COPY_IN_MEMORY = { memoryBytes: Number.POSITIVE_INFINITY, diskBytes: Number.POSITIVE_INFINITY };
+
+/** Whether it came in time. */
+function within(promise: Promise<void>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, false);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
 
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */
 function sampleKey(found: RouteFound, head: RequestHead): string {

@@ -33,8 +33,6 @@ export interface OpenExchange {
 
 /** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: 7.6 kB). */
 const COPY_OVERHEAD_BYTES = 8 * 1024;
-/** How long an answer's last byte is held back for a key that only the answer told (docs/semantics.md). */
-const LATE_PLACE_WAIT_MS = 20;
 /** And for each further lane that a batch waits in. */
 const LANE_BYTES = 512;
 /**
@@ -70,7 +68,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const about = whatItIsAbout(open, ending);
   const verdict = whyNotMirrored(parts, open, ending);
   const costBytes = costOf(exchange, about.keys.length);
-  const held = verdict === null && isWrite ? keepPlace(parts, exchange, about.keys, ending.ms) : null;
+  const held = verdict === null && isWrite ? parts.turns.answered(exchange.id, about.keys, ending.ms) : null;
   const orderBase = parts.orderBase(exchange.id);
   const toJournal = isWrite && parts.journal.kind === "durable";
   const write =
@@ -100,22 +98,6 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const copy: Copy = { exchange, about, order, earlierAttempts: 0, answeredAt, ...kept };
   lanes.answered(ticket, copy, about.keys);
   return held;
-}
-
-/** Among other members' writes. Resolves when it has it, or after LATE_PLACE_WAIT_MS. */
-function keepPlace(parts: PipelineParts, { id }: Exchange, keys: readonly string[], ms: number): Promise<void> | null {
-  const kept = parts.turns.answered(id, keys, ms);
-  if (kept === null) return null;
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      parts.turns.doubt(id);
-      resolve();
-    }, LATE_PLACE_WAIT_MS);
-    void kept.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 /** It waits in the journal alone until there is room for it. Whether the journal took it. */

@@ -24,6 +24,8 @@ export interface Turns {
    * answer's last byte leaves: whoever writes then comes after it. `ms`: since the primary was called.
    */
   answered(exchangeId: string, keys: readonly string[], ms: number): Promise<void> | null;
+  /** Resolves when what was taken is known, so that whoever writes the key from then on comes after it; null: it is. */
+  placed(exchangeId: string): Promise<void> | null;
   /** What was taken was not waited for: something may have come before it. */
   doubt(exchangeId: string): void;
   /** What its order stamp begins with, as it is known by now; null: the store's generation. */
@@ -41,6 +43,7 @@ export interface Turns {
 /** Of a store that nobody shares. */
 export const ALONE: Turns = {
   take: () => null,
+  placed: () => null,
   answered: () => null,
   doubt: () => undefined,
   order: () => null,

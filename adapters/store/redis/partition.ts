@@ -9,7 +9,7 @@ import { makeUlid } from "../../../proxy/identity.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
 import { Backlog, type BacklogMark, type Room } from "../backlog.ts";
 import type { Retention } from "../retention.ts";
-import type { Batch, PairSizes } from "../rows.ts";
+import type { Batch, GapRow, PairSizes, RepairRow } from "../rows.ts";
 import type { Sizes } from "./eviction.ts";
 import { asFailure, type RedisFailure } from "./failures.ts";
 import { Ledger } from "./ledger.ts";
@@ -21,8 +21,10 @@ import { SCRIPTS } from "./scripts.ts";
 const SECOND = 1000;
 const COMMIT_EVERY_MS = 20;
 const RETRY_MS = SECOND;
-/** Batches whose time is remembered, for the case that Redis loses them: at one each 20 ms, the last minute's. */
+/** Batches that are remembered, for the case that Redis loses them: at one each 20 ms, the last minute's. */
 const REMEMBERED = 3_000;
+/** Repairs and gaps in them. */
+const REMEMBERED_ROWS = 50_000;
 
 export interface PartitionSettings {
   readonly partition: number;
@@ -70,7 +72,8 @@ export class Partition {
   readonly #backlog: Backlog;
   readonly #ledger = new Ledger();
   readonly #flushing = new Set<Flushing>();
-  readonly #remembered: { readonly number: number; readonly at: number }[] = [];
+  readonly #remembered: Remembered[] = [];
+  #rememberedRows = 0;
   #out: Out | null = null;
   #sending = false;
   #attempts = 0;
@@ -262,7 +265,8 @@ export class Partition {
 
   /**
    * Batches that Redis had confirmed are not there any more: a failover to a replica that was behind, a restart without
-   * its data, or somebody emptied it. Counts are told again; of repairs and gaps nobody knows, so a gap stands for them.
+   * its data, or somebody emptied it. Counts are told again, and what is remembered of repairs and gaps; a gap stands for
+   * what is not, and for what others had who have ended since.
    */
   #onLost(last: number): void {
     const { clock, openedAt, routes, lost } = this.#settings;
@@ -273,6 +277,7 @@ export class Partition {
     this.#resync = true;
     this.#out = null;
     this.#backlog.giveBack({ withoutEvidence: false });
+    for (const { number, rows } of this.#remembered) if (number > last) for (const row of rows) this.#backlog.add(row);
     const span = { from: new Date(Math.min(from, now)).toISOString(), to: new Date(now).toISOString() };
     for (const route of new Set([...routes, ...this.#ledger.routes()])) {
       const id = makeUlid(now);
@@ -285,9 +290,13 @@ export class Partition {
     );
   }
 
-  #remember({ number, sealedAt }: Batch): void {
-    this.#remembered.push({ number, at: sealedAt });
-    if (this.#remembered.length > REMEMBERED) this.#remembered.splice(0, REMEMBERED / 2);
+  #remember({ number, sealedAt, essentials }: Batch): void {
+    const rows = [...essentials.repairs.map(repairAgain), ...essentials.gaps.map(gapAgain)];
+    this.#remembered.push({ number, at: sealedAt, rows });
+    this.#rememberedRows += rows.length;
+    const [fewer, count] = [this.#rememberedRows > REMEMBERED_ROWS, this.#remembered.length];
+    if (!fewer && count <= REMEMBERED) return;
+    for (const gone of this.#remembered.splice(0, Math.ceil(count / 2))) this.#rememberedRows -= gone.rows.length;
   }
 
   #schedule(everyMs: number = COMMIT_EVERY_MS): void {
@@ -302,6 +311,20 @@ export class Partition {
       if (failedAttempt > waiting.afterAttempt || this.#backlog.reached(waiting.mark)) waiting.done();
     }
   }
+}
+
+interface Remembered {
+  readonly number: number;
+  readonly at: number;
+  readonly rows: readonly Exclude<StoreWrite, { type: "divergence" | "pair" }>[];
+}
+
+function repairAgain({ times: _, since, ...row }: RepairRow): Remembered["rows"][number] {
+  return { type: "repair", ...row, at: since };
+}
+
+function gapAgain({ change, ...row }: GapRow): Remembered["rows"][number] {
+  return { type: `gap-${change}`, ...row } as Remembered["rows"][number];
 }
 
 type Reply =

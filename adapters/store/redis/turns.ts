@@ -85,7 +85,7 @@ export class RedisTurns implements Turns {
   take(id: string, keys: readonly string[]): Promise<void> | null {
     const entry = this.#begin(id, keys, true);
     if (entry.unsure) return null;
-    return keys.length === 0 ? this.#askTime(entry) : this.#ask(entry, (place) => takeAs(place, "take"));
+    return keys.length === 0 ? this.#askTime(entry) : this.#ask(entry, takeOf);
   }
 
   answered(id: string, keys: readonly string[], ms: number): Promise<void> | null {
@@ -98,7 +98,13 @@ export class RedisTurns implements Turns {
     const late = this.#begin(id, keys, false);
     late.begunUs = entry.begunUs;
     late.unsure ||= entry.unsure;
-    return late.unsure ? null : this.#ask(late, (place) => takeAs(place, "enter", Math.ceil(ms) + 1));
+    return late.unsure ? null : this.#ask(late, ({ hash: text }) => ["enter", text, Math.ceil(ms) + 1]);
+  }
+
+  placed(id: string): Promise<void> | null {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.open === 0) return null;
+    return new Promise((resolve) => entry.told.push(resolve));
   }
 
   doubt(id: string): void {
@@ -111,9 +117,9 @@ export class RedisTurns implements Turns {
     const places = entry?.places.filter(isTaken) ?? [];
     if (places.length > 0) return Math.max(...places.map(({ segment }) => Number(segment)));
     // What is taken from here on is above it, and so is the place of a key that only the answer told.
-    return entry !== undefined && entry.begunUs > 0
-      ? entry.begunUs
-      : Math.max(...this.#lines.map(({ toldUs }) => toldUs));
+    if (entry !== undefined && entry.begunUs > 0) return entry.begunUs;
+    for (const { hash: text, line } of entry?.places ?? []) line.apart.add(text);
+    return Math.max(...this.#lines.map((line) => line.leastUs()));
   }
 
   come(id: string, deadline: number): Promise<TurnCome> | null {
@@ -143,7 +149,7 @@ export class RedisTurns implements Turns {
       this.leave(id);
       return null;
     }
-    await this.#ask(entry, (place) => takeAs(place, "enter", 0));
+    await this.#ask(entry, ({ hash: text }) => ["enter", text, 0]);
     // Whatever is at others' primaries is not in what is read: it crosses.
     const isQuiet = !entry.unsure && (await this.#come(entry, deadline)) === "mine" && clock.monotonic() < deadline;
     if (!isQuiet) {
@@ -208,7 +214,9 @@ export class RedisTurns implements Turns {
 
   async #askTime(entry: Entry): Promise<void> {
     const line = this.#lines[0] as Line;
+    entry.open += 1;
     if ((await line.ask(["time", ""])) !== null) entry.begunUs = line.toldUs;
+    settle(entry);
   }
 
   #leavePrimary(entry: Entry, place: Place): void {
@@ -269,8 +277,8 @@ export class RedisTurns implements Turns {
 
 type LookReply = readonly [state: "head" | "waits" | "idle" | "gone", isLast: number];
 
-function takeAs(place: Place, what: "take" | "enter", ms?: number): Op {
-  return ms === undefined ? [what, place.hash] : [what, place.hash, ms];
+function takeOf({ hash: text, line }: Place): Op {
+  return line.apart.delete(text) ? ["take", text, "apart"] : ["take", text];
 }
 
 function isTaken({ segment, era, line }: Place): boolean {
@@ -304,6 +312,9 @@ class Line {
   heardAt: number;
   /** Redis' own time in the last answer, in microseconds since 1970: segments are numbered by it. */
   toldUs: number;
+  #toldAt: number;
+  /** Hashes of keys of which a write was stamped by the time: what this run takes next of them is not joined to what was before. */
+  readonly apart = new Set<string>();
   readonly #settings: RedisTurnsSettings;
   readonly #base: string;
   #waiting: Asked[] = [];
@@ -315,6 +326,7 @@ class Line {
     this.#base = base;
     this.heardAt = settings.clock.monotonic();
     this.toldUs = settings.openedAtUs;
+    this.#toldAt = this.heardAt;
   }
 
   add(asked: Asked): void {
@@ -330,6 +342,11 @@ class Line {
   /** null: there is no answer. */
   ask(op: Op): Promise<unknown> {
     return new Promise((resolve) => this.add({ op, answered: resolve, failed: () => resolve(null) }));
+  }
+
+  /** Redis' time now is not below it. */
+  leastUs(): number {
+    return this.toldUs + Math.floor((this.#settings.clock.monotonic() - this.#toldAt) * 1000);
   }
 
   giveUp(): void {
@@ -357,7 +374,8 @@ class Line {
       const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops })) as readonly [string, ...unknown[]];
       const [now, ...replies] = answer;
       this.heardAt = sentAt;
-      this.toldUs = Math.max(this.toldUs, Number(now));
+      this.toldUs = Number(now);
+      this.#toldAt = clock.monotonic();
       if (era === this.era) this.#mustReset = false;
       const ofBatch = mustReset ? replies.slice(1) : replies;
       for (const [i, { answered }] of batch.entries()) answered(ofBatch[i]);

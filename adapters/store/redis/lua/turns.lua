@@ -1,6 +1,6 @@
 -- What a run does with its turns, in order: [what, key's hash, segment or ms]. Replies the time in microseconds, then to each.
 -- Segments are numbered by time, so that they go on where a Redis that lost all is another one's successor.
--- take   { segment, is at the head }              before the primary is called
+-- take   { segment, is at the head }              before the primary is called; more: not joined to what it took before
 -- answered  whether it overlapped another run's   the primary accepted
 -- enter  { segment, is at the head, overlapped }  both at once, where only the answer tells the key; ms: since it began
 -- withdraw, done                                  the primary did not accept it; the shadow is done with it
@@ -79,7 +79,7 @@ for i, op in ipairs(order.ops) do
   local what, h, more = unpack(op)
   local reply = 0
   if what == 'take' then
-    local segment, isHead = take(h, true)
+    local segment, isHead = take(h, isNull(more))
     call('HINCRBY', turnRuns(h), 'u:' .. run, 1)
     reply = { segment, isHead }
   elseif what == 'answered' then

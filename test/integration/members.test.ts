@@ -9,8 +9,8 @@ import { startSite, type TestMember } from "../support/member.ts";
 import { runCli, startCli } from "../support/cli.ts";
 import { until } from "../support/redis-store.ts";
 
-const statesOf = (members: readonly MemberView[]) =>
-  Object.fromEntries(members.map(({ name, state }) => [name, state]));
+const statesOf = (members: readonly MemberView[]): Record<string, string> =>
+  Object.fromEntries(members.map(({ name, state }) => [name ?? "", state]));
 
 async function auditOf(member: TestMember): Promise<readonly AuditEntry[]> {
   return (await member.get<{ items: AuditEntry[] }>("/api/v1/audit")).items;

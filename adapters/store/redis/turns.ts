@@ -62,7 +62,8 @@ type Op = readonly [what: string, hash: string, more?: string | number];
 
 interface Asked {
   readonly op: Op;
-  readonly answered: (reply: unknown) => void;
+  /** `era`: the line's when it was asked. */
+  readonly answered: (reply: unknown, era: number) => void;
   readonly failed: () => void;
 }
 
@@ -195,11 +196,11 @@ export class RedisTurns implements Turns {
       entry.open += 1;
       place.line.add({
         op: opOf(place),
-        answered: (reply) => {
+        answered: (reply, era) => {
           const [segment, isHead, overlapped = 0] = reply as readonly [string, number, number?];
           place.segment = segment;
           place.isHead = isHead === 1;
-          place.era = place.line.era;
+          place.era = era;
           entry.unsure ||= overlapped === 1;
           settle(entry, resolve);
         },
@@ -378,7 +379,7 @@ class Line {
       this.#toldAt = clock.monotonic();
       if (era === this.era) this.#mustReset = false;
       const ofBatch = mustReset ? replies.slice(1) : replies;
-      for (const [i, { answered }] of batch.entries()) answered(ofBatch[i]);
+      for (const [i, { answered }] of batch.entries()) answered(ofBatch[i], era);
     } catch {
       // Whether it was done nobody knows. The link says what is wrong.
       this.era += 1;

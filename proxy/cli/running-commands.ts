@@ -76,10 +76,7 @@ export function addInstances(program: Command, ended: Ended): void {
       "Says that a silent member does not come back, so that nothing waits for it; told in the audit. One that is alive leaves by being stopped. Exit code 1: there is no such member, or it is alive.",
     )
     .requiredOption("--reason <text>", "why it does not come back; kept in the audit")
-    .addHelpText(
-      "after",
-      example('crossfade instances forget 01JD9X3P4M5N6Q7R8S9TAVBWCX --reason "its machine is gone"'),
-    )
+    .addHelpText("after", example('crossfade instances forget 01JD9X3P4M5N6Q7R8S9TAVBWCX --reason "disk died"'))
     .action(async (id: string, options: ForgetOptions) =>
       ended(await (await import("./instances.ts")).runForget(id, options)),
     );

@@ -22,6 +22,9 @@ export const SILENT_AFTER_MS = 5 * SECOND;
 const TWIN_SPEAKS_MS = 3 * SAY_EVERY_MS;
 const TWIN_LOOK_MS = 100;
 
+/** Of the overrides: how often they have changed, and which batch did it last. */
+type Revision = readonly [changes: number, by: string];
+
 /** One member's row. */
 interface Said extends Partial<MemberReport> {
   /** Where its folder is: it is locked there, so that another process of the same place is its successor. */
@@ -53,7 +56,7 @@ export class RedisMembers implements Members {
   #saidAt = -Infinity;
   #said = "";
   /** Of the overrides as they were last told; null: they are to be read. */
-  #revision: number | null = null;
+  #revision: Revision | null = null;
   #problem: string | null = null;
   #isOver = false;
 
@@ -121,7 +124,7 @@ export class RedisMembers implements Members {
     const now = performance.now();
     const isDue = text !== this.#said || now - this.#saidAt >= SAY_EVERY_MS;
     const order = { what: isDue ? "say" : "look", begins: !this.#isRegistered };
-    const [state, revision] = (await this.#run(order, report)) as ["here" | "gone" | "taken", number];
+    const [state, ...revision] = (await this.#run(order, report)) as ["here" | "gone" | "taken", ...Revision];
     if (isDue) [this.#said, this.#saidAt] = [text, now];
     if (state === "here") this.#isRegistered = true;
     else if (state === "gone") {
@@ -133,14 +136,13 @@ export class RedisMembers implements Members {
       this.#problem =
         "another process has this member's identity, and counts as it; give each process a member.folder of its own";
     }
-    if (revision !== this.#revision) await this.#follow(revision);
+    if (revision.join() !== this.#revision?.join()) await this.#follow(revision);
   }
 
-  async #follow(revision: number): Promise<void> {
-    const known = this.#revision;
-    this.#revision = null;
+  async #follow(revision: Revision): Promise<void> {
     const kept = await this.#settings.overrides();
-    this.#self?.overridesKept(kept, known !== null && revision < known);
+    const hasFewer = this.#revision !== null && revision[0] <= this.#revision[0];
+    this.#self?.overridesKept(kept, hasFewer);
     this.#revision = revision;
   }
 

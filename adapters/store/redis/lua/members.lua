@@ -1,5 +1,5 @@
 -- Members (keys.ts). What `order.what` asks for, and its reply:
--- 'look'   | { 'here' | 'gone' | 'taken', revision of overrides }: whether this life is registered, another one is in its place
+-- 'look'   | { 'here' | 'gone' | 'taken', how often overrides have changed, which batch did it last }: whether this life is registered, another one is in its place
 -- 'say'    | the same; registers with what it says of itself, where it is there or begins
 -- 'leave'  | { 'left' | 'taken' }
 -- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
@@ -69,4 +69,4 @@ if order.begins then
   state = 'here'
 end
 if order.what == 'say' and state == 'here' then note(order.id, now) end
-return { state, numberAt('clock', 'overrides') }
+return { state, numberAt('clock', 'overrides'), call('HGET', key('clock'), 'overrides:by') or '' }

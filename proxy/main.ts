@@ -85,6 +85,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     settings,
     snapshot,
     counted: durable === null ? store : counted,
+    members: settings.store.kind === "redis" ? members : null,
     open: durable?.open ?? [],
     version,
   });

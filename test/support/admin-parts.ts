@@ -198,7 +198,7 @@ function sampleGate({ routes: [users] }: Settings): GateAnswer {
   const all = { clean: 2_409, divergent: 1, excused: 150, logE: -2 };
   const evidence = { ...beginEpoch("users", users.gate, given), strata: { all, "2xx": all } };
   const mustMatch = [{ at: "/total", count: 3, firstBuild: null }];
-  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, isShared: false });
+  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, members: null });
 }
 
 export interface SampleParts extends AdminParts {

@@ -9,7 +9,7 @@ import type { StatusView } from "../../proxy/admin/status-view.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import { type Crossfade, startCrossfade } from "../../proxy/main.ts";
 import { type RedisServer, redisServer } from "./redis.ts";
-import { startService, type TestService } from "./service.ts";
+import { type Answer, startService, type TestService } from "./service.ts";
 
 export interface MemberOptions {
   /** Of the member, to be used again; by default one that nobody had before. */
@@ -42,9 +42,12 @@ export interface Site {
   folder(name: string): string;
 }
 
-export async function startSite(t: TestContext): Promise<Site> {
+export async function startSite(
+  t: TestContext,
+  answers: { readonly legacy?: Answer; readonly next?: Answer } = {},
+): Promise<Site> {
   const redis = await redisServer(t);
-  const [legacy, next] = [await startService(), await startService()];
+  const [legacy, next] = [await startService(answers.legacy), await startService(answers.next)];
   const root = mkdtempSync(join(tmpdir(), "crossfade-members-"));
   const running = new Set<Crossfade>();
   t.after(async () => {
@@ -97,7 +100,11 @@ function memberOf(crossfade: Crossfade, folder: string, notes: readonly string[]
     status: () => get<StatusView>("/api/v1/status"),
     members: async () => (await get<{ items: MemberView[] }>("/api/v1/members")).items,
     async write(path) {
-      const answer = await request(crossfade.proxyUrl + path, { method: "PUT", body: "{}" });
+      const answer = await request(crossfade.proxyUrl + path, {
+        method: "PUT",
+        body: "{}",
+        headers: { "content-type": "application/json" },
+      });
       await answer.body.dump();
     },
     stop: async () => void (await crossfade.stop()),

@@ -91,11 +91,11 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #options: RedisStoreOptions;
   readonly #link: RedisLink;
   readonly #meta: Meta;
-  readonly #begun: RunBegun;
   readonly #listeners = new GroupListeners();
   readonly #patienceMs: number;
   readonly #partitions: readonly Partition[];
   protected readonly reading: Reading;
+  protected readonly run: string;
   readonly turns: RedisTurns;
   readonly members: RedisMembers;
   readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
@@ -112,7 +112,7 @@ export class SharedStore extends Questions implements RedisStore {
     this.#options = options;
     this.#link = link;
     this.#meta = meta;
-    this.#begun = begun;
+    this.run = begun.run;
     this.generation = meta.generation;
     this.secretKey = meta.secret;
     this.#notes = [...warnings];
@@ -308,7 +308,7 @@ export class SharedStore extends Questions implements RedisStore {
     const { clock, redis } = this.#options;
     await Promise.all(
       this.#partitions.map((_, partition) => {
-        const order = { what: "end", run: this.#begun.run, partition, now: clock.now() };
+        const order = { what: "end", run: this.run, partition, now: clock.now() };
         return this.#link.run(SCRIPTS.run, baseOf(redis.prefix, partition), order);
       }),
     );

@@ -189,6 +189,13 @@ const memberSchema = z
       },
       { min: 1, max: 4096 },
     ).optional(),
+    name: freeText(
+      {
+        effect: "What people call this process: shown beside its identity. A change needs a restart.",
+        byDefault: "none, and it is shown by its machine and process number",
+      },
+      { min: 1, max: 60 },
+    ).optional(),
   })
   .describe("This process among those that share a redis: store.");
 

@@ -54,6 +54,8 @@ export class RedisTurns implements Turns {
     this.#lines = Array.from({ length: settings.partitions }, (_, partition) => {
       return new TurnLine(settings, baseOf(settings.prefix, partition));
     });
+    // Redis reads the script now, and not when the first write waits for it.
+    for (const line of this.#lines) void line.ask(["time", ""]);
   }
 
   take(id: string, keys: readonly string[]): Promise<void> | null {

@@ -44,7 +44,7 @@ async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string)
   const meta = await visitMeta(link, redis, { opening: true, now: clock.now(), replication, known: null });
   const { generation, partitions } = meta;
   const lasting = member !== null;
-  const life = randomUUID();
+  const life = lifeOf(generation);
   const order = { what: "begin", run, lasting, life, generation, now: clock.now() };
   const replies = await Promise.all(
     Array.from({ length: partitions }, (_, partition) => {
@@ -69,4 +69,9 @@ async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string)
   // From then on a crash finds this life's generation.
   await store.flush();
   return store;
+}
+
+/** Sorts after all that began before it: whoever finds a later one in its place has been followed by another process. */
+function lifeOf(generation: number): string {
+  return `${String(generation).padStart(16, "0")}:${randomUUID()}`;
 }

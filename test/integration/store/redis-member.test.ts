@@ -19,6 +19,7 @@ import {
   until,
   writeOf,
 } from "../../support/redis-store.ts";
+import { startRelay } from "../../support/relay.ts";
 
 const NOTHING_LEFT: JournalAccount = {
   coversGeneration: null,
@@ -197,6 +198,34 @@ test("writes that were in no journal when the life before ended have a gap from 
     [gap?.why, gap?.from],
     ["writes were not journaled when the life before ended", new Date(from).toISOString()],
   );
+});
+
+test("a failover brings back an earlier life of a member: the present one goes on, and tells again what is lost", async (t) => {
+  const [master, replica] = [await redisServer(t), await redisServer(t)];
+  await replica.admin.replicaof("127.0.0.1", master.port);
+  await until(async () => (await replica.admin.info("replication")).includes("master_link_status:up"));
+  const relay = await startRelay(t, master.port);
+  const url = `redis://127.0.0.1:${relay.port}`;
+  // Past the relay: it does not live to see the failover.
+  const first = await open(t, master.url, memberOf("m", false), { heartbeatMs: 60_000 });
+  first.append([eligible, match, mark(2)]);
+  await first.flush();
+  await until(async () => Number(await replica.admin.hget("crossfade:{0}:eligible", "users")) === 1);
+  await replica.admin.replicaof("NO", "ONE");
+  const present = await open(t, url, memberOf("m", true, { coversGeneration: first.generation, upTo: 2 }));
+  present.append([eligible, match, repairOf("users/7"), mark(4)]);
+  await present.flush();
+  await master.kill();
+  relay.leadTo(replica.port);
+  await healthOnce(present, ({ problem, pendingWrites }) => pendingWrites === 0 && /had confirmed/.test(problem ?? ""));
+  present.append([eligible, match, mark(6)]);
+  await present.flush();
+  assert.deepEqual(await countsOf(present), [3, 3, 0]);
+  assert.deepEqual(
+    (await present.repairs({ limit: 10 })).items.map(({ key }) => key),
+    ["users/7"],
+  );
+  assert.equal(present.health().pendingWrites, 0);
 });
 
 test("two processes with copies of one folder: the later one counts, and the earlier says so", async (t) => {

@@ -6,7 +6,8 @@ local last = numberAt(name, 'batch')
 if last < order.acknowledged then return { 'lost', int(last) } end
 if not isNull(order.life) then
   local life = call('HGET', key(name), 'life')
-  if life and life ~= order.life then return { 'taken' } end
+  -- One that began earlier is what a failover has brought back.
+  if life and life > order.life then return { 'taken' } end
   call('HSET', key(name), 'life', order.life, 'generation', int(order.generation))
   call('HDEL', key(name), 'left', 'returned')
 end

@@ -55,7 +55,7 @@ if order.what == 'forget' then
 end
 
 local state = 'here'
-if not life then state = 'gone' elseif life ~= order.life then state = 'taken' end
+if not life or life < order.life then state = 'gone' elseif life > order.life then state = 'taken' end
 
 if order.what == 'leave' then
   if state == 'taken' then return { 'taken' } end

@@ -59,7 +59,10 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
     const known = await afterOthers(parts, turn);
     const sent = await takeTurn(parts, lanes, known);
     if (sent === null) endTeaching(parts, turn.work);
-    else compareCopy(parts, known, sent);
+    else if (await isCrossed(parts, turn.work)) {
+      finishCopy(parts, turn.work, CROSSED, () => sent.end.copy.discard());
+      endTeaching(parts, turn.work);
+    } else compareCopy(parts, known, sent);
   } catch (error) {
     parts.caught("lane", error);
     endTeaching(parts, turn.work);
@@ -69,10 +72,19 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
   }
 }
 
+const CROSSED: Finding = { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") };
+
+/** Of a read: whether another member's write of the key came between, so that the two answers are of two states. */
+async function isCrossed(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> {
+  if (exchange.plan.requestClass === "write") return false;
+  return (await parts.turns.crossed(about.keys, parts.clock.now() - exchange.arrivedAt)) ?? false;
+}
+
 /** Waits for what other members were to send of its keys before; where nobody can tell, it is as if they overlapped. */
 async function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Promise<Turn<Copy>> {
   const { exchange, answeredAt } = turn.work;
-  if (exchange.plan.requestClass === "read") return turn;
+  if (exchange.plan.requestClass === "read")
+    return (await isCrossed(parts, turn.work)) ? { ...turn, crossed: true } : turn;
   const come = parts.turns.come(exchange.id, answeredAt + shadowOf(turn.work).asShadow.maxAgeMs);
   return come !== null && (await come) === "unsure" ? { ...turn, overlapped: true } : turn;
 }
@@ -81,7 +93,7 @@ async function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Promise<Turn
 async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Copy>): Promise<Sent | null> {
   const { work: copy, crossed } = turn;
   if (crossed) {
-    finishCopy(parts, copy, { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") });
+    finishCopy(parts, copy, CROSSED);
     return null;
   }
   const broken = copy.body.kind === "spooled" ? await copy.body.file.whole() : null;

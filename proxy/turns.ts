@@ -34,6 +34,11 @@ export interface Turns {
   come(exchangeId: string, deadline: number): Promise<TurnCome> | null;
   /** It is not to be delivered, or the shadow is done with it. Harmless where it was called before. */
   leave(exchangeId: string): void;
+  /**
+   * Whether another member has a write of these keys under way, or had one answered within the last `ms`: then what two sides
+   * answer to a read is of two states. null: no.
+   */
+  crossed(keys: readonly string[], ms: number): Promise<boolean> | null;
   /** A turn of its own for what reads and mends a key; null: not to be had in time. */
   visit(key: string, patienceMs: number): Promise<SharedTurn | null>;
   /** The process ends: nothing is waited for any more. */
@@ -49,6 +54,7 @@ export const ALONE: Turns = {
   order: () => null,
   come: () => null,
   leave: () => undefined,
+  crossed: () => null,
   visit: () => Promise.resolve({ crossed: () => Promise.resolve(false), leave: () => undefined }),
   stop: () => undefined,
 };

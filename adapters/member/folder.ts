@@ -77,7 +77,7 @@ function asUnusable(thrown: unknown, folder: string): CrossfadeError {
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   const details = { source: "store", cause: thrown } as const;
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    const message = `member folder ${folder} is in use by another Crossfade; give each process a folder of its own (member.folder)`;
+    const message = `member folder ${folder} is in use by another Crossfade; give each process a folder of its own (member.folder, --member-folder)`;
     return new CrossfadeError("store-locked", message, details);
   }
   const words = thrown instanceof Error ? thrown.message : String(thrown);

@@ -54,6 +54,8 @@ export class RedisTurns implements Turns {
     this.#lines = Array.from({ length: settings.partitions }, (_, partition) => {
       return new TurnLine(settings, baseOf(settings.prefix, partition));
     });
+    // Redis reads the script now, and not when the first write waits for it.
+    for (const line of this.#lines) void line.ask(["time", ""]);
   }
 
   take(id: string, keys: readonly string[]): Promise<void> | null {
@@ -114,6 +116,16 @@ export class RedisTurns implements Turns {
     else entry.told.push(() => releaseAll(entry));
   }
 
+  crossed(keys: readonly string[], ms: number): Promise<boolean> | null {
+    // Where nobody can be asked, nobody knows.
+    if (!this.#settings.link.isUp) return Promise.resolve(true);
+    const asked = keys.map((key) => {
+      const { hash: text, line } = this.#at(key);
+      return line.ask(["peek", text, Math.ceil(ms) + 1]);
+    });
+    return Promise.all(asked).then((replies) => replies.some((reply) => reply !== 0));
+  }
+
   async visit(key: string, patienceMs: number): Promise<SharedTurn | null> {
     const { clock } = this.#settings;
     const deadline = clock.monotonic() + patienceMs;
@@ -153,14 +165,18 @@ export class RedisTurns implements Turns {
 
   #begin(id: string, keys: readonly string[], atPrimary: boolean): Entry {
     const places = keys.map((key) => {
-      const text = hash("sha256", `${this.#settings.secret.toString("base64")}\n${key}`, "base64url").slice(0, 22);
-      const line = this.#lines[partitionOf(text, this.#lines.length)] as TurnLine;
+      const { hash: text, line } = this.#at(key);
       return { hash: text, line, segment: null, isHead: false, atPrimary, era: line.era };
     });
     const unsure = !this.#settings.link.isUp;
     const entry: Entry = { places, unsure, left: false, begunUs: 0, open: 0, told: [] };
     this.#entries.set(id, entry);
     return entry;
+  }
+
+  #at(key: string): Pick<Place, "hash" | "line"> {
+    const text = hash("sha256", `${this.#settings.secret.toString("base64")}\n${key}`, "base64url").slice(0, 22);
+    return { hash: text, line: this.#lines[partitionOf(text, this.#lines.length)] as TurnLine };
   }
 
   /** Resolves when each place has its answer, or none will come. */

@@ -169,6 +169,25 @@ test("a repair has a key to itself: it waits for others, they wait for it, and i
   assert.equal(await hasCome(b), "mine");
 });
 
+test("a read is crossed by another member's write that is under way or was answered since it began, and by none of its own", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  const crossed = (ms: number): Promise<boolean> | null => one.crossed(["users/1", "users/2"], ms);
+  await take(one, "own", "users/1");
+  await accept(one, "own", ["users/1"], 1);
+  assert.equal(await crossed(60_000), false);
+  await take(other, "a", "users/2");
+  assert.equal(await crossed(0), true);
+  await accept(other, "a", ["users/2"], 1);
+  assert.equal(await crossed(0), true);
+  other.leave("a");
+  await until(async () => (await crossed(0)) === false);
+  assert.equal(await crossed(60_000), true);
+  await redis.kill();
+  await until(() => one.crossed(["users/9"], 0) !== null && one.take("probe", ["users/9"]) === null);
+  assert.equal(await crossed(0), true);
+});
+
 test("a member that is silent for too long loses its turns: others go on, and what it wakes up with is unsure", async (t) => {
   const redis = await redisServer(t);
   const options = { runSilentMs: 400, heartbeatMs: 60_000 };

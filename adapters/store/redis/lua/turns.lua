@@ -5,6 +5,7 @@
 -- enter  { segment, is at the head, overlapped }  both at once, where only the answer tells the key; ms: since it began
 -- withdraw, done                                  the primary did not accept it; the shadow is done with it
 -- look   'head' | 'waits' | 'idle': those before it are all at the primary | 'gone'; whether nobody came after it
+-- peek   whether another run has a write of the key under way, or had one answered within so many ms
 -- time                                            nothing but the time
 -- reset                                           nothing that it took before stands any more
 local time = call('TIME')
@@ -74,6 +75,12 @@ local function look(h, segment)
   return atPrimary >= tonumber(writes) and 'idle' or 'waits'
 end
 
+local function peek(h, ms)
+  local head, tail = unpack(call('HMGET', turnKey(h), 'head', 'tail'))
+  if head and (head ~= tail or call('HGET', turnKey(h), 'o' .. head) ~= run) then return 1 end
+  return meets(h, ms)
+end
+
 local replies = { int(us) }
 for i, op in ipairs(order.ops) do
   local what, h, more = unpack(op)
@@ -98,6 +105,8 @@ for i, op in ipairs(order.ops) do
     release(h, more)
   elseif what == 'look' then
     reply = { look(h, more), call('HGET', turnKey(h), 'tail') == more and 1 or 0 }
+  elseif what == 'peek' then
+    reply = peek(h, more)
   elseif what == 'reset' then
     dropTurns(run)
   end

@@ -1,0 +1,252 @@
+/** Which places hold ids and tokens that each service makes for itself, as `values` of routes. Pure. */
+import { STAND_IN } from "../stored-pair.ts";
+import type { AnsweredPair, SeenExchange } from "./id-sightings.ts";
+
+/** One entry of `learn` or `apply`. */
+export interface SuggestedPlace {
+  readonly at: string;
+  readonly kind: string;
+  /** Part of a URL's path; null: the whole text, or the last part of a Location. */
+  readonly segment: number | null;
+  readonly because: string;
+}
+
+export interface SuggestedValues {
+  readonly route: string;
+  readonly learn: readonly SuggestedPlace[];
+  readonly apply: readonly SuggestedPlace[];
+  /** What somebody has to look at, in sentences. */
+  readonly doubts: readonly string[];
+}
+
+/** Seen less often, it may be anything. */
+const SEEN_AT_LEAST = 3;
+/** So many of a place's values have to be new each time. */
+const FRESH_SHARE = 0.9;
+/** So many of the values at a place have to be of the kind, where the values of several kinds look alike. */
+const OF_KIND_SHARE = 0.5;
+const SAFE = /^(?:GET|HEAD|OPTIONS|TRACE)$/;
+
+/** One place of a route's answers that makes values. */
+interface Maker {
+  readonly route: string;
+  readonly at: string;
+  readonly segment: number | null;
+  readonly kind: string;
+  readonly isSecret: boolean;
+  /** Of the primary's values, each with the shadow's. */
+  readonly made: ReadonlyMap<string, string>;
+}
+
+/** In the order of `exchanges`; routes that need nothing are left out. */
+export function suggestValues(exchanges: readonly SeenExchange[]): readonly SuggestedValues[] {
+  const makers = makersIn(exchanges);
+  const uses = usesIn(exchanges, makers);
+  // A secret in Authorization or a cookie is masked whole, and does not show whether it comes again.
+  const refused = refusedOf(exchanges);
+  const isUsed = (maker: Maker): boolean =>
+    maker.isSecret ? refused.size > 0 : uses.some(({ kind }) => kind === maker.kind);
+  const wanted = makers.filter(isUsed);
+  const tokens = [...new Set(wanted.filter(({ isSecret }) => isSecret).map(({ kind }) => kind))];
+  const routes = [...new Set(exchanges.map(({ route }) => route))];
+  return routes
+    .map((route): SuggestedValues => {
+      const learn = wanted.filter((maker) => maker.route === route).map(learnPlace);
+      const apply: SuggestedPlace[] = [];
+      const doubts = cookieDoubts(route, exchanges);
+      for (const { kind, at, segment, values, because } of uses.filter((use) => use.route === route)) {
+        if (at !== "path:") apply.push({ at, kind, segment, because });
+        else doubts.push(`${values} of kind ${kind} stand in the path, where the route names no part; write its path with :id`);
+      }
+      const times = refused.get(route) ?? 0;
+      if (times > 0 && tokens.length === 1) {
+        const because = `the shadow answered 401 or 403 to ${times} requests with credentials that the primary took`;
+        apply.push({ at: "header:authorization", kind: tokens[0] as string, segment: null, because });
+      } else if (times > 0) {
+        const why = tokens.length === 0 ? "no answer was seen that hands them out" : `they may be any of ${tokens.join(", ")}`;
+        doubts.push(`the shadow refused the credentials of ${times} requests that the primary took; ${why}`);
+      }
+      return { route, learn, apply, doubts };
+    })
+    .filter(({ learn, apply, doubts }) => learn.length + apply.length + doubts.length > 0);
+}
+
+function learnPlace({ at, kind, segment, made }: Maker): SuggestedPlace {
+  return { at, kind, segment, because: `${made.size} values, each of one service alone and new each time` };
+}
+
+/**
+ * Places at which accepted writes answered with a new value on each side. What the same pair was seen at before is told
+ * again, and taught where it was made.
+ */
+function makersIn(exchanges: readonly SeenExchange[]): readonly Maker[] {
+  const first = new Map<string, string>();
+  const places = new Map<string, { route: string; pair: AnsweredPair; kind: string; pairs: [string, string][]; told: number }>();
+  for (const exchange of exchanges) {
+    if (SAFE.test(exchange.method) || !isAccepted(exchange)) continue;
+    for (const pair of exchange.answered) {
+      const key = placeKey(exchange.route, pair);
+      const known = pairKey(pair);
+      const isOld = (first.get(known) ?? exchange.id) !== exchange.id || isAsked(exchange, pair.primary);
+      if (!first.has(known)) first.set(known, exchange.id);
+      const place = places.get(key) ?? { route: exchange.route, pair, kind: kindOf(exchange, pair), pairs: [], told: 0 };
+      places.set(key, place);
+      if (isOld) place.told += 1;
+      else place.pairs.push([pair.primary, pair.shadow]);
+    }
+  }
+  return [...places.values()].flatMap(({ route, pair, kind, pairs, told }): readonly Maker[] => {
+    if (pairs.length < SEEN_AT_LEAST || pairs.length < told || !isBijection(pairs)) return [];
+    const isSecret = pairs.every(([value]) => STAND_IN.test(value));
+    return [{ route, at: pair.at, segment: pair.segment, kind, isSecret, made: new Map(pairs) }];
+  });
+}
+
+/** Of one value one partner, both ways, and hardly any twice. */
+function isBijection(pairs: readonly (readonly [string, string])[]): boolean {
+  const both = new Set(pairs.map(([ours, theirs]) => JSON.stringify([ours, theirs]))).size;
+  const ours = new Set(pairs.map(([value]) => value)).size;
+  const theirs = new Set(pairs.map(([, value]) => value)).size;
+  return ours === both && theirs === both && both >= FRESH_SHARE * pairs.length;
+}
+
+/** `user` of `POST /users`; of a value that is not the entity's own id, its name too: `user-slug`. */
+function kindOf({ path }: SeenExchange, { at }: AnsweredPair): string {
+  const words = path.split("/").filter((part) => /^[A-Za-z][A-Za-z_-]*$/.test(part));
+  const entity = singular((words.at(-1) ?? "entity").toLowerCase());
+  const name = at.startsWith("answer:") ? (at.split("/").filter((part) => part !== "*").at(-1) ?? "") : "";
+  const isOwn = name === "" || /^_?(?:id|uuid|guid|ulid)$/i.test(name);
+  const spelled = name.replace(/([a-z\d])([A-Z])/g, "$1-$2").replace(/[^A-Za-z\d]+/g, "-").toLowerCase();
+  return isOwn ? entity : `${entity}-${spelled}`;
+}
+
+function singular(word: string): string {
+  return word.replace(/ies$/, "y").replace(/(?<=[^s])s$/, "");
+}
+
+interface Use {
+  readonly route: string;
+  readonly at: string;
+  readonly segment: number | null;
+  readonly kind: string;
+  readonly values: number;
+  readonly because: string;
+}
+
+interface Place {
+  readonly route: string;
+  readonly at: string;
+  readonly segment: number | null;
+  readonly seen: Set<string>;
+  /** By kind, the values that are of it. */
+  readonly ofKind: Map<string, Set<string>>;
+  /** What the path says before the value: `users` of `/users/17`. */
+  readonly before: Set<string>;
+}
+
+function usesIn(exchanges: readonly SeenExchange[], makers: readonly Maker[]): readonly Use[] {
+  const kindsByValue = new Map<string, Set<string>>();
+  const kindsByPair = new Map<string, Set<string>>();
+  for (const { kind, made } of makers) {
+    for (const [primary, shadow] of made) {
+      add(kindsByValue, primary, kind);
+      add(kindsByPair, pairKey({ primary, shadow }), kind);
+    }
+  }
+  const learnt = new Set(makers.map((maker) => placeKey(maker.route, maker)));
+  const places = new Map<string, Place>();
+  const note = (route: string, at: string, segment: number | null, value: string, kinds: Iterable<string>, before: string) => {
+    const key = placeKey(route, { at, segment });
+    const place = places.get(key) ?? { route, at, segment, seen: new Set(), ofKind: new Map(), before: new Set() };
+    places.set(key, place);
+    place.seen.add(value);
+    place.before.add(before);
+    for (const kind of kinds) add(place.ofKind, kind, value);
+  };
+  for (const { route, path, answered, asked } of exchanges) {
+    for (const { at, value } of asked)
+      note(route, at, null, value, kindsByValue.get(value) ?? [], at.startsWith("path:") ? wordBefore(path, value) : nameOf(at));
+    for (const pair of answered)
+      if (!learnt.has(placeKey(route, pair)))
+        note(route, pair.at, pair.segment, pair.primary, kindsByPair.get(pairKey(pair)) ?? [], nameOf(pair.at));
+  }
+  return [...places.values()].flatMap((place) => useAt(place));
+}
+
+/** null where no kind stands out. */
+function useAt({ route, at, segment, seen, ofKind, before }: Place): readonly Use[] {
+  const ranked = [...ofKind]
+    .map(([kind, { size }]) => ({ kind, size, isNamed: [...before].some((word) => isNamedAfter(word, kind)) }))
+    .sort((a, b) => Number(b.isNamed) - Number(a.isNamed) || b.size - a.size);
+  const [best] = ranked;
+  if (best === undefined) return [];
+  // Numbers of two kinds are often the same: the name decides, or else all of the place's values have to fit.
+  const isAlone = ranked.length === 1 || ranked.every(({ size }) => size < best.size || best.isNamed);
+  const isLikely = best.isNamed ? best.size > 0 : best.size >= Math.max(2, OF_KIND_SHARE * seen.size);
+  if (!isAlone || !isLikely) return [];
+  const values = best.size;
+  const because = `${values} of ${seen.size} different values here were made as ${best.kind}`;
+  return [{ route, at, segment, kind: best.kind, values, because }];
+}
+
+function isNamedAfter(word: string, kind: string): boolean {
+  const entity = kind.split("-", 1)[0] as string;
+  return singular(word.toLowerCase()) === entity || word.toLowerCase().replace(/[^a-z]/g, "") === `${entity}id`;
+}
+
+function nameOf(at: string): string {
+  return at.replace(/^[a-z-]+:/, "").split("/").filter((part) => part !== "*").at(-1) ?? "";
+}
+
+function wordBefore(path: string, value: string): string {
+  const parts = path.split("/");
+  return parts[parts.indexOf(encodeURIComponent(value)) - 1] ?? "";
+}
+
+/** By route, requests with credentials that the primary took and the shadow refused. */
+function refusedOf(exchanges: readonly SeenExchange[]): ReadonlyMap<string, number> {
+  const refused = new Map<string, number>();
+  for (const { route, status, shadowStatus, hasCredentials } of exchanges) {
+    if (hasCredentials !== true || status === null || status >= 400) continue;
+    if (shadowStatus === 401 || shadowStatus === 403) refused.set(route, (refused.get(route) ?? 0) + 1);
+  }
+  return refused;
+}
+
+/** Names of cookies are not in the evidence: their header is masked whole. */
+function cookieDoubts(route: string, exchanges: readonly SeenExchange[]): string[] {
+  const sets = exchanges.filter((exchange) => exchange.route === route).flatMap(({ setsCookie }) => setsCookie ?? []);
+  const oneSided = sets.filter(({ primary, shadow }) => primary !== shadow);
+  const both = sets.filter(({ primary, shadow }) => primary && shadow);
+  const [first] = oneSided;
+  if (first !== undefined) {
+    const who = first.primary ? "the primary" : "the shadow";
+    return [
+      `${oneSided.length} answers set a cookie of ${who} alone: a session that one side has cannot be mapped; exclude the routes that need it (mirror: { writes: false })`,
+    ];
+  }
+  if (both.length === 0) return [];
+  return [`${both.length} answers set a cookie on both sides: if it is a session, learn and apply it as cookie:NAME`];
+}
+
+function isAccepted({ status, shadowStatus }: SeenExchange): boolean {
+  return [status, shadowStatus].every((each) => each !== null && each >= 200 && each < 400);
+}
+
+function isAsked({ asked }: SeenExchange, value: string): boolean {
+  return asked.some((each) => each.value === value);
+}
+
+function placeKey(route: string, { at, segment }: Pick<AnsweredPair, "at" | "segment">): string {
+  return JSON.stringify([route, at, segment]);
+}
+
+function pairKey({ primary, shadow }: Pick<AnsweredPair, "primary" | "shadow">): string {
+  return JSON.stringify([primary, shadow]);
+}
+
+function add(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}

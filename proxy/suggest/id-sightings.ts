@@ -45,7 +45,8 @@ export interface AskedValue {
 /** Bodies beyond it are looked at so far. */
 const MOST_VALUES = 200;
 /** No ids: credentials are masked whole, and the rest says how a message travels. */
-const NOT_LOOKED_AT = /^(?:authorization|cookie|host|content-.*|accept.*|user-agent|connection|transfer-encoding|date|traceparent)$/;
+const NOT_LOOKED_AT =
+  /^(?:authorization|cookie|host|content-.*|accept.*|user-agent|connection|transfer-encoding|date|traceparent)$/;
 
 /** Oldest first; `pathOf` is each route's pattern. */
 export function sightingsIn(
@@ -56,7 +57,9 @@ export function sightingsIn(
   const exchanges = new Map<string, SeenExchange>();
   for (const record of records) exchanges.set(record.id, seenInRecord(record, pathOf.get(record.route) ?? ""));
   for (const pair of pairs) exchanges.set(pair.id, seenInPair(pair, pathOf.get(pair.route) ?? ""));
-  return [...exchanges.values()].sort((a, b) => (a.time === b.time ? (a.id < b.id ? -1 : 1) : a.time < b.time ? -1 : 1));
+  return [...exchanges.values()].sort((a, b) =>
+    a.time === b.time ? (a.id < b.id ? -1 : 1) : a.time < b.time ? -1 : 1,
+  );
 }
 
 function seenInRecord(record: DivergenceRecord, pattern: string): SeenExchange {

@@ -8,6 +8,8 @@ export interface SuggestedPlace {
   readonly kind: string;
   /** Part of a URL's path; null: the whole text, or the last part of a Location. */
   readonly segment: number | null;
+  /** Of tokens, which end by themselves; as the configuration has it. */
+  readonly keep: string | null;
   readonly because: string;
 }
 
@@ -25,6 +27,8 @@ const SEEN_AT_LEAST = 3;
 const FRESH_SHARE = 0.9;
 /** So many of the values at a place have to be of the kind, where the values of several kinds look alike. */
 const OF_KIND_SHARE = 0.5;
+/** Proposed, for want of the tokens' own end. */
+const TOKENS_KEPT = "1d";
 const SAFE = /^(?:GET|HEAD|OPTIONS|TRACE)$/;
 
 /** One place of a route's answers that makes values. */
@@ -38,8 +42,11 @@ interface Maker {
   readonly made: ReadonlyMap<string, string>;
 }
 
-/** In the order of `exchanges`; routes that need nothing are left out. */
-export function suggestValues(exchanges: readonly SeenExchange[]): readonly SuggestedValues[] {
+/** In the order of `exchanges`; routes that need nothing beyond what they have (`learn at`, `apply at`) are left out. */
+export function suggestValues(
+  exchanges: readonly SeenExchange[],
+  has: ReadonlyMap<string, ReadonlySet<string>>,
+): readonly SuggestedValues[] {
   const makers = makersIn(exchanges);
   const uses = usesIn(exchanges, makers);
   // A secret in Authorization or a cookie is masked whole, and does not show whether it comes again.
@@ -51,19 +58,25 @@ export function suggestValues(exchanges: readonly SeenExchange[]): readonly Sugg
   const routes = [...new Set(exchanges.map(({ route }) => route))];
   return routes
     .map((route): SuggestedValues => {
-      const learn = wanted.filter((maker) => maker.route === route).map(learnPlace);
+      const isNew = (list: "learn" | "apply", at: string): boolean => has.get(route)?.has(`${list} ${at}`) !== true;
+      const learn = wanted.filter((maker) => maker.route === route && isNew("learn", maker.at)).map(learnPlace);
       const apply: SuggestedPlace[] = [];
       const doubts = cookieDoubts(route, exchanges);
       for (const { kind, at, segment, values, because } of uses.filter((use) => use.route === route)) {
-        if (at !== "path:") apply.push({ at, kind, segment, because });
-        else doubts.push(`${values} of kind ${kind} stand in the path, where the route names no part; write its path with :id`);
+        if (!isNew("apply", at)) continue;
+        if (at !== "path:") apply.push({ at, kind, segment, keep: null, because });
+        else
+          doubts.push(
+            `${values} of kind ${kind} stand in the path, where the route names no part; write its path with :id`,
+          );
       }
-      const times = refused.get(route) ?? 0;
+      const times = isNew("apply", "header:authorization") ? (refused.get(route) ?? 0) : 0;
       if (times > 0 && tokens.length === 1) {
         const because = `the shadow answered 401 or 403 to ${times} requests with credentials that the primary took`;
-        apply.push({ at: "header:authorization", kind: tokens[0] as string, segment: null, because });
+        apply.push({ at: "header:authorization", kind: tokens[0] as string, segment: null, keep: null, because });
       } else if (times > 0) {
-        const why = tokens.length === 0 ? "no answer was seen that hands them out" : `they may be any of ${tokens.join(", ")}`;
+        const why =
+          tokens.length === 0 ? "no answer was seen that hands them out" : `they may be any of ${tokens.join(", ")}`;
         doubts.push(`the shadow refused the credentials of ${times} requests that the primary took; ${why}`);
       }
       return { route, learn, apply, doubts };
@@ -71,8 +84,14 @@ export function suggestValues(exchanges: readonly SeenExchange[]): readonly Sugg
     .filter(({ learn, apply, doubts }) => learn.length + apply.length + doubts.length > 0);
 }
 
-function learnPlace({ at, kind, segment, made }: Maker): SuggestedPlace {
-  return { at, kind, segment, because: `${made.size} values, each of one service alone and new each time` };
+function learnPlace({ at, kind, segment, isSecret, made }: Maker): SuggestedPlace {
+  return {
+    at,
+    kind,
+    segment,
+    keep: isSecret ? TOKENS_KEPT : null,
+    because: `${made.size} values, each of one service alone and new each time`,
+  };
 }
 
 /**
@@ -81,7 +100,10 @@ function learnPlace({ at, kind, segment, made }: Maker): SuggestedPlace {
  */
 function makersIn(exchanges: readonly SeenExchange[]): readonly Maker[] {
   const first = new Map<string, string>();
-  const places = new Map<string, { route: string; pair: AnsweredPair; kind: string; pairs: [string, string][]; told: number }>();
+  const places = new Map<
+    string,
+    { route: string; pair: AnsweredPair; kind: string; pairs: [string, string][]; told: number }
+  >();
   for (const exchange of exchanges) {
     if (SAFE.test(exchange.method) || !isAccepted(exchange)) continue;
     for (const pair of exchange.answered) {
@@ -89,7 +111,13 @@ function makersIn(exchanges: readonly SeenExchange[]): readonly Maker[] {
       const known = pairKey(pair);
       const isOld = (first.get(known) ?? exchange.id) !== exchange.id || isAsked(exchange, pair.primary);
       if (!first.has(known)) first.set(known, exchange.id);
-      const place = places.get(key) ?? { route: exchange.route, pair, kind: kindOf(exchange, pair), pairs: [], told: 0 };
+      const place = places.get(key) ?? {
+        route: exchange.route,
+        pair,
+        kind: kindOf(exchange, pair),
+        pairs: [],
+        told: 0,
+      };
       places.set(key, place);
       if (isOld) place.told += 1;
       else place.pairs.push([pair.primary, pair.shadow]);
@@ -114,9 +142,17 @@ function isBijection(pairs: readonly (readonly [string, string])[]): boolean {
 function kindOf({ path }: SeenExchange, { at }: AnsweredPair): string {
   const words = path.split("/").filter((part) => /^[A-Za-z][A-Za-z_-]*$/.test(part));
   const entity = singular((words.at(-1) ?? "entity").toLowerCase());
-  const name = at.startsWith("answer:") ? (at.split("/").filter((part) => part !== "*").at(-1) ?? "") : "";
+  const name = at.startsWith("answer:")
+    ? (at
+        .split("/")
+        .filter((part) => part !== "*")
+        .at(-1) ?? "")
+    : "";
   const isOwn = name === "" || /^_?(?:id|uuid|guid|ulid)$/i.test(name);
-  const spelled = name.replace(/([a-z\d])([A-Z])/g, "$1-$2").replace(/[^A-Za-z\d]+/g, "-").toLowerCase();
+  const spelled = name
+    .replace(/([a-z\d])([A-Z])/g, "$1-$2")
+    .replace(/[^A-Za-z\d]+/g, "-")
+    .toLowerCase();
   return isOwn ? entity : `${entity}-${spelled}`;
 }
 
@@ -155,7 +191,14 @@ function usesIn(exchanges: readonly SeenExchange[], makers: readonly Maker[]): r
   }
   const learnt = new Set(makers.map((maker) => placeKey(maker.route, maker)));
   const places = new Map<string, Place>();
-  const note = (route: string, at: string, segment: number | null, value: string, kinds: Iterable<string>, before: string) => {
+  const note = (
+    route: string,
+    at: string,
+    segment: number | null,
+    value: string,
+    kinds: Iterable<string>,
+    before: string,
+  ) => {
     const key = placeKey(route, { at, segment });
     const place = places.get(key) ?? { route, at, segment, seen: new Set(), ofKind: new Map(), before: new Set() };
     places.set(key, place);
@@ -165,7 +208,14 @@ function usesIn(exchanges: readonly SeenExchange[], makers: readonly Maker[]): r
   };
   for (const { route, path, answered, asked } of exchanges) {
     for (const { at, value } of asked)
-      note(route, at, null, value, kindsByValue.get(value) ?? [], at.startsWith("path:") ? wordBefore(path, value) : nameOf(at));
+      note(
+        route,
+        at,
+        null,
+        value,
+        kindsByValue.get(value) ?? [],
+        at.startsWith("path:") ? wordBefore(path, value) : nameOf(at),
+      );
     for (const pair of answered)
       if (!learnt.has(placeKey(route, pair)))
         note(route, pair.at, pair.segment, pair.primary, kindsByPair.get(pairKey(pair)) ?? [], nameOf(pair.at));
@@ -195,7 +245,13 @@ function isNamedAfter(word: string, kind: string): boolean {
 }
 
 function nameOf(at: string): string {
-  return at.replace(/^[a-z-]+:/, "").split("/").filter((part) => part !== "*").at(-1) ?? "";
+  return (
+    at
+      .replace(/^[a-z-]+:/, "")
+      .split("/")
+      .filter((part) => part !== "*")
+      .at(-1) ?? ""
+  );
 }
 
 function wordBefore(path: string, value: string): string {

@@ -1,6 +1,7 @@
 /** Which places hold ids and tokens that each service makes for itself, as `values` of routes. Pure. */
 import { STAND_IN } from "../stored-pair.ts";
 import type { AnsweredPair, SeenExchange } from "./id-sightings.ts";
+import { isIdName, meansBusiness } from "./names.ts";
 
 /** One entry of `learn` or `apply`. */
 export interface SuggestedPlace {
@@ -123,11 +124,20 @@ function makersIn(exchanges: readonly SeenExchange[]): readonly Maker[] {
       else place.pairs.push([pair.primary, pair.shadow]);
     }
   }
-  return [...places.values()].flatMap(({ route, pair, kind, pairs, told }): readonly Maker[] => {
+  const makers = [...places.values()].flatMap(({ route, pair, kind, pairs, told }): readonly Maker[] => {
     if (pairs.length < SEEN_AT_LEAST || pairs.length < told || !isBijection(pairs)) return [];
     const isSecret = pairs.every(([value]) => STAND_IN.test(value));
     return [{ route, at: pair.at, segment: pair.segment, kind, isSecret, made: new Map(pairs) }];
   });
+  return makers.map((maker) => ({ ...maker, kind: sharedKind(maker, makers) }));
+}
+
+/** What two places of an answer say alike (`/slug` and its Location) is one kind, by its shortest name. */
+function sharedKind({ route, kind, made }: Maker, makers: readonly Maker[]): string {
+  const alike = makers.filter(
+    (other) => other.route === route && [...made].some(([primary, shadow]) => other.made.get(primary) === shadow),
+  );
+  return alike.map((other) => other.kind).reduce((best, each) => (each.length < best.length ? each : best), kind);
 }
 
 /** Of one value one partner, both ways, and hardly any twice. */
@@ -176,8 +186,10 @@ interface Place {
   readonly seen: Set<string>;
   /** By kind, the values that are of it. */
   readonly ofKind: Map<string, Set<string>>;
-  /** What the path says before the value: `users` of `/users/17`. */
-  readonly before: Set<string>;
+  /** Names of the place, and what a path says before the value: `users` of `/users/17`. */
+  readonly names: Set<string>;
+  /** Both sides' values were seen, and not the primary's alone. */
+  readonly isOfPairs: boolean;
 }
 
 function usesIn(exchanges: readonly SeenExchange[], makers: readonly Maker[]): readonly Use[] {
@@ -191,52 +203,57 @@ function usesIn(exchanges: readonly SeenExchange[], makers: readonly Maker[]): r
   }
   const learnt = new Set(makers.map((maker) => placeKey(maker.route, maker)));
   const places = new Map<string, Place>();
-  const note = (
-    route: string,
-    at: string,
-    segment: number | null,
-    value: string,
-    kinds: Iterable<string>,
-    before: string,
-  ) => {
+  const placeOf = (route: string, at: string, segment: number | null, isOfPairs: boolean): Place => {
     const key = placeKey(route, { at, segment });
-    const place = places.get(key) ?? { route, at, segment, seen: new Set(), ofKind: new Map(), before: new Set() };
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    const place = {
+      route,
+      at,
+      segment,
+      seen: new Set<string>(),
+      ofKind: new Map(),
+      names: new Set([nameOf(at)]),
+      isOfPairs,
+    };
     places.set(key, place);
-    place.seen.add(value);
-    place.before.add(before);
-    for (const kind of kinds) add(place.ofKind, kind, value);
+    return place;
   };
   for (const { route, path, answered, asked } of exchanges) {
-    for (const { at, value } of asked)
-      note(
-        route,
-        at,
-        null,
-        value,
-        kindsByValue.get(value) ?? [],
-        at.startsWith("path:") ? wordBefore(path, value) : nameOf(at),
-      );
-    for (const pair of answered)
-      if (!learnt.has(placeKey(route, pair)))
-        note(route, pair.at, pair.segment, pair.primary, kindsByPair.get(pairKey(pair)) ?? [], nameOf(pair.at));
+    for (const { at, value } of asked) {
+      const place = placeOf(route, at, null, false);
+      place.seen.add(value);
+      if (at.startsWith("path:")) place.names.add(wordBefore(path, value));
+      for (const kind of kindsByValue.get(value) ?? []) add(place.ofKind, kind, value);
+    }
+    for (const pair of answered) {
+      if (learnt.has(placeKey(route, pair))) continue;
+      const place = placeOf(route, pair.at, pair.segment, true);
+      place.seen.add(pair.primary);
+      for (const kind of kindsByPair.get(pairKey(pair)) ?? []) add(place.ofKind, kind, pair.primary);
+    }
   }
   return [...places.values()].flatMap((place) => useAt(place));
 }
 
-/** null where no kind stands out. */
-function useAt({ route, at, segment, seen, ofKind, before }: Place): readonly Use[] {
+/** Nothing where no kind stands out, or where numbers may be no ids at all. */
+function useAt({ route, at, segment, seen, ofKind, names, isOfPairs }: Place): readonly Use[] {
+  if (meansBusiness(nameOf(at))) return [];
   const ranked = [...ofKind]
-    .map(([kind, { size }]) => ({ kind, size, isNamed: [...before].some((word) => isNamedAfter(word, kind)) }))
-    .sort((a, b) => Number(b.isNamed) - Number(a.isNamed) || b.size - a.size);
-  const [best] = ranked;
+    .map(([kind, values]) => ({ kind, values, isNamed: [...names].some((name) => isNamedAfter(name, kind)) }))
+    .sort((a, b) => Number(b.isNamed) - Number(a.isNamed) || b.values.size - a.values.size);
+  const [best, second] = ranked;
   if (best === undefined) return [];
-  // Numbers of two kinds are often the same: the name decides, or else all of the place's values have to fit.
-  const isAlone = ranked.length === 1 || ranked.every(({ size }) => size < best.size || best.isNamed);
-  const isLikely = best.isNamed ? best.size > 0 : best.size >= Math.max(2, OF_KIND_SHARE * seen.size);
-  if (!isAlone || !isLikely) return [];
-  const values = best.size;
-  const because = `${values} of ${seen.size} different values here were made as ${best.kind}`;
-  return [{ route, at, segment, kind: best.kind, values, because }];
+  const { kind, isNamed } = best;
+  const count = best.values.size;
+  if (!isNamed) {
+    // Numbers of two kinds are often the same, and a quantity is soon the same as an id.
+    if (second?.values.size === count || count < Math.max(2, OF_KIND_SHARE * seen.size)) return [];
+    if (!isOfPairs && !isIdName(`/${nameOf(at)}`) && [...best.values].every((value) => /^\d{1,9}$/.test(value)))
+      return [];
+  }
+  const because = `${count} of ${seen.size} different values here were made as ${kind}`;
+  return [{ route, at, segment, kind, values: count, because }];
 }
 
 function isNamedAfter(word: string, kind: string): boolean {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test, type TestContext } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import { createBlog, type Blog } from "../support/blog-api.ts";
 import { runCli } from "../support/cli.ts";
@@ -61,6 +62,7 @@ async function start(t: TestContext, values: ReadonlyMap<string, Proposed>): Pro
 /** A client that knows the primary alone, and checks what it is answered; returns how many requests it made. */
 async function play(run: Run): Promise<number> {
   let requests = 0;
+  const later: (() => Promise<unknown>)[] = [];
   const ask = async <T>(method: string, path: string, body?: unknown, token?: string): Promise<T> => {
     requests += 1;
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -88,17 +90,22 @@ async function play(run: Run): Promise<number> {
         { text: `first ${name} ${n}` },
         token,
       );
-      const reply = { text: `reply ${name} ${n}`, replyTo: first.id };
-      const second = await ask<{ id: number; replyTo: number }>("POST", `/posts/${post.slug}/comments`, reply, token);
-      assert.equal(second.replyTo, first.id);
+      const reply = { text: `reply ${name} ${n}`, replyToId: first.id };
+      const second = await ask<{ id: number; replyToId: number }>("POST", `/posts/${post.slug}/comments`, reply, token);
+      assert.equal(second.replyToId, first.id);
       const text = name === "Dan" && n === 1 ? PLANTED[1] : `changed ${name} ${n}`;
       await ask("PUT", `/posts/${post.slug}/comments/${second.id}`, { text }, token);
     }
-    await ask("PUT", `/users/${id}`, { name: `${name} the second` });
     await ask("GET", `/users/${id}`);
     await ask("GET", `/posts/${posts[0]?.slug}`, undefined, token);
-    await ask("DELETE", `/posts/${posts[1]?.slug}`, undefined, token);
+    // Keys have no order between them: a post must not go before its comments have come.
+    later.push(
+      () => ask("PUT", `/users/${id}`, { name: `${name} the second` }),
+      () => ask("DELETE", `/posts/${posts[1]?.slug}`, undefined, token),
+    );
   }
+  await run.settled(requests);
+  for (const each of later) await each();
   return requests;
 }
 
@@ -129,7 +136,10 @@ test("what suggest proposes for two services with their own ids, slugs and token
   let requests = await play(run);
   await run.settled(requests);
   assert.ok(run.fresh.refused.length > 30, "without values next takes what it should refuse");
-  while (run.fresh.refused.length > 0) {
+  const planted = (text: string): string =>
+    PLANTED.reduce((all, each) => all.replaceAll(each, each.toUpperCase()), text);
+  const isAlike = (): boolean => isDeepStrictEqual(run.fresh.state(), run.old.state().map(planted).sort());
+  while (!isAlike()) {
     assert.ok((rounds += 1) <= MOST_ROUNDS, `${run.fresh.refused.join("; ")}\n${routesWith(values)}`);
     const { stdout, stderr, code } = await runCli(["suggest", "--admin", run.crossfade.adminUrl], { cwd: run.folder });
     assert.deepEqual([code, stderr], [0, ""]);
@@ -144,5 +154,5 @@ test("what suggest proposes for two services with their own ids, slugs and token
   assert.deepEqual(run.fresh.state(), run.old.state().map(planted).sort());
   const { items } = await run.api<{ items: DivergenceRecord[] }>("/api/v1/divergences?limit=1000");
   const told = items.flatMap(({ differences }) => differences.map(({ at, primary }) => `${at} ${primary}`));
-  assert.deepEqual(told.sort(), [`/text "${PLANTED[1]}"`, `/text "${PLANTED[0]}"`].sort());
+  assert.deepEqual([...new Set(told)].sort(), [`/text "${PLANTED[1]}"`, `/text "${PLANTED[0]}"`].sort());
 });

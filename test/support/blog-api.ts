@@ -35,7 +35,7 @@ interface Post {
 interface Comment {
   readonly id: Id;
   readonly post: Post;
-  readonly replyTo: Id | null;
+  readonly replyToId: Id | null;
   text: string;
 }
 interface Acted {
@@ -108,16 +108,16 @@ export function createBlog({ makeId, makeSuffix, key, store }: BlogScheme): Blog
       return { status: 200, body: post };
     }
     if (seen.method === "POST") {
-      const replyTo = (sent["replyTo"] ?? null) as Id | null;
-      if (replyTo !== null && !comments.has(String(replyTo))) return MISSING;
-      const comment: Comment = { id: makeId(), post, replyTo, text };
+      const replyToId = (sent["replyToId"] ?? null) as Id | null;
+      if (replyToId !== null && !comments.has(String(replyToId))) return MISSING;
+      const comment: Comment = { id: makeId(), post, replyToId, text };
       comments.set(String(comment.id), comment);
-      return { status: 201, body: { id: comment.id, replyTo, text } };
+      return { status: 201, body: { id: comment.id, replyToId, text } };
     }
     const comment = comments.get(inner);
     if (comment === undefined || comment.post !== post) return MISSING;
     comment.text = text;
-    return { status: 200, body: { id: comment.id, replyTo: comment.replyTo, text } };
+    return { status: 200, body: { id: comment.id, replyToId: comment.replyToId, text } };
   }
 
   return {
@@ -138,7 +138,7 @@ export function createBlog({ makeId, makeSuffix, key, store }: BlogScheme): Blog
         ...[...users.values()].map(({ name }) => `user ${name}`),
         ...[...posts.values()].map(({ title, text, authorId }) => `post ${title} by ${nameOf(authorId)}: ${text}`),
         ...[...comments.values()].map(
-          ({ text, post, replyTo }) => `comment ${text} on ${post.title} to ${textOf(replyTo)}`,
+          ({ text, post, replyToId }) => `comment ${text} on ${post.title} to ${textOf(replyToId)}`,
         ),
       ].sort();
     },

@@ -9,6 +9,7 @@ import type { RouteEvidence } from "../suggest/evidence.ts";
 import { sightingsIn } from "../suggest/id-sightings.ts";
 import { suggestValues } from "../suggest/ids.ts";
 import { suggestRules } from "../suggest/suggest.ts";
+import type { ListedValue } from "../value-pairs.ts";
 import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";
@@ -56,10 +57,11 @@ export async function runSuggest(options: SuggestOptions): Promise<ExitCode> {
     if (routes.includes(route) || route.outcomes.divergent === 0) continue;
     looked.push(...(await recordsOf(api, route.name, options)));
   }
-  const { pairs, why } = await pairsOf(api);
+  const { pairs, mappedPairs, why } = await bodiesOf(api);
   const values = suggestValues(
     sightingsIn(looked, pairs, new Map(all.map(({ name, match }) => [name, match.path]))),
     new Map(all.map(({ name, values: { learn, apply } }) => [name, mapped(learn, apply)])),
+    mappedPairs,
   ).filter(({ route }) => routes.some(({ name }) => name === route));
   if (options.json === true)
     for (const each of values) terminal.print(JSON.stringify({ type: "values", ...each, withoutBodies: why !== null }));
@@ -72,15 +74,23 @@ function mapped(learn: readonly string[], apply: readonly string[]): ReadonlySet
 }
 
 /** `why`: they are not to be had with this token; values are then looked for in differences and paths. */
-async function pairsOf(api: Api): Promise<{ readonly pairs: readonly StoredPair[]; readonly why: string | null }> {
+async function bodiesOf(api: Api): Promise<Bodies> {
   const pairs: StoredPair[] = [];
+  const mappedPairs: ListedValue[] = [];
   try {
     for await (const pair of readPages<StoredPair>(api, "/api/v1/pairs", {}, MOST_PAIRS)) pairs.push(pair);
-    return { pairs, why: null };
+    for await (const pair of readPages<ListedValue>(api, "/api/v1/values", {}, MOST_PAIRS)) mappedPairs.push(pair);
+    return { pairs, mappedPairs, why: null };
   } catch (error) {
     if (!(error instanceof Exit)) throw error;
-    return { pairs, why: error.message };
+    return { pairs, mappedPairs, why: error.message };
   }
+}
+
+interface Bodies {
+  readonly pairs: readonly StoredPair[];
+  readonly mappedPairs: readonly ListedValue[];
+  readonly why: string | null;
 }
 
 async function allRoutes(api: Api): Promise<readonly RouteView[]> {

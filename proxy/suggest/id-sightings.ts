@@ -80,7 +80,7 @@ function seenInRecord(record: DivergenceRecord, pattern: string): SeenExchange {
 }
 
 function seenInPair(pair: StoredPair, pattern: string): SeenExchange {
-  const { id, time, route, request, primary, shadow, differences } = pair;
+  const { id, time, route, request, primary, shadow } = pair;
   const [path = "", query = ""] = request.target.split("?", 2);
   const locations = locationPairs(valueOf(primary.headers, "location"), valueOf(shadow.headers, "location"));
   return {
@@ -91,7 +91,7 @@ function seenInPair(pair: StoredPair, pattern: string): SeenExchange {
     path,
     status: primary.status,
     shadowStatus: shadow.status,
-    answered: [...answeredIn(differences.filter(({ at }) => at !== "header:location")), ...locations],
+    answered: [...differingIn(primary.body, shadow.body), ...locations],
     asked: [
       ...inPath(path, pattern),
       ...inQuery(query),
@@ -168,23 +168,39 @@ function* inBody(body: PairBody, type: string): Generator<AskedValue> {
     for (const [name, value] of new URLSearchParams(body.text)) yield { at: `body:/${escapeToken(name)}`, value };
     return;
   }
-  const read = parseExact(body.text);
-  if (!read.ok) return;
-  let left = MOST_VALUES;
-  const waiting: [pointer: string, value: JsonValue][] = [["", read.value]];
-  for (let next = waiting.pop(); next !== undefined && left > 0; next = waiting.pop()) {
+  for (const [pointer, value] of scalarsIn(body.text)) yield { at: `body:${generalPlace(pointer)}`, value };
+}
+
+/** Texts and numbers of a JSON text by their pointers; of an array, each element has its own. */
+function scalarsIn(text: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const read = parseExact(text);
+  const waiting: [pointer: string, value: JsonValue][] = read.ok ? [["", read.value]] : [];
+  for (let next = waiting.pop(); next !== undefined && found.size < MOST_VALUES; next = waiting.pop()) {
     const [pointer, value] = next;
     if (value instanceof JsonObject) {
       for (const [i, name] of value.names.entries())
         waiting.push([`${pointer}/${escapeToken(name)}`, value.values[i] as JsonValue]);
     } else if (Array.isArray(value)) {
-      for (const each of value.slice(0, MOST_VALUES) as JsonValue[]) waiting.push([`${pointer}/*`, each]);
+      for (const [i, each] of (value as readonly JsonValue[]).slice(0, MOST_VALUES).entries())
+        waiting.push([`${pointer}/${i}`, each]);
     } else {
-      left -= 1;
-      const text = textOf(value);
-      if (text !== null && pointer !== "") yield { at: `body:${generalPlace(pointer)}`, value: text };
+      const scalar = textOf(value);
+      if (scalar !== null && pointer !== "") found.set(pointer, scalar);
     }
   }
+  return found;
+}
+
+/** What differs as it was sent, whatever is mapped before it is compared. */
+function differingIn(primary: PairBody, shadow: PairBody): readonly AnsweredPair[] {
+  if (!("text" in primary) || !("text" in shadow)) return [];
+  const theirs = scalarsIn(shadow.text);
+  return [...scalarsIn(primary.text)].flatMap(([pointer, ours]): readonly AnsweredPair[] => {
+    const other = theirs.get(pointer);
+    if (other === undefined || other === ours) return [];
+    return [{ at: `answer:${generalPlace(pointer)}`, segment: null, primary: ours, shadow: other }];
+  });
 }
 
 function scalarIn(json: string): string | null {

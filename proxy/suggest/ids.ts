@@ -1,7 +1,8 @@
 /** Which places hold ids and tokens that each service makes for itself, as `values` of routes. Pure. */
+import type { ListedValue } from "../value-pairs.ts";
 import { STAND_IN } from "../stored-pair.ts";
 import type { AnsweredPair, SeenExchange } from "./id-sightings.ts";
-import { isIdName, meansBusiness } from "./names.ts";
+import { isIdName, isOwnId, meansBusiness } from "./names.ts";
 
 /** One entry of `learn` or `apply`. */
 export interface SuggestedPlace {
@@ -43,19 +44,27 @@ interface Maker {
   readonly made: ReadonlyMap<string, string>;
 }
 
-/** In the order of `exchanges`; routes that need nothing beyond what they have (`learn at`, `apply at`) are left out. */
+/** A pair that is mapped already; of a secret one neither value is told. */
+export type MappedPair = Pick<ListedValue, "kind" | "legacy" | "next" | "secret">;
+
+/** In the order of `exchanges`, of a legacy that is primary. `mapped`: such pairs no longer differ in an answer. Routes that need nothing beyond what they have (`learn at`, `apply at`) are left out. */
 export function suggestValues(
   exchanges: readonly SeenExchange[],
   has: ReadonlyMap<string, ReadonlySet<string>>,
+  mapped: readonly MappedPair[],
 ): readonly SuggestedValues[] {
-  const makers = makersIn(exchanges);
-  const uses = usesIn(exchanges, makers);
+  const known = mapped.flatMap(({ kind, legacy, next }) =>
+    legacy === null || next === null ? [] : [{ kind, primary: legacy, shadow: next }],
+  );
+  const makers = makersIn(exchanges, new Set(known.map(pairKey)));
+  const uses = usesIn(exchanges, makers, known);
   // A secret in Authorization or a cookie is masked whole, and does not show whether it comes again.
   const refused = refusedOf(exchanges);
   const isUsed = (maker: Maker): boolean =>
     maker.isSecret ? refused.size > 0 : uses.some(({ kind }) => kind === maker.kind);
   const wanted = makers.filter(isUsed);
-  const tokens = [...new Set(wanted.filter(({ isSecret }) => isSecret).map(({ kind }) => kind))];
+  const secretKinds = [...wanted.filter(({ isSecret }) => isSecret), ...mapped.filter(({ secret }) => secret)];
+  const tokens = [...new Set(secretKinds.map(({ kind }) => kind))];
   const routes = [...new Set(exchanges.map(({ route }) => route))];
   return routes
     .map((route): SuggestedValues => {
@@ -99,8 +108,8 @@ function learnPlace({ at, kind, segment, isSecret, made }: Maker): SuggestedPlac
  * Places at which accepted writes answered with a new value on each side. What the same pair was seen at before is told
  * again, and taught where it was made.
  */
-function makersIn(exchanges: readonly SeenExchange[]): readonly Maker[] {
-  const first = new Map<string, string>();
+function makersIn(exchanges: readonly SeenExchange[], known: ReadonlySet<string>): readonly Maker[] {
+  const first = new Map<string, string>([...known].map((key) => [key, ""]));
   const places = new Map<
     string,
     { route: string; pair: AnsweredPair; kind: string; pairs: [string, string][]; told: number }
@@ -109,9 +118,9 @@ function makersIn(exchanges: readonly SeenExchange[]): readonly Maker[] {
     if (SAFE.test(exchange.method) || !isAccepted(exchange)) continue;
     for (const pair of exchange.answered) {
       const key = placeKey(exchange.route, pair);
-      const known = pairKey(pair);
-      const isOld = (first.get(known) ?? exchange.id) !== exchange.id || isAsked(exchange, pair.primary);
-      if (!first.has(known)) first.set(known, exchange.id);
+      const values = pairKey(pair);
+      const isOld = (first.get(values) ?? exchange.id) !== exchange.id || isAsked(exchange, pair.primary);
+      if (!first.has(values)) first.set(values, exchange.id);
       const place = places.get(key) ?? {
         route: exchange.route,
         pair,
@@ -126,6 +135,7 @@ function makersIn(exchanges: readonly SeenExchange[]): readonly Maker[] {
   }
   const makers = [...places.values()].flatMap(({ route, pair, kind, pairs, told }): readonly Maker[] => {
     if (pairs.length < SEEN_AT_LEAST || pairs.length < told || !isBijection(pairs)) return [];
+    if (namesAnother(pair.at, kind)) return [];
     const isSecret = pairs.every(([value]) => STAND_IN.test(value));
     return [{ route, at: pair.at, segment: pair.segment, kind, isSecret, made: new Map(pairs) }];
   });
@@ -146,6 +156,12 @@ function isBijection(pairs: readonly (readonly [string, string])[]): boolean {
   const ours = new Set(pairs.map(([value]) => value)).size;
   const theirs = new Set(pairs.map(([, value]) => value)).size;
   return ours === both && theirs === both && both >= FRESH_SHARE * pairs.length;
+}
+
+/** `authorId` of a post: whose create was seen or not, the value is made elsewhere. */
+function namesAnother(at: string, kind: string): boolean {
+  const name = nameOf(at);
+  return isIdName(`/${name}`) && !isOwnId(`/${name}`) && !isNamedAfter(name, kind);
 }
 
 /** `user` of `POST /users`; of a value that is not the entity's own id, its name too: `user-slug`. */
@@ -192,7 +208,11 @@ interface Place {
   readonly isOfPairs: boolean;
 }
 
-function usesIn(exchanges: readonly SeenExchange[], makers: readonly Maker[]): readonly Use[] {
+function usesIn(
+  exchanges: readonly SeenExchange[],
+  makers: readonly Maker[],
+  known: readonly { readonly kind: string; readonly primary: string; readonly shadow: string }[],
+): readonly Use[] {
   const kindsByValue = new Map<string, Set<string>>();
   const kindsByPair = new Map<string, Set<string>>();
   for (const { kind, made } of makers) {
@@ -200,6 +220,10 @@ function usesIn(exchanges: readonly SeenExchange[], makers: readonly Maker[]): r
       add(kindsByValue, primary, kind);
       add(kindsByPair, pairKey({ primary, shadow }), kind);
     }
+  }
+  for (const { kind, ...pair } of known) {
+    add(kindsByValue, pair.primary, kind);
+    add(kindsByPair, pairKey(pair), kind);
   }
   const learnt = new Set(makers.map((maker) => placeKey(maker.route, maker)));
   const places = new Map<string, Place>();

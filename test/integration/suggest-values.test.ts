@@ -138,9 +138,15 @@ test("what suggest proposes for two services with their own ids, slugs and token
   assert.ok(run.fresh.refused.length > 30, "without values next takes what it should refuse");
   const planted = (text: string): string =>
     PLANTED.reduce((all, each) => all.replaceAll(each, each.toUpperCase()), text);
-  const isAlike = (): boolean => isDeepStrictEqual(run.fresh.state(), run.old.state().map(planted).sort());
-  while (!isAlike()) {
-    assert.ok((rounds += 1) <= MOST_ROUNDS, `${run.fresh.refused.join("; ")}\n${routesWith(values)}`);
+  const toldBy = async ({ api }: Run): Promise<readonly string[]> => {
+    const { items } = await api<{ items: DivergenceRecord[] }>("/api/v1/divergences?limit=1000");
+    return [
+      ...new Set(items.flatMap(({ differences }) => differences.map(({ at, primary }) => `${at} ${primary}`))),
+    ].sort();
+  };
+  const expected = PLANTED.map((text) => `/text ${JSON.stringify(text)}`).sort();
+  while (!isDeepStrictEqual(await toldBy(run), expected)) {
+    assert.ok((rounds += 1) <= MOST_ROUNDS, `${(await toldBy(run)).join("; ")}\n${routesWith(values)}`);
     const { stdout, stderr, code } = await runCli(["suggest", "--admin", run.crossfade.adminUrl], { cwd: run.folder });
     assert.deepEqual([code, stderr], [0, ""]);
     paste(stdout, values);
@@ -149,10 +155,6 @@ test("what suggest proposes for two services with their own ids, slugs and token
     await run.settled(requests);
   }
   assert.ok(requests >= 60, `${requests} requests`);
-  const planted = (text: string): string =>
-    PLANTED.reduce((all, each) => all.replaceAll(each, each.toUpperCase()), text);
   assert.deepEqual(run.fresh.state(), run.old.state().map(planted).sort());
-  const { items } = await run.api<{ items: DivergenceRecord[] }>("/api/v1/divergences?limit=1000");
-  const told = items.flatMap(({ differences }) => differences.map(({ at, primary }) => `${at} ${primary}`));
-  assert.deepEqual([...new Set(told)].sort(), [`/text "${PLANTED[1]}"`, `/text "${PLANTED[0]}"`].sort());
+  assert.deepEqual(run.fresh.refused, []);
 });

@@ -7,7 +7,7 @@ export interface AuditEntry {
   /** The token's name, or `loopback` where there are no tokens. */
   readonly by: string;
   readonly action: AuditAction;
-  /** A route's name, a group's id, a stand-in for a key; null: the whole process. */
+  /** A route's name, a group's or a member's id, a stand-in for a key; null: the whole process. */
   readonly subject: string | null;
   /** What it became, in words: `mirror off`, `reads 5%`. */
   readonly what: string;
@@ -17,7 +17,7 @@ export interface AuditEntry {
 /** One that has no place and time yet. */
 export type AuditedChange = Omit<AuditEntry, "id" | "at">;
 
-export const AUDIT_ACTIONS = ["override", "group", "purge", "replay", "repair"] as const;
+export const AUDIT_ACTIONS = ["override", "group", "purge", "replay", "repair", "forget"] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Entries that a store keeps; the oldest go first. */

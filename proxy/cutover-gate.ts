@@ -3,13 +3,19 @@ import { OPEN_STATES } from "./evidence.ts";
 import type { EvidenceBook } from "./evidence-book.ts";
 import type { Snapshot } from "./exchange.ts";
 import type { GateAnswer, MustMatchCause } from "./gate-evidence.ts";
-import { askGate, evidenceShare } from "./phase/gate.ts";
+import type { Member, Members } from "./members.ts";
+import { askGate, evidenceShare, type GateMembers } from "./phase/gate.ts";
+import { joinEvidence } from "./phase/join-evidence.ts";
 import { touches } from "./phase/must-match.ts";
 import type { Store } from "./ports.ts";
 
 export interface CutoverGateParts {
   readonly book: Pick<EvidenceBook, "of">;
-  readonly store: Pick<Store, "openWork" | "groups" | "health">;
+  readonly store: Pick<Store, "openWork" | "groups" | "othersGateEvidence">;
+  /** null: nobody shares the store. */
+  readonly members: Pick<Members, "list"> | null;
+  /** As in the book. */
+  readonly claims: number;
   readonly snapshot: () => Snapshot;
 }
 
@@ -40,18 +46,24 @@ export function createCutoverGate(parts: CutoverGateParts): CutoverGate {
       if (found === null) return null;
       const mustMatch = await openCausesAt(store, name, found.route.compare.mustMatch);
       const open = (await store.openWork()).find(({ route }) => route === name);
-      return askGate({
-        ...found,
-        repairs: open?.repairs ?? 0,
-        gaps: open?.gaps ?? 0,
-        mustMatch,
-        isShared: store.health().kind === "redis",
-      });
+      const asked = { ...found, repairs: open?.repairs ?? 0, gaps: open?.gaps ?? 0, mustMatch };
+      if (parts.members === null) return askGate({ ...asked, members: null });
+      const others = (await store.othersGateEvidence()).filter(({ route }) => route === name);
+      const { evidence, ...counts } = joinEvidence(found.evidence, others, found.route.gate);
+      return askGate({ ...asked, evidence, members: { ...counts, ...look(await parts.members.list()) } });
     },
     evidence(name) {
       const found = find(name);
-      return found === null ? 0 : evidenceShare(found.evidence, found.route.gate);
+      return found === null ? 0 : evidenceShare(found.evidence, found.route.gate, parts.claims);
     },
+  };
+}
+
+function look(members: readonly Member[]): Pick<GateMembers, "differ" | "silent"> {
+  const running = members.filter(({ state }) => state === "serving" || state === "draining");
+  return {
+    differ: new Set(running.map(({ settings }) => settings.digest)).size > 1,
+    silent: members.filter(({ state }) => state === "silent").length,
   };
 }
 

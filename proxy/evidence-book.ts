@@ -18,6 +18,8 @@ export interface EvidenceBookParts {
   readonly clock: Pick<Clock, "now">;
   /** What earlier processes left. */
   readonly kept: readonly KeptGateEvidence[];
+  /** Members that had ever counted when this process began, itself among them; 0: nobody shares the store. */
+  readonly claims: number;
   /** 32 bits by chance: which keys are followed where there are too many is nobody's to choose. */
   readonly seed: number;
 }
@@ -101,7 +103,7 @@ export function createEvidenceBook(parts: EvidenceBookParts): EvidenceBook {
   function closeWhatIsOver(counted: Counted, now: number): void {
     const { kept, block, builds, tally, gate } = counted;
     if (now < block.from + kept.blockMs) return;
-    const closed = closeBlock(kept, { counts: block.counts(), tally, builds }, gate);
+    const closed = closeBlock(kept, { counts: block.counts(), tally, builds }, gate, parts.claims);
     const from = blockStart(now, blockMsOf(gate));
     counted.kept = { ...closed, block: { from, divergent: {}, tally: NO_TALLY } };
     counted.block = new UnitBlock(from);

@@ -30,7 +30,7 @@ export interface GateTally {
   readonly latency: { readonly primary: readonly number[]; readonly shadow: readonly number[] };
 }
 
-/** What is known of one route: counts alone, bounded. A store keeps it as it is, in place of what it had. */
+/** What one process knows of one route: counts alone, bounded. A store keeps it as it is, in place of what it had. */
 export interface KeptGateEvidence {
   readonly route: string;
   /** Digest of the rules of the comparison and of the gate: others begin a new epoch. */
@@ -70,7 +70,7 @@ export const GATE_CONDITIONS = [
   "gaps",
   "coverage",
   "latency",
-  "one-process",
+  "members",
   "backfill",
   "reconcile",
 ] as const;

@@ -3,6 +3,7 @@ import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
 import { createAdmin } from "./admin/server.ts";
 import { createAudit, createDesk } from "./compose/desk.ts";
+import { createMemberSelf } from "./compose/member.ts";
 import { followFile, type FollowedFile } from "./compose/follow-file.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
@@ -14,7 +15,6 @@ import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts
 import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
-import { makeUlid } from "./identity.ts";
 import { createListener } from "./listen/server.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
@@ -67,7 +67,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let stopping = false;
 
   const opened = await (options.store ?? openStore(settings, clock, () => deliveryKey(settings)));
-  const { durable, notes, secretKey: shared, countsBeside } = opened;
+  const { durable, notes, members, secretKey: shared, countsBeside } = opened;
   for (const note of notes) desk.warn(note);
   const journal = durable?.journal ?? createMemoryJournal();
   const counted = new CountedWrites(opened.store, journal, clock);
@@ -85,6 +85,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     settings,
     snapshot,
     counted: durable === null ? store : counted,
+    members: settings.store.kind === "redis" ? members : null,
     open: durable?.open ?? [],
     version,
   });
@@ -102,10 +103,13 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
   const { pipeline, repairs, backlog } = mirroring;
 
+  const startedAt = clock.now();
+  const isStopping = (): boolean => stopping;
+  await members.join(createMemberSelf({ settings, version, startedAt, acting, journal, secretKey, isStopping }));
   const status = createStatusSource({
     clock,
-    startedAt: clock.now(),
-    member: { id: makeUlid(clock.now()), version, since: clock.now() },
+    startedAt,
+    members,
     snapshot,
     overrides: () => acting.overrides(),
     notReady: () => (stopping ? "draining" : null),
@@ -160,6 +164,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     }
     await records.webhook.close();
     await records.divergenceLog.close();
+    // Whoever holds writes without an outcome has not left: they wait for its next start.
+    if (journal.depth() === 0) await members.leave();
     await store.close();
     await telemetry.close();
   };
@@ -183,6 +189,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       gate: (route) => records.cutoverGate.ask(route),
       subscribe: (listener) => records.feed.subscribe(listener),
       override: (change) => acting.change(change),
+      members,
       audit,
       purge: records.purge,
       repairs,

@@ -323,8 +323,10 @@ export interface Store {
   findValues(sought: readonly PairSought[]): Promise<readonly (ValuePairRow | null)[]>;
   /** The newest first. */
   valuePairs(query: PairsQuery): Promise<Page<ValuePairRow>>;
-  /** What was counted for the gate, of every route that ever had any: it is never evicted. */
+  /** What this one counted for the gate, of every route that ever had any: it is never evicted. */
   gateEvidence(): Promise<readonly KeptGateEvidence[]>;
+  /** The same of every other member that ever counted; empty where nobody shares the store. */
+  othersGateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }

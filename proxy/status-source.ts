@@ -14,6 +14,7 @@ import { killSwitch, type Override, overridesOf } from "./overrides.ts";
 import type { Noise } from "./noise.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Journal } from "./journal.ts";
+import type { Member, Members } from "./members.ts";
 import type { CauseCounts, Clock, Gauges, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
@@ -25,7 +26,7 @@ import type { WebhookHealth } from "./webhook-health.ts";
 export interface StatusSourceParts {
   readonly clock: Clock;
   readonly startedAt: number;
-  readonly member: { readonly id: string; readonly version: string; readonly since: number };
+  readonly members: Pick<Members, "list" | "problem">;
   readonly snapshot: () => Snapshot;
   readonly overrides: () => readonly Override[];
   readonly notReady: () => string | null;
@@ -74,6 +75,8 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
   const isDurable = parts.journal.kind === "durable";
   /** null: the store has not answered yet. */
   let openWork: ReadonlyMap<string, OpenWork> | null = null;
+  /** As the store last told. */
+  let members: readonly Member[] = [];
   let asking: Promise<void> | null = null;
   let afterThis: Promise<void> | null = null;
 
@@ -83,18 +86,18 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
   }
 
   function ask(): Promise<void> {
-    const asked = Promise.all([parts.store.openWork(), parts.followOthers?.()])
-      .then(
-        ([routes]) => {
-          openWork = new Map(routes.map((route) => [route.route, route]));
-        },
-        () => {
-          // The store's health says why; the last known numbers stand.
-        },
-      )
-      .finally(() => {
-        if (asking === asked) asking = null;
-      });
+    // Where one fails, the store's health says why; what was last known stands.
+    const asked = Promise.allSettled([
+      parts.store.openWork().then((routes) => {
+        openWork = new Map(routes.map((route) => [route.route, route]));
+      }),
+      parts.members.list().then((listed) => {
+        members = listed;
+      }),
+      parts.followOthers?.(),
+    ]).then(() => {
+      if (asking === asked) asking = null;
+    });
     asking = asked;
     return asked;
   }
@@ -190,7 +193,8 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         killSwitch: killSwitch(parts.overrides()),
         config: { file: settings.file, revision, error: parts.configError() },
         store: parts.store.health(),
-        members: [parts.member],
+        members,
+        memberProblem: parts.members.problem(),
         services: Object.values(settings.services).map(({ name, origin }) => ({
           name,
           origin,

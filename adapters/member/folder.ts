@@ -3,7 +3,6 @@
  * is and is locked for life, so that no two processes are one member.
  */
 import Database from "better-sqlite3";
-import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { CrossfadeError } from "../../proxy/errors.ts";
@@ -14,7 +13,7 @@ const LOCK_WAIT_MS = 300;
 const APPLICATION_ID = 0x43_66_6d_31;
 
 export interface MemberFolder {
-  /** Names its accounts in the store. */
+  /** Its identity, a ULID: names it among the members, and its accounts in the store. */
   readonly run: string;
   /** Whether it has used a store before. */
   readonly hasRun: boolean;
@@ -23,8 +22,11 @@ export interface MemberFolder {
   close(): void;
 }
 
-/** @throws CrossfadeError `store-unavailable` or `store-locked` that names the folder and the way out. */
-export function openMemberFolder(folder: string): MemberFolder {
+/**
+ * `fresh`: who it is where nobody has been before.
+ * @throws CrossfadeError `store-unavailable` or `store-locked` that names the folder and the way out.
+ */
+export function openMemberFolder(folder: string, fresh: string): MemberFolder {
   let db: Database.Database | null = null;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -32,7 +34,7 @@ export function openMemberFolder(folder: string): MemberFolder {
     db = new Database(join(folder, "member"), { timeout: LOCK_WAIT_MS });
     db.pragma("locking_mode = EXCLUSIVE");
     db.pragma("synchronous = FULL");
-    const { run, hasRun } = identify(db, folder);
+    const { run, hasRun } = identify(db, folder, fresh);
     const mark = db.prepare("UPDATE member SET has_run = 1");
     const open = db;
     return {
@@ -48,7 +50,11 @@ export function openMemberFolder(folder: string): MemberFolder {
   }
 }
 
-function identify(db: Database.Database, folder: string): { readonly run: string; readonly hasRun: boolean } {
+function identify(
+  db: Database.Database,
+  folder: string,
+  fresh: string,
+): { readonly run: string; readonly hasRun: boolean } {
   db.exec("BEGIN EXCLUSIVE");
   const owner = Number(db.pragma("application_id", { simple: true }));
   const tables = db.prepare<[], number>("SELECT count(*) FROM sqlite_schema").pluck().get() ?? 0;
@@ -59,7 +65,7 @@ function identify(db: Database.Database, folder: string): { readonly run: string
   db.exec(
     "CREATE TABLE IF NOT EXISTS member (only INTEGER PRIMARY KEY CHECK (only = 1), run TEXT NOT NULL, has_run INTEGER NOT NULL)",
   );
-  db.prepare("INSERT OR IGNORE INTO member VALUES (1, ?, 0)").run(randomUUID());
+  db.prepare("INSERT OR IGNORE INTO member VALUES (1, ?, 0)").run(fresh);
   db.pragma(`application_id = ${APPLICATION_ID}`);
   db.exec("COMMIT");
   const row = db.prepare<[], { run: string; has_run: number }>("SELECT run, has_run FROM member").get();
@@ -71,7 +77,7 @@ function asUnusable(thrown: unknown, folder: string): CrossfadeError {
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   const details = { source: "store", cause: thrown } as const;
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    const message = `member folder ${folder} is in use by another Crossfade; give each process a folder of its own (member.folder)`;
+    const message = `member folder ${folder} is in use by another Crossfade; give each process a folder of its own (member.folder, --member-folder)`;
     return new CrossfadeError("store-locked", message, details);
   }
   const words = thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,8 +1,9 @@
 /**
  * Counts, repairs and gaps that are not durable yet, folded together so that they stay small however long the store is
- * away: counts by what they count, repairs by key, places by their address, evidence of the gate by route. Gaps and what
- * operators change do not come with traffic, so they stay lists.
+ * away: counts by what they count, repairs by key, places by their address, evidence of the gate by route, overrides by what
+ * they set, and of the audit as much as a store keeps. Gaps do not come with traffic, so they stay a list.
  */
+import { AUDIT_KEPT } from "../../proxy/audit.ts";
 import type { OutcomeCount } from "../../proxy/evidence.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
@@ -30,7 +31,8 @@ export class Essentials {
   readonly #repairs = new Map<string, RepairRow>();
   readonly #gaps: GapRow[] = [];
   #journalMark: number | null = null;
-  readonly #controls: ControlRow[] = [];
+  readonly #settings = new Map<string, ControlRow>();
+  readonly #audit: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   #writes = 0;
@@ -74,7 +76,7 @@ export class Essentials {
       case "pin":
       case "unpin":
       case "audit":
-        this.#controls.push(write);
+        this.#addControl(write);
         return;
       case "places":
         for (const place of write.places) this.#places.set(placeKey(place), place);
@@ -103,7 +105,7 @@ export class Essentials {
     for (const repair of later.#repairs.values()) this.#addRepair(repair);
     this.#gaps.push(...later.#gaps);
     this.#journalMark = later.#journalMark ?? this.#journalMark;
-    this.#controls.push(...later.#controls);
+    for (const control of later.#controls()) this.#addControl(control);
     for (const [key, place] of later.#places) this.#places.set(key, place);
     for (const [route, row] of later.#gateEvidence) this.#gateEvidence.set(route, row);
   }
@@ -117,10 +119,24 @@ export class Essentials {
       repairs: [...this.#repairs.values()],
       gaps: this.#gaps,
       journalMark: this.#journalMark,
-      controls: this.#controls,
+      controls: this.#controls(),
       places: [...this.#places.values()],
       gateEvidence: [...this.#gateEvidence.values()],
     };
+  }
+
+  #controls(): readonly ControlRow[] {
+    return [...this.#settings.values(), ...this.#audit];
+  }
+
+  #addControl(control: ControlRow): void {
+    if (control.type === "audit") {
+      this.#audit.push(control);
+      if (this.#audit.length > AUDIT_KEPT) this.#audit.shift();
+      return;
+    }
+    const { route, setting } = control.type === "pin" ? control.override : control;
+    this.#settings.set(JSON.stringify([route, setting]), control);
   }
 
   #addOutcome({ route, outcome, reason }: Omit<OutcomeCount, "count">, count: number): void {

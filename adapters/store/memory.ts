@@ -301,6 +301,11 @@ class MemoryStore implements Store {
     return [...this.#gateEvidence.values()];
   }
 
+  async othersGateEvidence(): ReturnType<Store["othersGateEvidence"]> {
+    this.#refuseIfClosed();
+    return [];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }

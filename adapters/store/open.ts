@@ -1,10 +1,13 @@
 /** The store that the settings name, and the journal beside it. */
 import { existsSync, readdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import { PHASE_ROLES } from "../../proxy/phases.ts";
+import { makeUlid } from "../../proxy/identity.ts";
 import type { JournalAccount } from "../../proxy/journal.ts";
+import { createLoneMember, type Members } from "../../proxy/members.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
@@ -27,6 +30,8 @@ export interface OpenedStore {
   readonly turns: Turns;
   /** What others who share it have counted, and earlier processes; null: there are none beside what it held at its opening. */
   readonly countsBeside: (() => Promise<Counts>) | null;
+  /** The processes that share it. */
+  readonly members: Members;
 }
 
 /**
@@ -41,14 +46,7 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
   switch (wanted.kind) {
     case "memory": {
       const notes = ["store is memory: counts, divergences and repairs end with this process"];
-      return {
-        store: openMemoryStore({ clock, retention }),
-        durable: null,
-        notes,
-        secretKey: null,
-        turns: ALONE,
-        countsBeside: null,
-      };
+      return { store: openMemoryStore({ clock, retention }), durable: null, notes, secretKey: null, ...alone(clock) };
     }
     case "redis": {
       if (settings.journal.survives !== "nothing") {
@@ -56,14 +54,9 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      return {
-        store,
-        durable: null,
-        notes: store.notes,
-        secretKey: store.secretKey,
-        turns: store.turns,
-        countsBeside: () => store.countsBeside(),
-      };
+      const { secretKey, turns, members } = store;
+      const countsBeside = (): Promise<Counts> => store.countsBeside();
+      return { store, durable: null, notes: [...store.notes, ONE_LIFE], secretKey, turns, members, countsBeside };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -72,6 +65,16 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       throw new TypeError(`no such store: ${JSON.stringify(never)}`);
     }
   }
+}
+
+const ONE_LIFE =
+  "journal.survives is nothing: this member's identity ends with the process; where it ends without a word, it stays listed " +
+  "as silent until crossfade instances forget";
+
+/** Nobody shares it. */
+function alone(clock: Clock): Pick<OpenedStore, "turns" | "members" | "countsBeside"> {
+  const members = createLoneMember(makeUlid(clock.now()), () => clock.now());
+  return { turns: ALONE, members, countsBeside: null };
 }
 
 async function openWithJournal(
@@ -84,14 +87,7 @@ async function openWithJournal(
   if (settings.journal.survives === "nothing") {
     const store = await openSqliteStore({ ...options, file });
     const setAside = setJournalAside(`${file}.lanes`, clock.now());
-    return {
-      store,
-      durable: null,
-      notes: [...store.opened.notes, ...setAside],
-      secretKey: null,
-      turns: ALONE,
-      countsBeside: null,
-    };
+    return { store, durable: null, notes: [...store.opened.notes, ...setAside], secretKey: null, ...alone(clock) };
   }
   const beside = new BesideStore({ folder: `${file}.lanes`, settings, clock, routes, journalKey });
   const store = await openSqliteStore({ ...options, file, journalAccount: (upTo) => beside.account(upTo) });
@@ -102,8 +98,7 @@ async function openWithJournal(
       durable,
       notes: [...store.opened.notes, ...waitingNote(durable.open)],
       secretKey: null,
-      turns: ALONE,
-      countsBeside: null,
+      ...alone(clock),
     };
   } catch (thrown) {
     await store.close();
@@ -118,7 +113,7 @@ async function openAsMember(
   journalKey: () => Buffer,
 ): Promise<OpenedStore> {
   const { clock, routes } = options;
-  const member = openMemberFolder(settings.member.folder);
+  const member = openMemberFolder(settings.member.folder, makeUlid(clock.now()));
   let store: RedisStore | null = null;
   try {
     const folder = join(settings.member.folder, "lanes");
@@ -127,15 +122,17 @@ async function openAsMember(
     const journal = (upTo: number): Promise<JournalAccount> => beside.account(upTo);
     // Nobody else waits for its client to load.
     const { openRedisStore } = await import("./redis/store.ts");
-    store = await openRedisStore({ ...options, member: { run, hasRun, journal, ended: () => member.close() } });
+    const place = `${hostname()}:${resolve(settings.member.folder)}`;
+    store = await openRedisStore({ ...options, member: { run, hasRun, place, journal, ended: () => member.close() } });
     const shared = store;
-    const { secretKey, notes, turns } = shared;
+    const { secretKey, notes, turns, members } = shared;
     const countsBeside = (): Promise<Counts> => shared.countsBeside();
     const durable = await beside.open(store).catch((thrown: unknown) => {
       throw unusable(beside, thrown);
     });
     member.begun();
-    return { store, durable, notes: [...notes, ...waitingNote(durable.open)], secretKey, turns, countsBeside };
+    const all = [...notes, ...waitingNote(durable.open)];
+    return { store, durable, notes: all, secretKey, turns, members, countsBeside };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

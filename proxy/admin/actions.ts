@@ -1,4 +1,5 @@
 /** What the admin listener does when it is asked to with `POST`: one table for routing and the OpenAPI document. */
+import { readForget } from "./forget-request.ts";
 import { readMirrorSwitch } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
 import { Problem } from "./problem.ts";
@@ -44,6 +45,25 @@ export const ACTIONS: readonly Action[] = [
       const change = readMirrorSwitch(body, by);
       const { kept } = await parts.override(change);
       return { enabled: change.mirror === true, kept };
+    },
+  },
+  {
+    path: "/api/v1/members/{id}/forget",
+    summary:
+      "Takes a silent member off the list, for good: what it had under way is no longer waited for; 409 while it is heard",
+    takes: "Forget",
+    answers: "Forgotten",
+    maxBytes: 8 * 1024,
+    reply: async ({ parts, id, body, by }) => {
+      const { reason } = readForget(body);
+      const shown = JSON.stringify(id.slice(0, 100));
+      const end = await parts.members.forget(id);
+      if (end === "unknown") throw new Problem(404, `no member has the id ${shown}; crossfade instances lists them`);
+      if (end === "alive") {
+        throw new Problem(409, `member ${shown} is alive; stop it, and it leaves by itself: silent ones are forgotten`);
+      }
+      parts.audit({ by, action: "forget", subject: id, what: "member forgotten", reason });
+      return { forgotten: id };
     },
   },
   {

@@ -4,6 +4,7 @@ import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
 import { readGroupChange } from "./group-change.ts";
 import { readRouteChange } from "./override-change.ts";
+import { viewMember } from "./member-view.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
@@ -100,6 +101,16 @@ export const ENDPOINTS: readonly Endpoint[] = [
     reply: async ({ parts }) => {
       await parts.lookAgain();
       return { body: statusOf(parts) };
+    },
+  },
+  {
+    path: "/api/v1/members",
+    summary: "The processes that use the store: those that serve, that left, and that are silent",
+    parameters: PAGE,
+    answers: { json: "Member", list: true },
+    reply: async ({ parts, patience, query }) => {
+      const members = await patience.for(() => parts.members.list());
+      return { body: pageInMemory(members.map(viewMember), query) };
     },
   },
   {

@@ -10,6 +10,7 @@ import type { Journal, JournalHealth } from "../journal.ts";
 import type { CauseCounts, Page, Store, StoreHealth } from "../ports.ts";
 import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
 import type { AuditedChange } from "../audit.ts";
+import type { Member, Members } from "../members.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { JobRecord, RepairOrder } from "../repair-job.ts";
@@ -127,7 +128,9 @@ export interface StatusInput {
     readonly error: string | null;
   };
   readonly store: StoreHealth;
-  readonly members: readonly { readonly id: string; readonly version: string; readonly since: number }[];
+  readonly members: readonly Member[];
+  /** What is wrong with this one's registration; null: nothing. */
+  readonly memberProblem: string | null;
   readonly services: readonly {
     readonly name: string;
     readonly origin: string;
@@ -211,6 +214,7 @@ export interface AdminParts {
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
   /** Sets something over the file. `kept`: it outlives this process. */
   override(change: OverrideChange): Promise<{ readonly kept: boolean }>;
+  readonly members: Pick<Members, "list" | "forget">;
   /** Tells the audit of a change that was made. */
   audit(change: AuditedChange): void;
   /** Erases what evidence holds of an entity. It takes as long as the disk needs. */

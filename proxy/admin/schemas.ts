@@ -3,6 +3,8 @@ import { DETECTORS, PHASES } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
+import { MEMBER_STATES } from "../members.ts";
+import { FORGET_SCHEMA } from "./forget-request.ts";
 import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
 import { JOB_CHANGE_SCHEMA, REPAIR_RUN_SCHEMA } from "./repair-request.ts";
@@ -119,6 +121,21 @@ const ownDisagreements = listOf(object({ at: text, askedTwice: count, differedWi
 export const SCHEMAS = {
   Health: object({ status: { const: "ok" } }),
   Readiness: object({ ready: flag, warnings: listOf(text) }, ["warnings"]),
+  Member: object({
+    id: text,
+    name: orNull(text),
+    host: text,
+    pid: count,
+    version: text,
+    state: enumOf(MEMBER_STATES),
+    since: time,
+    heard: time,
+    settings: object({ revision: count, digest: text }),
+    open: count,
+    self: flag,
+  }),
+  Forget: FORGET_SCHEMA,
+  Forgotten: object({ forgotten: text }),
   Status: object({
     summary: text,
     ready: flag,
@@ -130,7 +147,7 @@ export const SCHEMAS = {
       lostWrites: count,
       pendingWrites: count,
     }),
-    members: listOf(object({ id: text, version: text, since: time })),
+    members: listOf(ref("Member")),
     config: object({ file: orNull(text), revision: count, error: orNull(text) }),
     services: listOf(object({ name: text, origin: text, problem: orNull(text) })),
     queue: object({

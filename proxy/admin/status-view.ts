@@ -1,6 +1,7 @@
 /** `GET /api/v1/status`: built from plain data, and what the status page and the CLI show. Pure. */
 import type { Settings } from "../config/settings.ts";
 import { headlineOf } from "./headline.ts";
+import { type MemberView, viewMember } from "./member-view.ts";
 import type { StatusInput } from "./parts.ts";
 import { buildRouteStatus, type RouteStatus } from "./route-status.ts";
 import { warningsOf } from "./warnings.ts";
@@ -13,7 +14,7 @@ export interface StatusView {
   readonly warnings: readonly string[];
   readonly routes: readonly RouteStatus[];
   readonly store: StatusInput["store"];
-  readonly members: readonly { readonly id: string; readonly version: string; readonly since: string }[];
+  readonly members: readonly MemberView[];
   readonly config: StatusInput["config"];
   readonly services: StatusInput["services"];
   readonly queue: StatusInput["queue"];
@@ -42,7 +43,7 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     warnings: warningsOf(input, routes),
     routes,
     store: input.store,
-    members: input.members.map(({ id, version: of, since }) => ({ id, version: of, since: isoTime(since) })),
+    members: input.members.map(viewMember),
     config: input.config,
     services: input.services,
     queue: input.queue,

@@ -1,5 +1,6 @@
 import { spellShare } from "../config/units.ts";
 import type { Override } from "../overrides.ts";
+import { memberWarnings } from "./member-warnings.ts";
 import type { StatusInput } from "./parts.ts";
 import { outcomeParts, plural, spellBytes, spellCount, spellSpan } from "./sentences.ts";
 import { type RouteStatus, unaccountedFor } from "./route-status.ts";
@@ -18,6 +19,7 @@ const STALE_NAMED = 5;
 export function warningsOf(input: StatusInput, routes: readonly RouteStatus[]): readonly string[] {
   return [
     ...processWarnings(input),
+    ...memberWarnings(input.members, input.now),
     ...routes.flatMap((route) => [...routeWarnings(route)]),
     ...queueWarnings(input),
     ...input.warnings,
@@ -37,6 +39,7 @@ function* processWarnings(input: StatusInput): Generator<string> {
   }
   if (store.problem !== null) yield `store: ${store.problem}`;
   if (store.lostWrites > 0) yield `store: ${plural(store.lostWrites, "write")} of evidence lost since the start`;
+  if (input.memberProblem !== null) yield input.memberProblem;
   if (journal.problem !== null) yield journal.problem;
   if (log.problem !== null) yield log.problem;
   if (log.lostLines > 0) yield `divergence log ${log.file}: ${plural(log.lostLines, "line")} lost since the start`;

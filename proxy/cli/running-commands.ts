@@ -1,6 +1,7 @@
 /** The commands that ask a running Crossfade, or change something at it. */
 import { Argument, type Command } from "commander";
 import type { GateOptions } from "./gate.ts";
+import type { ForgetOptions, InstancesOptions } from "./instances.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import { type Ended, example, limitOption, sinceOption, withApi } from "./options.ts";
 import type { RecompareOptions } from "./recompare.ts";
@@ -51,6 +52,33 @@ export function addOperation(program: Command, ended: Ended): void {
     .addHelpText("after", example("crossfade gate users", "crossfade gate users --json"))
     .action(async (route: string, options: GateOptions) =>
       ended(await (await import("./gate.ts")).runGate(route, options)),
+    );
+}
+
+/** The processes that share a store. */
+export function addInstances(program: Command, ended: Ended): void {
+  const instances = program
+    .command("instances")
+    .summary("the processes that use the store")
+    .description("The members: every process that uses the store of a running Crossfade.")
+    .addHelpText("after", example("crossfade instances"));
+  withApi(instances.command("list", { isDefault: true }))
+    .summary("those that serve, that left, and that are silent")
+    .description(
+      "Lists the members: every process that uses the store of a running Crossfade, when each was last heard, and what it runs. One that is silent is not taken for dead: it blocks changes of phases until it comes back or is forgotten.",
+    )
+    .addHelpText("after", example("crossfade instances", "crossfade instances list --json"))
+    .action(async (options: InstancesOptions) => ended(await (await import("./instances.ts")).runInstances(options)));
+
+  withApi(instances.command("forget <id>"))
+    .summary("take a silent member off the list")
+    .description(
+      "Says that a silent member does not come back, so that nothing waits for it; told in the audit. One that is alive leaves by being stopped. Exit code 1: there is no such member, or it is alive.",
+    )
+    .requiredOption("--reason <text>", "why it does not come back; kept in the audit")
+    .addHelpText("after", example('crossfade instances forget 01JD9X3P4M5N6Q7R8S9TAVBWCX --reason "disk died"'))
+    .action(async (id: string, options: ForgetOptions) =>
+      ended(await (await import("./instances.ts")).runForget(id, options)),
     );
 }
 

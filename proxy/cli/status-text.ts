@@ -19,9 +19,17 @@ export function formatStatus(status: StatusView, width: number, paint: Paint): r
   lines.push("", ...formatRoutes(status.routes, width, paint));
   const up = spellSpan(Date.parse(status.time) - Date.parse(status.startedAt));
   const config = status.config.file === null ? "flags alone" : printable(status.config.file);
-  const foot = `crossfade ${status.version}, up ${up}, config ${config} (revision ${status.config.revision}), store ${status.store.kind}`;
+  const foot = `crossfade ${status.version}, up ${up}, config ${config} (revision ${status.config.revision}), store ${status.store.kind}${membersOf(status)}`;
   lines.push("", ...wrap(foot, width).map((line) => paint("dim", line)));
   return lines;
+}
+
+/** `, 3 members (1 silent)`; nothing where nobody shares the store. */
+function membersOf({ store, members }: StatusView): string {
+  const present = members.filter(({ state }) => state !== "left");
+  if (store.kind !== "redis" || present.length === 0) return "";
+  const silent = present.filter(({ state }) => state === "silent").length;
+  return `, ${plural(present.length, "member")}${silent === 0 ? "" : ` (${spellCount(silent)} silent)`}`;
 }
 
 /** The answer to "is the rewrite right, and is all well?" is no. */

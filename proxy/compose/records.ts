@@ -6,6 +6,8 @@ import { type CutoverGate, createCutoverGate } from "../cutover-gate.ts";
 import { createEvidenceBook, type EvidenceBook } from "../evidence-book.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { JournalAccount } from "../journal.ts";
+import type { KeptGateEvidence } from "../gate-evidence.ts";
+import type { Members } from "../members.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 import { LOOKED_INTO_MAX_BYTES } from "../record/body-secrets.ts";
 import { type Counters, createCounters } from "../record/counters.ts";
@@ -28,6 +30,8 @@ export interface RecordsParts {
   readonly store: Store;
   /** Takes what is counted; the store itself, where there is no journal to keep in step with. */
   readonly counted: Pick<Store, "append">;
+  /** null: nobody shares the store. */
+  readonly members: Pick<Members, "list"> | null;
   /** Writes of earlier processes without an outcome. */
   readonly open: JournalAccount["open"];
   readonly secretKey: Buffer;
@@ -58,14 +62,15 @@ export interface Records {
 
 /** Goes on with what the store has kept. */
 export async function createRecords(parts: RecordsParts): Promise<Records> {
-  const { settings, snapshot, store, counted, secretKey, telemetry, version, clock, desk, audit } = parts;
+  const { settings, snapshot, store, counted, members, secretKey, telemetry, version, clock, desk, audit } = parts;
   const counters = createCounters();
   counters.restore(await store.outcomeCounts(), await store.eligibleCounts());
   for (const { route, count } of parts.open) counters.resume(route, count);
   const book = new PlaceBook();
   book.restore(await store.places());
-  const kept = await store.gateEvidence();
-  const evidence = createEvidenceBook({ store, clock, kept, seed: randomInt(2 ** 32) });
+  const [kept, others] = [await store.gateEvidence(), await store.othersGateEvidence()];
+  const claims = members === null ? 0 : claimsOf(others);
+  const evidence = createEvidenceBook({ store, clock, kept, claims, seed: randomInt(2 ** 32) });
   const divergenceLog = await openDivergenceLog({ ...settings.divergenceLog, clock });
   const feed = createFeed();
   const redactor = createRedactor(deriveKey(secretKey, "evidence"), ({ headers, body }) => {
@@ -117,7 +122,7 @@ export async function createRecords(parts: RecordsParts): Promise<Records> {
     ruleCounters: createRuleCounters(),
     book,
     evidence,
-    cutoverGate: createCutoverGate({ book: evidence, store, snapshot }),
+    cutoverGate: createCutoverGate({ book: evidence, store, members, claims, snapshot }),
     divergenceLog,
     feed,
     redactor,
@@ -128,4 +133,11 @@ export async function createRecords(parts: RecordsParts): Promise<Records> {
     purge,
     webhook,
   };
+}
+
+/** Of the route that has the most. */
+function claimsOf(others: readonly KeptGateEvidence[]): number {
+  const counts = new Map<string, number>();
+  for (const { route } of others) counts.set(route, (counts.get(route) ?? 0) + 1);
+  return 1 + Math.max(0, ...counts.values());
 }

@@ -1,7 +1,7 @@
 /** The flags of `crossfade start`, read with the grammar of the file's settings and laid over it. */
 import type { z } from "zod";
 import type { ConfigMessage } from "./message.ts";
-import { adminListenField, listenField, logFileField, type Written } from "./schema.ts";
+import { adminListenField, listenField, logFileField, memberFolderField, type Written } from "./schema.ts";
 import { effectsField, urlField, type WrittenService } from "./service-schema.ts";
 import { storeField } from "./store-schema.ts";
 
@@ -14,6 +14,7 @@ export interface StartFlags {
   readonly admin?: string | undefined;
   readonly store?: string | undefined;
   readonly divergenceLog?: string | undefined;
+  readonly memberFolder?: string | undefined;
   /** Lets an empty store begin in phases that are otherwise reached through the gate. */
   readonly adoptPhases?: boolean | undefined;
 }
@@ -48,6 +49,7 @@ export function readFlags(flags: StartFlags): FlagsRead {
   const adminListen = read(adminListenField, flags.admin, "--admin", "admin.listen");
   const store = read(storeField, flags.store, "--store", "store");
   const logFile = read(logFileField, flags.divergenceLog, "--divergence-log", "divergenceLog.file");
+  const memberFolder = read(memberFolderField, flags.memberFolder, "--member-folder", "member.folder");
 
   const overlay = (written: Written): Written => {
     const services = written.services ?? {};
@@ -56,6 +58,7 @@ export function readFlags(flags: StartFlags): FlagsRead {
       ...given({ listen, store }),
       admin: { ...written.admin, ...given({ listen: adminListen }) },
       divergenceLog: { ...written.divergenceLog, ...given({ file: logFile }) },
+      member: { ...written.member, ...given({ folder: memberFolder }) },
       services: {
         ...services,
         ...over("legacy", services.legacy, given({ url: legacyUrl })),

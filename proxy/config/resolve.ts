@@ -138,7 +138,7 @@ export function resolveSettings(
       pairsBytes: limits?.pairs ?? DEFAULT_LIMITS.pairsBytes,
     },
     journal: { survives, key: written.journal?.key ?? null },
-    member: { folder: written.member?.folder ?? DEFAULT_MEMBER_FOLDER },
+    member: { folder: written.member?.folder ?? DEFAULT_MEMBER_FOLDER, name: written.member?.name ?? null },
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),

@@ -179,15 +179,24 @@ const journalSchema = z
     "The journal: the exact record of writes until they settle, in a folder beside a sqlite: store, or with redis: in member.folder.",
   );
 
+export const memberFolderField = freeText(
+  {
+    effect:
+      "With a redis: store, the folder of this process alone: who it is among the members, over restarts, and its journal. A change needs a restart.",
+    byDefault: DEFAULT_MEMBER_FOLDER,
+  },
+  { min: 1, max: 4096 },
+);
+
 const memberSchema = z
   .strictObject({
-    folder: freeText(
+    folder: memberFolderField.optional(),
+    name: freeText(
       {
-        effect:
-          "With a redis: store, the folder of this process alone: who it is among the members, over restarts, and its journal. A change needs a restart.",
-        byDefault: DEFAULT_MEMBER_FOLDER,
+        effect: "What people call this process: shown beside its identity. A change needs a restart.",
+        byDefault: "none, and it is shown by its machine and process number",
       },
-      { min: 1, max: 4096 },
+      { min: 1, max: 60 },
     ).optional(),
   })
   .describe("This process among those that share a redis: store.");

@@ -420,6 +420,8 @@ export interface Settings {
   readonly member: {
     /** Of this process alone, where the store is shared: who it is, and its journal. */
     readonly folder: string;
+    /** What people call it; null: nothing. */
+    readonly name: string | null;
   };
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;

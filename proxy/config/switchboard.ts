@@ -1,4 +1,5 @@
 /** The settings that act: those of the file under what an operator has set over them, which is kept in the store and told in the audit. */
+import { isDeepStrictEqual } from "node:util";
 import type { AuditedChange } from "../audit.ts";
 import { whyNotMirrored } from "./route-rules.ts";
 import { spellShare } from "./units.ts";
@@ -44,6 +45,8 @@ export interface Switchboard {
   readonly snapshot: () => Snapshot;
   readonly overrides: () => readonly Override[];
   readonly mirroringEnabled: () => boolean;
+  /** As the file has them. */
+  readonly file: () => Settings;
   /** A changed file. */
   readonly take: (settings: Settings) => void;
   /**
@@ -52,6 +55,8 @@ export interface Switchboard {
    * @throws CrossfadeError `api-refused`: no such route, or nothing that can be switched on
    */
   readonly change: (change: OverrideChange) => Promise<{ readonly kept: boolean }>;
+  /** What the store has kept now, by whichever member. `lost`: it has lost some of that, and is told again what acts here. */
+  readonly follow: (kept: readonly Override[], lost: boolean) => void;
 }
 
 export function createSwitchboard(parts: SwitchboardParts): Switchboard {
@@ -87,6 +92,14 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
     }
   }
 
+  function tellAgain(kept: readonly Override[]): void {
+    const gone = kept.filter((one) => !overrides.some((own) => isOfSame(own, one)));
+    parts.store.append([
+      ...overrides.filter((own) => !hasEqual(kept, own)).map((override) => ({ type: "pin", override }) as const),
+      ...gone.map(({ route, setting }) => ({ type: "unpin", route, setting }) as const),
+    ]);
+  }
+
   function put(route: string | null, setting: OverrideSetting, next: Override | null): void {
     overrides = changeOverrides(overrides, { route, setting }, next);
     parts.store.append([next === null ? { type: "unpin", route, setting } : { type: "pin", override: next }]);
@@ -98,6 +111,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
     snapshot: () => snapshot,
     overrides: () => overrides,
     mirroringEnabled: () => killSwitch(overrides) === null,
+    file: () => file,
     take(settings) {
       file = settings;
       actAnew();
@@ -121,7 +135,24 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
       const { problem, pendingWrites } = parts.store.health();
       return { kept: problem === null || pendingWrites === 0 };
     },
+    follow(kept, lost) {
+      if (kept.length === overrides.length && kept.every((one) => hasEqual(overrides, one))) return;
+      if (lost) {
+        tellAgain(kept);
+        return;
+      }
+      overrides = kept;
+      actAnew();
+    },
   };
+}
+
+function isOfSame(one: Override, other: Override): boolean {
+  return one.route === other.route && one.setting === other.setting;
+}
+
+function hasEqual(overrides: readonly Override[], wanted: Override): boolean {
+  return overrides.some((one) => isDeepStrictEqual(one, wanted));
 }
 
 function refuse(name: string, { mirror, reads }: OverrideChange, file: Settings): void {

@@ -33,9 +33,13 @@ export function bets(bound: number): { readonly clean: number; readonly divergen
   return { clean: Math.log1p(-AIM * bound) - Math.log1p(-bound), divergent: Math.log(AIM) };
 }
 
-/** The logarithm that E has to reach in epoch `epoch` (from 1). */
-export function logThreshold(confidence: number, epoch: number): number {
-  return Math.log(epoch) + Math.log(epoch + 1) - Math.log(1 - confidence);
+/**
+ * The logarithm that E has to reach in epoch `epoch` (from 1). `claims`: members that ever counted, of which any one may pass
+ * (join-evidence.ts); 0: nobody shares the store.
+ */
+export function logThreshold(confidence: number, epoch: number, claims = 0): number {
+  const shared = claims === 0 ? 0 : Math.log(claims) + Math.log(claims + 1);
+  return Math.log(epoch) + Math.log(epoch + 1) + shared - Math.log(1 - confidence);
 }
 
 /** After so many clean and divergent units, in any order. */

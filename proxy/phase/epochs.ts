@@ -79,12 +79,13 @@ export function blockStart(at: number, blockMs: number): number {
 /**
  * A block is over. Its units count in the epoch that was; or in a new one where the build of that epoch has stopped serving,
  * or where the evidence was lost for good and the span, in which no epoch follows another for this reason, is over.
- * Neither asks how this block's units came out.
+ * Neither asks how this block's units came out. `claims`: as in `logThreshold`; it decides where the capital is held.
  */
 export function closeBlock(
   kept: KeptGateEvidence,
   { counts, tally, builds }: ClosedBlock,
   gate: GateSettings,
+  claims = 0,
 ): KeptGateEvidence {
   const named = kept.build ?? builds[0] ?? null;
   const gone = named !== null && builds.length > 0 && !builds.includes(named);
@@ -96,7 +97,7 @@ export function closeBlock(
   return {
     ...epoch,
     until: units === 0 ? epoch.until : kept.block.from + kept.blockMs,
-    strata: withBlock(epoch, counts, gate),
+    strata: withBlock(epoch, counts, gate, claims),
     tally: mergeTallies(epoch.tally, tally),
   };
 }
@@ -114,8 +115,9 @@ function withBlock(
   { strata, epoch }: KeptGateEvidence,
   counts: BlockCounts,
   { divergenceBelow, confidence }: GateSettings,
+  claims: number,
 ): KeptGateEvidence["strata"] {
-  const threshold = logThreshold(confidence, epoch);
+  const threshold = logThreshold(confidence, epoch, claims);
   const next: Partial<Record<StratumName, StratumEvidence>> = {};
   for (const name of STRATA) {
     const before = strata[name] ?? { clean: 0, divergent: 0, excused: 0, logE: 0 };

@@ -21,8 +21,18 @@ export interface GateQuestion {
   readonly gaps: number;
   /** Open causes alone. */
   readonly mustMatch: readonly MustMatchCause[];
-  /** Several processes may write to the store. */
-  readonly isShared: boolean;
+  /** null: nobody shares the store. */
+  readonly members: GateMembers | null;
+}
+
+/** Of those that share the store. */
+export interface GateMembers {
+  /** That ever counted for the route; `counted`: of them, those whose evidence is in it. */
+  readonly claims: number;
+  readonly counted: number;
+  /** Those that serve do not all run the same settings. */
+  readonly differ: boolean;
+  readonly silent: number;
 }
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -38,7 +48,7 @@ const NOTHING: StratumEvidence = { clean: 0, divergent: 0, excused: 0, logE: 0 }
 export function askGate(question: GateQuestion): GateAnswer {
   const { route, evidence } = question;
   const { gate } = route;
-  const threshold = logThreshold(gate.confidence, evidence.epoch);
+  const threshold = logThreshold(gate.confidence, evidence.epoch, question.members?.claims);
   const all = evidence.strata.all ?? NOTHING;
   const units = all.clean + all.divergent;
   const elapsed = Math.max(evidence.block.from - evidence.since, evidence.blockMs);
@@ -57,7 +67,7 @@ export function askGate(question: GateQuestion): GateAnswer {
       gapsCondition(question.gaps),
       coverageCondition(route, evidence),
       latencyCondition(ratio, gate),
-      processCondition(question.isShared),
+      membersCondition(question.members),
       later("backfill", "that rows of before were copied"),
       later("reconcile", "that both services hold the same rows"),
     ],
@@ -82,9 +92,13 @@ export function askGate(question: GateQuestion): GateAnswer {
   return { ...answer, open, sentence: judgeSentence(answer, open, question.mustMatch) };
 }
 
-/** 1: enough. */
-export function evidenceShare({ strata, epoch }: KeptGateEvidence, { confidence }: GateSettings): number {
-  return (strata.all?.logE ?? 0) / logThreshold(confidence, epoch);
+/** 1: enough. `claims`: as in `logThreshold`. */
+export function evidenceShare(
+  { strata, epoch }: KeptGateEvidence,
+  { confidence }: GateSettings,
+  claims: number,
+): number {
+  return (strata.all?.logE ?? 0) / logThreshold(confidence, epoch, claims);
 }
 
 function needed(logE: number, { divergenceBelow }: GateSettings, threshold: number): number {
@@ -194,9 +208,17 @@ function latencyCondition(ratio: number | null, { latencyRatioBelow }: GateSetti
   return condition("latency", ratio < latencyRatioBelow, text);
 }
 
-function processCondition(isShared: boolean): GateCondition {
-  const text = isShared
-    ? "what several processes on one store have seen is not put together in this version"
-    : "one process has seen all of it";
-  return condition("one-process", !isShared, text);
+function membersCondition(members: GateMembers | null): GateCondition {
+  if (members === null) return condition("members", true, "one process has seen all of it");
+  const { counted, differ, silent } = members;
+  if (silent > 0) {
+    const text = `${plural(silent, "member")} silent: start again or crossfade instances forget what does not come back`;
+    return condition("members", false, text);
+  }
+  if (differ) return condition("members", false, "members run different settings: crossfade status says which");
+  const text =
+    counted === 1
+      ? "one member has seen all of it"
+      : `of ${counted} members one has to have seen enough, and none too much`;
+  return condition("members", true, text);
 }

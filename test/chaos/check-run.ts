@@ -88,14 +88,15 @@ export function checkRun(run: RunRecord): Verdict {
   }
   const refused = checkLeaks(primary, shadow, found);
 
-  const listed = listedKeys(run, stories);
   const final = { primary: statesOf(run.primary), shadow: statesOf(run.shadow) };
+  // It was on the list, and was found equal by what both sides hold.
+  const isVerified = (id: string): boolean =>
+    final.primary.get(id) === final.shadow.get(id) && lastIsRead(run.primary, id) && lastIsRead(run.shadow, id);
+  const listed = listedKeys(run, stories, isVerified);
   const counts = { equal: 0, onRepairList: 0, inGap: 0, unaccounted: 0, orderedPairs: 0, reordered: 0, doubled: 0 };
   for (const [id, ofKey] of Map.groupBy(stories, (story) => story.id)) {
     const [here, there] = [final.primary.get(id), final.shadow.get(id)];
-    // It was on the list, and was found equal by what both sides hold.
-    const isVerified = here === there && lastIsRead(run.primary, id) && lastIsRead(run.shadow, id);
-    const isListed = listed(id) || isVerified;
+    const isListed = listed(id);
     const isGapped = ofKey.some((story) => story.inGap);
     for (const story of ofKey) {
       const times = story.atShadow.filter(({ what }) => what === "applied").length;
@@ -232,7 +233,11 @@ function checkAccounts({ accounts, sent }: RunRecord, stories: readonly WriteSto
  * never came or died with the proxy that had it. It excuses as many creates that never came to the shadow as it was entered
  * times, and nothing else.
  */
-function listedKeys(run: RunRecord, stories: readonly WriteStory[]): (id: string) => boolean {
+function listedKeys(
+  run: RunRecord,
+  stories: readonly WriteStory[],
+  isVerified: (id: string) => boolean,
+): (id: string) => boolean {
   const isCollection = (key: string | null): boolean => key === null || key === `${ENTITY}:*`;
   const keys = new Set(run.repairs.map(({ key }) => key));
   const entered = run.repairs.reduce((sum, { key, times }) => (isCollection(key) ? sum + times : sum), 0);
@@ -240,11 +245,11 @@ function listedKeys(run: RunRecord, stories: readonly WriteStory[]): (id: string
     stories
       .filter(({ sent, id, inGap, atShadow }) => {
         const isThere = atShadow.some(({ what }) => what === "applied");
-        return sent.method === "POST" && !isThere && !inGap && !keys.has(`${ENTITY}/${id}`);
+        return sent.method === "POST" && !isThere && !inGap && !keys.has(`${ENTITY}/${id}`) && !isVerified(id);
       })
       .map(({ id }) => id),
   );
-  return (id) => keys.has(`${ENTITY}/${id}`) || (missing.size <= entered && missing.has(id));
+  return (id) => keys.has(`${ENTITY}/${id}`) || isVerified(id) || (missing.size <= entered && missing.has(id));
 }
 
 /** Whether the proxy read the entity after all that was done to it there. */

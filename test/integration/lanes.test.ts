@@ -4,6 +4,7 @@ import { openMemoryStore } from "../../adapters/store/memory.ts";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { systemClock } from "../../proxy/system-clock.ts";
+import { createLoneMember } from "../../proxy/members.ts";
 import { ALONE } from "../../proxy/turns.ts";
 import { startBench, type Bench, type BenchOptions } from "../support/crossfade.ts";
 import { json, type Answer, type SeenRequest } from "../support/service.ts";
@@ -22,7 +23,15 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
   return {
     ...(await startBench(t, {
       ...options,
-      opened: { store, durable: null, notes: [], secretKey: null, turns: ALONE, countsBeside: null },
+      opened: {
+        store,
+        durable: null,
+        notes: [],
+        secretKey: null,
+        turns: ALONE,
+        countsBeside: null,
+        members: createLoneMember("01JMEMBER", () => systemClock.now()),
+      },
     })),
     marks,
   };

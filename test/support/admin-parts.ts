@@ -7,6 +7,7 @@ import type { GateAnswer } from "../../proxy/gate-evidence.ts";
 import { makeUlid } from "../../proxy/identity.ts";
 import { beginEpoch } from "../../proxy/phase/epochs.ts";
 import { askGate } from "../../proxy/phase/gate.ts";
+import type { Member } from "../../proxy/members.ts";
 import type { PlaceRecord } from "../../proxy/places.ts";
 import type { Store } from "../../proxy/ports.ts";
 import { type JobRecord, REPAIR_RESULTS } from "../../proxy/repair-job.ts";
@@ -69,7 +70,8 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     killSwitch: null,
     config: { file: "crossfade.yaml", revision: 1, error: null },
     store: { kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 },
-    members: [{ id: "01JMEMBER", version: "0.1.0", since: startedAt }],
+    members: [sampleMember(startedAt)],
+    memberProblem: null,
     services: [
       { name: "legacy", origin: "http://127.0.0.1:3000", problem: null },
       { name: "next", origin: "http://127.0.0.1:4000", problem: null },
@@ -196,7 +198,7 @@ function sampleGate({ routes: [users] }: Settings): GateAnswer {
   const all = { clean: 2_409, divergent: 1, excused: 150, logE: -2 };
   const evidence = { ...beginEpoch("users", users.gate, given), strata: { all, "2xx": all } };
   const mustMatch = [{ at: "/total", count: 3, firstBuild: null }];
-  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, isShared: false });
+  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, members: null });
 }
 
 export interface SampleParts extends AdminParts {
@@ -231,6 +233,10 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
       cancel: () => null,
     },
     override: () => Promise.resolve({ kept: true }),
+    members: {
+      list: () => Promise.resolve([sampleMember(Date.parse("2026-11-22T11:00:00.000Z"))]),
+      forget: (id) => Promise.resolve(id === "01JMEMBER" ? "alive" : "unknown"),
+    },
     audit: () => undefined,
     gate: (route) => Promise.resolve(route === "users" ? sampleGate(parts.settings) : null),
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
@@ -245,4 +251,20 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     ...over,
   };
   return parts;
+}
+
+function sampleMember(startedAt: number): Member {
+  return {
+    id: "01JMEMBER",
+    name: "front-1",
+    host: "machine-1",
+    pid: 4711,
+    version: "0.1.0",
+    state: "serving",
+    startedAt,
+    heardAt: startedAt,
+    settings: { revision: 1, digest: "1a2b3c4d" },
+    open: 0,
+    isSelf: true,
+  };
 }

@@ -101,7 +101,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     divergenceLog: { file: "divergences.ndjson", keepMs: 1, maxBytes: 1, lines },
     limits: DEFAULT_LIMITS,
     journal: { survives: "nothing", key: null },
-    member: { folder: "./crossfade-member" },
+    member: { folder: "./crossfade-member", name: null },
     webhook: null,
     services: { legacy: service("legacy"), next: service("next") },
     routes: [route],

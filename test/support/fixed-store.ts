@@ -80,6 +80,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     findValues: (sought) => Promise.resolve(sought.map(() => null)),
     valuePairs: (query) => page(values, query),
     gateEvidence: () => Promise.resolve([]),
+    othersGateEvidence: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

@@ -42,7 +42,14 @@ export async function places(reading: Reading): Promise<readonly KeptPlace[]> {
   return texts.map((text) => JSON.parse(text) as KeptPlace).sort((a, b) => b.lastSeen - a.lastSeen);
 }
 
-export async function gateEvidence(reading: Reading): Promise<readonly KeptGateEvidence[]> {
-  const texts = await reading.ask(() => reading.call(0, "gate-evidence", (client, key) => client.hvals(key)));
-  return texts.map((text) => JSON.parse(text) as KeptGateEvidence);
+/** Of one run's rows, or of all others'. */
+export async function gateEvidence(
+  reading: Reading,
+  isAsked: (run: string) => boolean,
+): Promise<readonly KeptGateEvidence[]> {
+  const rows = await reading.ask(() => reading.call(0, "gate-evidence", (client, key) => client.hgetall(key)));
+  return Object.entries(rows).flatMap(([name, text]) => {
+    const [, run] = JSON.parse(name) as [route: string, run: string];
+    return isAsked(run) ? [JSON.parse(text) as KeptGateEvidence] : [];
+  });
 }

@@ -8,10 +8,13 @@
  * | `overrides`          | hash  | [route, setting] → what an operator set over the file
  * | `audit`              | zset  | entry → position
  * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
- * | `gate-evidence`      | hash  | route → what was counted for the gate
+ * | `gate-evidence`      | hash  | [route, run] → what was counted for the gate
+ * | `members`            | hash  | member → what it said of itself; `members:life` which process it is; `members:heard`: when
+ *                                 (time that any was heard, and Redis' own; members.lua); `members:clock` those times
  *
  * Of each partition; positions go up with time and are unique in it:
- * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered
+ * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered; of
+ *                                 partition 0 how often overrides have changed
  * | `runs`               | zset  | process life → heard at (by `clock`)
  * | `run:R`              | hash  | last batch applied; its own counts; pending writes by route; heartbeat; routes; of a lasting
  *                                 one which process goes on with it (life), its generation, the journal's mark, whether it left
@@ -37,8 +40,6 @@
  * Turns are spread by entity key in place of the route. Of each partition, by the kind of value in place of the route:
  * | `values:legacy`      | hash  | kind, hash of legacy's → pair; `values:next` kind, hash of next's → name of the pair there
  * | `values:order`       | zset  | name → position; `values:last` the highest; `values:ends` → when it ends
- *
- * What is to come has a place: members belong to `PREFIX:{members}:`.
  */
 export const CLUSTER_PARTITIONS = 16;
 

@@ -102,7 +102,10 @@ export function spellCommit(
         text: JSON.stringify(each),
         lastSeen: each.lastSeen,
       })),
-      gateEvidence: essentials.gateEvidence.map((row) => ({ route: row.route, text: JSON.stringify(row) })),
+      gateEvidence: essentials.gateEvidence.map((row) => ({
+        name: JSON.stringify([row.route, order.run]),
+        text: JSON.stringify(row),
+      })),
       controls: essentials.controls.map((row) => ({ ...spellControl(row), position: place() })),
       evidence: evidence.map(({ record: _text, ...row }) => ({
         ...row,

@@ -11,6 +11,8 @@ import { findValues, teachValues, valuePairs } from "./values.ts";
 
 export abstract class Questions {
   protected abstract readonly reading: Reading;
+  /** Whose accounts they are. */
+  protected abstract readonly run: string;
 
   outcomeCounts(): ReturnType<Store["outcomeCounts"]> {
     return outcomeCounts(this.reading);
@@ -61,7 +63,11 @@ export abstract class Questions {
   }
 
   gateEvidence(): ReturnType<Store["gateEvidence"]> {
-    return gateEvidence(this.reading);
+    return gateEvidence(this.reading, (run) => run === this.run);
+  }
+
+  othersGateEvidence(): ReturnType<Store["othersGateEvidence"]> {
+    return gateEvidence(this.reading, (run) => run !== this.run);
   }
 
   repairs(query: ListQuery): ReturnType<Store["repairs"]> {

@@ -2,6 +2,7 @@
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
+import type { Members } from "../../../proxy/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { Turns } from "../../../proxy/turns.ts";
@@ -23,7 +24,10 @@ import { Reading } from "./reading.ts";
 import { Questions } from "./questions.ts";
 import { eraseRecords } from "./records.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { RedisMembers } from "./members.ts";
+import { OwnOverrides } from "./own-overrides.ts";
 import { RedisTurns } from "./turns.ts";
+import { overrides } from "./kept.ts";
 
 const SECOND = 1000;
 export const PATIENCE_MS = 10 * SECOND;
@@ -58,6 +62,8 @@ export interface RedisMember {
   readonly run: string;
   /** Whether a life of it has used a store before. */
   readonly hasRun: boolean;
+  /** Which machine's folder it lives in: locked there, so that no two processes have it. */
+  readonly place: string;
   /** What its journal has that is not counted. Called once, before the store is used. */
   readonly journal: (countedUpTo: number) => Promise<JournalAccount>;
   /** The store is closed. */
@@ -75,6 +81,7 @@ export interface RedisStore extends Store {
   readonly turns: Turns;
   /** What is counted beside what this process has counted itself. @throws CrossfadeError `store-unavailable` */
   countsBeside(): Promise<Counts>;
+  readonly members: Members;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
   /** What an operator should know of this opening, a sentence each. */
@@ -87,12 +94,15 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #options: RedisStoreOptions;
   readonly #link: RedisLink;
   readonly #meta: Meta;
-  readonly #begun: RunBegun;
   readonly #listeners = new GroupListeners();
   readonly #patienceMs: number;
   readonly #partitions: readonly Partition[];
   protected readonly reading: Reading;
+  protected readonly run: string;
+  readonly #before: NonNullable<RunBegun["lasting"]>["before"];
   readonly turns: RedisTurns;
+  readonly members: RedisMembers;
+  readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
   readonly #notes: string[];
   readonly #heartbeat: NodeJS.Timeout;
   #replication: readonly string[];
@@ -106,7 +116,8 @@ export class SharedStore extends Questions implements RedisStore {
     this.#options = options;
     this.#link = link;
     this.#meta = meta;
-    this.#begun = begun;
+    this.run = begun.run;
+    this.#before = begun.lasting?.before ?? [];
     this.generation = meta.generation;
     this.secretKey = meta.secret;
     this.#notes = [...warnings];
@@ -158,6 +169,13 @@ export class SharedStore extends Questions implements RedisStore {
       trustMs: runSilentMs / 2,
       openedAtUs: clock.now() * 1000,
     });
+    this.members = new RedisMembers({
+      ...{ link, clock, prefix: redis.prefix, reading: this.reading },
+      id: begun.run,
+      life: begun.lasting?.life ?? begun.run,
+      place: options.member?.place ?? null,
+      overrides: () => this.#own.over(() => overrides(this.reading)),
+    });
     link.onUp = () => void this.#onUp();
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
@@ -203,6 +221,8 @@ export class SharedStore extends Questions implements RedisStore {
     for (const write of writes) {
       if (isOfAllPartitions(write)) for (const partition of this.#partitions) partition.append(write);
       else this.#partitions[this.#partitionFor(write)]?.append(write);
+      const [first] = this.#partitions;
+      if ((write.type === "pin" || write.type === "unpin") && first !== undefined) this.#own.note(write, first.mark());
     }
   }
 
@@ -251,8 +271,8 @@ export class SharedStore extends Questions implements RedisStore {
       Promise.all(
         this.#partitions.map(async (_, partition) => {
           const base = baseOf(this.#options.redis.prefix, partition);
-          const reply = await this.#link.run(SCRIPTS.beside, base, { run: this.#begun.run });
-          return countsBeside(reply as BesideReply, this.#begun.lasting?.before[partition]?.totals ?? NOTHING_COUNTED);
+          const reply = await this.#link.run(SCRIPTS.beside, base, { run: this.run });
+          return countsBeside(reply as BesideReply, this.#before[partition]?.totals ?? NOTHING_COUNTED);
         }),
       ),
     );
@@ -290,6 +310,7 @@ export class SharedStore extends Questions implements RedisStore {
 
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
+    this.members.stop();
     await this.flush();
     await this.#noteReplication();
     this.reading.close();
@@ -305,7 +326,7 @@ export class SharedStore extends Questions implements RedisStore {
     const { clock, redis } = this.#options;
     await Promise.all(
       this.#partitions.map((_, partition) => {
-        const order = { what: "end", run: this.#begun.run, partition, now: clock.now() };
+        const order = { what: "end", run: this.run, partition, now: clock.now() };
         return this.#link.run(SCRIPTS.run, baseOf(redis.prefix, partition), order);
       }),
     );

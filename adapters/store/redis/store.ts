@@ -1,10 +1,12 @@
 /** Opens the store that several processes share: in one Redis, behind sentinels, or in a cluster. */
 import { randomUUID } from "node:crypto";
+import { makeUlid } from "../../../proxy/identity.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { asFailure } from "./failures.ts";
 import { baseOf, partitionOf } from "./keys.ts";
 import { accountForRun, readRun } from "./lasting-run.ts";
 import { RedisFailed, RedisLink } from "./link.ts";
+import { refuseTwin } from "./members.ts";
 import { checkPermissions, replicationChanged, visitMeta } from "./opening.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { PATIENCE_MS, routesOf, SharedStore, type RedisStore, type RedisStoreOptions } from "./shared-store.ts";
@@ -17,7 +19,7 @@ const RETRY_MS = 100;
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
   const link = new RedisLink(options.redis, options.silentMs);
-  const run = options.member?.run ?? randomUUID();
+  const run = options.member?.run ?? makeUlid(options.clock.now());
   const until = performance.now() + (options.patienceMs ?? PATIENCE_MS);
   for (;;) {
     try {
@@ -37,6 +39,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
 async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string): Promise<RedisStore> {
   const { redis, clock, member = null } = options;
   await checkPermissions(link, redis);
+  if (member !== null) await refuseTwin(link, redis.prefix, run, member.place);
   const { replication, warnings } = link.seen;
   const meta = await visitMeta(link, redis, { opening: true, now: clock.now(), replication, known: null });
   const { generation, partitions } = meta;

@@ -5,24 +5,8 @@
  */
 import { hash } from "node:crypto";
 import type { SharedTurn, TurnCome, Turns } from "../../../proxy/turns.ts";
-import type { Clock } from "../../../proxy/ports.ts";
 import { baseOf, partitionOf } from "./keys.ts";
-import type { RedisLink } from "./link.ts";
-import { SCRIPTS } from "./scripts.ts";
-
-export interface RedisTurnsSettings {
-  readonly link: Pick<RedisLink, "run" | "isUp">;
-  readonly prefix: string;
-  readonly partitions: number;
-  readonly run: string;
-  /** What keys are hashed under. */
-  readonly secret: Buffer;
-  readonly clock: Pick<Clock, "monotonic">;
-  /** Redis' time at the opening, as far as it is known: microseconds since 1970. */
-  readonly openedAtUs: number;
-  /** After so long without an answer from Redis others may have taken this run for dead. */
-  readonly trustMs: number;
-}
+import { type Op, TurnLine, type TurnSettings } from "./turn-line.ts";
 
 /** How often it is asked whether others are done. */
 const LOOK_EVERY_MS = 10;
@@ -30,15 +14,13 @@ const LOOK_EVERY_MS = 10;
 const AT_PRIMARY_MAX_MS = 5_000;
 /** How long a turn is waited for that cannot be asked for. */
 const AWAY_MAX_MS = 5_000;
-/** Where there was no answer: how soon it is given up in Redis too, should nothing else be asked. */
-const RESET_AFTER_MS = 1_000;
 /** Of a batch: members that wait for one another's keys in a cluster, where no step takes several keys at once. */
 const SEVERAL_MAX_MS = 30_000;
 
 /** One write's place in the turns of one key. */
 interface Place {
   readonly hash: string;
-  readonly line: Line;
+  readonly line: TurnLine;
   /** null: not taken, or not known to be. */
   segment: string | null;
   isHead: boolean;
@@ -58,29 +40,22 @@ interface Entry {
   readonly told: (() => void)[];
 }
 
-type Op = readonly [what: string, hash: string, more?: string | number];
-
-interface Asked {
-  readonly op: Op;
-  /** `era`: the line's when it was asked. */
-  readonly answered: (reply: unknown, era: number) => void;
-  readonly failed: () => void;
-}
-
 export class RedisTurns implements Turns {
-  readonly #settings: RedisTurnsSettings;
-  readonly #lines: readonly Line[];
+  readonly #settings: TurnSettings;
+  readonly #lines: readonly TurnLine[];
   readonly #entries = new Map<string, Entry>();
   #visits = 0;
   #stopped = false;
   /** Monotonic ms; null: Redis was there when it was last looked. */
   #awaySince: number | null = null;
 
-  constructor(settings: RedisTurnsSettings) {
+  constructor(settings: TurnSettings) {
     this.#settings = settings;
     this.#lines = Array.from({ length: settings.partitions }, (_, partition) => {
-      return new Line(settings, baseOf(settings.prefix, partition));
+      return new TurnLine(settings, baseOf(settings.prefix, partition));
     });
+    // Redis reads the script now, and not when the first write waits for it.
+    for (const line of this.#lines) void line.ask(["time", ""]);
   }
 
   take(id: string, keys: readonly string[]): Promise<void> | null {
@@ -119,7 +94,8 @@ export class RedisTurns implements Turns {
     if (places.length > 0) return Math.max(...places.map(({ segment }) => Number(segment)));
     // What is taken from here on is above it, and so is the place of a key that only the answer told.
     if (entry !== undefined && entry.begunUs > 0) return entry.begunUs;
-    for (const { hash: text, line } of entry?.places ?? []) line.apart.add(text);
+    // A connection that is down comes back with nothing that it could be joined to.
+    if (this.#settings.link.isUp) for (const { hash: text, line } of entry?.places ?? []) line.apart.add(text);
     return Math.max(...this.#lines.map((line) => line.leastUs()));
   }
 
@@ -180,7 +156,7 @@ export class RedisTurns implements Turns {
   #begin(id: string, keys: readonly string[], atPrimary: boolean): Entry {
     const places = keys.map((key) => {
       const text = hash("sha256", `${this.#settings.secret.toString("base64")}\n${key}`, "base64url").slice(0, 22);
-      const line = this.#lines[partitionOf(text, this.#lines.length)] as Line;
+      const line = this.#lines[partitionOf(text, this.#lines.length)] as TurnLine;
       return { hash: text, line, segment: null, isHead: false, atPrimary, era: line.era };
     });
     const unsure = !this.#settings.link.isUp;
@@ -214,7 +190,7 @@ export class RedisTurns implements Turns {
   }
 
   async #askTime(entry: Entry): Promise<void> {
-    const line = this.#lines[0] as Line;
+    const line = this.#lines[0] as TurnLine;
     entry.open += 1;
     if ((await line.ask(["time", ""])) !== null) entry.begunUs = line.toldUs;
     settle(entry);
@@ -302,96 +278,5 @@ function releaseAll(entry: Entry): void {
       failed: () => undefined,
     });
     place.segment = null;
-  }
-}
-
-/** What is asked of one partition. */
-class Line {
-  /** One more each time that all was given up. */
-  era = 0;
-  #mustReset = false;
-  heardAt: number;
-  /** Redis' own time in the last answer, in microseconds since 1970: segments are numbered by it. */
-  toldUs: number;
-  #toldAt: number;
-  /** Hashes of keys of which a write was stamped by the time: what this run takes next of them is not joined to what was before. */
-  readonly apart = new Set<string>();
-  readonly #settings: RedisTurnsSettings;
-  readonly #base: string;
-  #waiting: Asked[] = [];
-  #isOut = false;
-  #isSoon = false;
-
-  constructor(settings: RedisTurnsSettings, base: string) {
-    this.#settings = settings;
-    this.#base = base;
-    this.heardAt = settings.clock.monotonic();
-    this.toldUs = settings.openedAtUs;
-    this.#toldAt = this.heardAt;
-  }
-
-  add(asked: Asked): void {
-    this.#waiting.push(asked);
-    if (this.#isSoon || this.#isOut) return;
-    this.#isSoon = true;
-    setImmediate(() => {
-      this.#isSoon = false;
-      void this.#send();
-    });
-  }
-
-  /** null: there is no answer. */
-  ask(op: Op): Promise<unknown> {
-    return new Promise((resolve) => this.add({ op, answered: resolve, failed: () => resolve(null) }));
-  }
-
-  /** Redis' time now is not below it. */
-  leastUs(): number {
-    return this.toldUs + Math.floor((this.#settings.clock.monotonic() - this.#toldAt) * 1000);
-  }
-
-  giveUp(): void {
-    this.era += 1;
-    this.#mustReset = true;
-    // Others must not wait for what this run no longer knows of.
-    if (this.#settings.link.isUp) void this.ask(["look", "", "0"]);
-  }
-
-  async #send(): Promise<void> {
-    if (this.#isOut || this.#waiting.length === 0) return;
-    const { link, run, clock } = this.#settings;
-    const batch = this.#waiting;
-    this.#waiting = [];
-    if (!link.isUp) {
-      for (const { failed } of batch) failed();
-      return;
-    }
-    this.#isOut = true;
-    const era = this.era;
-    const mustReset = this.#mustReset;
-    const ops = mustReset ? [["reset", ""], ...batch.map(({ op }) => op)] : batch.map(({ op }) => op);
-    const sentAt = clock.monotonic();
-    try {
-      const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops })) as readonly [string, ...unknown[]];
-      const [now, ...replies] = answer;
-      this.heardAt = sentAt;
-      // An answer that was long under way says less than what was known by then.
-      this.toldUs = Math.max(Number(now), this.leastUs());
-      this.#toldAt = clock.monotonic();
-      if (era === this.era) this.#mustReset = false;
-      const ofBatch = mustReset ? replies.slice(1) : replies;
-      for (const [i, { answered }] of batch.entries()) answered(ofBatch[i], era);
-    } catch {
-      // Whether it was done nobody knows. The link says what is wrong.
-      this.era += 1;
-      this.#mustReset = true;
-      for (const { failed } of batch) failed();
-      setTimeout(() => {
-        if (this.#mustReset && link.isUp) void this.ask(["look", "", "0"]);
-      }, RESET_AFTER_MS).unref();
-    } finally {
-      this.#isOut = false;
-    }
-    void this.#send();
   }
 }

@@ -100,6 +100,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     findValues: (sought) => committer.askAtOnce("findValues", { sought, now: clock.now() }),
     valuePairs: (query) => committer.askAtOnce("valuePairs", { query, now: clock.now() }),
     gateEvidence: () => committer.ask("gateEvidence", null),
+    othersGateEvidence: () => Promise.resolve([]),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

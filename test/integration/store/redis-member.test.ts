@@ -39,6 +39,7 @@ function memberOf(
   return {
     run,
     hasRun,
+    place: "here:./member",
     asked,
     journal: (upTo) => {
       asked.push(upTo);
@@ -220,15 +221,15 @@ function folderOf(t: TestContext): string {
 
 test("a member's folder says who it is over all its lives, and is one process's at a time", (t) => {
   const folder = folderOf(t);
-  const first = openMemberFolder(folder);
+  const first = openMemberFolder(folder, "01JFRESH");
   assert.equal(first.hasRun, false);
   assert.throws(
-    () => openMemberFolder(folder),
+    () => openMemberFolder(folder, "01JFRESH"),
     refusal("store-locked", /is in use by another Crossfade.*member\.folder/),
   );
   first.begun();
   first.close();
-  const second = openMemberFolder(folder);
+  const second = openMemberFolder(folder, "01JFRESH");
   assert.deepEqual([second.run, second.hasRun], [first.run, true]);
   second.close();
 });
@@ -237,13 +238,13 @@ test("a folder that cannot be used is refused with its name and the way out", (t
   const folder = folderOf(t);
   writeFileSync(folder, "a file");
   assert.throws(
-    () => openMemberFolder(folder),
+    () => openMemberFolder(folder, "01JFRESH"),
     refusal("store-unavailable", /cannot be used.*journal\.survives: nothing/),
   );
   rmSync(folder);
   mkdirSync(folder);
   writeFileSync(join(folder, "member"), "no database at all, but long enough to be looked at as one".repeat(20));
-  assert.throws(() => openMemberFolder(folder), refusal("store-unavailable", /cannot be used/));
+  assert.throws(() => openMemberFolder(folder, "01JFRESH"), refusal("store-unavailable", /cannot be used/));
 });
 
 function refusal(code: string, words: RegExp): (thrown: unknown) => boolean {

@@ -82,6 +82,7 @@ test("only commands that exist are there", () => {
     "recompare",
     "values",
     "replay",
+    "instances",
   ]);
 });
 

@@ -40,7 +40,7 @@ const COMPLETE: Omit<Settings, "file"> = {
     pairsBytes: 67_108_864,
   },
   journal: { survives: "process", key: null },
-  member: { folder: "./crossfade-member" },
+  member: { folder: "./crossfade-member", name: null },
   webhook: null,
   services: Object.fromEntries(
     [

@@ -21,7 +21,13 @@ interface Opened {
 
 function open(kept: readonly KeptGateEvidence[] = [], clock = handClock()): Opened {
   const appended: (readonly StoreWrite[])[] = [];
-  const book = createEvidenceBook({ store: { append: (writes) => appended.push(writes) }, clock, kept, seed: 42 });
+  const book = createEvidenceBook({
+    store: { append: (writes) => appended.push(writes) },
+    clock,
+    kept,
+    claims: 0,
+    seed: 42,
+  });
   const keep = (): readonly KeptGateEvidence[] => {
     book.close();
     const last = appended.at(-1)?.[0];

@@ -18,6 +18,8 @@ function stratum(clean: number, divergent = 0, excused = 0): StratumEvidence {
   return { clean, divergent, excused, logE: clean * bet.clean + divergent * bet.divergent };
 }
 
+const MEMBERS = { claims: 1, counted: 1, differ: false, silent: 0 };
+
 /** All that the gate asks for is there, after `days` of evidence. */
 function question(
   strata: KeptGateEvidence["strata"],
@@ -43,7 +45,7 @@ function question(
     repairs: 0,
     gaps: 0,
     mustMatch: [],
-    isShared: false,
+    members: null,
     ...over,
     evidence,
   };
@@ -95,6 +97,7 @@ test("a class of statuses with a tenth of the units has to be shown by itself, a
 
 test("each condition shuts the gate by itself, and the sentence names it", () => {
   const enough = { all: stratum(41_000), "2xx": stratum(41_000) };
+  const ofMembers = { evidence: { strata: { all: stratum(60_000), "2xx": stratum(60_000) } } };
   const shut = (over: Parameters<typeof question>[2], days = 8): GateAnswer => askGate(question(enough, days, over));
   const { route, evidence } = question(enough, 8);
   const slow = new Array<number>(60).fill(0);
@@ -115,7 +118,8 @@ test("each condition shuts the gate by itself, and the sentence names it", () =>
       shut({ evidence: { tally: { ...tally, latency: { ...tally.latency, shadow: slow } } } }),
       /next takes 5\.7 times as long as legacy/,
     ],
-    ["one-process", shut({ isShared: true }), /several processes on one store/],
+    ["members", shut({ ...ofMembers, members: { ...MEMBERS, silent: 1 } }), /1 member silent.*instances forget/],
+    ["members", shut({ ...ofMembers, members: { ...MEMBERS, differ: true } }), /members run different settings/],
   ];
   for (const [name, answer, sentence] of cases) {
     assert.deepEqual([answer.open, missing(answer)], [false, [name]]);
@@ -184,4 +188,11 @@ test("a cause touches a place that must match if it is there, below it or above 
   ] as const;
   for (const [pattern, at] of yes) assert.ok(touches(pattern, at), `${pattern} ${at}`);
   for (const [pattern, at] of no) assert.ok(!touches(pattern, at), `${pattern} ${at}`);
+});
+
+test("the more members have counted, the more one of them has to show", () => {
+  const needed = (claims: number): number =>
+    askGate(question({ all: stratum(100) }, 1, { members: { ...MEMBERS, claims } })).unitsNeeded;
+  const alone = askGate(question({ all: stratum(100) }, 1)).unitsNeeded;
+  assert.ok(alone < needed(1) && needed(1) < needed(2) && needed(2) < needed(5));
 });

@@ -33,3 +33,11 @@ test("every condition is explained, and the numbers beside them are those of the
   assert.ok(PAGE.includes(`${spellCount(unitsNeeded(0, divergenceBelow, logThreshold(confidence, 5)))} clean keys`));
   assert.ok(PAGE.includes(`${spellCount(MOST_KEYS)} keys of a route`));
 });
+
+test("what several members need is what the code asks for", () => {
+  const { divergenceBelow, confidence } = GATE_DEFAULTS.normal;
+  for (const claims of [1, 2, 3, 10]) {
+    const needed = unitsNeeded(0, divergenceBelow, logThreshold(confidence, 1, claims));
+    assert.ok(PAGE.includes(`| ${claims} | ${spellCount(needed)} |`), `${claims}: ${needed}`);
+  }
+});

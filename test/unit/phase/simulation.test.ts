@@ -10,6 +10,7 @@ import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import { type Outcome, DIVERGENT, dropped, MATCH, SHADOW_TIMEOUT } from "../../../proxy/outcome.ts";
 import { betOn, logThreshold, unitsNeeded } from "../../../proxy/phase/e-process.ts";
 import { beginEpoch, closeBlock, NO_TALLY, verdictOf } from "../../../proxy/phase/epochs.ts";
+import { joinEvidence } from "../../../proxy/phase/join-evidence.ts";
 import { type BlockCounts, hashOfKey, UnitBlock } from "../../../proxy/phase/unit-block.ts";
 import { seeded, type Seeded } from "../../support/seeded.ts";
 
@@ -214,4 +215,54 @@ test("so many clean ones in a row are no evidence: at the bound nearly everyone 
     return false;
   });
   assert.ok(fooled > 0.95, `${fooled}`);
+});
+
+/** Each unit comes to one of the members, or to two of them. `join`: how what they saw is put together. */
+function looksAtMembers(count: number, share: number, both: number, join: "joined" | "multiplied" = "joined") {
+  return (chance: Seeded): boolean => {
+    let members = Array.from({ length: count }, () => firstEpoch(COARSE));
+    for (let block = 0; block < 60; block++) {
+      const units = members.map(() => ({ all: 0, divergent: 0 }));
+      for (let unit = 0; unit < 50; unit++) {
+        const divergent = chance.next() < share ? 1 : 0;
+        const first = Math.floor(chance.next() * count);
+        const seenBy = chance.next() < both ? [first, (first + 1) % count] : [first];
+        for (const member of new Set(seenBy)) {
+          const seen = units[member] as { all: number; divergent: number };
+          seen.all += 1;
+          seen.divergent += divergent;
+        }
+      }
+      members = members.map((kept, i) => {
+        const { all, divergent } = units[i] as { all: number; divergent: number };
+        const open = { ...kept, block: { from: START + block * HOUR, divergent: {}, tally: NO_TALLY } };
+        return closeBlock(open, { counts: countsOf(all, divergent), tally: NO_TALLY, builds: [] }, COARSE, count);
+      });
+      const [own, ...others] = members as [KeptGateEvidence, ...KeptGateEvidence[]];
+      if (join === "multiplied") {
+        const product = members.reduce((sum, { strata }) => sum + (strata.all?.logE ?? 0), 0);
+        if (product >= logThreshold(COARSE.confidence, own.epoch)) return true;
+        continue;
+      }
+      const { evidence, claims } = joinEvidence(own, others, COARSE);
+      if ((evidence.strata.all?.logE ?? 0) >= logThreshold(COARSE.confidence, evidence.epoch, claims)) return true;
+    }
+    return false;
+  };
+}
+
+test("of several members that look together at most 5 % pass at the bound, also where keys come to two of them", () => {
+  const bound = COARSE.divergenceBelow;
+  for (const [count, both] of [
+    [2, 0],
+    [3, 0.5],
+    [5, 1],
+  ] as const) {
+    const what = `at the bound (5 %), ${count} members, ${both * 100} % of keys at two`;
+    assert.ok(passing(what, 1_000, looksAtMembers(count, bound, both)) <= ALPHA);
+  }
+  const multiplied = looksAtMembers(5, bound, 1, "multiplied");
+  assert.ok(passing("at the bound (5 %), 5 members, their capitals multiplied (why not)", 400, multiplied) > ALPHA);
+  // And a clean service does pass.
+  assert.equal(passing("a clean service, 3 members", 10, looksAtMembers(3, 0, 0.5)), 1);
 });

@@ -71,6 +71,11 @@ local function keepPlaces(rows, before, most)
 end
 
 local function control(row, at)
+  -- Members look whether this has moved. After a loss the same number may come again, but from another batch.
+  if row.type ~= 'audit' then
+    call('HINCRBY', key('clock'), 'overrides', 1)
+    call('HSET', key('clock'), 'overrides:by', order.run .. ' ' .. int(order.number))
+  end
   if row.type == 'pin' then
     call('HSET', key('overrides'), row.key, row.text)
   elseif row.type == 'unpin' then

@@ -1,0 +1,72 @@
+-- Members (keys.ts). What `order.what` asks for, and its reply:
+-- 'look'   | { 'here' | 'gone' | 'taken', how often overrides have changed, which batch did it last }: whether this life is registered, another one is in its place
+-- 'say'    | the same; registers with what it says of itself, where it is there or begins
+-- 'leave'  | { 'left' | 'taken' }
+-- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
+-- 'list'   | { time that members were heard, Redis' time, { id, text, … }, { id, heard, … } }
+
+local function timeNow()
+  local time = call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Milliseconds during which some member was heard: while Redis itself was away nobody was silent.
+local function heardFor(now)
+  local last = tonumber(call('HGET', key('members:clock'), 'at') or int(now))
+  return numberAt('members:clock', 'heard') + math.max(0, math.min(now - last, MOST_BETWEEN_SAYINGS_MS))
+end
+
+local function remove(id)
+  for _, name in ipairs({ 'members', 'members:life', 'members:heard' }) do call('HDEL', key(name), id) end
+end
+
+-- Those that left long ago are of no use to anybody.
+local function dropOld(now)
+  local rows = call('HGETALL', key('members'))
+  for i = 1, #rows, 2 do
+    local stamp = call('HGET', key('members:heard'), rows[i]) or '0 0'
+    local at = tonumber(string.match(stamp, ' (%d+)$'))
+    if cjson.decode(rows[i + 1]).left and now - at > LEFT_KEPT_MS then remove(rows[i]) end
+  end
+end
+
+local function note(id, now)
+  local heard = heardFor(now)
+  call('HSET', key('members:clock'), 'at', int(now), 'heard', int(heard))
+  call('HSET', key('members'), id, ARGV[2])
+  call('HSET', key('members:heard'), id, int(heard) .. ' ' .. int(now))
+end
+
+if order.what == 'list' then
+  local now = timeNow()
+  return { heardFor(now), int(now), call('HGETALL', key('members')), call('HGETALL', key('members:heard')) }
+end
+
+local life = call('HGET', key('members:life'), order.id)
+local now = timeNow()
+
+if order.what == 'forget' then
+  if not life then return { 'unknown' } end
+  local heard = tonumber(string.match(call('HGET', key('members:heard'), order.id) or '0 0', '^(%d+)'))
+  local left = cjson.decode(call('HGET', key('members'), order.id)).left
+  if not left and heardFor(now) - heard < order.silentMs then return { 'alive' } end
+  remove(order.id)
+  return { 'forgotten' }
+end
+
+local state = 'here'
+if not life then state = 'gone' elseif life ~= order.life then state = 'taken' end
+
+if order.what == 'leave' then
+  if state == 'taken' then return { 'taken' } end
+  if order.lasting then note(order.id, now) else remove(order.id) end
+  return { 'left' }
+end
+
+if order.begins then
+  dropOld(now)
+  call('HSET', key('members:life'), order.id, order.life)
+  state = 'here'
+end
+if order.what == 'say' and state == 'here' then note(order.id, now) end
+return { state, numberAt('clock', 'overrides'), call('HGET', key('clock'), 'overrides:by') or '' }

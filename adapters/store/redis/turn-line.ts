@@ -1,0 +1,128 @@
+/** What members ask of the turns in one partition, and what becomes of it where there is no answer. */
+import type { Clock } from "../../../proxy/ports.ts";
+import type { RedisLink } from "./link.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+export interface TurnSettings {
+  readonly link: Pick<RedisLink, "run" | "isUp">;
+  readonly prefix: string;
+  readonly partitions: number;
+  readonly run: string;
+  /** What keys are hashed under. */
+  readonly secret: Buffer;
+  readonly clock: Pick<Clock, "monotonic">;
+  /** Redis' time at the opening, as far as it is known: microseconds since 1970. */
+  readonly openedAtUs: number;
+  /** After so long without an answer from Redis others may have taken this run for dead. */
+  readonly trustMs: number;
+}
+
+/** Of one script: what it does is done while nobody else is answered. */
+const MOST_AT_ONCE = 500;
+/** Where there was no answer: how soon it is given up in Redis too, should nothing else be asked. */
+const RESET_AFTER_MS = 1_000;
+
+export type Op = readonly [what: string, hash: string, more?: string | number];
+
+interface Asked {
+  readonly op: Op;
+  /** `era`: the line's when it was asked. */
+  readonly answered: (reply: unknown, era: number) => void;
+  readonly failed: () => void;
+}
+
+/** What is asked of one partition: one script at a time, so that Redis sees it in order. */
+export class TurnLine {
+  /** One more each time that all was given up. */
+  era = 0;
+  #mustReset = false;
+  heardAt: number;
+  /** Redis' own time in the last answer, in microseconds since 1970: segments are numbered by it. */
+  toldUs: number;
+  #toldAt: number;
+  /** Hashes of keys of which a write was stamped by the time: what this run takes next of them is not joined to what was before. */
+  readonly apart = new Set<string>();
+  readonly #settings: TurnSettings;
+  readonly #base: string;
+  readonly #waiting: Asked[] = [];
+  #isOut = false;
+  #isSoon = false;
+
+  constructor(settings: TurnSettings, base: string) {
+    this.#settings = settings;
+    this.#base = base;
+    this.heardAt = settings.clock.monotonic();
+    this.toldUs = settings.openedAtUs;
+    this.#toldAt = this.heardAt;
+  }
+
+  add(asked: Asked): void {
+    this.#waiting.push(asked);
+    if (this.#isSoon || this.#isOut) return;
+    this.#isSoon = true;
+    setImmediate(() => {
+      this.#isSoon = false;
+      void this.#send();
+    });
+  }
+
+  /** null: there is no answer. */
+  ask(op: Op): Promise<unknown> {
+    return new Promise((resolve) => this.add({ op, answered: resolve, failed: () => resolve(null) }));
+  }
+
+  /** Redis' time now is not below it. */
+  leastUs(): number {
+    return this.toldUs + Math.floor((this.#settings.clock.monotonic() - this.#toldAt) * 1000);
+  }
+
+  giveUp(): void {
+    this.#forget();
+    // Others must not wait for what this run no longer knows of.
+    if (this.#settings.link.isUp) void this.ask(["look", "", "0"]);
+  }
+
+  /** Nothing that was taken stands any more, and Redis is told so before anything else. */
+  #forget(): void {
+    this.era += 1;
+    this.#mustReset = true;
+    this.apart.clear();
+  }
+
+  async #send(): Promise<void> {
+    if (this.#isOut || this.#waiting.length === 0) return;
+    const { link, run, clock } = this.#settings;
+    const batch = this.#waiting.splice(0, MOST_AT_ONCE);
+    if (!link.isUp) {
+      for (const { failed } of batch) failed();
+      void this.#send();
+      return;
+    }
+    this.#isOut = true;
+    const era = this.era;
+    const mustReset = this.#mustReset;
+    const ops = mustReset ? [["reset", ""], ...batch.map(({ op }) => op)] : batch.map(({ op }) => op);
+    const sentAt = clock.monotonic();
+    try {
+      const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops })) as readonly [string, ...unknown[]];
+      const [now, ...replies] = answer;
+      this.heardAt = sentAt;
+      // An answer that was long under way says less than what was known by then.
+      this.toldUs = Math.max(Number(now), this.leastUs());
+      this.#toldAt = clock.monotonic();
+      if (era === this.era) this.#mustReset = false;
+      const ofBatch = mustReset ? replies.slice(1) : replies;
+      for (const [i, { answered }] of batch.entries()) answered(ofBatch[i], era);
+    } catch {
+      // Whether it was done nobody knows. The link says what is wrong.
+      this.#forget();
+      for (const { failed } of batch) failed();
+      setTimeout(() => {
+        if (this.#mustReset && link.isUp) void this.ask(["look", "", "0"]);
+      }, RESET_AFTER_MS).unref();
+    } finally {
+      this.#isOut = false;
+    }
+    void this.#send();
+  }
+}

@@ -32,6 +32,8 @@ export interface RouteView extends RouteStatus {
   readonly module: ModuleView | null;
   /** What was learnt from; counts of this process. */
   readonly noise: NoiseState;
+  /** Locators of values that are mapped. */
+  readonly values: { readonly learn: readonly string[]; readonly apply: readonly string[] };
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
 }
@@ -80,6 +82,10 @@ export function viewRoute(
     })),
     module: module === null ? null : viewModule(module),
     noise,
+    values: {
+      learn: route.values.learn.map(({ at }) => spellLocator(at)),
+      apply: route.values.apply.map(({ at }) => spellLocator(at)),
+    },
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
   };

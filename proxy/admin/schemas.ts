@@ -230,6 +230,7 @@ export const SCHEMAS = {
       notCounted: countsOf(SURVEY_FAILURES),
       placesLeftOut: count,
     }),
+    values: object({ learn: listOf(text), apply: listOf(text) }),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),
   }),

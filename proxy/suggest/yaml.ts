@@ -1,5 +1,6 @@
 /** Suggestions as they stand in a config file, under a route. Pure. */
 import { MISLEADING } from "../controls.ts";
+import type { SuggestedPlace, SuggestedValues } from "./ids.ts";
 import type { SuggestedRule } from "./rule.ts";
 
 interface Written {
@@ -25,6 +26,20 @@ export function spellRule(rule: SuggestedRule, because: string | null): string {
   const members = [`at: ${spellText(rule.at)}`, ...parametersOf(rule)];
   if (because !== null) members.push(`because: ${spellText(because)}`);
   return `{ ${members.join(", ")} }`;
+}
+
+/** Lines from `values:` on, without indentation; what speaks for each entry is a comment. */
+export function spellValues({ learn, apply }: Pick<SuggestedValues, "learn" | "apply">): readonly string[] {
+  const list = (name: string, places: readonly SuggestedPlace[]): readonly string[] =>
+    places.length === 0 ? [] : [`  ${name}:`, ...places.flatMap(spellPlace)];
+  return ["values:", ...list("learn", learn), ...list("apply", apply)];
+}
+
+function spellPlace({ at, kind, segment, keep, because }: SuggestedPlace): readonly string[] {
+  const members = [`at: ${spellText(at)}`, `kind: ${spellText(kind)}`];
+  if (segment !== null) members.push(`segment: ${segment}`);
+  if (keep !== null) members.push(`keep: ${keep}`);
+  return [`    # ${because}`, `    - { ${members.join(", ")} }`];
 }
 
 function parametersOf(rule: SuggestedRule): readonly string[] {

@@ -60,7 +60,8 @@ test("two proxies on one Redis: either's divergences are listed by both, and a s
   ];
   await one.write(1);
   await other.write(2);
-  await Promise.all([one.settled(1), other.settled(1)]);
+  // Each shows what both did.
+  await Promise.all([one.settled(2), other.settled(2)]);
   await storeOnce(one, ({ pendingWrites }) => pendingWrites === 0);
   await storeOnce(other, ({ pendingWrites }) => pendingWrites === 0);
   const [fromOne, fromOther] = [await one.divergences(), await other.divergences()];

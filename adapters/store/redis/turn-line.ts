@@ -37,6 +37,8 @@ export class TurnLine {
   era = 0;
   #mustReset = false;
   heardAt: number;
+  /** Monotonic ms: since when an answer is waited for; null: none is. */
+  askedAt: number | null = null;
   /** Redis' own time in the last answer, in microseconds since 1970: segments are numbered by it. */
   toldUs: number;
   #toldAt: number;
@@ -103,6 +105,7 @@ export class TurnLine {
     const mustReset = this.#mustReset;
     const ops = mustReset ? [["reset", ""], ...batch.map(({ op }) => op)] : batch.map(({ op }) => op);
     const sentAt = clock.monotonic();
+    this.askedAt = sentAt;
     try {
       const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops })) as readonly [string, ...unknown[]];
       const [now, ...replies] = answer;
@@ -122,6 +125,7 @@ export class TurnLine {
       }, RESET_AFTER_MS).unref();
     } finally {
       this.#isOut = false;
+      this.askedAt = null;
     }
     void this.#send();
   }

@@ -12,8 +12,10 @@ import { type Op, TurnLine, type TurnSettings } from "./turn-line.ts";
 const LOOK_EVERY_MS = 10;
 /** How long writes that are at their primary hold up those of other members, as in a member's own lanes. */
 const AT_PRIMARY_MAX_MS = 5_000;
-/** How long a turn is waited for that cannot be asked for. */
-const AWAY_MAX_MS = 5_000;
+/** Redis has not answered for so long: what comes now does not wait for it, so that a client waits for a sick Redis once. */
+const SLOW_MS = 50;
+/** How long a turn is waited for while Redis is not there, or does not answer. */
+const AWAY_MAX_MS = 1_000;
 /** Of a batch: members that wait for one another's keys in a cluster, where no step takes several keys at once. */
 const SEVERAL_MAX_MS = 30_000;
 
@@ -168,7 +170,10 @@ export class RedisTurns implements Turns {
       const { hash: text, line } = this.#at(key);
       return { hash: text, line, segment: null, isHead: false, atPrimary, era: line.era };
     });
-    const unsure = !this.#settings.link.isUp;
+    const now = this.#settings.clock.monotonic();
+    const lines = places.length > 0 ? places.map(({ line }) => line) : this.#lines.slice(0, 1);
+    const isSlow = lines.some(({ askedAt }) => askedAt !== null && now - askedAt >= SLOW_MS);
+    const unsure = isSlow || !this.#settings.link.isUp;
     const entry: Entry = { places, unsure, left: false, begunUs: 0, open: 0, told: [] };
     this.#entries.set(id, entry);
     return entry;
@@ -228,8 +233,9 @@ export class RedisTurns implements Turns {
 
   async #come(entry: Entry, deadline: number): Promise<TurnCome> {
     const { clock } = this.#settings;
-    if (entry.open > 0) await new Promise<void>((resolve) => entry.told.push(resolve));
     const begunAt = clock.monotonic();
+    if (entry.open > 0) await this.#unlessAway(new Promise<void>((resolve) => entry.told.push(resolve)), entry);
+    if (entry.open > 0) return "unsure";
     let idleSince: number | null = null;
     for (;;) {
       const now = clock.monotonic();
@@ -241,11 +247,11 @@ export class RedisTurns implements Turns {
         this.#stopped ||
         now >= deadline ||
         (idleSince !== null && now - idleSince >= AT_PRIMARY_MAX_MS) ||
-        this.#awayFor(now) >= AWAY_MAX_MS ||
+        this.#isAway(entry) ||
         (entry.places.length > 1 && waitedFor >= SEVERAL_MAX_MS);
       if (tooLong) return "unsure";
-      const reply = (await behind.line.ask(["look", behind.hash, behind.segment as string])) as LookReply | null;
-      const state = reply?.[0] ?? "unasked";
+      const asked = behind.line.ask(["look", behind.hash, behind.segment as string]) as Promise<LookReply | null>;
+      const state = (await this.#unlessAway(asked, entry))?.[0] ?? "unasked";
       if (state === "head") behind.isHead = true;
       else if (state === "gone") behind.segment = null;
       idleSince = state === "idle" ? (idleSince ?? now) : null;
@@ -254,10 +260,30 @@ export class RedisTurns implements Turns {
     }
   }
 
-  #awayFor(now: number): number {
-    if (this.#settings.link.isUp) this.#awaySince = null;
+  /** Redis has not been there, or has not answered, for too long. */
+  #isAway({ places }: Entry): boolean {
+    const { link, clock } = this.#settings;
+    const now = clock.monotonic();
+    if (link.isUp) this.#awaySince = null;
     else this.#awaySince ??= now;
-    return this.#awaySince === null ? 0 : now - this.#awaySince;
+    const since = [this.#awaySince, ...places.map(({ line }) => line.askedAt)];
+    return since.some((from) => from !== null && now - from >= AWAY_MAX_MS);
+  }
+
+  /** null: Redis was away for too long, or the process ends. */
+  async #unlessAway<T>(promise: Promise<T>, entry: Entry): Promise<T | null> {
+    const looking = new AbortController();
+    const away = async (): Promise<null> => {
+      while (!looking.signal.aborted && !this.#stopped && !this.#isAway(entry)) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      }
+      return null;
+    };
+    try {
+      return await Promise.race([promise, away()]);
+    } finally {
+      looking.abort();
+    }
   }
 
   /** Whether others cannot have gone on without this run meanwhile. */

@@ -239,6 +239,32 @@ test("without Redis nothing is waited for and everything is unsure; when it is b
   assert.equal(await hasCome(behind), "mine");
 });
 
+test("a Redis that hangs is waited for once, and not by each write; what waits for a turn is let go within a second or so", async (t) => {
+  const redis = await redisServer(t);
+  const [one] = (await members(t, redis.url, 1, { silentMs: 60_000 })) as [RedisStore];
+  await take(one.turns, "before", "users/1");
+  await accept(one.turns, "before", ["users/1"], 1);
+  redis.signal("SIGSTOP");
+  assert.notEqual(one.turns.take("first", ["users/1"]), null);
+  await until(() => {
+    const waits = one.turns.take("next", ["users/2"]) !== null;
+    one.turns.leave("next");
+    return !waits;
+  });
+  assert.equal(one.turns.take("more", ["users/3"]), null);
+  assert.equal(one.turns.answered("more", ["users/3"], 1), null);
+  const came = await Promise.all([one.turns.come("first", LATER), one.turns.come("more", LATER)]);
+  assert.deepEqual(came, ["unsure", "unsure"]);
+  redis.signal("SIGCONT");
+  await until(() => {
+    const waits = one.turns.take("after", ["users/4"]) !== null;
+    if (!waits) one.turns.leave("after");
+    return waits;
+  });
+  await accept(one.turns, "after", ["users/4"], 1);
+  assert.equal(await hasCome(one.turns.come("after", LATER)), "mine");
+});
+
 test("when all is done Redis holds no turn", async (t) => {
   const redis = await redisServer(t);
   const all = (await members(t, redis.url, 3)).map(({ turns }) => turns);

@@ -67,9 +67,10 @@ function barrierProblems(running: readonly RouteSettings[], wanted: readonly Rou
   for (const [i, route] of wanted.entries()) {
     const before = running.find(({ name }) => name === route.name);
     if (before === undefined || primaryOf(before) === primaryOf(route)) continue;
-    const step = primaryOf(route) === "next" ? "advance" : "rollback";
     const why = `would make ${primaryOf(route)} the source of truth of ${route.name}`;
-    const way = `a file never crosses the barrier: use crossfade phase ${route.name} ${step}, or restart`;
+    const way =
+      "a file never crosses the barrier, and this version has no cutover yet: put it back; or keep clients away until " +
+      "nothing waits (crossfade status), and restart";
     problems.push({
       path: ["routes", i, "phase"],
       predicate: `is ${route.phase} and was ${before.phase}, which ${why}; ${way}`,

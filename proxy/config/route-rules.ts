@@ -37,7 +37,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
       );
     }
     if (PHASE_ROLES[route.phase].primary === "next" && !adoptPhases) {
-      const why = `which a route reaches through the gate, not by its file (crossfade phase ${route.name} advance)`;
+      const why = "which a route reaches through the gate, not by its file, and this version has no cutover yet";
       const way =
         "write dual-write; or, where the move was already made and the store is empty, start with --adopt-phases";
       findings.errors.push(places.at(pathOf(input, i, "phase"), `is ${route.phase}, ${why}; ${way}`));

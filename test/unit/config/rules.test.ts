@@ -130,7 +130,7 @@ test("a file does not claim a cutover; an operator who adopts one says so", (t) 
   assert.equal(errors.length, 2);
   assert.match(
     errors[0] ?? "",
-    /^crossfade\.yaml:5:57 routes\[0\]\.phase is next-primary, which a route reaches through the gate, not by its file .*--adopt-phases/,
+    /^crossfade\.yaml:5:57 routes\[0\]\.phase is next-primary, which a route reaches through the gate, not by its file, and this version has no cutover yet; .*--adopt-phases/,
   );
   assert.deepEqual(errorsOf(t, yaml, { flags: { adoptPhases: true } }), []);
   assert.match(

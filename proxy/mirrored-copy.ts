@@ -287,8 +287,8 @@ async function sendCopy(
     newAnswerCopy: () =>
       new Capture(
         { memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes },
-        parts.forwarder.budget,
-        parts.forwarder.spool,
+        parts.copies.budget,
+        parts.copies.spool,
       ),
     primaryBytes: copy.primary.body.length,
     onAttempt: (attempt) => {

@@ -9,7 +9,8 @@ import type { ComparableAnswer } from "./compare/diff-answers.ts";
 import { SURVEYED_MAX_BYTES } from "./compare/survey.ts";
 import { hostFor, type RouteSettings, serviceOf } from "./config/settings.ts";
 import { type Answer, type Exchange, headerOf, type RequestHead, type Role } from "./exchange.ts";
-import type { ForwarderParts, PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
+import { type BodyTakers, type CaptureParts, captures } from "./forward/capture.ts";
+import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import { createSecondReads, type SecondReadEnd } from "./forward/second-reads.ts";
 import { endToEndHeaders, HeaderNames, isCrossfadeHeader } from "./headers.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mirror/mark.ts";
@@ -22,7 +23,7 @@ import { keyAtHead } from "./route/entity-key.ts";
 export interface NoiseParts extends LearningParts {
   readonly telemetry: Pick<Telemetry, "secondRead">;
   readonly upstream: (role: Role, service: ReturnType<typeof serviceOf>) => Upstream;
-  readonly forwarder: ForwarderParts;
+  readonly copies: CaptureParts;
   readonly markKey: Buffer;
   readonly clock: Clock;
   /** false: the kill switch is thrown. */
@@ -44,9 +45,9 @@ export interface AskedBoth {
   readonly key: string | null;
 }
 
-/** What the pipeline tells of one request; `forwarder` pays for the copy of a read that is mirrored to nobody. */
+/** What the pipeline tells of one request; `takers` copy a read that is mirrored to nobody; null: it is not needed. */
 export interface Watched {
-  readonly forwarder: ForwarderParts | null;
+  readonly takers: (() => BodyTakers) | null;
   ended(ending: PrimaryEnding): void;
   closed(): void;
 }
@@ -105,6 +106,9 @@ interface Writes {
   begun: number;
 }
 
+/** The budget alone bounds it. */
+const IN_MEMORY = { memoryBytes: Number.POSITIVE_INFINITY, diskBytes: Number.POSITIVE_INFINITY };
+
 export function createNoise(parts: NoiseParts): Noise {
   const counts = new Map<string, Counts>();
   const writes = new Map<string, Writes>();
@@ -157,7 +161,7 @@ export function createNoise(parts: NoiseParts): Noise {
   function watchWrite(ofEntity: Writes): Watched {
     ofEntity.inFlight += 1;
     ofEntity.begun += 1;
-    return { forwarder: null, ended: () => void (ofEntity.inFlight -= 1), closed: () => undefined };
+    return { takers: null, ended: () => void (ofEntity.inFlight -= 1), closed: () => undefined };
   }
 
   function watchRead(arrived: Arrived): Watched {
@@ -169,7 +173,7 @@ export function createNoise(parts: NoiseParts): Noise {
     watched += 1;
     return {
       // What is larger than is looked at finds no room here, and is not kept.
-      forwarder: { ...parts.forwarder, budget: new ByteBudget(SURVEYED_MAX_BYTES) },
+      takers: () => captures(IN_MEMORY, { ...parts.copies, budget: new ByteBudget(SURVEYED_MAX_BYTES) }),
       ended(ending) {
         // There is no answer, or nobody who got it.
         if (ending.end !== "answered" || isClosed) watched -= 1;

@@ -4,7 +4,7 @@ import type { ModuleHealth } from "./compare/module-health.ts";
 import type { EvidenceBook } from "./evidence-book.ts";
 import type { ServiceSettings } from "./config/settings.ts";
 import type { Role, Snapshot } from "./exchange.ts";
-import type { ForwarderParts } from "./forward/forwarder.ts";
+import type { CaptureParts } from "./forward/capture.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { Gaps } from "./mirror/gaps.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
@@ -41,7 +41,7 @@ export interface PipelineParts {
   readonly moduleHealth: ModuleHealth;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
-  readonly forwarder: ForwarderParts;
+  readonly copies: CaptureParts;
   /** Bytes in memory for shadows, whole process; the same one that the forwarder's copies are paid from. */
   readonly budget: ByteBudget;
   readonly backlog: Backlog;

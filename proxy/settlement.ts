@@ -193,7 +193,7 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
   }
   const { requestBody, body } = answered;
   const lost = (why: "queue-full" | "spool-full"): NotMirrored => {
-    const error = why === "spool-full" ? parts.forwarder.spool.problem : null;
+    const error = why === "spool-full" ? parts.copies.spool.problem : null;
     return { outcome: dropped(why), repair: isWrite ? "dropped" : null, ...(error === null ? {} : { error }) };
   };
   if (!answered.requestComplete) {

@@ -78,7 +78,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const disk = new ByteBudget(settings.limits.spoolBytes);
   const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
   const spool = new Spool(spoolFolder, disk, queue);
-  const forwarder = { budget: queue, spool, clock };
+  const copies = { budget: queue, spool };
   const comparer = createComparer({
     queueBytes: settings.limits.queuedBytes,
     workers: 1,
@@ -95,7 +95,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     hashKey: deriveKey(secretKey, "noise"),
     telemetry,
     upstream,
-    forwarder,
+    copies,
     markKey,
     clock,
     mirroringEnabled,
@@ -124,7 +124,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     evidence: records.evidence,
     pairs: records.pairs,
     ruleCounters: records.ruleCounters,
-    forwarder,
+    copies,
     backlog,
     taints,
     noise,
@@ -143,7 +143,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     visit: pipeline.visit,
     upstream: (service) => upstream("shadow", service),
     primaryGate: (service) => services.readGate(service),
-    forwarder,
+    copies,
     taints,
     sealer,
     redactor,

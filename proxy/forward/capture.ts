@@ -15,13 +15,35 @@ export type Captured =
   | { readonly kind: "kept"; readonly copy: BodyCopy; readonly length: number }
   | { readonly kind: "lost"; readonly why: "queue-full" | "spool-full"; readonly length: number };
 
+/** Takes a copy of one body as it passes. */
+export interface BodyTaker {
+  /** Whether it holds the chunk itself from here on. Never waits, never fails the stream. */
+  take(chunk: Buffer): boolean;
+  /** The copy as it stands once the body has ended. */
+  result(): Captured;
+  /** Gives back what is held. The copy must not be used afterwards. */
+  discard(): void;
+}
+
+export interface BodyTakers {
+  readonly request: BodyTaker;
+  readonly answer: BodyTaker;
+}
+
+/** What copies are paid from. */
+export interface CaptureParts {
+  /** Memory. */
+  readonly budget: ByteBudget;
+  readonly spool: Spool;
+}
+
 const NO_BYTES = Buffer.alloc(0);
 
 /**
  * A bounded copy of one body as it passes: in memory up to the first cap, then in the spool up to the second, then only
  * its digest and length. Taking a chunk never waits and never fails the stream.
  */
-export class Capture {
+export class Capture implements BodyTaker {
   readonly #limits: CaptureLimits;
   readonly #budget: ByteBudget;
   readonly #spool: Spool;
@@ -48,7 +70,6 @@ export class Capture {
     return this.#join();
   }
 
-  /** Whether it holds the chunk itself from here on. */
   take(chunk: Buffer): boolean {
     this.#length += chunk.length;
     // An upload may go on after its exchange has ended (an early answer): nobody would give back what it held.
@@ -69,7 +90,6 @@ export class Capture {
     return false;
   }
 
-  /** The copy as it stands once the body has ended. */
   result(): Captured {
     const length = this.#length;
     if (this.#lost !== null) return { kind: "lost", why: this.#lost, length };
@@ -87,7 +107,6 @@ export class Capture {
     return { kind: "kept", copy: { kind: "memory", bytes: this.#join() }, length };
   }
 
-  /** Gives back what is held. The copy must not be used afterwards. */
   discard(): void {
     this.#discarded = true;
     this.#free();
@@ -135,4 +154,8 @@ export class Capture {
     this.#free();
     this.#file = null;
   }
+}
+
+export function captures(limits: CaptureLimits, { budget, spool }: CaptureParts): BodyTakers {
+  return { request: new Capture(limits, budget, spool), answer: new Capture(limits, budget, spool) };
 }

@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ByteBudget } from "../byte-budget.ts";
 import { chunks } from "../chunks.ts";
 import type { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
 import type { AnswerSink, Clock, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
-import { Capture, type Captured, type CaptureLimits } from "./capture.ts";
+import type { BodyTaker, BodyTakers, Captured } from "./capture.ts";
 import {
   type AnswerFraming,
   cutOff,
@@ -16,7 +15,6 @@ import {
 import { type EndsWithClient, followClient, unfollowClient } from "./client-side.ts";
 import { refuse, refusalFor } from "./refusal.ts";
 import { announcedBody, bodyAtHand, streamedBody } from "./request-body.ts";
-import type { Spool } from "./spool.ts";
 
 /** The primary's complete answer, told before its last byte leaves for the client. */
 export interface PrimaryAnswered {
@@ -64,7 +62,7 @@ export interface ForwardJob {
   readonly headers: RawHeaders;
   readonly limits: ForwardLimits;
   /** null: nobody needs a copy. */
-  readonly capture: CaptureLimits | null;
+  readonly takers: BodyTakers | null;
   /** A complete write whose client leaves is answered to its end all the same, so that it can be settled. */
   readonly settleWrite: boolean;
   /**
@@ -74,12 +72,6 @@ export interface ForwardJob {
   readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
   /** The client's side is over: the answer is written or the connection gone. */
   readonly closed: (status: number) => void;
-}
-
-export interface ForwarderParts {
-  readonly budget: ByteBudget;
-  readonly spool: Spool;
-  readonly clock: Clock;
 }
 
 /** How long a primary may go on answering a client that has gone. */
@@ -95,8 +87,8 @@ const RETRIED_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", 
 class Forwarding implements AnswerSink, EndsWithClient {
   readonly #job: ForwardJob;
   readonly #clock: Clock;
-  readonly #answerCopy: Capture | null;
-  readonly #requestCopy: Capture | null;
+  readonly #answerCopy: BodyTaker | null;
+  readonly #requestCopy: BodyTaker | null;
   #call: UpstreamCall | null = null;
   #sendingAt = 0;
   #sent = false;
@@ -116,11 +108,11 @@ class Forwarding implements AnswerSink, EndsWithClient {
   #drainTimer: NodeJS.Timeout | null = null;
   #told = false;
 
-  constructor(job: ForwardJob, parts: ForwarderParts) {
+  constructor(job: ForwardJob, clock: Clock) {
     this.#job = job;
-    this.#clock = parts.clock;
-    this.#requestCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
-    this.#answerCopy = job.capture === null ? null : new Capture(job.capture, parts.budget, parts.spool);
+    this.#clock = clock;
+    this.#requestCopy = job.takers?.request ?? null;
+    this.#answerCopy = job.takers?.answer ?? null;
     const { request, response } = job;
     // A connection of HTTP/2 is no single exchange's.
     const socket = request.httpVersion === "2.0" ? null : request.socket;
@@ -345,7 +337,7 @@ class Forwarding implements AnswerSink, EndsWithClient {
 const NOT_CAPTURED: Captured = { kind: "kept", copy: { kind: "memory", bytes: Buffer.alloc(0) }, length: 0 };
 
 /** Holds on to the copies alone: what waits in a lane must not keep the client's request alive. */
-function releaseOf(requestCopy: Capture | null, answerCopy: Capture | null): () => void {
+function releaseOf(requestCopy: BodyTaker | null, answerCopy: BodyTaker | null): () => void {
   return () => {
     requestCopy?.discard();
     answerCopy?.discard();
@@ -356,6 +348,6 @@ function flushHead(forwarding: Forwarding): void {
   forwarding.flushHead();
 }
 
-export function forward(job: ForwardJob, parts: ForwarderParts): void {
-  new Forwarding(job, parts).start();
+export function forward(job: ForwardJob, clock: Clock): void {
+  new Forwarding(job, clock).start();
 }

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { RawHeaders } from "../exchange.ts";
 import type { StreamedBody } from "../ports.ts";
-import type { Capture } from "./capture.ts";
+import type { BodyTaker } from "./capture.ts";
 import { NOT_IN_TRAILERS } from "./client-answer.ts";
 
 /** Bytes of the body that a head announces, or -1: in chunks. A message has one exactly if a header says so (RFC 9112, 6.3). */
@@ -37,7 +37,7 @@ const BODY_SILENCE_MS = 300_000;
 /** The client's body as it comes, with a copy for `capture`. */
 export function streamedBody(
   request: IncomingMessage,
-  capture: Capture | null,
+  capture: BodyTaker | null,
   silenceMs = BODY_SILENCE_MS,
 ): StreamedBody {
   if (request.httpVersionMajor === 1) {

@@ -2,8 +2,7 @@
 import { type JudgeParts, judgeAnswers } from "../compare/judge.ts";
 import type { RouteSettings, ServiceSettings } from "../config/settings.ts";
 import type { Role, Snapshot } from "../exchange.ts";
-import { Capture } from "../forward/capture.ts";
-import type { ForwarderParts } from "../forward/forwarder.ts";
+import { Capture, type CaptureParts } from "../forward/capture.ts";
 import { deliver, type DeliveryEnd } from "../mirror/delivery.ts";
 import type { ShadowGate } from "../mirror/shadow-gate.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
@@ -19,7 +18,7 @@ export interface BothSidesParts extends JudgeParts {
   readonly gate: (service: ServiceSettings) => ShadowGate;
   /** Of reads of the primary: it must not be pressed while it is in trouble. */
   readonly primaryGate: (service: ServiceSettings) => ShadowGate;
-  readonly forwarder: Pick<ForwarderParts, "budget" | "spool">;
+  readonly copies: CaptureParts;
   readonly markKey: Buffer;
   readonly orderStamp: () => string;
 }
@@ -67,8 +66,8 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
       newAnswerCopy: () =>
         new Capture(
           { memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes },
-          parts.forwarder.budget,
-          parts.forwarder.spool,
+          parts.copies.budget,
+          parts.copies.spool,
         ),
       primaryBytes: 0,
       onAttempt() {},

@@ -93,7 +93,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     comparer,
     telemetry,
     clock,
-    forwarder: { budget, spool: new Spool(tmpdir(), new ByteBudget(0), budget), clock },
+    copies: { budget, spool: new Spool(tmpdir(), new ByteBudget(0), budget) },
     budget,
     backlog: new Backlog(),
     taints: new Taints(),

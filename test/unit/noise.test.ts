@@ -20,7 +20,7 @@ function noiseWith(random: () => number, isOn = true): Noise {
     hashKey: Buffer.alloc(32),
     markKey: Buffer.alloc(32),
     upstream: () => assert.fail("nothing is sent before the client has its answer"),
-    forwarder: { budget, spool: new Spool(tmpdir(), new ByteBudget(0), budget), clock },
+    copies: { budget, spool: new Spool(tmpdir(), new ByteBudget(0), budget) },
     clock,
     mirroringEnabled: () => isOn,
     random,

@@ -5,6 +5,7 @@ import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { captures } from "../../../proxy/forward/capture.ts";
 import { forward, type PrimaryEnding } from "../../../proxy/forward/forwarder.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
 import type { StreamedBody, Upstream } from "../../../proxy/ports.ts";
@@ -15,7 +16,7 @@ const MIB = 1024 * 1024;
 test("a body that has come but was not passed on when its answer came is not taken for copied whole", async (t) => {
   const { promise: ended, resolve } = Promise.withResolvers<PrimaryEnding>();
   const budget = new ByteBudget(MIB);
-  const parts = { budget, spool: new Spool(tmpdir(), new ByteBudget(MIB), budget), clock: systemClock };
+  const spool = new Spool(tmpdir(), new ByteBudget(MIB), budget);
   const server = createServer((request, response) => {
     /** Takes one chunk, reads no more, and answers once the client has sent everything. */
     const upstream: Upstream = {
@@ -40,13 +41,13 @@ test("a body that has come but was not passed on when its answer came is not tak
     };
     const headers = ["Transfer-Encoding", "chunked"];
     const limits = { headMs: 0, idleMs: 0, totalMs: 0 };
-    const capture = { memoryBytes: MIB, diskBytes: MIB };
-    const job = { request, response, upstream, method: "POST", target: "/", headers, limits, capture };
+    const takers = captures({ memoryBytes: MIB, diskBytes: MIB }, { budget, spool });
+    const job = { request, response, upstream, method: "POST", target: "/", headers, limits, takers };
     const told = (ending: PrimaryEnding): null => {
       resolve(ending);
       return null;
     };
-    forward({ ...job, settleWrite: true, ended: told, closed() {} }, parts);
+    forward({ ...job, settleWrite: true, ended: told, closed() {} }, systemClock);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

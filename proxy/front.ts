@@ -1,0 +1,253 @@
+/**
+ * The client's half of a request's life: listen → route → plan → journal → forward → answer. A step works for the client here;
+ * what is to be mirrored is entered into the books (intake.ts) before the primary is called, and ended there before the
+ * answer's last byte leaves.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { hostFor, type ServiceSettings, serviceOf } from "./config/settings.ts";
+import type { RequestHead, Role, RouteFound, Snapshot } from "./exchange.ts";
+import type { BodyTakers } from "./forward/capture.ts";
+import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
+import { openTunnel } from "./forward/tunnel.ts";
+import { endToEndHeaders } from "./headers.ts";
+import type { Arrived, Entered, Intake } from "./intake.ts";
+import { readRequestHead } from "./listen/request-head.ts";
+import type { Noise, Watched } from "./noise.ts";
+import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
+import type { Clock, Telemetry, Upstream } from "./ports.ts";
+import { keyAtHead, samplePoint } from "./route/entity-key.ts";
+import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
+
+/** Label of requests that no route matches; they go to legacy and are not mirrored. */
+const NO_ROUTE = "(none)";
+
+export interface FrontParts {
+  /** The settings that an exchange arriving now will keep. */
+  readonly snapshot: () => Snapshot;
+  readonly mirroringEnabled: () => boolean;
+  readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
+  readonly intake: Intake;
+  readonly noise: Pick<Noise, "watch" | "sawFailure">;
+  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
+  readonly clock: Clock;
+  /** Something failed that is not the client's. */
+  readonly caught: (step: string, error: unknown) => void;
+}
+
+export interface Front {
+  handle(request: IncomingMessage, response: ServerResponse, target: string): void;
+  /** A connection that is to change its protocol: it goes to the route's primary and nowhere else. */
+  tunnel(request: IncomingMessage, socket: Socket, head: Buffer): void;
+}
+
+export function createFront(parts: FrontParts): Front {
+  /** Nobody above catches: what fails here must end the client's exchange, and nothing else. */
+  function handle(request: IncomingMessage, response: ServerResponse, target: string): void {
+    try {
+      begin(request, response, target);
+    } catch (error) {
+      parts.caught("pipeline", error);
+      response.destroy();
+    }
+  }
+
+  function begin(request: IncomingMessage, response: ServerResponse, target: string): void {
+    const snapshot = parts.snapshot();
+    const head = readRequestHead(request, target);
+    const found = snapshot.router.match(head);
+    if (found === null) {
+      passThrough(request, response, head, snapshot, "legacy", NO_ROUTE);
+      return;
+    }
+    const { route } = found;
+    const plan = planExchange({
+      phase: route.phase,
+      requestClass: classifyRequest(head.method, route.treatAs, methodOverride(head)),
+      mirrorWrites: route.mirror.writes,
+      readShare: route.mirror.readShare,
+      samplePoint: () => samplePoint(sampleKey(found, head)),
+      mirroringEnabled: parts.mirroringEnabled(),
+    });
+    const learns = route.compare.noise.readShare > 0;
+    const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
+    if (!plan.mirror) {
+      passThrough(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watched);
+      return;
+    }
+    parts.intake.open({ snapshot, request: head, found, plan }, (entered) => {
+      forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched);
+    });
+  }
+
+  function tunnel(request: IncomingMessage, socket: Socket, bytes: Buffer): void {
+    try {
+      const snapshot = parts.snapshot();
+      const head = readRequestHead(request, request.url ?? "");
+      const found = snapshot.router.match(head);
+      const primary = found === null ? "legacy" : PHASE_ROLES[found.route.phase].primary;
+      const routeName = found === null ? NO_ROUTE : found.route.name;
+      const service = serviceOf(snapshot.settings, found === null ? "legacy" : serviceNameFor(primary, found.route));
+      openTunnel({
+        request,
+        socket,
+        head: bytes,
+        upstream: parts.upstream("primary", service),
+        method: head.method,
+        target: head.target,
+        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme, upgrade: true }),
+        headTimeoutMs: service.asPrimary.timeoutMs,
+        clock: parts.clock,
+        answered: (status, ms) => {
+          guard("telemetry", () => {
+            parts.telemetry.clientRequest("primary", routeName, status, ms);
+            parts.telemetry.serverRequest(routeName, head.method, status ?? 502, ms);
+          });
+        },
+      });
+    } catch (error) {
+      parts.caught("pipeline", error);
+      socket.destroy();
+    }
+  }
+
+  function watchNoise(arrived: Parameters<Noise["watch"]>[0]): Watched | null {
+    try {
+      return parts.noise.watch(arrived);
+    } catch (error) {
+      parts.caught("noise", error);
+      return null;
+    }
+  }
+
+  function forwardMirrored(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { snapshot, request: head, found: { route }, plan }: Arrived,
+    entered: Entered,
+    watched: Watched | null,
+  ): void {
+    const service = serviceNameFor(plan.primary, route);
+    forwardTo(request, response, head, snapshot, service, route.name, {
+      takers: entered.takers(),
+      settleWrite: plan.requestClass === "write",
+      ended: (ending) => {
+        // Before it is settled, which lets go of the copy.
+        if (watched !== null) guard("noise", () => watched.ended(ending));
+        return entered.ended(ending);
+      },
+      closed: watched === null ? null : () => watched.closed(),
+    });
+  }
+
+  function passThrough(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+    snapshot: Snapshot,
+    serviceName: string,
+    routeName: string,
+    watched: Watched | null = null,
+  ): void {
+    const watch = watched === null ? UNWATCHED : watchOf(watched);
+    forwardTo(request, response, head, snapshot, serviceName, routeName, watch);
+  }
+
+  /** The copy of an answer that nobody else needs. */
+  function watchOf(watched: Watched): Watch {
+    return {
+      takers: watched.takers?.() ?? null,
+      settleWrite: false,
+      ended: (ending) => {
+        guard("noise", () => watched.ended(ending));
+        if (ending.end === "answered") ending.release();
+        return null;
+      },
+      closed: () => watched.closed(),
+    };
+  }
+
+  function forwardTo(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+    snapshot: Snapshot,
+    serviceName: string,
+    routeName: string,
+    watch: Watch,
+  ): void {
+    const service = serviceOf(snapshot.settings, serviceName);
+    const begunAt = parts.clock.monotonic();
+    forward(
+      {
+        request,
+        response,
+        upstream: parts.upstream("primary", service),
+        method: head.method,
+        target: head.target,
+        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }),
+        limits: {
+          headMs: service.asPrimary.timeoutMs,
+          idleMs: service.asPrimary.idleTimeoutMs ?? 0,
+          totalMs: service.asPrimary.totalTimeoutMs ?? 0,
+        },
+        takers: watch.takers,
+        settleWrite: watch.settleWrite,
+        ended: (ending) => {
+          const held = watch.ended(ending);
+          const reached = ending.end !== "unreached";
+          // A client that leaves is no failure of the primary's.
+          if ((ending.end !== "answered" || ending.status >= 500) && !response.destroyed)
+            guard("noise", () => parts.noise.sawFailure(service.origin));
+          guard("telemetry", () => {
+            parts.telemetry.clientRequest(
+              "primary",
+              routeName,
+              reached ? ending.status : null,
+              reached ? ending.ms : 0,
+            );
+          });
+          return held;
+        },
+        closed: (status) => {
+          if (watch.closed !== null) guard("noise", watch.closed);
+          guard("telemetry", () => {
+            parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
+          });
+        },
+      },
+      parts.clock,
+    );
+  }
+
+  function guard(step: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      parts.caught(step, error);
+    }
+  }
+
+  return { handle, tunnel };
+}
+
+interface Watch {
+  /** null: nobody needs a copy. */
+  readonly takers: BodyTakers | null;
+  readonly settleWrite: boolean;
+  /** See `ForwardJob`. */
+  readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
+  readonly closed: (() => void) | null;
+}
+
+const UNWATCHED: Watch = {
+  takers: null,
+  settleWrite: false,
+  ended: () => null,
+  closed: null,
+};
+/** Reads are sampled by what they are about: by entity where the head tells it, else by path. */
+function sampleKey(found: RouteFound, head: RequestHead): string {
+  const atHead = keyAtHead({ route: found.route, params: found.params, request: head });
+  return atHead.known ? atHead.key : head.path;
+}

@@ -1,0 +1,212 @@
+/**
+ * Where an eligible exchange enters the books: it is counted, gets its place in the lanes and among other members' writes, and
+ * its intent is journaled; when the primary has ended, it is settled (settlement.ts). The client's half (front.ts) waits for
+ * both, within bounds; with worker processes it does so from another process.
+ */
+import type { Exchange, Plan, RequestHead, RouteFound, Snapshot } from "./exchange.ts";
+import { headerOf } from "./exchange.ts";
+import { type BodyTakers, captures } from "./forward/capture.ts";
+import type { PrimaryEnding } from "./forward/forwarder.ts";
+import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
+import type { Intent } from "./journal.ts";
+import type { Lanes } from "./mirror/lanes.ts";
+import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
+import type { Copy } from "./mirrored-copy.ts";
+import type { PipelineParts } from "./pipeline-parts.ts";
+import { keysAtHead } from "./route/entity-key.ts";
+import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
+
+/** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
+const INTENT_WAIT_MS = 5;
+/** How long an answer's last byte is held back until other members know of the write (docs/semantics.md, "Keys, lanes, order"). */
+const PLACE_WAIT_MS = 20;
+
+/** A request that is to be mirrored, before its primary is called. */
+export interface Arrived {
+  readonly snapshot: Snapshot;
+  readonly request: RequestHead;
+  readonly found: RouteFound;
+  readonly plan: Extract<Plan, { mirror: true }>;
+}
+
+export interface Intake {
+  /** Calls `goOn` once the primary may be called: at once where nothing is to be waited for. */
+  open(arrived: Arrived, goOn: (entered: Entered) => void): void;
+}
+
+/** An exchange that is in the books and has to be ended there. */
+export interface Entered {
+  /** For copies of both bodies. */
+  takers(): BodyTakers;
+  /** Called once. What it returns is to be waited for before the answer's last byte leaves. */
+  ended(ending: PrimaryEnding): Promise<void> | null;
+}
+
+export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
+  function open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void): void {
+    const arrivedAt = parts.clock.now();
+    const trace = parseTraceParent(headerOf(request.headers, "traceparent"));
+    const exchange: Exchange = {
+      id: makeUlid(arrivedAt),
+      arrivedAt,
+      snapshot,
+      request,
+      route: found.route,
+      params: found.params,
+      plan,
+      traceId: trace?.traceId ?? makeTraceId(),
+    };
+    const keys = keysAtHead({ route: found.route, params: found.params, request }, plan.requestClass);
+    const mark = headerOf(request.headers, SHADOW_MARK_HEADER);
+    const open: OpenExchange = {
+      exchange,
+      keys,
+      isLoop: mark !== null && isOurShadowMark(parts.markKey, mark),
+      ticket: lanes.intend(keys, plan.requestClass),
+      lanes,
+    };
+    parts.recorder.eligible(found.route.name, plan.requestClass);
+    journalIntent(open, () => goOn(entered(open)));
+  }
+
+  function entered(open: OpenExchange): Entered {
+    const { limits } = open.exchange.snapshot.settings;
+    return {
+      takers: () =>
+        captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
+      ended(ending) {
+        const placed = parts.turns.placed(open.exchange.id);
+        if (placed === null) return settleNow(open, ending);
+        return within(placed, PLACE_WAIT_MS).then(async () => {
+          await settleNow(open, ending);
+        });
+      },
+    };
+  }
+
+  /**
+   * Records the intent and takes its place among other members' writes, then goes on: at once where nothing is to be
+   * waited for, else after at most INTENT_WAIT_MS.
+   */
+  function journalIntent(open: OpenExchange, goOn: () => void): void {
+    const { exchange, keys } = open;
+    if (exchange.plan.requestClass === "read") {
+      goOn();
+      return;
+    }
+    const durable = recordIntent({
+      exchangeId: exchange.id,
+      route: exchange.route.name,
+      request: exchange.request,
+      key: keyForAll(keys),
+      traceId: exchange.traceId,
+      arrivedAt: exchange.arrivedAt,
+    });
+    const place = takePlace(open);
+    if (durable === null && place === null) {
+      goOn();
+      return;
+    }
+    let gone = false;
+    let [journaled, placed] = [durable === null, place === null];
+    let awaited = Number(!journaled) + Number(!placed);
+    const once = (): void => {
+      if (gone) return;
+      gone = true;
+      clearTimeout(timer);
+      if (!placed) guard("turns", () => parts.turns.doubt(exchange.id));
+      if (durable === null) goOn();
+      else if (journaled) {
+        parts.gaps.journaled(exchange.route.name);
+        goOn();
+      } else {
+        afterMarking(parts.gaps.unjournaled(exchange.route.name, durable), goOn);
+      }
+    };
+    const came = (): void => {
+      awaited -= 1;
+      if (awaited === 0) once();
+    };
+    // After a long turn timers come before what the disk has done meanwhile: one look at that first.
+    const timer = setTimeout(() => setImmediate(once), INTENT_WAIT_MS);
+    durable?.then(() => {
+      journaled = true;
+      came();
+    }, came);
+    void place?.then(() => {
+      placed = true;
+      came();
+    });
+  }
+
+  function takePlace({ exchange, keys }: OpenExchange): Promise<void> | null {
+    try {
+      return parts.turns.take(exchange.id, keys);
+    } catch (error) {
+      parts.caught("turns", error);
+      return null;
+    }
+  }
+
+  function recordIntent(intent: Intent): Promise<void> | null {
+    try {
+      return parts.journal.intend(intent);
+    } catch (error) {
+      parts.caught("journal", error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** The first write that is in no journal waits until a crash would tell of it; as long as a write waits for its intent. */
+  function afterMarking(marked: Promise<void> | null, goOn: () => void): void {
+    if (marked === null) {
+      goOn();
+      return;
+    }
+    let gone = false;
+    const once = (): void => {
+      if (gone) return;
+      gone = true;
+      clearTimeout(timer);
+      goOn();
+    };
+    const timer = setTimeout(once, INTENT_WAIT_MS);
+    marked.then(once, once);
+  }
+
+  /** What it returns is to be waited for before the answer's last byte leaves. */
+  function settleNow(open: OpenExchange, ending: PrimaryEnding): Promise<void> | null {
+    try {
+      const placed = settle(parts, open, ending);
+      return placed === null
+        ? null
+        : within(placed, PLACE_WAIT_MS).then((inTime) => {
+            if (!inTime) guard("turns", () => parts.turns.doubt(open.exchange.id));
+          });
+    } catch (error) {
+      parts.caught("settle", error);
+      return null;
+    }
+  }
+
+  function guard(step: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      parts.caught(step, error);
+    }
+  }
+
+  return { open };
+}
+
+/** Whether it came in time. */
+function within(promise: Promise<void>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, false);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}

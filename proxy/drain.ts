@@ -19,7 +19,7 @@ export interface StopReport extends DrainReport {
 
 export interface DrainParts {
   readonly listener: Listener;
-  readonly pipeline: Pipeline;
+  readonly pipeline: Pick<Pipeline, "leaveJournal" | "whenIdle" | "queued" | "abandon">;
   /** Eligible exchanges that have no outcome yet and are not left to the next process. */
   readonly pending: () => number;
   /** Writes that are left to the next process. */

@@ -1,8 +1,10 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
+import type { StatusInput } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
 import { createAudit, createDesk } from "./compose/desk.ts";
+import { openDoor } from "./compose/door.ts";
 import { createMemberSelf } from "./compose/member.ts";
 import { followFile, type FollowedFile } from "./compose/follow-file.ts";
 import { createMirroring } from "./compose/mirroring.ts";
@@ -15,12 +17,12 @@ import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts
 import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
-import { createListener } from "./listen/server.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
+import { shareOfQueue } from "./workers/shares.ts";
 import { systemClock } from "./system-clock.ts";
 import { createValueList } from "./value-list.ts";
 import { readVersion } from "./version.ts";
@@ -65,6 +67,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const desk = createDesk(options.logLevel ?? "info", options.warn);
   let following: FollowedFile | null = null;
   let stopping = false;
+  let workers: (() => StatusInput["workers"]) | null = null;
 
   const opened = await (options.store ?? openStore(settings, clock, () => deliveryKey(settings)));
   const { durable, notes, members, secretKey: shared, countsBeside } = opened;
@@ -141,6 +144,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     cutoverGate: records.cutoverGate,
     reachability: services.reachability,
     pairs: records.pairs,
+    workers: () => workers?.() ?? { wanted: settings.workers, running: 0, replaced: 0 },
     webhook: () => records.webhook.health(),
     caught: () => desk.caughtByStep,
   });
@@ -171,11 +175,16 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   };
 
   try {
-    const listener = await createListener(settings, {
-      handle: pipeline.handle,
-      tunnel: pipeline.tunnel,
-      tunnels: (protocol) => snapshot().settings.tunnels.includes(protocol),
+    const listener = await openDoor({
+      acting,
+      pipeline,
+      noise: mirroring.noise,
+      telemetry: telemetry.telemetry,
+      clock,
+      warn: (line) => desk.log.warn(line),
+      caught: desk.caught,
     });
+    workers = listener.workers;
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
@@ -197,6 +206,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       onError: (error, what) => desk.log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
       await listener.close();
+      await listener.end();
       throw error;
     });
     void services.reachability.first.then(() => {
@@ -217,7 +227,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
           // First: what OpenSSL refuses refuses the whole file.
           if (next.tls !== null) listener.useCertificate(next.tls);
           acting.take(next);
-          mirroring.queue.resize(next.limits.queuedBytes);
+          mirroring.queue.resize(shareOfQueue(next).parentBytes);
           mirroring.disk.resize(next.limits.spoolBytes);
         },
         revision: () => snapshot().revision,
@@ -242,6 +252,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         },
         budgetMs,
       );
+      await listener.end();
       await admin.close();
       await closeParts();
       const [kept, logged] = [store.health(), records.divergenceLog.health()];

@@ -6,36 +6,27 @@
 import type { NoiseState } from "./admin/parts.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { ComparableAnswer } from "./compare/diff-answers.ts";
-import { SURVEYED_MAX_BYTES } from "./compare/survey.ts";
 import { hostFor, type RouteSettings, serviceOf } from "./config/settings.ts";
 import { type Answer, type Exchange, headerOf, type RequestHead, type Role } from "./exchange.ts";
 import { type BodyTakers, type CaptureParts, captures } from "./forward/capture.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import { createSecondReads, type SecondReadEnd } from "./forward/second-reads.ts";
-import { endToEndHeaders, HeaderNames, isCrossfadeHeader } from "./headers.ts";
+import { endToEndHeaders, HeaderNames } from "./headers.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mirror/mark.ts";
+import { type ChoiceParts, isWatched, type Watchable } from "./noise-choice.ts";
 import { createLearning, type LearningParts } from "./noise-learning.ts";
 import { serviceNameFor } from "./phases.ts";
-import type { NotTwiceReason, SurveyFailure } from "./places.ts";
+import { type NotTwiceReason, SURVEYED_MAX_BYTES, type SurveyFailure } from "./places.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead } from "./route/entity-key.ts";
 
-export interface NoiseParts extends LearningParts {
+export interface NoiseParts extends LearningParts, ChoiceParts {
   readonly telemetry: Pick<Telemetry, "secondRead">;
   readonly upstream: (role: Role, service: ReturnType<typeof serviceOf>) => Upstream;
   readonly copies: CaptureParts;
   readonly markKey: Buffer;
   readonly clock: Clock;
-  /** false: the kill switch is thrown. */
-  readonly mirroringEnabled: () => boolean;
-  /** 0 up to 1. */
-  readonly random: () => number;
 }
-
-/** A request of a route that has reads asked twice, as far as it is known before the primary is called. */
-type Arrived = Pick<Exchange, "snapshot" | "request" | "route" | "params"> & {
-  readonly plan: Pick<Exchange["plan"], "primary" | "requestClass">;
-};
 
 /** A compared exchange; `requestBody` null: there is no copy of it in memory. */
 export interface AskedBoth {
@@ -54,7 +45,9 @@ export interface Watched {
 
 export interface Noise {
   /** null: nothing is to be learnt from how this request ends. */
-  watch(arrived: Arrived): Watched | null;
+  watch(arrived: Watchable): Watched | null;
+  /** The same of one that was chosen elsewhere. */
+  watchChosen(arrived: Watchable): Watched | null;
   /** Two answers of an exchange that comes from no failed write were compared. */
   compared(asked: AskedBoth, primary: Answer, shadow: Answer): void;
   /** An exchange with this primary failed. */
@@ -70,24 +63,6 @@ const SECOND_READ_MS = 5_000;
 /** A primary that takes longer for a read has enough to do. */
 const SLOW_MS = 1_000;
 
-/** What makes an answer one of several, or part of one; or the request more than a question. */
-const NOT_PLAIN = new HeaderNames([
-  "if-none-match",
-  "if-modified-since",
-  "if-match",
-  "if-unmodified-since",
-  "if-range",
-  "range",
-  "transfer-encoding",
-  "upgrade",
-  "expect",
-  // Frameworks take a GET with one of these for the method that it names.
-  "x-http-method-override",
-  "x-http-method",
-  "x-method-override",
-  // What is to be done once does something.
-  "idempotency-key",
-]);
 /** The second read is complete in itself. */
 const NOT_SENT_AGAIN = new HeaderNames(["connection", "te", "trailer", "content-length"]);
 
@@ -146,12 +121,9 @@ export function createNoise(parts: NoiseParts): Noise {
     }
   }
 
-  function watch(arrived: Arrived): Watched | null {
-    const { route, request, plan } = arrived;
-    if (route.compare.module !== null) return null;
+  function watchChosen(arrived: Watchable): Watched | null {
+    const { route, plan } = arrived;
     if (plan.requestClass === "write") return watchWrite(writesOf(route));
-    if (!isPlainRead(request) || !parts.mirroringEnabled() || parts.random() >= route.compare.noise.readShare)
-      return null;
     const why = watched >= MOST_WATCHED ? "busy" : secondReads.whyNotNow(primaryOf(arrived).origin);
     if (why === null) return watchRead(arrived);
     notTwice(route.name, why);
@@ -164,7 +136,7 @@ export function createNoise(parts: NoiseParts): Noise {
     return { takers: null, ended: () => void (ofEntity.inFlight -= 1), closed: () => undefined };
   }
 
-  function watchRead(arrived: Arrived): Watched {
+  function watchRead(arrived: Watchable): Watched {
     const ofEntity = writesOf(arrived.route);
     const { inFlight, begun } = ofEntity;
     const wasWritten = (): boolean => inFlight > 0 || ofEntity.begun !== begun;
@@ -193,7 +165,7 @@ export function createNoise(parts: NoiseParts): Noise {
     notTwice(route, why);
   }
 
-  function tryAgain(arrived: Arrived, first: ComparableAnswer, wasWritten: () => boolean): void {
+  function tryAgain(arrived: Watchable, first: ComparableAnswer, wasWritten: () => boolean): void {
     try {
       askAgain(arrived, first, wasWritten);
     } catch (error) {
@@ -202,7 +174,7 @@ export function createNoise(parts: NoiseParts): Noise {
     }
   }
 
-  function askAgain(arrived: Arrived, first: ComparableAnswer, wasWritten: () => boolean): void {
+  function askAgain(arrived: Watchable, first: ComparableAnswer, wasWritten: () => boolean): void {
     const { route, request } = arrived;
     const service = primaryOf(arrived);
     secondReads.send({
@@ -220,7 +192,7 @@ export function createNoise(parts: NoiseParts): Noise {
     });
   }
 
-  function compareTwice(arrived: Arrived, first: ComparableAnswer, { status, headers, bytes }: SecondAnswer): void {
+  function compareTwice(arrived: Watchable, first: ComparableAnswer, { status, headers, bytes }: SecondAnswer): void {
     const { route, request, params } = arrived;
     const second: ComparableAnswer = { status, headers, body: { kind: "bytes", bytes } };
     const atHead = keyAtHead({ route, params, request });
@@ -252,7 +224,8 @@ export function createNoise(parts: NoiseParts): Noise {
   }
 
   return {
-    watch,
+    watch: (arrived) => (isWatched(arrived, parts) ? watchChosen(arrived) : null),
+    watchChosen,
     compared,
     sawFailure: (origin) => secondReads.sawFailure(origin),
     of: countsOf,
@@ -262,18 +235,8 @@ export function createNoise(parts: NoiseParts): Noise {
 
 type SecondAnswer = Exclude<SecondReadEnd, { readonly why: NotTwiceReason }>;
 
-function primaryOf({ snapshot, plan, route }: Arrived): ReturnType<typeof serviceOf> {
+function primaryOf({ snapshot, plan, route }: Watchable): ReturnType<typeof serviceOf> {
   return serviceOf(snapshot.settings, serviceNameFor(plan.primary, route));
-}
-
-/** A GET that asks for the whole of something, from a client and not from another Crossfade. */
-function isPlainRead({ method, headers, query }: RequestHead): boolean {
-  if (method !== "GET" || /(?:^|&)_method=/i.test(query)) return false;
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (NOT_PLAIN.has(name) || isCrossfadeHeader(name)) return false;
-  }
-  return (headerOf(headers, "content-length") ?? "0") === "0";
 }
 
 function secondHeaders(request: RequestHead, host: string | null, markKey: Buffer): string[] {

@@ -4,7 +4,7 @@
  * mirrored-copy.ts from `settle` on, for the record only: whatever goes wrong there is caught, counted and survived.
  */
 import { createFront, type Front } from "./front.ts";
-import { createIntake } from "./intake.ts";
+import { createIntake, type Intake } from "./intake.ts";
 import type { LeftOver } from "./journal.ts";
 import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
 import { Lanes } from "./mirror/lanes.ts";
@@ -16,6 +16,8 @@ import type { QuietKey } from "./turns.ts";
 const LANE_INTENT_WAIT_MS = 5_000;
 
 export interface Pipeline extends Front {
+  /** For requests that come by another way than `handle`. */
+  readonly intake: Intake;
   /** See `Lanes.visit`. */
   visit<T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>): Promise<T | null>;
   /** Brings back what waits in the journal, also from an earlier process. */
@@ -41,10 +43,12 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
     monotonic: () => parts.clock.monotonic(),
   });
 
+  const intake = createIntake(parts, lanes);
   const backlog = createJournalBacklog(parts, lanes);
 
   return {
-    ...createFront({ ...parts, intake: createIntake(parts, lanes) }),
+    ...createFront({ ...parts, intake }),
+    intake,
     // What waits in the journal alone is in no lane: it may be in what is read, and is yet to be delivered.
     visit(key, patienceMs, work) {
       const isBehind = (): boolean => parts.journal.waiting() > 0;

@@ -114,3 +114,6 @@ function idOf(key: string | null): string | null {
   const end = key?.search(/[/:]/) ?? -1;
   return key === null || end === -1 ? null : key.slice(end + 1);
 }
+
+/** A larger answer tells nothing of noise: what is learnt of small ones is cheap, and there are enough of them. */
+export const SURVEYED_MAX_BYTES = 256 * 1024;

@@ -49,6 +49,7 @@ export interface StatusSourceParts {
   readonly cutoverGate: Pick<CutoverGate, "evidence">;
   readonly reachability: Reachability;
   readonly pairs: Pick<PairKeeper, "losses">;
+  readonly workers: () => StatusInput["workers"];
   readonly webhook: () => WebhookHealth | null;
   readonly caught: () => Readonly<Record<string, number>>;
 }
@@ -195,6 +196,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         store: parts.store.health(),
         members,
         memberProblem: parts.members.problem(),
+        workers: parts.workers(),
         services: Object.values(settings.services).map(({ name, origin }) => ({
           name,
           origin,

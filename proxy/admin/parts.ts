@@ -131,6 +131,8 @@ export interface StatusInput {
   readonly members: readonly Member[];
   /** What is wrong with this one's registration; null: nothing. */
   readonly memberProblem: string | null;
+  /** Processes that take clients' requests: as configured, as they are, and how many were replaced. */
+  readonly workers: { readonly wanted: number; readonly running: number; readonly replaced: number };
   readonly services: readonly {
     readonly name: string;
     readonly origin: string;

@@ -149,6 +149,7 @@ export const SCHEMAS = {
     }),
     members: listOf(ref("Member")),
     config: object({ file: orNull(text), revision: count, error: orNull(text) }),
+    workers: object({ wanted: count, running: count, replaced: count }),
     services: listOf(object({ name: text, origin: text, problem: orNull(text) })),
     queue: object({
       bytes: count,

@@ -16,6 +16,7 @@ export interface StatusView {
   readonly store: StatusInput["store"];
   readonly members: readonly MemberView[];
   readonly config: StatusInput["config"];
+  readonly workers: StatusInput["workers"];
   readonly services: StatusInput["services"];
   readonly queue: StatusInput["queue"];
   readonly journal: StatusInput["journal"];
@@ -45,6 +46,7 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     store: input.store,
     members: input.members.map(viewMember),
     config: input.config,
+    workers: input.workers,
     services: input.services,
     queue: input.queue,
     journal: input.journal,

@@ -40,6 +40,10 @@ function* processWarnings(input: StatusInput): Generator<string> {
   if (store.problem !== null) yield `store: ${store.problem}`;
   if (store.lostWrites > 0) yield `store: ${plural(store.lostWrites, "write")} of evidence lost since the start`;
   if (input.memberProblem !== null) yield input.memberProblem;
+  const { wanted, running } = input.workers;
+  if (running < wanted) {
+    yield `${running} of ${plural(wanted, "worker process", "worker processes")} run; those that ended are started again`;
+  }
   if (journal.problem !== null) yield journal.problem;
   if (log.problem !== null) yield log.problem;
   if (log.lostLines > 0) yield `divergence log ${log.file}: ${plural(log.lostLines, "line")} lost since the start`;

@@ -30,6 +30,7 @@ export function addOfflineCommands(program: Command, ended: Ended): void {
       "one line of JSON for every difference (default: ./crossfade-divergences.ndjson)",
     )
     .option("--member-folder <folder>", "with a redis: store, this process's own folder (default: ./crossfade-member)")
+    .option("--workers <count>", "processes that take requests beside this one (default: 0, this one takes them)")
     .option("--adopt-phases", "take the phases of the config although the store is new")
     .addOption(new Option("--log-level <level>", "how much is logged on stderr").choices(LOG_LEVELS).default("info"))
     .addHelpText("after", example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000"))

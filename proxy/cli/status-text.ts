@@ -19,7 +19,7 @@ export function formatStatus(status: StatusView, width: number, paint: Paint): r
   lines.push("", ...formatRoutes(status.routes, width, paint));
   const up = spellSpan(Date.parse(status.time) - Date.parse(status.startedAt));
   const config = status.config.file === null ? "flags alone" : printable(status.config.file);
-  const foot = `crossfade ${status.version}, up ${up}, config ${config} (revision ${status.config.revision}), store ${status.store.kind}${membersOf(status)}`;
+  const foot = `crossfade ${status.version}, up ${up}, config ${config} (revision ${status.config.revision}), store ${status.store.kind}${membersOf(status)}${workersOf(status)}`;
   lines.push("", ...wrap(foot, width).map((line) => paint("dim", line)));
   return lines;
 }
@@ -30,6 +30,12 @@ function membersOf({ store, members }: StatusView): string {
   if (store.kind !== "redis" || present.length === 0) return "";
   const silent = present.filter(({ state }) => state === "silent").length;
   return `, ${plural(present.length, "member")}${silent === 0 ? "" : ` (${spellCount(silent)} silent)`}`;
+}
+
+/** `, 2 workers (1 replaced)`; nothing where the one process takes the requests. */
+function workersOf({ workers: { wanted, replaced } }: StatusView): string {
+  if (wanted === 0) return "";
+  return `, ${plural(wanted, "worker")}${replaced === 0 ? "" : ` (${spellCount(replaced)} replaced)`}`;
 }
 
 /** The answer to "is the rewrite right, and is all well?" is no. */

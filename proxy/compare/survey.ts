@@ -6,7 +6,7 @@ import { headerOf } from "../exchange.ts";
 import { generalPlace } from "../groups.ts";
 import { escapeToken, formatPointer, type PointerTokens } from "../json/pointer.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
-import type { Survey, SurveyedPlace } from "../places.ts";
+import { type Survey, SURVEYED_MAX_BYTES, type SurveyedPlace } from "../places.ts";
 import { classOfText } from "../value-classes.ts";
 import { bodyTypeOf } from "./bodies/body-type.ts";
 import { type BodyRead, readBody } from "./bodies/read-body.ts";
@@ -24,8 +24,6 @@ export interface SurveyPair {
   readonly now: number;
 }
 
-/** A larger answer tells nothing: what is learnt of small ones is cheap, and there are enough of them. */
-export const SURVEYED_MAX_BYTES = 256 * 1024;
 const DECODED_MAX_BYTES = 4 * SURVEYED_MAX_BYTES;
 const MAX_VALUES = 50_000;
 const MAX_PLACES = 300;

@@ -3,9 +3,9 @@
  * pair that finds no room here is not counted, and no comparison waits for one that does.
  */
 import { Worker } from "node:worker_threads";
-import type { Survey } from "../places.ts";
+import { type Survey, SURVEYED_MAX_BYTES } from "../places.ts";
 import type { ComparableAnswer } from "./diff-answers.ts";
-import { type SurveyPair, SURVEYED_MAX_BYTES } from "./survey.ts";
+import type { SurveyPair } from "./survey.ts";
 
 export interface Surveyor {
   /** Resolves, whatever happens. The bodies' bytes are copied before this returns. */

@@ -22,6 +22,7 @@ import type { Clock, Store, Telemetry } from "../ports.ts";
 import { keyedHash } from "../record/keyed-hash.ts";
 import { deriveKey } from "../record/secret-key.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
+import { shareOfQueue } from "../workers/shares.ts";
 import type { Turns } from "../turns.ts";
 import { readBodyForValues } from "../value-bodies.ts";
 import type { Audit, Desk } from "./desk.ts";
@@ -74,7 +75,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const { snapshot, mirroringEnabled } = parts.acting;
   const { upstream, gate } = services;
 
-  const queue = new ByteBudget(settings.limits.queuedBytes);
+  const queue = new ByteBudget(shareOfQueue(settings).parentBytes);
   const disk = new ByteBudget(settings.limits.spoolBytes);
   const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
   const spool = new Spool(spoolFolder, disk, queue);

@@ -36,6 +36,7 @@ export const DEFAULT_LIMITS: Settings["limits"] = {
   pairsBytes: 64 * MIB,
 };
 
+export const DEFAULT_WORKERS = 0;
 export const DEFAULT_MEMBER_FOLDER = "./crossfade-member";
 export const DEFAULT_SURVIVES: Survival = "process";
 /** How long a write may wait in a journal that outlives the process: a rewrite that is down overnight loses nothing. */

@@ -1,7 +1,14 @@
 /** The flags of `crossfade start`, read with the grammar of the file's settings and laid over it. */
 import type { z } from "zod";
 import type { ConfigMessage } from "./message.ts";
-import { adminListenField, listenField, logFileField, memberFolderField, type Written } from "./schema.ts";
+import {
+  adminListenField,
+  listenField,
+  logFileField,
+  memberFolderField,
+  workersField,
+  type Written,
+} from "./schema.ts";
 import { effectsField, urlField, type WrittenService } from "./service-schema.ts";
 import { storeField } from "./store-schema.ts";
 
@@ -15,6 +22,7 @@ export interface StartFlags {
   readonly store?: string | undefined;
   readonly divergenceLog?: string | undefined;
   readonly memberFolder?: string | undefined;
+  readonly workers?: string | undefined;
   /** Lets an empty store begin in phases that are otherwise reached through the gate. */
   readonly adoptPhases?: boolean | undefined;
 }
@@ -31,7 +39,7 @@ export function readFlags(flags: StartFlags): FlagsRead {
   const flagOf = new Map<string, string>();
   const read = <S extends z.ZodType>(
     field: S,
-    text: string | undefined,
+    text: string | number | undefined,
     flag: string,
     path: string,
   ): z.output<S> | undefined => {
@@ -50,12 +58,13 @@ export function readFlags(flags: StartFlags): FlagsRead {
   const store = read(storeField, flags.store, "--store", "store");
   const logFile = read(logFileField, flags.divergenceLog, "--divergence-log", "divergenceLog.file");
   const memberFolder = read(memberFolderField, flags.memberFolder, "--member-folder", "member.folder");
+  const workers = read(workersField, wholeNumberOf(flags.workers), "--workers", "workers");
 
   const overlay = (written: Written): Written => {
     const services = written.services ?? {};
     return {
       ...written,
-      ...given({ listen, store }),
+      ...given({ listen, store, workers }),
       admin: { ...written.admin, ...given({ listen: adminListen }) },
       divergenceLog: { ...written.divergenceLog, ...given({ file: logFile }) },
       member: { ...written.member, ...given({ folder: memberFolder }) },
@@ -67,6 +76,11 @@ export function readFlags(flags: StartFlags): FlagsRead {
     };
   };
   return { errors, flagOf, overlay };
+}
+
+/** What is none is left as it is, to be refused in its own words. */
+function wholeNumberOf(text: string | undefined): string | number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : text;
 }
 
 /** Only the entries that have a value: an absent flag must not hide what the file says. */

@@ -42,6 +42,7 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
   compare(["admin", "listen"], spellEndpoint(running.admin.listen), spellEndpoint(wanted.admin.listen));
   compare(["store"], spellStore(running.store), spellStore(wanted.store));
   compare(["member", "folder"], running.member.folder, wanted.member.folder);
+  compare(["workers"], String(running.workers), String(wanted.workers));
   compare(["member", "name"], running.member.name ?? "missing", wanted.member.name ?? "missing");
   compare(["journal", "survives"], running.journal.survives, wanted.journal.survives);
   if (problems.at(-1)?.path[0] !== "store" && !isDeepStrictEqual(loginsOf(running.store), loginsOf(wanted.store))) {

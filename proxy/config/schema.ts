@@ -14,6 +14,7 @@ import {
   DEFAULT_MEMBER_FOLDER,
   DEFAULT_SURVIVES,
   DEFAULT_TUNNELS,
+  DEFAULT_WORKERS,
 } from "./defaults.ts";
 import {
   choiceField,
@@ -33,6 +34,9 @@ import { storeSchema } from "./store-schema.ts";
 import { parseMode, parseProtocol, parseSecret, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 import { webhookSchema } from "./webhook-schema.ts";
+
+/** More than a machine of today has use for. */
+export const MAX_WORKERS = 64;
 
 export const listenField = parsedText(parseEndpoint, {
   effect:
@@ -188,6 +192,12 @@ export const memberFolderField = freeText(
   { min: 1, max: 4096 },
 );
 
+export const workersField = countField(
+  "Processes that take clients' requests beside the one that keeps store, lanes and admin; 0: that one takes them itself. A change needs a restart.",
+  { min: 0, max: MAX_WORKERS },
+  DEFAULT_WORKERS,
+);
+
 const memberSchema = z
   .strictObject({
     folder: memberFolderField.optional(),
@@ -212,6 +222,7 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.optional(),
   journal: journalSchema.optional(),
   member: memberSchema.optional(),
+  workers: workersField.optional(),
   webhook: webhookSchema.optional(),
   services: z
     .object({

@@ -34,6 +34,16 @@ export function checkServices(settings: Settings, places: Places, findings: Find
       );
     }
     checkTls(service, [...path, "tls"], places, findings);
+    const { maxConnections } = service.asPrimary;
+    if (maxConnections !== null && maxConnections < settings.workers) {
+      const way = `write ${settings.workers} or more, or fewer workers`;
+      findings.errors.push(
+        places.at(
+          [...path, "asPrimary", "connections"],
+          `is ${maxConnections}, and ${settings.workers} workers share them: each needs one; ${way}`,
+        ),
+      );
+    }
     if (service.name !== "legacy" && isPlainAndRemote(service)) {
       const why = "bodies and credentials cross the network in plain text";
       findings.warnings.push(

@@ -423,6 +423,8 @@ export interface Settings {
     /** What people call it; null: nothing. */
     readonly name: string | null;
   };
+  /** Processes that take clients' requests; 0: the one process does. */
+  readonly workers: number;
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;
   /** Always holds `legacy` and `next`; further ones are named by routes. */

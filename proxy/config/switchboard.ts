@@ -43,6 +43,8 @@ export interface SwitchboardParts {
 export interface Switchboard {
   /** What an exchange that arrives now will keep. */
   readonly snapshot: () => Snapshot;
+  /** Calls `listener` after each change. */
+  readonly onChange: (listener: () => void) => void;
   readonly overrides: () => readonly Override[];
   readonly mirroringEnabled: () => boolean;
   /** As the file has them. */
@@ -62,6 +64,7 @@ export interface Switchboard {
 export function createSwitchboard(parts: SwitchboardParts): Switchboard {
   let { settings: file, overrides } = parts;
   let snapshot = snapshotOf(1);
+  const listeners: (() => void)[] = [];
   /** Route → id of the gap that is open while its writes are kept from the shadow. */
   const gaps = new Map<string, string>();
 
@@ -73,6 +76,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
   function actAnew(): void {
     snapshot = snapshotOf(snapshot.revision + 1);
     accountForPauses();
+    for (const listener of listeners) listener();
   }
 
   function accountForPauses(): void {
@@ -109,6 +113,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
 
   return {
     snapshot: () => snapshot,
+    onChange: (listener) => void listeners.push(listener),
     overrides: () => overrides,
     mirroringEnabled: () => killSwitch(overrides) === null,
     file: () => file,

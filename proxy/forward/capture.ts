@@ -159,3 +159,7 @@ export class Capture implements BodyTaker {
 export function captures(limits: CaptureLimits, { budget, spool }: CaptureParts): BodyTakers {
   return { request: new Capture(limits, budget, spool), answer: new Capture(limits, budget, spool) };
 }
+
+export function capturedInMemory(bytes: Buffer): Captured {
+  return { kind: "kept", copy: { kind: "memory", bytes }, length: bytes.length };
+}

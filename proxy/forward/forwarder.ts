@@ -3,7 +3,7 @@ import { chunks } from "../chunks.ts";
 import type { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
 import type { AnswerSink, Clock, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
-import type { BodyTaker, BodyTakers, Captured } from "./capture.ts";
+import { type BodyTaker, type BodyTakers, type Captured, capturedInMemory } from "./capture.ts";
 import {
   type AnswerFraming,
   cutOff,
@@ -334,7 +334,7 @@ class Forwarding implements AnswerSink, EndsWithClient {
   }
 }
 
-const NOT_CAPTURED: Captured = { kind: "kept", copy: { kind: "memory", bytes: Buffer.alloc(0) }, length: 0 };
+const NOT_CAPTURED = capturedInMemory(Buffer.alloc(0));
 
 /** Holds on to the copies alone: what waits in a lane must not keep the client's request alive. */
 function releaseOf(requestCopy: BodyTaker | null, answerCopy: BodyTaker | null): () => void {

@@ -47,6 +47,12 @@ export interface Patience {
 
 const PATIENCE: Patience = { headMs: 60_000, lookEveryMs: 10_000 };
 
+export interface ListenerOptions {
+  readonly patience?: Patience;
+  /** The socket is another process's, which gives out its connections and sees to a Unix socket's file. */
+  readonly isShared?: boolean;
+}
+
 function http1Options(patience: Patience) {
   return {
     maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
@@ -92,7 +98,7 @@ export interface Handlers {
 export async function createListener(
   { listen, socketMode, tls }: Pick<Settings, "listen" | "socketMode" | "tls">,
   { handle, tunnel, tunnels }: Handlers,
-  patience: Patience = PATIENCE,
+  { patience = PATIENCE, isShared = false }: ListenerOptions = {},
 ): Promise<Listener> {
   const http1 = http1Options(patience);
   const turns = new Turns();
@@ -172,10 +178,10 @@ export async function createListener(
     },
   });
   try {
-    if ("path" in listen) await removeStaleSocket(listen.path);
+    if ("path" in listen && !isShared) await removeStaleSocket(listen.path);
     // Fastify writes into what it is given, and these are the settings.
     await app.listen({ ...listen });
-    if ("path" in listen) setSocketMode(listen.path, socketMode);
+    if ("path" in listen && !isShared) setSocketMode(listen.path, socketMode);
   } catch (cause) {
     await app.close();
     throw listenError(listen, cause as NodeJS.ErrnoException);

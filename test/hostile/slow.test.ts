@@ -18,7 +18,7 @@ test("heads that come a byte at a time are refused with 408 in time, and hold up
       tunnel: (_request, socket) => void socket.destroy(),
       tunnels: () => false,
     },
-    { headMs: SILENCE_MS, lookEveryMs: 50 },
+    { patience: { headMs: SILENCE_MS, lookEveryMs: 50 } },
   );
   t.after(() => listener.close());
   assert.ok("port" in listener.address);

@@ -18,6 +18,7 @@ const OTHER_FOLDERS = [
   "repair",
   "try",
   "pairs",
+  "workers",
   "compose",
   "cli",
 ] as const;
@@ -36,6 +37,7 @@ const WIRING = new Set([
   "journal-backlog.ts",
   "noise.ts",
   "noise-learning.ts",
+  "noise-choice.ts",
   "drain.ts",
   "status-source.ts",
   "value-bodies.ts",
@@ -68,8 +70,9 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   repair: CORE,
   try: CORE,
   pairs: [...CORE, "try"],
-  compose: [...CORE, "repair", "pairs"],
-  main: [...CORE, "compose", "adapters"],
+  workers: CORE,
+  compose: [...CORE, "repair", "pairs", "workers"],
+  main: [...CORE, "compose", "workers", "adapters"],
   cli: [...CORE, "suggest", "try", "pairs", "main", "adapters"],
   adapters: SHARED,
 };

@@ -99,6 +99,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     taints: new Taints(),
     noise: {
       watch: () => null,
+      watchChosen: () => null,
       compared() {},
       sawFailure() {},
       of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),

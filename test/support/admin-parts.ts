@@ -72,6 +72,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     store: { kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 },
     members: [sampleMember(startedAt)],
     memberProblem: null,
+    workers: { wanted: 0, running: 0, replaced: 0 },
     services: [
       { name: "legacy", origin: "http://127.0.0.1:3000", problem: null },
       { name: "next", origin: "http://127.0.0.1:4000", problem: null },

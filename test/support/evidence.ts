@@ -102,6 +102,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     limits: DEFAULT_LIMITS,
     journal: { survives: "nothing", key: null },
     member: { folder: "./crossfade-member", name: null },
+    workers: 0,
     webhook: null,
     services: { legacy: service("legacy"), next: service("next") },
     routes: [route],

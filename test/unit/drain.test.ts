@@ -9,13 +9,9 @@ function partsWith(pending: () => number): Parameters<typeof drain>[0] {
   return {
     listener: { address: { path: "" }, useCertificate() {}, close: resolved, closeAllConnections() {} },
     pipeline: {
-      handle() {},
-      tunnel() {},
-      visit: () => Promise.resolve(null),
       queued: () => 0,
       whenIdle: resolved,
       abandon() {},
-      resume() {},
       leaveJournal() {},
     },
     pending,

@@ -41,6 +41,7 @@ const COMPLETE: Omit<Settings, "file"> = {
   },
   journal: { survives: "process", key: null },
   member: { folder: "./crossfade-member", name: null },
+  workers: 0,
   webhook: null,
   services: Object.fromEntries(
     [

@@ -1,0 +1,40 @@
+import type { Switchboard } from "../config/switchboard.ts";
+import { createListener, type Listener } from "../listen/server.ts";
+import type { Noise } from "../noise.ts";
+import type { Pipeline } from "../pipeline.ts";
+import type { Clock, Telemetry } from "../ports.ts";
+import { createCrew, type CrewState } from "../workers/crew.ts";
+
+export interface DoorParts {
+  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
+  readonly pipeline: Pick<Pipeline, "handle" | "tunnel" | "intake">;
+  readonly noise: Noise;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly warn: (line: string) => void;
+  readonly caught: (step: string, error: unknown) => void;
+}
+
+/** Where clients come in: this process's own listener, or its workers. */
+export interface Door extends Listener {
+  readonly workers: () => CrewState;
+  /** Ends the workers, if there are any. */
+  end(): Promise<void>;
+}
+
+const NO_WORKERS: CrewState = { wanted: 0, running: 0, replaced: 0 };
+
+/** @throws CrossfadeError: the address is taken */
+export async function openDoor(parts: DoorParts): Promise<Door> {
+  const { acting, pipeline, ...others } = parts;
+  if (acting.snapshot().settings.workers > 0) {
+    const crew = await createCrew({ ...others, acting, intake: pipeline.intake });
+    return { ...crew, workers: () => crew.state() };
+  }
+  const listener = await createListener(acting.snapshot().settings, {
+    handle: pipeline.handle,
+    tunnel: pipeline.tunnel,
+    tunnels: (protocol) => acting.snapshot().settings.tunnels.includes(protocol),
+  });
+  return { ...listener, workers: () => NO_WORKERS, end: () => Promise.resolve() };
+}

@@ -1,0 +1,230 @@
+/**
+ * The worker processes, as the one listener that they are together. The parent has the socket and gives out connections in turn
+ * (Node's cluster): those of a worker that dies are lost with it, and no others. Each worker has a link of its own to the
+ * parent, a socket pair, because Node's own channel writes each message by itself.
+ */
+import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import { createSecureContext } from "node:tls";
+import type { Duplex } from "node:stream";
+import { serialize } from "node:v8";
+import type { Endpoint, ListenTlsSettings } from "../config/settings.ts";
+import type { Switchboard } from "../config/switchboard.ts";
+import { CrossfadeError } from "../errors.ts";
+import type { Snapshot } from "../exchange.ts";
+import type { Listener } from "../listen/server.ts";
+import { removeStaleSocket, setSocketMode } from "../listen/unix-socket.ts";
+import { Link } from "./link.ts";
+import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
+import { type SeatParts, WorkerSeat } from "./worker-seat.ts";
+
+export interface CrewParts extends Omit<SeatParts, "link" | "snapshotOf"> {
+  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
+  /** Said to operators. */
+  readonly warn: (line: string) => void;
+}
+
+export interface CrewState {
+  /** As configured. */
+  readonly wanted: number;
+  readonly running: number;
+  /** Processes that ended by themselves, or were ended, and were replaced. */
+  readonly replaced: number;
+}
+
+export interface Crew extends Listener {
+  state(): CrewState;
+  /** Ends the processes. What they have at a primary ends `unknown`. */
+  end(): Promise<void>;
+}
+
+interface Post {
+  readonly worker: Worker;
+  readonly link: Link<ToWorker, FromWorker>;
+  /** The settings that it told of last. */
+  revision: number;
+  isClosed: boolean;
+  readonly startedAt: number;
+}
+
+/** One that dies again and again is started anew after a pause that doubles. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5_000;
+/** Having lived for so long it is thought to be well. */
+const WELL_AFTER_MS = 10_000;
+const END_WITHIN_MS = 2_000;
+
+const SCRIPT = new URL(
+  import.meta.url.endsWith(".ts") ? "./worker-process.ts" : "./worker-process.js",
+  import.meta.url,
+);
+
+/**
+ * Resolves once all of them take connections.
+ * @throws CrossfadeError as a listener of this process would
+ */
+export async function createCrew(parts: CrewParts): Promise<Crew> {
+  const { acting, clock } = parts;
+  const { workers: wanted, listen, socketMode } = acting.snapshot().settings;
+  const posts = new Set<Post>();
+  /** Those that a worker may speak of yet. */
+  const snapshots = new Map<number, Snapshot>();
+  let address: Endpoint | null = null;
+  let pauseMs = 0;
+  let replaced = 0;
+  let isEnding = false;
+  let whenClosed: (() => void) | null = null;
+  let refused: ((error: CrossfadeError) => void) | null = null;
+  let ready: (() => void) | null = null;
+  let isReady = 0;
+
+  function snapshotOf(revision: number): Snapshot {
+    const found = snapshots.get(revision);
+    if (found === undefined) throw new TypeError(`no worker can know of settings ${revision}`);
+    return found;
+  }
+
+  function tellSettings({ link }: Post): void {
+    const { revision, settings } = acting.snapshot();
+    snapshots.set(revision, acting.snapshot());
+    const mirroringEnabled = acting.mirroringEnabled();
+    link.send({ type: "settings", revision, mirroringEnabled }, [serialize(settings)]);
+  }
+
+  function forgetSnapshots(): void {
+    const oldest = Math.min(acting.snapshot().revision, ...[...posts].map(({ revision }) => revision));
+    for (const revision of snapshots.keys()) if (revision < oldest) snapshots.delete(revision);
+  }
+
+  function start(): void {
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+    cluster.setupPrimary({
+      exec: SCRIPT.pathname,
+      args: [],
+      execArgv: [],
+      // LINK_FD is the fifth.
+      stdio: ["ignore", "inherit", "inherit", "ipc", "pipe"],
+    });
+    const worker = cluster.fork();
+    const socket = worker.process.stdio[LINK_FD] as Duplex;
+    const link: Post["link"] = new Link(
+      socket,
+      (message, bytes) => {
+        try {
+          take(post, seat, message, bytes);
+        } catch (error) {
+          parts.caught("worker", error);
+        }
+      },
+      () => undefined,
+    );
+    const seat = new WorkerSeat({ ...parts, link, snapshotOf });
+    const { revision } = acting.snapshot();
+    const post: Post = { worker, link, revision, isClosed: false, startedAt: clock.monotonic() };
+    posts.add(post);
+    tellSettings(post);
+    // What it has told is read before its end is.
+    void Promise.all([once(worker, "exit"), once(socket, "close")]).then(([[code, signal]]) => {
+      posts.delete(post);
+      const how = signal === null ? `with code ${String(code)}` : `by ${String(signal)}`;
+      const why = `the worker process ${worker.process.pid} that forwarded it ended ${how}`;
+      try {
+        seat.gone(why);
+      } catch (error) {
+        parts.caught("worker", error);
+      }
+      lookWhetherClosed();
+      if (isEnding) return;
+      replaced += 1;
+      replace(post, how);
+    });
+  }
+
+  function replace({ worker, startedAt }: Post, how: string): void {
+    const lived = clock.monotonic() - startedAt;
+    pauseMs =
+      lived > WELL_AFTER_MS ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2));
+    parts.warn(`worker process ${worker.process.pid} ended ${how}; another one is started`);
+    setTimeout(() => {
+      if (!isEnding) start();
+    }, pauseMs);
+  }
+
+  function take(post: Post, seat: WorkerSeat, message: FromWorker, bytes: Buffer): void {
+    switch (message.type) {
+      case "ready":
+        isReady += 1;
+        if (address === null && "path" in message.address) setSocketMode(message.address.path, socketMode);
+        address ??= message.address;
+        if (isReady === wanted) ready?.();
+        break;
+      case "not-listening":
+        isEnding ||= refused !== null;
+        refused?.(new CrossfadeError(message.code, message.why, { source: "proxy" }));
+        // Later on it is tried again.
+        if (refused === null) post.worker.process.kill("SIGKILL");
+        break;
+      case "took":
+        post.revision = message.revision;
+        forgetSnapshots();
+        break;
+      case "closed":
+        post.isClosed = true;
+        lookWhetherClosed();
+        break;
+      default:
+        seat.take(message, bytes);
+    }
+  }
+
+  function lookWhetherClosed(): void {
+    if ([...posts].every(({ isClosed }) => isClosed)) whenClosed?.();
+  }
+
+  async function end(): Promise<void> {
+    isEnding = true;
+    const ends = [...posts].map(async ({ worker, link }) => {
+      const exit = once(worker, "exit");
+      void link.end();
+      const late = setTimeout(() => worker.process.kill("SIGKILL"), END_WITHIN_MS);
+      await exit;
+      clearTimeout(late);
+    });
+    await Promise.all(ends);
+  }
+
+  if ("path" in listen) await removeStaleSocket(listen.path);
+  const started = new Promise<void>((resolve, reject) => {
+    ready = resolve;
+    refused = reject;
+  });
+  acting.onChange(() => {
+    for (const post of posts) tellSettings(post);
+  });
+  for (let n = 0; n < wanted; n++) start();
+  try {
+    await started;
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  [ready, refused] = [null, null];
+
+  return {
+    address: address ?? listen,
+    // They take it with the settings; here it is only seen whether it can be.
+    useCertificate: ({ cert, key }: ListenTlsSettings) => void createSecureContext({ cert, key }),
+    close() {
+      isEnding = true;
+      const closed = new Promise<void>((resolve) => (whenClosed = resolve));
+      for (const { link } of posts) link.send({ type: "close" });
+      lookWhetherClosed();
+      return closed;
+    },
+    closeAllConnections() {
+      for (const { link } of posts) link.send({ type: "cut-off" });
+    },
+    state: () => ({ wanted, running: posts.size, replaced }),
+    end,
+  };
+}

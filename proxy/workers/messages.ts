@@ -1,0 +1,93 @@
+/**
+ * What the parent and its workers tell each other. Numbers name exchanges and watched requests of one worker. Bytes that belong
+ * to a message stand behind it in its frame.
+ */
+import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { Endpoint } from "../config/settings.ts";
+
+/** The worker's end of the link, behind its standard streams and Node's own channel. */
+export const LINK_FD = 4;
+
+/** How the primary's side of a request ended; `PrimaryEnding` without its bodies. */
+export type EndingTold =
+  | {
+      readonly end: "answered";
+      readonly status: number;
+      readonly headers: RawHeaders;
+      readonly requestComplete: boolean;
+      readonly ms: number;
+    }
+  | { readonly end: "unknown"; readonly status: number | null; readonly why: string; readonly ms: number }
+  | { readonly end: "unreached"; readonly why: string };
+
+/** One body of an exchange, of which `kept` bytes stand behind the message; what went before as `body` comes before those. */
+export interface BodyTold {
+  readonly length: number;
+  readonly kept: number;
+  /** The worker had no room for it. */
+  readonly isLost: boolean;
+}
+
+/** A request as it is matched again, under the same settings. */
+export interface RequestTold {
+  /** Of the settings that it arrived under. */
+  readonly revision: number;
+  readonly request: RequestHead;
+  readonly primary: Identity;
+  readonly requestClass: RequestClass;
+}
+
+/** One client request that is over, or one exchange with a primary. */
+export type Timing =
+  | readonly [of: "server", route: string, method: string, status: number, ms: number]
+  | readonly [of: "primary", route: string, status: number | null, ms: number];
+
+export type FromWorker =
+  /** It takes connections. */
+  | { readonly type: "ready"; readonly address: Endpoint }
+  | { readonly type: "not-listening"; readonly code: ErrorCode; readonly why: string }
+  /** Requests that arrive from now on are told under this revision. */
+  | { readonly type: "took"; readonly revision: number }
+  /** A request that is to be mirrored; where it `waits`, the primary is not called before `go`. */
+  | ({
+      readonly type: "open";
+      readonly exchange: number;
+      readonly shadow: Identity;
+      readonly waits: boolean;
+    } & RequestTold)
+  /** More of a body that is too large to be told at once. */
+  | { readonly type: "body"; readonly exchange: number; readonly of: "request" | "answer" }
+  /** Both bodies stand behind it, the request's first. Where `isHeld`, the answer's last byte waits for `placed`. */
+  | {
+      readonly type: "ended";
+      readonly exchange: number;
+      readonly ending: EndingTold;
+      readonly request: BodyTold;
+      readonly answer: BodyTold;
+      readonly isHeld: boolean;
+    }
+  /** A request whose noise is learnt. */
+  | ({ readonly type: "watch"; readonly watched: number } & RequestTold)
+  /** The answer's body stands behind it, where there is one. */
+  | {
+      readonly type: "watch-ended";
+      readonly watched: number;
+      readonly ending: EndingTold;
+      readonly answer: BodyTold | null;
+    }
+  | { readonly type: "watch-closed"; readonly watched: number }
+  | { readonly type: "primary-failed"; readonly origin: string }
+  | { readonly type: "timings"; readonly timings: readonly Timing[] }
+  | { readonly type: "caught"; readonly step: string; readonly why: string }
+  /** Every exchange with its clients has ended. */
+  | { readonly type: "closed" };
+
+export type ToWorker =
+  /** The settings stand behind it, as V8 serialises them. The first ones have it listen. */
+  | { readonly type: "settings"; readonly revision: number; readonly mirroringEnabled: boolean }
+  | { readonly type: "go"; readonly exchange: number }
+  | { readonly type: "placed"; readonly exchange: number }
+  /** No new connections or requests. */
+  | { readonly type: "close" }
+  | { readonly type: "cut-off" };

@@ -1,0 +1,88 @@
+import type { ByteBudget } from "../byte-budget.ts";
+import type { BodyTakers } from "../forward/capture.ts";
+import type { PrimaryEnding } from "../forward/forwarder.ts";
+import type { Arrived, Entered, Intake } from "../intake.ts";
+import type { Link } from "./link.ts";
+import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
+import { RelayedBody } from "./relayed-body.ts";
+
+type ToParent = Pick<Link<FromWorker, ToWorker>, "send" | "behindBytes">;
+
+/** A parent that is so far behind is waited for with each request: what it has not read grows no further. */
+const BEHIND_BYTES = 1024 * 1024;
+
+/**
+ * The books are the parent's: a worker tells it of each exchange, and waits for it where the pipeline would wait for the
+ * journal. A parent that does not answer stops writes as the process would that did all by itself.
+ */
+export class RemoteIntake implements Intake {
+  readonly #link: ToParent;
+  readonly #budget: ByteBudget;
+  #last = 0;
+  readonly #waiting = new Map<number, () => void>();
+  readonly #held = new Map<number, () => void>();
+
+  /** `budget`: the worker's share of memory for copies. */
+  constructor(link: ToParent, budget: ByteBudget) {
+    this.#link = link;
+    this.#budget = budget;
+  }
+
+  open({ snapshot, request, plan }: Arrived, goOn: (entered: Entered) => void): void {
+    const exchange = ++this.#last;
+    const { primary, shadow, requestClass } = plan;
+    const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
+    const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, requestClass === "write");
+    if (waits) this.#waiting.set(exchange, () => goOn(entered));
+    const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
+    this.#link.send({ type: "open", exchange, waits, ...told });
+    if (!waits) goOn(entered);
+  }
+
+  go(exchange: number): void {
+    const goOn = this.#waiting.get(exchange);
+    this.#waiting.delete(exchange);
+    goOn?.();
+  }
+
+  placed(exchange: number): void {
+    const letGo = this.#held.get(exchange);
+    this.#held.delete(exchange);
+    letGo?.();
+  }
+
+  #entered(exchange: number, memoryBytes: number, isWrite: boolean): Entered {
+    const relayed = (of: "request" | "answer"): RelayedBody =>
+      new RelayedBody(memoryBytes, this.#budget, (chunk, written) =>
+        this.#link.send({ type: "body", exchange, of }, [chunk], written),
+      );
+    let [request, answer]: (RelayedBody | null)[] = [null, null];
+    return {
+      takers(): BodyTakers {
+        request = relayed("request");
+        answer = relayed("answer");
+        return { request, answer };
+      },
+      ended: (ending) => {
+        const sent = request?.told() ?? NO_BODY;
+        const answered = answer?.told() ?? NO_BODY;
+        const isHeld = isWrite && ending.end === "answered";
+        const placed = isHeld ? new Promise<void>((resolve) => this.#held.set(exchange, resolve)) : null;
+        this.#link.send(
+          { type: "ended", exchange, ending: tell(ending), request: sent.body, answer: answered.body, isHeld },
+          [...sent.chunks, ...answered.chunks],
+          ending.end === "answered" ? ending.release : undefined,
+        );
+        return placed;
+      },
+    };
+  }
+}
+
+const NO_BODY = { body: { length: 0, kept: 0, isLost: false }, chunks: [] };
+
+export function tell(ending: PrimaryEnding): EndingTold {
+  if (ending.end !== "answered") return ending;
+  const { end, status, headers, requestComplete, ms } = ending;
+  return { end, status, headers, requestComplete, ms };
+}

@@ -1,0 +1,202 @@
+import type { Snapshot } from "../exchange.ts";
+import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
+import type { PrimaryEnding } from "../forward/forwarder.ts";
+import type { Arrived, Entered, Intake } from "../intake.ts";
+import type { Noise, Watched } from "../noise.ts";
+import type { Clock, Telemetry } from "../ports.ts";
+import type { Link } from "./link.ts";
+import type { BodyTold, EndingTold, FromWorker, RequestTold, ToWorker } from "./messages.ts";
+
+export interface SeatParts {
+  readonly link: Pick<Link<ToWorker, FromWorker>, "send">;
+  /** The settings that a worker calls by this number. */
+  readonly snapshotOf: (revision: number) => Snapshot;
+  readonly intake: Intake;
+  readonly noise: Pick<Noise, "watchChosen" | "sawFailure">;
+  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
+  readonly clock: Clock;
+  readonly caught: (step: string, error: unknown) => void;
+}
+
+/** An exchange that a worker has at its primary, or is about to. */
+interface Open {
+  /** null: it is not in the books yet, and nobody has called its primary. */
+  entered: Entered | null;
+  takers: BodyTakers | null;
+  readonly openedAt: number;
+}
+
+type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly watched: number }>;
+
+/**
+ * What one worker tells of its requests, entered into the books of the parent; and the end of those that it leaves open when it
+ * dies: the primary may have them.
+ */
+export class WorkerSeat {
+  readonly #parts: SeatParts;
+  readonly #open = new Map<number, Open>();
+  readonly #watched = new Map<number, Watched>();
+  #isGone = false;
+
+  constructor(parts: SeatParts) {
+    this.#parts = parts;
+  }
+
+  take(
+    message: Exchanges | Extract<FromWorker, { type: "timings" | "primary-failed" | "caught" }>,
+    bytes: Buffer,
+  ): void {
+    const { noise, telemetry, caught } = this.#parts;
+    switch (message.type) {
+      case "open":
+        this.#enter(message);
+        break;
+      case "body":
+        this.#takersOf(message.exchange)?.[message.of].take(bytes);
+        break;
+      case "ended":
+        this.#ended(message, bytes);
+        break;
+      case "watch":
+        this.#watch(message);
+        break;
+      case "watch-ended":
+        this.#watched.get(message.watched)?.ended(watchedEnding(message, bytes));
+        break;
+      case "watch-closed":
+        this.#watched.get(message.watched)?.closed();
+        this.#watched.delete(message.watched);
+        break;
+      case "primary-failed":
+        noise.sawFailure(message.origin);
+        break;
+      case "timings":
+        for (const timing of message.timings) {
+          if (timing[0] === "server") telemetry.serverRequest(timing[1], timing[2], timing[3], timing[4]);
+          else telemetry.clientRequest("primary", timing[1], timing[2], timing[3]);
+        }
+        break;
+      case "caught":
+        caught(message.step, new Error(message.why));
+        break;
+      default: {
+        const _never: never = message;
+        throw new TypeError(`no such message: ${JSON.stringify(_never)}`);
+      }
+    }
+  }
+
+  /** Nothing more comes from it. */
+  gone(why: string): void {
+    this.#isGone = true;
+    const now = this.#parts.clock.monotonic();
+    for (const { entered, takers, openedAt } of this.#open.values()) {
+      takers?.request.discard();
+      takers?.answer.discard();
+      // What has not been entered is ended as it is.
+      void entered?.ended({ end: "unknown", status: null, why, ms: now - openedAt });
+    }
+    this.#open.clear();
+    for (const watched of this.#watched.values()) {
+      watched.ended({ end: "unknown", status: null, why, ms: 0 });
+      watched.closed();
+    }
+    this.#watched.clear();
+  }
+
+  #enter(message: Extract<FromWorker, { type: "open" }>): void {
+    const { exchange, shadow, waits, primary, requestClass } = message;
+    const { snapshot, request, found } = this.#arrived(message);
+    const open: Open = { entered: null, takers: null, openedAt: this.#parts.clock.monotonic() };
+    this.#open.set(exchange, open);
+    const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass } };
+    this.#parts.intake.open(arrived, (entered) => {
+      if (this.#isGone) {
+        // Nobody was told to go on.
+        void entered.ended({ end: "unreached", why: "the worker process that had its request ended" });
+        return;
+      }
+      open.entered = entered;
+      if (waits) this.#parts.link.send({ type: "go", exchange });
+    });
+  }
+
+  #ended({ exchange, ending, request, answer, isHeld }: Extract<FromWorker, { type: "ended" }>, bytes: Buffer): void {
+    const open = this.#open.get(exchange);
+    this.#open.delete(exchange);
+    if (open === undefined || open.entered === null)
+      throw new TypeError(`exchange ${exchange} ended and was never entered`);
+    const placed = open.entered.ended(
+      ending.end === "answered" ? answered(open.entered, open.takers, ending, { request, answer }, bytes) : ending,
+    );
+    if (ending.end !== "answered") {
+      open.takers?.request.discard();
+      open.takers?.answer.discard();
+    }
+    if (!isHeld) return;
+    if (placed === null) this.#parts.link.send({ type: "placed", exchange });
+    else void placed.then(() => this.#parts.link.send({ type: "placed", exchange }));
+  }
+
+  #takersOf(exchange: number): BodyTakers | null {
+    const open = this.#open.get(exchange);
+    if (open === undefined || open.entered === null) return null;
+    open.takers ??= open.entered.takers();
+    return open.takers;
+  }
+
+  #watch(message: Extract<FromWorker, { type: "watch" }>): void {
+    const { snapshot, request, found } = this.#arrived(message);
+    const { primary, requestClass } = message;
+    const { route, params } = found;
+    const watched = this.#parts.noise.watchChosen({
+      snapshot,
+      request,
+      route,
+      params,
+      plan: { primary, requestClass },
+    });
+    if (watched !== null) this.#watched.set(message.watched, watched);
+  }
+
+  #arrived({ revision, request }: RequestTold) {
+    const snapshot = this.#parts.snapshotOf(revision);
+    const found = snapshot.router.match(request);
+    if (found === null) throw new TypeError(`no route takes ${request.path}, which a worker took it for`);
+    return { snapshot, request, found };
+  }
+}
+
+function answered(
+  entered: Entered,
+  begun: BodyTakers | null,
+  ending: Extract<EndingTold, { end: "answered" }>,
+  told: { readonly request: BodyTold; readonly answer: BodyTold },
+  bytes: Buffer,
+): PrimaryEnding {
+  const takers = begun ?? entered.takers();
+  // They are views of what was read from the link.
+  if (told.request.kept > 0) takers.request.take(Buffer.from(bytes.subarray(0, told.request.kept)));
+  if (told.answer.kept > 0) takers.answer.take(Buffer.from(bytes.subarray(told.request.kept)));
+  return {
+    ...ending,
+    requestBody: captured(takers, "request", told.request),
+    body: captured(takers, "answer", told.answer),
+    release() {
+      takers.request.discard();
+      takers.answer.discard();
+    },
+  };
+}
+
+function captured(takers: BodyTakers, of: "request" | "answer", { length, isLost }: BodyTold): Captured {
+  return isLost ? { kind: "lost", why: "queue-full", length } : takers[of].result();
+}
+
+function watchedEnding({ ending, answer }: Extract<FromWorker, { type: "watch-ended" }>, bytes: Buffer): PrimaryEnding {
+  if (ending.end !== "answered") return ending;
+  const none = capturedInMemory(Buffer.alloc(0));
+  const lost: Captured = { kind: "lost", why: "queue-full", length: answer?.length ?? 0 };
+  const body = answer === null ? none : answer.isLost ? lost : capturedInMemory(Buffer.from(bytes));
+  return { ...ending, requestBody: none, body, release: () => undefined };
+}

@@ -77,6 +77,8 @@ export async function createCrew(parts: CrewParts): Promise<Crew> {
   let refused: ((error: CrossfadeError) => void) | null = null;
   let ready: (() => void) | null = null;
   let isReady = 0;
+  /** Writes that are to begin, once all ends that could be read before have been. */
+  let beginnings: (() => void)[] = [];
 
   function snapshotOf(revision: number): Snapshot {
     const found = snapshots.get(revision);
@@ -110,11 +112,11 @@ export async function createCrew(parts: CrewParts): Promise<Crew> {
     const link: Post["link"] = new Link(
       socket,
       (message, bytes) => {
-        try {
-          take(post, seat, message, bytes);
-        } catch (error) {
-          parts.caught("worker", error);
-        }
+        const work = guarded(() => take(post, seat, message, bytes));
+        // What several workers have told by now is read in any order; a client that has its answer may have gone on by
+        // way of another worker, and what it writes there is not to come before.
+        if (message.type === "open" && message.waits) begin(work);
+        else work();
       },
       () => undefined,
     );
@@ -128,15 +130,31 @@ export async function createCrew(parts: CrewParts): Promise<Crew> {
       posts.delete(post);
       const how = signal === null ? `with code ${String(code)}` : `by ${String(signal)}`;
       const why = `the worker process ${worker.process.pid} that forwarded it ended ${how}`;
-      try {
-        seat.gone(why);
-      } catch (error) {
-        parts.caught("worker", error);
-      }
+      guarded(() => seat.gone(why))();
       lookWhetherClosed();
       if (isEnding) return;
       replaced += 1;
       replace(post, how);
+    });
+  }
+
+  function guarded(work: () => void): () => void {
+    return () => {
+      try {
+        work();
+      } catch (error) {
+        parts.caught("worker", error);
+      }
+    };
+  }
+
+  /** After everything that can be read in this turn of the event loop. */
+  function begin(work: () => void): void {
+    if (beginnings.push(work) > 1) return;
+    setImmediate(() => {
+      const all = beginnings;
+      beginnings = [];
+      for (const one of all) one();
     });
   }
 

@@ -38,10 +38,11 @@ export interface RequestTold {
   readonly requestClass: RequestClass;
 }
 
-/** One client request that is over, or one exchange with a primary. */
-export type Timing =
-  | readonly [of: "server", route: string, method: string, status: number, ms: number]
-  | readonly [of: "primary", route: string, status: number | null, ms: number];
+/** Client requests that are over, or exchanges with a primary, of one kind: `count` durations in ms, as doubles of this machine. */
+export type Series = { readonly route: string; readonly count: number } & (
+  | { readonly of: "server"; readonly method: string; readonly status: number }
+  | { readonly of: "primary"; readonly status: number | null }
+);
 
 export type FromWorker =
   /** It takes connections. */
@@ -78,7 +79,8 @@ export type FromWorker =
     }
   | { readonly type: "watch-closed"; readonly watched: number }
   | { readonly type: "primary-failed"; readonly origin: string }
-  | { readonly type: "timings"; readonly timings: readonly Timing[] }
+  /** The durations stand behind it, in the order of the series. */
+  | { readonly type: "timings"; readonly series: readonly Series[] }
   | { readonly type: "caught"; readonly step: string; readonly why: string }
   /** Every exchange with its clients has ended. */
   | { readonly type: "closed" };

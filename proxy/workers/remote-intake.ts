@@ -2,7 +2,9 @@ import type { ByteBudget } from "../byte-budget.ts";
 import type { BodyTakers } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
+import { keysAtHead } from "../route/entity-key.ts";
 import type { Link } from "./link.ts";
+
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
 import { RelayedBody } from "./relayed-body.ts";
 
@@ -28,11 +30,13 @@ export class RemoteIntake implements Intake {
     this.#budget = budget;
   }
 
-  open({ snapshot, request, plan }: Arrived, goOn: (entered: Entered) => void): void {
+  open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void): void {
     const exchange = ++this.#last;
     const { primary, shadow, requestClass } = plan;
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
-    const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, requestClass === "write");
+    const late = keysAtHead({ route: found.route, params: found.params, request }, requestClass).length === 0;
+    const order = requestClass === "read" ? "any" : late ? "placed" : "told";
+    const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, order);
     if (waits) this.#waiting.set(exchange, () => goOn(entered));
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
     this.#link.send({ type: "open", exchange, waits, ...told });
@@ -51,7 +55,7 @@ export class RemoteIntake implements Intake {
     letGo?.();
   }
 
-  #entered(exchange: number, memoryBytes: number, isWrite: boolean): Entered {
+  #entered(exchange: number, memoryBytes: number, order: AnswerOrder): Entered {
     const relayed = (of: "request" | "answer"): RelayedBody =>
       new RelayedBody(memoryBytes, this.#budget, (chunk, written) =>
         this.#link.send({ type: "body", exchange, of }, [chunk], written),
@@ -66,18 +70,28 @@ export class RemoteIntake implements Intake {
       ended: (ending) => {
         const sent = request?.told() ?? NO_BODY;
         const answered = answer?.told() ?? NO_BODY;
-        const isHeld = isWrite && ending.end === "answered";
-        const placed = isHeld ? new Promise<void>((resolve) => this.#held.set(exchange, resolve)) : null;
+        const isHeld = order === "placed" && ending.end === "answered";
+        const { promise, resolve } = Promise.withResolvers<void>();
+        if (isHeld) this.#held.set(exchange, resolve);
         this.#link.send(
           { type: "ended", exchange, ending: tell(ending), request: sent.body, answer: answered.body, isHeld },
           [...sent.chunks, ...answered.chunks],
-          ending.end === "answered" ? ending.release : undefined,
+          () => {
+            if (ending.end === "answered") ending.release();
+            if (!isHeld) resolve();
+          },
         );
-        return placed;
+        return order === "any" ? null : promise;
       },
     };
   }
 }
+
+/**
+ * What an answer's last byte waits for. told: the parent can read of it, before whatever the client does next (crew.ts reads ends
+ * before beginnings). placed: the parent has read it: only the answer tells the key, and whoever writes that key then comes after.
+ */
+type AnswerOrder = "any" | "told" | "placed";
 
 const NO_BODY = { body: { length: 0, kept: 0, isLost: false }, chunks: [] };
 

@@ -28,7 +28,7 @@ let listener: Promise<Listener> | null = null;
 const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, () => process.exit(0));
 const budget = new ByteBudget(0);
 const intake = new RemoteIntake(link, budget);
-const telemetry = new RelayedTelemetry((timings) => link.send({ type: "timings", timings }));
+const telemetry = new RelayedTelemetry((series, durations) => link.send({ type: "timings", series }, [durations]));
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
 

@@ -5,7 +5,7 @@ import type { Arrived, Entered, Intake } from "../intake.ts";
 import type { Noise, Watched } from "../noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import type { Link } from "./link.ts";
-import type { BodyTold, EndingTold, FromWorker, RequestTold, ToWorker } from "./messages.ts";
+import type { BodyTold, EndingTold, FromWorker, RequestTold, Series, ToWorker } from "./messages.ts";
 
 export interface SeatParts {
   readonly link: Pick<Link<ToWorker, FromWorker>, "send">;
@@ -71,10 +71,7 @@ export class WorkerSeat {
         noise.sawFailure(message.origin);
         break;
       case "timings":
-        for (const timing of message.timings) {
-          if (timing[0] === "server") telemetry.serverRequest(timing[1], timing[2], timing[3], timing[4]);
-          else telemetry.clientRequest("primary", timing[1], timing[2], timing[3]);
-        }
+        tellTimings(telemetry, message.series, bytes);
         break;
       case "caught":
         caught(message.step, new Error(message.why));
@@ -164,6 +161,19 @@ export class WorkerSeat {
     const found = snapshot.router.match(request);
     if (found === null) throw new TypeError(`no route takes ${request.path}, which a worker took it for`);
     return { snapshot, request, found };
+  }
+}
+
+function tellTimings(telemetry: SeatParts["telemetry"], series: readonly Series[], durations: Buffer): void {
+  // Aligned, which a view of what was read need not be.
+  const all = new Float64Array(new Uint8Array(durations).buffer);
+  let at = 0;
+  for (const one of series) {
+    for (const end = at + one.count; at < end; at++) {
+      const ms = all[at] as number;
+      if (one.of === "server") telemetry.serverRequest(one.route, one.method, one.status, ms);
+      else telemetry.clientRequest("primary", one.route, one.status, ms);
+    }
   }
 }
 

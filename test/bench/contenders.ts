@@ -13,7 +13,8 @@ export type ContenderName =
   | "http-proxy"
   | "stock @fastify/http-proxy"
   | "Crossfade, journal off"
-  | "Crossfade";
+  | "Crossfade"
+  | "Crossfade, 2 workers";
 
 export interface Contender {
   readonly name: ContenderName;
@@ -53,5 +54,7 @@ export async function startContenders(legacy: string, next: string, running: Ser
   const unjournaled = await startCrossfade(`${servicesOf(legacy, next)}journal: { survives: nothing }\n`);
   add("Crossfade, journal off", unjournaled, { kinds: ["POST"], mirrors: true });
   add("Crossfade", await startCrossfade(servicesOf(legacy, next)), { mirrors: true });
+  const twoWorkers = await startCrossfade(`${servicesOf(legacy, next)}workers: 2\n`);
+  add("Crossfade, 2 workers", twoWorkers, { mirrors: true });
   return contenders;
 }

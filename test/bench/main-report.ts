@@ -146,6 +146,15 @@ const BARS: readonly BarOf[] = [
     against: "stock @fastify/http-proxy",
     bound: 1.0,
   },
+  { what: "P7 CPU of a read", own: "Crossfade, 2 workers", kind: "GET", of: "cpu", against: "Crossfade", bound: 1.1 },
+  {
+    what: "P7 CPU of a mirrored write",
+    own: "Crossfade, 2 workers",
+    kind: "POST",
+    of: "cpu",
+    against: "Crossfade",
+    bound: 1.1,
+  },
 ];
 
 function barsOf(rows: readonly Row[]): Part["bars"] {

@@ -5,6 +5,7 @@
  */
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { createSecureContext } from "node:tls";
 import type { Duplex } from "node:stream";
 import { serialize } from "node:v8";
@@ -14,6 +15,7 @@ import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { Listener } from "../listen/server.ts";
 import { removeStaleSocket, setSocketMode } from "../listen/unix-socket.ts";
+import { listenError } from "../listen-error.ts";
 import { Link } from "./link.ts";
 import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
 import { type SeatParts, WorkerSeat } from "./worker-seat.ts";
@@ -59,13 +61,41 @@ const SCRIPT = new URL(
   import.meta.url,
 );
 
+/** Somebody may take a port that the system chose before the workers do. */
+const MOST_PORTS_TRIED = 5;
+
 /**
  * Resolves once all of them take connections.
  * @throws CrossfadeError as a listener of this process would
  */
 export async function createCrew(parts: CrewParts): Promise<Crew> {
+  const { listen } = parts.acting.snapshot().settings;
+  if ("path" in listen || listen.port !== 0) return await startCrew(parts, listen);
+  for (let tried = 1; ; tried++) {
+    try {
+      return await startCrew(parts, { ...listen, port: await freePort(listen.host) });
+    } catch (error) {
+      if (tried === MOST_PORTS_TRIED || !(error instanceof CrossfadeError && error.code === "port-taken")) throw error;
+    }
+  }
+}
+
+/** Node's cluster lets go of a port that it chose itself once all workers are gone; those that follow would be elsewhere. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  server.listen({ host, port: 0 });
+  await once(server, "listening").catch((cause: NodeJS.ErrnoException) => {
+    throw listenError({ host, port: 0 }, cause);
+  });
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
   const { acting, clock } = parts;
-  const { workers: wanted, listen, socketMode } = acting.snapshot().settings;
+  const { workers: wanted, socketMode } = acting.snapshot().settings;
   const posts = new Set<Post>();
   /** Those that a worker may speak of yet. */
   const snapshots = new Map<number, Snapshot>();
@@ -90,7 +120,7 @@ export async function createCrew(parts: CrewParts): Promise<Crew> {
     const { revision, settings } = acting.snapshot();
     snapshots.set(revision, acting.snapshot());
     const mirroringEnabled = acting.mirroringEnabled();
-    link.send({ type: "settings", revision, mirroringEnabled }, [serialize(settings)]);
+    link.send({ type: "settings", revision, mirroringEnabled }, [serialize({ ...settings, listen })]);
   }
 
   function forgetSnapshots(): void {
@@ -125,10 +155,16 @@ export async function createCrew(parts: CrewParts): Promise<Crew> {
     const post: Post = { worker, link, revision, isClosed: false, startedAt: clock.monotonic() };
     posts.add(post);
     tellSettings(post);
+    // A process that cannot be started has no exit; its end is told all the same.
+    worker.on("error", (error) => parts.warn(`a worker process failed: ${error.message}`));
+    // Not by events.once, which takes an error for the end; a worker that is killed resets its link.
+    const exit = new Promise<string>((resolve) => {
+      worker.once("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
+    });
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     // What it has told is read before its end is.
-    void Promise.all([once(worker, "exit"), once(socket, "close")]).then(([[code, signal]]) => {
+    void Promise.all([exit, closed]).then(([how]) => {
       posts.delete(post);
-      const how = signal === null ? `with code ${String(code)}` : `by ${String(signal)}`;
       const why = `the worker process ${worker.process.pid} that forwarded it ended ${how}`;
       guarded(() => seat.gone(why))();
       lookWhetherClosed();
@@ -202,7 +238,7 @@ export async function createCrew(parts: CrewParts): Promise<Crew> {
   async function end(): Promise<void> {
     isEnding = true;
     const ends = [...posts].map(async ({ worker, link }) => {
-      const exit = once(worker, "exit");
+      const exit = new Promise((resolve) => worker.once("exit", resolve));
       void link.end();
       const late = setTimeout(() => worker.process.kill("SIGKILL"), END_WITHIN_MS);
       await exit;

@@ -14,6 +14,7 @@ export type ContenderName =
   | "stock @fastify/http-proxy"
   | "Crossfade, journal off"
   | "Crossfade"
+  | "Crossfade, 1 worker"
   | "Crossfade, 2 workers";
 
 export interface Contender {
@@ -54,7 +55,11 @@ export async function startContenders(legacy: string, next: string, running: Ser
   const unjournaled = await startCrossfade(`${servicesOf(legacy, next)}journal: { survives: nothing }\n`);
   add("Crossfade, journal off", unjournaled, { kinds: ["POST"], mirrors: true });
   add("Crossfade", await startCrossfade(servicesOf(legacy, next)), { mirrors: true });
-  const twoWorkers = await startCrossfade(`${servicesOf(legacy, next)}workers: 2\n`);
-  add("Crossfade, 2 workers", twoWorkers, { mirrors: true });
+  for (const [workers, name] of [
+    [1, "Crossfade, 1 worker"],
+    [2, "Crossfade, 2 workers"],
+  ] as const) {
+    add(name, await startCrossfade(`${servicesOf(legacy, next)}workers: ${workers}\n`), { mirrors: true });
+  }
   return contenders;
 }

@@ -56,6 +56,7 @@ export function sectionsOf({ samples, openSamples, about, notes }: Measured): Pi
     "errors",
   ];
   const bars = barsOf(rows);
+  const speedUps = speedUpsOf(rows);
   return {
     bars,
     sections: [
@@ -69,7 +70,7 @@ export function sectionsOf({ samples, openSamples, about, notes }: Measured): Pi
             rows.map(({ cells }) => cells),
           ),
           "",
-          ...notes.map((note) => `- ${note}`),
+          ...[...notes, ...speedUps].map((note) => `- ${note}`),
         ],
       },
     ],
@@ -146,15 +147,14 @@ const BARS: readonly BarOf[] = [
     against: "stock @fastify/http-proxy",
     bound: 1.0,
   },
-  { what: "P7 CPU of a read", own: "Crossfade, 2 workers", kind: "GET", of: "cpu", against: "Crossfade", bound: 1.1 },
-  {
-    what: "P7 CPU of a mirrored write",
-    own: "Crossfade, 2 workers",
-    kind: "POST",
-    of: "cpu",
-    against: "Crossfade",
+  ...(["GET", "POST"] as const).map((kind) => ({
+    what: `P7 CPU of ${kind === "GET" ? "a read" : "a mirrored write"} with --workers 2`,
+    own: "Crossfade, 2 workers" as const,
+    kind,
+    of: "cpu" as const,
+    against: "Crossfade, 1 worker" as const,
     bound: 1.1,
-  },
+  })),
 ];
 
 function barsOf(rows: readonly Row[]): Part["bars"] {
@@ -165,5 +165,22 @@ function barsOf(rows: readonly Row[]): Part["bars"] {
     if (own === undefined || other === undefined) return [];
     const sign = of === "cpu" ? ("<=" as const) : (">=" as const);
     return [{ what: `${what}, against ${against}`, measured: own / other, sign, bound, unit: "x" }];
+  });
+}
+
+/** What further processes bring, and what they cost. */
+function speedUpsOf(rows: readonly Row[]): readonly string[] {
+  const of = (contender: ContenderName, kind: Kind): Row | undefined =>
+    rows.find((row) => row.contender === contender && row.kind === kind);
+  return (["GET", "POST"] as const).flatMap((kind) => {
+    const two = of("Crossfade, 2 workers", kind);
+    return (["Crossfade, 1 worker", "Crossfade"] as const).flatMap((name) => {
+      const other = of(name, kind);
+      if (two === undefined || other === undefined) return [];
+      const times = (two.requestsPerSecond / other.requestsPerSecond).toFixed(2);
+      return [
+        `${kind}: 2 workers serve ${times} x the requests of ${name}, for ${(two.cpu / other.cpu).toFixed(2)} x the CPU of each`,
+      ];
+    });
   });
 }

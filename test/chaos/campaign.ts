@@ -14,6 +14,7 @@ export interface CampaignOptions {
   readonly kinds: readonly EpisodeKind[];
   readonly store: StoreKind;
   readonly members: number;
+  readonly workers: number;
   readonly expectNoGaps: boolean;
   /** Told of each episode as it ends. */
   readonly ended: (episode: EpisodeReport) => void;

@@ -14,18 +14,23 @@ import { Chance } from "../hostile/random.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** Unbuilt, with few enough faults that every change can afford them; another order each day. */
-async function episode(t: TestContext, options: Pick<EpisodeOptions, "kind" | "honours">): Promise<EpisodeReport> {
+async function episode(
+  t: TestContext,
+  options: Pick<EpisodeOptions, "kind" | "honours"> &
+    Partial<Pick<EpisodeOptions, "workers" | "faults" | "expectNoGaps">>,
+): Promise<EpisodeReport> {
   const report = await runEpisode({
+    faults: 4,
+    workers: 0,
+    expectNoGaps: false,
     ...options,
     entry: join(ROOT, "proxy/cli/main.ts"),
     seed: Math.floor(Date.now() / 86_400_000),
-    faults: 4,
     clients: 6,
     members: 1,
     store: "sqlite",
     canFill: whyNoDisk() === null,
     repairs: false,
-    expectNoGaps: false,
   });
   const { faults, counts } = report;
   t.diagnostic(`${faults.join(", ")}: ${JSON.stringify(counts)}`);
@@ -44,17 +49,26 @@ test("a proxy that is killed leaves no write unaccounted for", async (t) => {
   assert.deepEqual(violationsOf([report]), []);
 });
 
+test("worker processes that are killed or stopped leave no write unaccounted for, and no gap", async (t) => {
+  const ofWorkers = FAULTS.filter(({ name }) => name.startsWith("worker "));
+  assert.equal(ofWorkers.length, 3);
+  const faults = [...ofWorkers, ...ofWorkers];
+  const report = await episode(t, { kind: "kills", honours: true, workers: 2, faults, expectNoGaps: true });
+  assert.deepEqual(violationsOf([report]), []);
+  assert.ok(report.counts.equal > 0);
+});
+
 test("a store that is full, removed or lost with the proxy leaves no write unaccounted for", async (t) => {
   const report = await episode(t, { kind: "store", honours: true });
   assert.deepEqual(violationsOf([report]), []);
 });
 
 test("every fault that fits comes before any comes again, what an episode is about in every second place", () => {
-  const place = { chance: new Chance(1), disk: null, redis: null, honours: true };
+  const place = { chance: new Chance(1), disk: null, redis: null, honours: true, workers: 0 };
   const names = planFaults("kills", 60, place).map(({ name }) => name);
   const own = names.filter((_, n) => n % 2 === 1);
   assert.ok(own.every((name) => FAULTS.find((fault) => fault.name === name)?.episodes.includes("services") === false));
-  const fit = FAULTS.filter(({ episodes }) => episodes.includes("kills"));
+  const fit = FAULTS.filter(({ episodes, unfit }) => episodes.includes("kills") && unfit?.(place) !== true);
   assert.deepEqual(new Set(names), new Set(fit.map(({ name }) => name)));
   assert.ok(!planFaults("store", 60, place).some(({ name }) => name.startsWith("disk full")));
   assert.ok(!planFaults("services", 60, { ...place, honours: false }).some(({ name }) => name.includes("twice")));

@@ -220,6 +220,16 @@ export class Proxy extends Child {
     for (const tell of up) tell();
   }
 
+  /** Its worker processes, the first that was started first. */
+  workers(): readonly number[] {
+    if (this.pid === undefined) return [];
+    const listed = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8");
+    return listed
+      .split(" ")
+      .filter((pid) => pid.trim() !== "")
+      .map(Number);
+  }
+
   async api<T>(path: string): Promise<T> {
     return (await (await fetch(this.adminUrl + path, { signal: AbortSignal.timeout(START_WITHIN_MS) })).json()) as T;
   }

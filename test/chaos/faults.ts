@@ -23,7 +23,7 @@ export interface Fault {
 }
 
 /** What decides which faults there are. */
-export type FaultPlace = Pick<Stage, "chance" | "disk" | "redis" | "honours">;
+export type FaultPlace = Pick<Stage, "chance" | "disk" | "redis" | "honours" | "workers">;
 
 /** Writes that a fault lasts for, and how long it lasts where there are none. */
 const FEW = 40;
@@ -77,6 +77,19 @@ function paused(name: string, side: Side | "member"): Fault {
       child.pause();
       await wait(200 + stage.chance.below(800));
       child.goOn();
+    },
+  };
+}
+
+/** Something befalls one worker of some member. */
+function onWorker(name: string, run: (pid: number, stage: Stage) => Promise<void>): Fault {
+  return {
+    name,
+    episodes: ["kills"],
+    unfit: ({ workers }) => workers === 0,
+    async run(stage) {
+      const pid = stage.chance.one(stage.someMember().workers());
+      await run(pid, stage);
     },
   };
 }
@@ -185,6 +198,22 @@ export const FAULTS: readonly Fault[] = [
       await member.start();
     },
   },
+  onWorker("worker killed", async (pid, stage) => {
+    process.kill(pid, "SIGKILL");
+    await stage.traffic(FEW);
+  }),
+  onWorker("worker killed, shadow and primary slow", async (pid, stage) => {
+    await Promise.all([stage.next.become("slow"), stage.legacy.become("slow")]);
+    await untilFelt(stage.legacy);
+    process.kill(pid, "SIGKILL");
+    await stage.traffic(FEW);
+    await Promise.all([stage.next.become("well"), stage.legacy.become("well")]);
+  }),
+  onWorker("worker stopped", async (pid, stage) => {
+    process.kill(pid, "SIGSTOP");
+    await wait(200 + stage.chance.below(800));
+    process.kill(pid, "SIGCONT");
+  }),
   onFullDisk("disk full", async (stage) => {
     stage.disk?.fill();
     await stage.traffic(4 * FEW);

@@ -39,6 +39,7 @@ async function caughtBy(mutant: Mutant): Promise<string | null> {
         faults: mutant.faults.map(faultNamed),
         clients: 8,
         members: 1,
+        workers: 0,
         store: "sqlite",
         honours: mutant.honours,
         canFill: false,

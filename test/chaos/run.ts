@@ -1,5 +1,5 @@
 /**
- * `npm run chaos [-- --faults N --seed N --only services|kills|store --store sqlite|redis --members N --expect-no-gaps | --mutants]`:
+ * `npm run chaos [-- --faults N --seed N --only services|kills|store --store sqlite|redis --members N --workers N --expect-no-gaps | --mutants]`:
  * docs/chaos.md. Exit code 1: something was violated.
  */
 import { join } from "node:path";
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     store: { type: "string" },
     members: { type: "string", default: "1" },
+    workers: { type: "string", default: "0" },
     "expect-no-gaps": { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
   },
@@ -39,7 +40,8 @@ async function runChaos(): Promise<number> {
   const all: EpisodeReport[] = [];
   for (const [n, { store, members }] of settings.entries()) {
     const seed = Number(values.seed) + n * 1_000;
-    say(`${store}, ${members} ${members === 1 ? "member" : "members"}: ${faults} faults, --seed ${seed}`);
+    const who = `${members} ${members === 1 ? "member" : "members"}${values.workers === "0" ? "" : ` with ${values.workers} workers`}`;
+    say(`${store}, ${who}: ${faults} faults, --seed ${seed}`);
     const reports = await runCampaign({
       entry: ENTRY,
       ability,
@@ -49,10 +51,11 @@ async function runChaos(): Promise<number> {
       kinds,
       store,
       members,
+      workers: Number(values.workers),
       expectNoGaps: values["expect-no-gaps"],
       ended: (episode) => say(lineOf(episode)),
     });
-    say(`\n${store}, ${members} ${members === 1 ? "member" : "members"}\n\n${reportOf(reports)}\n`);
+    say(`\n${store}, ${who}\n\n${reportOf(reports)}\n`);
     all.push(...reports);
   }
   const violations = violationsOf(all);

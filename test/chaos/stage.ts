@@ -18,6 +18,8 @@ export interface StageOptions {
   readonly seed: number;
   readonly clients: number;
   readonly members: number;
+  /** Of each member; 0: it takes its clients' requests itself. */
+  readonly workers: number;
   readonly store: StoreKind;
   /** Whether the services apply an idempotency key once, and are declared so. */
   readonly honours: boolean;
@@ -49,6 +51,7 @@ export class Stage {
   readonly disk: SmallDisk | null;
   readonly redis: RedisPair | null;
   readonly honours: boolean;
+  readonly workers: number;
   /** Of the faults; clients have their own. */
   readonly chance: Chance;
   readonly sent: SentWrite[] = [];
@@ -63,6 +66,7 @@ export class Stage {
     this.disk = disk;
     this.redis = redis;
     this.honours = options.honours;
+    this.workers = options.workers;
     this.chance = new Chance(options.seed);
     this.members = Array.from({ length: options.members }, (_, n) => {
       const name = `member-${n}`;
@@ -162,10 +166,11 @@ export class Stage {
   }
 }
 
-function configOf({ folder, legacy, next, honours }: Stage, name: string): string {
+function configOf({ folder, legacy, next, honours, workers }: Stage, name: string): string {
   const idempotency = honours ? "honoured" : "ignored";
   return `
 listen: 127.0.0.1:0
+workers: ${workers}
 admin: { listen: "127.0.0.1:0" }
 divergenceLog: { file: "${join(folder, "store", `${name}.ndjson`)}" }
 member: { folder: "${join(folder, name)}" }

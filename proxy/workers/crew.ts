@@ -169,6 +169,11 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
       guarded(() => seat.gone(why))();
       lookWhetherClosed();
       if (isEnding) return;
+      if (refused !== null) {
+        const words = `worker process ${worker.process.pid} ended ${how} while it started; the log has why`;
+        refused(new CrossfadeError("internal", words, { source: "proxy" }));
+        return;
+      }
       replaced += 1;
       replace(post, how);
     });

@@ -15,7 +15,14 @@ export class Link<Sent extends object, Received> {
   constructor(socket: Duplex, take: (message: Received, bytes: Buffer) => void, lost: () => void) {
     this.#socket = socket;
     const reader = new FrameReader((message, bytes) => take(message as Received, bytes));
-    socket.on("data", (chunk: Buffer) => reader.push(chunk));
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch {
+        // What follows cannot be read either.
+        socket.destroy();
+      }
+    });
     // Its end follows, and says all there is to say.
     socket.on("error", () => undefined);
     socket.once("close", lost);
@@ -41,11 +48,6 @@ export class Link<Sent extends object, Received> {
       if (n === pieces.length - 1 && written !== undefined) this.#socket.write(piece, written);
       else this.#socket.write(piece);
     }
-  }
-
-  /** Called once the other side has read nearly all of it. */
-  onceCaughtUp(work: () => void): void {
-    this.#socket.once("drain", work);
   }
 
   /** Resolves when everything has been written. */

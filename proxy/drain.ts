@@ -20,6 +20,8 @@ export interface StopReport extends DrainReport {
 export interface DrainParts {
   readonly listener: Listener;
   readonly pipeline: Pick<Pipeline, "leaveJournal" | "whenIdle" | "queued" | "abandon">;
+  /** The key that is being repaired has its end: cut off, its write might still be applied. Never rejects. */
+  readonly repaired: Promise<void>;
   /** Eligible exchanges that have no outcome yet and are not left to the next process. */
   readonly pending: () => number;
   /** Writes that are left to the next process. */
@@ -47,6 +49,7 @@ export async function drain(parts: DrainParts, budgetMs: number): Promise<DrainR
     await within(closed, LAST_OUTCOMES_MS);
   }
   parts.pipeline.leaveJournal();
+  await within(parts.repaired, Math.max(0, left()));
   let abandoned = 0;
   if (!(await within(parts.pipeline.whenIdle(), Math.max(0, left())))) {
     const [queued, left] = [parts.pipeline.queued(), parts.left()];

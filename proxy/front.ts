@@ -75,9 +75,13 @@ export function createFront(parts: FrontParts): Front {
       passThrough(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watched);
       return;
     }
-    parts.intake.open({ snapshot, request: head, found, plan }, (entered) => {
-      forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched);
-    });
+    parts.intake.open(
+      { snapshot, request: head, found, plan },
+      (entered) => {
+        forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched);
+      },
+      () => response.destroy(),
+    );
   }
 
   function tunnel(request: IncomingMessage, socket: Socket, bytes: Buffer): void {

@@ -30,8 +30,11 @@ export interface Arrived {
 }
 
 export interface Intake {
-  /** Calls `goOn` once the primary may be called: at once where nothing is to be waited for. */
-  open(arrived: Arrived, goOn: (entered: Entered) => void): void;
+  /**
+   * Calls `goOn` once the primary may be called: at once where nothing is to be waited for. Where it cannot be entered it throws, or
+   * calls `failed` later.
+   */
+  open(arrived: Arrived, goOn: (entered: Entered) => void, failed: () => void): void;
 }
 
 /** An exchange that is in the books and has to be ended there. */

@@ -239,11 +239,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     pipeline.resume(durable?.journal.leftOver ?? []);
     const end = async (budgetMs: number): Promise<StopReport> => {
       following?.close();
-      void repairs.stop();
       const report = await drain(
         {
           listener,
           pipeline,
+          repaired: repairs.stop(),
           pending: () => records.counters.pending() - left(),
           left,
           closeGates: services.closeGates,

@@ -28,6 +28,7 @@ import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
+import { headersAtLegacy } from "./transform.ts";
 
 /** An accepted exchange that waits in its lanes for the shadow. */
 export interface Copy {
@@ -232,7 +233,8 @@ async function learnFrom(
   parts: PipelineParts,
   { exchange, primary }: Copy,
   teaching: Teaching,
-  { end: { answer }, passed }: Sent,
+  answer: Answer,
+  passed: ReadonlySet<string>,
 ): Promise<{ readonly answer: Answer; readonly conflicts: readonly Difference[] }> {
   let conflicts: readonly Difference[] = [];
   try {
@@ -308,7 +310,7 @@ async function sendCopy(
 function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent): void {
   const { exchange, about, answeredAt, primary, teaching } = copy;
   const { end } = sent;
-  const { answer } = end;
+  const answer = { ...end.answer, headers: headersAtLegacy(exchange, end.answer.headers) };
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(copy, end, overlapped);
   const notBefore = notBeforeOf(parts, copy, end);
@@ -390,7 +392,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     judge(answer, []);
     return;
   }
-  void learnFrom(parts, copy, teaching, sent)
+  void learnFrom(parts, copy, teaching, answer, sent.passed)
     .then((learnt) => judge(learnt.answer, learnt.conflicts))
     .catch((error: unknown) => parts.caught("lane", error));
 }

@@ -34,6 +34,7 @@ export interface RouteView extends RouteStatus {
   readonly noise: NoiseState;
   /** Locators of values that are mapped. */
   readonly values: { readonly learn: readonly string[]; readonly apply: readonly string[] };
+  readonly transform: RouteSettings["transform"];
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
 }
@@ -86,6 +87,7 @@ export function viewRoute(
       learn: route.values.learn.map(({ at }) => spellLocator(at)),
       apply: route.values.apply.map(({ at }) => spellLocator(at)),
     },
+    transform: route.transform,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
   };

@@ -232,6 +232,7 @@ export const SCHEMAS = {
       placesLeftOut: count,
     }),
     values: object({ learn: listOf(text), apply: listOf(text) }),
+    transform: object({ path: orNull(text) }),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),
   }),

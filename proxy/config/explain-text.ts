@@ -29,6 +29,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...reachLines(route),
     ...keyLines(route),
     ...compareLines(route),
+    ...transformLines(route),
     ...valueLines(route),
     ...repairLines(route),
     ...gateLines(route),
@@ -161,6 +162,11 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
     ...noiseLines(compare),
     ...redacted,
   ];
+}
+
+function transformLines({ atNext, shadow }: RouteExplained): readonly string[] {
+  if (atNext === null || shadow === null) return [];
+  return wrap(`Path at ${shadow.service}: ${atNext}.`, 0);
 }
 
 function valueLines({ values: { learn, apply, give, unmapped } }: RouteExplained): readonly string[] {

@@ -13,6 +13,7 @@ import {
 import { parsePattern, patternMatches } from "../pattern.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { hostOf } from "../target.ts";
+import { targetAtNext } from "../transform.ts";
 import { needsAnswer, spellLocator } from "./locator.ts";
 import type { RouteOrigins } from "./resolve.ts";
 import { readBackOfRequest } from "../read-back.ts";
@@ -96,6 +97,8 @@ export interface RouteExplained {
     readonly give: readonly string[];
     readonly unmapped: RouteSettings["values"]["unmapped"];
   };
+  /** The target under next's path; null: the same as legacy's. */
+  readonly atNext: string | null;
   /** Of a write: where its entity is read to verify and repair it. */
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
   readonly repair: RouteSettings["repair"];
@@ -222,6 +225,7 @@ function explainRoute(
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
       unmapped: route.values.unmapped,
     },
+    atNext: route.transform.path === null ? null : targetAtNext(request.target, route),
     readBack:
       requestClass === "write" && shadow !== null
         ? spellReadBack(

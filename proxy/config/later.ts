@@ -28,6 +28,7 @@ export function knownElsewhere(path: ConfigPath): string | null {
   if (shape === "defaults.mirror.acceptRealEffects") {
     return "cannot be accepted for all routes at once; write it at each route that it is true of";
   }
+  if (shape === "defaults.transform") return "is told by the path of one route; write it there";
   if (shape === "defaults.name" || shape === "defaults.match") return "belongs to one route; write it in routes";
   return null;
 }

@@ -268,6 +268,7 @@ function resolveRoute(
       },
     },
     values: resolveValues(choose, written.values, defaults.values),
+    transform: { path: written.transform?.path ?? base.transform.path },
     verify: {
       readBack: choose<string | null>(
         "verify.readBack",

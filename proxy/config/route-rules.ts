@@ -9,6 +9,7 @@ import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
+import { checkTransforms } from "./transform-checks.ts";
 import { checkValues } from "./values-checks.ts";
 import type { Identity } from "../exchange.ts";
 import type { Locator, RouteMatch, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
@@ -47,6 +48,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkEffects(input, places, findings);
   checkKeys(input, places, findings);
   checkValues(input, places, findings, patternOf, neverYields);
+  checkTransforms(input.settings.routes, places, findings);
   checkGates(input, places, findings);
   checkCover(routes, places, findings);
 }

@@ -179,6 +179,16 @@ export const routeSchema = z.strictObject({
     .strictObject({ ...mirrorShape, acceptRealEffects: acceptRealEffects.optional() })
     .describe("What is mirrored.")
     .optional(),
+  transform: z
+    .strictObject({
+      path: parsedText(parsePath, {
+        effect:
+          "The path at next, with the names (and the **) of match.path: copies go there, and location headers of next's answers are compared as legacy's. Default: the same path.",
+        examples: ["/people/:id?", "/users/**"],
+      }).optional(),
+    })
+    .describe("What is another thing at next than at legacy.")
+    .optional(),
 });
 
 export const routeDefaultsSchema = z

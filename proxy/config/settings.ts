@@ -316,6 +316,10 @@ export interface RouteSettings {
   };
   readonly compare: CompareSettings;
   readonly values: ValueSettings;
+  readonly transform: {
+    /** Pattern that next has for `match.path`, of the same names; null: the same path. */
+    readonly path: string | null;
+  };
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
     readonly readBack: string | null;

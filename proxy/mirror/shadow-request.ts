@@ -3,6 +3,7 @@ import type { BodyCopy, Exchange } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
 import { endToEndHeaders, HeaderNames } from "../headers.ts";
 import { makeTraceParent, parseTraceParent } from "../identity.ts";
+import { targetAtNext } from "../transform.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mark.ts";
 
 /** One copy as the shadow will get it; a rewrite changes it before it is sent. */
@@ -13,7 +14,7 @@ export interface ShadowRequest {
   readonly body: BodyCopy;
 }
 
-/** The stage at which ids, tokens and paths of one service become the other's. Pure; today nothing is declared. */
+/** The stage at which ids and tokens of one service become the other's, under the path that the client asked for. Pure. */
 export type Rewrite = (request: ShadowRequest, exchange: Exchange) => ShadowRequest;
 
 export const identityRewrite: Rewrite = (request) => request;
@@ -65,5 +66,8 @@ export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const client = parseTraceParent(headerOf(exchange.request.headers, "traceparent"));
   headers.push("traceparent", makeTraceParent(exchange.traceId, client?.flags ?? "00"));
   const { method, target } = exchange.request;
-  return parts.rewrite({ method, target, headers, body: parts.body }, exchange);
+  const request = parts.rewrite({ method, target, headers, body: parts.body }, exchange);
+  const { plan, route } = exchange;
+  if (!plan.mirror || plan.shadow !== "next") return request;
+  return { ...request, target: targetAtNext(request.target, route) };
 }

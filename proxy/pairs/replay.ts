@@ -15,6 +15,7 @@ import type { DecodeBody } from "../record/pair-redaction.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { ReplayEnd, ReplayRefusal, ReplayRequest, ReplayResult, ReplayVerdict } from "../replay-request.ts";
 import { PAIR_OUTCOMES, type PairAnswer, type StoredPair } from "../stored-pair.ts";
+import { headersAtLegacy } from "../transform.ts";
 import { type Answered, ask, type Question, type Unanswered } from "../try/ask.ts";
 import { compareAgain } from "./compare-again.ts";
 import { KnownDifferences } from "./difference-keys.ts";
@@ -232,7 +233,8 @@ async function askShadow(
 
 /** As the primary would have put it, which is how it was recorded. */
 async function mappedBack({ values }: ReplayParts, exchange: Exchange, answered: Answered): Promise<Answered> {
-  const { status, headers, body } = await values.answer(exchange, answerOf(answered));
+  const put = { ...answerOf(answered), headers: headersAtLegacy(exchange, answered.headers) };
+  const { status, headers, body } = await values.answer(exchange, put);
   return {
     ...answered,
     status,

@@ -8,6 +8,7 @@ import type { ShadowGate } from "../mirror/shadow-gate.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { Upstream } from "../ports.ts";
+import { entityAtNext } from "../transform.ts";
 import type { Sides, WriteEnd } from "./mend.ts";
 import { type OwnRequestParts, readRequest, writeRequest } from "./own-request.ts";
 import type { Reading } from "./plan.ts";
@@ -39,7 +40,7 @@ const NOBODY_BEFORE = new Unsettled();
 
 export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
   const { route, path, snapshot } = entity;
-  const { limits } = snapshot.settings;
+  const { limits, routes } = snapshot.settings;
   const own = (service: ServiceSettings): OwnRequestParts => ({
     service,
     route,
@@ -47,6 +48,11 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
     markKey: parts.markKey,
     host: entity.host,
   });
+
+  /** Paths of entities are legacy's. */
+  function pathAt(service: ServiceSettings, named: string): string {
+    return service.name === "legacy" ? named : entityAtNext(named, route, routes);
+  }
 
   function send(role: Role, request: ShadowRequest): Promise<DeliveryEnd> {
     const service = entity[role];
@@ -78,10 +84,10 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
   return {
     orderStamp: parts.orderStamp,
     async read(role) {
-      return toReading(await send(role, readRequest(own(entity[role]), path)), entity[role]);
+      return toReading(await send(role, readRequest(own(entity[role]), pathAt(entity[role], path))), entity[role]);
     },
     async write(write, body, order) {
-      const request = writeRequest(own(entity.shadow), write.method, write.path, body, order);
+      const request = writeRequest(own(entity.shadow), write.method, pathAt(entity.shadow, write.path), body, order);
       return toWriteEnd(await send("shadow", request));
     },
     async agree(primary, shadow) {

@@ -9,6 +9,7 @@ import { buildShadowRequest, identityRewrite } from "../mirror/shadow-request.ts
 import { DIVERGENT, dropped, IGNORED, MATCH, SHADOW_ERROR, SHADOW_TIMEOUT, UNKNOWN } from "../outcome.ts";
 import type { Clock, Upstream } from "../ports.ts";
 import type { Role } from "../exchange.ts";
+import { headersAtLegacy } from "../transform.ts";
 import { type Answered, ask, comparablePair, type Question, type Unanswered } from "./ask.ts";
 import type { Chosen } from "./choose.ts";
 
@@ -115,7 +116,7 @@ async function judge(
   const [a, b] = comparablePair(primary.body, shadow.body);
   const pair = {
     primary: { status: primary.status, headers: primary.headers, body: a },
-    shadow: { status: shadow.status, headers: shadow.headers, body: b },
+    shadow: { status: shadow.status, headers: headersAtLegacy(exchange, shadow.headers), body: b },
     rules: exchange.route.compare,
     now: parts.clock.now(),
   };

@@ -15,7 +15,14 @@ export class Link<Sent extends object, Received> {
   constructor(socket: Duplex, take: (message: Received, bytes: Buffer) => void, lost: () => void) {
     this.#socket = socket;
     const reader = new FrameReader((message, bytes) => take(message as Received, bytes));
-    socket.on("data", (chunk: Buffer) => reader.push(chunk));
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch {
+        // What follows cannot be read either.
+        socket.destroy();
+      }
+    });
     // Its end follows, and says all there is to say.
     socket.on("error", () => undefined);
     socket.once("close", lost);
@@ -43,16 +50,8 @@ export class Link<Sent extends object, Received> {
     }
   }
 
-  /** Called once the other side has read nearly all of it. */
-  onceCaughtUp(work: () => void): void {
-    this.#socket.once("drain", work);
-  }
-
-  /** Resolves when everything has been written. */
-  end(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#socket.once("close", () => resolve());
-      this.#socket.end();
-    });
+  /** Once everything has been written. */
+  end(): void {
+    this.#socket.end();
   }
 }

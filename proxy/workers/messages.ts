@@ -89,6 +89,8 @@ export type ToWorker =
   /** The settings stand behind it, as V8 serialises them. The first ones have it listen. */
   | { readonly type: "settings"; readonly revision: number; readonly mirroringEnabled: boolean }
   | { readonly type: "go"; readonly exchange: number }
+  /** It could not be entered into the books: instead of `go`. */
+  | { readonly type: "not-entered"; readonly exchange: number }
   | { readonly type: "placed"; readonly exchange: number }
   /** No new connections or requests. */
   | { readonly type: "close" }

@@ -21,7 +21,7 @@ export class RemoteIntake implements Intake {
   readonly #link: ToParent;
   readonly #budget: ByteBudget;
   #last = 0;
-  readonly #waiting = new Map<number, () => void>();
+  readonly #waiting = new Map<number, { readonly goOn: () => void; readonly failed: () => void }>();
   readonly #held = new Map<number, () => void>();
 
   /** `budget`: the worker's share of memory for copies. */
@@ -30,29 +30,37 @@ export class RemoteIntake implements Intake {
     this.#budget = budget;
   }
 
-  open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void): void {
+  open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
     const exchange = ++this.#last;
     const { primary, shadow, requestClass } = plan;
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
     const late = keysAtHead({ route: found.route, params: found.params, request }, requestClass).length === 0;
     const order = requestClass === "read" ? "any" : late ? "placed" : "told";
     const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, order);
-    if (waits) this.#waiting.set(exchange, () => goOn(entered));
+    if (waits) this.#waiting.set(exchange, { goOn: () => goOn(entered), failed });
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
     this.#link.send({ type: "open", exchange, waits, ...told });
     if (!waits) goOn(entered);
   }
 
   go(exchange: number): void {
-    const goOn = this.#waiting.get(exchange);
-    this.#waiting.delete(exchange);
-    goOn?.();
+    this.#taken(exchange)?.goOn();
+  }
+
+  notEntered(exchange: number): void {
+    this.#taken(exchange)?.failed();
   }
 
   placed(exchange: number): void {
     const letGo = this.#held.get(exchange);
     this.#held.delete(exchange);
     letGo?.();
+  }
+
+  #taken(exchange: number) {
+    const waiting = this.#waiting.get(exchange);
+    this.#waiting.delete(exchange);
+    return waiting;
   }
 
   #entered(exchange: number, memoryBytes: number, order: AnswerOrder): Entered {

@@ -61,6 +61,9 @@ function take(message: ToWorker, bytes: Buffer): void {
     case "go":
       intake.go(message.exchange);
       break;
+    case "not-entered":
+      intake.notEntered(message.exchange);
+      break;
     case "placed":
       intake.placed(message.exchange);
       break;

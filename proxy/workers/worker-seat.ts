@@ -34,7 +34,7 @@ type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly 
  */
 export class WorkerSeat {
   readonly #parts: SeatParts;
-  readonly #open = new Map<number, Open>();
+  readonly #exchanges = new Map<number, Open>();
   readonly #watched = new Map<number, Watched>();
   #isGone = false;
 
@@ -87,13 +87,13 @@ export class WorkerSeat {
   gone(why: string): void {
     this.#isGone = true;
     const now = this.#parts.clock.monotonic();
-    for (const { entered, takers, openedAt } of this.#open.values()) {
+    for (const { entered, takers, openedAt } of this.#exchanges.values()) {
       takers?.request.discard();
       takers?.answer.discard();
       // What has not been entered is ended as it is.
       void entered?.ended({ end: "unknown", status: null, why, ms: now - openedAt });
     }
-    this.#open.clear();
+    this.#exchanges.clear();
     for (const watched of this.#watched.values()) {
       watched.ended({ end: "unknown", status: null, why, ms: 0 });
       watched.closed();
@@ -102,25 +102,39 @@ export class WorkerSeat {
   }
 
   #enter(message: Extract<FromWorker, { type: "open" }>): void {
+    try {
+      this.#open(message);
+    } catch (error) {
+      this.#exchanges.delete(message.exchange);
+      this.#parts.link.send({ type: "not-entered", exchange: message.exchange });
+      throw error;
+    }
+  }
+
+  #open(message: Extract<FromWorker, { type: "open" }>): void {
     const { exchange, shadow, waits, primary, requestClass } = message;
     const { snapshot, request, found } = this.#arrived(message);
     const open: Open = { entered: null, takers: null, openedAt: this.#parts.clock.monotonic() };
-    this.#open.set(exchange, open);
+    this.#exchanges.set(exchange, open);
     const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass } };
-    this.#parts.intake.open(arrived, (entered) => {
-      if (this.#isGone) {
-        // Nobody was told to go on.
-        void entered.ended({ end: "unreached", why: "the worker process that had its request ended" });
-        return;
-      }
-      open.entered = entered;
-      if (waits) this.#parts.link.send({ type: "go", exchange });
-    });
+    this.#parts.intake.open(
+      arrived,
+      (entered) => {
+        if (this.#isGone) {
+          // Nobody was told to go on.
+          void entered.ended({ end: "unreached", why: "the worker process that had its request ended" });
+          return;
+        }
+        open.entered = entered;
+        if (waits) this.#parts.link.send({ type: "go", exchange });
+      },
+      () => this.#parts.link.send({ type: "not-entered", exchange }),
+    );
   }
 
   #ended({ exchange, ending, request, answer, isHeld }: Extract<FromWorker, { type: "ended" }>, bytes: Buffer): void {
-    const open = this.#open.get(exchange);
-    this.#open.delete(exchange);
+    const open = this.#exchanges.get(exchange);
+    this.#exchanges.delete(exchange);
     if (open === undefined || open.entered === null)
       throw new TypeError(`exchange ${exchange} ended and was never entered`);
     const placed = open.entered.ended(
@@ -136,7 +150,7 @@ export class WorkerSeat {
   }
 
   #takersOf(exchange: number): BodyTakers | null {
-    const open = this.#open.get(exchange);
+    const open = this.#exchanges.get(exchange);
     if (open === undefined || open.entered === null) return null;
     open.takers ??= open.entered.takers();
     return open.takers;

@@ -14,6 +14,7 @@ function partsWith(pending: () => number): Parameters<typeof drain>[0] {
       abandon() {},
       leaveJournal() {},
     },
+    repaired: resolved(),
     pending,
     left: () => 0,
     closeGates() {},

@@ -136,7 +136,7 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "xyz: 1",
     [
-      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, webhook, services, defaults, routes",
+      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes",
     ],
   ],
   [
@@ -150,13 +150,13 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "__proto__: { listen: x }",
     [
-      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, webhook, services, defaults, routes",
+      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes",
     ],
   ],
   [
     "<<: { listen: x }",
     [
-      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, webhook, services, defaults, routes',
+      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes',
     ],
   ],
   // Environment.

@@ -1,0 +1,85 @@
+/** Where a route says that next has other paths than legacy: what a request asks of next, and what next answers, as legacy's. */
+import { type RouteSettings, serviceOf, type ServiceSettings } from "./config/settings.ts";
+import { endpointOf } from "./endpoint.ts";
+import type { Exchange, RawHeaders } from "./exchange.ts";
+import { movePath } from "./moved-path.ts";
+import { parsePattern, type Pattern } from "./pattern.ts";
+import { hostOf } from "./target.ts";
+
+interface Move {
+  readonly legacy: Pattern;
+  readonly next: Pattern;
+}
+
+const NAMES_A_PATH: ReadonlySet<string> = new Set(["location", "content-location"]);
+const knownMoves = new WeakMap<RouteSettings, Move | null>();
+
+/** null: both services have the same paths. */
+function moveOf(route: RouteSettings): Move | null {
+  let move = knownMoves.get(route);
+  if (move === undefined) {
+    const { path } = route.transform;
+    move = path === null ? null : { legacy: patternOf(route.match.path), next: patternOf(path) };
+    knownMoves.set(route, move);
+  }
+  return move;
+}
+
+function patternOf(text: string): Pattern {
+  const parsed = parsePattern(text);
+  if (!parsed.ok) throw new TypeError(`path pattern ${text} ${parsed.error}`);
+  return parsed.pattern;
+}
+
+/** A client's target as next has it. */
+export function targetAtNext(target: string, route: RouteSettings): string {
+  return entityAtNext(target, route, []);
+}
+
+/**
+ * The same for the path of an entity, which may be another route's (a POST to /users makes /users/42): it goes by the first of
+ * `routes` to the same service that has it. What none has stays as it is.
+ */
+export function entityAtNext(target: string, route: RouteSettings, routes: readonly RouteSettings[]): string {
+  return firstOf(route, routes, ({ legacy, next }) => movePath(legacy, next, target)) ?? target;
+}
+
+function firstOf(
+  route: RouteSettings,
+  routes: readonly RouteSettings[],
+  moved: (move: Move) => string | null,
+): string | null {
+  for (const one of [route, ...routes]) {
+    const move = one.next === route.next ? moveOf(one) : null;
+    const found = move === null ? null : moved(move);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Headers of an answer of the shadow's, with the paths of next that they name as legacy would have put them. */
+export function headersAtLegacy({ plan, route, request, snapshot }: Exchange, headers: RawHeaders): RawHeaders {
+  if (!plan.mirror || plan.shadow !== "next") return headers;
+  let moved: string[] | null = null;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (!NAMES_A_PATH.has((headers[i] as string).toLowerCase())) continue;
+    const { settings } = snapshot;
+    const value = headers[i + 1] as string;
+    // Another site's paths are none of next's.
+    if (!isOf(value, [hostOf(request), hostOfService(serviceOf(settings, route.next))])) continue;
+    const told = firstOf(route, settings.routes, ({ legacy, next }) => movePath(next, legacy, value));
+    if (told !== null) (moved ??= [...headers])[i + 1] = told;
+  }
+  return moved ?? headers;
+}
+
+function isOf(url: string, hosts: readonly string[]): boolean {
+  if (url.startsWith("/")) return !url.startsWith("//");
+  return hosts.includes(hostOf({ path: url, headers: [] }));
+}
+
+/** "": it is reached through a Unix socket. */
+function hostOfService({ origin }: ServiceSettings): string {
+  const endpoint = endpointOf(origin);
+  return "host" in endpoint ? endpoint.host : "";
+}

@@ -1,0 +1,105 @@
+/** A rewrite that has other paths than legacy, through a real proxy between real services. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import { type Bench, startBench } from "../support/crossfade.ts";
+import { pairOf, refuse } from "../support/repair-pair.ts";
+import { ownRequests, repair, repairsOf, resultsOf } from "../support/repairs.ts";
+import { json } from "../support/service.ts";
+
+const MOVED = `routes:
+  - name: users
+    match: { path: "/v1/users/:id?" }
+    mirror: { reads: 100% }
+    transform: { path: "/people/:id?" }
+  - name: rest
+    match: { path: "/**" }
+`;
+
+const targetsAt = (service: Bench["next"]): string[] => service.seen.map(({ method, target }) => `${method} ${target}`);
+
+test("copies go to next's paths with the client's query; the primary and other routes keep theirs", async (t) => {
+  const bench = await startBench(t, { routes: MOVED });
+  await bench.send("POST", "/v1/users?notify=/v1/users", { name: "Ann" });
+  await bench.send("PUT", "/v1/users/a%2Fb", { name: "Ann" });
+  await bench.send("GET", "/v1/users/7");
+  await bench.send("PUT", "/v1/orders/7", { total: 1 });
+  await bench.settled(4);
+  const asked = ["POST /v1/users?notify=/v1/users", "PUT /v1/users/a%2Fb", "GET /v1/users/7", "PUT /v1/orders/7"];
+  assert.deepEqual(targetsAt(bench.legacy), asked);
+  const expected = ["POST /people?notify=/v1/users", "PUT /people/a%2Fb", "GET /people/7", "PUT /v1/orders/7"];
+  assert.deepEqual(targetsAt(bench.next).sort(), expected.sort());
+});
+
+test("a location is compared as legacy would have put it: relative, of next's own origin, and not another site's", async (t) => {
+  const bench = await startBench(t, { routes: MOVED });
+  const host = new URL(bench.crossfade.proxyUrl).host;
+  const cases: readonly (readonly [legacy: string, next: string, outcome: string])[] = [
+    ["/v1/users/7", "/people/7", "match"],
+    ["/v1/users/7?a=1#b", "/people/7?a=1#b", "match"],
+    [`http://${host}/v1/users/7`, `http://${host}/people/7`, "match"],
+    ["/v1/users/7", "/people/8", "divergent"],
+    ["/v1/users/7", "/v1/users/7", "match"],
+    ["https://login.example.com/v1/users/7", "https://login.example.com/people/7", "divergent"],
+    ["//login.example.com/people/7", "//login.example.com/people/7", "match"],
+  ];
+  const counted: Record<string, number> = {};
+  for (const [i, [legacy, next, outcome]] of cases.entries()) {
+    bench.legacy.answerWith(json(201, {}, { location: legacy }));
+    bench.next.answerWith(json(201, {}, { location: next }));
+    await bench.send("POST", "/v1/users", {});
+    const [route] = await bench.settled(i + 1);
+    counted[outcome] = (counted[outcome] ?? 0) + 1;
+    assert.equal(route?.outcomes[outcome], counted[outcome], `${legacy} and ${next}`);
+  }
+  const { items } = await bench.api<{ items: DivergenceRecord[] }>("/api/v1/divergences");
+  const shown = items.flatMap(({ differences }) => differences.map(({ at, shadow }) => [at, shadow]));
+  assert.ok(shown.some(([at, shadow]) => at === "header:location" && shadow === "/v1/users/8"));
+});
+
+test("values stand where the client's paths have them: an id is learnt from and put into a path that moved", async (t) => {
+  const values = `{ learn: [{ at: "answer-header:location", kind: user, segment: 3 }], apply: [{ at: "path:id", kind: user }] }`;
+  const routes = MOVED.replace("    transform:", `    values: ${values}\n    transform:`);
+  const bench = await startBench(t, { routes });
+  bench.legacy.answerWith(json(201, {}, { location: "/v1/users/7" }));
+  bench.next.answerWith(json(201, {}, { location: "/people/k3f9" }));
+  await bench.send("POST", "/v1/users", {});
+  await bench.settled(1);
+  bench.legacy.answerWith(json(200, {}));
+  bench.next.answerWith(json(200, {}));
+  await bench.send("PUT", "/v1/users/7", {});
+  const [route] = await bench.settled(2);
+  assert.deepEqual(targetsAt(bench.next), ["POST /people", "PUT /people/k3f9"]);
+  assert.deepEqual([route?.outcomes["match"], route?.repairs], [2, 0]);
+});
+
+test("a repair reads and writes next under next's path, also of an entity that another route made", async (t) => {
+  const routes = `routes:
+  - name: create
+    match: { path: "/users", methods: [POST] }
+    entity: users
+    transform: { path: "/v2/users" }
+  - name: users
+    match: { path: "/users/:id" }
+    transform: { path: "/v2/users/:id" }
+`;
+  const pair = await pairOf(t, { users: { 1: { v: 1 } }, routes });
+  // The same service, one path further down.
+  const below: typeof pair.fresh.answer = (seen, response) => {
+    assert.ok(seen.target.startsWith("/v2/users"), seen.target);
+    pair.fresh.answer({ ...seen, target: seen.target.slice("/v2".length) }, response);
+  };
+  pair.next.answerWith(below);
+  pair.fresh.before = refuse(503);
+  await pair.send("PUT", "/users/1", { v: 2 });
+  await pair.send("POST", "/users", { name: "Ann" });
+  await pair.settled(2);
+  pair.fresh.before = () => false;
+  const before = pair.next.seen.length;
+  const job = await repair(pair);
+  assert.deepEqual(resultsOf(job), { put: 2 });
+  assert.deepEqual(await repairsOf(pair), []);
+  assert.deepEqual([...pair.fresh.users].sort(), [...pair.old.users].sort());
+  assert.ok(ownRequests(pair.next, before).every((request) => request.includes(" /v2/users")));
+  assert.ok(ownRequests(pair.legacy).every((request) => request.includes(" /users")));
+});

@@ -1,6 +1,7 @@
 /** A rewrite that has other paths than legacy, through a real proxy between real services. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -63,6 +64,25 @@ test("a location is compared as legacy would have put it: relative, of next's ow
   const { items } = await bench.api<{ items: DivergenceRecord[] }>("/api/v1/divergences");
   const shown = items.flatMap(({ differences }) => differences.map(({ at, shadow }) => [at, shadow]));
   assert.ok(shown.some(([at, shadow]) => at === "header:location" && shadow === "/v1/users/8"));
+});
+
+test("a way out of a moved path is not sent to next, where it could lead to what nobody reaches at legacy", async (t) => {
+  const routes = `routes:
+  - name: all
+    match: { path: "/**" }
+    transform: { path: "/api/**" }
+`;
+  const bench = await startBench(t, { routes });
+  const socket = connect(Number(new URL(bench.crossfade.proxyUrl).port), "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.write("DELETE /%2e%2e/internal HTTP/1.1\r\nhost: a\r\n\r\n");
+  await bench.legacy.sawAtLeast(1);
+  const [route] = await bench.settled(1);
+  assert.deepEqual(targetsAt(bench.legacy), ["DELETE /%2e%2e/internal"]);
+  assert.deepEqual([route?.reasons["unmapped-value"], route?.repairs], [1, 1]);
+  const job = await repair(bench);
+  assert.match(job.findings[0]?.why ?? "", /its path has a \. or \.\./);
+  assert.deepEqual(bench.next.seen, []);
 });
 
 test("values stand where the client's paths have them: an id is learnt from and put into a path that moved", async (t) => {

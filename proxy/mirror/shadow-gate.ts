@@ -49,6 +49,8 @@ export class ShadowGate {
     this.#breaker = new Breaker(options);
     options.inFlight.whenFreed(() => {
       if (this.state() === "closed") this.#wakeOne();
+      // Whoever waited for a place when the breaker opened has asked for no probe, and nobody else may come to ask for one.
+      else if (this.#waiters.size > 0) this.#scheduleProbe();
     });
   }
 

@@ -45,8 +45,12 @@ interface Post {
   readonly link: Link<ToWorker, FromWorker>;
   /** The settings that it told of last. */
   revision: number;
+  /** It takes connections. */
+  isReady: boolean;
   isClosed: boolean;
   readonly startedAt: number;
+  /** It has ended, and so has everything that it had. */
+  over: Promise<void>;
 }
 
 /** One that dies again and again is started anew after a pause that doubles. */
@@ -106,7 +110,6 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
   let whenClosed: (() => void) | null = null;
   let refused: ((error: CrossfadeError) => void) | null = null;
   let ready: (() => void) | null = null;
-  let isReady = 0;
   /** Writes that are to begin, once all ends that could be read before have been. */
   let beginnings: (() => void)[] = [];
 
@@ -152,7 +155,9 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     );
     const seat = new WorkerSeat({ ...parts, link, snapshotOf });
     const { revision } = acting.snapshot();
-    const post: Post = { worker, link, revision, isClosed: false, startedAt: clock.monotonic() };
+    const startedAt = clock.monotonic();
+    const over = Promise.resolve();
+    const post: Post = { worker, link, revision, isReady: false, isClosed: false, startedAt, over };
     posts.add(post);
     tellSettings(post);
     // A process that cannot be started has no exit; its end is told all the same.
@@ -163,7 +168,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     });
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     // What it has told is read before its end is.
-    void Promise.all([exit, closed]).then(([how]) => {
+    post.over = Promise.all([exit, closed]).then(([how]) => {
       posts.delete(post);
       const why = `the worker process ${worker.process.pid} that forwarded it ended ${how}`;
       guarded(() => seat.gone(why))();
@@ -212,10 +217,10 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
   function take(post: Post, seat: WorkerSeat, message: FromWorker, bytes: Buffer): void {
     switch (message.type) {
       case "ready":
-        isReady += 1;
+        post.isReady = true;
         if (address === null && "path" in message.address) setSocketMode(message.address.path, socketMode);
         address ??= message.address;
-        if (isReady === wanted) ready?.();
+        if (running() === wanted) ready?.();
         break;
       case "not-listening":
         isEnding ||= refused !== null;
@@ -236,17 +241,20 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     }
   }
 
+  function running(): number {
+    return [...posts].filter(({ isReady }) => isReady).length;
+  }
+
   function lookWhetherClosed(): void {
     if ([...posts].every(({ isClosed }) => isClosed)) whenClosed?.();
   }
 
   async function end(): Promise<void> {
     isEnding = true;
-    const ends = [...posts].map(async ({ worker, link }) => {
-      const exit = new Promise((resolve) => worker.once("exit", resolve));
-      void link.end();
+    const ends = [...posts].map(async ({ worker, link, over }) => {
+      link.end();
       const late = setTimeout(() => worker.process.kill("SIGKILL"), END_WITHIN_MS);
-      await exit;
+      await over;
       clearTimeout(late);
     });
     await Promise.all(ends);
@@ -283,7 +291,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     closeAllConnections() {
       for (const { link } of posts) link.send({ type: "cut-off" });
     },
-    state: () => ({ wanted, running: posts.size, replaced }),
+    state: () => ({ wanted, running: running(), replaced }),
     end,
   };
 }

@@ -50,11 +50,8 @@ export class Link<Sent extends object, Received> {
     }
   }
 
-  /** Resolves when everything has been written. */
-  end(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#socket.once("close", () => resolve());
-      this.#socket.end();
-    });
+  /** Once everything has been written. */
+  end(): void {
+    this.#socket.end();
   }
 }

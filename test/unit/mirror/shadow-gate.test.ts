@@ -67,6 +67,22 @@ test("what still waits at its deadline is told whether the breaker stood in the 
   assert.deepEqual(await late.run(() => assert.fail("attempted"), monotonic() - 1), new NotAttempted("expired"));
 });
 
+test("what waited for a place in flight when the breaker opened tries by itself whether the service is back", async () => {
+  const gate = gateWith({ opensAfter: 1, inFlight: new InFlight(() => 1) });
+  const hung = Promise.withResolvers<never>();
+  const failed = assert.rejects(
+    gate.run(() => hung.promise, monotonic() + 20_000),
+    /timed out/,
+  );
+  const waiting = gate.run(() => Promise.resolve("delivered"), monotonic() + 20_000);
+  hung.reject(new Error("timed out"));
+  await failed;
+  assert.equal(gate.state(), "open");
+  assert.equal(await waiting, "delivered");
+  assert.equal(gate.state(), "closed");
+  gate.close();
+});
+
 test("no more attempts are in flight than the limit", async () => {
   const gate = gateWith({ inFlight: new InFlight(() => 4) });
   let inFlight = 0;

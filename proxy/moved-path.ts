@@ -75,14 +75,15 @@ function catchParts(pattern: Pattern, parts: readonly string[]): Caught | null {
   return null;
 }
 
-/**
- * Services take `..` for the part above, some of them `%2e%2e`, `..;x` and `a%2f..` too (RFC 3986, 5.2.4; WHATWG URL): under another
- * pattern it could be the way to what no client reaches at legacy.
- */
+/** Whether a part of it may be taken for a way to the part above. */
 export function hasWayOut(path: string): boolean {
   return splitPath(path)?.some(leadsOut) ?? false;
 }
 
+/**
+ * Services take `..` for the part above, some of them `%2e%2e`, `..;x` and `a%2f..` too (RFC 3986, 5.2.4; WHATWG URL): under another
+ * pattern it could be the way to what no client reaches at legacy.
+ */
 function leadsOut(part: string): boolean {
   return /(?:^|[\\/])\.\.?(?=$|[\\/;])/.test(decodeSegment(part));
 }

@@ -33,10 +33,9 @@ function patternOf(text: string): Pattern {
   return parsed.pattern;
 }
 
-/** A target of the route as next has it; null: it has none there (`..` in a path that moves, or no path at all). */
+/** A target of the route as next has it; null: there it has no place, for a `..`. `OPTIONS *` stays as it is. */
 export function targetAtNext(target: string, route: RouteSettings): string | null {
-  const move = moveOf(route);
-  return move === null ? target : movePath(move.legacy, move.next, target);
+  return entityAtNext(target, route, []);
 }
 
 /** Why an exchange's shadow cannot be asked what the client asked, or null. */
@@ -46,12 +45,12 @@ export function whyNotAtNext({ plan, route, request }: Exchange): string | null 
 }
 
 /**
- * The same for the path of an entity, which may be another route's (a POST to /users makes /users/42): it goes by the first of
- * `routes` to the same service that has it. What none has stays as it is.
+ * As `targetAtNext`, for the path of an entity, which may be another route's (a POST to /users makes /users/42): it goes by the
+ * first of `routes` to the same service that has it. What none has stays as it is.
  */
 export function entityAtNext(path: string, route: RouteSettings, routes: readonly RouteSettings[]): string | null {
   const moved = firstOf(route, routes, ({ legacy, next }) => movePath(legacy, next, path));
-  return moved ?? (hasWayOut(path) && moveOf(route) !== null ? null : path);
+  return moved ?? (moveOf(route) !== null && hasWayOut(path) ? null : path);
 }
 
 function firstOf(

@@ -70,6 +70,7 @@ test("a way out of a moved path is not sent to next, where it could lead to what
   const routes = `routes:
   - name: all
     match: { path: "/**" }
+    mirror: { reads: 100% }
     transform: { path: "/api/**" }
 `;
   const bench = await startBench(t, { routes });
@@ -83,6 +84,10 @@ test("a way out of a moved path is not sent to next, where it could lead to what
   const job = await repair(bench);
   assert.match(job.findings[0]?.why ?? "", /its path has a \. or \.\./);
   assert.deepEqual(bench.next.seen, []);
+  // Of the server, not of a path.
+  socket.write("OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n");
+  await bench.settled(2);
+  assert.deepEqual(targetsAt(bench.next), ["OPTIONS *"]);
 });
 
 test("values stand where the client's paths have them: an id is learnt from and put into a path that moved", async (t) => {

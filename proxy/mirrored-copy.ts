@@ -28,7 +28,7 @@ import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
-import { headersAtLegacy } from "./transform.ts";
+import { headersAtLegacy, whyNotAtNext } from "./transform.ts";
 
 /** An accepted exchange that waits in its lanes for the shadow. */
 export interface Copy {
@@ -200,6 +200,8 @@ const NOTHING_PASSED: ReadonlySet<string> = new Set();
 /** Its ids and tokens as the shadow calls them; may wait for earlier exchanges that make them. */
 async function mapCopy(parts: PipelineParts, copy: Copy): Promise<MappedRequest> {
   const { exchange, body, primary, about, teaching, answeredAt } = copy;
+  const noPlace = whyNotAtNext(exchange);
+  if (noPlace !== null) return { end: "unmapped", why: noPlace };
   if (teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
   const { maxAgeMs } = shadowOf(copy).asShadow;
   try {

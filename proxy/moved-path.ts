@@ -41,7 +41,7 @@ function hasMany({ segments }: Pattern): boolean {
   return segments.some(({ kind }) => kind === "many");
 }
 
-/** `target`: a path or an absolute URL; its query and fragment stay. null: it is none of `from`. */
+/** `target`: a path or an absolute URL; its query and fragment stay. null: it is none of `from`, or has `..` (or `.`) in it. */
 export function movePath(from: Pattern, to: Pattern, target: string): string | null {
   const mark = target.search(/[?#]/);
   const path = mark === -1 ? target : target.slice(0, mark);
@@ -69,9 +69,23 @@ function catchParts(pattern: Pattern, parts: readonly string[]): Caught | null {
     };
     if (!prefix.every((segment, i) => fits(segment, parts[i]))) continue;
     if (!suffix.every((segment, i) => fits(segment, parts[tail + i]))) continue;
-    return { named, rest: parts.slice(prefix.length, tail) };
+    const rest = parts.slice(prefix.length, tail);
+    return [...named.values(), ...rest].some(leadsOut) ? null : { named, rest };
   }
   return null;
+}
+
+/** Whether a part of it may be taken for a way to the part above. */
+export function hasWayOut(path: string): boolean {
+  return splitPath(path)?.some(leadsOut) ?? false;
+}
+
+/**
+ * Services take `..` for the part above, some of them `%2e%2e`, `..;x` and `a%2f..` too (RFC 3986, 5.2.4; WHATWG URL): under another
+ * pattern it could be the way to what no client reaches at legacy.
+ */
+function leadsOut(part: string): boolean {
+  return /(?:^|[\\/])\.\.?(?=$|[\\/;])/.test(decodeSegment(part));
 }
 
 function write({ text, segments }: Pattern, { named, rest }: Caught): readonly string[] {

@@ -2,7 +2,7 @@
 import { type RouteSettings, serviceOf, type ServiceSettings } from "./config/settings.ts";
 import { endpointOf } from "./endpoint.ts";
 import type { Exchange, RawHeaders } from "./exchange.ts";
-import { movePath } from "./moved-path.ts";
+import { hasWayOut, movePath } from "./moved-path.ts";
 import { parsePattern, type Pattern } from "./pattern.ts";
 import { hostOf } from "./target.ts";
 
@@ -12,6 +12,8 @@ interface Move {
 }
 
 const NAMES_A_PATH: ReadonlySet<string> = new Set(["location", "content-location"]);
+export const NO_PLACE = "its path has a . or .., which transform.path could carry elsewhere";
+
 const knownMoves = new WeakMap<RouteSettings, Move | null>();
 
 /** null: both services have the same paths. */
@@ -31,17 +33,24 @@ function patternOf(text: string): Pattern {
   return parsed.pattern;
 }
 
-/** A client's target as next has it. */
-export function targetAtNext(target: string, route: RouteSettings): string {
+/** A target of the route as next has it; null: there it has no place, for a `..`. `OPTIONS *` stays as it is. */
+export function targetAtNext(target: string, route: RouteSettings): string | null {
   return entityAtNext(target, route, []);
 }
 
+/** Why an exchange's shadow cannot be asked what the client asked, or null. */
+export function whyNotAtNext({ plan, route, request }: Exchange): string | null {
+  if (!plan.mirror || plan.shadow !== "next" || targetAtNext(request.target, route) !== null) return null;
+  return NO_PLACE;
+}
+
 /**
- * The same for the path of an entity, which may be another route's (a POST to /users makes /users/42): it goes by the first of
- * `routes` to the same service that has it. What none has stays as it is.
+ * As `targetAtNext`, for the path of an entity, which may be another route's (a POST to /users makes /users/42): it goes by the
+ * first of `routes` to the same service that has it. What none has stays as it is.
  */
-export function entityAtNext(target: string, route: RouteSettings, routes: readonly RouteSettings[]): string {
-  return firstOf(route, routes, ({ legacy, next }) => movePath(legacy, next, target)) ?? target;
+export function entityAtNext(path: string, route: RouteSettings, routes: readonly RouteSettings[]): string | null {
+  const moved = firstOf(route, routes, ({ legacy, next }) => movePath(legacy, next, path));
+  return moved ?? (moveOf(route) !== null && hasWayOut(path) ? null : path);
 }
 
 function firstOf(

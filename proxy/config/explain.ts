@@ -225,7 +225,7 @@ function explainRoute(
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
       unmapped: route.values.unmapped,
     },
-    atNext: route.transform.path === null ? null : targetAtNext(request.target, route),
+    atNext: route.transform.path === null ? null : (targetAtNext(request.target, route) ?? "none, for a . or .. in it"),
     readBack:
       requestClass === "write" && shadow !== null
         ? spellReadBack(

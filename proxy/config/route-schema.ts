@@ -187,7 +187,7 @@ export const routeSchema = z.strictObject({
         examples: ["/people/:id?", "/users/**"],
       }).optional(),
     })
-    .describe("What is another thing at next than at legacy.")
+    .describe("What is another thing at next than at legacy. Default: nothing.")
     .optional(),
 });
 

@@ -69,5 +69,7 @@ export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const request = parts.rewrite({ method, target, headers, body: parts.body }, exchange);
   const { plan, route } = exchange;
   if (!plan.mirror || plan.shadow !== "next") return request;
-  return { ...request, target: targetAtNext(request.target, route) };
+  const moved = targetAtNext(request.target, route);
+  if (moved === null) throw new TypeError("the path has no place at next: ask whyNotAtNext before");
+  return { ...request, target: moved };
 }

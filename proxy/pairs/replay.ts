@@ -15,7 +15,7 @@ import type { DecodeBody } from "../record/pair-redaction.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { ReplayEnd, ReplayRefusal, ReplayRequest, ReplayResult, ReplayVerdict } from "../replay-request.ts";
 import { PAIR_OUTCOMES, type PairAnswer, type StoredPair } from "../stored-pair.ts";
-import { headersAtLegacy } from "../transform.ts";
+import { headersAtLegacy, whyNotAtNext } from "../transform.ts";
 import { type Answered, ask, type Question, type Unanswered } from "../try/ask.ts";
 import { compareAgain } from "./compare-again.ts";
 import { KnownDifferences } from "./difference-keys.ts";
@@ -199,6 +199,8 @@ async function askShadow(
 ): Promise<Answered | Unanswered> {
   const { markKey } = parts;
   const { timeoutMs, maxAgeMs } = shadow.asShadow;
+  const noPlace = whyNotAtNext(exchange);
+  if (noPlace !== null) return { attempts: 0, failure: "unmapped-value", why: noPlace };
   const stored = { kind: "memory", bytes: body } as const;
   const mapped = await parts.values.repeated(exchange, stored, parts.clock.monotonic() + timeoutMs);
   if (mapped.end === "shutdown") return { attempts: 0, failure: "shutdown", why: "the proxy ends" };

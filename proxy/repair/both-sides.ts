@@ -8,7 +8,7 @@ import type { ShadowGate } from "../mirror/shadow-gate.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { Upstream } from "../ports.ts";
-import { entityAtNext } from "../transform.ts";
+import { entityAtNext, NO_PLACE } from "../transform.ts";
 import type { Sides, WriteEnd } from "./mend.ts";
 import { type OwnRequestParts, readRequest, writeRequest } from "./own-request.ts";
 import type { Reading } from "./plan.ts";
@@ -50,7 +50,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
   });
 
   /** Paths of entities are legacy's. */
-  function pathAt(service: ServiceSettings, named: string): string {
+  function pathAt(service: ServiceSettings, named: string): string | null {
     return service.name === "legacy" ? named : entityAtNext(named, route, routes);
   }
 
@@ -84,10 +84,14 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
   return {
     orderStamp: parts.orderStamp,
     async read(role) {
-      return toReading(await send(role, readRequest(own(entity[role]), pathAt(entity[role], path))), entity[role]);
+      const asked = pathAt(entity[role], path);
+      if (asked === null) return { is: "unknown", status: null, why: NO_PLACE };
+      return toReading(await send(role, readRequest(own(entity[role]), asked)), entity[role]);
     },
     async write(write, body, order) {
-      const request = writeRequest(own(entity.shadow), write.method, pathAt(entity.shadow, write.path), body, order);
+      const asked = pathAt(entity.shadow, write.path);
+      if (asked === null) return { end: "not-sent", why: NO_PLACE };
+      const request = writeRequest(own(entity.shadow), write.method, asked, body, order);
       return toWriteEnd(await send("shadow", request));
     },
     async agree(primary, shadow) {

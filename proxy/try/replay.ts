@@ -9,7 +9,7 @@ import { buildShadowRequest, identityRewrite } from "../mirror/shadow-request.ts
 import { DIVERGENT, dropped, IGNORED, MATCH, SHADOW_ERROR, SHADOW_TIMEOUT, UNKNOWN } from "../outcome.ts";
 import type { Clock, Upstream } from "../ports.ts";
 import type { Role } from "../exchange.ts";
-import { headersAtLegacy } from "../transform.ts";
+import { headersAtLegacy, whyNotAtNext } from "../transform.ts";
 import { type Answered, ask, comparablePair, type Question, type Unanswered } from "./ask.ts";
 import type { Chosen } from "./choose.ts";
 
@@ -43,6 +43,8 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
   const [primary, shadow] = await Promise.all([
     ask(parts.upstream("primary", legacy), questionTo(legacy, exchange, chosen.recorded.body, maxBytes)),
     parts.turnOf(next).then(() => {
+      const noPlace = whyNotAtNext(exchange);
+      if (noPlace !== null) return { attempts: 0, failure: "unmapped-value", why: noPlace };
       const body = { kind: "memory", bytes: chosen.recorded.body } as const;
       const order = `0.${position}`;
       const { markKey } = parts;

@@ -1,11 +1,20 @@
 /** A rewrite that has other paths than legacy, through a real proxy between real services. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { request } from "undici";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
-import { type Bench, startBench } from "../support/crossfade.ts";
+import type { ReplayResult } from "../../proxy/replay-request.ts";
+import { runCli } from "../support/cli.ts";
+import { startBench } from "../support/crossfade.ts";
+import { harEntry, harText } from "../support/har.ts";
 import { pairOf, refuse } from "../support/repair-pair.ts";
 import { ownRequests, repair, repairsOf, resultsOf } from "../support/repairs.ts";
-import { json } from "../support/service.ts";
+import { json, startService, type TestService } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const MOVED = `routes:
   - name: users
@@ -16,7 +25,7 @@ const MOVED = `routes:
     match: { path: "/**" }
 `;
 
-const targetsAt = (service: Bench["next"]): string[] => service.seen.map(({ method, target }) => `${method} ${target}`);
+const targetsAt = (service: TestService): string[] => service.seen.map(({ method, target }) => `${method} ${target}`);
 
 test("copies go to next's paths with the client's query; the primary and other routes keep theirs", async (t) => {
   const bench = await startBench(t, { routes: MOVED });
@@ -55,6 +64,30 @@ test("a location is compared as legacy would have put it: relative, of next's ow
   const { items } = await bench.api<{ items: DivergenceRecord[] }>("/api/v1/divergences");
   const shown = items.flatMap(({ differences }) => differences.map(({ at, shadow }) => [at, shadow]));
   assert.ok(shown.some(([at, shadow]) => at === "header:location" && shadow === "/v1/users/8"));
+});
+
+test("a way out of a moved path is not sent to next, where it could lead to what nobody reaches at legacy", async (t) => {
+  const routes = `routes:
+  - name: all
+    match: { path: "/**" }
+    mirror: { reads: 100% }
+    transform: { path: "/api/**" }
+`;
+  const bench = await startBench(t, { routes });
+  const socket = connect(Number(new URL(bench.crossfade.proxyUrl).port), "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.write("DELETE /%2e%2e/internal HTTP/1.1\r\nhost: a\r\n\r\n");
+  await bench.legacy.sawAtLeast(1);
+  const [route] = await bench.settled(1);
+  assert.deepEqual(targetsAt(bench.legacy), ["DELETE /%2e%2e/internal"]);
+  assert.deepEqual([route?.reasons["unmapped-value"], route?.repairs], [1, 1]);
+  const job = await repair(bench);
+  assert.match(job.findings[0]?.why ?? "", /its path has a \. or \.\./);
+  assert.deepEqual(bench.next.seen, []);
+  // Of the server, not of a path.
+  socket.write("OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n");
+  await bench.settled(2);
+  assert.deepEqual(targetsAt(bench.next), ["OPTIONS *"]);
 });
 
 test("values stand where the client's paths have them: an id is learnt from and put into a path that moved", async (t) => {
@@ -102,4 +135,42 @@ test("a repair reads and writes next under next's path, also of an entity that a
   assert.deepEqual([...pair.fresh.users].sort(), [...pair.old.users].sort());
   assert.ok(ownRequests(pair.next, before).every((request) => request.includes(" /v2/users")));
   assert.ok(ownRequests(pair.legacy).every((request) => request.includes(" /users")));
+});
+
+test("a replay asks each service under its own path, and compares the location as it was compared before", async (t) => {
+  const routes = MOVED.replace("    transform:", "    compare: { headers: [location] }\n    transform:");
+  const bench = await startBench(t, { routes });
+  bench.legacy.answerWith(json(200, { total: 1 }, { location: "/v1/users/7" }));
+  bench.next.answerWith(json(200, { total: 2 }, { location: "/people/7" }));
+  await bench.send("GET", "/v1/users/7?a=b");
+  await bench.settled(1);
+  await until(async () => (await bench.api<{ items: unknown[] }>("/api/v1/pairs")).items.length === 1);
+  const { items } = await bench.api<{ items: DivergenceRecord[] }>("/api/v1/divergences");
+  const answer = await request(`${bench.crossfade.adminUrl}/api/v1/divergences/${items[0]?.id}/replay`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  const { verdict, differences } = (await answer.body.json()) as ReplayResult;
+  assert.deepEqual([verdict, differences.map(({ at }) => at)], ["same", ["/total"]]);
+  assert.deepEqual(targetsAt(bench.legacy), ["GET /v1/users/7?a=b", "GET /v1/users/7?a=b"]);
+  assert.deepEqual(targetsAt(bench.next), ["GET /people/7?a=b", "GET /people/7?a=b"]);
+});
+
+test("a try asks each service under its own path", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "crossfade-try-"));
+  const [legacy, next] = await Promise.all([
+    startService(json(200, {}, { location: "/v1/users/7" })),
+    startService(json(200, {}, { location: "/people/7" })),
+  ]);
+  t.after(async () => {
+    await Promise.all([legacy.close(), next.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  writeFileSync(join(folder, "a.har"), harText([harEntry({ url: "https://api.example.com/v1/users/7" })]));
+  const services = `services: { legacy: { url: "${legacy.url}" }, next: { url: "${next.url}" } }\n`;
+  writeFileSync(join(folder, "crossfade.yaml"), services + MOVED);
+  const ended = await runCli(["try", "a.har"], { cwd: folder });
+  assert.match(ended.stdout, /^1 requests? = 1 match /, ended.stderr);
+  assert.deepEqual([targetsAt(legacy), targetsAt(next)], [["GET /v1/users/7"], ["GET /people/7"]]);
 });

@@ -26,6 +26,11 @@ test("fixed parts change, parts with a name trade places, and what the client sp
     ["/v1/**/log", "/logs/**", "/v1/a/b/log", "/logs/a/b"],
     ["/v1/**", "/straße/**", "/v1/x", "/stra%C3%9Fe/x"],
     ["/v1/**", "/api/**", "http://host:80/v1/x?y", "http://host:80/api/x?y"],
+    ["/v1/**", "/api/**", "/v1/a/../../x", null],
+    ["/v1/**", "/api/**", "/v1/%2e%2E/x", null],
+    ["/v1/:id", "/api/:id", "/v1/..;a=b", null],
+    ["/v1/:id", "/api/:id", "/v1/a%2f..%5Cb", null],
+    ["/v1/:id", "/api/:id", "/v1/..a...b", "/api/..a...b"],
     ["/**", "/api/**", "http://host", "http://host/api"],
   ];
   for (const [from, to, target, moved] of cases) {
@@ -35,7 +40,7 @@ test("fixed parts change, parts with a name trade places, and what the client sp
 });
 
 test("what is moved there and back is what it was", () => {
-  const part = fc.stringMatching(/^[A-Za-z0-9%~._-]{1,8}$/).filter((text) => text !== "legacy" && text !== "x");
+  const part = fc.stringMatching(/^[A-Za-z0-9~_-]{1,8}$/).filter((text) => text !== "legacy" && text !== "x");
   const [from, to] = [pattern("/legacy/:a/**/x/:b?"), pattern("/:a/next/**/y/:b?")];
   assert.equal(moveProblem(from, to), null);
   fc.assert(

@@ -17,6 +17,7 @@ import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts
 import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
+import { scavengeWhenIdle } from "./idle-scavenge.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
@@ -237,8 +238,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     }
 
     pipeline.resume(durable?.journal.leftOver ?? []);
+    const stopScavenging = scavengeWhenIdle();
     const end = async (budgetMs: number): Promise<StopReport> => {
       following?.close();
+      stopScavenging();
       const report = await drain(
         {
           listener,

@@ -23,6 +23,14 @@ async function assertWhole(it: Journaled, eligible: number): Promise<void> {
   await assertCovered(it);
 }
 
+/**
+ * The repair list without what a busy machine puts on it: Redis that takes longer than 5 ms to confirm a place leaves the key to be
+ * verified, which says nothing of the kill.
+ */
+async function listed(it: Journaled): Promise<Awaited<ReturnType<Journaled["repairs"]>>> {
+  return (await it.repairs()).filter(([, reason]) => reason !== "overlap");
+}
+
 /** The kill itself left no gap; a machine that is busy may still have been late with an intent. */
 async function assertCovered(it: Journaled): Promise<void> {
   const gaps = (await it.gaps()).map(({ why }) => why);
@@ -60,7 +68,7 @@ for (const store of ["sqlite", "redis"] as const) {
     const [route] = (await it.status()).routes;
     assert.deepEqual([route?.outcomes["match"], route?.outcomes["unknown"]], [1, 2]);
     assert.deepEqual(
-      new Set(await it.repairs()),
+      new Set(await listed(it)),
       new Set([
         ["users/2", "unknown"],
         [null, "unknown"],

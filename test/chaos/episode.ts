@@ -32,7 +32,7 @@ export interface EpisodeReport extends Verdict {
 
 const BEFORE_EACH_FAULT = 25;
 /** On a machine that is busy with other things intents are not durable within their 5 ms: that is a gap in any episode. */
-const SLOW_JOURNAL = /did not take intents in time|were not journaled when the run before ended/;
+const SLOW_JOURNAL = /did not take intents in time|were not journaled when the (run|life) before ended/;
 const QUIET_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 25;
 

@@ -5,6 +5,8 @@ const MOST_PER_SECOND = 1_000_000;
 /** The rate doubles in this time where it is known what the service took before, and in the other where it is not. */
 const DOUBLES_IN_MS = 4_000;
 const DOUBLES_UNKNOWN_IN_MS = 1_000;
+/** However often it was cut: a shadow that failed now and then, and is well again, is caught up with within minutes. */
+const DOUBLES_AT_LATEST_IN_MS = 16_000;
 /** A cut counts for all failures of the attempts that were under way when it was made. */
 const CUT_AGAIN_AFTER_MS = 1_000;
 /** The ramp has ended when nobody had to wait for it in this long. */
@@ -23,7 +25,7 @@ interface Ramp {
  * How fast a shadow is fed that has just come back: a service that is cold, or has only just stopped falling over, is not
  * sent in one second what has waited for a quarter of a minute. The rate begins at twice what the service took before the
  * outage (at ten a second where nobody knows), doubles every few seconds, and is halved where the service fails or asks for
- * less; after each such cut it takes twice as long to double. All times are monotonic ms that come in.
+ * less; after each such cut it takes twice as long to double, up to 16 s. All times are monotonic ms that come in.
  */
 export class CatchUp {
   /** Successes a second, in seconds in which there were any: an outage that begins slowly does not count. */
@@ -69,7 +71,7 @@ export class CatchUp {
     const ramp = this.#ramp;
     if (ramp === null || now - ramp.cutAt < CUT_AGAIN_AFTER_MS) return;
     const base = Math.max(this.perSecond(now) / 2, LEAST_PER_SECOND / 2);
-    const doublesInMs = Math.max(2 * ramp.doublesInMs, DOUBLES_IN_MS);
+    const doublesInMs = Math.min(Math.max(2 * ramp.doublesInMs, DOUBLES_IN_MS), DOUBLES_AT_LATEST_IN_MS);
     this.#ramp = { base, since: now, doublesInMs, cutAt: now };
   }
 

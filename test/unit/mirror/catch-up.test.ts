@@ -49,6 +49,16 @@ test("a failure halves it, once for all that failed together, and it rises half 
   assert.ok(catchUp.perSecond(100_000) >= 5, "never to a standstill");
 });
 
+test("however often it failed, it rises again within a bound: ten failures are no reason for hours", () => {
+  const catchUp = new CatchUp();
+  tookFor(catchUp, 10, 100);
+  catchUp.begin(30_000);
+  for (let n = 1; n <= 10; n++) catchUp.cut(30_000 + n * 2_000);
+  const least = catchUp.perSecond(50_000);
+  assert.ok(least < 20);
+  assert.equal(catchUp.perSecond(50_000 + 2 * 16_000), 4 * least);
+});
+
 test("a service that goes again while it is caught up with comes back to half of what it had", () => {
   const catchUp = new CatchUp();
   tookFor(catchUp, 10, 100);

@@ -57,7 +57,7 @@ export function createFront(parts: FrontParts): Front {
     const head = readRequestHead(request, target);
     const found = snapshot.router.match(head);
     if (found === null) {
-      passThrough(request, response, head, snapshot, "legacy", NO_ROUTE);
+      forwardTo(request, response, head, snapshot, "legacy", NO_ROUTE, UNWATCHED);
       return;
     }
     const { route } = found;
@@ -72,7 +72,8 @@ export function createFront(parts: FrontParts): Front {
     const learns = route.compare.noise.readShare > 0;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
     if (!plan.mirror) {
-      passThrough(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watched);
+      const watch = watched === null ? UNWATCHED : watchOf(watched);
+      forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch);
       return;
     }
     parts.intake.open(
@@ -142,19 +143,6 @@ export function createFront(parts: FrontParts): Front {
       },
       closed: watched === null ? null : () => watched.closed(),
     });
-  }
-
-  function passThrough(
-    request: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead,
-    snapshot: Snapshot,
-    serviceName: string,
-    routeName: string,
-    watched: Watched | null = null,
-  ): void {
-    const watch = watched === null ? UNWATCHED : watchOf(watched);
-    forwardTo(request, response, head, snapshot, serviceName, routeName, watch);
   }
 
   /** The copy of an answer that nobody else needs. */

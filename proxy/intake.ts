@@ -3,6 +3,7 @@
  * its intent is journaled; when the primary has ended, it is settled (settlement.ts). The client's half (front.ts) waits for
  * both, within bounds; with worker processes it does so from another process.
  */
+import { guarded } from "./ending.ts";
 import type { Exchange, Plan, RequestHead, RouteFound, Snapshot } from "./exchange.ts";
 import { headerOf } from "./exchange.ts";
 import { type BodyTakers, captures } from "./forward/capture.ts";
@@ -117,7 +118,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       if (gone) return;
       gone = true;
       clearTimeout(timer);
-      if (!placed) guard("turns", () => parts.turns.doubt(exchange.id));
+      if (!placed) guarded(parts, "turns", () => parts.turns.doubt(exchange.id));
       if (durable === null) goOn();
       else if (journaled) {
         parts.gaps.journaled(exchange.route.name);
@@ -184,19 +185,11 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       return placed === null
         ? null
         : within(placed, PLACE_WAIT_MS).then((inTime) => {
-            if (!inTime) guard("turns", () => parts.turns.doubt(open.exchange.id));
+            if (!inTime) guarded(parts, "turns", () => parts.turns.doubt(open.exchange.id));
           });
     } catch (error) {
       parts.caught("settle", error);
       return null;
-    }
-  }
-
-  function guard(step: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      parts.caught(step, error);
     }
   }
 

@@ -23,10 +23,10 @@ import { createMemoryJournal } from "./mirror/journal.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
-import { shareOfQueue } from "./workers/shares.ts";
 import { systemClock } from "./system-clock.ts";
 import { createValueList } from "./value-list.ts";
 import { readVersion } from "./version.ts";
+import { shareOfQueue } from "./workers/shares.ts";
 
 export interface StartOptions {
   readonly settings: Settings;

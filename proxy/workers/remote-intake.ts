@@ -4,7 +4,6 @@ import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
 import { keysAtHead } from "../route/entity-key.ts";
 import type { Link } from "./link.ts";
-
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
 import { RelayedBody } from "./relayed-body.ts";
 
@@ -76,9 +75,11 @@ export class RemoteIntake implements Intake {
         return { request, answer };
       },
       ended: (ending) => {
-        const sent = request?.told() ?? NO_BODY;
-        const answered = answer?.told() ?? NO_BODY;
-        const isHeld = order === "placed" && ending.end === "answered";
+        const isAnswered = ending.end === "answered";
+        // Nobody looks at the bodies of what nobody answered.
+        const told = (body: RelayedBody | null | undefined) => (isAnswered && body ? body.told() : NO_BODY);
+        const [sent, answered] = [told(request), told(answer)];
+        const isHeld = order === "placed" && isAnswered;
         const { promise, resolve } = Promise.withResolvers<void>();
         if (isHeld) this.#held.set(exchange, resolve);
         this.#link.send(

@@ -21,6 +21,8 @@ import { RemoteIntake } from "./remote-intake.ts";
 import { RemoteNoise } from "./remote-noise.ts";
 import { ofWorker, shareOfQueue } from "./shares.ts";
 
+if (cluster.worker === undefined) throw new TypeError("a worker is started by its parent alone");
+
 let snapshot: Snapshot | null = null;
 let mirroringEnabled = false;
 let listener: Promise<Listener> | null = null;
@@ -116,6 +118,3 @@ async function close(): Promise<void> {
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
-
-// Nothing but the parent's link is to hold it once it has closed.
-if (cluster.worker === undefined) throw new TypeError("a worker is started by its parent alone");

@@ -17,18 +17,18 @@ const ROOT = join(import.meta.dirname, "../..");
 async function episode(
   t: TestContext,
   options: Pick<EpisodeOptions, "kind" | "honours"> &
-    Partial<Pick<EpisodeOptions, "workers" | "faults" | "expectNoGaps">>,
+    Partial<Pick<EpisodeOptions, "workers" | "faults" | "expectNoGaps" | "store" | "members">>,
 ): Promise<EpisodeReport> {
   const report = await runEpisode({
     faults: 4,
     workers: 0,
     expectNoGaps: false,
+    members: 1,
+    store: "sqlite",
     ...options,
     entry: join(ROOT, "proxy/cli/main.ts"),
     seed: Math.floor(Date.now() / 86_400_000),
     clients: 6,
-    members: 1,
-    store: "sqlite",
     canFill: whyNoDisk() === null,
     repairs: false,
   });
@@ -61,6 +61,14 @@ test("worker processes that are killed or stopped leave no write unaccounted for
 test("a store that is full, removed or lost with the proxy leaves no write unaccounted for", async (t) => {
   const report = await episode(t, { kind: "store", honours: true });
   assert.deepEqual(violationsOf([report]), []);
+});
+
+test("two members whose Redis is killed, stopped or fails over leave no write unaccounted for", async (t) => {
+  const ofRedis = FAULTS.filter(({ name }) => name.startsWith("redis "));
+  assert.equal(ofRedis.length, 4);
+  const report = await episode(t, { kind: "store", honours: true, store: "redis", members: 2, faults: ofRedis });
+  assert.deepEqual(violationsOf([report]), []);
+  assert.ok(report.counts.equal > 0);
 });
 
 test("every fault that fits comes before any comes again, what an episode is about in every second place", () => {

@@ -2,18 +2,24 @@
  * The Redis of a chaos run: a primary and a replica behind one address that is switched between them, as whatever fails
  * over in production does. What the primary took since the replica was cut off is lost.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { findRedisServer } from "../../deploy/servers.mjs";
 
 const START_WITHIN_MS = 30_000;
 
-/** null: there is one here. Else what is missing, in words. */
+/** null: there is one here, or there is now. Else what is missing, in words. */
 export function whyNoRedis(): string | null {
-  return spawnSync("redis-server", ["--version"]).status === 0 ? null : "no redis-server on PATH";
+  try {
+    findRedisServer();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 class RedisServer {
@@ -33,7 +39,7 @@ class RedisServer {
       `--${name}`,
       String(value),
     ]);
-    const child = spawn("redis-server", args, { stdio: "ignore" });
+    const child = spawn(findRedisServer(), args, { stdio: "ignore" });
     this.#process = child;
     const until = performance.now() + START_WITHIN_MS;
     while ((await this.say("PING").catch(() => "")) !== "+PONG") {

@@ -110,6 +110,11 @@ export interface Journal {
   keep(exchangeId: string, write: AcceptedWrite): Promise<boolean> | null;
   /** Resolves, where there is something to wait for, when it is durable that the attempt is on the wire. */
   sent(exchangeId: string, attempt: number): Promise<void> | undefined;
+  /**
+   * false: a crash would send the write again, because that its first attempt was made can only be recorded once the
+   * journal's disk takes something.
+   */
+  canTellOfFirst(exchangeId: string): boolean;
   /** It was to be sent at once and has to wait: no attempt has been made. Nothing where `answered` did not say so. */
   heldUp(exchangeId: string): void;
   settled(exchangeId: string, end: JournalEnd): void;

@@ -301,6 +301,7 @@ async function sendCopy(
       // that honours the idempotency key applies nothing twice.
       return service.idempotency === "honoured" ? undefined : recorded;
     },
+    mayBegin: () => isRead || service.idempotency === "honoured" || parts.journal.canTellOfFirst(exchange.id),
     onHeldUp: () => {
       if (!isRead) parts.journal.heldUp(exchange.id);
     },

@@ -21,5 +21,7 @@ export interface Entry {
   accepted: Pin | null;
   /** The accepted record stands for attempt 1 as well. */
   sentAtOnce: boolean;
+  /** A record of an attempt is there, or is waited for. */
+  isTold: boolean;
   sent: Pin | null;
 }

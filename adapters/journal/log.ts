@@ -132,6 +132,7 @@ class Log implements LogJournal {
         intent: { position: entry, segment, bytes },
         accepted: null,
         sentAtOnce: false,
+        isTold: false,
         sent: null,
       });
     }
@@ -165,6 +166,7 @@ class Log implements LogJournal {
       intent: this.#pin(bytes),
       accepted: null,
       sentAtOnce: false,
+      isTold: false,
       sent: null,
     });
     return this.#writer.whenWritten();
@@ -209,8 +211,18 @@ class Log implements LogJournal {
     if (entry === undefined) return undefined;
     const { accepted, sentAtOnce } = entry;
     if (attempt === 1 && sentAtOnce && accepted !== null) return this.#until(accepted.position);
+    if (isUntold(entry)) {
+      entry.isTold = true;
+      return this.#tellForSure(entry, attempt);
+    }
     this.#recordSent(entry, attempt);
     return this.#until(this.#writer.position);
+  }
+
+  canTellOfFirst(exchangeId: string): boolean {
+    if (!this.#writer.isStuck) return true;
+    const entry = this.#entries.get(exchangeId);
+    return entry === undefined || !isUntold(entry);
   }
 
   heldUp(exchangeId: string): void {
@@ -239,7 +251,7 @@ class Log implements LogJournal {
   }
 
   take(write: WaitingWrite): void {
-    const { entry, position, segment, bytes, intent } = write as Found;
+    const { entry, position, segment, bytes, intent, attempts } = write as Found;
     this.#entries.set(intent.exchangeId, {
       entry,
       exchangeId: intent.exchangeId,
@@ -250,6 +262,7 @@ class Log implements LogJournal {
       accepted: { position, segment, bytes },
       // Of this process's attempts: those of an earlier one are counted already.
       sentAtOnce: false,
+      isTold: attempts > 0,
       sent: this.#options.read.scanned.sent.get(entry) ?? null,
     });
     segment.waiting -= 1;
@@ -299,10 +312,23 @@ class Log implements LogJournal {
     await this.#writer.close(CLOSE_PATIENCE_MS);
   }
 
-  #recordSent(entry: Entry, attempt: number): void {
+  /** Whether there was room for the record. */
+  #recordSent(entry: Entry, attempt: number): boolean {
     const bytes = this.#writer.append((records, position) => records.sent(position, entry.entry, attempt));
     this.#free(entry.sent);
     entry.sent = this.#pin(bytes);
+    return bytes > 0;
+  }
+
+  /** However long the disk takes: after a crash this would be sent again. */
+  async #tellForSure(entry: Entry, attempt: number): Promise<void> {
+    for (;;) {
+      const isRecorded = this.#recordSent(entry, attempt);
+      const { position } = this.#writer;
+      // Rejects each time that a write fails.
+      while (!this.#writer.reached(position)) await this.#writer.whenReached(position)?.catch(() => undefined);
+      if (isRecorded) return;
+    }
   }
 
   /** Of a disk that does not answer nobody waits; nor does anybody of one that refuses. */
@@ -340,4 +366,9 @@ class Log implements LogJournal {
   #isFull(): boolean {
     return this.#upkeep.bytes() >= this.#options.limitBytes();
   }
+}
+
+/** A crash would find it, and nothing that says that an attempt was made. */
+function isUntold({ isWhole, sentAtOnce, isTold }: Entry): boolean {
+  return isWhole && !sentAtOnce && !isTold;
 }

@@ -37,6 +37,8 @@ export interface DeliveryJob extends AttemptJob {
   readonly unsettled: Unsettled;
   /** Resolves, where there is something to wait for, once the attempt may be made. */
   readonly onAttempt: (attempt: number) => Promise<void> | undefined;
+  /** Whether the first attempt of this process may be made now. */
+  readonly mayBegin?: () => boolean;
   /** The first attempt of this process has to wait for the gate. */
   readonly onHeldUp?: () => void;
   /** Attempts of an earlier process that may have reached the service. */
@@ -112,7 +114,7 @@ class Delivery {
   }
 
   async #attempt(): Promise<AttemptAnswered | AttemptFailed | NotAttempted> {
-    const { gate, deadline, earlierAttempts, onHeldUp } = this.#job;
+    const { gate, deadline, earlierAttempts, onHeldUp, mayBegin } = this.#job;
     const first = this.#attempts === earlierAttempts;
     try {
       return await gate.run(
@@ -121,7 +123,7 @@ class Delivery {
           return recorded === undefined ? this.#send() : recorded.then(() => this.#send());
         },
         deadline,
-        first ? onHeldUp : undefined,
+        ...(first ? [onHeldUp, mayBegin] : []),
       );
     } catch (thrown) {
       if (thrown instanceof AttemptFailed) return thrown;

@@ -11,6 +11,7 @@ export function createNullJournal(): Journal {
     answered: () => undefined,
     keep: () => null,
     sent: () => undefined,
+    canTellOfFirst: () => true,
     heldUp() {},
     settled() {},
     waiting: () => 0,

@@ -26,6 +26,10 @@ interface Waiter {
 /** Of a turn of the event loop that came late, the places up to this long ago are given out together. */
 const LATE_MS = 10;
 
+/** For what may not begin yet. */
+const LOOK_AGAIN_MS = 250;
+const always = (): boolean => true;
+
 /**
  * What stands between the lanes and one shadow service: the breaker, the limit of requests in flight, and the rate.
  * While the breaker is open lanes wait here and do not drop; one attempt at a time tries whether the service is back.
@@ -61,11 +65,17 @@ export class ShadowGate {
   /**
    * Runs `attempt` when the breaker, the in-flight limit and the rate let it through; what it throws counts as a failure
    * of the service. Resolves to NotAttempted once `deadline` (monotonic ms) passes. `heldUp`: called where it has to wait.
+   * While `mayBegin` says no it waits without a place among those in flight.
    */
-  run<T>(attempt: () => Promise<T>, deadline: number, heldUp?: () => void): Promise<T | NotAttempted> {
-    if (this.#goesAtOnce(deadline)) return this.#attempt(attempt, "usual");
+  run<T>(
+    attempt: () => Promise<T>,
+    deadline: number,
+    heldUp?: () => void,
+    mayBegin: () => boolean = always,
+  ): Promise<T | NotAttempted> {
+    if (mayBegin() && this.#goesAtOnce(deadline)) return this.#attempt(attempt, "usual");
     heldUp?.();
-    return this.#whenLet(attempt, deadline);
+    return this.#whenLet(attempt, deadline, mayBegin);
   }
 
   /** Nothing stands in the way of what would come now. */
@@ -81,12 +91,19 @@ export class ShadowGate {
     return this.isFree && monotonic() < deadline && inFlight.take();
   }
 
-  async #whenLet<T>(attempt: () => Promise<T>, deadline: number): Promise<T | NotAttempted> {
+  async #whenLet<T>(attempt: () => Promise<T>, deadline: number, mayBegin: () => boolean): Promise<T | NotAttempted> {
     /** It was told that a place is free, and has not taken it. */
     let woken = false;
     for (;;) {
       if (this.#closed) return new NotAttempted("shutdown");
-      if (this.#options.monotonic() >= deadline) return this.#late(woken);
+      const now = this.#options.monotonic();
+      if (now >= deadline) return this.#late(woken);
+      if (!mayBegin()) {
+        if (woken) this.#wakeOne();
+        woken = false;
+        await this.#sleepUntil(Math.min(now + LOOK_AGAIN_MS, deadline));
+        continue;
+      }
       if (this.state() !== "open") {
         if (!(await this.#itsPlace(deadline))) return this.#late(woken);
         if (this.#closed) continue;

@@ -16,6 +16,7 @@ import type { Snapshot } from "../exchange.ts";
 import type { Listener } from "../listen/server.ts";
 import { removeStaleSocket, setSocketMode } from "../listen/unix-socket.ts";
 import { listenError } from "../listen-error.ts";
+import { GivenConnections } from "./given-connections.ts";
 import { Link } from "./link.ts";
 import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
 import { type SeatParts, WorkerSeat } from "./worker-seat.ts";
@@ -162,6 +163,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     tellSettings(post);
     // A process that cannot be started has no exit; its end is told all the same.
     worker.on("error", (error) => parts.warn(`a worker process failed: ${error.message}`));
+    const given = new GivenConnections(worker);
     // Not by events.once, which takes an error for the end; a worker that is killed resets its link.
     const exit = new Promise<string>((resolve) => {
       worker.once("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
@@ -170,6 +172,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     // What it has told is read before its end is.
     post.over = Promise.all([exit, closed]).then(([how]) => {
       posts.delete(post);
+      void given.refuseAll(() => running() > 0);
       const why = `the worker process ${worker.process.pid} that forwarded it ended ${how}`;
       guarded(() => seat.gone(why))();
       lookWhetherClosed();

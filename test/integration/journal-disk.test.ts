@@ -131,6 +131,52 @@ test("a disk that hangs: no client waits for it, copies are sent and compared, a
   assert.equal((await it.settled(31 + sent)).outcomes["match"], 31 + sent);
 });
 
+for (const fault of ["full", "hanging"] as const) {
+  test(`what a crash would send again is not sent while the journal's disk is ${fault}, and all else is: it arrives once`, async (t) => {
+    const it = await startJournaled(t, { node: SICK_JOURNAL });
+    const held = heldAnswer();
+    it.next.answerWith(held.answer);
+    await it.send("PUT", "/users/1", `{"n":1}`);
+    // Its turn comes after the one that is held up.
+    await it.send("POST", "/users/1", `{"n":2}`);
+    await it.recorded();
+    await it.sicken(fault);
+    await it.send("PUT", "/users/2", `{"n":3}`);
+    await it.until(({ journal }) => journal.problem !== null);
+    held.release();
+    it.next.answerWith(json(200, { ok: true }));
+    const others = Array.from({ length: 20 }, (_, n) => n + 4);
+    for (const n of others) {
+      await it.send("PUT", `/users/${n}`, `{"n":${n}}`);
+      await eventually(() => bodies(it).includes(n));
+    }
+    assert.ok(!bodies(it).includes(2));
+    await it.kill();
+    await it.start({ node: [] });
+    await eventually(() => bodies(it).includes(2));
+    await it.until(({ routes: [route] }) => route?.pending === 0);
+    assert.equal(bodies(it).filter((n) => n === 2).length, 1);
+  });
+}
+
+test("a write that could not be told of is sent as soon as the journal's disk is well", async (t) => {
+  const it = await startJournaled(t, { node: SICK_JOURNAL });
+  const held = heldAnswer();
+  it.next.answerWith(held.answer);
+  await it.send("PUT", "/users/1", `{"n":1}`);
+  await it.send("POST", "/users/1", `{"n":2}`);
+  await it.recorded();
+  await it.sicken("full");
+  await it.send("PUT", "/users/2", `{"n":3}`);
+  await it.until(({ journal }) => journal.problem !== null);
+  held.release();
+  await eventually(() => bodies(it).includes(3));
+  await it.sicken("none");
+  const route = await it.settled(3);
+  assert.deepEqual([sumOf(route), route.outcomes["match"]], [3, 3]);
+  assert.deepEqual(bodies(it).toSorted(), [1, 2, 3]);
+});
+
 test("limits.journal is never much exceeded: what does not fit is forwarded unjournaled inside a gap, which ends when there is room", async (t) => {
   const limits = "limits: { journal: 1MiB }";
   const it = await startJournaled(t, { config: limits });

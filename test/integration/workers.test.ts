@@ -112,6 +112,22 @@ test("a worker that is killed takes no more with it than what it had at the prim
   assert.deepEqual(await bench.gaps(), []);
 });
 
+test("a connection that a worker was given and never took when it died is served by another one", async (t) => {
+  const bench = await startWorkers(t);
+  const [stopped] = workersOf(bench) as [number, number];
+  process.kill(stopped, "SIGSTOP");
+  let served = 0;
+  const clients = Array.from({ length: 4 }, async () => {
+    const status = await sendAnew(bench.running().proxyUrl, "PUT", "/users/1", "{}");
+    served++;
+    return status;
+  });
+  // One is on its way to the process that stands still.
+  await until(() => served === 3);
+  process.kill(stopped, "SIGKILL");
+  assert.deepEqual(await Promise.all(clients), [200, 200, 200, 200]);
+});
+
 test("workers end with their parent, and the next one accounts for what they had", async (t) => {
   const held = heldAnswer();
   const bench = await startWorkers(t);

@@ -78,6 +78,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     const { intent, write, order, attempts } = waitingWrite;
     const exchange = exchangeAgain(parts.snapshot(), intent, write.shadow);
     const primary = primaryAgain(waitingWrite);
+    parts.openWrites.enter(exchange.id, exchange.route.name);
     const problem = whyNotDelivered(waitingWrite, isStillMirrored(exchange));
     if (problem !== null) {
       budget.give(costBytes);

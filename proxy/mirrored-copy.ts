@@ -3,7 +3,7 @@ import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
 import type { About, Answer, BodyCopy, Exchange } from "./exchange.ts";
-import { headerOf, MAX_DIFFERENCES } from "./exchange.ts";
+import { epochOf, headerOf, MAX_DIFFERENCES } from "./exchange.ts";
 import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
@@ -276,7 +276,7 @@ async function sendCopy(
       body: copy.body,
       markKey: parts.markKey,
       order: copy.order,
-      epoch: 1,
+      epoch: epochOf(exchange),
       rewrite,
     }),
     service,

@@ -6,7 +6,13 @@ import { nearestName } from "./nearest.ts";
 import type { Places } from "./places.ts";
 import type { Settings } from "./settings.ts";
 
-export function checkCollections({ collections, routes }: Settings, places: Places, findings: Findings): void {
+/** `forTraffic` false: files that the config names are not looked for. */
+export function checkCollections(
+  { collections, routes }: Settings,
+  { forTraffic }: { readonly forTraffic: boolean },
+  places: Places,
+  findings: Findings,
+): void {
   const names = routes.map(({ name }) => name);
   for (const [i, { name, route, source, target, transform }] of collections.entries()) {
     const wrong = (field: string, predicate: string): void => {
@@ -26,7 +32,7 @@ export function checkCollections({ collections, routes }: Settings, places: Plac
       const kind = extname(transform);
       if (kind !== ".mjs" && kind !== ".mts") {
         wrong("transform", `is ${transform}, which is not called .mjs or .mts; write an ES module, and call it so`);
-      } else if (!existsSync(transform)) {
+      } else if (forTraffic && !existsSync(transform)) {
         wrong("transform", `is ${transform}, and there is no such file; write where it is, from this file's folder`);
       }
     }

@@ -81,7 +81,7 @@ export function loadSettings({ file, flags, env, now = Date.now(), forTraffic = 
   checkLimits(resolved.settings, places, findings);
   checkServices(resolved.settings, places, findings);
   checkRoutes({ ...resolved, now, adoptPhases: flags.adoptPhases ?? false }, places, findings);
-  checkCollections(resolved.settings, places, findings);
+  checkCollections(resolved.settings, { forTraffic }, places, findings);
   const files = [...certificates.files, ...modules.files];
   if (findings.errors.length > 0) return { ok: false, reason: "invalid", errors: inOrder(findings.errors), files };
   return {

@@ -122,7 +122,7 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
   for (let again = 0; again < RECHECKS && open.length > 0; again += 1) {
     await sleep(RECHECK_AFTER_MS);
     const still = await lookAgain(open, parts, kinds);
-    sums.settled += open.length - still.length;
+    sums.settled += Math.max(0, open.length - still.length);
     open = still;
   }
   open.forEach(({ finding }) => report(finding));
@@ -193,7 +193,8 @@ async function lookAt(rows: readonly Row[], parts: ReconcileParts, kinds: BothKi
       continue;
     }
     const findings = new Findings(compare, now);
-    const columns = kinds.compared.filter((column) => Object.hasOwn(row, column));
+    // What the row says nothing of is the target's own.
+    const columns = Object.keys(row);
     diffJson(rowJson(row, columns, kinds.made), rowJson(other, columns, kinds.target), findings);
     const { outcome, differences } = findings.verdict();
     if (outcome === "match") equal += 1;
@@ -252,8 +253,6 @@ interface BothKinds {
   /** Of what the source's rows are turned into. */
   readonly made: Kinds;
   readonly target: Kinds;
-  /** Columns of the target. */
-  readonly compared: readonly string[];
 }
 
 /**
@@ -265,5 +264,5 @@ async function kindsOf({ source, target }: ReconcileParts): Promise<BothKinds> {
   const made = new Map((await source.describe()).columns.map(({ name, kind }) => [name, kind]));
   for (const { name, kind } of of)
     if ((kind === "decimal" && made.get(name) !== "decimal") || !made.has(name)) made.set(name, kind);
-  return { made, target: new Map(of.map(({ name, kind }) => [name, kind])), compared: of.map(({ name }) => name) };
+  return { made, target: new Map(of.map(({ name, kind }) => [name, kind])) };
 }

@@ -44,7 +44,7 @@ export function collectionSetup(t: TestContext, given: CollectionGiven): Collect
     `services:
   legacy: { url: "http://127.0.0.1:1" }
   next: { url: "http://127.0.0.1:2" }
-admin: { listen: "127.0.0.1:1" }
+admin: { listen: "127.0.0.1:3" }
 routes:
   - name: users
     match: { path: "/users/**" }

@@ -95,11 +95,13 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
   } finally {
     await dispatcher.destroy();
     for (const child of children) child.kill("SIGKILL");
-    await Promise.all(
-      children.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, "exit") : null)),
-    );
+    await Promise.all(children.map(ended));
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 }
 
 /** The nearest rank. @param share 0 to 1 */

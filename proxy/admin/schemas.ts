@@ -251,7 +251,12 @@ export const SCHEMAS = {
       placesLeftOut: count,
     }),
     values: object({ learn: listOf(text), apply: listOf(text) }),
-    transform: object({ path: orNull(text) }),
+    transform: object({
+      path: orNull(text),
+      methods: { type: "object", additionalProperties: text },
+      headers: listOf(object({ legacy: text, next: text })),
+      body: listOf(object({ legacy: text, next: text, of: orNull(enumOf(["request", "answer"])) })),
+    }),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),
   }),

@@ -270,7 +270,12 @@ function resolveRoute(
       },
     },
     values: resolveValues(choose, written.values, defaults.values),
-    transform: { path: written.transform?.path ?? base.transform.path },
+    transform: {
+      path: written.transform?.path ?? base.transform.path,
+      methods: written.transform?.methods ?? base.transform.methods,
+      headers: written.transform?.headers ?? base.transform.headers,
+      body: written.transform?.body ?? base.transform.body,
+    },
     verify: {
       readBack: choose<string | null>(
         "verify.readBack",

@@ -26,7 +26,7 @@ import type { DecodeBody } from "../record/pair-redaction.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { ReplayEnd, ReplayRefusal, ReplayRequest, ReplayResult, ReplayVerdict } from "../replay-request.ts";
 import { PAIR_OUTCOMES, type PairAnswer, type StoredPair } from "../stored-pair.ts";
-import { headersAtLegacy, whyNotAtNext } from "../transform.ts";
+import { answerAtLegacy, copyAtNext } from "../transform/at-next.ts";
 import { type Answered, ask, type Question, type Unanswered } from "../try/ask.ts";
 import { compareAgain } from "./compare-again.ts";
 import { KnownDifferences } from "./difference-keys.ts";
@@ -230,8 +230,6 @@ async function askShadowNow(
 ): Promise<Answered | Unanswered> {
   const { markKey } = parts;
   const { timeoutMs, maxAgeMs } = shadow.asShadow;
-  const noPlace = whyNotAtNext(exchange);
-  if (noPlace !== null) return { attempts: 0, failure: "unmapped-value", why: noPlace };
   const stored = { kind: "memory", bytes: body } as const;
   const mapped = await parts.values.repeated(exchange, stored, parts.clock.monotonic() + timeoutMs);
   if (mapped.end === "shutdown") return { attempts: 0, failure: "shutdown", why: "the proxy ends" };
@@ -239,13 +237,14 @@ async function askShadowNow(
   const { rewrite } = mapped;
   const copy = { exchange, service: shadow, body: stored, markKey, epoch: epochOf(exchange), rewrite };
   // Older than every write that the traffic sends: where it came in the primary's order is not known.
-  const request = buildShadowRequest({ ...copy, order: "0.0" });
-  const { method, target, headers } = request;
+  const shaped = copyAtNext(buildShadowRequest({ ...copy, order: "0.0" }), exchange);
+  if (!shaped.ok) return { attempts: 0, failure: "unmapped-value", why: shaped.why };
+  const { method, target, headers, body: sent } = shaped.value;
   const question: Question = {
     method,
     target,
     headers: withOwn(headers, shadow),
-    body: request.body.kind === "memory" ? request.body.bytes : body,
+    body: sent.kind === "memory" ? sent.bytes : body,
     headersTimeoutMs: timeoutMs,
     totalTimeoutMs: timeoutMs,
     maxBytes: exchange.snapshot.settings.limits.bodyInMemoryBytes,
@@ -266,7 +265,7 @@ async function askShadowNow(
 
 /** As the primary would have put it, which is how it was recorded. */
 async function mappedBack({ values }: ReplayParts, exchange: Exchange, answered: Answered): Promise<Answered> {
-  const put = { ...answerOf(answered), headers: headersAtLegacy(exchange, answered.headers) };
+  const put = answerAtLegacy(answerOf(answered), exchange);
   const { status, headers, body } = await values.answer(exchange, put);
   return {
     ...answered,

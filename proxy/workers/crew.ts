@@ -111,7 +111,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
   let whenClosed: (() => void) | null = null;
   let refused: ((error: CrossfadeError) => void) | null = null;
   let ready: (() => void) | null = null;
-  /** Writes that are to begin, once all ends that could be read before have been. */
+  /** Writes that are to begin, once all ends that could be read before have been; and what is to come behind them. */
   let beginnings: (() => void)[] = [];
 
   function snapshotOf(revision: number): Snapshot {
@@ -148,8 +148,9 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
       (message, bytes) => {
         const work = guarded(() => take(post, seat, message, bytes));
         // What several workers have told by now is read in any order; a client that has its answer may have gone on by
-        // way of another worker, and what it writes there is not to come before.
-        if (message.type === "open" && message.waits) begin(work);
+        // way of another worker, and what it writes there is not to come before. Settings are let go of behind the writes
+        // that arrived under them.
+        if ((message.type === "open" && message.waits) || message.type === "took") begin(work);
         else work();
       },
       () => undefined,

@@ -199,6 +199,39 @@ test("the kill switch and a changed file act in every worker", async (t) => {
   await until(async () => (await bench.status()).routes[0]?.eligible === 10);
 });
 
+test("a write that arrives under settings which are replaced in that moment is served, and accounted for", async (t) => {
+  const bench = await startWorkers(t);
+  bench.legacy.answerWith(json(200, { ok: true }));
+  bench.next.answerWith(json(200, { ok: true }));
+  const { proxyUrl, adminUrl } = bench.running();
+  let isOver = false;
+  let sent = 0;
+  const failed: string[] = [];
+  const clients = Array.from({ length: 48 }, async (_, n) => {
+    const dispatcher = new Agent();
+    for (; !isOver; sent++) {
+      const writing = request(`${proxyUrl}/users/${n}`, { dispatcher, method: "PUT", body: "{}" });
+      await writing.then((answer) => answer.body.dump()).catch((error: Error) => failed.push(error.message));
+    }
+    await dispatcher.close();
+  });
+  await bench.next.sawAtLeast(48);
+  const changes: number[] = [];
+  for (let n = 1; n <= 60; n++) {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ reads: n / 100 });
+    const changed = await request(`${adminUrl}/api/v1/routes/default`, { method: "PATCH", headers, body });
+    await changed.body.dump();
+    changes.push(changed.statusCode);
+  }
+  isOver = true;
+  await Promise.all(clients);
+  assert.deepEqual(new Set(changes), new Set([200]));
+  assert.deepEqual(failed, []);
+  const route = await bench.settled(sent);
+  assert.deepEqual([route.eligible, sumOf(route)], [sent, sent]);
+});
+
 test("a worker's share of limits.queued bounds what it holds: what does not fit is dropped with its key on the repair list, and its client is served", async (t) => {
   const held = heldAnswer();
   const bench = await startWorkers(t, { config: "limits: { queued: 1MiB, bodyInMemory: 256KiB }" });

@@ -3,7 +3,7 @@ import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
 import type { About, Answer, BodyCopy, Exchange } from "./exchange.ts";
-import { headerOf, MAX_DIFFERENCES } from "./exchange.ts";
+import { epochOf, headerOf, MAX_DIFFERENCES } from "./exchange.ts";
 import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
@@ -11,7 +11,7 @@ import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd, isSafeToResend } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
 import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
-import { buildShadowRequest, type Rewrite } from "./mirror/shadow-request.ts";
+import { buildShadowRequest, type Rewrite, type ShadowRequest } from "./mirror/shadow-request.ts";
 import type { Place } from "./mirror/unsettled.ts";
 import type { MappedRequest } from "./mirror/values/request-map.ts";
 import type { Teaching } from "./mirror/values/teaching.ts";
@@ -28,7 +28,8 @@ import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
-import { headersAtLegacy, whyNotAtNext } from "./transform.ts";
+import { answerAtLegacy, copyAtNext } from "./transform/at-next.ts";
+import type { Reshaped } from "./transform/reshape.ts";
 
 /** An accepted exchange that waits in its lanes for the shadow. */
 export interface Copy {
@@ -116,10 +117,14 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
   }
   let end: DeliveryEnd;
   try {
-    end =
-      mapped.end === "mapped"
-        ? await sendCopy(parts, copy, shadowOf(copy), mapped.rewrite)
-        : { ...mapped, attempts: copy.earlierAttempts, mayLandLate: copy.earlierAttempts > 0 };
+    if (mapped.end === "mapped") {
+      const shaped = shapeCopy(parts, copy, mapped.rewrite);
+      if (!shaped.ok) {
+        lost(parts, lanes, turn, judgeUnmapped(shaped.why), null);
+        return null;
+      }
+      end = await sendCopy(parts, copy, shadowOf(copy), shaped.value);
+    } else end = { ...mapped, attempts: copy.earlierAttempts, mayLandLate: copy.earlierAttempts > 0 };
   } catch (error) {
     parts.caught("shadow", error);
     end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", mayLandLate: true };
@@ -205,8 +210,6 @@ const NOTHING_PASSED: ReadonlySet<string> = new Set();
 
 /** Its ids and tokens as the shadow calls them; may wait for earlier exchanges that make them. */
 function mapCopy(parts: PipelineParts, copy: Copy): MappedRequest | Promise<MappedRequest> {
-  const noPlace = whyNotAtNext(copy.exchange);
-  if (noPlace !== null) return { end: "unmapped", why: noPlace };
   if (copy.teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
   return mapValues(parts, copy, copy.teaching);
 }
@@ -240,6 +243,16 @@ function endTeaching(parts: PipelineParts, { exchange, teaching }: Copy): void {
   if (teaching !== null) guarded(parts, "values", () => parts.values.end(exchange, teaching));
 }
 
+/** As it came, where it cannot be transformed. */
+function putAtLegacy(parts: PipelineParts, { exchange }: Copy, answer: Answer): Answer {
+  try {
+    return answerAtLegacy(answer, exchange);
+  } catch (error) {
+    parts.caught("transform", error);
+    return answer;
+  }
+}
+
 /** Learns from both answers; then the shadow's as the primary would have put it, and what contradicts what was known. */
 async function learnFrom(
   parts: PipelineParts,
@@ -259,7 +272,33 @@ async function learnFrom(
   }
 }
 
-function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings, rewrite: Rewrite): Promise<DeliveryEnd> {
+/** As the shadow is to get it. */
+function shapeCopy(parts: PipelineParts, copy: Copy, rewrite: Rewrite): Reshaped<ShadowRequest> {
+  const { exchange, body, order } = copy;
+  const service = shadowOf(copy);
+  const request = buildShadowRequest({
+    exchange,
+    service,
+    body,
+    markKey: parts.markKey,
+    order,
+    epoch: epochOf(exchange),
+    rewrite,
+  });
+  try {
+    return copyAtNext(request, exchange);
+  } catch (error) {
+    parts.caught("transform", error);
+    return { ok: false, why: `it could not be transformed: ${wordsOf(error)}` };
+  }
+}
+
+function sendCopy(
+  parts: PipelineParts,
+  copy: Copy,
+  service: ServiceSettings,
+  request: ShadowRequest,
+): Promise<DeliveryEnd> {
   const { exchange } = copy;
   const { limits } = exchange.snapshot.settings;
   const isRead = exchange.plan.requestClass === "read";
@@ -268,22 +307,14 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings, re
   if (isRead && gate.state() === "open")
     return Promise.resolve({ end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false });
   const attempts = copy.earlierAttempts;
-  if (attempts > 0 && !isSafeToResend(exchange.request.method, service)) {
+  if (attempts > 0 && !isSafeToResend(request.method, service)) {
     const why = `the process ended while attempt ${attempts} was on the wire, and a second application may do harm`;
     const end: DeliveryEnd = { end: "error", attempts, why, code: "connection-lost", mayLandLate: true };
     // What it leaves is a hole for all that waited behind it, so that has to be in its lanes first.
     return parts.journalCaughtUp().then(() => end);
   }
   return deliver({
-    request: buildShadowRequest({
-      exchange,
-      service,
-      body: copy.body,
-      markKey: parts.markKey,
-      order: copy.order,
-      epoch: 1,
-      rewrite,
-    }),
+    request,
     service,
     upstream: parts.upstream("shadow", service),
     gate,
@@ -318,7 +349,7 @@ function sendCopy(parts: PipelineParts, copy: Copy, service: ServiceSettings, re
 function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent): void {
   const { exchange, about, answeredAt, primary, teaching } = copy;
   const { end } = sent;
-  const answer = { ...end.answer, headers: headersAtLegacy(exchange, end.answer.headers) };
+  const answer = putAtLegacy(parts, copy, end.answer);
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(copy, end, overlapped);
   const notBefore = notBeforeOf(parts, copy, end);
@@ -326,7 +357,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   const shadow = {
     status: answer.status,
     ms: answer.ms,
-    bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length,
+    bytes: end.answer.body.kind === "memory" ? end.answer.body.bytes.length : end.answer.body.length,
     attempts: end.attempts,
   };
   const ofPrimary = primaryAnswer(primary);
@@ -344,7 +375,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
         });
       }
     }
-    const build = buildOf(copy, answer);
+    const build = buildOf(copy, end.answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
     if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") {
       parts.taints.lift(about.keys, answeredAt);

@@ -12,6 +12,7 @@ import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
 import type { ValueMap } from "./mirror/values/value-map.ts";
 import type { Journal } from "./journal.ts";
+import type { OpenWrites } from "./phase/open-writes.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import type { Noise } from "./noise.ts";
 import type { Unsettled } from "./mirror/unsettled.ts";
@@ -56,6 +57,8 @@ export interface PipelineParts {
   /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
   readonly values: ValueMap;
+  /** Mirrored writes among them. */
+  readonly openWrites: OpenWrites;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
   /** An accepted write waits in the journal, and nowhere else. */

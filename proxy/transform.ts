@@ -39,12 +39,6 @@ export function targetAtNext(target: string, route: RouteSettings): string | nul
   return entityAtNext(target, route, []);
 }
 
-/** Why an exchange's shadow cannot be asked what the client asked, or null. */
-export function whyNotAtNext({ plan, route, request }: Exchange): string | null {
-  if (!plan.mirror || plan.shadow !== "next" || targetAtNext(request.target, route) !== null) return null;
-  return NO_PLACE;
-}
-
 /**
  * As `targetAtNext`, for the path of an entity, which may be another route's (a POST to /users makes /users/42): it goes by the
  * first of `routes` to the same service that has it. What none has stays as it is.

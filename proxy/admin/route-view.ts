@@ -34,7 +34,9 @@ export interface RouteView extends RouteStatus {
   readonly noise: NoiseState;
   /** Locators of values that are mapped. */
   readonly values: { readonly learn: readonly string[]; readonly apply: readonly string[] };
-  readonly transform: RouteSettings["transform"];
+  readonly transform: Omit<RouteSettings["transform"], "methods"> & {
+    readonly methods: Readonly<Record<string, string>>;
+  };
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
 }
@@ -87,7 +89,7 @@ export function viewRoute(
       learn: route.values.learn.map(({ at }) => spellLocator(at)),
       apply: route.values.apply.map(({ at }) => spellLocator(at)),
     },
-    transform: route.transform,
+    transform: { ...route.transform, methods: Object.fromEntries(route.transform.methods) },
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
   };

@@ -94,6 +94,7 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
 export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   phase: "dual-write",
   next: "next",
+  group: null,
   key: [
     { source: "path", name: "id" },
     { source: "answer-header", name: "location" },
@@ -117,7 +118,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     noise: { readShare: 0, comparedShare: 0 },
   },
   values: { learn: [], apply: [], give: [], unmapped: "pass" },
-  transform: { path: null },
+  transform: { path: null, methods: [], headers: [], body: [] },
   verify: { readBack: null },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   gate: GATE_DEFAULTS.normal,

@@ -47,6 +47,7 @@ const ROUTE_FIELDS = [
   "phase",
   "next",
   "entity",
+  "group",
   "key",
   "keys",
   "treatAs",
@@ -231,6 +232,7 @@ function resolveRoute(
     phase: choose("phase", written.phase, defaults.phase, base.phase),
     next: choose("next", written.next, defaults.next, base.next),
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
+    group: choose<string | null>("group", written.group, defaults.group, null),
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
@@ -268,7 +270,12 @@ function resolveRoute(
       },
     },
     values: resolveValues(choose, written.values, defaults.values),
-    transform: { path: written.transform?.path ?? base.transform.path },
+    transform: {
+      path: written.transform?.path ?? base.transform.path,
+      methods: written.transform?.methods ?? base.transform.methods,
+      headers: written.transform?.headers ?? base.transform.headers,
+      body: written.transform?.body ?? base.transform.body,
+    },
     verify: {
       readBack: choose<string | null>(
         "verify.readBack",

@@ -291,6 +291,20 @@ export interface GateSettings {
   readonly latencyRatioBelow: number;
 }
 
+/** A header's name at each service, in lower case. */
+export interface HeaderMove {
+  readonly legacy: string;
+  readonly next: string;
+}
+
+/** Where a member of a JSON body (or a field of a form) stands at each service: JSON pointers, that may hold `*`. */
+export interface BodyMove {
+  readonly legacy: string;
+  readonly next: string;
+  /** null: of both. */
+  readonly of: "request" | "answer" | null;
+}
+
 /** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
 export const MAX_BATCH_KEYS = 100;
 
@@ -302,6 +316,8 @@ export interface RouteSettings {
   readonly next: string;
   /** Prefix of this route's entity keys; null: taken from the path (only the route `/**` has it so by default). */
   readonly entity: string | null;
+  /** Routes of one group move from phase to phase together, as those of one entity do; null: of none. */
+  readonly group: string | null;
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];
@@ -319,6 +335,10 @@ export interface RouteSettings {
   readonly transform: {
     /** Pattern that next has for `match.path`, of the same names; null: the same path. */
     readonly path: string | null;
+    /** Methods, legacy's and next's. */
+    readonly methods: readonly (readonly [legacy: string, next: string])[];
+    readonly headers: readonly HeaderMove[];
+    readonly body: readonly BodyMove[];
   };
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */

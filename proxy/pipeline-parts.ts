@@ -11,6 +11,7 @@ import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
 import type { ValueMap } from "./mirror/values/value-map.ts";
+import type { Transforms } from "./transform/transforms.ts";
 import type { Journal } from "./journal.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import type { Noise } from "./noise.ts";
@@ -56,6 +57,7 @@ export interface PipelineParts {
   /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
   readonly values: ValueMap;
+  readonly transforms: Transforms;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
   /** An accepted write waits in the journal, and nowhere else. */

@@ -66,7 +66,11 @@ export function finish(
   const record = (): void => {
     parts.recorder.settle(settled);
     guarded(parts, "evidence", () => parts.evidence.settled(settled));
-    if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
+    if (isWrite) {
+      parts.journal.settled(exchange.id, journalEnd(parts, settled));
+      // What it leaves on the repair list is there.
+      parts.openWrites.leave(exchange.id);
+    }
     primary?.release();
     recorded?.();
   };

@@ -63,6 +63,13 @@ export interface Snapshot {
   readonly revision: number;
   readonly settings: Settings;
   readonly router: Router;
+  /** Of routes that have been over the barrier: how often, plus one. */
+  readonly epochs: ReadonlyMap<string, number>;
+}
+
+/** What services are told in `x-crossfade-epoch`. */
+export function epochOf({ snapshot, route }: Pick<Exchange, "snapshot" | "route">): number {
+  return snapshot.epochs.get(route.name) ?? 1;
 }
 
 /** Flat name, value, name, value list as Node's and undici's parsers give it: order, case and repetition kept. */

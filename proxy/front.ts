@@ -9,11 +9,16 @@ import { hostFor, type ServiceSettings, serviceOf } from "./config/settings.ts";
 import type { RequestHead, Role, RouteFound, Snapshot } from "./exchange.ts";
 import type { BodyTakers } from "./forward/capture.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
+import { refuse, type Refusal } from "./forward/refusal.ts";
+import type { OpenTunnels } from "./forward/open-tunnels.ts";
 import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
+import { makeUlid } from "./identity.ts";
 import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import type { Noise, Watched } from "./noise.ts";
+import type { OpenWrites } from "./phase/open-writes.ts";
+import type { WriteHold } from "./phase/write-hold.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
@@ -28,6 +33,10 @@ export interface FrontParts {
   readonly mirroringEnabled: () => boolean;
   readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
   readonly intake: Intake;
+  /** Writes whose source of truth is being changed wait here. */
+  readonly hold: Pick<WriteHold, "holds" | "take">;
+  readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
+  readonly tunnels: Pick<OpenTunnels, "opened">;
   readonly noise: Pick<Noise, "watch" | "sawFailure">;
   readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
   readonly clock: Clock;
@@ -61,9 +70,14 @@ export function createFront(parts: FrontParts): Front {
       return;
     }
     const { route } = found;
+    const requestClass = classifyRequest(head.method, route.treatAs, methodOverride(head));
+    if (requestClass === "write" && parts.hold.holds(route.name)) {
+      holdBack(request, response, target);
+      return;
+    }
     const plan = planExchange({
       phase: route.phase,
-      requestClass: classifyRequest(head.method, route.treatAs, methodOverride(head)),
+      requestClass,
       mirrorWrites: route.mirror.writes,
       readShare: route.mirror.readShare,
       samplePoint: () => samplePoint(sampleKey(found, head)),
@@ -72,7 +86,8 @@ export function createFront(parts: FrontParts): Front {
     const learns = route.compare.noise.readShare > 0;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
     if (!plan.mirror) {
-      const watch = watched === null ? UNWATCHED : watchOf(watched);
+      let watch = watched === null ? UNWATCHED : watchOf(watched);
+      if (requestClass === "write") watch = counted(watch, route.name);
       forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch);
       return;
     }
@@ -85,6 +100,37 @@ export function createFront(parts: FrontParts): Front {
     );
   }
 
+  /** It begins anew once the hold is over: nothing of it has been decided, read or sent. */
+  function holdBack(request: IncomingMessage, response: ServerResponse, target: string): void {
+    const leave = parts.hold.take({
+      goOn: () => {
+        response.off("close", gone);
+        handle(request, response, target);
+      },
+      refuse: () => {
+        response.off("close", gone);
+        guard("pipeline", () => refuse(response, MOVING, request.complete));
+      },
+    });
+    function gone(): void {
+      leave();
+    }
+    response.once("close", gone);
+  }
+
+  /** A write that is not mirrored is under way for as long as the primary may be at it. */
+  function counted(watch: Watch, route: string): Watch {
+    const id = makeUlid(parts.clock.now());
+    parts.openWrites.enter(id, route);
+    return {
+      ...watch,
+      ended: (ending) => {
+        parts.openWrites.leave(id);
+        return watch.ended(ending);
+      },
+    };
+  }
+
   function tunnel(request: IncomingMessage, socket: Socket, bytes: Buffer): void {
     try {
       const snapshot = parts.snapshot();
@@ -93,6 +139,7 @@ export function createFront(parts: FrontParts): Front {
       const primary = found === null ? "legacy" : PHASE_ROLES[found.route.phase].primary;
       const routeName = found === null ? NO_ROUTE : found.route.name;
       const service = serviceOf(snapshot.settings, found === null ? "legacy" : serviceNameFor(primary, found.route));
+      parts.tunnels.opened(routeName, socket);
       openTunnel({
         request,
         socket,
@@ -231,6 +278,14 @@ interface Watch {
   readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
   readonly closed: (() => void) | null;
 }
+
+/** Nothing was sent: the client may send it again. */
+const MOVING: Refusal = {
+  status: 503,
+  title: "The service behind this proxy is being changed",
+  detail: "cutover",
+  retryAfterSeconds: 1,
+};
 
 const UNWATCHED: Watch = {
   takers: null,

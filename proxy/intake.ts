@@ -69,6 +69,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       ticket: lanes.intend(keys, plan.requestClass),
       lanes,
     };
+    if (plan.requestClass === "write") parts.openWrites.enter(exchange.id, found.route.name);
     parts.recorder.eligible(found.route.name, plan.requestClass);
     journalIntent(open, () => goOn(entered(open)));
   }

@@ -1,4 +1,5 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
 import type { StatusInput } from "./admin/parts.ts";
@@ -15,11 +16,16 @@ import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
+import { createCutover } from "./cutover.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
+import { OpenTunnels } from "./forward/open-tunnels.ts";
 import { scavengeWhenIdle } from "./idle-scavenge.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
+import { OpenWrites } from "./phase/open-writes.ts";
+import { openPhaseBook } from "./phase/phase-book.ts";
+import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
@@ -78,7 +84,17 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const store = durable === null ? opened.store : counted.readable(opened.store);
   const audit = createAudit(store, desk.log, clock);
   const overrides = await store.overrides();
-  const acting = createSwitchboard({ store, clock, settings, overrides, audit, routerOf: compileRouter });
+  const phases = await openPhaseBook({
+    store,
+    clock,
+    settings,
+    adopt: options.flags?.adoptPhases === true,
+    caught: desk.caught,
+  }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  const acting = createSwitchboard({ store, clock, settings, overrides, phases, audit, routerOf: compileRouter });
   const { snapshot } = acting;
   const telemetry = createTelemetry({ version });
   const secretKey = shared ?? ownSecretKey(settings);
@@ -93,6 +109,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     open: durable?.open ?? [],
     version,
   });
+  const [hold, openWrites, tunnels] = [new WriteHold(), new OpenWrites(), new OpenTunnels()];
   const services = createServiceSide(snapshot, clock, () => mirroring.repairs.wake());
   const mirroring = createMirroring({
     ...every,
@@ -103,6 +120,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     marker: durable?.marker ?? null,
     services,
     records,
+    hold,
+    openWrites,
+    tunnels,
     repairEveryMs: options.repairEveryMs ?? REPAIR_EVERY_MS,
   });
   const { pipeline, repairs, backlog } = mirroring;
@@ -116,11 +136,14 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     members,
     snapshot,
     overrides: () => acting.overrides(),
+    wanted: (route) => acting.file().routes.find(({ name }) => name === route)?.phase ?? null,
+    heldWrites: (route) => (hold.holds(route) ? hold.held : null),
     notReady: () => (stopping ? "draining" : null),
     warnings: () => [
       ...desk.warnings,
       ...(following?.expiredRules() ?? []),
       ...certificateWarnings(snapshot().settings.tls, clock.now()),
+      ...phases.warnings(acting.file()),
     ],
     configError: () => following?.refusal() ?? null,
     store,
@@ -150,6 +173,27 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     caught: () => desk.caughtByStep,
   });
   telemetry.observe(() => status.gauges());
+
+  const cutover = createCutover({
+    acting,
+    phases,
+    gate: records.cutoverGate,
+    store,
+    async settled(withinMs) {
+      // The recorder hands over what a turn has brought at its end.
+      for (let turn = 0; turn < 2; turn++) await nextTurn();
+      if (durable !== null && !(await counted.caughtUp(withinMs))) return "the journal is behind with what they left";
+      await store.flush();
+      return store.health().problem;
+    },
+    journal,
+    backlog,
+    hold,
+    openWrites,
+    tunnels: (route) => tunnels.count(route),
+    clock,
+    audit,
+  });
 
   const left = (): number => backlog.left + journal.waiting();
   const closeParts = async (): Promise<void> => {
@@ -197,6 +241,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       places: records.book,
       values: createValueList({ store, seal: mirroring.seal, routes: () => snapshot().settings.routes }),
       gate: (route) => records.cutoverGate.ask(route),
+      move: (order) => cutover.move(order),
       subscribe: (listener) => records.feed.subscribe(listener),
       override: (change) => acting.change(change),
       members,
@@ -221,6 +266,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       following = followFile({
         file: settings.file,
         running: settings,
+        actingPhases: () => Object.fromEntries(snapshot().settings.routes.map(({ name, phase }) => [name, phase])),
         files: options.files ?? [],
         flags: options.flags ?? {},
         env: options.env ?? process.env,

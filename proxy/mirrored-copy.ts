@@ -3,7 +3,7 @@ import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
 import type { About, Answer, BodyCopy, Exchange } from "./exchange.ts";
-import { headerOf, MAX_DIFFERENCES } from "./exchange.ts";
+import { epochOf, headerOf, MAX_DIFFERENCES } from "./exchange.ts";
 import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
@@ -57,10 +57,13 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
   try {
     // The client's last byte is on its way first.
     await untilLaterTurn();
-    const known = await afterOthers(parts, turn);
+    // Most copies wait for nobody: a promise only where there is something to wait for.
+    const others = afterOthers(parts, turn);
+    const known = others instanceof Promise ? await others : others;
     const sent = await takeTurn(parts, lanes, known);
+    const crossed = sent === null ? null : crossedBy(parts, turn.work);
     if (sent === null) endTeaching(parts, turn.work);
-    else if (await isCrossed(parts, turn.work)) {
+    else if (crossed !== null && (await crossed)) {
       finishCopy(parts, turn.work, CROSSED, () => sent.end.copy.discard());
       endTeaching(parts, turn.work);
     } else compareWhenPut(parts, known, sent);
@@ -75,19 +78,21 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
 
 const CROSSED: Finding = { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") };
 
-/** Of a read: whether another member's write of the key came between, so that the two answers are of two states. */
-async function isCrossed(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> {
-  if (exchange.plan.requestClass === "write") return false;
-  return (await parts.turns.crossed(about.keys, parts.clock.now() - exchange.arrivedAt)) ?? false;
+/** Of a read: whether another member's write of the key came between, so that the two answers are of two states. null: no. */
+function crossedBy(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> | null {
+  if (exchange.plan.requestClass === "write") return null;
+  return parts.turns.crossed(about.keys, parts.clock.now() - exchange.arrivedAt);
 }
 
 /** Waits for what other members were to send of its keys before; where nobody can tell, it is as if they overlapped. */
-async function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Promise<Turn<Copy>> {
+function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Turn<Copy> | Promise<Turn<Copy>> {
   const { exchange, answeredAt } = turn.work;
-  if (exchange.plan.requestClass === "read")
-    return (await isCrossed(parts, turn.work)) ? { ...turn, crossed: true } : turn;
+  if (exchange.plan.requestClass === "read") {
+    const crossed = crossedBy(parts, turn.work);
+    return crossed === null ? turn : crossed.then((is) => (is ? { ...turn, crossed: true } : turn));
+  }
   const come = parts.turns.come(exchange.id, answeredAt + shadowOf(turn.work).asShadow.maxAgeMs);
-  return come !== null && (await come) === "unsure" ? { ...turn, overlapped: true } : turn;
+  return come === null ? turn : come.then((how) => (how === "unsure" ? { ...turn, overlapped: true } : turn));
 }
 
 /** null: the copy has its outcome already. */
@@ -103,7 +108,8 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
     lost(parts, lanes, turn, { ...found, failure: null, status: null, attempts: 0 }, null);
     return null;
   }
-  const mapped = await mapCopy(parts, copy);
+  const mapping = mapCopy(parts, copy);
+  const mapped = mapping instanceof Promise ? await mapping : mapping;
   if (mapped.end === "unmapped") {
     lost(parts, lanes, turn, judgeUnmapped(mapped.why), null);
     return null;
@@ -202,9 +208,13 @@ interface Sent {
 const NOTHING_PASSED: ReadonlySet<string> = new Set();
 
 /** Its ids and tokens as the shadow calls them; may wait for earlier exchanges that make them. */
-async function mapCopy(parts: PipelineParts, copy: Copy): Promise<MappedRequest> {
-  const { exchange, body, primary, about, teaching, answeredAt } = copy;
-  if (teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
+function mapCopy(parts: PipelineParts, copy: Copy): MappedRequest | Promise<MappedRequest> {
+  if (copy.teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
+  return mapValues(parts, copy, copy.teaching);
+}
+
+async function mapValues(parts: PipelineParts, copy: Copy, teaching: Teaching): Promise<MappedRequest> {
+  const { exchange, body, primary, about, answeredAt } = copy;
   const { maxAgeMs } = shadowOf(copy).asShadow;
   try {
     const mapped = await parts.values.request({
@@ -265,13 +275,13 @@ function shapeCopy(
     body,
     markKey: parts.markKey,
     order,
-    epoch: 1,
+    epoch: epochOf(exchange),
     rewrite,
   });
   return parts.transforms.copy(request, exchange);
 }
 
-async function sendCopy(
+function sendCopy(
   parts: PipelineParts,
   copy: Copy,
   service: ServiceSettings,
@@ -283,13 +293,13 @@ async function sendCopy(
   const gate = parts.gate(service);
   // A read is worth nothing later: it does not wait for a service that is down.
   if (isRead && gate.state() === "open")
-    return { end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false };
+    return Promise.resolve({ end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false });
   const attempts = copy.earlierAttempts;
   if (attempts > 0 && !isSafeToResend(request.method, service)) {
-    // What it leaves is a hole for all that waited behind it, so that has to be in its lanes first.
-    await parts.journalCaughtUp();
     const why = `the process ended while attempt ${attempts} was on the wire, and a second application may do harm`;
-    return { end: "error", attempts, why, code: "connection-lost", mayLandLate: true };
+    const end: DeliveryEnd = { end: "error", attempts, why, code: "connection-lost", mayLandLate: true };
+    // What it leaves is a hole for all that waited behind it, so that has to be in its lanes first.
+    return parts.journalCaughtUp().then(() => end);
   }
   return deliver({
     request,

@@ -13,6 +13,7 @@ import type { Taints } from "./mirror/taints.ts";
 import type { ValueMap } from "./mirror/values/value-map.ts";
 import type { Transforms } from "./transform/transforms.ts";
 import type { Journal } from "./journal.ts";
+import type { OpenWrites } from "./phase/open-writes.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import type { Noise } from "./noise.ts";
 import type { Unsettled } from "./mirror/unsettled.ts";
@@ -58,6 +59,8 @@ export interface PipelineParts {
   readonly rewrite: Rewrite;
   readonly values: ValueMap;
   readonly transforms: Transforms;
+  /** Mirrored writes among them. */
+  readonly openWrites: OpenWrites;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
   /** An accepted write waits in the journal, and nowhere else. */

@@ -3,7 +3,7 @@
  * The steps are called in this order, by front.ts down to `answer`, for the client; by intake.ts, settlement.ts and
  * mirrored-copy.ts from `settle` on, for the record only: whatever goes wrong there is caught, counted and survived.
  */
-import { createFront, type Front } from "./front.ts";
+import { createFront, type Front, type FrontParts } from "./front.ts";
 import { createIntake, type Intake } from "./intake.ts";
 import type { LeftOver } from "./journal.ts";
 import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
@@ -31,7 +31,10 @@ export interface Pipeline extends Front {
   abandon(): void;
 }
 
-export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "journalCaughtUp">): Pipeline {
+export function createPipeline(
+  given: Omit<PipelineParts, "journalHasMore" | "journalCaughtUp">,
+  client: Pick<FrontParts, "hold" | "tunnels">,
+): Pipeline {
   const parts: PipelineParts = {
     ...given,
     journalHasMore: () => backlog.wake(),
@@ -47,7 +50,7 @@ export function createPipeline(given: Omit<PipelineParts, "journalHasMore" | "jo
   const backlog = createJournalBacklog(parts, lanes);
 
   return {
-    ...createFront({ ...parts, intake }),
+    ...createFront({ ...parts, ...client, intake }),
     intake,
     // What waits in the journal alone is in no lane: it may be in what is read, and is yet to be delivered.
     visit(key, patienceMs, work) {

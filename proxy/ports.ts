@@ -25,6 +25,7 @@ import type { RawHeaders, Role } from "./exchange.ts";
 import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
+import type { KeptPhase, PhaseMove } from "./kept-phase.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
@@ -308,6 +309,13 @@ export interface Store {
   gaps(query: { readonly route?: string; readonly limit: number; readonly cursor?: string }): Promise<Page<GapRecord>>;
   /** What operators have set over the file. */
   overrides(): Promise<readonly Override[]>;
+  /** The phases of routes, as far as they are kept. Empty over a store that several processes share: there files alone decide. */
+  phases(): Promise<readonly KeptPhase[]>;
+  /**
+   * All of them or none, and for good once it resolves, a power cut included. `changed`: a route was set meanwhile, or lost, and
+   * nothing was done.
+   */
+  movePhases(moves: readonly PhaseMove[]): Promise<"done" | "changed">;
   /** What was changed by API or CLI, the newest first; the last 10,000. */
   audit(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<AuditEntry>>;
   /** Open repair entries, gaps and the states of its causes for each route that has any, in one call. */

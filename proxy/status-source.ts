@@ -1,7 +1,7 @@
 import type { RouteState, StatusInput } from "./admin/parts.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
-import type { RouteSettings, ServiceSettings } from "./config/settings.ts";
+import type { Phase, RouteSettings, ServiceSettings } from "./config/settings.ts";
 import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
@@ -12,6 +12,7 @@ import type { BreakerState } from "./mirror/breaker.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import { killSwitch, type Override, overridesOf } from "./overrides.ts";
 import type { Noise } from "./noise.ts";
+import { rollbackPrice } from "./phase/rollback-price.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Journal } from "./journal.ts";
 import type { Member, Members } from "./members.ts";
@@ -29,6 +30,10 @@ export interface StatusSourceParts {
   readonly members: Pick<Members, "list" | "problem">;
   readonly snapshot: () => Snapshot;
   readonly overrides: () => readonly Override[];
+  /** The phase that the file asks for. */
+  readonly wanted: (route: string) => Phase | null;
+  /** null: none are held back. */
+  readonly heldWrites: (route: string) => number | null;
   readonly notReady: () => string | null;
   readonly warnings: () => readonly string[];
   readonly configError: () => string | null;
@@ -133,7 +138,9 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     return {
       name: route.name,
       phase: route.phase,
-      wanted: route.phase,
+      wanted: parts.wanted(route.name) ?? route.phase,
+      heldWrites: parts.heldWrites(route.name),
+      rollback: rollbackPrice(route.phase, open?.repairs ?? 0, open?.gaps ?? 0),
       primary: serviceNameFor(roles.primary, route),
       shadow: shadow?.name ?? null,
       eligible: counted?.eligible ?? 0,

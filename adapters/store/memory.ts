@@ -13,6 +13,7 @@ import type {
   RepairWork,
 } from "../../proxy/evidence.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import { isStill, type KeptPhase, type PhaseMove } from "../../proxy/kept-phase.ts";
 import { isFailure } from "../../proxy/groups.ts";
 import { changeOverrides, type Override } from "../../proxy/overrides.ts";
 import type {
@@ -75,6 +76,7 @@ class MemoryStore implements Store {
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
   readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
+  readonly #phases = new Map<string, KeptPhase>();
   #overrides: readonly Override[] = [];
   #seq = 0;
   #lost = 0;
@@ -254,6 +256,19 @@ class MemoryStore implements Store {
       ({ seq }) => [seq],
       ({ entry }) => entry,
     );
+  }
+
+  async phases(): ReturnType<Store["phases"]> {
+    this.#refuseIfClosed();
+    return [...this.#phases.values()];
+  }
+
+  async movePhases(moves: readonly PhaseMove[]): ReturnType<Store["movePhases"]> {
+    this.#refuseIfClosed();
+    const stands = ({ row, instead }: PhaseMove): boolean => isStill(this.#phases.get(row.route), instead);
+    if (!moves.every(stands)) return "changed";
+    for (const { row } of moves) this.#phases.set(row.route, row);
+    return "done";
   }
 
   async openWork(): ReturnType<Store["openWork"]> {

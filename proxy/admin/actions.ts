@@ -2,6 +2,7 @@
 import { readForget } from "./forget-request.ts";
 import { readMirrorSwitch } from "./override-change.ts";
 import type { AdminParts } from "./parts.ts";
+import { readPhaseMove } from "./phase-request.ts";
 import { Problem } from "./problem.ts";
 import { PURGE_MAX_BYTES, readPurge } from "./purge-request.ts";
 import { readRepairRun } from "./repair-request.ts";
@@ -45,6 +46,20 @@ export const ACTIONS: readonly Action[] = [
       const change = readMirrorSwitch(body, by);
       const { kept } = await parts.override(change);
       return { enabled: change.mirror === true, kept };
+    },
+  },
+  {
+    path: "/api/v1/routes/{name}/phase",
+    summary:
+      "Moves a route, and those that move together with it, to the neighbouring phase; 409 with the same report where it was not moved",
+    takes: "PhaseMove",
+    answers: "PhaseMoved",
+    maxBytes: 8 * 1024,
+    reply: async ({ parts, id, body, by }) => {
+      const report = await parts.move(readPhaseMove(body, id, by));
+      if (report === null) throw new Problem(404, `no route is named ${JSON.stringify(id.slice(0, 100))}`);
+      if (report.end === "moved" || report.dryRun) return report;
+      throw new Problem(409, report.sentence, { members: { report } });
     },
   },
   {

@@ -1,6 +1,6 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `values`, `gate`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `values`, `gate`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
@@ -9,6 +9,7 @@ import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
 import type { CauseCounts, Page, Store, StoreHealth } from "../ports.ts";
 import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
+import type { MoveOrder, MoveReport, RollbackPrice } from "../phase-move.ts";
 import type { AuditedChange } from "../audit.ts";
 import type { Member, Members } from "../members.ts";
 import type { Override } from "../overrides.ts";
@@ -29,6 +30,10 @@ export interface RouteState {
   readonly phase: Phase;
   /** The phase the file asks for. */
   readonly wanted: Phase;
+  /** Writes of it, and of those that move together with it, that are held back while it moves; null: it does not. */
+  readonly heldWrites: number | null;
+  /** What the way back to dual-write costs; null: there is none to go. */
+  readonly rollback: RollbackPrice | null;
   /** Service names as the acting phase has them; `shadow` null where it does not mirror. */
   readonly primary: string;
   readonly shadow: string | null;
@@ -212,6 +217,8 @@ export interface AdminParts {
   values(query: PairsQuery): Promise<Page<ListedValue>>;
   /** Whether a route may be cut over; null: there is no such route. Asks the store. */
   gate(route: string): Promise<GateAnswer | null>;
+  /** Moves a route from phase to phase; null: there is no such route. It takes as long as writes under way need, some seconds at most. */
+  move(order: MoveOrder): Promise<MoveReport | null>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */
   subscribe(listener: (record: DivergenceRecord) => void): () => void;
   /** Sets something over the file. `kept`: it outlives this process. */

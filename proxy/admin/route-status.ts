@@ -1,4 +1,5 @@
 /** One route's counts, as API, page and CLI show them. Pure. */
+import type { RollbackPrice } from "../phase-move.ts";
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
 import type { Override } from "../overrides.ts";
@@ -10,6 +11,8 @@ export interface RouteStatus {
   readonly name: string;
   readonly phase: Phase;
   readonly wanted: Phase;
+  readonly rollback: RollbackPrice | null;
+  readonly heldWrites: number | null;
   readonly primary: string;
   readonly shadow: string | null;
   /** What is counted: `exchanges` where reads are mirrored too. */
@@ -47,6 +50,8 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     name: state.name,
     phase: state.phase,
     wanted: state.wanted,
+    rollback: state.rollback,
+    heldWrites: state.heldWrites,
     primary: state.primary,
     shadow: state.shadow,
     unit,

@@ -5,6 +5,8 @@ import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
 import { MEMBER_STATES } from "../members.ts";
 import { FORGET_SCHEMA } from "./forget-request.ts";
+import { CHECK_NAMES, MOVE_ENDS } from "../phase-move.ts";
+import { PHASE_MOVE_SCHEMA } from "./phase-request.ts";
 import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
 import { JOB_CHANGE_SCHEMA, REPAIR_RUN_SCHEMA } from "./repair-request.ts";
@@ -67,6 +69,8 @@ const routeStatus = {
   name: text,
   phase: enumOf(PHASES),
   wanted: enumOf(PHASES),
+  heldWrites: orNull(count),
+  rollback: orNull(object({ price: enumOf(["free", "keys", "gone"]), text })),
   primary: text,
   shadow: orNull(text),
   unit: enumOf(["writes", "exchanges"]),
@@ -133,6 +137,21 @@ export const SCHEMAS = {
     settings: object({ revision: count, digest: text }),
     open: count,
     self: flag,
+  }),
+  PhaseMove: PHASE_MOVE_SCHEMA,
+  PhaseMoved: object({
+    end: enumOf(MOVE_ENDS),
+    sentence: text,
+    dryRun: flag,
+    routes: listOf(text),
+    from: enumOf(PHASES),
+    to: enumOf(PHASES),
+    crosses: flag,
+    checks: listOf(object({ name: enumOf(CHECK_NAMES), state: enumOf(["met", "missing", "forced"]), text })),
+    epoch: count,
+    pauseMs: orNull(amount),
+    estimatedPauseMs: orNull(amount),
+    refusedWrites: count,
   }),
   Forget: FORGET_SCHEMA,
   Forgotten: object({ forgotten: text }),

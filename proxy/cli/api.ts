@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { json } from "node:stream/consumers";
-import { EXIT, Exit } from "./exit.ts";
+import { EXIT, Exit, Refused } from "./exit.ts";
 
 export const DEFAULT_CONFIG = "crossfade.yaml";
 const DEFAULT_ADMIN = "http://127.0.0.1:9090";
@@ -58,7 +58,7 @@ export class Api {
     const body = await this.jsonOf(answer);
     if (status === 404) return null;
     // It was understood, and the answer is no.
-    if (status === 409) throw new Exit(EXIT.no, detailOf(body));
+    if (status === 409) throw new Refused(detailOf(body), body);
     if (status === 400) throw new Exit(EXIT.usage, detailOf(body));
     if (status !== 200) throw new Exit(EXIT.failed, `${this.url} answered ${status}: ${detailOf(body)}`);
     return body as T;

@@ -20,3 +20,14 @@ export class Exit extends Error {
     this.code = code;
   }
 }
+
+/** A running Crossfade understood what it was asked to do, and answered no. */
+export class Refused extends Exit {
+  /** The whole answer, with whatever it has beside its sentence. */
+  readonly body: unknown;
+
+  constructor(message: string, body: unknown) {
+    super(EXIT.no, message);
+    this.body = body;
+  }
+}

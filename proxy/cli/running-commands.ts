@@ -4,6 +4,7 @@ import type { GateOptions } from "./gate.ts";
 import type { ForgetOptions, InstancesOptions } from "./instances.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
 import { type Ended, example, limitOption, sinceOption, withApi } from "./options.ts";
+import type { PhaseOptions, PhaseStep } from "./phase.ts";
 import type { RecompareOptions } from "./recompare.ts";
 import type { RepairOptions } from "./repair.ts";
 import type { ReplayOptions } from "./replay.ts";
@@ -52,6 +53,34 @@ export function addOperation(program: Command, ended: Ended): void {
     .addHelpText("after", example("crossfade gate users", "crossfade gate users --json"))
     .action(async (route: string, options: GateOptions) =>
       ended(await (await import("./gate.ts")).runGate(route, options)),
+    );
+
+  withApi(program.command("phase <route>"))
+    .addArgument(
+      new Argument("[step]", "advance, rollback, or unpin: back to what the file says").choices([
+        "advance",
+        "rollback",
+        "unpin",
+      ]),
+    )
+    .summary("where a route stands, and its move to the next phase or back")
+    .description(
+      "Moves a route, and those that move together with it, one phase on or back. Where that makes the other service the source of truth, the gate has to be open, new writes are held back until those under way have ended, and they go on at the new one: nothing is lost and nothing is written to a wrong side. Exit code 1: it was not moved, or there is no such route.",
+    )
+    .option("--dry-run", "look at everything and say how long writes would be held back; nothing is changed")
+    .option("--force", "although the gate is shut, keys are on the repair list or there are gaps; needs --reason")
+    .option("--reason <text>", "why; kept in the audit")
+    .addHelpText(
+      "after",
+      example(
+        "crossfade phase users",
+        "crossfade phase users advance --dry-run",
+        "crossfade phase users advance",
+        'crossfade phase users rollback --reason "prices are wrong"',
+      ),
+    )
+    .action(async (route: string, step: PhaseStep | undefined, options: PhaseOptions) =>
+      ended(await (await import("./phase.ts")).runPhase(route, step, options)),
     );
 }
 

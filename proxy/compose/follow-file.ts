@@ -3,6 +3,7 @@ import type { StartFlags } from "../config/flags.ts";
 import { type SettingsWatch, watchSettings } from "../config/live.ts";
 import { formatConfigMessage } from "../config/message.ts";
 import { rereadInThread } from "../config/reader.ts";
+import type { ActingPhases } from "../config/reload-rules.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Telemetry } from "../ports.ts";
 import type { Desk } from "./desk.ts";
@@ -11,6 +12,7 @@ export interface FollowFileParts {
   readonly file: string;
   /** As at the start. */
   readonly running: Settings;
+  readonly actingPhases: () => ActingPhases;
   /** Certificates, keys and modules that the settings came from. */
   readonly files: readonly string[];
   readonly flags: StartFlags;
@@ -38,7 +40,8 @@ export function followFile(parts: FollowFileParts): FollowedFile {
     file,
     running: parts.running,
     files: parts.files,
-    read: (running) => rereadInThread({ input: { file, flags, env: { ...parts.env } }, running }),
+    read: (running) =>
+      rereadInThread({ input: { file, flags, env: { ...parts.env } }, running, acting: parts.actingPhases() }),
     apply({ settings: next, expired }) {
       parts.take(next);
       expiredRules = expired.map(formatConfigMessage);

@@ -5,6 +5,7 @@ import { createComparer } from "../compare/comparer.ts";
 import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
+import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
 import type { GapMarker, Journal } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
@@ -18,6 +19,8 @@ import { ValueMap } from "../mirror/values/value-map.ts";
 import { createTransforms } from "../transform/transforms.ts";
 import { createNoise, type Noise } from "../noise.ts";
 import { createReplay } from "../pairs/replay.ts";
+import type { OpenWrites } from "../phase/open-writes.ts";
+import type { WriteHold } from "../phase/write-hold.ts";
 import { createPipeline, type Pipeline } from "../pipeline.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 import { keyedHash } from "../record/keyed-hash.ts";
@@ -47,6 +50,9 @@ export interface MirroringParts {
   readonly records: Records;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  readonly hold: WriteHold;
+  readonly openWrites: OpenWrites;
+  readonly tunnels: OpenTunnels;
   /** How often the repair list is gone through by itself. */
   readonly repairEveryMs: number;
   readonly desk: Desk;
@@ -71,6 +77,7 @@ export interface Mirroring {
 
 export function createMirroring(parts: MirroringParts): Mirroring {
   const { settings, store, journal, secretKey, services, records, telemetry, clock, desk, audit } = parts;
+  const { hold, openWrites } = parts;
   const { redactor, sealer, decode } = records;
   const { caught } = desk;
   const { snapshot, mirroringEnabled } = parts.acting;
@@ -117,31 +124,37 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const transforms = createTransforms(caught);
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };
 
-  const pipeline = createPipeline({
-    ...shared,
-    mirroringEnabled,
-    upstream,
-    journal,
-    turns: parts.turns,
-    recorder: records.recorder,
-    evidence: records.evidence,
-    pairs: records.pairs,
-    ruleCounters: records.ruleCounters,
-    copies,
-    backlog,
-    taints,
-    noise,
-    unsettled: new Unsettled(),
-    orderBase,
-    orderStamp,
-    rewrite: identityRewrite,
-    values,
-    gaps: new Gaps(store, clock, parts.marker),
-    caught,
-  });
+  const pipeline = createPipeline(
+    {
+      ...shared,
+      mirroringEnabled,
+      upstream,
+      journal,
+      turns: parts.turns,
+      recorder: records.recorder,
+      evidence: records.evidence,
+      pairs: records.pairs,
+      ruleCounters: records.ruleCounters,
+      copies,
+      backlog,
+      taints,
+      noise,
+      unsettled: new Unsettled(),
+      orderBase,
+      orderStamp,
+      rewrite: identityRewrite,
+      values,
+      gaps: new Gaps(store, clock, parts.marker),
+      openWrites,
+      caught,
+    },
+    { hold, tunnels: parts.tunnels },
+  );
 
   const repairs = createRepairs({
     ...shared,
+    hold,
+    openWrites,
     store,
     visit: pipeline.visit,
     upstream: (service) => upstream("shadow", service),
@@ -162,6 +175,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
 
   const replay = createReplay({
     ...shared,
+    hold,
+    openWrites,
     mirroringEnabled,
     store,
     upstream,

@@ -94,6 +94,7 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
 export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   phase: "dual-write",
   next: "next",
+  group: null,
   key: [
     { source: "path", name: "id" },
     { source: "answer-header", name: "location" },

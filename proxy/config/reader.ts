@@ -4,12 +4,14 @@
  */
 import { Worker } from "node:worker_threads";
 import type { LoadInput } from "./load.ts";
+import type { ActingPhases } from "./reload-rules.ts";
 import type { Reading } from "./reread.ts";
 import type { Settings } from "./settings.ts";
 
 export interface ReadOrder {
   readonly input: LoadInput;
   readonly running: Settings;
+  readonly acting: ActingPhases;
 }
 
 /** Compiled or not, the thread's file lies beside this one; the compiler rewrites imports, not URLs. */

@@ -6,7 +6,7 @@ import { spellStore } from "../store-address.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
-import type { RouteSettings, Settings } from "./settings.ts";
+import type { Phase, RouteSettings, Settings } from "./settings.ts";
 import { spellMode } from "./texts.ts";
 import { spellSize } from "./units.ts";
 
@@ -16,12 +16,29 @@ export interface ReloadProblem {
   readonly predicate: string;
 }
 
-export function reloadProblems(running: Settings, wanted: Settings): readonly ReloadProblem[] {
+/** `acting`: the phases that act, by route, where they are not what the running file says. */
+export type ActingPhases = Readonly<Record<string, Phase>>;
+
+export function reloadProblems(
+  running: Settings,
+  wanted: Settings,
+  acting: ActingPhases = {},
+): readonly ReloadProblem[] {
   return [
     ...restartProblems(running, wanted),
-    ...swapProblems(running, wanted),
-    ...barrierProblems(running.routes, wanted.routes),
+    ...swapProblems(underPhases(running, running, acting), wanted),
+    ...barrierProblems(underPhases(running, running, acting).routes, underPhases(wanted, running, acting).routes),
   ];
+}
+
+/** A phase that was moved by CLI or API acts for as long as the file says what it said then. */
+function underPhases(settings: Settings, running: Settings, acting: ActingPhases): Settings {
+  const said = new Map(running.routes.map(({ name, phase }) => [name, phase]));
+  const routes = settings.routes.map((route) => {
+    const phase = said.get(route.name) === route.phase ? (acting[route.name] ?? route.phase) : route.phase;
+    return { ...route, phase };
+  });
+  return { ...settings, routes };
 }
 
 function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
@@ -69,9 +86,8 @@ function barrierProblems(running: readonly RouteSettings[], wanted: readonly Rou
     const before = running.find(({ name }) => name === route.name);
     if (before === undefined || primaryOf(before) === primaryOf(route)) continue;
     const why = `would make ${primaryOf(route)} the source of truth of ${route.name}`;
-    const way =
-      "a file never crosses the barrier, and this version has no cutover yet: put it back; or keep clients away until " +
-      "nothing waits (crossfade status), and restart";
+    const step = primaryOf(route) === "next" ? "advance" : "rollback";
+    const way = `a file never crosses the barrier: put it back, and crossfade phase ${route.name} ${step}`;
     problems.push({
       path: ["routes", i, "phase"],
       predicate: `is ${route.phase} and was ${before.phase}, which ${why}; ${way}`,

@@ -1,6 +1,7 @@
 /** Rules about routes: names, phases, real effects, keys, and which route hides which. */
 import { endpointOf } from "../endpoint.ts";
 import { parsePattern, patternCovers, patternMatches, type Pattern } from "../pattern.ts";
+import { groupOf } from "../kept-phase.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { splitPath } from "../target.ts";
 import { staysHere } from "./addresses.ts";
@@ -38,12 +39,13 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
       );
     }
     if (PHASE_ROLES[route.phase].primary === "next" && !adoptPhases) {
-      const why = "which a route reaches through the gate, not by its file, and this version has no cutover yet";
+      const why = "which a route reaches by crossfade phase, not by its file";
       const way =
-        "write dual-write; or, where the move was already made and the store is empty, start with --adopt-phases";
-      findings.errors.push(places.at(pathOf(input, i, "phase"), `is ${route.phase}, ${why}; ${way}`));
+        "a start takes it where its store knows of the move, or with --adopt-phases where that was made and the store is new";
+      findings.advice.push(places.at(pathOf(input, i, "phase"), `is ${route.phase}, ${why}; ${way}`));
     }
   }
+  checkGroups(input, places, findings);
   checkComparisons(input, places, findings);
   checkEffects(input, places, findings);
   checkKeys(input, places, findings);
@@ -51,6 +53,33 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkTransforms(input.settings.routes, places, findings);
   checkGates(input, places, findings);
   checkCover(routes, places, findings);
+}
+
+/** Writes of one entity have one order, so that they change their source of truth together or not at all. */
+function checkGroups({ settings: { routes } }: Resolved, places: Places, findings: Findings): void {
+  for (const [i, route] of routes.entries()) {
+    const kin = routes.find((one, k) => k < i && one.entity !== null && one.entity === route.entity);
+    if (kin !== undefined && kin.group !== route.group) {
+      const [own, other] = [route.group ?? "missing", kin.group ?? "missing"];
+      findings.errors.push(
+        places.at(
+          ["routes", i, "group"],
+          `is ${own}, and of ${kin.name} it is ${other}: both are about ${route.entity}, whose writes have one order; write the same group at both, or none`,
+        ),
+      );
+      continue;
+    }
+    const other = groupOf(routes, route.name).find(
+      ({ name, phase }, k) => k === 0 && name !== route.name && phase !== route.phase,
+    );
+    if (other === undefined) continue;
+    findings.warnings.push(
+      places.at(
+        ["routes", i, "phase"],
+        `is ${route.phase}, and of ${other.name}, which it moves together with, ${other.phase}; no cutover is made before both are in one phase`,
+      ),
+    );
+  }
 }
 
 /** A mirrored write makes a service do what it does for a real one; outside this machine someone must have said what that is. */

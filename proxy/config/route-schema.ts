@@ -80,6 +80,9 @@ const routeShape = {
     effect:
       "Prefix of entity keys, shared by routes about the same thing. Default: the route's name; from the path where its pattern has no fixed part.",
   }).optional(),
+  group: nameField({
+    effect: "Routes of one group move from phase to phase together, as those of one entity always do. Default: none.",
+  }).optional(),
   key: z
     .array(locatorField("Where the key of what is written stands."))
     .min(1)

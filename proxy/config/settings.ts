@@ -319,6 +319,8 @@ export interface RouteSettings {
   readonly next: string;
   /** Prefix of this route's entity keys; null: taken from the path (only the route `/**` has it so by default). */
   readonly entity: string | null;
+  /** Routes of one group move from phase to phase together, as those of one entity do; null: of none. */
+  readonly group: string | null;
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];

@@ -29,6 +29,15 @@ export interface OverrideChange {
   readonly by: string;
 }
 
+/** The phases that act, where they are not what the file says. */
+export interface ActingPhases {
+  /** The file's settings under them. */
+  applied(file: Settings): Settings;
+  epochs(): Snapshot["epochs"];
+  /** A file is in use from now on. */
+  took(file: Settings): void;
+}
+
 export interface SwitchboardParts {
   readonly store: Pick<Store, "append" | "flush" | "health">;
   readonly clock: Clock;
@@ -36,6 +45,7 @@ export interface SwitchboardParts {
   readonly settings: Settings;
   /** Set by an earlier process, or another one. */
   readonly overrides: readonly Override[];
+  readonly phases: ActingPhases;
   readonly audit: (entry: AuditedChange) => void;
   readonly routerOf: (routes: Settings["routes"]) => Router;
 }
@@ -51,6 +61,8 @@ export interface Switchboard {
   readonly file: () => Settings;
   /** A changed file. */
   readonly take: (settings: Settings) => void;
+  /** Other phases act. */
+  readonly phasesMoved: () => void;
   /**
    * Acts at once, whether or not the store can keep it; resolves when it is kept, or `kept` tells that it would not outlive
    * the process yet.
@@ -63,14 +75,16 @@ export interface Switchboard {
 
 export function createSwitchboard(parts: SwitchboardParts): Switchboard {
   let { settings: file, overrides } = parts;
+  /** With the phases that act. */
+  let phased = parts.phases.applied(file);
   let snapshot = snapshotOf(1);
   const listeners: (() => void)[] = [];
   /** Route → id of the gap that is open while its writes are kept from the shadow. */
   const gaps = new Map<string, string>();
 
   function snapshotOf(revision: number): Snapshot {
-    const settings = withOverrides(file, overrides);
-    return { revision, settings, router: parts.routerOf(settings.routes) };
+    const settings = withOverrides(phased, overrides);
+    return { revision, settings, router: parts.routerOf(settings.routes), epochs: parts.phases.epochs() };
   }
 
   function actAnew(): void {
@@ -82,7 +96,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
   function accountForPauses(): void {
     const now = parts.clock.now();
     const at = new Date(now).toISOString();
-    const paused = new Set(pausedRoutes(file, overrides));
+    const paused = new Set(pausedRoutes(phased, overrides));
     for (const [route, id] of gaps) {
       if (paused.has(route)) continue;
       gaps.delete(route);
@@ -119,11 +133,17 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
     file: () => file,
     take(settings) {
       file = settings;
+      parts.phases.took(file);
+      phased = parts.phases.applied(file);
+      actAnew();
+    },
+    phasesMoved() {
+      phased = parts.phases.applied(file);
       actAnew();
     },
     async change(change) {
       const { route, mirror, reads, reason, by } = change;
-      if (route !== null) refuse(route, change, file);
+      if (route !== null) refuse(route, change, phased);
       const at = new Date(parts.clock.now()).toISOString();
       const said = { by, at, reason };
       if (mirror !== undefined) {

@@ -3,5 +3,5 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { ReadOrder } from "./reader.ts";
 import { reread } from "./reread.ts";
 
-const { input, running } = workerData as ReadOrder;
-parentPort?.postMessage(reread(input, running));
+const { input, running, acting } = workerData as ReadOrder;
+parentPort?.postMessage(reread(input, running, acting));

@@ -2,9 +2,10 @@ import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { CrossfadeError, ErrorCode } from "../errors.ts";
 
 export interface Refusal {
-  readonly status: 502 | 504;
+  readonly status: 502 | 503 | 504;
   readonly title: string;
   readonly detail: string;
+  readonly retryAfterSeconds?: number;
 }
 
 const TIMEOUTS: ReadonlySet<ErrorCode> = new Set([
@@ -28,9 +29,11 @@ export function refusalFor(error: CrossfadeError): Refusal {
 
 /** Answers in the primary's place with problem+json (RFC 9457). Closes the connection where the upload is unfinished. */
 export function refuse(response: ServerResponse, refusal: Refusal, uploadComplete: boolean): void {
-  const body = JSON.stringify({ type: "about:blank", ...refusal });
+  const { retryAfterSeconds, ...told } = refusal;
+  const body = JSON.stringify({ type: "about:blank", ...told });
   response.sendDate = true;
   response.writeHead(refusal.status, STATUS_CODES[refusal.status], {
+    ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
     "content-type": "application/problem+json",
     "content-length": Buffer.byteLength(body),
     ...(uploadComplete ? {} : { connection: "close" }),

@@ -63,12 +63,19 @@ export class CountedWrites implements Pick<Store, "append"> {
     });
   }
 
-  async #caughtUp(): Promise<void> {
+  #caughtUp(): Promise<boolean> {
+    return this.caughtUp(ASK_AFTER_MS);
+  }
+
+  /** Resolves once the store has been given what was appended so far: true, or false where that takes longer. */
+  async caughtUp(withinMs: number): Promise<boolean> {
     const last = this.#waiting.at(-1);
-    const until = this.#clock.monotonic() + ASK_AFTER_MS;
-    while (last !== undefined && this.#waiting.includes(last) && this.#clock.monotonic() < until) {
+    const until = this.#clock.monotonic() + withinMs;
+    const isBehind = (): boolean => last !== undefined && this.#waiting.includes(last);
+    while (isBehind() && this.#clock.monotonic() < until) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
+    return !isBehind();
   }
 
   /** The process ends: hands over what still waits. */

@@ -2,7 +2,18 @@
 import { type JudgeParts, judgeAnswers } from "../compare/judge.ts";
 import { hostFor, type ServiceSettings } from "../config/settings.ts";
 import type { Difference, LegRecord } from "../evidence.ts";
-import type { Answer, BodyCopy, Exchange, Role, Settled, Snapshot, WholeAnswer } from "../exchange.ts";
+import {
+  type Answer,
+  type BodyCopy,
+  epochOf,
+  type Exchange,
+  type Role,
+  type Settled,
+  type Snapshot,
+  type WholeAnswer,
+} from "../exchange.ts";
+import type { OpenWrites } from "../phase/open-writes.ts";
+import type { WriteHold } from "../phase/write-hold.ts";
 import { endToEndHeaders } from "../headers.ts";
 import { makeTraceId } from "../identity.ts";
 import { NotAttempted, type ShadowGate } from "../mirror/shadow-gate.ts";
@@ -30,6 +41,8 @@ export interface ReplayParts extends JudgeParts {
   readonly redactor: Pick<Redactor, "redact" | "redactPair">;
   readonly decode: DecodeBody;
   readonly markKey: Buffer;
+  readonly hold: Pick<WriteHold, "holds">;
+  readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly values: Pick<ValueMap, "repeated" | "answer">;
   readonly transforms: Transforms;
   /** For the log of the process. */
@@ -198,6 +211,24 @@ async function askShadow(
   exchange: Exchange,
   { shadow, body }: ReplayPlan,
 ): Promise<Answered | Unanswered> {
+  const { id, route } = exchange;
+  if (parts.hold.holds(route.name) || exchange.snapshot.revision !== parts.snapshot().revision) {
+    return { attempts: 0, failure: "changed", why: "its route was changed meanwhile" };
+  }
+  // Not while its route is taken over the barrier: it would be sent to who is the primary then.
+  parts.openWrites.enter(`replay ${id}`, route.name);
+  try {
+    return await askShadowNow(parts, exchange, { shadow, body });
+  } finally {
+    parts.openWrites.leave(`replay ${id}`);
+  }
+}
+
+async function askShadowNow(
+  parts: ReplayParts,
+  exchange: Exchange,
+  { shadow, body }: Pick<ReplayPlan, "shadow" | "body">,
+): Promise<Answered | Unanswered> {
   const { markKey } = parts;
   const { timeoutMs, maxAgeMs } = shadow.asShadow;
   const stored = { kind: "memory", bytes: body } as const;
@@ -205,7 +236,7 @@ async function askShadow(
   if (mapped.end === "shutdown") return { attempts: 0, failure: "shutdown", why: "the proxy ends" };
   if (mapped.end === "unmapped") return { attempts: 0, failure: "unmapped-value", why: mapped.why };
   const { rewrite } = mapped;
-  const copy = { exchange, service: shadow, body: stored, markKey, epoch: 1, rewrite };
+  const copy = { exchange, service: shadow, body: stored, markKey, epoch: epochOf(exchange), rewrite };
   // Older than every write that the traffic sends: where it came in the primary's order is not known.
   const shaped = await parts.transforms.copy(buildShadowRequest({ ...copy, order: "0.0" }), exchange);
   if (!shaped.ok) return { attempts: 0, failure: "unmapped-value", why: shaped.why };

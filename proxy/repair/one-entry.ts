@@ -5,6 +5,8 @@ import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import type { QuietKey } from "../turns.ts";
 import type { Taints } from "../mirror/taints.ts";
+import type { OpenWrites } from "../phase/open-writes.ts";
+import type { WriteHold } from "../phase/write-hold.ts";
 import type { Store, Telemetry } from "../ports.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { RepairFinding, RepairResult } from "../repair-job.ts";
@@ -20,6 +22,8 @@ export interface OneEntryParts extends BothSidesParts {
   readonly store: Pick<Store, "endRepair">;
   readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>) => Promise<T | null>;
   readonly taints: Taints;
+  readonly hold: Pick<WriteHold, "holds">;
+  readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly sealer: Pick<Sealer, "open">;
   readonly redactor: Pick<Redactor, "redact">;
   readonly telemetry: BothSidesParts["telemetry"] & Pick<Telemetry, "repaired">;
@@ -34,6 +38,18 @@ const QUIET_PATIENCE_MS = 2_000;
 const TURN_MAX_MS = 10_000;
 
 export async function repairOne(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
+  // Which side is right must not change while it is carried over to the other.
+  if (parts.hold.holds(work.route)) return finding(work, "busy", { why: "its source of truth is being changed" });
+  const id = `repair ${work.id}`;
+  parts.openWrites.enter(id, work.route);
+  try {
+    return await repairNow(parts, work, mode);
+  } finally {
+    parts.openWrites.leave(id);
+  }
+}
+
+async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
   const snapshot = parts.snapshot();
   const now = parts.clock.now();
   const begunAt = parts.clock.monotonic();

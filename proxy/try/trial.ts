@@ -49,7 +49,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialReport> {
   const secret = randomSecretKey();
   const tally = new Tally(createRedactor(deriveKey(secret, "evidence")));
   const { settings } = options;
-  const snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes) };
+  const snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() };
   const file = new HarFile(options.file);
   try {
     const plan = planTrial(file, snapshot, options, tally);

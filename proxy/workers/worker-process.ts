@@ -23,6 +23,15 @@ import { ofWorker, shareOfQueue } from "./shares.ts";
 
 if (cluster.worker === undefined) throw new TypeError("a worker is started by its parent alone");
 
+/** No route is taken over the barrier while there are workers (phase/cutover.ts). */
+const NO_HOLD = {
+  holds: () => false,
+  take: () => {
+    throw new TypeError("no write is held back in a worker");
+  },
+};
+const NOT_COUNTED = { enter: () => undefined, leave: () => undefined };
+
 let snapshot: Snapshot | null = null;
 let mirroringEnabled = false;
 let listener: Promise<Listener> | null = null;
@@ -43,6 +52,9 @@ const front = createFront({
   mirroringEnabled: () => mirroringEnabled,
   upstream: (role, service) => pools.for(role, service),
   intake,
+  hold: NO_HOLD,
+  openWrites: NOT_COUNTED,
+  tunnels: { opened: () => undefined },
   noise: new RemoteNoise(link, choice),
   telemetry,
   clock: systemClock,
@@ -86,7 +98,8 @@ function takeSettings(revision: number, given: Settings): void {
   const settings = ofWorker(given);
   const before = snapshot?.settings.tls;
   budget.resize(shareOfQueue(given).workerBytes);
-  snapshot = { revision, settings, router: compileRouter(settings.routes) };
+  // Copies are the parent's to send, and so is what they say of the epoch.
+  snapshot = { revision, settings, router: compileRouter(settings.routes), epochs: new Map() };
   link.send({ type: "took", revision });
   if (listener === null) void listen(settings);
   else if (settings.tls !== null && (before?.cert !== settings.tls.cert || before.key !== settings.tls.key)) {

@@ -34,6 +34,7 @@ const WIRING = new Set([
   "ending.ts",
   "evidence-book.ts",
   "cutover-gate.ts",
+  "cutover.ts",
   "journaled-write.ts",
   "journal-backlog.ts",
   "noise.ts",

@@ -21,6 +21,9 @@ import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
 import { identityRewrite, type Rewrite } from "../../proxy/mirror/shadow-request.ts";
 import { Taints } from "../../proxy/mirror/taints.ts";
 import { Unsettled } from "../../proxy/mirror/unsettled.ts";
+import { OpenTunnels } from "../../proxy/forward/open-tunnels.ts";
+import { OpenWrites } from "../../proxy/phase/open-writes.ts";
+import { WriteHold } from "../../proxy/phase/write-hold.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal } from "../../proxy/journal.ts";
 import type { Store } from "../../proxy/ports.ts";
@@ -82,43 +85,47 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
     monotonic: clock.monotonic,
   });
   let position = 0;
-  const pipeline = createPipeline({
-    snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes) }),
-    mirroringEnabled: () => true,
-    upstream: (role, service) => pools.for(role, service),
-    gate: () => gate,
-    journal,
-    recorder,
-    evidence: { settled() {} },
-    pairs: NO_PAIRS,
-    comparer,
-    telemetry,
-    clock,
-    copies: { budget, spool: new Spool(tmpdir(), new ByteBudget(0), budget) },
-    budget,
-    backlog: new Backlog(),
-    taints: new Taints(),
-    noise: {
-      watch: () => null,
-      watchChosen: () => null,
-      compared() {},
-      sawFailure() {},
-      of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),
-      close: () => Promise.resolve(),
+  const pipeline = createPipeline(
+    {
+      openWrites: new OpenWrites(),
+      snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
+      mirroringEnabled: () => true,
+      upstream: (role, service) => pools.for(role, service),
+      gate: () => gate,
+      journal,
+      recorder,
+      evidence: { settled() {} },
+      pairs: NO_PAIRS,
+      comparer,
+      telemetry,
+      clock,
+      copies: { budget, spool: new Spool(tmpdir(), new ByteBudget(0), budget) },
+      budget,
+      backlog: new Backlog(),
+      taints: new Taints(),
+      noise: {
+        watch: () => null,
+        watchChosen: () => null,
+        compared() {},
+        sawFailure() {},
+        of: () => ({ askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 }),
+        close: () => Promise.resolve(),
+      },
+      unsettled: new Unsettled(),
+      transforms: createTransforms(caught),
+      markKey: Buffer.alloc(32, 7),
+      orderStamp: (base) => `${base}.${++position}`,
+      orderBase: () => 3,
+      turns: ALONE,
+      rewrite,
+      values: testValueMap(store, clock, caught),
+      ruleCounters: createRuleCounters(),
+      moduleHealth: createModuleHealth(),
+      gaps: new Gaps(store, clock),
+      caught,
     },
-    unsettled: new Unsettled(),
-    transforms: createTransforms(caught),
-    markKey: Buffer.alloc(32, 7),
-    orderStamp: (base) => `${base}.${++position}`,
-    orderBase: () => 3,
-    turns: ALONE,
-    rewrite,
-    values: testValueMap(store, clock, caught),
-    ruleCounters: createRuleCounters(),
-    moduleHealth: createModuleHealth(),
-    gaps: new Gaps(store, clock),
-    caught,
-  });
+    { hold: new WriteHold(), tunnels: new OpenTunnels() },
+  );
   const listener = await createListener(
     { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },
     { ...pipeline, tunnels: () => false },

@@ -171,7 +171,7 @@ test("whatever the schedule, nothing waits for ever, every id is its own, and on
   const template: Exchange = {
     id: "01",
     arrivedAt: 0,
-    snapshot: { revision: 1, settings, router },
+    snapshot: { revision: 1, settings, router, epochs: new Map() },
     request,
     ...found,
     plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" },

@@ -113,7 +113,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
   const exchange: Exchange = {
     id: makeUlid(NOON + made),
     arrivedAt: NOON + made,
-    snapshot: { revision: 1, settings, router: { routes: [route], match: () => null } },
+    snapshot: { revision: 1, settings, router: { routes: [route], match: () => null }, epochs: new Map() },
     request: {
       method: "PUT",
       target: path + query,

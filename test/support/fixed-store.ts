@@ -39,6 +39,8 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     health: () => ({ kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 }),
     journalMark: () => 0,
     outcomeCounts: () => Promise.resolve([]),
+    phases: () => Promise.resolve([]),
+    movePhases: () => Promise.resolve("done"),
     eligibleCounts: () => Promise.resolve([]),
     divergences(query) {
       asked.push(query);

@@ -1,4 +1,5 @@
 /** Every question the port has, put to whichever partitions may know. */
+import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupDecision } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
@@ -52,6 +53,17 @@ export abstract class Questions {
 
   overrides(): ReturnType<Store["overrides"]> {
     return overrides(this.reading);
+  }
+
+  /** Members have to move together, which this version cannot. */
+  phases(): ReturnType<Store["phases"]> {
+    return Promise.resolve([]);
+  }
+
+  movePhases(): ReturnType<Store["movePhases"]> {
+    const why =
+      "phases cannot be moved over a store that several processes share, in this version; change the file and restart";
+    return Promise.reject(new CrossfadeError("api-refused", why, { source: "client" }));
   }
 
   audit(query: Parameters<Store["audit"]>[0]): ReturnType<Store["audit"]> {

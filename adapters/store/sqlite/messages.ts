@@ -15,6 +15,7 @@ import type {
 import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Override } from "../../../proxy/overrides.ts";
+import type { KeptPhase, PhaseMove } from "../../../proxy/kept-phase.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, RepairWorkQuery } from "../../../proxy/ports.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
@@ -100,6 +101,8 @@ export interface Questions {
   audit: { args: ListQuery; value: Page<AuditEntry> };
   places: { args: null; value: readonly KeptPlace[] };
   gateEvidence: { args: null; value: readonly KeptGateEvidence[] };
+  phases: { args: null; value: readonly KeptPhase[] };
+  movePhases: { args: readonly PhaseMove[]; value: "done" | "changed" };
   openWork: { args: null; value: readonly OpenWork[] };
   teachValues: {
     args: { readonly pairs: readonly ValuePairRow[]; readonly now: number };

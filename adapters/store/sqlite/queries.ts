@@ -11,6 +11,7 @@ import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, l
 import { gateEvidence } from "./gate-evidence.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "../page.ts";
+import { movePhases, phases } from "./phases.ts";
 import { endRepair, repairs, repairWork } from "./repairs.ts";
 import { places } from "./places.ts";
 import { pair, pairs } from "./pairs.ts";
@@ -73,6 +74,10 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return places(db);
       case "gateEvidence":
         return gateEvidence(db);
+      case "phases":
+        return phases(db);
+      case "movePhases":
+        return movePhases(db, question.args);
       case "openWork":
         return openWork(db);
       case "teachValues":

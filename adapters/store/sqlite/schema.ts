@@ -16,6 +16,7 @@ export const ESSENTIAL_TABLES = [
   "override",
   "audit",
   "gate_evidence",
+  "phase",
 ] as const;
 
 /** What is brought out of a damaged file. Pairs of values may be millions: no start examines them. */
@@ -240,6 +241,14 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (kind, next)
   ) STRICT;
   CREATE INDEX value_pair_by_end ON value_pair (until_ms) WHERE until_ms IS NOT NULL;
+  `,
+  `
+  -- The phases of routes, where something else than the file says them, or has said them before.
+  CREATE TABLE phase (
+    route TEXT PRIMARY KEY,
+    -- JSON.
+    kept TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
 

@@ -92,6 +92,8 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     endRepair: ({ id, revision }, end) => committer.ask("endRepair", { id, revision, end }),
     gaps: (query) => committer.ask("gaps", query),
     overrides: () => committer.ask("overrides", null),
+    phases: () => committer.ask("phases", null),
+    movePhases: (moves) => committer.ask("movePhases", moves),
     audit: (query) => committer.ask("audit", query),
     openWork: () => committer.ask("openWork", null),
     places: () => committer.ask("places", null),

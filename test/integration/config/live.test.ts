@@ -39,7 +39,7 @@ function startWatch(t: TestContext, file: string, apply: () => void = () => {}):
     file,
     running: running.settings,
     files: running.files,
-    read: (now) => rereadInThread({ input, running: now }),
+    read: (now) => rereadInThread({ input, running: now, acting: {} }),
     apply: (reading) => {
       apply();
       counts.applied++;

@@ -76,6 +76,7 @@ test("only commands that exist are there", () => {
     "status",
     "mirror",
     "gate",
+    "phase",
     "divergences",
     "repair",
     "suggest",

@@ -86,6 +86,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       phase: "dual-write",
       next: "next",
       entity: null,
+      group: null,
       key: [
         { source: "path", name: "id" },
         { source: "answer-header", name: "location" },

@@ -71,13 +71,33 @@ test("a file never crosses the barrier, in either direction", (t) => {
   const at = (phase: string): string => routes(`name: a, match: { path: /a }, phase: ${phase}`);
   assert.match(
     problems(t, at("dual-write"), at("next-primary"))[0] ?? "",
-    /^routes\[0\]\.phase is next-primary and was dual-write, which would make next the source of truth of a; a file never crosses the barrier, and this version has no cutover yet: put it back; or keep clients away until nothing waits \(crossfade status\), and restart$/,
+    /^routes\[0\]\.phase is next-primary and was dual-write, which would make next the source of truth of a; a file never crosses the barrier: put it back, and crossfade phase a advance$/,
   );
   assert.match(
     problems(t, at("next-only"), at("legacy-only"))[0] ?? "",
     /would make legacy the source of truth of a; a file never crosses the barrier/,
   );
   assert.deepEqual(problems(t, at("next-primary"), at("next-only")), []);
+});
+
+test("a phase that was moved by CLI or API acts on, and the file may say so", (t) => {
+  const at = (phase: string): Settings => settings(t, routes(`name: a, match: { path: /a }, phase: ${phase}`));
+  const moved = { a: "next-primary" } as const;
+  assert.deepEqual(reloadProblems(at("dual-write"), at("dual-write"), moved), []);
+  assert.deepEqual(reloadProblems(at("dual-write"), at("next-primary"), moved), []);
+  assert.deepEqual(reloadProblems(at("dual-write"), at("next-only"), moved), []);
+  const [back] = reloadProblems(at("dual-write"), at("legacy-only"), moved);
+  assert.match(
+    back?.predicate ?? "",
+    /is legacy-only and was next-primary, .*: put it back, and crossfade phase a rollback$/,
+  );
+  // As long as a route has next as primary, those before it stay as they are, whatever the file says of it.
+  const [more] = reloadProblems(
+    at("dual-write"),
+    settings(t, routes("name: b, match: { path: /a }", "name: a, match: { path: /a }, phase: dual-write")),
+    moved,
+  );
+  assert.match(more?.predicate ?? "", /could move requests between legacy and next/);
 });
 
 test("no request falls to a route with another primary", (t) => {

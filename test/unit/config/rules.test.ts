@@ -124,18 +124,29 @@ test("the same rule holds for flags, in words about flags", () => {
   assert.ok(load("suppressed").ok);
 });
 
-test("a file does not claim a cutover; an operator who adopts one says so", (t) => {
+test("a file that has next as primary is told how a route gets there", (t) => {
   const yaml = `${LOOPBACK}routes:\n${route("users", "/users/**", ", phase: next-primary")}${route("rest", "/**", ", phase: next-only")}`;
-  const errors = errorsOf(t, yaml);
-  assert.equal(errors.length, 2);
+  const advice = spellMessages(settingsOf(t, yaml).advice);
+  assert.equal(advice.length, 2);
   assert.match(
-    errors[0] ?? "",
-    /^crossfade\.yaml:5:57 routes\[0\]\.phase is next-primary, which a route reaches through the gate, not by its file, and this version has no cutover yet; .*--adopt-phases/,
+    advice[0] ?? "",
+    /^crossfade\.yaml:5:57 routes\[0\]\.phase is next-primary, which a route reaches by crossfade phase, not by its file; .*--adopt-phases/,
   );
-  assert.deepEqual(errorsOf(t, yaml, { flags: { adoptPhases: true } }), []);
+  assert.deepEqual(settingsOf(t, yaml, { flags: { adoptPhases: true } }).advice, []);
+});
+
+test("routes of one entity have one group, and are told where they are in different phases", (t) => {
+  const of = (one: string, other: string): string =>
+    `${LOOPBACK}routes:\n${route("make", "/users", `, entity: users${one}`)}${route("one", "/users/:id", `, entity: users${other}`)}`;
   assert.match(
-    errorsOf(t, `${LOOPBACK}defaults: { phase: next-only }\n`)[0] ?? "",
-    /^crossfade\.yaml:4:20 defaults\.phase is next-only/,
+    errorsOf(t, of(", group: a", ", group: b"))[0] ?? "",
+    /routes\[1\]\.group is b, and of make it is a: both are about users, whose writes have one order/,
+  );
+  assert.match(errorsOf(t, of("", ", group: b"))[0] ?? "", /routes\[1\]\.group is b, and of make it is missing/);
+  assert.deepEqual(errorsOf(t, of(", group: a", ", group: a")), []);
+  assert.match(
+    warningsOf(t, of("", ", phase: legacy-only")).join(),
+    /routes\[1\]\.phase is legacy-only, and of make, which it moves together with, dual-write/,
   );
 });
 

@@ -14,7 +14,7 @@ function snapshotOf(t: TestContext, routes: string): Snapshot {
   const loaded = loadText(t, `${SERVICES}routes:\n${routes}`);
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.errors.map(({ text }) => text).join("\n"));
   const { settings } = loaded;
-  return { revision: 1, settings, router: compileRouter(settings.routes) };
+  return { revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() };
 }
 
 function prepare(t: TestContext, routes: string, route: string, write: string, key: string): PreparedEntry {

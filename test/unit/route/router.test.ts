@@ -15,6 +15,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     next: "next",
     entity: name,
     key: [],
+    group: null,
     keys: [],
     treatAs: "by-method",
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },

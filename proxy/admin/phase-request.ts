@@ -1,0 +1,66 @@
+/** The body of `POST /api/v1/routes/:name/phase`: one reading for error messages and the OpenAPI document. Pure. */
+import { STEPS } from "../phase-steps.ts";
+import type { MoveOrder } from "../phase-move.ts";
+import { bad, given, parseChange } from "./change-body.ts";
+import { Problem } from "./problem.ts";
+
+const REASON_MIN = 3;
+const REASON_MAX = 500;
+const ALL_STEPS = [...STEPS, "unpin"] as const;
+
+export const PHASE_MOVE_SCHEMA = {
+  type: "object",
+  properties: {
+    step: {
+      type: "string",
+      enum: ALL_STEPS,
+      description:
+        "advance or rollback: to the neighbouring phase; unpin: back to what the file says, where that crosses no barrier",
+    },
+    reason: {
+      type: "string",
+      minLength: REASON_MIN,
+      maxLength: REASON_MAX,
+      description: "Why; kept in the audit. force needs one",
+    },
+    force: {
+      type: "boolean",
+      description:
+        "Go on where the gate is shut, keys are on the repair list or there are gaps. What is missing otherwise still refuses",
+    },
+    dryRun: { type: "boolean", description: "Look at everything, change nothing" },
+  },
+  required: ["step"],
+  additionalProperties: false,
+} as const;
+
+const EXAMPLE = 'send {"step":"advance"}';
+
+/** @throws Problem 400, naming the member and what to write. */
+export function readPhaseMove(text: string, route: string, by: string): MoveOrder {
+  const body = parseChange(text, ["step", "reason", "force", "dryRun"], EXAMPLE);
+  const step = ALL_STEPS.find((one) => one === body["step"]);
+  if (!given(body["step"])) throw new Problem(400, `step is missing; ${EXAMPLE}`, { members: { parameter: "step" } });
+  if (step === undefined) throw bad("step", body["step"], `is none of ${ALL_STEPS.join(", ")}`);
+  const force = readFlag("force", body["force"]);
+  const reason = readReason(body["reason"]);
+  if (force && reason === null) {
+    throw new Problem(400, 'force needs a reason; send {"step":"advance","force":true,"reason":"…"}', {
+      members: { parameter: "reason" },
+    });
+  }
+  return { route, step, force, reason, dryRun: readFlag("dryRun", body["dryRun"]), by };
+}
+
+function readFlag(name: string, value: unknown): boolean {
+  if (!given(value)) return false;
+  if (typeof value !== "boolean") throw bad(name, value, "is neither true nor false");
+  return value;
+}
+
+function readReason(value: unknown): string | null {
+  if (!given(value)) return null;
+  const words = typeof value === "string" ? value.trim() : "";
+  if (words.length >= REASON_MIN && words.length <= REASON_MAX) return words;
+  throw bad("reason", value, `is no text of ${REASON_MIN} to ${REASON_MAX} characters; write why`);
+}

@@ -1,0 +1,46 @@
+/** Writes that have begun and not ended, by route: mirrored ones until they have their outcome, others until the primary is done. */
+export class OpenWrites {
+  readonly #routeOf = new Map<string, string>();
+  readonly #counts = new Map<string, number>();
+  readonly #waiters = new Set<{ readonly routes: readonly string[]; readonly resolve: () => void }>();
+
+  /** `id`: of the exchange, or of whatever else writes; entered twice it counts once. */
+  enter(id: string, route: string): void {
+    if (this.#routeOf.has(id)) return;
+    this.#routeOf.set(id, route);
+    this.#counts.set(route, (this.#counts.get(route) ?? 0) + 1);
+  }
+
+  /** Nothing where it was never entered. */
+  leave(id: string): void {
+    const route = this.#routeOf.get(id);
+    if (route === undefined) return;
+    this.#routeOf.delete(id);
+    const left = (this.#counts.get(route) as number) - 1;
+    if (left > 0) {
+      this.#counts.set(route, left);
+      return;
+    }
+    this.#counts.delete(route);
+    for (const waiter of [...this.#waiters]) {
+      if (this.count(waiter.routes) > 0) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  count(routes: readonly string[]): number {
+    return routes.reduce((sum, route) => sum + (this.#counts.get(route) ?? 0), 0);
+  }
+
+  /** Resolves when none of these routes has any; at once where none has. `signal`: then nobody waits any more. */
+  async whenNone(routes: readonly string[], signal: AbortSignal): Promise<void> {
+    if (this.count(routes) === 0 || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter = { routes, resolve };
+    this.#waiters.add(waiter);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    this.#waiters.delete(waiter);
+  }
+}

@@ -1,0 +1,102 @@
+/** The phases that act, and what of them the store keeps. */
+import type { Phase, Settings } from "../config/settings.ts";
+import { PHASE_ROLES } from "../phases.ts";
+import { CrossfadeError } from "../errors.ts";
+import type { Clock, Store } from "../ports.ts";
+import { actingPhase, type KeptPhase, type PhaseMove, rowForFile, withPhases } from "../kept-phase.ts";
+import { crossesBarrier } from "../phase-steps.ts";
+
+export interface PhaseBook {
+  /** The file's settings with the phases that act. */
+  applied(file: Settings): Settings;
+  epochs(): ReadonlyMap<string, number>;
+  rowOf(route: string): KeptPhase | undefined;
+  /** A file is in use from now on: what its values change is kept, soon. */
+  took(file: Settings): void;
+  /** @throws CrossfadeError of the store: whether it was moved is then to be asked with `reread` */
+  move(rows: readonly KeptPhase[]): Promise<"done" | "changed">;
+  /** What the store has now. */
+  reread(): Promise<void>;
+  /** A sentence for each route that its file wants on the other side of the barrier. */
+  warnings(file: Settings): readonly string[];
+}
+
+export interface PhaseBookParts {
+  readonly store: Pick<Store, "phases" | "movePhases">;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  /** The file may begin a route with next as primary: somebody said that the move was made. */
+  readonly adopt: boolean;
+  readonly caught: (step: string, error: unknown) => void;
+}
+
+/** @throws CrossfadeError `config-invalid` where the file wants next as primary of a route that the store knows nothing of */
+export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
+  const { store, clock } = parts;
+  let kept = byRoute(await store.phases());
+  refuseUnknown(parts, kept);
+
+  function put(rows: readonly KeptPhase[]): void {
+    kept = new Map([...kept, ...rows.map((row) => [row.route, row] as const)]);
+  }
+
+  const book: PhaseBook = {
+    applied: (file) => withPhases(file, kept),
+    epochs: () => new Map([...kept.values()].map(({ route, epoch }) => [route, epoch])),
+    rowOf: (route) => kept.get(route),
+    took(file) {
+      const at = new Date(clock.now()).toISOString();
+      const moves: PhaseMove[] = [];
+      for (const route of file.routes) {
+        const row = rowForFile(route, kept.get(route.name), at);
+        if (row !== null) moves.push({ row, instead: kept.get(route.name) ?? null });
+      }
+      if (moves.length === 0 || parts.settings.store.kind === "redis") return;
+      // They act, and are found again at the next start, whether or not they are kept.
+      put(moves.map(({ row }) => row));
+      store.movePhases(moves).catch((error: unknown) => parts.caught("phases", error));
+    },
+    async move(rows) {
+      const moves = rows.map((row) => ({ row, instead: kept.get(row.route) ?? null }));
+      const end = await store.movePhases(moves);
+      if (end === "done") put(rows);
+      return end;
+    },
+    async reread() {
+      kept = byRoute(await store.phases());
+    },
+    warnings: (file) =>
+      file.routes.flatMap((route) => {
+        const acting = actingPhase(route, kept.get(route.name));
+        if (!crossesBarrier(acting, route.phase)) return [];
+        const way = PHASE_ROLES[route.phase].primary === "next" ? "advance" : "rollback";
+        return [
+          `${route.name} is in phase ${acting}, and the file says ${route.phase}: a file never takes a route over the barrier; crossfade phase ${route.name} ${way}, or write ${acting}`,
+        ];
+      }),
+  };
+  book.took(parts.settings);
+  return book;
+}
+
+function byRoute(rows: readonly KeptPhase[]): ReadonlyMap<string, KeptPhase> {
+  return new Map(rows.map((row) => [row.route, row]));
+}
+
+/** A store that knows nothing of a route may have been lost: whether clients were with next already, only an operator can say. */
+function refuseUnknown({ settings, adopt }: PhaseBookParts, kept: ReadonlyMap<string, KeptPhase>): void {
+  if (adopt) return;
+  const unknown = settings.routes.filter(({ name, phase }) => isBeyond(phase) && !kept.has(name));
+  if (unknown.length === 0) return;
+  const which = unknown.map(({ name, phase }) => `${name} (${phase})`).join(", ");
+  throw new CrossfadeError(
+    "config-invalid",
+    `next is the source of truth of ${which} by the file, and the store knows nothing of that: a route reaches it by crossfade phase ROUTE advance. ` +
+      "Where the move was made and the store is new, start with --adopt-phases; else write dual-write",
+    { source: "config" },
+  );
+}
+
+function isBeyond(phase: Phase): boolean {
+  return PHASE_ROLES[phase].primary === "next";
+}

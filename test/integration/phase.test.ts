@@ -1,0 +1,333 @@
+/** Moves of a route between phases, over a proxy between real services: who is written to, in which order, and what stands in the way. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { test, type TestContext } from "node:test";
+import { request } from "undici";
+import { loadSettings } from "../../proxy/config/load.ts";
+import { startCrossfade } from "../../proxy/main.ts";
+import type { MoveReport } from "../../proxy/phase-move.ts";
+import { runCli } from "../support/cli.ts";
+import { type Bench, type BenchOptions, startBench } from "../support/crossfade.ts";
+import { type Answer, json, type SeenRequest } from "../support/service.ts";
+import { until } from "../support/until.ts";
+
+const ROUTES = `
+routes:
+  - { name: users, match: { path: "/users/**" } }
+  - { name: rest, match: { path: "/**" } }
+`;
+const FORCED = { force: true, reason: "a test has no seven days" } as const;
+
+async function startPhases(t: TestContext, options: BenchOptions = {}): Promise<Bench> {
+  return await startBench(t, { store: "sqlite", routes: ROUTES, nextService: "effects: suppressed", ...options });
+}
+
+async function move(adminUrl: string, order: Record<string, unknown>, route = "users") {
+  const answer = await request(`${adminUrl}/api/v1/routes/${route}/phase`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(order),
+  });
+  const body = (await answer.body.json()) as MoveReport & { readonly report?: MoveReport; readonly detail?: string };
+  return { status: answer.statusCode, detail: body.detail ?? "", report: body.report ?? body };
+}
+
+const isCopy = (seen: SeenRequest): boolean => seen.header("x-crossfade-shadow") !== null;
+const missingOf = ({ checks }: MoveReport) => checks.filter(({ state }) => state === "missing").map(({ name }) => name);
+const untilHeld = (bench: Bench, held: number): Promise<void> => {
+  return until(
+    async () => (await bench.api<{ heldWrites: number | null }>("/api/v1/routes/users")).heldWrites === held,
+  );
+};
+const phaseOf = async ({ api }: Pick<Bench, "api">) =>
+  await api<{ phase: string; wanted: string; rollback: unknown }>("/api/v1/routes/users");
+
+/** Answers each request when it is told to. */
+function held(): { readonly answer: Answer; readonly release: () => void; readonly waiting: () => number } {
+  let waiting: (() => void)[] = [];
+  return {
+    answer: (seen, response) => void waiting.push(() => json(200, { ok: true })(seen, response)),
+    release: () => {
+      const all = waiting;
+      waiting = [];
+      for (const one of all) one();
+    },
+    waiting: () => waiting.length,
+  };
+}
+
+test("after a cutover next answers and legacy gets the copies, over a restart too; a rollback is one move back", async (t) => {
+  const bench = await startPhases(t, { legacy: json(200, { from: "legacy" }), next: json(200, { from: "next" }) });
+  assert.equal((await bench.send("PUT", "/users/1", { n: 1 })).text, '{"from":"legacy"}');
+  await bench.settled(1);
+  const { status, report } = await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
+  assert.deepEqual(
+    [status, report.end, report.from, report.to, report.epoch],
+    [200, "moved", "dual-write", "next-primary", 2],
+  );
+  assert.ok(report.pauseMs !== null && report.pauseMs < 5_000);
+  assert.match(report.sentence, /write phase: next-primary in the file too/);
+
+  assert.equal((await bench.send("PUT", "/users/1", { n: 2 })).text, '{"from":"next"}');
+  assert.equal((await bench.send("GET", "/users/1")).text, '{"from":"next"}');
+  assert.equal((await bench.send("GET", "/other")).text, '{"from":"legacy"}');
+  await bench.settled(2);
+  const copy = bench.legacy.seen.find(isCopy);
+  assert.deepEqual(
+    [copy?.target, copy?.body.toString(), copy?.header("x-crossfade-epoch")],
+    ["/users/1", '{"n":2}', "2"],
+  );
+  const { phase, wanted, rollback } = await phaseOf(bench);
+  assert.deepEqual([phase, wanted], ["next-primary", "dual-write"]);
+  assert.deepEqual(rollback, { price: "free", text: "legacy holds what next holds" });
+  const { items } = await bench.api<{ items: { action: string; what: string; reason: string }[] }>("/api/v1/audit");
+  assert.match(items[0]?.what ?? "", /^phase dual-write → next-primary, forced; users: NOT YET\. 0 divergent/);
+  assert.deepEqual([items[0]?.action, items[0]?.reason], ["phase", FORCED.reason]);
+
+  await bench.crossfade.stop();
+  const loaded = loadSettings({ file: bench.configFile, flags: {}, env: process.env });
+  assert.ok(loaded.ok);
+  const again = await startCrossfade({ settings: loaded.settings, logLevel: "silent" });
+  t.after(() => again.stop(200));
+  const put = async (n: number): Promise<string> => {
+    const answer = await request(`${again.proxyUrl}/users/1`, { method: "PUT", body: JSON.stringify({ n }) });
+    return await answer.body.text();
+  };
+  assert.equal(await put(3), '{"from":"next"}');
+  await until(() => bench.legacy.seen.filter(isCopy).length === 2);
+  const back = await move(again.adminUrl, { step: "rollback" });
+  assert.deepEqual([back.report.end, back.report.to, back.report.epoch], ["moved", "dual-write", 3]);
+  assert.equal(await put(4), '{"from":"legacy"}');
+});
+
+test("a write that comes while others end is held back, and goes to the new primary behind their copies", async (t) => {
+  const bench = await startPhases(t);
+  const legacy = held();
+  bench.legacy.answerWith(legacy.answer);
+  const first = bench.send("PUT", "/users/1", { n: 1 });
+  await until(() => legacy.waiting() === 1);
+  const moving = move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
+  await untilHeld(bench, 0);
+  const second = bench.send("PUT", "/users/1", { n: 2 });
+  await untilHeld(bench, 1);
+  const other = bench.send("PUT", "/somewhere", {});
+  await until(() => legacy.waiting() === 2);
+  assert.deepEqual(
+    bench.legacy.seen.map(({ target }) => target),
+    ["/users/1", "/somewhere"],
+  );
+  bench.legacy.answerWith(json(200, { ok: true }));
+  legacy.release();
+  assert.deepEqual([(await first).status, (await second).status, (await other).status], [200, 200, 200]);
+  assert.equal((await moving).report.end, "moved");
+  await bench.settled(3);
+  const atNext = bench.next.seen.filter(({ target }) => target === "/users/1");
+  assert.deepEqual(
+    atNext.map((seen) => [seen.body.toString(), isCopy(seen)]),
+    [
+      ['{"n":1}', true],
+      ['{"n":2}', false],
+    ],
+  );
+});
+
+test("a write that does not end in time leaves the old primary: what was held back goes there, nothing is lost", async (t) => {
+  const bench = await startPhases(t);
+  const legacy = held();
+  bench.legacy.answerWith(legacy.answer);
+  const first = bench.send("PUT", "/users/1", { n: 1 });
+  await until(() => legacy.waiting() === 1);
+  const moving = move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
+  await untilHeld(bench, 0);
+  const second = bench.send("PUT", "/users/2", { n: 2 });
+  await untilHeld(bench, 1);
+  const { status, report } = await moving;
+  assert.deepEqual([status, report.end, report.refusedWrites], [409, "aborted", 0]);
+  assert.match(report.sentence, /stays in dual-write: 1 write did not end within 3 s/);
+  await until(() => legacy.waiting() === 2);
+  legacy.release();
+  assert.deepEqual([(await first).status, (await second).status], [200, 200]);
+  assert.equal((await phaseOf(bench)).phase, "dual-write");
+  assert.equal(bench.next.seen.filter((seen) => !isCopy(seen)).length, 0);
+});
+
+test("a client that leaves while its write is held back has written nothing", async (t) => {
+  const bench = await startPhases(t);
+  const legacy = held();
+  bench.legacy.answerWith(legacy.answer);
+  const first = bench.send("PUT", "/users/1", { n: 1 });
+  await until(() => legacy.waiting() === 1);
+  const moving = move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
+  await untilHeld(bench, 0);
+  const { port } = new URL(bench.crossfade.proxyUrl);
+  const client = connect(Number(port), "127.0.0.1");
+  client.write("PUT /users/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}");
+  await untilHeld(bench, 1);
+  // Whoever ends its side alone still waits for the answer.
+  client.resetAndDestroy();
+  await untilHeld(bench, 0);
+  bench.legacy.answerWith(json(200, { ok: true }));
+  legacy.release();
+  await first;
+  assert.equal((await moving).report.end, "moved");
+  await bench.send("PUT", "/users/3", {});
+  await bench.settled(2);
+  const written = [...bench.legacy.seen, ...bench.next.seen].filter(({ method }) => method === "PUT");
+  assert.ok(!written.some(({ target }) => target === "/users/2"));
+});
+
+test("a shut gate, a repair list that is not empty and gaps stand in the way; force passes them, and nothing else", async (t) => {
+  const bench = await startPhases(t, { next: json(500, { no: true }) });
+  await bench.send("PUT", "/users/1", { n: 1 });
+  await bench.settled(1);
+  await until(async () => (await bench.status()).routes[0]?.repairs === 1);
+  const shut = await move(bench.crossfade.adminUrl, { step: "advance" });
+  assert.deepEqual([shut.status, missingOf(shut.report)], [409, ["gate", "repairs"]]);
+  assert.match(shut.detail, /^users stays in dual-write: users: NOT YET/);
+  const dry = await move(bench.crossfade.adminUrl, { step: "advance", dryRun: true, ...FORCED });
+  assert.deepEqual([dry.status, dry.report.end, dry.report.pauseMs], [200, "would-move", null]);
+  assert.equal((await phaseOf(bench)).phase, "dual-write");
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED })).report.end, "moved");
+  const { rollback } = await phaseOf(bench);
+  assert.deepEqual(rollback, { price: "keys", text: "1 on the repair list: crossfade repair" });
+  const back = await move(bench.crossfade.adminUrl, { step: "rollback" });
+  assert.deepEqual([back.status, missingOf(back.report)], [409, ["repairs"]]);
+});
+
+test("what the last writes leave on the repair list keeps the old primary", async (t) => {
+  const gate = "gate: { divergenceBelow: 50%, confidence: 50%, span: 1s, latencyRatioBelow: 100 }";
+  const bench = await startPhases(t, {
+    routes: `routes:\n  - { name: users, match: { path: "/users/**", methods: [PUT] }, ${gate} }\n`,
+  });
+  let id = 0;
+  await until(async () => {
+    for (let n = 0; n < 5; n++) await bench.send("PUT", `/users/${++id}`, {});
+    return (await bench.api<{ open: boolean }>("/api/v1/routes/users/gate")).open;
+  });
+  const legacy = held();
+  bench.legacy.answerWith(legacy.answer);
+  bench.next.answerWith(json(500, {}));
+  const last = bench.send("PUT", "/users/0", {});
+  await until(() => legacy.waiting() === 1);
+  const moving = move(bench.crossfade.adminUrl, { step: "advance" });
+  await untilHeld(bench, 0);
+  legacy.release();
+  await last;
+  const { report } = await moving;
+  assert.equal(report.end, "aborted");
+  assert.match(report.sentence, /the last writes left 1 key on the repair list/);
+  assert.equal((await phaseOf(bench)).phase, "dual-write");
+});
+
+test("an open gate lets the route over without force", async (t) => {
+  const gate = "gate: { divergenceBelow: 50%, confidence: 50%, span: 1s, latencyRatioBelow: 100 }";
+  const bench = await startPhases(t, {
+    routes: `routes:\n  - { name: users, match: { path: "/users/**", methods: [PUT] }, ${gate} }\n`,
+  });
+  let id = 0;
+  await until(async () => {
+    for (let n = 0; n < 5; n++) await bench.send("PUT", `/users/${++id}`, {});
+    return (await bench.api<{ open: boolean }>("/api/v1/routes/users/gate")).open;
+  });
+  const moved = await runCli(["phase", "users", "advance", "--admin", bench.crossfade.adminUrl]);
+  assert.deepEqual([moved.code, moved.stderr], [0, ""]);
+  assert.match(moved.stdout, /^users moved from dual-write to next-primary; writes were held back for [\d.]+ ms/);
+});
+
+test("routes of one entity move together; another phase among them stands in the way", async (t) => {
+  const bench = await startPhases(t, {
+    routes: `routes:
+  - { name: make, match: { path: /users, methods: [POST] }, entity: users }
+  - { name: one, match: { path: "/users/:id" }, entity: users }
+  - { name: cart, match: { path: "/carts/**" }, group: shop }
+  - { name: order, match: { path: "/orders/**" }, group: shop, phase: legacy-only }
+`,
+  });
+  const { report } = await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED }, "one");
+  assert.deepEqual([report.end, report.routes], ["moved", ["make", "one"]]);
+  const apart = await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED }, "cart");
+  assert.deepEqual([apart.report.end, missingOf(apart.report)], ["refused", ["group"]]);
+  assert.match(apart.detail, /cart moves together with order, which is in phase legacy-only/);
+});
+
+test("a route that mirrored nothing for a while comes back with a gap for what the other side missed", async (t) => {
+  const bench = await startPhases(t);
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "rollback" })).report.to, "legacy-only");
+  await bench.send("PUT", "/users/1", { n: 1 });
+  assert.equal(bench.next.seen.length, 0);
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "advance" })).report.to, "dual-write");
+  const { items } = await bench.api<{ items: { why: string; to: string | null }[] }>("/api/v1/gaps");
+  assert.deepEqual(
+    items.map(({ why, to }) => [why, to !== null]),
+    [["the route mirrored nothing: its phase had no shadow", true]],
+  );
+  await bench.send("PUT", "/users/1", { n: 2 });
+  await bench.settled(1);
+  assert.equal(bench.next.seen.length, 1);
+});
+
+test("the file's phase acts when its value changes, and never over the barrier", async (t) => {
+  const bench = await startPhases(t);
+  const write = (phase: string): void => {
+    const text = readFileSync(bench.configFile, "utf8");
+    writeFileSync(bench.configFile, text.replace(/name: users,( phase: [\w-]+,)?/, `name: users, phase: ${phase},`));
+  };
+  const reload = async (phase: string): Promise<unknown> => {
+    write(phase);
+    await bench.crossfade.reload();
+    const { phase: acting, wanted } = await phaseOf(bench);
+    return [acting, wanted, (await bench.status()).config.error !== null];
+  };
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "rollback" })).report.to, "legacy-only");
+  assert.deepEqual(await reload("dual-write"), ["legacy-only", "dual-write", false]);
+  assert.deepEqual(await reload("backfilling"), ["backfilling", "backfilling", false]);
+  assert.deepEqual(await reload("next-primary"), ["backfilling", "backfilling", true]);
+  assert.deepEqual(await reload("dual-write"), ["dual-write", "dual-write", false]);
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED })).report.to, "next-primary");
+  // As the operator is told to.
+  assert.deepEqual(await reload("next-primary"), ["next-primary", "next-primary", false]);
+  assert.deepEqual(await reload("dual-write"), ["next-primary", "next-primary", true]);
+  const unpin = await move(bench.crossfade.adminUrl, { step: "unpin" });
+  assert.equal(unpin.status, 200);
+});
+
+test("illegal steps, ids that cannot be mapped back, workers and unknown routes are refused in words", async (t) => {
+  const bench = await startPhases(t, {
+    routes: `routes:
+  - { name: users, match: { path: "/users/:id" }, transform: { path: "/people/:id" } }
+  - { name: rest, match: { path: "/**" }, phase: legacy-only }
+`,
+  });
+  const { adminUrl } = bench.crossfade;
+  assert.match((await move(adminUrl, { step: "rollback" }, "rest")).detail, /legacy-only is the first phase/);
+  const mapped = await move(adminUrl, { step: "advance", ...FORCED });
+  assert.deepEqual(missingOf(mapped.report), ["values"]);
+  assert.equal((await move(adminUrl, { step: "advance" }, "nobody")).status, 404);
+  assert.equal((await move(adminUrl, { step: "sideways" })).status, 400);
+  assert.match((await move(adminUrl, { step: "advance", force: true })).detail, /force needs a reason/);
+  const cli = await runCli(["phase", "rest", "rollback", "--admin", adminUrl]);
+  assert.deepEqual([cli.code, cli.stdout.split("\n")[0]?.startsWith("rest stays in legacy-only")], [1, true]);
+  const shown = await runCli(["phase", "users", "--admin", adminUrl]);
+  assert.equal(shown.stdout, "users: dual-write (as the file says)\n");
+});
+
+test("a store that knows nothing of a route takes next as its primary only where somebody says so", async (t) => {
+  const bench = await startPhases(t);
+  await bench.crossfade.stop();
+  const text = readFileSync(bench.configFile, "utf8");
+  const other = text.replace("name: users,", "name: customers, phase: next-primary,");
+  writeFileSync(bench.configFile, other);
+  const loaded = loadSettings({ file: bench.configFile, flags: {}, env: process.env });
+  assert.ok(loaded.ok);
+  await assert.rejects(
+    startCrossfade({ settings: loaded.settings, logLevel: "silent" }),
+    /customers \(next-primary\).*--adopt-phases/,
+  );
+  const flags = { adoptPhases: true };
+  const adopted = await startCrossfade({ settings: loaded.settings, flags, logLevel: "silent" });
+  await adopted.stop(200);
+  // From here on the store knows.
+  const again = await startCrossfade({ settings: loaded.settings, logLevel: "silent" });
+  await again.stop(200);
+});

@@ -251,7 +251,10 @@ function explainRoute(
   };
 }
 
-function reshapedLines(method: string, { methods, headers, body }: RouteSettings["transform"]): readonly string[] {
+function reshapedLines(
+  method: string,
+  { methods, headers, body, module }: RouteSettings["transform"],
+): readonly string[] {
   const other = methods.find(([legacy]) => legacy === method);
   return [
     ...(other === undefined ? [] : [`method ${other[1]} in place of ${method}`]),
@@ -259,6 +262,7 @@ function reshapedLines(method: string, { methods, headers, body }: RouteSettings
     ...body.map(
       ({ legacy, next, of }) => `${of === null ? "bodies" : `body of the ${of}`}: ${legacy} is ${next} at next`,
     ),
+    ...(module === null ? [] : [`by the functions of ${module.file}: ${module.hooks.join(", ")}`]),
   ];
 }
 

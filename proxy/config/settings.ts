@@ -203,8 +203,11 @@ export interface ShapeRule extends CompareRule {
 export const HOOKS = ["normalise", "judge"] as const;
 export type HookName = (typeof HOOKS)[number];
 
-/** Functions of the user's own that take part in a comparison. */
-export interface ModuleSettings {
+export const TRANSFORM_HOOKS = ["toNext", "answer"] as const;
+export type TransformHookName = (typeof TRANSFORM_HOOKS)[number];
+
+/** Functions of the user's own that take part in a comparison, or in a transform. */
+export interface ModuleSettings<Hook extends HookName | TransformHookName = HookName> {
   /** Its whole name. */
   readonly file: string;
   /** Whole names of the files that it imports, and they in turn; packages are not among them. */
@@ -212,7 +215,7 @@ export interface ModuleSettings {
   /** Hex digest of all these texts when the config was loaded: other texts are another module. */
   readonly sha256: string;
   /** Those that it exports; never empty. */
-  readonly hooks: readonly HookName[];
+  readonly hooks: readonly Hook[];
 }
 
 /** What is looked at beside the outcomes, to learn which places say something else each time. Shares are 0 to 1. */
@@ -339,6 +342,8 @@ export interface RouteSettings {
     readonly methods: readonly (readonly [legacy: string, next: string])[];
     readonly headers: readonly HeaderMove[];
     readonly body: readonly BodyMove[];
+    /** null: no functions of the user's. */
+    readonly module: ModuleSettings<TransformHookName> | null;
   };
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */

@@ -164,9 +164,13 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
   ];
 }
 
-function transformLines({ atNext, shadow }: RouteExplained): readonly string[] {
-  if (atNext === null || shadow === null) return [];
-  return wrap(`Path at ${shadow.service}: ${atNext}.`, 0);
+function transformLines({ atNext, reshaped, shadow }: RouteExplained): readonly string[] {
+  if (shadow === null) return [];
+  return [
+    ...(atNext === null ? [] : wrap(`Path at ${shadow.service}: ${atNext}.`, 0)),
+    ...(reshaped.length === 0 ? [] : wrap("Transform: of copies, and back in what next answers:", 0)),
+    ...reshaped.flatMap((line) => wrap(line, 2)),
+  ];
 }
 
 function valueLines({ values: { learn, apply, give, unmapped } }: RouteExplained): readonly string[] {

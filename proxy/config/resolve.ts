@@ -253,7 +253,7 @@ function resolveRoute(
       mustMatch: choose("compare.mustMatch", compare?.mustMatch, defaults.compare?.mustMatch, base.compare.mustMatch),
       ...resolveRules(choose, compare, defaults.compare),
       module:
-        modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
+        modules.ofCompare.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
       noise: {
         readShare: choose(
           "compare.noise.reads",
@@ -270,7 +270,13 @@ function resolveRoute(
       },
     },
     values: resolveValues(choose, written.values, defaults.values),
-    transform: { path: written.transform?.path ?? base.transform.path },
+    transform: {
+      path: written.transform?.path ?? base.transform.path,
+      methods: written.transform?.methods ?? base.transform.methods,
+      headers: written.transform?.headers ?? base.transform.headers,
+      body: written.transform?.body ?? base.transform.body,
+      module: modules.ofTransform.get(written.transform?.module ?? "") ?? null,
+    },
     verify: {
       readBack: choose<string | null>(
         "verify.readBack",

@@ -11,7 +11,7 @@ export interface TurnSettings {
   /** What keys are hashed under. */
   readonly secret: Buffer;
   readonly clock: Pick<Clock, "monotonic">;
-  /** Redis' time at the opening, as far as it is known: microseconds since 1970. */
+  /** Redis' time at the opening: microseconds since 1970. */
   readonly openedAtUs: number;
   /** After so long without an answer from Redis others may have taken this run for dead. */
   readonly trustMs: number;

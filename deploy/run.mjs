@@ -46,6 +46,10 @@ const COMMANDS = {
     buildIfStale(node);
     return await run(node, ["test/chaos/run.ts", ...args]);
   },
+  cutover: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/cutover/run.ts", ...args]);
+  },
   soak: async (node, args) => {
     buildIfStale(node);
     return await run(node, ["test/soak/run.ts", ...args]);

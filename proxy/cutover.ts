@@ -147,7 +147,7 @@ export function createCutover(parts: CutoverParts): Cutover {
     if (PHASE_ROLES[to].shadow !== null) {
       add("effects", effects === undefined, effects ?? `${nameOfShadow(to)} may be sent copies`);
     }
-    const forward = routes.filter(({ values, transform }) => mapsValues(values) || transform.path !== null);
+    const forward = routes.filter(({ values, transform }) => mapsValues(values) || transforms(transform));
     if (PHASE_ROLES[to].primary === "next" && forward.length > 0) {
       const which = forward.map(({ name }) => name).join(", ");
       add(
@@ -372,6 +372,10 @@ function stepBack(phase: Phase): Step {
 
 function mapsValues({ learn, apply, give }: RouteSettings["values"]): boolean {
   return learn.length + apply.length + give.length > 0;
+}
+
+function transforms({ path, methods, headers, body, module }: RouteSettings["transform"]): boolean {
+  return path !== null || module !== null || methods.length + headers.length + body.length > 0;
 }
 
 function nameOfShadow(phase: Phase): string {

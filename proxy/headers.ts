@@ -121,3 +121,18 @@ export function answerHeaders(from: RawHeaders, keepsTransferEncoding: boolean):
   }
   return to;
 }
+
+/** Said of the bytes of a body; once those are others, it is wrong. */
+const OF_BODY_BYTES = ["content-md5", "digest", "content-digest", "repr-digest"];
+
+/** Headers of a message whose body has become another one of `length` bytes. */
+export function framedFor(headers: RawHeaders, length: number): string[] {
+  const framed: string[] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const lower = name.toLowerCase();
+    if (OF_BODY_BYTES.includes(lower)) continue;
+    framed.push(name, lower === "content-length" ? String(length) : (headers[i + 1] as string));
+  }
+  return framed;
+}

@@ -9,12 +9,15 @@ import type { Copy } from "./mirrored-copy.ts";
 import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "./journal.ts";
+import type { Clock } from "./ports.ts";
 import { beginTeaching, costOf, primaryWorkMs, shadowNameOf } from "./settlement.ts";
 
 /** Of `limits.queued`, what is filled from the journal: what clients send meanwhile must find room. */
 const SHARE_FROM_JOURNAL = 0.5;
 const LOOK_FOR_ROOM_MS = 20;
 const READ_AGAIN_MS = 1_000;
+const SLICE_MS = 1;
+const LONGEST_SLICE_MS = 4;
 
 export interface JournalBacklog {
   /** There may be more to bring back. */
@@ -46,6 +49,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
   async function bringBack(): Promise<void> {
     try {
       again = false;
+      const slice = new Slice(parts.clock);
       while (!stopped && journal.waiting() > 0) {
         const writes = await journal.nextWaiting();
         // What waits is not all written yet: whoever waits for that wakes us.
@@ -60,6 +64,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
           if (stopped) return;
           journal.take(write);
           guarded(parts, "journal", () => bringOne(write, costBytes));
+          if (slice.isOver()) await slice.next();
         }
       }
     } catch (error) {
@@ -137,6 +142,33 @@ export function settleLeftOver(parts: PipelineParts, leftOver: readonly LeftOver
             error: "the proxy ended before it was answered",
           };
     guarded(parts, "journal", () => finish(parts, exchange, key, null, found));
+  }
+}
+
+/**
+ * The part of the event loop's time that bringing back takes while clients are served: a third of it at most, in slices
+ * that delay nobody for long. Less, and where turns are long more would be accepted than is brought back.
+ */
+class Slice {
+  readonly #clock: Pick<Clock, "monotonic">;
+  #begunAt: number;
+  #ms = SLICE_MS;
+
+  constructor(clock: Pick<Clock, "monotonic">) {
+    this.#clock = clock;
+    this.#begunAt = clock.monotonic();
+  }
+
+  isOver(): boolean {
+    return this.#clock.monotonic() - this.#begunAt >= this.#ms;
+  }
+
+  /** Resolves in a later turn. */
+  async next(): Promise<void> {
+    const endedAt = this.#clock.monotonic();
+    await new Promise(setImmediate);
+    this.#begunAt = this.#clock.monotonic();
+    this.#ms = Math.min(Math.max((this.#begunAt - endedAt) / 2, SLICE_MS), LONGEST_SLICE_MS);
   }
 }
 

@@ -11,7 +11,7 @@ import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd, isSafeToResend } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
 import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
-import { buildShadowRequest, type Rewrite } from "./mirror/shadow-request.ts";
+import { buildShadowRequest, type Rewrite, type ShadowRequest } from "./mirror/shadow-request.ts";
 import type { Place } from "./mirror/unsettled.ts";
 import type { MappedRequest } from "./mirror/values/request-map.ts";
 import type { Teaching } from "./mirror/values/teaching.ts";
@@ -28,7 +28,7 @@ import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
-import { headersAtLegacy, whyNotAtNext } from "./transform.ts";
+import type { Reshaped } from "./transform/reshape.ts";
 
 /** An accepted exchange that waits in its lanes for the shadow. */
 export interface Copy {
@@ -57,13 +57,16 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
   try {
     // The client's last byte is on its way first.
     await untilLaterTurn();
-    const known = await afterOthers(parts, turn);
+    // Most copies wait for nobody: a promise only where there is something to wait for.
+    const others = afterOthers(parts, turn);
+    const known = others instanceof Promise ? await others : others;
     const sent = await takeTurn(parts, lanes, known);
+    const crossed = sent === null ? null : crossedBy(parts, turn.work);
     if (sent === null) endTeaching(parts, turn.work);
-    else if (await isCrossed(parts, turn.work)) {
+    else if (crossed !== null && (await crossed)) {
       finishCopy(parts, turn.work, CROSSED, () => sent.end.copy.discard());
       endTeaching(parts, turn.work);
-    } else compareCopy(parts, known, sent);
+    } else compareWhenPut(parts, known, sent);
   } catch (error) {
     parts.caught("lane", error);
     endTeaching(parts, turn.work);
@@ -75,19 +78,21 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
 
 const CROSSED: Finding = { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") };
 
-/** Of a read: whether another member's write of the key came between, so that the two answers are of two states. */
-async function isCrossed(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> {
-  if (exchange.plan.requestClass === "write") return false;
-  return (await parts.turns.crossed(about.keys, parts.clock.now() - exchange.arrivedAt)) ?? false;
+/** Of a read: whether another member's write of the key came between, so that the two answers are of two states. null: no. */
+function crossedBy(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> | null {
+  if (exchange.plan.requestClass === "write") return null;
+  return parts.turns.crossed(about.keys, parts.clock.now() - exchange.arrivedAt);
 }
 
 /** Waits for what other members were to send of its keys before; where nobody can tell, it is as if they overlapped. */
-async function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Promise<Turn<Copy>> {
+function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Turn<Copy> | Promise<Turn<Copy>> {
   const { exchange, answeredAt } = turn.work;
-  if (exchange.plan.requestClass === "read")
-    return (await isCrossed(parts, turn.work)) ? { ...turn, crossed: true } : turn;
+  if (exchange.plan.requestClass === "read") {
+    const crossed = crossedBy(parts, turn.work);
+    return crossed === null ? turn : crossed.then((is) => (is ? { ...turn, crossed: true } : turn));
+  }
   const come = parts.turns.come(exchange.id, answeredAt + shadowOf(turn.work).asShadow.maxAgeMs);
-  return come !== null && (await come) === "unsure" ? { ...turn, overlapped: true } : turn;
+  return come === null ? turn : come.then((how) => (how === "unsure" ? { ...turn, overlapped: true } : turn));
 }
 
 /** null: the copy has its outcome already. */
@@ -103,17 +108,22 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
     lost(parts, lanes, turn, { ...found, failure: null, status: null, attempts: 0 }, null);
     return null;
   }
-  const mapped = await mapCopy(parts, copy);
+  const mapping = mapCopy(parts, copy);
+  const mapped = mapping instanceof Promise ? await mapping : mapping;
   if (mapped.end === "unmapped") {
     lost(parts, lanes, turn, judgeUnmapped(mapped.why), null);
     return null;
   }
   let end: DeliveryEnd;
   try {
-    end =
-      mapped.end === "mapped"
-        ? await sendCopy(parts, copy, shadowOf(copy), mapped.rewrite)
-        : { ...mapped, attempts: copy.earlierAttempts, mayLandLate: copy.earlierAttempts > 0 };
+    if (mapped.end === "mapped") {
+      const shaped = await shapeCopy(parts, copy, mapped.rewrite);
+      if (!shaped.ok) {
+        lost(parts, lanes, turn, judgeUnmapped(shaped.why), null);
+        return null;
+      }
+      end = await sendCopy(parts, copy, shadowOf(copy), shaped.value);
+    } else end = { ...mapped, attempts: copy.earlierAttempts, mayLandLate: copy.earlierAttempts > 0 };
   } catch (error) {
     parts.caught("shadow", error);
     end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", mayLandLate: true };
@@ -198,11 +208,13 @@ interface Sent {
 const NOTHING_PASSED: ReadonlySet<string> = new Set();
 
 /** Its ids and tokens as the shadow calls them; may wait for earlier exchanges that make them. */
-async function mapCopy(parts: PipelineParts, copy: Copy): Promise<MappedRequest> {
-  const { exchange, body, primary, about, teaching, answeredAt } = copy;
-  const noPlace = whyNotAtNext(exchange);
-  if (noPlace !== null) return { end: "unmapped", why: noPlace };
-  if (teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
+function mapCopy(parts: PipelineParts, copy: Copy): MappedRequest | Promise<MappedRequest> {
+  if (copy.teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
+  return mapValues(parts, copy, copy.teaching);
+}
+
+async function mapValues(parts: PipelineParts, copy: Copy, teaching: Teaching): Promise<MappedRequest> {
+  const { exchange, body, primary, about, answeredAt } = copy;
   const { maxAgeMs } = shadowOf(copy).asShadow;
   try {
     const mapped = await parts.values.request({
@@ -249,11 +261,31 @@ async function learnFrom(
   }
 }
 
-async function sendCopy(
+/** As the shadow is to get it. */
+function shapeCopy(
+  parts: PipelineParts,
+  copy: Copy,
+  rewrite: Rewrite,
+): Reshaped<ShadowRequest> | Promise<Reshaped<ShadowRequest>> {
+  const { exchange, body, order } = copy;
+  const service = shadowOf(copy);
+  const request = buildShadowRequest({
+    exchange,
+    service,
+    body,
+    markKey: parts.markKey,
+    order,
+    epoch: epochOf(exchange),
+    rewrite,
+  });
+  return parts.transforms.copy(request, exchange);
+}
+
+function sendCopy(
   parts: PipelineParts,
   copy: Copy,
   service: ServiceSettings,
-  rewrite: Rewrite,
+  request: ShadowRequest,
 ): Promise<DeliveryEnd> {
   const { exchange } = copy;
   const { limits } = exchange.snapshot.settings;
@@ -261,24 +293,16 @@ async function sendCopy(
   const gate = parts.gate(service);
   // A read is worth nothing later: it does not wait for a service that is down.
   if (isRead && gate.state() === "open")
-    return { end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false };
+    return Promise.resolve({ end: "not-sent", because: "breaker-open", attempts: 0, mayLandLate: false });
   const attempts = copy.earlierAttempts;
-  if (attempts > 0 && !isSafeToResend(exchange.request.method, service)) {
-    // What it leaves is a hole for all that waited behind it, so that has to be in its lanes first.
-    await parts.journalCaughtUp();
+  if (attempts > 0 && !isSafeToResend(request.method, service)) {
     const why = `the process ended while attempt ${attempts} was on the wire, and a second application may do harm`;
-    return { end: "error", attempts, why, code: "connection-lost", mayLandLate: true };
+    const end: DeliveryEnd = { end: "error", attempts, why, code: "connection-lost", mayLandLate: true };
+    // What it leaves is a hole for all that waited behind it, so that has to be in its lanes first.
+    return parts.journalCaughtUp().then(() => end);
   }
   return deliver({
-    request: buildShadowRequest({
-      exchange,
-      service,
-      body: copy.body,
-      markKey: parts.markKey,
-      order: copy.order,
-      epoch: epochOf(exchange),
-      rewrite,
-    }),
+    request,
     service,
     upstream: parts.upstream("shadow", service),
     gate,
@@ -310,10 +334,21 @@ async function sendCopy(
   });
 }
 
-function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent): void {
+/** The answer is put as legacy would have put it first, which a module of the user's may take its time for. */
+function compareWhenPut(parts: PipelineParts, turn: Turn<Copy>, sent: Sent): void {
+  const put = parts.transforms.answer(sent.end.answer, turn.work.exchange);
+  if (!(put instanceof Promise)) {
+    compareCopy(parts, turn, sent, put);
+    return;
+  }
+  void put
+    .then((answer) => compareCopy(parts, turn, sent, answer))
+    .catch((error: unknown) => parts.caught("lane", error));
+}
+
+function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent, answer: Answer): void {
   const { exchange, about, answeredAt, primary, teaching } = copy;
   const { end } = sent;
-  const answer = { ...end.answer, headers: headersAtLegacy(exchange, end.answer.headers) };
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(copy, end, overlapped);
   const notBefore = notBeforeOf(parts, copy, end);
@@ -321,7 +356,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   const shadow = {
     status: answer.status,
     ms: answer.ms,
-    bytes: answer.body.kind === "memory" ? answer.body.bytes.length : answer.body.length,
+    bytes: end.answer.body.kind === "memory" ? end.answer.body.bytes.length : end.answer.body.length,
     attempts: end.attempts,
   };
   const ofPrimary = primaryAnswer(primary);
@@ -339,7 +374,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
         });
       }
     }
-    const build = buildOf(copy, answer);
+    const build = buildOf(copy, end.answer);
     const isAlike = outcome.kind === "match" || outcome.kind === "ignored";
     if (taintedBy !== null && isAlike && exchange.plan.requestClass === "write") {
       parts.taints.lift(about.keys, answeredAt);

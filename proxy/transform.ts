@@ -2,6 +2,7 @@
 import { type RouteSettings, serviceOf, type ServiceSettings } from "./config/settings.ts";
 import { endpointOf } from "./endpoint.ts";
 import type { Exchange, RawHeaders } from "./exchange.ts";
+import { HeaderNames } from "./headers.ts";
 import { hasWayOut, movePath } from "./moved-path.ts";
 import { parsePattern, type Pattern } from "./pattern.ts";
 import { hostOf } from "./target.ts";
@@ -11,7 +12,7 @@ interface Move {
   readonly next: Pattern;
 }
 
-const NAMES_A_PATH: ReadonlySet<string> = new Set(["location", "content-location"]);
+const NAMES_A_PATH = new HeaderNames(["location", "content-location"]);
 export const NO_PLACE = "its path has a . or .., which transform.path could carry elsewhere";
 
 const knownMoves = new WeakMap<RouteSettings, Move | null>();
@@ -36,12 +37,6 @@ function patternOf(text: string): Pattern {
 /** A target of the route as next has it; null: there it has no place, for a `..`. `OPTIONS *` stays as it is. */
 export function targetAtNext(target: string, route: RouteSettings): string | null {
   return entityAtNext(target, route, []);
-}
-
-/** Why an exchange's shadow cannot be asked what the client asked, or null. */
-export function whyNotAtNext({ plan, route, request }: Exchange): string | null {
-  if (!plan.mirror || plan.shadow !== "next" || targetAtNext(request.target, route) !== null) return null;
-  return NO_PLACE;
 }
 
 /**
@@ -71,7 +66,7 @@ export function headersAtLegacy({ plan, route, request, snapshot }: Exchange, he
   if (!plan.mirror || plan.shadow !== "next") return headers;
   let moved: string[] | null = null;
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    if (!NAMES_A_PATH.has((headers[i] as string).toLowerCase())) continue;
+    if (!NAMES_A_PATH.has(headers[i] as string)) continue;
     const { settings } = snapshot;
     const value = headers[i + 1] as string;
     // Another site's paths are none of next's.

@@ -132,6 +132,11 @@ export class Backlog {
     return this.#essentials.writes + (this.#sealed?.essentials.writes ?? 0);
   }
 
+  /** Of what is in no batch yet: what writes and reads that match leave, and nothing else. */
+  get hasCountsOnly(): boolean {
+    return this.#essentials.hasCountsOnly && this.#evidence.length === 0 && this.#pairs.length === 0;
+  }
+
   /** Where everything added so far will be durable; see `reached`. */
   mark(): BacklogMark {
     const batch = this.#essentials.writes > 0 ? this.#batches + 1 : this.#sealed === null ? 0 : this.#batches;

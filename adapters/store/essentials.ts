@@ -36,22 +36,30 @@ export class Essentials {
   readonly #places = new Map<string, KeptPlace>();
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   #writes = 0;
+  #counts = 0;
 
   /** How many writes were folded in. */
   get writes(): number {
     return this.#writes;
   }
 
+  get hasCountsOnly(): boolean {
+    return this.#counts === this.#writes;
+  }
+
   add(write: Exclude<StoreWrite, { type: "divergence" | "pair" }>): void {
     this.#writes += 1;
     switch (write.type) {
       case "count":
+        this.#counts += 1;
         this.#addOutcome(write, 1);
         return;
       case "eligible":
+        this.#counts += 1;
         this.#totalsOf(write.route).eligible += 1;
         return;
       case "compared-read":
+        this.#counts += 1;
         this.#totalsOf(write.route).comparedReads += 1;
         return;
       case "repair": {
@@ -94,6 +102,7 @@ export class Essentials {
   /** Adds what came after this. */
   absorb(later: Essentials): void {
     this.#writes += later.#writes;
+    this.#counts += later.#counts;
     for (const byOutcome of later.#outcomes.values()) {
       for (const { row, count } of byOutcome.values()) this.#addOutcome(row, count);
     }

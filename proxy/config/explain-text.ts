@@ -64,6 +64,8 @@ function mirrorSentence(route: RouteExplained): string {
   const { plan, shadow, when, requestClass } = route;
   if (plan.mirror) {
     const name = shadow?.service ?? plan.shadow;
+    if (route.isGraphql && requestClass === "write")
+      return `Mirrored: a copy goes to ${name} once ${route.primary.service} has accepted it, unless its body holds queries alone.`;
     if (requestClass === "read") return `Mirrored: a copy goes to ${name}, ${sampleWords(route)}.`;
     if (when === "always") return `Mirrored: a copy goes to ${name}, whatever ${route.primary.service} answers.`;
     return `Mirrored: a copy goes to ${name} once ${route.primary.service} has accepted it (2xx, 302, 303).`;
@@ -164,9 +166,13 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
   ];
 }
 
-function transformLines({ atNext, shadow }: RouteExplained): readonly string[] {
-  if (atNext === null || shadow === null) return [];
-  return wrap(`Path at ${shadow.service}: ${atNext}.`, 0);
+function transformLines({ atNext, reshaped, shadow }: RouteExplained): readonly string[] {
+  if (shadow === null) return [];
+  return [
+    ...(atNext === null ? [] : wrap(`Path at ${shadow.service}: ${atNext}.`, 0)),
+    ...(reshaped.length === 0 ? [] : wrap("Transform: of copies, and back in what next answers:", 0)),
+    ...reshaped.flatMap((line) => wrap(line, 2)),
+  ];
 }
 
 function valueLines({ values: { learn, apply, give, unmapped } }: RouteExplained): readonly string[] {

@@ -97,8 +97,12 @@ export interface RouteExplained {
     readonly give: readonly string[];
     readonly unmapped: RouteSettings["values"]["unmapped"];
   };
+  /** Its body tells reads from writes. */
+  readonly isGraphql: boolean;
   /** The target under next's path; null: the same as legacy's. */
   readonly atNext: string | null;
+  /** Method, headers and bodies that are others at next, a line each. */
+  readonly reshaped: readonly string[];
   /** Of a write: where its entity is read to verify and repair it. */
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
   readonly repair: RouteSettings["repair"];
@@ -225,7 +229,9 @@ function explainRoute(
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
       unmapped: route.values.unmapped,
     },
+    isGraphql: route.treatAs === "graphql",
     atNext: route.transform.path === null ? null : (targetAtNext(request.target, route) ?? "none, for a . or .. in it"),
+    reshaped: reshapedLines(request.method, route.transform),
     readBack:
       requestClass === "write" && shadow !== null
         ? spellReadBack(
@@ -246,6 +252,21 @@ function explainRoute(
     }),
     origins,
   };
+}
+
+function reshapedLines(
+  method: string,
+  { methods, headers, body, module }: RouteSettings["transform"],
+): readonly string[] {
+  const other = methods.find(([legacy]) => legacy === method);
+  return [
+    ...(other === undefined ? [] : [`method ${other[1]} in place of ${method}`]),
+    ...headers.map(({ legacy, next }) => `header ${legacy} is ${next} at next`),
+    ...body.map(
+      ({ legacy, next, of }) => `${of === null ? "bodies" : `body of the ${of}`}: ${legacy} is ${next} at next`,
+    ),
+    ...(module === null ? [] : [`by the functions of ${module.file}: ${module.hooks.join(", ")}`]),
+  ];
 }
 
 function spellPlace({ at, kind, part }: ValuePlace): string {

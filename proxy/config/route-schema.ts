@@ -1,5 +1,4 @@
 /** What users write about routes, one at a time and in `defaults`. */
-import { METHODS } from "node:http";
 import { z } from "zod";
 import { compareSchema } from "./compare-schema.ts";
 import { DEFAULT_ROUTE } from "./defaults.ts";
@@ -17,10 +16,10 @@ import {
   switchField,
 } from "./fields.ts";
 import { spellLocator } from "./locator.ts";
-import { nearestName } from "./nearest.ts";
-import { DETECTORS, MAX_BATCH_KEYS, PHASES, REPAIR_WRITES } from "./settings.ts";
-import { parseMatchHost, parsePath, parseReadBack } from "./texts.ts";
-import { parseRate, RATE_PATTERN, spellShare, type Parsed } from "./units.ts";
+import { DETECTORS, MAX_BATCH_KEYS, PHASES, REPAIR_WRITES, TREAT_AS } from "./settings.ts";
+import { parseMatchHost, parseMethod, parsePath, parseReadBack } from "./texts.ts";
+import { transformSchema } from "./transform-schema.ts";
+import { parseRate, RATE_PATTERN, spellShare } from "./units.ts";
 import { valuesSchema } from "./values-schema.ts";
 
 const { mirror, repair } = DEFAULT_ROUTE;
@@ -47,15 +46,6 @@ const matchSchema = z
     ).optional(),
   })
   .describe("Which requests the route is about. The first route that matches wins.");
-
-function parseMethod(text: string): Parsed<string> {
-  const method = text.toUpperCase();
-  if (METHODS.includes(method)) return { ok: true, value: method };
-  const near = nearestName(method, METHODS);
-  const hint =
-    near === null ? "write GET, POST, PUT, PATCH, DELETE or another of its methods" : `did you mean ${near}?`;
-  return { ok: false, error: `is ${JSON.stringify(text)}, which is no method that Node's HTTP parser takes; ${hint}` };
-}
 
 const mirrorShape = {
   writes: switchField("Whether writes are mirrored.", mirror.writes).optional(),
@@ -107,15 +97,22 @@ const routeShape = {
       `All entities that one write is about: it waits for and holds up all of them, at most ${MAX_BATCH_KEYS}. Where nothing is found, key tells. Default: none, every write is about one entity.`,
     )
     .optional(),
-  treatAs: choiceField(
-    ["by-method", "write", "read"],
-    {
-      effect:
-        "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one.",
-      byDefault: DEFAULT_ROUTE.treatAs,
-    },
-    ["graphql"],
-  ).optional(),
+  treatAs: choiceField(TREAT_AS, {
+    effect:
+      "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one. graphql: of a POST the operations in its body do, and what cannot be told is a write.",
+    byDefault: DEFAULT_ROUTE.treatAs,
+  }).optional(),
+  graphql: z
+    .strictObject({
+      persisted: z
+        .record(z.string().min(1).max(200), choiceField(["read", "write"], { effect: "What the query does." }))
+        .describe(
+          "Queries that clients name by id or hash alone, as { ID: read }. Default: none, such a request is a write.",
+        )
+        .optional(),
+    })
+    .describe("How GraphQL is read, on routes with treatAs: graphql.")
+    .optional(),
   compare: compareSchema.optional(),
   values: valuesSchema.optional(),
   verify: z
@@ -182,16 +179,7 @@ export const routeSchema = z.strictObject({
     .strictObject({ ...mirrorShape, acceptRealEffects: acceptRealEffects.optional() })
     .describe("What is mirrored.")
     .optional(),
-  transform: z
-    .strictObject({
-      path: parsedText(parsePath, {
-        effect:
-          "The path at next, with the names (and the **) of match.path: copies go there, and location headers of next's answers are compared as legacy's. Default: the same path.",
-        examples: ["/people/:id?", "/users/**"],
-      }).optional(),
-    })
-    .describe("What is another thing at next than at legacy. Default: nothing.")
-    .optional(),
+  transform: transformSchema.optional(),
 });
 
 export const routeDefaultsSchema = z

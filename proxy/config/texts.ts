@@ -1,8 +1,10 @@
 /** Single values that have a grammar of their own: path pattern, date, secret, sent header. */
+import { METHODS } from "node:http";
 import { isIP } from "node:net";
 import { parsePattern } from "../pattern.ts";
 import { withoutPort } from "../target.ts";
 import { isHostName } from "./addresses.ts";
+import { nearestName } from "./nearest.ts";
 import { DAY, type Parsed } from "./units.ts";
 
 /** A path pattern, checked and kept as text: the router compiles it. The column counts from the pattern's first character. */
@@ -138,4 +140,13 @@ export function parseProtocol(text: string): Parsed<string> {
     return { ok: false, error: `is ${shown}; HTTP in a tunnel would pass unseen and unmirrored: leave it out` };
   }
   return { ok: true, value: name };
+}
+
+export function parseMethod(text: string): Parsed<string> {
+  const method = text.toUpperCase();
+  if (METHODS.includes(method)) return { ok: true, value: method };
+  const near = nearestName(method, METHODS);
+  const hint =
+    near === null ? "write GET, POST, PUT, PATCH, DELETE or another of its methods" : `did you mean ${near}?`;
+  return { ok: false, error: `is ${JSON.stringify(text)}, which is no method that Node's HTTP parser takes; ${hint}` };
 }

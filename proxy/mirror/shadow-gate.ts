@@ -145,16 +145,19 @@ export class ShadowGate {
       return ended;
     } catch (error) {
       this.#breaker.failed(pass);
-      this.slowDown();
+      // What fails while it is away tells nothing of how much it can take.
+      const now = this.#options.monotonic();
+      if (pass === "usual") this.#catchUp.cut(now);
+      if (this.state() === "open") this.#catchUp.stopped(now);
       throw error;
     } finally {
       this.#options.inFlight.give();
     }
   }
 
-  /** The service asks for less, or fails: it is caught up with more slowly. */
+  /** The service has asked for less: it is caught up with more slowly. */
   slowDown(): void {
-    if (this.#catchUp.active) this.#catchUp.cut(this.#options.monotonic());
+    this.#catchUp.refused(this.#options.monotonic());
   }
 
   /** Resolves at that time (monotonic ms), or when the gate is closed. */

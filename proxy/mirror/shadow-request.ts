@@ -3,7 +3,6 @@ import type { BodyCopy, Exchange } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
 import { endToEndHeaders, HeaderNames } from "../headers.ts";
 import { makeTraceParent, parseTraceParent } from "../identity.ts";
-import { targetAtNext } from "../transform.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mark.ts";
 
 /** One copy as the shadow will get it; a rewrite changes it before it is sent. */
@@ -47,6 +46,7 @@ export interface ShadowRequestParts {
   readonly rewrite: Rewrite;
 }
 
+/** As legacy would get it: what is another thing at next is changed after it (proxy/transform/at-next.ts). */
 export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const { exchange, service } = parts;
   const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: exchange.request.scheme });
@@ -66,10 +66,5 @@ export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const client = parseTraceParent(headerOf(exchange.request.headers, "traceparent"));
   headers.push("traceparent", makeTraceParent(exchange.traceId, client?.flags ?? "00"));
   const { method, target } = exchange.request;
-  const request = parts.rewrite({ method, target, headers, body: parts.body }, exchange);
-  const { plan, route } = exchange;
-  if (!plan.mirror || plan.shadow !== "next") return request;
-  const moved = targetAtNext(request.target, route);
-  if (moved === null) throw new TypeError("the path has no place at next: ask whyNotAtNext before");
-  return { ...request, target: moved };
+  return parts.rewrite({ method, target, headers, body: parts.body }, exchange);
 }

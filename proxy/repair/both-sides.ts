@@ -8,7 +8,8 @@ import type { ShadowGate } from "../mirror/shadow-gate.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { Upstream } from "../ports.ts";
-import { entityAtNext, NO_PLACE } from "../transform.ts";
+import type { Reshaped } from "../transform/reshape.ts";
+import type { Transforms } from "../transform/transforms.ts";
 import type { Sides, WriteEnd } from "./mend.ts";
 import { type OwnRequestParts, readRequest, writeRequest } from "./own-request.ts";
 import type { Reading } from "./plan.ts";
@@ -20,6 +21,7 @@ export interface BothSidesParts extends JudgeParts {
   /** Of reads of the primary: it must not be pressed while it is in trouble. */
   readonly primaryGate: (service: ServiceSettings) => ShadowGate;
   readonly copies: CaptureParts;
+  readonly transforms: Transforms;
   readonly markKey: Buffer;
   readonly orderStamp: () => string;
 }
@@ -49,9 +51,9 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
     host: entity.host,
   });
 
-  /** Paths of entities are legacy's. */
-  function pathAt(service: ServiceSettings, named: string): string | null {
-    return service.name === "legacy" ? named : entityAtNext(named, route, routes);
+  /** Entities are known by what they are at legacy. */
+  async function shapedFor(service: ServiceSettings, request: ShadowRequest): Promise<Reshaped<ShadowRequest>> {
+    return service.name === "legacy" ? { ok: true, value: request } : parts.transforms.own(request, route, routes);
   }
 
   function send(role: Role, request: ShadowRequest): Promise<DeliveryEnd> {
@@ -84,15 +86,20 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
   return {
     orderStamp: parts.orderStamp,
     async read(role) {
-      const asked = pathAt(entity[role], path);
-      if (asked === null) return { is: "unknown", status: null, why: NO_PLACE };
-      return toReading(await send(role, readRequest(own(entity[role]), asked)), entity[role]);
+      const service = entity[role];
+      const shaped = await shapedFor(service, readRequest(own(service), path));
+      if (!shaped.ok) return { is: "unknown", status: null, why: shaped.why };
+      const reading = toReading(await send(role, shaped.value), service);
+      if (service.name === "legacy" || reading.is !== "present") return reading;
+      return { ...reading, answer: await parts.transforms.ownAnswer(reading.answer, route) };
     },
     async write(write, body, order) {
-      const asked = pathAt(entity.shadow, write.path);
-      if (asked === null) return { end: "not-sent", why: NO_PLACE };
-      const request = writeRequest(own(entity.shadow), write.method, asked, body, order);
-      return toWriteEnd(await send("shadow", request));
+      const shaped = await shapedFor(
+        entity.shadow,
+        writeRequest(own(entity.shadow), write.method, write.path, body, order),
+      );
+      if (!shaped.ok) return { end: "not-sent", why: shaped.why };
+      return toWriteEnd(await send("shadow", shaped.value));
     },
     async agree(primary, shadow) {
       const judged = await judgeAnswers(parts, route.compare, primary, shadow, { route: route.name, method: "GET" });

@@ -1,7 +1,7 @@
 /** One recorded request to legacy and to next at once, as the proxy would send it to each, and what the comparison says. */
 import type { Comparer } from "../compare/comparer.ts";
 import { hostFor, serviceOf, type ServiceSettings } from "../config/settings.ts";
-import type { Exchange, RuleTimes, Settled, Snapshot } from "../exchange.ts";
+import type { BodyCopy, Exchange, RuleTimes, Settled, Snapshot } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
 import { endToEndHeaders } from "../headers.ts";
 import { makeTraceId, makeUlid } from "../identity.ts";
@@ -9,7 +9,7 @@ import { buildShadowRequest, identityRewrite } from "../mirror/shadow-request.ts
 import { DIVERGENT, dropped, IGNORED, MATCH, SHADOW_ERROR, SHADOW_TIMEOUT, UNKNOWN } from "../outcome.ts";
 import type { Clock, Upstream } from "../ports.ts";
 import type { Role } from "../exchange.ts";
-import { headersAtLegacy, whyNotAtNext } from "../transform.ts";
+import type { Transforms } from "../transform/transforms.ts";
 import { type Answered, ask, comparablePair, type Question, type Unanswered } from "./ask.ts";
 import type { Chosen } from "./choose.ts";
 
@@ -19,6 +19,7 @@ export interface ReplayParts {
   /** Resolves when next may be sent one more request (asShadow.rate). */
   readonly turnOf: (service: ServiceSettings) => Promise<void>;
   readonly comparer: Comparer;
+  readonly transforms: Transforms;
   readonly clock: Clock;
   readonly markKey: Buffer;
 }
@@ -42,21 +43,27 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
   const maxBytes = settings.limits.bodyOnDiskBytes;
   const [primary, shadow] = await Promise.all([
     ask(parts.upstream("primary", legacy), questionTo(legacy, exchange, chosen.recorded.body, maxBytes)),
-    parts.turnOf(next).then(() => {
-      const noPlace = whyNotAtNext(exchange);
-      if (noPlace !== null) return { attempts: 0, failure: "unmapped-value", why: noPlace };
+    parts.turnOf(next).then(async () => {
       const body = { kind: "memory", bytes: chosen.recorded.body } as const;
       const order = `0.${position}`;
       const { markKey } = parts;
       const copy = { exchange, service: next, body, markKey, order, epoch: 1, rewrite: identityRewrite };
-      const { method, target, headers } = buildShadowRequest(copy);
+      const shaped = await parts.transforms.copy(buildShadowRequest(copy), exchange);
+      if (!shaped.ok) return { attempts: 0, failure: "unmapped-value", why: shaped.why };
+      const { method, target, headers, body: sent } = shaped.value;
       const ms = next.asShadow.timeoutMs;
       const limits = { headersTimeoutMs: ms, totalTimeoutMs: ms, maxBytes };
-      return ask(parts.upstream("shadow", next), { method, target, headers, body: body.bytes, ...limits });
+      return ask(parts.upstream("shadow", next), {
+        method,
+        target,
+        headers,
+        body: sent.kind === "memory" ? sent.bytes : body.bytes,
+        ...limits,
+      });
     }),
   ]);
   const unanswered = { legacy: failureIn(primary), next: failureIn(shadow) };
-  const { excusedBy, ...found } = await judge(parts, exchange, primary, shadow);
+  const { excusedBy, ...found } = await judge(parts, exchange, primary, await putAtLegacy(parts, exchange, shadow));
   const build = next.build === null || "failure" in shadow ? null : headerOf(shadow.headers, next.build.name);
   const settled: Settled = {
     exchange,
@@ -118,7 +125,7 @@ async function judge(
   const [a, b] = comparablePair(primary.body, shadow.body);
   const pair = {
     primary: { status: primary.status, headers: primary.headers, body: a },
-    shadow: { status: shadow.status, headers: headersAtLegacy(exchange, shadow.headers), body: b },
+    shadow: { status: shadow.status, headers: shadow.headers, body: b },
     rules: exchange.route.compare,
     now: parts.clock.now(),
   };
@@ -130,6 +137,23 @@ async function judge(
   const { differences, moreDifferences, excusedBy } = verdict;
   const outcome = OUTCOMES[verdict.outcome];
   return { outcome, differences, moreDifferences, excusedBy, error: null, failure: null };
+}
+
+async function putAtLegacy(
+  { transforms }: ReplayParts,
+  exchange: Exchange,
+  answer: Answered | Unanswered,
+): Promise<Answered | Unanswered> {
+  if ("failure" in answer) return answer;
+  const { body, ...rest } = answer;
+  const held: BodyCopy = body.kind === "bytes" ? { kind: "memory", bytes: Buffer.from(body.bytes) } : body;
+  const put = await transforms.answer({ ...rest, body: held }, exchange);
+  return {
+    ...answer,
+    status: put.status,
+    headers: put.headers,
+    body: put.body.kind === "memory" ? { ...put.body, kind: "bytes" } : body,
+  };
 }
 
 function failureIn(answer: Answered | Unanswered): string | null {

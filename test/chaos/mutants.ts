@@ -154,13 +154,4 @@ export const MUTANTS: readonly Mutant[] = [
     faults: ["store, journal and member lost together"],
     honours: true,
   },
-  {
-    name: "what the journal cannot tell of is sent all the same",
-    file: "adapters/journal/log.js",
-    text: "return isWhole && !sentAtOnce && !isTold;",
-    instead: "return false;",
-    episode: "store",
-    faults: ["shadow slow", "disk full, member killed", "disk full, member killed"],
-    honours: false,
-  },
 ];

@@ -15,6 +15,7 @@ import type {
 } from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import type { KeptPhase } from "../../proxy/kept-phase.ts";
 import { beginEpoch } from "../../proxy/phase/epochs.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
@@ -1033,6 +1034,39 @@ export function storeContract(name: string, open: OpenStore): void {
     await keep(store, [recordWrite(makeRecord())]);
     const kept = (await store.gateEvidence()).toSorted((a, b) => (a.route < b.route ? -1 : 1));
     assert.deepEqual(kept, [evidence("orders", 7), evidence("users", 3)]);
+  });
+
+  const kept = (route: string, more: Partial<KeptPhase> = {}): KeptPhase => {
+    const set = { by: "ops", at: "2026-11-22T12:00:00.000Z", reason: "a test", behindSince: null };
+    return { route, phase: "dual-write", epoch: 1, file: "dual-write", ...set, ...more };
+  };
+
+  prove("phases move together or not at all, from what they were when it was decided", async (store) => {
+    assert.deepEqual(await store.phases(), []);
+    const [users, orders] = [kept("users"), kept("orders")];
+    const first = [users, orders].map((row) => ({ row, instead: null }));
+    if (store.health().kind === "redis") {
+      // Several processes would have to move as one.
+      await assert.rejects(store.movePhases(first), /phases cannot be moved over a store that several processes share/);
+      assert.deepEqual(await store.phases(), []);
+      return;
+    }
+    assert.equal(await store.movePhases(first), "done");
+    assert.equal(await store.movePhases(first), "changed");
+    const over = kept("users", { phase: "next-primary", epoch: 2, at: "2026-11-23T12:00:00.000Z" });
+    const back = kept("orders", { phase: "legacy-only", at: "2026-11-23T12:00:00.000Z" });
+    // One of them is not as it was.
+    const stale = { row: back, instead: { ...orders, at: "2026-11-22T12:00:00.001Z" } };
+    assert.equal(await store.movePhases([{ row: over, instead: users }, stale]), "changed");
+    const sorted = async () => (await store.phases()).toSorted((a, b) => (a.route < b.route ? -1 : 1));
+    assert.deepEqual(await sorted(), [orders, users]);
+    const moves = [
+      { row: over, instead: users },
+      { row: back, instead: orders },
+    ];
+    assert.equal(await store.movePhases(moves), "done");
+    assert.deepEqual(await sorted(), [back, over]);
+    assert.equal(await store.movePhases([{ row: users, instead: { epoch: 1, at: over.at } }]), "changed");
   });
 
   prove("a closed store loses what is appended, counts it, throws nothing, and refuses questions", async (store) => {

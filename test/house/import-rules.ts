@@ -13,6 +13,7 @@ const OTHER_FOLDERS = [
   "upstream",
   "config",
   "suggest",
+  "transform",
   "phase",
   "admin",
   "repair",
@@ -50,7 +51,7 @@ type Step = (typeof STEPS)[number];
 type Part = Step | (typeof OTHER_FOLDERS)[number] | "main" | "wiring" | "values" | "settings" | "adapters";
 
 const SHARED: readonly Part[] = ["values", "settings", "json"];
-const CORE: readonly Part[] = [...STEPS, ...SHARED, "upstream", "config", "phase", "admin", "wiring"];
+const CORE: readonly Part[] = [...STEPS, ...SHARED, "upstream", "config", "phase", "admin", "wiring", "transform"];
 
 /** What each part may import beside itself. */
 const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
@@ -67,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   config: SHARED,
   suggest: [...SHARED, "config", "compare"],
   phase: SHARED,
+  transform: [...SHARED, "compare", "mirror", "config"],
   admin: [...SHARED, "config"],
   wiring: CORE,
   repair: CORE,

@@ -22,6 +22,8 @@ const SECOND = 1000;
 const HEARTBEAT_MS = 5 * SECOND;
 /** What a process that is killed may lose of the evidence, in time; its gap covers the writes among it. */
 const COMMIT_EVERY_MS = 20;
+/** Nothing is lost of counts alone: the journal has them, or the gap after an unclean end stands for them. */
+const COUNTS_EVERY_MS = 100;
 const ASK_AFTER_MS = 250;
 const RETRY_MS = SECOND;
 const STALLED_MS = 5 * SECOND;
@@ -55,6 +57,8 @@ export class Committer {
   readonly #heartbeat: NodeJS.Timeout;
   readonly #flushing = new Set<Flushing>();
   #scheduled: NodeJS.Timeout | null = null;
+  /** Monotonic ms. */
+  #dueAt = Infinity;
   #retry: NodeJS.Timeout | null = null;
   #attempts = 0;
   #sentAt = 0;
@@ -204,15 +208,19 @@ export class Committer {
    * both threads more than what is in it: a batch each turn of the event loop took a quarter of the process's CPU.
    */
   #schedule(): void {
-    if (this.#scheduled !== null || this.#retry !== null || this.#backlog.sealed !== null) return;
-    const sinceMs = this.#settings.clock.monotonic() - this.#sentAt;
-    this.#scheduled = setTimeout(() => this.#post(), Math.max(0, COMMIT_EVERY_MS - sinceMs));
+    if (this.#retry !== null || this.#backlog.sealed !== null) return;
+    const dueAt = this.#sentAt + (this.#backlog.hasCountsOnly ? COUNTS_EVERY_MS : COMMIT_EVERY_MS);
+    if (dueAt >= this.#dueAt) return;
+    if (this.#scheduled !== null) clearTimeout(this.#scheduled);
+    this.#dueAt = dueAt;
+    this.#scheduled = setTimeout(() => this.#post(), Math.max(0, dueAt - this.#settings.clock.monotonic()));
   }
 
   #post(): void {
     if (this.#scheduled !== null) clearTimeout(this.#scheduled);
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#scheduled = null;
+    this.#dueAt = Infinity;
     this.#retry = null;
     if (!this.#link.up || this.#backlog.sealed !== null) return;
     const batch = this.#backlog.seal(this.#settings.clock.now());

@@ -1,5 +1,6 @@
 /** What values stand in, and how it is edited: each place is replaced where it stands, the rest stays to the byte. */
 import type { RawHeaders } from "../../exchange.ts";
+import { framedFor } from "../../headers.ts";
 
 export type BodyForm = "json" | "form" | "none";
 
@@ -27,9 +28,6 @@ export interface Edited {
   readonly headers: string[];
   readonly body: Buffer | null;
 }
-
-/** Said of the bytes of a body; once those are others, it is wrong. */
-const OF_BODY_BYTES = ["content-md5", "digest", "content-digest", "repr-digest"];
 
 /** Of two edits that overlap, as where two entries of the configuration meet in one place, the first counts. */
 export function edit(documents: Documents, edits: readonly Edit[]): Edited {
@@ -71,15 +69,4 @@ function replaceInBytes(bytes: Buffer, edits: readonly Edit[]): Buffer {
   }
   chunks.push(bytes.subarray(from));
   return Buffer.concat(chunks);
-}
-
-function framedFor(headers: readonly string[], length: number): string[] {
-  const framed: string[] = [];
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i] as string;
-    const lower = name.toLowerCase();
-    if (OF_BODY_BYTES.includes(lower)) continue;
-    framed.push(name, lower === "content-length" ? String(length) : (headers[i + 1] as string));
-  }
-  return framed;
 }

@@ -39,9 +39,11 @@ test("a failure halves it, once for all that failed together, and it rises half 
   const catchUp = new CatchUp();
   tookFor(catchUp, 10, 100);
   catchUp.begin(20_000);
+  catchUp.succeeded(23_000);
   for (let i = 0; i < 50; i++) catchUp.cut(24_000 + i);
   assert.equal(catchUp.perSecond(24_000), 200);
   assert.equal(catchUp.perSecond(32_000), 400);
+  catchUp.succeeded(31_000);
   catchUp.cut(32_000);
   assert.equal(catchUp.perSecond(32_000), 200);
   assert.equal(catchUp.perSecond(48_000), 400);
@@ -53,10 +55,48 @@ test("however often it failed, it rises again within a bound: ten failures are n
   const catchUp = new CatchUp();
   tookFor(catchUp, 10, 100);
   catchUp.begin(30_000);
-  for (let n = 1; n <= 10; n++) catchUp.cut(30_000 + n * 2_000);
+  for (let n = 1; n <= 10; n++) {
+    catchUp.succeeded(30_000 + n * 2_000 - 1);
+    catchUp.cut(30_000 + n * 2_000);
+  }
   const least = catchUp.perSecond(50_000);
   assert.ok(least < 20);
   assert.equal(catchUp.perSecond(50_000 + 2 * 16_000), 4 * least);
+});
+
+test("a service that took nothing at all was not given too much: once it takes some, it is soon back at what was safe", () => {
+  const catchUp = new CatchUp();
+  tookFor(catchUp, 10, 100);
+  catchUp.begin(20_000);
+  catchUp.succeeded(23_999);
+  catchUp.cut(24_000);
+  assert.equal(catchUp.perSecond(24_000), 200);
+  // Whether it answers with 503 or not at all.
+  for (let at = 25_000; at <= 44_000; at += 1_000) {
+    catchUp.succeeded(at);
+    catchUp.refused(at);
+    catchUp.cut(at + 500);
+  }
+  assert.equal(catchUp.perSecond(44_000), 5);
+  assert.equal(catchUp.perSecond(3_600_000), 5);
+  for (let n = 0; n < 2; n++) catchUp.succeeded(44_000);
+  // 200 is 5.3 doublings away.
+  assert.equal(Math.round(catchUp.perSecond(49_322)), 200);
+  assert.equal(Math.round(catchUp.perSecond(49_322 + 8_000)), 400);
+});
+
+test("while it is away nothing rises, and its return is no failure", () => {
+  const catchUp = new CatchUp();
+  tookFor(catchUp, 10, 100);
+  catchUp.begin(20_000);
+  catchUp.succeeded(23_999);
+  catchUp.cut(24_000);
+  catchUp.stopped(24_000);
+  assert.equal(catchUp.perSecond(3_600_000), 200);
+  catchUp.begin(3_600_000);
+  assert.equal(catchUp.perSecond(3_600_000), 100);
+  assert.equal(catchUp.perSecond(3_601_000), 200);
+  assert.equal(catchUp.perSecond(3_609_000), 400);
 });
 
 test("a service that goes again while it is caught up with comes back to half of what it had", () => {

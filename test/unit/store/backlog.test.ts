@@ -219,3 +219,21 @@ test("a batch carries pairs up to a bound of bytes, and the next one the rest", 
   backlog.settle();
   assert.equal(backlog.pendingWrites, 2);
 });
+
+test("counts alone are told from what is lost where the process dies, also behind a batch that failed", () => {
+  const backlog = new Backlog(new Room(DEFAULT_BACKLOG));
+  addAll(backlog, [eligible, match, { type: "compared-read", route: "users" }, { type: "journal-mark", position: 7 }]);
+  assert.equal(backlog.hasCountsOnly, true);
+  backlog.add(repair("users/1", "A"));
+  assert.equal(backlog.hasCountsOnly, false);
+  backlog.seal(NOON);
+  backlog.add(match);
+  assert.equal(backlog.hasCountsOnly, true);
+  backlog.giveBack({ withoutEvidence: false });
+  assert.equal(backlog.hasCountsOnly, false);
+  for (const more of [recordWrite(makeRecord()), pairWrite(makePair())]) {
+    const other = new Backlog(new Room(DEFAULT_BACKLOG));
+    addAll(other, [match, more]);
+    assert.equal(other.hasCountsOnly, false, more.type);
+  }
+});

@@ -1,0 +1,28 @@
+/** All that a route declares of next: what is sent there, and what comes from there, as a client of legacy's knows it. */
+import type { RouteSettings } from "../config/settings.ts";
+import type { Answer, Exchange } from "../exchange.ts";
+import type { ShadowRequest } from "../mirror/shadow-request.ts";
+import { entityAtNext, headersAtLegacy, NO_PLACE, targetAtNext } from "../transform.ts";
+import { answerToLegacy, requestToNext, type Reshaped } from "./reshape.ts";
+
+export function copyAtNext(request: ShadowRequest, { route }: Exchange): Reshaped<ShadowRequest> {
+  return moved(request, targetAtNext(request.target, route), route);
+}
+
+/** A request of our own about an entity, whose path may be that of another of `routes`. */
+export function ownRequestAtNext(
+  request: ShadowRequest,
+  route: RouteSettings,
+  routes: readonly RouteSettings[],
+): Reshaped<ShadowRequest> {
+  return moved(request, entityAtNext(request.target, route, routes), route);
+}
+
+function moved(request: ShadowRequest, target: string | null, route: RouteSettings): Reshaped<ShadowRequest> {
+  return target === null ? { ok: false, why: NO_PLACE } : requestToNext({ ...request, target }, route);
+}
+
+export function answerAtLegacy(answer: Answer, exchange: Exchange): Answer {
+  const reshaped = answerToLegacy(answer, exchange.route);
+  return { ...reshaped, headers: headersAtLegacy(exchange, reshaped.headers) };
+}

@@ -1,0 +1,44 @@
+/** The short form of `npm run cutover`, and what it is judged by. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { check } from "./check.ts";
+import { percentile, runCutovers } from "./cutover.ts";
+import type { Applied } from "./service.ts";
+
+/** How long a pause is tells nothing on a machine that runs other tests: the long form prints it. */
+test("cutovers and rollbacks in a row under load: no client error, no write lost, split, doubled or out of order", async (t) => {
+  const plan = {
+    cli: join(import.meta.dirname, "../../proxy/cli/main.ts"),
+    rounds: 6,
+    writesPerSecond: 300,
+    clients: 12,
+    betweenMs: 50,
+  };
+  const result = await runCutovers(plan, () => undefined);
+  const { held, slowest, undisturbed, words, ...counts } = result;
+  t.diagnostic(
+    `${JSON.stringify(counts)}; held ${percentile(held, 0.5)} ms, slowest ${percentile(slowest, 1).toFixed(0)} ms`,
+  );
+  assert.deepEqual(words, []);
+  assert.deepEqual([counts.clientErrors, counts.moves], [0, 12]);
+  assert.ok(counts.writes > 100 && undisturbed.length > 0);
+});
+
+const applied = (n: number, copy = false): Applied => ({ seq: n, n, copy, epoch: null });
+const KEYS = [{ key: "a", acknowledged: 2 }];
+
+test("the checker finds each violation", () => {
+  const whole = { legacy: { a: [applied(1), applied(2, true)] }, next: { a: [applied(1, true), applied(2)] } };
+  const sums = (accounts: Parameters<typeof check>[0], moves = 1) => {
+    const { lost, twice, reordered, split, wrongSide } = check(accounts, KEYS, moves);
+    return { lost, twice, reordered, split, wrongSide };
+  };
+  const none = { lost: 0, twice: 0, reordered: 0, split: 0, wrongSide: 0 };
+  assert.deepEqual(sums(whole), none);
+  assert.deepEqual(sums(whole, 0), { ...none, wrongSide: 1 });
+  assert.deepEqual(sums({ ...whole, next: { a: [applied(2)] } }), { ...none, lost: 1 });
+  assert.deepEqual(sums({ ...whole, next: { a: [applied(1, true), applied(2), applied(2)] } }), { ...none, twice: 1 });
+  assert.deepEqual(sums({ ...whole, next: { a: [applied(2), applied(1, true)] } }), { ...none, reordered: 1 });
+  assert.deepEqual(sums({ ...whole, next: { a: [applied(1), applied(2)] } }), { ...none, split: 1 });
+});

@@ -1,0 +1,182 @@
+/** Cutovers and rollbacks under load from real clients, and what both services' accounts say of it (docs/cutover.md). */
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Agent, request } from "undici";
+import type { MoveReport } from "../../proxy/phase-move.ts";
+import { type Account, check, type ClientKey, type Verdict } from "./check.ts";
+
+export interface CutoverPlan {
+  /** Of the CLI. */
+  readonly cli: string;
+  /** Each is a cutover and a rollback. */
+  readonly rounds: number;
+  readonly writesPerSecond: number;
+  readonly clients: number;
+  /** Traffic between two moves. */
+  readonly betweenMs: number;
+}
+
+export interface CutoverResult extends Verdict {
+  readonly moves: number;
+  /** Moves that were given up, which leaves the old primary; they are tried again. */
+  readonly aborted: number;
+  readonly clientErrors: number;
+  /** ms, of each move: how long writes were held back, and the slowest write that a client saw meanwhile. */
+  readonly held: readonly number[];
+  readonly slowest: readonly number[];
+  /** ms: writes that no move overlapped. */
+  readonly undisturbed: readonly number[];
+}
+
+interface Sent {
+  readonly begunAt: number;
+  readonly ms: number;
+}
+
+export async function runCutovers(plan: CutoverPlan, say: (line: string) => void): Promise<CutoverResult> {
+  const folder = mkdtempSync(join(tmpdir(), "crossfade-cutover-"));
+  const children: ChildProcess[] = [];
+  const dispatcher = new Agent({ connections: plan.clients, pipelining: 1 });
+  try {
+    const [legacy, next] = [await service(children), await service(children)];
+    const { proxyUrl, adminUrl } = await startProxy(plan.cli, folder, [legacy, next], children);
+    const keys = Array.from({ length: plan.clients }, (_, n) => ({ key: `/users/${n}`, acknowledged: 0 }));
+    const sent: Sent[] = [];
+    let clientErrors = 0;
+    let isOver = false;
+    const everyMs = (1_000 * plan.clients) / plan.writesPerSecond;
+    const clients = keys.map(async (own, n) => {
+      await wait((everyMs * n) / plan.clients);
+      for (let due = performance.now(); !isOver; due += everyMs) {
+        await wait(Math.max(0, due - performance.now()));
+        const begunAt = performance.now();
+        const body = JSON.stringify({ n: own.acknowledged + 1 });
+        const headers = { "content-type": "application/json" };
+        const answer = await request(proxyUrl + own.key, { method: "PUT", body, headers, dispatcher }).catch(
+          () => null,
+        );
+        await answer?.body.dump();
+        sent.push({ begunAt, ms: performance.now() - begunAt });
+        if (answer?.statusCode === 200) own.acknowledged++;
+        else clientErrors++;
+      }
+    });
+    await wait(plan.betweenMs);
+    const [held, spans, tally] = [[] as number[], [] as (readonly [number, number])[], { aborted: 0 }];
+    for (let round = 1; round <= plan.rounds; round++) {
+      for (const step of ["advance", "rollback"] as const) {
+        const { report, span } = await moveUntilMoved(adminUrl, step, tally);
+        held.push(report.pauseMs ?? 0);
+        spans.push(span);
+        await wait(plan.betweenMs);
+      }
+      if (round % 10 === 0) say(`${round} rounds, last pause ${held.at(-1)} ms`);
+    }
+    isOver = true;
+    await Promise.all(clients);
+    await untilSettled(adminUrl);
+    const accounts = { legacy: await accountOf(legacy), next: await accountOf(next) };
+    const verdict = check(accounts, keys satisfies readonly ClientKey[], spans.length);
+    const overlaps = ([from, to]: readonly [number, number], { begunAt, ms }: Sent): boolean =>
+      begunAt < to && begunAt + ms > from;
+    return {
+      ...verdict,
+      moves: spans.length,
+      aborted: tally.aborted,
+      clientErrors,
+      held,
+      slowest: spans.map((span) => Math.max(0, ...sent.filter((one) => overlaps(span, one)).map(({ ms }) => ms))),
+      undisturbed: sent.filter((one) => !spans.some((span) => overlaps(span, one))).map(({ ms }) => ms),
+    };
+  } finally {
+    await dispatcher.destroy();
+    for (const child of children) child.kill("SIGKILL");
+    await Promise.all(children.map(ended));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+}
+
+/** The nearest rank. @param share 0 to 1 */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+}
+
+async function moveUntilMoved(adminUrl: string, step: string, tally: { aborted: number }) {
+  for (;;) {
+    const from = performance.now();
+    const answer = await request(`${adminUrl}/api/v1/routes/users/phase`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      // A gate of seven days is not what is tried here.
+      body: JSON.stringify({ step, force: true, reason: "a run of cutovers" }),
+    });
+    const body = (await answer.body.json()) as MoveReport & { readonly report?: MoveReport; readonly detail?: string };
+    if (answer.statusCode === 200) return { report: body, span: [from, performance.now()] as const };
+    if (body.report?.end !== "aborted") throw new Error(`${step} was refused: ${body.detail}`);
+    tally.aborted++;
+  }
+}
+
+async function service(children: ChildProcess[]): Promise<string> {
+  const child = fork(join(import.meta.dirname, "service.ts"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  children.push(child);
+  const [{ port }] = (await once(child, "message")) as [{ port: number }];
+  return `http://127.0.0.1:${port}`;
+}
+
+async function startProxy(
+  cli: string,
+  folder: string,
+  [legacy, next]: readonly [string, string],
+  children: ChildProcess[],
+): Promise<{ readonly proxyUrl: string; readonly adminUrl: string }> {
+  const file = join(folder, "crossfade.yaml");
+  writeFileSync(
+    file,
+    `listen: 127.0.0.1:0
+admin: { listen: "127.0.0.1:0" }
+store: sqlite:${join(folder, "crossfade.db")}
+divergenceLog: { file: ${join(folder, "divergences.ndjson")} }
+services:
+  legacy: { url: "${legacy}", effects: suppressed }
+  next: { url: "${next}", effects: suppressed }
+routes:
+  - { name: users, match: { path: "/users/**" } }
+`,
+  );
+  const args = [cli, "start", "--config", file, "--log-level", "error"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  children.push(child);
+  const ready = await new Promise<RegExpExecArray>((resolve, reject) => {
+    let seen = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      seen += String(chunk);
+      const found = /^crossfade ready proxy=(\S+) admin=(\S+)\n/.exec(seen);
+      if (found !== null) resolve(found);
+    });
+    child.once("exit", (code) => reject(new Error(`the proxy ended with ${code} before it was ready`)));
+  });
+  return { proxyUrl: ready[1] as string, adminUrl: ready[2] as string };
+}
+
+async function untilSettled(adminUrl: string): Promise<void> {
+  for (;;) {
+    const { body } = await request(`${adminUrl}/api/v1/status`);
+    const { routes } = (await body.json()) as { routes: { pending: number }[] };
+    if (routes.every(({ pending }) => pending === 0)) return;
+    await wait(20);
+  }
+}
+
+async function accountOf(url: string): Promise<Account> {
+  return (await (await request(`${url}/account`)).body.json()) as Account;
+}

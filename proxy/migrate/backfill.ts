@@ -182,7 +182,8 @@ async function writeRows(origins: readonly Origin[], target: RowTarget): Promise
 function bytesOf(rows: readonly Row[]): number {
   const one = (value: RowValue): number => {
     if (typeof value === "string" || value instanceof Uint8Array) return value.length;
-    return Array.isArray(value) ? value.reduce<number>((sum, each) => sum + one(each), 0) : 8;
+    if (typeof value !== "object" || value === null) return 8;
+    return value.reduce<number>((sum, each) => sum + one(each), 0);
   };
   return rows.reduce((sum, row) => sum + Object.values(row).reduce<number>((all, value) => all + one(value), 0), 0);
 }

@@ -83,6 +83,8 @@ test("only commands that exist are there", () => {
     "recompare",
     "values",
     "replay",
+    "backfill",
+    "reconcile",
     "instances",
   ]);
 });

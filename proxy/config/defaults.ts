@@ -103,6 +103,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   ],
   keys: [],
   treatAs: "by-method",
+  persisted: [],
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
   compare: {
     status: "exact",

@@ -97,6 +97,8 @@ export interface RouteExplained {
     readonly give: readonly string[];
     readonly unmapped: RouteSettings["values"]["unmapped"];
   };
+  /** Its body tells reads from writes. */
+  readonly isGraphql: boolean;
   /** The target under next's path; null: the same as legacy's. */
   readonly atNext: string | null;
   /** Method, headers and bodies that are others at next, a line each. */
@@ -227,6 +229,7 @@ function explainRoute(
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
       unmapped: route.values.unmapped,
     },
+    isGraphql: route.treatAs === "graphql",
     atNext: route.transform.path === null ? null : (targetAtNext(request.target, route) ?? "none, for a . or .. in it"),
     reshaped: reshapedLines(request.method, route.transform),
     readBack:

@@ -51,6 +51,7 @@ const ROUTE_FIELDS = [
   "key",
   "keys",
   "treatAs",
+  "graphql.persisted",
   "mirror.writes",
   "mirror.reads",
   "mirror.when",
@@ -236,6 +237,7 @@ function resolveRoute(
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
+    persisted: Object.entries(choose("graphql.persisted", written.graphql?.persisted, defaults.graphql?.persisted, {})),
     mirror: {
       writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
       readShare: choose("mirror.reads", mirror?.reads, defaults.mirror?.reads, base.mirror.readShare),

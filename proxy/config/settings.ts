@@ -311,6 +311,10 @@ export interface BodyMove {
 /** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
 export const MAX_BATCH_KEYS = 100;
 
+export type PersistedQuery = readonly [id: string, does: "read" | "write"];
+
+export const TREAT_AS = ["by-method", "write", "read", "graphql"] as const;
+
 export interface RouteSettings {
   readonly name: string;
   readonly match: RouteMatch;
@@ -324,7 +328,9 @@ export interface RouteSettings {
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];
-  readonly treatAs: "by-method" | "write" | "read";
+  readonly treatAs: (typeof TREAT_AS)[number];
+  /** Of `treatAs: graphql`: queries that clients name by an id alone. */
+  readonly persisted: readonly PersistedQuery[];
   readonly mirror: {
     readonly writes: boolean;
     /** 0 to 1, by entity key. */

@@ -95,6 +95,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       ],
       keys: [],
       treatAs: "by-method",
+      persisted: [],
       mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
       compare: {
         status: "exact",
@@ -191,7 +192,6 @@ test("what is documented for later versions is told apart from slips of the pen"
   assert.deepEqual(
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
     [
-      "routes[0].treatAs",
       "routes[0].values.clientSees",
       "routes[0].verify.share",
       "routes[0].reads",

@@ -374,8 +374,8 @@ function mapsValues({ learn, apply, give }: RouteSettings["values"]): boolean {
   return learn.length + apply.length + give.length > 0;
 }
 
-function transforms({ path, methods, headers, body }: RouteSettings["transform"]): boolean {
-  return path !== null || methods.length + headers.length + body.length > 0;
+function transforms({ path, methods, headers, body, module }: RouteSettings["transform"]): boolean {
+  return path !== null || module !== null || methods.length + headers.length + body.length > 0;
 }
 
 function nameOfShadow(phase: Phase): string {

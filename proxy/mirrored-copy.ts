@@ -28,7 +28,6 @@ import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
-import { answerAtLegacy, copyAtNext } from "./transform/at-next.ts";
 import type { Reshaped } from "./transform/reshape.ts";
 
 /** An accepted exchange that waits in its lanes for the shadow. */
@@ -67,7 +66,7 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
     else if (crossed !== null && (await crossed)) {
       finishCopy(parts, turn.work, CROSSED, () => sent.end.copy.discard());
       endTeaching(parts, turn.work);
-    } else compareCopy(parts, known, sent);
+    } else compareWhenPut(parts, known, sent);
   } catch (error) {
     parts.caught("lane", error);
     endTeaching(parts, turn.work);
@@ -118,7 +117,7 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
   let end: DeliveryEnd;
   try {
     if (mapped.end === "mapped") {
-      const shaped = shapeCopy(parts, copy, mapped.rewrite);
+      const shaped = await shapeCopy(parts, copy, mapped.rewrite);
       if (!shaped.ok) {
         lost(parts, lanes, turn, judgeUnmapped(shaped.why), null);
         return null;
@@ -243,16 +242,6 @@ function endTeaching(parts: PipelineParts, { exchange, teaching }: Copy): void {
   if (teaching !== null) guarded(parts, "values", () => parts.values.end(exchange, teaching));
 }
 
-/** As it came, where it cannot be transformed. */
-function putAtLegacy(parts: PipelineParts, { exchange }: Copy, answer: Answer): Answer {
-  try {
-    return answerAtLegacy(answer, exchange);
-  } catch (error) {
-    parts.caught("transform", error);
-    return answer;
-  }
-}
-
 /** Learns from both answers; then the shadow's as the primary would have put it, and what contradicts what was known. */
 async function learnFrom(
   parts: PipelineParts,
@@ -273,7 +262,11 @@ async function learnFrom(
 }
 
 /** As the shadow is to get it. */
-function shapeCopy(parts: PipelineParts, copy: Copy, rewrite: Rewrite): Reshaped<ShadowRequest> {
+function shapeCopy(
+  parts: PipelineParts,
+  copy: Copy,
+  rewrite: Rewrite,
+): Reshaped<ShadowRequest> | Promise<Reshaped<ShadowRequest>> {
   const { exchange, body, order } = copy;
   const service = shadowOf(copy);
   const request = buildShadowRequest({
@@ -285,12 +278,7 @@ function shapeCopy(parts: PipelineParts, copy: Copy, rewrite: Rewrite): Reshaped
     epoch: epochOf(exchange),
     rewrite,
   });
-  try {
-    return copyAtNext(request, exchange);
-  } catch (error) {
-    parts.caught("transform", error);
-    return { ok: false, why: `it could not be transformed: ${wordsOf(error)}` };
-  }
+  return parts.transforms.copy(request, exchange);
 }
 
 function sendCopy(
@@ -346,10 +334,21 @@ function sendCopy(
   });
 }
 
-function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent): void {
+/** The answer is put as legacy would have put it first, which a module of the user's may take its time for. */
+function compareWhenPut(parts: PipelineParts, turn: Turn<Copy>, sent: Sent): void {
+  const put = parts.transforms.answer(sent.end.answer, turn.work.exchange);
+  if (!(put instanceof Promise)) {
+    compareCopy(parts, turn, sent, put);
+    return;
+  }
+  void put
+    .then((answer) => compareCopy(parts, turn, sent, answer))
+    .catch((error: unknown) => parts.caught("lane", error));
+}
+
+function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent, answer: Answer): void {
   const { exchange, about, answeredAt, primary, teaching } = copy;
   const { end } = sent;
-  const answer = putAtLegacy(parts, copy, end.answer);
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(copy, end, overlapped);
   const notBefore = notBeforeOf(parts, copy, end);

@@ -11,6 +11,7 @@ import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
 import type { ValueMap } from "./mirror/values/value-map.ts";
+import type { Transforms } from "./transform/transforms.ts";
 import type { Journal } from "./journal.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
@@ -57,6 +58,7 @@ export interface PipelineParts {
   /** Of every copy, after its values are mapped. */
   readonly rewrite: Rewrite;
   readonly values: ValueMap;
+  readonly transforms: Transforms;
   /** Mirrored writes among them. */
   readonly openWrites: OpenWrites;
   /** Told of writes that went to the primary without their intent being durable. */

@@ -4,9 +4,9 @@
  * (ending.ts), once.
  */
 import type { RepairReason } from "./evidence.ts";
-import type { About, BodyCopy, Exchange } from "./exchange.ts";
+import { type About, type BodyCopy, type Exchange, headerOf } from "./exchange.ts";
 import { MAX_BATCH_KEYS, serviceOf } from "./config/settings.ts";
-import { contentEncodingOf, decodeContent } from "./compare/decode.ts";
+import { contentEncodingOf, decodeContent, parseMediaType } from "./compare/decode.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
 import type { Lanes, Ticket } from "./mirror/lanes.ts";
 import type { Teaching } from "./mirror/values/teaching.ts";
@@ -17,6 +17,7 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
 import { acceptedWrite } from "./journaled-write.ts";
 import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
+import { classifyGraphql } from "./route/graphql.ts";
 import { ALONE } from "./turns.ts";
 import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
 import type { Copy } from "./mirrored-copy.ts";
@@ -191,6 +192,9 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
   if (isWrite && !always && !isAccepted(answered.status)) {
     return { outcome: skipped("not-accepted"), repair: null, primaryEnd: "refused" };
   }
+  if (isWrite && isGraphqlRead(exchange, answered)) {
+    return { outcome: skipped("sampled-out"), repair: null, primaryEnd: "refused" };
+  }
   const { requestBody, body } = answered;
   const lost = (why: "queue-full" | "spool-full"): NotMirrored => {
     const error = why === "spool-full" ? parts.copies.spool.problem : null;
@@ -208,6 +212,15 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
   }
   if (body.kind === "lost") return lost(body.why);
   return null;
+}
+
+/** Only its body tells that it changed nothing. */
+function isGraphqlRead({ route, request }: Exchange, { requestBody, requestComplete }: PrimaryAnswered): boolean {
+  if (route.treatAs !== "graphql" || request.method !== "POST" || !requestComplete) return false;
+  const sent = bytesInMemory(requestBody);
+  const body = sent === null ? null : decodeContent(sent, contentEncodingOf(request.headers), KEY_BODY_MAX_BYTES);
+  const contentType = parseMediaType(headerOf(request.headers, "content-type"))?.essence ?? null;
+  return classifyGraphql({ query: request.query, contentType, body }, route.persisted) === "read";
 }
 
 /** Its keys, once body and answer are there. */

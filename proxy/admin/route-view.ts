@@ -34,9 +34,7 @@ export interface RouteView extends RouteStatus {
   readonly noise: NoiseState;
   /** Locators of values that are mapped. */
   readonly values: { readonly learn: readonly string[]; readonly apply: readonly string[] };
-  readonly transform: Omit<RouteSettings["transform"], "methods"> & {
-    readonly methods: Readonly<Record<string, string>>;
-  };
+  readonly transform: TransformView;
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
 }
@@ -89,9 +87,24 @@ export function viewRoute(
       learn: route.values.learn.map(({ at }) => spellLocator(at)),
       apply: route.values.apply.map(({ at }) => spellLocator(at)),
     },
-    transform: { ...route.transform, methods: Object.fromEntries(route.transform.methods) },
+    transform: viewTransform(route.transform),
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
+  };
+}
+
+type Transform = RouteSettings["transform"];
+
+interface TransformView extends Pick<Transform, "path" | "headers" | "body"> {
+  readonly methods: Readonly<Record<string, string>>;
+  readonly module: Pick<NonNullable<Transform["module"]>, "file" | "hooks"> | null;
+}
+
+function viewTransform({ methods, module, ...transform }: Transform): TransformView {
+  return {
+    ...transform,
+    methods: Object.fromEntries(methods),
+    module: module === null ? null : { file: module.file, hooks: module.hooks },
   };
 }
 

@@ -1,5 +1,5 @@
 /** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of everything the API answers. */
-import { DETECTORS, PHASES } from "../config/settings.ts";
+import { DETECTORS, PHASES, TRANSFORM_HOOKS, TREAT_AS } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
@@ -211,7 +211,7 @@ export const SCHEMAS = {
     match: object({ path: text, methods: orNull(listOf(text)), host: orNull(text), headers: listOf(text) }),
     entity: orNull(text),
     key: listOf(text),
-    treatAs: enumOf(["by-method", "write", "read"]),
+    treatAs: enumOf(TREAT_AS),
     mirror: object({
       writes: flag,
       readShare: share,
@@ -256,6 +256,7 @@ export const SCHEMAS = {
       methods: { type: "object", additionalProperties: text },
       headers: listOf(object({ legacy: text, next: text })),
       body: listOf(object({ legacy: text, next: text, of: orNull(enumOf(["request", "answer"])) })),
+      module: orNull(object({ file: text, hooks: listOf(enumOf(TRANSFORM_HOOKS)) })),
     }),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),

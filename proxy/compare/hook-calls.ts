@@ -1,8 +1,10 @@
 /** Calls of a user's functions: what they may give back, how long they may take, and what is said of one that fails. */
-import type { HookName } from "../config/settings.ts";
+import type { HookName, TransformHookName } from "../config/settings.ts";
+
+type AnyHook = HookName | TransformHookName;
 
 /** What a user's module does when it is asked; `import`: it is loaded into the thread. */
-export type HookStep = "import" | HookName;
+export type HookStep = "import" | AnyHook;
 
 export interface HookFailure {
   readonly step: HookStep;
@@ -13,7 +15,7 @@ export interface HookFailure {
 }
 
 /** Functions as a module exports them: what they give back may be anything. */
-export type Hooks = { readonly [name in HookName]?: (...args: unknown[]) => unknown };
+export type Hooks = { readonly [name in AnyHook]?: (...args: unknown[]) => unknown };
 
 /** Told around each step, so that whoever looks from outside knows what a thread is at. */
 export interface StepLog {
@@ -52,7 +54,7 @@ export class HookCalls {
    * the user's too.
    * @throws HookError: it threw, gave back nonsense, or took too long
    */
-  run<T>(step: HookName, call: () => T): T {
+  run<T>(step: AnyHook, call: () => T): T {
     const begunAt = performance.now();
     this.#log.enter(step);
     try {
@@ -66,7 +68,7 @@ export class HookCalls {
   }
 
   /** @throws HookError: what has run so far took too long together */
-  checkTime(step: HookName): void {
+  checkTime(step: AnyHook): void {
     if (this.#spentMs > this.#limitMs) throw new HookError(step, tookTooLong(this.#limitMs), true);
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { HookStep, StepLog } from "./hook-calls.ts";
 
-const STEPS: readonly HookStep[] = ["import", "normalise", "judge"];
+const STEPS: readonly HookStep[] = ["import", "normalise", "judge", "toNext", "answer"];
 /** Loading a module may take long on a busy machine, and is done once. */
 const IMPORT_LIMIT_MS = 10_000;
 /** Places in the shared memory: which step runs (0: none, else its place in STEPS from 1), and how many have begun. */

@@ -16,6 +16,7 @@ import { Unsettled } from "../mirror/unsettled.ts";
 import { PairBook } from "../mirror/values/pair-book.ts";
 import { createSeal, type Seal } from "../mirror/values/seal.ts";
 import { ValueMap } from "../mirror/values/value-map.ts";
+import { createTransforms } from "../transform/transforms.ts";
 import { createNoise, type Noise } from "../noise.ts";
 import { createReplay } from "../pairs/replay.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
@@ -120,7 +121,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   });
   const orderBase = (exchangeId: string | null): number => parts.turns.order(exchangeId) ?? store.generation;
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
-  const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey };
+  const transforms = createTransforms(caught);
+  const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };
 
   const pipeline = createPipeline(
     {
@@ -199,6 +201,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     seal,
     async close() {
       await comparer.close();
+      await transforms.close();
       await repairs.stop();
       await noise.close();
       await spool.close();

@@ -103,6 +103,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   ],
   keys: [],
   treatAs: "by-method",
+  persisted: [],
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
   compare: {
     status: "exact",
@@ -118,7 +119,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     noise: { readShare: 0, comparedShare: 0 },
   },
   values: { learn: [], apply: [], give: [], unmapped: "pass" },
-  transform: { path: null, methods: [], headers: [], body: [] },
+  transform: { path: null, methods: [], headers: [], body: [], module: null },
   verify: { readBack: null },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   gate: GATE_DEFAULTS.normal,

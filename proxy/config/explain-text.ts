@@ -64,6 +64,8 @@ function mirrorSentence(route: RouteExplained): string {
   const { plan, shadow, when, requestClass } = route;
   if (plan.mirror) {
     const name = shadow?.service ?? plan.shadow;
+    if (route.isGraphql && requestClass === "write")
+      return `Mirrored: a copy goes to ${name} once ${route.primary.service} has accepted it, unless its body holds queries alone.`;
     if (requestClass === "read") return `Mirrored: a copy goes to ${name}, ${sampleWords(route)}.`;
     if (when === "always") return `Mirrored: a copy goes to ${name}, whatever ${route.primary.service} answers.`;
     return `Mirrored: a copy goes to ${name} once ${route.primary.service} has accepted it (2xx, 302, 303).`;

@@ -97,6 +97,8 @@ export interface RouteExplained {
     readonly give: readonly string[];
     readonly unmapped: RouteSettings["values"]["unmapped"];
   };
+  /** Its body tells reads from writes. */
+  readonly isGraphql: boolean;
   /** The target under next's path; null: the same as legacy's. */
   readonly atNext: string | null;
   /** Method, headers and bodies that are others at next, a line each. */
@@ -227,6 +229,7 @@ function explainRoute(
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
       unmapped: route.values.unmapped,
     },
+    isGraphql: route.treatAs === "graphql",
     atNext: route.transform.path === null ? null : (targetAtNext(request.target, route) ?? "none, for a . or .. in it"),
     reshaped: reshapedLines(request.method, route.transform),
     readBack:
@@ -251,7 +254,10 @@ function explainRoute(
   };
 }
 
-function reshapedLines(method: string, { methods, headers, body }: RouteSettings["transform"]): readonly string[] {
+function reshapedLines(
+  method: string,
+  { methods, headers, body, module }: RouteSettings["transform"],
+): readonly string[] {
   const other = methods.find(([legacy]) => legacy === method);
   return [
     ...(other === undefined ? [] : [`method ${other[1]} in place of ${method}`]),
@@ -259,6 +265,7 @@ function reshapedLines(method: string, { methods, headers, body }: RouteSettings
     ...body.map(
       ({ legacy, next, of }) => `${of === null ? "bodies" : `body of the ${of}`}: ${legacy} is ${next} at next`,
     ),
+    ...(module === null ? [] : [`by the functions of ${module.file}: ${module.hooks.join(", ")}`]),
   ];
 }
 

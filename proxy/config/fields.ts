@@ -215,19 +215,13 @@ export function headersField(about: About, problemOf: (name: string, value: stri
     );
 }
 
-/** One of a closed list. `later` are words that the documentation has and this version has not. */
-export function choiceField<const T extends readonly [string, ...string[]]>(
-  values: T,
-  about: About,
-  later: readonly string[] = [],
-) {
+/** One of a closed list. */
+export function choiceField<const T extends readonly [string, ...string[]]>(values: T, about: About) {
   return z
     .enum(values, {
       error: ({ input }) => {
         if (input === undefined) return undefined;
         const list = `write one of ${values.join(", ")}`;
-        if (typeof input === "string" && later.includes(input))
-          return `is "${input}", which is not in this version yet; ${list}`;
         const near = typeof input === "string" ? nearestName(input, values) : null;
         return `is ${showValue(input)}; ${near === null ? list : `did you mean ${near}? (${values.join(", ")})`}`;
       },

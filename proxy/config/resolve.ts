@@ -51,6 +51,7 @@ const ROUTE_FIELDS = [
   "key",
   "keys",
   "treatAs",
+  "graphql.persisted",
   "mirror.writes",
   "mirror.reads",
   "mirror.when",
@@ -236,6 +237,7 @@ function resolveRoute(
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
+    persisted: Object.entries(choose("graphql.persisted", written.graphql?.persisted, defaults.graphql?.persisted, {})),
     mirror: {
       writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
       readShare: choose("mirror.reads", mirror?.reads, defaults.mirror?.reads, base.mirror.readShare),
@@ -253,7 +255,7 @@ function resolveRoute(
       mustMatch: choose("compare.mustMatch", compare?.mustMatch, defaults.compare?.mustMatch, base.compare.mustMatch),
       ...resolveRules(choose, compare, defaults.compare),
       module:
-        modules.byName.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
+        modules.ofCompare.get(choose("compare.module", compare?.module, defaults.compare?.module, NO_MODULE)) ?? null,
       noise: {
         readShare: choose(
           "compare.noise.reads",
@@ -275,6 +277,7 @@ function resolveRoute(
       methods: written.transform?.methods ?? base.transform.methods,
       headers: written.transform?.headers ?? base.transform.headers,
       body: written.transform?.body ?? base.transform.body,
+      module: modules.ofTransform.get(written.transform?.module ?? "") ?? null,
     },
     verify: {
       readBack: choose<string | null>(

@@ -52,6 +52,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkValues(input, places, findings, patternOf, neverYields);
   checkTransforms(input.settings.routes, places, findings);
   checkGates(input, places, findings);
+  checkGraphql(input, places, findings);
   checkCover(routes, places, findings);
 }
 
@@ -149,6 +150,14 @@ function checkKeys(input: RouteRulesInput, places: Places, findings: Findings): 
 }
 
 const GATE_FIELDS = ["gate.profile", "gate.divergenceBelow", "gate.confidence", "gate.span"] as const;
+
+function checkGraphql(input: RouteRulesInput, places: Places, findings: Findings): void {
+  for (const [i, route] of input.settings.routes.entries()) {
+    if (route.treatAs === "graphql" || input.origins[i]?.["graphql.persisted"] !== "route") continue;
+    const why = `says what queries do, and treatAs is ${route.treatAs}: nobody looks`;
+    findings.warnings.push(places.at(["routes", i, "graphql"], `${why}; write treatAs: graphql, or take it out`));
+  }
+}
 
 /** After a cutover next answers reads too: a gate asks that they were compared, and nobody should learn that after weeks. */
 function checkGates(input: RouteRulesInput, places: Places, findings: Findings): void {

@@ -16,7 +16,7 @@ import {
   switchField,
 } from "./fields.ts";
 import { spellLocator } from "./locator.ts";
-import { DETECTORS, MAX_BATCH_KEYS, PHASES, REPAIR_WRITES } from "./settings.ts";
+import { DETECTORS, MAX_BATCH_KEYS, PHASES, REPAIR_WRITES, TREAT_AS } from "./settings.ts";
 import { parseMatchHost, parseMethod, parsePath, parseReadBack } from "./texts.ts";
 import { transformSchema } from "./transform-schema.ts";
 import { parseRate, RATE_PATTERN, spellShare } from "./units.ts";
@@ -97,15 +97,22 @@ const routeShape = {
       `All entities that one write is about: it waits for and holds up all of them, at most ${MAX_BATCH_KEYS}. Where nothing is found, key tells. Default: none, every write is about one entity.`,
     )
     .optional(),
-  treatAs: choiceField(
-    ["by-method", "write", "read"],
-    {
-      effect:
-        "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one.",
-      byDefault: DEFAULT_ROUTE.treatAs,
-    },
-    ["graphql"],
-  ).optional(),
+  treatAs: choiceField(TREAT_AS, {
+    effect:
+      "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one. graphql: of a POST the operations in its body do, and what cannot be told is a write.",
+    byDefault: DEFAULT_ROUTE.treatAs,
+  }).optional(),
+  graphql: z
+    .strictObject({
+      persisted: z
+        .record(z.string().min(1).max(200), choiceField(["read", "write"], { effect: "What the query does." }))
+        .describe(
+          "Queries that clients name by id or hash alone, as { ID: read }. Default: none, such a request is a write.",
+        )
+        .optional(),
+    })
+    .describe("How GraphQL is read, on routes with treatAs: graphql.")
+    .optional(),
   compare: compareSchema.optional(),
   values: valuesSchema.optional(),
   verify: z

@@ -203,8 +203,11 @@ export interface ShapeRule extends CompareRule {
 export const HOOKS = ["normalise", "judge"] as const;
 export type HookName = (typeof HOOKS)[number];
 
-/** Functions of the user's own that take part in a comparison. */
-export interface ModuleSettings {
+export const TRANSFORM_HOOKS = ["toNext", "answer"] as const;
+export type TransformHookName = (typeof TRANSFORM_HOOKS)[number];
+
+/** Functions of the user's own that take part in a comparison, or in a transform. */
+export interface ModuleSettings<Hook extends HookName | TransformHookName = HookName> {
   /** Its whole name. */
   readonly file: string;
   /** Whole names of the files that it imports, and they in turn; packages are not among them. */
@@ -212,7 +215,7 @@ export interface ModuleSettings {
   /** Hex digest of all these texts when the config was loaded: other texts are another module. */
   readonly sha256: string;
   /** Those that it exports; never empty. */
-  readonly hooks: readonly HookName[];
+  readonly hooks: readonly Hook[];
 }
 
 /** What is looked at beside the outcomes, to learn which places say something else each time. Shares are 0 to 1. */
@@ -308,6 +311,10 @@ export interface BodyMove {
 /** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
 export const MAX_BATCH_KEYS = 100;
 
+export type PersistedQuery = readonly [id: string, does: "read" | "write"];
+
+export const TREAT_AS = ["by-method", "write", "read", "graphql"] as const;
+
 export interface RouteSettings {
   readonly name: string;
   readonly match: RouteMatch;
@@ -321,7 +328,9 @@ export interface RouteSettings {
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];
-  readonly treatAs: "by-method" | "write" | "read";
+  readonly treatAs: (typeof TREAT_AS)[number];
+  /** Of `treatAs: graphql`: queries that clients name by an id alone. */
+  readonly persisted: readonly PersistedQuery[];
   readonly mirror: {
     readonly writes: boolean;
     /** 0 to 1, by entity key. */
@@ -339,6 +348,8 @@ export interface RouteSettings {
     readonly methods: readonly (readonly [legacy: string, next: string])[];
     readonly headers: readonly HeaderMove[];
     readonly body: readonly BodyMove[];
+    /** null: no functions of the user's. */
+    readonly module: ModuleSettings<TransformHookName> | null;
   };
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */

@@ -34,11 +34,12 @@ export function checkTransforms(routes: readonly RouteSettings[], places: Places
 }
 
 function checkPath({ match, transform, phase }: RouteSettings, refuse: Report): void {
-  const { path, ...others } = transform;
+  const { path, module, ...lists } = transform;
   if (PHASE_ROLES[phase].primary === "next") {
     const why = `in phase ${phase} clients' requests go to next as they are: this version changes copies alone`;
     if (path !== null) refuse(["path"], `is "${path}", and ${why}; take it out, with clients on next's paths`);
-    else if (Object.values(others).some((list) => list.length > 0)) refuse([], `is set, and ${why}; take it out`);
+    else if (module !== null || Object.values(lists).some((list) => list.length > 0))
+      refuse([], `is set, and ${why}; take it out`);
   }
   if (path === null) return;
   const [from, to] = [parsePattern(match.path), parsePattern(path)];

@@ -1,6 +1,6 @@
 /** What users write about things that are others at next than at legacy, beside values. */
 import { z } from "zod";
-import { choiceField, headerNameField, parsedText } from "./fields.ts";
+import { choiceField, freeText, headerNameField, parsedText } from "./fields.ts";
 import { pointerProblem } from "./locator.ts";
 import { parseMethod, parsePath } from "./texts.ts";
 import type { Parsed } from "./units.ts";
@@ -56,5 +56,13 @@ export const transformSchema = z
         "Members of JSON bodies, or fields of forms, that stand elsewhere at next: moved in copies, and back in next's answers for the comparison. Default: none.",
       )
       .optional(),
+    module: freeText(
+      {
+        effect:
+          "A file (.mjs or .mts, from the folder of this one) whose functions toNext and answer change what the settings beside it cannot. Default: none.",
+        examples: ["./users-at-next.mjs"],
+      },
+      { min: 1, max: 1024 },
+    ).optional(),
   })
   .describe("What is another thing at next than at legacy. Default: nothing.");

@@ -26,7 +26,7 @@ import type { DecodeBody } from "../record/pair-redaction.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { ReplayEnd, ReplayRefusal, ReplayRequest, ReplayResult, ReplayVerdict } from "../replay-request.ts";
 import { PAIR_OUTCOMES, type PairAnswer, type StoredPair } from "../stored-pair.ts";
-import { answerAtLegacy, copyAtNext } from "../transform/at-next.ts";
+import type { Transforms } from "../transform/transforms.ts";
 import { type Answered, ask, type Question, type Unanswered } from "../try/ask.ts";
 import { compareAgain } from "./compare-again.ts";
 import { KnownDifferences } from "./difference-keys.ts";
@@ -44,6 +44,7 @@ export interface ReplayParts extends JudgeParts {
   readonly hold: Pick<WriteHold, "holds">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly values: Pick<ValueMap, "repeated" | "answer">;
+  readonly transforms: Transforms;
   /** For the log of the process. */
   readonly audit: (entry: ReplayAudit) => void;
 }
@@ -237,7 +238,7 @@ async function askShadowNow(
   const { rewrite } = mapped;
   const copy = { exchange, service: shadow, body: stored, markKey, epoch: epochOf(exchange), rewrite };
   // Older than every write that the traffic sends: where it came in the primary's order is not known.
-  const shaped = copyAtNext(buildShadowRequest({ ...copy, order: "0.0" }), exchange);
+  const shaped = await parts.transforms.copy(buildShadowRequest({ ...copy, order: "0.0" }), exchange);
   if (!shaped.ok) return { attempts: 0, failure: "unmapped-value", why: shaped.why };
   const { method, target, headers, body: sent } = shaped.value;
   const question: Question = {
@@ -264,8 +265,12 @@ async function askShadowNow(
 }
 
 /** As the primary would have put it, which is how it was recorded. */
-async function mappedBack({ values }: ReplayParts, exchange: Exchange, answered: Answered): Promise<Answered> {
-  const put = answerAtLegacy(answerOf(answered), exchange);
+async function mappedBack(
+  { values, transforms }: ReplayParts,
+  exchange: Exchange,
+  answered: Answered,
+): Promise<Answered> {
+  const put = await transforms.answer(answerOf(answered), exchange);
   const { status, headers, body } = await values.answer(exchange, put);
   return {
     ...answered,

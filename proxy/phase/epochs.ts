@@ -150,7 +150,7 @@ export function verdictOf(outcome: Outcome): UnitVerdict | null {
     case "unknown":
       return "divergent";
     case "skipped":
-      return outcome.reason === "not-accepted" ? null : "divergent";
+      return outcome.reason === "not-accepted" || outcome.reason === "sampled-out" ? null : "divergent";
     default: {
       const never: never = outcome;
       throw new TypeError(`no such outcome: ${JSON.stringify(never)}`);

@@ -4,7 +4,7 @@
  */
 import type { DivergenceRecord, RepairReason } from "../evidence.ts";
 import type { RequestClass, Settled } from "../exchange.ts";
-import { reasonOf, type OutcomeKind } from "../outcome.ts";
+import { type Outcome, type OutcomeKind, reasonOf } from "../outcome.ts";
 import type { Store, StoreWrite, Telemetry } from "../ports.ts";
 import type { Sealer } from "../sealed.ts";
 import { Causes } from "./causes.ts";
@@ -47,8 +47,6 @@ export interface Recorder {
 
 /** Outcomes of comparisons: what groups' shares are shares of. */
 const COMPARED: ReadonlySet<OutcomeKind> = new Set(["match", "ignored", "divergent"]);
-/** Outcomes that a log of `notable` lines leaves out; the store always does. */
-const UNREMARKABLE: ReadonlySet<OutcomeKind> = new Set(["match", "ignored"]);
 
 export function createRecorder(parts: RecorderParts): Recorder {
   const { store, log, telemetry, counters, redactor } = parts;
@@ -106,7 +104,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
       failed("telemetry", error);
     }
     const shown = isShown(settled) ? redact(settled) : null;
-    const group = shown === null ? null : publish(settled, shown, !UNREMARKABLE.has(outcome.kind));
+    const group = shown === null ? null : publish(settled, shown, isNotable(outcome));
     if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write));
     if (settled.repair !== null) {
       step("store", () => write(repairOf(settled, settled.repair as RepairReason, shown)));
@@ -184,5 +182,10 @@ export function createRecorder(parts: RecorderParts): Recorder {
 
 /** Whether the exchange has a line of its own. */
 function isShown({ exchange, outcome }: Settled): boolean {
-  return !UNREMARKABLE.has(outcome.kind) || exchange.snapshot.settings.divergenceLog.lines === "all";
+  return isNotable(outcome) || exchange.snapshot.settings.divergenceLog.lines === "all";
+}
+
+/** What a log of `notable` lines has; the store has no other. A read that was told from a write by its body is none. */
+function isNotable(outcome: Outcome): boolean {
+  return outcome.kind !== "match" && outcome.kind !== "ignored" && reasonOf(outcome) !== "sampled-out";
 }

@@ -8,8 +8,8 @@ import type { ShadowGate } from "../mirror/shadow-gate.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { Upstream } from "../ports.ts";
-import { ownRequestAtNext } from "../transform/at-next.ts";
-import { answerToLegacy, type Reshaped } from "../transform/reshape.ts";
+import type { Reshaped } from "../transform/reshape.ts";
+import type { Transforms } from "../transform/transforms.ts";
 import type { Sides, WriteEnd } from "./mend.ts";
 import { type OwnRequestParts, readRequest, writeRequest } from "./own-request.ts";
 import type { Reading } from "./plan.ts";
@@ -21,6 +21,7 @@ export interface BothSidesParts extends JudgeParts {
   /** Of reads of the primary: it must not be pressed while it is in trouble. */
   readonly primaryGate: (service: ServiceSettings) => ShadowGate;
   readonly copies: CaptureParts;
+  readonly transforms: Transforms;
   readonly markKey: Buffer;
   readonly orderStamp: () => string;
 }
@@ -51,8 +52,8 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
   });
 
   /** Entities are known by what they are at legacy. */
-  function shapedFor(service: ServiceSettings, request: ShadowRequest): Reshaped<ShadowRequest> {
-    return service.name === "legacy" ? { ok: true, value: request } : ownRequestAtNext(request, route, routes);
+  async function shapedFor(service: ServiceSettings, request: ShadowRequest): Promise<Reshaped<ShadowRequest>> {
+    return service.name === "legacy" ? { ok: true, value: request } : parts.transforms.own(request, route, routes);
   }
 
   function send(role: Role, request: ShadowRequest): Promise<DeliveryEnd> {
@@ -86,14 +87,17 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
     orderStamp: parts.orderStamp,
     async read(role) {
       const service = entity[role];
-      const shaped = shapedFor(service, readRequest(own(service), path));
+      const shaped = await shapedFor(service, readRequest(own(service), path));
       if (!shaped.ok) return { is: "unknown", status: null, why: shaped.why };
       const reading = toReading(await send(role, shaped.value), service);
       if (service.name === "legacy" || reading.is !== "present") return reading;
-      return { ...reading, answer: answerToLegacy(reading.answer, route) };
+      return { ...reading, answer: await parts.transforms.ownAnswer(reading.answer, route) };
     },
     async write(write, body, order) {
-      const shaped = shapedFor(entity.shadow, writeRequest(own(entity.shadow), write.method, write.path, body, order));
+      const shaped = await shapedFor(
+        entity.shadow,
+        writeRequest(own(entity.shadow), write.method, write.path, body, order),
+      );
       if (!shaped.ok) return { end: "not-sent", why: shaped.why };
       return toWriteEnd(await send("shadow", shaped.value));
     },

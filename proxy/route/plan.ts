@@ -1,4 +1,4 @@
-import type { Phase } from "../config/settings.ts";
+import type { Phase, RouteSettings } from "../config/settings.ts";
 import { headerOf, type NotMirroredWhy, type Plan, type RequestClass, type RequestHead } from "../exchange.ts";
 import { PHASE_ROLES } from "../phases.ts";
 
@@ -48,10 +48,12 @@ const SAFE_METHODS: ReadonlySet<string> = new Set([
  */
 export function classifyRequest(
   method: string,
-  treatAs: "by-method" | "write" | "read",
+  treatAs: RouteSettings["treatAs"],
   override: string | null,
 ): RequestClass {
-  if (treatAs !== "by-method") return treatAs;
+  if (treatAs === "write" || treatAs === "read") return treatAs;
+  // A mutation by GET is refused by servers (GraphQL over HTTP, 6.2); of a POST the body tells, once it is there.
+  if (treatAs === "graphql") return SAFE_METHODS.has(method) ? "read" : "write";
   const effective = method === "POST" && override !== null ? override.toUpperCase() : method;
   return SAFE_METHODS.has(effective) ? "read" : "write";
 }

@@ -9,7 +9,7 @@ import { buildShadowRequest, identityRewrite } from "../mirror/shadow-request.ts
 import { DIVERGENT, dropped, IGNORED, MATCH, SHADOW_ERROR, SHADOW_TIMEOUT, UNKNOWN } from "../outcome.ts";
 import type { Clock, Upstream } from "../ports.ts";
 import type { Role } from "../exchange.ts";
-import { answerAtLegacy, copyAtNext } from "../transform/at-next.ts";
+import type { Transforms } from "../transform/transforms.ts";
 import { type Answered, ask, comparablePair, type Question, type Unanswered } from "./ask.ts";
 import type { Chosen } from "./choose.ts";
 
@@ -19,6 +19,7 @@ export interface ReplayParts {
   /** Resolves when next may be sent one more request (asShadow.rate). */
   readonly turnOf: (service: ServiceSettings) => Promise<void>;
   readonly comparer: Comparer;
+  readonly transforms: Transforms;
   readonly clock: Clock;
   readonly markKey: Buffer;
 }
@@ -42,12 +43,12 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
   const maxBytes = settings.limits.bodyOnDiskBytes;
   const [primary, shadow] = await Promise.all([
     ask(parts.upstream("primary", legacy), questionTo(legacy, exchange, chosen.recorded.body, maxBytes)),
-    parts.turnOf(next).then(() => {
+    parts.turnOf(next).then(async () => {
       const body = { kind: "memory", bytes: chosen.recorded.body } as const;
       const order = `0.${position}`;
       const { markKey } = parts;
       const copy = { exchange, service: next, body, markKey, order, epoch: 1, rewrite: identityRewrite };
-      const shaped = copyAtNext(buildShadowRequest(copy), exchange);
+      const shaped = await parts.transforms.copy(buildShadowRequest(copy), exchange);
       if (!shaped.ok) return { attempts: 0, failure: "unmapped-value", why: shaped.why };
       const { method, target, headers, body: sent } = shaped.value;
       const ms = next.asShadow.timeoutMs;
@@ -62,7 +63,7 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
     }),
   ]);
   const unanswered = { legacy: failureIn(primary), next: failureIn(shadow) };
-  const { excusedBy, ...found } = await judge(parts, exchange, primary, putAtLegacy(exchange, shadow));
+  const { excusedBy, ...found } = await judge(parts, exchange, primary, await putAtLegacy(parts, exchange, shadow));
   const build = next.build === null || "failure" in shadow ? null : headerOf(shadow.headers, next.build.name);
   const settled: Settled = {
     exchange,
@@ -138,12 +139,21 @@ async function judge(
   return { outcome, differences, moreDifferences, excusedBy, error: null, failure: null };
 }
 
-function putAtLegacy(exchange: Exchange, answer: Answered | Unanswered): Answered | Unanswered {
+async function putAtLegacy(
+  { transforms }: ReplayParts,
+  exchange: Exchange,
+  answer: Answered | Unanswered,
+): Promise<Answered | Unanswered> {
   if ("failure" in answer) return answer;
   const { body, ...rest } = answer;
   const held: BodyCopy = body.kind === "bytes" ? { kind: "memory", bytes: Buffer.from(body.bytes) } : body;
-  const put = answerAtLegacy({ ...rest, body: held }, exchange);
-  return { ...answer, headers: put.headers, body: put.body.kind === "memory" ? { ...put.body, kind: "bytes" } : body };
+  const put = await transforms.answer({ ...rest, body: held }, exchange);
+  return {
+    ...answer,
+    status: put.status,
+    headers: put.headers,
+    body: put.body.kind === "memory" ? { ...put.body, kind: "bytes" } : body,
+  };
 }
 
 function failureIn(answer: Answered | Unanswered): string | null {

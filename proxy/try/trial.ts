@@ -12,6 +12,7 @@ import { systemClock } from "../system-clock.ts";
 import { Pools } from "../upstream/pools.ts";
 import { watchReachability } from "../upstream/reachability.ts";
 import { type Chosen, chooseRequest, type LeftOutWhy, REQUEST_MAX_BYTES } from "./choose.ts";
+import { createTransforms } from "../transform/transforms.ts";
 import { HarFile } from "./har-file.ts";
 import { HarFault, type RequestSpan, spellEntry } from "./har-scan.ts";
 import { Pacer } from "./pacer.ts";
@@ -128,11 +129,13 @@ async function replayAll(
     workers: 1,
     timeLimitMs: COMPARE_TIME_LIMIT_MS,
   });
+  const transforms = createTransforms(() => "what fails on the way there is told with its request");
   const parts: ReplayParts = {
     snapshot,
     upstream: (role, service) => pools.for(role, service),
     turnOf: (service) => pacer.turn(service.origin, service.asShadow.ratePerSecond),
     comparer,
+    transforms,
     clock: systemClock,
     markKey,
   };
@@ -157,7 +160,7 @@ async function replayAll(
     sent = spans.length;
     throw thrown;
   } finally {
-    await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close()]);
+    await Promise.all([pools.close("primary"), pools.close("shadow"), comparer.close(), transforms.close()]);
   }
   tally.leftOut("stopped-early", spans.length - sent);
   return silence.why;

@@ -67,7 +67,7 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   config: SHARED,
   suggest: [...SHARED, "config", "compare"],
   phase: SHARED,
-  transform: [...SHARED, "compare", "mirror"],
+  transform: [...SHARED, "compare", "mirror", "config"],
   admin: [...SHARED, "config"],
   wiring: CORE,
   repair: CORE,

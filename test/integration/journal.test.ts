@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { test, type TestContext } from "node:test";
 import { request } from "undici";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
+import { createTransforms } from "../../proxy/transform/transforms.ts";
 import { createTelemetry } from "../../adapters/telemetry/telemetry.ts";
 import { ByteBudget } from "../../proxy/byte-budget.ts";
 import { createComparer } from "../../proxy/compare/comparer.ts";
@@ -111,6 +112,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
         close: () => Promise.resolve(),
       },
       unsettled: new Unsettled(),
+      transforms: createTransforms(caught),
       markKey: Buffer.alloc(32, 7),
       orderStamp: (base) => `${base}.${++position}`,
       orderBase: () => 3,

@@ -7,8 +7,9 @@ import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import { headerOf } from "../../proxy/exchange.ts";
 import { startBench } from "../support/crossfade.ts";
 import { pairOf, refuse } from "../support/repair-pair.ts";
-import { repair, resultsOf } from "../support/repairs.ts";
+import { repair, repairsOf, resultsOf } from "../support/repairs.ts";
 import { json } from "../support/service.ts";
+import { until } from "../support/until.ts";
 
 const SHAPED = `routes:
   - name: users
@@ -95,7 +96,8 @@ test("a body that cannot be changed is not sent: skipped, with its reason on the
     body: gzipSync('{"name":"Ann"}'),
   });
   const [route] = await bench.settled(1);
-  assert.deepEqual([route?.reasons["unmapped-value"], route?.repairs], [1, 1]);
+  assert.equal(route?.reasons["unmapped-value"], 1);
+  await until(async () => (await repairsOf(bench)).length === 1);
   assert.deepEqual(bench.next.seen, []);
   const { items } = await bench.api<{ items: DivergenceRecord[] }>("/api/v1/divergences");
   assert.match(JSON.stringify(items[0]), /body is compressed, so that transform\.body cannot change it/);

@@ -1,10 +1,14 @@
 /** What there is to say about a module before it is used: found out in a thread of its own, which may fail or hang. */
 import { pathToFileURL } from "node:url";
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from "node:worker_threads";
-import type { HookName } from "../settings.ts";
+import type { HookName, TransformHookName } from "../settings.ts";
+
+export type ModuleHook = HookName | TransformHookName;
 
 export interface InspectOrder {
   readonly url: string;
+  /** Names of functions that count; at least one has to be there. */
+  readonly wanted: readonly ModuleHook[];
   readonly port: MessagePort;
   /** Set to 1, and notified, once the answer is in `port`. */
   readonly done: Int32Array<SharedArrayBuffer>;
@@ -14,7 +18,7 @@ export interface InspectOrder {
 export type InspectMessage = string | Inspected;
 
 export type Inspected =
-  | { readonly ok: true; readonly hooks: readonly HookName[] }
+  | { readonly ok: true; readonly hooks: readonly ModuleHook[] }
   /** `why` follows the setting's name and value. */
   | { readonly ok: false; readonly why: string };
 
@@ -28,10 +32,13 @@ const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./
  * Imports the file in a thread and waits for it: reading a config is synchronous, here and in the thread of a reload. The
  * module prints nothing: stdout belongs to the command that is run.
  */
-export function inspectModule(file: string): { readonly found: Inspected; readonly imports: readonly string[] } {
+export function inspectModule(
+  file: string,
+  wanted: readonly ModuleHook[],
+): { readonly found: Inspected; readonly imports: readonly string[] } {
   const done = new Int32Array(new SharedArrayBuffer(4));
   const { port1, port2 } = new MessageChannel();
-  const order: InspectOrder = { url: pathToFileURL(file).href, port: port2, done };
+  const order: InspectOrder = { url: pathToFileURL(file).href, wanted, port: port2, done };
   let worker: Worker;
   try {
     worker = new Worker(WORKER_URL, { workerData: order, transferList: [port2], stdout: true, stderr: true });

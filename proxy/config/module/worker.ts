@@ -2,14 +2,20 @@
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 import { workerData } from "node:worker_threads";
-import { HOOKS } from "../settings.ts";
 import { isUsersFile } from "../../module-files.ts";
-import type { Inspected, InspectMessage, InspectOrder } from "./inspect.ts";
+import type { Inspected, InspectMessage, InspectOrder, ModuleHook } from "./inspect.ts";
 
 /** Of what is said while a module is imported. */
 const WORDS_MAX_CHARS = 300;
 
-const { url, port, done } = workerData as InspectOrder;
+const ARGUMENTS: Readonly<Record<ModuleHook, string>> = {
+  normalise: "normalise(answer, side)",
+  judge: "judge(difference)",
+  toNext: "toNext(request)",
+  answer: "answer(answer)",
+};
+
+const { url, wanted, port, done } = workerData as InspectOrder;
 let told = false;
 
 process.on("exit", () => tell({ ok: false, why: "which ends its process while it is imported; take that out" }));
@@ -65,14 +71,14 @@ async function inspect(): Promise<Inspected> {
   } catch (error) {
     return { ok: false, why: notImported(error) };
   }
-  const found = HOOKS.filter((name) => exported[name] !== undefined);
+  const found = wanted.filter((name) => exported[name] !== undefined);
   const wrong = found.find((name) => typeof exported[name] !== "function");
   if (wrong !== undefined) {
     return { ok: false, why: `which exports ${wrong}, and that is no function; write export function ${wrong}(…)` };
   }
   if (found.length > 0) return { ok: true, hooks: found };
-  const way = "write export function normalise(answer, side) or export function judge(difference)";
-  return { ok: false, why: `which exports neither normalise nor judge; ${way}` };
+  const way = wanted.map((name) => `export function ${ARGUMENTS[name]}`).join(" or ");
+  return { ok: false, why: `which exports neither ${wanted.join(" nor ")}; write ${way}` };
 }
 
 function notImported(error: unknown): string {

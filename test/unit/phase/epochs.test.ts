@@ -68,14 +68,17 @@ test("evidence that is lost for good begins anew once its span is over, and no s
   );
 });
 
-test("what was not compared counts against, and what the primary did not accept counts neither way", () => {
+test("what was not compared counts against, and what the primary did not accept, or what only read, counts neither way", () => {
   assert.equal(verdictOf(MATCH), "clean");
   assert.equal(verdictOf(IGNORED), "excused");
   for (const outcome of [DIVERGENT, SHADOW_ERROR, SHADOW_TIMEOUT, UNKNOWN, dropped("queue-full")]) {
     assert.equal(verdictOf(outcome), "divergent");
   }
   for (const reason of SKIP_REASONS) {
-    assert.equal(verdictOf(skipped(reason)), reason === "not-accepted" ? null : "divergent");
+    assert.equal(
+      verdictOf(skipped(reason)),
+      reason === "not-accepted" || reason === "sampled-out" ? null : "divergent",
+    );
   }
 });
 

@@ -172,7 +172,14 @@ test("every outcome but match and ignored is in log and store; with lines: all t
 test("reads are not counted in the store, but those that were compared are told apart, and their divergences are kept", async () => {
   const { recorder, appended } = record();
   const read = { plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "read" } } as const;
-  for (const outcome of [MATCH, IGNORED, DIVERGENT, SHADOW_TIMEOUT, skipped("sampled-out")]) {
+  for (const outcome of [
+    MATCH,
+    IGNORED,
+    DIVERGENT,
+    SHADOW_TIMEOUT,
+    skipped("key-written-meanwhile"),
+    skipped("sampled-out"),
+  ]) {
     recorder.eligible("users", "read");
     recorder.settle(makeSettled({ outcome, exchange: read }));
   }

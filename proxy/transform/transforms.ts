@@ -1,0 +1,132 @@
+/**
+ * What is another thing at next: declared first, then by the functions of the route's module; of answers the other way round.
+ * At once where a route has no module, else from the module's thread.
+ */
+import type { ModuleSettings, RouteSettings, TransformHookName } from "../config/settings.ts";
+import type { Answer, Exchange } from "../exchange.ts";
+import type { ShadowRequest } from "../mirror/shadow-request.ts";
+import { answerAtLegacy, copyAtNext, ownRequestAtNext } from "./declared.ts";
+import type { HeldReply, HeldRequest } from "./module-message.ts";
+import { ModuleThread } from "./module-thread.ts";
+import type { ModuleCall, ModuleReply } from "./worker.ts";
+import { answerToLegacy, type Reshaped, RESHAPED_MAX_BYTES } from "./reshape.ts";
+
+type Now<T> = T | Promise<T>;
+
+export interface Transforms {
+  /** A copy as its shadow is to get it. Never rejects. */
+  copy(request: ShadowRequest, exchange: Exchange): Now<Reshaped<ShadowRequest>>;
+  /** A request of our own about an entity, whose path may be that of another of `routes`. Never rejects. */
+  own(request: ShadowRequest, route: RouteSettings, routes: readonly RouteSettings[]): Now<Reshaped<ShadowRequest>>;
+  /** The shadow's answer to a copy, for learning and comparing: as it came, where it could not be transformed. */
+  answer(answer: Answer, exchange: Exchange): Now<Answer>;
+  /** The same of next's answer to a request of our own. */
+  ownAnswer(answer: Answer, route: RouteSettings): Now<Answer>;
+  close(): Promise<void>;
+}
+
+type Module = ModuleSettings<TransformHookName>;
+
+/** Each costs a second of all transforms' time, or a thread: after so many a module is switched off until a reload. */
+const COSTLY_MAX = 5;
+
+export function createTransforms(caught: (step: string, error: unknown) => void): Transforms {
+  const thread = new ModuleThread();
+  const costly = new WeakMap<Module, number>();
+
+  async function call(order: ModuleCall): Promise<ModuleReply> {
+    const { module, step } = order;
+    if ((costly.get(module) ?? 0) >= COSTLY_MAX) {
+      const why = `is switched off until a changed config or module is loaded: it failed ${COSTLY_MAX} times at great cost`;
+      return { ok: false, failure: { step, why, costly: false } };
+    }
+    const reply = await thread.run(order);
+    if (!reply.ok) {
+      if (reply.failure.costly) costly.set(module, (costly.get(module) ?? 0) + 1);
+      caught(`transform ${reply.failure.step}`, new Error(`${module.file}: ${reply.failure.why}`));
+    }
+    return reply;
+  }
+
+  function byModule(
+    shaped: Reshaped<ShadowRequest>,
+    { transform: { module } }: RouteSettings,
+  ): Now<Reshaped<ShadowRequest>> {
+    if (!shaped.ok || module === null || !module.hooks.includes("toNext")) return shaped;
+    const { method, target, headers, body } = shaped.value;
+    if (body.kind !== "memory" || body.bytes.length > RESHAPED_MAX_BYTES) {
+      const why = "its body is larger than 1 MiB or limits.bodyInMemory, so that transform.module cannot change it";
+      return { ok: false, why };
+    }
+    const order = { module, step: "toNext", message: { method, target, headers, body: body.bytes } } as const;
+    return call(order).then((reply): Reshaped<ShadowRequest> => {
+      if (!reply.ok) return { ok: false, why: `transform.module: ${reply.failure.step} ${reply.failure.why}` };
+      const changed = reply.message as HeldRequest;
+      return {
+        ok: true,
+        value: {
+          ...changed,
+          headers: [...changed.headers],
+          body: { kind: "memory", bytes: Buffer.from(changed.body) },
+        },
+      };
+    });
+  }
+
+  function fromModule(
+    answer: Answer,
+    { transform: { module } }: RouteSettings,
+    declared: (changed: Answer) => Answer,
+  ): Now<Answer> {
+    const finish = (changed: Answer): Answer => {
+      try {
+        return declared(changed);
+      } catch (error) {
+        caught("transform", error);
+        return changed;
+      }
+    };
+    const { body } = answer;
+    if (module === null || !module.hooks.includes("answer")) return finish(answer);
+    if (body.kind !== "memory" || body.bytes.length > RESHAPED_MAX_BYTES) return finish(answer);
+    const { status, headers } = answer;
+    const order = { module, step: "answer", message: { status, headers, body: body.bytes } } as const;
+    return call(order).then((reply) => {
+      if (!reply.ok) return finish(answer);
+      const changed = reply.message as HeldReply;
+      const bytes = Buffer.from(changed.body);
+      return finish({ ...answer, status: changed.status, headers: changed.headers, body: { kind: "memory", bytes } });
+    });
+  }
+
+  function declare(shape: () => Reshaped<ShadowRequest>): Reshaped<ShadowRequest> {
+    try {
+      return shape();
+    } catch (error) {
+      caught("transform", error);
+      return { ok: false, why: "it could not be transformed" };
+    }
+  }
+
+  const goesToNext = ({ plan }: Exchange): boolean => plan.mirror && plan.shadow === "next";
+  return {
+    copy(request, exchange) {
+      if (!goesToNext(exchange)) return { ok: true, value: request };
+      return byModule(
+        declare(() => copyAtNext(request, exchange)),
+        exchange.route,
+      );
+    },
+    own: (request, route, routes) =>
+      byModule(
+        declare(() => ownRequestAtNext(request, route, routes)),
+        route,
+      ),
+    answer(answer, exchange) {
+      if (!goesToNext(exchange)) return answer;
+      return fromModule(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange));
+    },
+    ownAnswer: (answer, route) => fromModule(answer, route, (changed) => answerToLegacy(changed, route)),
+    close: () => thread.close(),
+  };
+}

@@ -64,15 +64,16 @@ export function finish(
     answers: found.answers,
   };
   const record = (): void => {
-    parts.recorder.settle(settled);
-    guarded(parts, "evidence", () => parts.evidence.settled(settled));
-    if (isWrite) {
-      parts.journal.settled(exchange.id, journalEnd(parts, settled));
+    try {
+      parts.recorder.settle(settled);
+      guarded(parts, "evidence", () => parts.evidence.settled(settled));
+      if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
+      primary?.release();
+      recorded?.();
+    } finally {
       // What it leaves on the repair list is there.
-      parts.openWrites.leave(exchange.id);
+      if (isWrite) parts.openWrites.leave(exchange.id);
     }
-    primary?.release();
-    recorded?.();
   };
   if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
   else record();

@@ -70,8 +70,14 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       lanes,
     };
     if (plan.requestClass === "write") parts.openWrites.enter(exchange.id, found.route.name);
-    parts.recorder.eligible(found.route.name, plan.requestClass);
-    journalIntent(open, () => goOn(entered(open)));
+    try {
+      parts.recorder.eligible(found.route.name, plan.requestClass);
+      journalIntent(open, () => goOn(entered(open)));
+    } catch (error) {
+      // Its client's exchange is ended by whoever catches this.
+      parts.openWrites.leave(exchange.id);
+      throw error;
+    }
   }
 
   function entered(open: OpenExchange): Entered {

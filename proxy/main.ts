@@ -1,6 +1,7 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
+import { phasesFile } from "../adapters/store/phases-file.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
 import type { StatusInput } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
@@ -89,6 +90,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     clock,
     settings,
     adopt: options.flags?.adoptPhases === true,
+    copy: settings.store.kind === "sqlite" ? phasesFile(`${settings.store.file}.phases`) : null,
+    warn: desk.warn,
     caught: desk.caught,
   }).catch(async (error: unknown) => {
     await store.close();

@@ -123,6 +123,14 @@ export function nextFrame(key: KeyObject, segment: Buffer, at: number): number {
   }
 }
 
+/** Whether what is left from `at` on may begin a frame whose write was not finished. If not, it was whole once. */
+export function isUnfinished(segment: Buffer, at: number): boolean {
+  const magic = segment.subarray(at, at + FRAME_MAGIC_BYTES.length);
+  if (!magic.equals(FRAME_MAGIC_BYTES.subarray(0, magic.length))) return false;
+  const from = at + FRAME_HEAD_BYTES;
+  return from > segment.length || from + segment.readUInt32LE(at + 4) > segment.length;
+}
+
 function nonceOf(counter: number): Buffer {
   const nonce = Buffer.alloc(12);
   nonce.writeUInt32LE(counter, 0);

@@ -7,7 +7,7 @@ import { readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Intent, PrimaryEnd } from "../../proxy/journal.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
-import { decodeSegmentHead, nextFrame, openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
+import { decodeSegmentHead, isUnfinished, nextFrame, openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
 import { Positions } from "./positions.ts";
 import { decodeRecords, type JournalRecord } from "./records.ts";
 import { Segment, segmentNumber } from "./segment.ts";
@@ -97,7 +97,7 @@ class Scan {
   #lastPosition = 0;
   #lastNumber = 0;
   #lastGeneration: number | null = null;
-  /** The last segment does not end with a whole frame: good where nothing was written later. */
+  /** The last segment ends within a frame: good where nothing was written later. */
   #cutOff: CutOff | null = null;
 
   constructor(countedUpTo: number) {
@@ -141,14 +141,15 @@ class Scan {
       if (frame === null) {
         const next = nextFrame(segment.key, file, at);
         const words = `${segment.file} cannot be read from byte ${at} on`;
-        if (next === -1) {
+        if (next === -1 && isUnfinished(file, at)) {
           this.#cutOff = { words, file: segment.file, at };
           segment.bytes = at;
           return;
         }
         segment.damage = words;
-        this.#damaged(`${words} to byte ${next}`);
-        at = next;
+        const end = next === -1 ? file.length : next;
+        this.#damaged(`${words} to byte ${end}`);
+        at = end;
         continue;
       }
       segment.frames = Math.max(segment.frames, frame.counter + 1);

@@ -1,3 +1,4 @@
+import { crossesBarrier } from "../phase-steps.ts";
 import { spellShare } from "../config/units.ts";
 import type { Override } from "../overrides.ts";
 import { memberWarnings } from "./member-warnings.ts";
@@ -86,7 +87,9 @@ function* routeWarnings(route: RouteStatus): Generator<string> {
     const parked = route.parked === 0 ? "" : ` (${spellCount(route.parked)} parked)`;
     yield `${route.name}: ${plural(route.repairs, "key")} to repair${parked}, not known to be equal on both sides: crossfade repair --route ${route.name}`;
   }
-  if (route.phase !== route.wanted) yield `${route.name}: the config wants ${route.wanted}, ${route.phase} acts`;
+  // Where the barrier is between, there is a sentence on it already.
+  if (route.phase !== route.wanted && !crossesBarrier(route.phase, route.wanted))
+    yield `${route.name}: the config wants ${route.wanted}, ${route.phase} acts`;
 }
 
 const FAILED: ReadonlySet<string> = new Set([

@@ -54,5 +54,6 @@ function explainFailure(error: unknown): ExitCode {
       .map((line) => `crossfade: ${line}`)
       .join("\n")}\n`,
   );
-  return error instanceof Exit ? error.code : EXIT.failed;
+  if (error instanceof Exit) return error.code;
+  return error instanceof CrossfadeError && error.code === "config-invalid" ? EXIT.no : EXIT.failed;
 }

@@ -3,6 +3,8 @@ import type { Clock, Store, StoreWrite } from "../ports.ts";
 
 /** How often it is looked whether the journal has come as far as the counts. */
 const LOOK_EVERY_MS = 5;
+/** While somebody waits for it. */
+const LOOK_ASKED_MS = 1;
 /** A journal that takes longer is not waited for: its routes have a gap by then. */
 const PATIENCE_MS = 5_000;
 
@@ -73,7 +75,8 @@ export class CountedWrites implements Pick<Store, "append"> {
     const until = this.#clock.monotonic() + withinMs;
     const isBehind = (): boolean => last !== undefined && this.#waiting.includes(last);
     while (isBehind() && this.#clock.monotonic() < until) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, LOOK_ASKED_MS));
+      this.#look();
     }
     return !isBehind();
   }
@@ -85,6 +88,7 @@ export class CountedWrites implements Pick<Store, "append"> {
   }
 
   #look(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const now = this.#clock.monotonic();
     let passed = 0;

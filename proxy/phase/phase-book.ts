@@ -27,17 +27,39 @@ export interface PhaseBookParts {
   readonly settings: Settings;
   /** The file may begin a route with next as primary: somebody said that the move was made. */
   readonly adopt: boolean;
+  /** Beside the store, and not lost with it; null: nothing is. */
+  readonly copy: PhasesCopy | null;
+  readonly warn: (line: string) => void;
   readonly caught: (step: string, error: unknown) => void;
+}
+
+export interface PhasesCopy {
+  readonly file: string;
+  /** @throws CrossfadeError where it cannot be read */
+  read(): readonly KeptPhase[];
+  write(rows: readonly KeptPhase[]): void;
 }
 
 /** @throws CrossfadeError `config-invalid` where the file wants next as primary of a route that the store knows nothing of */
 export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
   const { store, clock } = parts;
   let kept = byRoute(await store.phases());
+  const lost = parts.copy?.read().filter(({ route, epoch }) => (kept.get(route)?.epoch ?? 0) < epoch) ?? [];
+  if (lost.length > 0 && parts.copy !== null) {
+    await store.movePhases(lost.map((row) => ({ row, instead: kept.get(row.route) ?? null })));
+    kept = new Map([...kept, ...byRoute(lost)]);
+    const which = lost.map(({ route, phase }) => `${route} (${phase})`).join(", ");
+    parts.warn(`the store has lost the phases of ${which}; they are taken from ${parts.copy.file}`);
+  }
   refuseUnknown(parts, kept);
 
   function put(rows: readonly KeptPhase[]): void {
-    kept = new Map([...kept, ...rows.map((row) => [row.route, row] as const)]);
+    kept = new Map([...kept, ...byRoute(rows)]);
+    try {
+      parts.copy?.write([...kept.values()]);
+    } catch (error) {
+      parts.caught("phases", error);
+    }
   }
 
   const book: PhaseBook = {

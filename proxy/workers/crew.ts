@@ -7,7 +7,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { createSecureContext } from "node:tls";
-import type { Duplex } from "node:stream";
+import { type Duplex, PassThrough } from "node:stream";
 import { serialize } from "node:v8";
 import type { Endpoint, ListenTlsSettings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
@@ -85,6 +85,10 @@ export async function createCrew(parts: CrewParts): Promise<Crew> {
   }
 }
 
+function nameOf({ process: { pid } }: Worker): string {
+  return pid === undefined ? "a worker process" : `worker process ${pid}`;
+}
+
 /** Node's cluster lets go of a port that it chose itself once all workers are gone; those that follow would be elsewhere. */
 async function freePort(host: string): Promise<number> {
   const server = createServer();
@@ -111,7 +115,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
   let whenClosed: (() => void) | null = null;
   let refused: ((error: CrossfadeError) => void) | null = null;
   let ready: (() => void) | null = null;
-  /** Writes that are to begin, once all ends that could be read before have been. */
+  /** Writes that are to begin, once all ends that could be read before have been; and what is to come behind them. */
   let beginnings: (() => void)[] = [];
 
   function snapshotOf(revision: number): Snapshot {
@@ -142,14 +146,17 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
       stdio: ["ignore", "inherit", "inherit", "ipc", "pipe"],
     });
     const worker = cluster.fork();
-    const socket = worker.process.stdio[LINK_FD] as Duplex;
+    // Without descriptors for them Node makes no streams, whatever its types say.
+    const { stdio } = worker.process as Partial<Worker["process"]>;
+    const socket = (stdio?.[LINK_FD] ?? new PassThrough().destroy()) as Duplex;
     const link: Post["link"] = new Link(
       socket,
       (message, bytes) => {
         const work = guarded(() => take(post, seat, message, bytes));
         // What several workers have told by now is read in any order; a client that has its answer may have gone on by
-        // way of another worker, and what it writes there is not to come before.
-        if (message.type === "open" && message.waits) begin(work);
+        // way of another worker, and what it writes there is not to come before. Settings are let go of behind the writes
+        // that arrived under them.
+        if ((message.type === "open" && message.waits) || message.type === "took") begin(work);
         else work();
       },
       () => undefined,
@@ -161,28 +168,33 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     const post: Post = { worker, link, revision, isReady: false, isClosed: false, startedAt, over };
     posts.add(post);
     tellSettings(post);
-    // A process that cannot be started has no exit; its end is told all the same.
-    worker.on("error", (error) => parts.warn(`a worker process failed: ${error.message}`));
-    const given = new GivenConnections(worker);
+    const given = worker.process.pid === undefined ? null : new GivenConnections(worker);
     // Not by events.once, which takes an error for the end; a worker that is killed resets its link.
     const exit = new Promise<string>((resolve) => {
       worker.once("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
+      worker.on("error", (error) => {
+        parts.warn(`a worker process failed: ${error.message}`);
+        if (worker.process.pid !== undefined) return;
+        // One that could not be started has no exit, and cluster keeps it.
+        delete cluster.workers?.[worker.id];
+        resolve(`before it began (${error.message})`);
+      });
     });
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     // What it has told is read before its end is.
     post.over = Promise.all([exit, closed]).then(([how]) => {
       posts.delete(post);
-      void given.refuseAll(() => running() > 0);
+      void given?.refuseAll(() => running() > 0);
       const why = `the worker process ${worker.process.pid} that forwarded it ended ${how}`;
       guarded(() => seat.gone(why))();
       lookWhetherClosed();
       if (isEnding) return;
       if (refused !== null) {
-        const words = `worker process ${worker.process.pid} ended ${how} while it started; the log has why`;
+        const words = `${nameOf(worker)} ended ${how} while it started; the log has why`;
         refused(new CrossfadeError("internal", words, { source: "proxy" }));
         return;
       }
-      replaced += 1;
+      if (given !== null) replaced += 1;
       replace(post, how);
     });
   }
@@ -211,7 +223,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     const lived = clock.monotonic() - startedAt;
     pauseMs =
       lived > WELL_AFTER_MS ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2));
-    parts.warn(`worker process ${worker.process.pid} ended ${how}; another one is started`);
+    parts.warn(`${nameOf(worker)} ended ${how}; another one is started`);
     setTimeout(() => {
       if (!isEnding) start();
     }, pauseMs);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { sumOf } from "../support/crossfade.ts";
+import { type RouteJson, sumOf } from "../support/crossfade.ts";
 import { eventually, heldAnswer, type Journaled, SICK_JOURNAL, startJournaled } from "../support/journaled.ts";
 import { json } from "../support/service.ts";
 
@@ -77,6 +77,23 @@ test("damage in the middle is a gap for every route, is said, and what can be re
     [...delivered].sort((a, b) => a - b),
   );
   assert.ok(delivered.includes(0) && delivered.includes(5), String(delivered));
+  await eventually(() => readdirSync(it.lanes).some((name) => name.endsWith(".damaged")));
+});
+
+test("one bit that flipped in the very last frame is damage, and no end that was cut off: what it held is in a gap", async (t) => {
+  const it = await startJournaled(t);
+  const held = await diedWithWaiting(it, 4);
+  const file = lastOf(it);
+  const bytes = readFileSync(file);
+  const last = bytes.length - 5;
+  bytes.writeUInt8(bytes.readUInt8(last) ^ 1, last);
+  writeFileSync(file, bytes);
+  held.release();
+  it.next.answerWith(json(200, { ok: true }));
+  await it.start();
+  const { routes } = await it.until(({ routes: [route] }) => route?.pending === 0);
+  assert.equal(sumOf(routes[0] as RouteJson), routes[0]?.eligible);
+  assert.match(blanket(await it.gaps()).join(), /journal damaged: .*cannot be read from byte \d+ on to byte \d+/);
   await eventually(() => readdirSync(it.lanes).some((name) => name.endsWith(".damaged")));
 });
 

@@ -1,5 +1,7 @@
 /** Killed at any point of a move, a proxy comes back fully before it or fully behind it (docs/cutover.md). */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { request } from "undici";
 import { heldAnswer, type Journaled, startJournaled } from "../support/journaled.ts";
@@ -98,4 +100,25 @@ test("killed at some moment of a move, again and again: fully before it or fully
     assert.ok(mine.some((seen) => seen.header("x-crossfade-shadow") === null));
   }
   t.diagnostic(`${old} times before, ${now} times behind`);
+});
+
+test("a store that is lost is told again which service is the source of truth", async (t) => {
+  const it = await start(t);
+  assert.equal(await it.send("PUT", "/users/1", `{"n":1}`), 200);
+  assert.equal((await advance(it))?.statusCode, 200);
+  await it.stop();
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(join(it.folder, `crossfade.db${suffix}`), { force: true });
+  await it.start(CONFIG);
+  assert.equal((await route(it)).phase, "next-primary");
+  const { warnings } = await it.api<{ warnings: readonly string[] }>("/api/v1/status");
+  assert.ok(
+    warnings.some((line) =>
+      /the store has lost the phases of default \(next-primary\); they are taken from/.test(line),
+    ),
+  );
+  // What it was told it keeps, and the next move is made from there.
+  await it.stop();
+  rmSync(join(it.folder, "crossfade.db.phases"));
+  await it.start(CONFIG);
+  assert.equal((await route(it)).phase, "next-primary");
 });

@@ -73,6 +73,8 @@ export interface RedisMember {
 /** How its life begins. */
 export interface RunBegun {
   readonly run: string;
+  /** Redis' time: microseconds since 1970. This machine's clock may be anywhere. */
+  readonly atUs: number;
   /** null: it lasts no longer than this process. */
   readonly lasting: { readonly life: string; readonly before: readonly RunBefore[] } | null;
 }
@@ -167,7 +169,7 @@ export class SharedStore extends Questions implements RedisStore {
     this.turns = new RedisTurns({
       ...{ link, clock, prefix: redis.prefix, partitions: meta.partitions, run: begun.run, secret: meta.secret },
       trustMs: runSilentMs / 2,
-      openedAtUs: clock.now() * 1000,
+      openedAtUs: begun.atUs,
     });
     this.members = new RedisMembers({
       ...{ link, clock, prefix: redis.prefix, reading: this.reading },

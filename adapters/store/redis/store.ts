@@ -52,7 +52,9 @@ async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string)
       return link.run(SCRIPTS.run, baseOf(redis.prefix, partition), { ...order, partition, routes });
     }),
   );
-  if (member === null) return new SharedStore(options, link, meta, { run, lasting: null }, warnings);
+  const [atUs] = (await link.run(SCRIPTS.turns, baseOf(redis.prefix, 0), { run, ops: [["time", ""]] })) as [string];
+  const begun = { run, atUs: Number(atUs) };
+  if (member === null) return new SharedStore(options, link, meta, { ...begun, lasting: null }, warnings);
   const before = replies.map((reply) => readRun(reply as readonly string[]));
   const journal = await member.journal(Math.min(...before.map(({ mark }) => mark)));
   const account = accountForRun({
@@ -64,7 +66,7 @@ async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string)
     mayHaveLost: replicationChanged(meta.replicationBefore, replication),
     now: clock.now(),
   });
-  const store = new SharedStore(options, link, meta, { run, lasting: { life, before } }, warnings);
+  const store = new SharedStore(options, link, meta, { ...begun, lasting: { life, before } }, warnings);
   store.accountFor(account);
   // From then on a crash finds this life's generation.
   await store.flush();

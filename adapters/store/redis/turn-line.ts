@@ -11,7 +11,7 @@ export interface TurnSettings {
   /** What keys are hashed under. */
   readonly secret: Buffer;
   readonly clock: Pick<Clock, "monotonic">;
-  /** Redis' time at the opening, as far as it is known: microseconds since 1970. */
+  /** Redis' time at the opening: microseconds since 1970. */
   readonly openedAtUs: number;
   /** After so long without an answer from Redis others may have taken this run for dead. */
   readonly trustMs: number;
@@ -21,6 +21,9 @@ export interface TurnSettings {
 const MOST_AT_ONCE = 500;
 /** Where there was no answer: how soon it is given up in Redis too, should nothing else be asked. */
 const RESET_AFTER_MS = 1_000;
+
+/** What is said of a write's place, once it has one. */
+const ENDS_TAKEN: ReadonlySet<string> = new Set(["answered", "withdraw", "done"]);
 
 export type Op = readonly [what: string, hash: string, more?: string | number];
 
@@ -89,6 +92,10 @@ export class TurnLine {
     this.era += 1;
     this.#mustReset = true;
     this.apart.clear();
+    // Said of what stood, it would be taken for said of what is taken next.
+    const waiting = this.#waiting.splice(0);
+    this.#waiting.push(...waiting.filter(({ op }) => !ENDS_TAKEN.has(op[0])));
+    for (const { op, failed } of waiting) if (ENDS_TAKEN.has(op[0])) failed();
   }
 
   async #send(): Promise<void> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { RedisStore, RedisStoreOptions } from "../../../adapters/store/redis/shared-store.ts";
 import type { TurnCome, Turns } from "../../../proxy/turns.ts";
+import { systemClock } from "../../../proxy/system-clock.ts";
 import { redisCluster, redisServer } from "../../support/redis.ts";
 import { openStoreAt, until } from "../../support/redis-store.ts";
 
@@ -77,6 +78,19 @@ test("order stamps of one key go up over all members, also where only the answer
     stamps,
     [...stamps].sort((a, b) => a - b),
   );
+});
+
+test("a member whose clock is an hour ahead stamps no write above those that come after it", async (t) => {
+  const redis = await redisServer(t);
+  const ahead = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
+  const { turns } = await openStoreAt(t, redis.url, { clock: ahead });
+  await turns.take("create", []);
+  await turns.placed("create");
+  const placed = turns.answered("create", ["users/1"], 1);
+  const create = turns.order("create") ?? NaN;
+  await placed;
+  await take(turns, "change", "users/1");
+  assert.ok(create < (turns.order("change") ?? NaN));
 });
 
 test("writes that were at their primaries together are unsure; one after the other they are not", async (t) => {

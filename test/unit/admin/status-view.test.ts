@@ -203,7 +203,10 @@ test("each thing that is wrong has its warning", () => {
       { routes: [sampleRouteState({ repairs: 12, parked: 3 })] },
       /^users: 12 keys to repair \(3 parked\), not known to be equal on both sides: crossfade repair --route users$/,
     ],
-    [{ routes: [sampleRouteState({ wanted: "next-only" })] }, /^users: the config wants next-only, dual-write acts$/],
+    [
+      { routes: [sampleRouteState({ wanted: "legacy-only" })] },
+      /^users: the config wants legacy-only, dual-write acts$/,
+    ],
     [{ routes: [sampleRouteState()] }, /^users: not compared: 12 dropped\(queue-full\)$/],
     [{ queue: { ...input.queue, bytes: 60 * 1024 * 1024 } }, /^60 MiB of 64 MiB for waiting copies/],
     [{ queue: { ...input.queue, headroomSeconds: 90 } }, /^copies drop in about 1 min 30 s/],

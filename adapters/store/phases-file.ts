@@ -1,0 +1,50 @@
+/**
+ * A copy of the phases in a file beside the store. A store that is lost, or set aside as corrupt, must not send clients back to a
+ * service that has missed their writes since. Written anew beside itself and renamed: it is the old one or the new one, whole.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { CrossfadeError } from "../../proxy/errors.ts";
+import type { KeptPhase } from "../../proxy/kept-phase.ts";
+
+export interface PhasesFile {
+  readonly file: string;
+  /** Empty where there is none. @throws CrossfadeError `store-unavailable` where it cannot be read: what it says is then unknown */
+  read(): readonly KeptPhase[];
+  /** @throws as the disk does */
+  write(rows: readonly KeptPhase[]): void;
+}
+
+export function phasesFile(file: string): PhasesFile {
+  return {
+    file,
+    read() {
+      if (!existsSync(file)) return [];
+      try {
+        return JSON.parse(readFileSync(file, "utf8")) as readonly KeptPhase[];
+      } catch (cause) {
+        const why = `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+        const way =
+          "it says which service is the source of truth of each route; put it back from a copy, or remove it where no route was moved";
+        throw new CrossfadeError("store-unavailable", `${why}; ${way}`, { source: "store" });
+      }
+    },
+    write(rows) {
+      const beside = `${file}.new`;
+      const descriptor = openSync(beside, "w", 0o600);
+      try {
+        writeSync(descriptor, `${JSON.stringify(rows, null, 2)}\n`);
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+      renameSync(beside, file);
+      const folder = openSync(dirname(file), "r");
+      try {
+        fsyncSync(folder);
+      } finally {
+        closeSync(folder);
+      }
+    },
+  };
+}

@@ -5,6 +5,7 @@ import { test, type TestContext } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import { createBlog, type Blog } from "../support/blog-api.ts";
+import { PLANTED, playBlog } from "../support/blog-client.ts";
 import { runCli } from "../support/cli.ts";
 import { type Bench, startBench } from "../support/crossfade.ts";
 import { countedFrom } from "../support/id-api.ts";
@@ -25,7 +26,6 @@ const PATHS: Readonly<Record<string, string>> = {
   comments: "/posts/:post/comments/:comment?",
   posts: "/posts/:slug?",
 };
-const PLANTED = ["a planted text", "another planted text"];
 /** Each reveals what the next one needs: users and tokens, then posts, then comments; and one more if a pair came late. */
 const MOST_ROUNDS = 6;
 
@@ -59,56 +59,6 @@ async function start(t: TestContext, values: ReadonlyMap<string, Proposed>): Pro
   return { ...bench, old, fresh };
 }
 
-/** A client that knows the primary alone, and checks what it is answered; returns how many requests it made. */
-async function play(run: Run): Promise<number> {
-  let requests = 0;
-  const later: (() => Promise<unknown>)[] = [];
-  const ask = async <T>(method: string, path: string, body?: unknown, token?: string): Promise<T> => {
-    requests += 1;
-    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const { status, text } = await run.send(method, path, body, headers);
-    assert.equal(status, method === "POST" && path !== "/login" ? 201 : 200, `${method} ${path}: ${text}`);
-    return JSON.parse(text) as T;
-  };
-  for (const name of ["Ann", "Bob", "Cid", "Dan"]) {
-    const { id } = await ask<{ id: number }>("POST", "/users", { name });
-    const { token } = await ask<{ token: string }>("POST", "/login", { name });
-    const posts: { slug: string; authorId: number }[] = [];
-    for (const n of [1, 2]) {
-      const post = await ask<{ slug: string; authorId: number }>(
-        "POST",
-        "/posts",
-        { title: `${name} ${n}`, text: "draft" },
-        token,
-      );
-      assert.equal(post.authorId, id);
-      posts.push(post);
-      await ask("PUT", `/posts/${post.slug}`, { text: name === "Cid" && n === 2 ? PLANTED[0] : `done ${n}` }, token);
-      const first = await ask<{ id: number }>(
-        "POST",
-        `/posts/${post.slug}/comments`,
-        { text: `first ${name} ${n}` },
-        token,
-      );
-      const reply = { text: `reply ${name} ${n}`, replyToId: first.id };
-      const second = await ask<{ id: number; replyToId: number }>("POST", `/posts/${post.slug}/comments`, reply, token);
-      assert.equal(second.replyToId, first.id);
-      const text = name === "Dan" && n === 1 ? PLANTED[1] : `changed ${name} ${n}`;
-      await ask("PUT", `/posts/${post.slug}/comments/${second.id}`, { text }, token);
-    }
-    await ask("GET", `/users/${id}`);
-    await ask("GET", `/posts/${posts[0]?.slug}`, undefined, token);
-    // Keys have no order between them: a post must not go before its comments have come.
-    later.push(
-      () => ask("PUT", `/users/${id}`, { name: `${name} the second` }),
-      () => ask("DELETE", `/posts/${posts[1]?.slug}`, undefined, token),
-    );
-  }
-  await run.settled(requests);
-  for (const each of later) await each();
-  return requests;
-}
-
 /** Puts the printed entries to those that are there; returns how many there were. */
 function paste(printed: string, values: Map<string, Proposed>): number {
   let route = "";
@@ -133,7 +83,7 @@ test("what suggest proposes for two services with their own ids, slugs and token
   const values = new Map<string, Proposed>();
   let rounds = 0;
   let run = await start(t, values);
-  let requests = await play(run);
+  let requests = await playBlog(run);
   await run.settled(requests);
   assert.ok(run.fresh.refused.length > 30, "without values next takes what it should refuse");
   const planted = (text: string): string =>
@@ -151,7 +101,7 @@ test("what suggest proposes for two services with their own ids, slugs and token
     assert.deepEqual([code, stderr], [0, ""]);
     paste(stdout, values);
     run = await start(t, values);
-    requests = await play(run);
+    requests = await playBlog(run);
     await run.settled(requests);
   }
   assert.ok(requests >= 60, `${requests} requests`);

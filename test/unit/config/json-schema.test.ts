@@ -42,11 +42,12 @@ test("every property that may be left out names its default", () => {
   }
 });
 
-test("unknown keys are errors for editors too, except names of services and headers", () => {
+test("unknown keys are errors for editors too, except names of services, headers, methods and persisted queries", () => {
   const schema = makeJsonSchema();
   assert.equal(schema["additionalProperties"], false);
   for (const [path, property] of properties(schema)) {
-    if (property["type"] !== "object" || path === ".services" || path.endsWith(".headers")) continue;
+    if (property["type"] !== "object" || path === ".services" || /\.(headers|persisted|transform\.methods)$/.test(path))
+      continue;
     assert.equal(property["additionalProperties"], false, path);
   }
 });

@@ -6,7 +6,7 @@
 import { constants } from "node:os";
 import { spawn } from "node:child_process";
 import { check } from "./check.mjs";
-import { findRedisServer } from "./servers.mjs";
+import { findPostgresFolder, findRedisServer } from "./servers.mjs";
 import { buildIfStale, environment, installIfMissing, PrepareError, ROOT, usableNode } from "./prepare.mjs";
 
 const CLI = "dist/proxy/cli/main.js";
@@ -20,8 +20,11 @@ const COMMANDS = {
   crossfade: runCli,
   test: async (node, args) => {
     const files = args.some((arg) => !arg.startsWith("-")) ? [] : [TEST_FILES];
-    // Once and before: files that run at the same time would install it at the same time.
-    if (files.length > 0) findRedisServer();
+    // Once and before: files that run at the same time would install them at the same time.
+    if (files.length > 0) {
+      findRedisServer();
+      findPostgresFolder();
+    }
     // Two files at once: more of them share two cores, and the ones that measure time then measure their neighbours.
     return await run(node, ["--test", "--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`, ...args, ...files]);
   },

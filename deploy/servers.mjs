@@ -2,6 +2,8 @@
  * Servers that tests run for themselves. Found where the environment says, on PATH, or else installed by the system's
  * package manager where that is allowed; otherwise one line says what to install.
  */
+import { existsSync, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { PrepareError } from "./prepare.mjs";
 
@@ -9,19 +11,48 @@ import { PrepareError } from "./prepare.mjs";
 export function findRedisServer() {
   const command = process.env["CROSSFADE_TEST_REDIS_SERVER"] ?? "redis-server";
   if (starts(command)) return command;
-  const [manager, ...args] = PACKAGE_MANAGERS.find(([name]) => starts(name)) ?? [];
-  if (manager !== undefined && process.getuid?.() === 0) {
-    console.error(`crossfade: installing redis-server with ${manager} (once)`);
-    if (manager === "apt-get") spawnSync(manager, ["update", "-qq"], { stdio: "ignore" });
-    spawnSync(manager, [...args, manager === "apt-get" ? "redis-server" : "redis"], {
-      stdio: "ignore",
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
-    if (starts(command)) return command;
-  }
+  install("redis-server", { "apt-get": "redis-server", dnf: "redis", apk: "redis" });
+  if (starts(command)) return command;
   throw new PrepareError(
     "the tests need redis-server 6.2 or newer on PATH: apt-get install redis-server, dnf install redis, or brew install redis",
   );
+}
+
+/** The folder that has PostgreSQL's `initdb` and `postgres`; Debian keeps it off PATH. @returns {string} */
+export function findPostgresFolder() {
+  const found = postgresFolder();
+  if (found !== null) return found;
+  install("postgresql", { "apt-get": "postgresql", dnf: "postgresql-server", apk: "postgresql" });
+  const installed = postgresFolder();
+  if (installed !== null) return installed;
+  throw new PrepareError(
+    "the tests need PostgreSQL 14 or newer: apt-get install postgresql, dnf install postgresql-server, or brew install postgresql; or name the folder of initdb in CROSSFADE_TEST_POSTGRES_BIN",
+  );
+}
+
+function postgresFolder() {
+  const named = process.env["CROSSFADE_TEST_POSTGRES_BIN"];
+  const onPath = (process.env["PATH"] ?? "").split(delimiter);
+  const debian = "/usr/lib/postgresql";
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders =
+    named === undefined ? [...versions.map((version) => join(debian, version, "bin")), ...onPath] : [named];
+  return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres"))) ?? null;
+}
+
+/**
+ * With the system's package manager, where this is run as root.
+ * @param {string} what @param {Record<string, string>} packages by package manager
+ */
+function install(what, packages) {
+  const [manager, ...args] = PACKAGE_MANAGERS.find(([name]) => starts(name)) ?? [];
+  if (manager === undefined || process.getuid?.() !== 0) return;
+  console.error(`crossfade: installing ${what} with ${manager} (once)`);
+  if (manager === "apt-get") spawnSync(manager, ["update", "-qq"], { stdio: "ignore" });
+  spawnSync(manager, [...args, packages[manager] ?? what], {
+    stdio: "ignore",
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
 }
 
 /** @type {readonly (readonly [string, ...string[]])[]} */

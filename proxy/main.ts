@@ -21,6 +21,7 @@ import { createCutover } from "./cutover.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
 import { OpenTunnels } from "./forward/open-tunnels.ts";
+import { holdHeapGrowth } from "./heap-growth.ts";
 import { scavengeWhenIdle } from "./idle-scavenge.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
@@ -288,9 +289,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 
     pipeline.resume(durable?.journal.leftOver ?? []);
     const stopScavenging = scavengeWhenIdle();
+    const letHeapGrow = holdHeapGrowth();
     const end = async (budgetMs: number): Promise<StopReport> => {
       following?.close();
       stopScavenging();
+      letHeapGrow();
       const report = await drain(
         {
           listener,

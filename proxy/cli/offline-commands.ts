@@ -1,9 +1,11 @@
 /** The commands that need no running Crossfade: they start one, or read a configuration or a recording. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { BackfillFlags } from "./backfill.ts";
 import type { CheckOptions } from "./check.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { type Ended, example, wholeNumber, withConfig } from "./options.ts";
+import type { ReconcileFlags } from "./reconcile.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { TryOptions } from "./try.ts";
 
@@ -89,6 +91,55 @@ export function addOfflineCommands(program: Command, ended: Ended): void {
     .action(async (method: string, path: string, options: ExplainOptions) =>
       ended((await import("./explain.ts")).explainConfig(method, path, options)),
     );
+}
+
+/** Commands that work on the services' databases, and on no request. */
+export function addRowCommands(program: Command, ended: Ended): void {
+  withRows(program.command("backfill <collection>"))
+    .summary("bring the rows of a collection over to next's table")
+    .description(
+      "Reads the source's rows in chunks, makes the target's of them (transform) and writes those by their keys. How far it came is noted after each chunk: after Ctrl-C or a kill the same command goes on from there. For rows at rest: it is refused while the route's writes are mirrored, and what legacy changes behind it is not seen. Exit code 1: rows were set aside, or it was refused; 3: a database cannot be reached.",
+    )
+    .option("--dry-run", "read and make every row, write none")
+    .addOption(
+      new Option("--try <count>", "show so many rows before and after, write none").argParser(wholeNumber(1_000)),
+    )
+    .option("--restart", "begin anew, whatever is noted")
+    .option("--checkpoint <file>", "where it is noted (default: ./crossfade-backfill-COLLECTION.json)")
+    .addOption(new Option("--max-rate <rows>", "rows a second at most").argParser(wholeNumber(9_999_999)))
+    .addOption(new Option("--chunk <rows>", "rows a chunk (default: as it fits)").argParser(wholeNumber(20_000)))
+    .addOption(
+      new Option("--max-set-aside <rows>", "stop once more rows than this cannot be made or written")
+        .default(100)
+        .argParser(wholeNumber(100_000)),
+    )
+    .addHelpText("after", example("crossfade backfill users --try 5", "crossfade backfill users --max-rate 5000"))
+    .action(async (collection: string, options: BackfillFlags) =>
+      ended(await (await import("./backfill.ts")).runBackfillCommand(collection, options)),
+    );
+
+  withRows(program.command("reconcile <collection>"))
+    .summary("whether both tables of a collection hold the same")
+    .description(
+      "Compares every row of the source, as the transform makes it, with the target's, by the collection's rules, and looks for rows that only the target has. What differs is looked at again before it is told: by key and column, without values. Nothing is changed. Exit code 1: something differs; 3: a database cannot be reached.",
+    )
+    .option("--repair", "print what would make them equal, one step a line")
+    .option(
+      "--limit <count>",
+      "rows that are told of; all are counted (default: 100, with --json all)",
+      wholeNumber(9_999_999),
+    )
+    .addHelpText("after", example("crossfade reconcile users", "crossfade reconcile users --json > users.ndjson"))
+    .action(async (collection: string, options: ReconcileFlags) =>
+      ended(await (await import("./reconcile.ts")).runReconcile(collection, options)),
+    );
+}
+
+function withRows(command: Command): Command {
+  return command
+    .option("--config <file>", "configuration that has the collection (default: ./crossfade.yaml)")
+    .option("--json", "one JSON value a line instead of sentences")
+    .option("--no-color", "no colours");
 }
 
 function collectHeader(

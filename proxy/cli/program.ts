@@ -4,7 +4,7 @@ import { CrossfadeError } from "../errors.ts";
 import { readVersion } from "../version.ts";
 import { addDivergences } from "./divergence-commands.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { addOfflineCommands } from "./offline-commands.ts";
+import { addOfflineCommands, addRowCommands } from "./offline-commands.ts";
 import { type Ended, example } from "./options.ts";
 import { addInstances, addOperation, addRemedies } from "./running-commands.ts";
 
@@ -37,6 +37,7 @@ export function buildProgram(ended: Ended): Command {
   addOperation(program, ended);
   addDivergences(program, ended);
   addRemedies(program, ended);
+  addRowCommands(program, ended);
   addInstances(program, ended);
   return program;
 }

@@ -5,6 +5,7 @@ import { runTrial, type TrialReport } from "../try/trial.ts";
 import { withoutPort } from "../target.ts";
 import { configFileOf } from "./check.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { openProgress } from "./progress.ts";
 import { openTerminal, printable } from "./terminal.ts";
 import { formatTrial, jsonOfTrial } from "./try-text.ts";
 
@@ -20,9 +21,6 @@ export interface TryOptions {
 }
 
 const EXIT_CODES = { invalid: EXIT.no, usage: EXIT.usage, unreadable: EXIT.failed } as const;
-/** How often progress is told: live on a terminal, in lines elsewhere. */
-const LIVE_EVERY_MS = 100;
-const LINE_EVERY_MS = 10_000;
 
 /** `crossfade try FILE.har` */
 export async function runTry(file: string, options: TryOptions): Promise<ExitCode> {
@@ -46,7 +44,7 @@ export async function runTry(file: string, options: TryOptions): Promise<ExitCod
       concurrency: options.concurrency,
       limit: options.limit ?? null,
       host: options.host === undefined ? null : withoutPort(options.host),
-      progress: progress.tell,
+      progress: (done, of) => progress.tell(`${done} of ${of} requests sent to both services`),
     });
   } catch (thrown) {
     if (thrown instanceof HarFault) throw new Exit(EXIT.failed, printable(`${file} ${thrown.message}`));
@@ -58,30 +56,4 @@ export async function runTry(file: string, options: TryOptions): Promise<ExitCod
   else for (const line of formatTrial(report, terminal.width, terminal.paint)) terminal.print(line);
   if (report.stopped !== null) throw new Exit(EXIT.failed, printable(report.stopped));
   return report.sums.divergent + report.sums.failed > 0 ? EXIT.no : EXIT.done;
-}
-
-interface Progress {
-  readonly tell: (done: number, of: number) => void;
-  readonly end: () => void;
-}
-
-function openProgress(say: (line: string) => void): Progress {
-  const { stderr } = process;
-  const live = stderr.isTTY === true;
-  let toldAt = performance.now();
-  let shown = false;
-  return {
-    tell(done, of) {
-      const now = performance.now();
-      if (now - toldAt < (live ? LIVE_EVERY_MS : LINE_EVERY_MS)) return;
-      toldAt = now;
-      const words = `${done} of ${of} requests sent to both services`;
-      shown = true;
-      if (live) stderr.write(`\r\u001b[K${words}`);
-      else say(words);
-    },
-    end() {
-      if (live && shown) stderr.write("\r\u001b[K");
-    },
-  };
 }

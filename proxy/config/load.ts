@@ -1,6 +1,7 @@
 /** From a file, flags and the environment to complete settings, or to every error with its place. */
 import { readFileSync } from "node:fs";
 import { NO_CERTIFICATES, readCertificates } from "./certificates.ts";
+import { checkCollections } from "./collection-checks.ts";
 import { substituteTree, type Environment } from "./environment.ts";
 import { noFindings } from "./findings.ts";
 import { readFlags, type StartFlags } from "./flags.ts";
@@ -80,6 +81,7 @@ export function loadSettings({ file, flags, env, now = Date.now(), forTraffic = 
   checkLimits(resolved.settings, places, findings);
   checkServices(resolved.settings, places, findings);
   checkRoutes({ ...resolved, now, adoptPhases: flags.adoptPhases ?? false }, places, findings);
+  checkCollections(resolved.settings, { forTraffic }, places, findings);
   const files = [...certificates.files, ...modules.files];
   if (findings.errors.length > 0) return { ok: false, reason: "invalid", errors: inOrder(findings.errors), files };
   return {

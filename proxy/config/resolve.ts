@@ -1,4 +1,5 @@
 /** What was written, completed: route > defaults > built-in, with a note of where each setting of a route came from. */
+import { dirname, resolve } from "node:path";
 import { parsePattern } from "../pattern.ts";
 import {
   DEFAULT_ADMIN_LISTEN,
@@ -25,11 +26,13 @@ import type { ConfigPath } from "./message.ts";
 import type { RuleKind } from "../rule-names.ts";
 import type { WrittenCompare } from "./compare-schema.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
+import type { WrittenCollection } from "./collection-schema.ts";
 import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
 import type { WrittenValues } from "./values-schema.ts";
 import type { WrittenStore } from "./store-schema.ts";
 import type {
+  CollectionSettings,
   CompareRule,
   CompareSettings,
   GateSettings,
@@ -146,8 +149,22 @@ export function resolveSettings(
     webhook: resolveWebhook(written.webhook),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),
+    collections: (written.collections ?? []).map((collection) => resolveCollection(collection, file)),
   };
   return { settings, origins: routes.map(({ origins }) => origins) };
+}
+
+function resolveCollection(written: WrittenCollection, file: string | null): CollectionSettings {
+  const { name, route, source, target, transform, compare } = written;
+  const asWritten: Choose = (_, own, __, builtIn) => own ?? builtIn;
+  return {
+    name,
+    route,
+    source,
+    target,
+    transform: transform === undefined ? null : resolve(file === null ? "." : dirname(file), transform),
+    compare: { ...DEFAULT_ROUTE.compare, ...resolveRules(asWritten, compare, undefined) },
+  };
 }
 
 function writtenRoutes(written: Written): readonly WrittenRoute[] {

@@ -111,7 +111,7 @@ const routeShape = {
         )
         .optional(),
     })
-    .describe("How GraphQL is read, on routes with treatAs: graphql.")
+    .describe("How GraphQL is read, on routes with treatAs: graphql. Default: by the operations in the body alone.")
     .optional(),
   compare: compareSchema.optional(),
   values: valuesSchema.optional(),

@@ -27,6 +27,7 @@ import {
   sizeField,
   switchField,
 } from "./fields.ts";
+import { collectionSchema } from "./collection-schema.ts";
 import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
 import { SURVIVALS } from "./settings.ts";
@@ -237,6 +238,11 @@ export const configSchema = z.strictObject({
     .array(routeSchema)
     .min(1)
     .describe("In order: the first that matches wins. Default: one route named default with the path /**.")
+    .optional(),
+  collections: z
+    .array(collectionSchema)
+    .max(1000)
+    .describe("Tables whose rows crossfade backfill brings over and crossfade reconcile compares. Default: none.")
     .optional(),
 });
 

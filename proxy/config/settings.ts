@@ -466,6 +466,33 @@ export interface Settings {
   readonly services: Readonly<Record<string, ServiceSettings>>;
   /** In order; the first that matches wins. Never empty. */
   readonly routes: readonly RouteSettings[];
+  readonly collections: readonly CollectionSettings[];
+}
+
+/** A table of a service's own database. */
+export interface RowPlace {
+  readonly database:
+    /** `url` is secret: it may hold a password. */
+    { readonly kind: "postgres"; readonly url: string } | { readonly kind: "sqlite"; readonly file: string };
+  /** `users` or `shop.users`. */
+  readonly table: string;
+  /** Columns; no two rows have the same values in all of them. */
+  readonly key: readonly string[];
+  /** A column that grows with each change of a row: a row is written over an older version only. null: there is none. */
+  readonly version: string | null;
+}
+
+/** Rows that are brought over from one service's database to the other's, and compared. */
+export interface CollectionSettings {
+  readonly name: string;
+  /** The route whose writes change these rows. */
+  readonly route: string;
+  readonly source: RowPlace;
+  readonly target: RowPlace;
+  /** Whole name of the module that makes a row of the target out of one of the source; null: they are the same. */
+  readonly transform: string | null;
+  /** Of its rules; status and headers are of answers only. */
+  readonly compare: CompareSettings;
 }
 
 export function serviceOf(settings: Settings, name: string): ServiceSettings {

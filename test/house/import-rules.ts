@@ -19,6 +19,7 @@ const OTHER_FOLDERS = [
   "repair",
   "try",
   "pairs",
+  "migrate",
   "workers",
   "compose",
   "cli",
@@ -73,10 +74,11 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   repair: CORE,
   try: CORE,
   pairs: [...CORE, "try"],
+  migrate: [...SHARED, "compare"],
   workers: CORE,
   compose: [...CORE, "repair", "pairs", "workers"],
   main: [...CORE, "compose", "workers", "adapters"],
-  cli: [...CORE, "suggest", "try", "pairs", "main", "adapters"],
+  cli: [...CORE, "suggest", "try", "pairs", "migrate", "main", "adapters"],
   adapters: SHARED,
 };
 

@@ -106,6 +106,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     webhook: null,
     services: { legacy: service("legacy"), next: service("next") },
     routes: [route],
+    collections: [],
   };
   const path = requestGiven?.path ?? "/users/42";
   const query = requestGiven?.query ?? "";

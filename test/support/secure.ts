@@ -30,6 +30,8 @@ export interface SecureOptions {
   readonly tls?: string;
   /** Default 127.0.0.1:0. */
   readonly listen?: string;
+  /** YAML lines at the top level. */
+  readonly more?: string;
 }
 
 export async function startSecure(t: TestContext, options: SecureOptions): Promise<Secure> {
@@ -57,6 +59,7 @@ tls: { cert: "${certFile}", key: "${keyFile}"${options.tls === undefined ? "" : 
 services:
   legacy: { url: "${options.legacyUrl}"${options.legacy === undefined ? "" : `, ${options.legacy}`} }
   next: { url: "${next.url}", effects: suppressed }
+${options.more ?? ""}
 `,
   );
   return {

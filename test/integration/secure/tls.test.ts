@@ -8,7 +8,7 @@ import net from "node:net";
 import { test, type TestContext } from "node:test";
 import tls from "node:tls";
 import { request } from "undici";
-import { answerOf, startRawUpstream, startSecure, type Secure } from "../../support/secure.ts";
+import { answerOf, startRawUpstream, startSecure, type Secure, type SecureOptions } from "../../support/secure.ts";
 import { json, startService } from "../../support/service.ts";
 
 interface Shaken {
@@ -31,7 +31,7 @@ function fingerprintOf(cert: string): string {
   return new X509Certificate(cert).fingerprint256;
 }
 
-async function startQuiet(t: TestContext, options: { readonly tls?: string; readonly listen?: string } = {}) {
+async function startQuiet(t: TestContext, options: Omit<SecureOptions, "legacyUrl" | "legacy"> = {}) {
   const legacy = await startService(json(200, { ok: true }));
   t.after(() => legacy.close());
   return { ...(await startSecure(t, { legacyUrl: legacy.url, ...options })), legacy };
@@ -91,6 +91,29 @@ test("a renewed certificate is shown to new connections, and open ones of both k
   assert.equal(after.socket, socket, "the connection from before is still in use");
   assert.equal((await answerOf(session.request({ ":path": "/after" }))).status, 200);
   assert.equal((await statusOf(secure)).config.error, null);
+});
+
+test("each worker shows a renewed certificate, and one that is broken ends none of them", async (t) => {
+  const secure = await startQuiet(t, { more: "workers: 2" });
+  const next = secure.authority.issue(["localhost", "127.0.0.1"]);
+  const inTurn = async (): Promise<readonly string[]> => {
+    const shown: string[] = [];
+    for (let n = 0; n < 4; n++) shown.push((await shake(secure)).fingerprint);
+    return shown;
+  };
+  const [before] = await inTurn();
+  secure.renew({ cert: next.cert, key: "nothing of use" });
+  await secure.crossfade.reload();
+  assert.deepEqual(new Set(await inTurn()), new Set([before]));
+  secure.renew(next);
+  await secure.crossfade.reload();
+  while ((await inTurn()).includes(before as string)) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(new Set(await inTurn()), new Set([fingerprintOf(next.cert)]));
+  const agent = new https.Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  assert.equal((await get(secure, "/after", agent)).status, 200);
+  const { workers } = (await statusOf(secure)) as unknown as { readonly workers: object };
+  assert.deepEqual(workers, { wanted: 2, running: 2, replaced: 0 });
 });
 
 test("a broken certificate leaves the one before in use, and is counted and shown until it is mended", async (t) => {

@@ -136,27 +136,27 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "xyz: 1",
     [
-      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes",
+      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes, collections",
     ],
   ],
   [
-    "limits:\n  spol: 1GiB\ncollections: []",
+    "limits:\n  spol: 1GiB\nroutes: [{ name: a, match: { path: /a }, touches: [] }]",
     [
       "5:3 limits.spol is not a setting; did you mean spool?",
-      "6:1 collections is not in this version yet; take it out",
+      "6:42 routes[0].touches is not in this version yet; take it out",
     ],
   ],
   ["defaults: { name: x }", ["4:13 defaults.name belongs to one route; write it in routes"]],
   [
     "__proto__: { listen: x }",
     [
-      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes",
+      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes, collections",
     ],
   ],
   [
     "<<: { listen: x }",
     [
-      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes',
+      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes, collections',
     ],
   ],
   // Environment.

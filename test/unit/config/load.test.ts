@@ -125,6 +125,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       redactDetect: [],
     },
   ],
+  collections: [],
 };
 
 test("a file with two URLs is complete", (t) => {
@@ -196,7 +197,7 @@ test("what is documented for later versions is told apart from slips of the pen"
       "routes[0].verify.share",
       "routes[0].reads",
       "routes[0].gate.reconcileFresherThan",
-      "collections",
+      "collections[0].source.mysql",
     ],
   );
 });

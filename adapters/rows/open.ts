@@ -1,0 +1,28 @@
+/** Opens the table that a collection names. */
+import type { RowPlace } from "../../proxy/config/settings.ts";
+import type { RowTarget } from "../../proxy/rows.ts";
+import { openPostgres } from "./postgres/open.ts";
+import { openSqlite } from "./sqlite/open.ts";
+
+/**
+ * `write` false: the connection itself refuses to change anything.
+ * @throws CrossfadeError where it cannot be reached or its driver is missing
+ */
+export async function openRows(place: RowPlace, { write }: { readonly write: boolean }): Promise<RowTarget> {
+  const { database } = place;
+  switch (database.kind) {
+    case "postgres":
+      return await openPostgres({ ...place, url: database.url }, nameOf(place), !write);
+    case "sqlite":
+      return await openSqlite({ ...place, file: database.file }, nameOf(place), !write);
+    default:
+      return database satisfies never;
+  }
+}
+
+/** For people, without user and password. */
+function nameOf({ database, table }: RowPlace): string {
+  if (database.kind === "sqlite") return `sqlite:${database.file} ${table}`;
+  const url = URL.parse(database.url);
+  return url === null ? `postgres ${table}` : `postgres://${url.host}${url.pathname} ${table}`;
+}

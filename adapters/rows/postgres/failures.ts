@@ -1,0 +1,35 @@
+/** What pg throws, in our words. */
+import { CrossfadeError } from "../../../proxy/errors.ts";
+
+interface PostgresError extends Error {
+  /** SQLSTATE, or what Node calls a broken connection. */
+  readonly code?: string;
+}
+
+/** Classes of SQLSTATE (PostgreSQL manual, appendix A) in which the same statement may succeed later. */
+const PASSING = /^(08|40|53|57)/;
+
+/** A message of PostgreSQL may quote a value of the row in `detail`, which is left out: it is the row's, not ours to tell. */
+export function asRowsError(name: string, thrown: unknown): CrossfadeError {
+  const { code = "", message } = thrown as PostgresError;
+  const isAnswered = /^[0-9A-Z]{5}$/.test(code);
+  if (isAnswered && !PASSING.test(code)) {
+    // Class 22 (data) quotes the value: `invalid input syntax for type integer: "x"`.
+    const told = code.startsWith("22") ? message.replace(/: ".*$/s, "") : message;
+    return new CrossfadeError("rows-refused", `${name}: ${told} (SQLSTATE ${code})`, {
+      source: "upstream",
+      cause: thrown,
+    });
+  }
+  return new CrossfadeError("rows-unavailable", `${name}: ${message || code}`, {
+    source: "upstream",
+    retryable: true,
+    cause: thrown,
+  });
+}
+
+/** undefined_table, and a schema that is not there. */
+export function isUnknownTable(thrown: unknown): boolean {
+  const cause = thrown instanceof CrossfadeError ? (thrown.cause as PostgresError) : null;
+  return cause?.code === "42P01" || cause?.code === "3F000";
+}

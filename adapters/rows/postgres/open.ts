@@ -1,0 +1,39 @@
+/** Connects to PostgreSQL in the session that values.ts reads. */
+import type { RowTarget } from "../../../proxy/rows.ts";
+import { loadDriver } from "../driver.ts";
+import { asRowsError } from "./failures.ts";
+import { postgresTable } from "./table.ts";
+
+/** A database that does not answer at all is told after this. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export interface PostgresPlace {
+  /** Secret: it may hold a password. */
+  readonly url: string;
+  readonly table: string;
+  readonly key: readonly string[];
+  readonly version: string | null;
+}
+
+/** `readOnly`: the session refuses to write, whatever is asked of it. @throws CrossfadeError */
+export async function openPostgres(place: PostgresPlace, name: string, readOnly: boolean): Promise<RowTarget> {
+  const { default: pg } = await loadDriver("pg", async () => await import("pg"));
+  const client = new pg.Client({
+    connectionString: place.url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: "crossfade",
+  });
+  // A connection that breaks between two statements is told by the next one.
+  client.on("error", () => "told by the statement that meets it");
+  try {
+    await client.connect();
+    await client.query(
+      "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET bytea_output = 'hex'; SET extra_float_digits = 1; " +
+        `SET client_encoding = 'UTF8'; SET default_transaction_read_only = ${readOnly ? "on" : "off"}`,
+    );
+  } catch (thrown) {
+    await client.end().catch(() => "it was never there");
+    throw asRowsError(name, thrown);
+  }
+  return postgresTable(client, { ...place, name });
+}

@@ -1,0 +1,259 @@
+/** A table of PostgreSQL, read by key and written in batches of one statement. */
+import type { Client } from "pg";
+import { CrossfadeError } from "../../../proxy/errors.ts";
+import {
+  byColumns,
+  lastOfEachKey,
+  type Row,
+  type RowColumn,
+  type RowKey,
+  type RowPage,
+  type RowTarget,
+  type RowValue,
+  type TableShape,
+  type Written,
+} from "../../../proxy/rows.ts";
+import { asRowsError, isUnknownTable } from "./failures.ts";
+import { type PostgresType, readValue, spellJson, spellText, typeFor } from "./values.ts";
+
+export interface PostgresTable {
+  readonly name: string;
+  /** `users` or `shop.users`. */
+  readonly table: string;
+  readonly key: readonly string[];
+  readonly version: string | null;
+}
+
+interface Column extends RowColumn {
+  readonly type: PostgresType;
+}
+
+interface Shape {
+  /** Quoted, with its schema. */
+  readonly table: string;
+  readonly columns: readonly Column[];
+  readonly byName: ReadonlyMap<string, Column>;
+  readonly estimate: number | null;
+}
+
+/** `client` is connected, with the session of open.ts, and ends with the table. */
+export function postgresTable(client: Client, { name, table, key, version }: PostgresTable): RowTarget {
+  let known: Promise<Shape> | null = null;
+  const shape = async (): Promise<Shape> => await (known ??= readShape());
+
+  /** Rows of texts: nothing is parsed before we know what it is. */
+  async function ask(text: string, values: readonly unknown[]): Promise<readonly (readonly (string | null)[])[]> {
+    return (await run(text, values)).rows;
+  }
+
+  async function run(text: string, values: readonly unknown[]) {
+    try {
+      return await client.query<(string | null)[]>({
+        text,
+        values: [...values],
+        rowMode: "array",
+        types: { getTypeParser: () => (raw: string) => raw },
+      });
+    } catch (thrown) {
+      throw asRowsError(name, thrown);
+    }
+  }
+
+  async function readShape(): Promise<Shape> {
+    const rows = await ask(COLUMNS_SQL, [table]).catch((thrown: unknown) => {
+      if (isUnknownTable(thrown)) throw unusable(`there is no table ${table}`);
+      throw thrown;
+    });
+    const columns = rows.map(([column, declared, typeName, element, notNull, generated]): Column => {
+      const type = typeFor(typeName ?? "", element ?? null);
+      return {
+        name: column ?? "",
+        kind: type.kind,
+        declared: declared ?? "",
+        nullable: notNull !== "t",
+        generated: generated === "t",
+        type,
+      };
+    });
+    const byName = new Map(columns.map((column) => [column.name, column]));
+    for (const wanted of version === null ? key : [...key, version]) {
+      if (!byName.has(wanted)) throw unusable(`it has no column ${wanted}; it has ${[...byName.keys()].join(", ")}`);
+    }
+    const [found] = await ask(TABLE_SQL, [table, key]);
+    const [quoted = null, tuples = null, unique] = found ?? [];
+    if (unique !== "t") {
+      throw unusable(
+        `nothing keeps two rows from having one ${key.join(", ")}, or it may be null: the key needs a primary key, or a unique index over these columns alone that are not null`,
+      );
+    }
+    const estimate = Number(tuples);
+    return { table: quoted ?? table, columns, byName, estimate: estimate > 0 ? estimate : null };
+  }
+
+  function unusable(why: string): CrossfadeError {
+    return new CrossfadeError("rows-unusable", `${name}: ${why}`, { source: "config" });
+  }
+
+  function toRows({ columns }: Shape, raw: readonly (readonly (string | null)[])[]): readonly Row[] {
+    return raw.map((values) =>
+      Object.fromEntries(columns.map((column, i) => [column.name, readValue(values[i] ?? null, column.type)])),
+    );
+  }
+
+  function keysJson(keys: readonly RowKey[]): string {
+    return recordSet(keys.map((each) => key.map((column, i) => [column, each[i] ?? null])));
+  }
+
+  async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: Shape): Promise<Written> {
+    const written = columns.filter((column) => of.byName.get(column)?.generated !== true);
+    const unknown = written.find((column) => !of.byName.has(column));
+    if (unknown !== undefined) throw unusable(`it has no column ${unknown}, which a row has`);
+    const list = written.map(quote).join(", ");
+    const set = written.filter((column) => !key.includes(column));
+    const newer =
+      version === null || !written.includes(version)
+        ? ""
+        : ` WHERE t.${quote(version)} IS NULL OR t.${quote(version)} < excluded.${quote(version)}`;
+    const action =
+      set.length === 0
+        ? "NOTHING"
+        : `UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
+    const { rowCount } = await run(
+      `INSERT INTO ${of.table} AS t (${list}) OVERRIDING SYSTEM VALUE ` +
+        `SELECT ${written.map((column) => readBack(column, of)).join(", ")} FROM ${recordsOf(written, of)} ` +
+        `ON CONFLICT (${key.map(quote).join(", ")}) DO ${action}`,
+      [recordSet(rows.map((row) => written.map((column) => [column, row[column] ?? null])))],
+    );
+    // A row of nothing but its key is there already, as it should be.
+    const changed = set.length === 0 ? rows.length : (rowCount ?? 0);
+    return { written: changed, kept: rows.length - changed };
+  }
+
+  async function inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    await run("BEGIN", []);
+    try {
+      const done = await work();
+      await run("COMMIT", []);
+      return done;
+    } catch (thrown) {
+      await run("ROLLBACK", []).catch(() => "the connection is gone, and the transaction with it");
+      throw thrown;
+    }
+  }
+
+  return {
+    name,
+    key,
+    async describe(): Promise<TableShape> {
+      const { columns, estimate } = await shape();
+      return { columns: columns.map(({ type: _, ...column }) => column), estimate };
+    },
+    async page(after, limit): Promise<RowPage> {
+      const of = await shape();
+      const list = of.columns.map(({ name: column }) => quote(column)).join(", ");
+      const order = key.map(quote).join(", ");
+      const places = key.map((column, i) => `$${i + 2}::text::${of.byName.get(column)?.declared}`).join(", ");
+      const where = after === null ? "" : `WHERE (${order}) > (${places}) `;
+      const raw = await ask(`SELECT ${list} FROM ${of.table} ${where}ORDER BY ${order} LIMIT $1`, [
+        limit,
+        ...(after ?? []).map((value) => (value === null ? null : spellText(value))),
+      ]);
+      return { rows: toRows(of, raw), isFull: raw.length === limit };
+    },
+    async byKeys(keys): Promise<readonly Row[]> {
+      if (keys.length === 0) return [];
+      const of = await shape();
+      const list = of.columns.map(({ name: column }) => `t.${quote(column)}`).join(", ");
+      const raw = await ask(`SELECT ${list} FROM ${recordsOf(key, of)} JOIN ${of.table} t ON ${sameKey()}`, [
+        keysJson(keys),
+      ]);
+      return toRows(of, raw);
+    },
+    async upsert(rows): Promise<Written> {
+      const of = await shape();
+      return await inTransaction(async () => {
+        const sum = { written: 0, kept: 0 };
+        for (const set of byColumns(lastOfEachKey(rows, key))) {
+          const { written, kept } = await upsertAlike(set.columns, set.rows, of);
+          sum.written += written;
+          sum.kept += kept;
+        }
+        return sum;
+      });
+    },
+    async remove(keys): Promise<number> {
+      if (keys.length === 0) return 0;
+      const of = await shape();
+      const { rowCount } = await run(`DELETE FROM ${of.table} t USING ${recordsOf(key, of)} WHERE ${sameKey()}`, [
+        keysJson(keys),
+      ]);
+      return rowCount ?? 0;
+    },
+    async settleCounters(): Promise<void> {
+      const of = await shape();
+      for (const column of key.filter((each) => of.byName.get(each)?.kind === "integer")) {
+        // Never back: a counter that is ahead has given numbers away.
+        await run(
+          `SELECT setval(s, greatest(m, (SELECT last_value FROM pg_sequences WHERE format('%I.%I', schemaname, sequencename)::regclass = s))) ` +
+            `FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s, (SELECT max(${quote(column)}) FROM ${of.table}) AS m) x ` +
+            `WHERE s IS NOT NULL AND m >= 1`,
+          [of.table, column],
+        );
+      }
+    },
+    async close(): Promise<void> {
+      await client.end();
+    },
+  };
+
+  function sameKey(): string {
+    return key.map((column) => `t.${quote(column)} = k.${quote(column)}`).join(" AND ");
+  }
+}
+
+/** A domain goes by the type that it is made of. */
+const COLUMNS_SQL = `
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(b.typname, t.typname),
+       e.typname, a.attnotnull, a.attgenerated <> ''
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
+LEFT JOIN pg_type e ON coalesce(b.typcategory, t.typcategory) = 'A' AND e.oid = coalesce(nullif(b.typelem, 0), t.typelem)
+WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum`;
+
+const TABLE_SQL = `
+SELECT c.oid::regclass::text, c.reltuples,
+       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+               AND i.indexprs IS NULL AND i.indnkeyatts = cardinality($2::text[])
+               AND (SELECT bool_and(a.attnotnull AND a.attname = ANY ($2::text[])) FROM pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])))
+FROM pg_class c WHERE c.oid = $1::regclass`;
+
+/**
+ * The rows of `recordSet`, called k, each text read by the input function of its column: one parameter holds any number of
+ * rows, where VALUES would take 65,535 values. JSON comes as text, or a JSON null would be no value at all.
+ */
+function recordsOf(columns: readonly string[], { byName }: Shape): string {
+  const definitions = columns.map((column) => {
+    const of = byName.get(column);
+    return `${quote(column)} ${of?.kind === "json" ? "text" : of?.declared}`;
+  });
+  return `json_to_recordset($1::json) AS k(${definitions.join(", ")})`;
+}
+
+function readBack(column: string, { byName }: Shape): string {
+  const of = byName.get(column);
+  return of?.kind === "json" ? `k.${quote(column)}::${of.declared}` : `k.${quote(column)}`;
+}
+
+function recordSet(rows: readonly (readonly (readonly [column: string, value: RowValue])[])[]): string {
+  const spelled = rows.map((row) =>
+    row.map(([column, value]) => `${JSON.stringify(column)}:${spellJson(value)}`).join(","),
+  );
+  return `[${spelled.map((row) => `{${row}}`).join(",")}]`;
+}
+
+function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

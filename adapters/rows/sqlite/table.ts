@@ -1,0 +1,244 @@
+/** A table of an SQLite file: read and written in this process, by the thread that asks. */
+import type { Database } from "better-sqlite3";
+import { CrossfadeError } from "../../../proxy/errors.ts";
+import {
+  byColumns,
+  lastOfEachKey,
+  type Row,
+  type RowColumn,
+  type RowKey,
+  type RowPage,
+  type RowTarget,
+  type TableShape,
+  type Written,
+} from "../../../proxy/rows.ts";
+import { kindOf, readStored, type Stored, storedFor } from "./values.ts";
+
+export interface SqliteTable {
+  readonly name: string;
+  readonly table: string;
+  readonly key: readonly string[];
+  readonly version: string | null;
+}
+
+interface Declared {
+  readonly name: string;
+  readonly type: string;
+  readonly notnull: bigint;
+  readonly pk: bigint;
+  /** 2 and 3: generated; 1: hidden, of a virtual table. */
+  readonly hidden: bigint;
+}
+
+/** SQLite takes 32,766 parameters in a statement; keys are asked for in groups that stay below. */
+const PARAMETERS_MAX = 30_000;
+
+/** `db` is closed with the table. */
+export function sqliteTable(db: Database, { name, table, key, version }: SqliteTable): RowTarget {
+  db.defaultSafeIntegers(true);
+  const of = quote(table);
+  let known: readonly RowColumn[] | null = null;
+
+  /** Everything is asked here, so that whatever SQLite throws is told in our words. */
+  function run<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (thrown) {
+      throw asRowsError(name, thrown);
+    }
+  }
+
+  function columns(): readonly RowColumn[] {
+    return (known ??= readColumns());
+  }
+
+  function readColumns(): readonly RowColumn[] {
+    const declared = db.prepare<[string], Declared>("SELECT * FROM pragma_table_xinfo(?)").all(table);
+    if (declared.length === 0) throw unusable(`there is no table ${table}`);
+    const names = declared.map((column) => column.name);
+    for (const wanted of version === null ? key : [...key, version]) {
+      if (!names.includes(wanted)) throw unusable(`it has no column ${wanted}; it has ${names.join(", ")}`);
+    }
+    if (!isUnique(declared)) {
+      throw unusable(
+        `nothing keeps two rows from having one ${key.join(", ")}, or it may be null: the key needs a primary key, or a unique index over these columns alone that are not null`,
+      );
+    }
+    return declared.map((column) => ({
+      name: column.name,
+      kind: kindOf(column.type),
+      declared: column.type,
+      nullable: column.notnull === 0n && column.pk === 0n,
+      generated: column.hidden !== 0n,
+    }));
+  }
+
+  function isUnique(declared: readonly Declared[]): boolean {
+    const same = (names: readonly string[]): boolean =>
+      names.length === key.length && names.every((each) => key.includes(each));
+    const primary = declared.filter(({ pk }) => pk > 0n);
+    const notNull = key.every((each) => declared.some((column) => column.name === each && column.notnull === 1n));
+    // The one primary key that cannot hold a null although nobody said so is the row's own number.
+    const isRowId = primary.length === 1 && primary[0]?.type.toUpperCase() === "INTEGER";
+    if (same(primary.map((column) => column.name)) && (isRowId || notNull || isWithoutRowId())) return true;
+    const indexes = db
+      .prepare<[string], { name: string; partial: bigint }>(
+        'SELECT name, partial FROM pragma_index_list(?) WHERE "unique" = 1',
+      )
+      .all(table);
+    return (
+      notNull &&
+      indexes.some(({ name: index, partial }) => {
+        const parts = db.prepare<[string], { name: string }>("SELECT name FROM pragma_index_info(?)").all(index);
+        return partial === 0n && same(parts.map((part) => part.name));
+      })
+    );
+  }
+
+  function isWithoutRowId(): boolean {
+    const found = db.prepare<[string], { wr: bigint }>("SELECT wr FROM pragma_table_list(?)").get(table);
+    return found?.wr === 1n;
+  }
+
+  function unusable(why: string): CrossfadeError {
+    return new CrossfadeError("rows-unusable", `${name}: ${why}`, { source: "config" });
+  }
+
+  function toRow(stored: readonly Stored[]): Row {
+    return Object.fromEntries(columns().map((column, i) => [column.name, readStored(stored[i] ?? null, column.kind)]));
+  }
+
+  function declaredOf(column: string): string {
+    const found = columns().find((each) => each.name === column);
+    if (found === undefined) throw unusable(`it has no column ${column}, which a row has`);
+    return found.declared;
+  }
+
+  function keyParameters(keys: readonly RowKey[]): Stored[] {
+    return keys.flatMap((each) => key.map((column, i) => storedFor(each[i] ?? null, column, declaredOf(column))));
+  }
+
+  function* keyGroups(keys: readonly RowKey[]): Generator<readonly RowKey[]> {
+    const size = Math.floor(PARAMETERS_MAX / key.length);
+    for (let from = 0; from < keys.length; from += size) yield keys.slice(from, from + size);
+  }
+
+  function isOneOf(keys: readonly RowKey[]): string {
+    const one = `(${key.map(() => "?").join(", ")})`;
+    return `(${key.map(quote).join(", ")}) IN (VALUES ${keys.map(() => one).join(", ")})`;
+  }
+
+  function upsertAlike(names: readonly string[], rows: readonly Row[]): Written {
+    const written = names.filter((column) => columns().find((each) => each.name === column)?.generated !== true);
+    const set = written.filter((column) => !key.includes(column));
+    const newer =
+      version === null || !written.includes(version)
+        ? ""
+        : ` WHERE ${of}.${quote(version)} IS NULL OR ${of}.${quote(version)} < excluded.${quote(version)}`;
+    const action =
+      set.length === 0
+        ? "NOTHING"
+        : `UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
+    const declared = written.map(declaredOf);
+    const insert = db.prepare<Stored[]>(
+      `INSERT INTO ${of} (${written.map(quote).join(", ")}) VALUES (${written.map(() => "?").join(", ")}) ` +
+        `ON CONFLICT (${key.map(quote).join(", ")}) DO ${action}`,
+    );
+    let changed = 0;
+    for (const row of rows) {
+      const values = written.map((column, i) => storedFor(row[column] ?? null, column, declared[i] as string));
+      changed += insert.run(...values).changes;
+    }
+    // A row of nothing but its key is there already, as it should be.
+    return set.length === 0 ? { written: rows.length, kept: 0 } : { written: changed, kept: rows.length - changed };
+  }
+
+  const list = (): string =>
+    columns()
+      .map((column) => quote(column.name))
+      .join(", ");
+
+  return {
+    name,
+    key,
+    describe: async () =>
+      await Promise.resolve(
+        run((): TableShape => {
+          const shape = { columns: columns() };
+          const counted = db.prepare<[], { n: bigint }>(`SELECT count(*) AS n FROM ${of}`).get();
+          return { ...shape, estimate: counted === undefined ? null : Number(counted.n) };
+        }),
+      ),
+    page: async (after, limit) =>
+      await Promise.resolve(
+        run((): RowPage => {
+          const order = key.map(quote).join(", ");
+          const where = after === null ? "" : `WHERE (${order}) > (${key.map(() => "?").join(", ")}) `;
+          const stored = db
+            .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} ${where}ORDER BY ${order} LIMIT ?`)
+            .raw()
+            .all(...(after === null ? [] : keyParameters([after])), limit);
+          return { rows: stored.map(toRow), isFull: stored.length === limit };
+        }),
+      ),
+    byKeys: async (keys) =>
+      await Promise.resolve(
+        run(() =>
+          [...keyGroups(keys)].flatMap((group) =>
+            db
+              .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} WHERE ${isOneOf(group)}`)
+              .raw()
+              .all(...keyParameters(group))
+              .map(toRow),
+          ),
+        ),
+      ),
+    upsert: async (rows) =>
+      await Promise.resolve(
+        run(() =>
+          db.transaction((): Written => {
+            const sum = { written: 0, kept: 0 };
+            for (const set of byColumns(lastOfEachKey(rows, key))) {
+              const { written, kept } = upsertAlike(set.columns, set.rows);
+              sum.written += written;
+              sum.kept += kept;
+            }
+            return sum;
+          })(),
+        ),
+      ),
+    remove: async (keys) =>
+      await Promise.resolve(
+        run(() =>
+          db.transaction(() => {
+            let removed = 0;
+            for (const group of keyGroups(keys)) {
+              const gone = db.prepare<unknown[]>(`DELETE FROM ${of} WHERE ${isOneOf(group)}`);
+              removed += gone.run(...keyParameters(group)).changes;
+            }
+            return removed;
+          })(),
+        ),
+      ),
+    // A row's number is above the highest one that is there, with AUTOINCREMENT too, which is told of every insert.
+    settleCounters: async () => await Promise.resolve(),
+    close: async () => await Promise.resolve(run(() => void db.close())),
+  };
+}
+
+function asRowsError(name: string, thrown: unknown): unknown {
+  if (thrown instanceof CrossfadeError) return thrown;
+  const { code = "", message } = thrown as NodeJS.ErrnoException;
+  if (/^SQLITE_(BUSY|LOCKED|IOERR|FULL|CANTOPEN)/.test(code)) {
+    return new CrossfadeError("rows-unavailable", `${name}: ${message} (${code})`, {
+      source: "upstream",
+      retryable: true,
+      cause: thrown,
+    });
+  }
+  return new CrossfadeError("rows-refused", `${name}: ${message}`, { source: "upstream", cause: thrown });
+}
+
+function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

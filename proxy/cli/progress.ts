@@ -1,0 +1,29 @@
+/** How far a command has come, on stderr: one line that is written over on a terminal, a line now and then elsewhere. */
+const LIVE_EVERY_MS = 100;
+const LINE_EVERY_MS = 10_000;
+
+export interface Progress {
+  readonly tell: (words: string) => void;
+  readonly end: () => void;
+}
+
+/** `say` writes a line of its own. */
+export function openProgress(say: (line: string) => void): Progress {
+  const { stderr } = process;
+  const live = stderr.isTTY === true;
+  let toldAt = performance.now();
+  let shown = false;
+  return {
+    tell(words) {
+      const now = performance.now();
+      if (now - toldAt < (live ? LIVE_EVERY_MS : LINE_EVERY_MS)) return;
+      toldAt = now;
+      shown = true;
+      if (live) stderr.write(`\r\u001b[K${words}`);
+      else say(words);
+    },
+    end() {
+      if (live && shown) stderr.write("\r\u001b[K");
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/** `collections`: which rows of legacy's database belong to which of next's. */
+import { z } from "zod";
+import { compareSchema } from "./compare-schema.ts";
+import { describeField, freeText, nameField, parsedText } from "./fields.ts";
+import { showValue } from "./message.ts";
+import type { RowPlace } from "./settings.ts";
+import type { Parsed } from "./units.ts";
+
+const columnField = (effect: string, examples: readonly string[]) =>
+  freeText({ effect, examples }, { min: 1, max: 128 });
+
+const placeSchema = z
+  .strictObject({
+    postgres: parsedText(parsePostgresUrl, {
+      effect: "A PostgreSQL database, best from the environment. Never shown with its password.",
+      examples: ["${LEGACY_DB}", "postgres://shop@localhost/legacy"],
+    }).optional(),
+    sqlite: freeText(
+      { effect: "An SQLite file, from the working directory.", examples: ["./legacy.db"] },
+      { min: 1, max: 4096 },
+    ).optional(),
+    table: columnField(
+      "The table, with its schema where it needs one. As PostgreSQL reads it: unquoted, in lower case.",
+      ["users", "shop.users"],
+    ),
+    key: z
+      .union([
+        columnField("One column.", ["id"]),
+        z
+          .array(columnField("A column.", ["tenant"]))
+          .min(1)
+          .max(16),
+      ])
+      .meta(
+        describeField({
+          effect:
+            "The column, or columns, that tell rows apart: a primary key, or a unique index over them alone that are not null.",
+        }),
+      )
+      .transform((key): readonly string[] => (typeof key === "string" ? [key] : key)),
+    version: columnField(
+      "Of a target: a column that grows with each change. A row is written over an older version only. Default: none, and a row is written over whatever is there.",
+      ["version"],
+    ).optional(),
+  })
+  .transform(({ postgres, sqlite, table, key, version }, context): RowPlace => {
+    const rest = { table, key, version: version ?? null };
+    if (postgres !== undefined && sqlite === undefined) {
+      return { database: { kind: "postgres", url: postgres }, ...rest };
+    }
+    if (sqlite !== undefined && postgres === undefined) return { database: { kind: "sqlite", file: sqlite }, ...rest };
+    // A setting of a later version was written, and told already.
+    if (context.issues.length > 0) return z.NEVER;
+    const predicate =
+      postgres === undefined
+        ? "names no database; write postgres: URL or sqlite: FILE"
+        : "names two databases; leave one of postgres and sqlite out";
+    context.addIssue({ code: "custom", message: predicate });
+    return z.NEVER;
+  });
+
+export const collectionSchema = z.strictObject({
+  name: nameField({ effect: "What crossfade backfill and crossfade reconcile are told.", examples: ["users"] }),
+  route: nameField({ effect: "The route whose writes change these rows.", examples: ["users"] }),
+  source: placeSchema.describe("Where the rows are: legacy's table."),
+  target: placeSchema.describe("Where they are to be: next's table."),
+  transform: freeText(
+    {
+      effect:
+        "A file (.mjs or .mts, from the folder of this one) whose default export makes the target's row, rows or null of one of the source. Default: the row as it is.",
+      examples: ["./transforms/users.mjs"],
+    },
+    { min: 1, max: 1024 },
+  ).optional(),
+  compare: compareSchema
+    .pick({ ignore: true, normalise: true, tolerance: true, unordered: true, equivalent: true, shapes: true })
+    .describe("What crossfade reconcile takes for equal, in the rules of a route; places are columns: /email.")
+    .optional(),
+});
+
+export type WrittenCollection = z.output<typeof collectionSchema>;
+
+/** What is wrong is told without what is secret in it. */
+function parsePostgresUrl(text: string): Parsed<string> {
+  const url = URL.parse(text);
+  if (url !== null && (url.protocol === "postgres:" || url.protocol === "postgresql:"))
+    return { ok: true, value: text };
+  const shown = showValue(text.replace(/\/\/.*@/, "//***@").slice(0, 60));
+  return { ok: false, error: `is ${shown}, which is no PostgreSQL URL; write postgres://user@host/database` };
+}

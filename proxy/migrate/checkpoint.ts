@@ -1,0 +1,91 @@
+/** How far a backfill has come: a small file that is replaced after each chunk, so that a kill loses one chunk at most. */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { CrossfadeError } from "../errors.ts";
+import type { RowKey, RowValue } from "../rows.ts";
+
+export interface SetAside {
+  readonly key: string;
+  readonly why: string;
+}
+
+export interface Checkpoint {
+  readonly collection: string;
+  /** Of both tables, the key and the transform: rows that were made in another way are not gone on with. */
+  readonly fingerprint: string;
+  /** The last key that is done; null: none is. */
+  readonly after: RowKey | null;
+  readonly done: boolean;
+  readonly read: number;
+  readonly written: number;
+  /** The target had a version as new, or newer. */
+  readonly kept: number;
+  /** The transform made nothing of them. */
+  readonly leftOut: number;
+  readonly setAside: readonly SetAside[];
+}
+
+/** null: there is none. @throws CrossfadeError where it cannot be read */
+export function readCheckpoint(file: string): Checkpoint | null {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw unusable(file, (thrown as Error).message);
+  }
+  try {
+    const written = JSON.parse(text) as Omit<Checkpoint, "after"> & { readonly after: readonly SpelledValue[] | null };
+    return { ...written, after: written.after === null ? null : written.after.map(readSpelled) };
+  } catch (thrown) {
+    throw unusable(file, (thrown as Error).message);
+  }
+}
+
+/** Whole or not at all, also when the machine loses its power. @throws CrossfadeError */
+export function writeCheckpoint(file: string, checkpoint: Checkpoint): void {
+  const next = `${file}.next`;
+  try {
+    const descriptor = openSync(next, "w", 0o600);
+    try {
+      const after = checkpoint.after === null ? null : checkpoint.after.map(spell);
+      writeSync(descriptor, `${JSON.stringify({ ...checkpoint, after })}\n`);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(next, file);
+  } catch (thrown) {
+    throw unusable(file, (thrown as Error).message);
+  }
+}
+
+export function removeCheckpoint(file: string): void {
+  rmSync(file, { force: true });
+}
+
+function unusable(file: string, why: string): CrossfadeError {
+  const way = "mend it, or begin anew with --restart";
+  return new CrossfadeError("rows-unusable", `the checkpoint ${file} cannot be used: ${why}; ${way}`, {
+    source: "config",
+  });
+}
+
+/** What JSON has no value for is an object with one member. */
+type SpelledValue = null | boolean | string | { readonly [kind: string]: string };
+
+function spell(value: RowValue): SpelledValue {
+  if (typeof value === "bigint") return { integer: String(value) };
+  if (typeof value === "number") return { double: String(value) };
+  if (value instanceof Uint8Array) return { bytes: Buffer.from(value).toString("base64") };
+  if (typeof value === "object" && value !== null) throw new TypeError("an array is no key to go on after");
+  return value;
+}
+
+function readSpelled(value: SpelledValue): RowValue {
+  if (typeof value !== "object" || value === null) return value;
+  const { integer, double, bytes } = value;
+  if (integer !== undefined) return BigInt(integer);
+  if (double !== undefined) return Number(double);
+  if (bytes !== undefined) return Buffer.from(bytes, "base64");
+  throw new TypeError("a value of no kind that is known");
+}

@@ -1,0 +1,128 @@
+/**
+ * Rows as backfill and reconcile see them, and what they ask of a database. A value that crosses this port is neither
+ * rounded nor cut: integers are bigints, decimals and times are texts, and a column that is not there is no `null`.
+ */
+
+/**
+ * integer: bigint. decimal: its digits as text, `NaN` and `Infinity` too. double: number. boolean: boolean. bytes: Uint8Array.
+ * instant: `2026-11-27T01:00:00.123456Z`, to the microsecond. datetime: the same without a zone. json: its text.
+ * array: an array of values. text and all that has no kind of its own (`other`): the text that the database gives.
+ */
+export type RowValue = null | boolean | bigint | number | string | Uint8Array | readonly RowValue[];
+
+export type ColumnKind =
+  | "integer"
+  | "decimal"
+  | "double"
+  | "boolean"
+  | "text"
+  | "bytes"
+  | "instant"
+  | "datetime"
+  | "json"
+  | "array"
+  | "other";
+
+/** By column. An absent column is left as it is, or gets its default; null is a value. */
+export type Row = Readonly<Record<string, RowValue>>;
+
+/** The values of the key columns, in their order. Never null. */
+export type RowKey = readonly RowValue[];
+
+export interface RowColumn {
+  readonly name: string;
+  readonly kind: ColumnKind;
+  /** As the database declares it, for people and for the fingerprint: `numeric(30,10)`. */
+  readonly declared: string;
+  readonly nullable: boolean;
+  /** The database computes it: it is read, and not written. */
+  readonly generated: boolean;
+}
+
+export interface TableShape {
+  /** In their order. */
+  readonly columns: readonly RowColumn[];
+  /** About how many rows, as the database's statistics say; null: they say nothing. */
+  readonly estimate: number | null;
+}
+
+export interface RowPage {
+  /** In the order of the key, as this database orders it. */
+  readonly rows: readonly Row[];
+  /** There may be more after the last one. */
+  readonly isFull: boolean;
+}
+
+/** A table that can be read. Whatever fails throws CrossfadeError. */
+export interface RowSource {
+  /** Of people: `postgres://db/shop users`, without what is secret. */
+  readonly name: string;
+  readonly key: readonly string[];
+  /** @throws CrossfadeError where there is no such table or column, or nothing keeps two rows from having one key */
+  describe(): Promise<TableShape>;
+  /** The rows after a key (null: from the first), `limit` at most, as of one moment. */
+  page(after: RowKey | null, limit: number): Promise<RowPage>;
+  /** Of these keys the rows that are there, in any order. */
+  byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
+  close(): Promise<void>;
+}
+
+export interface Written {
+  readonly written: number;
+  /** The version in the table was as new, or newer. */
+  readonly kept: number;
+}
+
+/** A table that can be written. Each call is one transaction: it is done as a whole, or not at all. */
+export interface RowTarget extends RowSource {
+  /**
+   * Inserts, or writes the columns that are given over those of the row with this key; of several rows with one key the last
+   * counts. Where the table has a version column, only over an older version.
+   */
+  upsert(rows: readonly Row[]): Promise<Written>;
+  /** Returns how many rows there were. */
+  remove(keys: readonly RowKey[]): Promise<number>;
+  /** Counters that number new rows go on after the highest key. To be called once rows were written with their keys. */
+  settleCounters(): Promise<void>;
+}
+
+/** The key of a row. @throws TypeError where one of its columns is absent or null */
+export function keyOf(row: Row, columns: readonly string[]): RowKey {
+  return columns.map((column) => {
+    const value = Object.hasOwn(row, column) ? row[column] : undefined;
+    if (value === undefined || value === null) throw new TypeError(`its key column ${column} is ${String(value)}`);
+    return value;
+  });
+}
+
+/** One text for each key, the same for keys that are the same; `42` and `7/eu` for people too. */
+export function spellKey(key: RowKey): string {
+  return key.map((value) => spellPart(value).replaceAll("~", "~0").replaceAll("/", "~1")).join("/");
+}
+
+function spellPart(value: RowValue): string {
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
+  return Array.isArray(value) ? `[${value.map(spellPart).join(",")}]` : String(value);
+}
+
+/** Of several rows with one key the last, in the order of their first. */
+export function lastOfEachKey(rows: readonly Row[], columns: readonly string[]): readonly Row[] {
+  const last = new Map<string, Row>();
+  for (const row of rows) last.set(spellKey(keyOf(row, columns)), row);
+  return last.size === rows.length ? rows : [...last.values()];
+}
+
+/** Rows that have the same columns, together: one statement writes them. */
+export function byColumns(
+  rows: readonly Row[],
+): readonly { readonly columns: readonly string[]; readonly rows: Row[] }[] {
+  const sets = new Map<string, { readonly columns: readonly string[]; readonly rows: Row[] }>();
+  for (const row of rows) {
+    const columns = Object.keys(row).sort();
+    const name = JSON.stringify(columns);
+    const set = sets.get(name);
+    if (set === undefined) sets.set(name, { columns, rows: [row] });
+    else set.rows.push(row);
+  }
+  return [...sets.values()];
+}

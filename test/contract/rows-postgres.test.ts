@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { openPostgres } from "../../adapters/rows/postgres/open.ts";
+import { CrossfadeError } from "../../proxy/errors.ts";
+import { postgresServer } from "../support/postgres.ts";
+import { rowContract } from "./rows.ts";
+
+const server = await postgresServer();
+after(async () => await server.stop());
+const urlOf = new WeakMap<object, string>();
+
+async function create(constraints: string): Promise<string> {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TABLE t (id bigint NOT NULL, tenant text NOT NULL, name text, price numeric, ratio double precision, done boolean, photo bytea, meta json, version bigint${constraints})`,
+  );
+  return url;
+}
+
+rowContract({
+  name: "postgres",
+  async open({ key, version }) {
+    const url = await create(`, PRIMARY KEY (${key.join(", ")})`);
+    const table = await openPostgres({ url, table: "t", key, version: version ?? null }, "t", false);
+    urlOf.set(table, url);
+    return table;
+  },
+  openReadOnly: async (table) =>
+    await openPostgres({ url: urlOf.get(table) ?? "", table: "t", key: table.key, version: null }, "t", true),
+  async openBroken(which) {
+    const url = await create(", UNIQUE (id), UNIQUE (version)");
+    const key = { "no-table": "id", "no-column": "nowhere", "no-unique": "name", "null-key": "version" }[which];
+    const table = which === "no-table" ? "nothing" : "t";
+    return await openPostgres({ url, table, key: [key], version: null }, "t", false);
+  },
+});
+
+test("postgres: every type that is asked for goes through without loss", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TYPE mood AS ENUM ('sad', 'so, so "happy"');
+     CREATE DOMAIN cents AS bigint;
+     CREATE TYPE pair AS (a int, b text);
+     CREATE TABLE t (id uuid PRIMARY KEY, small smallint, amount numeric, at timestamptz, local timestamp, day date,
+       clock time, span interval, f4 float4, f8 float8, mood mood, moods mood[], tags text[], grid bigint[], doc jsonb,
+       docs jsonb[], raw bytea, raws bytea[], net inet, pair pair, cents cents, "Odd ""name" varchar(10), code char(4),
+       range int8range, bits bit(3), times timestamptz[], odd int[]);
+     INSERT INTO t VALUES ('6ecd8c99-4036-403d-bf84-cf8400f67836', -32768, 'NaN', '2026-03-29 01:59:59.999999+01',
+       '2026-03-29 02:30:00.000001', '0044-03-15 BC', '23:59:59.999999', '1 year 2 days 03:04:05.000006', 1.1, 'Infinity',
+       'so, so "happy"', ARRAY['sad', 'so, so "happy"']::mood[], ARRAY['', 'NULL', NULL, 'a"b\\c', '{x,y}', ' '],
+       ARRAY[[1,2],[9223372036854775807,NULL]], '{"n": 12345678901234567890.10, "z": null}', ARRAY['null', '"x"']::jsonb[],
+       '\\x00ff', ARRAY['\\x00', NULL]::bytea[], '10.0.0.1/8', ROW(1, 'a,"b'), 9007199254740993, 'q', 'ab',
+       '[1,9223372036854775807)', B'101', ARRAY['2026-01-01 00:00:00+00', 'infinity']::timestamptz[], '[0:1]={7,8}');
+     CREATE TABLE copy (LIKE t INCLUDING ALL)`,
+  );
+  const source = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", true);
+  const target = await openPostgres({ url, table: "copy", key: ["id"], version: null }, "copy", false);
+  const { rows } = await source.page(null, 10);
+  await target.upsert(rows);
+  assert.deepEqual(await server.ask(url, "SELECT c::text FROM copy c"), await server.ask(url, "SELECT t::text FROM t"));
+  const [row] = rows;
+  assert.equal(row?.["at"], "2026-03-29T00:59:59.999999Z");
+  assert.equal(row["local"], "2026-03-29T02:30:00.000001");
+  assert.equal(row["cents"], 9007199254740993n);
+  assert.equal(row["f4"], 1.1);
+  assert.deepEqual(row["tags"], ["", "NULL", null, 'a"b\\c', "{x,y}", " "]);
+  assert.deepEqual(row["grid"], [
+    [1n, 2n],
+    [9223372036854775807n, null],
+  ]);
+  await source.close();
+  await target.close();
+});
+
+test("postgres: a number that was given out by the table itself is not given out again", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, twice int GENERATED ALWAYS AS (2) STORED, a text)",
+  );
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", false);
+  await table.settleCounters();
+  await table.upsert([{ id: 41n, a: "x", twice: 2n }]);
+  await table.settleCounters();
+  await server.run(url, "INSERT INTO t (a) VALUES ('own')");
+  assert.deepEqual(await server.ask(url, "SELECT id FROM t ORDER BY id"), [["41"], ["42"]]);
+  // Rows were removed again, or the counter was ahead: it stays where it is.
+  await server.run(url, "DELETE FROM t");
+  await table.upsert([{ id: 7n, a: "y" }]);
+  await table.settleCounters();
+  await server.run(url, "INSERT INTO t (a) VALUES ('own')");
+  assert.deepEqual(await server.ask(url, "SELECT max(id) FROM t"), [["43"]]);
+  await table.close();
+});
+
+test("postgres: a table in a schema, with a name that wants quotes, is found", async () => {
+  const url = await server.database();
+  await server.run(url, 'CREATE SCHEMA shop; CREATE TABLE shop."Users" ("Id" int PRIMARY KEY)');
+  const table = await openPostgres({ url, table: 'shop."Users"', key: ["Id"], version: null }, "t", false);
+  await table.upsert([{ Id: 1n }, { Id: 1n }, { Id: 2n }]);
+  assert.deepEqual((await table.page([1n], 10)).rows, [{ Id: 2n }]);
+  await table.close();
+});
+
+test("postgres: what is refused quotes no value of the row", async () => {
+  const url = await server.database();
+  await server.run(url, "CREATE TABLE t (id int PRIMARY KEY, age int CHECK (age > 0), mail text UNIQUE)");
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", false);
+  await table.upsert([{ id: 1n, mail: "secret@example.com" }]);
+  for (const row of [
+    { id: 2n, mail: "secret@example.com" },
+    { id: 2n, age: "secret@example.com" },
+  ]) {
+    await assert.rejects(table.upsert([row]), (error) => {
+      assert.ok(error instanceof CrossfadeError && error.code === "rows-refused");
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+  }
+  await table.close();
+});
+
+test("postgres: a connection that is cut is told as one that may come back", async () => {
+  const url = await server.database();
+  await server.run(url, "CREATE TABLE t (id int PRIMARY KEY, a text)");
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", false);
+  await table.upsert([{ id: 1n, a: "x" }]);
+  await server.run(
+    url,
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'crossfade' AND datname = current_database()",
+  );
+  await assert.rejects(
+    table.page(null, 1),
+    (error) => error instanceof CrossfadeError && error.code === "rows-unavailable" && error.retryable,
+  );
+  await table.close().catch(() => "it is gone");
+});
+
+test("postgres: nobody at the address is told without the password", async () => {
+  const place = { url: "postgres://u:hush@127.0.0.1:1/db", table: "t", key: ["id"], version: null };
+  await assert.rejects(openPostgres(place, "postgres://127.0.0.1:1/db t", false), (error) => {
+    assert.ok(error instanceof CrossfadeError && error.code === "rows-unavailable");
+    assert.doesNotMatch(error.message, /hush/);
+    return true;
+  });
+});

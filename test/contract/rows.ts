@@ -1,0 +1,259 @@
+/** What every database has to do for backfill and reconcile: one suite, run unchanged against each. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CrossfadeError } from "../../proxy/errors.ts";
+import { keyOf, type Row, type RowKey, type RowSource, type RowTarget, spellKey } from "../../proxy/rows.ts";
+
+export interface RowDatabase {
+  readonly name: string;
+  /**
+   * Makes a table of an own database and opens it. The columns: `id` 64-bit key, `tenant` text (of the key too where `key` has
+   * it), `name` text null, `price` exact decimal, `ratio` double, `done` boolean, `photo` bytes, `meta` JSON,
+   * `version` 64-bit null.
+   */
+  open(table: { readonly key: readonly string[]; readonly version?: string }): Promise<RowTarget>;
+  /** The same table again, so that it cannot be written. */
+  openReadOnly(target: RowTarget): Promise<RowTarget>;
+  /** Opens a table that there is not, or with a key that is none. */
+  openBroken(which: "no-table" | "no-column" | "no-unique" | "null-key"): Promise<RowTarget>;
+}
+
+const ID = ["id"];
+
+export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabase): void {
+  const contract = (property: string, work: () => Promise<void>): void => {
+    test(`${name}: ${property}`, work);
+  };
+
+  contract("values come back as they went in, to the last digit and byte", async () => {
+    const rows: Row[] = [
+      full(1n, { price: "12345678901234567890.0123456789", ratio: 0.1, photo: Buffer.from([0, 1, 255]) }),
+      full(2n, { id: 9223372036854775807n, version: -9223372036854775808n, price: "-0.0000000001", ratio: 1e300 }),
+      full(3n, { name: "Zoë 👩‍🚀 'quoted\" \\ \n {a,b}", done: true, meta: '{"n": 9007199254740993, "s": "\\u00e9"}' }),
+      full(4n, { name: "", photo: Buffer.alloc(0), meta: "null", ratio: -5e-324 }),
+      full(5n, { name: null, price: null, ratio: null, done: null, photo: null, meta: null, version: null }),
+    ];
+    await withTable({ key: ID }, async (table) => {
+      assert.deepEqual(await table.upsert(rows), { written: rows.length, kept: 0 });
+      const { rows: read, isFull } = await table.page(null, 100);
+      assert.equal(isFull, false);
+      const byId = new Map(read.map((row) => [row["id"], row]));
+      for (const row of rows) assert.deepEqual(plain(byId.get(row["id"] as bigint)), plain(row));
+    });
+  });
+
+  contract("what a table is made of is told", async () => {
+    await withTable({ key: ID }, async (table) => {
+      const { columns } = await table.describe();
+      assert.deepEqual(
+        columns.map((column) => [column.name, column.kind]),
+        [
+          ["id", "integer"],
+          ["tenant", "text"],
+          ["name", "text"],
+          ["price", columns.find((column) => column.name === "price")?.kind],
+          ["ratio", "double"],
+          ["done", "boolean"],
+          ["photo", "bytes"],
+          ["meta", "json"],
+          ["version", "integer"],
+        ],
+      );
+      assert.equal(columns.find((column) => column.name === "id")?.nullable, false);
+      assert.equal(columns.find((column) => column.name === "name")?.nullable, true);
+    });
+  });
+
+  contract("pages hold every row once, in the order of the key, whatever their size", async () => {
+    await withTable({ key: ID }, async (table) => {
+      const ids = [-9223372036854775808n, -1n, 0n, 1n, 2n, 9n, 10n, 100n, 9007199254740993n, 9223372036854775807n];
+      await table.upsert(ids.toReversed().map((id) => full(id)));
+      for (const limit of [1, 3, 10, 11]) assert.deepEqual(await allIds(table, limit), ids);
+    });
+  });
+
+  contract("pages of a composite key hold every row once", async () => {
+    await withTable({ key: ["tenant", "id"] }, async (table) => {
+      const rows = ["a", "a'b", "b", "é", "👩"].flatMap((tenant) => [1n, 2n, 3n].map((id) => full(id, { tenant })));
+      await table.upsert(rows);
+      for (const limit of [1, 2, 4, 15, 16]) {
+        const keys = (await everyRow(table, limit)).map((row) => spellKey(keyOf(row, table.key)));
+        assert.equal(keys.length, rows.length);
+        assert.deepEqual(new Set(keys), new Set(rows.map((row) => spellKey(keyOf(row, table.key)))));
+      }
+    });
+  });
+
+  contract("a full page says that there may be more", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n), full(2n)]);
+      assert.equal((await table.page(null, 2)).isFull, true);
+      assert.deepEqual(await table.page([2n], 2), { rows: [], isFull: false });
+    });
+  });
+
+  contract("rows are found by their keys, and those that are not there are not", async () => {
+    await withTable({ key: ["tenant", "id"] }, async (table) => {
+      await table.upsert([full(1n, { tenant: "a" }), full(2n, { tenant: "a" }), full(1n, { tenant: "b" })]);
+      const keys: RowKey[] = [
+        ["a", 1n],
+        ["b", 1n],
+        ["b", 2n],
+      ];
+      const found = await table.byKeys(keys);
+      assert.deepEqual(found.map((row) => spellKey(keyOf(row, table.key))).sort(), ["a/1", "b/1"]);
+      assert.deepEqual(await table.byKeys([]), []);
+    });
+  });
+
+  contract("a row is written over the one that is there; columns that it has not are left", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n, { name: "old", price: "1" })]);
+      assert.deepEqual(await table.upsert([{ id: 1n, tenant: "t", name: "new" }]), { written: 1, kept: 0 });
+      const [row] = await table.byKeys([[1n]]);
+      assert.equal(row?.["name"], "new");
+      assert.equal(row?.["done"], false);
+      await table.upsert([{ id: 1n, tenant: "t", name: null }]);
+      assert.equal((await table.byKeys([[1n]]))[0]?.["name"], null);
+    });
+  });
+
+  contract("of two rows with one key in a batch the last counts", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n, { name: "first" }), full(2n), full(1n, { name: "last" })]);
+      assert.deepEqual(
+        (await table.page(null, 10)).rows.map((row) => row["name"]),
+        ["last", "n"],
+      );
+    });
+  });
+
+  contract("with a version only an older row is written over", async () => {
+    await withTable({ key: ID, version: "version" }, async (table) => {
+      await table.upsert([full(1n, { version: 5n }), full(2n, { version: null })]);
+      const next = [
+        full(1n, { version: 5n, name: "same" }),
+        full(2n, { version: 1n, name: "first version" }),
+        full(3n, { version: 1n }),
+      ];
+      assert.deepEqual(await table.upsert(next), { written: 2, kept: 1 });
+      assert.deepEqual(await table.upsert([full(1n, { version: 4n, name: "older" })]), { written: 0, kept: 1 });
+      assert.deepEqual(await table.upsert([full(1n, { version: 6n, name: "newer" })]), { written: 1, kept: 0 });
+      assert.deepEqual(
+        (await table.page(null, 10)).rows.map((row) => row["name"]),
+        ["newer", "first version", "n"],
+      );
+    });
+  });
+
+  contract("a batch with one row that cannot be written leaves nothing behind", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n, { name: "old" })]);
+      const batch = [full(1n, { name: "new" }), full(2n), full(3n, { tenant: null })];
+      await assert.rejects(
+        table.upsert(batch),
+        (error) => error instanceof CrossfadeError && error.code === "rows-refused",
+      );
+      assert.deepEqual(
+        (await table.page(null, 10)).rows.map((row) => row["name"]),
+        ["old"],
+      );
+    });
+  });
+
+  contract("rows are removed by their keys", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n), full(2n), full(3n)]);
+      assert.equal(await table.remove([[1n], [3n], [4n]]), 2);
+      assert.equal(await table.remove([]), 0);
+      assert.deepEqual(await allIds(table, 10), [2n]);
+    });
+  });
+
+  contract("a batch of thousands is one batch", async () => {
+    await withTable({ key: ID }, async (table) => {
+      const rows = Array.from({ length: 20_000 }, (_, i) => full(BigInt(i)));
+      assert.deepEqual(await table.upsert(rows), { written: 20_000, kept: 0 });
+      assert.equal((await table.byKeys(rows.map((row) => keyOf(row, ID)))).length, 20_000);
+      assert.equal(await table.remove(rows.map((row) => keyOf(row, ID))), 20_000);
+    });
+  });
+
+  contract("a source cannot be written", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n)]);
+      const source = await openReadOnly(table);
+      try {
+        assert.deepEqual(await allIds(source, 10), [1n]);
+        await assert.rejects(source.upsert([full(2n)]), CrossfadeError);
+        await assert.rejects(source.remove([[1n]]), CrossfadeError);
+      } finally {
+        await source.close();
+      }
+      assert.deepEqual(await allIds(table, 10), [1n]);
+    });
+  });
+
+  for (const [which, says] of [
+    ["no-table", /there is no table/],
+    ["no-column", /it has no column nowhere; it has id, /],
+    ["no-unique", /nothing keeps two rows from having one name/],
+    ["null-key", /it may be null/],
+  ] as const) {
+    contract(`a table that cannot be paged through is refused: ${which}`, async () => {
+      const table = await openBroken(which);
+      try {
+        await assert.rejects(
+          table.describe(),
+          (error) => error instanceof CrossfadeError && error.code === "rows-unusable" && says.test(error.message),
+        );
+      } finally {
+        await table.close();
+      }
+    });
+  }
+
+  async function withTable(
+    table: { readonly key: readonly string[]; readonly version?: string },
+    work: (table: RowTarget) => Promise<void>,
+  ): Promise<void> {
+    const opened = await open(table);
+    try {
+      await work(opened);
+    } finally {
+      await opened.close();
+    }
+  }
+}
+
+/** A row with a value in every column. */
+export function full(id: bigint, given: Row = {}): Row {
+  const row = { id, tenant: "t", name: "n", price: "1.5", ratio: 2.5, done: false, meta: "{}", version: 1n };
+  return { ...row, photo: Buffer.from([1]), ...given };
+}
+
+/** Bytes as text: Buffers and Uint8Arrays compare as different classes. */
+function plain(row: Row | undefined): unknown {
+  if (row === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column,
+      value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value,
+    ]),
+  );
+}
+
+async function allIds(table: RowSource, limit: number): Promise<readonly unknown[]> {
+  return (await everyRow(table, limit)).map((row) => row["id"]);
+}
+
+async function everyRow(table: RowSource, limit: number): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (let after: RowKey | null = null; ;) {
+    const page = await table.page(after, limit);
+    rows.push(...page.rows);
+    const last = page.rows.at(-1);
+    if (!page.isFull || last === undefined) return rows;
+    after = keyOf(last, table.key);
+  }
+}

@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { spawnCli } from "../../support/cli.ts";
+import { type CollectionSetup, collectionSetup } from "../../support/collection.ts";
+import { until } from "../../support/until.ts";
+
+const LEGACY = `CREATE TABLE users (id INTEGER PRIMARY KEY, full_name TEXT, email TEXT, balance BIGINT);
+  INSERT INTO users VALUES (1, 'Ada Lovelace', ' ADA@Example.com', 9223372036854775807), (2, 'Grace Hopper', 'grace@example.com', -1), (4294967296, 'Zoë 👩‍🚀', NULL, NULL);`;
+const NEXT =
+  "CREATE TABLE users (id INTEGER PRIMARY KEY, first TEXT NOT NULL, last TEXT NOT NULL, email TEXT, balance BIGINT);";
+const TRANSFORM = `export default ({ id, full_name, email, balance }) => {
+  const [first, ...rest] = full_name.split(" ");
+  return { id, first, last: rest.join(" "), email: email?.trim().toLowerCase() ?? null, balance };
+};`;
+
+function rowsOf({ next }: CollectionSetup): readonly unknown[] {
+  return next.prepare("SELECT * FROM users ORDER BY id").raw().all();
+}
+
+test("rows arrive as the transform makes them, and reconcile finds no difference", async (t) => {
+  const setup = collectionSetup(t, { legacy: LEGACY, next: NEXT, transform: TRANSFORM });
+  const ended = await setup.run("backfill", "users");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.equal(ended.stdout, "users  3 rows read, 3 written\n");
+  assert.deepEqual(rowsOf(setup), [
+    [1n, "Ada", "Lovelace", "ada@example.com", 9223372036854775807n],
+    [2n, "Grace", "Hopper", "grace@example.com", -1n],
+    [4294967296n, "Zoë", "👩‍🚀", null, null],
+  ]);
+  const compared = await setup.run("reconcile", "users");
+  assert.equal(compared.stdout, "users  3 rows against 3: 3 equal, 0 missing, 0 mismatched, 0 extra\n");
+  assert.equal(compared.code, 0);
+});
+
+test("a backfill that was killed goes on where it was, and what it did twice changes nothing", async (t) => {
+  const setup = collectionSetup(t, { legacy: MANY, next: COPY });
+  const child = spawnCli(["backfill", "users", "--chunk", "50", "--max-rate", "2000"], setup.options);
+  const exit = once(child, "exit");
+  await until(() => {
+    try {
+      return setup.noted().read >= 500;
+    } catch {
+      return false;
+    }
+  });
+  child.kill("SIGKILL");
+  await exit;
+  const { read, done } = setup.noted();
+  assert.equal(done, false);
+  const ended = await setup.run("backfill", "users", "--json");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.match(ended.stderr, new RegExp(`going on after ${read} rows`));
+  assert.equal((JSON.parse(ended.stdout) as { read: number }).read, 5_000);
+  assert.equal(rowsOf(setup).length, 5_000);
+  const compared = await setup.run("reconcile", "users");
+  assert.equal(compared.code, 0, compared.stdout);
+});
+
+test("Ctrl-C ends after the chunk under way, and the same command goes on", async (t) => {
+  const setup = collectionSetup(t, { legacy: MANY, next: COPY });
+  const child = spawnCli(["backfill", "users", "--chunk", "50", "--max-rate", "500"], setup.options);
+  const exit = once(child, "exit");
+  await until(() => {
+    try {
+      return setup.noted().read >= 100;
+    } catch {
+      return false;
+    }
+  });
+  child.kill("SIGINT");
+  assert.deepEqual(await exit, [1, null]);
+  const { read } = setup.noted();
+  assert.equal(rowsOf(setup).length, read);
+  assert.equal((await setup.run("backfill", "users")).code, 0);
+  assert.equal(rowsOf(setup).length, 5_000);
+  const again = await setup.run("backfill", "users");
+  assert.match(again.stderr, /it was done before; --restart does it again/);
+});
+
+test("a row that cannot be made or written is set aside with its reason, and the others arrive", async (t) => {
+  const setup = collectionSetup(t, {
+    legacy: `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+      INSERT INTO users VALUES (1, 'a'), (2, 'throws'), (3, NULL), (4, 'skip'), (5, 'e'), (6, 'promise'), (7, 'twice');`,
+    next: "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);",
+    transform: `export default (row) => {
+      if (row.name === "throws") throw new RangeError("no such name");
+      if (row.name === "skip") return null;
+      if (row.name === "promise") return Promise.resolve(row);
+      if (row.name === "twice") return [row, { id: 70n, name: "second" }];
+      return row;
+    };`,
+  });
+  const ended = await setup.run("backfill", "users");
+  assert.equal(ended.code, 1);
+  assert.equal(
+    ended.stdout,
+    `users  7 rows read, 4 written, 1 left out by the transform, 3 set aside
+  2  the transform threw RangeError: no such name
+  6  the transform returned a promise; it must be a plain function of the row
+  3  sqlite:./next.db users: NOT NULL constraint failed: users.name
+`,
+  );
+  assert.deepEqual(rowsOf(setup), [
+    [1n, "a"],
+    [5n, "e"],
+    [7n, "twice"],
+    [70n, "second"],
+  ]);
+  const stopped = await setup.run("backfill", "users", "--restart", "--max-set-aside", "1", "--chunk", "2");
+  assert.equal(stopped.code, 1);
+  assert.match(stopped.stdout, /Stopped: more than 1 rows were set aside/);
+  assert.ok(!setup.noted().done);
+});
+
+test("backfill is refused while the writes of its route are mirrored", async (t) => {
+  const given = { legacy: LEGACY, next: NEXT, transform: TRANSFORM, phase: "dual-write" };
+  const setup = collectionSetup(t, given);
+  const ended = await setup.run("backfill", "users");
+  assert.equal(ended.code, 1);
+  assert.match(ended.stderr, /route users is in dual-write and its writes are mirrored/);
+  assert.deepEqual(rowsOf(setup), []);
+  // What writes nothing is not.
+  assert.equal((await setup.run("backfill", "users", "--dry-run")).code, 0);
+  const off = collectionSetup(t, { ...given, route: "    mirror: { writes: false }" });
+  assert.equal((await off.run("backfill", "users")).code, 0);
+});
+
+test("a dry run and --try write nothing, and --try shows rows without what is secret", async (t) => {
+  const setup = collectionSetup(t, {
+    legacy: `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, password TEXT, iban TEXT);
+      INSERT INTO users VALUES (1, 'Ada', 'hush', 'DE00'), (2, NULL, 'hush', 'DE00');`,
+    next: "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);",
+    transform: "export default ({ id, name }) => ({ id, name });",
+    route: '    redact: ["body:/iban"]',
+  });
+  const dry = await setup.run("backfill", "users", "--dry-run");
+  assert.match(
+    dry.stdout,
+    /^users {2}2 rows read, 1 would be written, 1 set aside\n {2}2 {2}column name: it may not be null\n$/,
+  );
+  assert.equal(dry.code, 1);
+  const tried = await setup.run("backfill", "users", "--try", "1");
+  assert.equal(
+    tried.stdout,
+    `1  { id: 1, name: "Ada", password: [redacted], iban: [redacted] }\n  → { id: 1, name: "Ada" }\n`,
+  );
+  assert.deepEqual(rowsOf(setup), []);
+  assert.throws(() => setup.noted(), /ENOENT/);
+});
+
+test("what was begun with another transform is not gone on with", async (t) => {
+  const setup = collectionSetup(t, { legacy: LEGACY, next: NEXT, transform: TRANSFORM });
+  assert.equal((await setup.run("backfill", "users")).code, 0);
+  setup.next.exec("ALTER TABLE users ADD COLUMN more TEXT");
+  const refused = await setup.run("backfill", "users");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /with other tables, columns or transform; begin anew with --restart/);
+  assert.equal((await setup.run("backfill", "users", "--restart")).code, 0);
+});
+
+for (const [what, transform, says] of [
+  ["exports no function", "export const a = 1;", /has no function as its default export/],
+  ["cannot be imported", "import './nowhere.mjs';", /cannot be imported: Cannot find module/],
+  ["ends its process", "export default () => process.exit(7);", /ended its thread/],
+] as const) {
+  test(`a transform that ${what} is told with its name`, async (t) => {
+    const setup = collectionSetup(t, { legacy: LEGACY, next: NEXT, transform });
+    const ended = await setup.run("backfill", "users");
+    assert.equal(ended.code, 3);
+    assert.match(ended.stderr, says);
+    assert.match(ended.stderr, /transform\.mjs/);
+  });
+}
+
+const MANY = `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, at TEXT);
+  WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+  INSERT INTO users SELECT i * 3, 'name ' || i, '2026-11-27T00:00:00Z' FROM n;`;
+const COPY = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, at TEXT);";

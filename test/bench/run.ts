@@ -1,8 +1,8 @@
 /**
- * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--compare] [--memory] [--json FILE] [--markdown FILE]`: what a
+ * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--compare] [--values] [--memory] [--json FILE] [--markdown FILE]`: what a
  * request costs (main-table.ts); with --isolation what clients see of a sick shadow or store (isolation.ts), with --start-up
- * what starts, reloads and many routes cost (start-up.ts), with --compare what comparing costs (compare.ts), with --memory what is
- * held on a hanging shadow (memory.ts). The figure to trust on a shared machine is the CPU time of the processes.
+ * what starts, reloads and many routes cost (start-up.ts), with --compare what comparing costs (compare.ts), with --values what
+ * mapping ids costs (values.ts), with --memory what is held on a hanging shadow (memory.ts). The figure to trust on a shared machine is the CPU time of the processes.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -13,6 +13,7 @@ import { runMainTable } from "./main-table.ts";
 import { runMemory } from "./memory.ts";
 import { loadOfLastMinute, makeReport, markdownOf, type Part } from "./report.ts";
 import { runStartUp } from "./start-up.ts";
+import { runValues } from "./values.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     share: { type: "string", default: "50" },
     "start-up": { type: "boolean", default: false },
     compare: { type: "boolean", default: false },
+    values: { type: "boolean", default: false },
     memory: { type: "boolean", default: false },
     json: { type: "string", default: join(ROOT, ".tmp/bench.json") },
     markdown: { type: "string" },
@@ -34,10 +36,11 @@ const parts: Part[] = [];
 if (values.isolation) parts.push(await runIsolation(values.quick, shareOf(values.share)));
 if (values["start-up"]) parts.push(await runStartUp(values.quick));
 if (values.compare) parts.push(await runCompare(values.quick));
+if (values.values) parts.push(await runValues(values.quick));
 if (values.memory) parts.push(await runMemory(values.quick));
 if (parts.length === 0) parts.push(await runMainTable(values.quick));
 
-const flags = (["isolation", "start-up", "compare", "memory", "quick"] as const)
+const flags = (["isolation", "start-up", "compare", "values", "memory", "quick"] as const)
   .filter((name) => values[name])
   .map((name) => ` --${name}`);
 if (values.isolation && values.share !== "50") flags.push(` --share ${values.share}`);

@@ -5,20 +5,17 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { AuditedChange } from "./audit.ts";
-import { whyNotMirrored } from "./config/route-rules.ts";
 import type { Phase, RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
-import type { CutoverGate } from "./cutover-gate.ts";
+import type { CutoverChecks, Planned } from "./cutover-checks.ts";
 import { CrossfadeError } from "./errors.ts";
 import { makeUlid } from "./identity.ts";
-import type { Journal } from "./journal.ts";
-import type { Backlog } from "./mirror/backlog.ts";
 import { behindAfter, groupOf, type KeptPhase } from "./kept-phase.ts";
 import { crossesBarrier, step, type Step } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
 import type { PhaseBook } from "./phase/phase-book.ts";
-import { plural, spellCount } from "./phase/words.ts";
+import { plural } from "./phase/words.ts";
 import type { WriteHold } from "./phase/write-hold.ts";
 import { PHASE_ROLES } from "./phases.ts";
 import type { Clock, Store } from "./ports.ts";
@@ -26,16 +23,12 @@ import type { Clock, Store } from "./ports.ts";
 export interface CutoverParts {
   readonly acting: Pick<Switchboard, "snapshot" | "file" | "phasesMoved">;
   readonly phases: PhaseBook;
-  readonly gate: Pick<CutoverGate, "ask">;
-  readonly store: Pick<Store, "append" | "openWork">;
+  readonly checks: CutoverChecks;
+  readonly store: Pick<Store, "append">;
   /** Whether all that writes which have ended left is in the store, within the time (ms): else why not. */
   readonly settled: (withinMs: number) => Promise<string | null>;
-  readonly journal: Pick<Journal, "waiting">;
-  readonly backlog: Pick<Backlog, "lagMs">;
   readonly hold: WriteHold;
   readonly openWrites: OpenWrites;
-  /** Open connections of a route that changed their protocol. */
-  readonly tunnels: (route: string) => number;
   readonly clock: Clock;
   readonly audit: (change: AuditedChange) => void;
 }
@@ -45,24 +38,12 @@ export interface Cutover {
   move(order: MoveOrder): Promise<MoveReport | null>;
 }
 
-/** Of writes under way, before any is held: the shadow is this close behind, or it is waited for so long. */
-const CLOSE_MS = 250;
-const PATIENCE_MS = 10_000;
 /** The whole hold: then it is given up. */
 const DRAIN_WITHIN_MS = 3_000;
 /** A held write is refused after so long, also where the store does not say whether the move was kept. */
 const HELD_FOR_MS = 5_000;
 const HELD_AT_MOST = 1_000;
 const ASK_AGAIN_MS = 100;
-
-interface Planned {
-  readonly order: MoveOrder;
-  readonly routes: readonly RouteSettings[];
-  readonly names: readonly string[];
-  readonly from: Phase;
-  readonly to: Phase;
-  readonly crosses: boolean;
-}
 
 export function createCutover(parts: CutoverParts): Cutover {
   const { acting, phases, store, hold, openWrites, clock } = parts;
@@ -107,10 +88,10 @@ export function createCutover(parts: CutoverParts): Cutover {
 
   async function carryOut(planned: Planned): Promise<MoveReport> {
     const { order, crosses, names } = planned;
-    const checks = await checksOf(planned);
+    const checks = await parts.checks.of(planned);
     if (checks.some(({ state }) => state === "missing")) return refused(planned, checks);
     if (order.dryRun) {
-      const estimatedPauseMs = crosses ? Math.round(lagOf(names)) : null;
+      const estimatedPauseMs = crosses ? Math.round(parts.checks.lagOf(names)) : null;
       const pausing = crosses ? `; writes would be held back for about ${estimatedPauseMs} ms` : "";
       const sentence = `${names.join(", ")} would move from ${planned.from} to ${planned.to}${pausing}`;
       return report(planned, { end: "would-move", sentence, checks, estimatedPauseMs });
@@ -119,98 +100,6 @@ export function createCutover(parts: CutoverParts): Cutover {
     const kept = await keep(planned);
     if (kept !== null) return refused(planned, [...checks, missing("step", kept)]);
     return moved(planned, checks, {});
-  }
-
-  async function checksOf({ order, routes, names, from, to, crosses }: Planned): Promise<readonly MoveCheck[]> {
-    const { settings } = acting.snapshot();
-    const checks: MoveCheck[] = [{ name: "step", state: "met", text: `${from} → ${to}` }];
-    const add = (name: MoveCheck["name"], isMet: boolean, text: string, canForce = false): void => {
-      checks.push({ name, state: isMet ? "met" : canForce && order.force ? "forced" : "missing", text });
-    };
-    add("group", true, names.length === 1 ? "it moves alone" : `they move together: ${names.join(", ")}`);
-    if (settings.store.kind === "redis") {
-      add(
-        "processes",
-        false,
-        "over a store that several processes share, this version moves phases by file and restart alone",
-      );
-    } else if (crosses && settings.workers > 0) {
-      add(
-        "processes",
-        false,
-        "this version takes no route over the barrier while there are worker processes; start with --workers 0",
-      );
-    } else add("processes", true, "one process has all writes");
-    const effects = routes
-      .map((route) => whyNotMirrored(settings, { ...route, phase: to }))
-      .find((why) => why !== null);
-    if (PHASE_ROLES[to].shadow !== null) {
-      add("effects", effects === undefined, effects ?? `${nameOfShadow(to)} may be sent copies`);
-    }
-    const forward = routes.filter(({ values, transform }) => mapsValues(values) || transforms(transform));
-    if (PHASE_ROLES[to].primary === "next" && forward.length > 0) {
-      const which = forward.map(({ name }) => name).join(", ");
-      add(
-        "values",
-        false,
-        `${which} maps ids or paths from legacy to next, and this version cannot map them back for clients`,
-      );
-    }
-    if (!crosses) return checks;
-    if (PHASE_ROLES[to].primary === "next") {
-      for (const { name } of routes) {
-        const answer = await parts.gate.ask(name);
-        add("gate", answer?.open === true, `${name}: ${answer?.sentence ?? "there is no such route"}`, true);
-      }
-    }
-    const { repairs, gaps } = await openOf(names);
-    add(
-      "repairs",
-      repairs === 0,
-      repairs === 0 ? "the repair list is empty" : `${plural(repairs, "key")} on the repair list: crossfade repair`,
-      true,
-    );
-    add("gaps", gaps === 0, gaps === 0 ? "no gap" : `${plural(gaps, "gap")}, in which writes may be missing`, true);
-    const waiting = parts.journal.waiting();
-    add(
-      "journal",
-      waiting === 0,
-      waiting === 0 ? "nothing waits in the journal" : `${plural(waiting, "write")} wait in the journal for memory`,
-    );
-    const lag = await settledDown(names, order.dryRun);
-    add(
-      "lag",
-      lag <= CLOSE_MS,
-      `${plural(openWrites.count(names), "write")} under way; copies are ${spellCount(Math.round(lag))} ms behind`,
-    );
-    const tunnels = names.reduce((sum, name) => sum + parts.tunnels(name), 0);
-    add(
-      "tunnels",
-      true,
-      tunnels === 0
-        ? "no open tunnel"
-        : `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`,
-    );
-    return checks;
-  }
-
-  function lagOf(names: readonly string[]): number {
-    return Math.max(...names.map((name) => parts.backlog.lagMs(name, clock.monotonic())));
-  }
-
-  /** Waits for the shadow to come close, before anybody is held back. */
-  async function settledDown(names: readonly string[], dryRun: boolean): Promise<number> {
-    const until = clock.monotonic() + (dryRun ? 0 : PATIENCE_MS);
-    while (lagOf(names) > CLOSE_MS && clock.monotonic() < until) await pause(ASK_AGAIN_MS);
-    return lagOf(names);
-  }
-
-  async function openOf(names: readonly string[]): Promise<{ readonly repairs: number; readonly gaps: number }> {
-    const open = (await store.openWork()).filter(({ route }) => names.includes(route));
-    return {
-      repairs: open.reduce((sum, { repairs }) => sum + repairs, 0),
-      gaps: open.reduce((sum, { gaps }) => sum + gaps, 0),
-    };
   }
 
   async function cross(planned: Planned, checks: readonly MoveCheck[]): Promise<MoveReport> {
@@ -247,7 +136,7 @@ export function createCutover(parts: CutoverParts): Cutover {
     if (open > 0) return `${plural(open, "write")} did not end within ${DRAIN_WITHIN_MS / 1000} s`;
     const unsettled = await parts.settled(DRAIN_WITHIN_MS);
     if (unsettled !== null) return unsettled;
-    const { repairs, gaps } = await openOf(names);
+    const { repairs, gaps } = await parts.checks.openOf(names);
     if (order.force) return null;
     if (repairs > 0) return `the last writes left ${plural(repairs, "key")} on the repair list`;
     return gaps > 0 ? `the last writes left ${plural(gaps, "gap")}` : null;
@@ -368,16 +257,4 @@ function missing(name: MoveCheck["name"], text: string): MoveCheck {
 
 function stepBack(phase: Phase): Step {
   return PHASE_ROLES[phase].primary === "next" ? "rollback" : "advance";
-}
-
-function mapsValues({ learn, apply, give }: RouteSettings["values"]): boolean {
-  return learn.length + apply.length + give.length > 0;
-}
-
-function transforms({ path, methods, headers, body, module }: RouteSettings["transform"]): boolean {
-  return path !== null || module !== null || methods.length + headers.length + body.length > 0;
-}
-
-function nameOfShadow(phase: Phase): string {
-  return PHASE_ROLES[phase].shadow ?? "nobody";
 }

@@ -17,6 +17,7 @@ import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
+import { createCutoverChecks } from "./cutover-checks.ts";
 import { createCutover } from "./cutover.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
@@ -181,7 +182,16 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const cutover = createCutover({
     acting,
     phases,
-    gate: records.cutoverGate,
+    checks: createCutoverChecks({
+      snapshot,
+      gate: records.cutoverGate,
+      store,
+      journal,
+      backlog,
+      openWrites,
+      tunnels: (route) => tunnels.count(route),
+      clock,
+    }),
     store,
     async settled(withinMs) {
       // The recorder hands over what a turn has brought at its end.
@@ -190,11 +200,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       await store.flush();
       return store.health().problem;
     },
-    journal,
-    backlog,
     hold,
     openWrites,
-    tunnels: (route) => tunnels.count(route),
     clock,
     audit,
   });

@@ -36,6 +36,7 @@ const WIRING = new Set([
   "evidence-book.ts",
   "cutover-gate.ts",
   "cutover.ts",
+  "cutover-checks.ts",
   "journaled-write.ts",
   "journal-backlog.ts",
   "noise.ts",

@@ -1,0 +1,156 @@
+/** What has to be so before a route is moved (docs/cutover.md). Nobody is held back meanwhile. */
+import { setTimeout as pause } from "node:timers/promises";
+import { whyNotMirrored } from "./config/route-rules.ts";
+import type { Phase, RouteSettings } from "./config/settings.ts";
+import type { CutoverGate } from "./cutover-gate.ts";
+import type { Snapshot } from "./exchange.ts";
+import type { Journal } from "./journal.ts";
+import type { Backlog } from "./mirror/backlog.ts";
+import type { MoveCheck, MoveOrder } from "./phase-move.ts";
+import type { OpenWrites } from "./phase/open-writes.ts";
+import { plural, spellCount } from "./phase/words.ts";
+import { PHASE_ROLES } from "./phases.ts";
+import type { Clock, Store } from "./ports.ts";
+
+/** A move of a group of routes that there is. */
+export interface Planned {
+  readonly order: MoveOrder;
+  readonly routes: readonly RouteSettings[];
+  readonly names: readonly string[];
+  readonly from: Phase;
+  readonly to: Phase;
+  readonly crosses: boolean;
+}
+
+export interface CutoverChecksParts {
+  readonly snapshot: () => Snapshot;
+  readonly gate: Pick<CutoverGate, "ask">;
+  readonly store: Pick<Store, "openWork">;
+  readonly journal: Pick<Journal, "waiting">;
+  readonly backlog: Pick<Backlog, "lagMs">;
+  readonly openWrites: Pick<OpenWrites, "count">;
+  /** Open connections of a route that changed their protocol. */
+  readonly tunnels: (route: string) => number;
+  readonly clock: Clock;
+}
+
+export interface CutoverChecks {
+  /** Waits for a shadow that is behind. @throws CrossfadeError `store-unavailable` */
+  of(planned: Planned): Promise<readonly MoveCheck[]>;
+  /** ms that copies of these routes are behind. */
+  lagOf(names: readonly string[]): number;
+  openOf(names: readonly string[]): Promise<{ readonly repairs: number; readonly gaps: number }>;
+}
+
+/** Of writes under way, before any is held: the shadow is this close behind, or it is waited for so long. */
+const CLOSE_MS = 250;
+const PATIENCE_MS = 10_000;
+const ASK_AGAIN_MS = 100;
+
+export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
+  async function checksOf({ order, routes, names, from, to, crosses }: Planned): Promise<readonly MoveCheck[]> {
+    const { settings } = parts.snapshot();
+    const checks: MoveCheck[] = [{ name: "step", state: "met", text: `${from} → ${to}` }];
+    const add = (name: MoveCheck["name"], isMet: boolean, text: string, canForce = false): void => {
+      checks.push({ name, state: isMet ? "met" : canForce && order.force ? "forced" : "missing", text });
+    };
+    add("group", true, names.length === 1 ? "it moves alone" : `they move together: ${names.join(", ")}`);
+    if (settings.store.kind === "redis") {
+      add(
+        "processes",
+        false,
+        "over a store that several processes share, this version moves phases by file and restart alone",
+      );
+    } else if (crosses && settings.workers > 0) {
+      add(
+        "processes",
+        false,
+        "this version takes no route over the barrier while there are worker processes; start with --workers 0",
+      );
+    } else add("processes", true, "one process has all writes");
+    const effects = routes
+      .map((route) => whyNotMirrored(settings, { ...route, phase: to }))
+      .find((why) => why !== null);
+    if (PHASE_ROLES[to].shadow !== null) {
+      add("effects", effects === undefined, effects ?? `${nameOfShadow(to)} may be sent copies`);
+    }
+    const forward = routes.filter(({ values, transform }) => mapsValues(values) || transforms(transform));
+    if (PHASE_ROLES[to].primary === "next" && forward.length > 0) {
+      const which = forward.map(({ name }) => name).join(", ");
+      add(
+        "values",
+        false,
+        `${which} maps ids or paths from legacy to next, and this version cannot map them back for clients`,
+      );
+    }
+    if (!crosses) return checks;
+    if (PHASE_ROLES[to].primary === "next") {
+      for (const { name } of routes) {
+        const answer = await parts.gate.ask(name);
+        add("gate", answer?.open === true, `${name}: ${answer?.sentence ?? "there is no such route"}`, true);
+      }
+    }
+    const { repairs, gaps } = await openOf(names);
+    add(
+      "repairs",
+      repairs === 0,
+      repairs === 0 ? "the repair list is empty" : `${plural(repairs, "key")} on the repair list: crossfade repair`,
+      true,
+    );
+    add("gaps", gaps === 0, gaps === 0 ? "no gap" : `${plural(gaps, "gap")}, in which writes may be missing`, true);
+    const waiting = parts.journal.waiting();
+    add(
+      "journal",
+      waiting === 0,
+      waiting === 0 ? "nothing waits in the journal" : `${plural(waiting, "write")} wait in the journal for memory`,
+    );
+    const lag = await settledDown(names, order.dryRun);
+    add(
+      "lag",
+      lag <= CLOSE_MS,
+      `${plural(parts.openWrites.count(names), "write")} under way; copies are ${spellCount(Math.round(lag))} ms behind`,
+    );
+    const tunnels = names.reduce((sum, name) => sum + parts.tunnels(name), 0);
+    add(
+      "tunnels",
+      true,
+      tunnels === 0
+        ? "no open tunnel"
+        : `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`,
+    );
+    return checks;
+  }
+
+  function lagOf(names: readonly string[]): number {
+    return Math.max(...names.map((name) => parts.backlog.lagMs(name, parts.clock.monotonic())));
+  }
+
+  /** Waits for the shadow to come close, before anybody is held back. */
+  async function settledDown(names: readonly string[], dryRun: boolean): Promise<number> {
+    const until = parts.clock.monotonic() + (dryRun ? 0 : PATIENCE_MS);
+    while (lagOf(names) > CLOSE_MS && parts.clock.monotonic() < until) await pause(ASK_AGAIN_MS);
+    return lagOf(names);
+  }
+
+  async function openOf(names: readonly string[]): Promise<{ readonly repairs: number; readonly gaps: number }> {
+    const open = (await parts.store.openWork()).filter(({ route }) => names.includes(route));
+    return {
+      repairs: open.reduce((sum, { repairs }) => sum + repairs, 0),
+      gaps: open.reduce((sum, { gaps }) => sum + gaps, 0),
+    };
+  }
+
+  return { of: checksOf, lagOf, openOf };
+}
+
+function mapsValues({ learn, apply, give }: RouteSettings["values"]): boolean {
+  return learn.length + apply.length + give.length > 0;
+}
+
+function transforms({ path, methods, headers, body, module }: RouteSettings["transform"]): boolean {
+  return path !== null || module !== null || methods.length + headers.length + body.length > 0;
+}
+
+function nameOfShadow(phase: Phase): string {
+  return PHASE_ROLES[phase].shadow ?? "nobody";
+}

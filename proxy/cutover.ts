@@ -5,13 +5,13 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { AuditedChange } from "./audit.ts";
-import type { Phase, RouteSettings, Settings } from "./config/settings.ts";
+import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
 import type { CutoverChecks, Planned } from "./cutover-checks.ts";
 import { CrossfadeError } from "./errors.ts";
 import { makeUlid } from "./identity.ts";
 import { behindAfter, groupOf, type KeptPhase } from "./kept-phase.ts";
-import { crossesBarrier, step, type Step } from "./phase-steps.ts";
+import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
 import type { PhaseBook } from "./phase/phase-book.ts";
@@ -78,7 +78,7 @@ export function createCutover(parts: CutoverParts): Cutover {
       const to = acting.file().routes.find(({ name }) => name === route.name)?.phase ?? route.phase;
       const crosses = crossesBarrier(route.phase, to);
       if (!crosses) return { ...about, to, crosses };
-      const way = `a file never takes a route over the barrier; crossfade phase ${route.name} ${stepBack(route.phase)}`;
+      const way = `a file never takes a route over the barrier; crossfade phase ${route.name} ${stepTowards(to)}`;
       return refused({ ...about, to, crosses }, [missing("step", `the file says ${to}, and ${way}`)]);
     }
     const stepped = step(route.phase, order.step);
@@ -136,8 +136,8 @@ export function createCutover(parts: CutoverParts): Cutover {
     if (open > 0) return `${plural(open, "write")} did not end within ${DRAIN_WITHIN_MS / 1000} s`;
     const unsettled = await parts.settled(DRAIN_WITHIN_MS);
     if (unsettled !== null) return unsettled;
-    const { repairs, gaps } = await parts.checks.openOf(names);
     if (order.force) return null;
+    const { repairs, gaps } = await parts.checks.openOf(names);
     if (repairs > 0) return `the last writes left ${plural(repairs, "key")} on the repair list`;
     return gaps > 0 ? `the last writes left ${plural(gaps, "gap")}` : null;
   }
@@ -253,8 +253,4 @@ function spellMove({ from, to }: Pick<MoveReport, "from" | "to">, forced: boolea
 
 function missing(name: MoveCheck["name"], text: string): MoveCheck {
   return { name, state: "missing", text };
-}
-
-function stepBack(phase: Phase): Step {
-  return PHASE_ROLES[phase].primary === "next" ? "rollback" : "advance";
 }

@@ -12,7 +12,7 @@ import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
 import type { Intent } from "./journal.ts";
 import type { Lanes } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
-import type { Copy } from "./mirrored-copy.ts";
+import type { Copy } from "./copy.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keysAtHead } from "./route/entity-key.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";

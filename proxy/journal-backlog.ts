@@ -5,7 +5,7 @@
 import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { exchangeAgain, isStillMirrored, primaryAgain } from "./journaled-write.ts";
 import type { Lanes } from "./mirror/lanes.ts";
-import type { Copy } from "./mirrored-copy.ts";
+import type { Copy } from "./copy.ts";
 import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "./journal.ts";

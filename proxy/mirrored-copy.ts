@@ -1,20 +1,18 @@
 /** One copy's way to the shadow and through the comparison: lane → shadow → compare → record. */
 import type { ServiceSettings } from "./config/settings.ts";
 import { serviceOf } from "./config/settings.ts";
+import { type Copy, shadowOf } from "./copy.ts";
+import { endTeaching, learnFrom, mapCopy, NOTHING_PASSED, shapeCopy } from "./copy-mapping.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
-import type { About, Answer, BodyCopy, Exchange } from "./exchange.ts";
-import { epochOf, headerOf, MAX_DIFFERENCES } from "./exchange.ts";
+import type { Answer, BodyCopy } from "./exchange.ts";
+import { headerOf, MAX_DIFFERENCES } from "./exchange.ts";
 import { judgeAnswers, type Judged } from "./compare/judge.ts";
 import { Capture } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
-import type { Waiting } from "./mirror/backlog.ts";
 import { deliver, type DeliveryEnd, isSafeToResend } from "./mirror/delivery.ts";
 import type { Lanes, Turn } from "./mirror/lanes.ts";
 import { inSlices, untilLaterTurn } from "./mirror/loop-share.ts";
-import { buildShadowRequest, type Rewrite, type ShadowRequest } from "./mirror/shadow-request.ts";
-import type { Place } from "./mirror/unsettled.ts";
-import type { MappedRequest } from "./mirror/values/request-map.ts";
-import type { Teaching } from "./mirror/values/teaching.ts";
+import type { ShadowRequest } from "./mirror/shadow-request.ts";
 import {
   isAccepted,
   judgeFollower,
@@ -24,30 +22,9 @@ import {
   type Unanswered,
 } from "./mirror/verdicts.ts";
 import { DIVERGENT, dropped, skipped } from "./outcome.ts";
-import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
-import type { Reshaped } from "./transform/reshape.ts";
-
-/** An accepted exchange that waits in its lanes for the shadow. */
-export interface Copy {
-  readonly exchange: Exchange;
-  readonly about: About;
-  readonly primary: PrimaryAnswered;
-  readonly body: BodyCopy;
-  readonly order: string;
-  /** Attempts of an earlier process that may have reached the shadow. */
-  readonly earlierAttempts: number;
-  /** Held of the budget while the copy waits, beside its bodies. */
-  readonly costBytes: number;
-  readonly answeredAt: number;
-  readonly waiting: Waiting;
-  /** Among what the shadow is not done with; null for a read. */
-  readonly place: Place | null;
-  /** null: its route has no values that differ between the services. */
-  readonly teaching: Teaching | null;
-}
 
 /**
  * One copy's turn in its lane. Resolves, whatever happens, when the shadow is done with it, so that the lane goes on;
@@ -188,11 +165,6 @@ function notBeforeOf(parts: PipelineParts, copy: Copy, { mayLandLate }: Delivery
   return mayLandLate ? parts.clock.now() + shadowOf(copy).asShadow.maxWorkMs : null;
 }
 
-function shadowOf({ exchange }: Copy): ServiceSettings {
-  const identity = exchange.plan.mirror ? exchange.plan.shadow : "next";
-  return serviceOf(exchange.snapshot.settings, serviceNameFor(identity, exchange.route));
-}
-
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -203,82 +175,6 @@ interface Sent {
   readonly end: Answered;
   /** Of its values, those that went out as they came. */
   readonly passed: ReadonlySet<string>;
-}
-
-const NOTHING_PASSED: ReadonlySet<string> = new Set();
-
-/** Its ids and tokens as the shadow calls them; may wait for earlier exchanges that make them. */
-function mapCopy(parts: PipelineParts, copy: Copy): MappedRequest | Promise<MappedRequest> {
-  if (copy.teaching === null) return { end: "mapped", rewrite: parts.rewrite, passed: NOTHING_PASSED };
-  return mapValues(parts, copy, copy.teaching);
-}
-
-async function mapValues(parts: PipelineParts, copy: Copy, teaching: Teaching): Promise<MappedRequest> {
-  const { exchange, body, primary, about, answeredAt } = copy;
-  const { maxAgeMs } = shadowOf(copy).asShadow;
-  try {
-    const mapped = await parts.values.request({
-      exchange,
-      body,
-      primary: readable(primary),
-      made: about.made,
-      teaching,
-      deadline: answeredAt + maxAgeMs,
-    });
-    if (mapped.end !== "mapped") return mapped;
-    return { ...mapped, rewrite: (request, of) => parts.rewrite(mapped.rewrite(request, of), of) };
-  } catch (error) {
-    parts.caught("values", error);
-    return { end: "unmapped", why: `its values could not be mapped: ${wordsOf(error)}` };
-  }
-}
-
-function readable({ status, headers, body }: PrimaryAnswered) {
-  return { status, headers, body: bytesInMemory(body) };
-}
-
-/** Nobody has to wait any longer for what it would have taught. */
-function endTeaching(parts: PipelineParts, { exchange, teaching }: Copy): void {
-  if (teaching !== null) guarded(parts, "values", () => parts.values.end(exchange, teaching));
-}
-
-/** Learns from both answers; then the shadow's as the primary would have put it, and what contradicts what was known. */
-async function learnFrom(
-  parts: PipelineParts,
-  { exchange, primary }: Copy,
-  teaching: Teaching,
-  answer: Answer,
-  passed: ReadonlySet<string>,
-): Promise<{ readonly answer: Answer; readonly conflicts: readonly Difference[] }> {
-  let conflicts: readonly Difference[] = [];
-  try {
-    const body = answer.body.kind === "memory" ? answer.body.bytes : null;
-    conflicts = await parts.values.learn(exchange, teaching, passed, readable(primary), { ...answer, body });
-    return { answer: await parts.values.answer(exchange, answer), conflicts };
-  } catch (error) {
-    parts.caught("values", error);
-    return { answer, conflicts };
-  }
-}
-
-/** As the shadow is to get it. */
-function shapeCopy(
-  parts: PipelineParts,
-  copy: Copy,
-  rewrite: Rewrite,
-): Reshaped<ShadowRequest> | Promise<Reshaped<ShadowRequest>> {
-  const { exchange, body, order } = copy;
-  const service = shadowOf(copy);
-  const request = buildShadowRequest({
-    exchange,
-    service,
-    body,
-    markKey: parts.markKey,
-    order,
-    epoch: epochOf(exchange),
-    rewrite,
-  });
-  return parts.transforms.copy(request, exchange);
 }
 
 function sendCopy(

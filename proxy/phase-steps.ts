@@ -43,6 +43,11 @@ export function step(from: Phase, wanted: Step): Stepped {
   return { legal: false, why: `${from} is ${end}, from which nothing ${wanted}s; ${ways}`, instead };
 }
 
+/** The step over the barrier to where that phase is. */
+export function stepTowards(phase: Phase): Step {
+  return PHASE_ROLES[phase].primary === "next" ? "advance" : "rollback";
+}
+
 /** Whether the move hands the requests over to another service. */
 export function crossesBarrier(from: Phase, to: Phase): boolean {
   return PHASE_ROLES[from].primary !== PHASE_ROLES[to].primary;

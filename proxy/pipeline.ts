@@ -8,7 +8,8 @@ import { createIntake, type Intake } from "./intake.ts";
 import type { LeftOver } from "./journal.ts";
 import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
 import { Lanes } from "./mirror/lanes.ts";
-import { abandonCopies, mirrorCopy, type Copy } from "./mirrored-copy.ts";
+import type { Copy } from "./copy.ts";
+import { abandonCopies, mirrorCopy } from "./mirrored-copy.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { QuietKey } from "./turns.ts";
 

@@ -20,7 +20,7 @@ import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route
 import { classifyGraphql } from "./route/graphql.ts";
 import { ALONE } from "./turns.ts";
 import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
-import type { Copy } from "./mirrored-copy.ts";
+import type { Copy } from "./copy.ts";
 
 /** An eligible exchange on its way to its one outcome. */
 export interface OpenExchange {

@@ -1,11 +1,11 @@
 /**
  * A copy of the phases in a file beside the store. A store that is lost, or set aside as corrupt, must not send clients back to a
- * service that has missed their writes since. Written anew beside itself and renamed: it is the old one or the new one, whole.
+ * service that has missed their writes since.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { KeptPhase } from "../../proxy/kept-phase.ts";
+import { writeWhole } from "../../proxy/whole-file.ts";
 
 export interface PhasesFile {
   readonly file: string;
@@ -30,21 +30,7 @@ export function phasesFile(file: string): PhasesFile {
       }
     },
     write(rows) {
-      const beside = `${file}.new`;
-      const descriptor = openSync(beside, "w", 0o600);
-      try {
-        writeSync(descriptor, `${JSON.stringify(rows, null, 2)}\n`);
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-      renameSync(beside, file);
-      const folder = openSync(dirname(file), "r");
-      try {
-        fsyncSync(folder);
-      } finally {
-        closeSync(folder);
-      }
+      writeWhole(file, `${JSON.stringify(rows, null, 2)}\n`);
     },
   };
 }

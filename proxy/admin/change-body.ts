@@ -26,6 +26,17 @@ export function given(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
+export const REASON_MIN = 3;
+export const REASON_MAX = 500;
+
+/** Words of whoever changes something; null: none were given. @throws Problem 400 */
+export function readReason(value: unknown): string | null {
+  if (!given(value)) return null;
+  const words = typeof value === "string" ? value.trim() : "";
+  if (words.length >= REASON_MIN && words.length <= REASON_MAX) return words;
+  throw bad("reason", value, `is no text of ${REASON_MIN} to ${REASON_MAX} characters; write why`);
+}
+
 export function bad(parameter: string, value: unknown, wrong: string): Problem {
   const text = JSON.stringify(value) ?? "undefined";
   const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;

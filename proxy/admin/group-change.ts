@@ -1,13 +1,11 @@
 /** The body of `PATCH /api/v1/groups/:id`: one reading for error messages and the OpenAPI document. Pure. */
 import { nearestName } from "../config/nearest.ts";
 import type { GroupDecision } from "../evidence.ts";
-import { bad, given, parseChange } from "./change-body.ts";
+import { REASON_MAX, REASON_MIN, bad, given, parseChange, readReason } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 
 export const DECISION_STATES = ["acknowledged", "fixed", "new"] as const;
 
-const REASON_MIN = 3;
-const REASON_MAX = 500;
 const BUILD_MAX = 200;
 const MEMBERS = ["state", "reason", "until", "build"] as const;
 /** A date (its last moment, UTC), or an instant with its zone. */
@@ -54,7 +52,7 @@ export function readGroupChange(text: string, by: string, now: number): GroupDec
     state,
     by,
     at: new Date(now).toISOString(),
-    reason: readReason(body["reason"], acknowledges),
+    reason: readDecisionReason(body["reason"], acknowledges),
     until: given(body["until"]) ? readUntil(body["until"], now) : null,
     build: given(body["build"]) ? readBuild(body["build"]) : null,
   };
@@ -76,16 +74,11 @@ function readState(value: unknown): GroupDecision["state"] {
   );
 }
 
-function readReason(value: unknown, needed: boolean): string | null {
-  if (!given(value)) {
-    if (!needed) return null;
-    const detail = "reason is missing; say why this difference is accepted: it is kept and shown with the group";
-    throw new Problem(400, detail, { members: { parameter: "reason" } });
-  }
-  const reason = typeof value === "string" ? value.trim() : "";
-  if (typeof value !== "string" || reason.length < REASON_MIN || reason.length > REASON_MAX)
-    throw bad("reason", value, `is no text of ${REASON_MIN} to ${REASON_MAX} characters; write why`);
-  return reason;
+function readDecisionReason(value: unknown, needed: boolean): string | null {
+  const reason = readReason(value);
+  if (reason !== null || !needed) return reason;
+  const detail = "reason is missing; say why this difference is accepted: it is kept and shown with the group";
+  throw new Problem(400, detail, { members: { parameter: "reason" } });
 }
 
 function readUntil(value: unknown, now: number): string {

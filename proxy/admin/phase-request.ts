@@ -1,11 +1,9 @@
 /** The body of `POST /api/v1/routes/:name/phase`: one reading for error messages and the OpenAPI document. Pure. */
 import { STEPS } from "../phase-steps.ts";
 import type { MoveOrder } from "../phase-move.ts";
-import { bad, given, parseChange } from "./change-body.ts";
+import { bad, given, parseChange, readReason, REASON_MAX, REASON_MIN } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 
-const REASON_MIN = 3;
-const REASON_MAX = 500;
 const ALL_STEPS = [...STEPS, "unpin"] as const;
 
 export const PHASE_MOVE_SCHEMA = {
@@ -56,11 +54,4 @@ function readFlag(name: string, value: unknown): boolean {
   if (!given(value)) return false;
   if (typeof value !== "boolean") throw bad(name, value, "is neither true nor false");
   return value;
-}
-
-function readReason(value: unknown): string | null {
-  if (!given(value)) return null;
-  const words = typeof value === "string" ? value.trim() : "";
-  if (words.length >= REASON_MIN && words.length <= REASON_MAX) return words;
-  throw bad("reason", value, `is no text of ${REASON_MIN} to ${REASON_MAX} characters; write why`);
 }

@@ -1,10 +1,7 @@
 /** The body of `POST /api/v1/divergences/:id/replay`: one reading for error messages and the OpenAPI document. Pure. */
 import type { ReplayRequest } from "../replay-request.ts";
-import { bad, given, parseChange } from "./change-body.ts";
+import { bad, given, parseChange, readReason, REASON_MAX, REASON_MIN } from "./change-body.ts";
 import { Problem } from "./problem.ts";
-
-const REASON_MIN = 3;
-const REASON_MAX = 500;
 
 export const REPLAY_SCHEMA = {
   type: "object",
@@ -24,12 +21,10 @@ const MEMBERS = ["force", "reason"];
 export function readReplay(text: string, id: string, by: string): ReplayRequest {
   const { force, reason } = parseChange(text === "" ? "{}" : text, MEMBERS, 'send {} or {"force":true,"reason":"…"}');
   if (given(force) && typeof force !== "boolean") throw bad("force", force, "is neither true nor false");
-  const words = typeof reason === "string" ? reason.trim() : "";
-  if (given(reason) && (typeof reason !== "string" || words.length < REASON_MIN || words.length > REASON_MAX))
-    throw bad("reason", reason, `is no text of ${REASON_MIN} to ${REASON_MAX} characters; write why`);
-  if (force === true && words === "") {
+  const words = readReason(reason);
+  if (force === true && words === null) {
     const detail = "reason is missing; say why this write is sent once more: it is kept in the log";
     throw new Problem(400, detail, { members: { parameter: "reason" } });
   }
-  return { id, force: force === true, reason: words === "" ? null : words, by };
+  return { id, force: force === true, reason: words, by };
 }

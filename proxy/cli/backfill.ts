@@ -1,6 +1,6 @@
 /** `crossfade backfill` */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RouteStatus } from "../admin/route-status.ts";
+import type { RouteView } from "../admin/route-view.ts";
 import type { RouteSettings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import {
@@ -53,7 +53,7 @@ export async function runBackfillCommand(name: string, options: BackfillFlags): 
 
 /**
  * A live write and a row of the backfill would race for one row of the target, and the older could win (G10). Asked of the
- * file, and of the proxy where one answers: a phase may have been moved since the file was written.
+ * file, and of the proxy where one answers: a phase may have been moved, or mirroring switched, since the file was written.
  */
 async function refuseWhileMirrored({ collection, route }: NamedCollection, config: string | undefined): Promise<void> {
   const acting = await actingRoute(route, config);
@@ -68,8 +68,8 @@ async function refuseWhileMirrored({ collection, route }: NamedCollection, confi
 async function actingRoute(route: RouteSettings, config: string | undefined): Promise<RouteSettings> {
   try {
     const api = await openApi(config === undefined ? {} : { config });
-    const status = await api.get<RouteStatus>(`/api/v1/routes/${encodeURIComponent(route.name)}`);
-    return status === null ? route : { ...route, phase: status.phase };
+    const view = await api.get<RouteView>(`/api/v1/routes/${encodeURIComponent(route.name)}`);
+    return view === null ? route : { ...route, phase: view.phase, mirror: view.mirror };
   } catch (thrown) {
     // Nothing runs here, or it is another one's: the file is all that there is.
     if (thrown instanceof Exit || thrown instanceof CrossfadeError) return route;

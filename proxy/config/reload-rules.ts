@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Identity } from "../exchange.ts";
 import { spellEndpoint } from "../endpoint.ts";
 import { spellStore } from "../store-address.ts";
+import { stepTowards } from "../phase-steps.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
@@ -86,8 +87,7 @@ function barrierProblems(running: readonly RouteSettings[], wanted: readonly Rou
     const before = running.find(({ name }) => name === route.name);
     if (before === undefined || primaryOf(before) === primaryOf(route)) continue;
     const why = `would make ${primaryOf(route)} the source of truth of ${route.name}`;
-    const step = primaryOf(route) === "next" ? "advance" : "rollback";
-    const way = `a file never crosses the barrier: put it back, and crossfade phase ${route.name} ${step}`;
+    const way = `a file never crosses the barrier: put it back, and crossfade phase ${route.name} ${stepTowards(route.phase)}`;
     problems.push({
       path: ["routes", i, "phase"],
       predicate: `is ${route.phase} and was ${before.phase}, which ${why}; ${way}`,

@@ -1,7 +1,8 @@
 /** How far a backfill has come: a small file that is replaced after each chunk, so that a kill loses one chunk at most. */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { CrossfadeError } from "../errors.ts";
 import type { RowKey, RowValue } from "../rows.ts";
+import { writeWhole } from "../whole-file.ts";
 
 export interface SetAside {
   readonly key: string;
@@ -43,17 +44,9 @@ export function readCheckpoint(file: string): Checkpoint | null {
 
 /** Whole or not at all, also when the machine loses its power. @throws CrossfadeError */
 export function writeCheckpoint(file: string, checkpoint: Checkpoint): void {
-  const next = `${file}.next`;
   try {
-    const descriptor = openSync(next, "w", 0o600);
-    try {
-      const after = checkpoint.after === null ? null : checkpoint.after.map(spell);
-      writeSync(descriptor, `${JSON.stringify({ ...checkpoint, after })}\n`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(next, file);
+    const after = checkpoint.after === null ? null : checkpoint.after.map(spell);
+    writeWhole(file, `${JSON.stringify({ ...checkpoint, after })}\n`);
   } catch (thrown) {
     throw unusable(file, (thrown as Error).message);
   }

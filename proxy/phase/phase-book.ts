@@ -4,7 +4,7 @@ import { PHASE_ROLES } from "../phases.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Clock, Store } from "../ports.ts";
 import { actingPhase, type KeptPhase, type PhaseMove, rowForFile, withPhases } from "../kept-phase.ts";
-import { crossesBarrier } from "../phase-steps.ts";
+import { crossesBarrier, stepTowards } from "../phase-steps.ts";
 
 export interface PhaseBook {
   /** The file's settings with the phases that act. */
@@ -53,6 +53,16 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
   }
   refuseUnknown(parts, kept);
 
+  /** Of files, and not kept yet: the store was away. By route. */
+  const unkept = new Map<string, PhaseMove>();
+
+  async function keepUnkept(): Promise<void> {
+    const moves = [...unkept.values()];
+    if (moves.length === 0) return;
+    await store.movePhases(moves);
+    for (const move of moves) if (unkept.get(move.row.route) === move) unkept.delete(move.row.route);
+  }
+
   function put(rows: readonly KeptPhase[]): void {
     kept = new Map([...kept, ...byRoute(rows)]);
     try {
@@ -68,32 +78,37 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
     rowOf: (route) => kept.get(route),
     took(file) {
       const at = new Date(clock.now()).toISOString();
-      const moves: PhaseMove[] = [];
+      if (parts.settings.store.kind === "redis") return;
+      const rows: KeptPhase[] = [];
       for (const route of file.routes) {
-        const row = rowForFile(route, kept.get(route.name), at);
-        if (row !== null) moves.push({ row, instead: kept.get(route.name) ?? null });
+        const before = kept.get(route.name);
+        const row = rowForFile(route, before, at);
+        if (row === null) continue;
+        rows.push(row);
+        unkept.set(route.name, { row, instead: unkept.get(route.name)?.instead ?? before ?? null });
       }
-      if (moves.length === 0 || parts.settings.store.kind === "redis") return;
+      if (rows.length === 0) return;
       // They act, and are found again at the next start, whether or not they are kept.
-      put(moves.map(({ row }) => row));
-      store.movePhases(moves).catch((error: unknown) => parts.caught("phases", error));
+      put(rows);
+      keepUnkept().catch((error: unknown) => parts.caught("phases", error));
     },
     async move(rows) {
+      await keepUnkept();
       const moves = rows.map((row) => ({ row, instead: kept.get(row.route) ?? null }));
       const end = await store.movePhases(moves);
       if (end === "done") put(rows);
       return end;
     },
     async reread() {
-      kept = byRoute(await store.phases());
+      put(await store.phases());
     },
     warnings: (file) =>
       file.routes.flatMap((route) => {
         const acting = actingPhase(route, kept.get(route.name));
         if (!crossesBarrier(acting, route.phase)) return [];
-        const way = PHASE_ROLES[route.phase].primary === "next" ? "advance" : "rollback";
+        const step = stepTowards(route.phase);
         return [
-          `${route.name} is in phase ${acting}, and the file says ${route.phase}: a file never takes a route over the barrier; crossfade phase ${route.name} ${way}, or write ${acting}`,
+          `${route.name} is in phase ${acting}, and the file says ${route.phase}: a file never takes a route over the barrier; crossfade phase ${route.name} ${step}, or write ${acting}`,
         ];
       }),
   };

@@ -31,6 +31,8 @@ const WIRING = new Set([
   "intake.ts",
   "pipeline-parts.ts",
   "settlement.ts",
+  "copy.ts",
+  "copy-mapping.ts",
   "mirrored-copy.ts",
   "ending.ts",
   "evidence-book.ts",

@@ -58,6 +58,17 @@ function held(): { readonly answer: Answer; readonly release: () => void; readon
   };
 }
 
+/** A move that has to wait for a write that legacy has not answered. */
+async function moveBehindWrite(bench: Bench) {
+  const legacy = held();
+  bench.legacy.answerWith(legacy.answer);
+  const first = bench.send("PUT", "/users/1", { n: 1 });
+  await until(() => legacy.waiting() === 1);
+  const moving = move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
+  await untilHeld(bench, 0);
+  return { legacy, first, moving };
+}
+
 test("after a cutover next answers and legacy gets the copies, over a restart too; a rollback is one move back", async (t) => {
   const [legacy, next] = [json(200, { from: "legacy" }), json(200, { from: "next" })];
   const bench = await startPhases(t, { store: "sqlite", legacy, next });
@@ -104,12 +115,7 @@ test("after a cutover next answers and legacy gets the copies, over a restart to
 
 test("a write that comes while others end is held back, and goes to the new primary behind their copies", async (t) => {
   const bench = await startPhases(t);
-  const legacy = held();
-  bench.legacy.answerWith(legacy.answer);
-  const first = bench.send("PUT", "/users/1", { n: 1 });
-  await until(() => legacy.waiting() === 1);
-  const moving = move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
-  await untilHeld(bench, 0);
+  const { legacy, first, moving } = await moveBehindWrite(bench);
   const second = bench.send("PUT", "/users/1", { n: 2 });
   await untilHeld(bench, 1);
   const other = bench.send("PUT", "/somewhere", {});
@@ -135,12 +141,7 @@ test("a write that comes while others end is held back, and goes to the new prim
 
 test("a write that does not end in time leaves the old primary: what was held back goes there, nothing is lost", async (t) => {
   const bench = await startPhases(t);
-  const legacy = held();
-  bench.legacy.answerWith(legacy.answer);
-  const first = bench.send("PUT", "/users/1", { n: 1 });
-  await until(() => legacy.waiting() === 1);
-  const moving = move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
-  await untilHeld(bench, 0);
+  const { legacy, first, moving } = await moveBehindWrite(bench);
   const second = bench.send("PUT", "/users/2", { n: 2 });
   await untilHeld(bench, 1);
   const { status, report } = await moving;
@@ -155,12 +156,7 @@ test("a write that does not end in time leaves the old primary: what was held ba
 
 test("a client that leaves while its write is held back has written nothing", async (t) => {
   const bench = await startPhases(t);
-  const legacy = held();
-  bench.legacy.answerWith(legacy.answer);
-  const first = bench.send("PUT", "/users/1", { n: 1 });
-  await until(() => legacy.waiting() === 1);
-  const moving = move(bench.crossfade.adminUrl, { step: "advance", ...FORCED });
-  await untilHeld(bench, 0);
+  const { legacy, first, moving } = await moveBehindWrite(bench);
   const { port } = new URL(bench.crossfade.proxyUrl);
   const client = connect(Number(port), "127.0.0.1");
   client.write("PUT /users/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}");

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { request } from "undici";
 import { spawnCli } from "../../support/cli.ts";
 import { type CollectionSetup, collectionSetup } from "../../support/collection.ts";
+import { startBench } from "../../support/crossfade.ts";
 import { until } from "../../support/until.ts";
 
 const LEGACY = `CREATE TABLE users (id INTEGER PRIMARY KEY, full_name TEXT, email TEXT, balance BIGINT);
@@ -124,6 +128,32 @@ test("backfill is refused while the writes of its route are mirrored", async (t)
   assert.equal((await setup.run("backfill", "users", "--dry-run")).code, 0);
   const off = collectionSetup(t, { ...given, route: "    mirror: { writes: false }" });
   assert.equal((await off.run("backfill", "users")).code, 0);
+});
+
+test("backfill asks the proxy that runs: mirroring that was switched on over the file refuses it, and off lets it go on", async (t) => {
+  const mirror = "mirror: { writes: false }";
+  const bench = await startBench(t, {
+    routes: `routes:\n  - { name: users, match: { path: "/users/**" }, ${mirror} }\n`,
+    nextService: "effects: suppressed",
+  });
+  const given = { legacy: LEGACY, next: NEXT, transform: TRANSFORM, phase: "dual-write" };
+  const setup = collectionSetup(t, { ...given, route: `    ${mirror}` });
+  const file = join(setup.folder, "crossfade.yaml");
+  const { host } = new URL(bench.crossfade.adminUrl);
+  writeFileSync(file, readFileSync(file, "utf8").replace("127.0.0.1:3", host));
+  const become = async (writes: boolean): Promise<void> => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ mirror: writes });
+    await (
+      await request(`${bench.crossfade.adminUrl}/api/v1/routes/users`, { method: "PATCH", headers, body })
+    ).body.dump();
+  };
+  await become(true);
+  const refused = await setup.run("backfill", "users");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /route users is in dual-write and its writes are mirrored/);
+  await become(false);
+  assert.equal((await setup.run("backfill", "users")).code, 0);
 });
 
 test("a dry run and --try write nothing, and --try shows rows without what is secret", async (t) => {

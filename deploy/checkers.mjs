@@ -32,6 +32,24 @@ export function findNginx() {
   });
 }
 
+/** Renders a folder of kustomize; the folder is the last argument. @returns {[command: string, ...args: string[]]} */
+export function findKustomize() {
+  const named = process.env["CROSSFADE_TEST_KUSTOMIZE"];
+  if (named !== undefined) return [named, "build"];
+  if (starts("kustomize", "version")) return ["kustomize", "build"];
+  if (starts("kubectl", "kustomize", "--help")) return ["kubectl", "kustomize"];
+  // Debian's kubectl is of 2020, and its kustomize has no components.
+  throw new PrepareError(
+    "the tests need kubectl 1.24 or kustomize 4 or newer on PATH, or named in CROSSFADE_TEST_KUSTOMIZE",
+  );
+}
+
+/** Reads a unit of systemd. @returns {string} */
+export function findSystemdAnalyze() {
+  if (starts("systemd-analyze")) return "systemd-analyze";
+  throw new PrepareError("the tests need systemd-analyze: apt-get install systemd");
+}
+
 /**
  * @typedef {object} Wanted
  * @property {string | undefined} named what the environment says

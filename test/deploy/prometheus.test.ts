@@ -62,6 +62,12 @@ test("each alert has a case in which it fires and one, besides that all is well,
   }
 });
 
+test("docs/deployment.md says of each alert what to look at", () => {
+  const page = readFileSync(join(FOLDER, "../../docs/deployment.md"), "utf8");
+  const named = [...page.matchAll(/`(Crossfade[A-Z]\w+)`/g)].map(([, alert = ""]) => alert);
+  assert.deepEqual([...new Set(named)].sort(), [...alerts].sort());
+});
+
 test("the rules' tests notice an alert that never fires, and one that fires too soon", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-rules-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));

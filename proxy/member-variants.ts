@@ -1,5 +1,5 @@
 /** In what the members that run differ and should not. Pure. */
-import type { Member } from "./members.ts";
+import { type Member, series } from "./members.ts";
 
 type Groups = ReadonlyMap<string, readonly Member[]>;
 
@@ -17,12 +17,6 @@ export function variantsOf(members: readonly Member[]): Variants {
     settings: groupBy(running, ({ settings }) => settings.digest),
     version: groupBy(running, ({ version }) => series(version)),
   };
-}
-
-/** Versions of one series share a store: of 0.x those with the same second number, else those with the same first. */
-function series(version: string): string {
-  const [major = "", minor = ""] = version.split(".");
-  return major === "0" ? `0.${minor}` : major;
 }
 
 function groupBy(members: readonly Member[], of: (member: Member) => string): Groups {

@@ -1,6 +1,6 @@
 /** What is wrong among the members, a sentence each. Pure. */
 import { variantsOf } from "../member-variants.ts";
-import type { Member } from "../members.ts";
+import { type Member, nameOf } from "../members.ts";
 import { plural, spellSpan } from "./sentences.ts";
 
 export function* memberWarnings(members: readonly Member[], now: number): Generator<string> {
@@ -17,11 +17,6 @@ export function* memberWarnings(members: readonly Member[], now: number): Genera
   if (version.size > 1) {
     yield `members run versions that do not go together: ${spellGroups(version)}; bring all to one of them`;
   }
-}
-
-/** The name, and what tells it from one of the same name. */
-export function nameOf({ name, id, host, pid }: Pick<Member, "name" | "id" | "host" | "pid">): string {
-  return `${name ?? id} (${host}, process ${pid})`;
 }
 
 const NAMED = 3;

@@ -28,8 +28,11 @@ export interface Front {
   check(): { readonly code: number | null; readonly said: string };
   /** Where `api.conf` points. */
   goes(): string;
-  /** As docs/deployment.md says: the link, the check, the reload. Resolves when workers of before take no more connections. */
-  switchTo(name: string): Promise<void>;
+  /**
+   * As docs/deployment.md says: the link, the check, the reload. Resolves when workers of before take no more connections.
+   * `hosts`: in place of the servers that the upstream of that name had.
+   */
+  switchTo(name: string, hosts?: readonly string[]): Promise<void>;
 }
 
 export interface FrontOptions {
@@ -44,11 +47,12 @@ export async function startFront(t: TestContext, { upstreams, first }: FrontOpti
   for (const name of ["crossfade.conf", "upgrade-map.conf"]) copyFileSync(join(SNIPPETS, name), join(folder, name));
   const site = readFileSync(join(SNIPPETS, "site.conf"), "utf8");
   writeFileSync(join(folder, "site.conf"), site.replace("listen 8000;", `listen 127.0.0.1:${port};`));
-  for (const [name, hosts] of Object.entries(upstreams)) {
+  const write = (name: string, hosts: readonly string[]): void => {
     const text = readFileSync(join(SNIPPETS, name), "utf8");
     const servers = hosts.map((host) => `server ${host};`).join(" ");
     writeFileSync(join(folder, name), text.replace(/server [\d.]+:\d+;/, servers));
-  }
+  };
+  for (const [name, hosts] of Object.entries(upstreams)) write(name, hosts);
   symlinkSync(first, join(folder, "api.conf"));
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
@@ -81,7 +85,8 @@ http { access_log off; ${temp.join(" ")} include site.conf; }
     url,
     check,
     goes: () => readlinkSync(join(folder, "api.conf")),
-    async switchTo(name) {
+    async switchTo(name, hosts) {
+      if (hosts !== undefined) write(name, hosts);
       const before = log().split("gracefully shutting down").length;
       // `ln -sfn` replaces the link in two steps; this is one.
       symlinkSync(name, join(folder, "api.conf.new"));

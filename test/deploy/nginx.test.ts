@@ -4,24 +4,8 @@ import { test } from "node:test";
 import { Agent, request } from "undici";
 import { startBench } from "../support/crossfade.ts";
 import { json } from "../support/service.ts";
+import { put } from "./kept-connections.ts";
 import { startFront } from "./nginx-front.ts";
-
-/**
- * As HTTP clients do (RFC 9112, 9.3.1): a kept connection may be closed in the moment in which it is used again, and nginx
- * closes those that idle when it is reloaded; then the request goes over another one.
- */
-async function put(url: string, dispatcher: Agent): Promise<{ readonly statusCode: number }> {
-  const options = { method: "PUT", body: "{}", headers: { "content-type": "application/json" }, dispatcher } as const;
-  for (;;) {
-    try {
-      const { statusCode, body } = await request(url, options);
-      await body.dump();
-      return { statusCode };
-    } catch (error) {
-      if ((error as { code?: string }).code !== "UND_ERR_SOCKET") throw error;
-    }
-  }
-}
 
 const hostOf = (url: string): string => new URL(url).host;
 

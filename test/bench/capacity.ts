@@ -187,14 +187,16 @@ async function bytesOfWaiting(bytes: number, writes: number): Promise<{ readonly
   const legacy = await answering(bytes, "");
   const gone = await answering(bytes, "");
   await gone.close();
-  return await withServers(async (started) => {
+  const measured = await withServers(async (started) => {
     const crossfade = started(await startCrossfade(servicesOf(legacy.url, gone.url)));
     await write(crossfade.url, writes, bytes);
     while ((await gaugeOf(crossfade, "crossfade_journal_depth")) < writes) await wait(50);
     // What a turn has brought is written at its end.
     await wait(1_000);
     return { journal: (await gaugeOf(crossfade, "crossfade_journal_bytes")) / writes };
-  }).finally(() => legacy.close());
+  });
+  await legacy.close();
+  return measured;
 }
 
 /** Bytes of store and log for each divergence, and of the store for each match. */
@@ -213,9 +215,8 @@ async function bytesOfDivergence(writes: number): Promise<{ store: number; log: 
       return { store: (store - before.store) / writes, log: (log - before.log) / writes };
     };
     return { divergent: await sizes(other.url), match: await sizes(same.url) };
-  }).finally(async () => {
-    for (const service of [legacy, same, other]) await service.close();
   });
+  for (const service of [legacy, same, other]) await service.close();
   return { ...measured.divergent, match: measured.match.store };
 }
 

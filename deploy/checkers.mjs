@@ -21,6 +21,16 @@ export function findPromtool() {
   });
 }
 
+/** Prometheus itself. @returns {string} */
+export function findPrometheus() {
+  return find({
+    named: process.env["CROSSFADE_TEST_PROMETHEUS"],
+    command: "prometheus",
+    debian: { package: "prometheus", file: "usr/bin/prometheus" },
+    advice: "Prometheus 2.42 or newer: apt-get install prometheus, or brew install prometheus",
+  });
+}
+
 /** A web server that reads, and runs, the snippets for nginx. @returns {string} */
 export function findNginx() {
   return find({

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import { Agent, request } from "undici";
+import { findNginx } from "../../deploy/checkers.mjs";
+import { ROOT } from "../../deploy/prepare.mjs";
 import { startBench } from "../support/crossfade.ts";
 import { json } from "../support/service.ts";
 import { put } from "./kept-connections.ts";
@@ -88,4 +94,24 @@ test("behind nginx legacy sees Host, address and protocol as clients had them, a
   assert.equal(seen?.header("host"), "api.example.com");
   assert.match(seen?.header("x-forwarded-for") ?? "", /^127\.0\.0\.1/);
   assert.equal(seen?.header("x-forwarded-proto"), "http");
+});
+
+test("nginx has nothing to say about compose's front", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "crossfade-front-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const snippets = join(ROOT, "deploy/nginx");
+  // As its container has them, with names that are known here.
+  const front = readFileSync(join(ROOT, "deploy/compose/front.conf"), "utf8");
+  const here = front
+    .replaceAll(/proxy-\d:/g, "127.0.0.1:")
+    .replace("/etc/nginx/crossfade/crossfade.conf", join(snippets, "crossfade.conf")).replace("listen 80;", `listen unix:${folder}/front.sock;`);
+  writeFileSync(join(folder, "default.conf"), here);
+  writeFileSync(
+    join(folder, "nginx.conf"),
+    `pid ${folder}/nginx.pid; events {} http { include ${snippets}/upgrade-map.conf; include ${folder}/default.conf; }`,
+  );
+  const { status, stderr } = spawnSync(findNginx(), ["-p", folder, "-c", join(folder, "nginx.conf"), "-t"], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 0, stderr);
 });

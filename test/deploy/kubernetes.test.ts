@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -10,6 +10,8 @@ import type { INetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/Netw
 import type { IPodDisruptionBudget } from "kubernetes-models/policy/v1/PodDisruptionBudget";
 import type { IService } from "kubernetes-models/v1/Service";
 import type { IServiceMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor";
+import { parse } from "yaml";
+import { ROOT } from "../../deploy/prepare.mjs";
 import { runCli } from "../support/cli.ts";
 import { invalidIn, type Labels, type Manifest, render, unknownKeysIn } from "./manifests.ts";
 
@@ -169,6 +171,14 @@ test("Redis: several members, each with a volume of its own that outlives it, sc
     out.some(({ ports = [] }) => ports.some(({ port }) => port === 6379)),
     "it may talk to Redis",
   );
+});
+
+test("the alerts for the Prometheus operator are those of deploy/prometheus/rules.yml", () => {
+  const { groups } = parse(readFileSync(join(ROOT, "deploy/prometheus/rules.yml"), "utf8")) as { groups: unknown };
+  for (const overlay of OVERLAYS) {
+    const { spec } = one<{ readonly spec: { readonly groups: unknown } }>(overlay, "PrometheusRule");
+    assert.deepEqual(spec.groups, groups, "run node deploy/kubernetes/write-rules.mjs");
+  }
 });
 
 test("a value of a wrong type, one that is missing and a key that nobody knows are found", async () => {

@@ -104,7 +104,8 @@ test("nginx has nothing to say about compose's front", (t) => {
   const front = readFileSync(join(ROOT, "deploy/compose/front.conf"), "utf8");
   const here = front
     .replaceAll(/proxy-\d:/g, "127.0.0.1:")
-    .replace("/etc/nginx/crossfade/crossfade.conf", join(snippets, "crossfade.conf")).replace("listen 80;", `listen unix:${folder}/front.sock;`);
+    .replace("/etc/nginx/crossfade/crossfade.conf", join(snippets, "crossfade.conf"))
+    .replace("listen 80;", `listen unix:${folder}/front.sock;`);
   writeFileSync(join(folder, "default.conf"), here);
   writeFileSync(
     join(folder, "nginx.conf"),

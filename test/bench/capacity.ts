@@ -199,39 +199,49 @@ async function bytesOfWaiting(bytes: number, writes: number): Promise<{ readonly
   return measured;
 }
 
-/** Bytes of store and log for each divergence, and of the store for each match. */
+/** Bytes of store and log for each divergence, and of the store for each match, once a clean end has written all down. */
 async function bytesOfDivergence(writes: number): Promise<{ store: number; log: number; match: number }> {
   const [legacy, same, other] = [await answering(1024, "a"), await answering(1024, "a"), await answering(1024, "b")];
-  const measured = await withServers(async (started) => {
-    const sizes = async (shadow: string): Promise<{ store: number; log: number }> => {
+  const sizesAfter = async (count: number, shadow: string): Promise<Sizes> =>
+    await withServers(async (started) => {
       const crossfade = started(await startCrossfade(servicesOf(legacy.url, shadow)));
-      // Behind what a new store takes at once, its write-ahead log above all.
-      await write(crossfade.url, writes, 512);
+      await write(crossfade.url, count, 512);
       await untilSettled(crossfade);
-      const before = await filesOf(crossfade);
-      await write(crossfade.url, writes, 512);
-      await untilSettled(crossfade);
-      const { store, log } = await filesOf(crossfade);
-      return { store: (store - before.store) / writes, log: (log - before.log) / writes };
-    };
-    return { divergent: await sizes(other.url), match: await sizes(same.url) };
-  });
+      crossfade.signal("SIGTERM");
+      while (isRunning(crossfade)) await wait(20);
+      return sizesOf(crossfade);
+    });
+  const [first, divergent, match] = [
+    await sizesAfter(1, other.url),
+    await sizesAfter(writes, other.url),
+    await sizesAfter(writes, same.url),
+  ];
   for (const service of [legacy, same, other]) await service.close();
-  return { ...measured.divergent, match: measured.match.store };
+  return {
+    store: (divergent.store - first.store) / writes,
+    log: (divergent.log - first.log) / writes,
+    match: Math.max(0, match.store - first.store) / writes,
+  };
 }
 
-/** Once they no longer grow: the store writes in batches of its own. */
-async function filesOf(crossfade: CrossfadeServer): Promise<{ readonly store: number; readonly log: number }> {
-  const folder = dirname(crossfade.configFile);
+function isRunning({ child }: Server): boolean {
+  try {
+    return child.pid !== undefined && process.kill(child.pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+interface Sizes {
+  readonly store: number;
+  readonly log: number;
+}
+
+function sizesOf({ configFile }: CrossfadeServer): Sizes {
+  const folder = dirname(configFile);
   const sum = (pattern: RegExp): number =>
     readdirSync(folder)
       .filter((name) => pattern.test(name))
       .reduce((bytes, name) => bytes + statSync(join(folder, name)).size, 0);
-  let last = { store: -1, log: -1 };
-  for (;;) {
-    const now = { store: sum(/^store\.db(?:-wal)?$/), log: sum(/\.ndjson$/) };
-    if (now.store === last.store && now.log === last.log) return now;
-    last = now;
-    await wait(1_000);
-  }
+  return { store: sum(/^store\.db(?:-wal)?$/), log: sum(/\.ndjson$/) };
 }

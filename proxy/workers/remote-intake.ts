@@ -1,7 +1,7 @@
 import type { ByteBudget } from "../byte-budget.ts";
 import type { BodyTakers } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
-import type { Arrived, Entered, Intake } from "../intake.ts";
+import { type Arrived, endedOnce, type Entered, type Intake, letGoOn } from "../intake.ts";
 import { keysAtHead } from "../route/entity-key.ts";
 import type { Link } from "./link.ts";
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
@@ -19,14 +19,16 @@ const BEHIND_BYTES = 1024 * 1024;
 export class RemoteIntake implements Intake {
   readonly #link: ToParent;
   readonly #budget: ByteBudget;
+  readonly #caught: (step: string, error: unknown) => void;
   #last = 0;
   readonly #waiting = new Map<number, { readonly goOn: () => void; readonly failed: () => void }>();
   readonly #held = new Map<number, () => void>();
 
   /** `budget`: the worker's share of memory for copies. */
-  constructor(link: ToParent, budget: ByteBudget) {
+  constructor(link: ToParent, budget: ByteBudget, caught: (step: string, error: unknown) => void) {
     this.#link = link;
     this.#budget = budget;
+    this.#caught = caught;
   }
 
   open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
@@ -35,11 +37,12 @@ export class RemoteIntake implements Intake {
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
     const late = keysAtHead({ route: found.route, params: found.params, request }, requestClass).length === 0;
     const order = requestClass === "read" ? "any" : late ? "placed" : "told";
-    const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, order);
-    if (waits) this.#waiting.set(exchange, { goOn: () => goOn(entered), failed });
+    const entered = endedOnce(this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, order));
+    const begin = (): void => letGoOn(entered, goOn, failed, this.#caught);
+    if (waits) this.#waiting.set(exchange, { goOn: begin, failed });
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
     this.#link.send({ type: "open", exchange, waits, ...told });
-    if (!waits) goOn(entered);
+    if (!waits) begin();
   }
 
   go(exchange: number): void {

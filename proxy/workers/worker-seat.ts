@@ -105,8 +105,7 @@ export class WorkerSeat {
     try {
       this.#open(message);
     } catch (error) {
-      this.#exchanges.delete(message.exchange);
-      this.#parts.link.send({ type: "not-entered", exchange: message.exchange });
+      this.#notEntered(message.exchange);
       throw error;
     }
   }
@@ -128,8 +127,13 @@ export class WorkerSeat {
         open.entered = entered;
         if (waits) this.#parts.link.send({ type: "go", exchange });
       },
-      () => this.#parts.link.send({ type: "not-entered", exchange }),
+      () => this.#notEntered(exchange),
     );
+  }
+
+  #notEntered(exchange: number): void {
+    this.#exchanges.delete(exchange);
+    this.#parts.link.send({ type: "not-entered", exchange });
   }
 
   #ended({ exchange, ending, request, answer, isHeld }: Extract<FromWorker, { type: "ended" }>, bytes: Buffer): void {

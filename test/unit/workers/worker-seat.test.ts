@@ -27,7 +27,7 @@ function open(exchange: number, requestClass: "write" | "read" = "write"): Extra
   return { type: "open", exchange, waits, revision: 1, request, primary: "legacy", shadow: "next", requestClass };
 }
 
-function seated(intake: (arrived: Arrived, goOn: () => void) => void) {
+function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void) => void) {
   const told: ToWorker[] = [];
   const ended: PrimaryEnding[] = [];
   const budget = new ByteBudget(1 << 20);
@@ -39,7 +39,7 @@ function seated(intake: (arrived: Arrived, goOn: () => void) => void) {
       return null;
     },
   };
-  const books: Intake = { open: (arrived, goOn) => intake(arrived, () => goOn(entered)) };
+  const books: Intake = { open: (arrived, goOn, failed) => intake(arrived, () => goOn(entered), failed) };
   const { snapshot, route } = makeSettled().exchange;
   const seat = new WorkerSeat({
     link: { send: (message) => void told.push(message) },
@@ -85,6 +85,22 @@ test("what cannot be entered is told, so that nobody waits for it", () => {
   assert.throws(() => seat.take(open(1), NONE), /no place/);
   assert.deepEqual(told, [{ type: "not-entered", exchange: 1 }]);
   seat.gone("it was killed");
+});
+
+test("what fails later on is told and forgotten: its end is in the books already", () => {
+  const later: (() => void)[] = [];
+  const { seat, told, ended } = seated((_arrived, goOn, failed) => {
+    goOn();
+    later.push(failed);
+  });
+  seat.take(open(1), NONE);
+  later[0]?.();
+  assert.deepEqual(told, [
+    { type: "go", exchange: 1 },
+    { type: "not-entered", exchange: 1 },
+  ]);
+  seat.gone("it was killed");
+  assert.deepEqual(ended, []);
 });
 
 test("of a worker that is gone, what may have been sent ends unknown, and what was not let go ends unreached", () => {

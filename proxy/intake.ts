@@ -42,6 +42,11 @@ export interface Intake {
 export interface Entered {
   /** For copies of both bodies. */
   takers(): BodyTakers;
+  /**
+   * false: where it stands among other members' writes is not known yet. Then it is settled, and has its order stamp, a little after
+   * `ended`, and whoever writes the key next must not come before that.
+   */
+  isPlaced(): boolean;
   /** The first call counts. What it returns is to be waited for before the answer's last byte leaves. */
   ended(ending: PrimaryEnding): Promise<void> | null;
 }
@@ -90,6 +95,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     return endedOnce({
       takers: () =>
         captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
+      isPlaced: () => parts.turns.placed(open.exchange.id) === null,
       ended(ending) {
         const placed = parts.turns.placed(open.exchange.id);
         if (placed === null) return settleNow(open, ending);
@@ -215,6 +221,7 @@ export function endedOnce(entered: Entered): Entered {
   let hasEnded = false;
   return {
     takers: () => entered.takers(),
+    isPlaced: () => entered.isPlaced(),
     ended(ending) {
       if (!hasEnded) {
         hasEnded = true;

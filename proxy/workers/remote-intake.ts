@@ -21,7 +21,7 @@ export class RemoteIntake implements Intake {
   readonly #budget: ByteBudget;
   readonly #caught: (step: string, error: unknown) => void;
   #last = 0;
-  readonly #waiting = new Map<number, { readonly goOn: () => void; readonly failed: () => void }>();
+  readonly #waiting = new Map<number, Waiting>();
   readonly #held = new Map<number, () => void>();
 
   /** `budget`: the worker's share of memory for copies. */
@@ -37,16 +37,19 @@ export class RemoteIntake implements Intake {
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
     const late = keysAtHead({ route: found.route, params: found.params, request }, requestClass).length === 0;
     const order = requestClass === "read" ? "any" : late ? "placed" : "told";
-    const entered = endedOnce(this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, order));
-    const begin = (): void => letGoOn(entered, goOn, failed, this.#caught);
+    const begin = (isHeld: boolean): void => {
+      const whenPlaced = isHeld ? "placed" : order;
+      const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, whenPlaced);
+      letGoOn(endedOnce(entered), goOn, failed, this.#caught);
+    };
     if (waits) this.#waiting.set(exchange, { goOn: begin, failed });
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
     this.#link.send({ type: "open", exchange, waits, ...told });
-    if (!waits) begin();
+    if (!waits) begin(false);
   }
 
-  go(exchange: number): void {
-    this.#taken(exchange)?.goOn();
+  go(exchange: number, isHeld: boolean): void {
+    this.#taken(exchange)?.goOn(isHeld);
   }
 
   notEntered(exchange: number): void {
@@ -77,6 +80,7 @@ export class RemoteIntake implements Intake {
         answer = relayed("answer");
         return { request, answer };
       },
+      isPlaced: () => true,
       ended: (ending) => {
         const isAnswered = ending.end === "answered";
         // Nobody looks at the bodies of what nobody answered.
@@ -99,9 +103,15 @@ export class RemoteIntake implements Intake {
   }
 }
 
+interface Waiting {
+  readonly goOn: (isHeld: boolean) => void;
+  readonly failed: () => void;
+}
+
 /**
  * What an answer's last byte waits for. told: the parent can read of it, before whatever the client does next (crew.ts reads ends
- * before beginnings). placed: the parent has read it: only the answer tells the key, and whoever writes that key then comes after.
+ * before beginnings). placed: the parent has settled it: only the answer tells the key, or the parent does not know yet where it stands
+ * among other members' writes; whoever writes that key then comes after.
  */
 type AnswerOrder = "any" | "told" | "placed";
 

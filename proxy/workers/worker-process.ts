@@ -77,7 +77,7 @@ function take(message: ToWorker, bytes: Buffer): void {
       takeSettings(message.revision, deserialize(bytes) as Settings);
       break;
     case "go":
-      intake.go(message.exchange);
+      intake.go(message.exchange, message.isHeld);
       break;
     case "not-entered":
       intake.notEntered(message.exchange);

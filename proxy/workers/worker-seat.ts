@@ -125,7 +125,7 @@ export class WorkerSeat {
           return;
         }
         open.entered = entered;
-        if (waits) this.#parts.link.send({ type: "go", exchange });
+        if (waits) this.#parts.link.send({ type: "go", exchange, isHeld: !entered.isPlaced() });
       },
       () => this.#notEntered(exchange),
     );

@@ -14,7 +14,10 @@ const LATER: Journal = {
 const AT_ONCE = createNullJournal();
 
 /** The first request for a primary's connections fails in us, all others get them. */
-function failsOnce(): { readonly options: Required<Pick<WireOptions, "primary" | "caught">>; readonly steps: string[] } {
+function failsOnce(): {
+  readonly options: Required<Pick<WireOptions, "primary" | "caught">>;
+  readonly steps: string[];
+} {
   let isFirst = true;
   const steps: string[] = [];
   return {

@@ -96,61 +96,69 @@ for (const [how, bytes] of [
   // It is known when the primary has answered, and the copy is in its lane.
   ["with a body's last bytes", 2 * MIB],
 ] as const) {
-  test(`a disk that is full ${how} costs the copy, never the client: dropped(spool-full), with its key on the repair list`, { skip }, async (t) => {
-    const it = await start(t);
-    const body = randomBytes(bytes);
-    // One body goes by way of the disk, which has room for it.
-    const first = body.subarray(0, 4 * MIB);
-    assert.deepEqual(await it.send("PUT", "/files/0", first), [200, OK]);
-    assert.deepEqual((await it.settled(1)).outcomes, { match: 1 });
-    assert.equal(digestOf(it.next.seen[0]?.body ?? Buffer.alloc(0)), digestOf(first));
-    it.disk.fill();
-    assert.deepEqual(await it.send("PUT", "/files/1", body), [200, OK]);
-    assert.equal(digestOf(it.legacy.seen[1]?.body ?? Buffer.alloc(0)), digestOf(body));
-    const route = await it.settled(2);
-    assert.deepEqual([route.outcomes, route.reasons], [{ match: 1, dropped: 1 }, { "spool-full": 1 }]);
-    assert.deepEqual(await it.repairs(1), [["files/1", "dropped"]]);
-    assert.equal(it.next.seen.length, 1);
-    // What needs no disk goes on meanwhile, also of that key.
-    assert.deepEqual(await it.send("PUT", "/files/1", Buffer.from("small")), [200, OK]);
-    assert.deepEqual((await it.settled(3)).outcomes, { match: 2, dropped: 1 });
-    // And so does what needs it, once there is room: nothing of the lost copy still takes it up.
-    it.disk.empty();
-    assert.deepEqual(await it.send("PUT", "/files/2", body.subarray(0, 20 * MIB)), [200, OK]);
-    assert.deepEqual((await it.settled(4)).outcomes, { match: 3, dropped: 1 });
-    assert.equal(it.next.seen.at(-1)?.body.length, Math.min(bytes, 20 * MIB));
-  });
+  test(
+    `a disk that is full ${how} costs the copy, never the client: dropped(spool-full), with its key on the repair list`,
+    { skip },
+    async (t) => {
+      const it = await start(t);
+      const body = randomBytes(bytes);
+      // One body goes by way of the disk, which has room for it.
+      const first = body.subarray(0, 4 * MIB);
+      assert.deepEqual(await it.send("PUT", "/files/0", first), [200, OK]);
+      assert.deepEqual((await it.settled(1)).outcomes, { match: 1 });
+      assert.equal(digestOf(it.next.seen[0]?.body ?? Buffer.alloc(0)), digestOf(first));
+      it.disk.fill();
+      assert.deepEqual(await it.send("PUT", "/files/1", body), [200, OK]);
+      assert.equal(digestOf(it.legacy.seen[1]?.body ?? Buffer.alloc(0)), digestOf(body));
+      const route = await it.settled(2);
+      assert.deepEqual([route.outcomes, route.reasons], [{ match: 1, dropped: 1 }, { "spool-full": 1 }]);
+      assert.deepEqual(await it.repairs(1), [["files/1", "dropped"]]);
+      assert.equal(it.next.seen.length, 1);
+      // What needs no disk goes on meanwhile, also of that key.
+      assert.deepEqual(await it.send("PUT", "/files/1", Buffer.from("small")), [200, OK]);
+      assert.deepEqual((await it.settled(3)).outcomes, { match: 2, dropped: 1 });
+      // And so does what needs it, once there is room: nothing of the lost copy still takes it up.
+      it.disk.empty();
+      assert.deepEqual(await it.send("PUT", "/files/2", body.subarray(0, 20 * MIB)), [200, OK]);
+      assert.deepEqual((await it.settled(4)).outcomes, { match: 3, dropped: 1 });
+      assert.equal(it.next.seen.at(-1)?.body.length, Math.min(bytes, 20 * MIB));
+    },
+  );
 }
 
-test("an answer that the full disk cannot take reaches its client whole: dropped(spool-full), on the repair list unless the shadow has the write", { skip }, async (t) => {
-  const large = randomBytes(24 * MIB);
-  const bytes: Answer = (_seen, response) => {
-    response.writeHead(200, { "content-type": "application/octet-stream", "content-length": large.length });
-    response.end(large);
-  };
-  const it = await start(t, { legacy: bytes });
-  it.disk.fill();
-  // The primary's: known before its end or after it, when the copy is on its way already.
-  assert.deepEqual(await it.send("PUT", "/files/1", Buffer.from("x")), [200, digestOf(large)]);
-  assert.deepEqual((await it.settled(1)).reasons, { "spool-full": 1 });
-  const isSent = it.next.seen.length === 1;
-  assert.deepEqual(await it.repairs(isSent ? 0 : 1), isSent ? [] : [["files/1", "dropped"]]);
-  // A read changes nothing.
-  assert.deepEqual(await it.send("GET", "/files/2"), [200, digestOf(large)]);
-  assert.deepEqual((await it.settled(2)).reasons, { "spool-full": 2 });
-  // The shadow's.
-  it.legacy.answerWith(json(200, { ok: true }));
-  it.next.answerWith(bytes);
-  assert.deepEqual(await it.send("PUT", "/files/3", Buffer.from("x")), [200, OK]);
-  assert.deepEqual((await it.settled(3)).reasons, { "spool-full": 3 });
-  assert.ok(it.next.seen.some(({ target }) => target === "/files/3"));
-  it.disk.empty();
-  const fits = json(200, { text: "y".repeat(4 * MIB) });
-  it.legacy.answerWith(fits);
-  it.next.answerWith(fits);
-  await it.send("GET", "/files/4");
-  const route = await it.settled(4);
-  assert.deepEqual([route.outcomes, route.reasons], [{ match: 1, dropped: 3 }, { "spool-full": 3 }]);
-  const listed = (await it.repairs(0)).map(([key]) => key);
-  assert.ok(!listed.includes("files/2") && !listed.includes("files/4"), listed.join());
-});
+test(
+  "an answer that the full disk cannot take reaches its client whole: dropped(spool-full), on the repair list unless the shadow has the write",
+  { skip },
+  async (t) => {
+    const large = randomBytes(24 * MIB);
+    const bytes: Answer = (_seen, response) => {
+      response.writeHead(200, { "content-type": "application/octet-stream", "content-length": large.length });
+      response.end(large);
+    };
+    const it = await start(t, { legacy: bytes });
+    it.disk.fill();
+    // The primary's: known before its end or after it, when the copy is on its way already.
+    assert.deepEqual(await it.send("PUT", "/files/1", Buffer.from("x")), [200, digestOf(large)]);
+    assert.deepEqual((await it.settled(1)).reasons, { "spool-full": 1 });
+    const isSent = it.next.seen.length === 1;
+    assert.deepEqual(await it.repairs(isSent ? 0 : 1), isSent ? [] : [["files/1", "dropped"]]);
+    // A read changes nothing.
+    assert.deepEqual(await it.send("GET", "/files/2"), [200, digestOf(large)]);
+    assert.deepEqual((await it.settled(2)).reasons, { "spool-full": 2 });
+    // The shadow's.
+    it.legacy.answerWith(json(200, { ok: true }));
+    it.next.answerWith(bytes);
+    assert.deepEqual(await it.send("PUT", "/files/3", Buffer.from("x")), [200, OK]);
+    assert.deepEqual((await it.settled(3)).reasons, { "spool-full": 3 });
+    assert.ok(it.next.seen.some(({ target }) => target === "/files/3"));
+    it.disk.empty();
+    const fits = json(200, { text: "y".repeat(4 * MIB) });
+    it.legacy.answerWith(fits);
+    it.next.answerWith(fits);
+    await it.send("GET", "/files/4");
+    const route = await it.settled(4);
+    assert.deepEqual([route.outcomes, route.reasons], [{ match: 1, dropped: 3 }, { "spool-full": 3 }]);
+    const listed = (await it.repairs(0)).map(([key]) => key);
+    assert.ok(!listed.includes("files/2") && !listed.includes("files/4"), listed.join());
+  },
+);

@@ -5,7 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { allowedGrowthMib } from "./bound.ts";
-import { apiOf, bytesReadBy, memoryOf, openFilesOf, type Proxy, routeOf, type Running, startOrigin, startProxy } from "./processes.ts";
+import {
+  apiOf,
+  bytesReadBy,
+  memoryOf,
+  openFilesOf,
+  type Proxy,
+  routeOf,
+  type Running,
+  startOrigin,
+  startProxy,
+} from "./processes.ts";
 import { MIB } from "./scale.ts";
 import { download, type Transfer, upload } from "./transfers.ts";
 
@@ -91,7 +101,9 @@ test("a primary that does not read holds up its uploads; then they are mirrored 
 
 test("uploads that stop half-way and go on later cost no more than others", async (t) => {
   const { proxy, grownMib } = await startStage(t);
-  const transfers = Array.from({ length: COUNT }, (_, n) => upload(proxy.url, `/upload/${n}`, BYTES, { pauseAt: BYTES / 2 }));
+  const transfers = Array.from({ length: COUNT }, (_, n) =>
+    upload(proxy.url, `/upload/${n}`, BYTES, { pauseAt: BYTES / 2 }),
+  );
   await Promise.all(transfers.map(({ paused }) => paused));
   for (const transfer of transfers) transfer.resume();
   await allDone(transfers);

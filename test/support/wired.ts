@@ -74,8 +74,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
   const store = openMemoryStore({ clock });
   const counters = createCounters();
   const { telemetry } = createTelemetry({ version: "test" });
-  const caught =
-    options.caught ?? ((step: string, error: unknown): void => assert.fail(`${step}: ${String(error)}`));
+  const caught = options.caught ?? ((step: string, error: unknown): void => assert.fail(`${step}: ${String(error)}`));
   const recorder = createRecorder({
     store,
     log: { append() {} },

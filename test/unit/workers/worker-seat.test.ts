@@ -27,13 +27,14 @@ function open(exchange: number, requestClass: "write" | "read" = "write"): Extra
   return { type: "open", exchange, waits, revision: 1, request, primary: "legacy", shadow: "next", requestClass };
 }
 
-function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void) => void) {
+function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void) => void, isPlaced = true) {
   const told: ToWorker[] = [];
   const ended: PrimaryEnding[] = [];
   const budget = new ByteBudget(1 << 20);
   const spool = new Spool("/nowhere", new ByteBudget(0), budget);
   const entered: Entered = {
     takers: () => captures({ memoryBytes: 1 << 20, diskBytes: 1 << 20 }, { budget, spool }),
+    isPlaced: () => isPlaced,
     ended(ending) {
       ended.push(ending);
       return null;
@@ -61,7 +62,7 @@ test("a write is let go once it is in the books, and ends there with both bodies
   seat.take(open(1), NONE);
   assert.deepEqual(told, []);
   (goOn as (() => void) | null)?.();
-  assert.deepEqual(told, [{ type: "go", exchange: 1 }]);
+  assert.deepEqual(told, [{ type: "go", exchange: 1, isHeld: false }]);
   const ending = { end: "answered", status: 201, headers: [], requestComplete: true, ms: 3 } as const;
   const bodies = {
     request: { length: 3, kept: 3, isLost: false },
@@ -76,6 +77,13 @@ test("a write is let go once it is in the books, and ends there with both bodies
   assert.equal(budget.usedBytes, 9);
   end.release();
   assert.equal(budget.usedBytes, 0);
+});
+
+test("of a write whose place is not known in time the worker is told to hold back its answer's last byte", () => {
+  const { seat, told } = seated((_arrived, goOn) => goOn(), false);
+  seat.take(open(1), NONE);
+  assert.deepEqual(told, [{ type: "go", exchange: 1, isHeld: true }]);
+  seat.gone("the test ends");
 });
 
 test("what cannot be entered is told, so that nobody waits for it", () => {
@@ -96,7 +104,7 @@ test("what fails later on is told and forgotten: its end is in the books already
   seat.take(open(1), NONE);
   later[0]?.();
   assert.deepEqual(told, [
-    { type: "go", exchange: 1 },
+    { type: "go", exchange: 1, isHeld: false },
     { type: "not-entered", exchange: 1 },
   ]);
   seat.gone("it was killed");
@@ -123,7 +131,7 @@ test("of a worker that is gone, what may have been sent ends unknown, and what w
     ended.map(({ end }) => end),
     ["unknown", "unknown", "unreached"],
   );
-  assert.deepEqual(told, [{ type: "go", exchange: 1 }]);
+  assert.deepEqual(told, [{ type: "go", exchange: 1, isHeld: false }]);
 });
 
 test("a body that the worker had no room for is lost, whatever of it came before", () => {

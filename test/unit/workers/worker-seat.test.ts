@@ -48,6 +48,7 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
     intake: books,
     noise: { watchChosen: () => null, sawFailure() {} },
     telemetry: { clientRequest() {}, serverRequest() {} },
+    tunnels: { add() {} },
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });

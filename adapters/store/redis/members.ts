@@ -89,6 +89,12 @@ export class RedisMembers implements Members {
     return end;
   }
 
+  /** The store has been away: what it has now may be less than what was known. */
+  cameBack(): void {
+    this.#phases = -1;
+    void this.#look();
+  }
+
   problem(): string | null {
     const problems = [this.#settings.folderProblem(), this.#problem].filter((problem) => problem !== null);
     return problems.length === 0 ? null : problems.join("; ");

@@ -91,7 +91,7 @@ export function createFront(parts: FrontParts): Front {
       try {
         forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch);
       } catch (error) {
-        watch.ended(NOT_FORWARDED);
+        void watch.ended(NOT_FORWARDED);
         if (watch.closed !== null) guard("noise", watch.closed);
         throw error;
       }

@@ -143,7 +143,9 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
         goOn();
       } else {
         let marked: Promise<void> | null = null;
-        guarded(parts, "gaps", () => (marked = parts.gaps.unjournaled(exchange.route.name, durable)));
+        guarded(parts, "gaps", () => {
+          marked = parts.gaps.unjournaled(exchange.route.name, durable);
+        });
         afterMarking(marked, goOn);
       }
     };

@@ -1,9 +1,9 @@
 import type { Journal } from "./journal.ts";
-import type { Backlog } from "./mirror/backlog.ts";
 import type { Clock } from "./ports.ts";
 
 export interface LagParts {
-  readonly backlog: Pick<Backlog, "lagMs">;
+  /** Of what waits in memory. */
+  readonly backlog: { lagMs(route: string, nowMonotonic: number): number };
   readonly journal: Pick<Journal, "waitingSince">;
   readonly clock: Pick<Clock, "now" | "monotonic">;
 }

@@ -19,7 +19,9 @@ function remote() {
       written?.();
     },
   };
-  const intake = new RemoteIntake(link, new ByteBudget(1 << 20), (step, error) => steps.push(`${step}: ${error}`));
+  const intake = new RemoteIntake(link, new ByteBudget(1 << 20), (step, error) =>
+    steps.push(`${step}: ${String(error)}`),
+  );
   const { exchange } = makeSettled();
   const { snapshot, request, route, params } = exchange;
   const plan = { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" } as const;

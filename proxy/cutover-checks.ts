@@ -101,13 +101,7 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
       `${plural(parts.openWrites.count(names), "write")} under way; copies are ${spellCount(Math.round(lag))} ms behind`,
     );
     const tunnels = names.reduce((sum, name) => sum + parts.tunnels(name), 0);
-    add(
-      "tunnels",
-      true,
-      tunnels === 0
-        ? "no open tunnel"
-        : `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`,
-    );
+    add("tunnels", true, spellTunnels(tunnels, from));
     return checks;
   }
 
@@ -138,6 +132,11 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
   }
 
   return { of: checksOf, lagOf, openOf, notClose };
+}
+
+export function spellTunnels(tunnels: number, from: Phase): string {
+  if (tunnels === 0) return "no open tunnel";
+  return `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`;
 }
 
 function spellWaiting(waiting: number): string {

@@ -1,18 +1,18 @@
 /**
  * Moves routes from phase to phase (docs/cutover.md): what has to be so is looked at, then the routes go through the barrier
- * (phase/barrier.ts, over several members phase/shared-barrier.ts): new writes are held back, those under way end, what they left is
+ * (barrier/barrier.ts, over several members phase/shared-barrier.ts): new writes are held back, those under way end, what they left is
  * looked at again, and the move is kept by compare-and-set before anybody is let go on to the new primary. Whatever fails
  * before that leaves the old one.
  */
 import type { AuditedChange } from "./audit.ts";
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
-import type { CutoverChecks, Planned } from "./cutover-checks.ts";
+import { type CutoverChecks, type Planned, spellTunnels } from "./cutover-checks.ts";
 import { makeUlid } from "./identity.ts";
 import { behindAfter, groupOf, type KeptPhase } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
-import type { Barrier, Crossed } from "./phase/barrier.ts";
+import type { Barrier, Crossed } from "./barrier/barrier.ts";
 import type { PhaseBook } from "./phase/phase-book.ts";
 import { plural } from "./phase/words.ts";
 import { PHASE_ROLES } from "./phases.ts";
@@ -150,9 +150,13 @@ export function createCutover(parts: CutoverParts): Cutover {
 
   function moved(
     planned: Planned,
-    checks: readonly MoveCheck[],
-    { pauseMs, refusedWrites }: Pick<Crossed, "pauseMs" | "refusedWrites">,
+    looked: readonly MoveCheck[],
+    { pauseMs, refusedWrites, tunnels }: Crossed,
   ): MoveReport {
+    // Other members' are counted while they move.
+    const checks = looked.map((check) =>
+      check.name === "tunnels" && tunnels !== null ? { ...check, text: spellTunnels(tunnels, planned.from) } : check,
+    );
     const { order, names, from, to, crosses } = planned;
     const gates = checks.filter(({ name }) => name === "gate").map(({ text }) => text);
     const what = [

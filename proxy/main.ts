@@ -33,6 +33,7 @@ import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
 import { systemClock } from "./system-clock.ts";
+import { createClashCheck } from "./value-clash.ts";
 import { createValueList } from "./value-list.ts";
 import { readVersion } from "./version.ts";
 import { shareOfQueue } from "./workers/shares.ts";
@@ -171,6 +172,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight: services.inFlight,
     gate: services.gate,
     cutoverGate: records.cutoverGate,
+    clientMappings: mirroring.clientMappings,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => workers?.() ?? { wanted: settings.workers, running: 0, replaced: 0 },
@@ -189,6 +191,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       journal,
       backlog,
       openWrites,
+      clash: createClashCheck({ store, seal: mirroring.seal }),
       tunnels: (route) => tunnels.count(route),
       clock,
     }),

@@ -14,8 +14,11 @@ import { identityRewrite } from "../mirror/shadow-request.ts";
 import { Taints } from "../mirror/taints.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
 import { PairBook } from "../mirror/values/pair-book.ts";
+import { ClientValues } from "../mirror/values/client-values.ts";
 import { createSeal, type Seal } from "../mirror/values/seal.ts";
 import { ValueMap } from "../mirror/values/value-map.ts";
+import { createClientMapping } from "../client-mapping.ts";
+import { createClientMappings, type ClientMappings } from "../client-mappings.ts";
 import { createTransforms } from "../transform/transforms.ts";
 import { createNoise, type Noise } from "../noise.ts";
 import { createReplay } from "../pairs/replay.ts";
@@ -71,6 +74,7 @@ export interface Mirroring {
   readonly queue: ByteBudget;
   readonly disk: ByteBudget;
   readonly seal: Seal;
+  readonly clientMappings: ClientMappings;
   /** Once services and gates are closed. */
   close(): Promise<void>;
 }
@@ -113,8 +117,9 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   });
   const valueKey = deriveKey(secretKey, "values");
   const seal = createSeal(valueKey, keyedHash(deriveKey(valueKey, "index")));
+  const book = new PairBook({ store, seal, clock, retryForMs: PAIR_RETRY_MS, caught });
   const values = new ValueMap({
-    book: new PairBook({ store, seal, clock, retryForMs: PAIR_RETRY_MS, caught }),
+    book,
     readBody: readBodyForValues,
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
@@ -123,6 +128,14 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };
+
+  const clientMappings = createClientMappings(telemetry);
+  const clients = createClientMapping({
+    values: new ClientValues({ book, readBody: readBodyForValues }),
+    transforms,
+    counted: clientMappings,
+    caught,
+  });
 
   const pipeline = createPipeline(
     {
@@ -148,7 +161,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       openWrites,
       caught,
     },
-    { hold, tunnels: parts.tunnels },
+    { hold, tunnels: parts.tunnels, clients },
   );
 
   const repairs = createRepairs({
@@ -199,6 +212,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     queue,
     disk,
     seal,
+    clientMappings,
     async close() {
       await comparer.close();
       await transforms.close();

@@ -54,6 +54,8 @@ const front = createFront({
   intake,
   hold: NO_HOLD,
   openWrites: NOT_COUNTED,
+  // A route that would need it is refused with workers.
+  clients: { of: () => null },
   tunnels: { opened: () => undefined },
   noise: new RemoteNoise(link, choice),
   telemetry,

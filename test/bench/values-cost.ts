@@ -91,7 +91,7 @@ async function measure(): Promise<readonly ValuesCost[]> {
           { text: id, spelling: "number" },
           { text: `next-${id}`, spelling: "string" },
         ] as const;
-        return seal.close({ kind: "user", legacy, next, until: null }, 0);
+        return seal.close({ kind: "user", legacy, next, held: "legacy", until: null }, 0);
       });
       await store.teachValues(rows);
     }

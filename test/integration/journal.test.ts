@@ -124,7 +124,7 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
       gaps: new Gaps(store, clock),
       caught,
     },
-    { hold: new WriteHold(), tunnels: new OpenTunnels() },
+    { hold: new WriteHold(), tunnels: new OpenTunnels(), clients: { of: () => null } },
   );
   const listener = await createListener(
     { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },

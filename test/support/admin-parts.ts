@@ -57,6 +57,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     module: null,
     noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
     gateEvidence: 0,
+    mappedForClients: { requests: 0, answers: 0, unmapped: 0 },
     ...over,
   };
 }

@@ -85,7 +85,11 @@ export class PairBook {
       const row = rows[i] ?? null;
       const same: Value = { text, spelling: "plain" };
       const texts =
-        row === null ? null : row.sealed === null ? { legacy: same, next: same, until: row.until } : seal.open(row);
+        row === null
+          ? null
+          : row.sealed === null
+            ? { legacy: same, next: same, held: side, until: row.until }
+            : seal.open(row);
       if (texts === null) this.#cache.addUnknown(kind, side, text);
       else this.#cache.add({ kind, ...texts });
     }

@@ -15,6 +15,8 @@ export interface PairCacheOptions {
 export interface Partner {
   readonly own: Value;
   readonly other: Value;
+  /** Whose of the two clients hold. */
+  readonly held: Identity;
 }
 
 export class PairCache {
@@ -38,7 +40,7 @@ export class PairCache {
       }
       pairs.delete(name);
       pairs.set(name, pair);
-      return { own: pair[side], other: pair[otherSide(side)] };
+      return { own: pair[side], other: pair[otherSide(side)], held: pair.held };
     }
     const since = this.#unknown.get(`${side}\0${name}`);
     return since !== undefined && this.#options.monotonic() - since < this.#options.unknownForMs ? "unknown" : null;

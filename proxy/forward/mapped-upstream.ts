@@ -4,11 +4,11 @@
  * of what it gets.
  */
 import type { Readable } from "node:stream";
-import { PassThrough } from "node:stream";
 import type { ByteBudget } from "../byte-budget.ts";
 import { chunks } from "../chunks.ts";
 import { CrossfadeError } from "../errors.ts";
 import { headerOf, type RawHeaders } from "../exchange.ts";
+import { holdBody } from "./held-body.ts";
 import type { AnswerSink, StreamedBody, Upstream, UpstreamCall, UpstreamRequest } from "../ports.ts";
 
 type Now<T> = T | Promise<T>;
@@ -123,36 +123,22 @@ class MappedCall implements UpstreamCall, AnswerSink {
   // ---------------------------------------------------------------- the request
 
   #hold(body: StreamedBody): void {
-    const { stream } = body;
     // The service is asked once all of it is here; until then nobody else would tell the client to go on.
     if (expectsToBeTold(this.#request.headers)) this.#sink.onInformation(100, "Continue", []);
-    const parts: Buffer[] = [];
-    let length = 0;
-    const letGo = (): void => {
-      stream.off("data", take).off("end", end).off("error", broken).off("close", broken);
-    };
-    const take = (chunk: Buffer): void => {
-      parts.push(chunk);
-      length += chunk.length;
-      const isTooLarge = length > HELD_MAX_BYTES;
-      if (!isTooLarge && this.#takeRoom(chunk.length)) return;
-      letGo();
-      stream.pause();
-      if (isTooLarge) this.#ask("not-held", putBack(parts, body));
-      else this.#refuse(NO_ROOM, body);
-    };
-    const end = (): void => {
-      letGo();
-      this.#ask(Buffer.concat(parts, length), body);
-    };
-    const broken = (cause?: Error): void => {
-      letGo();
-      stream.on("error", ignore);
-      this.#fail(new CrossfadeError("aborted", "the body broke off before its end", { source: "client", cause }));
-    };
-    stream.on("data", take).once("end", end).once("error", broken).once("close", broken);
-    if (stream.destroyed) broken();
-    else stream.resume();
+    holdBody(
+      body,
+      HELD_MAX_BYTES,
+      (bytes) => this.#takeRoom(bytes),
+      (held) => {
+        if (held.end === "whole") this.#ask(held.bytes, body);
+        else if (held.end === "too-large") this.#ask("not-held", held.body);
+        else if (held.end === "no-room") this.#refuse(NO_ROOM, body);
+        else {
+          const words = "the body broke off before its end";
+          this.#fail(new CrossfadeError("aborted", words, { source: "client", cause: held.cause }));
+        }
+      },
+    );
   }
 
   #ask(held: HeldBody, body: UpstreamRequest["body"]): void {
@@ -236,9 +222,8 @@ class MappedCall implements UpstreamCall, AnswerSink {
     }
     this.#ended = trailers;
     if (this.#state === "opening") return;
-    const body = Buffer.concat(this.#held, this.#heldBytes);
-    for (const chunk of this.#held) chunks.release(chunk);
-    this.#held = body.length === 0 ? [] : [body];
+    const body = this.#joinHeld();
+    this.#held = [body];
     this.#open(body);
   }
 
@@ -262,15 +247,23 @@ class MappedCall implements UpstreamCall, AnswerSink {
         this.#state = "through";
         this.#giveRoom();
         this.#sink.onHead(status, statusText, headers);
-        const pieces = Buffer.isBuffer(body) && Buffer.isBuffer(changed) ? [changed] : this.#held;
+        const piece = Buffer.isBuffer(body) && Buffer.isBuffer(changed) ? changed : this.#joinHeld();
         this.#held = [];
-        for (const piece of pieces) if (piece.length > 0) this.#goesOn = this.#sink.onData(piece);
+        if (piece.length > 0) this.#goesOn = this.#sink.onData(piece);
         if (this.#ended !== null) {
           this.#state = "over";
           this.#sink.onEnd(this.#ended);
         } else if (this.#goesOn) this.#inner?.resume();
       },
     );
+  }
+
+  #joinHeld(): Buffer {
+    const [only, ...more] = this.#held;
+    if (only !== undefined && more.length === 0) return only;
+    const joined = Buffer.concat(this.#held);
+    for (const chunk of this.#held) chunks.release(chunk);
+    return joined;
   }
 
   #isThrough(): boolean {
@@ -334,27 +327,6 @@ function expectsToBeTold(headers: RawHeaders): boolean {
 function framedWhole(headers: RawHeaders): string[] {
   const gone = new Set(["transfer-encoding", "trailer", "expect"]);
   return headers.filter((_, i) => !gone.has((headers[i - (i % 2)] as string).toLowerCase()));
-}
-
-/** The body from its beginning, once `parts` of it have been read. */
-function putBack(parts: readonly Buffer[], body: StreamedBody): StreamedBody {
-  const { stream } = body;
-  const whole = new PassThrough();
-  for (const part of parts) whole.write(part);
-  stream.pipe(whole);
-  const broken = (cause?: Error): void => {
-    if (!stream.readableEnded) whole.destroy(cause);
-  };
-  stream.once("error", broken).once("close", broken);
-  return {
-    stream: whole,
-    trailers: body.trailers,
-    abandon() {
-      stream.unpipe(whole);
-      whole.destroy();
-      body.abandon();
-    },
-  };
 }
 
 function ignore(): void {}

@@ -4,13 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { request } from "undici";
 import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import { createBlog } from "../support/blog-api.ts";
 import { PLANTED, playBlog } from "../support/blog-client.ts";
 import { createRewrittenBlog } from "../support/blog-rewrite.ts";
 import { type Bench, startBench } from "../support/crossfade.ts";
 import { countedFrom } from "../support/id-api.ts";
+import { moveAll } from "../support/move-all.ts";
 
 const TOKEN = '{ at: "header:authorization", kind: token }';
 
@@ -93,23 +93,26 @@ test("a rewrite with its own ids, tokens, paths and members gets every write whe
   assert.ok(fresh.asked.every((asked) => /^(?:GET|POST|PATCH|DELETE) \/v2\//.test(asked)));
 });
 
+/** A member that is not there is undefined. */
+type Said = Readonly<Record<string, string | number | null | undefined>>;
+
 /** What a client has got hold of. */
 interface Held {
   readonly name: string;
-  readonly id: unknown;
+  readonly id: string | number;
   readonly token: string;
   readonly slug: string;
-  readonly comment: unknown;
+  readonly comment: Said[string];
 }
 
 /** Clients that use again what they hold, whoever answers them. */
 function clientsOf({ send }: Bench) {
   let requests = 0;
-  async function ask(method: string, path: string, body?: unknown, token?: string): Promise<Record<string, unknown>> {
+  async function ask(method: string, path: string, body?: unknown, token?: string): Promise<Said> {
     requests += 1;
     const answer = await send(method, path, body, token === undefined ? {} : { authorization: `Bearer ${token}` });
     assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${answer.text}`);
-    return { ...(JSON.parse(answer.text) as Record<string, unknown>), location: answer.headers["location"] };
+    return { ...(JSON.parse(answer.text) as Said), location: String(answer.headers["location"]) };
   }
   return {
     requests: () => requests,
@@ -121,7 +124,7 @@ function clientsOf({ send }: Bench) {
       assert.deepEqual([post["authorId"], post["location"]], [user["id"], `/posts/${post["slug"]}`]);
       const slug = String(post["slug"]);
       const comment = await ask("POST", `/posts/${slug}/comments`, { text: `first of ${name}` }, token);
-      return { name, id: user["id"], token, slug, comment: comment["id"] };
+      return { name, id: user["id"] ?? "", token, slug, comment: comment["id"] };
     },
     /** `by`: whose token is shown. All that is answered has the names that the client knows. */
     async use({ name, id, slug, comment }: Held, by: Held, when: string): Promise<void> {
@@ -139,18 +142,6 @@ function clientsOf({ send }: Bench) {
       assert.deepEqual([read["slug"], read["authorId"]], [slug, id]);
     },
   };
-}
-
-async function moveAll({ crossfade, status }: Bench, step: "advance" | "rollback"): Promise<void> {
-  for (const { name } of (await status()).routes) {
-    const answer = await request(`${crossfade.adminUrl}/api/v1/routes/${name}/phase`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ step, force: true, reason: "a test has no seven days" }),
-    });
-    const text = await answer.body.text();
-    assert.equal(answer.statusCode, 200, `${name}: ${text}`);
-  }
 }
 
 test("ids, slugs and tokens that clients hold stay good over a cutover and a rollback, whichever service made them", async (t) => {

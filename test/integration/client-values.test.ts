@@ -235,7 +235,16 @@ test("where the store does not say what a value is, nothing is sent and the clie
   let isAway = false;
   store.findValues = (sought) => (isAway ? Promise.reject(new Error("away")) : find(sought));
   const members = createLoneMember("01JMEMBER", () => systemClock.now());
-  const opened = { store, durable: null, notes: [], secretKey: null, turns: ALONE, countsBeside: null, members };
+  const opened = {
+    store,
+    durable: null,
+    notes: [],
+    secretKey: null,
+    turns: ALONE,
+    countsBeside: null,
+    transitions: null,
+    members,
+  };
   const bench = await startKnown(t, { opened });
   isAway = true;
   const before = askedOf(bench).length;

@@ -159,7 +159,7 @@ class OneClient implements CallMapping {
   #toNext(message: RequestMessage, done: Done): Now<Mapped<RequestMessage>> {
     const { route } = this.#asked.found;
     if (!this.#need.transform) {
-      this.#count("requests", done);
+      this.#count("request", done);
       return { ok: true, value: message };
     }
     const { method, target, headers, body } = message;
@@ -172,7 +172,7 @@ class OneClient implements CallMapping {
       const { value } = shaped;
       const bytes = value.body.kind === "memory" ? value.body.bytes : body;
       const isSame = value.method === method && value.target === target && isSameBody(bytes, body);
-      this.#count("requests", isSame || done === "unmapped" ? done : "mapped");
+      this.#count("request", isSame || done === "unmapped" ? done : "mapped");
       return { ok: true, value: { method: value.method, target: value.target, headers: value.headers, body: bytes } };
     });
   }
@@ -180,7 +180,7 @@ class OneClient implements CallMapping {
   /** What the store does not tell stays as the primary said it: it means the same there when the client says it again. */
   #toClient(message: AnswerMessage, done: Done): Now<Mapped<AnswerMessage>> {
     if (!this.#need.values) {
-      this.#count("answers", done);
+      this.#count("answer", done);
       return { ok: true, value: message };
     }
     const { route } = this.#asked.found;
@@ -191,20 +191,20 @@ class OneClient implements CallMapping {
     return settled(
       mapping,
       (mapped): Mapped<AnswerMessage> => {
-        this.#count("answers", done === "untouched" && mapped.replaced > 0 ? "mapped" : done);
+        this.#count("answer", done === "untouched" && mapped.replaced > 0 ? "mapped" : done);
         const { status, statusText } = message;
         return { ok: true, value: { status, statusText, ...put(mapped, body) } };
       },
       (cause) => {
         this.#parts.caught("values for clients", cause);
-        this.#count("answers", "unmapped");
+        this.#count("answer", "unmapped");
         return { ok: true, value: message };
       },
     );
   }
 
-  #count(of: "requests" | "answers", done: Done): void {
-    if (done !== "untouched") this.#parts.counted.count(this.#asked.found.route.name, of, done);
+  #count(of: "request" | "answer", result: Done): void {
+    if (result !== "untouched") this.#parts.counted.count({ route: this.#asked.found.route.name, of, result });
   }
 }
 

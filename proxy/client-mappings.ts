@@ -10,8 +10,14 @@ export interface MappedForClients {
   readonly unmapped: number;
 }
 
+export interface Mapping {
+  readonly route: string;
+  readonly of: "request" | "answer";
+  readonly result: "mapped" | "unmapped";
+}
+
 export interface ClientMappings {
-  count(route: string, of: "requests" | "answers", result: "mapped" | "unmapped"): void;
+  count(mapping: Mapping, times?: number): void;
   of(route: string): MappedForClients;
 }
 
@@ -20,11 +26,11 @@ const NONE: MappedForClients = { requests: 0, answers: 0, unmapped: 0 };
 export function createClientMappings(telemetry: Pick<Telemetry, "mappedForClient">): ClientMappings {
   const routes = new Map<string, MappedForClients>();
   return {
-    count(route, of, result) {
+    count({ route, of, result }, times = 1) {
       const counts = routes.get(route) ?? NONE;
-      const counted = result === "mapped" ? of : "unmapped";
-      routes.set(route, { ...counts, [counted]: counts[counted] + 1 });
-      telemetry.mappedForClient(route, of === "requests" ? "request" : "answer", result);
+      const counted = result === "unmapped" ? "unmapped" : of === "request" ? "requests" : "answers";
+      routes.set(route, { ...counts, [counted]: counts[counted] + times });
+      telemetry.mappedForClient(route, of, result, times);
     },
     of: (route) => routes.get(route) ?? NONE,
   };

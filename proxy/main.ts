@@ -235,6 +235,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       acting,
       pipeline,
       noise: mirroring.noise,
+      pairs: mirroring.values,
+      clientMappings: mirroring.clientMappings,
       telemetry: telemetry.telemetry,
       tunnels,
       clock,

@@ -138,7 +138,7 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
         if (ageMs !== null) repairAge.record(ageMs, route);
       },
       secondRead: (route, result) => secondReads.add(1, route, result),
-      mappedForClient: (route, of, result) => mappedForClients.add(1, route, of, result),
+      mappedForClient: (route, of, result, times) => mappedForClients.add(times, route, of, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

@@ -74,6 +74,7 @@ export interface Mirroring {
   readonly queue: ByteBudget;
   readonly disk: ByteBudget;
   readonly seal: Seal;
+  readonly values: PairBook;
   readonly clientMappings: ClientMappings;
   /** Once services and gates are closed. */
   close(): Promise<void>;
@@ -212,6 +213,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     queue,
     disk,
     seal,
+    values: book,
     clientMappings,
     async close() {
       await comparer.close();

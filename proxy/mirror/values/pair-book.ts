@@ -69,6 +69,10 @@ export class PairBook {
     return this.#cache.partnerOf(kind, side, text);
   }
 
+  pairOf({ kind, side, text }: Sought): ValuePair | "unknown" | null {
+    return this.#cache.pairOf(kind, side, text);
+  }
+
   isKnown(sought: Sought): boolean {
     const partner = this.partnerOf(sought);
     return partner !== null && partner !== "unknown";

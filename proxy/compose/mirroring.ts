@@ -43,7 +43,7 @@ const PAIR_RETRY_MS = 5_000;
 export interface MirroringParts {
   /** As at the start. */
   readonly settings: Settings;
-  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled">;
+  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
   readonly store: Store;
   readonly journal: Journal;
   readonly turns: Turns;
@@ -119,6 +119,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const valueKey = deriveKey(secretKey, "values");
   const seal = createSeal(valueKey, keyedHash(deriveKey(valueKey, "index")));
   const book = new PairBook({ store, seal, clock, retryForMs: PAIR_RETRY_MS, caught });
+  parts.acting.onChange(() => book.settingsChanged());
   const values = new ValueMap({
     book,
     readBody: readBodyForValues,

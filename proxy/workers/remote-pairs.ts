@@ -46,6 +46,11 @@ export class RemotePairs implements Pick<PairBook, "partnerOf" | "look"> {
     });
   }
 
+  /** See `PairBook`. */
+  settingsChanged(): void {
+    this.#cache.forgetAllUnknown();
+  }
+
   told({ question, found }: Extract<ToWorker, { type: "values" }>): void {
     const asked = this.#asked.get(question);
     this.#asked.delete(question);

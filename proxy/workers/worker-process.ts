@@ -132,6 +132,7 @@ function takeSettings({ revision, epochs }: Extract<ToWorker, { type: "settings"
   const before = snapshot?.settings.tls;
   budget.resize(shareOfQueue(given).workerBytes);
   snapshot = { revision, settings, router: compileRouter(settings.routes), epochs: new Map(epochs) };
+  pairs.settingsChanged();
   link.send({ type: "took", revision });
   if (listener === null) void listen(settings);
   else if (settings.tls !== null && (before?.cert !== settings.tls.cert || before.key !== settings.tls.key)) {

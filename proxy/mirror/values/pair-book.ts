@@ -73,6 +73,14 @@ export class PairBook {
     return this.#cache.pairOf(kind, side, text);
   }
 
+  /**
+   * Phases may have moved: a value that clients were not told by its present primary matters from now on, and other members may
+   * have learnt it a moment ago.
+   */
+  settingsChanged(): void {
+    this.#cache.forgetAllUnknown();
+  }
+
   isKnown(sought: Sought): boolean {
     const partner = this.partnerOf(sought);
     return partner !== null && partner !== "unknown";

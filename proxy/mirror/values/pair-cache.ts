@@ -77,6 +77,11 @@ export class PairCache {
     }
   }
 
+  /** What others have learnt meanwhile is asked for. */
+  forgetAllUnknown(): void {
+    this.#unknown.clear();
+  }
+
   forgetUnknown(pair: ValuePair): void {
     for (const side of ["legacy", "next"] as const) this.#unknown.delete(`${side}\0${pair.kind}\0${pair[side].text}`);
   }

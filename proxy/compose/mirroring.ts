@@ -118,7 +118,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   });
   const valueKey = deriveKey(secretKey, "values");
   const seal = createSeal(valueKey, keyedHash(deriveKey(valueKey, "index")));
-  const book = new PairBook({ store, seal, clock, retryForMs: PAIR_RETRY_MS, caught });
+  const isShared = settings.store.kind === "redis";
+  const book = new PairBook({ store, seal, clock, isShared, retryForMs: PAIR_RETRY_MS, caught });
   parts.acting.onChange(() => book.settingsChanged());
   const values = new ValueMap({
     book,

@@ -1,6 +1,7 @@
 /** With next as primary: clients of legacy's go on with what they hold, whatever they send it in and whatever goes wrong. */
 import assert from "node:assert/strict";
 import { Agent, request as httpRequest } from "node:http";
+import { createServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { gzipSync } from "node:zlib";
 import { createLoneMember } from "../../proxy/members.ts";
@@ -62,6 +63,52 @@ test("a client of legacy's goes on with ids, tokens, cookies and forms at next, 
   assert.deepEqual(counts["orders"], { requests: 1, answers: 1, unmapped: 0 });
   const metrics = await (await fetch(`${bench.crossfade.adminUrl}/metrics`)).text();
   assert.match(metrics, /crossfade_client_mapped[^\n]*route="notes"[^\n]*of="request"[^\n]*result="mapped"[^\n]* 2\n/);
+});
+
+test("many clients go on while the route is moved to and fro beneath them: each knows its entities by one name, and both services hold the same", async (t) => {
+  const late =
+    (answer: Answer): Answer =>
+    (seen, response) =>
+      void setTimeout(() => answer(seen, response), isCopy(seen) ? Math.random() * 20 : 0);
+  const old = createIdApi({ makeId: countedFrom(101), makeSecret: (name) => `L.${name}` });
+  const fresh = createIdApi({ makeId: wordIds("k"), makeSecret: (name) => `N-${name}` });
+  const bench = await startBench(t, { legacy: late(old.answer), next: late(fresh.answer), routes: ID_API_ROUTES });
+  let isMoving = true;
+  const told: string[] = [];
+  const client = async (n: number): Promise<void> => {
+    const known: { id: string | number; name: string; managerId: string | number | null }[] = [];
+    for (let i = 0; isMoving || i < 6; i++) {
+      const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+        const { status, text } = await bench.send(method, path, body);
+        if (status >= 300) told.push(`${method} ${path}: ${status} ${text}`);
+        return JSON.parse(text);
+      };
+      const managerId = known.at(-1)?.id ?? null;
+      const name = `${n}.${i}`;
+      const { id } = (await ask("POST", "/users", { name, managerId })) as (typeof known)[number];
+      known.push({ id, name, managerId });
+      const one = known[Math.floor(Math.random() * known.length)] as (typeof known)[number];
+      one.name += "!";
+      for (const [method, body] of [["PUT", one], ["GET"]] as const) {
+        const said = (await ask(method, `/users/${one.id}`, body)) as typeof one;
+        if (JSON.stringify([said.id, said.name, said.managerId]) !== JSON.stringify([one.id, one.name, one.managerId]))
+          told.push(`${method} ${JSON.stringify(one)}: ${JSON.stringify(said)}`);
+      }
+    }
+  };
+  const all = Promise.all(Array.from({ length: 12 }, (_, n) => client(n)));
+  for (const step of ["advance", "rollback", "advance", "rollback", "advance"] as const) {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await moveAll(bench, step);
+  }
+  isMoving = false;
+  await all;
+  await bench.settled(12);
+  assert.deepEqual([told, old.refused, fresh.refused], [[], [], []]);
+  const peopleOf = ({ users }: typeof old) =>
+    [...users.values()].map(({ name, managerId }) => `${name} of ${users.get(String(managerId))?.name}`).sort();
+  assert.deepEqual(peopleOf(old), peopleOf(fresh));
+  assert.ok(old.users.size > 60, `${old.users.size} users`);
 });
 
 const ROUTES = `routes:
@@ -214,6 +261,33 @@ test("answers without a place for values stream, and heads alone are mapped wher
     const answer = await fetch(`${bench.crossfade.proxyUrl}/things/7`, { method });
     assert.deepEqual([answer.status, answer.headers.get("location")], [status, "/things/7"]);
   }
+});
+
+test("a tunnel is opened at next under next's name, and its bytes pass", async (t) => {
+  const bench = await startKnown(t);
+  await bench.next.close();
+  const heads: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => undefined));
+    socket.once("data", (bytes) => {
+      heads.push(bytes.toString("latin1"));
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: Upgrade\r\n\r\nhello seven");
+      socket.on("data", (more: Buffer) => socket.write(more.toString("latin1").toUpperCase()));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(bench.next.port, "127.0.0.1", resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const client = await connectTo(bench.crossfade.proxyUrl);
+  client.write("GET /things/7?x=1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+  await client.until("hello seven");
+  client.write("seven");
+  await client.until("SEVEN");
+  assert.match(heads[0] ?? "", /^GET \/things\/seven\?x=1 HTTP\/1\.1\r\n/);
+  client.close();
 });
 
 test("a client that leaves within a body that is held has asked next nothing", async (t) => {

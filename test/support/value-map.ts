@@ -16,7 +16,7 @@ export function testValueMap(
   caught: (step: string, error: unknown) => void = () => undefined,
 ): ValueMap {
   return new ValueMap({
-    book: new PairBook({ store, seal: testSeal(), clock, retryForMs: 500, caught }),
+    book: new PairBook({ store, seal: testSeal(), clock, isShared: false, retryForMs: 500, caught }),
     readBody: readBodyForValues,
     now: clock.now,
     monotonic: clock.monotonic,

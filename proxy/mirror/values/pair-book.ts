@@ -22,6 +22,8 @@ export interface PairBookOptions {
   readonly clock: Clock;
   /** Pairs in memory. Default 100,000: about 40 MB. */
   readonly capacity?: number;
+  /** Others learn pairs too: that one was unknown a moment ago says nothing. */
+  readonly isShared: boolean;
   /** How long a pair waits for a store that fails. */
   readonly retryForMs: number;
   readonly caught: (step: string, error: unknown) => void;
@@ -88,9 +90,12 @@ export class PairBook {
 
   /** Brings what memory does not know from the store, in one question. Rejects where the store has no answer. */
   async look(all: readonly Sought[]): Promise<void> {
-    const cold = all.filter((one) => this.partnerOf(one) === null);
+    const { store, seal, isShared } = this.#options;
+    const cold = all.filter((one) => {
+      const partner = this.partnerOf(one);
+      return partner === null || (isShared && partner === "unknown");
+    });
     if (cold.length === 0) return;
-    const { store, seal } = this.#options;
     const asked = cold.map(({ kind, side, text }) => ({ kind, side, hash: seal.hash(kind, text) }));
     const rows = await store.findValues(asked);
     for (const [i, { kind, side, text }] of cold.entries()) {

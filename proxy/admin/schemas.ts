@@ -448,6 +448,7 @@ export const SCHEMAS = {
     next: orNull(text),
     same: flag,
     secret: flag,
+    held: orNull(enumOf(["legacy", "next"])),
     since: time,
     until: orNull(time),
   }),

@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { gzipSync } from "node:zlib";
 import { createLoneMember } from "../../proxy/members.ts";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
+import type { ListedValue } from "../../proxy/value-pairs.ts";
 import { systemClock } from "../../proxy/system-clock.ts";
 import { ALONE } from "../../proxy/turns.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/crossfade.ts";
@@ -61,6 +62,14 @@ test("a client of legacy's goes on with ids, tokens, cookies and forms at next, 
   assert.deepEqual(counts["notes"], { requests: 2, answers: 0, unmapped: 0 });
   // Next's own order is next's own to everybody.
   assert.deepEqual(counts["orders"], { requests: 1, answers: 1, unmapped: 0 });
+  const { items } = await bench.api<{ items: ListedValue[] }>("/api/v1/values?kind=order");
+  assert.deepEqual(
+    items.map(({ legacy, held }) => [legacy, held]),
+    [
+      ["103", "next"],
+      ["102", "legacy"],
+    ],
+  );
   const metrics = await (await fetch(`${bench.crossfade.adminUrl}/metrics`)).text();
   assert.match(metrics, /crossfade_client_mapped[^\n]*route="notes"[^\n]*of="request"[^\n]*result="mapped"[^\n]* 2\n/);
 });

@@ -198,8 +198,11 @@ class MappedCall implements UpstreamCall, AnswerSink {
     this.#status = status;
     this.#statusText = statusText;
     this.#headers = headers;
-    const hasNone = this.#request.method === "HEAD" || status === 204 || status === 304;
-    if (hasNone || !this.#mapping.readsAnswer(headers)) this.#open("not-read");
+    const isHead = this.#request.method === "HEAD";
+    const reads = this.#mapping.readsAnswer(headers);
+    // How long the body would be that GET gives clients is not known.
+    if (isHead && reads) this.#headers = without(["content-length"], headers);
+    if (!reads || isHead || status === 204 || status === 304) this.#open("not-read");
     else if (status === 206 || announcedBytes(headers) > HELD_MAX_BYTES) this.#open("not-held");
     else this.#state = "holding";
   }
@@ -325,8 +328,11 @@ function expectsToBeTold(headers: RawHeaders): boolean {
 
 /** Of a body that came as a stream and is sent in one piece: it has a length, no trailers, and its sender went on already. */
 function framedWhole(headers: RawHeaders): string[] {
-  const gone = new Set(["transfer-encoding", "trailer", "expect"]);
-  return headers.filter((_, i) => !gone.has((headers[i - (i % 2)] as string).toLowerCase()));
+  return without(["transfer-encoding", "trailer", "expect"], headers);
+}
+
+function without(names: readonly string[], headers: RawHeaders): string[] {
+  return headers.filter((_, i) => !names.includes((headers[i - (i % 2)] as string).toLowerCase()));
 }
 
 function ignore(): void {}

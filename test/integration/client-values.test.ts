@@ -264,11 +264,14 @@ test("answers without a place for values stream, and heads alone are mapped wher
     ["GET", 304],
   ] as const) {
     bench.next.answerWith((_seen, response) => {
-      response.writeHead(status, { "content-type": "application/json", location: "/things/seven" });
+      const length = method === "HEAD" ? { "content-length": 14 } : {};
+      response.writeHead(status, { "content-type": "application/json", location: "/things/seven", ...length });
       response.end();
     });
     const answer = await fetch(`${bench.crossfade.proxyUrl}/things/7`, { method });
     assert.deepEqual([answer.status, answer.headers.get("location")], [status, "/things/7"]);
+    // Of the body that a GET gives, which is a shorter one here.
+    assert.equal(answer.headers.get("content-length"), null);
   }
 });
 

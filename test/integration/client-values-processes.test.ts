@@ -75,6 +75,8 @@ for (const processes of [
   test(`clients keep what they hold over a cutover, a kill and a rollback: ${workers} workers, ${members} members`, async (t) => {
     const { all, first, old, fresh } = await startUsers(t, processes);
     const ann = await ask(all, "POST", "/users", { name: "Ann" });
+    // Another member's copy does not wait for what is only about to be taught here.
+    await eligible(first, 1);
     const bob = await ask(all, "POST", "/users", { name: "Bob", managerId: ann.id });
     assert.deepEqual([ann.id, bob.managerId], [101, 101]);
     await eligible(first, 2);

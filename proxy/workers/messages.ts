@@ -109,7 +109,8 @@ export type ToWorker =
     }
   /** In the order of the question, null for what nobody knows; null for all: the store did not say. */
   | { readonly type: "values"; readonly question: number; readonly found: readonly (ValuePair | null)[] | null }
-  | { readonly type: "go"; readonly exchange: number }
+  /** Where `isHeld`, the answer's last byte waits for `placed`, whatever tells its key. */
+  | { readonly type: "go"; readonly exchange: number; readonly isHeld: boolean }
   /** It could not be entered into the books: instead of `go`. */
   | { readonly type: "not-entered"; readonly exchange: number }
   | { readonly type: "placed"; readonly exchange: number }

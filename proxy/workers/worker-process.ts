@@ -40,7 +40,7 @@ let listener: Promise<Listener> | null = null;
 
 const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, () => process.exit(0));
 const budget = new ByteBudget(0);
-const intake = new RemoteIntake(link, budget);
+const intake = new RemoteIntake(link, budget, caught);
 const telemetry = new RelayedTelemetry((series, durations) => link.send({ type: "timings", series }, [durations]));
 const pairs = new RemotePairs(link, systemClock);
 const mappings = new RelayedMappings((counts) => link.send({ type: "mapped-for-clients", counts }));
@@ -97,7 +97,7 @@ function take(message: ToWorker, bytes: Buffer): void {
       takeSettings(message, deserialize(bytes) as Settings);
       break;
     case "go":
-      intake.go(message.exchange);
+      intake.go(message.exchange, message.isHeld);
       break;
     case "not-entered":
       intake.notEntered(message.exchange);

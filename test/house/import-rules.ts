@@ -36,6 +36,7 @@ const WIRING = new Set([
   "settlement.ts",
   "copy.ts",
   "copy-mapping.ts",
+  "client-mapping.ts",
   "mirrored-copy.ts",
   "ending.ts",
   "evidence-book.ts",
@@ -50,6 +51,7 @@ const WIRING = new Set([
   "drain.ts",
   "status-source.ts",
   "value-bodies.ts",
+  "value-clash.ts",
   "value-list.ts",
 ]);
 

@@ -20,7 +20,8 @@ import { type NamedCollection, findCollection, type OpenCollection, openCollecti
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
 import { rowShown } from "./row-text.ts";
-import { openTerminal, printable, type Terminal } from "./terminal.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface BackfillFlags {
   readonly config?: string;

@@ -2,7 +2,21 @@
 import type { HistoryPoint } from "../admin/history.ts";
 import { spellCount } from "../admin/sentences.ts";
 import type { OutcomeKind } from "../outcome.ts";
-import type { ChartData } from "./parts/chart.tsx";
+
+interface Line {
+  readonly label: string;
+  /** A custom property of style/base.css: `--good`. */
+  readonly color: string;
+  readonly values: readonly (number | null)[];
+  /** Dashes, so that colour alone does not tell lines apart. */
+  readonly dash?: readonly number[];
+}
+
+export interface ChartData {
+  /** Epoch seconds. */
+  readonly times: readonly number[];
+  readonly lines: readonly Line[];
+}
 
 const KINDS: readonly (readonly [
   name: string,

@@ -3,21 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-
-export interface Line {
-  readonly label: string;
-  /** A custom property of style/base.css: `--good`. */
-  readonly color: string;
-  readonly values: readonly (number | null)[];
-  /** Dashes, so that colour alone does not tell lines apart. */
-  readonly dash?: readonly number[];
-}
-
-export interface ChartData {
-  /** Epoch seconds. */
-  readonly times: readonly number[];
-  readonly lines: readonly Line[];
-}
+import type { ChartData } from "../route-lines.ts";
 
 const HEIGHT_REM = 11;
 

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 import type { RouteStatus } from "../../admin/route-status.ts";
 import { spellCount, spellEvidence, spellShare, spellSpan } from "../../admin/sentences.ts";
 import { spellPlace } from "../address.ts";
@@ -21,8 +22,24 @@ const HEAD = [
   "evidence",
 ];
 
-/** At 500 routes a page still opens at once; the rest is a click away. */
+/** With 500 routes a page still opens at once, and changes without a jerk; the rest is a click away. */
+const ROUTES_SHOWN = 100;
+
 export function RoutesTable({ routes }: { readonly routes: readonly RouteStatus[] }): JSX.Element {
+  const [all, setAll] = useState(false);
+  return (
+    <>
+      <Rows routes={all ? routes : routes.slice(0, ROUTES_SHOWN)} />
+      {routes.length > ROUTES_SHOWN && (
+        <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Fewer" : `All ${spellCount(routes.length)} routes`}
+        </button>
+      )}
+    </>
+  );
+}
+
+function Rows({ routes }: { readonly routes: readonly RouteStatus[] }): JSX.Element {
   const { traffic } = useLive();
   return (
     <Table label="Routes, what is wrong first" head={HEAD} cards>

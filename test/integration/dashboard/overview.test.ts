@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StatusView } from "../../../proxy/admin/status-view.ts";
 import { spellCount } from "../../../proxy/admin/sentences.ts";
+import { createAdmin } from "../../../proxy/admin/server.ts";
+import { sampleAdminParts, sampleRouteState, sampleStatusInput } from "../../support/admin-parts.ts";
 import { openBrowser, view } from "../../support/browser.ts";
+import { fixedStore } from "../../support/fixed-store.ts";
 import { startRelay } from "../../support/relay.ts";
 import { openShop } from "../../support/shop.ts";
 
@@ -96,4 +99,25 @@ test("where tokens are required one is asked for, kept in the tab, and stands in
   assert.deepEqual(complaints, []);
   const other = await view(browser, origin, { width: 1280 });
   await other.page.getByLabel("Token").waitFor();
+});
+
+test("of 500 routes the 100 that are worst are shown, and all of them when asked for", async (t) => {
+  const parts = sampleAdminParts(fixedStore());
+  const clean = [{ outcome: "match", reason: null, count: 18_204 }] as const;
+  const routes = Array.from({ length: 500 }, (_, i) =>
+    sampleRouteState({ name: `route-${i}`, gaps: i === 499 ? 1 : 0, outcomes: clean }),
+  );
+  parts.input = sampleStatusInput({ routes });
+  const admin = await createAdmin(parts);
+  t.after(() => admin.close());
+  const { page, complaints } = await view(await openBrowser(t), `http://127.0.0.1:${admin.address.port}`, {
+    width: 1280,
+  });
+  const names = page.getByRole("table", { name: "Routes, what is wrong first" }).getByRole("rowheader");
+  await names.first().getByText("route-499").waitFor();
+  assert.equal(await names.count(), 100);
+  await page.getByRole("button", { name: "All 500 routes" }).click();
+  await names.getByText("route-498").waitFor();
+  assert.equal(await names.count(), 500);
+  assert.deepEqual(complaints, []);
 });

@@ -3,7 +3,8 @@ import { reconcile, type Reconciled, type RowFinding } from "../migrate/reconcil
 import { findCollection, openCollection } from "./collection.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface ReconcileFlags {
   readonly config?: string;

@@ -66,7 +66,7 @@ export function finish(
   const record = (): void => {
     try {
       parts.recorder.settle(settled);
-      guarded(parts, "evidence", () => parts.evidence.settled(settled));
+      guarded(parts, "evidence", () => parts.evidence.settled(settled), exchange);
       if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
       primary?.release();
       recorded?.();
@@ -75,7 +75,7 @@ export function finish(
       if (isWrite) parts.openWrites.leave(exchange.id);
     }
   };
-  if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
+  if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record, exchange));
   else record();
 }
 
@@ -96,11 +96,17 @@ function journalEnd(parts: PipelineParts, settled: Settled): JournalEnd {
   return { ...end, repairs };
 }
 
-export function guarded(parts: PipelineParts, step: string, work: () => void): void {
+/** `exchange`: what the work is for. */
+export function guarded(
+  parts: Pick<PipelineParts, "caught">,
+  step: string,
+  work: () => void,
+  exchange?: Pick<Exchange, "id" | "traceId">,
+): void {
   try {
     work();
   } catch (error) {
-    parts.caught(step, error);
+    parts.caught(step, error, exchange);
   }
 }
 

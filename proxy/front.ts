@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { hostFor, type ServiceSettings, serviceOf } from "./config/settings.ts";
+import { hostFor, type RouteSettings, type ServiceSettings, serviceOf } from "./config/settings.ts";
 import type { RequestHead, Role, RouteFound, Snapshot } from "./exchange.ts";
 import type { BodyTakers } from "./forward/capture.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
@@ -23,6 +23,8 @@ import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
+import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
+import { beginTrace, type Trace, tracedHeaders } from "./trace.ts";
 
 /** Label of requests that no route matches; they go to legacy and are not mirrored. */
 const NO_ROUTE = "(none)";
@@ -38,7 +40,7 @@ export interface FrontParts {
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly tunnels: Pick<OpenTunnels, "opened">;
   readonly noise: Pick<Noise, "watch" | "sawFailure">;
-  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
+  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span">;
   readonly clock: Clock;
   /** Something failed that is not the client's. */
   readonly caught: (step: string, error: unknown) => void;
@@ -66,7 +68,16 @@ export function createFront(parts: FrontParts): Front {
     const head = readRequestHead(request, target);
     const found = snapshot.router.match(head);
     if (found === null) {
-      forwardTo(request, response, head, snapshot, "legacy", NO_ROUTE, UNWATCHED);
+      const traced = traceOf(snapshot, head, null);
+      forwardTo(
+        request,
+        response,
+        head,
+        snapshot,
+        "legacy",
+        NO_ROUTE,
+        traced === null ? UNWATCHED : { ...UNWATCHED, traced },
+      );
       return;
     }
     const { route } = found;
@@ -85,16 +96,19 @@ export function createFront(parts: FrontParts): Front {
     });
     const learns = route.compare.noise.readShare > 0;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
+    const traced = traceOf(snapshot, head, route);
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
+      if (traced !== null) watch = { ...watch, traced };
       if (requestClass === "write") watch = counted(watch, route.name);
       forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch);
       return;
     }
+    const trace = traced === null ? null : traced.trace;
     parts.intake.open(
-      { snapshot, request: head, found, plan },
+      { snapshot, request: head, found, plan, trace },
       (entered) => {
-        forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched);
+        forwardMirrored(request, response, { snapshot, request: head, found, plan, trace }, entered, watched, traced);
       },
       () => response.destroy(),
     );
@@ -178,6 +192,7 @@ export function createFront(parts: FrontParts): Front {
     { snapshot, request: head, found: { route }, plan }: Arrived,
     entered: Entered,
     watched: Watched | null,
+    traced: Traced | null,
   ): void {
     const service = serviceNameFor(plan.primary, route);
     forwardTo(request, response, head, snapshot, service, route.name, {
@@ -189,6 +204,7 @@ export function createFront(parts: FrontParts): Front {
         return entered.ended(ending);
       },
       closed: watched === null ? null : () => watched.closed(),
+      traced,
     });
   }
 
@@ -203,6 +219,7 @@ export function createFront(parts: FrontParts): Front {
         return null;
       },
       closed: () => watched.closed(),
+      traced: null,
     };
   }
 
@@ -217,6 +234,8 @@ export function createFront(parts: FrontParts): Front {
   ): void {
     const service = serviceOf(snapshot.settings, serviceName);
     const begunAt = parts.clock.monotonic();
+    const { traced } = watch;
+    const headers = endToEndHeaders(head, { host: hostFor(service), proto: head.scheme });
     forward(
       {
         request,
@@ -224,7 +243,7 @@ export function createFront(parts: FrontParts): Front {
         upstream: parts.upstream("primary", service),
         method: head.method,
         target: head.target,
-        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }),
+        headers: traced === null ? headers : tracedHeaders(headers, traced.trace, traced.trace.spans.primary),
         limits: {
           headMs: service.asPrimary.timeoutMs,
           idleMs: service.asPrimary.idleTimeoutMs ?? 0,
@@ -246,6 +265,7 @@ export function createFront(parts: FrontParts): Front {
               reached ? ending.ms : 0,
             );
           });
+          if (traced !== null) guard("telemetry", () => parts.telemetry.span(spanOfPrimary(traced, ending, service)));
           return held;
         },
         closed: (status) => {
@@ -253,10 +273,39 @@ export function createFront(parts: FrontParts): Front {
           guard("telemetry", () => {
             parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
           });
+          if (traced === null) return;
+          guard("telemetry", () => {
+            parts.telemetry.span(serverSpan(traced.trace, traced.asked, status, parts.clock.monotonic()));
+          });
         },
       },
       parts.clock,
     );
+  }
+
+  function traceOf({ settings }: Snapshot, head: RequestHead, route: RouteSettings | null): Traced | null {
+    const { telemetry } = settings;
+    if (telemetry === null || telemetry.traceShare === null) return null;
+    try {
+      const trace = beginTrace(head.headers, telemetry.traceShare, parts.clock);
+      return trace === null ? null : { trace, asked: { method: head.method, scheme: head.scheme, route } };
+    } catch (error) {
+      parts.caught("telemetry", error);
+      return null;
+    }
+  }
+
+  function spanOfPrimary({ trace, asked }: Traced, ending: PrimaryEnding, service: ServiceSettings): EndedSpan {
+    return primarySpan(trace, {
+      method: asked.method,
+      route: asked.route?.name ?? NO_ROUTE,
+      endedAt: parts.clock.monotonic(),
+      ms: ending.end === "unreached" ? 0 : ending.ms,
+      status: ending.end === "unreached" ? null : ending.status,
+      errorType: ending.end === "answered" ? null : ending.end,
+      service: service.name,
+      origin: service.origin,
+    });
   }
 
   function guard(step: string, work: () => void): void {
@@ -277,6 +326,14 @@ interface Watch {
   /** See `ForwardJob`. */
   readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
   readonly closed: (() => void) | null;
+  /** null, as for most: nobody records it. */
+  readonly traced: Traced | null;
+}
+
+/** A request that is traced, and what its spans say of it. */
+interface Traced {
+  readonly trace: Trace;
+  readonly asked: Asked;
 }
 
 /** Nothing was sent: the client may send it again. */
@@ -292,7 +349,9 @@ const UNWATCHED: Watch = {
   settleWrite: false,
   ended: () => null,
   closed: null,
+  traced: null,
 };
+
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */
 function sampleKey(found: RouteFound, head: RequestHead): string {
   const atHead = keyAtHead({ route: found.route, params: found.params, request: head });

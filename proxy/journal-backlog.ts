@@ -63,7 +63,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
           isFull = false;
           if (stopped) return;
           journal.take(write);
-          guarded(parts, "journal", () => bringOne(write, costBytes));
+          guarded(parts, "journal", () => bringOne(write, costBytes), idsOf(write.intent));
           if (slice.isOver()) await slice.next();
         }
       }
@@ -141,7 +141,7 @@ export function settleLeftOver(parts: PipelineParts, leftOver: readonly LeftOver
             notBefore: parts.clock.now() + primaryWorkMs(exchange),
             error: "the proxy ended before it was answered",
           };
-    guarded(parts, "journal", () => finish(parts, exchange, key, null, found));
+    guarded(parts, "journal", () => finish(parts, exchange, key, null, found), exchange);
   }
 }
 
@@ -170,6 +170,10 @@ class Slice {
     this.#begunAt = this.#clock.monotonic();
     this.#ms = Math.min(Math.max((this.#begunAt - endedAt) / 2, SLICE_MS), LONGEST_SLICE_MS);
   }
+}
+
+function idsOf({ exchangeId, traceId }: WaitingWrite["intent"]): { readonly id: string; readonly traceId: string } {
+  return { id: exchangeId, traceId };
 }
 
 function pause(ms: number): Promise<void> {

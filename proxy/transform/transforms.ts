@@ -2,6 +2,7 @@
  * What is another thing at next: declared first, then by the functions of the route's module; of answers the other way round.
  * At once where a route has no module, else from the module's thread.
  */
+import type { Caught } from "../caught.ts";
 import type { ModuleSettings, RouteSettings, TransformHookName } from "../config/settings.ts";
 import type { Answer, Exchange } from "../exchange.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
@@ -30,11 +31,11 @@ type Module = ModuleSettings<TransformHookName>;
 /** Each costs a second of all transforms' time, or a thread: after so many a module is switched off until a reload. */
 const COSTLY_MAX = 5;
 
-export function createTransforms(caught: (step: string, error: unknown) => void): Transforms {
+export function createTransforms(caught: Caught): Transforms {
   const thread = new ModuleThread();
   const costly = new WeakMap<Module, number>();
 
-  async function call(order: ModuleCall): Promise<ModuleReply> {
+  async function call(order: ModuleCall, exchange: Exchange | undefined): Promise<ModuleReply> {
     const { module, step } = order;
     if ((costly.get(module) ?? 0) >= COSTLY_MAX) {
       const why = `is switched off until a changed config or module is loaded: it failed ${COSTLY_MAX} times at great cost`;
@@ -43,7 +44,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     const reply = await thread.run(order);
     if (!reply.ok) {
       if (reply.failure.costly) costly.set(module, (costly.get(module) ?? 0) + 1);
-      caught(`transform ${reply.failure.step}`, new Error(`${module.file}: ${reply.failure.why}`));
+      caught(`transform ${reply.failure.step}`, new Error(`${module.file}: ${reply.failure.why}`), exchange);
     }
     return reply;
   }
@@ -51,6 +52,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
   function byModule(
     shaped: Reshaped<ShadowRequest>,
     { transform: { module } }: RouteSettings,
+    exchange?: Exchange,
   ): Now<Reshaped<ShadowRequest>> {
     if (!shaped.ok || module === null || !module.hooks.includes("toNext")) return shaped;
     const { method, target, headers, body } = shaped.value;
@@ -59,7 +61,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
       return { ok: false, why };
     }
     const order = { module, step: "toNext", message: { method, target, headers, body: body.bytes } } as const;
-    return call(order).then((reply): Reshaped<ShadowRequest> => {
+    return call(order, exchange).then((reply): Reshaped<ShadowRequest> => {
       if (!reply.ok) return { ok: false, why: `transform.module: ${reply.failure.step} ${reply.failure.why}` };
       const changed = reply.message as HeldRequest;
       return {
@@ -77,12 +79,13 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     answer: Answer,
     { transform: { module } }: RouteSettings,
     declared: (changed: Answer) => Answer,
+    exchange?: Exchange,
   ): Now<Answer> {
     const finish = (changed: Answer): Answer => {
       try {
         return declared(changed);
       } catch (error) {
-        caught("transform", error);
+        caught("transform", error, exchange);
         return changed;
       }
     };
@@ -91,7 +94,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     if (body.kind !== "memory" || body.bytes.length > RESHAPED_MAX_BYTES) return finish(answer);
     const { status, headers } = answer;
     const order = { module, step: "answer", message: { status, headers, body: body.bytes } } as const;
-    return call(order).then((reply) => {
+    return call(order, exchange).then((reply) => {
       if (!reply.ok) return finish(answer);
       const changed = reply.message as HeldReply;
       const bytes = Buffer.from(changed.body);
@@ -99,11 +102,11 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     });
   }
 
-  function declare(shape: () => Reshaped<ShadowRequest>): Reshaped<ShadowRequest> {
+  function declare(shape: () => Reshaped<ShadowRequest>, exchange?: Exchange): Reshaped<ShadowRequest> {
     try {
       return shape();
     } catch (error) {
-      caught("transform", error);
+      caught("transform", error, exchange);
       return { ok: false, why: "it could not be transformed" };
     }
   }
@@ -113,8 +116,9 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     copy(request, exchange) {
       if (!goesToNext(exchange)) return { ok: true, value: request };
       return byModule(
-        declare(() => copyAtNext(request, exchange)),
+        declare(() => copyAtNext(request, exchange), exchange),
         exchange.route,
+        exchange,
       );
     },
     own: (request, route, routes) =>
@@ -124,7 +128,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
       ),
     answer(answer, exchange) {
       if (!goesToNext(exchange)) return answer;
-      return fromModule(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange));
+      return fromModule(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange), exchange);
     },
     ownAnswer: (answer, route) => fromModule(answer, route, (changed) => answerToLegacy(changed, route)),
     close: () => thread.close(),

@@ -5,6 +5,8 @@
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Endpoint } from "../config/settings.ts";
+import type { EndedSpan } from "../spans.ts";
+import type { ToldTrace } from "../trace.ts";
 
 /** The worker's end of the link, behind its standard streams and Node's own channel. */
 export const LINK_FD = 4;
@@ -56,6 +58,8 @@ export type FromWorker =
       readonly exchange: number;
       readonly shadow: Identity;
       readonly waits: boolean;
+      /** null: it is not traced. */
+      readonly trace: ToldTrace | null;
     } & RequestTold)
   /** More of a body that is too large to be told at once. */
   | { readonly type: "body"; readonly exchange: number; readonly of: "request" | "answer" }
@@ -81,6 +85,8 @@ export type FromWorker =
   | { readonly type: "primary-failed"; readonly origin: string }
   /** The durations stand behind it, in the order of the series. */
   | { readonly type: "timings"; readonly series: readonly Series[] }
+  /** Of requests that are traced. `lost`: spans that there was no room for. */
+  | { readonly type: "spans"; readonly spans: readonly EndedSpan[]; readonly lost: number }
   | { readonly type: "caught"; readonly step: string; readonly why: string }
   /** Every exchange with its clients has ended. */
   | { readonly type: "closed" };

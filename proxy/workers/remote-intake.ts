@@ -5,6 +5,7 @@ import type { Arrived, Entered, Intake } from "../intake.ts";
 import { keysAtHead } from "../route/entity-key.ts";
 import type { Link } from "./link.ts";
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
+import { toldTrace } from "../trace.ts";
 import { RelayedBody } from "./relayed-body.ts";
 
 type ToParent = Pick<Link<FromWorker, ToWorker>, "send" | "behindBytes">;
@@ -29,7 +30,7 @@ export class RemoteIntake implements Intake {
     this.#budget = budget;
   }
 
-  open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
+  open({ snapshot, request, found, plan, trace }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
     const exchange = ++this.#last;
     const { primary, shadow, requestClass } = plan;
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
@@ -38,7 +39,7 @@ export class RemoteIntake implements Intake {
     const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, order);
     if (waits) this.#waiting.set(exchange, { goOn: () => goOn(entered), failed });
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
-    this.#link.send({ type: "open", exchange, waits, ...told });
+    this.#link.send({ type: "open", exchange, waits, trace: trace === null ? null : toldTrace(trace), ...told });
     if (!waits) goOn(entered);
   }
 

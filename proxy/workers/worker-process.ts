@@ -39,7 +39,7 @@ let listener: Promise<Listener> | null = null;
 const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, () => process.exit(0));
 const budget = new ByteBudget(0);
 const intake = new RemoteIntake(link, budget);
-const telemetry = new RelayedTelemetry((series, durations) => link.send({ type: "timings", series }, [durations]));
+const telemetry = new RelayedTelemetry(link);
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
 

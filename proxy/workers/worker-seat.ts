@@ -4,6 +4,7 @@ import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
 import type { Noise, Watched } from "../noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
+import { traceFrom } from "../trace.ts";
 import type { Link } from "./link.ts";
 import type { BodyTold, EndingTold, FromWorker, RequestTold, Series, ToWorker } from "./messages.ts";
 
@@ -13,7 +14,7 @@ export interface SeatParts {
   readonly snapshotOf: (revision: number) => Snapshot;
   readonly intake: Intake;
   readonly noise: Pick<Noise, "watchChosen" | "sawFailure">;
-  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
+  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span" | "spansLost">;
   readonly clock: Clock;
   readonly caught: (step: string, error: unknown) => void;
 }
@@ -43,7 +44,7 @@ export class WorkerSeat {
   }
 
   take(
-    message: Exchanges | Extract<FromWorker, { type: "timings" | "primary-failed" | "caught" }>,
+    message: Exchanges | Extract<FromWorker, { type: "timings" | "spans" | "primary-failed" | "caught" }>,
     bytes: Buffer,
   ): void {
     const { noise, telemetry, caught } = this.#parts;
@@ -72,6 +73,10 @@ export class WorkerSeat {
         break;
       case "timings":
         tellTimings(telemetry, message.series, bytes);
+        break;
+      case "spans":
+        for (const span of message.spans) telemetry.span(span);
+        if (message.lost > 0) telemetry.spansLost(message.lost);
         break;
       case "caught":
         caught(message.step, new Error(message.why));
@@ -116,7 +121,8 @@ export class WorkerSeat {
     const { snapshot, request, found } = this.#arrived(message);
     const open: Open = { entered: null, takers: null, openedAt: this.#parts.clock.monotonic() };
     this.#exchanges.set(exchange, open);
-    const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass } };
+    const trace = message.trace === null ? null : traceFrom(message.trace, this.#parts.clock);
+    const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass }, trace };
     this.#parts.intake.open(
       arrived,
       (entered) => {

@@ -24,7 +24,8 @@ import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
-import { beginTrace, type Trace, tracedHeaders } from "./trace.ts";
+import type { Trace } from "./trace.ts";
+import { beginTrace, tracedHeaders } from "./tracing.ts";
 
 /** Label of requests that no route matches; they go to legacy and are not mirrored. */
 const NO_ROUTE = "(none)";

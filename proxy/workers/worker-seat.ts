@@ -4,7 +4,7 @@ import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
 import type { Noise, Watched } from "../noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
-import { traceFrom } from "../trace.ts";
+import { traceFrom } from "../tracing.ts";
 import type { Link } from "./link.ts";
 import type { BodyTold, EndingTold, FromWorker, RequestTold, Series, ToWorker } from "./messages.ts";
 

@@ -34,6 +34,7 @@ const WIRING = new Set([
   "copy.ts",
   "copy-mapping.ts",
   "mirrored-copy.ts",
+  "traced-copy.ts",
   "ending.ts",
   "evidence-book.ts",
   "cutover-gate.ts",

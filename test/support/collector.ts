@@ -223,8 +223,8 @@ function spansOf({ resourceSpans }: PlainTraces): SeenSpan[] {
         parentId: hex(span.parentSpanId),
         isParentRemote: (span.flags & 0x200) !== 0,
         state: span.traceState,
-        startMs: Number(span.startTimeUnixNano) / 1e6,
-        endMs: Number(span.endTimeUnixNano) / 1e6,
+        startMs: msOf(span.startTimeUnixNano),
+        endMs: msOf(span.endTimeUnixNano),
         attributes: attributesOf(span.attributes),
         links: span.links.map((link) => ({ traceId: hex(link.traceId), spanId: hex(link.spanId) })),
         hasFailed: span.status?.code === "STATUS_CODE_ERROR",
@@ -243,7 +243,7 @@ function logsOf({ resourceLogs }: PlainLogs): SeenLog[] {
         body: valueOf(record.body),
         attributes: attributesOf(record.attributes),
         traceId: hex(record.traceId),
-        timeMs: Number(record.timeUnixNano) / 1e6,
+        timeMs: msOf(record.timeUnixNano),
       })),
     ),
   );
@@ -274,6 +274,11 @@ function valueOf(value: PlainValue | null): Value {
   if (value.kvlistValue !== undefined) return attributesOf(value.kvlistValue.values);
   if (value.intValue !== undefined) return Number(value.intValue);
   return value.stringValue ?? value.boolValue ?? value.doubleValue ?? null;
+}
+
+/** Nanoseconds since 1970 are more digits than a double has. */
+function msOf(nanos: string): number {
+  return Number(BigInt(nanos) / 1000n) / 1000;
 }
 
 function hex(base64: string): string {

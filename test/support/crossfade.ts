@@ -63,6 +63,8 @@ export interface BenchOptions {
   readonly limits?: string;
   /** How often the repair list is gone through by itself. */
   readonly repairEveryMs?: number;
+  /** pino's; default silent. */
+  readonly logLevel?: string;
   /** Further files in the config's folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -87,7 +89,7 @@ export async function startBench(t: TestContext, options: BenchOptions = {}): Pr
   const running = await startCrossfade({
     settings: loaded.settings,
     files: loaded.files,
-    logLevel: "silent",
+    logLevel: options.logLevel ?? "silent",
     ...(options.repairEveryMs === undefined ? {} : { repairEveryMs: options.repairEveryMs }),
     ...(opened === undefined ? {} : { store: Promise.resolve(opened) }),
   });

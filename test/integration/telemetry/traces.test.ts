@@ -1,41 +1,13 @@
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
-import { type Collector, type SeenSpan, startCollector } from "../../support/collector.ts";
-import { type Bench, type BenchOptions, startBench } from "../../support/crossfade.ts";
+import { test } from "node:test";
+import type { SeenSpan } from "../../support/collector.ts";
+import { allSpans, isLeg, isServer, startTraced, TRACES } from "../../support/traced.ts";
 import { hang, json } from "../../support/service.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const CLIENT_SPAN = "b7ad6b7169203331";
 const SAMPLED = `00-${TRACE}-${CLIENT_SPAN}-01`;
 const NOT_SAMPLED = `00-${TRACE}-${CLIENT_SPAN}-00`;
-const USERS = 'routes: [{ name: users, match: { path: /users/** }, entity: users, key: ["path:id"] }]';
-
-interface Traced extends Bench {
-  readonly collector: Collector;
-}
-
-async function startTraced(t: TestContext, telemetry = "", options: BenchOptions = {}): Promise<Traced> {
-  const collector = await startCollector();
-  const settings = `telemetry: { otlp: "${collector.url}", metrics: false, logs: false${telemetry} }`;
-  const bench = await startBench(t, { ...options, routes: `${settings}\n${options.routes ?? USERS}` }).catch(
-    async (error: unknown) => {
-      await collector.close();
-      throw error;
-    },
-  );
-  // After the proxy has ended, which sends what it has left.
-  t.after(async () => {
-    await collector.close();
-    assert.deepEqual(collector.wrong, []);
-  });
-  return { ...bench, collector };
-}
-
-/** Everything that will ever come has come. */
-async function allSpans({ crossfade, collector }: Traced): Promise<readonly SeenSpan[]> {
-  await crossfade.stop();
-  return collector.spans;
-}
 
 function only(spans: readonly SeenSpan[], wanted: (span: SeenSpan) => boolean): SeenSpan {
   const found = spans.filter(wanted);
@@ -43,12 +15,8 @@ function only(spans: readonly SeenSpan[], wanted: (span: SeenSpan) => boolean): 
   return found[0] as SeenSpan;
 }
 
-const isLeg = (leg: string) => (span: SeenSpan) =>
-  span.kind === "SPAN_KIND_CLIENT" && span.attributes["crossfade.leg"] === leg;
-const isServer = (span: SeenSpan): boolean => span.kind === "SPAN_KIND_SERVER";
-
 test("a mirrored write has a span for the client, each service and the mismatch, in the client's trace", async (t) => {
-  const bench = await startTraced(t, "", { legacy: json(200, { total: 1 }), next: json(200, { total: 2 }) });
+  const bench = await startTraced(t, TRACES, { legacy: json(200, { total: 1 }), next: json(200, { total: 2 }) });
   const before = Date.now();
   const answer = await bench.send(
     "PUT",
@@ -132,7 +100,7 @@ test("answers that match have no span of their own for that, and a read that is 
 });
 
 test("what is not sampled leaves no span, and the primary gets the headers as they came", async (t) => {
-  const bench = await startTraced(t, ", traces: 100%");
+  const bench = await startTraced(t, TRACES + ", traces: 100%");
   const cases: readonly Record<string, string>[] = [
     { traceparent: NOT_SAMPLED, tracestate: "vendor=1, other=2" },
     { traceparent: `${NOT_SAMPLED.slice(0, -2)}02` },
@@ -158,7 +126,7 @@ test("what is not sampled leaves no span, and the primary gets the headers as th
 });
 
 test("of requests without a trace the share that is asked for begins one, which the services are told of", async (t) => {
-  const bench = await startTraced(t, ", traces: 100%");
+  const bench = await startTraced(t, TRACES + ", traces: 100%");
   await bench.send("PUT", "/users/42", {});
   await bench.settled(1);
   const spans = await allSpans(bench);
@@ -172,7 +140,7 @@ test("of requests without a trace the share that is asked for begins one, which 
 });
 
 test("at 0 % only what comes sampled is traced, and with traces: off nothing is", async (t) => {
-  const bench = await startTraced(t, ", traces: 0%");
+  const bench = await startTraced(t, TRACES + ", traces: 0%");
   await bench.send("GET", "/users/1");
   await bench.send("GET", "/users/2", undefined, { traceparent: SAMPLED });
   assert.deepEqual(
@@ -181,7 +149,7 @@ test("at 0 % only what comes sampled is traced, and with traces: off nothing is"
   );
   assert.equal(bench.legacy.seen[0]?.header("traceparent"), null);
 
-  const off = await startTraced(t, ", traces: off");
+  const off = await startTraced(t, TRACES + ", traces: off");
   await off.send("PUT", "/users/2", {}, { traceparent: SAMPLED });
   await off.settled(1);
   assert.equal(off.legacy.seen[0]?.header("traceparent"), SAMPLED);
@@ -191,7 +159,7 @@ test("at 0 % only what comes sampled is traced, and with traces: off nothing is"
 });
 
 test("a traceparent that is not valid is none: a trace begins anew, without the tracestate that came with it", async (t) => {
-  const bench = await startTraced(t, ", traces: 100%");
+  const bench = await startTraced(t, TRACES + ", traces: 100%");
   const malformed = [
     `00-${TRACE.toUpperCase()}-${CLIENT_SPAN}-01`,
     `00-${"0".repeat(32)}-${CLIENT_SPAN}-01`,
@@ -216,7 +184,7 @@ test("a traceparent that is not valid is none: a trace begins anew, without the 
 });
 
 test("services that fail leave spans that have failed, with what went wrong as a closed word", async (t) => {
-  const bench = await startTraced(t, "", { nextService: "effects: suppressed\nasShadow: { timeout: 300ms }" });
+  const bench = await startTraced(t, TRACES, { nextService: "effects: suppressed\nasShadow: { timeout: 300ms }" });
   bench.next.answerWith(hang);
   await bench.send("PUT", "/users/1", {}, { traceparent: SAMPLED });
   await bench.settled(1);

@@ -2,6 +2,7 @@ import type { Snapshot } from "../exchange.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
+import { OpenTunnels } from "../forward/open-tunnels.ts";
 import type { Noise, Watched } from "../noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import { traceFrom } from "../tracing.ts";
@@ -15,6 +16,7 @@ export interface SeatParts {
   readonly intake: Intake;
   readonly noise: Pick<Noise, "watchChosen" | "sawFailure">;
   readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span" | "spansLost">;
+  readonly tunnels: Pick<OpenTunnels, "add">;
   readonly clock: Clock;
   readonly caught: (step: string, error: unknown) => void;
 }
@@ -37,6 +39,8 @@ export class WorkerSeat {
   readonly #parts: SeatParts;
   readonly #exchanges = new Map<number, Open>();
   readonly #watched = new Map<number, Watched>();
+  /** Its own, by route. */
+  readonly #tunnels = new OpenTunnels();
   #isGone = false;
 
   constructor(parts: SeatParts) {
@@ -44,7 +48,7 @@ export class WorkerSeat {
   }
 
   take(
-    message: Exchanges | Extract<FromWorker, { type: "timings" | "spans" | "primary-failed" | "caught" }>,
+    message: Exchanges | Extract<FromWorker, { type: "timings" | "spans" | "primary-failed" | "caught" | "tunnel" }>,
     bytes: Buffer,
   ): void {
     const { noise, telemetry, caught } = this.#parts;
@@ -78,6 +82,10 @@ export class WorkerSeat {
         for (const span of message.spans) telemetry.span(span);
         if (message.lost > 0) telemetry.spansLost(message.lost);
         break;
+      case "tunnel":
+        this.#tunnels.add(message.route, message.more);
+        this.#parts.tunnels.add(message.route, message.more);
+        break;
       case "caught":
         caught(message.step, new Error(message.why));
         break;
@@ -104,6 +112,7 @@ export class WorkerSeat {
       watched.closed();
     }
     this.#watched.clear();
+    for (const [route, count] of this.#tunnels.all()) this.#parts.tunnels.add(route, -count);
   }
 
   #enter(message: Extract<FromWorker, { type: "open" }>): void {

@@ -1,16 +1,23 @@
-/** `npm run cutover [-- --rounds N --rate N]`: docs/cutover.md. Exit code 1: a write was lost, split, reordered, doubled or refused. */
+/** `npm run cutover [-- --members N --workers N --rounds N --rate N]`: docs/cutover.md. Exit code 1: a write was lost, split, reordered, doubled or refused. */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { percentile, runCutovers } from "./cutover.ts";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "100" }, rate: { type: "string", default: "1000" } },
+  options: {
+    rounds: { type: "string", default: "100" },
+    rate: { type: "string", default: "1000" },
+    members: { type: "string", default: "0" },
+    workers: { type: "string", default: "0" },
+  },
 });
 
 const say = (line: string): void => console.log(line);
 const result = await runCutovers(
   {
     cli: join(import.meta.dirname, "../../dist/proxy/cli/main.js"),
+    members: Number(values.members),
+    workers: Number(values.workers),
     rounds: Number(values.rounds),
     writesPerSecond: Number(values.rate),
     clients: 32,

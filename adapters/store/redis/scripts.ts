@@ -54,4 +54,5 @@ export const SCRIPTS = {
   values: load("values"),
   repair: load("repair"),
   members: load("members"),
+  phases: load("phases"),
 } as const;

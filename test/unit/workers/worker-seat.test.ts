@@ -57,6 +57,7 @@ function seated(intake: (arrived: Arrived, goOn: () => void) => void) {
     intake: books,
     noise: { watchChosen: () => null, sawFailure() {} },
     telemetry: { clientRequest() {}, serverRequest() {}, span() {}, spansLost() {} },
+    tunnels: { add() {} },
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });

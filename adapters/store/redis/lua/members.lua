@@ -1,5 +1,5 @@
 -- Members (keys.ts). What `order.what` asks for, and its reply:
--- 'look'   | { 'here' | 'gone' | 'taken', how often overrides have changed, which batch did it last }: whether this life is registered, another one is in its place
+-- 'look'   | { 'here' | 'gone' | 'taken', how often phases have changed, how often overrides have, which batch did that last }: whether this life is registered, another one is in its place
 -- 'say'    | the same; registers with what it says of itself, where it is there or begins
 -- 'leave'  | { 'left' | 'taken' }
 -- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
@@ -28,6 +28,18 @@ local function dropOld(now)
     local at = tonumber(string.match(stamp, ' (%d+)$'))
     if cjson.decode(rows[i + 1]).left and now - at > LEFT_KEPT_MS then remove(rows[i]) end
   end
+end
+
+-- Whoever begins does not hold back what others have agreed to hold back, or an earlier life of it had.
+local function abortTransition()
+  local text = call('GET', key('transition'))
+  if not text then return end
+  local transition = cjson.decode(text)
+  if transition.state ~= 'announced' and transition.state ~= 'prepared' then return end
+  transition.state = 'aborted'
+  transition.why = 'a member started meanwhile'
+  call('SET', key('transition'), cjson.encode(transition))
+  call('HINCRBY', key('clock'), 'phases', 1)
 end
 
 local function note(id, now)
@@ -65,8 +77,9 @@ end
 
 if order.begins then
   dropOld(now)
+  abortTransition()
   call('HSET', key('members:life'), order.id, order.life)
   state = 'here'
 end
 if order.what == 'say' and state == 'here' then note(order.id, now) end
-return { state, numberAt('clock', 'overrides'), call('HGET', key('clock'), 'overrides:by') or '' }
+return { state, numberAt('clock', 'phases'), numberAt('clock', 'overrides'), call('HGET', key('clock'), 'overrides:by') or '' }

@@ -1,4 +1,5 @@
 /** The end of an eligible exchange, which comes once whatever became of it. */
+import type { OfRequest } from "./caught.ts";
 import type { Exchange, Settled } from "./exchange.ts";
 import { reasonOf } from "./outcome.ts";
 import type { JournalEnd } from "./journal.ts";
@@ -96,17 +97,17 @@ function journalEnd(parts: PipelineParts, settled: Settled): JournalEnd {
   return { ...end, repairs };
 }
 
-/** `exchange`: what the work is for. */
+/** `request`: what the work is for. */
 export function guarded(
   parts: Pick<PipelineParts, "caught">,
   step: string,
   work: () => void,
-  exchange?: Pick<Exchange, "id" | "traceId">,
+  request?: OfRequest,
 ): void {
   try {
     work();
   } catch (error) {
-    parts.caught(step, error, exchange);
+    parts.caught(step, error, request);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Caught, OfRequest } from "./caught.ts";
 import { hostFor, type RouteSettings, type ServiceSettings, serviceOf } from "./config/settings.ts";
 import type { RequestHead, Role, RouteFound, Snapshot } from "./exchange.ts";
 import type { BodyTakers } from "./forward/capture.ts";
@@ -25,6 +26,7 @@ import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
 import type { Trace } from "./trace.ts";
+import { clientTrace } from "./trace-context.ts";
 import { beginTrace, tracedHeaders } from "./tracing.ts";
 
 /** Label of requests that no route matches; they go to legacy and are not mirrored. */
@@ -44,7 +46,7 @@ export interface FrontParts {
   readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span">;
   readonly clock: Clock;
   /** Something failed that is not the client's. */
-  readonly caught: (step: string, error: unknown) => void;
+  readonly caught: Caught;
 }
 
 export interface Front {
@@ -257,27 +259,40 @@ export function createFront(parts: FrontParts): Front {
           const reached = ending.end !== "unreached";
           // A client that leaves is no failure of the primary's.
           if ((ending.end !== "answered" || ending.status >= 500) && !response.destroyed)
-            guard("noise", () => parts.noise.sawFailure(service.origin));
-          guard("telemetry", () => {
-            parts.telemetry.clientRequest(
-              "primary",
-              routeName,
-              reached ? ending.status : null,
-              reached ? ending.ms : 0,
-            );
-          });
-          if (traced !== null) guard("telemetry", () => parts.telemetry.span(spanOfPrimary(traced, ending, service)));
+            guard("noise", () => parts.noise.sawFailure(service.origin), head);
+          guard(
+            "telemetry",
+            () => {
+              parts.telemetry.clientRequest(
+                "primary",
+                routeName,
+                reached ? ending.status : null,
+                reached ? ending.ms : 0,
+              );
+            },
+            head,
+          );
+          if (traced !== null)
+            guard("telemetry", () => parts.telemetry.span(spanOfPrimary(traced, ending, service)), head);
           return held;
         },
         closed: (status) => {
-          if (watch.closed !== null) guard("noise", watch.closed);
-          guard("telemetry", () => {
-            parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
-          });
+          if (watch.closed !== null) guard("noise", watch.closed, head);
+          guard(
+            "telemetry",
+            () => {
+              parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
+            },
+            head,
+          );
           if (traced === null) return;
-          guard("telemetry", () => {
-            parts.telemetry.span(serverSpan(traced.trace, traced.asked, status, parts.clock.monotonic()));
-          });
+          guard(
+            "telemetry",
+            () => {
+              parts.telemetry.span(serverSpan(traced.trace, traced.asked, status, parts.clock.monotonic()));
+            },
+            head,
+          );
         },
       },
       parts.clock,
@@ -291,7 +306,7 @@ export function createFront(parts: FrontParts): Front {
       const trace = beginTrace(head.headers, telemetry.traceShare, parts.clock);
       return trace === null ? null : { trace, asked: { method: head.method, scheme: head.scheme, route } };
     } catch (error) {
-      parts.caught("telemetry", error);
+      parts.caught("telemetry", error, ofRequest(head));
       return null;
     }
   }
@@ -309,11 +324,11 @@ export function createFront(parts: FrontParts): Front {
     });
   }
 
-  function guard(step: string, work: () => void): void {
+  function guard(step: string, work: () => void, head?: RequestHead): void {
     try {
       work();
     } catch (error) {
-      parts.caught(step, error);
+      parts.caught(step, error, head === undefined ? undefined : ofRequest(head));
     }
   }
 
@@ -352,6 +367,12 @@ const UNWATCHED: Watch = {
   closed: null,
   traced: null,
 };
+
+/** Only the client's own trace is known here. */
+function ofRequest({ headers }: RequestHead): OfRequest | undefined {
+  const trace = clientTrace(headers);
+  return trace === null ? undefined : { id: null, traceId: trace.traceId };
+}
 
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */
 function sampleKey(found: RouteFound, head: RequestHead): string {

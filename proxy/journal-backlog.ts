@@ -2,6 +2,7 @@
  * Brings back what waits in the journal and nowhere else: what an earlier process left, and what there was no room for.
  * Each write joins its lane in the order in which it was answered, as soon as memory has room for it.
  */
+import type { OfRequest } from "./caught.ts";
 import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { exchangeAgain, isStillMirrored, primaryAgain } from "./journaled-write.ts";
 import type { Lanes } from "./mirror/lanes.ts";
@@ -172,7 +173,7 @@ class Slice {
   }
 }
 
-function idsOf({ exchangeId, traceId }: WaitingWrite["intent"]): { readonly id: string; readonly traceId: string } {
+function idsOf({ exchangeId, traceId }: WaitingWrite["intent"]): OfRequest {
   return { id: exchangeId, traceId };
 }
 

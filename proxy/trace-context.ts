@@ -30,8 +30,14 @@ export function parseTraceParent(header: string): TraceParent | null {
   return { traceId, parentId, flags: spellFlags(Number.parseInt(flags, 16)) };
 }
 
-/** What the client says of its trace; null where it says nothing, or nothing valid: two `traceparent`s are none. */
+/** What the client says of its trace; null where it says nothing, or nothing valid. */
 export function clientTrace(headers: RawHeaders): TraceParent | null {
+  const header = traceParentOf(headers);
+  return header === null ? null : parseTraceParent(header);
+}
+
+/** As it came, valid or not; null where there is none, or more than one. */
+export function traceParentOf(headers: RawHeaders): string | null {
   let found: string | null = null;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
@@ -39,7 +45,17 @@ export function clientTrace(headers: RawHeaders): TraceParent | null {
     if (found !== null) return null;
     found = headers[i + 1] as string;
   }
-  return found === null ? null : parseTraceParent(found);
+  return found;
+}
+
+/** Where the last digit of the flags stands. */
+const FLAGS_END = 54;
+
+/** false: if it is valid at all, its sampled flag is not set. Without reading it: most requests are not sampled. */
+export function maySample(header: string): boolean {
+  const digit = header.charCodeAt(FLAGS_END);
+  // 0 to 9 are even and odd as their codes are; a to f the other way round. NaN, of what is too short, is neither.
+  return digit <= 0x39 ? (digit & SAMPLED) === SAMPLED : digit >= 0x61 && (digit & SAMPLED) === 0;
 }
 
 export function isSampled({ flags }: Pick<TraceParent, "flags">): boolean {

@@ -3,7 +3,15 @@ import type { RawHeaders } from "./exchange.ts";
 import { makeTraceId, randomHex } from "./identity.ts";
 import type { Clock } from "./ports.ts";
 import type { ToldTrace, Trace } from "./trace.ts";
-import { clientTrace, clientTraceState, isSampled, NEW_SAMPLED_FLAGS, spellTraceParent } from "./trace-context.ts";
+import {
+  clientTraceState,
+  isSampled,
+  maySample,
+  NEW_SAMPLED_FLAGS,
+  parseTraceParent,
+  spellTraceParent,
+  traceParentOf,
+} from "./trace-context.ts";
 
 /**
  * null: it is not traced. A request that comes with a valid `traceparent` is if its sampled flag is set; of the others `share` (0
@@ -15,8 +23,11 @@ export function beginTrace(
   clock: Clock,
   random: () => number = Math.random,
 ): Trace | null {
-  const client = clientTrace(headers);
-  if (client === null ? share === 0 || random() >= share : !isSampled(client)) return null;
+  const isChosen = share > 0 && random() < share;
+  const header = traceParentOf(headers);
+  if (!isChosen && (header === null || !maySample(header))) return null;
+  const client = header === null ? null : parseTraceParent(header);
+  if (client === null ? !isChosen : !isSampled(client)) return null;
   const epochOffset = clock.now() - clock.monotonic();
   const ids = randomHex(24);
   return {

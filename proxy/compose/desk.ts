@@ -42,9 +42,9 @@ export function createDesk(logLevel: string, warn: ((line: string) => void) | un
       warnings.push(line);
       warn?.(line);
     },
-    caught(step, error, exchange) {
+    caught(step, error, request) {
       caughtByStep[step] = (caughtByStep[step] ?? 0) + 1;
-      const of = exchange === undefined ? {} : { exchange: exchange.id, traceId: exchange.traceId };
+      const of = request === undefined ? {} : { exchange: request.id ?? undefined, traceId: request.traceId };
       log.error({ err: error, step, ...of }, "caught on the shadow's side");
     },
     caughtByStep,

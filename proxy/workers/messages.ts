@@ -3,6 +3,7 @@
  * to a message stand behind it in its frame.
  */
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
+import type { OfRequest } from "../caught.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Endpoint } from "../config/settings.ts";
 import type { HoldBounds } from "../phase/write-hold.ts";
@@ -88,7 +89,7 @@ export type FromWorker =
   | { readonly type: "timings"; readonly series: readonly Series[] }
   /** Of requests that are traced. `lost`: spans that there was no room for. */
   | { readonly type: "spans"; readonly spans: readonly EndedSpan[]; readonly lost: number }
-  | { readonly type: "caught"; readonly step: string; readonly why: string }
+  | { readonly type: "caught"; readonly step: string; readonly why: string; readonly request: OfRequest | null }
   /** A connection of the route has changed its protocol, or has ended after that. */
   | { readonly type: "tunnel"; readonly route: string; readonly more: 1 | -1 }
   /** It holds back since `hold`, has told of all that it had let through before, and its writes that are not mirrored have ended. */

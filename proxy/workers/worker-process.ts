@@ -64,7 +64,7 @@ const front = createFront({
   noise: new RemoteNoise(link, choice),
   telemetry,
   clock: systemClock,
-  caught: (step, error) => link.send({ type: "caught", step, why: wordsOf(error) }),
+  caught: (step, error, request) => link.send({ type: "caught", step, why: wordsOf(error), request: request ?? null }),
 });
 
 function current(): Snapshot {

@@ -1,3 +1,4 @@
+import type { Caught } from "../caught.ts";
 import type { Snapshot } from "../exchange.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
@@ -18,7 +19,7 @@ export interface SeatParts {
   readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span" | "spansLost">;
   readonly tunnels: Pick<OpenTunnels, "add">;
   readonly clock: Clock;
-  readonly caught: (step: string, error: unknown) => void;
+  readonly caught: Caught;
 }
 
 /** An exchange that a worker has at its primary, or is about to. */
@@ -87,7 +88,7 @@ export class WorkerSeat {
         this.#parts.tunnels.add(message.route, message.more);
         break;
       case "caught":
-        caught(message.step, new Error(message.why));
+        caught(message.step, new Error(message.why), message.request ?? undefined);
         break;
       default: {
         const _never: never = message;

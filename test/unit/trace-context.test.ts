@@ -4,6 +4,7 @@ import {
   clientTrace,
   clientTraceState,
   isSampled,
+  maySample,
   parseTraceParent,
   withStateMember,
 } from "../../proxy/trace-context.ts";
@@ -64,6 +65,17 @@ test("the sampled flag is the last bit", () => {
     ["00", "01", "02", "03"].map((flags) => isSampled({ flags })),
     [false, true, false, true],
   );
+});
+
+test("a traceparent that is not read beforehand is never one that is sampled", () => {
+  for (let flags = 0; flags < 256; flags++) {
+    const digits = flags.toString(16).padStart(2, "0");
+    for (const header of [`00-${TRACE}-${SPAN}-${digits}`, `01-${TRACE}-${SPAN}-${digits}-more`]) {
+      assert.equal(maySample(header), (flags & 1) === 1, header);
+    }
+  }
+  assert.equal(maySample(""), false);
+  assert.equal(maySample(`00-${TRACE}-${SPAN}-0`), false);
 });
 
 test("a tracestate is kept member by member, in its order, over several headers", () => {

@@ -379,7 +379,7 @@ test("whatever step fails, the others are done, the failure is told by its step,
       );
     if (step !== "log") assert.equal(seen.lines.length, 1, step);
     if (step !== "feed") assert.equal(seen.fed.length, 1, step);
-    if (step !== "telemetry") assert.deepEqual(seen.sent, seen.fed, step);
+    if (step !== "telemetry") assert.equal(seen.sent.length, 1, step);
     if (step !== "redact") continue;
     // What cannot be redacted is not shown, and the repair stands for the whole collection.
     assert.doesNotMatch(JSON.stringify([seen.lines, seen.appended, seen.fed]), /s3cr3t|users\/42/);

@@ -87,6 +87,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const overrides = await store.overrides();
   const phases = await openPhaseBook({
     store,
+    transitions: opened.transitions,
     clock,
     settings,
     adopt: options.flags?.adoptPhases === true,

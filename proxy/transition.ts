@@ -45,6 +45,11 @@ export interface TransitionView {
   readonly transition: Transition | null;
   /** Members that are registered and have not left. */
   readonly registered: readonly string[];
+  /**
+   * It is prepared, and the store was restarted or failed over since: that it was committed may have been lost, and read by some
+   * before. It is aborted once all that take part say that they have read no end of it, or committed by one that has.
+   */
+  readonly isUncertain: boolean;
 }
 
 export interface Announced {
@@ -74,7 +79,9 @@ export interface Transitions {
   commit(id: string): Promise<TransitionView>;
   /** Where it is neither committed nor aborted. */
   abort(id: string, why: string): Promise<TransitionView>;
-  /** Rows of a higher epoch than the store's, which has lost them: kept. */
+  /** This member holds back for it, and has read no end of it: of an uncertain one, or one that the store has lost. */
+  witness(transition: Transition): Promise<TransitionView>;
+  /** Rows of a higher epoch than the store's, which has lost them: kept. An uncertain transition to them is committed. */
   tellAgain(rows: readonly KeptPhase[]): Promise<TransitionView>;
 }
 

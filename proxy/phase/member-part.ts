@@ -21,7 +21,7 @@ export interface MemberPartParts {
   /** This member's. */
   readonly id: string;
   readonly own: OwnWrites;
-  readonly phases: Pick<PhaseBook, "follow">;
+  readonly phases: Pick<PhaseBook, "follow" | "rowOf">;
   /** Other phases act from here on. */
   readonly moved: () => void;
   /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
@@ -39,6 +39,7 @@ export interface MemberPart {
   catchUp(): Promise<void>;
   /** Of the last hold. */
   readonly refused: number;
+  readonly isHolding: boolean;
   stop(): void;
 }
 
@@ -51,6 +52,10 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   const { transitions, own } = parts;
   /** The transition for which writes are held back here. */
   let holding: Transition | null = null;
+  /** One was under way when it was looked at last. */
+  let isUnderWayStill = false;
+  /** The last one that has ended: what was read of it before comes to nothing. */
+  let ended = "";
   /** What was told of which, so that it is told once. */
   let told = "";
   let isLooking = false;
@@ -79,23 +84,35 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     try {
       const view = await transitions.look();
       await took(view);
-      return view.transition !== null && isUnderWay(view.transition);
+      return isUnderWayStill;
     } catch (error) {
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
-      // Where nobody is held back, the member hears of what it has missed when the store is back.
-      return holding === null ? false : "later";
+      // Otherwise the member hears of what it has missed when the store is back.
+      return isUnderWayStill ? "later" : false;
     }
   }
 
   async function took(view: TransitionView): Promise<void> {
     try {
+      const { transition } = view;
+      isUnderWayStill = transition !== null && isUnderWay(transition);
+      if (transition !== null && !isUnderWayStill) ended = transition.id;
       const { lost, changed } = parts.phases.follow(view.phases);
       if (changed) parts.moved();
-      if (lost.length > 0) await transitions.tellAgain(lost);
-      const { transition } = view;
-      if (holding !== null && (transition?.id !== holding.id || !isUnderWay(transition))) letGo();
-      if (transition === null || !isUnderWay(transition) || !transition.members.includes(parts.id)) return;
-      if (view.now >= transition.until) {
+      if (lost.length > 0) {
+        await transitions.tellAgain(lost);
+        return;
+      }
+      if (holding !== null && (ended === holding.id || hasMade(holding))) letGo();
+      const isLost = holding !== null && transition?.id !== holding.id;
+      if (holding !== null && (isLost || view.isUncertain)) {
+        isUnderWayStill = true;
+        await transitions.witness(holding);
+        return;
+      }
+      if (transition === null || !isUnderWay(transition) || transition.id === ended) return;
+      if (!transition.members.includes(parts.id)) return;
+      if (view.now >= transition.until && !view.isUncertain) {
         await transitions.abort(transition.id, "its time was over");
         return;
       }
@@ -104,6 +121,15 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     } catch (error) {
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
     }
+  }
+
+  /** It was committed, wherever that was read. */
+  function hasMade({ moves }: Transition): boolean {
+    return moves.every(({ row }) => {
+      const kept = parts.phases.rowOf(row.route);
+      if (kept === undefined) return false;
+      return kept.epoch > row.epoch || (kept.epoch === row.epoch && kept.at === row.at);
+    });
   }
 
   function routesOf({ moves }: Transition): readonly string[] {
@@ -164,9 +190,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     get refused() {
       return own.refused;
     },
+    get isHolding() {
+      return holding !== null;
+    },
     stop() {
       isOver = true;
-      if (holding !== null) letGo();
     },
   };
 }

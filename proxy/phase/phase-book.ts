@@ -3,6 +3,7 @@ import type { Phase, Settings } from "../config/settings.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Clock, Store } from "../ports.ts";
+import type { Transitions } from "../transition.ts";
 import { actingPhase, type KeptPhase, type PhaseMove, rowForFile, withPhases } from "../kept-phase.ts";
 import { crossesBarrier, stepTowards } from "../phase-steps.ts";
 
@@ -28,6 +29,8 @@ export interface PhaseBook {
 
 export interface PhaseBookParts {
   readonly store: Pick<Store, "phases" | "movePhases">;
+  /** null: nobody shares the store. */
+  readonly transitions: Pick<Transitions, "tellAgain"> | null;
   readonly clock: Clock;
   readonly settings: Settings;
   /** The file may begin a route with next as primary: somebody said that the move was made. */
@@ -51,7 +54,8 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
   let kept = byRoute(await store.phases());
   const lost = parts.copy?.read().filter(({ route, epoch }) => (kept.get(route)?.epoch ?? 0) < epoch) ?? [];
   if (lost.length > 0 && parts.copy !== null) {
-    await store.movePhases(lost.map((row) => ({ row, instead: kept.get(row.route) ?? null })));
+    if (parts.transitions !== null) await parts.transitions.tellAgain(lost);
+    else await store.movePhases(lost.map((row) => ({ row, instead: kept.get(row.route) ?? null })));
     kept = new Map([...kept, ...byRoute(lost)]);
     const which = lost.map(({ route, phase }) => `${route} (${phase})`).join(", ");
     parts.warn(`the store has lost the phases of ${which}; they are taken from ${parts.copy.file}`);

@@ -7,17 +7,17 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
 import { makeUlid } from "../identity.ts";
-import type { PhaseMove } from "../kept-phase.ts";
+import type { KeptPhase, PhaseMove } from "../kept-phase.ts";
 import type { Clock } from "../ports.ts";
 import { awaited, isUnderWay, type Transition, type Transitions, type TransitionView } from "../transition.ts";
-import { type Barrier, type Crossed, type Crossing, DRAIN_WITHIN_MS, roundMs } from "./barrier.ts";
+import { areKept, type Barrier, type Crossed, type Crossing, DRAIN_WITHIN_MS, roundMs } from "./barrier.ts";
 import type { MemberPart } from "./member-part.ts";
 import type { PhaseBook } from "./phase-book.ts";
 import { plural } from "./words.ts";
 
 export interface SharedBarrierParts {
   readonly transitions: Transitions;
-  readonly part: Pick<MemberPart, "took" | "refused">;
+  readonly part: Pick<MemberPart, "took" | "refused" | "isHolding">;
   readonly phases: Pick<PhaseBook, "rowOf">;
   /** What a member is called in sentences. */
   readonly nameOf: (member: string) => Promise<string>;
@@ -41,20 +41,20 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
       .announce({ id, moves, drains, forMs: ANNOUNCED_FOR_MS })
       .catch(async (error: unknown) => {
         // It may have been announced all the same: nobody is to wait for it.
-        await giveUp(id, "the store did not answer");
+        await giveUp(id, rows, "the store did not answer");
         throw error;
       });
     await part.took(announced);
     if (announced.transition?.id !== id) return refused(whyNotAnnounced(announced));
     const notReady = await untilAll(id, "ready", READY_WITHIN_MS).catch(asWords);
-    if (notReady !== null) return refused(await giveUp(id, notReady));
-    return await held(id, stillFit);
+    if (notReady !== null) return refused(await giveUp(id, rows, notReady));
+    return await held(id, rows, stillFit);
   }
 
-  async function held(id: string, stillFit: Crossing["stillFit"]): Promise<Crossed> {
+  async function held(id: string, rows: readonly KeptPhase[], stillFit: Crossing["stillFit"]): Promise<Crossed> {
     const begunAt = clock.monotonic();
     const ended = async (why: string | null): Promise<Crossed> => {
-      const last = why === null ? null : await giveUp(id, why);
+      const last = why === null ? null : await giveUp(id, rows, why);
       const pauseMs = roundMs(clock.monotonic() - begunAt);
       return { end: last === null ? "moved" : "aborted", why: last, pauseMs, refusedWrites: part.refused };
     };
@@ -108,18 +108,24 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
    * Ends what has not been committed. A commit whose answer was lost may have taken effect: then it has. Returns why it was given
    * up; null: it was not.
    */
-  async function giveUp(id: string, why: string): Promise<string | null> {
+  async function giveUp(id: string, rows: readonly KeptPhase[], why: string): Promise<string | null> {
     for (;;) {
       try {
         const view = await transitions.abort(id, why);
         await part.took(view);
         const { transition } = view;
-        return transition?.id === id && transition.state === "committed" ? null : (transition?.why ?? why);
+        const isKnown = transition?.id === id ? !isUnderWay(transition) : !part.isHolding;
+        // Of one that the store may have lost, all members have to say what they know (member-part.ts).
+        if (isKnown) return wasMade(rows) ? null : ((transition?.id === id ? transition.why : null) ?? why);
       } catch (error) {
         if (!(error instanceof CrossfadeError)) throw error;
-        await pause(ASK_AGAIN_MS);
       }
+      await pause(ASK_AGAIN_MS);
     }
+  }
+
+  function wasMade(rows: readonly KeptPhase[]): boolean {
+    return areKept(rows, parts.phases);
   }
 
   return { cross };

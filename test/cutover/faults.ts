@@ -9,11 +9,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { request } from "undici";
 import { findRedisServer } from "../../deploy/servers.mjs";
 import { freePort } from "../support/redis.ts";
 import type { Account } from "./check.ts";
-import { type Moment, type RedisWire, startRedisWire, type Step } from "./redis-wire.ts";
+import { type Caught, type Moment, type RedisWire, startRedisWire, type Step } from "./redis-wire.ts";
 
 export const STEPS: readonly { readonly step: Step; readonly by: "leader" | "other" }[] = [
   { step: "announce", by: "leader" },
@@ -35,6 +36,9 @@ export const FAULTS = [
   "kill redis",
   "join",
   "leave",
+  // Of the commit alone: a failover to a replica that did not have it, which one member had read and the other had not.
+  "forget leader unaware",
+  "forget other unaware",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -53,6 +57,13 @@ export interface FaultResult {
   readonly refused: number;
   readonly violations: readonly string[];
 }
+
+/** Every case that there is: 5 steps, 2 moments, 10 faults, and what a Redis may forget. */
+export const CASES: readonly FaultCase[] = FAULTS.flatMap((fault) =>
+  STEPS.flatMap((_, step) => (["before", "after"] as const).map((moment) => ({ step, moment, fault }))).filter(
+    ({ step, moment }) => !fault.startsWith("forget") || (step === STEPS.length - 1 && moment === "before"),
+  ),
+);
 
 /** Longer than a move may take, and than held writes wait. */
 const STOPPED_MS = 6_000;
@@ -109,15 +120,24 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
     await wait(150);
 
     const at = STEPS[step] as (typeof STEPS)[number];
+    let hasStruck = false;
     const happened = Promise.withResolvers<void>();
     let bringBack: () => Promise<void> = () => Promise.resolve();
-    const act = (pass: () => void, drop: () => void): void => {
+    const act = (what: Caught): void => {
+      hasStruck = true;
       void (async () => {
         bringBack = await strike();
         // What a process that is gone, or cut off, has not sent yet is never seen.
         const isSender = fault === `kill ${at.by}` || fault === `cut ${at.by} off`;
-        if (fault === "lose the connection" || (isSender && moment === "before")) drop();
-        else pass();
+        if (fault.startsWith("forget")) {
+          if (fault === "forget leader unaware") what.passUnanswered();
+          else what.pass();
+          // The other one reads it meanwhile.
+          setTimeout(happened.resolve, 100);
+          return;
+        }
+        if (fault === "lose the connection" || (isSender && moment === "before")) what.drop();
+        else what.pass();
         happened.resolve();
       })();
     };
@@ -141,9 +161,19 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
         case "cut":
           victim.wire.cut();
           return () => Promise.resolve(victim.wire.mend());
-        case "join": {
-          const joining = begin("third").then((third) => void members.push(third));
-          return () => joining;
+        case "join":
+          members.push(await begin("third"));
+          return () => Promise.resolve();
+        case "forget": {
+          const before = await wholeOf(redisPort);
+          if (victim === other) other.wire.cut();
+          return async () => {
+            await putBack(redisPort, before);
+            redis.kill("SIGKILL");
+            await exited(redis);
+            redis = startRedis();
+            victim.wire.mend();
+          };
         }
         case "leave":
           other.child.kill("SIGTERM");
@@ -157,16 +187,17 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
     };
     const wire = (at.by === "leader" ? leader : other).wire;
     // The first acknowledgement passes where the second is meant.
-    if (step === 3) wire.at("acknowledge", "after", (pass) => (wire.at("acknowledge", moment, act), pass()));
+    if (step === 3) wire.at("acknowledge", "after", ({ pass }) => (wire.at("acknowledge", moment, act), pass()));
     else wire.at(at.step, moment, act);
     let moving = move(leader.adminUrl);
     // On a busy machine a move may be given up before it comes to its step: it is made again.
     for (let tries = 1; ; tries++) {
       const ended = await Promise.race([happened.promise, moving]);
-      if (ended === undefined) break;
+      if (ended === undefined || hasStruck) break;
       if (tries === MOST_TRIES || ended.status === 200) throw new Error(`its step was not seen: ${ended.detail}`);
       moving = move(leader.adminUrl);
     }
+    await happened.promise;
     const lasts = fault.startsWith("stop") || fault.startsWith("cut") ? STOPPED_MS : 300;
     await wait(lasts);
     await bringBack();
@@ -288,6 +319,30 @@ async function violationsOf(
       violations.push(`wrong side: ${key} was written last at ${isAtNext ? "next" : "legacy"}, in phase ${phase}`);
   }
   return violations;
+}
+
+/** What members agree on, as Redis has it. */
+async function wholeOf(port: number): Promise<readonly (readonly [key: string, dump: Buffer])[]> {
+  return await withRedis(port, async (redis) => {
+    const keys = ["phases", "transition", "transition:acks"].map((name) => `crossfade:{0}:${name}`);
+    const dumps = await Promise.all(keys.map(async (key) => [key, await redis.dumpBuffer(key)] as const));
+    return dumps.filter((dump): dump is readonly [string, Buffer] => dump[1] !== null);
+  });
+}
+
+async function putBack(port: number, before: readonly (readonly [string, Buffer])[]): Promise<void> {
+  await withRedis(port, async (redis) => {
+    for (const [key, dump] of before) await redis.restore(key, 0, dump, "REPLACE");
+  });
+}
+
+async function withRedis<T>(port: number, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis({ port, host: "127.0.0.1" });
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
 }
 
 async function workOf(adminUrl: string): Promise<{ isKnown(key: string): boolean }> {

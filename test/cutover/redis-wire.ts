@@ -6,10 +6,19 @@ export type Step = "announce" | "acknowledge" | "prepare" | "commit" | "abort";
 /** before: Redis has not seen it. after: Redis has done it, and its answer is not passed on yet. */
 export type Moment = "before" | "after";
 
+/** A message that is held. */
+export interface Caught {
+  pass(): void;
+  /** It is not passed on: the connection ends. */
+  drop(): void;
+  /** Passed on, and neither its answer nor any later one comes back. */
+  passUnanswered(): void;
+}
+
 export interface RedisWire {
   readonly url: string;
-  /** Calls `act` once at that moment, with what lets the message pass, or drops it by ending the connection. */
-  at(step: Step, moment: Moment, act: (pass: () => void, drop: () => void) => void): void;
+  /** Calls `act` once at that moment. */
+  at(step: Step, moment: Moment, act: (what: Caught) => void): void;
   /** Nothing passes any more, and connections fail. */
   cut(): void;
   mend(): void;
@@ -19,7 +28,7 @@ export interface RedisWire {
 export async function startRedisWire(port: number): Promise<RedisWire> {
   const sockets = new Set<Socket>();
   let isCut = false;
-  let watch: { step: Step; moment: Moment; act: (pass: () => void, drop: () => void) => void } | null = null;
+  let watch: { step: Step; moment: Moment; act: (what: Caught) => void } | null = null;
 
   const server = createServer((member) => {
     if (isCut) {
@@ -27,7 +36,6 @@ export async function startRedisWire(port: number): Promise<RedisWire> {
       return;
     }
     const redis = connect(port, "127.0.0.1");
-    let isWaiting = false;
     const drop = (): void => {
       member.destroy();
       redis.destroy();
@@ -58,24 +66,30 @@ export async function startRedisWire(port: number): Promise<RedisWire> {
       return Object.assign(send, { hold });
     };
     const [toRedis, toMember] = [forward(redis), forward(member)];
+    /** Called with the next answer. */
+    let answered: ((what: Caught) => void) | null = null;
+    const caught = (pass: () => void): Caught => ({
+      pass,
+      drop,
+      passUnanswered() {
+        toMember.hold(() => undefined);
+        pass();
+      },
+    });
     member.on("data", (chunk: Buffer) => {
       const seen = watch;
       if (seen !== null && chunk.includes(`"what":"${seen.step}"`)) {
         watch = null;
-        if (seen.moment === "before") toRedis.hold((pass) => seen.act(pass, drop));
-        else {
-          isWaiting = true;
-          waiting = seen.act;
-        }
+        if (seen.moment === "before") toRedis.hold((pass) => seen.act(caught(pass)));
+        else answered = seen.act;
       }
       toRedis(chunk);
     });
-    let waiting: ((pass: () => void, drop: () => void) => void) | null = null;
     redis.on("data", (chunk: Buffer) => {
-      if (isWaiting && waiting !== null) {
-        isWaiting = false;
-        const act = waiting;
-        toMember.hold((pass) => act(pass, drop));
+      if (answered !== null) {
+        const act = answered;
+        answered = null;
+        toMember.hold((pass) => act(caught(pass)));
       }
       toMember(chunk);
     });

@@ -8,7 +8,7 @@
  * | `overrides`          | hash  | [route, setting] → what an operator set over the file
  * | `audit`              | zset  | entry → position
  * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
- * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said
+ * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said, `transition:witness` (hash) member → that it has read no end
  * | `gate-evidence`      | hash  | [route, run] → what was counted for the gate
  * | `members`            | hash  | member → what it said of itself; `members:life` which process it is; `members:heard`: when
  *                                 (time that any was heard, and Redis' own; members.lua); `members:clock` those times

@@ -87,6 +87,12 @@ export class RedisMembers implements Members {
     return end;
   }
 
+  /** The store has been away: what it has now may be less than what was known. */
+  cameBack(): void {
+    this.#phases = -1;
+    void this.#look();
+  }
+
   problem(): string | null {
     return this.#problem;
   }

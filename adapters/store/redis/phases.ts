@@ -20,7 +20,8 @@ type Reply = readonly [
   transition: string,
   acks: readonly string[],
   registered: readonly string[],
-  word: "done" | "changed" | "moving" | "over" | "late" | "missing" | "taken",
+  word: "done" | "changed" | "moving" | "over" | "late" | "missing" | "taken" | "uncertain",
+  isUncertain: 0 | 1,
 ];
 
 interface KeptTransition {
@@ -95,6 +96,12 @@ export class RedisPhases implements Transitions {
     return this.#step({ what: "abort", id, why });
   }
 
+  witness({ acks: _, why: __, moves, ...transition }: Transition): Promise<TransitionView> {
+    const { id: member, life } = this.#settings;
+    const text = JSON.stringify({ ...transition, moves: moves.map(sent) } satisfies KeptTransition);
+    return this.#step({ what: "witness", id: transition.id, member, life, transition: text });
+  }
+
   tellAgain(rows: readonly KeptPhase[]): Promise<TransitionView> {
     const epochs = Object.fromEntries(rows.map(({ route, epoch }) => [route, epoch]));
     return this.#step({ what: "tellAgain", moves: rows.map((row) => sent({ row, instead: null })), epochs });
@@ -115,12 +122,13 @@ function sent({ row, instead }: PhaseMove): SentMove {
   return { route: row.route, row: JSON.stringify(row), instead: expected };
 }
 
-function read([now, rows, text, acks, registered]: Reply): TransitionView {
+function read([now, rows, text, acks, registered, _, isUncertain]: Reply): TransitionView {
   return {
     now: Number(now),
     phases: rows.map((row) => JSON.parse(row) as KeptPhase),
     transition: text === "" ? null : readTransition(JSON.parse(text) as KeptTransition, acks),
     registered,
+    isUncertain: isUncertain === 1,
   };
 }
 

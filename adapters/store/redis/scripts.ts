@@ -53,6 +53,6 @@ export const SCRIPTS = {
   openWork: load("open-work"),
   values: load("values"),
   repair: load("repair"),
-  members: load("members"),
-  phases: load("phases"),
+  members: load("transition", "members"),
+  phases: load("transition", "phases"),
 } as const;

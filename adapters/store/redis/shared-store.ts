@@ -355,6 +355,7 @@ export class SharedStore extends Questions implements RedisStore {
   }
 
   async #onUp(): Promise<void> {
+    this.members.cameBack();
     this.turns.distrust();
     for (const partition of this.#partitions) void partition.post();
     await this.#noteReplication();

@@ -5,11 +5,6 @@
 -- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
 -- 'list'   | { time that members were heard, Redis' time, { id, text, … }, { id, heard, … } }
 
-local function timeNow()
-  local time = call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 -- Milliseconds during which some member was heard: while Redis itself was away nobody was silent.
 local function heardFor(now)
   local last = tonumber(call('HGET', key('members:clock'), 'at') or int(now))
@@ -31,15 +26,9 @@ local function dropOld(now)
 end
 
 -- Whoever begins does not hold back what others have agreed to hold back, or an earlier life of it had.
+-- Of one that may have been committed before Redis lost that, those who hold back decide.
 local function abortTransition()
-  local text = call('GET', key('transition'))
-  if not text then return end
-  local transition = cjson.decode(text)
-  if transition.state ~= 'announced' and transition.state ~= 'prepared' then return end
-  transition.state = 'aborted'
-  transition.why = 'a member started meanwhile'
-  call('SET', key('transition'), cjson.encode(transition))
-  call('HINCRBY', key('clock'), 'phases', 1)
+  if isUnderWay() and not isUncertain() then put('aborted', 'a member started meanwhile') end
 end
 
 local function note(id, now)
@@ -58,10 +47,19 @@ local life = call('HGET', key('members:life'), order.id)
 local now = timeNow()
 
 if order.what == 'forget' then
+  local isAwaited = false
+  if isUncertain() then
+    for _, member in ipairs(transition.members) do isAwaited = isAwaited or member == order.id end
+  end
+  if not life and isAwaited then
+    bearWitness(order.id)
+    return { 'forgotten' }
+  end
   if not life then return { 'unknown' } end
   local heard = tonumber(string.match(call('HGET', key('members:heard'), order.id) or '0 0', '^(%d+)'))
   local left = cjson.decode(call('HGET', key('members'), order.id)).left
   if not left and heardFor(now) - heard < order.silentMs then return { 'alive' } end
+  if isAwaited then bearWitness(order.id) end
   remove(order.id)
   return { 'forgotten' }
 end

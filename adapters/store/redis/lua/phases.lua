@@ -1,34 +1,7 @@
 -- Phases and the transition between them (keys.ts; proxy/transition.ts). `order.what` is a step; the reply is what is there after it:
 -- { Redis' time, { row, … }, transition or '', { member, ack, … }, { registered member, … }, 'done' or why nothing was }
 
-local function timeNow()
-  local time = call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 local now = timeNow()
-
-local function readTransition()
-  local text = call('GET', key('transition'))
-  return text and cjson.decode(text) or nil
-end
-
-local transition = readTransition()
-
-local function isUnderWay()
-  return transition ~= nil and (transition.state == 'announced' or transition.state == 'prepared')
-end
-
-local function changed()
-  call('HINCRBY', key('clock'), 'phases', 1)
-end
-
-local function put(state, why)
-  transition.state = state
-  if why then transition.why = why end
-  call('SET', key('transition'), cjson.encode(transition))
-  changed()
-end
 
 local function registered()
   local members = {}
@@ -111,7 +84,7 @@ function steps.announce()
     members = registered(),
     ['until'] = now + order.forMs,
   }
-  call('DEL', key('transition:acks'))
+  call('DEL', key('transition:acks'), key('transition:witness'))
   put('announced')
   return 'done'
 end
@@ -122,6 +95,7 @@ function steps.prepare()
   if missing('ready') then return 'missing' end
   call('DEL', key('transition:acks'))
   transition['until'] = now + order.forMs
+  transition.replication = replication()
   put('prepared')
   return 'done'
 end
@@ -139,6 +113,7 @@ end
 
 function steps.commit()
   if not isIt() or transition.state ~= 'prepared' then return 'over' end
+  if isUncertain() then return 'uncertain' end
   if now >= transition['until'] then return 'late' end
   if missing('drained') or stranger() then return 'missing' end
   if not areStill(transition.moves) then return 'changed' end
@@ -149,8 +124,35 @@ end
 
 function steps.abort()
   if not isIt() or not isUnderWay() then return 'over' end
+  if isUncertain() then return 'uncertain' end
   put('aborted', order.why)
   return 'done'
+end
+
+-- A member that holds back has read neither that it was committed nor that it was aborted. Once all that take part say so it is
+-- aborted. One that was lost whole is put back first.
+function steps.witness()
+  if not isIt() and not isUnderWay() then
+    transition = cjson.decode(order.transition)
+    transition.replication = 'lost'
+    put('prepared')
+  end
+  if not isIt() or not isUncertain() then return 'over' end
+  if call('HGET', key('members:life'), order.member) ~= order.life then return 'taken' end
+  bearWitness(order.member)
+  if not haveAllWitnessed() then return 'missing' end
+  put('aborted', 'Redis lost it while it was prepared')
+  return 'done'
+end
+
+-- By whoever has read that it was committed.
+local function isAlreadyMade(epochs)
+  if transition == nil or transition.state ~= 'prepared' or not transition.drains then return false end
+  for _, move in ipairs(transition.moves) do
+    local epoch = epochs[move.route]
+    if not epoch or epoch < cjson.decode(move.row).epoch then return false end
+  end
+  return true
 end
 
 function steps.tellAgain()
@@ -158,6 +160,7 @@ function steps.tellAgain()
     local text = call('HGET', key('phases'), move.route)
     if not text or cjson.decode(text).epoch < order.epochs[move.route] then keep({ move }) end
   end
+  if isAlreadyMade(order.epochs) then put('committed') end
   return 'done'
 end
 
@@ -169,4 +172,5 @@ return {
   call('HGETALL', key('transition:acks')),
   registered(),
   word,
+  isUncertain() and 1 or 0,
 }

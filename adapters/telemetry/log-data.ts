@@ -57,10 +57,9 @@ const NOT_TOLD_AGAIN: ReadonlySet<string> = new Set([
   "traceId",
 ]);
 
-/** One line of the process's own log, as pino writes it; null: it is none. */
-export function processLog(line: string): TracedLog | null {
+/** One line of the process's own log, as pino writes it. */
+export function processLog(line: string): TracedLog {
   const said = parse(line);
-  if (said === null) return null;
   const { level, time, msg, err, traceId } = said;
   const [, severityNumber, severityText] = SEVERITIES.find(([from]) => Number(level) >= from) ?? [
     0,
@@ -83,12 +82,11 @@ export function processLog(line: string): TracedLog | null {
   };
 }
 
-function parse(line: string): Readonly<Record<string, unknown>> | null {
+function parse(line: string): Readonly<Record<string, unknown>> {
   try {
-    const said: unknown = JSON.parse(line);
-    return typeof said === "object" && said !== null ? (said as Record<string, unknown>) : null;
+    return JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return null;
+    return { msg: line };
   }
 }
 

@@ -15,9 +15,11 @@ import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs
 import { type MetricProducer, type MetricReader, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace";
 import type { TelemetrySettings } from "../../proxy/config/settings.ts";
+import type { DivergenceRecord } from "../../proxy/evidence.ts";
 import type { EndedSpan } from "../../proxy/spans.ts";
-import type { TracedLog } from "./log-data.ts";
-import { exportVia, type Outbox, type Tally } from "./outbox.ts";
+import { divergenceLog, processLog } from "./log-data.ts";
+import { exportVia } from "./export-via.ts";
+import type { Outbox, Tally } from "./outbox.ts";
 import type { Scope } from "./resource.ts";
 import { readableSpan } from "./span-data.ts";
 
@@ -28,12 +30,15 @@ const BATCH_EVERY_MS = 1_000;
 const LIMIT_MS = 30_000;
 const LONGEST_METRICS_MS = 10_000;
 
+/** A line of the divergence log, or one of the process's own as pino writes it. */
+export type Said = DivergenceRecord | string;
+
 export interface OtlpParts {
   readonly settings: TelemetrySettings;
   readonly resource: Resource;
   readonly scope: Scope;
   readonly spans: Outbox<EndedSpan>;
-  readonly logs: Outbox<TracedLog>;
+  readonly logs: Outbox<Said>;
   readonly metrics: Tally;
   readonly metricProducers: MetricProducer[];
 }
@@ -114,7 +119,8 @@ export function openOtlp({ settings, resource, scope, spans, logs, metrics, metr
       ],
     });
     const logger = provider.getLogger(scope.name, scope.version);
-    logs.open(({ record, traceId }) => {
+    logs.open((said) => {
+      const { record, traceId } = typeof said === "string" ? processLog(said) : divergenceLog(said);
       const context =
         traceId === null ? ROOT_CONTEXT : ROOT_CONTEXT.setValue(OF_TRACE, { traceId, spanId: "", traceFlags: 0 });
       logger.emit({ ...record, context });

@@ -1,8 +1,7 @@
 /**
  * What becomes of everything that is handed to one signal's exporter: sent, given up, or dropped because too much waited. The
- * SDK's batch processors bound their queues too, but tell nobody what they drop.
+ * SDK's batch processors bound their queues too, but tell nobody what they drop. Loaded at every start: imports nothing.
  */
-import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 
 export type SentResult = "sent" | "failed" | "dropped";
 
@@ -22,10 +21,10 @@ export class Tally {
     this.#add("dropped", count);
   }
 
-  ended(count: number, { code, error }: ExportResult): void {
-    const isSent = code === ExportResultCode.SUCCESS;
-    this.problem = isSent ? null : wordsOf(error);
-    this.#add(isSent ? "sent" : "failed", count);
+  /** A batch of so many has ended; `problem`: why it failed, or null. */
+  ended(count: number, problem: string | null): void {
+    this.problem = problem;
+    this.#add(problem === null ? "sent" : "failed", count);
   }
 
   #add(result: SentResult, count: number): void {
@@ -70,48 +69,8 @@ export class Outbox<Item> extends Tally {
     for (const item of early) take(item);
   }
 
-  override ended(count: number, result: ExportResult): void {
+  override ended(count: number, problem: string | null): void {
     this.#waiting -= count;
-    super.ended(count, result);
+    super.ended(count, problem);
   }
-}
-
-interface Exporter<Batch> {
-  export(batch: Batch, done: (result: ExportResult) => void): void;
-}
-
-/** The exporter's `export`, with its end tallied, and an end for each batch: `cut` ends what is under way. */
-export function exportVia<Batch>(
-  exporter: Exporter<Batch>,
-  tally: Tally,
-  sizeOf: (batch: Batch) => number,
-  { limitMs, cut }: { readonly limitMs: number; readonly cut: () => void },
-): Exporter<Batch>["export"] {
-  return (batch, done) => {
-    const timer = setTimeout(cut, limitMs);
-    timer.unref();
-    let isOver = false;
-    const over = (result: ExportResult): void => {
-      if (isOver) return;
-      isOver = true;
-      clearTimeout(timer);
-      tally.ended(sizeOf(batch), result);
-      done(result);
-    };
-    try {
-      exporter.export(batch, over);
-    } catch (error) {
-      over({ code: ExportResultCode.FAILED, error: error instanceof Error ? error : new Error(String(error)) });
-    }
-  };
-}
-
-/** A code at most: messages of the network name hosts and ports, those of others may name anything. */
-function wordsOf(error: Error | undefined): string {
-  if (error === undefined) return "failed";
-  const { code } = error as { code?: unknown };
-  if (typeof code === "number") return `answered ${code}`;
-  if (typeof code === "string") return code;
-  if (error.message === "Request timed out") return "no answer in time";
-  return error.name === "OTLPExporterError" ? "answered that it cannot take it now" : error.name;
 }

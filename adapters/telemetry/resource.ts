@@ -1,8 +1,8 @@
+import { hostname } from "node:os";
 import {
   defaultResource,
   detectResources,
   envDetector,
-  hostDetector,
   type Resource,
   resourceFromAttributes,
 } from "@opentelemetry/resources";
@@ -14,8 +14,9 @@ export interface Scope {
 
 /** What all that a process tells is told of. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word. */
 export function resourceOf({ name, version }: Scope, instance: string): Resource {
-  const own = { "service.name": name, "service.version": version, "service.instance.id": instance };
+  const service = { "service.name": name, "service.version": version, "service.instance.id": instance };
+  const own = { ...service, "host.name": hostname() };
   return defaultResource()
     .merge(resourceFromAttributes(own))
-    .merge(detectResources({ detectors: [hostDetector, envDetector] }));
+    .merge(detectResources({ detectors: [envDetector] }));
 }

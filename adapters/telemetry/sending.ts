@@ -5,8 +5,7 @@ import type { TelemetrySettings, TelemetrySignal } from "../../proxy/config/sett
 import type { Telemetry } from "../../proxy/ports.ts";
 import type { EndedSpan } from "../../proxy/spans.ts";
 import type { TelemetryHealth } from "../../proxy/telemetry-health.ts";
-import { divergenceLog, processLog, type TracedLog } from "./log-data.ts";
-import type { Otlp } from "./otlp.ts";
+import type { Otlp, Said } from "./otlp.ts";
 import { Outbox, type SentResult, Tally } from "./outbox.ts";
 import type { Scope } from "./resource.ts";
 
@@ -33,7 +32,7 @@ export function openSending(
   const { urls } = settings;
   const counting = (signal: TelemetrySignal) => (result: SentResult, items: number) => count(signal, result, items);
   const spans = new Outbox<EndedSpan>(MOST_SPANS, counting("traces"));
-  const logs = new Outbox<TracedLog>(MOST_LOGS, counting("logs"));
+  const logs = new Outbox<Said>(MOST_LOGS, counting("logs"));
   const metrics = new Tally(counting("metrics"));
   const tallies = [spans, logs, metrics];
   const [first = null] = Object.values(urls).filter((url) => url !== null);
@@ -52,12 +51,11 @@ export function openSending(
       },
       spansLost: (lost) => spans.lost(lost),
       divergence(record) {
-        if (hasLogs) logs.offer(divergenceLog(record));
+        if (hasLogs) logs.offer(record);
       },
     },
     logLine(line) {
-      const said = hasLogs ? processLog(line) : null;
-      if (said !== null) logs.offer(said);
+      if (hasLogs) logs.offer(line);
     },
     health() {
       const sum = (result: SentResult): number => tallies.reduce((all, { counts }) => all + counts[result], 0);

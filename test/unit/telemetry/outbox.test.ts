@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
-import { exportVia, Outbox, type SentResult } from "../../../adapters/telemetry/outbox.ts";
+import { exportVia } from "../../../adapters/telemetry/export-via.ts";
+import { Outbox, type SentResult } from "../../../adapters/telemetry/outbox.ts";
 
 function outbox(capacity: number) {
   const counted: Record<SentResult, number> = { sent: 0, failed: 0, dropped: 0 };
@@ -17,7 +18,7 @@ test("what comes before there is somebody to take it waits in its order, and wha
   box.open((item) => taken.push(item));
   box.offer(5);
   assert.deepEqual([taken, box.waiting, counted], [[1, 2, 3], 3, { sent: 0, failed: 0, dropped: 2 }]);
-  box.ended(2, DONE);
+  box.ended(2, null);
   box.offer(6);
   box.offer(7);
   box.offer(8);
@@ -67,7 +68,7 @@ test("each item ends once, whatever its exporter does, and the last failure is t
   throws([1], ({ code }) => assert.equal(code, ExportResultCode.FAILED));
   assert.deepEqual([box.waiting, counted, box.problem], [0, { sent: 0, failed: 6, dropped: 0 }, "RangeError"]);
   box.offer(1);
-  box.ended(1, DONE);
+  box.ended(1, null);
   assert.equal(box.problem, null);
 });
 

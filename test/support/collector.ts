@@ -3,6 +3,7 @@
  * `.proto` files (older versions of its transformer carried it; the present exporters write without it). What it cannot read it
  * answers 400 to, and `wrong` has it.
  */
+import type { ServerOptions } from "node:https";
 import { gunzipSync } from "node:zlib";
 import protos from "otlp-protos/build/src/generated/root.js";
 import type { Answer, SeenRequest, TestService } from "./service.ts";
@@ -70,7 +71,7 @@ const { collector: services } = (
   protos as unknown as { readonly opentelemetry: { readonly proto: { readonly collector: Services } } }
 ).opentelemetry.proto;
 
-export async function startCollector(port = 0): Promise<Collector> {
+export async function startCollector(port = 0, tls: ServerOptions | null = null): Promise<Collector> {
   let otherwise: Answer | null = null;
   const collector = {
     spans: [] as SeenSpan[],
@@ -110,7 +111,7 @@ export async function startCollector(port = 0): Promise<Collector> {
     }
   }
 
-  const service = await startService(answer, port);
+  const service = await startService(answer, port, tls);
   return Object.assign(collector, {
     url: service.url,
     service,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ServerOptions } from "node:https";
 import type { TestContext } from "node:test";
 import { type Collector, type SeenSpan, startCollector } from "./collector.ts";
 import { type Bench, type BenchOptions, startBench } from "./crossfade.ts";
@@ -12,8 +13,13 @@ export interface Traced extends Bench {
 }
 
 /** Crossfade between two services, sending to a collector; `telemetry`: more settings of it, in YAML. */
-export async function startTraced(t: TestContext, telemetry = TRACES, options: BenchOptions = {}): Promise<Traced> {
-  const collector = await startCollector();
+export async function startTraced(
+  t: TestContext,
+  telemetry = TRACES,
+  options: BenchOptions = {},
+  tls: ServerOptions | null = null,
+): Promise<Traced> {
+  const collector = await startCollector(0, tls);
   const settings = `telemetry: { otlp: "${collector.url}", ${telemetry} }`;
   const bench = await startBench(t, { ...options, routes: `${settings}\n${options.routes ?? USERS}` }).catch(
     async (error: unknown) => {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { request } from "undici";
 import type { Value } from "../../support/collector.ts";
+import { makeAuthority } from "../../support/certificates.ts";
 import { json } from "../../support/service.ts";
 import { startTraced } from "../../support/traced.ts";
 
@@ -101,4 +102,27 @@ test("lines of the process's own log are log records; one about a request has it
   assert.equal(about[0]?.severity, "ERROR");
   assert.match(String(about[0]?.attributes["exception.message"]), /threw an Error at toNext\.mjs/);
   assert.match(String(about[0]?.attributes["crossfade.exchange"]), /^[0-9A-Z]{26}$/);
+});
+
+test("a collector behind TLS is believed by the authority that the environment names, asks for our certificate, and gets gzip", async (t) => {
+  const authority = makeAuthority(t);
+  const [server, client] = [authority.issue(["127.0.0.1"]), authority.issue(["crossfade"])];
+  const env = {
+    OTEL_EXPORTER_OTLP_CERTIFICATE: authority.caFile,
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: client.certFile,
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: client.keyFile,
+    OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
+  };
+  Object.assign(process.env, env);
+  t.after(() => {
+    for (const name of Object.keys(env)) delete process.env[name];
+  });
+  const { cert, key } = server;
+  const tls = { cert, key, ca: authority.ca, requestCert: true, rejectUnauthorized: true };
+  const bench = await startTraced(t, "traces: 100%, logs: false", {}, tls);
+  await bench.send("GET", "/users/1");
+  await bench.crossfade.stop();
+  assert.equal(bench.collector.spans.length, 2);
+  assert.notEqual(bench.collector.metrics.length, 0);
+  assert.ok(bench.collector.service.seen.every((seen) => seen.header("content-encoding") === "gzip"));
 });

@@ -1,6 +1,6 @@
 /**
  * Moves routes from phase to phase (docs/cutover.md): what has to be so is looked at, then the routes go through the barrier
- * (phase/barrier.ts, over several members phase/shared-barrier.ts): new writes are held back, those under way end, what they left is
+ * (barrier/barrier.ts, over several members phase/shared-barrier.ts): new writes are held back, those under way end, what they left is
  * looked at again, and the move is kept by compare-and-set before anybody is let go on to the new primary. Whatever fails
  * before that leaves the old one.
  */
@@ -12,7 +12,7 @@ import { makeUlid } from "./identity.ts";
 import { behindAfter, groupOf, type KeptPhase } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
-import type { Barrier, Crossed } from "./phase/barrier.ts";
+import type { Barrier, Crossed } from "./barrier/barrier.ts";
 import type { PhaseBook } from "./phase/phase-book.ts";
 import { plural } from "./phase/words.ts";
 import { PHASE_ROLES } from "./phases.ts";

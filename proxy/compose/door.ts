@@ -3,7 +3,7 @@ import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { createListener, type Listener } from "../listen/server.ts";
 import type { Noise } from "../noise.ts";
-import type { WorkerHolds } from "../phase/own-writes.ts";
+import type { WorkerHolds } from "../barrier/own-writes.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import { createCrew, type CrewState } from "../workers/crew.ts";

@@ -1,5 +1,5 @@
-/** Writes held back in all workers at once (phase/own-writes.ts). */
-import type { WorkerHolds } from "../phase/own-writes.ts";
+/** Writes held back in all workers at once (barrier/own-writes.ts). */
+import type { WorkerHolds } from "../barrier/own-writes.ts";
 import type { HoldBounds } from "../phase/write-hold.ts";
 import type { Link } from "./link.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";

@@ -16,7 +16,7 @@ import type { Snapshot } from "../exchange.ts";
 import type { Listener } from "../listen/server.ts";
 import { removeStaleSocket, setSocketMode } from "../listen/unix-socket.ts";
 import { listenError } from "../listen-error.ts";
-import type { WorkerHolds } from "../phase/own-writes.ts";
+import type { WorkerHolds } from "../barrier/own-writes.ts";
 import { CrewHolds } from "./crew-holds.ts";
 import { GivenConnections } from "./given-connections.ts";
 import { Link } from "./link.ts";

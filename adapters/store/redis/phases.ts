@@ -134,7 +134,8 @@ function read([now, rows, text, acks, registered, _, isUncertain]: Reply): Trans
 
 function readTransition({ moves, why, ...kept }: KeptTransition, flat: readonly string[]): Transition {
   const acks = new Map<string, TransitionAck>();
-  for (let i = 0; i < flat.length; i += 2) acks.set(flat[i] as string, JSON.parse(flat[i + 1] as string));
+  for (let i = 0; i < flat.length; i += 2)
+    acks.set(flat[i] as string, JSON.parse(flat[i + 1] as string) as TransitionAck);
   const read = moves.map(({ row, instead }) => ({ row: JSON.parse(row) as KeptPhase, instead: instead ?? null }));
   return { ...kept, moves: read, why: why ?? null, acks };
 }

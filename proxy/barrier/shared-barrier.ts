@@ -12,8 +12,8 @@ import type { Clock } from "../ports.ts";
 import { awaited, isUnderWay, type Transition, type Transitions, type TransitionView } from "../transition.ts";
 import { areKept, type Barrier, type Crossed, type Crossing, DRAIN_WITHIN_MS, roundMs } from "./barrier.ts";
 import type { MemberPart } from "./member-part.ts";
-import type { PhaseBook } from "./phase-book.ts";
-import { plural } from "./words.ts";
+import type { PhaseBook } from "../phase/phase-book.ts";
+import { plural } from "../phase/words.ts";
 
 export interface SharedBarrierParts {
   readonly transitions: Transitions;

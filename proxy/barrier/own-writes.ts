@@ -2,9 +2,9 @@
  * This process's writes to the routes of a move, its workers' among them: held back, ended, let go. What several processes agree on
  * is made of this in each of them (member-part.ts); one alone needs nothing else (barrier.ts).
  */
-import type { OpenWrites } from "./open-writes.ts";
-import { plural } from "./words.ts";
-import type { HoldBounds, WriteHold } from "./write-hold.ts";
+import type { OpenWrites } from "../phase/open-writes.ts";
+import { plural } from "../phase/words.ts";
+import type { HoldBounds, WriteHold } from "../phase/write-hold.ts";
 
 export interface OwnWritesParts {
   readonly hold: WriteHold;

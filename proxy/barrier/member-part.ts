@@ -14,7 +14,7 @@ import {
 } from "../transition.ts";
 import { DRAIN_WITHIN_MS } from "./barrier.ts";
 import type { OwnWrites } from "./own-writes.ts";
-import type { PhaseBook } from "./phase-book.ts";
+import type { PhaseBook } from "../phase/phase-book.ts";
 
 export interface MemberPartParts {
   readonly transitions: Transitions;

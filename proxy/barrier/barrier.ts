@@ -4,7 +4,7 @@ import { CrossfadeError } from "../errors.ts";
 import type { KeptPhase } from "../kept-phase.ts";
 import type { Clock } from "../ports.ts";
 import type { OwnWrites } from "./own-writes.ts";
-import type { PhaseBook } from "./phase-book.ts";
+import type { PhaseBook } from "../phase/phase-book.ts";
 
 export interface Crossing {
   readonly routes: readonly string[];

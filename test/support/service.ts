@@ -71,7 +71,7 @@ export async function startService(
   const options = { keepAliveTimeout: 60_000 };
   const server =
     tls === null ? http.createServer(options, listener) : https.createServer({ ...options, ...tls }, listener);
-  server.on("connection", (socket) => {
+  server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));

@@ -267,6 +267,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       await listener.end();
       throw error;
     });
+    telemetry.begin();
     void services.reachability.first.then(() => {
       for (const { name, origin } of Object.values(snapshot().settings.services)) {
         const problem = services.reachability.problemOf(name);

@@ -15,6 +15,8 @@ export interface TelemetryAdapter {
   metricsText(): Promise<string>;
   /** A line of the process's own log, as pino writes it. Never throws. */
   logLine(line: string): void;
+  /** Sends, from now on, what has waited since it was made. Before that nothing of the SDK is loaded. */
+  begin(): void;
   /** null: nothing is sent anywhere. */
   health(): TelemetryHealth | null;
   /** Sends what waits, within a second. */
@@ -136,8 +138,6 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       : openSending(settings, (signal, result, count) => sentItems.add(count, signal, result));
   /** OpenTelemetry's SDK takes as long to load as a fifth of the whole start: it comes when somebody first asks. */
   const opened = (): Promise<Exposition> => (exposition ??= load());
-  // Whoever asks for the metrics is told what went wrong.
-  if (sending !== null) void opened().catch(() => undefined);
 
   async function load(): Promise<Exposition> {
     const [{ openExposition }, { resourceOf }] = await Promise.all([
@@ -176,8 +176,13 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       return await (await opened()).metricsText();
     },
     logLine: (line) => sending?.logLine(line),
+    begin() {
+      // Whoever asks for the metrics is told what went wrong.
+      if (sending !== null) void opened().catch(() => undefined);
+    },
     health: () => sending?.health() ?? null,
     async close() {
+      if (sending !== null) void opened();
       const all = await exposition?.catch(() => null);
       if (all === undefined || all === null) return;
       if (sending === null) await all.close();

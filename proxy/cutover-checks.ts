@@ -5,6 +5,7 @@ import type { Phase, RouteSettings } from "./config/settings.ts";
 import type { CutoverGate } from "./cutover-gate.ts";
 import type { Snapshot } from "./exchange.ts";
 import type { Journal } from "./journal.ts";
+import { lagMsOf } from "./lag.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { MoveCheck, MoveOrder } from "./phase-move.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
@@ -27,7 +28,7 @@ export interface CutoverChecksParts {
   readonly snapshot: () => Snapshot;
   readonly gate: Pick<CutoverGate, "ask">;
   readonly store: Pick<Store, "openWork">;
-  readonly journal: Pick<Journal, "waiting">;
+  readonly journal: Pick<Journal, "waiting" | "waitingSince">;
   readonly backlog: Pick<Backlog, "lagMs">;
   readonly openWrites: Pick<OpenWrites, "count">;
   readonly members: Pick<Members, "list">;
@@ -100,18 +101,12 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
       `${plural(parts.openWrites.count(names), "write")} under way; copies are ${spellCount(Math.round(lag))} ms behind`,
     );
     const tunnels = names.reduce((sum, name) => sum + parts.tunnels(name), 0);
-    add(
-      "tunnels",
-      true,
-      tunnels === 0
-        ? "no open tunnel"
-        : `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`,
-    );
+    add("tunnels", true, spellTunnels(tunnels, from));
     return checks;
   }
 
   function lagOf(names: readonly string[]): number {
-    return Math.max(...names.map((name) => parts.backlog.lagMs(name, parts.clock.monotonic())));
+    return Math.max(...names.map((name) => lagMsOf(parts, name)));
   }
 
   /** Waits for the shadow to come close, before anybody is held back. */
@@ -137,6 +132,11 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
   }
 
   return { of: checksOf, lagOf, openOf, notClose };
+}
+
+export function spellTunnels(tunnels: number, from: Phase): string {
+  if (tunnels === 0) return "no open tunnel";
+  return `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`;
 }
 
 function spellWaiting(waiting: number): string {

@@ -7,7 +7,7 @@
 import type { AuditedChange } from "./audit.ts";
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
-import type { CutoverChecks, Planned } from "./cutover-checks.ts";
+import { type CutoverChecks, type Planned, spellTunnels } from "./cutover-checks.ts";
 import { makeUlid } from "./identity.ts";
 import { behindAfter, groupOf, type KeptPhase } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
@@ -150,9 +150,13 @@ export function createCutover(parts: CutoverParts): Cutover {
 
   function moved(
     planned: Planned,
-    checks: readonly MoveCheck[],
-    { pauseMs, refusedWrites }: Pick<Crossed, "pauseMs" | "refusedWrites">,
+    looked: readonly MoveCheck[],
+    { pauseMs, refusedWrites, tunnels }: Crossed,
   ): MoveReport {
+    // Other members' are counted while they move.
+    const checks = looked.map((check) =>
+      check.name === "tunnels" && tunnels !== null ? { ...check, text: spellTunnels(tunnels, planned.from) } : check,
+    );
     const { order, names, from, to, crosses } = planned;
     const gates = checks.filter(({ name }) => name === "gate").map(({ text }) => text);
     const what = [

@@ -8,6 +8,7 @@ import { createAudit, createDesk } from "./compose/desk.ts";
 import { type Door, openDoor } from "./compose/door.ts";
 import { createMemberSelf } from "./compose/member.ts";
 import { followFile, type FollowedFile } from "./compose/follow-file.ts";
+import type { MemberPart } from "./barrier/member-part.ts";
 import { createMoving } from "./compose/moving.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
@@ -85,6 +86,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const store = durable === null ? opened.store : counted.readable(opened.store);
   const audit = createAudit(store, desk.log, clock);
   const overrides = await store.overrides();
+  let part: MemberPart | null = null;
   const phases = await openPhaseBook({
     store,
     transitions: opened.transitions,
@@ -94,6 +96,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     copy: phasesCopy(settings),
     warn: desk.warn,
     caught: desk.caught,
+    lookAgain: () => part?.wake(),
   }).catch(async (error: unknown) => {
     await store.close();
     throw error;
@@ -152,14 +155,15 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     caught: desk.caught,
   });
 
+  part = moving.part;
   const startedAt = clock.now();
   const isStopping = (): boolean => stopping;
-  const phasesChanged = (): void => moving.part?.wake();
+  const phasesChanged = (): void => part?.wake();
   await members.join(
     createMemberSelf({ settings, version, startedAt, acting, journal, secretKey, isStopping, phasesChanged }),
   );
   // What was moved between its first look and its registration: nobody has waited for it.
-  await moving.part?.catchUp();
+  await part?.catchUp();
   const status = createStatusSource({
     clock,
     startedAt,
@@ -208,7 +212,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const left = (): number => backlog.left + journal.waiting();
   const closeParts = async (): Promise<void> => {
     status.close();
-    moving.part?.stop();
+    part?.stop();
     void repairs.stop();
     services.closeGates();
     await services.close();

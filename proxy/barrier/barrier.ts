@@ -23,6 +23,8 @@ export interface Crossed {
   /** How long writes were held back, ms; null: none were. */
   readonly pauseMs: number | null;
   readonly refusedWrites: number;
+  /** Connections of the routes that had changed their protocol, at all members; null: there are no others. */
+  readonly tunnels: number | null;
 }
 
 export interface Barrier {
@@ -48,7 +50,7 @@ export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierPa
     if (!drains) {
       const why = await keep(rows);
       if (why === null) moved();
-      return { end: why === null ? "moved" : "refused", why, pauseMs: null, refusedWrites: 0 };
+      return { end: why === null ? "moved" : "refused", why, pauseMs: null, refusedWrites: 0, tunnels: null };
     }
     const begunAt = clock.monotonic();
     own.hold(routes);
@@ -63,7 +65,7 @@ export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierPa
       own.release();
     }
     const pauseMs = roundMs(clock.monotonic() - begunAt);
-    return { end: why === null ? "moved" : "aborted", why, pauseMs, refusedWrites: own.refused };
+    return { end: why === null ? "moved" : "aborted", why, pauseMs, refusedWrites: own.refused, tunnels: null };
   }
 
   /** null: it is kept, for good. */

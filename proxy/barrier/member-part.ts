@@ -139,8 +139,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   function readiness(transition: Transition): TransitionAck {
     const routes = routesOf(transition);
     const why = transition.drains ? parts.notClose(routes) : null;
-    const tunnels = routes.reduce((sum, route) => sum + parts.tunnels(route), 0);
-    return { state: why === null ? "ready" : "not-ready", why, tunnels };
+    return { state: why === null ? "ready" : "not-ready", why, tunnels: tunnelsOf(routes) };
+  }
+
+  function tunnelsOf(routes: readonly string[]): number {
+    return routes.reduce((sum, route) => sum + parts.tunnels(route), 0);
   }
 
   async function tell({ id, state }: Transition, ack: TransitionAck): Promise<void> {
@@ -163,7 +166,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
           return "it failed";
         })
       : null;
-    const ack: TransitionAck = { state: why === null ? "drained" : "failed", why, tunnels: 0 };
+    const ack: TransitionAck = {
+      state: why === null ? "drained" : "failed",
+      why,
+      tunnels: tunnelsOf(routesOf(transition)),
+    };
     // Once it has ended the store takes no acks for it.
     while (holding === transition && !isOver) {
       try {

@@ -53,10 +53,11 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
 
   async function held(id: string, rows: readonly KeptPhase[], stillFit: Crossing["stillFit"]): Promise<Crossed> {
     const begunAt = clock.monotonic();
+    let tunnels = 0;
     const ended = async (why: string | null): Promise<Crossed> => {
       const last = why === null ? null : await giveUp(id, rows, why);
       const pauseMs = roundMs(clock.monotonic() - begunAt);
-      return { end: last === null ? "moved" : "aborted", why: last, pauseMs, refusedWrites: part.refused };
+      return { end: last === null ? "moved" : "aborted", why: last, pauseMs, refusedWrites: part.refused, tunnels };
     };
     try {
       const prepared = await transitions.prepare(id, DRAIN_WITHIN_MS);
@@ -67,6 +68,7 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
       if (notDrained !== null) return await ended(notDrained);
       const committed = await transitions.commit(id);
       await part.took(committed);
+      for (const ack of committed.transition?.acks.values() ?? []) tunnels += ack.tunnels;
       return await ended(
         committed.transition?.id === id && committed.transition.state === "committed"
           ? null
@@ -132,7 +134,7 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
 }
 
 function refused(why: string | null): Crossed {
-  return { end: "refused", why: why ?? "it was made by somebody else", pauseMs: null, refusedWrites: 0 };
+  return { end: "refused", why: why ?? "it was made by somebody else", pauseMs: null, refusedWrites: 0, tunnels: null };
 }
 
 function asWords(error: unknown): string {

@@ -6,6 +6,7 @@ import cluster from "node:cluster";
 import { Socket } from "node:net";
 import { deserialize } from "node:v8";
 import { ByteBudget } from "../byte-budget.ts";
+import type { OfRequest } from "../caught.ts";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
@@ -34,7 +35,7 @@ let listener: Promise<Listener> | null = null;
 
 const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, () => process.exit(0));
 const budget = new ByteBudget(0);
-const intake = new RemoteIntake(link, budget);
+const intake = new RemoteIntake(link, budget, caught);
 const telemetry = new RelayedTelemetry(link);
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
@@ -64,8 +65,12 @@ const front = createFront({
   noise: new RemoteNoise(link, choice),
   telemetry,
   clock: systemClock,
-  caught: (step, error, request) => link.send({ type: "caught", step, why: wordsOf(error), request: request ?? null }),
+  caught,
 });
+
+function caught(step: string, error: unknown, request?: OfRequest): void {
+  link.send({ type: "caught", step, why: wordsOf(error), request: request ?? null });
+}
 
 function current(): Snapshot {
   if (snapshot === null) throw new TypeError("a worker serves nobody before it has settings");
@@ -79,7 +84,7 @@ function take(message: ToWorker, bytes: Buffer): void {
       takeSettings(message.revision, deserialize(bytes) as Settings);
       break;
     case "go":
-      intake.go(message.exchange);
+      intake.go(message.exchange, message.isHeld);
       break;
     case "not-entered":
       intake.notEntered(message.exchange);

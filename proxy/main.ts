@@ -32,6 +32,7 @@ import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
 import { systemClock } from "./system-clock.ts";
+import { createClashCheck } from "./value-clash.ts";
 import { createValueList } from "./value-list.ts";
 import { readVersion } from "./version.ts";
 import { shareOfQueue } from "./workers/shares.ts";
@@ -144,6 +145,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     counted: durable === null ? null : counted,
     backlog,
     gate: records.cutoverGate,
+    clash: createClashCheck({ store, seal: mirroring.seal }),
     members,
     transitions: opened.transitions,
     hold,
@@ -200,6 +202,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight: services.inFlight,
     gate: services.gate,
     cutoverGate: records.cutoverGate,
+    clientMappings: mirroring.clientMappings,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
@@ -239,6 +242,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       acting,
       pipeline,
       noise: mirroring.noise,
+      pairs: mirroring.values,
+      clientMappings: mirroring.clientMappings,
       telemetry: telemetry.telemetry,
       tunnels,
       clock,

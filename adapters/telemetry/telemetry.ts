@@ -111,6 +111,12 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
     unit: "{read}",
     attributes: ["route", "result"],
   });
+  const mappedForClients = new CellCounter({
+    name: "crossfade.client.mapped",
+    description: "Clients' requests, and answers to them, that lean on what their primary calls otherwise",
+    unit: "{message}",
+    attributes: ["route", "of", "result"],
+  });
   const reloads = new CellCounter({
     name: "crossfade.config.reloads",
     description: "Changed config files, by whether they were taken",
@@ -146,7 +152,16 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
     ]);
     const resource = resourceOf(scope, instance);
     const connect = sending === null ? null : await sending.load(resource, scope);
-    const counters = [exchanges, shadowFailures, differences, repaired, secondReads, reloads, sentItems];
+    const counters = [
+      exchanges,
+      shadowFailures,
+      differences,
+      repaired,
+      secondReads,
+      mappedForClients,
+      reloads,
+      sentItems,
+    ];
     const histograms = [served, sent, compared, repairAge];
     const exposed = { scope, resource, startedAt, counters, histograms, gauges: () => gauges?.() ?? null };
     return openExposition(exposed, (producers) => (connect === null ? null : connect(producers)));
@@ -167,6 +182,7 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
         if (ageMs !== null) repairAge.record(ageMs, route);
       },
       secondRead: (route, result) => secondReads.add(1, route, result),
+      mappedForClient: (route, of, result, times) => mappedForClients.add(times, route, of, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

@@ -1,7 +1,9 @@
 import type { Caught } from "../caught.ts";
+import type { ClientMappings } from "../client-mappings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { createListener, type Listener } from "../listen/server.ts";
+import type { PairBook } from "../mirror/values/pair-book.ts";
 import type { Noise } from "../noise.ts";
 import type { WorkerHolds } from "../barrier/own-writes.ts";
 import type { Pipeline } from "../pipeline.ts";
@@ -14,6 +16,8 @@ export interface DoorParts {
   readonly noise: Noise;
   readonly telemetry: Telemetry;
   readonly tunnels: OpenTunnels;
+  readonly pairs: PairBook;
+  readonly clientMappings: ClientMappings;
   readonly clock: Clock;
   readonly warn: (line: string) => void;
   readonly caught: Caught;

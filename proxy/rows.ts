@@ -64,7 +64,16 @@ export interface RowSource {
   page(after: RowKey | null, limit: number): Promise<RowPage>;
   /** Of these keys the rows that are there, in any order. */
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
+  /** What is read may be older than what its database has told others of. Absent: it never is. */
+  lags?(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+export interface CommitGuard {
+  /** Asked once all is written, right before the commit. false: it must not be. */
+  readonly confirm: () => Promise<boolean>;
+  /** So long after the last write the database undoes what is not committed, whatever became of us. */
+  readonly withinMs: number;
 }
 
 export interface Written {
@@ -80,6 +89,11 @@ export interface RowTarget extends RowSource {
    * counts. Where the table has a version column, only over an older version.
    */
   upsert(rows: readonly Row[]): Promise<Written>;
+  /**
+   * As `upsert`, if it is confirmed; null: it was not, and nothing is written. Absent: this port cannot, and rows are not to be
+   * written beside live writes.
+   */
+  upsertConfirmed?(rows: readonly Row[], guard: CommitGuard): Promise<Written | null>;
   /** Returns how many rows there were. */
   remove(keys: readonly RowKey[]): Promise<number>;
   /** Counters that number new rows go on after the highest key. To be called once rows were written with their keys. */

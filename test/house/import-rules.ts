@@ -30,6 +30,7 @@ const MAIN = new Set(["main.ts", "create-crossfade.ts"]);
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
+  "backfills.ts",
   "front.ts",
   "intake.ts",
   "pipeline-parts.ts",

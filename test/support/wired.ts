@@ -15,6 +15,8 @@ import { Spool } from "../../proxy/forward/spool.ts";
 import { createListener } from "../../proxy/listen/server.ts";
 import type { Noise } from "../../proxy/noise.ts";
 import { Backlog } from "../../proxy/mirror/backlog.ts";
+import { ChangeLog } from "../../proxy/mirror/change-log.ts";
+import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { Gaps } from "../../proxy/mirror/gaps.ts";
 import { InFlight } from "../../proxy/mirror/in-flight.ts";
 import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
@@ -101,6 +103,9 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
   const pipeline = createPipeline(
     {
       openWrites,
+      changes: new ChangeLog(),
+      freezes: new Freezes(),
+      copying: { isCopying: () => false },
       snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
       mirroringEnabled: () => true,
       upstream: (role, service) => {

@@ -33,7 +33,7 @@ async function mapValues(parts: PipelineParts, copy: Copy, teaching: Teaching): 
     if (mapped.end !== "mapped") return mapped;
     return { ...mapped, rewrite: (request, of) => parts.rewrite(mapped.rewrite(request, of), of) };
   } catch (error) {
-    parts.caught("values", error);
+    parts.caught("values", error, exchange);
     return {
       end: "unmapped",
       why: `its values could not be mapped: ${error instanceof Error ? error.message : String(error)}`,
@@ -47,7 +47,7 @@ function readable({ status, headers, body }: PrimaryAnswered) {
 
 /** Nobody has to wait any longer for what it would have taught. */
 export function endTeaching(parts: PipelineParts, { exchange, teaching }: Copy): void {
-  if (teaching !== null) guarded(parts, "values", () => parts.values.end(exchange, teaching));
+  if (teaching !== null) guarded(parts, "values", () => parts.values.end(exchange, teaching), exchange);
 }
 
 /** Learns from both answers; then the shadow's as the primary would have put it, and what contradicts what was known. */
@@ -64,7 +64,7 @@ export async function learnFrom(
     conflicts = await parts.values.learn(exchange, teaching, passed, readable(primary), { ...answer, body });
     return { answer: await parts.values.answer(exchange, answer), conflicts };
   } catch (error) {
-    parts.caught("values", error);
+    parts.caught("values", error, exchange);
     return { answer, conflicts };
   }
 }

@@ -1,4 +1,5 @@
 /** The end of an eligible exchange, which comes once whatever became of it. */
+import type { OfRequest } from "./caught.ts";
 import type { Exchange, Settled } from "./exchange.ts";
 import { reasonOf } from "./outcome.ts";
 import type { JournalEnd } from "./journal.ts";
@@ -66,7 +67,7 @@ export function finish(
   const record = (): void => {
     try {
       parts.recorder.settle(settled);
-      guarded(parts, "evidence", () => parts.evidence.settled(settled));
+      guarded(parts, "evidence", () => parts.evidence.settled(settled), exchange);
       if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
       primary?.release();
       recorded?.();
@@ -76,7 +77,7 @@ export function finish(
       if (isWrite) parts.changes.ended(exchange.id, settled.notBefore);
     }
   };
-  if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));
+  if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record, exchange));
   else record();
 }
 
@@ -97,11 +98,17 @@ function journalEnd(parts: PipelineParts, settled: Settled): JournalEnd {
   return { ...end, repairs };
 }
 
-export function guarded(parts: PipelineParts, step: string, work: () => void): void {
+/** `request`: what the work is for. */
+export function guarded(
+  parts: Pick<PipelineParts, "caught">,
+  step: string,
+  work: () => void,
+  request?: OfRequest,
+): void {
   try {
     work();
   } catch (error) {
-    parts.caught(step, error);
+    parts.caught(step, error, request);
   }
 }
 

@@ -2,6 +2,7 @@ import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Difference, RepairReason } from "./evidence.ts";
 import type { Outcome } from "./outcome.ts";
 import type { StoredBody } from "./stored-body.ts";
+import type { Trace } from "./trace.ts";
 
 /** The part a service plays for a route in its present phase. */
 export type Role = "primary" | "shadow";
@@ -133,6 +134,8 @@ export interface Exchange {
   readonly plan: Plan;
   /** W3C trace id: the client's, or one made on arrival where the exchange is eligible. */
   readonly traceId: string;
+  /** null: its spans are not recorded. */
+  readonly trace: Trace | null;
 }
 
 /** The entities that a write is about. */

@@ -5,7 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { hostFor, type ServiceSettings, serviceOf } from "./config/settings.ts";
+import type { Caught, OfRequest } from "./caught.ts";
+import { hostFor, type RouteSettings, type ServiceSettings, serviceOf } from "./config/settings.ts";
 import type { RequestHead, Role, RouteFound, Snapshot } from "./exchange.ts";
 import type { BodyTakers } from "./forward/capture.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
@@ -24,6 +25,10 @@ import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
+import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
+import type { Trace } from "./trace.ts";
+import { clientTrace } from "./trace-context.ts";
+import { beginTrace, tracedHeaders } from "./tracing.ts";
 
 /** Label of requests that no route matches; they go to legacy and are not mirrored. */
 const NO_ROUTE = "(none)";
@@ -40,10 +45,10 @@ export interface FrontParts {
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly tunnels: Pick<OpenTunnels, "opened">;
   readonly noise: Pick<Noise, "watch" | "sawFailure">;
-  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
+  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span">;
   readonly clock: Clock;
   /** Something failed that is not the client's. */
-  readonly caught: (step: string, error: unknown) => void;
+  readonly caught: Caught;
 }
 
 export interface Front {
@@ -68,7 +73,17 @@ export function createFront(parts: FrontParts): Front {
     const head = readRequestHead(request, target);
     const found = snapshot.router.match(head);
     if (found === null) {
-      forwardTo(request, response, head, snapshot, "legacy", NO_ROUTE, UNWATCHED, null);
+      const traced = traceOf(snapshot, head, null);
+      forwardTo(
+        request,
+        response,
+        head,
+        snapshot,
+        "legacy",
+        NO_ROUTE,
+        traced === null ? UNWATCHED : { ...UNWATCHED, traced },
+        null,
+      );
       return;
     }
     const { route } = found;
@@ -89,8 +104,10 @@ export function createFront(parts: FrontParts): Front {
     // What is asked twice is asked as the client asks.
     const learns = route.compare.noise.readShare > 0 && mapping === null;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
+    const traced = traceOf(snapshot, head, route);
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
+      if (traced !== null) watch = { ...watch, traced };
       if (requestClass === "write") watch = counted(watch, route.name);
       try {
         forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch, mapping);
@@ -101,6 +118,7 @@ export function createFront(parts: FrontParts): Front {
       }
       return;
     }
+    const trace = traced === null ? null : traced.trace;
     // Whoever watches it would wait for its end for ever.
     const failed = (): void => {
       guard("noise", () => {
@@ -111,9 +129,10 @@ export function createFront(parts: FrontParts): Front {
     };
     try {
       parts.intake.open(
-        { snapshot, request: head, found, plan },
+        { snapshot, request: head, found, plan, trace },
         (entered) => {
-          forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched, mapping);
+          const arrived = { snapshot, request: head, found, plan, trace };
+          forwardMirrored(request, response, arrived, entered, watched, mapping, traced);
         },
         failed,
       );
@@ -205,6 +224,7 @@ export function createFront(parts: FrontParts): Front {
     entered: Entered,
     watched: Watched | null,
     mapping: Mapping,
+    traced: Traced | null,
   ): void {
     const service = serviceNameFor(plan.primary, route);
     const watch: Watch = {
@@ -216,6 +236,7 @@ export function createFront(parts: FrontParts): Front {
         return entered.ended(ending);
       },
       closed: watched === null ? null : () => watched.closed(),
+      traced,
     };
     forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
   }
@@ -231,6 +252,7 @@ export function createFront(parts: FrontParts): Front {
         return null;
       },
       closed: () => watched.closed(),
+      traced: null,
     };
   }
 
@@ -247,6 +269,8 @@ export function createFront(parts: FrontParts): Front {
     const service = serviceOf(snapshot.settings, serviceName);
     const primary = parts.upstream("primary", service);
     const begunAt = parts.clock.monotonic();
+    const { traced } = watch;
+    const headers = endToEndHeaders(head, { host: hostFor(service), proto: head.scheme });
     forward(
       {
         request,
@@ -254,7 +278,7 @@ export function createFront(parts: FrontParts): Front {
         upstream: mapping === null ? primary : mapping(primary),
         method: head.method,
         target: head.target,
-        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }),
+        headers: traced === null ? headers : tracedHeaders(headers, traced.trace, traced.trace.spans.primary),
         limits: {
           headMs: service.asPrimary.timeoutMs,
           idleMs: service.asPrimary.idleTimeoutMs ?? 0,
@@ -267,33 +291,76 @@ export function createFront(parts: FrontParts): Front {
           const reached = ending.end !== "unreached";
           // A client that leaves is no failure of the primary's.
           if ((ending.end !== "answered" || ending.status >= 500) && !response.destroyed)
-            guard("noise", () => parts.noise.sawFailure(service.origin));
-          guard("telemetry", () => {
-            parts.telemetry.clientRequest(
-              "primary",
-              routeName,
-              reached ? ending.status : null,
-              reached ? ending.ms : 0,
-            );
-          });
+            guard("noise", () => parts.noise.sawFailure(service.origin), head);
+          guard(
+            "telemetry",
+            () => {
+              parts.telemetry.clientRequest(
+                "primary",
+                routeName,
+                reached ? ending.status : null,
+                reached ? ending.ms : 0,
+              );
+            },
+            head,
+          );
+          if (traced !== null)
+            guard("telemetry", () => parts.telemetry.span(spanOfPrimary(traced, ending, service)), head);
           return held;
         },
         closed: (status) => {
-          if (watch.closed !== null) guard("noise", watch.closed);
-          guard("telemetry", () => {
-            parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
-          });
+          if (watch.closed !== null) guard("noise", watch.closed, head);
+          guard(
+            "telemetry",
+            () => {
+              parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
+            },
+            head,
+          );
+          if (traced === null) return;
+          guard(
+            "telemetry",
+            () => {
+              parts.telemetry.span(serverSpan(traced.trace, traced.asked, status, parts.clock.monotonic()));
+            },
+            head,
+          );
         },
       },
       parts.clock,
     );
   }
 
-  function guard(step: string, work: () => void): void {
+  function traceOf({ settings }: Snapshot, head: RequestHead, route: RouteSettings | null): Traced | null {
+    const { telemetry } = settings;
+    if (telemetry === null || telemetry.traceShare === null) return null;
+    try {
+      const trace = beginTrace(head.headers, telemetry.traceShare, parts.clock);
+      return trace === null ? null : { trace, asked: { method: head.method, scheme: head.scheme, route } };
+    } catch (error) {
+      parts.caught("telemetry", error, ofRequest(head));
+      return null;
+    }
+  }
+
+  function spanOfPrimary({ trace, asked }: Traced, ending: PrimaryEnding, service: ServiceSettings): EndedSpan {
+    return primarySpan(trace, {
+      method: asked.method,
+      route: asked.route?.name ?? NO_ROUTE,
+      endedAt: parts.clock.monotonic(),
+      ms: ending.end === "unreached" ? 0 : ending.ms,
+      status: ending.end === "unreached" ? null : ending.status,
+      errorType: ending.end === "answered" ? null : ending.end,
+      service: service.name,
+      origin: service.origin,
+    });
+  }
+
+  function guard(step: string, work: () => void, head?: RequestHead): void {
     try {
       work();
     } catch (error) {
-      parts.caught(step, error);
+      parts.caught(step, error, head === undefined ? undefined : ofRequest(head));
     }
   }
 
@@ -310,6 +377,14 @@ interface Watch {
   /** See `ForwardJob`. */
   readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
   readonly closed: (() => void) | null;
+  /** null, as for most: nobody records it. */
+  readonly traced: Traced | null;
+}
+
+/** A request that is traced, and what its spans say of it. */
+interface Traced {
+  readonly trace: Trace;
+  readonly asked: Asked;
 }
 
 /** Nothing was sent: the client may send it again. */
@@ -345,7 +420,15 @@ const UNWATCHED: Watch = {
   settleWrite: false,
   ended: () => null,
   closed: null,
+  traced: null,
 };
+
+/** Only the client's own trace is known here. */
+function ofRequest({ headers }: RequestHead): OfRequest | undefined {
+  const trace = clientTrace(headers);
+  return trace === null ? undefined : { id: null, traceId: trace.traceId };
+}
+
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */
 function sampleKey(found: RouteFound, head: RequestHead): string {
   const atHead = keyAtHead({ route: found.route, params: found.params, request: head });

@@ -49,35 +49,12 @@ function pairAt(at: number): string {
   return PAIRS[((pool[at] as number) << 2) | ((pool[at + 1] as number) & 3)] as string;
 }
 
-function randomHex(bytes: number): string {
+/** Two digits a byte. */
+export function randomHex(bytes: number): string {
   const at = randomAt(bytes);
   return pool.toString("hex", at, at + bytes);
 }
 
-/** W3C trace context: the parts of a `traceparent` header. */
-export interface TraceParent {
-  readonly traceId: string;
-  readonly parentId: string;
-  readonly flags: string;
-}
-
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
-
-/** null where the header is absent or not valid (W3C Trace Context, 3.2.2): then a new trace begins. */
-export function parseTraceParent(header: string | null): TraceParent | null {
-  if (header === null) return null;
-  const found = TRACEPARENT.exec(header);
-  if (found === null) return null;
-  const [, traceId, parentId, flags] = found as unknown as [string, string, string, string];
-  if (/^0+$/.test(traceId) || /^0+$/.test(parentId)) return null;
-  return { traceId, parentId, flags };
-}
-
 export function makeTraceId(): string {
   return randomHex(16);
-}
-
-/** A child of `traceId` with a span id of its own. */
-export function makeTraceParent(traceId: string, flags: string): string {
-  return `00-${traceId}-${randomHex(8)}-${flags}`;
 }

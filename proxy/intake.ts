@@ -8,7 +8,7 @@ import type { Exchange, Plan, RequestHead, RouteFound, Snapshot } from "./exchan
 import { headerOf } from "./exchange.ts";
 import { type BodyTakers, captures } from "./forward/capture.ts";
 import type { PrimaryEnding } from "./forward/forwarder.ts";
-import { makeTraceId, makeUlid, parseTraceParent } from "./identity.ts";
+import { makeTraceId, makeUlid } from "./identity.ts";
 import type { Intent } from "./journal.ts";
 import type { Lanes } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
@@ -17,6 +17,8 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 import { keysAtHead } from "./route/entity-key.ts";
 import { reachAtHead } from "./route/write-reach.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
+import type { Trace } from "./trace.ts";
+import { clientTrace } from "./trace-context.ts";
 
 /** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
 const INTENT_WAIT_MS = 5;
@@ -29,6 +31,8 @@ export interface Arrived {
   readonly request: RequestHead;
   readonly found: RouteFound;
   readonly plan: Extract<Plan, { mirror: true }>;
+  /** null: it is not traced. */
+  readonly trace: Trace | null;
 }
 
 export interface Intake {
@@ -54,12 +58,11 @@ export interface Entered {
 
 export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
   function open(
-    { snapshot, request, found, plan }: Arrived,
+    { snapshot, request, found, plan, trace }: Arrived,
     goOn: (entered: Entered) => void,
     failed: () => void,
   ): void {
     const arrivedAt = parts.clock.now();
-    const trace = parseTraceParent(headerOf(request.headers, "traceparent"));
     const exchange: Exchange = {
       id: makeUlid(arrivedAt),
       arrivedAt,
@@ -68,7 +71,8 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       route: found.route,
       params: found.params,
       plan,
-      traceId: trace?.traceId ?? makeTraceId(),
+      traceId: (trace ?? clientTrace(request.headers))?.traceId ?? makeTraceId(),
+      trace,
     };
     const keys = keysAtHead({ route: found.route, params: found.params, request }, plan.requestClass);
     const mark = headerOf(request.headers, SHADOW_MARK_HEADER);
@@ -124,7 +128,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       goOn();
       return;
     }
-    const durable = recordIntent({
+    const durable = recordIntent(exchange, {
       exchangeId: exchange.id,
       route: exchange.route.name,
       request: exchange.request,
@@ -144,7 +148,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       if (gone) return;
       gone = true;
       clearTimeout(timer);
-      if (!placed) guarded(parts, "turns", () => parts.turns.doubt(exchange.id));
+      if (!placed) guarded(parts, "turns", () => parts.turns.doubt(exchange.id), exchange);
       if (durable === null) goOn();
       else if (journaled) {
         guarded(parts, "gaps", () => parts.gaps.journaled(exchange.route.name));
@@ -177,16 +181,16 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     try {
       return parts.turns.take(exchange.id, keys);
     } catch (error) {
-      parts.caught("turns", error);
+      parts.caught("turns", error, exchange);
       return null;
     }
   }
 
-  function recordIntent(intent: Intent): Promise<void> | null {
+  function recordIntent(exchange: Exchange, intent: Intent): Promise<void> | null {
     try {
       return parts.journal.intend(intent);
     } catch (error) {
-      parts.caught("journal", error);
+      parts.caught("journal", error, exchange);
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -215,10 +219,10 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       return placed === null
         ? null
         : within(placed, PLACE_WAIT_MS).then((inTime) => {
-            if (!inTime) guarded(parts, "turns", () => parts.turns.doubt(open.exchange.id));
+            if (!inTime) guarded(parts, "turns", () => parts.turns.doubt(open.exchange.id), open.exchange);
           });
     } catch (error) {
-      parts.caught("settle", error);
+      parts.caught("settle", error, open.exchange);
       return null;
     }
   }

@@ -2,6 +2,7 @@
  * Brings back what waits in the journal and nowhere else: what an earlier process left, and what there was no room for.
  * Each write joins its lane in the order in which it was answered, as soon as memory has room for it.
  */
+import type { OfRequest } from "./caught.ts";
 import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { exchangeAgain, isStillMirrored, primaryAgain } from "./journaled-write.ts";
 import type { Lanes } from "./mirror/lanes.ts";
@@ -64,7 +65,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
           isFull = false;
           if (stopped) return;
           journal.take(write);
-          guarded(parts, "journal", () => bringOne(write, costBytes));
+          guarded(parts, "journal", () => bringOne(write, costBytes), idsOf(write.intent));
           if (slice.isOver()) await slice.next();
         }
       }
@@ -146,7 +147,7 @@ export function settleLeftOver(parts: PipelineParts, leftOver: readonly LeftOver
             notBefore: parts.clock.now() + primaryWorkMs(exchange),
             error: "the proxy ended before it was answered",
           };
-    guarded(parts, "journal", () => finish(parts, exchange, key, null, found));
+    guarded(parts, "journal", () => finish(parts, exchange, key, null, found), exchange);
   }
 }
 
@@ -175,6 +176,10 @@ class Slice {
     this.#begunAt = this.#clock.monotonic();
     this.#ms = Math.min(Math.max((this.#begunAt - endedAt) / 2, SLICE_MS), LONGEST_SLICE_MS);
   }
+}
+
+function idsOf({ exchangeId, traceId }: WaitingWrite["intent"]): OfRequest {
+  return { id: exchangeId, traceId };
 }
 
 function pause(ms: number): Promise<void> {

@@ -64,6 +64,7 @@ export function exchangeAgain(snapshot: Snapshot, intent: Intent, shadow: Identi
     params: matched !== null && matched.route === found ? matched.params : { named: {}, rest: [] },
     plan: { mirror: true, primary, shadow: side, requestClass: "write" },
     traceId,
+    trace: null,
   };
 }
 

@@ -104,7 +104,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
   const acting = createSwitchboard({ store, clock, settings, overrides, phases, audit, routerOf: compileRouter });
   const { snapshot } = acting;
-  const telemetry = createTelemetry({ version });
+  const telemetry = createTelemetry({ version, settings: settings.telemetry });
+  desk.onLine((line) => telemetry.logLine(line));
   const secretKey = shared ?? ownSecretKey(settings);
   const every = { store, secretKey, telemetry: telemetry.telemetry, clock, desk, audit };
 
@@ -208,6 +209,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
     webhook: () => records.webhook.health(),
+    telemetry: () => telemetry.health(),
     caught: () => desk.caughtByStep,
   });
   telemetry.observe(() => status.gauges());
@@ -277,6 +279,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       await listener.end();
       throw error;
     });
+    telemetry.begin();
     void services.reachability.first.then(() => {
       for (const { name, origin } of Object.values(snapshot().settings.services)) {
         const problem = services.reachability.problemOf(name);

@@ -25,6 +25,7 @@ import { DIVERGENT, dropped, skipped } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
+import { spanBegins, tellMismatch, tellShadowSpan } from "./traced-copy.ts";
 import { ALONE } from "./turns.ts";
 
 /**
@@ -48,7 +49,7 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
       endTeaching(parts, turn.work);
     } else compareWhenPut(parts, known, sent);
   } catch (error) {
-    parts.caught("lane", error);
+    parts.caught("lane", error, turn.work.exchange);
     endTeaching(parts, turn.work);
   } finally {
     if (turn.work.place !== null) parts.unsettled.remove(turn.work.place);
@@ -109,6 +110,7 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
     return null;
   }
   let end: DeliveryEnd;
+  const begunAt = spanBegins(parts, copy);
   try {
     if (mapped.end === "mapped") {
       const shaped = await shapeCopy(parts, copy, mapped.rewrite);
@@ -119,9 +121,10 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
       end = await sendCopy(parts, copy, shadowOf(copy), shaped.value);
     } else end = { ...mapped, attempts: copy.earlierAttempts, mayLandLate: copy.earlierAttempts > 0 };
   } catch (error) {
-    parts.caught("shadow", error);
+    parts.caught("shadow", error, copy.exchange);
     end = { end: "error", attempts: 1, why: wordsOf(error), code: "internal", mayLandLate: true };
   }
+  tellShadowSpan(parts, copy, end, begunAt);
   if (end.end === "answered") return { end, passed: mapped.end === "mapped" ? mapped.passed : NOTHING_PASSED };
   if (end.end === "shutdown" && parts.journal.holds(copy.exchange.id)) {
     leaveToJournal(parts, copy);
@@ -158,7 +161,12 @@ function lost(
   for (const one of lanes.takeFollowers(turn, standsAlone)) {
     const taintedBy = taint(parts, one, copy.exchange.id);
     inSlices(() => {
-      guarded(parts, "lane", () => finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, taintedBy }));
+      guarded(
+        parts,
+        "lane",
+        () => finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, taintedBy }),
+        one.exchange,
+      );
     });
   }
 }
@@ -261,7 +269,7 @@ function compareWhenPut(parts: PipelineParts, turn: Turn<Copy>, sent: Sent): voi
   void put
     .then((answer) => compareCopy(parts, turn, sent, answer))
     .catch((error: unknown) => {
-      parts.caught("lane", error);
+      parts.caught("lane", error, turn.work.exchange);
       endTeaching(parts, turn.work);
     });
 }
@@ -280,18 +288,30 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     attempts: end.attempts,
   };
   const ofPrimary = primaryAnswer(primary);
+  let begunAt = 0;
   const told = (judged: Judged, compared: Answer): void => {
     const { outcome, differences, moreDifferences, excusedBy, error } = judged;
+    tellMismatch(parts, copy, judged, begunAt);
     if (excusedBy !== null) {
-      guarded(parts, "count", () => {
-        parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
-      });
+      guarded(
+        parts,
+        "count",
+        () => {
+          parts.ruleCounters.compared(exchange.route, exchange.snapshot.revision, excusedBy, parts.clock.now());
+        },
+        exchange,
+      );
       // What follows from a failed write says nothing about how the services differ.
       if (exchange.route.compare.noise.comparedShare > 0 && taintedBy === null) {
-        guarded(parts, "noise", () => {
-          const requestBody = bytesInMemory(primary.requestBody);
-          parts.noise.compared({ exchange, requestBody, key: about.key }, ofPrimary, compared);
-        });
+        guarded(
+          parts,
+          "noise",
+          () => {
+            const requestBody = bytesInMemory(primary.requestBody);
+            parts.noise.compared({ exchange, requestBody, key: about.key }, ofPrimary, compared);
+          },
+          exchange,
+        );
       }
     }
     const build = buildOf(copy, end.answer);
@@ -300,7 +320,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       parts.taints.lift(about.keys, answeredAt);
     }
     let answers: Finding["answers"] = null;
-    guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, compared)));
+    guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, compared)), exchange);
     const found = {
       ...NOTHING_FOUND,
       outcome,
@@ -317,7 +337,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     finishCopy(parts, copy, found, () => end.copy.discard());
   };
   const failed = (error: unknown): Judged => {
-    parts.caught("compare", error);
+    parts.caught("compare", error, exchange);
     return {
       outcome: dropped("compare-overload"),
       differences: [],
@@ -330,7 +350,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
     parts.telemetry.clientRequest("shadow", exchange.route.name, answer.status, answer.ms);
     if (answer.status >= 500) parts.telemetry.shadowFailure(exchange.route.name, "status-5xx");
   } catch (error) {
-    parts.caught("telemetry", error);
+    parts.caught("telemetry", error, exchange);
   }
   if (isNotCopied(parts, copy, answer.status)) {
     const found = { ...NOTHING_FOUND, outcome: skipped("not-copied"), repair, notBefore, shadow };
@@ -340,6 +360,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   }
   const judge = (compared: Answer, conflicts: readonly Difference[]): void => {
     let judged: Judged | Promise<Judged>;
+    begunAt = spanBegins(parts, copy);
     try {
       judged = judgeAnswers(parts, exchange.route.compare, ofPrimary, compared, {
         route: exchange.route.name,
@@ -358,7 +379,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   }
   void learnFrom(parts, copy, teaching, answer, sent.passed)
     .then((learnt) => judge(learnt.answer, learnt.conflicts))
-    .catch((error: unknown) => parts.caught("lane", error));
+    .catch((error: unknown) => parts.caught("lane", error, exchange));
 }
 
 /** No rule excuses a value that is two things at once. */

@@ -1,4 +1,5 @@
 import type { ByteBudget } from "./byte-budget.ts";
+import type { Caught } from "./caught.ts";
 import type { Comparer } from "./compare/comparer.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
 import type { EvidenceBook } from "./evidence-book.ts";
@@ -76,5 +77,5 @@ export interface PipelineParts {
   /** Resolves when all that waits in the journal has been brought back, or memory has no room for more of it. */
   readonly journalCaughtUp: () => Promise<void>;
   /** Something failed on the shadow's side of the line. */
-  readonly caught: (step: string, error: unknown) => void;
+  readonly caught: Caught;
 }

@@ -24,6 +24,7 @@ import type {
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
+import type { EndedSpan } from "./spans.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPhase, PhaseMove } from "./kept-phase.ts";
 import type { PresentState } from "./members.ts";
@@ -358,6 +359,12 @@ export interface Telemetry {
   /** A client's request, or the answer to it, that had to be made the primary's, or the client's; unmapped: it could not be. */
   mappedForClient(route: string, of: "request" | "answer", result: "mapped" | "unmapped", times: number): void;
   configReload(result: "applied" | "refused"): void;
+  /** Of a request that is traced; nobody calls it for any other. */
+  span(span: EndedSpan): void;
+  /** So many more there were, which nobody has any more. */
+  spansLost(count: number): void;
+  /** What the divergence log gets a line of. */
+  divergence(record: DivergenceRecord): void;
 }
 
 /** What gauges read when they are scraped. */

@@ -135,11 +135,16 @@ function keepInJournal(
       return;
     }
     const lost: Finding = { ...NOTHING_FOUND, moreKeys, outcome: dropped("queue-full"), repair: "dropped" };
-    guarded(parts, "settle", () => {
-      parts.taints.add(keys, exchange.id, answeredAt);
-      teachNothing(parts, exchange, ending);
-      finish(parts, exchange, key, ending, lost);
-    });
+    guarded(
+      parts,
+      "settle",
+      () => {
+        parts.taints.add(keys, exchange.id, answeredAt);
+        teachNothing(parts, exchange, ending);
+        finish(parts, exchange, key, ending, lost);
+      },
+      exchange,
+    );
   });
   return true;
 }

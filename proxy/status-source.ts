@@ -25,6 +25,7 @@ import type { DivergenceLog } from "./record/divergence-log.ts";
 import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
 import type { Reachability } from "./upstream/reachability.ts";
+import type { TelemetryHealth } from "./telemetry-health.ts";
 import type { WebhookHealth } from "./webhook-health.ts";
 
 export interface StatusSourceParts {
@@ -62,6 +63,7 @@ export interface StatusSourceParts {
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly workers: () => StatusInput["workers"];
   readonly webhook: () => WebhookHealth | null;
+  readonly telemetry: () => TelemetryHealth | null;
   readonly caught: () => Readonly<Record<string, number>>;
 }
 
@@ -236,6 +238,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         log: { file: settings.divergenceLog.file, problem: logHealth.problem, lostLines: logHealth.lostLines },
         pairs: pairsState(),
         webhook: parts.webhook(),
+        telemetry: parts.telemetry(),
         caught: parts.caught(),
       };
     },

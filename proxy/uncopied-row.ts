@@ -34,6 +34,7 @@ export function uncopiedRow(
       params: snapshot.router.match(request)?.params ?? { named: {}, rest: [] },
       plan: { mirror: true, primary, shadow: shadow ?? "next", requestClass: "write" },
       traceId: "",
+      trace: null,
     },
     requestBody: null,
     key,

@@ -4,18 +4,21 @@
  */
 import { type HrTime, ValueType } from "@opentelemetry/api";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
+import type { Resource } from "@opentelemetry/resources";
 import {
   AggregationTemporality,
   DataPointType,
   type HistogramMetricData,
   MeterProvider,
   type MetricDescriptor,
+  type MetricProducer,
+  type MetricReader,
   type SumMetricData,
 } from "@opentelemetry/sdk-metrics";
 import type { Gauges } from "../../proxy/ports.ts";
 import type { CellCounter, CellHistogram, MetricSpec } from "./cells.ts";
 import { observeGauges } from "./gauges.ts";
+import type { Scope } from "./resource.ts";
 
 export interface Exposition {
   metricsText(): Promise<string>;
@@ -23,7 +26,8 @@ export interface Exposition {
 }
 
 export interface Exposed {
-  readonly scope: { readonly name: string; readonly version: string };
+  readonly scope: Scope;
+  readonly resource: Resource;
   /** Epoch ms. */
   readonly startedAt: number;
   readonly counters: readonly CellCounter[];
@@ -37,10 +41,11 @@ interface Span {
   readonly endTime: HrTime;
 }
 
-export function openExposition({ scope, startedAt, counters, histograms, gauges }: Exposed): Exposition {
-  const resource = defaultResource().merge(
-    resourceFromAttributes({ "service.name": scope.name, "service.version": scope.version }),
-  );
+/** `readerOf`: who else reads all that was counted; null: nobody does. */
+export function openExposition(
+  { scope, resource, startedAt, counters, histograms, gauges }: Exposed,
+  readerOf: (producers: MetricProducer[]) => MetricReader | null,
+): Exposition {
   const startTime = hrTimeOf(startedAt);
   const collect = () => {
     const span = { startTime, endTime: hrTimeOf(Date.now()) };
@@ -51,7 +56,8 @@ export function openExposition({ scope, startedAt, counters, histograms, gauges 
     return Promise.resolve({ resourceMetrics: { resource, scopeMetrics: [{ scope, metrics }] }, errors: [] });
   };
   const exporter = new PrometheusExporter({ preventServerStart: true, metricProducers: [{ collect }] });
-  const provider = new MeterProvider({ resource, readers: [exporter] });
+  const other = readerOf([{ collect }]);
+  const provider = new MeterProvider({ resource, readers: other === null ? [exporter] : [exporter, other] });
   const serializer = new PrometheusSerializer("", false, undefined, false, true);
   observeGauges(provider.getMeter(scope.name, scope.version), gauges);
   return {

@@ -1,7 +1,11 @@
 import { METHODS } from "node:http";
+import type { TelemetrySettings } from "../../proxy/config/settings.ts";
+import { makeUlid } from "../../proxy/identity.ts";
 import type { Gauges, Telemetry } from "../../proxy/ports.ts";
+import type { TelemetryHealth } from "../../proxy/telemetry-health.ts";
 import { CellCounter, CellHistogram } from "./cells.ts";
 import type { Exposition } from "./exposition.ts";
+import { openSending } from "./sending.ts";
 
 export interface TelemetryAdapter {
   readonly telemetry: Telemetry;
@@ -9,7 +13,20 @@ export interface TelemetryAdapter {
   observe(gauges: () => Gauges): void;
   /** Everything in Prometheus' text format 0.0.4. */
   metricsText(): Promise<string>;
+  /** A line of the process's own log, as pino writes it. Never throws. */
+  logLine(line: string): void;
+  /** Sends, from now on, what has waited since it was made. Before that nothing of the SDK is loaded. */
+  begin(): void;
+  /** null: nothing is sent anywhere. */
+  health(): TelemetryHealth | null;
+  /** Sends what waits, within a second. */
   close(): Promise<void>;
+}
+
+export interface TelemetryOptions {
+  readonly version: string;
+  /** null, and by default: nothing is sent. */
+  readonly settings?: TelemetrySettings | null;
 }
 
 /** Seconds. Below 5 ms finer than the semantic conventions advise: what a proxy adds is found there. */
@@ -27,7 +44,7 @@ const SCOPE = "crossfade";
  * Metrics over OpenTelemetry, read by Prometheus. Every attribute comes from a closed set: route names of the config,
  * methods that Node knows (others are `_OTHER`), status codes, and the closed lists of outcome.ts and evidence.ts.
  */
-export function createTelemetry(options: { readonly version: string }): TelemetryAdapter {
+export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
   const served = new CellHistogram(
     {
       name: "http.server.request.duration",
@@ -106,26 +123,53 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     unit: "{reload}",
     attributes: ["result"],
   });
+  const sentItems = new CellCounter({
+    name: "crossfade.telemetry.items",
+    description: "Spans, log records and collections of metrics for the collector, by what became of them",
+    unit: "{item}",
+    attributes: ["signal", "result"],
+  });
   // Both results exist from the start, so that the first refusal is an increase and not a new series.
   for (const result of ["applied", "refused"]) reloads.add(0, result);
 
   const startedAt = Date.now();
+  const scope = { name: SCOPE, version: options.version };
+  const instance = makeUlid(startedAt);
   let gauges: (() => Gauges) | null = null;
   let exposition: Promise<Exposition> | null = null;
+  const { settings = null } = options;
+  const sending =
+    settings === null || Object.values(settings.urls).every((url) => url === null)
+      ? null
+      : openSending(settings, (signal, result, count) => sentItems.add(count, signal, result));
   /** OpenTelemetry's SDK takes as long to load as a fifth of the whole start: it comes when somebody first asks. */
-  const opened = (): Promise<Exposition> =>
-    (exposition ??= import("./exposition.ts").then(({ openExposition }) =>
-      openExposition({
-        scope: { name: SCOPE, version: options.version },
-        startedAt,
-        counters: [exchanges, shadowFailures, differences, repaired, secondReads, mappedForClients, reloads],
-        histograms: [served, sent, compared, repairAge],
-        gauges: () => gauges?.() ?? null,
-      }),
-    ));
+  const opened = (): Promise<Exposition> => (exposition ??= load());
+
+  async function load(): Promise<Exposition> {
+    const [{ openExposition }, { resourceOf }] = await Promise.all([
+      import("./exposition.ts"),
+      import("./resource.ts"),
+    ]);
+    const resource = resourceOf(scope, instance);
+    const connect = sending === null ? null : await sending.load(resource, scope);
+    const counters = [
+      exchanges,
+      shadowFailures,
+      differences,
+      repaired,
+      secondReads,
+      mappedForClients,
+      reloads,
+      sentItems,
+    ];
+    const histograms = [served, sent, compared, repairAge];
+    const exposed = { scope, resource, startedAt, counters, histograms, gauges: () => gauges?.() ?? null };
+    return openExposition(exposed, (producers) => (connect === null ? null : connect(producers)));
+  }
 
   return {
     telemetry: {
+      ...(sending?.telemetry ?? NOTHING_SENT),
       serverRequest: (route, method, status, ms) => served.record(ms, route, knownMethod(method), knownStatus(status)),
       clientRequest: (leg, route, status, ms) =>
         sent.record(ms, leg, route, status === null ? null : knownStatus(status)),
@@ -147,11 +191,27 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     async metricsText() {
       return await (await opened()).metricsText();
     },
+    logLine: (line) => sending?.logLine(line),
+    begin() {
+      // Whoever asks for the metrics is told what went wrong.
+      if (sending !== null) void opened().catch(() => undefined);
+    },
+    health: () => sending?.health() ?? null,
     async close() {
-      await (await exposition)?.close();
+      if (sending !== null) void opened();
+      const all = await exposition?.catch(() => null);
+      if (all === undefined || all === null) return;
+      if (sending === null) await all.close();
+      else await sending.close(all.close());
     },
   };
 }
+
+const NOTHING_SENT: Pick<Telemetry, "span" | "spansLost" | "divergence"> = {
+  span: () => undefined,
+  spansLost: () => undefined,
+  divergence: () => undefined,
+};
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
 

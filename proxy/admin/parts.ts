@@ -21,6 +21,7 @@ import type { OverrideChange } from "../config/switchboard.ts";
 import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
 import type { PairLoss } from "../stored-pair.ts";
 import type { ListedValue, PairsQuery } from "../value-pairs.ts";
+import type { TelemetryHealth } from "../telemetry-health.ts";
 import type { WebhookHealth } from "../webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
@@ -186,6 +187,8 @@ export interface StatusInput {
   };
   /** null: the config has none. */
   readonly webhook: WebhookHealth | null;
+  /** null: nothing is sent over OTLP. */
+  readonly telemetry: TelemetryHealth | null;
   /** Errors caught on the shadow side by the step they came from (`compare`, `record`, …); empty while all is well. */
   readonly caught: Readonly<Record<string, number>>;
 }

@@ -210,6 +210,9 @@ export const SCHEMAS = {
     webhook: orNull(
       object({ origin: text, delivered: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),
     ),
+    telemetry: orNull(
+      object({ origin: text, sent: count, failed: count, dropped: count, waiting: count, problem: orNull(text) }),
+    ),
     mirroring: flag,
     killSwitch: orNull(ref("Override")),
     version: text,

@@ -23,6 +23,7 @@ export interface StatusView {
   readonly log: StatusInput["log"];
   readonly pairs: StatusInput["pairs"];
   readonly webhook: StatusInput["webhook"];
+  readonly telemetry: StatusInput["telemetry"];
   /** false: the kill switch is thrown. */
   readonly mirroring: boolean;
   readonly killSwitch: StatusInput["killSwitch"];
@@ -56,6 +57,7 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     log: input.log,
     pairs: input.pairs,
     webhook: input.webhook,
+    telemetry: input.telemetry,
     mirroring: input.killSwitch === null,
     killSwitch: input.killSwitch,
     version,

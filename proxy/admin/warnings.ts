@@ -34,7 +34,7 @@ function* processWarnings(input: StatusInput): Generator<string> {
   if (input.killSwitch !== null) {
     yield `mirroring is off for every route, ${spellOverride(input.killSwitch)}; shadows miss what is written: crossfade mirror on`;
   }
-  const { config, store, journal, log, webhook } = input;
+  const { config, store, journal, log, webhook, telemetry } = input;
   if (config.error !== null) {
     yield `the changed config was refused and revision ${config.revision} stays in use: ${config.error}`;
   }
@@ -51,6 +51,10 @@ function* processWarnings(input: StatusInput): Generator<string> {
   if (webhook !== null && webhook.failed + webhook.dropped > 0) {
     const problem = webhook.problem === null ? "" : ` (${webhook.problem})`;
     yield `webhook at ${webhook.origin}: ${plural(webhook.failed + webhook.dropped, "call")} given up since the start${problem}`;
+  }
+  if (telemetry !== null && telemetry.failed + telemetry.dropped > 0) {
+    const problem = telemetry.problem === null ? "" : ` (${telemetry.problem})`;
+    yield `telemetry to ${telemetry.origin}: ${plural(telemetry.failed + telemetry.dropped, "item")} lost since the start${problem}`;
   }
   for (const service of input.services) {
     if (service.problem !== null) yield `${service.name} at ${service.origin}: ${service.problem}`;

@@ -1,3 +1,4 @@
+import type { Caught } from "../caught.ts";
 import type { ClientMappings } from "../client-mappings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
@@ -19,7 +20,7 @@ export interface DoorParts {
   readonly clientMappings: ClientMappings;
   readonly clock: Clock;
   readonly warn: (line: string) => void;
-  readonly caught: (step: string, error: unknown) => void;
+  readonly caught: Caught;
 }
 
 /** Where clients come in: this process's own listener, or its workers. */

@@ -36,6 +36,9 @@ export const DEFAULT_LIMITS: Settings["limits"] = {
   pairsBytes: 64 * MIB,
 };
 
+/** Of what is sent once there is a collector. */
+export const DEFAULT_TELEMETRY = { traceShare: 0.01, metrics: true, logs: true, metricsEveryMs: 15 * SECOND };
+
 export const DEFAULT_WORKERS = 0;
 export const DEFAULT_MEMBER_FOLDER = "./crossfade-member";
 export const DEFAULT_SURVIVES: Survival = "process";

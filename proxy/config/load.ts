@@ -17,6 +17,7 @@ import type { Written } from "./schema.ts";
 import { checkLimits, checkListeners, checkServices } from "./service-rules.ts";
 import type { Settings } from "./settings.ts";
 import { readSource, type ConfigSource } from "./source.ts";
+import { checkTelemetry } from "./telemetry-schema.ts";
 
 export interface LoadInput {
   /** As the user named it; null: flags alone. */
@@ -80,9 +81,10 @@ export function loadSettings(input: LoadInput): Loaded | NotLoaded {
   const findings = noFindings();
   const certificates = forTraffic ? readCertificates(written, now, places, findings) : NO_CERTIFICATES;
   const modules = forTraffic ? readModules(written, file, places, findings) : NO_MODULES;
-  const resolved = resolveSettings(written, file, certificates, modules);
+  const resolved = resolveSettings(written, file, certificates, modules, env);
   checkListeners(resolved.settings, places, findings);
   checkLimits(resolved.settings, places, findings);
+  checkTelemetry(written.telemetry, resolved.settings, env, places, findings);
   checkServices(resolved.settings, places, findings);
   checkRoutes({ ...resolved, now, adoptPhases: flags.adoptPhases ?? false }, places, findings);
   checkCollections(resolved.settings, { forTraffic }, places, findings);

@@ -67,9 +67,19 @@ function restartProblems(running: Settings, wanted: Settings): ReloadProblem[] {
     const predicate = "has another user or password, which takes effect at a restart only; restart, or put it back";
     problems.push({ path: ["store"], predicate });
   }
+  if (!isDeepStrictEqual(sentBy(running), sentBy(wanted))) {
+    const predicate =
+      "says otherwise where what is sent, which takes effect at a restart only (but for traces); restart, or put it back";
+    problems.push({ path: ["telemetry"], predicate });
+  }
   compare(["divergenceLog", "file"], running.divergenceLog.file, wanted.divergenceLog.file);
   compare(["limits", "pairs"], spellSize(running.limits.pairsBytes), spellSize(wanted.limits.pairsBytes));
   return problems;
+}
+
+/** The share of requests that is traced may change, unless none were to be. */
+function sentBy({ telemetry }: Settings): unknown {
+  return telemetry === null ? null : { ...telemetry, traceShare: telemetry.traceShare === null };
 }
 
 function loginsOf(store: Settings["store"]): unknown {

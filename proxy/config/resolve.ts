@@ -21,6 +21,7 @@ import {
   NO_MODULE,
 } from "./defaults.ts";
 import type { Certificates } from "./certificates.ts";
+import type { Environment } from "./environment.ts";
 import type { Modules } from "./module/read-modules.ts";
 import type { ConfigPath } from "./message.ts";
 import type { RuleKind } from "../rule-names.ts";
@@ -42,6 +43,7 @@ import type {
   Settings,
   ValueSettings,
 } from "./settings.ts";
+import { resolveTelemetry } from "./telemetry-schema.ts";
 import { resolveWebhook } from "./webhook-schema.ts";
 
 export type Origin = "route" | "defaults" | "built-in";
@@ -111,6 +113,7 @@ export function resolveSettings(
   file: string | null,
   certificates: Certificates,
   modules: Modules,
+  env: Environment,
 ): Resolved {
   const store = resolveStore(written.store, certificates.store);
   const survives = store.kind === "memory" ? "nothing" : (written.journal?.survives ?? DEFAULT_SURVIVES);
@@ -149,6 +152,7 @@ export function resolveSettings(
     member: { folder: written.member?.folder ?? DEFAULT_MEMBER_FOLDER, name: written.member?.name ?? null },
     workers: written.workers ?? DEFAULT_WORKERS,
     webhook: resolveWebhook(written.webhook),
+    telemetry: resolveTelemetry(written.telemetry, env),
     services: Object.fromEntries(services),
     routes: routes.map(({ route }) => route),
     collections: (written.collections ?? []).map((collection) => resolveCollection(collection, file)),

@@ -32,6 +32,7 @@ import { routeDefaultsSchema, routeSchema } from "./route-schema.ts";
 import { serviceSchema } from "./service-schema.ts";
 import { SURVIVALS } from "./settings.ts";
 import { storeSchema } from "./store-schema.ts";
+import { telemetrySchema } from "./telemetry-schema.ts";
 import { parseMode, parseProtocol, parseSecret, spellMode } from "./texts.ts";
 import { DAY, GIB, HOUR, KIB, MIB, TIB } from "./units.ts";
 import { webhookSchema } from "./webhook-schema.ts";
@@ -225,6 +226,7 @@ export const configSchema = z.strictObject({
   member: memberSchema.optional(),
   workers: workersField.optional(),
   webhook: webhookSchema.optional(),
+  telemetry: telemetrySchema.optional(),
   services: z
     .object({
       legacy: serviceSchema.describe("The API that is being rewritten.").optional(),

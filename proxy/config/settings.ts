@@ -390,6 +390,19 @@ export interface WebhookSettings {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
+export type TelemetrySignal = "traces" | "metrics" | "logs";
+
+/** What is sent over OTLP, and where. */
+export interface TelemetrySettings {
+  /** Where each signal is posted to, http or https; null: it is not sent. Secret beyond their hosts. */
+  readonly urls: Readonly<Record<TelemetrySignal, string | null>>;
+  /** Names in lower case; values are secret. What the environment says goes along. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Of requests that come without `traceparent`, the share that is traced; null: none is, whatever comes. */
+  readonly traceShare: number | null;
+  readonly metricsEveryMs: number;
+}
+
 /** What the journal's records survive: the end of the process, a power cut as well, or neither (then they are in memory). */
 export const SURVIVALS = ["process", "power", "nothing"] as const;
 export type Survival = (typeof SURVIVALS)[number];
@@ -473,6 +486,8 @@ export interface Settings {
   readonly workers: number;
   /** null: nobody is told. */
   readonly webhook: WebhookSettings | null;
+  /** null: nothing is sent anywhere; `/metrics` is served all the same. */
+  readonly telemetry: TelemetrySettings | null;
   /** Always holds `legacy` and `next`; further ones are named by routes. */
   readonly services: Readonly<Record<string, ServiceSettings>>;
   /** In order; the first that matches wins. Never empty. */

@@ -1,9 +1,8 @@
 /** `webhook`: who is told of new causes and of those that come back. */
 import { z } from "zod";
 import { headersField, parsedText } from "./fields.ts";
-import { showValue } from "./message.ts";
+import { parseHttpUrl } from "./http-url.ts";
 import type { WebhookSettings } from "./settings.ts";
-import type { Parsed } from "./units.ts";
 
 /** Written by the caller itself. */
 const OWN_HEADERS: ReadonlySet<string> = new Set([
@@ -17,7 +16,7 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
 
 export const webhookSchema = z
   .strictObject({
-    url: parsedText(parseWebhookUrl, {
+    url: parsedText(parseHttpUrl, {
       effect: "Where a POST with one JSON object goes: event, group, samples, sentence. Never shown beyond its host.",
       examples: ["https://hooks.example.com/crossfade", "${WEBHOOK_URL}"],
     }),
@@ -34,19 +33,4 @@ export type WrittenWebhook = z.output<typeof webhookSchema>;
 
 export function resolveWebhook(written: WrittenWebhook | undefined): WebhookSettings | null {
   return written === undefined ? null : { url: written.url, headers: written.headers ?? [] };
-}
-
-/** What is wrong is told without the URL where it may hold a secret. */
-function parseWebhookUrl(text: string): Parsed<string> {
-  const url = URL.parse(text);
-  if (url === null)
-    return { ok: false, error: `is ${showValue(text.slice(0, 8))}…, which is no URL; write https://host/path` };
-  if (url.protocol !== "https:" && url.protocol !== "http:") {
-    return { ok: false, error: `begins with ${showValue(url.protocol)}; write https://host/path or http://host/path` };
-  }
-  if (url.username !== "" || url.password !== "") {
-    return { ok: false, error: "holds a user or password; send them in headers: { authorization: … }" };
-  }
-  url.hash = "";
-  return { ok: true, value: url.href };
 }

@@ -2,7 +2,8 @@ import { hostFor, type ServiceSettings } from "../config/settings.ts";
 import type { BodyCopy, Exchange } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
 import { endToEndHeaders, HeaderNames } from "../headers.ts";
-import { makeTraceParent, parseTraceParent } from "../identity.ts";
+import { shadowTraceState } from "../spans.ts";
+import { clientTrace, clientTraceState, isSampled, makeTraceParent, spellTraceParent } from "../trace-context.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mark.ts";
 
 /** One copy as the shadow will get it; a rewrite changes it before it is sent. */
@@ -21,7 +22,7 @@ export const identityRewrite: Rewrite = (request) => request;
 /** What `credentials: strip` keeps from the shadow. */
 export const CREDENTIAL_HEADERS: readonly string[] = ["authorization", "cookie", "proxy-authorization"];
 /** The copy is sent complete: nobody is asked whether to continue, no trailers follow; the trace has a child span. */
-const NEVER_COPIED = ["expect", "trailer", "transfer-encoding", "te", "connection", "traceparent"];
+const NEVER_COPIED = ["expect", "trailer", "transfer-encoding", "te", "connection", "traceparent", "tracestate"];
 
 const notCopied = new WeakMap<ServiceSettings, HeaderNames>();
 
@@ -63,8 +64,22 @@ export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   headers.push("x-crossfade-order", parts.order);
   headers.push("x-crossfade-epoch", String(parts.epoch));
   if (idempotencyKey === null) headers.push("idempotency-key", exchange.id);
-  const client = parseTraceParent(headerOf(exchange.request.headers, "traceparent"));
-  headers.push("traceparent", makeTraceParent(exchange.traceId, client?.flags ?? "00"));
+  pushTrace(headers, exchange);
   const { method, target } = exchange.request;
   return parts.rewrite({ method, target, headers, body: parts.body }, exchange);
+}
+
+/** A child span of the client's trace. Where that is sampled, by us or others, `tracestate` tells that it is a copy's. */
+function pushTrace(headers: string[], { request, traceId, trace }: Exchange): void {
+  if (trace !== null) {
+    headers.push("traceparent", spellTraceParent(traceId, trace.spans.shadow, trace.flags));
+    headers.push("tracestate", shadowTraceState(trace.state));
+    return;
+  }
+  const client = clientTrace(request.headers);
+  headers.push("traceparent", makeTraceParent(traceId, client?.flags ?? "00"));
+  if (client === null) return;
+  const state = clientTraceState(request.headers);
+  if (isSampled(client)) headers.push("tracestate", shadowTraceState(state));
+  else if (state !== null) headers.push("tracestate", state);
 }

@@ -180,6 +180,7 @@ function exchangeOf({ snapshot, clock }: ReplayParts, { id }: StoredPair, plan: 
     params: found.params,
     plan: { mirror: true, ...identities, requestClass },
     traceId: makeTraceId(),
+    trace: null,
   };
 }
 

@@ -2,8 +2,9 @@
  * The last step: one outcome for each eligible exchange, into counters, metrics, store, log and the live feed. What goes
  * wrong here is caught, counted under its step's name, and stops neither the other steps nor anyone else.
  */
+import type { Caught } from "../caught.ts";
 import type { DivergenceRecord, RepairReason } from "../evidence.ts";
-import type { RequestClass, Settled } from "../exchange.ts";
+import type { Exchange, RequestClass, Settled } from "../exchange.ts";
 import { type Outcome, type OutcomeKind, reasonOf } from "../outcome.ts";
 import type { Store, StoreWrite, Telemetry } from "../ports.ts";
 import type { Sealer } from "../sealed.ts";
@@ -20,7 +21,7 @@ export type RecordStep = "count" | "telemetry" | "redact" | "record" | "log" | "
 export interface RecorderParts {
   readonly store: Pick<Store, "append">;
   readonly log: Pick<DivergenceLog, "append">;
-  readonly telemetry: Pick<Telemetry, "outcome" | "difference">;
+  readonly telemetry: Pick<Telemetry, "outcome" | "difference" | "divergence">;
   readonly counters: Counters;
   readonly redactor: Pick<Redactor, "redact" | "redactKey">;
   /** Seals what the repair list keeps of a write. */
@@ -29,7 +30,7 @@ export interface RecorderParts {
   /** Every record that goes to the log, as it goes there: for whoever watches live. */
   readonly onRecord: (record: DivergenceRecord) => void;
   /** A step failed; the exchange has its outcome all the same. */
-  readonly caught: (step: RecordStep, error: unknown) => void;
+  readonly caught: Caught<RecordStep>;
 }
 
 export interface Recorder {
@@ -54,17 +55,17 @@ export function createRecorder(parts: RecorderParts): Recorder {
   let writes: StoreWrite[] = [];
   let scheduled: NodeJS.Immediate | null = null;
 
-  function step(name: RecordStep, work: () => void): void {
+  function step(name: RecordStep, work: () => void, exchange?: Exchange): void {
     try {
       work();
     } catch (error) {
-      failed(name, error);
+      failed(name, error, exchange);
     }
   }
 
-  function failed(name: RecordStep, error: unknown): void {
+  function failed(name: RecordStep, error: unknown, exchange?: Exchange): void {
     try {
-      parts.caught(name, error);
+      parts.caught(name, error, exchange);
     } catch {
       // Nobody is left to tell.
     }
@@ -99,21 +100,21 @@ export function createRecorder(parts: RecorderParts): Recorder {
       if (plan.requestClass === "write") write({ type: "count", route: route.name, outcome: outcome.kind, reason });
       else if (COMPARED.has(outcome.kind)) write({ type: "compared-read", route: route.name });
     } catch (error) {
-      failed("count", error);
+      failed("count", error, exchange);
     }
     try {
       telemetry.outcome(route.name, route.phase, outcome.kind, reason);
       for (const { kind } of settled.differences) telemetry.difference(route.name, kind);
     } catch (error) {
-      failed("telemetry", error);
+      failed("telemetry", error, exchange);
     }
     const shown = isShown(settled) ? redact(settled) : null;
     const group = shown === null ? null : publish(settled, shown, isNotable(outcome));
-    if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write));
+    if (settled.answers !== null) step("pair", () => parts.pairs.keep(settled, group, write), exchange);
     if (settled.repair !== null) {
-      step("store", () => write(repairOf(settled, settled.repair as RepairReason, shown)));
+      step("store", () => write(repairOf(settled, settled.repair as RepairReason, shown)), exchange);
       for (const key of settled.moreKeys) {
-        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairReason, null)));
+        step("store", () => write(repairOf({ ...settled, key }, settled.repair as RepairReason, null)), exchange);
       }
     }
   }
@@ -121,25 +122,30 @@ export function createRecorder(parts: RecorderParts): Recorder {
   /** Returns the group of the record. */
   function publish(settled: Settled, shown: Redacted, notable: boolean): string | null {
     let recorded: (Recorded & { readonly json: string }) | null = null;
-    step("record", () => {
-      const rootGroup = settled.outcome.kind === "divergent" ? causes.groupOf(settled.taintedBy) : null;
-      const built = buildRecord(settled, shown, rootGroup);
-      // The lane taints what follows such a write with its id.
-      if (settled.repair !== null && built.record.group !== null) causes.add(settled.exchange.id, built.record.group);
-      recorded = { ...built, json: JSON.stringify(built.record) };
-    });
+    step(
+      "record",
+      () => {
+        const rootGroup = settled.outcome.kind === "divergent" ? causes.groupOf(settled.taintedBy) : null;
+        const built = buildRecord(settled, shown, rootGroup);
+        // The lane taints what follows such a write with its id.
+        if (settled.repair !== null && built.record.group !== null) causes.add(settled.exchange.id, built.record.group);
+        recorded = { ...built, json: JSON.stringify(built.record) };
+      },
+      settled.exchange,
+    );
     if (recorded === null) return null;
     const { record, signature, json } = recorded as Recorded & { readonly json: string };
-    if (notable) step("store", () => write({ type: "divergence", record, json, signature }));
-    step("log", () => log.append(json));
-    step("feed", () => parts.onRecord(record));
+    if (notable) step("store", () => write({ type: "divergence", record, json, signature }), settled.exchange);
+    step("log", () => log.append(json), settled.exchange);
+    step("telemetry", () => telemetry.divergence(record), settled.exchange);
+    step("feed", () => parts.onRecord(record), settled.exchange);
     return record.group;
   }
 
   /** What cannot be redacted is left out: then the record says that, and nothing of the exchange's own. */
   function redact(settled: Settled): Redacted {
     let found: Redacted | null = null;
-    step("redact", () => (found = redactor.redact(settled)));
+    step("redact", () => (found = redactor.redact(settled)), settled.exchange);
     return (
       found ?? {
         path: "",
@@ -156,7 +162,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
   function repairKey(settled: Settled): string | null {
     let key: string | null = null;
     // Without its key the entry stands for the whole collection: too much, never too little.
-    step("redact", () => (key = redactor.redactKey(settled)));
+    step("redact", () => (key = redactor.redactKey(settled)), settled.exchange);
     return key;
   }
 

@@ -1,7 +1,8 @@
 /** Requests that Crossfade itself makes: both read an entity's state, one writes it to the shadow. */
 import { hostFor, type RouteSettings, type ServiceSettings } from "../config/settings.ts";
 import { type Answer, headerOf } from "../exchange.ts";
-import { makeTraceId, makeTraceParent } from "../identity.ts";
+import { makeTraceId } from "../identity.ts";
+import { makeTraceParent } from "../trace-context.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "../mirror/mark.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { RepairMethod } from "./plan.ts";

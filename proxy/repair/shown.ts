@@ -46,6 +46,7 @@ export function showAttempt(
       params: snapshot.router.match(request)?.params ?? { named: {}, rest: [] },
       plan: { mirror: false, why: "no-route", primary: "legacy", shadow: null, requestClass: "read" },
       traceId: "",
+      trace: null,
     },
     // What is secret in it is secret in what is said of it.
     requestBody: body,

@@ -2,6 +2,7 @@
  * What is another thing at next: declared first, then by the functions of the route's module; of answers the other way round.
  * At once where a route has no module, else from the module's thread.
  */
+import type { Caught } from "../caught.ts";
 import type { ModuleSettings, RouteSettings, TransformHookName } from "../config/settings.ts";
 import type { Answer, Exchange } from "../exchange.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
@@ -35,11 +36,11 @@ type Module = ModuleSettings<TransformHookName>;
 /** Each costs a second of all transforms' time, or a thread: after so many a module is switched off until a reload. */
 const COSTLY_MAX = 5;
 
-export function createTransforms(caught: (step: string, error: unknown) => void): Transforms {
+export function createTransforms(caught: Caught): Transforms {
   const thread = new ModuleThread();
   const costly = new WeakMap<Module, number>();
 
-  async function call(order: ModuleCall): Promise<ModuleReply> {
+  async function call(order: ModuleCall, exchange: Exchange | undefined): Promise<ModuleReply> {
     const { module, step } = order;
     if ((costly.get(module) ?? 0) >= COSTLY_MAX) {
       const why = `is switched off until a changed config or module is loaded: it failed ${COSTLY_MAX} times at great cost`;
@@ -48,7 +49,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     const reply = await thread.run(order);
     if (!reply.ok) {
       if (reply.failure.costly) costly.set(module, (costly.get(module) ?? 0) + 1);
-      caught(`transform ${reply.failure.step}`, new Error(`${module.file}: ${reply.failure.why}`));
+      caught(`transform ${reply.failure.step}`, new Error(`${module.file}: ${reply.failure.why}`), exchange);
     }
     return reply;
   }
@@ -56,6 +57,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
   function byModule(
     shaped: Reshaped<ShadowRequest>,
     { transform: { module } }: RouteSettings,
+    exchange?: Exchange,
   ): Now<Reshaped<ShadowRequest>> {
     if (!shaped.ok || module === null || !module.hooks.includes("toNext")) return shaped;
     const { method, target, headers, body } = shaped.value;
@@ -64,7 +66,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
       return { ok: false, why };
     }
     const order = { module, step: "toNext", message: { method, target, headers, body: body.bytes } } as const;
-    return call(order).then((reply): Reshaped<ShadowRequest> => {
+    return call(order, exchange).then((reply): Reshaped<ShadowRequest> => {
       if (!reply.ok) return { ok: false, why: `transform.module: ${reply.failure.step} ${reply.failure.why}` };
       const changed = reply.message as HeldRequest;
       return {
@@ -79,12 +81,16 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
   }
 
   /** An answer that is too large for the module passes it by. */
-  function fromModule(answer: Answer, { transform: { module } }: RouteSettings): Now<Reshaped<Answer>> {
+  function fromModule(
+    answer: Answer,
+    { transform: { module } }: RouteSettings,
+    exchange?: Exchange,
+  ): Now<Reshaped<Answer>> {
     const { status, headers, body } = answer;
     if (module === null || !module.hooks.includes("answer")) return { ok: true, value: answer };
     if (body.kind !== "memory" || body.bytes.length > RESHAPED_MAX_BYTES) return { ok: true, value: answer };
     const order = { module, step: "answer", message: { status, headers, body: body.bytes } } as const;
-    return call(order).then((reply): Reshaped<Answer> => {
+    return call(order, exchange).then((reply): Reshaped<Answer> => {
       if (!reply.ok) return { ok: false, why: `transform.module: ${reply.failure.step} ${reply.failure.why}` };
       const changed = reply.message as HeldReply;
       const bytes = Buffer.from(changed.body);
@@ -94,21 +100,26 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
   }
 
   /** For learning and comparing: where the module fails, as it came; the same where what is declared does. */
-  function put(answer: Answer, route: RouteSettings, declared: (changed: Answer) => Answer): Now<Answer> {
+  function put(
+    answer: Answer,
+    route: RouteSettings,
+    declared: (changed: Answer) => Answer,
+    exchange?: Exchange,
+  ): Now<Answer> {
     const finish = (from: Reshaped<Answer>): Answer => {
       const changed = from.ok ? from.value : answer;
-      const shaped = declare(() => ({ ok: true, value: declared(changed) }));
+      const shaped = declare(() => ({ ok: true, value: declared(changed) }), exchange);
       return shaped.ok ? shaped.value : changed;
     };
-    const from = fromModule(answer, route);
+    const from = fromModule(answer, route, exchange);
     return from instanceof Promise ? from.then(finish) : finish(from);
   }
 
-  function declare<T>(shape: () => Reshaped<T>): Reshaped<T> {
+  function declare<T>(shape: () => Reshaped<T>, exchange?: Exchange): Reshaped<T> {
     try {
       return shape();
     } catch (error) {
-      caught("transform", error);
+      caught("transform", error, exchange);
       return { ok: false, why: "it could not be transformed" };
     }
   }
@@ -118,8 +129,9 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     copy(request, exchange) {
       if (!goesToNext(exchange)) return { ok: true, value: request };
       return byModule(
-        declare(() => requestAtNext(request, exchange.route)),
+        declare(() => requestAtNext(request, exchange.route), exchange),
         exchange.route,
+        exchange,
       );
     },
     own: (request, route, routes) =>
@@ -129,7 +141,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
       ),
     answer(answer, exchange) {
       if (!goesToNext(exchange)) return answer;
-      return put(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange));
+      return put(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange), exchange);
     },
     ownAnswer: (answer, route) => put(answer, route, (changed) => answerToLegacy(changed, route)),
     clientRequest: (request, route) =>

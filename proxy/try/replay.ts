@@ -94,6 +94,7 @@ function exchangeOf({ clock, snapshot }: ReplayParts, { recorded, route, params 
     // Whatever the route's phase: legacy is what there is, next is what may take its place.
     plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "read" },
     traceId: makeTraceId(),
+    trace: null,
   };
 }
 

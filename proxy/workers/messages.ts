@@ -3,12 +3,15 @@
  * to a message stand behind it in its frame.
  */
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
+import type { OfRequest } from "../caught.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Sought } from "../mirror/values/pair-book.ts";
 import type { ValuePair } from "../mirror/values/seal.ts";
 import type { MappingTold } from "./relayed-mappings.ts";
 import type { Endpoint } from "../config/settings.ts";
 import type { HoldBounds } from "../phase/write-hold.ts";
+import type { EndedSpan } from "../spans.ts";
+import type { ToldTrace } from "../trace.ts";
 
 /** The worker's end of the link, behind its standard streams and Node's own channel. */
 export const LINK_FD = 4;
@@ -60,6 +63,8 @@ export type FromWorker =
       readonly exchange: number;
       readonly shadow: Identity;
       readonly waits: boolean;
+      /** null: it is not traced. */
+      readonly trace: ToldTrace | null;
     } & RequestTold)
   /** More of a body that is too large to be told at once. */
   | { readonly type: "body"; readonly exchange: number; readonly of: "request" | "answer" }
@@ -85,7 +90,9 @@ export type FromWorker =
   | { readonly type: "primary-failed"; readonly origin: string }
   /** The durations stand behind it, in the order of the series. */
   | { readonly type: "timings"; readonly series: readonly Series[] }
-  | { readonly type: "caught"; readonly step: string; readonly why: string }
+  /** Of requests that are traced. `lost`: spans that there was no room for. */
+  | { readonly type: "spans"; readonly spans: readonly EndedSpan[]; readonly lost: number }
+  | { readonly type: "caught"; readonly step: string; readonly why: string; readonly request: OfRequest | null }
   /** What these are at the other service. */
   | { readonly type: "values"; readonly question: number; readonly sought: readonly Sought[] }
   | { readonly type: "mapped-for-clients"; readonly counts: readonly MappingTold[] }

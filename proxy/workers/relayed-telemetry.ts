@@ -1,9 +1,14 @@
 import type { Telemetry } from "../ports.ts";
-import type { Series } from "./messages.ts";
+import type { EndedSpan } from "../spans.ts";
+import type { FromWorker, Series } from "./messages.ts";
+import type { Link } from "./link.ts";
 
 /** Often enough for whoever reads metrics; a message with each request would cost as much as the request's own bytes. */
 const TOLD_EVERY_MS = 250;
 const MOST_AT_ONCE = 8_192;
+const MOST_SPANS_AT_ONCE = 128;
+/** A parent that is so far behind is told how many spans there were, and of none of them. */
+const BEHIND_BYTES = 1024 * 1024;
 
 interface Kind {
   readonly of: Series["of"];
@@ -13,14 +18,18 @@ interface Kind {
   readonly ms: number[];
 }
 
-/** What a worker measures, told to the parent from time to time. */
-export class RelayedTelemetry implements Pick<Telemetry, "clientRequest" | "serverRequest"> {
-  readonly #tell: (series: readonly Series[], durations: Buffer) => void;
+type ToParent = Pick<Link<Extract<FromWorker, { type: "timings" | "spans" }>, unknown>, "send" | "behindBytes">;
+
+/** What a worker measures and records, told to the parent from time to time. */
+export class RelayedTelemetry implements Pick<Telemetry, "clientRequest" | "serverRequest" | "span"> {
+  readonly #link: ToParent;
   #kinds: Kind[] = [];
   #count = 0;
+  #spans: EndedSpan[] = [];
+  #spansLost = 0;
 
-  constructor(tell: (series: readonly Series[], durations: Buffer) => void) {
-    this.#tell = tell;
+  constructor(link: ToParent) {
+    this.#link = link;
     setInterval(() => this.flush(), TOLD_EVERY_MS).unref();
   }
 
@@ -32,13 +41,30 @@ export class RelayedTelemetry implements Pick<Telemetry, "clientRequest" | "serv
     this.#add("server", route, method, status, ms);
   }
 
+  span(span: EndedSpan): void {
+    if (this.#link.behindBytes > BEHIND_BYTES) {
+      this.#spansLost += 1;
+      return;
+    }
+    this.#spans.push(span);
+    if (this.#spans.length >= MOST_SPANS_AT_ONCE) this.#flushSpans();
+  }
+
   flush(): void {
+    this.#flushSpans();
     if (this.#count === 0) return;
     const kinds = this.#kinds;
     const durations = Float64Array.from(kinds.flatMap(({ ms }) => ms));
     this.#kinds = [];
     this.#count = 0;
-    this.#tell(kinds.map(seriesOf), Buffer.from(durations.buffer));
+    this.#link.send({ type: "timings", series: kinds.map(seriesOf) }, [Buffer.from(durations.buffer)]);
+  }
+
+  #flushSpans(): void {
+    if (this.#spans.length === 0 && this.#spansLost === 0) return;
+    this.#link.send({ type: "spans", spans: this.#spans, lost: this.#spansLost });
+    this.#spans = [];
+    this.#spansLost = 0;
   }
 
   #add(of: Series["of"], route: string, method: string, status: number | null, ms: number): void {

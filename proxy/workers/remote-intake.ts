@@ -5,6 +5,7 @@ import { type Arrived, endedOnce, type Entered, type Intake, letGoOn } from "../
 import { keysAtHead } from "../route/entity-key.ts";
 import type { Link } from "./link.ts";
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
+import { toldTrace } from "../trace.ts";
 import { RelayedBody } from "./relayed-body.ts";
 
 type ToParent = Pick<Link<FromWorker, ToWorker>, "send" | "behindBytes">;
@@ -31,7 +32,7 @@ export class RemoteIntake implements Intake {
     this.#caught = caught;
   }
 
-  open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
+  open({ snapshot, request, found, plan, trace }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
     const exchange = ++this.#last;
     const { primary, shadow, requestClass } = plan;
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
@@ -44,7 +45,7 @@ export class RemoteIntake implements Intake {
     };
     if (waits) this.#waiting.set(exchange, { goOn: begin, failed });
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
-    this.#link.send({ type: "open", exchange, waits, ...told });
+    this.#link.send({ type: "open", exchange, waits, trace: trace === null ? null : toldTrace(trace), ...told });
     if (!waits) begin(false);
   }
 

@@ -6,6 +6,7 @@ import cluster from "node:cluster";
 import { Socket } from "node:net";
 import { deserialize } from "node:v8";
 import { ByteBudget } from "../byte-budget.ts";
+import type { OfRequest } from "../caught.ts";
 import { createClientMapping } from "../client-mapping.ts";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
@@ -41,7 +42,7 @@ let listener: Promise<Listener> | null = null;
 const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, () => process.exit(0));
 const budget = new ByteBudget(0);
 const intake = new RemoteIntake(link, budget, caught);
-const telemetry = new RelayedTelemetry((series, durations) => link.send({ type: "timings", series }, [durations]));
+const telemetry = new RelayedTelemetry(link);
 const pairs = new RemotePairs(link, systemClock);
 const mappings = new RelayedMappings((counts) => link.send({ type: "mapped-for-clients", counts }));
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
@@ -81,8 +82,8 @@ const front = createFront({
   caught,
 });
 
-function caught(step: string, error: unknown): void {
-  link.send({ type: "caught", step, why: wordsOf(error) });
+function caught(step: string, error: unknown, request?: OfRequest): void {
+  link.send({ type: "caught", step, why: wordsOf(error), request: request ?? null });
 }
 
 function current(): Snapshot {

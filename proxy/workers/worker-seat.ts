@@ -1,3 +1,4 @@
+import type { Caught } from "../caught.ts";
 import type { ClientMappings } from "../client-mappings.ts";
 import type { Snapshot } from "../exchange.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
@@ -7,6 +8,7 @@ import { OpenTunnels } from "../forward/open-tunnels.ts";
 import type { PairBook } from "../mirror/values/pair-book.ts";
 import type { Noise, Watched } from "../noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
+import { traceFrom } from "../tracing.ts";
 import type { Link } from "./link.ts";
 import type { BodyTold, EndingTold, FromWorker, RequestTold, Series, ToWorker } from "./messages.ts";
 
@@ -16,12 +18,12 @@ export interface SeatParts {
   readonly snapshotOf: (revision: number) => Snapshot;
   readonly intake: Intake;
   readonly noise: Pick<Noise, "watchChosen" | "sawFailure">;
-  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
+  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span" | "spansLost">;
   readonly tunnels: Pick<OpenTunnels, "add">;
   readonly pairs: Pick<PairBook, "look" | "pairOf">;
   readonly clientMappings: Pick<ClientMappings, "count">;
   readonly clock: Clock;
-  readonly caught: (step: string, error: unknown) => void;
+  readonly caught: Caught;
 }
 
 /** An exchange that a worker has at its primary, or is about to. */
@@ -32,7 +34,7 @@ interface Open {
   readonly openedAt: number;
 }
 
-type Others = "timings" | "primary-failed" | "caught" | "tunnel" | "values" | "mapped-for-clients";
+type Others = "timings" | "spans" | "primary-failed" | "caught" | "tunnel" | "values" | "mapped-for-clients";
 type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly watched: number }>;
 
 /**
@@ -79,6 +81,10 @@ export class WorkerSeat {
       case "timings":
         tellTimings(telemetry, message.series, bytes);
         break;
+      case "spans":
+        for (const span of message.spans) telemetry.span(span);
+        if (message.lost > 0) telemetry.spansLost(message.lost);
+        break;
       case "tunnel":
         this.#tunnels.add(message.route, message.more);
         this.#parts.tunnels.add(message.route, message.more);
@@ -90,7 +96,7 @@ export class WorkerSeat {
         for (const { times, ...mapping } of message.counts) this.#parts.clientMappings.count(mapping, times);
         break;
       case "caught":
-        caught(message.step, new Error(message.why));
+        caught(message.step, new Error(message.why), message.request ?? undefined);
         break;
       default: {
         const _never: never = message;
@@ -144,7 +150,8 @@ export class WorkerSeat {
     const { snapshot, request, found } = this.#arrived(message);
     const open: Open = { entered: null, takers: null, openedAt: this.#parts.clock.monotonic() };
     this.#exchanges.set(exchange, open);
-    const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass } };
+    const trace = message.trace === null ? null : traceFrom(message.trace, this.#parts.clock);
+    const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass }, trace };
     this.#parts.intake.open(
       arrived,
       (entered) => {

@@ -40,6 +40,7 @@ const WIRING = new Set([
   "copy-mapping.ts",
   "client-mapping.ts",
   "mirrored-copy.ts",
+  "traced-copy.ts",
   "ending.ts",
   "evidence-book.ts",
   "cutover-gate.ts",

@@ -176,6 +176,7 @@ test("whatever the schedule, nothing waits for ever, every id is its own, and on
     ...found,
     plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" },
     traceId: "0",
+    trace: null,
   };
   let [sent, skipped] = [0, 0];
   await holdsAsync(

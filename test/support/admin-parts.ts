@@ -101,6 +101,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
       notKept: { "too-large": 0, failed: 0, "no-room": 0 },
     },
     webhook: null,
+    telemetry: null,
     caught: {},
     ...over,
   };

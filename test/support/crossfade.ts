@@ -65,6 +65,8 @@ export interface BenchOptions {
   readonly admin?: string;
   /** How often the repair list is gone through by itself. */
   readonly repairEveryMs?: number;
+  /** pino's; default silent. */
+  readonly logLevel?: string;
   /** Further files in the config's folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -94,7 +96,7 @@ export async function startBench(t: Cleanup, options: BenchOptions = {}): Promis
   const running = await startCrossfade({
     settings: loaded.settings,
     files: loaded.files,
-    logLevel: "silent",
+    logLevel: options.logLevel ?? "silent",
     ...(options.repairEveryMs === undefined ? {} : { repairEveryMs: options.repairEveryMs }),
     ...(opened === undefined ? {} : { store: Promise.resolve(opened) }),
   });

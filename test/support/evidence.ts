@@ -104,6 +104,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     member: { folder: "./crossfade-member", name: null },
     workers: 0,
     webhook: null,
+    telemetry: null,
     services: { legacy: service("legacy"), next: service("next") },
     routes: [route],
     collections: [],
@@ -129,6 +130,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     params: { named: { id: path.split("/")[2] ?? "" }, rest: [] },
     plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" },
     traceId: "0af7651916cd43dd8448eb211c80319c",
+    trace: null,
     ...exchangeGiven,
   };
   return {

@@ -1,4 +1,5 @@
 import http from "node:http";
+import https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 
 /** One request as a service saw it. */
@@ -40,12 +41,16 @@ export function json(status: number, body: unknown, headers: Record<string, stri
 export const hang: Answer = () => {};
 
 /** A real HTTP service on a free port that remembers what it was sent. */
-export async function startService(answer: Answer = json(200, { ok: true }), port = 0): Promise<TestService> {
+export async function startService(
+  answer: Answer = json(200, { ok: true }),
+  port = 0,
+  tls: https.ServerOptions | null = null,
+): Promise<TestService> {
   let current = answer;
   const seen: SeenRequest[] = [];
   const waiting: { count: number; tell: () => void }[] = [];
   const sockets = new Set<Socket>();
-  const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const listener = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -64,8 +69,11 @@ export async function startService(answer: Answer = json(200, { ok: true }), por
       for (const waiter of waiting.filter(({ count }) => seen.length >= count)) waiter.tell();
       current(record, response);
     });
-  });
-  server.on("connection", (socket) => {
+  };
+  const options = { keepAliveTimeout: 60_000 };
+  const server =
+    tls === null ? http.createServer(options, listener) : https.createServer({ ...options, ...tls }, listener);
+  server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
@@ -73,7 +81,7 @@ export async function startService(answer: Answer = json(200, { ok: true }), por
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const bound = (server.address() as AddressInfo).port;
   return {
-    url: `http://127.0.0.1:${bound}`,
+    url: `${tls === null ? "http" : "https"}://127.0.0.1:${bound}`,
     port: bound,
     seen,
     answerWith(next) {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openSqliteStore } from "../../../adapters/store/sqlite/store.ts";
+import { divergenceLog } from "../../../adapters/telemetry/log-data.ts";
 import type { Difference } from "../../../proxy/evidence.ts";
 import type { Settled, WholeAnswer } from "../../../proxy/exchange.ts";
 import { parseExact } from "../../../proxy/json/parse-exact.ts";
@@ -169,7 +170,11 @@ test("a secret in any place of an exchange is in no byte of store, its log, its 
   const recorder = createRecorder({
     store,
     log,
-    telemetry: { outcome: () => undefined, difference: () => undefined },
+    telemetry: {
+      outcome: () => undefined,
+      difference: () => undefined,
+      divergence: (record) => fed.push(JSON.stringify(divergenceLog(record))),
+    },
     counters: createCounters(),
     redactor,
     sealer: createSealer(deriveKey(loadSecretKey(`${file}.key`), "repair list")),

@@ -127,6 +127,26 @@ test("status is loud about open causes, and only about those", () => {
   );
 });
 
+test("what a collector did not take is a warning without its path", () => {
+  const telemetry = {
+    origin: "https://otlp.test",
+    sent: 9,
+    failed: 2,
+    dropped: 1,
+    waiting: 0,
+    problem: "answered 500",
+  };
+  assert.ok(
+    view({ telemetry }).warnings.includes(
+      "telemetry to https://otlp.test: 3 items lost since the start (answered 500)",
+    ),
+  );
+  assert.deepEqual(
+    view({ telemetry: { ...telemetry, failed: 0, dropped: 0 } }).warnings.filter((line) => line.includes("telemetry")),
+    [],
+  );
+});
+
 test("calls to the webhook that were given up are a warning without its path", () => {
   const webhook = {
     origin: "https://hooks.test",

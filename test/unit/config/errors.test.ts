@@ -136,7 +136,7 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "xyz: 1",
     [
-      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes, collections",
+      "4:1 xyz is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, telemetry, services, defaults, routes, collections",
     ],
   ],
   [
@@ -150,13 +150,13 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
   [
     "__proto__: { listen: x }",
     [
-      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes, collections",
+      "4:1 __proto__ is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, telemetry, services, defaults, routes, collections",
     ],
   ],
   [
     "<<: { listen: x }",
     [
-      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, services, defaults, routes, collections',
+      '4:1 ["<<"] is not a setting; known here: listen, socketMode, tls, tunnels, admin, store, divergenceLog, limits, journal, member, workers, webhook, telemetry, services, defaults, routes, collections',
     ],
   ],
   // Environment.

@@ -43,6 +43,7 @@ const COMPLETE: Omit<Settings, "file"> = {
   member: { folder: "./crossfade-member", name: null },
   workers: 0,
   webhook: null,
+  telemetry: null,
   services: Object.fromEntries(
     [
       ["legacy", "http://127.0.0.1:3000"],

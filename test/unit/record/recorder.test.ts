@@ -29,6 +29,7 @@ interface Seen {
   readonly appended: StoreWrite[][];
   readonly lines: string[];
   readonly fed: DivergenceRecord[];
+  readonly sent: DivergenceRecord[];
   readonly metrics: unknown[][];
   readonly caught: [string, unknown][];
 }
@@ -43,6 +44,7 @@ function record(given: Partial<RecorderParts> = {}): Seen {
     appended: [] as StoreWrite[][],
     lines: [] as string[],
     fed: [] as DivergenceRecord[],
+    sent: [] as DivergenceRecord[],
     metrics: [] as unknown[][],
     caught: [] as [string, unknown][],
   };
@@ -52,6 +54,7 @@ function record(given: Partial<RecorderParts> = {}): Seen {
     telemetry: {
       outcome: (...values) => void seen.metrics.push(["outcome", ...values]),
       difference: (...values) => void seen.metrics.push(["difference", ...values]),
+      divergence: (one) => void seen.sent.push(one),
     },
     counters: seen.counters,
     redactor: createRedactor(Buffer.alloc(32, 7)),
@@ -352,7 +355,7 @@ test("whatever step fails, the others are done, the failure is told by its step,
     throw new Error("broken");
   };
   const broken: Record<string, Partial<RecorderParts>> = {
-    telemetry: { telemetry: { outcome: fail, difference: fail } },
+    telemetry: { telemetry: { outcome: fail, difference: fail, divergence: fail } },
     log: { log: { append: fail } },
     store: { store: { append: fail } },
     feed: { onRecord: fail },
@@ -376,6 +379,7 @@ test("whatever step fails, the others are done, the failure is told by its step,
       );
     if (step !== "log") assert.equal(seen.lines.length, 1, step);
     if (step !== "feed") assert.equal(seen.fed.length, 1, step);
+    if (step !== "telemetry") assert.equal(seen.sent.length, 1, step);
     if (step !== "redact") continue;
     // What cannot be redacted is not shown, and the repair stands for the whole collection.
     assert.doesNotMatch(JSON.stringify([seen.lines, seen.appended, seen.fed]), /s3cr3t|users\/42/);

@@ -50,6 +50,7 @@ test("every metric is there under its Prometheus name before anything was counte
     ["dual_write_shadow_failures_total", "counter"],
     ["crossfade_differences_total", "counter"],
     ["crossfade_config_reloads_total", "counter"],
+    ["crossfade_telemetry_items_total", "counter"],
     ["crossfade_journal_depth", "gauge"],
     ["crossfade_queue_bytes", "gauge"],
     ["crossfade_headroom", "gauge"],

@@ -25,7 +25,7 @@ function remote() {
   const { exchange } = makeSettled();
   const { snapshot, request, route, params } = exchange;
   const plan = { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" } as const;
-  return { intake, told, steps, arrived: { snapshot, request, found: { route, params }, plan } };
+  return { intake, told, steps, arrived: { snapshot, request, found: { route, params }, plan, trace: null } };
 }
 
 test("a write that cannot be forwarded when its parent lets it go ends unknown there, once, and the worker lives", () => {

@@ -24,7 +24,17 @@ const NO_BODY = { length: 0, kept: 0, isLost: false };
 
 function open(exchange: number, requestClass: "write" | "read" = "write"): Extract<FromWorker, { type: "open" }> {
   const waits = requestClass === "write";
-  return { type: "open", exchange, waits, revision: 1, request, primary: "legacy", shadow: "next", requestClass };
+  return {
+    type: "open",
+    exchange,
+    waits,
+    trace: null,
+    revision: 1,
+    request,
+    primary: "legacy",
+    shadow: "next",
+    requestClass,
+  };
 }
 
 function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void) => void, isPlaced = true) {
@@ -47,7 +57,7 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
     snapshotOf: () => ({ ...snapshot, router: { routes: [route], match: () => ({ route, params: NO_PARAMS }) } }),
     intake: books,
     noise: { watchChosen: () => null, sawFailure() {} },
-    telemetry: { clientRequest() {}, serverRequest() {} },
+    telemetry: { clientRequest() {}, serverRequest() {}, span() {}, spansLost() {} },
     tunnels: { add() {} },
     pairs: { look: () => Promise.resolve(), pairOf: () => "unknown" },
     clientMappings: { count() {} },

@@ -14,9 +14,7 @@ const ROUTE_SETTINGS = [
 ];
 
 const NOT_YET: ReadonlySet<string> = new Set([
-  "collections.*.source.mysql",
   "collections.*.source.http",
-  "collections.*.target.mysql",
   "collections.*.target.http",
   ...ROUTE_SETTINGS.map((setting) => `routes.*.${setting}`),
   ...ROUTE_SETTINGS.map((setting) => `defaults.${setting}`),

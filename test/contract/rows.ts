@@ -232,13 +232,20 @@ export function full(id: bigint, given: Row = {}): Row {
   return { ...row, photo: Buffer.from([1]), ...given };
 }
 
-/** Bytes as text: Buffers and Uint8Arrays compare as different classes. */
+/**
+ * Bytes as text: Buffers and Uint8Arrays compare as different classes. A column of so many decimals has zeros at the end of
+ * each value; they are the column's, and no digit of it.
+ */
 function plain(row: Row | undefined): unknown {
   if (row === undefined) return undefined;
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => [
       column,
-      value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value,
+      value instanceof Uint8Array
+        ? Buffer.from(value).toString("hex")
+        : column === "price" && typeof value === "string"
+          ? value.replace(/(\.\d*?)0+$/, "$1")
+          : value,
     ]),
   );
 }

@@ -98,8 +98,8 @@ export async function postgresServer(): Promise<PostgresServer> {
   };
 }
 
-/** PostgreSQL refuses to run as root: the folder and the processes are then of somebody else's. */
-function ownerOf(folder: string): { readonly uid?: number; readonly gid?: number } {
+/** Databases refuse to run as root: the folder and the processes are then of somebody else's. */
+export function ownerOf(folder: string): { readonly uid?: number; readonly gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const id = (flag: string): number => Number(spawnSync("id", [flag, "nobody"], { encoding: "utf8" }).stdout);
   const owner = { uid: id("-u"), gid: id("-g") };

@@ -197,7 +197,7 @@ test("what is documented for later versions is told apart from slips of the pen"
       "routes[0].verify.share",
       "routes[0].reads",
       "routes[0].gate.reconcileFresherThan",
-      "collections[0].source.mysql",
+      "collections[0].source.http",
     ],
   );
 });

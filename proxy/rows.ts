@@ -86,6 +86,12 @@ export interface RowTarget extends RowSource {
   settleCounters(): Promise<void>;
 }
 
+/** An assignment to `__proto__` would make no column. */
+export function putColumn(row: Record<string, RowValue>, column: string, value: RowValue): void {
+  if (column !== "__proto__") row[column] = value;
+  else Object.defineProperty(row, column, { value, enumerable: true, writable: true, configurable: true });
+}
+
 /** The key of a row. @throws TypeError where one of its columns is absent or null */
 export function keyOf(row: Row, columns: readonly string[]): RowKey {
   return columns.map((column) => {
@@ -97,6 +103,8 @@ export function keyOf(row: Row, columns: readonly string[]): RowKey {
 
 /** One text for each key, the same for keys that are the same; `42` and `7/eu` for people too. */
 export function spellKey(key: RowKey): string {
+  // Most are: a number has nothing in it that would have to be told apart.
+  if (key.length === 1 && typeof key[0] === "bigint") return String(key[0]);
   return key.map((value) => spellPart(value).replaceAll("~", "~0").replaceAll("/", "~1")).join("/");
 }
 
@@ -113,16 +121,31 @@ export function lastOfEachKey(rows: readonly Row[], columns: readonly string[]):
 }
 
 /** Rows that have the same columns, together: one statement writes them. */
-export function byColumns(
-  rows: readonly Row[],
-): readonly { readonly columns: readonly string[]; readonly rows: Row[] }[] {
-  const sets = new Map<string, { readonly columns: readonly string[]; readonly rows: Row[] }>();
+export function byColumns(rows: readonly Row[]): readonly ColumnSet[] {
+  const sets = new Map<string, ColumnSet>();
+  let set: ColumnSet | null = null;
+  // As they are in the last row: rows of one origin mostly have the same ones in the same order.
+  let last: readonly string[] = [];
   for (const row of rows) {
-    const columns = Object.keys(row).sort();
-    const name = JSON.stringify(columns);
-    const set = sets.get(name);
-    if (set === undefined) sets.set(name, { columns, rows: [row] });
-    else set.rows.push(row);
+    const names = Object.keys(row);
+    if (set === null || !isSameNames(names, last)) {
+      const columns = names.toSorted();
+      const name = JSON.stringify(columns);
+      set = sets.get(name) ?? { columns, rows: [] };
+      sets.set(name, set);
+      last = names;
+    }
+    set.rows.push(row);
   }
   return [...sets.values()];
+}
+
+interface ColumnSet {
+  readonly columns: readonly string[];
+  readonly rows: Row[];
+}
+
+/** Whether both name the same columns in the same order. */
+export function isSameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((each, i) => each === b[i]);
 }

@@ -7,9 +7,19 @@
  */
 import { createHash } from "node:crypto";
 import { CrossfadeError } from "../errors.ts";
-import { keyOf, type Row, type RowSource, type RowTarget, type RowValue, spellKey } from "../rows.ts";
+import {
+  keyOf,
+  type Row,
+  type RowKey,
+  type RowPage,
+  type RowSource,
+  type RowTarget,
+  type RowValue,
+  spellKey,
+} from "../rows.ts";
 import type { Checkpoint, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
+import type { Made } from "./made-rows.ts";
 import type { Transformer } from "./transformer.ts";
 
 export interface BackfillParts {
@@ -67,23 +77,23 @@ export async function runBackfill(
   from: Checkpoint,
   options: BackfillOptions,
 ): Promise<BackfillEnd> {
-  const { source, target, transformer } = parts;
+  const { source, target } = parts;
   const { estimate } = await source.describe();
   const began = parts.now();
   let checkpoint = from;
   let limit = options.chunkRows ?? FIRST_ROWS;
-  let reading = source.page(checkpoint.after, limit);
+  let reading = readAndMake(parts, checkpoint.after, limit);
   for (;;) {
     const chunkBegan = parts.now();
-    const page = await reading;
+    const { page, made } = await reading;
     const last = page.rows.at(-1);
     const after = last === undefined ? checkpoint.after : keyOf(last, source.key);
-    // The next chunk is read while this one is made and written.
+    // The next chunk is read and made while this one is written.
     if (page.isFull) {
-      reading = source.page(after, limit);
+      reading = readAndMake(parts, after, limit);
       reading.catch(() => "thrown where it is waited for");
     }
-    const written = await writeChunk(page.rows, source, target, transformer);
+    const written = await writeChunk(page.rows, made, source, target);
     checkpoint = {
       ...checkpoint,
       after,
@@ -118,6 +128,20 @@ export async function runBackfill(
   }
 }
 
+interface ChunkMade {
+  readonly page: RowPage;
+  readonly made: readonly Made[];
+}
+
+async function readAndMake(
+  { source, transformer }: BackfillParts,
+  after: RowKey | null,
+  limit: number,
+): Promise<ChunkMade> {
+  const page = await source.page(after, limit);
+  return { page, made: page.rows.length === 0 ? [] : await transformer.make(page.rows) };
+}
+
 interface ChunkWritten {
   readonly written: number;
   readonly kept: number;
@@ -125,37 +149,38 @@ interface ChunkWritten {
   readonly setAside: readonly SetAside[];
 }
 
-/** A row of the target with the key of the row that it was made of. */
+/** A row of the target, and the one of the source that it was made of. */
 interface Origin {
-  readonly key: string;
+  readonly of: Row;
   readonly row: Row;
 }
 
 async function writeChunk(
   rows: readonly Row[],
+  made: readonly Made[],
   source: RowSource,
   target: RowTarget,
-  transformer: Transformer,
 ): Promise<ChunkWritten> {
-  if (rows.length === 0) return { written: 0, kept: 0, leftOut: 0, setAside: [] };
-  const made = await transformer.make(rows);
   const setAside: SetAside[] = [];
   const toWrite: Origin[] = [];
   let leftOut = 0;
   for (const [i, row] of rows.entries()) {
-    const key = spellKey(keyOf(row, source.key));
     const of = made[i];
     if (of === undefined) throw new TypeError("the transform answered fewer rows than it was given");
-    if (!of.ok) setAside.push({ key, why: of.why });
+    if (!of.ok) setAside.push({ key: spellKey(keyOf(row, source.key)), why: of.why });
     else if (of.rows.length === 0) leftOut += 1;
-    else for (const each of of.rows) toWrite.push({ key, row: each });
+    else for (const each of of.rows) toWrite.push({ of: row, row: each });
   }
-  const written = await writeRows(toWrite, target);
+  const written = await writeRows(toWrite, source, target);
   return { ...written, leftOut, setAside: [...setAside, ...written.setAside] };
 }
 
 /** Where the target refuses a batch, its halves are tried, until the rows that it refuses stand alone. */
-async function writeRows(origins: readonly Origin[], target: RowTarget): Promise<Omit<ChunkWritten, "leftOut">> {
+async function writeRows(
+  origins: readonly Origin[],
+  source: RowSource,
+  target: RowTarget,
+): Promise<Omit<ChunkWritten, "leftOut">> {
   if (origins.length === 0) return { written: 0, kept: 0, setAside: [] };
   try {
     for (const { row } of origins) keyOf(row, target.key);
@@ -164,12 +189,12 @@ async function writeRows(origins: readonly Origin[], target: RowTarget): Promise
     const isOfRow = thrown instanceof TypeError || (thrown instanceof CrossfadeError && thrown.code === "rows-refused");
     if (!isOfRow) throw thrown;
     if (origins.length === 1) {
-      const [{ key }] = origins as readonly [Origin];
-      return { written: 0, kept: 0, setAside: [{ key, why: thrown.message }] };
+      const [{ of }] = origins as readonly [Origin];
+      return { written: 0, kept: 0, setAside: [{ key: spellKey(keyOf(of, source.key)), why: thrown.message }] };
     }
     const middle = Math.ceil(origins.length / 2);
-    const first = await writeRows(origins.slice(0, middle), target);
-    const second = await writeRows(origins.slice(middle), target);
+    const first = await writeRows(origins.slice(0, middle), source, target);
+    const second = await writeRows(origins.slice(middle), source, target);
     return {
       written: first.written + second.written,
       kept: first.kept + second.kept,

@@ -5,6 +5,7 @@ import {
   byColumns,
   keyOf,
   lastOfEachKey,
+  putColumn,
   type Row,
   type RowKey,
   type RowPage,
@@ -76,7 +77,7 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
 
   function toRow({ columns }: MysqlShape, sent: Sent): Row {
     const row: Record<string, RowValue> = {};
-    for (const [i, column] of columns.entries()) row[column.name] = readSent(sent[i] ?? null, column);
+    for (const [i, column] of columns.entries()) putColumn(row, column.name, readSent(sent[i] ?? null, column));
     return row;
   }
 
@@ -127,7 +128,8 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
       const where = isOneOf(of, keys.slice(from, from + KEYS_AT_ONCE));
       for (const sent of await ask(`SELECT ${list} FROM ${of.table} WHERE ${where}${more}`)) {
         const row: Record<string, RowValue> = {};
-        for (const [i, wanted] of columns.entries()) row[wanted] = readSent(sent[i] ?? null, column(of, wanted));
+        for (const [i, wanted] of columns.entries())
+          putColumn(row, wanted, readSent(sent[i] ?? null, column(of, wanted)));
         yield row;
       }
     }

@@ -4,6 +4,7 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
   lastOfEachKey,
+  putColumn,
   type Row,
   type RowColumn,
   type RowKey,
@@ -13,8 +14,9 @@ import {
   type TableShape,
   type Written,
 } from "../../../proxy/rows.ts";
-import { asRowsError, isUnknownTable } from "./failures.ts";
-import { type PostgresType, readValue, spellJson, spellText, typeFor } from "./values.ts";
+import { CopyChoice, copyRows } from "./copy.ts";
+import { asRowsError, isUnknownTable, stateOf } from "./failures.ts";
+import { type PostgresType, readerFor, spellJson, spellText, typeFor } from "./values.ts";
 
 export interface PostgresTable {
   readonly name: string;
@@ -25,7 +27,7 @@ export interface PostgresTable {
 }
 
 interface Column extends RowColumn {
-  readonly type: PostgresType;
+  readonly read: (text: string) => RowValue;
 }
 
 interface Shape {
@@ -39,6 +41,7 @@ interface Shape {
 /** `client` is connected, with the session of open.ts, and ends with the table. */
 export function postgresTable(client: Client, { name, table, key, version }: PostgresTable): RowTarget {
   let known: Promise<Shape> | null = null;
+  const copyChoice = new CopyChoice();
   const shape = async (): Promise<Shape> => await (known ??= readShape());
 
   /** Rows of texts: nothing is parsed before we know what it is. */
@@ -65,14 +68,14 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       throw thrown;
     });
     const columns = rows.map(([column, declared, typeName, element, notNull, generated]): Column => {
-      const type = typeFor(typeName ?? "", element ?? null);
+      const type: PostgresType = typeFor(typeName ?? "", element ?? null);
       return {
         name: column ?? "",
         kind: type.kind,
         declared: declared ?? "",
         nullable: notNull !== "t",
         generated: generated === "t",
-        type,
+        read: readerFor(type),
       };
     });
     const byName = new Map(columns.map((column) => [column.name, column]));
@@ -95,19 +98,52 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
   }
 
   function toRows({ columns }: Shape, raw: readonly (readonly (string | null)[])[]): readonly Row[] {
-    return raw.map((values) =>
-      Object.fromEntries(columns.map((column, i) => [column.name, readValue(values[i] ?? null, column.type)])),
-    );
+    return raw.map((values) => {
+      const row: Record<string, RowValue> = {};
+      for (let i = 0; i < columns.length; i += 1) {
+        const { name: column, read } = columns[i] as Column;
+        const text = values[i] ?? null;
+        putColumn(row, column, text === null ? null : read(text));
+      }
+      return row;
+    });
   }
 
   function keysJson(keys: readonly RowKey[]): string {
     return recordSet(keys.map((each) => key.map((column, i) => [column, each[i] ?? null])));
   }
 
-  async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: Shape): Promise<Written> {
-    const written = columns.filter((column) => of.byName.get(column)?.generated !== true);
-    const unknown = written.find((column) => !of.byName.has(column));
+  function writable(columns: readonly string[], of: Shape): readonly string[] {
+    const unknown = columns.find((column) => !of.byName.has(column));
     if (unknown !== undefined) throw unusable(`it has no column ${unknown}, which a row has`);
+    return columns.filter((column) => of.byName.get(column)?.generated !== true);
+  }
+
+  /** false: some rows were there, or it takes none in this way; nothing was written. */
+  async function copied(rows: readonly Row[], of: Shape): Promise<boolean> {
+    if (!copyChoice.isWorth(rows.length)) return false;
+    try {
+      await inTransaction(async () => {
+        for (const set of byColumns(rows)) {
+          const names = writable(set.columns, of);
+          await copyRows(client, of.table, names.map(quote), names, set.rows).catch((thrown: unknown) => {
+            throw thrown instanceof TypeError || thrown instanceof CrossfadeError ? thrown : asRowsError(name, thrown);
+          });
+        }
+      });
+      copyChoice.passed();
+      return true;
+    } catch (thrown) {
+      const state = stateOf(thrown);
+      if (state === UNIQUE_VIOLATION) copyChoice.metRows();
+      else if (state === NOT_SUPPORTED) copyChoice.impossible();
+      else throw thrown;
+      return false;
+    }
+  }
+
+  async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: Shape): Promise<Written> {
+    const written = writable(columns, of);
     const list = written.map(quote).join(", ");
     const set = written.filter((column) => !key.includes(column));
     const newer =
@@ -146,7 +182,7 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     key,
     async describe(): Promise<TableShape> {
       const { columns, estimate } = await shape();
-      return { columns: columns.map(({ type: _, ...column }) => column), estimate };
+      return { columns: columns.map(({ read: _, ...column }) => column), estimate };
     },
     async page(after, limit): Promise<RowPage> {
       const of = await shape();
@@ -171,9 +207,11 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     },
     async upsert(rows): Promise<Written> {
       const of = await shape();
+      const last = lastOfEachKey(rows, key);
+      if (await copied(last, of)) return { written: last.length, kept: 0 };
       return await inTransaction(async () => {
         const sum = { written: 0, kept: 0 };
-        for (const set of byColumns(lastOfEachKey(rows, key))) {
+        for (const set of byColumns(last)) {
           const { written, kept } = await upsertAlike(set.columns, set.rows, of);
           sum.written += written;
           sum.kept += kept;
@@ -210,6 +248,10 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     return key.map((column) => `t.${quote(column)} = k.${quote(column)}`).join(" AND ");
   }
 }
+
+const UNIQUE_VIOLATION = "23505";
+/** What COPY answers for a table with row security. */
+const NOT_SUPPORTED = "0A000";
 
 /** A domain goes by the type that it is made of. */
 const COLUMNS_SQL = `

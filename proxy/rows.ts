@@ -60,11 +60,40 @@ export interface RowSource {
   readonly key: readonly string[];
   /** @throws CrossfadeError where there is no such table or column, or nothing keeps two rows from having one key */
   describe(): Promise<TableShape>;
-  /** The rows after a key (null: from the first), `limit` at most, as of one moment. */
-  page(after: RowKey | null, limit: number): Promise<RowPage>;
+  /** The rows after a key (null: from the first) and up to another (absent, null: to the last), `limit` at most, as of one moment. */
+  page(after: RowKey | null, limit: number, upTo?: RowKey | null): Promise<RowPage>;
   /** Of these keys the rows that are there, in any order. */
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
+  /** null: this database computes none. */
+  readonly digests: RowDigests | null;
   close(): Promise<void>;
+}
+
+/** How a row becomes a number. Both sides of a comparison have to know the same way. */
+export type DigestWay = "postgres" | "mysql" | "portable";
+
+export interface DigestColumn {
+  readonly name: string;
+  /** stored: as the database spells it. portable: the same text for the same value whatever the column's scale, and the database. */
+  readonly spelling: "stored" | "portable";
+}
+
+export interface RowDigest {
+  readonly rows: number;
+  /** The sum, modulo 2^64, of a 64-bit hash of each row. Equal where all rows are; else with a chance of 1 in 2^64. */
+  readonly sum: bigint;
+}
+
+/** Digests of ranges of rows, which the database computes where the rows are. */
+export interface RowDigests {
+  /** The quickest first. */
+  readonly ways: readonly DigestWay[];
+  /** A range of keys has the same keys on both sides where this is the same; null: the order is a collation's own. */
+  keyOrder(): Promise<string | null>;
+  /** The key of the row that is so many rows after this one; null: there are fewer. */
+  keyAt(after: RowKey | null, rows: number): Promise<RowKey | null>;
+  /** Of the rows after a key (null: from the first) and up to another (null: to the last). */
+  of(way: DigestWay, columns: readonly DigestColumn[], after: RowKey | null, upTo: RowKey | null): Promise<RowDigest>;
 }
 
 export interface Written {

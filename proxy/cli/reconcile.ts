@@ -91,6 +91,7 @@ function stepText(finding: RowFinding): string {
 
 function sumsText(name: string, sums: Reconciled): string {
   const { sourceRows, targetRows, equal, excused, missing, mismatched, extra, unmade, settled, extraUnknown } = sums;
+  const { digests, noDigests } = sums;
   const parts = [
     `${equal} equal`,
     ...(excused > 0 ? [`${excused} excused`] : []),
@@ -101,5 +102,11 @@ function sumsText(name: string, sums: Reconciled): string {
   ];
   const again = settled > 0 ? `; ${settled} differed and no longer did when looked at again` : "";
   const unknown = extraUnknown === null ? "" : `; ${extraUnknown}`;
-  return `${name}  ${sourceRows} rows against ${targetRows}: ${parts.join(", ")}${again}${unknown}`;
+  const gaveUp =
+    digests?.gaveUp === true ? " (all of the first ones differed, so the others were read without asking)" : "";
+  const how =
+    digests === null
+      ? `Every row was read: ${noDigests ?? "there were no digests"}.`
+      : `By digests: ${digests.chunks} chunks of rows, of which ${digests.differing} differed and were read${gaveUp}.`;
+  return `${how}\n${name}  ${sourceRows} rows against ${targetRows}: ${parts.join(", ")}${again}${unknown}`;
 }

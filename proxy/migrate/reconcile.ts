@@ -1,20 +1,28 @@
 /**
- * Compares two tables, whatever orders their keys: the source's rows, page by page, with the target's of the same keys, and
- * then the target's keys, page by page, with the source's. A merge of two ordered streams would take one pass less, and be
- * wrong where two databases sort texts in two ways. What differs is looked at again at the end: a row that was being written
- * is no difference.
+ * Compares two tables. Where both databases can compute digests of the rows, only key ranges whose digests differ are read.
+ * Ranges that are read are compared whatever orders their keys: the source's rows, page by page, with the target's of the same
+ * keys, and then the target's keys, page by page, with the source's. A merge of two ordered streams would take one pass less,
+ * and be wrong where two databases sort texts in two ways. What differs is looked at again at the end: a row that was being
+ * written is no difference.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Findings } from "../compare/findings.ts";
 import { diffJson } from "../compare/diff-json.ts";
 import type { CompareSettings } from "../config/settings.ts";
 import type { DifferenceKind } from "../evidence.ts";
-import { keyOf, type Row, type RowKey, type RowSource, spellKey } from "../rows.ts";
+import { keyOf, type Row, type RowDigests, type RowKey, type RowSource, spellKey } from "../rows.ts";
+import { type DigestPlan, type DigestSide, planDigests } from "./digest-plan.ts";
+import { differingSpans, type DigestCounts, type KeySpan } from "./digest-ranges.ts";
 import { type Kinds, rowJson } from "./row-json.ts";
-import type { Transformer } from "./transformer.ts";
+import { AS_THEY_ARE, type Transformer } from "./transformer.ts";
 
 /** A row that is not the same on both sides; `differences` name places, and no values: those are not for a screen. */
-export type RowFinding =
+export type RowFinding = RowDifference & {
+  /** From when it was first seen to differ to when it was looked at last. */
+  readonly ageMs: number;
+};
+
+type RowDifference =
   | { readonly kind: "missing" | "extra"; readonly key: string }
   | { readonly kind: "mismatched"; readonly key: string; readonly differences: readonly FieldDifference[] }
   /** The source's row cannot be turned into one of the target. */
@@ -38,6 +46,9 @@ export interface Reconciled {
   readonly unmade: number;
   /** Differed, and no longer did when they were looked at again. */
   readonly settled: number;
+  /** null: there were none, and `noDigests` says why. */
+  readonly digests: DigestCounts | null;
+  readonly noDigests: string | null;
   /** null: the target was looked through for rows that the source has not; else why it could not be. */
   readonly extraUnknown: string | null;
 }
@@ -51,12 +62,16 @@ export interface ReconcileParts {
   readonly progress: (rows: number, of: number | null) => void;
   /** Epoch ms: rules that are past excuse nothing. */
   readonly now: number;
+  /** Of a chunk that has a digest; absent: as many as fit. */
+  readonly chunkRows?: number;
 }
 
 const PAGE_ROWS = 2_000;
 /** Suspects that are kept to be looked at again, by key alone; further ones are told as they were found. */
 const MOST_SUSPECTS = 100_000;
 const RECHECKS = 3;
+/** Beyond which it is not waited for that suspects become fewer: a table that is always written has always some. */
+const MOST_RECHECKS = 10;
 const RECHECK_AFTER_MS = 500;
 
 interface Tally {
@@ -86,55 +101,112 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
 
   const note = (suspect: Suspect): void => {
     if (suspects.length < MOST_SUSPECTS) suspects.push(suspect);
-    else report(suspect.finding);
+    else report(suspect);
   };
-  const report = (finding: RowFinding): void => {
+  const report = ({ finding, since }: Suspect): void => {
     sums.found[finding.kind] += 1;
-    tell(finding);
-  };
-  const count = (found: Looked): void => {
-    sums.equal += found.equal;
-    sums.excused += found.excused;
+    tell({ ...finding, ageMs: Math.round(performance.now() - since) });
   };
 
-  for await (const rows of pagesOf(source)) {
-    const looked = await lookAt(rows, parts, kinds);
-    keysChange ||= looked.keysChange;
-    sums.sourceRows += rows.length;
-    count(looked);
-    looked.suspects.forEach(note);
-    parts.progress(sums.sourceRows, estimate);
+  async function readSource(span: KeySpan): Promise<void> {
+    for await (const rows of pagesOf(source, span)) {
+      const looked = await lookAt(rows, parts, kinds);
+      keysChange ||= looked.keysChange;
+      sums.sourceRows += rows.length;
+      sums.equal += looked.equal;
+      sums.excused += looked.excused;
+      looked.suspects.forEach(note);
+      parts.progress(sums.sourceRows, estimate);
+    }
+  }
+  async function readTarget(span: KeySpan): Promise<void> {
+    for await (const rows of pagesOf(target, span)) {
+      sums.targetRows += rows.length;
+      if (keysChange) continue;
+      const keys = rows.map((row) => keyOf(row, target.key));
+      const since = performance.now();
+      for (const key of await unclaimed(keys, parts)) {
+        note({ key, of: "target", since, finding: { kind: "extra", key: spellKey(key) } });
+      }
+    }
+  }
+
+  const plan = await planOf(parts);
+  let digests: DigestCounts | null = null;
+  if (plan.possible) {
+    const equal = (rows: number): void => {
+      sums.sourceRows += rows;
+      sums.targetRows += rows;
+      sums.equal += rows;
+      parts.progress(sums.sourceRows, estimate);
+    };
+    const spans = differingSpans({
+      ...plan,
+      equal,
+      ...(parts.chunkRows === undefined ? {} : { chunkRows: parts.chunkRows }),
+    });
+    let next = await spans.next();
+    for (; next.done !== true; next = await spans.next()) {
+      await readSource(next.value);
+      await readTarget(next.value);
+    }
+    digests = next.value;
+  } else {
+    await readSource(EVERYWHERE);
+    await readTarget(EVERYWHERE);
   }
   const extraUnknown = keysChange
     ? "the transform makes rows with keys of their own, so that nothing tells which row of the source one belongs to"
     : null;
-  for await (const rows of pagesOf(target)) {
-    sums.targetRows += rows.length;
-    if (extraUnknown !== null) continue;
-    const extra = await unclaimed(
-      rows.map((row) => keyOf(row, target.key)),
-      parts,
-    );
-    for (const key of extra) note({ key, of: "target", finding: { kind: "extra", key: spellKey(key) } });
-  }
 
   let open: readonly Suspect[] = suspects;
-  for (let again = 0; again < RECHECKS && open.length > 0; again += 1) {
+  for (
+    let again = 0, isSettling = true;
+    open.length > 0 && (again < RECHECKS || (isSettling && again < MOST_RECHECKS));
+    again += 1
+  ) {
     await sleep(RECHECK_AFTER_MS);
     const still = await lookAgain(open, parts, kinds);
+    isSettling = still.length < open.length;
     sums.settled += Math.max(0, open.length - still.length);
     open = still;
   }
-  open.forEach(({ finding }) => report(finding));
+  open.forEach(report);
   const { found, ...rest } = sums;
-  return { ...rest, ...found, extraUnknown };
+  return { ...rest, ...found, digests, noDigests: plan.possible ? null : plan.why, extraUnknown };
+}
+
+const EVERYWHERE: KeySpan = { after: null, upTo: null };
+
+type PossibleDigests = Extract<DigestPlan, { possible: true }> & {
+  readonly source: RowDigests;
+  readonly target: RowDigests;
+};
+
+async function planOf({
+  source,
+  target,
+  transformer,
+}: ReconcileParts): Promise<PossibleDigests | Extract<DigestPlan, { possible: false }>> {
+  const side = async (of: RowSource): Promise<DigestSide> => ({
+    digests: of.digests,
+    key: of.key,
+    keyOrder: (await of.digests?.keyOrder()) ?? null,
+    shape: await of.describe(),
+  });
+  const plan = planDigests(await side(source), await side(target), transformer !== AS_THEY_ARE);
+  if (!plan.possible) return plan;
+  if (source.digests === null || target.digests === null) throw new TypeError("a plan needs the digests of both");
+  return { ...plan, source: source.digests, target: target.digests };
 }
 
 interface Suspect {
   readonly key: RowKey;
   /** Whose key it is. */
   readonly of: "source" | "target";
-  readonly finding: RowFinding;
+  readonly finding: RowDifference;
+  /** When it was first seen, in ms of a clock that only goes forward. */
+  readonly since: number;
 }
 
 interface Looked {
@@ -145,9 +217,9 @@ interface Looked {
   readonly keysChange: boolean;
 }
 
-async function* pagesOf(table: RowSource): AsyncGenerator<readonly Row[]> {
-  for (let after: RowKey | null = null; ;) {
-    const { rows, isFull } = await table.page(after, PAGE_ROWS);
+async function* pagesOf(table: RowSource, span: KeySpan): AsyncGenerator<readonly Row[]> {
+  for (let { after } = span; ;) {
+    const { rows, isFull } = await table.page(after, PAGE_ROWS, span.upTo);
     if (rows.length > 0) yield rows;
     const last = rows.at(-1);
     if (!isFull || last === undefined) return;
@@ -159,6 +231,7 @@ async function* pagesOf(table: RowSource): AsyncGenerator<readonly Row[]> {
 async function lookAt(rows: readonly Row[], parts: ReconcileParts, kinds: BothKinds): Promise<Looked> {
   const { source, target, transformer, compare, now } = parts;
   const made = await transformer.make(rows);
+  const since = performance.now();
   const suspects: Suspect[] = [];
   const wanted: { readonly key: RowKey; readonly targetKey: string; readonly row: Row }[] = [];
   const targetKeys: RowKey[] = [];
@@ -169,13 +242,13 @@ async function lookAt(rows: readonly Row[], parts: ReconcileParts, kinds: BothKi
     if (of === undefined) throw new TypeError("the transform answered fewer rows than it was given");
     const problem = of.ok ? null : of.why;
     if (problem !== null) {
-      suspects.push({ key, of: "source", finding: { kind: "unmade", key: spellKey(key), why: problem } });
+      suspects.push({ key, of: "source", since, finding: { kind: "unmade", key: spellKey(key), why: problem } });
       continue;
     }
     for (const each of of.ok ? of.rows : []) {
       const targetKey = keyOrWhy(each, target.key);
       if (typeof targetKey === "string") {
-        suspects.push({ key, of: "source", finding: { kind: "unmade", key: spellKey(key), why: targetKey } });
+        suspects.push({ key, of: "source", since, finding: { kind: "unmade", key: spellKey(key), why: targetKey } });
         continue;
       }
       keysChange ||= spellKey(targetKey) !== spellKey(key);
@@ -189,7 +262,7 @@ async function lookAt(rows: readonly Row[], parts: ReconcileParts, kinds: BothKi
   for (const { key, targetKey, row } of wanted) {
     const other = there.get(targetKey);
     if (other === undefined) {
-      suspects.push({ key, of: "source", finding: { kind: "missing", key: targetKey } });
+      suspects.push({ key, of: "source", since, finding: { kind: "missing", key: targetKey } });
       continue;
     }
     const findings = new Findings(compare, now);
@@ -201,7 +274,7 @@ async function lookAt(rows: readonly Row[], parts: ReconcileParts, kinds: BothKi
     else if (outcome === "ignored") excused += 1;
     else {
       const places = differences.map(({ at, kind }) => ({ at, kind }));
-      suspects.push({ key, of: "source", finding: { kind: "mismatched", key: targetKey, differences: places } });
+      suspects.push({ key, of: "source", since, finding: { kind: "mismatched", key: targetKey, differences: places } });
     }
   }
   return { equal, excused, suspects, keysChange };
@@ -234,6 +307,7 @@ async function lookAgain(
   kinds: BothKinds,
 ): Promise<readonly Suspect[]> {
   const still: Suspect[] = [];
+  const firstSeen = new Map(suspects.map(({ of, finding, since }) => [`${of} ${finding.key}`, since]));
   for (let from = 0; from < suspects.length; from += PAGE_ROWS) {
     const group = suspects.slice(from, from + PAGE_ROWS);
     const keys = new Map(group.filter(({ of }) => of === "source").map(({ key }) => [spellKey(key), key]));
@@ -246,7 +320,7 @@ async function lookAgain(
     const unclaimedNow = new Set((await unclaimed(keysThere, parts)).map(spellKey));
     still.push(...extra.filter(({ key }) => unclaimedNow.has(spellKey(key))));
   }
-  return still;
+  return still.map((each) => ({ ...each, since: firstSeen.get(`${each.of} ${each.finding.key}`) ?? each.since }));
 }
 
 interface BothKinds {

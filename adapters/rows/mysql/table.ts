@@ -15,6 +15,7 @@ import {
   type TableShape,
   type Written,
 } from "../../../proxy/rows.ts";
+import { mysqlDigests } from "./digests.ts";
 import { asRowsError, isRace } from "./failures.ts";
 import { type MysqlShape, readShape } from "./shape.ts";
 import { keyLiteral, literalFor, quote, readSent, selected } from "./values.ts";
@@ -106,13 +107,23 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
   }
 
   /** `(a, b) > (1, 2)` is planned as a scan from the first row on; the same in words is two ranges of the index. */
-  function isAfter(of: MysqlShape, after: RowKey): string {
-    const literals = keyLiterals(of, after);
+  function isBeyond(of: MysqlShape, each: RowKey, sign: ">" | "<"): string {
+    const literals = keyLiterals(of, each);
     const parts = key.map((last, i) => {
       const same = key.slice(0, i).map((before, j) => `${quote(before)} = ${literals[j]}`);
-      return [...same, `${quote(last)} > ${literals[i]}`].join(" AND ");
+      return [...same, `${quote(last)} ${i === key.length - 1 && sign === "<" ? "<=" : sign} ${literals[i]}`].join(
+        " AND ",
+      );
     });
-    return parts.map((part) => `(${part})`).join(" OR ");
+    return `(${parts.map((part) => `(${part})`).join(" OR ")})`;
+  }
+
+  function keyRange(of: MysqlShape, after: RowKey | null, upTo: RowKey | null): string {
+    const bounds = [
+      ...(after === null ? [] : [isBeyond(of, after, ">")]),
+      ...(upTo === null ? [] : [isBeyond(of, upTo, "<")]),
+    ];
+    return bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
   }
 
   /** A collation finds `Z` for `z`, which is another row's key elsewhere. */
@@ -239,12 +250,12 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
       const { columns, estimate } = await shape();
       return { columns, estimate };
     },
-    async page(after, limit): Promise<RowPage> {
+    digests: mysqlDigests({ shape, ask, key, keyRange }),
+    async page(after, limit, upTo = null): Promise<RowPage> {
       const of = await shape();
-      const where = after === null ? "" : `WHERE ${isAfter(of, after)} `;
       const sent = await ask(
         `SELECT ${of.columns.map(selected).join(", ")} FROM ${of.table} FORCE INDEX (${quote(of.keyIndex)}) ` +
-          `${where}ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`,
+          `${keyRange(of, after, upTo)} ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`,
       );
       return { rows: sent.map((row) => toRow(of, row)), isFull: sent.length === limit };
     },

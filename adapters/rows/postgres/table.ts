@@ -6,7 +6,6 @@ import {
   lastOfEachKey,
   putColumn,
   type Row,
-  type RowColumn,
   type RowKey,
   type RowPage,
   type RowTarget,
@@ -15,8 +14,10 @@ import {
   type Written,
 } from "../../../proxy/rows.ts";
 import { CopyChoice, copyRows } from "./copy.ts";
-import { asRowsError, isUnknownTable, stateOf } from "./failures.ts";
-import { type PostgresType, readerFor, spellJson, spellText, typeFor } from "./values.ts";
+import { type KeyRange, postgresDigests } from "./digests.ts";
+import { asRowsError, stateOf } from "./failures.ts";
+import { type PostgresColumn, type PostgresShape, quote, readShape } from "./shape.ts";
+import { spellJson, spellText } from "./values.ts";
 
 export interface PostgresTable {
   readonly name: string;
@@ -26,23 +27,14 @@ export interface PostgresTable {
   readonly version: string | null;
 }
 
-interface Column extends RowColumn {
-  readonly read: (text: string) => RowValue;
-}
-
-interface Shape {
-  /** Quoted, with its schema. */
-  readonly table: string;
-  readonly columns: readonly Column[];
-  readonly byName: ReadonlyMap<string, Column>;
-  readonly estimate: number | null;
-}
-
 /** `client` is connected, with the session of open.ts, and ends with the table. */
 export function postgresTable(client: Client, { name, table, key, version }: PostgresTable): RowTarget {
-  let known: Promise<Shape> | null = null;
+  let known: Promise<PostgresShape> | null = null;
   const copyChoice = new CopyChoice();
-  const shape = async (): Promise<Shape> => await (known ??= readShape());
+  const shape = async (): Promise<PostgresShape> =>
+    await (known ??= readShape(ask, { table, key, version }, (why) => {
+      throw unusable(why);
+    }));
 
   /** Rows of texts: nothing is parsed before we know what it is. */
   async function ask(text: string, values: readonly unknown[]): Promise<readonly (readonly (string | null)[])[]> {
@@ -62,46 +54,15 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     }
   }
 
-  async function readShape(): Promise<Shape> {
-    const rows = await ask(COLUMNS_SQL, [table]).catch((thrown: unknown) => {
-      if (isUnknownTable(thrown)) throw unusable(`there is no table ${table}`);
-      throw thrown;
-    });
-    const columns = rows.map(([column, declared, typeName, element, notNull, generated]): Column => {
-      const type: PostgresType = typeFor(typeName ?? "", element ?? null);
-      return {
-        name: column ?? "",
-        kind: type.kind,
-        declared: declared ?? "",
-        nullable: notNull !== "t",
-        generated: generated === "t",
-        read: readerFor(type),
-      };
-    });
-    const byName = new Map(columns.map((column) => [column.name, column]));
-    for (const wanted of version === null ? key : [...key, version]) {
-      if (!byName.has(wanted)) throw unusable(`it has no column ${wanted}; it has ${[...byName.keys()].join(", ")}`);
-    }
-    const [found] = await ask(TABLE_SQL, [table, key]);
-    const [quoted = null, tuples = null, unique] = found ?? [];
-    if (unique !== "t") {
-      throw unusable(
-        `nothing keeps two rows from having one ${key.join(", ")}, or it may be null: the key needs a primary key, or a unique index over these columns alone that are not null`,
-      );
-    }
-    const estimate = Number(tuples);
-    return { table: quoted ?? table, columns, byName, estimate: estimate > 0 ? estimate : null };
-  }
-
   function unusable(why: string): CrossfadeError {
     return new CrossfadeError("rows-unusable", `${name}: ${why}`, { source: "config" });
   }
 
-  function toRows({ columns }: Shape, raw: readonly (readonly (string | null)[])[]): readonly Row[] {
+  function toRows({ columns }: PostgresShape, raw: readonly (readonly (string | null)[])[]): readonly Row[] {
     return raw.map((values) => {
       const row: Record<string, RowValue> = {};
       for (let i = 0; i < columns.length; i += 1) {
-        const { name: column, read } = columns[i] as Column;
+        const { name: column, read } = columns[i] as PostgresColumn;
         const text = values[i] ?? null;
         putColumn(row, column, text === null ? null : read(text));
       }
@@ -109,18 +70,37 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     });
   }
 
+  /** As a condition with its parameters. */
+  function keyRange(of: PostgresShape, after: RowKey | null, upTo: RowKey | null): KeyRange {
+    const values: (string | null)[] = [];
+    const order = key.map(quote).join(", ");
+    const places = (each: RowKey): string =>
+      key
+        .map((column, i) => {
+          const value = each[i] ?? null;
+          values.push(value === null ? null : spellText(value));
+          return `$${values.length}::text::${of.byName.get(column)?.declared}`;
+        })
+        .join(", ");
+    const bounds = [
+      ...(after === null ? [] : [`(${order}) > (${places(after)})`]),
+      ...(upTo === null ? [] : [`(${order}) <= (${places(upTo)})`]),
+    ];
+    return { where: bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`, values };
+  }
+
   function keysJson(keys: readonly RowKey[]): string {
     return recordSet(keys.map((each) => key.map((column, i) => [column, each[i] ?? null])));
   }
 
-  function writable(columns: readonly string[], of: Shape): readonly string[] {
+  function writable(columns: readonly string[], of: PostgresShape): readonly string[] {
     const unknown = columns.find((column) => !of.byName.has(column));
     if (unknown !== undefined) throw unusable(`it has no column ${unknown}, which a row has`);
     return columns.filter((column) => of.byName.get(column)?.generated !== true);
   }
 
   /** false: some rows were there, or it takes none in this way; nothing was written. */
-  async function copied(rows: readonly Row[], of: Shape): Promise<boolean> {
+  async function copied(rows: readonly Row[], of: PostgresShape): Promise<boolean> {
     if (!copyChoice.isWorth(rows.length)) return false;
     try {
       await inTransaction(async () => {
@@ -142,7 +122,7 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     }
   }
 
-  async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: Shape): Promise<Written> {
+  async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: PostgresShape): Promise<Written> {
     const written = writable(columns, of);
     const list = written.map(quote).join(", ");
     const set = written.filter((column) => !key.includes(column));
@@ -184,16 +164,15 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       const { columns, estimate } = await shape();
       return { columns: columns.map(({ read: _, ...column }) => column), estimate };
     },
-    async page(after, limit): Promise<RowPage> {
+    digests: postgresDigests({ shape, ask, key, keyRange }),
+    async page(after, limit, upTo = null): Promise<RowPage> {
       const of = await shape();
       const list = of.columns.map(({ name: column }) => quote(column)).join(", ");
-      const order = key.map(quote).join(", ");
-      const places = key.map((column, i) => `$${i + 2}::text::${of.byName.get(column)?.declared}`).join(", ");
-      const where = after === null ? "" : `WHERE (${order}) > (${places}) `;
-      const raw = await ask(`SELECT ${list} FROM ${of.table} ${where}ORDER BY ${order} LIMIT $1`, [
-        limit,
-        ...(after ?? []).map((value) => (value === null ? null : spellText(value))),
-      ]);
+      const { where, values } = keyRange(of, after, upTo);
+      const raw = await ask(
+        `SELECT ${list} FROM ${of.table} ${where} ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`,
+        values,
+      );
       return { rows: toRows(of, raw), isFull: raw.length === limit };
     },
     async byKeys(keys): Promise<readonly Row[]> {
@@ -253,30 +232,11 @@ const UNIQUE_VIOLATION = "23505";
 /** What COPY answers for a table with row security. */
 const NOT_SUPPORTED = "0A000";
 
-/** A domain goes by the type that it is made of. */
-const COLUMNS_SQL = `
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(b.typname, t.typname),
-       e.typname, a.attnotnull, a.attgenerated <> ''
-FROM pg_attribute a
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
-LEFT JOIN pg_type e ON coalesce(b.typcategory, t.typcategory) = 'A' AND e.oid = coalesce(nullif(b.typelem, 0), t.typelem)
-WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum`;
-
-const TABLE_SQL = `
-SELECT c.oid::regclass::text, c.reltuples,
-       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-               AND i.indexprs IS NULL AND i.indnkeyatts = cardinality($2::text[])
-               AND (SELECT bool_and(a.attnotnull AND a.attname = ANY ($2::text[])) FROM pg_attribute a
-                    WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])))
-FROM pg_class c WHERE c.oid = $1::regclass`;
-
 /**
  * The rows of `recordSet`, called k, each text read by the input function of its column: one parameter holds any number of
  * rows, where VALUES would take 65,535 values. JSON comes as text, or a JSON null would be no value at all.
  */
-function recordsOf(columns: readonly string[], { byName }: Shape): string {
+function recordsOf(columns: readonly string[], { byName }: PostgresShape): string {
   const definitions = columns.map((column) => {
     const of = byName.get(column);
     return `${quote(column)} ${of?.kind === "json" ? "text" : of?.declared}`;
@@ -284,7 +244,7 @@ function recordsOf(columns: readonly string[], { byName }: Shape): string {
   return `json_to_recordset($1::json) AS k(${definitions.join(", ")})`;
 }
 
-function readBack(column: string, { byName }: Shape): string {
+function readBack(column: string, { byName }: PostgresShape): string {
   const of = byName.get(column);
   return of?.kind === "json" ? `k.${quote(column)}::${of.declared}` : `k.${quote(column)}`;
 }
@@ -294,8 +254,4 @@ function recordSet(rows: readonly (readonly (readonly [column: string, value: Ro
     row.map(([column, value]) => `${JSON.stringify(column)}:${spellJson(value)}`).join(","),
   );
   return `[${spelled.map((row) => `{${row}}`).join(",")}]`;
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -169,15 +169,23 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
           return { ...shape, estimate: counted === undefined ? null : Number(counted.n) };
         }),
       ),
-    page: async (after, limit) =>
+    // It runs in this process: a digest would read the rows in the same thread.
+    digests: null,
+    page: async (after, limit, upTo = null) =>
       await Promise.resolve(
         run((): RowPage => {
           const order = key.map(quote).join(", ");
-          const where = after === null ? "" : `WHERE (${order}) > (${key.map(() => "?").join(", ")}) `;
+          const place = `(${key.map(() => "?").join(", ")})`;
+          const bounds = [
+            ...(after === null ? [] : [`(${order}) > ${place}`]),
+            ...(upTo === null ? [] : [`(${order}) <= ${place}`]),
+          ];
+          const where = bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")} `;
+          const ends = [after, upTo].filter((each) => each !== null);
           const stored = db
             .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} ${where}ORDER BY ${order} LIMIT ?`)
             .raw()
-            .all(...(after === null ? [] : keyParameters([after])), limit);
+            .all(...keyParameters(ends), limit);
           return { rows: stored.map(toRow), isFull: stored.length === limit };
         }),
       ),

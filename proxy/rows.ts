@@ -92,8 +92,20 @@ export interface RowDigests {
   keyOrder(): Promise<string | null>;
   /** The key of the row that is so many rows after this one; null: there are fewer. */
   keyAt(after: RowKey | null, rows: number): Promise<RowKey | null>;
-  /** Of the rows after a key (null: from the first) and up to another (null: to the last). */
-  of(way: DigestWay, columns: readonly DigestColumn[], after: RowKey | null, upTo: RowKey | null): Promise<RowDigest>;
+  of(way: DigestWay, columns: readonly DigestColumn[], span: KeySpan): Promise<RowDigest>;
+  /** The hashes of the single rows of a span, in the order of their keys, `limit` at most. */
+  hashes(way: DigestWay, columns: readonly DigestColumn[], span: KeySpan, limit: number): Promise<readonly RowHash[]>;
+}
+
+export interface RowHash {
+  readonly key: RowKey;
+  readonly hash: bigint;
+}
+
+/** The rows after a key (null: from the first) and up to another (null: to the last). */
+export interface KeySpan {
+  readonly after: RowKey | null;
+  readonly upTo: RowKey | null;
 }
 
 export interface Written {

@@ -2,14 +2,15 @@
  * The key ranges in which two tables differ, by digests that the databases compute: one flat level of chunks, so that what it
  * costs grows with the rows and with the chunks that differ. Nothing but keys and sums crosses the network.
  */
-import type { DigestColumn, DigestWay, RowDigests, RowKey } from "../rows.ts";
-
-export interface KeySpan {
-  /** null: from the first row. */
-  readonly after: RowKey | null;
-  /** null: to the last one. */
-  readonly upTo: RowKey | null;
-}
+import {
+  type DigestColumn,
+  type DigestWay,
+  type KeySpan,
+  type RowDigests,
+  type RowHash,
+  type RowKey,
+  spellKey,
+} from "../rows.ts";
 
 export interface DigestCounts {
   readonly chunks: number;
@@ -18,10 +19,15 @@ export interface DigestCounts {
   readonly gaveUp: boolean;
 }
 
-/** Small enough to be read in one go where it differs, large enough that its queries cost nothing beside its rows. */
+/** Small enough that what it costs where it differs is little, large enough that its queries cost nothing beside its rows. */
 const CHUNK_ROWS = 5_000;
 /** Once so many chunks all differ, digests only cost: the rows differ everywhere, or are only spelled in two ways. */
 const GIVE_UP_AFTER = 8;
+
+export interface DifferingSpan extends KeySpan {
+  /** Few of its rows may differ; false: all are taken to. */
+  readonly hashesHelp: boolean;
+}
 
 export interface DigestPair {
   readonly source: RowDigests;
@@ -35,7 +41,7 @@ export interface DigestPair {
 }
 
 /** Yields the spans that are to be read; returns what was counted. Spans cover all keys together with the equal chunks. */
-export async function* differingSpans(pair: DigestPair): AsyncGenerator<KeySpan, DigestCounts> {
+export async function* differingSpans(pair: DigestPair): AsyncGenerator<DifferingSpan, DigestCounts> {
   const { source, target, way, columns, equal, chunkRows = CHUNK_ROWS } = pair;
   const counts = { chunks: 0, differing: 0 };
   let after: RowKey | null = null;
@@ -44,15 +50,15 @@ export async function* differingSpans(pair: DigestPair): AsyncGenerator<KeySpan,
     const next = upTo === null ? null : source.keyAt(upTo, chunkRows);
     next?.catch(() => "thrown where it is waited for");
     const [ours, theirs] = await Promise.all([
-      source.of(way, columns, after, upTo),
-      target.of(way, columns, after, upTo),
+      source.of(way, columns, { after, upTo }),
+      target.of(way, columns, { after, upTo }),
     ]);
     counts.chunks += 1;
     if (ours.rows === theirs.rows && ours.sum === theirs.sum) equal(ours.rows);
     else {
       counts.differing += 1;
       const gaveUp = counts.chunks >= GIVE_UP_AFTER && counts.differing === counts.chunks;
-      yield { after, upTo: gaveUp ? null : upTo };
+      yield { after, upTo: gaveUp ? null : upTo, hashesHelp: !gaveUp };
       if (gaveUp) {
         await next;
         return { ...counts, gaveUp };
@@ -61,5 +67,42 @@ export async function* differingSpans(pair: DigestPair): AsyncGenerator<KeySpan,
     if (next === null) return { ...counts, gaveUp: false };
     after = upTo;
     upTo = await next;
+  }
+}
+
+export interface HashedSpan {
+  readonly sourceRows: number;
+  readonly targetRows: number;
+  readonly equal: number;
+  /** Keys of the source's rows that the target has not, or has otherwise. */
+  readonly differing: readonly RowKey[];
+  /** Keys of the target's rows that the source has not. */
+  readonly extra: readonly RowKey[];
+}
+
+const PAGE_HASHES = 20_000;
+
+/** Which rows of a span differ, by a hash of each. */
+export async function compareHashes({ source, target, way, columns }: DigestPair, span: KeySpan): Promise<HashedSpan> {
+  const [ours, theirs] = await Promise.all([allHashes(source), allHashes(target)]);
+  const differing: RowKey[] = [];
+  const sourceRows = ours.size;
+  const targetRows = theirs.size;
+  for (const [spelled, { key, hash }] of ours) {
+    if (theirs.get(spelled)?.hash !== hash) differing.push(key);
+    theirs.delete(spelled);
+  }
+  const extra = [...theirs.values()].map(({ key }) => key);
+  return { sourceRows, targetRows, equal: sourceRows - differing.length, differing, extra };
+
+  async function allHashes(of: RowDigests): Promise<Map<string, RowHash>> {
+    const found = new Map<string, RowHash>();
+    for (let { after } = span; ;) {
+      const page = await of.hashes(way, columns, { after, upTo: span.upTo }, PAGE_HASHES);
+      for (const each of page) found.set(spellKey(each.key), each);
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE_HASHES) return found;
+      after = last.key;
+    }
   }
 }

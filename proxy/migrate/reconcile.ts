@@ -10,9 +10,9 @@ import { Findings } from "../compare/findings.ts";
 import { diffJson } from "../compare/diff-json.ts";
 import type { CompareSettings } from "../config/settings.ts";
 import type { DifferenceKind } from "../evidence.ts";
-import { keyOf, type Row, type RowDigests, type RowKey, type RowSource, spellKey } from "../rows.ts";
+import { keyOf, type KeySpan, type Row, type RowDigests, type RowKey, type RowSource, spellKey } from "../rows.ts";
 import { type DigestPlan, type DigestSide, planDigests } from "./digest-plan.ts";
-import { differingSpans, type DigestCounts, type KeySpan } from "./digest-ranges.ts";
+import { compareHashes, differingSpans, type DigestCounts, type DigestPair } from "./digest-ranges.ts";
 import { type Kinds, rowJson } from "./row-json.ts";
 import { AS_THEY_ARE, type Transformer } from "./transformer.ts";
 
@@ -108,27 +108,40 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
     tell({ ...finding, ageMs: Math.round(performance.now() - since) });
   };
 
-  async function readSource(span: KeySpan): Promise<void> {
-    for await (const rows of pagesOf(source, span)) {
-      const looked = await lookAt(rows, parts, kinds);
-      keysChange ||= looked.keysChange;
-      sums.sourceRows += rows.length;
-      sums.equal += looked.equal;
-      sums.excused += looked.excused;
-      looked.suspects.forEach(note);
-      parts.progress(sums.sourceRows, estimate);
+  async function compareSource(rows: readonly Row[]): Promise<void> {
+    const looked = await lookAt(rows, parts, kinds);
+    keysChange ||= looked.keysChange;
+    sums.equal += looked.equal;
+    sums.excused += looked.excused;
+    looked.suspects.forEach(note);
+  }
+  async function compareTarget(keys: readonly RowKey[]): Promise<void> {
+    if (keysChange) return;
+    const since = performance.now();
+    for (const key of await unclaimed(keys, parts)) {
+      note({ key, of: "target", since, finding: { kind: "extra", key: spellKey(key) } });
     }
   }
-  async function readTarget(span: KeySpan): Promise<void> {
+  async function read(span: KeySpan): Promise<void> {
+    for await (const rows of pagesOf(source, span)) {
+      await compareSource(rows);
+      sums.sourceRows += rows.length;
+      parts.progress(sums.sourceRows, estimate);
+    }
     for await (const rows of pagesOf(target, span)) {
       sums.targetRows += rows.length;
-      if (keysChange) continue;
-      const keys = rows.map((row) => keyOf(row, target.key));
-      const since = performance.now();
-      for (const key of await unclaimed(keys, parts)) {
-        note({ key, of: "target", since, finding: { kind: "extra", key: spellKey(key) } });
-      }
+      await compareTarget(rows.map((row) => keyOf(row, target.key)));
     }
+  }
+  /** Of a span in which few rows may differ: those alone are read. */
+  async function readDiffering(pair: DigestPair, span: KeySpan): Promise<void> {
+    const hashed = await compareHashes(pair, span);
+    sums.sourceRows += hashed.sourceRows;
+    sums.targetRows += hashed.targetRows;
+    sums.equal += hashed.equal;
+    for (const keys of groupsOf(hashed.differing)) await compareSource(await source.byKeys(keys));
+    for (const keys of groupsOf(hashed.extra)) await compareTarget(keys);
+    parts.progress(sums.sourceRows, estimate);
   }
 
   const plan = await planOf(parts);
@@ -140,20 +153,20 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
       sums.equal += rows;
       parts.progress(sums.sourceRows, estimate);
     };
-    const spans = differingSpans({
+    const pair: DigestPair = {
       ...plan,
       equal,
       ...(parts.chunkRows === undefined ? {} : { chunkRows: parts.chunkRows }),
-    });
+    };
+    const spans = differingSpans(pair);
     let next = await spans.next();
     for (; next.done !== true; next = await spans.next()) {
-      await readSource(next.value);
-      await readTarget(next.value);
+      if (next.value.hashesHelp) await readDiffering(pair, next.value);
+      else await read(next.value);
     }
     digests = next.value;
   } else {
-    await readSource(EVERYWHERE);
-    await readTarget(EVERYWHERE);
+    await read({ after: null, upTo: null });
   }
   const extraUnknown = keysChange
     ? "the transform makes rows with keys of their own, so that nothing tells which row of the source one belongs to"
@@ -175,8 +188,6 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
   const { found, ...rest } = sums;
   return { ...rest, ...found, digests, noDigests: plan.possible ? null : plan.why, extraUnknown };
 }
-
-const EVERYWHERE: KeySpan = { after: null, upTo: null };
 
 type PossibleDigests = Extract<DigestPlan, { possible: true }> & {
   readonly source: RowDigests;
@@ -215,6 +226,10 @@ interface Looked {
   readonly suspects: readonly Suspect[];
   /** A row was made whose key is not that of the row that it was made of. */
   readonly keysChange: boolean;
+}
+
+function* groupsOf(keys: readonly RowKey[]): Generator<readonly RowKey[]> {
+  for (let from = 0; from < keys.length; from += PAGE_ROWS) yield keys.slice(from, from + PAGE_ROWS);
 }
 
 async function* pagesOf(table: RowSource, span: KeySpan): AsyncGenerator<readonly Row[]> {

@@ -130,13 +130,26 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
           await digests.of(
             way,
             columns.map((column) => ({ name: column.name, spelling })),
-            after,
-            upTo,
+            { after, upTo },
           );
         const [whole, first, second] = [await of(null, null), await of(null, [19n]), await of([19n], null)];
         assert.deepEqual([whole.rows, first.rows, second.rows], [50, 20, 30]);
         assert.equal(BigInt.asUintN(64, first.sum + second.sum), whole.sum);
         assert.deepEqual(await of([49n], null), { rows: 0, sum: 0n });
+        const names = columns.map((column) => ({ name: column.name, spelling }));
+        const hashes = await digests.hashes(way, names, { after: [9n], upTo: [39n] }, 20);
+        assert.deepEqual(
+          hashes.map(({ key: [id] }) => id),
+          Array.from({ length: 20 }, (_, i) => BigInt(i + 10)),
+        );
+        const between = await digests.of(way, names, { after: [9n], upTo: [29n] });
+        assert.equal(
+          BigInt.asUintN(
+            64,
+            hashes.reduce((sum, { hash }) => sum + hash, 0n),
+          ),
+          between.sum,
+        );
         await table.remove([[5n], [6n]]);
         assert.notEqual((await of(null, null)).sum, whole.sum);
         await table.upsert([rows[6] as Row, rows[5] as Row]);

@@ -12,6 +12,7 @@ export interface DigestParts {
 }
 
 export function mysqlDigests({ shape, ask, key, keyRange }: DigestParts): RowDigests {
+  const order = key.map(quote).join(", ");
   return {
     ways: ["mysql", "portable"],
     async keyOrder() {
@@ -22,23 +23,47 @@ export function mysqlDigests({ shape, ask, key, keyRange }: DigestParts): RowDig
     },
     async keyAt(after, rows) {
       const of = await shape();
-      const columns = key.map((column) => of.byName.get(column) as MysqlColumn);
+      const range = keyRange(of, after, null);
       const [found] = await ask(
-        `SELECT ${columns.map(selected).join(", ")} FROM ${of.table} FORCE INDEX (${quote(of.keyIndex)}) ` +
-          `${keyRange(of, after, null)} ORDER BY ${key.map(quote).join(", ")} LIMIT ${rows - 1}, 1`,
+        `SELECT ${keyList(of)} FROM ${from(of)} ${range} ORDER BY ${order} LIMIT ${rows - 1}, 1`,
       );
-      return found?.map((sent, i) => readSent(sent, columns[i] as MysqlColumn)) ?? null;
+      return found === undefined ? null : readKey(of, found);
     },
-    async of(_, columns, after, upTo): Promise<RowDigest> {
+    async of(_, columns, { after, upTo }): Promise<RowDigest> {
       const of = await shape();
-      const texts = columns.map((column) => counted(column, of.byName.get(column.name) as MysqlColumn));
-      const hash = `CAST(CONV(LEFT(MD5(CONCAT(${texts.join(", ")})), 16), 16, 10) AS UNSIGNED)`;
-      const [[rows = null, sum = null] = []] = await ask(
-        `SELECT COUNT(*), SUM(${hash}) FROM ${of.table} FORCE INDEX (${quote(of.keyIndex)}) ${keyRange(of, after, upTo)}`,
+      const sql = `SELECT COUNT(*), SUM(${hashOf(columns, of)}) FROM ${from(of)} ${keyRange(of, after, upTo)}`;
+      const [[rows = null, sum = null] = []] = await ask(sql);
+      return { rows: Number(String(rows)), sum: asDigest(sum) };
+    },
+    async hashes(_, columns, { after, upTo }, limit) {
+      const of = await shape();
+      const rows = await ask(
+        `SELECT ${hashOf(columns, of)}, ${keyList(of)} FROM ${from(of)} ${keyRange(of, after, upTo)} ORDER BY ${order} LIMIT ${limit}`,
       );
-      return { rows: Number(String(rows)), sum: BigInt.asUintN(64, BigInt(sum === null ? 0 : String(sum))) };
+      return rows.map(([found = null, ...each]) => ({ key: readKey(of, each), hash: asDigest(found) }));
     },
   };
+
+  function keyList({ byName }: MysqlShape): string {
+    return key.map((column) => selected(byName.get(column) as MysqlColumn)).join(", ");
+  }
+
+  function readKey({ byName }: MysqlShape, sent: readonly (Buffer | null)[]): RowKey {
+    return sent.map((each, i) => readSent(each, byName.get(key[i] ?? "") as MysqlColumn));
+  }
+}
+
+function from({ table, keyIndex }: MysqlShape): string {
+  return `${table} FORCE INDEX (${quote(keyIndex)})`;
+}
+
+function asDigest(sent: Buffer | null): bigint {
+  return BigInt.asUintN(64, BigInt(sent === null ? 0 : String(sent)));
+}
+
+function hashOf(columns: readonly DigestColumn[], of: MysqlShape): string {
+  const texts = columns.map((column) => counted(column, of.byName.get(column.name) as MysqlColumn));
+  return `CAST(CONV(LEFT(MD5(CONCAT(${texts.join(", ")})), 16), 16, 10) AS UNSIGNED)`;
 }
 
 /** With its length, so that no value runs into the next one; a null is none. */

@@ -1,5 +1,5 @@
 /** Digests of ranges of rows, computed by PostgreSQL. */
-import type { DigestColumn, RowDigest, RowDigests, RowKey } from "../../../proxy/rows.ts";
+import type { DigestColumn, DigestWay, RowDigest, RowDigests, RowKey } from "../../../proxy/rows.ts";
 import { type Ask, type PostgresColumn, type PostgresShape, quote } from "./shape.ts";
 
 export interface KeyRange {
@@ -36,21 +36,39 @@ export function postgresDigests({ shape, ask, key, keyRange }: DigestParts): Row
         `SELECT ${order} FROM ${of.table} ${where} ORDER BY ${order} OFFSET ${rows - 1} LIMIT 1`,
         values,
       );
-      return (
-        found?.map((text, i) => (text === null ? null : (of.byName.get(key[i] ?? "")?.read(text) ?? null))) ?? null
-      );
+      return found === undefined ? null : readKey(of, found);
     },
-    async of(way, columns, after, upTo): Promise<RowDigest> {
+    async of(way, columns, { after, upTo }): Promise<RowDigest> {
       const of = await shape();
       const { where, values } = keyRange(of, after, upTo);
-      const hash = way === "postgres" ? ownHash(columns, of) : portableHash(columns, of);
-      const [[rows = null, sum = null] = []] = await ask(
-        `SELECT count(*), sum(${hash}) FROM ${of.table} ${where}`,
+      const sql = `SELECT count(*), sum(${hashOf(way, columns, of)}) FROM ${of.table} ${where}`;
+      const [[rows = null, sum = null] = []] = await ask(sql, values);
+      return { rows: Number(rows), sum: asDigest(sum) };
+    },
+    async hashes(way, columns, { after, upTo }, limit) {
+      const of = await shape();
+      const order = key.map(quote).join(", ");
+      const { where, values } = keyRange(of, after, upTo);
+      const hash = hashOf(way, columns, of);
+      const rows = await ask(
+        `SELECT ${hash}, ${order} FROM ${of.table} ${where} ORDER BY ${order} LIMIT ${limit}`,
         values,
       );
-      return { rows: Number(rows), sum: BigInt.asUintN(64, BigInt(sum ?? 0)) };
+      return rows.map(([found = null, ...each]) => ({ key: readKey(of, each), hash: asDigest(found) }));
     },
   };
+
+  function readKey(of: PostgresShape, texts: readonly (string | null)[]): RowKey {
+    return texts.map((text, i) => (text === null ? null : (of.byName.get(key[i] ?? "")?.read(text) ?? null)));
+  }
+}
+
+function asDigest(text: string | null): bigint {
+  return BigInt.asUintN(64, BigInt(text ?? 0));
+}
+
+function hashOf(way: DigestWay, columns: readonly DigestColumn[], of: PostgresShape): string {
+  return way === "postgres" ? ownHash(columns, of) : portableHash(columns, of);
 }
 
 /** A record's text tells its columns apart, and a null from an empty text. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type DigestSide, planDigests } from "../../../proxy/migrate/digest-plan.ts";
-import { differingSpans } from "../../../proxy/migrate/digest-ranges.ts";
+import { compareHashes, differingSpans } from "../../../proxy/migrate/digest-ranges.ts";
 import type { ColumnKind, DigestWay, RowDigests, RowKey } from "../../../proxy/rows.ts";
 
 type Column = readonly [name: string, kind: ColumnKind, declared: string];
@@ -80,9 +80,13 @@ function digestsOf(rows: ReadonlyMap<number, bigint>): RowDigests {
         .sort((a, b) => a - b)[count - 1];
       return await Promise.resolve(found === undefined ? null : [BigInt(found)]);
     },
-    async of(_, __, after, upTo) {
+    async of(_, __, { after, upTo }) {
       const found = within(after, upTo);
       return await Promise.resolve({ rows: found.length, sum: found.reduce((sum, [, value]) => sum + value, 0n) });
+    },
+    async hashes(_, __, { after, upTo }, limit) {
+      const found = within(after, upTo).sort(([a], [b]) => a - b);
+      return await Promise.resolve(found.slice(0, limit).map(([id, hash]) => ({ key: [id], hash })));
     },
   };
 }
@@ -121,6 +125,26 @@ test("chunks that differ are the ones that are read, those beyond either table's
   assert.equal(found.equal, 70);
   // A row before the first one, and one in between.
   assert.deepEqual((await spansOf(rows(100), rows(100).set(0, 1n).set(55.5, 1n))).found, ["..10", "50..60"]);
+});
+
+test("of a span the rows that differ are told, and those of the target that the source has not", async () => {
+  const rows = new Map(Array.from({ length: 50_000 }, (_, i) => [i + 1, 1n]));
+  const other = new Map(rows).set(17, 2n).set(50_001, 1n).set(60_000, 1n);
+  other.delete(49_000);
+  const pair = {
+    source: digestsOf(rows),
+    target: digestsOf(other),
+    way: "portable" as const,
+    columns: [],
+    equal: () => 0,
+  };
+  assert.deepEqual(await compareHashes(pair, { after: [10n], upTo: [55_000n] }), {
+    sourceRows: 49_990,
+    targetRows: 49_990,
+    equal: 49_988,
+    differing: [[17], [49_000]],
+    extra: [[50_001]],
+  });
 });
 
 test("where everything differs digests are asked for no longer, and the rest is one span", async () => {

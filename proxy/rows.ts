@@ -114,6 +114,15 @@ export interface Written {
   readonly kept: number;
 }
 
+/** Of rows that were locked. */
+export interface Revision {
+  /** Rows that are not there. One that is by now makes the call fail, or ask again. */
+  readonly add: readonly Row[];
+  /** Written over the rows that are there, as `upsert` does. */
+  readonly replace: readonly Row[];
+  readonly remove: readonly RowKey[];
+}
+
 /** A table that can be written. Each call is one transaction: it is done as a whole, or not at all. */
 export interface RowTarget extends RowSource {
   /**
@@ -121,6 +130,11 @@ export interface RowTarget extends RowSource {
    * counts. Where the table has a version column, only over an older version.
    */
   upsert(rows: readonly Row[]): Promise<Written>;
+  /**
+   * Locks the rows that have these keys and gives them, as they are now, to `decide`; what it says is done in the same
+   * transaction. It may be asked again, where another writer came between.
+   */
+  revise(keys: readonly RowKey[], decide: (there: readonly Row[]) => Revision): Promise<void>;
   /** Returns how many rows there were. */
   remove(keys: readonly RowKey[]): Promise<number>;
   /** Counters that number new rows go on after the highest key. To be called once rows were written with their keys. */

@@ -266,6 +266,35 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
     });
   });
 
+  contract("rows are revised as they are under their locks, all of them or none", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n, { name: "one" }), full(2n, { name: "two" }), full(3n)]);
+      const names = async () =>
+        (await table.page(null, 10)).rows.map((row) => `${String(row["id"])} ${String(row["name"])}`);
+      const keys: RowKey[] = [[1n], [2n], [4n]];
+      let given: readonly Row[] = [];
+      await table.revise(keys, (there) => {
+        given = there;
+        return { add: [full(4n, { name: "four" })], replace: [full(1n, { name: "first" })], remove: [[2n]] };
+      });
+      assert.deepEqual(given.map((row) => row["name"]).sort(), ["one", "two"]);
+      assert.deepEqual(await names(), ["1 first", "3 n", "4 four"]);
+      const undone = table.revise(keys, () => ({
+        add: [],
+        replace: [full(1n, { name: "never" }), full(4n, { tenant: null })],
+        remove: [[3n]],
+      }));
+      await assert.rejects(undone, (error) => error instanceof CrossfadeError && error.code === "rows-refused");
+      await assert.rejects(
+        table.revise(keys, () => {
+          throw new TypeError("the decision failed");
+        }),
+        /the decision failed/,
+      );
+      assert.deepEqual(await names(), ["1 first", "3 n", "4 four"]);
+    });
+  });
+
   contract("a batch of thousands is one batch", async () => {
     await withTable({ key: ID }, async (table) => {
       const rows = Array.from({ length: 20_000 }, (_, i) => full(BigInt(i)));

@@ -146,8 +146,12 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     }
   }
 
+  function writable(of: MysqlShape, columns: readonly string[]): readonly string[] {
+    return columns.filter((each) => !column(of, each).generated);
+  }
+
   async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: MysqlShape): Promise<Written> {
-    const written = columns.filter((each) => !column(of, each).generated);
+    const written = writable(of, columns);
     const versioned = version !== null && written.includes(version);
     if (!versioned && of.isOnlyUnique && of.isIntegerKey) {
       await writeRows(of, written, rows, "over");
@@ -280,6 +284,18 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
           sum.kept += kept;
         }
         return sum;
+      }, of.keyIndex);
+    },
+    async revise(keys, decide): Promise<void> {
+      const of = await shape();
+      const all = of.columns.map((each) => each.name);
+      await inTransaction(async () => {
+        const rows: Row[] = [];
+        for await (const row of found(of, keys, all, " FOR UPDATE")) rows.push(row);
+        const { add, replace, remove } = decide(askedOf(of, rows, keys));
+        for (const set of byColumns(add)) await writeRows(of, writable(of, set.columns), set.rows, "new");
+        for (const set of byColumns(replace)) await upsertAlike(set.columns, set.rows, of);
+        for (const each of remove) await run(`DELETE FROM ${of.table} WHERE ${isOneOf(of, [each])}`);
       }, of.keyIndex);
     },
     async remove(keys): Promise<number> {

@@ -124,7 +124,6 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
 
   async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: PostgresShape): Promise<Written> {
     const written = writable(columns, of);
-    const list = written.map(quote).join(", ");
     const set = written.filter((column) => !key.includes(column));
     const newer =
       version === null || !written.includes(version)
@@ -132,17 +131,35 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
         : ` WHERE t.${quote(version)} IS NULL OR t.${quote(version)} < excluded.${quote(version)}`;
     const action =
       set.length === 0
-        ? "NOTHING"
-        : `UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
-    const { rowCount } = await run(
-      `INSERT INTO ${of.table} AS t (${list}) OVERRIDING SYSTEM VALUE ` +
-        `SELECT ${written.map((column) => readBack(column, of)).join(", ")} FROM ${recordsOf(written, of)} ` +
-        `ON CONFLICT (${key.map(quote).join(", ")}) DO ${action}`,
-      [recordSet(rows.map((row) => written.map((column) => [column, row[column] ?? null])))],
-    );
+        ? "DO NOTHING"
+        : `DO UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
+    const rowCount = await insert(written, rows, of, `ON CONFLICT (${key.map(quote).join(", ")}) ${action}`);
     // A row of nothing but its key is there already, as it should be.
-    const changed = set.length === 0 ? rows.length : (rowCount ?? 0);
+    const changed = set.length === 0 ? rows.length : rowCount;
     return { written: changed, kept: rows.length - changed };
+  }
+
+  /** Returns how many rows were written. */
+  async function insert(columns: readonly string[], rows: readonly Row[], of: PostgresShape, onConflict: string) {
+    const { rowCount } = await run(
+      `INSERT INTO ${of.table} AS t (${columns.map(quote).join(", ")}) OVERRIDING SYSTEM VALUE ` +
+        `SELECT ${columns.map((column) => readBack(column, of)).join(", ")} FROM ${recordsOf(columns, of)} ${onConflict}`,
+      [recordSet(rows.map((row) => columns.map((column) => [column, row[column] ?? null])))],
+    );
+    return rowCount ?? 0;
+  }
+
+  async function rowsOf(keys: readonly RowKey[], of: PostgresShape, lock: string): Promise<readonly Row[]> {
+    if (keys.length === 0) return [];
+    const list = of.columns.map(({ name: column }) => `t.${quote(column)}`).join(", ");
+    const sql = `SELECT ${list} FROM ${recordsOf(key, of)} JOIN ${of.table} t ON ${sameKey()} ${lock}`;
+    return toRows(of, await ask(sql, [keysJson(keys)]));
+  }
+
+  async function removeRows(keys: readonly RowKey[], of: PostgresShape): Promise<number> {
+    if (keys.length === 0) return 0;
+    const sql = `DELETE FROM ${of.table} t USING ${recordsOf(key, of)} WHERE ${sameKey()}`;
+    return (await run(sql, [keysJson(keys)])).rowCount ?? 0;
   }
 
   async function inTransaction<T>(work: () => Promise<T>): Promise<T> {
@@ -176,13 +193,7 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       return { rows: toRows(of, raw), isFull: raw.length === limit };
     },
     async byKeys(keys): Promise<readonly Row[]> {
-      if (keys.length === 0) return [];
-      const of = await shape();
-      const list = of.columns.map(({ name: column }) => `t.${quote(column)}`).join(", ");
-      const raw = await ask(`SELECT ${list} FROM ${recordsOf(key, of)} JOIN ${of.table} t ON ${sameKey()}`, [
-        keysJson(keys),
-      ]);
-      return toRows(of, raw);
+      return await rowsOf(keys, await shape(), "");
     },
     async upsert(rows): Promise<Written> {
       const of = await shape();
@@ -198,13 +209,17 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
         return sum;
       });
     },
-    async remove(keys): Promise<number> {
-      if (keys.length === 0) return 0;
+    async revise(keys, decide): Promise<void> {
       const of = await shape();
-      const { rowCount } = await run(`DELETE FROM ${of.table} t USING ${recordsOf(key, of)} WHERE ${sameKey()}`, [
-        keysJson(keys),
-      ]);
-      return rowCount ?? 0;
+      await inTransaction(async () => {
+        const { add, replace, remove } = decide(await rowsOf(keys, of, "FOR UPDATE OF t"));
+        for (const set of byColumns(add)) await insert(writable(set.columns, of), set.rows, of, "");
+        for (const set of byColumns(replace)) await upsertAlike(set.columns, set.rows, of);
+        await removeRows(remove, of);
+      });
+    },
+    async remove(keys): Promise<number> {
+      return await removeRows(keys, await shape());
     },
     async settleCounters(): Promise<void> {
       const of = await shape();

@@ -128,6 +128,26 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     return `(${key.map(quote).join(", ")}) IN (VALUES ${keys.map(() => one).join(", ")})`;
   }
 
+  function rowsOf(keys: readonly RowKey[]): readonly Row[] {
+    return [...keyGroups(keys)].flatMap((group) =>
+      db
+        .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} WHERE ${isOneOf(group)}`)
+        .raw()
+        .all(...keyParameters(group))
+        .map(toRow),
+    );
+  }
+
+  function removeRows(keys: readonly RowKey[]): number {
+    let removed = 0;
+    for (const group of keyGroups(keys)) {
+      removed += db
+        .prepare<unknown[]>(`DELETE FROM ${of} WHERE ${isOneOf(group)}`)
+        .run(...keyParameters(group)).changes;
+    }
+    return removed;
+  }
+
   function upsertAlike(names: readonly string[], rows: readonly Row[]): Written {
     const written = names.filter((column) => columns().find((each) => each.name === column)?.generated !== true);
     const set = written.filter((column) => !key.includes(column));
@@ -189,18 +209,7 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
           return { rows: stored.map(toRow), isFull: stored.length === limit };
         }),
       ),
-    byKeys: async (keys) =>
-      await Promise.resolve(
-        run(() =>
-          [...keyGroups(keys)].flatMap((group) =>
-            db
-              .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} WHERE ${isOneOf(group)}`)
-              .raw()
-              .all(...keyParameters(group))
-              .map(toRow),
-          ),
-        ),
-      ),
+    byKeys: async (keys) => await Promise.resolve(run(() => rowsOf(keys))),
     upsert: async (rows) =>
       await Promise.resolve(
         run(() =>
@@ -215,19 +224,20 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
           })(),
         ),
       ),
-    remove: async (keys) =>
+    // The file is locked for writing before a row is looked at: one that is to be added is not there.
+    revise: async (keys, decide) =>
       await Promise.resolve(
         run(() =>
-          db.transaction(() => {
-            let removed = 0;
-            for (const group of keyGroups(keys)) {
-              const gone = db.prepare<unknown[]>(`DELETE FROM ${of} WHERE ${isOneOf(group)}`);
-              removed += gone.run(...keyParameters(group)).changes;
-            }
-            return removed;
-          })(),
+          db
+            .transaction(() => {
+              const { add, replace, remove } = decide(rowsOf(keys));
+              for (const set of byColumns([...add, ...replace])) upsertAlike(set.columns, set.rows);
+              removeRows(remove);
+            })
+            .immediate(),
         ),
       ),
+    remove: async (keys) => await Promise.resolve(run(() => db.transaction(() => removeRows(keys))())),
     // A row's number is above the highest one that is there, with AUTOINCREMENT too, which is told of every insert.
     settleCounters: async () => await Promise.resolve(),
     close: async () => await Promise.resolve(run(() => void db.close())),

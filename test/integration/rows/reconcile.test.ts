@@ -68,7 +68,7 @@ test("what is missing, extra, stale or of another kind is found, each by its key
     extraUnknown: null,
   });
   assert.doesNotMatch(ended.stdout, /ecret/);
-  const plan = await setup.run("reconcile", "users", "--repair");
+  const plan = await setup.run("reconcile", "users", "--repair", "--dry-run");
   assert.equal(plan.code, 1);
   assert.match(plan.stdout, /upsert +2 {2}\(mismatched\)\n/);
   assert.match(plan.stdout, /delete +6 {2}\(extra\)\n/);

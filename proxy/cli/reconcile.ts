@@ -154,11 +154,10 @@ function sumsText(name: string, sums: Reconciled): string {
   ];
   const again = settled > 0 ? `; ${settled} differed and no longer did when looked at again` : "";
   const unknown = extraUnknown === null ? "" : `; ${extraUnknown}`;
-  const gaveUp =
-    digests?.gaveUp === true ? " (all of the first ones differed, so the others were read without asking)" : "";
+  const gaveUp = digests?.gaveUp === true ? " (most rows of the first ones did, so all others were read)" : "";
   const how =
     digests === null
       ? `Every row was read: ${noDigests ?? "there were no digests"}.`
-      : `By digests: ${digests.chunks} chunks of rows, of which ${digests.differing} differed and were read${gaveUp}.`;
+      : `By digests: ${digests.chunks} chunks of rows, of which ${digests.differing} differed and were looked into${gaveUp}.`;
   return `${how}\n${name}  ${sourceRows} rows against ${targetRows}: ${parts.join(", ")}${again}${unknown}`;
 }

@@ -15,13 +15,13 @@ import {
 export interface DigestCounts {
   readonly chunks: number;
   readonly differing: number;
-  /** Nearly all differed, and the rest was not asked any more. */
+  /** Most rows of the first chunks differed, and digests of the others were not asked for. */
   readonly gaveUp: boolean;
 }
 
 /** Small enough that what it costs where it differs is little, large enough that its queries cost nothing beside its rows. */
 const CHUNK_ROWS = 5_000;
-/** Once so many chunks all differ, digests only cost: the rows differ everywhere, or are only spelled in two ways. */
+/** Once so many chunks all differ, and most of their rows, digests only cost: rows differ everywhere, or are spelled in two ways. */
 const GIVE_UP_AFTER = 8;
 
 export interface DifferingSpan extends KeySpan {
@@ -40,10 +40,16 @@ export interface DigestPair {
   readonly chunkRows?: number;
 }
 
-/** Yields the spans that are to be read; returns what was counted. Spans cover all keys together with the equal chunks. */
-export async function* differingSpans(pair: DigestPair): AsyncGenerator<DifferingSpan, DigestCounts> {
+/**
+ * Yields the spans that are to be looked at, and is told how many rows there were and how many differed; returns what was
+ * counted. Spans cover all keys together with the equal chunks.
+ */
+export async function* differingSpans(
+  pair: DigestPair,
+): AsyncGenerator<DifferingSpan, DigestCounts, HashedSpan | undefined> {
   const { source, target, way, columns, equal, chunkRows = CHUNK_ROWS } = pair;
   const counts = { chunks: 0, differing: 0 };
+  const looked = { rows: 0, differing: 0 };
   let after: RowKey | null = null;
   let upTo = await source.keyAt(null, chunkRows);
   for (;;) {
@@ -57,11 +63,14 @@ export async function* differingSpans(pair: DigestPair): AsyncGenerator<Differin
     if (ours.rows === theirs.rows && ours.sum === theirs.sum) equal(ours.rows);
     else {
       counts.differing += 1;
-      const gaveUp = counts.chunks >= GIVE_UP_AFTER && counts.differing === counts.chunks;
-      yield { after, upTo: gaveUp ? null : upTo, hashesHelp: !gaveUp };
-      if (gaveUp) {
+      const hashed = yield { after, upTo, hashesHelp: true };
+      looked.rows += hashed?.sourceRows ?? 0;
+      looked.differing += hashed?.differing.length ?? 0;
+      const isAll = counts.chunks >= GIVE_UP_AFTER && counts.differing === counts.chunks;
+      if (isAll && next !== null && looked.differing > looked.rows / 2) {
         await next;
-        return { ...counts, gaveUp };
+        yield { after: upTo, upTo: null, hashesHelp: false };
+        return { ...counts, gaveUp: true };
       }
     }
     if (next === null) return { ...counts, gaveUp: false };

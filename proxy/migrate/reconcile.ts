@@ -18,7 +18,7 @@ import {
   unclaimed,
 } from "./compare-rows.ts";
 import { type DigestPlan, type DigestSide, planDigests } from "./digest-plan.ts";
-import { compareHashes, differingSpans, type DigestCounts, type DigestPair } from "./digest-ranges.ts";
+import { compareHashes, differingSpans, type DigestCounts, type DigestPair, type HashedSpan } from "./digest-ranges.ts";
 import { AS_THEY_ARE } from "./transformer.ts";
 
 /** A row that is not the same on both sides. */
@@ -121,7 +121,7 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
     }
   }
   /** Of a span in which few rows may differ: those alone are read. */
-  async function readDiffering(pair: DigestPair, span: KeySpan): Promise<void> {
+  async function readDiffering(pair: DigestPair, span: KeySpan): Promise<HashedSpan> {
     const hashed = await compareHashes(pair, span);
     sums.sourceRows += hashed.sourceRows;
     sums.targetRows += hashed.targetRows;
@@ -129,6 +129,7 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
     for (const keys of groupsOf(hashed.differing)) await compareSource(await source.byKeys(keys));
     for (const keys of groupsOf(hashed.extra)) await compareTarget(keys);
     parts.progress(sums.sourceRows, estimate);
+    return hashed;
   }
 
   const plan = await planOf(parts);
@@ -147,9 +148,12 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
     };
     const spans = differingSpans(pair);
     let next = await spans.next();
-    for (; next.done !== true; next = await spans.next()) {
-      if (next.value.hashesHelp) await readDiffering(pair, next.value);
-      else await read(next.value);
+    while (next.done !== true) {
+      if (next.value.hashesHelp) next = await spans.next(await readDiffering(pair, next.value));
+      else {
+        await read(next.value);
+        next = await spans.next();
+      }
     }
     digests = next.value;
   } else {

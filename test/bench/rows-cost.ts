@@ -12,14 +12,17 @@ import { firstCheckpoint, runBackfill } from "../../proxy/migrate/backfill.ts";
 import { reconcile } from "../../proxy/migrate/reconcile.ts";
 import { AS_THEY_ARE, openTransformer } from "../../proxy/migrate/transformer.ts";
 import { postgresServer } from "../support/postgres.ts";
+import { treeCpuMicros } from "./process-tree.ts";
 import { medianOf } from "./statistics.ts";
 
 interface BackfillCost {
   readonly ms: number;
   readonly firstTenthMs: number;
   readonly lastTenthMs: number;
-  /** Of this process: the databases' are not in it. */
+  /** Of this process. */
   readonly cpuMicros: number;
+  /** Of the database's processes. */
+  readonly databaseMicros: number;
   /** Resident, after a tenth of the rows and at the end. */
   readonly firstBytes: number;
   readonly lastBytes: number;
@@ -30,8 +33,17 @@ export interface RowsCost {
   readonly backfill: BackfillCost;
   /** Once more, over the rows that are there. */
   readonly again: BackfillCost;
-  readonly hashMs: number;
-  readonly reconcile: readonly { readonly planted: number; readonly ms: number; readonly differing: number }[];
+  /** What reconcile is measured against. */
+  readonly hash: { readonly ms: number; readonly databaseMicros: number };
+  readonly reconcile: readonly ReconcileCost[];
+}
+
+interface ReconcileCost {
+  readonly planted: number;
+  readonly ms: number;
+  readonly databaseMicros: number;
+  readonly cpuMicros: number;
+  readonly differing: number;
 }
 
 const ROUNDS = 3;
@@ -56,6 +68,7 @@ async function backfill(): Promise<BackfillCost> {
   const transformer = await openTransformer(transform);
   const began = performance.now();
   const before = process.cpuUsage();
+  const databaseBefore = treeCpuMicros(server.pid);
   let [tenthAt, lastTenthAt, firstBytes] = [0, 0, 0];
   const end = await runBackfill(
     {
@@ -81,14 +94,18 @@ async function backfill(): Promise<BackfillCost> {
   const { user, system } = process.cpuUsage(before);
   assert.deepEqual([end.kind, end.checkpoint.written], ["done", rows]);
   const lastBytes = process.memoryUsage.rss();
+  const databaseMicros = treeCpuMicros(server.pid) - databaseBefore;
   for (const each of [source, target, transformer]) await each.close();
-  return { ms, firstTenthMs: tenthAt, lastTenthMs: ms - lastTenthAt, cpuMicros: user + system, firstBytes, lastBytes };
+  const lastTenthMs = ms - lastTenthAt;
+  return { ms, firstTenthMs: tenthAt, lastTenthMs, cpuMicros: user + system, databaseMicros, firstBytes, lastBytes };
 }
 
-async function compare(planted: number): Promise<{ planted: number; ms: number; differing: number }> {
+async function compare(planted: number): Promise<ReconcileCost> {
   const source = await openPostgres({ url, table: "people", key: ["id"], version: null }, "people", true);
   const target = await openPostgres({ url, table: "people2", key: ["id"], version: null }, "people2", true);
   const began = performance.now();
+  const before = process.cpuUsage();
+  const databaseBefore = treeCpuMicros(server.pid);
   const sums = await reconcile({
     source,
     target,
@@ -99,17 +116,27 @@ async function compare(planted: number): Promise<{ planted: number; ms: number; 
     now: Date.now(),
   });
   const ms = performance.now() - began;
+  const { user, system } = process.cpuUsage(before);
+  const databaseMicros = treeCpuMicros(server.pid) - databaseBefore;
   assert.deepEqual([sums.equal, sums.mismatched, sums.missing, sums.extra], [rows - planted, planted, 0, 0]);
   assert.ok(sums.digests !== null);
   for (const each of [source, target]) await each.close();
-  return { planted, ms, differing: sums.digests.differing };
+  return { planted, ms, databaseMicros, cpuMicros: user + system, differing: sums.digests.differing };
 }
 
-const timed = async (work: () => Promise<unknown>): Promise<number> => {
+async function hashBoth(): Promise<RowsCost["hash"]> {
+  const both = ["people", "people2"].map((name) => `SELECT count(*), sum(hashtext(t::text)::bigint) FROM ${name} t`);
   const began = performance.now();
-  await work();
-  return performance.now() - began;
-};
+  const databaseBefore = treeCpuMicros(server.pid);
+  await Promise.all(both.map(async (sql) => await server.ask(url, sql)));
+  return { ms: performance.now() - began, databaseMicros: treeCpuMicros(server.pid) - databaseBefore };
+}
+
+function medians<T extends object>(runs: readonly T[]): T {
+  const [first] = runs as readonly [T];
+  const names = Object.keys(first) as (keyof T)[];
+  return Object.fromEntries(names.map((name) => [name, medianOf(runs.map((run) => run[name] as number))])) as T;
+}
 
 const rows = Number(process.argv[2]);
 const folder = mkdtempSync(join(tmpdir(), "crossfade-rows-cost-"));
@@ -135,15 +162,14 @@ try {
   await server.run(url, "CREATE TABLE people2 (LIKE people INCLUDING ALL)");
   await server.run(url, "INSERT INTO people2 SELECT * FROM people");
   await server.run(url, "VACUUM ANALYZE people2");
-  const hashes: number[] = [];
-  const equal: Awaited<ReturnType<typeof compare>>[] = [];
+  const hashes: RowsCost["hash"][] = [];
+  const equal: ReconcileCost[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const both = ["people", "people2"].map((name) => `SELECT count(*), sum(hashtext(t::text)::bigint) FROM ${name} t`);
-    hashes.push(await timed(async () => await Promise.all(both.map(async (sql) => await server.ask(url, sql)))));
+    hashes.push(await hashBoth());
     equal.push(await compare(0));
   }
   console.error("compared");
-  const reconciled = [{ planted: 0, ms: medianOf(equal.map(({ ms }) => ms)), differing: equal[0]?.differing ?? 0 }];
+  const reconciled = [medians(equal)];
   for (const planted of PLANTED.slice(1)) {
     const step = Math.floor(rows / planted);
     await server.run(
@@ -160,7 +186,7 @@ try {
     database: `PostgreSQL ${database}`,
     backfill: first,
     again,
-    hashMs: medianOf(hashes),
+    hash: medians(hashes),
     reconcile: reconciled,
   };
   console.log(JSON.stringify(cost));

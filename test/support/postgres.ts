@@ -10,6 +10,8 @@ import { findPostgresFolder } from "../../deploy/servers.mjs";
 import { freePort } from "./redis.ts";
 
 export interface PostgresServer {
+  /** Of the process that the sessions' processes are children of. */
+  readonly pid: number | undefined;
   /** A new, empty database; its URL. */
   database(): Promise<string>;
   /** Runs statements in a database. */
@@ -75,6 +77,7 @@ export async function postgresServer(): Promise<PostgresServer> {
   }
   let databases = 0;
   return {
+    pid: child.pid,
     run,
     async database() {
       databases += 1;

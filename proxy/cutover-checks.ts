@@ -8,6 +8,7 @@ import type { Journal } from "./journal.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { MoveCheck, MoveOrder } from "./phase-move.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
+import { type Member, type Members, nameOf, series } from "./members.ts";
 import { plural, spellCount } from "./phase/words.ts";
 import { PHASE_ROLES } from "./phases.ts";
 import type { Clock, Store } from "./ports.ts";
@@ -29,6 +30,7 @@ export interface CutoverChecksParts {
   readonly journal: Pick<Journal, "waiting">;
   readonly backlog: Pick<Backlog, "lagMs">;
   readonly openWrites: Pick<OpenWrites, "count">;
+  readonly members: Pick<Members, "list">;
   /** Open connections of a route that changed their protocol. */
   readonly tunnels: (route: string) => number;
   readonly clock: Clock;
@@ -39,6 +41,8 @@ export interface CutoverChecks {
   of(planned: Planned): Promise<readonly MoveCheck[]>;
   /** ms that copies of these routes are behind. */
   lagOf(names: readonly string[]): number;
+  /** Of this member: why its copies are too far behind to hold writes back for; null: they are close. */
+  notClose(names: readonly string[]): string | null;
   openOf(names: readonly string[]): Promise<{ readonly repairs: number; readonly gaps: number }>;
 }
 
@@ -55,19 +59,8 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
       checks.push({ name, state: isMet ? "met" : canForce && order.force ? "forced" : "missing", text });
     };
     add("group", true, names.length === 1 ? "it moves alone" : `they move together: ${names.join(", ")}`);
-    if (settings.store.kind === "redis") {
-      add(
-        "processes",
-        false,
-        "over a store that several processes share, this version moves phases by file and restart alone",
-      );
-    } else if (crosses && settings.workers > 0) {
-      add(
-        "processes",
-        false,
-        "this version takes no route over the barrier while there are worker processes; start with --workers 0",
-      );
-    } else add("processes", true, "one process has all writes");
+    const apart = whyNotTogether(await parts.members.list());
+    add("processes", apart.why === null, apart.why ?? apart.text);
     const effects = routes
       .map((route) => whyNotMirrored(settings, { ...route, phase: to }))
       .find((why) => why !== null);
@@ -99,11 +92,7 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     );
     add("gaps", gaps === 0, gaps === 0 ? "no gap" : `${plural(gaps, "gap")}, in which writes may be missing`, true);
     const waiting = parts.journal.waiting();
-    add(
-      "journal",
-      waiting === 0,
-      waiting === 0 ? "nothing waits in the journal" : `${plural(waiting, "write")} wait in the journal for memory`,
-    );
+    add("journal", waiting === 0, waiting === 0 ? "nothing waits in the journal" : spellWaiting(waiting));
     const lag = await settledDown(names, order.dryRun);
     add(
       "lag",
@@ -111,13 +100,7 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
       `${plural(parts.openWrites.count(names), "write")} under way; copies are ${spellCount(Math.round(lag))} ms behind`,
     );
     const tunnels = names.reduce((sum, name) => sum + parts.tunnels(name), 0);
-    add(
-      "tunnels",
-      true,
-      tunnels === 0
-        ? "no open tunnel"
-        : `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`,
-    );
+    add("tunnels", true, spellTunnels(tunnels, from));
     return checks;
   }
 
@@ -140,7 +123,41 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     };
   }
 
-  return { of: checksOf, lagOf, openOf };
+  function notClose(names: readonly string[]): string | null {
+    const waiting = parts.journal.waiting();
+    if (waiting > 0) return spellWaiting(waiting);
+    const lag = lagOf(names);
+    return lag > CLOSE_MS ? `copies are ${spellCount(Math.round(lag))} ms behind` : null;
+  }
+
+  return { of: checksOf, lagOf, openOf, notClose };
+}
+
+export function spellTunnels(tunnels: number, from: Phase): string {
+  if (tunnels === 0) return "no open tunnel";
+  return `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`;
+}
+
+function spellWaiting(waiting: number): string {
+  return `${plural(waiting, "write")} wait in the journal for memory`;
+}
+
+/** All have to hold back their writes at once, and to go on to the same service. */
+function whyNotTogether(all: readonly Member[]): { readonly why: string | null; readonly text: string } {
+  const members = all.filter(({ state }) => state !== "left");
+  const text = members.length < 2 ? "one process has all writes" : `${members.length} members have all writes`;
+  const silent = members.find(({ state }) => state === "silent");
+  if (silent !== undefined) {
+    const way = `start it again, or crossfade instances forget ${silent.id} --reason TEXT`;
+    return { why: `member ${nameOf(silent)} is silent, and may still send writes: ${way}`, text };
+  }
+  const [first] = members;
+  const other = members.find(
+    ({ settings, version }) => settings.digest !== first?.settings.digest || series(version) !== series(first.version),
+  );
+  if (first === undefined || other === undefined) return { why: null, text };
+  const what = series(other.version) === series(first.version) ? "other services and routes" : "another version";
+  return { why: `member ${nameOf(other)} runs ${what} than ${nameOf(first)}; bring all to the same`, text };
 }
 
 function mapsValues({ learn, apply, give }: RouteSettings["values"]): boolean {

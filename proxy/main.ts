@@ -1,14 +1,14 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { join } from "node:path";
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
-import { phasesFile } from "../adapters/store/phases-file.ts";
+import { type PhasesFile, phasesFile } from "../adapters/store/phases-file.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
-import type { StatusInput } from "./admin/parts.ts";
 import { createAdmin } from "./admin/server.ts";
 import { createAudit, createDesk } from "./compose/desk.ts";
-import { openDoor } from "./compose/door.ts";
+import { type Door, openDoor } from "./compose/door.ts";
 import { createMemberSelf } from "./compose/member.ts";
 import { followFile, type FollowedFile } from "./compose/follow-file.ts";
+import { createMoving } from "./compose/moving.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
 import { createServiceSide } from "./compose/service-side.ts";
@@ -17,8 +17,6 @@ import type { Environment } from "./config/environment.ts";
 import type { StartFlags } from "./config/flags.ts";
 import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
-import { createCutoverChecks } from "./cutover-checks.ts";
-import { createCutover } from "./cutover.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
 import { OpenTunnels } from "./forward/open-tunnels.ts";
@@ -77,7 +75,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const desk = createDesk(options.logLevel ?? "info", options.warn);
   let following: FollowedFile | null = null;
   let stopping = false;
-  let workers: (() => StatusInput["workers"]) | null = null;
+  let door: Door | null = null;
 
   const opened = await (options.store ?? openStore(settings, clock, () => deliveryKey(settings)));
   const { durable, notes, members, secretKey: shared, countsBeside } = opened;
@@ -89,10 +87,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const overrides = await store.overrides();
   const phases = await openPhaseBook({
     store,
+    transitions: opened.transitions,
     clock,
     settings,
     adopt: options.flags?.adoptPhases === true,
-    copy: settings.store.kind === "sqlite" ? phasesFile(`${settings.store.file}.phases`) : null,
+    copy: phasesCopy(settings),
     warn: desk.warn,
     caught: desk.caught,
   }).catch(async (error: unknown) => {
@@ -132,9 +131,34 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
   const { pipeline, repairs, backlog } = mirroring;
 
+  const moving = createMoving({
+    settings,
+    acting,
+    phases,
+    store,
+    journal,
+    counted: durable === null ? null : counted,
+    backlog,
+    gate: records.cutoverGate,
+    members,
+    transitions: opened.transitions,
+    hold,
+    openWrites,
+    tunnels,
+    workers: () => door?.holds ?? null,
+    clock,
+    audit,
+    caught: desk.caught,
+  });
+
   const startedAt = clock.now();
   const isStopping = (): boolean => stopping;
-  await members.join(createMemberSelf({ settings, version, startedAt, acting, journal, secretKey, isStopping }));
+  const phasesChanged = (): void => moving.part?.wake();
+  await members.join(
+    createMemberSelf({ settings, version, startedAt, acting, journal, secretKey, isStopping, phasesChanged }),
+  );
+  // What was moved between its first look and its registration: nobody has waited for it.
+  await moving.part?.catchUp();
   const status = createStatusSource({
     clock,
     startedAt,
@@ -142,7 +166,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     snapshot,
     overrides: () => acting.overrides(),
     wanted: (route) => acting.file().routes.find(({ name }) => name === route)?.phase ?? null,
-    heldWrites: (route) => (hold.holds(route) ? hold.held : null),
+    heldWrites: (route) => (hold.holds(route) ? moving.own.held : null),
     notReady: () => (stopping ? "draining" : null),
     warnings: () => [
       ...desk.warnings,
@@ -173,42 +197,16 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     cutoverGate: records.cutoverGate,
     reachability: services.reachability,
     pairs: records.pairs,
-    workers: () => workers?.() ?? { wanted: settings.workers, running: 0, replaced: 0 },
+    workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
     webhook: () => records.webhook.health(),
     caught: () => desk.caughtByStep,
   });
   telemetry.observe(() => status.gauges());
 
-  const cutover = createCutover({
-    acting,
-    phases,
-    checks: createCutoverChecks({
-      snapshot,
-      gate: records.cutoverGate,
-      store,
-      journal,
-      backlog,
-      openWrites,
-      tunnels: (route) => tunnels.count(route),
-      clock,
-    }),
-    store,
-    async settled(withinMs) {
-      // The recorder hands over what a turn has brought at its end.
-      for (let turn = 0; turn < 2; turn++) await nextTurn();
-      if (durable !== null && !(await counted.caughtUp(withinMs))) return "the journal is behind with what they left";
-      await store.flush();
-      return store.health().problem;
-    },
-    hold,
-    openWrites,
-    clock,
-    audit,
-  });
-
   const left = (): number => backlog.left + journal.waiting();
   const closeParts = async (): Promise<void> => {
     status.close();
+    moving.part?.stop();
     void repairs.stop();
     services.closeGates();
     await services.close();
@@ -236,11 +234,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       pipeline,
       noise: mirroring.noise,
       telemetry: telemetry.telemetry,
+      tunnels,
       clock,
       warn: (line) => desk.log.warn(line),
       caught: desk.caught,
     });
-    workers = listener.workers;
+    door = listener;
     const admin = await createAdmin({
       version,
       listen: settings.admin.listen,
@@ -252,7 +251,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       places: records.book,
       values: createValueList({ store, seal: mirroring.seal, routes: () => snapshot().settings.routes }),
       gate: (route) => records.cutoverGate.ask(route),
-      move: (order) => cutover.move(order),
+      move: (order) => moving.cutover.move(order),
       subscribe: (listener) => records.feed.subscribe(listener),
       override: (change) => acting.change(change),
       members,
@@ -341,6 +340,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await closeParts();
     throw error;
   }
+}
+
+/** Beside what is this process's own; null: nothing is. */
+function phasesCopy({ store, journal, member }: Settings): PhasesFile | null {
+  if (store.kind === "sqlite") return phasesFile(`${store.file}.phases`);
+  return store.kind === "redis" && journal.survives !== "nothing" ? phasesFile(join(member.folder, "phases")) : null;
 }
 
 /** Of a store that nobody shares. */

@@ -48,6 +48,8 @@ export interface MemberSelf {
    * confirmed, and what this process knows is newer.
    */
   readonly overridesKept: (kept: readonly Override[], lost: boolean) => void;
+  /** Phases were moved, or a transition of them was; also each time that the store could not be asked for a while. */
+  readonly phasesChanged: () => void;
 }
 
 /** Nothing here throws into traffic: what the store cannot be told now is told when it is back. */
@@ -63,6 +65,17 @@ export interface Members {
   problem(): string | null;
   /** Its last exchange has settled. */
   leave(): Promise<void>;
+}
+
+/** Versions of one series share a store: of 0.x those with the same second number, else those with the same first. */
+export function series(version: string): string {
+  const [major = "", minor = ""] = version.split(".");
+  return major === "0" ? `0.${minor}` : major;
+}
+
+/** The name, and what tells it from one of the same name. */
+export function nameOf({ name, id, host, pid }: Pick<Member, "name" | "id" | "host" | "pid">): string {
+  return `${name ?? id} (${host}, process ${pid})`;
 }
 
 /** Of a store that nobody shares: the one process is the one member. */

@@ -9,6 +9,7 @@ import { makeUlid } from "../../proxy/identity.ts";
 import type { JournalAccount } from "../../proxy/journal.ts";
 import { createLoneMember, type Members } from "../../proxy/members.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
+import type { Transitions } from "../../proxy/transition.ts";
 import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
 import { segmentNumber } from "../journal/segment.ts";
@@ -32,6 +33,8 @@ export interface OpenedStore {
   readonly countsBeside: (() => Promise<Counts>) | null;
   /** The processes that share it. */
   readonly members: Members;
+  /** How they move phases together; null: nobody shares it. */
+  readonly transitions: Transitions | null;
 }
 
 /**
@@ -54,9 +57,10 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      const { secretKey, turns, members } = store;
+      const { secretKey, turns, members, transitions } = store;
       const countsBeside = (): Promise<Counts> => store.countsBeside();
-      return { store, durable: null, notes: [...store.notes, ONE_LIFE], secretKey, turns, members, countsBeside };
+      const notes = [...store.notes, ONE_LIFE];
+      return { store, durable: null, notes, secretKey, turns, members, transitions, countsBeside };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -72,9 +76,9 @@ const ONE_LIFE =
   "as silent until crossfade instances forget";
 
 /** Nobody shares it. */
-function alone(clock: Clock): Pick<OpenedStore, "turns" | "members" | "countsBeside"> {
+function alone(clock: Clock): Pick<OpenedStore, "turns" | "members" | "transitions" | "countsBeside"> {
   const members = createLoneMember(makeUlid(clock.now()), () => clock.now());
-  return { turns: ALONE, members, countsBeside: null };
+  return { turns: ALONE, members, transitions: null, countsBeside: null };
 }
 
 async function openWithJournal(
@@ -125,14 +129,14 @@ async function openAsMember(
     const place = `${hostname()}:${resolve(settings.member.folder)}`;
     store = await openRedisStore({ ...options, member: { run, hasRun, place, journal, ended: () => member.close() } });
     const shared = store;
-    const { secretKey, notes, turns, members } = shared;
+    const { secretKey, notes, turns, members, transitions } = shared;
     const countsBeside = (): Promise<Counts> => shared.countsBeside();
     const durable = await beside.open(store).catch((thrown: unknown) => {
       throw unusable(beside, thrown);
     });
     member.begun();
     const all = [...notes, ...waitingNote(durable.open)];
-    return { store, durable, notes: all, secretKey, turns, members, countsBeside };
+    return { store, durable, notes: all, secretKey, turns, members, transitions, countsBeside };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

@@ -1,5 +1,5 @@
 /** What is wrong among the members, a sentence each. Pure. */
-import type { Member } from "../members.ts";
+import { type Member, nameOf, series } from "../members.ts";
 import { plural, spellSpan } from "./sentences.ts";
 
 export function* memberWarnings(members: readonly Member[], now: number): Generator<string> {
@@ -18,17 +18,6 @@ export function* memberWarnings(members: readonly Member[], now: number): Genera
   if (byVersion.size > 1) {
     yield `members run versions that do not go together: ${spellGroups(byVersion)}; bring all to one of them`;
   }
-}
-
-/** Versions of one series share a store: of 0.x those with the same second number, else those with the same first. */
-function series(version: string): string {
-  const [major = "", minor = ""] = version.split(".");
-  return major === "0" ? `0.${minor}` : major;
-}
-
-/** The name, and what tells it from one of the same name. */
-export function nameOf({ name, id, host, pid }: Pick<Member, "name" | "id" | "host" | "pid">): string {
-  return `${name ?? id} (${host}, process ${pid})`;
 }
 
 const NAMED = 3;

@@ -1,6 +1,8 @@
 import type { Switchboard } from "../config/switchboard.ts";
+import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { createListener, type Listener } from "../listen/server.ts";
 import type { Noise } from "../noise.ts";
+import type { WorkerHolds } from "../barrier/own-writes.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import { createCrew, type CrewState } from "../workers/crew.ts";
@@ -10,6 +12,7 @@ export interface DoorParts {
   readonly pipeline: Pick<Pipeline, "handle" | "tunnel" | "intake">;
   readonly noise: Noise;
   readonly telemetry: Telemetry;
+  readonly tunnels: OpenTunnels;
   readonly clock: Clock;
   readonly warn: (line: string) => void;
   readonly caught: (step: string, error: unknown) => void;
@@ -18,6 +21,8 @@ export interface DoorParts {
 /** Where clients come in: this process's own listener, or its workers. */
 export interface Door extends Listener {
   readonly workers: () => CrewState;
+  /** null: this process's own front holds writes back. */
+  readonly holds: WorkerHolds | null;
   /** Ends the workers, if there are any. */
   end(): Promise<void>;
 }
@@ -29,12 +34,12 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   const { acting, pipeline, ...others } = parts;
   if (acting.snapshot().settings.workers > 0) {
     const crew = await createCrew({ ...others, acting, intake: pipeline.intake });
-    return { ...crew, workers: () => crew.state() };
+    return { ...crew, workers: () => crew.state(), holds: crew };
   }
   const listener = await createListener(acting.snapshot().settings, {
     handle: pipeline.handle,
     tunnel: pipeline.tunnel,
     tunnels: (protocol) => acting.snapshot().settings.tunnels.includes(protocol),
   });
-  return { ...listener, workers: () => NO_WORKERS, end: () => Promise.resolve() };
+  return { ...listener, workers: () => NO_WORKERS, holds: null, end: () => Promise.resolve() };
 }

@@ -16,6 +16,7 @@ export interface MemberSelfParts {
   /** The same for all who share the store. */
   readonly secretKey: Buffer;
   readonly isStopping: () => boolean;
+  readonly phasesChanged: () => void;
 }
 
 /** What this process says of itself among the members, and what it does when another one has changed something. */
@@ -36,5 +37,6 @@ export function createMemberSelf(parts: MemberSelfParts): MemberSelf {
       open: parts.journal.depth(),
     }),
     overridesKept: (kept, lost) => acting.follow(kept, lost),
+    phasesChanged: parts.phasesChanged,
   };
 }

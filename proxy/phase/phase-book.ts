@@ -3,6 +3,7 @@ import type { Phase, Settings } from "../config/settings.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Clock, Store } from "../ports.ts";
+import type { Transitions } from "../transition.ts";
 import { actingPhase, type KeptPhase, type PhaseMove, rowForFile, withPhases } from "../kept-phase.ts";
 import { crossesBarrier, stepTowards } from "../phase-steps.ts";
 
@@ -17,12 +18,19 @@ export interface PhaseBook {
   move(rows: readonly KeptPhase[]): Promise<"done" | "changed">;
   /** What the store has now. */
   reread(): Promise<void>;
+  /**
+   * The store has these. What is of a lower epoch than here is not taken, and told as `lost`, as is what it has no row of. `changed`:
+   * others act now.
+   */
+  follow(rows: readonly KeptPhase[]): { readonly lost: readonly KeptPhase[]; readonly changed: boolean };
   /** A sentence for each route that its file wants on the other side of the barrier. */
   warnings(file: Settings): readonly string[];
 }
 
 export interface PhaseBookParts {
   readonly store: Pick<Store, "phases" | "movePhases">;
+  /** null: nobody shares the store. */
+  readonly transitions: Pick<Transitions, "tellAgain"> | null;
   readonly clock: Clock;
   readonly settings: Settings;
   /** The file may begin a route with next as primary: somebody said that the move was made. */
@@ -46,7 +54,8 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
   let kept = byRoute(await store.phases());
   const lost = parts.copy?.read().filter(({ route, epoch }) => (kept.get(route)?.epoch ?? 0) < epoch) ?? [];
   if (lost.length > 0 && parts.copy !== null) {
-    await store.movePhases(lost.map((row) => ({ row, instead: kept.get(row.route) ?? null })));
+    if (parts.transitions !== null) await parts.transitions.tellAgain(lost);
+    else await store.movePhases(lost.map((row) => ({ row, instead: kept.get(row.route) ?? null })));
     kept = new Map([...kept, ...byRoute(lost)]);
     const which = lost.map(({ route, phase }) => `${route} (${phase})`).join(", ");
     parts.warn(`the store has lost the phases of ${which}; they are taken from ${parts.copy.file}`);
@@ -59,8 +68,24 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
   async function keepUnkept(): Promise<void> {
     const moves = [...unkept.values()];
     if (moves.length === 0) return;
-    await store.movePhases(moves);
+    const end = await store.movePhases(moves);
     for (const move of moves) if (unkept.get(move.row.route) === move) unkept.delete(move.row.route);
+    // Somebody else was first, and has said it for all.
+    if (end === "changed") follow(await store.phases());
+  }
+
+  function follow(rows: readonly KeptPhase[]): ReturnType<PhaseBook["follow"]> {
+    const theirs = byRoute(rows);
+    const own = [...kept.values()].filter(({ route }) => !unkept.has(route));
+    const lost = own.filter(({ route, epoch }) => (theirs.get(route)?.epoch ?? 0) < epoch);
+    const news = rows.filter((row) => isNews(row, kept.get(row.route)));
+    if (news.length > 0) put(news);
+    return { lost, changed: news.length > 0 };
+  }
+
+  function isNews(row: KeptPhase, own: KeptPhase | undefined): boolean {
+    if (own === undefined || row.epoch > own.epoch) return true;
+    return row.epoch === own.epoch && row.at !== own.at && !unkept.has(row.route);
   }
 
   function put(rows: readonly KeptPhase[]): void {
@@ -78,7 +103,6 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
     rowOf: (route) => kept.get(route),
     took(file) {
       const at = new Date(clock.now()).toISOString();
-      if (parts.settings.store.kind === "redis") return;
       const rows: KeptPhase[] = [];
       for (const route of file.routes) {
         const before = kept.get(route.name);
@@ -100,8 +124,9 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
       return end;
     },
     async reread() {
-      put(await store.phases());
+      follow(await store.phases());
     },
+    follow,
     warnings: (file) =>
       file.routes.flatMap((route) => {
         const acting = actingPhase(route, kept.get(route.name));

@@ -10,6 +10,13 @@ export interface HeldWrite {
   readonly refuse: () => void;
 }
 
+export interface HoldBounds {
+  /** Writes. */
+  readonly atMost: number;
+  /** Then those that wait are refused, and those that come. */
+  readonly forMs: number;
+}
+
 interface Hold {
   readonly routes: ReadonlySet<string>;
   readonly held: Set<HeldWrite>;
@@ -37,7 +44,7 @@ export class WriteHold {
   }
 
   /** @throws TypeError where there is a hold already. */
-  begin(routes: readonly string[], { atMost, forMs }: { readonly atMost: number; readonly forMs: number }): void {
+  begin(routes: readonly string[], { atMost, forMs }: HoldBounds): void {
     if (this.#hold !== null) throw new TypeError("writes are held back already");
     this.#refused = 0;
     const timer = setTimeout(() => this.#late(), forMs);

@@ -16,6 +16,8 @@ import type { Snapshot } from "../exchange.ts";
 import type { Listener } from "../listen/server.ts";
 import { removeStaleSocket, setSocketMode } from "../listen/unix-socket.ts";
 import { listenError } from "../listen-error.ts";
+import type { WorkerHolds } from "../barrier/own-writes.ts";
+import { CrewHolds } from "./crew-holds.ts";
 import { GivenConnections } from "./given-connections.ts";
 import { Link } from "./link.ts";
 import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
@@ -35,7 +37,7 @@ export interface CrewState {
   readonly replaced: number;
 }
 
-export interface Crew extends Listener {
+export interface Crew extends Listener, WorkerHolds {
   state(): CrewState;
   /** Ends the processes. What they have at a primary ends `unknown`. */
   end(): Promise<void>;
@@ -124,6 +126,8 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     return found;
   }
 
+  const holds = new CrewHolds(() => [...posts].map(({ link }) => link));
+
   function tellSettings({ link }: Post): void {
     const { revision, settings } = acting.snapshot();
     snapshots.set(revision, acting.snapshot());
@@ -156,7 +160,8 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
         // What several workers have told by now is read in any order; a client that has its answer may have gone on by
         // way of another worker, and what it writes there is not to come before. Settings are let go of behind the writes
         // that arrived under them.
-        if ((message.type === "open" && message.waits) || message.type === "took") begin(work);
+        if ((message.type === "open" && message.waits) || message.type === "took" || message.type === "quiet")
+          begin(work);
         else work();
       },
       () => undefined,
@@ -167,6 +172,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     const over = Promise.resolve();
     const post: Post = { worker, link, revision, isReady: false, isClosed: false, startedAt, over };
     posts.add(post);
+    holds.begins(link);
     tellSettings(post);
     const given = worker.process.pid === undefined ? null : new GivenConnections(worker);
     // Not by events.once, which takes an error for the end; a worker that is killed resets its link.
@@ -187,6 +193,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
       void given?.refuseAll(() => running() > 0);
       const why = `the worker process ${worker.process.pid} that forwarded it ended ${how}`;
       guarded(() => seat.gone(why))();
+      holds.gone(link);
       lookWhetherClosed();
       if (isEnding) return;
       if (refused !== null) {
@@ -246,6 +253,10 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
       case "took":
         post.revision = message.revision;
         forgetSnapshots();
+        break;
+      case "quiet":
+      case "holding":
+        holds.take(post.link, message);
         break;
       case "closed":
         post.isClosed = true;
@@ -307,6 +318,14 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
       for (const { link } of posts) link.send({ type: "cut-off" });
     },
     state: () => ({ wanted, running: running(), replaced }),
+    holdWrites: (routes, bounds) => holds.holdWrites(routes, bounds),
+    releaseWrites: () => holds.releaseWrites(),
+    get held() {
+      return holds.held;
+    },
+    get refused() {
+      return holds.refused;
+    },
     end,
   };
 }

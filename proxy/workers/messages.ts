@@ -5,6 +5,7 @@
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Endpoint } from "../config/settings.ts";
+import type { HoldBounds } from "../phase/write-hold.ts";
 
 /** The worker's end of the link, behind its standard streams and Node's own channel. */
 export const LINK_FD = 4;
@@ -82,6 +83,12 @@ export type FromWorker =
   /** The durations stand behind it, in the order of the series. */
   | { readonly type: "timings"; readonly series: readonly Series[] }
   | { readonly type: "caught"; readonly step: string; readonly why: string }
+  /** A connection of the route has changed its protocol, or has ended after that. */
+  | { readonly type: "tunnel"; readonly route: string; readonly more: 1 | -1 }
+  /** It holds back since `hold`, has told of all that it had let through before, and its writes that are not mirrored have ended. */
+  | { readonly type: "quiet"; readonly hold: number }
+  /** Writes that it holds back now, and those it has refused in this hold. */
+  | { readonly type: "holding"; readonly hold: number; readonly held: number; readonly refused: number }
   /** Every exchange with its clients has ended. */
   | { readonly type: "closed" };
 
@@ -92,6 +99,10 @@ export type ToWorker =
   /** It could not be entered into the books: instead of `go`. */
   | { readonly type: "not-entered"; readonly exchange: number }
   | { readonly type: "placed"; readonly exchange: number }
+  /** New writes of these routes wait, within these bounds. Answered with `quiet`. */
+  | { readonly type: "hold"; readonly hold: number; readonly routes: readonly string[]; readonly bounds: HoldBounds }
+  /** They go on, under the settings that were told last. */
+  | { readonly type: "release"; readonly hold: number }
   /** No new connections or requests. */
   | { readonly type: "close" }
   | { readonly type: "cut-off" };

@@ -10,6 +10,8 @@ import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
 import { createFront } from "../front.ts";
+import { OpenWrites } from "../phase/open-writes.ts";
+import { WriteHold } from "../phase/write-hold.ts";
 import { createListener, type Listener } from "../listen/server.ts";
 import { compileRouter } from "../route/router.ts";
 import { systemClock } from "../system-clock.ts";
@@ -23,14 +25,8 @@ import { ofWorker, shareOfQueue } from "./shares.ts";
 
 if (cluster.worker === undefined) throw new TypeError("a worker is started by its parent alone");
 
-/** No route is taken over the barrier while there are workers (phase/cutover.ts). */
-const NO_HOLD = {
-  holds: () => false,
-  take: () => {
-    throw new TypeError("no write is held back in a worker");
-  },
-};
-const NOT_COUNTED = { enter: () => undefined, leave: () => undefined };
+/** How often the parent is told how many writes are held back, while any are. */
+const TELL_EVERY_MS = 20;
 
 let snapshot: Snapshot | null = null;
 let mirroringEnabled = false;
@@ -42,6 +38,11 @@ const intake = new RemoteIntake(link, budget);
 const telemetry = new RelayedTelemetry((series, durations) => link.send({ type: "timings", series }, [durations]));
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
+const hold = new WriteHold();
+/** Those that are mirrored are in the parent's books. */
+const openWrites = new OpenWrites();
+/** The parent's number of the hold; its counts are told now and then. */
+let holding: { readonly hold: number; readonly telling: NodeJS.Timeout } | null = null;
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
 // Listening for it alone would not end a process that has connections.
@@ -52,9 +53,14 @@ const front = createFront({
   mirroringEnabled: () => mirroringEnabled,
   upstream: (role, service) => pools.for(role, service),
   intake,
-  hold: NO_HOLD,
-  openWrites: NOT_COUNTED,
-  tunnels: { opened: () => undefined },
+  hold,
+  openWrites,
+  tunnels: {
+    opened(route, socket) {
+      link.send({ type: "tunnel", route, more: 1 });
+      socket.once("close", () => link.send({ type: "tunnel", route, more: -1 }));
+    },
+  },
   noise: new RemoteNoise(link, choice),
   telemetry,
   clock: systemClock,
@@ -81,6 +87,12 @@ function take(message: ToWorker, bytes: Buffer): void {
     case "placed":
       intake.placed(message.exchange);
       break;
+    case "hold":
+      void holdBack(message);
+      break;
+    case "release":
+      letGo(message.hold);
+      break;
     case "close":
       void close();
       break;
@@ -106,6 +118,26 @@ function takeSettings(revision: number, given: Settings): void {
     const { tls } = settings;
     void listener.then((open) => open.useCertificate(tls));
   }
+}
+
+async function holdBack({ hold: number, routes, bounds }: Extract<ToWorker, { type: "hold" }>): Promise<void> {
+  hold.begin(routes, bounds);
+  holding = { hold: number, telling: setInterval(() => tellHeld(number), TELL_EVERY_MS) };
+  // For as long as it takes: where that is too long, the parent releases.
+  await openWrites.whenNone(routes, AbortSignal.timeout(bounds.forMs));
+  if (holding?.hold === number && openWrites.count(routes) === 0) link.send({ type: "quiet", hold: number });
+}
+
+function letGo(number: number): void {
+  if (holding?.hold !== number) return;
+  clearInterval(holding.telling);
+  tellHeld(number);
+  holding = null;
+  hold.release();
+}
+
+function tellHeld(number: number): void {
+  link.send({ type: "holding", hold: number, held: hold.held, refused: hold.refused });
 }
 
 async function listen(settings: Settings): Promise<void> {

@@ -2,6 +2,7 @@ import type { Snapshot } from "../exchange.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
+import { OpenTunnels } from "../forward/open-tunnels.ts";
 import type { Noise, Watched } from "../noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import type { Link } from "./link.ts";
@@ -14,6 +15,7 @@ export interface SeatParts {
   readonly intake: Intake;
   readonly noise: Pick<Noise, "watchChosen" | "sawFailure">;
   readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
+  readonly tunnels: Pick<OpenTunnels, "add">;
   readonly clock: Clock;
   readonly caught: (step: string, error: unknown) => void;
 }
@@ -36,6 +38,8 @@ export class WorkerSeat {
   readonly #parts: SeatParts;
   readonly #exchanges = new Map<number, Open>();
   readonly #watched = new Map<number, Watched>();
+  /** Its own, by route. */
+  readonly #tunnels = new OpenTunnels();
   #isGone = false;
 
   constructor(parts: SeatParts) {
@@ -43,7 +47,7 @@ export class WorkerSeat {
   }
 
   take(
-    message: Exchanges | Extract<FromWorker, { type: "timings" | "primary-failed" | "caught" }>,
+    message: Exchanges | Extract<FromWorker, { type: "timings" | "primary-failed" | "caught" | "tunnel" }>,
     bytes: Buffer,
   ): void {
     const { noise, telemetry, caught } = this.#parts;
@@ -73,6 +77,10 @@ export class WorkerSeat {
       case "timings":
         tellTimings(telemetry, message.series, bytes);
         break;
+      case "tunnel":
+        this.#tunnels.add(message.route, message.more);
+        this.#parts.tunnels.add(message.route, message.more);
+        break;
       case "caught":
         caught(message.step, new Error(message.why));
         break;
@@ -99,6 +107,7 @@ export class WorkerSeat {
       watched.closed();
     }
     this.#watched.clear();
+    for (const [route, count] of this.#tunnels.all()) this.#parts.tunnels.add(route, -count);
   }
 
   #enter(message: Extract<FromWorker, { type: "open" }>): void {

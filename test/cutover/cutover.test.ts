@@ -7,23 +7,31 @@ import { percentile, runCutovers } from "./cutover.ts";
 import type { Applied } from "./service.ts";
 
 /** How long a pause is tells nothing on a machine that runs other tests: the long form prints it. */
-test("cutovers and rollbacks in a row under load: no client error, no write lost, split, doubled or out of order", async (t) => {
-  const plan = {
-    cli: join(import.meta.dirname, "../../proxy/cli/main.ts"),
-    rounds: 6,
-    writesPerSecond: 300,
-    clients: 12,
-    betweenMs: 50,
-  };
-  const result = await runCutovers(plan, () => undefined);
-  const { held, slowest, undisturbed, words, ...counts } = result;
-  t.diagnostic(
-    `${JSON.stringify(counts)}; held ${percentile(held, 0.5)} ms, slowest ${percentile(slowest, 1).toFixed(0)} ms`,
-  );
-  assert.deepEqual(words, []);
-  assert.deepEqual([counts.clientErrors, counts.moves], [0, 12]);
-  assert.ok(counts.writes > 100 && undisturbed.length > 0);
-});
+const SITES = {
+  "one process": { members: 0, workers: 0, rounds: 6 },
+  "one process with two workers": { members: 0, workers: 2, rounds: 4 },
+  "three members on Redis": { members: 3, workers: 0, rounds: 6 },
+};
+
+for (const [site, { rounds, ...processes }] of Object.entries(SITES))
+  test(`${site}: cutovers and rollbacks in a row under load: no client error, no write lost, split, doubled or out of order`, async (t) => {
+    const plan = {
+      cli: join(import.meta.dirname, "../../proxy/cli/main.ts"),
+      ...processes,
+      rounds,
+      writesPerSecond: 300,
+      clients: 12,
+      betweenMs: 50,
+    };
+    const result = await runCutovers(plan, () => undefined);
+    const { held, slowest, undisturbed, words, ...counts } = result;
+    t.diagnostic(
+      `${JSON.stringify(counts)}; held ${percentile(held, 0.5)} ms, slowest ${percentile(slowest, 1).toFixed(0)} ms`,
+    );
+    assert.deepEqual(words, []);
+    assert.deepEqual([counts.clientErrors, counts.moves], [0, 2 * rounds]);
+    assert.ok(counts.writes > 100 && undisturbed.length > 0);
+  });
 
 const applied = (n: number, copy = false): Applied => ({ seq: n, n, copy, epoch: null });
 const KEYS = [{ key: "a", acknowledged: 2 }];

@@ -7,11 +7,17 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Agent, request } from "undici";
 import type { MoveReport } from "../../proxy/phase-move.ts";
+import { findRedisServer } from "../../deploy/servers.mjs";
+import { freePort } from "../support/redis.ts";
 import { type Account, check, type ClientKey, type Verdict } from "./check.ts";
 
 export interface CutoverPlan {
   /** Of the CLI. */
   readonly cli: string;
+  /** Processes that share a Redis; 0: one alone, on SQLite. */
+  readonly members: number;
+  /** Of each. */
+  readonly workers: number;
   /** Each is a cutover and a rollback. */
   readonly rounds: number;
   readonly writesPerSecond: number;
@@ -43,11 +49,20 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
   const dispatcher = new Agent({ connections: plan.clients, pipelining: 1 });
   try {
     const [legacy, next] = [await service(children), await service(children)];
-    const { proxyUrl, adminUrl } = await startProxy(plan.cli, folder, [legacy, next], children);
+    const store =
+      plan.members > 0 ? `"${await startRedis(folder, children)}"` : `sqlite:${join(folder, "crossfade.db")}`;
+    const members: StartedProxy[] = [];
+    for (let n = 0; n < Math.max(1, plan.members); n++)
+      members.push(
+        await startProxy({ plan, folder, name: `member-${n + 1}`, store, services: [legacy, next] }, children),
+      );
     const keys = Array.from({ length: plan.clients }, (_, n) => ({ key: `/users/${n}`, acknowledged: 0 }));
     const sent: Sent[] = [];
     let clientErrors = 0;
     let isOver = false;
+    let sends = 0;
+    /** A client's writes come to all members in turn. */
+    const proxyUrl = (): string => (members[sends++ % members.length] as StartedProxy).proxyUrl;
     const everyMs = (1_000 * plan.clients) / plan.writesPerSecond;
     const clients = keys.map(async (own, n) => {
       await wait((everyMs * n) / plan.clients);
@@ -56,7 +71,7 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
         const begunAt = performance.now();
         const body = JSON.stringify({ n: own.acknowledged + 1 });
         const headers = { "content-type": "application/json" };
-        const answer = await request(proxyUrl + own.key, { method: "PUT", body, headers, dispatcher }).catch(
+        const answer = await request(proxyUrl() + own.key, { method: "PUT", body, headers, dispatcher }).catch(
           () => null,
         );
         await answer?.body.dump();
@@ -69,7 +84,8 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
     const [held, spans, tally] = [[] as number[], [] as (readonly [number, number])[], { aborted: 0 }];
     for (let round = 1; round <= plan.rounds; round++) {
       for (const step of ["advance", "rollback"] as const) {
-        const { report, span } = await moveUntilMoved(adminUrl, step, tally);
+        const asked = members[spans.length % members.length] as StartedProxy;
+        const { report, span } = await moveUntilMoved(asked.adminUrl, step, tally);
         held.push(report.pauseMs ?? 0);
         spans.push(span);
         await wait(plan.betweenMs);
@@ -78,7 +94,7 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
     }
     isOver = true;
     await Promise.all(clients);
-    await untilSettled(adminUrl);
+    for (const { adminUrl } of members) await untilSettled(adminUrl);
     const accounts = { legacy: await accountOf(legacy), next: await accountOf(next) };
     const verdict = check(accounts, keys satisfies readonly ClientKey[], spans.length);
     const overlaps = ([from, to]: readonly [number, number], { begunAt, ms }: Sent): boolean =>
@@ -133,19 +149,44 @@ async function service(children: ChildProcess[]): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
+interface StartedProxy {
+  readonly proxyUrl: string;
+  readonly adminUrl: string;
+}
+
+async function startRedis(folder: string, children: ChildProcess[]): Promise<string> {
+  const port = await freePort();
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--loglevel", "warning"];
+  children.push(spawn(findRedisServer(), args, { stdio: "ignore" }));
+  // The proxies wait until it answers.
+  return `redis://127.0.0.1:${port}`;
+}
+
 async function startProxy(
-  cli: string,
-  folder: string,
-  [legacy, next]: readonly [string, string],
+  {
+    plan,
+    folder,
+    name,
+    store,
+    services: [legacy, next],
+  }: {
+    readonly plan: CutoverPlan;
+    readonly folder: string;
+    readonly name: string;
+    readonly store: string;
+    readonly services: readonly [string, string];
+  },
   children: ChildProcess[],
-): Promise<{ readonly proxyUrl: string; readonly adminUrl: string }> {
-  const file = join(folder, "crossfade.yaml");
+): Promise<StartedProxy> {
+  const file = join(folder, `${name}.yaml`);
   writeFileSync(
     file,
     `listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:0" }
-store: sqlite:${join(folder, "crossfade.db")}
-divergenceLog: { file: ${join(folder, "divergences.ndjson")} }
+store: ${store}
+workers: ${plan.workers}
+${plan.members > 0 ? `member: { folder: ${join(folder, name)}, name: ${name} }` : ""}
+divergenceLog: { file: ${join(folder, `${name}.ndjson`)} }
 services:
   legacy: { url: "${legacy}", effects: suppressed }
   next: { url: "${next}", effects: suppressed }
@@ -153,7 +194,7 @@ routes:
   - { name: users, match: { path: "/users/**" } }
 `,
   );
-  const args = [cli, "start", "--config", file, "--log-level", "error"];
+  const args = [plan.cli, "start", "--config", file, "--log-level", "error"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const ready = await new Promise<RegExpExecArray>((resolve, reject) => {

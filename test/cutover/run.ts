@@ -1,16 +1,29 @@
-/** `npm run cutover [-- --rounds N --rate N]`: docs/cutover.md. Exit code 1: a write was lost, split, reordered, doubled or refused. */
+/** `npm run cutover [-- --members N --workers N --rounds N --rate N | --faults]`: docs/cutover.md. Exit code 1: a write was lost, split, reordered, doubled or refused. */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { percentile, runCutovers } from "./cutover.ts";
+import { CASES, runFault, STEPS } from "./faults.ts";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "100" }, rate: { type: "string", default: "1000" } },
+  options: {
+    rounds: { type: "string", default: "100" },
+    rate: { type: "string", default: "1000" },
+    members: { type: "string", default: "0" },
+    workers: { type: "string", default: "0" },
+    faults: { type: "boolean", default: false },
+  },
 });
 
 const say = (line: string): void => console.log(line);
+const CLI = join(import.meta.dirname, "../../dist/proxy/cli/main.js");
+if (values.faults) {
+  process.exit(await runAllFaults());
+}
 const result = await runCutovers(
   {
-    cli: join(import.meta.dirname, "../../dist/proxy/cli/main.js"),
+    cli: CLI,
+    members: Number(values.members),
+    workers: Number(values.workers),
     rounds: Number(values.rounds),
     writesPerSecond: Number(values.rate),
     clients: 32,
@@ -36,3 +49,19 @@ for (const line of words) say(line);
 const isClean = clientErrors + lost + twice + reordered + split + wrongSide === 0;
 say(isClean ? "nothing was violated" : "VIOLATED");
 process.exitCode = isClean ? 0 : 1;
+
+/** Every case, one after the other: a quarter of an hour. */
+async function runAllFaults(): Promise<number> {
+  let violated = 0;
+  const ended: Record<string, number> = {};
+  for (const [n, one] of CASES.entries()) {
+    const { phase, violations, acknowledged, refused } = await runFault(CLI, one);
+    ended[phase] = (ended[phase] ?? 0) + 1;
+    if (violations.length > 0) violated++;
+    const where = `${one.fault}, ${one.moment} ${STEPS[one.step]?.step}`;
+    say(`${n + 1}/${CASES.length} ${where}: ${phase}, ${acknowledged} acknowledged, ${refused} refused with 503`);
+    for (const line of violations) say(`  VIOLATED ${line}`);
+  }
+  say(`${CASES.length} cases, ${violated} violated; ${JSON.stringify(ended)}`);
+  return violated === 0 ? 0 : 1;
+}

@@ -15,6 +15,7 @@ const OTHER_FOLDERS = [
   "suggest",
   "transform",
   "phase",
+  "barrier",
   "admin",
   "repair",
   "try",
@@ -54,7 +55,17 @@ type Step = (typeof STEPS)[number];
 type Part = Step | (typeof OTHER_FOLDERS)[number] | "main" | "wiring" | "values" | "settings" | "adapters";
 
 const SHARED: readonly Part[] = ["values", "settings", "json"];
-const CORE: readonly Part[] = [...STEPS, ...SHARED, "upstream", "config", "phase", "admin", "wiring", "transform"];
+const CORE: readonly Part[] = [
+  ...STEPS,
+  ...SHARED,
+  "upstream",
+  "config",
+  "phase",
+  "barrier",
+  "admin",
+  "wiring",
+  "transform",
+];
 
 /** What each part may import beside itself. */
 const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
@@ -71,6 +82,7 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   config: SHARED,
   suggest: [...SHARED, "config", "compare"],
   phase: SHARED,
+  barrier: [...SHARED, "phase"],
   transform: [...SHARED, "compare", "mirror", "config"],
   admin: [...SHARED, "config"],
   wiring: CORE,

@@ -19,7 +19,9 @@ async function members(t: TestContext, count: number): Promise<readonly Journale
 /** What the shadow was sent, in the order in which it came: numbers that the bodies hold, by path. */
 function numbersAt({ next }: Journaled): ReadonlyMap<string, readonly number[]> {
   const numbers = new Map<string, number[]>();
-  for (const { target, body } of next.seen) {
+  for (const { target, body, method } of next.seen) {
+    // A machine that is slow enough puts places in doubt: then what both sides hold is read.
+    if (method === "GET") continue;
     const list = numbers.get(target) ?? [];
     list.push((JSON.parse(String(body)) as { n: number }).n);
     numbers.set(target, list);

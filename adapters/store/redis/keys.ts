@@ -8,13 +8,14 @@
  * | `overrides`          | hash  | [route, setting] → what an operator set over the file
  * | `audit`              | zset  | entry → position
  * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
+ * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said, `transition:witness` (hash) member → that it has read no end
  * | `gate-evidence`      | hash  | [route, run] → what was counted for the gate
  * | `members`            | hash  | member → what it said of itself; `members:life` which process it is; `members:heard`: when
  *                                 (time that any was heard, and Redis' own; members.lua); `members:clock` those times
  *
  * Of each partition; positions go up with time and are unique in it:
  * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered; of
- *                                 partition 0 how often overrides have changed
+ *                                 partition 0 how often overrides have changed, and phases
  * | `runs`               | zset  | process life → heard at (by `clock`)
  * | `run:R`              | hash  | last batch applied; its own counts; pending writes by route; heartbeat; routes; of a lasting
  *                                 one which process goes on with it (life), its generation, the journal's mark, whether it left

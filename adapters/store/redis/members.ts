@@ -57,6 +57,8 @@ export class RedisMembers implements Members {
   #said = "";
   /** Of the overrides as they were last told; null: they are to be read. */
   #revision: Revision | null = null;
+  /** How often phases had changed when it was last told. */
+  #phases = -1;
   #problem: string | null = null;
   #isOver = false;
 
@@ -85,6 +87,12 @@ export class RedisMembers implements Members {
     return end;
   }
 
+  /** The store has been away: what it has now may be less than what was known. */
+  cameBack(): void {
+    this.#phases = -1;
+    void this.#look();
+  }
+
   problem(): string | null {
     return this.#problem;
   }
@@ -110,8 +118,9 @@ export class RedisMembers implements Members {
     try {
       await this.#tell();
     } catch {
-      // The link says what is wrong; the next look is soon. Which overrides there are has to be read then.
+      // The link says what is wrong; the next look is soon. Which overrides and phases there are has to be read then.
       this.#saidAt = -Infinity;
+      this.#phases = -1;
     } finally {
       this.#isLooking = false;
     }
@@ -124,7 +133,11 @@ export class RedisMembers implements Members {
     const now = performance.now();
     const isDue = text !== this.#said || now - this.#saidAt >= SAY_EVERY_MS;
     const order = { what: isDue ? "say" : "look", begins: !this.#isRegistered };
-    const [state, ...revision] = (await this.#run(order, report)) as ["here" | "gone" | "taken", ...Revision];
+    const [state, phases, ...revision] = (await this.#run(order, report)) as [
+      "here" | "gone" | "taken",
+      number,
+      ...Revision,
+    ];
     if (isDue) [this.#said, this.#saidAt] = [text, now];
     if (state === "here") this.#isRegistered = true;
     else if (state === "gone") {
@@ -135,6 +148,10 @@ export class RedisMembers implements Members {
     } else {
       this.#problem =
         "another process has this member's identity, and counts as it; give each process a member.folder of its own";
+    }
+    if (phases !== this.#phases) {
+      this.#phases = phases;
+      this.#self?.phasesChanged();
     }
     if (revision.join() !== this.#revision?.join()) await this.#follow(revision);
   }

@@ -1,11 +1,11 @@
 /** Every question the port has, put to whichever partitions may know. */
-import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupDecision } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
 import { audit, gateEvidence, overrides, places } from "./kept.ts";
 import { eligibleCounts, endRepair, gaps, outcomeCounts, repairs, repairWork, type ListQuery } from "./lists.ts";
 import { pair, pairs } from "./pairs.ts";
+import type { RedisPhases } from "./phases.ts";
 import type { Reading } from "./reading.ts";
 import { divergence, divergences } from "./records.ts";
 import { findValues, teachValues, valuePairs } from "./values.ts";
@@ -14,6 +14,7 @@ export abstract class Questions {
   protected abstract readonly reading: Reading;
   /** Whose accounts they are. */
   protected abstract readonly run: string;
+  abstract readonly transitions: RedisPhases;
 
   outcomeCounts(): ReturnType<Store["outcomeCounts"]> {
     return outcomeCounts(this.reading);
@@ -55,15 +56,12 @@ export abstract class Questions {
     return overrides(this.reading);
   }
 
-  /** Members have to move together, which this version cannot. */
   phases(): ReturnType<Store["phases"]> {
-    return Promise.resolve([]);
+    return this.transitions.phases();
   }
 
-  movePhases(): ReturnType<Store["movePhases"]> {
-    const why =
-      "phases cannot be moved over a store that several processes share, in this version; change the file and restart";
-    return Promise.reject(new CrossfadeError("api-refused", why, { source: "client" }));
+  movePhases(moves: Parameters<Store["movePhases"]>[0]): ReturnType<Store["movePhases"]> {
+    return this.transitions.movePhases(moves);
   }
 
   audit(query: Parameters<Store["audit"]>[0]): ReturnType<Store["audit"]> {

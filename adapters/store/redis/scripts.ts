@@ -53,5 +53,6 @@ export const SCRIPTS = {
   openWork: load("open-work"),
   values: load("values"),
   repair: load("repair"),
-  members: load("members"),
+  members: load("transition", "members"),
+  phases: load("transition", "phases"),
 } as const;

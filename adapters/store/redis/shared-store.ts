@@ -5,6 +5,7 @@ import { makeUlid } from "../../../proxy/identity.ts";
 import type { Members } from "../../../proxy/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
+import type { Transitions } from "../../../proxy/transition.ts";
 import type { Turns } from "../../../proxy/turns.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
@@ -25,6 +26,7 @@ import { Questions } from "./questions.ts";
 import { eraseRecords } from "./records.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { RedisMembers } from "./members.ts";
+import { RedisPhases } from "./phases.ts";
 import { OwnOverrides } from "./own-overrides.ts";
 import { RedisTurns } from "./turns.ts";
 import { overrides } from "./kept.ts";
@@ -84,6 +86,7 @@ export interface RedisStore extends Store {
   /** What is counted beside what this process has counted itself. @throws CrossfadeError `store-unavailable` */
   countsBeside(): Promise<Counts>;
   readonly members: Members;
+  readonly transitions: Transitions;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
   /** What an operator should know of this opening, a sentence each. */
@@ -104,6 +107,7 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #before: NonNullable<RunBegun["lasting"]>["before"];
   readonly turns: RedisTurns;
   readonly members: RedisMembers;
+  readonly transitions: RedisPhases;
   readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
   readonly #notes: string[];
   readonly #heartbeat: NodeJS.Timeout;
@@ -171,10 +175,11 @@ export class SharedStore extends Questions implements RedisStore {
       trustMs: runSilentMs / 2,
       openedAtUs: begun.atUs,
     });
+    const shared = { link, prefix: redis.prefix, reading: this.reading };
+    const who = { id: begun.run, life: begun.lasting?.life ?? begun.run };
+    this.transitions = new RedisPhases({ ...shared, ...who });
     this.members = new RedisMembers({
-      ...{ link, clock, prefix: redis.prefix, reading: this.reading },
-      id: begun.run,
-      life: begun.lasting?.life ?? begun.run,
+      ...{ ...shared, ...who, clock },
       place: options.member?.place ?? null,
       overrides: () => this.#own.over(() => overrides(this.reading)),
     });
@@ -350,6 +355,7 @@ export class SharedStore extends Questions implements RedisStore {
   }
 
   async #onUp(): Promise<void> {
+    this.members.cameBack();
     this.turns.distrust();
     for (const partition of this.#partitions) void partition.post();
     await this.#noteReplication();

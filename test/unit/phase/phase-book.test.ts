@@ -37,7 +37,10 @@ async function open(store: ReturnType<typeof kept>["store"], file: Settings, cop
   const clock = { now: () => (now += 1_000), monotonic: () => now };
   const warn = (line: string): void => void said.push(line);
   const caught = (step: string): void => void said.push(`caught in ${step}`);
-  return { said, book: await openPhaseBook({ store, clock, settings: file, adopt: false, copy, warn, caught }) };
+  return {
+    said,
+    book: await openPhaseBook({ store, transitions: null, clock, settings: file, adopt: false, copy, warn, caught }),
+  };
 }
 
 const moved = (row: KeptPhase, phase: KeptPhase["phase"]): KeptPhase => ({ ...row, phase, at: `${row.at}, later` });

@@ -47,6 +47,7 @@ function seated(intake: (arrived: Arrived, goOn: () => void) => void) {
     intake: books,
     noise: { watchChosen: () => null, sawFailure() {} },
     telemetry: { clientRequest() {}, serverRequest() {} },
+    tunnels: { add() {} },
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });

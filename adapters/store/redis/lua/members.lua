@@ -1,14 +1,9 @@
 -- Members (keys.ts). What `order.what` asks for, and its reply:
--- 'look'   | { 'here' | 'gone' | 'taken', how often overrides have changed, which batch did it last }: whether this life is registered, another one is in its place
+-- 'look'   | { 'here' | 'gone' | 'taken', how often phases have changed, how often overrides have, which batch did that last }: whether this life is registered, another one is in its place
 -- 'say'    | the same; registers with what it says of itself, where it is there or begins
 -- 'leave'  | { 'left' | 'taken' }
 -- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
 -- 'list'   | { time that members were heard, Redis' time, { id, text, … }, { id, heard, … } }
-
-local function timeNow()
-  local time = call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 
 -- Milliseconds during which some member was heard: while Redis itself was away nobody was silent.
 local function heardFor(now)
@@ -30,6 +25,12 @@ local function dropOld(now)
   end
 end
 
+-- Whoever begins does not hold back what others have agreed to hold back, or an earlier life of it had.
+-- Of one that may have been committed before Redis lost that, those who hold back decide.
+local function abortTransition()
+  if isUnderWay() and not isUncertain() then put('aborted', 'a member started meanwhile') end
+end
+
 local function note(id, now)
   local heard = heardFor(now)
   call('HSET', key('members:clock'), 'at', int(now), 'heard', int(heard))
@@ -46,10 +47,19 @@ local life = call('HGET', key('members:life'), order.id)
 local now = timeNow()
 
 if order.what == 'forget' then
+  local isAwaited = false
+  if isUncertain() then
+    for _, member in ipairs(transition.members) do isAwaited = isAwaited or member == order.id end
+  end
+  if not life and isAwaited then
+    bearWitness(order.id)
+    return { 'forgotten' }
+  end
   if not life then return { 'unknown' } end
   local heard = tonumber(string.match(call('HGET', key('members:heard'), order.id) or '0 0', '^(%d+)'))
   local left = cjson.decode(call('HGET', key('members'), order.id)).left
   if not left and heardFor(now) - heard < order.silentMs then return { 'alive' } end
+  if isAwaited then bearWitness(order.id) end
   remove(order.id)
   return { 'forgotten' }
 end
@@ -65,8 +75,9 @@ end
 
 if order.begins then
   dropOld(now)
+  abortTransition()
   call('HSET', key('members:life'), order.id, order.life)
   state = 'here'
 end
 if order.what == 'say' and state == 'here' then note(order.id, now) end
-return { state, numberAt('clock', 'overrides'), call('HGET', key('clock'), 'overrides:by') or '' }
+return { state, numberAt('clock', 'phases'), numberAt('clock', 'overrides'), call('HGET', key('clock'), 'overrides:by') or '' }

@@ -1,0 +1,106 @@
+/** How routes get to their next phases with nothing in between: by one process alone. Several do it together: shared-barrier.ts. */
+import { setTimeout as pause } from "node:timers/promises";
+import { CrossfadeError } from "../errors.ts";
+import type { KeptPhase } from "../kept-phase.ts";
+import type { Clock } from "../ports.ts";
+import type { OwnWrites } from "./own-writes.ts";
+import type { PhaseBook } from "../phase/phase-book.ts";
+
+export interface Crossing {
+  readonly routes: readonly string[];
+  readonly rows: readonly KeptPhase[];
+  /** Whether the source of truth changes: then nothing is kept before all writes under way have ended. */
+  readonly drains: boolean;
+  /** Asked once they have: why it must not be after all, or null. */
+  readonly stillFit: () => Promise<string | null>;
+}
+
+export interface Crossed {
+  /** refused: before any write was held. aborted: while some were. */
+  readonly end: "moved" | "refused" | "aborted";
+  /** null: moved. */
+  readonly why: string | null;
+  /** How long writes were held back, ms; null: none were. */
+  readonly pauseMs: number | null;
+  readonly refusedWrites: number;
+  /** Connections of the routes that had changed their protocol, at all members; null: there are no others. */
+  readonly tunnels: number | null;
+}
+
+export interface Barrier {
+  /** @throws CrossfadeError `store-unavailable` before anything was held */
+  cross(crossing: Crossing): Promise<Crossed>;
+}
+
+export interface LocalBarrierParts {
+  readonly own: OwnWrites;
+  readonly phases: Pick<PhaseBook, "move" | "reread" | "rowOf">;
+  /** Other phases act from here on. */
+  readonly moved: () => void;
+  readonly clock: Clock;
+}
+
+/** All that writes under way may take: then the move is given up. */
+export const DRAIN_WITHIN_MS = 3_000;
+const ASK_AGAIN_MS = 100;
+
+/** Of a store that nobody shares. */
+export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierParts): Barrier {
+  async function cross({ routes, rows, drains, stillFit }: Crossing): Promise<Crossed> {
+    if (!drains) {
+      const why = await keep(rows);
+      if (why === null) moved();
+      return { end: why === null ? "moved" : "refused", why, pauseMs: null, refusedWrites: 0, tunnels: null };
+    }
+    const begunAt = clock.monotonic();
+    own.hold(routes);
+    let why: string | null = "it failed";
+    try {
+      why = (await own.drained(DRAIN_WITHIN_MS)) ?? (await stillFit()) ?? (await keep(rows));
+      if (why === null) moved();
+    } catch (error) {
+      if (!(error instanceof CrossfadeError)) throw error;
+      why = error.message;
+    } finally {
+      own.release();
+    }
+    const pauseMs = roundMs(clock.monotonic() - begunAt);
+    return { end: why === null ? "moved" : "aborted", why, pauseMs, refusedWrites: own.refused, tunnels: null };
+  }
+
+  /** null: it is kept, for good. */
+  async function keep(rows: readonly KeptPhase[]): Promise<string | null> {
+    const end = await phases.move(rows).catch(async (error: unknown) => {
+      if (!(error instanceof CrossfadeError)) throw error;
+      return (await wasKept(rows)) ? ("done" as const) : error.message;
+    });
+    if (end === "changed") return "the phase was changed by somebody else meanwhile";
+    return end === "done" ? null : end;
+  }
+
+  /** The store did not say whether it was kept; nobody is let go before it does. */
+  async function wasKept(rows: readonly KeptPhase[]): Promise<boolean> {
+    for (;;) {
+      try {
+        await phases.reread();
+        return areKept(rows, phases);
+      } catch (error) {
+        if (!(error instanceof CrossfadeError)) throw error;
+        await pause(ASK_AGAIN_MS);
+      }
+    }
+  }
+
+  return { cross };
+}
+
+export function areKept(rows: readonly KeptPhase[], phases: Pick<PhaseBook, "rowOf">): boolean {
+  return rows.every(({ route, at, epoch }) => {
+    const kept = phases.rowOf(route);
+    return kept?.at === at && kept.epoch === epoch;
+  });
+}
+
+export function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}

@@ -1,0 +1,86 @@
+/** What moves routes from phase to phase, over as many processes as share the store. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { AuditedChange } from "../audit.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Switchboard } from "../config/switchboard.ts";
+import { createCutoverChecks } from "../cutover-checks.ts";
+import type { CutoverGate } from "../cutover-gate.ts";
+import { createCutover, type Cutover } from "../cutover.ts";
+import type { OpenTunnels } from "../forward/open-tunnels.ts";
+import type { Journal } from "../journal.ts";
+import { type Members, nameOf } from "../members.ts";
+import type { Backlog } from "../mirror/backlog.ts";
+import type { CountedWrites } from "../mirror/counted-writes.ts";
+import { createLocalBarrier } from "../barrier/barrier.ts";
+import { createMemberPart, type MemberPart } from "../barrier/member-part.ts";
+import type { OpenWrites } from "../phase/open-writes.ts";
+import { createOwnWrites, type OwnWrites, type WorkerHolds } from "../barrier/own-writes.ts";
+import type { PhaseBook } from "../phase/phase-book.ts";
+import { createSharedBarrier } from "../barrier/shared-barrier.ts";
+import type { WriteHold } from "../phase/write-hold.ts";
+import type { Clock, Store } from "../ports.ts";
+import type { Transitions } from "../transition.ts";
+
+export interface MovingParts {
+  readonly settings: Settings;
+  readonly acting: Switchboard;
+  readonly phases: PhaseBook;
+  readonly store: Store;
+  readonly journal: Journal;
+  /** null: what writes left is in the store as soon as the store has taken it. */
+  readonly counted: Pick<CountedWrites, "caughtUp"> | null;
+  readonly backlog: Backlog;
+  readonly gate: CutoverGate;
+  readonly members: Members;
+  /** null: nobody shares the store. */
+  readonly transitions: Transitions | null;
+  readonly hold: WriteHold;
+  readonly openWrites: OpenWrites;
+  readonly tunnels: OpenTunnels;
+  readonly workers: () => WorkerHolds | null;
+  readonly clock: Clock;
+  readonly audit: (change: AuditedChange) => void;
+  readonly caught: (step: string, error: unknown) => void;
+}
+
+export interface Moving {
+  readonly cutover: Cutover;
+  readonly own: OwnWrites;
+  /** What this member does in the moves of all; null: it is alone. */
+  readonly part: MemberPart | null;
+}
+
+export function createMoving(parts: MovingParts): Moving {
+  const { acting, phases, store, hold, openWrites, members, transitions, clock, caught } = parts;
+  const tunnels = (route: string): number => parts.tunnels.count(route);
+  const moved = (): void => acting.phasesMoved();
+  const checks = createCutoverChecks({ ...parts, snapshot: acting.snapshot, tunnels });
+  const own = createOwnWrites({
+    hold,
+    openWrites,
+    workers: parts.workers,
+    async settled(withinMs) {
+      // The recorder hands over what a turn has brought at its end.
+      for (let turn = 0; turn < 2; turn++) await nextTurn();
+      if (parts.counted !== null && !(await parts.counted.caughtUp(withinMs)))
+        return "the journal is behind with what they left";
+      await store.flush();
+      return store.health().problem;
+    },
+  });
+  const cutoverOver = (barrier: Parameters<typeof createCutover>[0]["barrier"]): Cutover =>
+    createCutover({ ...parts, checks, barrier });
+  if (transitions === null)
+    return { cutover: cutoverOver(createLocalBarrier({ own, phases, moved, clock })), own, part: null };
+  const { notClose } = checks;
+  const part = createMemberPart({ transitions, id: members.id, own, phases, moved, notClose, tunnels, caught });
+  const nameOfMember = async (id: string): Promise<string> => {
+    const member = (await members.list()).find((one) => one.id === id);
+    return member === undefined ? id : nameOf(member);
+  };
+  return {
+    cutover: cutoverOver(createSharedBarrier({ transitions, part, phases, nameOf: nameOfMember, clock })),
+    own,
+    part,
+  };
+}

@@ -1,0 +1,431 @@
+/**
+ * Faults of a move over two members, enumerated: at each step of the transition, before Redis has seen it and before its answer is
+ * read, something happens to the member that leads the move, to the other one, or to Redis. Afterwards everything comes
+ * back, and both services' own accounts are asked (docs/cutover.md).
+ */
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { request } from "undici";
+import { findRedisServer } from "../../deploy/servers.mjs";
+import { freePort } from "../support/redis.ts";
+import type { Account } from "./check.ts";
+import { type Caught, type Moment, type RedisWire, startRedisWire, type Step } from "./redis-wire.ts";
+
+export const STEPS: readonly { readonly step: Step; readonly by: "leader" | "other" }[] = [
+  { step: "announce", by: "leader" },
+  { step: "acknowledge", by: "other" },
+  { step: "prepare", by: "leader" },
+  // The second one: of having drained.
+  { step: "acknowledge", by: "other" },
+  { step: "commit", by: "leader" },
+];
+
+export const FAULTS = [
+  "kill leader",
+  "kill other",
+  "stop leader",
+  "stop other",
+  "cut leader off",
+  "cut other off",
+  "lose the connection",
+  "kill redis",
+  "join",
+  "leave",
+  // Of the commit alone: a failover to a replica that did not have it, which one member had read and the other had not.
+  "forget leader unaware",
+  "forget other unaware",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface FaultCase {
+  /** Index of STEPS. */
+  readonly step: number;
+  readonly moment: Moment;
+  readonly fault: Fault;
+}
+
+export interface FaultResult {
+  readonly phase: string;
+  /** What whoever asked for the move was told; null: nothing ever came. */
+  readonly answered: { readonly status: number | null; readonly detail: string };
+  readonly acknowledged: number;
+  readonly refused: number;
+  readonly violations: readonly string[];
+}
+
+/** Every case that there is: 5 steps, 2 moments, 10 faults, and what a Redis may forget. */
+export const CASES: readonly FaultCase[] = FAULTS.flatMap((fault) =>
+  STEPS.flatMap((_, step) => (["before", "after"] as const).map((moment) => ({ step, moment, fault }))).filter(
+    ({ step, moment }) => !fault.startsWith("forget") || (step === STEPS.length - 1 && moment === "before"),
+  ),
+);
+
+/** Longer than a move may take, and than held writes wait. */
+const STOPPED_MS = 6_000;
+const SETTLED_WITHIN_MS = 40_000;
+const MOST_TRIES = 5;
+
+interface Member {
+  readonly name: string;
+  readonly wire: RedisWire;
+  child: ChildProcess;
+  proxyUrl: string;
+  adminUrl: string;
+}
+
+export async function runFault(cli: string, { step, moment, fault }: FaultCase): Promise<FaultResult> {
+  const folder = mkdtempSync(join(tmpdir(), "crossfade-faults-"));
+  const children: ChildProcess[] = [];
+  const wires: RedisWire[] = [];
+  try {
+    const redisPort = await freePort();
+    const startRedis = (): ChildProcess => {
+      const child = spawn(
+        findRedisServer(),
+        ["--port", `${redisPort}`, "--bind", "127.0.0.1", "--dir", folder, "--save", ""].concat([
+          "--appendonly",
+          "yes",
+          "--appendfsync",
+          "always",
+          "--loglevel",
+          "warning",
+        ]),
+        { stdio: "ignore" },
+      );
+      children.push(child);
+      return child;
+    };
+    let redis = startRedis();
+    const services = [await service(children), await service(children)] as const;
+    const begin = async (name: string): Promise<Member> => {
+      const wire = await startRedisWire(redisPort);
+      wires.push(wire);
+      const member = { name, wire, ...(await start(cli, folder, name, wire.url, services)) };
+      children.push(member.child);
+      return member;
+    };
+    const again = async (member: Member): Promise<void> => {
+      Object.assign(member, await start(cli, folder, member.name, member.wire.url, services));
+      children.push(member.child);
+    };
+    const [leader, other] = [await begin("leader"), await begin("other")];
+    const members = [leader, other];
+    const clients = new Clients(members);
+    clients.begin();
+    await wait(150);
+
+    const at = STEPS[step] as (typeof STEPS)[number];
+    let hasStruck = false;
+    const happened = Promise.withResolvers<void>();
+    let bringBack: () => Promise<void> = () => Promise.resolve();
+    const act = (what: Caught): void => {
+      hasStruck = true;
+      void (async () => {
+        bringBack = await strike();
+        // What a process that is gone, or cut off, has not sent yet is never seen.
+        const isSender = fault === `kill ${at.by}` || fault === `cut ${at.by} off`;
+        if (fault.startsWith("forget")) {
+          if (fault === "forget leader unaware") what.passUnanswered();
+          else what.pass();
+          // The other one reads it meanwhile.
+          setTimeout(happened.resolve, 100);
+          return;
+        }
+        if (fault === "lose the connection" || (isSender && moment === "before")) what.drop();
+        else what.pass();
+        happened.resolve();
+      })();
+    };
+    const strike = async (): Promise<() => Promise<void>> => {
+      const [verb, who] = fault.split(" ");
+      const victim = who === "leader" ? leader : other;
+      switch (verb) {
+        case "kill": {
+          if (who === "redis") {
+            redis.kill("SIGKILL");
+            await exited(redis);
+            return () => Promise.resolve(void (redis = startRedis()));
+          }
+          victim.child.kill("SIGKILL");
+          await exited(victim.child);
+          return () => again(victim);
+        }
+        case "stop":
+          victim.child.kill("SIGSTOP");
+          return () => Promise.resolve(void victim.child.kill("SIGCONT"));
+        case "cut":
+          victim.wire.cut();
+          return () => Promise.resolve(victim.wire.mend());
+        case "join":
+          members.push(await begin("third"));
+          return () => Promise.resolve();
+        case "forget": {
+          const before = await wholeOf(redisPort);
+          if (victim === other) other.wire.cut();
+          return async () => {
+            await putBack(redisPort, before);
+            redis.kill("SIGKILL");
+            await exited(redis);
+            redis = startRedis();
+            victim.wire.mend();
+          };
+        }
+        case "leave":
+          other.child.kill("SIGTERM");
+          return async () => {
+            await exited(other.child);
+            await again(other);
+          };
+        default:
+          return () => Promise.resolve();
+      }
+    };
+    const wire = (at.by === "leader" ? leader : other).wire;
+    // The first acknowledgement passes where the second is meant.
+    if (step === 3) wire.at("acknowledge", "after", ({ pass }) => (wire.at("acknowledge", moment, act), pass()));
+    else wire.at(at.step, moment, act);
+    let moving = move(leader.adminUrl);
+    // On a busy machine a move may be given up before it comes to its step: it is made again.
+    for (let tries = 1; ; tries++) {
+      const ended = await Promise.race([happened.promise, moving]);
+      if (ended === undefined || hasStruck) break;
+      if (tries === MOST_TRIES || ended.status === 200) throw new Error(`its step was not seen: ${ended.detail}`);
+      moving = move(leader.adminUrl);
+    }
+    await happened.promise;
+    const lasts = fault.startsWith("stop") || fault.startsWith("cut") ? STOPPED_MS : 300;
+    await wait(lasts);
+    await bringBack();
+    const answered = await Promise.race([moving, wait(15_000).then(() => NO_ANSWER)]);
+    const phase = await agreed(members);
+    await wait(300);
+    await clients.end();
+    const violations = await violationsOf(members, clients, services, phase);
+    const acknowledged = [...clients.acknowledged.values()].reduce((sum, { size }) => sum + size, 0);
+    return { phase, answered, acknowledged, refused: clients.refused, violations };
+  } finally {
+    for (const child of children) {
+      child.kill("SIGKILL");
+      child.kill("SIGCONT");
+    }
+    await Promise.all(children.map(exited));
+    for (const wire of wires) await wire.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Each writes its own key, one write behind the other, at any member. */
+class Clients {
+  readonly acknowledged = new Map<string, Set<number>>();
+  /** Answers of 503: those writes were sent nowhere. */
+  refused = 0;
+  readonly unexpected: string[] = [];
+  readonly #members: readonly Member[];
+  #running: Promise<void>[] = [];
+  #isOver = false;
+
+  constructor(members: readonly Member[]) {
+    this.#members = members;
+  }
+
+  begin(): void {
+    this.#running = Array.from({ length: 6 }, (_, n) => this.#write(`/users/${n}`));
+  }
+
+  async end(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#running);
+  }
+
+  async #write(key: string): Promise<void> {
+    const own = new Set<number>();
+    this.acknowledged.set(key, own);
+    for (let n = 1; !this.#isOver; n++) {
+      const member = this.#members[n % this.#members.length] as Member;
+      const headers = { "content-type": "application/json" };
+      const body = JSON.stringify({ n });
+      const answer = await request(member.proxyUrl + key, { method: "PUT", body, headers }).catch(() => null);
+      const text = (await answer?.body.text().catch(() => "")) ?? "";
+      if (answer?.statusCode === 200) own.add(n);
+      else if (answer?.statusCode === 503) this.refused++;
+      // Where its member is killed a client gets no answer.
+      else if (answer !== null) this.unexpected.push(`${key} ${n}: ${answer.statusCode} ${text}`);
+      await wait(answer === null ? 50 : 30);
+    }
+  }
+}
+
+/** Every member says the same, and holds nothing back. */
+async function agreed(members: readonly Member[]): Promise<string> {
+  const until = performance.now() + SETTLED_WITHIN_MS;
+  for (;;) {
+    const said = await Promise.all(members.map(({ adminUrl }) => routeOf(adminUrl)));
+    const [first] = said;
+    if (
+      first !== null &&
+      first !== undefined &&
+      said.every((one) => one?.phase === first.phase && one.heldWrites === null)
+    )
+      return first.phase;
+    if (performance.now() > until) return `they do not agree: ${JSON.stringify(said)}`;
+    await wait(50);
+  }
+}
+
+async function violationsOf(
+  members: readonly Member[],
+  clients: Clients,
+  [legacyUrl, nextUrl]: readonly [string, string],
+  phase: string,
+): Promise<readonly string[]> {
+  const violations = [...clients.unexpected];
+  if (phase !== "dual-write" && phase !== "next-primary") return [...violations, phase];
+  const until = performance.now() + SETTLED_WITHIN_MS;
+  for (const { adminUrl } of members) {
+    for (;;) {
+      const route = await routeOf(adminUrl);
+      if (route?.pending === 0) break;
+      if (performance.now() > until) return [...violations, `${route?.pending ?? "all"} writes have no outcome`];
+      await wait(50);
+    }
+  }
+  const [first] = members;
+  const open = await workOf((first as Member).adminUrl);
+  const [legacy, next] = [await accountOf(legacyUrl), await accountOf(nextUrl)];
+  for (const [key, ns] of clients.acknowledged) {
+    const sides = [legacy[key] ?? [], next[key] ?? []];
+    let last: number | null = null;
+    let changes = 0;
+    for (const n of [...ns].sort((a, b) => a - b)) {
+      const own = sides.map((applied) => applied.filter((one) => one.n === n && !one.copy).length);
+      const copies = sides.map((applied) => applied.filter((one) => one.n === n && one.copy).length);
+      if ((own[0] === 1) === (own[1] === 1) || (own[0] ?? 0) + (own[1] ?? 0) !== 1) {
+        violations.push(`split: ${key} ${n} was taken as primary ${own[0]} times by legacy, ${own[1]} by next`);
+        continue;
+      }
+      const side = own[0] === 1 ? 0 : 1;
+      if (copies[1 - side] === 0 && !open.isKnown(key)) violations.push(`lost: ${key} ${n} reached one side alone`);
+      if (last !== null && side !== last) changes++;
+      last = side;
+    }
+    if (changes > 1) violations.push(`wrong side: ${key} changed its primary ${changes} times in one move`);
+    const isAtNext = last === 1;
+    if (last !== null && isAtNext !== (phase === "next-primary"))
+      violations.push(`wrong side: ${key} was written last at ${isAtNext ? "next" : "legacy"}, in phase ${phase}`);
+  }
+  return violations;
+}
+
+/** What members agree on, as Redis has it. */
+async function wholeOf(port: number): Promise<readonly (readonly [key: string, dump: Buffer])[]> {
+  return await withRedis(port, async (redis) => {
+    const keys = ["phases", "transition", "transition:acks"].map((name) => `crossfade:{0}:${name}`);
+    const dumps = await Promise.all(keys.map(async (key) => [key, await redis.dumpBuffer(key)] as const));
+    return dumps.filter((dump): dump is readonly [string, Buffer] => dump[1] !== null);
+  });
+}
+
+async function putBack(port: number, before: readonly (readonly [string, Buffer])[]): Promise<void> {
+  await withRedis(port, async (redis) => {
+    for (const [key, dump] of before) await redis.restore(key, 0, dump, "REPLACE");
+  });
+}
+
+async function withRedis<T>(port: number, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis({ port, host: "127.0.0.1" });
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function workOf(adminUrl: string): Promise<{ isKnown(key: string): boolean }> {
+  const list = async (name: string): Promise<readonly { key?: string | null }[]> => {
+    const { body } = await request(`${adminUrl}/api/v1/${name}?limit=1000`);
+    return ((await body.json()) as { items: { key?: string | null }[] }).items;
+  };
+  const [repairs, gaps] = [await list("repairs"), await list("gaps")];
+  const keys = new Set(repairs.map(({ key }) => key));
+  return { isKnown: (path) => gaps.length > 0 || keys.has(null) || keys.has(path.slice(1)) };
+}
+
+interface RouteJson {
+  readonly phase: string;
+  readonly heldWrites: number | null;
+  readonly pending: number;
+}
+
+async function routeOf(adminUrl: string): Promise<RouteJson | null> {
+  const answer = await request(`${adminUrl}/api/v1/routes/users`).catch(() => null);
+  return answer?.statusCode === 200 ? ((await answer.body.json()) as RouteJson) : null;
+}
+
+async function accountOf(url: string): Promise<Account> {
+  return (await (await request(`${url}/account`)).body.json()) as Account;
+}
+
+const NO_ANSWER = { status: null, detail: "no answer" };
+
+async function move(adminUrl: string): Promise<FaultResult["answered"]> {
+  const answer = await request(`${adminUrl}/api/v1/routes/users/phase`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ step: "advance", force: true, reason: "a fault is tried" }),
+  }).catch(() => null);
+  const body = (await answer?.body.json().catch(() => null)) as { detail?: string; sentence?: string } | null;
+  return answer === null ? NO_ANSWER : { status: answer.statusCode, detail: body?.detail ?? body?.sentence ?? "" };
+}
+
+async function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+}
+
+async function service(children: ChildProcess[]): Promise<string> {
+  const child = fork(join(import.meta.dirname, "service.ts"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  children.push(child);
+  const [{ port }] = (await once(child, "message")) as [{ port: number }];
+  return `http://127.0.0.1:${port}`;
+}
+
+async function start(
+  cli: string,
+  folder: string,
+  name: string,
+  store: string,
+  [legacy, next]: readonly [string, string],
+): Promise<Pick<Member, "child" | "proxyUrl" | "adminUrl">> {
+  const file = join(folder, `${name}.yaml`);
+  writeFileSync(
+    file,
+    `listen: 127.0.0.1:0
+admin: { listen: "127.0.0.1:0" }
+store: "${store}"
+member: { folder: "${join(folder, name)}", name: ${name} }
+divergenceLog: { file: "${join(folder, `${name}.ndjson`)}" }
+services:
+  legacy: { url: "${legacy}", effects: suppressed }
+  next: { url: "${next}", effects: suppressed, idempotency: honoured }
+routes:
+  - { name: users, match: { path: "/users/**" } }
+`,
+  );
+  const child = spawn(process.execPath, [cli, "start", "--config", file, "--log-level", "silent"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const ready = await new Promise<RegExpExecArray>((resolve, reject) => {
+    let seen = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      seen += String(chunk);
+      const found = /crossfade ready proxy=(\S+) admin=(\S+)\n/.exec(seen);
+      if (found !== null) resolve(found);
+    });
+    child.once("exit", (code) => reject(new Error(`${name} ended with ${code} before it was ready`)));
+  });
+  return { child, proxyUrl: ready[1] as string, adminUrl: ready[2] as string };
+}

@@ -1,0 +1,169 @@
+/** Transitions of phases in a real Redis, step by step: what takes effect when, and what never does (proxy/transition.ts). */
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import type { RedisMember, RedisStore } from "../../../adapters/store/redis/shared-store.ts";
+import type { KeptPhase } from "../../../proxy/kept-phase.ts";
+import type { MemberSelf } from "../../../proxy/members.ts";
+import type { TransitionAck, TransitionView } from "../../../proxy/transition.ts";
+import { redisServer, type RedisServer } from "../../support/redis.ts";
+import { openStoreAt } from "../../support/redis-store.ts";
+
+const SELF: MemberSelf = {
+  report: () => ({
+    ...{ name: null, version: "0.1.0", host: "here", pid: 1, startedAt: 0, state: "serving", open: 0 },
+    settings: { revision: 1, digest: "0" },
+  }),
+  overridesKept: () => undefined,
+  phasesChanged: () => undefined,
+};
+const READY: TransitionAck = { state: "ready", why: null, tunnels: 0 };
+const DRAINED: TransitionAck = { state: "drained", why: null, tunnels: 0 };
+
+const row = (phase: KeptPhase["phase"], epoch: number, at = "2026-11-22T12:00:00.000Z"): KeptPhase => {
+  return { route: "users", phase, epoch, file: "dual-write", by: "ops", at, reason: null, behindSince: null };
+};
+const OLD = row("dual-write", 1);
+const NEW = row("next-primary", 2, "2026-11-22T12:00:01.000Z");
+const MOVES = [{ row: NEW, instead: OLD }];
+
+/** Members that have registered; the phase is kept already. */
+async function startMembers(t: TestContext, count: number): Promise<{ redis: RedisServer; all: RedisStore[] }> {
+  const redis = await redisServer(t);
+  const all: RedisStore[] = [];
+  for (let n = 0; n < count; n++) all.push(await joined(t, redis));
+  assert.equal(await (all[0] as RedisStore).movePhases([{ row: OLD, instead: null }]), "done");
+  return { redis, all };
+}
+
+async function joined(t: TestContext, redis: RedisServer, member: RedisMember | null = null): Promise<RedisStore> {
+  const store = await openStoreAt(t, redis.url, { member });
+  await store.members.join(SELF);
+  return store;
+}
+
+const stateOf = ({ transition }: TransitionView): string | undefined => transition?.state;
+const phaseIn = ({ phases }: TransitionView): string | undefined => phases[0]?.phase;
+const announced = { id: "01A", moves: MOVES, drains: true, forMs: 10_000 };
+
+async function prepared(all: readonly RedisStore[], forMs = 10_000): Promise<RedisStore> {
+  const [leader] = all as [RedisStore];
+  await leader.transitions.announce(announced);
+  for (const { transitions } of all) await transitions.acknowledge("01A", READY);
+  assert.equal(stateOf(await leader.transitions.prepare("01A", forMs)), "prepared");
+  return leader;
+}
+
+test("it is prepared once all are ready, and committed once all have drained: then the phase is the new one", async (t) => {
+  const { all } = await startMembers(t, 3);
+  const [leader, two, three] = all as [RedisStore, RedisStore, RedisStore];
+  const view = await leader.transitions.announce(announced);
+  assert.deepEqual(
+    [stateOf(view), view.transition?.members.length, view.transition?.coordinator],
+    ["announced", 3, leader.members.id],
+  );
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "announced");
+  await leader.transitions.acknowledge("01A", READY);
+  await two.transitions.acknowledge("01A", READY);
+  assert.equal(stateOf(await leader.transitions.prepare("01A", 10_000)), "announced");
+  await three.transitions.acknowledge("01A", { state: "not-ready", why: "copies are behind", tunnels: 0 });
+  assert.equal(stateOf(await leader.transitions.prepare("01A", 10_000)), "announced");
+  await three.transitions.acknowledge("01A", READY);
+  const begun = await leader.transitions.prepare("01A", 10_000);
+  // To be ready is not to have drained.
+  assert.deepEqual([stateOf(begun), begun.transition?.acks.size], ["prepared", 0]);
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "prepared");
+  for (const { transitions } of [leader, two]) await transitions.acknowledge("01A", DRAINED);
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "prepared");
+  await three.transitions.acknowledge("01A", { state: "failed", why: "2 writes did not end", tunnels: 0 });
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "prepared");
+  await three.transitions.acknowledge("01A", DRAINED);
+  const ended = await leader.transitions.commit("01A");
+  assert.deepEqual([stateOf(ended), ended.phases], ["committed", [NEW]]);
+  assert.equal(stateOf(await two.transitions.abort("01A", "too late")), "committed");
+  assert.deepEqual(await three.phases(), [NEW]);
+});
+
+test("what is late can only be aborted, by any member, and an aborted one is never committed", async (t) => {
+  const { all } = await startMembers(t, 2);
+  const leader = await prepared(all, 30);
+  for (const { transitions } of all) await transitions.acknowledge("01A", DRAINED);
+  await wait(40);
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "prepared");
+  const view = await (all[1] as RedisStore).transitions.abort("01A", "its time was over");
+  assert.deepEqual(
+    [stateOf(view), view.transition?.why, phaseIn(view)],
+    ["aborted", "its time was over", "dual-write"],
+  );
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "aborted");
+  // The next one finds the way free.
+  const next = await leader.transitions.announce({ ...announced, id: "01B" });
+  assert.deepEqual([next.transition?.id, next.transition?.acks.size], ["01B", 0]);
+});
+
+test("one at a time: neither another transition nor a phase by itself comes between", async (t) => {
+  const { all } = await startMembers(t, 2);
+  const [one, two] = all as [RedisStore, RedisStore];
+  await one.transitions.announce(announced);
+  assert.equal((await two.transitions.announce({ ...announced, id: "01B" })).transition?.id, "01A");
+  await assert.rejects(two.movePhases([{ row: NEW, instead: OLD }]), /another move is under way/);
+  await one.transitions.abort("01A", "a test");
+  assert.equal(await two.movePhases([{ row: row("legacy-only", 1, NEW.at), instead: OLD }]), "done");
+  // Decided on what is not so any more.
+  const stale = await one.transitions.announce({ ...announced, id: "01C" });
+  assert.deepEqual([stale.transition?.id, stateOf(stale)], ["01A", "aborted"]);
+});
+
+test("whoever joins gives it up, and so does a member that is started again: nobody holds back what its earlier life did", async (t) => {
+  const { redis, all } = await startMembers(t, 2);
+  const leader = await prepared(all);
+  for (const { transitions } of all) await transitions.acknowledge("01A", DRAINED);
+  await joined(t, redis);
+  const view = await leader.transitions.commit("01A");
+  assert.deepEqual(
+    [stateOf(view), view.transition?.why, phaseIn(view)],
+    ["aborted", "a member started meanwhile", "dual-write"],
+  );
+});
+
+test("a process that was followed by another one of its member has no say", async (t) => {
+  const { redis, all } = await startMembers(t, 1);
+  const member: RedisMember = {
+    ...{ run: "01MEMBER", hasRun: false, place: "here:/member" },
+    journal: () => {
+      return Promise.resolve({ coversGeneration: 1, damage: null, upTo: 0, uncounted: [], open: [], unjournaled: [] });
+    },
+    ended: () => undefined,
+  };
+  const before = await joined(t, redis, member);
+  const after = await joined(t, redis, { ...member, hasRun: true });
+  const [leader] = all as [RedisStore];
+  await leader.transitions.announce(announced);
+  await leader.transitions.acknowledge("01A", READY);
+  await before.transitions.acknowledge("01A", READY);
+  assert.equal(stateOf(await leader.transitions.prepare("01A", 10_000)), "announced");
+  await after.transitions.acknowledge("01A", READY);
+  assert.equal(stateOf(await leader.transitions.prepare("01A", 10_000)), "prepared");
+});
+
+test("a member that has left is not waited for, one that has said nothing is", async (t) => {
+  const { all } = await startMembers(t, 3);
+  const [leader, leaves, last] = all as [RedisStore, RedisStore, RedisStore];
+  await prepared(all);
+  for (const { transitions } of [leader, last]) await transitions.acknowledge("01A", DRAINED);
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "prepared");
+  await leaves.members.leave();
+  assert.equal(stateOf(await leader.transitions.commit("01A")), "committed");
+});
+
+test("rows of a higher epoch than what the store has are told again, others are not", async (t) => {
+  const { redis, all } = await startMembers(t, 1);
+  const [{ transitions }] = all as [RedisStore];
+  assert.equal(
+    phaseIn(await transitions.tellAgain([{ ...row("legacy-only", 1), at: "2026-11-22T13:00:00.000Z" }])),
+    "dual-write",
+  );
+  assert.equal(phaseIn(await transitions.tellAgain([NEW])), "next-primary");
+  await redis.admin.flushall();
+  assert.deepEqual((await transitions.tellAgain([NEW])).phases, [NEW]);
+});

@@ -6,6 +6,7 @@ import {
   keyOf,
   type Row,
   type RowDigest,
+  type RowHash,
   type RowKey,
   type RowSource,
   type RowTarget,
@@ -137,12 +138,12 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
         assert.equal(BigInt.asUintN(64, first.sum + second.sum), whole.sum);
         assert.deepEqual(await of([49n], null), { rows: 0, sum: 0n });
         const names = columns.map((column) => ({ name: column.name, spelling }));
-        const hashes = await digests.hashes(way, names, { after: [9n], upTo: [39n] }, 20);
+        const hashes: readonly RowHash[] = await digests.hashes(way, names, { after: [9n], upTo: [39n] }, 20);
         assert.deepEqual(
           hashes.map(({ key: [id] }) => id),
           Array.from({ length: 20 }, (_, i) => BigInt(i + 10)),
         );
-        const between = await digests.of(way, names, { after: [9n], upTo: [29n] });
+        const between: RowDigest = await digests.of(way, names, { after: [9n], upTo: [29n] });
         assert.equal(
           BigInt.asUintN(
             64,

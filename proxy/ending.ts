@@ -73,6 +73,7 @@ export function finish(
     } finally {
       // What it leaves on the repair list is there.
       if (isWrite) parts.openWrites.leave(exchange.id);
+      if (isWrite) parts.changes.ended(exchange.id, settled.notBefore);
     }
   };
   if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record));

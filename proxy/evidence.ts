@@ -148,6 +148,7 @@ export const REPAIR_REASONS = [
   "credentials-expired",
   "keys-not-followed",
   "unmapped-value",
+  "not-copied",
 ] as const;
 export type RepairReason = (typeof REPAIR_REASONS)[number];
 

@@ -15,6 +15,7 @@ import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Copy } from "./copy.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keysAtHead } from "./route/entity-key.ts";
+import { reachAtHead } from "./route/write-reach.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
 
 /** How long a write waits for its intent to be durable before it is forwarded unjournaled. */
@@ -69,13 +70,20 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       ticket: lanes.intend(keys, plan.requestClass),
       lanes,
     };
-    if (plan.requestClass === "write") parts.openWrites.enter(exchange.id, found.route.name);
+    if (plan.requestClass === "write") {
+      parts.openWrites.enter(exchange.id, found.route.name);
+      guarded(parts, "changes", () => {
+        const from = { route: found.route, params: found.params, request };
+        parts.changes.began(exchange.id, found.route.name, reachAtHead(from, keys));
+      });
+    }
     try {
       parts.recorder.eligible(found.route.name, plan.requestClass);
       journalIntent(open, () => goOn(entered(open)));
     } catch (error) {
       // Its client's exchange is ended by whoever catches this.
       parts.openWrites.leave(exchange.id);
+      parts.changes.ended(exchange.id, null);
       throw error;
     }
   }

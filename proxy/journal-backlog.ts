@@ -10,7 +10,8 @@ import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "./journal.ts";
 import type { Clock } from "./ports.ts";
-import { beginTeaching, costOf, primaryWorkMs, shadowNameOf } from "./settlement.ts";
+import { reachAtAnswer } from "./route/write-reach.ts";
+import { beginTeaching, costOf, primaryWorkMs, shadowNameOf, sourcesOf } from "./settlement.ts";
 
 /** Of `limits.queued`, what is filled from the journal: what clients send meanwhile must find room. */
 const SHARE_FROM_JOURNAL = 0.5;
@@ -84,6 +85,10 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     const exchange = exchangeAgain(parts.snapshot(), intent, write.shadow);
     const primary = primaryAgain(waitingWrite);
     parts.openWrites.enter(exchange.id, exchange.route.name);
+    guarded(parts, "changes", () => {
+      const reach = reachAtAnswer(sourcesOf(exchange, primary), write.about);
+      parts.changes.began(exchange.id, exchange.route.name, reach);
+    });
     const problem = whyNotDelivered(waitingWrite, isStillMirrored(exchange));
     if (problem !== null) {
       budget.give(costBytes);

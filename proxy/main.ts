@@ -173,6 +173,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       ...(following?.expiredRules() ?? []),
       ...certificateWarnings(snapshot().settings.tls, clock.now()),
       ...phases.warnings(acting.file()),
+      ...mirroring.backfills.warnings(),
     ],
     configError: () => following?.refusal() ?? null,
     store,
@@ -258,6 +259,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       audit,
       purge: records.purge,
       repairs,
+      backfills: mirroring.backfills,
       replay: mirroring.replay,
       onError: (error, what) => desk.log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {

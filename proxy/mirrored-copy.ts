@@ -37,6 +37,8 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
     // Most copies wait for nobody: a promise only where there is something to wait for.
     const others = afterOthers(parts, turn);
     const known = others instanceof Promise ? await others : others;
+    const thawed = whenThawed(parts, turn.work);
+    if (thawed !== null) await thawed;
     const sent = await takeTurn(parts, lanes, known);
     const crossed = sent === null ? null : crossedBy(parts, turn.work);
     if (sent === null) endTeaching(parts, turn.work);
@@ -59,6 +61,14 @@ const CROSSED: Finding = { ...NOTHING_FOUND, outcome: skipped("key-written-meanw
 function crossedBy(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> | null {
   if (exchange.plan.requestClass === "write") return null;
   return parts.turns.crossed(about.keys, parts.clock.now() - exchange.arrivedAt);
+}
+
+/** A backfill is about to write rows that this write changes: it is the newer one, and follows. null: it need not wait. */
+function whenThawed(parts: PipelineParts, { exchange }: Copy): Promise<unknown> | null {
+  if (exchange.plan.requestClass === "read") return null;
+  const thawed = parts.freezes.held(parts.changes.reachOf(exchange.id));
+  if (thawed !== null) parts.journal.heldUp(exchange.id);
+  return thawed;
 }
 
 /** Waits for what other members were to send of its keys before; where nobody can tell, it is as if they overlapped. */
@@ -246,7 +256,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   const { exchange, about, answeredAt, primary, teaching } = copy;
   const { end } = sent;
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
-  const repair = repairAfter(copy, end, overlapped);
+  const repair = repairAfter(parts, copy, end, overlapped);
   const notBefore = notBeforeOf(parts, copy, end);
   if (repair === "shadow-refused") parts.taints.add(about.keys, exchange.id, answeredAt);
   const shadow = {
@@ -308,6 +318,12 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   } catch (error) {
     parts.caught("telemetry", error);
   }
+  if (isNotCopied(parts, copy, answer.status)) {
+    const found = { ...NOTHING_FOUND, outcome: skipped("not-copied"), repair, notBefore, shadow };
+    finishCopy(parts, copy, found, () => end.copy.discard());
+    endTeaching(parts, copy);
+    return;
+  }
   const judge = (compared: Answer, conflicts: readonly Difference[]): void => {
     let judged: Judged | Promise<Judged>;
     try {
@@ -341,11 +357,19 @@ function withConflicts(judged: Judged, conflicts: readonly Difference[]): Judged
 }
 
 /** What the shadow's answer leaves in doubt about its state. */
-function repairAfter({ exchange, about, primary }: Copy, end: Answered, overlapped: boolean): RepairReason | null {
+function repairAfter(parts: PipelineParts, copy: Copy, end: Answered, overlapped: boolean): RepairReason | null {
+  const { exchange, about, primary } = copy;
   if (exchange.plan.requestClass === "read") return null;
+  if (isNotCopied(parts, copy, end.answer.status)) return end.mayLandLate ? "late-attempt" : "not-copied";
   if (isAccepted(primary.status) && !isAccepted(end.answer.status)) return "shadow-refused";
   if (end.mayLandLate) return "late-attempt";
   return overlapped && about.entity ? "overlap" : null;
+}
+
+/** The shadow has no such row, and a backfill is bringing over those that it has not. A create's 404 is about something else. */
+function isNotCopied(parts: PipelineParts, { exchange, about, primary }: Copy, shadowStatus: number): boolean {
+  if (shadowStatus !== 404 && shadowStatus !== 410) return false;
+  return isAccepted(primary.status) && !about.made && about.entity && parts.copying.isCopying(exchange.route.entity);
 }
 
 function primaryAnswer(primary: PrimaryAnswered): Answer {

@@ -5,7 +5,10 @@ import type { EvidenceBook } from "./evidence-book.ts";
 import type { ServiceSettings } from "./config/settings.ts";
 import type { Role, Snapshot } from "./exchange.ts";
 import type { CaptureParts } from "./forward/capture.ts";
+import type { Copying } from "./backfill-window.ts";
 import type { Backlog } from "./mirror/backlog.ts";
+import type { ChangeLog } from "./mirror/change-log.ts";
+import type { Freezes } from "./mirror/freezes.ts";
 import type { Gaps } from "./mirror/gaps.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
@@ -61,6 +64,11 @@ export interface PipelineParts {
   readonly transforms: Transforms;
   /** Mirrored writes among them. */
   readonly openWrites: OpenWrites;
+  /** What mirrored writes may be changing, for backfills beside them. */
+  readonly changes: ChangeLog;
+  /** Copies of these rows are held back. */
+  readonly freezes: Freezes;
+  readonly copying: Copying;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
   /** An accepted write waits in the journal, and nowhere else. */

@@ -77,6 +77,8 @@ export function createPipeline(
     abandon: () => {
       parts.values.stop();
       parts.turns.stop();
+      // Gates are closed by now: what was held back is left to the journal, and not sent.
+      parts.freezes.liftAll();
       abandonCopies(parts, lanes);
     },
   };

@@ -66,6 +66,8 @@ export interface RowSource {
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
   /** null: this database computes none. */
   readonly digests: RowDigests | null;
+  /** What is read may be older than what its database has told others of. Absent: it never is. */
+  lags?(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -108,6 +110,13 @@ export interface KeySpan {
   readonly upTo: RowKey | null;
 }
 
+export interface CommitGuard {
+  /** Asked once all is written, right before the commit. false: it must not be. */
+  readonly confirm: () => Promise<boolean>;
+  /** So long after the last write the database undoes what is not committed, whatever became of us. */
+  readonly withinMs: number;
+}
+
 export interface Written {
   readonly written: number;
   /** The version in the table was as new, or newer. */
@@ -135,6 +144,11 @@ export interface RowTarget extends RowSource {
    * transaction. It may be asked again, where another writer came between.
    */
   revise(keys: readonly RowKey[], decide: (there: readonly Row[]) => Revision): Promise<void>;
+  /**
+   * As `upsert`, if it is confirmed; null: it was not, and nothing is written. Absent: this port cannot, and rows are not to be
+   * written beside live writes.
+   */
+  upsertConfirmed?(rows: readonly Row[], guard: CommitGuard): Promise<Written | null>;
   /** Returns how many rows there were. */
   remove(keys: readonly RowKey[]): Promise<number>;
   /** Counters that number new rows go on after the highest key. To be called once rows were written with their keys. */

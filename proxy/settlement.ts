@@ -18,6 +18,7 @@ import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
 import { acceptedWrite } from "./journaled-write.ts";
 import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
 import { classifyGraphql } from "./route/graphql.ts";
+import { reachAtAnswer } from "./route/write-reach.ts";
 import { ALONE } from "./turns.ts";
 import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
 import type { Copy } from "./copy.ts";
@@ -68,6 +69,7 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   }
 
   const about = whatItIsAbout(open, ending);
+  if (isWrite) guarded(parts, "changes", () => noteReach(parts, exchange, about, ending));
   const verdict = whyNotMirrored(parts, open, ending);
   const costBytes = costOf(exchange, about.keys.length);
   const held = verdict === null && isWrite ? parts.turns.answered(exchange.id, about.keys, ending.ms) : null;
@@ -226,22 +228,8 @@ function isGraphqlRead({ route, request }: Exchange, { requestBody, requestCompl
 /** Its keys, once body and answer are there. */
 function whatItIsAbout({ exchange, keys }: OpenExchange, answered: PrimaryAnswered): About {
   if (keys.length > 0) return aboutKeys(keys);
-  const { route, params, request } = exchange;
-  const { requestBody, body } = answered;
-  const from: LateKeySources = {
-    route,
-    params,
-    request,
-    requestBody: () => {
-      const sent = bytesInMemory(requestBody);
-      return sent === null ? null : decodeContent(sent, contentEncodingOf(request.headers), KEY_BODY_MAX_BYTES);
-    },
-    answerHeaders: answered.headers,
-    answerBody: () => {
-      if (body.kind !== "kept" || body.copy.kind !== "memory") return null;
-      return decodeContent(body.copy.bytes, contentEncodingOf(answered.headers), KEY_BODY_MAX_BYTES);
-    },
-  };
+  const { route } = exchange;
+  const from = sourcesOf(exchange, answered);
   if (route.keys.length > 0 && exchange.plan.requestClass === "write") {
     const batch = batchKeys(from);
     if (batch.kind === "keys") return aboutKeys(batch.keys);
@@ -257,6 +245,32 @@ function whatItIsAbout({ exchange, keys }: OpenExchange, answered: PrimaryAnswer
   const late = keyAtAnswer(from);
   if (late === null) return { ...aboutKeys([keyOfRoute(route)]), entity: false };
   return { ...aboutKeys([late.key]), made: late.made, entity: late.entity };
+}
+
+/** Where late keys stand: body and answer are looked into where they are asked for. */
+export function sourcesOf({ route, params, request }: Exchange, answered: PrimaryAnswered): LateKeySources {
+  const { requestBody, body } = answered;
+  return {
+    route,
+    params,
+    request,
+    requestBody: () => {
+      const sent = bytesInMemory(requestBody);
+      return sent === null ? null : decodeContent(sent, contentEncodingOf(request.headers), KEY_BODY_MAX_BYTES);
+    },
+    answerHeaders: answered.headers,
+    answerBody: () => {
+      if (body.kind !== "kept" || body.copy.kind !== "memory") return null;
+      return decodeContent(body.copy.bytes, contentEncodingOf(answered.headers), KEY_BODY_MAX_BYTES);
+    },
+  };
+}
+
+/** What the head alone could not tell. */
+function noteReach(parts: PipelineParts, exchange: Exchange, about: About, answered: PrimaryAnswered): void {
+  const known = parts.changes.reachOf(exchange.id);
+  if (known === null || known.lateOf.length === 0) return;
+  parts.changes.answered(exchange.id, reachAtAnswer(sourcesOf(exchange, answered), about));
 }
 
 function aboutKeys(keys: readonly string[]): About {

@@ -1,36 +1,13 @@
 /** What the admin listener does when it is asked to with `POST`: one table for routing and the OpenAPI document. */
+import type { Action } from "./action.ts";
+import { BACKFILL_ACTIONS } from "./backfill-actions.ts";
 import { readForget } from "./forget-request.ts";
 import { readMirrorSwitch } from "./override-change.ts";
-import type { AdminParts } from "./parts.ts";
 import { readPhaseMove } from "./phase-request.ts";
 import { Problem } from "./problem.ts";
 import { PURGE_MAX_BYTES, readPurge } from "./purge-request.ts";
 import { readRepairRun } from "./repair-request.ts";
 import { readReplay } from "./replay-request.ts";
-import type { SchemaName } from "./schemas.ts";
-
-/** Asked for by someone with the role operate. */
-export interface ActionCall {
-  readonly parts: AdminParts;
-  /** The item's id, decoded; "" where the path has none. */
-  readonly id: string;
-  /** The body's text. */
-  readonly body: string;
-  /** Who asks. */
-  readonly by: string;
-}
-
-export interface Action {
-  /** As OpenAPI writes it: `{id}` is one segment. */
-  readonly path: string;
-  readonly summary: string;
-  readonly takes: SchemaName;
-  readonly answers: SchemaName;
-  /** Of the request's body. */
-  readonly maxBytes: number;
-  /** It may take minutes; whoever goes away meanwhile does not stop it. */
-  readonly reply: (call: ActionCall) => Promise<unknown>;
-}
 
 /** A reason of 500 characters fits, however it is spelled. */
 const REPLAY_MAX_BYTES = 8 * 1024;
@@ -121,4 +98,5 @@ export const ACTIONS: readonly Action[] = [
       throw new Problem(404, `no divergence has the id ${shown}; it may have been evicted by age, or was never kept`);
     },
   },
+  ...BACKFILL_ACTIONS,
 ];

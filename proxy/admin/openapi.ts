@@ -1,4 +1,5 @@
-import { type Action, ACTIONS } from "./actions.ts";
+import type { Action } from "./action.ts";
+import { ACTIONS } from "./actions.ts";
 import { ENDPOINTS, type Endpoint } from "./endpoints.ts";
 import { EVENT_PARAMETERS } from "./events.ts";
 import { PARAMETERS, type ParameterName, spellParameter } from "./query.ts";

@@ -2,6 +2,7 @@
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
  * `metricsText`, `lookAgain`, `values`, `gate`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
+import type { Backfills } from "../backfill-window.ts";
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
@@ -230,6 +231,8 @@ export interface AdminParts {
   purge(request: PurgeRequest): Promise<PurgeResult>;
   /** Runs over the repair list. */
   readonly repairs: RepairRuns;
+  /** What a backfill beside live writes is told and given. */
+  readonly backfills: Backfills;
   /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
   replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */

@@ -2,6 +2,14 @@
 import { DETECTORS, PHASES, TRANSFORM_HOOKS, TREAT_AS } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
+import {
+  BACKFILL_OPEN_SCHEMA,
+  BACKFILL_END_SCHEMA,
+  FREEZE_ORDER_SCHEMA,
+  FREEZE_SCHEMA,
+  IDS_SCHEMA,
+  NOTHING_SCHEMA,
+} from "./backfill-requests.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
 import { MEMBER_STATES } from "../members.ts";
 import { FORGET_SCHEMA } from "./forget-request.ts";
@@ -410,6 +418,22 @@ export const SCHEMAS = {
     ),
     error: orNull(text),
   }),
+  BackfillOpen: BACKFILL_OPEN_SCHEMA,
+  BackfillOpened: object({ id: text, entity: text }),
+  BackfillNothing: NOTHING_SCHEMA,
+  BackfillMark: object({ at: count }),
+  BackfillFreeze: FREEZE_ORDER_SCHEMA,
+  BackfillFrozen: object(
+    { end: enumOf(["frozen", "dirty", "later", "over"]), freeze: count, touched: listOf(text), why: text },
+    ["freeze", "touched", "why"],
+  ),
+  BackfillHeld: FREEZE_SCHEMA,
+  BackfillConfirmed: object({ holds: flag }),
+  BackfillThawed: object({ thawed: count }),
+  BackfillRows: IDS_SCHEMA,
+  BackfillLeft: object({ left: count }),
+  BackfillEnd: BACKFILL_END_SCHEMA,
+  BackfillEnded: object({ ended: text }),
   Gate: object({
     route: text,
     open: flag,

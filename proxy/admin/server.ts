@@ -6,7 +6,8 @@ import { isLoopback } from "../config/addresses.ts";
 import type { Address } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import { listenError } from "../listen-error.ts";
-import { type Action, ACTIONS } from "./actions.ts";
+import type { Action } from "./action.ts";
+import { ACTIONS } from "./actions.ts";
 import { type Call, ENDPOINTS, type Endpoint, type Reply, statusOf } from "./endpoints.ts";
 import { EVENT_PARAMETERS, EventHub } from "./events.ts";
 import {

@@ -13,17 +13,21 @@ import {
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
 import { withoutWriting } from "../migrate/dry-target.ts";
 import { digestOfTransform } from "../migrate/transformer.ts";
+import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../phases.ts";
+import type { JobRecord } from "../repair-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
-import { openApi } from "./api.ts";
+import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { type NamedCollection, findCollection, type OpenCollection, openCollection } from "./collection.ts";
-import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
+import { openLiveBackfill } from "./live-writes.ts";
 import { openProgress } from "./progress.ts";
+import { watchRun } from "./repair.ts";
+import { formatJob, isAllRepaired } from "./repair-text.ts";
 import { rowShown } from "./row-text.ts";
 import { openTerminal, printable, type Terminal } from "./terminal.ts";
 
-export interface BackfillFlags {
-  readonly config?: string;
+export interface BackfillFlags extends ApiOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly dryRun?: boolean;
@@ -41,58 +45,79 @@ const SHOWN = 20;
 export async function runBackfillCommand(name: string, options: BackfillFlags): Promise<ExitCode> {
   const named = findCollection(name, options.config);
   const writes = options.dryRun !== true && options.try === undefined;
-  if (writes) await refuseWhileMirrored(named, options.config);
+  const beside = writes ? await whatMirrors(named, options) : null;
   const open = await openCollection(named.collection, { write: writes });
   try {
     if (options.try !== undefined) return await tryRows(open, named, options.try, options);
-    return await backfill(open, named, writes, options);
+    return await backfill(open, named, { writes, beside }, options);
   } finally {
     await open.close();
   }
 }
 
 /**
- * A live write and a row of the backfill would race for one row of the target, and the older could win (G10). Asked of the
- * file, and of the proxy where one answers: a phase may have been moved, or mirroring switched, since the file was written.
+ * The proxy that mirrors the route's writes; null: nobody does, and rows are at rest. Asked of the file, and of the proxy where
+ * one answers: a phase may have been moved, or mirroring switched, since the file was written.
  */
-async function refuseWhileMirrored({ collection, route }: NamedCollection, config: string | undefined): Promise<void> {
-  const acting = await actingRoute(route, config);
-  if (PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return;
+async function whatMirrors({ collection, route }: NamedCollection, options: BackfillFlags): Promise<Api | null> {
+  const { api, acting, why } = await actingRoute(route, options);
+  if (PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return null;
+  if (api !== null) return api;
   throw new Exit(
     EXIT.no,
-    `route ${route.name} is in ${acting.phase} and its writes are mirrored: a row that backfill writes could undo a newer one. ` +
-      `Backfill ${collection.name} while the route is legacy-only, or switch its writes off first (mirror: { writes: false })`,
+    `route ${route.name} is in ${acting.phase} and its writes are mirrored, and the proxy that mirrors them has to be asked ` +
+      `before a row is written beside them: ${why}. Start it, name it with --admin URL, or backfill ${collection.name} while ` +
+      "the route is legacy-only, or with its writes switched off (mirror: { writes: false })",
   );
 }
 
-async function actingRoute(route: RouteSettings, config: string | undefined): Promise<RouteSettings> {
+interface Acting {
+  readonly acting: RouteSettings;
+  /** null: nothing runs here, or it is another one's: the file is all that there is. */
+  readonly api: Api | null;
+  readonly why: string;
+}
+
+async function actingRoute(route: RouteSettings, options: BackfillFlags): Promise<Acting> {
   try {
-    const api = await openApi(config === undefined ? {} : { config });
+    const api = await openApi(options);
     const view = await api.get<RouteView>(`/api/v1/routes/${encodeURIComponent(route.name)}`);
-    return view === null ? route : { ...route, phase: view.phase, mirror: view.mirror };
+    if (view === null) return { acting: route, api: null, why: `${api.url} has no route ${route.name}` };
+    return { acting: { ...route, phase: view.phase, mirror: view.mirror }, api, why: "" };
   } catch (thrown) {
-    // Nothing runs here, or it is another one's: the file is all that there is.
-    if (thrown instanceof Exit || thrown instanceof CrossfadeError) return route;
-    throw thrown;
+    if (!(thrown instanceof Exit) && !(thrown instanceof CrossfadeError)) throw thrown;
+    return { acting: route, api: null, why: thrown.message };
   }
+}
+
+interface How {
+  readonly writes: boolean;
+  /** The proxy that mirrors live writes of the same rows; null: nobody does. */
+  readonly beside: Api | null;
 }
 
 async function backfill(
   open: OpenCollection,
-  { collection }: NamedCollection,
-  writes: boolean,
+  { collection, route }: NamedCollection,
+  { writes, beside }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
   const terminal = openTerminal(options);
   const file = options.checkpoint ?? `./crossfade-backfill-${collection.name}.json`;
-  const from = await beginning(open, collection.name, collection.transform, writes ? file : null, options);
+  const from = await beginning(open, collection, { file: writes ? file : null, beside: beside !== null }, options);
   if (from.done) {
     tell(terminal, { kind: "done", checkpoint: from }, file, options);
     terminal.complain(`crossfade: it was done before; --restart does it again`);
-    return from.setAside.length > 0 ? EXIT.no : EXIT.done;
+    return codeOf({ kind: "done", checkpoint: from });
   }
   if (from.after !== null) terminal.complain(`crossfade: going on after ${from.read} rows (${file})`);
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
+  const waits = (why: string | null): void => {
+    if (why !== null) progress.tell(`waiting: ${printable(why)}`);
+  };
+  const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
+  const { version } = collection.target;
+  let how: "done" | "stopped" | null = null;
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
@@ -101,6 +126,11 @@ async function backfill(
       {
         ...open,
         target: writes ? open.target : withoutWriting(open.target),
+        live,
+        conflictsOf: async (rows) =>
+          version === null
+            ? []
+            : await versionConflicts(rows, open.target, { version, compare: collection.compare, now: Date.now() }),
         note: (checkpoint) => {
           if (writes) writeCheckpoint(file, checkpoint);
         },
@@ -118,32 +148,72 @@ async function backfill(
         signal: stop.signal,
       },
     );
+    how = end.kind === "done" ? "done" : "stopped";
+    await live?.end(how);
     progress.end();
     tell(terminal, end, writes ? file : null, options);
-    return end.kind === "done" && end.checkpoint.setAside.length === 0 ? EXIT.done : EXIT.no;
+    const isRepaired =
+      beside === null || end.kind !== "done" || end.checkpoint.toRepair === 0
+        ? true
+        : await repairRest(beside, route.name, terminal, options);
+    return isRepaired ? codeOf(end) : EXIT.no;
   } finally {
+    if (how === null) await live?.end("stopped");
     progress.end();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
   }
 }
 
-/** `file` null: nothing is noted. */
+function codeOf({ kind, checkpoint: { setAside, conflicts } }: BackfillEnd): ExitCode {
+  return kind === "done" && setAside.length === 0 && conflicts.length === 0 ? EXIT.done : EXIT.no;
+}
+
+/** Rows that were written too often are made equal by state, as all that is on the route's repair list. */
+async function repairRest(api: Api, route: string, terminal: Terminal, options: BackfillFlags): Promise<boolean> {
+  let started: JobRecord | null;
+  try {
+    started = await api.post<JobRecord>("/api/v1/repairs/run", { route });
+  } catch (thrown) {
+    if (!(thrown instanceof Refused)) throw thrown;
+    terminal.complain(`crossfade: ${thrown.message}; then: crossfade repair --route ${route}`);
+    return false;
+  }
+  if (started === null) throw api.stranger();
+  const job = await watchRun(api, started, terminal, options.json === true);
+  if (options.json === true) terminal.print(JSON.stringify({ type: "repair", ...job }));
+  else for (const line of formatJob(job, terminal.width, terminal.paint)) terminal.print(line);
+  return isAllRepaired(job);
+}
+
+interface Noting {
+  /** null: nothing is noted. */
+  readonly file: string | null;
+  readonly beside: boolean;
+}
+
 async function beginning(
   { source, target }: OpenCollection,
-  name: string,
-  transform: string | null,
-  file: string | null,
+  { name, transform }: NamedCollection["collection"],
+  { file, beside }: Noting,
   { restart }: BackfillFlags,
 ): Promise<Checkpoint> {
   const fingerprint = await fingerprintOf(source, target, digestOfTransform(transform));
-  if (file === null) return firstCheckpoint(name, fingerprint);
+  const first = firstCheckpoint(name, fingerprint, beside);
+  if (file === null) return first;
   if (restart === true) removeCheckpoint(file);
   const noted = readCheckpoint(file);
-  if (noted === null) return firstCheckpoint(name, fingerprint);
-  if (noted.fingerprint === fingerprint && noted.collection === name) return noted;
+  if (noted === null) return first;
+  if (noted.fingerprint !== fingerprint || noted.collection !== name) {
+    const of = `${file} is of a backfill of ${noted.collection} with other tables, columns or transform`;
+    throw new Exit(EXIT.no, `${of}; begin anew with --restart`);
+  }
+  if (noted.done || noted.beside === beside) return noted;
+  const then = noted.beside
+    ? "beside live writes that were mirrored, and they no longer are"
+    : "while no writes were mirrored";
   throw new Exit(
     EXIT.no,
-    `${file} is of a backfill of ${noted.collection} with other tables, columns or transform; begin anew with --restart`,
+    `${file} is of a backfill that was begun ${then}: what legacy changed in between is not in what it copied; begin anew with --restart`,
   );
 }
 
@@ -162,27 +232,33 @@ function tell(
   file: string | null,
   options: BackfillFlags,
 ): void {
-  const { collection, read, written, kept, leftOut, setAside } = checkpoint;
+  const { collection, read, written, kept, leftOut, readAgain, toRepair, setAside, conflicts } = checkpoint;
   if (options.json === true) {
-    const rows = { read, written: file === null ? 0 : written, kept, leftOut, setAside: setAside.length };
+    const set = { setAside: setAside.length, conflicts: conflicts.length };
+    const rows = { read, written: file === null ? 0 : written, kept, leftOut, readAgain, toRepair, ...set };
     terminal.print(JSON.stringify({ type: "backfill", collection, end: kind, dryRun: file === null, ...rows }));
     for (const each of setAside) terminal.print(JSON.stringify({ type: "set-aside", ...each }));
+    for (const key of conflicts) terminal.print(JSON.stringify({ type: "conflict", key }));
     return;
   }
   const did = file === null ? "would be written" : "written";
   const rest = [
     ...(kept === 0 ? [] : [`${kept} kept (the target's version is as new)`]),
     ...(leftOut === 0 ? [] : [`${leftOut} left out by the transform`]),
+    ...(readAgain === 0 ? [] : [`${readAgain} read again (written meanwhile)`]),
+    ...(toRepair === 0 ? [] : [`${toRepair} left to repair (written too often)`]),
+    ...(conflicts.length === 0 ? [] : [`${conflicts.length} in conflict (one version, two contents)`]),
     ...(setAside.length === 0 ? [] : [`${setAside.length} set aside`]),
   ];
   terminal.print(`${collection}  ${read} rows read, ${[`${written} ${did}`, ...rest].join(", ")}`);
   for (const { key, why } of setAside.slice(0, SHOWN)) terminal.print(printable(`  ${key}  ${why}`));
+  for (const key of conflicts.slice(0, SHOWN)) terminal.print(printable(`  ${key}  differs at the same version`));
   if (setAside.length > SHOWN)
     terminal.print(`  and ${setAside.length - SHOWN} more${file === null ? "" : `, in ${file}`}`);
   if (kind === "stopped") terminal.print("Stopped. The same command goes on from here.");
   if (kind === "too-many-set-aside") {
     terminal.print(
-      `Stopped: more than ${options.maxSetAside} rows were set aside. Mend the transform or the target, then --restart.`,
+      `Stopped: more than ${options.maxSetAside} rows were set aside or in conflict. Mend the transform or the target, then --restart.`,
     );
   }
 }

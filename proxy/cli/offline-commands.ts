@@ -98,8 +98,13 @@ export function addRowCommands(program: Command, ended: Ended): void {
   withRows(program.command("backfill <collection>"))
     .summary("bring the rows of a collection over to next's table")
     .description(
-      "Reads the source's rows in chunks, makes the target's of them (transform) and writes those by their keys. How far it came is noted after each chunk: after Ctrl-C or a kill the same command goes on from there. For rows at rest: it is refused while the route's writes are mirrored, and what legacy changes behind it is not seen. Exit code 1: rows were set aside, or it was refused; 3: a database cannot be reached.",
+      "Reads the source's rows in chunks, makes the target's of them (transform) and writes those by their keys. How far it came is noted after each chunk: after Ctrl-C or a kill the same command goes on from there. While the route's writes are mirrored it asks the proxy that mirrors them (role operate) before each chunk is written: what was written live meanwhile is read again, and what is written too often is left to repair. Exit code 1: rows were set aside or in conflict, or it was refused; 3: a database or the proxy cannot be reached.",
     )
+    .option(
+      "--admin <url>",
+      "admin listener of the proxy that mirrors the route's writes (default: from the configuration)",
+    )
+    .option("--token <token>", "token for it, of role operate (default: CROSSFADE_TOKEN, or from the configuration)")
     .option("--dry-run", "read and make every row, write none")
     .addOption(
       new Option("--try <count>", "show so many rows before and after, write none").argParser(wholeNumber(1_000)),

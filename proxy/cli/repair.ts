@@ -4,7 +4,7 @@ import type { JobRecord } from "../repair-job.ts";
 import { type ApiOptions, type Api, openApi } from "./api.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { formatJob, isAllRepaired, progressBar, progressLine } from "./repair-text.ts";
-import { openTerminal } from "./terminal.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
 
 export interface RepairOptions extends ApiOptions {
   readonly json?: boolean;
@@ -24,12 +24,16 @@ export async function runRepair(options: RepairOptions): Promise<ExitCode> {
   const terminal = openTerminal(options);
   const started = await api.post<JobRecord>("/api/v1/repairs/run", { route, dryRun, rate });
   if (started === null) throw api.stranger();
-  const progress = options.json === true ? SILENT : shownProgress((line) => terminal.complain(line));
-  const job = await watch(api, started, progress);
+  const job = await watchRun(api, started, terminal, options.json === true);
   if (options.json === true) terminal.print(JSON.stringify(job));
   else for (const line of formatJob(job, terminal.width, terminal.paint)) terminal.print(line);
   if (job.state === "failed") return EXIT.failed;
   return isAllRepaired(job) ? EXIT.done : EXIT.no;
+}
+
+/** Until it has ended; how far it is is told, unless `quiet`. */
+export async function watchRun(api: Api, started: JobRecord, terminal: Terminal, quiet: boolean): Promise<JobRecord> {
+  return await watch(api, started, quiet ? SILENT : shownProgress((line) => terminal.complain(line)));
 }
 
 /** Until it has ended. Ctrl-C cancels it: keys that were begun are finished, and the rest stays on the list. */

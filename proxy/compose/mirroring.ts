@@ -1,5 +1,7 @@
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
+import type { Backfills } from "../backfill-window.ts";
+import { createBackfills } from "../backfills.ts";
 import { ByteBudget } from "../byte-budget.ts";
 import { createComparer } from "../compare/comparer.ts";
 import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
@@ -9,6 +11,8 @@ import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
 import type { GapMarker, Journal } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
+import { ChangeLog } from "../mirror/change-log.ts";
+import { Freezes } from "../mirror/freezes.ts";
 import { Gaps } from "../mirror/gaps.ts";
 import { identityRewrite } from "../mirror/shadow-request.ts";
 import { Taints } from "../mirror/taints.ts";
@@ -27,6 +31,7 @@ import { keyedHash } from "../record/keyed-hash.ts";
 import { deriveKey } from "../record/secret-key.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
 import type { Turns } from "../turns.ts";
+import { uncopiedRow } from "../uncopied-row.ts";
 import { readBodyForValues } from "../value-bodies.ts";
 import { shareOfQueue } from "../workers/shares.ts";
 import type { Audit, Desk } from "./desk.ts";
@@ -64,6 +69,7 @@ export interface Mirroring {
   readonly pipeline: Pipeline;
   readonly repairs: Repairs;
   readonly replay: ReturnType<typeof createReplay>;
+  readonly backfills: Backfills;
   readonly noise: Noise;
   readonly moduleHealth: ModuleHealth;
   readonly backlog: Backlog;
@@ -122,6 +128,23 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderBase = (exchangeId: string | null): number => parts.turns.order(exchangeId) ?? store.generation;
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
+  const [changes, freezes] = [new ChangeLog(), new Freezes()];
+  const backfills = createBackfills({
+    snapshot,
+    changes,
+    freezes,
+    gate,
+    journal,
+    hold,
+    openWrites,
+    leaveToRepair(route, snapshot, key, jobId) {
+      const row = uncopiedRow(route, snapshot, { key, jobId, now: clock.now() });
+      store.append([records.recorder.repairEntry(row, "not-copied")]);
+    },
+    clock,
+    audit,
+  });
+  const beside = { hold, openWrites, changes, freezes };
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };
 
   const pipeline = createPipeline(
@@ -146,6 +169,9 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       values,
       gaps: new Gaps(store, clock, parts.marker),
       openWrites,
+      changes,
+      freezes,
+      copying: backfills,
       caught,
     },
     { hold, tunnels: parts.tunnels },
@@ -153,8 +179,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
 
   const repairs = createRepairs({
     ...shared,
-    hold,
-    openWrites,
+    ...beside,
     store,
     visit: pipeline.visit,
     upstream: (service) => upstream("shadow", service),
@@ -175,8 +200,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
 
   const replay = createReplay({
     ...shared,
-    hold,
-    openWrites,
+    ...beside,
     mirroringEnabled,
     store,
     upstream,
@@ -193,6 +217,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     pipeline,
     repairs,
     replay,
+    backfills,
     noise,
     moduleHealth,
     backlog,

@@ -102,6 +102,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
     { source: "path", name: "" },
   ],
   keys: [],
+  touches: [],
   treatAs: "by-method",
   persisted: [],
   mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },

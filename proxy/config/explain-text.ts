@@ -127,6 +127,7 @@ function keyLines(route: RouteExplained): readonly string[] {
     ...batch,
     ...wrap(sentence, 0),
     ...route.locators.flatMap((locator, i) => wrap(`${i + 1}. ${locatorWords(locator)}`, 2)),
+    ...(route.touches.length === 0 ? [] : wrap(`A write touches too: ${route.touches.join(", ")}.`, 0)),
   ];
 }
 

@@ -90,6 +90,8 @@ export interface RouteExplained {
   readonly locators: readonly LocatorExplained[];
   /** Of a batch: where all of its keys stand; else empty. */
   readonly batch: readonly LocatorExplained[];
+  /** Further rows that it changes, in words. */
+  readonly touches: readonly string[];
   readonly compare: CompareSettings;
   readonly values: {
     readonly learn: readonly string[];
@@ -218,6 +220,9 @@ function explainRoute(
     entity: route.entity,
     key,
     locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
+    touches: route.touches.map(({ entity, at }) =>
+      at === null ? `any of ${entity}` : `${entity} at ${spellLocator(at)}`,
+    ),
     batch:
       requestClass === "write"
         ? route.keys.map((locator) => explainLocator(locator, steps, route, params, request))

@@ -53,6 +53,7 @@ const ROUTE_FIELDS = [
   "group",
   "key",
   "keys",
+  "touches",
   "treatAs",
   "graphql.persisted",
   "mirror.writes",
@@ -155,13 +156,14 @@ export function resolveSettings(
 }
 
 function resolveCollection(written: WrittenCollection, file: string | null): CollectionSettings {
-  const { name, route, source, target, transform, compare } = written;
+  const { name, route, source, target, entityId, transform, compare } = written;
   const asWritten: Choose = (_, own, __, builtIn) => own ?? builtIn;
   return {
     name,
     route,
     source,
     target,
+    entityId: entityId ?? null,
     transform: transform === undefined ? null : resolve(file === null ? "." : dirname(file), transform),
     compare: { ...DEFAULT_ROUTE.compare, ...resolveRules(asWritten, compare, undefined) },
   };
@@ -253,6 +255,10 @@ function resolveRoute(
     group: choose<string | null>("group", written.group, defaults.group, null),
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
+    touches: choose("touches", written.touches, defaults.touches, []).map(({ entity, at }) => ({
+      entity,
+      at: at ?? null,
+    })),
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
     persisted: Object.entries(choose("graphql.persisted", written.graphql?.persisted, defaults.graphql?.persisted, {})),
     mirror: {

@@ -10,6 +10,7 @@ import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
+import { checkTouches } from "./touches-checks.ts";
 import { checkTransforms } from "./transform-checks.ts";
 import { checkValues } from "./values-checks.ts";
 import type { Identity } from "../exchange.ts";
@@ -49,6 +50,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkComparisons(input, places, findings);
   checkEffects(input, places, findings);
   checkKeys(input, places, findings);
+  checkTouches(input.settings.routes, places, findings);
   checkValues(input, places, findings, patternOf, neverYields);
   checkTransforms(input.settings.routes, places, findings);
   checkGates(input, places, findings);

@@ -97,6 +97,23 @@ const routeShape = {
       `All entities that one write is about: it waits for and holds up all of them, at most ${MAX_BATCH_KEYS}. Where nothing is found, key tells. Default: none, every write is about one entity.`,
     )
     .optional(),
+  touches: z
+    .array(
+      z.strictObject({
+        entity: nameField({
+          effect: "The entity of the row that is changed, as its own route names it.",
+          examples: ["users"],
+        }),
+        at: locatorField(
+          "Where its id stands; * and ** in a pointer stand for all that is there. Default: nothing tells, any row of the entity may be changed.",
+        ).optional(),
+      }),
+    )
+    .max(32)
+    .describe(
+      "Rows that a write changes beside those that its key names: a backfill beside live writes does not write them meanwhile. Default: none.",
+    )
+    .optional(),
   treatAs: choiceField(TREAT_AS, {
     effect:
       "by-method: method (and method override) tell writes from reads. write, read: every request of the route is one. graphql: of a POST the operations in its body do, and what cannot be told is a write.",

@@ -311,6 +311,13 @@ export interface BodyMove {
 /** One write is followed into this many lanes; what has more keys is not a batch but a migration. */
 export const MAX_BATCH_KEYS = 100;
 
+/** What a write of a route changes beside what its key names. */
+export interface Touch {
+  readonly entity: string;
+  /** null: any of the entity's rows; nothing tells which. */
+  readonly at: Locator | null;
+}
+
 export type PersistedQuery = readonly [id: string, does: "read" | "write"];
 
 export const TREAT_AS = ["by-method", "write", "read", "graphql"] as const;
@@ -328,6 +335,8 @@ export interface RouteSettings {
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];
+  /** For backfills beside live writes: further rows that a write changes. */
+  readonly touches: readonly Touch[];
   readonly treatAs: (typeof TREAT_AS)[number];
   /** Of `treatAs: graphql`: queries that clients name by an id alone. */
   readonly persisted: readonly PersistedQuery[];
@@ -489,6 +498,8 @@ export interface CollectionSettings {
   readonly route: string;
   readonly source: RowPlace;
   readonly target: RowPlace;
+  /** The source's column that holds what the route's keys call a row (`42` of `users/42`); null: its key, where that is one column. */
+  readonly entityId: string | null;
   /** Whole name of the module that makes a row of the target out of one of the source; null: they are the same. */
   readonly transform: string | null;
   /** Of its rules; status and headers are of answers only. */

@@ -2,11 +2,11 @@
  * Brings the rows of a source over to a target, chunk after chunk in the order of the key: read, make, write, note how far it
  * came. A chunk that was written and not noted is written again, which changes nothing: rows are written by their keys.
  *
- * For rows at rest: a row that changes in the source after its chunk was read is not seen again, and one that changes in the
- * target meanwhile is written over. Whoever calls this makes sure that nobody writes there.
+ * Rows at rest are read ahead and written as they are read: whoever calls this makes sure that nobody writes there. Beside live
+ * writes each chunk has its window (live-chunk.ts).
  */
 import { createHash } from "node:crypto";
-import { CrossfadeError } from "../errors.ts";
+import { COMMIT_WITHIN_MS } from "../backfill-window.ts";
 import {
   keyOf,
   type Row,
@@ -15,23 +15,37 @@ import {
   type RowSource,
   type RowTarget,
   type RowValue,
-  spellKey,
+  type Written,
 } from "../rows.ts";
 import type { Checkpoint, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
-import type { Made } from "./made-rows.ts";
+import { type LiveWrites, writeLiveChunk } from "./live-chunk.ts";
+import { type MadeChunk, makeChunk, writeMade } from "./made-chunk.ts";
 import type { Transformer } from "./transformer.ts";
 
 export interface BackfillParts {
   readonly source: RowSource;
   readonly target: RowTarget;
   readonly transformer: Transformer;
+  /** null: the rows are at rest. */
+  readonly live: LiveParts | null;
+  /** Of made rows that the target had a version of that is as new: the keys of those that differ from it. */
+  readonly conflictsOf: (rows: readonly Row[]) => Promise<readonly string[]>;
   /** After each chunk, before the next one is written. */
   readonly note: (checkpoint: Checkpoint) => void;
   readonly progress: (progress: BackfillProgress) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface LiveParts {
+  readonly writes: LiveWrites;
+  /** What an entity key calls the row, without the entity. */
+  readonly idOf: (row: Row) => string;
+  readonly upsertConfirmed: NonNullable<RowTarget["upsertConfirmed"]>;
+  /** It waits, and for what; null: no more. */
+  readonly waits: (why: string | null) => void;
 }
 
 export interface BackfillOptions {
@@ -66,9 +80,10 @@ export async function fingerprintOf(source: RowSource, target: RowSource, transf
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
 
-export function firstCheckpoint(collection: string, fingerprint: string): Checkpoint {
-  const counts = { read: 0, written: 0, kept: 0, leftOut: 0 };
-  return { collection, fingerprint, after: null, done: false, ...counts, setAside: [] };
+/** `beside` live writes, or at rest. */
+export function firstCheckpoint(collection: string, fingerprint: string, beside: boolean): Checkpoint {
+  const counts = { read: 0, written: 0, kept: 0, leftOut: 0, readAgain: 0, toRepair: 0 };
+  return { collection, fingerprint, beside, after: null, done: false, ...counts, setAside: [], conflicts: [] };
 }
 
 /** @throws CrossfadeError where a database or the transform fails; what was noted stays, and it goes on from there */
@@ -80,37 +95,35 @@ export async function runBackfill(
   const { source, target } = parts;
   const { estimate } = await source.describe();
   const began = parts.now();
+  const chunks = parts.live === null ? chunksAtRest(parts) : chunksBesideWrites(parts, parts.live, options.signal);
   let checkpoint = from;
   let limit = options.chunkRows ?? FIRST_ROWS;
-  let reading = readAndMake(parts, checkpoint.after, limit);
   for (;;) {
-    const chunkBegan = parts.now();
-    const { page, made } = await reading;
+    const chunk = await chunks.next(checkpoint.after, limit);
+    if (chunk === null) return { kind: "stopped", checkpoint };
+    const { page, counts, setAside, conflicts } = chunk;
     const last = page.rows.at(-1);
-    const after = last === undefined ? checkpoint.after : keyOf(last, source.key);
-    // The next chunk is read and made while this one is written.
-    if (page.isFull) {
-      reading = readAndMake(parts, after, limit);
-      reading.catch(() => "thrown where it is waited for");
-    }
-    const written = await writeChunk(page.rows, made, source, target);
     checkpoint = {
       ...checkpoint,
-      after,
+      after: last === undefined ? checkpoint.after : keyOf(last, source.key),
       done: !page.isFull,
       read: checkpoint.read + page.rows.length,
-      written: checkpoint.written + written.written,
-      kept: checkpoint.kept + written.kept,
-      leftOut: checkpoint.leftOut + written.leftOut,
-      setAside: [...checkpoint.setAside, ...written.setAside],
+      written: checkpoint.written + counts.written,
+      kept: checkpoint.kept + counts.kept,
+      leftOut: checkpoint.leftOut + counts.leftOut,
+      readAgain: checkpoint.readAgain + chunk.readAgain,
+      toRepair: checkpoint.toRepair + chunk.toRepair,
+      setAside: [...checkpoint.setAside, ...setAside],
+      conflicts: [...checkpoint.conflicts, ...conflicts],
     };
     if (checkpoint.done) await target.settleCounters();
     parts.note(checkpoint);
     const now = parts.now();
     const readNow = checkpoint.read - from.read;
     parts.progress({ checkpoint, estimate, rowsPerSecond: readNow / Math.max((now - began) / 1000, 0.001) });
-    if (checkpoint.setAside.length > options.mostSetAside) {
-      await ignored(page.isFull ? reading : null);
+    const refused = checkpoint.setAside.length + checkpoint.conflicts.length;
+    if (refused > options.mostSetAside) {
+      await chunks.drop();
       return { kind: "too-many-set-aside", checkpoint };
     }
     if (checkpoint.done) return { kind: "done", checkpoint };
@@ -119,88 +132,117 @@ export async function runBackfill(
       if (dueMs > 0) await parts.wait(dueMs, options.signal);
     }
     if (options.signal.aborted) {
-      await ignored(reading);
+      await chunks.drop();
       return { kind: "stopped", checkpoint };
     }
     if (options.chunkRows === null) {
-      limit = nextChunkRows({ rows: page.rows.length, bytes: bytesOf(page.rows), ms: now - chunkBegan });
+      limit = nextChunkRows({ rows: page.rows.length, bytes: bytesOf(page.rows), ms: chunk.ms });
     }
   }
 }
 
-interface ChunkMade {
+interface Chunk {
   readonly page: RowPage;
-  readonly made: readonly Made[];
-}
-
-async function readAndMake(
-  { source, transformer }: BackfillParts,
-  after: RowKey | null,
-  limit: number,
-): Promise<ChunkMade> {
-  const page = await source.page(after, limit);
-  return { page, made: page.rows.length === 0 ? [] : await transformer.make(page.rows) };
-}
-
-interface ChunkWritten {
-  readonly written: number;
-  readonly kept: number;
-  readonly leftOut: number;
+  readonly counts: { readonly written: number; readonly kept: number; readonly leftOut: number };
   readonly setAside: readonly SetAside[];
+  readonly conflicts: readonly string[];
+  readonly readAgain: number;
+  readonly toRepair: number;
+  /** What it took, without what it waited for others. */
+  readonly ms: number;
 }
 
-/** A row of the target, and the one of the source that it was made of. */
-interface Origin {
-  readonly of: Row;
-  readonly row: Row;
+interface Chunks {
+  /** The rows after a key, written. null: it was to stop before they were. */
+  next(after: RowKey | null, limit: number): Promise<Chunk | null>;
+  /** What was read ahead is not needed any more. */
+  drop(): Promise<void>;
 }
 
-async function writeChunk(
-  rows: readonly Row[],
-  made: readonly Made[],
-  source: RowSource,
-  target: RowTarget,
-): Promise<ChunkWritten> {
-  const setAside: SetAside[] = [];
-  const toWrite: Origin[] = [];
-  let leftOut = 0;
-  for (const [i, row] of rows.entries()) {
-    const of = made[i];
-    if (of === undefined) throw new TypeError("the transform answered fewer rows than it was given");
-    if (!of.ok) setAside.push({ key: spellKey(keyOf(row, source.key)), why: of.why });
-    else if (of.rows.length === 0) leftOut += 1;
-    else for (const each of of.rows) toWrite.push({ of: row, row: each });
-  }
-  const written = await writeRows(toWrite, source, target);
-  return { ...written, leftOut, setAside: [...setAside, ...written.setAside] };
+/** The next chunk is read and made while one is written. */
+function chunksAtRest({ source, target, transformer, conflictsOf, now }: BackfillParts): Chunks {
+  let ahead: Promise<{ readonly page: RowPage; readonly made: MadeChunk }> | null = null;
+  const readAndMake = async (after: RowKey | null, limit: number) => {
+    const page = await source.page(after, limit);
+    return { page, made: await makeChunk(page.rows, source.key, transformer) };
+  };
+  return {
+    async next(after, limit) {
+      const began = now();
+      const { page, made } = await (ahead ?? readAndMake(after, limit));
+      const last = page.rows.at(-1);
+      ahead = page.isFull && last !== undefined ? readAndMake(keyOf(last, source.key), limit) : null;
+      ahead?.catch(() => "thrown where it is waited for");
+      const written = await writeMade(made, () => true, { key: target.key, upsert: (rows) => target.upsert(rows) });
+      if (written === null) throw new TypeError("what nobody has to confirm was not confirmed");
+      const conflicts = written.kept === 0 ? [] : await conflictsOf(made.rows.map(({ row }) => row));
+      return {
+        page,
+        counts: written,
+        setAside: written.setAside,
+        conflicts,
+        readAgain: 0,
+        toRepair: 0,
+        ms: now() - began,
+      };
+    },
+    async drop() {
+      await ahead?.catch(() => "it was not needed any more");
+    },
+  };
 }
 
-/** Where the target refuses a batch, its halves are tried, until the rows that it refuses stand alone. */
-async function writeRows(
-  origins: readonly Origin[],
-  source: RowSource,
-  target: RowTarget,
-): Promise<Omit<ChunkWritten, "leftOut">> {
-  if (origins.length === 0) return { written: 0, kept: 0, setAside: [] };
-  try {
-    for (const { row } of origins) keyOf(row, target.key);
-    return { ...(await target.upsert(origins.map(({ row }) => row))), setAside: [] };
-  } catch (thrown) {
-    const isOfRow = thrown instanceof TypeError || (thrown instanceof CrossfadeError && thrown.code === "rows-refused");
-    if (!isOfRow) throw thrown;
-    if (origins.length === 1) {
-      const [{ of }] = origins as readonly [Origin];
-      return { written: 0, kept: 0, setAside: [{ key: spellKey(keyOf(of, source.key)), why: thrown.message }] };
-    }
-    const middle = Math.ceil(origins.length / 2);
-    const first = await writeRows(origins.slice(0, middle), source, target);
-    const second = await writeRows(origins.slice(middle), source, target);
-    return {
-      written: first.written + second.written,
-      kept: first.kept + second.kept,
-      setAside: [...first.setAside, ...second.setAside],
-    };
-  }
+/** The shorter a window the fewer rows fall out of it: nothing is read ahead. */
+function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: AbortSignal): Chunks {
+  const { source, target, transformer, now } = parts;
+  const { writes, idOf, waits } = live;
+  const pause = (ms: number): Promise<void> => parts.wait(ms, signal);
+  return {
+    async next(after, limit) {
+      const began = now();
+      let waited = 0;
+      const done = await writeLiveChunk({
+        live: writes,
+        key: source.key,
+        idOf,
+        read: async (keys) =>
+          keys === null ? await source.page(after, limit) : { rows: await source.byKeys(keys), isFull: false },
+        async prepare(rows) {
+          const made = await makeChunk(rows, source.key, transformer);
+          return {
+            async write(keep, confirm) {
+              const guard = { confirm, withinMs: COMMIT_WITHIN_MS };
+              const upsert = (each: readonly Row[]): Promise<Written | null> => live.upsertConfirmed(each, guard);
+              const written = await writeMade(made, keep, { key: target.key, upsert });
+              if (written === null) return null;
+              const kept = made.rows.filter(({ of }) => keep(of)).map(({ row }) => row);
+              return { ...written, conflicts: written.kept === 0 ? [] : await parts.conflictsOf(kept) };
+            },
+          };
+        },
+        async pause(ms) {
+          const from = now();
+          await pause(ms);
+          waited += now() - from;
+        },
+        waits,
+        signal,
+      });
+      if (done.stopped) return null;
+      const sum = (count: "written" | "kept" | "leftOut"): number =>
+        done.written.reduce((all, each) => all + each[count], 0);
+      return {
+        page: done.page,
+        counts: { written: sum("written"), kept: sum("kept"), leftOut: sum("leftOut") },
+        setAside: done.written.flatMap(({ setAside }) => setAside),
+        conflicts: done.written.flatMap(({ conflicts }) => conflicts),
+        readAgain: done.readAgain,
+        toRepair: done.toRepair,
+        ms: now() - began - waited,
+      };
+    },
+    drop: () => Promise.resolve(),
+  };
 }
 
 /** About what the values take; to the factor of two that a chunk's size needs. */
@@ -211,8 +253,4 @@ function bytesOf(rows: readonly Row[]): number {
     return value.reduce<number>((sum, each) => sum + one(each), 0);
   };
   return rows.reduce((sum, row) => sum + Object.values(row).reduce<number>((all, value) => all + one(value), 0), 0);
-}
-
-async function ignored(reading: Promise<unknown> | null): Promise<void> {
-  await reading?.catch(() => "it was not needed any more");
 }

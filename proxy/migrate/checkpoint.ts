@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly collection: string;
   /** Of both tables, the key and the transform: rows that were made in another way are not gone on with. */
   readonly fingerprint: string;
+  /** It was written beside live writes that were mirrored; false: at rest. */
+  readonly beside: boolean;
   /** The last key that is done; null: none is. */
   readonly after: RowKey | null;
   readonly done: boolean;
@@ -22,8 +24,17 @@ export interface Checkpoint {
   readonly kept: number;
   /** The transform made nothing of them. */
   readonly leftOut: number;
+  /** Beside live writes: rows that were written meanwhile, each time that they were read again. */
+  readonly readAgain: number;
+  /** Those that were written too often, and are on the repair list. */
+  readonly toRepair: number;
   readonly setAside: readonly SetAside[];
+  /** Keys of rows that differ from the target's of the same version. */
+  readonly conflicts: readonly string[];
 }
+
+/** What a file of an earlier version has not. */
+const NONE = { beside: false, readAgain: 0, toRepair: 0, conflicts: [] };
 
 /** null: there is none. @throws CrossfadeError where it cannot be read */
 export function readCheckpoint(file: string): Checkpoint | null {
@@ -36,7 +47,7 @@ export function readCheckpoint(file: string): Checkpoint | null {
   }
   try {
     const written = JSON.parse(text) as Omit<Checkpoint, "after"> & { readonly after: readonly SpelledValue[] | null };
-    return { ...written, after: written.after === null ? null : written.after.map(readSpelled) };
+    return { ...NONE, ...written, after: written.after === null ? null : written.after.map(readSpelled) };
   } catch (thrown) {
     throw unusable(file, (thrown as Error).message);
   }

@@ -12,6 +12,8 @@ import {
   type Snapshot,
   type WholeAnswer,
 } from "../exchange.ts";
+import type { ChangeLog } from "../mirror/change-log.ts";
+import type { Freezes } from "../mirror/freezes.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import { endToEndHeaders } from "../headers.ts";
@@ -43,6 +45,8 @@ export interface ReplayParts extends JudgeParts {
   readonly markKey: Buffer;
   readonly hold: Pick<WriteHold, "holds">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
+  readonly changes: Pick<ChangeLog, "began" | "ended">;
+  readonly freezes: Pick<Freezes, "held">;
   readonly values: Pick<ValueMap, "repeated" | "answer">;
   readonly transforms: Transforms;
   /** For the log of the process. */
@@ -209,18 +213,28 @@ class Failed extends Error {
 async function askShadow(
   parts: ReplayParts,
   exchange: Exchange,
-  { shadow, body }: ReplayPlan,
+  { shadow, body, requestClass }: ReplayPlan,
 ): Promise<Answered | Unanswered> {
   const { id, route } = exchange;
   if (parts.hold.holds(route.name) || exchange.snapshot.revision !== parts.snapshot().revision) {
     return { attempts: 0, failure: "changed", why: "its route was changed meanwhile" };
   }
   // Not while its route is taken over the barrier: it would be sent to who is the primary then.
-  parts.openWrites.enter(`replay ${id}`, route.name);
+  const name = `replay ${id}`;
+  parts.openWrites.enter(name, route.name);
+  // What it writes is older than what a backfill may be bringing over; which row it is of is redacted.
+  const entities = [route.entity, ...route.touches.map(({ entity }) => entity)].filter((entity) => entity !== null);
+  const reach = { keys: [], lateOf: [], anyOf: requestClass === "write" ? entities : [] };
+  parts.changes.began(name, route.name, reach);
+  let landsUntil: number | null = null;
   try {
-    return await askShadowNow(parts, exchange, { shadow, body });
+    await parts.freezes.held(reach);
+    const answer = await askShadowNow(parts, exchange, { shadow, body });
+    if ("failure" in answer && answer.attempts > 0) landsUntil = parts.clock.now() + shadow.asShadow.maxWorkMs;
+    return answer;
   } finally {
-    parts.openWrites.leave(`replay ${id}`);
+    parts.openWrites.leave(name);
+    parts.changes.ended(name, landsUntil);
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type StratumEvidence,
   type StratumName,
 } from "../gate-evidence.ts";
-import type { Outcome } from "../outcome.ts";
+import type { Outcome, SkipReason } from "../outcome.ts";
 import { betOn, isSpent, logThreshold } from "./e-process.ts";
 import type { BlockCounts, UnitVerdict } from "./unit-block.ts";
 
@@ -133,6 +133,9 @@ function withBlock(
   return next;
 }
 
+/** What is not copied is on the repair list, which shuts the gate too: evidence for a key starts once it is copied. */
+const NO_EVIDENCE: ReadonlySet<SkipReason> = new Set(["not-accepted", "sampled-out", "not-copied"]);
+
 /**
  * What an outcome makes of its unit; null: it is no evidence either way. What could not be compared counts against: a service
  * that times out exactly where it is wrong must not pass by it.
@@ -150,7 +153,7 @@ export function verdictOf(outcome: Outcome): UnitVerdict | null {
     case "unknown":
       return "divergent";
     case "skipped":
-      return outcome.reason === "not-accepted" || outcome.reason === "sampled-out" ? null : "divergent";
+      return NO_EVIDENCE.has(outcome.reason) ? null : "divergent";
     default: {
       const never: never = outcome;
       throw new TypeError(`no such outcome: ${JSON.stringify(never)}`);

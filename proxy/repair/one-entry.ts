@@ -4,6 +4,8 @@ import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import type { QuietKey } from "../turns.ts";
+import type { ChangeLog } from "../mirror/change-log.ts";
+import type { Freezes } from "../mirror/freezes.ts";
 import type { Taints } from "../mirror/taints.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
@@ -22,6 +24,9 @@ export interface OneEntryParts extends BothSidesParts {
   readonly store: Pick<Store, "endRepair">;
   readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>) => Promise<T | null>;
   readonly taints: Taints;
+  /** For backfills beside it. */
+  readonly changes: Pick<ChangeLog, "began" | "ended">;
+  readonly freezes: Pick<Freezes, "held">;
   readonly hold: Pick<WriteHold, "holds">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly sealer: Pick<Sealer, "open">;
@@ -63,7 +68,8 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
     return finding(work, "not-before", { why });
   }
   const forbidden = mode === "repair" ? whyNoWrites(entry) : null;
-  const mended = await takeTurn(parts, entry, snapshot, mode === "repair" && forbidden === null);
+  const mayWrite = mode === "repair" && forbidden === null;
+  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? work : null);
   if (mended === null) return finding(work, "busy", { why: "the key was written all the time" });
   const seen = "seen" in mended ? mended.seen : null;
   const shown = showAttempt(parts.redactor, snapshot, entry, seen, whyOf(mended, forbidden));
@@ -94,14 +100,17 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
   return finding(work, result, told);
 }
 
+/** `writes`: the entry that is written for; null: nothing may be written. */
 function takeTurn(
   parts: OneEntryParts,
   entry: ReadyEntry,
   snapshot: Snapshot,
-  mayWrite: boolean,
+  writes: RepairWork | null,
 ): Promise<Mended | null> {
   const { route, primary, shadow, paths, place } = entry;
-  return parts.visit(place.key, QUIET_PATIENCE_MS, async (turn) => {
+  return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, writes, () => mendNow(turn)));
+
+  function mendNow(turn: QuietKey): Promise<Mended> {
     const turnMs = Math.min(TURN_MAX_MS, shadow.asShadow.maxAgeMs / 2);
     const sides = bothSides(parts, {
       snapshot,
@@ -113,8 +122,31 @@ function takeTurn(
       id: makeUlid(parts.clock.now()),
       deadline: parts.clock.monotonic() + turnMs,
     });
-    return mend(turn, sides, { paths, rule: route.repair.write, mayWrite }, (ms) => sleep(ms));
-  });
+    const order = { paths, rule: route.repair.write, mayWrite: writes !== null };
+    return mend(turn, sides, order, (ms) => sleep(ms));
+  }
+}
+
+/** For a backfill of the same rows a repair is a write like any other, from before it reads. */
+async function asWrite(
+  parts: OneEntryParts,
+  { route, place, shadow }: ReadyEntry,
+  work: RepairWork | null,
+  repair: () => Promise<Mended>,
+): Promise<Mended> {
+  if (work === null) return await repair();
+  const id = `repair ${work.id}`;
+  const reach = { keys: [place.key], lateOf: [], anyOf: route.touches.map(({ entity }) => entity) };
+  parts.changes.began(id, route.name, reach);
+  let landsUntil: number | null = null;
+  try {
+    await parts.freezes.held(reach);
+    const mended = await repair();
+    if (mended.end === "failed" && mended.kind === "late") landsUntil = parts.clock.now() + shadow.asShadow.maxWorkMs;
+    return mended;
+  } finally {
+    parts.changes.ended(id, landsUntil);
+  }
 }
 
 function keep(parts: OneEntryParts, work: RepairWork, end: RepairEnd): Promise<"done" | "changed"> {

@@ -1,4 +1,4 @@
-import { MAX_BATCH_KEYS, type Locator, type RouteSettings } from "../config/settings.ts";
+import { MAX_BATCH_KEYS, type Locator, type RouteSettings, type Touch } from "../config/settings.ts";
 import { headerOf, type PathParams, type RawHeaders, type RequestClass, type RequestHead } from "../exchange.ts";
 import { readPointer, readPointers } from "../json/read-pointer.ts";
 
@@ -75,7 +75,8 @@ export function isOfWholeEntity(path: string, key: string): boolean {
   return ids.length === 1 && ids[0] === segments.length - 1;
 }
 
-function isAtHead({ source }: Locator): boolean {
+/** Whether a request's head tells it, before its body is there. */
+export function isAtHead({ source }: Locator): boolean {
   return source !== "body" && source !== "answer" && source !== "answer-header";
 }
 
@@ -107,6 +108,25 @@ export function batchKeys(from: LateKeySources): BatchKeys {
     if (keys.size > MAX_BATCH_KEYS) return { kind: "too-many" };
   }
   return keys.size === 0 ? { kind: "none" } : { kind: "keys", keys: [...keys] };
+}
+
+/** The keys that a write touches beside its own, at one place; null: they are more than are read, or are not in memory. */
+export function touchedKeys({ at, entity }: Touch, from: LateKeySources): readonly string[] | null {
+  if (at === null) return null;
+  if (at.source !== "body" && at.source !== "answer") {
+    const key = readLateLocator(at, from, { prefix: entity, id: placeOf(from).id });
+    return key === null ? [] : [key];
+  }
+  const body = at.source === "body" ? from.requestBody() : from.answerBody();
+  if (body === null) return null;
+  const ids = readPointers(body, at.name, MAX_VALUES + 1);
+  if (ids.length > MAX_VALUES) return null;
+  return [...new Set(ids)].filter((id) => id !== "").map((id) => `${entity}/${id}`);
+}
+
+/** The prefix of the keys of what a request is about. */
+export function entityAtHead(from: KeySources): string {
+  return placeOf(from).prefix;
 }
 
 /** The lane of writes that have no key at all: one for the route. */

@@ -75,6 +75,8 @@ async function backfill(): Promise<BackfillCost> {
       source,
       target,
       transformer,
+      live: null,
+      conflictsOf: async () => await Promise.resolve([]),
       note: ({ read }) => {
         const at = performance.now() - began;
         if (tenthAt === 0 && read >= rows / 10) {
@@ -87,7 +89,7 @@ async function backfill(): Promise<BackfillCost> {
       now: () => performance.now(),
       wait: async () => await Promise.resolve(),
     },
-    firstCheckpoint("people", "bench"),
+    firstCheckpoint("people", "bench", false),
     { mostSetAside: 0, rowsPerSecond: null, chunkRows: null, signal: new AbortController().signal },
   );
   const ms = performance.now() - began;

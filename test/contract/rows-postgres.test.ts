@@ -209,3 +209,28 @@ test("postgres: nobody at the address is told without the password", async () =>
     return true;
   });
 });
+
+test("postgres: a commit that is confirmed and then comes too late is undone by the database", async () => {
+  const url = await create(", PRIMARY KEY (id)");
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", false);
+  const stalls = {
+    confirm: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      return true;
+    },
+    withinMs: 200,
+  };
+  await assert.rejects(
+    async () => await table.upsertConfirmed?.([{ id: 1n, tenant: "a" }], stalls),
+    (thrown) => thrown instanceof CrossfadeError && thrown.code === "rows-unavailable",
+  );
+  await table.close();
+  assert.deepEqual(await server.ask(url, "SELECT id FROM t"), []);
+});
+
+test("postgres: a primary does not lag", async () => {
+  const url = await create(", PRIMARY KEY (id)");
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", true);
+  assert.equal(await table.lags?.(), false);
+  await table.close();
+});

@@ -258,6 +258,27 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
     });
   });
 
+  contract("what is not confirmed is not written, and what is confirmed is, after all of it was", async () => {
+    await withTable({ key: ID, version: "version" }, async (table) => {
+      const { upsertConfirmed } = table;
+      // A port that cannot do it does not say that it can.
+      if (upsertConfirmed === undefined) return;
+      await table.upsert([full(1n, { name: "there", version: 5n })]);
+      const rows = [full(1n, { name: "older", version: 4n }), full(2n, { name: "new" })];
+      const [refused, confirmed] = [false, true].map((answer) => ({
+        confirm: () => Promise.resolve(answer),
+        withinMs: 5_000,
+      }));
+      assert.equal(await upsertConfirmed.call(table, rows, refused as never), null);
+      assert.equal((await table.page(null, 10)).rows.length, 1);
+      const failing = { confirm: () => Promise.reject(new Error("nobody answers")), withinMs: 5_000 };
+      await assert.rejects(upsertConfirmed.call(table, rows, failing), /nobody answers/);
+      assert.equal((await table.page(null, 10)).rows.length, 1);
+      assert.deepEqual(await upsertConfirmed.call(table, rows, confirmed as never), { written: 1, kept: 1 });
+      assert.equal((await table.page(null, 10)).rows.length, 2);
+    });
+  });
+
   contract("rows are removed by their keys", async () => {
     await withTable({ key: ID }, async (table) => {
       await table.upsert([full(1n), full(2n), full(3n)]);

@@ -28,6 +28,7 @@ const OTHER_FOLDERS = [
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
+  "backfills.ts",
   "front.ts",
   "intake.ts",
   "pipeline-parts.ts",

@@ -14,6 +14,8 @@ import { spellEndpoint } from "../../proxy/endpoint.ts";
 import { Spool } from "../../proxy/forward/spool.ts";
 import { createListener } from "../../proxy/listen/server.ts";
 import { Backlog } from "../../proxy/mirror/backlog.ts";
+import { ChangeLog } from "../../proxy/mirror/change-log.ts";
+import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { Gaps } from "../../proxy/mirror/gaps.ts";
 import { InFlight } from "../../proxy/mirror/in-flight.ts";
 import { createMemoryJournal, createNullJournal } from "../../proxy/mirror/journal.ts";
@@ -88,6 +90,9 @@ async function wire(t: TestContext, journal: Journal, rewrite: Rewrite = identit
   const pipeline = createPipeline(
     {
       openWrites: new OpenWrites(),
+      changes: new ChangeLog(),
+      freezes: new Freezes(),
+      copying: { isCopying: () => false },
       snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
       mirroringEnabled: () => true,
       upstream: (role, service) => pools.for(role, service),

@@ -240,6 +240,17 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
       job: (id) => (id === "01JOB" ? SAMPLE_JOB : null),
       cancel: () => null,
     },
+    backfills: {
+      open: () => ({ end: "unknown" }),
+      window: () => null,
+      mark: () => null,
+      freeze: () => null,
+      confirm: () => null,
+      thaw: () => null,
+      leaveToRepair: () => null,
+      end: () => null,
+      warnings: () => [],
+    },
     override: () => Promise.resolve({ kept: true }),
     members: {
       list: () => Promise.resolve([sampleMember(Date.parse("2026-11-22T11:00:00.000Z"))]),

@@ -21,6 +21,8 @@ export interface CollectionGiven {
   readonly legacy: string;
   readonly next: string;
   readonly transform?: string;
+  /** YAML of source and target. */
+  readonly tables?: string;
   /** YAML of further settings of the collection. */
   readonly more?: string;
   readonly phase?: string;
@@ -53,8 +55,7 @@ ${given.route ?? ""}
 collections:
   - name: users
     route: users
-    source: { sqlite: ./legacy.db, table: users, key: id }
-    target: { sqlite: ./next.db, table: users, key: id }
+${given.tables ?? `    source: { sqlite: ./legacy.db, table: users, key: id }\n    target: { sqlite: ./next.db, table: users, key: id }`}
 ${given.transform === undefined ? "" : "    transform: ./transform.mjs\n"}${given.more ?? ""}`,
   );
   const legacy = open("legacy.db", given.legacy);

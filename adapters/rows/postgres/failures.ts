@@ -6,8 +6,8 @@ interface PostgresError extends Error {
   readonly code?: string;
 }
 
-/** Classes of SQLSTATE (PostgreSQL manual, appendix A) in which the same statement may succeed later. */
-const PASSING = /^(08|40|53|57)/;
+/** SQLSTATE (PostgreSQL manual, appendix A) of what may succeed later; 25P03: the session idled in a transaction for too long. */
+const PASSING = /^(08|40|53|57|25P03)/;
 
 /** A message of PostgreSQL may quote a value of the row in `detail`, which is left out: it is the row's, not ours to tell. */
 export function asRowsError(name: string, thrown: unknown): CrossfadeError {

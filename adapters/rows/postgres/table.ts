@@ -162,11 +162,22 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     return (await run(sql, [keysJson(keys)])).rowCount ?? 0;
   }
 
+  async function upsertAll(rows: readonly Row[], of: PostgresShape): Promise<Written> {
+    const sum = { written: 0, kept: 0 };
+    for (const set of byColumns(rows)) {
+      const { written, kept } = await upsertAlike(set.columns, set.rows, of);
+      sum.written += written;
+      sum.kept += kept;
+    }
+    return sum;
+  }
+
+  /** null: what was done is undone again. */
   async function inTransaction<T>(work: () => Promise<T>): Promise<T> {
     await run("BEGIN", []);
     try {
       const done = await work();
-      await run("COMMIT", []);
+      await run(done === null ? "ROLLBACK" : "COMMIT", []);
       return done;
     } catch (thrown) {
       await run("ROLLBACK", []).catch(() => "the connection is gone, and the transaction with it");
@@ -199,15 +210,20 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       const of = await shape();
       const last = lastOfEachKey(rows, key);
       if (await copied(last, of)) return { written: last.length, kept: 0 };
+      return await inTransaction(() => upsertAll(last, of));
+    },
+    async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
+      const of = await shape();
       return await inTransaction(async () => {
-        const sum = { written: 0, kept: 0 };
-        for (const set of byColumns(last)) {
-          const { written, kept } = await upsertAlike(set.columns, set.rows, of);
-          sum.written += written;
-          sum.kept += kept;
-        }
-        return sum;
+        // A stopped process sends no COMMIT, and its session is ended: what it was about to write never comes late.
+        await run(`SET LOCAL idle_in_transaction_session_timeout = ${withinMs}`, []);
+        const written = await upsertAll(lastOfEachKey(rows, key), of);
+        return (await confirm()) ? written : null;
       });
+    },
+    async lags(): Promise<boolean> {
+      const [found] = await ask("SELECT pg_is_in_recovery()", []);
+      return found?.[0] === "t";
     },
     async revise(keys, decide): Promise<void> {
       const of = await shape();

@@ -173,6 +173,16 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     return set.length === 0 ? { written: rows.length, kept: 0 } : { written: changed, kept: rows.length - changed };
   }
 
+  function upsertAll(rows: readonly Row[]): Written {
+    const sum = { written: 0, kept: 0 };
+    for (const set of byColumns(lastOfEachKey(rows, key))) {
+      const { written, kept } = upsertAlike(set.columns, set.rows);
+      sum.written += written;
+      sum.kept += kept;
+    }
+    return sum;
+  }
+
   const list = (): string =>
     columns()
       .map((column) => quote(column.name))
@@ -210,20 +220,20 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
         }),
       ),
     byKeys: async (keys) => await Promise.resolve(run(() => rowsOf(keys))),
-    upsert: async (rows) =>
-      await Promise.resolve(
-        run(() =>
-          db.transaction((): Written => {
-            const sum = { written: 0, kept: 0 };
-            for (const set of byColumns(lastOfEachKey(rows, key))) {
-              const { written, kept } = upsertAlike(set.columns, set.rows);
-              sum.written += written;
-              sum.kept += kept;
-            }
-            return sum;
-          })(),
-        ),
-      ),
+    upsert: async (rows) => await Promise.resolve(run(() => db.transaction(() => upsertAll(rows))())),
+    // The file is locked from here on: whoever else would write it waits for the commit.
+    async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
+      run(() => db.exec("BEGIN IMMEDIATE"));
+      try {
+        const written = run(() => upsertAll(rows));
+        const writtenAt = performance.now();
+        const isConfirmed = (await confirm()) && performance.now() - writtenAt <= withinMs;
+        run(() => db.exec(isConfirmed ? "COMMIT" : "ROLLBACK"));
+        return isConfirmed ? written : null;
+      } finally {
+        if (db.inTransaction) run(() => db.exec("ROLLBACK"));
+      }
+    },
     // The file is locked for writing before a row is looked at: one that is to be added is not there.
     revise: async (keys, decide) =>
       await Promise.resolve(

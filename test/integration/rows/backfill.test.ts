@@ -117,12 +117,12 @@ test("a row that cannot be made or written is set aside with its reason, and the
   assert.ok(!setup.noted().done);
 });
 
-test("backfill is refused while the writes of its route are mirrored", async (t) => {
+test("backfill is refused while the writes of its route are mirrored and nobody can be asked of them", async (t) => {
   const given = { legacy: LEGACY, next: NEXT, transform: TRANSFORM, phase: "dual-write" };
   const setup = collectionSetup(t, given);
   const ended = await setup.run("backfill", "users");
   assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /route users is in dual-write and its writes are mirrored/);
+  assert.match(ended.stderr, /route users is in dual-write and its writes are mirrored, .*: cannot reach/);
   assert.deepEqual(rowsOf(setup), []);
   // What writes nothing is not.
   assert.equal((await setup.run("backfill", "users", "--dry-run")).code, 0);
@@ -130,7 +130,7 @@ test("backfill is refused while the writes of its route are mirrored", async (t)
   assert.equal((await off.run("backfill", "users")).code, 0);
 });
 
-test("backfill asks the proxy that runs: mirroring that was switched on over the file refuses it, and off lets it go on", async (t) => {
+test("backfill asks the proxy that runs: one that mirrors and does not know the rows refuses it, and off lets it go on", async (t) => {
   const mirror = "mirror: { writes: false }";
   const bench = await startBench(t, {
     routes: `routes:\n  - { name: users, match: { path: "/users/**" }, ${mirror} }\n`,
@@ -151,7 +151,8 @@ test("backfill asks the proxy that runs: mirroring that was switched on over the
   await become(true);
   const refused = await setup.run("backfill", "users");
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /route users is in dual-write and its writes are mirrored/);
+  assert.match(refused.stderr, /the proxy at http:.* knows no collection users/);
+  assert.deepEqual(rowsOf(setup), []);
   await become(false);
   assert.equal((await setup.run("backfill", "users")).code, 0);
 });

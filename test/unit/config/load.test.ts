@@ -94,6 +94,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         { source: "path", name: "" },
       ],
       keys: [],
+      touches: [],
       treatAs: "by-method",
       persisted: [],
       mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },

@@ -12,14 +12,23 @@ test("a key of any kind comes back from a checkpoint as it was", (t) => {
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "c.json");
   assert.equal(readCheckpoint(file), null);
-  const counts = { read: 1, written: 1, kept: 0, leftOut: 0, setAside: [{ key: "1", why: "w" }] };
+  const counts = {
+    read: 1,
+    written: 1,
+    kept: 0,
+    leftOut: 0,
+    readAgain: 0,
+    toRepair: 0,
+    conflicts: [],
+    setAside: [{ key: "1", why: "w" }],
+  };
   const keys: (RowKey | null)[] = [
     null,
     [9223372036854775807n, "é/~", -0.5, Number.POSITIVE_INFINITY, true],
     [Buffer.from([0, 255])],
   ];
   for (const after of keys) {
-    const checkpoint = { collection: "users", fingerprint: "f", after, done: false, ...counts };
+    const checkpoint = { collection: "users", fingerprint: "f", beside: true, after, done: false, ...counts };
     writeCheckpoint(file, checkpoint);
     assert.deepEqual(readCheckpoint(file), checkpoint);
   }

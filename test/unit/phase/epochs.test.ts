@@ -68,7 +68,7 @@ test("evidence that is lost for good begins anew once its span is over, and no s
   );
 });
 
-test("what was not compared counts against, and what the primary did not accept, or what only read, counts neither way", () => {
+test("what was not compared counts against, and what the primary did not accept, what only read, and what is not copied yet, counts neither way", () => {
   assert.equal(verdictOf(MATCH), "clean");
   assert.equal(verdictOf(IGNORED), "excused");
   for (const outcome of [DIVERGENT, SHADOW_ERROR, SHADOW_TIMEOUT, UNKNOWN, dropped("queue-full")]) {
@@ -77,7 +77,7 @@ test("what was not compared counts against, and what the primary did not accept,
   for (const reason of SKIP_REASONS) {
     assert.equal(
       verdictOf(skipped(reason)),
-      reason === "not-accepted" || reason === "sampled-out" ? null : "divergent",
+      ["not-accepted", "sampled-out", "not-copied"].includes(reason) ? null : "divergent",
     );
   }
 });

@@ -17,6 +17,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     key: [],
     group: null,
     keys: [],
+    touches: [],
     treatAs: "by-method",
     persisted: [],
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },

@@ -1,0 +1,147 @@
+/** A backfill's side of the talk with the proxy that mirrors the writes of its rows (docs/rows.md, "Beside live writes"). */
+import type { Confirmed, FreezeAnswer, FreezeOrder, Marked, OpenedBackfill } from "../backfill-window.ts";
+import type { CollectionSettings } from "../config/settings.ts";
+import type { LiveParts } from "../migrate/backfill.ts";
+import type { LiveWrites } from "../migrate/live-chunk.ts";
+import type { Row } from "../rows.ts";
+import type { Api } from "./api.ts";
+import type { OpenCollection } from "./collection.ts";
+import { EXIT, Exit } from "./exit.ts";
+
+export interface LiveBackfill extends LiveParts {
+  end(how: "done" | "stopped"): Promise<void>;
+}
+
+const RESTARTED = "the proxy was restarted";
+
+/** @throws Exit: nothing answers, or it says why the rows cannot be brought over beside live writes */
+export async function openLiveBackfill(
+  api: Api,
+  collection: CollectionSettings,
+  { source, target }: OpenCollection,
+  waits: (why: string | null) => void,
+): Promise<LiveBackfill> {
+  const idColumn = await idColumnOf(collection, source);
+  if (target.upsertConfirmed === undefined) {
+    throw refused(collection, `${target.name} cannot hold back a commit until the proxy has confirmed it`);
+  }
+  if ((await source.lags?.()) === true) {
+    throw refused(
+      collection,
+      `${source.name} is a replica: it may lack what legacy has told its clients of; name the primary`,
+    );
+  }
+  const session = new Session(api, collection.name);
+  await session.open();
+  const upsertConfirmed = target.upsertConfirmed.bind(target);
+  return {
+    writes: session,
+    idOf: (row) => idOf(row, idColumn),
+    upsertConfirmed,
+    waits,
+    end: (how) => session.end(how),
+  };
+}
+
+async function idColumnOf(
+  { entityId, source: place, ...collection }: CollectionSettings,
+  source: OpenCollection["source"],
+) {
+  const [only] = place.key;
+  const column = entityId ?? (place.key.length === 1 ? only : undefined);
+  const { columns } = await source.describe();
+  if (column === undefined) {
+    throw refused(
+      collection,
+      `its key has ${place.key.length} columns; write entityId: the one that the route's keys hold`,
+    );
+  }
+  if (columns.some(({ name }) => name === column)) return column;
+  const names = columns.map(({ name }) => name).join(", ");
+  throw refused(collection, `entityId is ${column}, and ${source.name} has no such column; it has ${names}`);
+}
+
+function idOf(row: Row, column: string): string {
+  const value = row[column];
+  if (value === undefined || value === null || typeof value === "object") {
+    throw new TypeError(`entityId ${column} of a row is no text and no number, so that nothing tells its writes`);
+  }
+  return String(value);
+}
+
+function refused({ name }: Pick<CollectionSettings, "name">, why: string): Exit {
+  return new Exit(EXIT.no, `${name} cannot be brought over beside live writes: ${why}`);
+}
+
+/** Of a proxy that was restarted nothing is known any more: what was read is read again, in a session of its own. */
+class Session implements LiveWrites {
+  readonly #api: Api;
+  readonly #collection: string;
+  #id = "";
+  /** What was opened has gone. */
+  #isLost = false;
+
+  constructor(api: Api, collection: string) {
+    this.#api = api;
+    this.#collection = collection;
+  }
+
+  async open(): Promise<void> {
+    const opened = await this.#api.post<OpenedBackfill>("/api/v1/backfills", { collection: this.#collection });
+    if (opened === null) {
+      throw new Exit(
+        EXIT.no,
+        `the proxy at ${this.#api.url} knows no collection ${this.#collection}, or is older than this; give it this configuration`,
+      );
+    }
+    this.#id = opened.id;
+    this.#isLost = false;
+  }
+
+  async window(): Promise<number> {
+    const marked = this.#isLost ? null : await this.#ask<Marked>("window", {});
+    if (marked !== null) return marked.at;
+    await this.open();
+    const again = await this.#ask<Marked>("window", {});
+    if (again === null) throw new Exit(EXIT.failed, `${this.#api.url}: ${RESTARTED} again and again`);
+    return again.at;
+  }
+
+  async mark(): Promise<number> {
+    const marked = await this.#ask<Marked>("mark", {});
+    this.#isLost ||= marked === null;
+    return marked?.at ?? 0;
+  }
+
+  async freeze(order: FreezeOrder): ReturnType<LiveWrites["freeze"]> {
+    const answer = this.#isLost ? null : await this.#ask<FreezeAnswer>("freeze", order);
+    this.#isLost ||= answer === null;
+    if (answer?.end === "over") throw new Exit(EXIT.no, `${this.#collection}: ${answer.why}`);
+    return answer ?? { end: "later", why: RESTARTED };
+  }
+
+  async confirm(freeze: number): Promise<boolean> {
+    const confirmed = await this.#ask<Confirmed>("confirm", { freeze });
+    this.#isLost ||= confirmed === null;
+    return confirmed?.holds === true;
+  }
+
+  async thaw(freeze: number): Promise<void> {
+    this.#isLost ||= (await this.#ask("thaw", { freeze })) === null;
+  }
+
+  async leaveToRepair(ids: readonly string[]): Promise<void> {
+    if (!this.#isLost && (await this.#ask("repairs", { ids })) !== null) return;
+    await this.open();
+    await this.#ask("repairs", { ids });
+  }
+
+  async end(how: "done" | "stopped"): Promise<void> {
+    // Whatever it answers, nothing of ours is left there that does not end by itself.
+    await this.#ask("end", { how }).catch(() => null);
+  }
+
+  #ask<T>(what: string, order: unknown): Promise<T | null> {
+    return this.#api.post<T>(`/api/v1/backfills/${this.#id}/${what}`, order);
+  }
+}

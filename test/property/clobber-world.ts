@@ -1,0 +1,494 @@
+/**
+ * A small world in which a backfill's own code (proxy/migrate/live-chunk.ts), over the proxy's own log of changes, races live
+ * writes and repairs of the same rows. Everything that can happen in another order is a step of its own; `explore` takes every
+ * order there is and looks at both tables at the end.
+ */
+import { type LiveWrites, type Prepared, writeLiveChunk } from "../../proxy/migrate/live-chunk.ts";
+import { ChangeLog } from "../../proxy/mirror/change-log.ts";
+import type { Reach } from "../../proxy/reach.ts";
+import type { Row } from "../../proxy/rows.ts";
+
+/** The rule as it is, or without one of its parts. */
+export interface Rule {
+  /** false: copies of frozen rows are sent all the same. */
+  readonly freeze: boolean;
+  /** false: rows that were touched are written too. */
+  readonly drop: boolean;
+  /** before: the snapshot is older than the watermark. */
+  readonly snapshot: "in-window" | "before";
+  /** false: nobody waits for writes that have yet to tell their key. */
+  readonly waitForKeys: boolean;
+  /** false: writes whose reach nobody declared are taken to change nothing but their own key. */
+  readonly undeclared: boolean;
+  /** false: nobody asks whether the freeze still holds before the commit. */
+  readonly confirm: boolean;
+  /** false: a commit that comes long after it was confirmed is a commit. */
+  readonly fence: boolean;
+  /** true: a row is written where its updated_at is newer than the target's, or the target has none. */
+  readonly newerWins: boolean;
+}
+
+export const THE_RULE: Rule = {
+  freeze: true,
+  drop: true,
+  snapshot: "in-window",
+  waitForKeys: true,
+  undeclared: true,
+  confirm: true,
+  fence: true,
+  newerWins: false,
+};
+
+export interface Live {
+  readonly does: "put" | "delete" | "create" | "add" | "add-to-all" | "repair";
+  readonly key: string;
+  /** Its key is in the body, and known with the answer. Of a create it always is. */
+  readonly late?: boolean;
+  /** It also adds to this row, as its route declares. */
+  readonly touches?: string;
+  /** Index of the write that its client had an answer to before. */
+  readonly after?: number;
+  /** once: as sent. twice: sent again, and the shadow applies both. lands-late: given up, and applied afterwards. */
+  readonly delivery?: "once" | "twice" | "lands-late";
+}
+
+export interface Scenario {
+  /** By key, what both services have at first; `copied`: next has it too. */
+  readonly rows: Readonly<Record<string, { readonly value: number; readonly copied: boolean }>>;
+  readonly live: readonly Live[];
+  /** Whether next's PUT makes a row that is not there. */
+  readonly putMakes?: boolean;
+  /** All writes have one updated_at. */
+  readonly oneTime?: boolean;
+  /** How often a freeze may end before its time. */
+  readonly lapses?: number;
+}
+
+interface Cell {
+  readonly value: number;
+  readonly at: number;
+}
+type Table = Record<string, Cell>;
+
+interface Step {
+  readonly name: string;
+  readonly run: () => void;
+}
+
+const MAX_WORK = 1;
+
+class World {
+  readonly #scenario: Scenario;
+  readonly #rule: Rule;
+  readonly #log = new ChangeLog();
+  readonly #source: Table = {};
+  readonly #target: Table = {};
+  /** How far each write is. */
+  readonly #places: number[];
+  readonly #repairs = new Set<string>();
+  /** What a repair has read. */
+  readonly #seen = new Map<number, { readonly cell: Cell | null; readonly writes: number }>();
+  /** Of the log, what could still matter. */
+  #history: string[] = [];
+  #now = 0;
+  #writes = 0;
+  #frozen: { readonly number: number; readonly ids: ReadonlySet<string> } | null = null;
+  #freezes = 0;
+  #lapses: number;
+  #job: { readonly name: string; readonly run: () => void; readonly isOpen?: () => boolean } | null = null;
+  #held = "";
+  #isDone = false;
+  #older: Table | null = null;
+
+  constructor(scenario: Scenario, rule: Rule) {
+    this.#scenario = scenario;
+    this.#rule = rule;
+    this.#lapses = scenario.lapses ?? 0;
+    for (const [key, { value, copied }] of Object.entries(scenario.rows)) {
+      this.#source[key] = { value, at: 0 };
+      if (copied) this.#target[key] = { value, at: 0 };
+    }
+    this.#places = scenario.live.map(() => 0);
+    // A key is on the list because next has not what it should.
+    for (const { does, key } of scenario.live) {
+      if (does !== "repair") continue;
+      this.#repairs.add(key);
+      this.#target[key] = { value: -1, at: 0 };
+    }
+    void this.#runJob();
+  }
+
+  get isOver(): boolean {
+    return this.#isDone && this.enabled().length === 0;
+  }
+
+  /** After all that is on the repair list was made equal by state. */
+  difference(): string | null {
+    const [source, target] = [{ ...this.#source }, { ...this.#target }];
+    for (const key of this.#repairs) {
+      const cell = source[key];
+      if (cell === undefined) delete target[key];
+      else target[key] = cell;
+    }
+    const spell = (table: Table): string =>
+      JSON.stringify(
+        Object.entries(table)
+          .map(([key, { value }]) => [key, value])
+          .sort(),
+      );
+    return spell(source) === spell(target) ? null : `legacy ${spell(source)}, next ${spell(target)}`;
+  }
+
+  state(): string {
+    const frozen = this.#frozen === null ? null : [...this.#frozen.ids];
+    return JSON.stringify([
+      [this.#source, this.#target, this.#places, [...this.#repairs].sort(), [...this.#seen], this.#now, this.#writes],
+      [frozen, this.#lapses, this.#job?.name, this.#held, this.#isDone, this.#history, this.#older],
+    ]);
+  }
+
+  enabled(): readonly Step[] {
+    const steps: Step[] = this.#scenario.live.flatMap((live, i) => this.#stepsOf(live, i));
+    if (this.#job !== null && (this.#job.isOpen?.() ?? true))
+      steps.push({ ...this.#job, name: `job ${this.#job.name}` });
+    if (this.#frozen !== null && this.#lapses > 0) {
+      steps.push({
+        name: "the freeze ends by itself",
+        run: () => {
+          this.#lapses -= 1;
+          this.#frozen = null;
+        },
+      });
+    }
+    return steps;
+  }
+
+  #stepsOf(live: Live, i: number): readonly Step[] {
+    const place = this.#places[i] as number;
+    const step = (name: string, run: () => void): readonly Step[] => [
+      {
+        name: `${live.does} ${live.key} (${i}) ${name}`,
+        run: () => {
+          this.#places[i] = place + 1;
+          run();
+        },
+      },
+    ];
+    return live.does === "repair" ? this.#repairSteps(live, i, place, step) : this.#writeSteps(live, i, place, step);
+  }
+
+  #writeSteps(
+    live: Live,
+    i: number,
+    place: number,
+    step: (name: string, run: () => void) => readonly Step[],
+  ): readonly Step[] {
+    const delivery = live.delivery ?? "once";
+    switch (place) {
+      case 0:
+        if (live.after !== undefined && (this.#places[live.after] as number) < 3) return [];
+        return step("begins", () => {
+          this.#writes += 1;
+          this.#began(i, this.#reachOf(live, isLate(live)));
+        });
+      case 1:
+        return step("is applied", () => this.#apply(this.#source, live, i));
+      case 2:
+        return step("is answered", () => {
+          this.#log.answered(String(i), this.#reachOf(live, false));
+          this.#history.push(`answered ${i}`);
+        });
+      case 3:
+        // What was answered before goes first; a repair has the lane for itself.
+        if (this.#isBehind(live, i) || this.#isHeld(live)) return [];
+        return step("is sent", () => undefined);
+      case 4:
+        if (delivery === "lands-late") return step("is given up", () => this.#endLate(live, i));
+        return step("lands", () => this.#apply(this.#target, live, i));
+      case 5:
+        if (delivery === "lands-late") return step("lands late", () => this.#apply(this.#target, live, i));
+        if (delivery === "twice") return step("lands again", () => this.#apply(this.#target, live, i));
+        return step("ends", () => this.#ended(i, null));
+      case 6:
+        if (delivery === "twice") return step("ends", () => this.#ended(i, null));
+        if (delivery === "lands-late") return step("can land no more", () => (this.#now = MAX_WORK));
+        return [];
+      default:
+        return [];
+    }
+  }
+
+  #repairSteps(
+    { key }: Live,
+    i: number,
+    place: number,
+    step: (name: string, run: () => void) => readonly Step[],
+  ): readonly Step[] {
+    switch (place) {
+      case 0:
+        if (this.#scenario.live.some((other, k) => other.key === key && k !== i && this.#isUnderWay(k))) return [];
+        return step("begins", () => this.#began(i, { keys: [`t/${key}`], lateOf: [], anyOf: [] }));
+      case 1:
+        if (this.#rule.freeze && this.#frozen?.ids.has(key) === true) return [];
+        return step("reads", () => this.#seen.set(i, { cell: this.#source[key] ?? null, writes: this.#writes }));
+      case 2:
+        return step("writes", () => {
+          const seen = this.#seen.get(i);
+          // A write that began since may be in what was read, and is yet to be delivered: the key stays on the list.
+          if (seen === undefined || seen.writes !== this.#writes) return;
+          if (seen.cell === null) delete this.#target[key];
+          else this.#target[key] = seen.cell;
+          this.#repairs.delete(key);
+        });
+      case 3:
+        return step("ends", () => {
+          const seen = this.#seen.get(i);
+          if (seen?.writes !== this.#writes) this.#repairs.add(key);
+          this.#ended(i, null);
+        });
+      default:
+        return [];
+    }
+  }
+
+  #isUnderWay(i: number): boolean {
+    const live = this.#scenario.live[i] as Live;
+    const place = this.#places[i] as number;
+    const end = live.does === "repair" ? 4 : live.delivery === "twice" ? 7 : live.delivery === "lands-late" ? 5 : 6;
+    return place > 0 && place < end;
+  }
+
+  #isBehind(live: Live, i: number): boolean {
+    return this.#scenario.live.some((other, k) => {
+      if (k === i || !this.#isUnderWay(k)) return false;
+      const shares = [other.key, other.touches].some(
+        (key) => key !== undefined && [live.key, live.touches].includes(key),
+      );
+      if (other.does === "repair") return other.key === live.key;
+      return (shares || other.does === "add-to-all" || live.does === "add-to-all") && live.after === k;
+    });
+  }
+
+  #isHeld(live: Live): boolean {
+    if (!this.#rule.freeze || this.#frozen === null) return false;
+    if (live.does === "add-to-all") return this.#rule.undeclared;
+    return this.#frozen.ids.has(live.key) || (live.touches !== undefined && this.#frozen.ids.has(live.touches));
+  }
+
+  #began(i: number, reach: Reach): void {
+    this.#log.began(String(i), "route", reach);
+    this.#history.push(`began ${i}`);
+  }
+
+  #ended(i: number, until: number | null): void {
+    this.#log.ended(String(i), until);
+    this.#history.push(`ended ${i}`);
+  }
+
+  #endLate(live: Live, i: number): void {
+    this.#repairs.add(live.key);
+    this.#ended(i, MAX_WORK);
+  }
+
+  #reachOf(live: Live, isLateNow: boolean): Reach {
+    const touched = live.touches === undefined ? [] : [`t/${live.touches}`];
+    if (isLateNow) return { keys: touched, lateOf: this.#rule.waitForKeys ? ["t"] : [], anyOf: [] };
+    if (live.does === "add-to-all") return { keys: [], lateOf: [], anyOf: this.#rule.undeclared ? ["t"] : [] };
+    return { keys: [`t/${live.key}`, ...touched], lateOf: [], anyOf: [] };
+  }
+
+  #apply(table: Table, live: Live, i: number): void {
+    const at = this.#scenario.oneTime === true ? 0 : i + 1;
+    const add = (key: string): void => {
+      const cell = table[key];
+      if (cell !== undefined) table[key] = { value: cell.value + 10 ** (i + 1), at };
+    };
+    const { key } = live;
+    const isThere = table[key] !== undefined;
+    switch (live.does) {
+      case "put":
+        if (isThere || table === this.#source || this.#scenario.putMakes === true) table[key] = { value: 100 + i, at };
+        break;
+      case "delete":
+        delete table[key];
+        break;
+      case "create":
+        if (!isThere) table[key] = { value: 200 + i, at };
+        break;
+      case "add":
+        add(key);
+        break;
+      case "add-to-all":
+        for (const each of Object.keys(table)) add(each);
+        break;
+      case "repair":
+        break;
+      default:
+        live.does satisfies never;
+    }
+    if (live.touches !== undefined) add(live.touches);
+  }
+
+  /** The job's next step: it goes on when the schedule comes to it. */
+  #gate<T>(name: string, work: () => T, isOpen?: () => boolean): Promise<T> {
+    return new Promise((resolve) => {
+      const run = (): void => {
+        this.#job = null;
+        resolve(work());
+      };
+      this.#job = { name, run, ...(isOpen === undefined ? {} : { isOpen }) };
+    });
+  }
+
+  async #runJob(): Promise<void> {
+    await writeLiveChunk({
+      live: this.#live(),
+      key: ["key"],
+      idOf: (row) => String(row["key"]),
+      read: async (keys) =>
+        await this.#gate("reads", () => {
+          const from = this.#older ?? this.#source;
+          const wanted = keys === null ? Object.keys(from) : keys.map(([key]) => String(key));
+          const rows = wanted.flatMap((key) => rowOf(key, from[key]));
+          this.#held = JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value));
+          return { rows, isFull: false };
+        }),
+      prepare: (rows) => Promise.resolve(this.#prepared(rows)),
+      pause: () => Promise.resolve(),
+      waits: () => undefined,
+      signal: new AbortController().signal,
+    });
+    this.#isDone = true;
+  }
+
+  #live(): LiveWrites {
+    return {
+      window: async () => {
+        if (this.#rule.snapshot === "before") {
+          await this.#gate("takes its snapshot", () => (this.#older = { ...this.#source }));
+        }
+        return await this.#gate("opens a window", () => {
+          // What had ended by now is in no window to come.
+          this.#history = this.#scenario.live.flatMap((_, i) => (this.#isUnderWay(i) ? [`open ${i}`] : []));
+          return this.#log.openWindow("job");
+        });
+      },
+      mark: async () =>
+        await this.#gate("has read", () => {
+          this.#history.push("read");
+          return this.#log.mark();
+        }),
+      freeze: async ({ since, read, ids }) =>
+        await this.#gate(
+          "freezes",
+          (): Awaited<ReturnType<LiveWrites["freeze"]>> => {
+            const looked = this.#log.look({ entity: "t", since, read }, new Set(ids), this.#now);
+            if (looked.kind !== "known") {
+              this.#held += looked.kind;
+              return { end: "dirty", why: "" };
+            }
+            const touched = this.#rule.drop ? looked.touched : new Set<string>();
+            this.#held += JSON.stringify([...touched]);
+            const number = ++this.#freezes;
+            this.#frozen = { number, ids: new Set(ids.filter((id) => !touched.has(id))) };
+            return { end: "frozen", freeze: number, touched: [...touched] };
+          },
+          () => this.#log.look({ entity: "t", since, read }, new Set(ids), this.#now).kind !== "later",
+        ),
+      confirm: async (freeze) => {
+        if (!this.#rule.confirm) return true;
+        return await this.#gate("confirms", () => this.#frozen?.number === freeze);
+      },
+      thaw: async () => await this.#gate("thaws", () => void (this.#frozen = null)),
+      leaveToRepair: async (ids) => {
+        for (const id of ids) this.#repairs.add(id);
+        this.#held += `left ${ids.join()}`;
+        await Promise.resolve();
+      },
+    };
+  }
+
+  #prepared(rows: readonly Row[]): Prepared<number> {
+    return {
+      write: async (keep, confirm) => {
+        const number = this.#freezes;
+        if (!(await confirm())) return null;
+        return await this.#gate("commits", () => {
+          // The database undid what was not committed soon after it was confirmed: of a freeze itself it knows nothing.
+          if (this.#rule.fence && this.#rule.confirm && this.#frozen?.number !== number) return null;
+          for (const row of rows.filter(keep)) this.#write(String(row["key"]), Number(row["value"]), Number(row["at"]));
+          return rows.length;
+        });
+      },
+    };
+  }
+
+  #write(key: string, value: number, at: number): void {
+    const there = this.#target[key];
+    if (!this.#rule.newerWins || there === undefined || there.at < at) this.#target[key] = { value, at };
+  }
+}
+
+function isLate({ does, late }: Live): boolean {
+  return does === "create" || late === true;
+}
+
+function rowOf(key: string, cell: Cell | undefined): readonly Row[] {
+  return cell === undefined ? [] : [{ key, value: BigInt(cell.value), at: BigInt(cell.at) }];
+}
+
+export interface Explored {
+  readonly states: number;
+  /** Orders in which the steps can come. */
+  readonly schedules: bigint;
+  /** Distinct ends in which the tables differ, with one way there. */
+  readonly divergent: readonly { readonly what: string; readonly path: readonly string[] }[];
+}
+
+/** Every order of all steps; those that lead to the same state are gone on from once. */
+export async function explore(scenario: Scenario, rule: Rule): Promise<Explored> {
+  const schedules = new Map<string, bigint>();
+  const divergent = new Map<string, readonly string[]>();
+
+  async function go(path: readonly string[]): Promise<bigint> {
+    const world = await play(scenario, rule, path);
+    const state = world.state();
+    const known = schedules.get(state);
+    if (known !== undefined) return known;
+    const steps = world.enabled();
+    let ways = 0n;
+    if (steps.length === 0) {
+      if (!world.isOver) throw new Error(`the job hangs after: ${path.join("; ")}`);
+      const what = world.difference();
+      if (what !== null && !divergent.has(what)) divergent.set(what, path);
+      ways = 1n;
+    }
+    for (const { name } of steps) ways += await go([...path, name]);
+    schedules.set(state, ways);
+    return ways;
+  }
+
+  const all = await go([]);
+  return {
+    states: schedules.size,
+    schedules: all,
+    divergent: [...divergent].map(([what, path]) => ({ what, path })),
+  };
+}
+
+async function play(scenario: Scenario, rule: Rule, path: readonly string[]): Promise<World> {
+  const world = new World(scenario, rule);
+  await settled();
+  for (const name of path) {
+    const step = world.enabled().find((each) => each.name === name);
+    if (step === undefined) throw new Error(`no step is called ${name} after ${path.join("; ")}`);
+    step.run();
+    if (name.startsWith("job")) await settled();
+  }
+  return world;
+}
+
+/** What the job does between two steps is done. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { FreezeOrder } from "../../../proxy/backfill-window.ts";
+import { type LiveWrites, MOST_DROPS, writeLiveChunk } from "../../../proxy/migrate/live-chunk.ts";
+import type { Row } from "../../../proxy/rows.ts";
+
+type Answer = Awaited<ReturnType<LiveWrites["freeze"]>>;
+
+const ROWS: readonly Row[] = ["1", "2", "3", "4"].map((id) => ({ id }));
+
+/** What a chunk of four rows does where the proxy answers its freezes so; without end the last answer. */
+async function chunk(
+  answers: (order: FreezeOrder, times: number) => Answer,
+  confirm: (times: number) => boolean = () => true,
+) {
+  const told: string[] = [];
+  const say = <T>(what: string, answer: T): Promise<T> => {
+    told.push(what);
+    return Promise.resolve(answer);
+  };
+  let [freezes, confirms] = [0, 0];
+  const done = await writeLiveChunk<string>({
+    live: {
+      window: () => say("window", 1),
+      mark: () => say("mark", 2),
+      freeze: (order) => say(`freeze ${order.ids.join()}`, answers(order, ++freezes)),
+      confirm: () => say("confirm", confirm(++confirms)),
+      thaw: () => say("thaw", undefined),
+      leaveToRepair: (ids) => say(`repair ${ids.join()}`, undefined),
+    },
+    key: ["id"],
+    idOf: (row) => String(row["id"]),
+    read: (keys) => {
+      const rows = keys === null ? ROWS : ROWS.filter(({ id }) => keys.some(([key]) => key === id));
+      return say(`read ${keys === null ? "all" : keys.join()}`, { rows, isFull: keys === null });
+    },
+    prepare: (rows) =>
+      Promise.resolve({
+        async write(keep, ask) {
+          const ids = rows.filter(keep).map(({ id }) => String(id));
+          return (await ask()) ? ids.join() : null;
+        },
+      }),
+    pause: () => Promise.resolve(),
+    waits: () => undefined,
+    signal: new AbortController().signal,
+  });
+  return { told, done };
+}
+
+const frozen = (touched: readonly string[]): Answer => ({ end: "frozen", freeze: 7, touched });
+
+test("the window is opened before anything is read, all is read before the freeze, and the commit is confirmed", async () => {
+  const { told, done } = await chunk(() => frozen([]));
+  assert.deepEqual(told, ["window", "read all", "mark", "freeze 1,2,3,4", "confirm", "thaw"]);
+  assert.deepEqual(done, {
+    page: { rows: ROWS, isFull: true },
+    written: ["1,2,3,4"],
+    readAgain: 0,
+    toRepair: 0,
+    stopped: false,
+  });
+});
+
+test("what was touched is read again in a window of its own; what always is, is left to repair after five times", async () => {
+  const { told, done } = await chunk((_, times) => frozen(times === 1 ? ["2", "3"] : ["3"]));
+  assert.deepEqual(told.slice(6, 12), ["window", "read 2,3", "mark", "freeze 2,3", "confirm", "thaw"]);
+  assert.deepEqual(told.filter((what) => what.startsWith("read")).length, MOST_DROPS);
+  assert.equal(told.at(-1), "repair 3");
+  assert.deepEqual(
+    done.written.filter((ids) => ids !== ""),
+    ["1,4", "2"],
+  );
+  assert.deepEqual([done.toRepair, done.readAgain], [1, 5]);
+  assert.deepEqual(done.page, { rows: ROWS, isFull: true });
+});
+
+test("a dirty window drops all, and the next ones are smaller", async () => {
+  const { told, done } = await chunk((_, times) => (times < 3 ? { end: "dirty", why: "x" } : frozen([])));
+  assert.deepEqual(
+    told.filter((what) => what.startsWith("freeze")),
+    ["freeze 1,2,3,4", "freeze 1,2", "freeze 3,4", "freeze 1", "freeze 2"],
+  );
+  assert.deepEqual(done.written.toSorted(), ["1", "2", "3,4"]);
+});
+
+test("what has to wait is read again and not counted as dropped, however often", async () => {
+  const { told, done } = await chunk((_, times) => (times <= 20 ? { end: "later", why: "x" } : frozen([])));
+  assert.equal(told.filter((what) => what === "read all").length, 21);
+  assert.deepEqual([done.written, done.readAgain, done.toRepair], [["1,2,3,4"], 0, 0]);
+});
+
+test("a freeze that did not hold commits nothing, and its rows are read again in halves, not counted as dropped", async () => {
+  const { told, done } = await chunk(
+    () => frozen([]),
+    (times) => times > 3,
+  );
+  assert.deepEqual(
+    told.filter((what) => what.startsWith("read")),
+    ["read all", "read 1,2", "read 1", "read 1", "read 2", "read 3,4"],
+  );
+  assert.deepEqual([done.written, done.toRepair], [["1", "2", "3,4"], 0]);
+  assert.deepEqual(done.page.rows, ROWS);
+});
+
+test("it stops before a window, and says that the chunk is not done", async () => {
+  const stop = new AbortController();
+  stop.abort();
+  const never = (): never => assert.fail("nothing is asked any more");
+  const done = await writeLiveChunk({
+    live: { window: never, mark: never, freeze: never, confirm: never, thaw: never, leaveToRepair: never },
+    key: ["id"],
+    idOf: never,
+    read: never,
+    prepare: never,
+    pause: never,
+    waits: () => undefined,
+    signal: stop.signal,
+  });
+  assert.equal(done.stopped, true);
+});

@@ -5,6 +5,7 @@ import type { Phase, RouteSettings } from "./config/settings.ts";
 import type { CutoverGate } from "./cutover-gate.ts";
 import type { Snapshot } from "./exchange.ts";
 import type { Journal } from "./journal.ts";
+import { lagMsOf } from "./lag.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { MoveCheck, MoveOrder } from "./phase-move.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
@@ -27,7 +28,7 @@ export interface CutoverChecksParts {
   readonly snapshot: () => Snapshot;
   readonly gate: Pick<CutoverGate, "ask">;
   readonly store: Pick<Store, "openWork">;
-  readonly journal: Pick<Journal, "waiting">;
+  readonly journal: Pick<Journal, "waiting" | "waitingSince">;
   readonly backlog: Pick<Backlog, "lagMs">;
   readonly openWrites: Pick<OpenWrites, "count">;
   readonly members: Pick<Members, "list">;
@@ -105,7 +106,7 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
   }
 
   function lagOf(names: readonly string[]): number {
-    return Math.max(...names.map((name) => parts.backlog.lagMs(name, parts.clock.monotonic())));
+    return Math.max(...names.map((name) => lagMsOf(parts, name)));
   }
 
   /** Waits for the shadow to come close, before anybody is held back. */

@@ -88,16 +88,35 @@ export function createFront(parts: FrontParts): Front {
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (requestClass === "write") watch = counted(watch, route.name);
-      forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch);
+      try {
+        forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch);
+      } catch (error) {
+        void watch.ended(NOT_FORWARDED);
+        if (watch.closed !== null) guard("noise", watch.closed);
+        throw error;
+      }
       return;
     }
-    parts.intake.open(
-      { snapshot, request: head, found, plan },
-      (entered) => {
-        forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched);
-      },
-      () => response.destroy(),
-    );
+    // Whoever watches it would wait for its end for ever.
+    const failed = (): void => {
+      guard("noise", () => {
+        watched?.ended(NOT_FORWARDED);
+        watched?.closed();
+      });
+      response.destroy();
+    };
+    try {
+      parts.intake.open(
+        { snapshot, request: head, found, plan },
+        (entered) => {
+          forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched);
+        },
+        failed,
+      );
+    } catch (error) {
+      failed();
+      throw error;
+    }
   }
 
   /** It begins anew once the hold is over: nothing of it has been decided, read or sent. */
@@ -165,7 +184,8 @@ export function createFront(parts: FrontParts): Front {
 
   function watchNoise(arrived: Parameters<Noise["watch"]>[0]): Watched | null {
     try {
-      return parts.noise.watch(arrived);
+      const watched = parts.noise.watch(arrived);
+      return watched === null ? null : toldOnce(watched);
     } catch (error) {
       parts.caught("noise", error);
       return null;
@@ -286,6 +306,26 @@ const MOVING: Refusal = {
   detail: "cutover",
   retryAfterSeconds: 1,
 };
+
+const NOT_FORWARDED: PrimaryEnding = { end: "unreached", why: "it could not be forwarded" };
+
+/** A request that fails while it is forwarded may have been ended already, or end once more when its client is cut off. */
+function toldOnce(watched: Watched): Watched {
+  let [hasEnded, isClosed] = [false, false];
+  return {
+    takers: watched.takers,
+    ended(ending) {
+      if (hasEnded) return;
+      hasEnded = true;
+      watched.ended(ending);
+    },
+    closed() {
+      if (isClosed) return;
+      isClosed = true;
+      watched.closed();
+    },
+  };
+}
 
 const UNWATCHED: Watch = {
   takers: null,

@@ -34,7 +34,7 @@ export interface Arrived {
 export interface Intake {
   /**
    * Calls `goOn` once the primary may be called: at once where nothing is to be waited for. Where it cannot be entered it throws, or
-   * calls `failed` later.
+   * calls `failed` later. Where `goOn` throws, now or later, the exchange is ended in the books, and `failed` is called.
    */
   open(arrived: Arrived, goOn: (entered: Entered) => void, failed: () => void): void;
 }
@@ -43,12 +43,21 @@ export interface Intake {
 export interface Entered {
   /** For copies of both bodies. */
   takers(): BodyTakers;
-  /** Called once. What it returns is to be waited for before the answer's last byte leaves. */
+  /**
+   * false: where it stands among other members' writes is not known yet. Then it is settled, and has its order stamp, a little after
+   * `ended`, and whoever writes the key next must not come before that.
+   */
+  isPlaced(): boolean;
+  /** The first call counts. What it returns is to be waited for before the answer's last byte leaves. */
   ended(ending: PrimaryEnding): Promise<void> | null;
 }
 
 export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
-  function open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void): void {
+  function open(
+    { snapshot, request, found, plan }: Arrived,
+    goOn: (entered: Entered) => void,
+    failed: () => void,
+  ): void {
     const arrivedAt = parts.clock.now();
     const trace = parseTraceParent(headerOf(request.headers, "traceparent"));
     const exchange: Exchange = {
@@ -79,20 +88,22 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     }
     try {
       parts.recorder.eligible(found.route.name, plan.requestClass);
-      journalIntent(open, () => goOn(entered(open)));
     } catch (error) {
       // Its client's exchange is ended by whoever catches this.
+      lanes.withdraw(open.ticket);
       parts.openWrites.leave(exchange.id);
       parts.changes.ended(exchange.id, null);
       throw error;
     }
+    journalIntent(open, () => letGoOn(entered(open), goOn, failed, parts.caught));
   }
 
   function entered(open: OpenExchange): Entered {
     const { limits } = open.exchange.snapshot.settings;
-    return {
+    return endedOnce({
       takers: () =>
         captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
+      isPlaced: () => parts.turns.placed(open.exchange.id) === null,
       ended(ending) {
         const placed = parts.turns.placed(open.exchange.id);
         if (placed === null) return settleNow(open, ending);
@@ -100,7 +111,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
           await settleNow(open, ending);
         });
       },
-    };
+    });
   }
 
   /**
@@ -136,10 +147,14 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       if (!placed) guarded(parts, "turns", () => parts.turns.doubt(exchange.id));
       if (durable === null) goOn();
       else if (journaled) {
-        parts.gaps.journaled(exchange.route.name);
+        guarded(parts, "gaps", () => parts.gaps.journaled(exchange.route.name));
         goOn();
       } else {
-        afterMarking(parts.gaps.unjournaled(exchange.route.name, durable), goOn);
+        let marked: Promise<void> | null = null;
+        guarded(parts, "gaps", () => {
+          marked = parts.gaps.unjournaled(exchange.route.name, durable);
+        });
+        afterMarking(marked, goOn);
       }
     };
     const came = (): void => {
@@ -209,6 +224,47 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
   }
 
   return { open };
+}
+
+/** What comes after the first end gives back what it holds. */
+export function endedOnce(entered: Entered): Entered {
+  let hasEnded = false;
+  return {
+    takers: () => entered.takers(),
+    isPlaced: () => entered.isPlaced(),
+    ended(ending) {
+      if (!hasEnded) {
+        hasEnded = true;
+        return entered.ended(ending);
+      }
+      if (ending.end === "answered") ending.release();
+      return null;
+    },
+  };
+}
+
+/**
+ * Nobody above catches: it may be called from a timer, or when the disk has answered. An exchange that cannot go on ends
+ * `unknown`, since its primary may have been called before that.
+ */
+export function letGoOn(
+  entered: Entered,
+  goOn: (entered: Entered) => void,
+  failed: () => void,
+  caught: (step: string, error: unknown) => void,
+): void {
+  try {
+    goOn(entered);
+  } catch (error) {
+    caught("pipeline", error);
+    const why = `it could not be forwarded: ${error instanceof Error ? error.message : String(error)}`;
+    void entered.ended({ end: "unknown", status: null, why, ms: 0 });
+    try {
+      failed();
+    } catch (again) {
+      caught("pipeline", again);
+    }
+  }
 }
 
 /** Whether it came in time. */

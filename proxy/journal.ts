@@ -120,6 +120,8 @@ export interface Journal {
   settled(exchangeId: string, end: JournalEnd): void;
   /** Accepted writes that nothing but the journal holds. */
   waiting(): number;
+  /** Epoch ms at which the primary had answered the oldest of them of this route, or a little before; null: none waits. */
+  waitingSince(route: string): number | null;
   /** Some of them, in the order in which they were answered; each is to be taken before more are asked for. */
   nextWaiting(): Promise<readonly WaitingWrite[]>;
   /** It is delivered from memory from here on. */

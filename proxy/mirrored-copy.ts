@@ -25,6 +25,7 @@ import { DIVERGENT, dropped, skipped } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
+import { ALONE } from "./turns.ts";
 
 /**
  * One copy's turn in its lane. Resolves, whatever happens, when the shadow is done with it, so that the lane goes on;
@@ -218,6 +219,10 @@ function sendCopy(
     primaryAccepted: isAccepted(copy.primary.status),
     place: copy.place,
     unsettled: parts.unsettled,
+    elsewhere:
+      isRead || parts.turns === ALONE
+        ? null
+        : (since, forMs) => parts.turns.earlier(exchange.id, since, forMs) ?? Promise.resolve(false),
     newAnswerCopy: () =>
       new Capture(
         { memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes },

@@ -6,6 +6,7 @@ import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
 import { Headroom } from "./headroom.ts";
+import { lagMsOf } from "./lag.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { InFlight } from "./mirror/in-flight.ts";
 import type { BreakerState } from "./mirror/breaker.ts";
@@ -146,7 +147,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       eligible: counted?.eligible ?? 0,
       pending: counted?.pending ?? 0,
       outcomes: counted?.outcomes ?? [],
-      lagMs: Math.round(parts.backlog.lagMs(route.name, parts.clock.monotonic())),
+      lagMs: Math.round(lagMsOf(parts, route.name)),
       breaker: shadow === null ? null : parts.gate(shadow).state(),
       repairs: open?.repairs ?? 0,
       parked: open?.parked ?? 0,
@@ -169,12 +170,11 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
   function headroomSeconds(): number | null {
     if (waiting() === 0) return null;
     const { settings } = parts.snapshot();
-    const now = parts.clock.monotonic();
     const limitBytes = parts.journal.health().limitBytes ?? parts.queue.limitBytes;
     let seconds = headroom.secondsLeft(limitBytes) ?? Infinity;
     for (const route of settings.routes) {
       const { shadow } = PHASE_ROLES[route.phase];
-      const lagMs = parts.backlog.lagMs(route.name, now);
+      const lagMs = lagMsOf(parts, route.name);
       if (shadow === null || lagMs < LAGGING_MS) continue;
       const { maxAgeMs } = serviceOf(settings, serviceNameFor(shadow, route)).asShadow;
       seconds = Math.min(seconds, Math.max(0, maxAgeMs - lagMs) / 1000);

@@ -32,6 +32,11 @@ export interface Turns {
   order(exchangeId: string | null): number | null;
   /** Resolves when all that was to go before is done, or at the deadline (monotonic ms). null: it is its turn. */
   come(exchangeId: string, deadline: number): Promise<TurnCome> | null;
+  /**
+   * Resolves when what other members had answered of writes that were taken before this one is done with, or after `forMs` at the
+   * latest: to whether there was any since then (monotonic ms). null: nobody else takes turns.
+   */
+  earlier(exchangeId: string, since: number, forMs: number): Promise<boolean> | null;
   /** It is not to be delivered, or the shadow is done with it. Harmless where it was called before. */
   leave(exchangeId: string): void;
   /**
@@ -53,6 +58,7 @@ export const ALONE: Turns = {
   doubt: () => undefined,
   order: () => null,
   come: () => null,
+  earlier: () => null,
   leave: () => undefined,
   crossed: () => null,
   visit: () => Promise.resolve({ crossed: () => Promise.resolve(false), leave: () => undefined }),

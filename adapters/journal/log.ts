@@ -21,6 +21,7 @@ import { scanFolder, type Scanned } from "./scan.ts";
 import type { Segment } from "./segment.ts";
 import { Upkeep } from "./upkeep.ts";
 import { type Found, WaitingReader } from "./waiting.ts";
+import { WaitingSince } from "./waiting-since.ts";
 import { LogWriter } from "./writer.ts";
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
@@ -101,6 +102,7 @@ class Log implements LogJournal {
   readonly #upkeep: Upkeep;
   /** Of those that wait on disk. */
   #waiting: number;
+  readonly #waitingSince: WaitingSince;
   #closing: Promise<void> | null = null;
 
   constructor(options: LogOptions) {
@@ -108,6 +110,7 @@ class Log implements LogJournal {
     this.#options = options;
     this.#segments = [...scanned.segments];
     this.#waiting = scanned.waiting;
+    this.#waitingSince = scanned.waitingSince;
     this.#writer = new LogWriter({
       ...options,
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
@@ -193,6 +196,7 @@ class Log implements LogJournal {
     this.#entries.delete(exchangeId);
     pin.segment.waiting += 1;
     this.#waiting += 1;
+    this.#waitingSince.add(entry.route, write.answeredAt);
     return this.#writer.whenWritten().then(
       () => true,
       () => {
@@ -201,6 +205,7 @@ class Log implements LogJournal {
         this.#entries.set(exchangeId, entry);
         pin.segment.waiting -= 1;
         this.#waiting -= 1;
+        this.#waitingSince.leave(entry.route);
         return false;
       },
     );
@@ -246,6 +251,10 @@ class Log implements LogJournal {
     return this.#waiting;
   }
 
+  waitingSince(route: string): number | null {
+    return this.#waitingSince.of(route);
+  }
+
   nextWaiting(): Promise<readonly WaitingWrite[]> {
     return this.#waiting === 0 ? Promise.resolve([]) : this.#reader.next();
   }
@@ -267,6 +276,7 @@ class Log implements LogJournal {
     });
     segment.waiting -= 1;
     this.#waiting -= 1;
+    this.#waitingSince.taken(intent.route, write.write.answeredAt);
   }
 
   holds(exchangeId: string): boolean {

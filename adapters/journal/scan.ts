@@ -11,6 +11,7 @@ import { decodeSegmentHead, isUnfinished, nextFrame, openFrame, SEGMENT_HEAD_BYT
 import { Positions } from "./positions.ts";
 import { decodeRecords, type JournalRecord } from "./records.ts";
 import { Segment, segmentNumber } from "./segment.ts";
+import { WaitingSince } from "./waiting-since.ts";
 
 /** A write of which there is no record that could be delivered. */
 export interface OpenIntent {
@@ -55,6 +56,8 @@ export interface Scanned {
   readonly carried: readonly CarriedPlace[];
   /** Accepted, and without an outcome. */
   readonly waiting: number;
+  /** Of those that wait. */
+  readonly waitingSince: WaitingSince;
 }
 
 /** `countedUpTo`: what the store has counted. */
@@ -78,6 +81,8 @@ interface AcceptedOf {
   readonly entries: number[];
   readonly bytes: number[];
   readonly routes: number[];
+  /** Epoch ms. */
+  readonly answeredAt: number[];
 }
 
 class Scan {
@@ -131,7 +136,7 @@ class Scan {
     this.#segments.push(segment);
     this.#lastGeneration = head.generation;
     this.#lastPosition = Math.max(this.#lastPosition, segment.lastPosition);
-    this.#accepted.push({ segment, entries: [], bytes: [], routes: [] });
+    this.#accepted.push({ segment, entries: [], bytes: [], routes: [], answeredAt: [] });
     this.#readFrames(segment, file);
   }
 
@@ -185,6 +190,7 @@ class Scan {
         accepted.entries.push(entry);
         accepted.bytes.push(bytes);
         accepted.routes.push(this.#routeNumber(record.intent.route));
+        accepted.answeredAt.push(record.write.answeredAt);
         if (record.carried) this.#carried.push({ position, segment, at, entry });
         return;
       }
@@ -208,15 +214,18 @@ class Scan {
     const open = new Map<string, number>();
     const add = (route: string): void => void open.set(route, (open.get(route) ?? 0) + 1);
     const toDeliver = new Positions();
+    const waitingSince = new WaitingSince();
     let waiting = 0;
-    for (const { segment, entries, bytes, routes } of this.#accepted) {
+    for (const { segment, entries, bytes, routes, answeredAt } of this.#accepted) {
       entries.forEach((entry, i) => {
         if (this.#settled.has(entry)) return;
         toDeliver.add(entry);
         waiting += 1;
         segment.waiting += 1;
         segment.pin(bytes[i] as number);
-        add(this.#routes[routes[i] as number] as string);
+        const route = this.#routes[routes[i] as number] as string;
+        add(route);
+        waitingSince.add(route, answeredAt[i] as number);
       });
     }
     for (const { intent, segment, bytes } of this.#intents.values()) {
@@ -238,6 +247,7 @@ class Scan {
       settled: this.#settled,
       carried: this.#carried.filter(({ entry }) => !this.#settled.has(entry)).sort((a, b) => a.position - b.position),
       waiting,
+      waitingSince,
     };
   }
 

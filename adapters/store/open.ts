@@ -127,7 +127,9 @@ async function openAsMember(
     // Nobody else waits for its client to load.
     const { openRedisStore } = await import("./redis/store.ts");
     const place = `${hostname()}:${resolve(settings.member.folder)}`;
-    store = await openRedisStore({ ...options, member: { run, hasRun, place, journal, ended: () => member.close() } });
+    const [problem, ended] = [() => member.problem(), () => member.close()];
+    const own = { run, hasRun, place, journal, problem, ended };
+    store = await openRedisStore({ ...options, member: own });
     const shared = store;
     const { secretKey, notes, turns, members, transitions } = shared;
     const countsBeside = (): Promise<Counts> => shared.countsBeside();

@@ -60,6 +60,7 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
     if (options.json === true) terminal.print(JSON.stringify({ type: "reconcile", collection: name, ...sums }));
     else {
       if (told > limit) terminal.print(`and ${told - limit} more (--limit)`);
+      terminal.complain(`crossfade: ${howText(sums)}`);
       terminal.print(sumsText(name, sums));
       if (options.repair === true && !repairs && differing > 0) {
         terminal.print("This is a plan. Nothing was changed: without --dry-run it is done.");
@@ -143,7 +144,6 @@ function stepText(finding: RowFinding, options: ReconcileFlags): string {
 
 function sumsText(name: string, sums: Reconciled): string {
   const { sourceRows, targetRows, equal, excused, missing, mismatched, extra, unmade, settled, extraUnknown } = sums;
-  const { digests, noDigests } = sums;
   const parts = [
     `${equal} equal`,
     ...(excused > 0 ? [`${excused} excused`] : []),
@@ -154,10 +154,11 @@ function sumsText(name: string, sums: Reconciled): string {
   ];
   const again = settled > 0 ? `; ${settled} differed and no longer did when looked at again` : "";
   const unknown = extraUnknown === null ? "" : `; ${extraUnknown}`;
-  const gaveUp = digests?.gaveUp === true ? " (most rows of the first ones did, so all others were read)" : "";
-  const how =
-    digests === null
-      ? `Every row was read: ${noDigests ?? "there were no digests"}.`
-      : `By digests: ${digests.chunks} chunks of rows, of which ${digests.differing} differed and were looked into${gaveUp}.`;
-  return `${how}\n${name}  ${sourceRows} rows against ${targetRows}: ${parts.join(", ")}${again}${unknown}`;
+  return `${name}  ${sourceRows} rows against ${targetRows}: ${parts.join(", ")}${again}${unknown}`;
+}
+
+function howText({ digests, noDigests }: Reconciled): string {
+  if (digests === null) return `every row was read: ${noDigests ?? "there were no digests"}`;
+  const gaveUp = digests.gaveUp ? " (most rows of the first ones did, so all others were read)" : "";
+  return `by digests: ${digests.chunks} chunks of rows, of which ${digests.differing} differed and were looked into${gaveUp}`;
 }

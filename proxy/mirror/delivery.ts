@@ -35,6 +35,11 @@ export interface DeliveryJob extends AttemptJob {
   /** Among what was answered and has not settled; null for a read, which changes nothing and waits for nothing. */
   readonly place: Place | null;
   readonly unsettled: Unsettled;
+  /**
+   * Where other members send to the service too: resolves when what they had answered earlier is done with, or after `forMs`: to
+   * whether there was any when the attempt began (`since`, monotonic ms).
+   */
+  readonly elsewhere?: ((since: number, forMs: number) => Promise<boolean>) | null;
   /** Resolves, where there is something to wait for, once the attempt may be made. */
   readonly onAttempt: (attempt: number) => Promise<void> | undefined;
   /** Whether the first attempt of this process may be made now. */
@@ -144,7 +149,8 @@ class Delivery {
       happened,
       harmless: this.#harmless,
       earlierUnknown: this.#unknown,
-      earlierUnsettled: this.#earlierUnsettled && !this.#waitedForEarlier,
+      // Of what other members do nobody knows yet.
+      earlierUnsettled: (this.#earlierUnsettled || this.#hasElsewhere()) && !this.#waitedForEarlier,
     });
     if (ended instanceof AttemptFailed) {
       this.#job.onFailure(ended.failure.code);
@@ -177,15 +183,29 @@ class Delivery {
     return place !== null && !unsettled.isFirst(place);
   }
 
-  /** Whether another attempt may follow; if not, the wait would outlast the deadline. */
+  #hasElsewhere(): boolean {
+    const { place, elsewhere } = this.#job;
+    return place !== null && (elsewhere ?? null) !== null;
+  }
+
+  /** Whether it was refused while something earlier was under way; it has ended since. */
+  async #afterEarlier(): Promise<boolean> {
+    const { clock, deadline, elsewhere, place, unsettled } = this.#job;
+    this.#waitedForEarlier = true;
+    if (place === null) return false;
+    const had = this.#earlierUnsettled;
+    if (had && !(await unsettled.whenFirst(place, deadline - clock.monotonic()))) return false;
+    const left = deadline - clock.monotonic();
+    const hadElsewhere = left > 0 && (await elsewhere?.(this.#begunAt, left)) === true;
+    return (had || hadElsewhere) && deadline > clock.monotonic();
+  }
+
+  /** Whether another attempt may follow; if not, the wait would outlast the deadline, or there is nothing to wait for. */
   async #pause({ step }: NextStep, ended: AttemptAnswered | AttemptFailed): Promise<boolean> {
-    const { clock, deadline, gate, place, unsettled } = this.#job;
+    const { clock, deadline, gate } = this.#job;
     const left = deadline - clock.monotonic();
     if (step === "retry-at-once") return left > 0;
-    if (step === "retry-after-earlier") {
-      this.#waitedForEarlier = true;
-      return place !== null && (await unsettled.whenFirst(place, left));
-    }
+    if (step === "retry-after-earlier") return await this.#afterEarlier();
     let waitMs = this.#backoffMs;
     this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
     if (step === "retry-as-told" && !(ended instanceof AttemptFailed)) {

@@ -15,6 +15,7 @@ export function createNullJournal(): Journal {
     heldUp() {},
     settled() {},
     waiting: () => 0,
+    waitingSince: () => null,
     nextWaiting: async () => [],
     take() {},
     holds: () => false,

@@ -95,7 +95,8 @@ export type FromWorker =
 export type ToWorker =
   /** The settings stand behind it, as V8 serialises them. The first ones have it listen. */
   | { readonly type: "settings"; readonly revision: number; readonly mirroringEnabled: boolean }
-  | { readonly type: "go"; readonly exchange: number }
+  /** Where `isHeld`, the answer's last byte waits for `placed`, whatever tells its key. */
+  | { readonly type: "go"; readonly exchange: number; readonly isHeld: boolean }
   /** It could not be entered into the books: instead of `go`. */
   | { readonly type: "not-entered"; readonly exchange: number }
   | { readonly type: "placed"; readonly exchange: number }

@@ -1,7 +1,7 @@
 import type { ByteBudget } from "../byte-budget.ts";
 import type { BodyTakers } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
-import type { Arrived, Entered, Intake } from "../intake.ts";
+import { type Arrived, endedOnce, type Entered, type Intake, letGoOn } from "../intake.ts";
 import { keysAtHead } from "../route/entity-key.ts";
 import type { Link } from "./link.ts";
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
@@ -19,14 +19,16 @@ const BEHIND_BYTES = 1024 * 1024;
 export class RemoteIntake implements Intake {
   readonly #link: ToParent;
   readonly #budget: ByteBudget;
+  readonly #caught: (step: string, error: unknown) => void;
   #last = 0;
-  readonly #waiting = new Map<number, { readonly goOn: () => void; readonly failed: () => void }>();
+  readonly #waiting = new Map<number, Waiting>();
   readonly #held = new Map<number, () => void>();
 
   /** `budget`: the worker's share of memory for copies. */
-  constructor(link: ToParent, budget: ByteBudget) {
+  constructor(link: ToParent, budget: ByteBudget, caught: (step: string, error: unknown) => void) {
     this.#link = link;
     this.#budget = budget;
+    this.#caught = caught;
   }
 
   open({ snapshot, request, found, plan }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
@@ -35,15 +37,19 @@ export class RemoteIntake implements Intake {
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
     const late = keysAtHead({ route: found.route, params: found.params, request }, requestClass).length === 0;
     const order = requestClass === "read" ? "any" : late ? "placed" : "told";
-    const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, order);
-    if (waits) this.#waiting.set(exchange, { goOn: () => goOn(entered), failed });
+    const begin = (isHeld: boolean): void => {
+      const whenPlaced = isHeld ? "placed" : order;
+      const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, whenPlaced);
+      letGoOn(endedOnce(entered), goOn, failed, this.#caught);
+    };
+    if (waits) this.#waiting.set(exchange, { goOn: begin, failed });
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
     this.#link.send({ type: "open", exchange, waits, ...told });
-    if (!waits) goOn(entered);
+    if (!waits) begin(false);
   }
 
-  go(exchange: number): void {
-    this.#taken(exchange)?.goOn();
+  go(exchange: number, isHeld: boolean): void {
+    this.#taken(exchange)?.goOn(isHeld);
   }
 
   notEntered(exchange: number): void {
@@ -74,6 +80,7 @@ export class RemoteIntake implements Intake {
         answer = relayed("answer");
         return { request, answer };
       },
+      isPlaced: () => true,
       ended: (ending) => {
         const isAnswered = ending.end === "answered";
         // Nobody looks at the bodies of what nobody answered.
@@ -96,9 +103,15 @@ export class RemoteIntake implements Intake {
   }
 }
 
+interface Waiting {
+  readonly goOn: (isHeld: boolean) => void;
+  readonly failed: () => void;
+}
+
 /**
  * What an answer's last byte waits for. told: the parent can read of it, before whatever the client does next (crew.ts reads ends
- * before beginnings). placed: the parent has read it: only the answer tells the key, and whoever writes that key then comes after.
+ * before beginnings). placed: the parent has settled it: only the answer tells the key, or the parent does not know yet where it stands
+ * among other members' writes; whoever writes that key then comes after.
  */
 type AnswerOrder = "any" | "told" | "placed";
 

@@ -34,7 +34,7 @@ let listener: Promise<Listener> | null = null;
 
 const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, () => process.exit(0));
 const budget = new ByteBudget(0);
-const intake = new RemoteIntake(link, budget);
+const intake = new RemoteIntake(link, budget, caught);
 const telemetry = new RelayedTelemetry((series, durations) => link.send({ type: "timings", series }, [durations]));
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
@@ -64,8 +64,12 @@ const front = createFront({
   noise: new RemoteNoise(link, choice),
   telemetry,
   clock: systemClock,
-  caught: (step, error) => link.send({ type: "caught", step, why: wordsOf(error) }),
+  caught,
 });
+
+function caught(step: string, error: unknown): void {
+  link.send({ type: "caught", step, why: wordsOf(error) });
+}
 
 function current(): Snapshot {
   if (snapshot === null) throw new TypeError("a worker serves nobody before it has settings");
@@ -79,7 +83,7 @@ function take(message: ToWorker, bytes: Buffer): void {
       takeSettings(message.revision, deserialize(bytes) as Settings);
       break;
     case "go":
-      intake.go(message.exchange);
+      intake.go(message.exchange, message.isHeld);
       break;
     case "not-entered":
       intake.notEntered(message.exchange);

@@ -114,8 +114,7 @@ export class WorkerSeat {
     try {
       this.#open(message);
     } catch (error) {
-      this.#exchanges.delete(message.exchange);
-      this.#parts.link.send({ type: "not-entered", exchange: message.exchange });
+      this.#notEntered(message.exchange);
       throw error;
     }
   }
@@ -135,10 +134,15 @@ export class WorkerSeat {
           return;
         }
         open.entered = entered;
-        if (waits) this.#parts.link.send({ type: "go", exchange });
+        if (waits) this.#parts.link.send({ type: "go", exchange, isHeld: !entered.isPlaced() });
       },
-      () => this.#parts.link.send({ type: "not-entered", exchange }),
+      () => this.#notEntered(exchange),
     );
+  }
+
+  #notEntered(exchange: number): void {
+    this.#exchanges.delete(exchange);
+    this.#parts.link.send({ type: "not-entered", exchange });
   }
 
   #ended({ exchange, ending, request, answer, isHeld }: Extract<FromWorker, { type: "ended" }>, bytes: Buffer): void {

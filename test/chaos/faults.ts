@@ -214,6 +214,20 @@ export const FAULTS: readonly Fault[] = [
     await wait(200 + stage.chance.below(800));
     process.kill(pid, "SIGCONT");
   }),
+  // Longer than a lane waits for an intent without an answer.
+  onWorker("worker stopped for 5 s with answers on their way", async (pid, stage) => {
+    await withAnswersOnTheirWay(stage, () => process.kill(pid, "SIGSTOP"));
+    await wait(5_200);
+    process.kill(pid, "SIGCONT");
+    await stage.traffic(FEW);
+  }),
+  onWorker("worker's parent stopped for 2 s with answers on their way", async (_pid, stage) => {
+    const member = stage.someMember();
+    await withAnswersOnTheirWay(stage, () => member.pause());
+    await wait(2_000);
+    member.goOn();
+    await stage.traffic(FEW);
+  }),
   onFullDisk("disk full", async (stage) => {
     stage.disk?.fill();
     await stage.traffic(4 * FEW);
@@ -269,6 +283,14 @@ export const FAULTS: readonly Fault[] = [
     await member.start();
   }),
 ];
+
+/** What the primary has applied by then it answers, but nobody reads it. */
+async function withAnswersOnTheirWay(stage: Stage, stop: () => void): Promise<void> {
+  await stage.legacy.become("hanging");
+  await untilFelt(stage.legacy);
+  stop();
+  await stage.legacy.become("well");
+}
 
 /** The database and what SQLite keeps beside it. Journal and key file stay, as they do where only a database is lost. */
 function removeStore({ storeFile }: Stage): void {

@@ -98,7 +98,7 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
     journal.settled("x", MATCH);
     assert.equal(journal.keep("x", writeOf("{}")), null);
     assert.equal(journal.holds("x"), false);
-    assert.deepEqual([journal.depth(), journal.waiting()], [0, 0]);
+    assert.deepEqual([journal.depth(), journal.waiting(), journal.waitingSince("users")], [0, 0, null]);
     await journal.close();
   });
 
@@ -127,6 +127,45 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
       await journal.close();
     },
   );
+
+  prove("it tells since when the oldest that waits of a route has waited, in the next process too", async (setup) => {
+    const { journal } = await setup.open();
+    const at = (answeredAt: number): AcceptedWrite => ({ ...writeOf("{}"), answeredAt });
+    for (const id of ["a", "b", "c"]) await journal.intend(intentOf(id));
+    await journal.intend({ ...intentOf("d"), route: "orders" });
+    const kept = [
+      journal.keep("a", at(1_000)),
+      journal.keep("d", at(2_000)),
+      journal.keep("b", at(3_000)),
+      journal.keep("c", at(4_000)),
+    ];
+    if (kept[0] === null) {
+      assert.equal(journal.waitingSince("users"), null);
+      await journal.close();
+      return;
+    }
+    for (const one of kept) assert.equal(await one, true);
+    const since = (of: Journal): unknown => ["users", "orders", "others"].map((route) => of.waitingSince(route));
+    assert.deepEqual(since(journal), [1_000, 2_000, null]);
+    await journal.close();
+    const { journal: next } = await setup.open();
+    assert.deepEqual(since(next), [1_000, 2_000, null]);
+    const left: unknown[] = [];
+    while (next.waiting() > 0) {
+      for (const write of await next.nextWaiting()) {
+        next.take(write);
+        left.push([write.intent.exchangeId, next.waitingSince("users"), next.waitingSince("orders")]);
+      }
+    }
+    // Never later than the oldest that is left, and no earlier than the one that was taken last.
+    assert.deepEqual(left, [
+      ["a", 1_000, 2_000],
+      ["d", 1_000, null],
+      ["b", 3_000, null],
+      ["c", null, null],
+    ]);
+    await next.close();
+  });
 
   prove(
     "the next process finds each write as the last record of it says, and nothing of what has settled",

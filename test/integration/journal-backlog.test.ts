@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accounts, heldAnswer, type Journaled, startJournaled } from "../support/journaled.ts";
+import type { RouteJson } from "../support/crossfade.ts";
+import { accounts, heldAnswer, type Journaled, type JournaledStatus, startJournaled } from "../support/journaled.ts";
 import { json, startService } from "../support/service.ts";
 
 const MIB = 1024 * 1024;
@@ -118,4 +119,39 @@ test("sampled reads do not pass what waits in the journal: they are dropped, and
   it.next.answerWith(json(200, { ok: true }));
   held.release();
   assert.equal((await it.settled(41)).outcomes["match"], 40);
+});
+
+test("of a route whose writes all wait in the journal, status and metrics tell how far its shadow is behind", async (t) => {
+  const routes = `
+routes:
+  - name: users
+    match: { path: "/users/**" }
+  - name: orders
+    match: { path: "/orders/**" }`;
+  const it = await startJournaled(t, { config: LITTLE + routes, next: PATIENT });
+  const held = heldAnswer();
+  it.next.answerWith(held.answer);
+  await fill(it, 0, 60);
+  const sentAt = Date.now();
+  for (let n = 0; n < 3; n++) assert.equal(await it.send("PUT", `/orders/${n}`, body(n)), 200);
+  const orders = ({ routes: all }: JournaledStatus) => all.find(({ name }) => name === "orders") as RouteJson;
+  const before = await it.until((now) => orders(now).lagMs >= 300);
+  assert.ok(before.journal.waiting >= 3);
+  assert.ok(orders(before).lagMs <= Date.now() - sentAt, String(orders(before).lagMs));
+  const metrics = await (await fetch(`${it.running().adminUrl}/metrics`)).text();
+  const lag = Number(/^crossfade_lane_lag\{route="orders"\} (.*)$/m.exec(metrics)?.[1]);
+  assert.ok(lag >= 0.3, metrics);
+  // Another process finds them so.
+  await it.recorded();
+  await it.kill();
+  held.release();
+  const again = heldAnswer();
+  it.next.answerWith(again.answer);
+  await it.start();
+  const after = await it.until(({ queue }) => queue.bytes > 0);
+  assert.ok(orders(after).lagMs > orders(before).lagMs, String(orders(after).lagMs));
+  it.next.answerWith(json(200, { ok: true }));
+  again.release();
+  const settled = await it.until((now) => orders(now).pending === 0);
+  assert.deepEqual([orders(settled).lagMs, orders(settled).outcomes["match"]], [0, 3]);
 });

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import {
   accounts,
@@ -215,3 +217,37 @@ for (const store of ["sqlite", "redis"] as const) {
     await assertCovered(it);
   });
 }
+
+test("redis: a member whose folder is removed while it runs says so, and comes back as itself with everything accounted for", async (t) => {
+  const redis = await redisServer(t, { args: ["--appendonly", "yes", "--appendfsync", "always"] });
+  const it = await startJournaled(t, { redis: redis.url });
+  const self = async (): Promise<string | undefined> => {
+    const { items } = await it.api<{ items: { id: string; self: boolean }[] }>("/api/v1/members");
+    return items.find((member) => member.self)?.id;
+  };
+  const id = await self();
+  await it.send("PUT", "/users/1", "{}");
+  await it.settled(1);
+  const held = heldAnswer();
+  it.next.answerWith(held.answer);
+  for (let n = 0; n < 3; n++) assert.equal(await it.send("PUT", `/users/${n}`, "{}"), 200);
+  rmSync(join(it.folder, "member"), { recursive: true });
+  const warned = await it.until(({ warnings }) => warnings.some((warning) => warning.includes("was removed at")));
+  assert.ok(warned.warnings.some((warning) => warning.includes("who it is was written there again")));
+  await it.kill();
+  held.release();
+  it.next.answerWith(json(200, { ok: true }));
+  await it.start();
+  assert.equal(await self(), id);
+  const { items } = await it.api<{ items: { state: string }[] }>("/api/v1/members");
+  assert.deepEqual(
+    items.map(({ state }) => state),
+    ["serving"],
+  );
+  // What waited is gone with the journal: a gap says so, and nothing is missing from the sum.
+  assert.equal(await it.send("PUT", "/users/9", "{}"), 200);
+  const route = await it.settled(2);
+  const [eligible, accounted] = accounts(route);
+  assert.equal(accounted, eligible);
+  assert.ok((await it.gaps()).length > 0);
+});

@@ -113,3 +113,128 @@ test("a member that is killed holds the others up until it is back, and what it 
     ["users/1"],
   );
 });
+
+const TWO_ROUTES = `
+routes:
+  - name: users
+    match: { path: "/users/**" }
+  - name: orders
+    match: { path: "/orders/**" }`;
+
+/** A shadow that refuses the order of a user whom it does not know; users wait until they are let in. */
+async function ordersOfUsers(t: TestContext): Promise<{
+  readonly one: Journaled;
+  readonly other: Journaled;
+  /** Paths that the shadow was sent writes of, in their order. On a busy machine a key may be repaired meanwhile, which reads. */
+  sent(): readonly string[];
+  sawAtLeast(writes: number): Promise<void>;
+  letIn(): void;
+  letAnswer(): void;
+}> {
+  const redis = await redisServer(t);
+  const one = await startJournaled(t, { redis: redis.url, config: TWO_ROUTES });
+  const folder = join(one.folder, "other");
+  const other = await startJournaled(t, { redis: redis.url, folder, services: one, config: TWO_ROUTES });
+  let isKnown = false;
+  const waiting: (() => void)[] = [];
+  const refusals: (() => void)[] = [];
+  let holdsRefusals = true;
+  one.legacy.answerWith((seen, response) =>
+    json(seen.method === "POST" ? 201 : 200, { ok: true, id: 7 })(seen, response),
+  );
+  one.next.answerWith((seen, response) => {
+    const created = json(seen.method === "POST" ? 201 : 200, { ok: true, id: 7 });
+    if (seen.method === "GET") json(404, {})(seen, response);
+    else if (seen.target.startsWith("/users")) {
+      waiting.push(() => {
+        isKnown = true;
+        created(seen, response);
+      });
+    } else if (isKnown) created(seen, response);
+    else {
+      const refuse = (): void => json(409, { error: "no such user" })(seen, response);
+      if (holdsRefusals) refusals.push(refuse);
+      else refuse();
+    }
+  });
+  const sent = (): readonly string[] =>
+    one.next.seen.filter(({ method }) => method !== "GET").map(({ target }) => target);
+  return {
+    one,
+    other,
+    sent,
+    async sawAtLeast(writes) {
+      while (sent().length < writes) await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+    letIn() {
+      for (const apply of waiting.splice(0)) apply();
+    },
+    letAnswer() {
+      holdsRefusals = false;
+      for (const refuse of refusals.splice(0)) refuse();
+    },
+  };
+}
+
+async function matched({ one, other }: { readonly one: Journaled; readonly other: Journaled }): Promise<number> {
+  await Promise.all([one, other].map((it) => it.until(({ routes }) => routes.every(({ pending }) => pending === 0))));
+  const { routes } = await one.until(({ routes: all }) => all.every(({ eligible }) => eligible === 1));
+  return routes.reduce((sum, { outcomes }) => sum + (outcomes["match"] ?? 0), 0);
+}
+
+for (const [how, parent] of [
+  ["whose key its path tells", ["PUT", "/users/7"]],
+  ["whose key its answer tells", ["POST", "/users"]],
+] as const) {
+  test(`a child that comes to the shadow before its parent of another member, ${how}, is sent once more behind it, and is no divergence`, async (t) => {
+    const site = await ordersOfUsers(t);
+    const { one, other } = site;
+    site.letAnswer();
+    await other.send(parent[0], parent[1], "{}");
+    await site.sawAtLeast(1);
+    await one.send("PUT", "/orders/1", '{"user":7}');
+    await site.sawAtLeast(2);
+    // It has been refused, and waits.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal((await one.status()).routes.find(({ name }) => name === "orders")?.pending, 1);
+    assert.equal(site.sent().length, 2);
+    site.letIn();
+    assert.equal(await matched(site), 2);
+    assert.deepEqual(site.sent(), [parent[1], "/orders/1", "/orders/1"]);
+    const [first, second] = one.next.seen.filter(({ method, target }) => method !== "GET" && target === "/orders/1");
+    assert.equal(first?.header("idempotency-key"), second?.header("idempotency-key"));
+  });
+}
+
+test("a child is sent once more where its parent of another member was applied while it was refused", async (t) => {
+  const site = await ordersOfUsers(t);
+  const { one, other } = site;
+  await other.send("PUT", "/users/7", "{}");
+  await site.sawAtLeast(1);
+  await one.send("PUT", "/orders/1", '{"user":7}');
+  await site.sawAtLeast(2);
+  site.letIn();
+  await other.until(({ routes }) => routes.every(({ pending }) => pending === 0));
+  // Redis hears of it a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  site.letAnswer();
+  assert.equal(await matched(site), 2);
+  assert.equal(site.sent().length, 3);
+});
+
+test("a refusal that no other member's earlier write explains is a verdict at once", async (t) => {
+  const site = await ordersOfUsers(t);
+  const { one, other } = site;
+  await one.send("PUT", "/orders/1", '{"user":7}');
+  await site.sawAtLeast(1);
+  // Answered later, and not done with.
+  await other.send("PUT", "/users/7", "{}");
+  await site.sawAtLeast(2);
+  site.letAnswer();
+  const { routes } = await one.until(({ routes: all }) =>
+    all.some(({ name, pending }) => name === "orders" && pending === 0),
+  );
+  assert.equal(routes.find(({ name }) => name === "orders")?.outcomes["divergent"], 1);
+  assert.equal(site.sent().filter((target) => target === "/orders/1").length, 1);
+  site.letIn();
+});

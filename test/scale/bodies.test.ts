@@ -5,7 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { allowedGrowthMib } from "./bound.ts";
-import { bytesReadBy, memoryOf, type Proxy, routeOf, type Running, startOrigin, startProxy } from "./processes.ts";
+import {
+  apiOf,
+  bytesReadBy,
+  memoryOf,
+  openFilesOf,
+  type Proxy,
+  routeOf,
+  type Running,
+  startOrigin,
+  startProxy,
+} from "./processes.ts";
 import { MIB } from "./scale.ts";
 import { download, type Transfer, upload } from "./transfers.ts";
 
@@ -23,11 +33,11 @@ interface Stage {
   grownMib(): number;
 }
 
-async function startStage(t: TestContext): Promise<Stage> {
+async function startStage(t: TestContext, more = ""): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-bodies-"));
   const [legacy, next] = await Promise.all([startOrigin(), startOrigin()]);
   const urls = { legacyUrl: legacy.url, nextUrl: next.url };
-  const proxy = await startProxy({ command: [ENTRY], folder, limits: LIMITS, ...urls });
+  const proxy = await startProxy({ command: [ENTRY], folder, limits: LIMITS, more, ...urls });
   t.after(async () => {
     for (const one of [proxy, legacy, next]) await one.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -49,6 +59,16 @@ async function standsStill(proxy: Proxy, since: number): Promise<number> {
     before = now;
   }
   return before - since;
+}
+
+interface Held {
+  readonly bytes: number;
+  readonly spoolBytes: number;
+}
+
+/** Copies that the disk was too slow for. */
+function behind(reasons: Readonly<Record<string, number>>): number {
+  return (reasons["spool-full"] ?? 0) + (reasons["queue-full"] ?? 0);
 }
 
 async function allDone(transfers: readonly Transfer[]): Promise<void> {
@@ -81,11 +101,78 @@ test("a primary that does not read holds up its uploads; then they are mirrored 
 
 test("uploads that stop half-way and go on later cost no more than others", async (t) => {
   const { proxy, grownMib } = await startStage(t);
-  const transfers = Array.from({ length: COUNT }, (_, n) => upload(proxy.url, `/upload/${n}`, BYTES, BYTES / 2));
+  const transfers = Array.from({ length: COUNT }, (_, n) =>
+    upload(proxy.url, `/upload/${n}`, BYTES, { pauseAt: BYTES / 2 }),
+  );
   await Promise.all(transfers.map(({ paused }) => paused));
   for (const transfer of transfers) transfer.resume();
   await allDone(transfers);
   await assertMirrored(proxy);
+  assert.ok(grownMib() < BOUND_MIB, `${grownMib()} MiB, ${BOUND_MIB} allowed`);
+});
+
+const READS_TOO = "defaults: { mirror: { reads: 100% } }";
+const OVER_EVERY_CAP = 300 * MIB;
+
+test("bodies over every cap pass both ways at full speed, byte for byte and in bounded memory; each exchange has an outcome that says what became of its copy", async (t) => {
+  const { proxy, next, grownMib } = await startStage(t, READS_TOO);
+  const files = openFilesOf(proxy);
+  const bothWays = (n: number): readonly Transfer[] => [
+    upload(proxy.url, `/upload/${n}`, OVER_EVERY_CAP),
+    download(proxy.url, OVER_EVERY_CAP),
+    download(proxy.url, OVER_EVERY_CAP, { write: `/grown/${n}` }),
+  ];
+  await allDone([...bothWays(1), upload(proxy.url, "/upload/2", OVER_EVERY_CAP)]);
+  const before = await routeOf(proxy, ({ reasons }) => reasons["body-too-large"] ?? 0);
+  // Nothing else may become of it: the request is too large, or the disk was slower than the bodies came.
+  const { skipped = 0, match = 0 } = before.outcomes;
+  // One of them is the small read that the stage began with.
+  assert.equal(before.eligible, 5);
+  assert.equal(skipped, before.reasons["body-too-large"] ?? 0);
+  assert.ok(skipped <= 2 && match >= 1 && match <= 3, JSON.stringify(before));
+  assert.equal(skipped + match + behind(before.reasons), 5, JSON.stringify(before));
+  // One byte of 300 MiB, the last one, tells them apart.
+  next.child.send({ spoil: true });
+  await allDone(bothWays(3));
+  const after = await routeOf(proxy);
+  assert.equal(after.eligible, 8);
+  assert.equal(after.outcomes["match"], match);
+  const others = (after.outcomes["divergent"] ?? 0) + (after.outcomes["skipped"] ?? 0) + behind(after.reasons);
+  assert.equal(match + others, 8, JSON.stringify(after));
+  const { items } = await apiOf<{ items: { key: string; reason: string }[] }>(proxy, "/repairs");
+  for (const { key, reason } of items) {
+    assert.match(`${key} ${reason}`, /^upload\/\d (body-too-large|dropped)$|^grown\/\d dropped$/);
+  }
+  // No upload reached the shadow whole, so that each is on the list.
+  assert.equal(items.filter(({ key }) => key.startsWith("upload/")).length, 3, JSON.stringify(items));
+  assert.ok(grownMib() < BOUND_MIB, `${grownMib()} MiB, ${BOUND_MIB} allowed`);
+  const { queue } = await apiOf<{ queue: Held }>(proxy, "/status");
+  assert.deepEqual([queue.bytes, queue.spoolBytes], [0, 0]);
+  // Idle connections to the services, and the spool's thread.
+  assert.ok(openFilesOf(proxy) < files + 32, `${openFilesOf(proxy)} files open, ${files} before`);
+});
+
+test("an upload over every cap that comes no faster than the disk takes it is skipped(body-too-large), and was never kept whole", async (t) => {
+  const { proxy, grownMib } = await startStage(t);
+  let mostOnDisk = 0;
+  const held = async (): Promise<number> => {
+    const { queue } = await apiOf<{ queue: Held }>(proxy, "/status");
+    mostOnDisk = Math.max(mostOnDisk, queue.spoolBytes);
+    return queue.bytes;
+  };
+  const whenTaken = async (): Promise<void> => {
+    while ((await held()) > MIB) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+  const transfer = upload(proxy.url, "/upload/1", OVER_EVERY_CAP, { every: 2 * MIB, goOn: whenTaken });
+  await transfer.done;
+  const route = await routeOf(proxy, () => 1);
+  assert.deepEqual([route.eligible, route.outcomes["skipped"], route.reasons["body-too-large"]], [1, 1, 1]);
+  const { items } = await apiOf<{ items: { key: string; reason: string }[] }>(proxy, "/repairs");
+  assert.deepEqual(
+    items.map(({ key, reason }) => [key, reason]),
+    [["upload/1", "body-too-large"]],
+  );
+  assert.ok(mostOnDisk > 0 && mostOnDisk <= LIMITS.bodyOnDisk * MIB, String(mostOnDisk));
   assert.ok(grownMib() < BOUND_MIB, `${grownMib()} MiB, ${BOUND_MIB} allowed`);
 });
 
@@ -94,8 +181,6 @@ test("uploads that stop half-way and go on later cost no more than others", asyn
  * spool gives up a body, or what waits for it leaves no room for another body's first bytes.
  */
 async function assertMirrored(proxy: Proxy): Promise<void> {
-  const behind = (reasons: Record<string, number>): number =>
-    (reasons["spool-full"] ?? 0) + (reasons["queue-full"] ?? 0);
   const { eligible, outcomes, reasons, repairs } = await routeOf(proxy, (route) => behind(route.reasons));
   assert.equal(eligible, COUNT);
   assert.equal((outcomes["match"] ?? 0) + behind(reasons), COUNT, JSON.stringify({ outcomes, reasons }));

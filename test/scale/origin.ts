@@ -1,7 +1,7 @@
 /**
  * Both services of the scale run, each a process of its own, told by its parent what to do:
  * GET /small?… answers its target · GET /events is a stream that gets an event whenever the parent says so ·
- * GET /download?BYTES · PUT /upload/… says how many bytes came and whether they were the right ones · PUT /held/… does
+ * GET /download?BYTES, and PUT /grown/…?BYTES (their last byte is another one once the parent has said so) · PUT /upload/… says how many bytes came and whether they were the right ones · PUT /held/… does
  * too, but reads nothing before the parent has said so · an Upgrade to websocket becomes a tunnel that echoes.
  */
 import { createHash } from "node:crypto";
@@ -13,6 +13,7 @@ import { PatternCheck, pieceAt } from "./pattern.ts";
 const streams = new Set<ServerResponse>();
 /** null once nothing is held any more. */
 let held: (() => void)[] | null = [];
+let spoilsLastByte = false;
 
 const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
   const [path = "", query = ""] = (request.url ?? "").split("?", 2);
@@ -21,7 +22,7 @@ const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request
     response.flushHeaders();
     streams.add(response);
     response.once("close", () => streams.delete(response));
-  } else if (path === "/download") {
+  } else if (path === "/download" || path.startsWith("/grown/")) {
     sendPattern(response, Number(query));
   } else if (path.startsWith("/upload/")) {
     takePattern(request, response);
@@ -39,8 +40,9 @@ function sendPattern(response: ServerResponse, bytes: number): void {
   let sent = 0;
   const send = (): void => {
     while (sent < bytes && !response.destroyed) {
-      const piece = pieceAt(sent, Math.min(256 * 1024, bytes - sent));
+      let piece = pieceAt(sent, Math.min(256 * 1024, bytes - sent));
       sent += piece.length;
+      if (spoilsLastByte && sent === bytes) piece = withOtherEnd(piece);
       if (!response.write(piece)) {
         response.once("drain", send);
         return;
@@ -49,6 +51,12 @@ function sendPattern(response: ServerResponse, bytes: number): void {
     response.end();
   };
   send();
+}
+
+function withOtherEnd(piece: Buffer): Buffer {
+  const other = Buffer.from(piece);
+  other[other.length - 1] = (other[other.length - 1] as number) ^ 1;
+  return other;
 }
 
 function takePattern(request: IncomingMessage, response: ServerResponse): void {
@@ -72,7 +80,8 @@ server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) =>
   socket.pipe(socket);
 });
 
-process.on("message", (message: { readonly event?: number; readonly release?: true }) => {
+process.on("message", (message: { readonly event?: number; readonly release?: true; readonly spoil?: true }) => {
+  if (message.spoil) spoilsLastByte = true;
   if (message.event !== undefined) for (const stream of streams) stream.write(`data: ${message.event}\n\n`);
   if (message.release) {
     for (const take of held ?? []) take();

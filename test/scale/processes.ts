@@ -64,9 +64,18 @@ export interface ProxyOptions {
   readonly limits: Readonly<Record<string, number>>;
   readonly legacyUrl: string;
   readonly nextUrl: string;
+  /** YAML lines at the top level. */
+  readonly more?: string;
 }
 
-export async function startProxy({ command, folder, limits, legacyUrl, nextUrl }: ProxyOptions): Promise<Proxy> {
+export async function startProxy({
+  command,
+  folder,
+  limits,
+  legacyUrl,
+  nextUrl,
+  more = "",
+}: ProxyOptions): Promise<Proxy> {
   const config = join(folder, "crossfade.yaml");
   const spelt = Object.entries(limits).map(([name, mib]) => `${name}: ${mib}MiB`);
   writeFileSync(
@@ -78,6 +87,7 @@ limits: { ${spelt.join(", ")} }
 services:
   legacy: { url: "${legacyUrl}" }
   next: { url: "${nextUrl}", effects: suppressed, asShadow: { timeout: 60s, maxAge: 120s } }
+${more}
 `,
   );
   const running = await startScript([...command, "start", "--config", config, "--log-level", "error"], folder);
@@ -104,6 +114,10 @@ export async function routeOf({ adminUrl }: Proxy, repairsOf: (route: Route) => 
     if (route.pending === 0 && route.repairs >= repairsOf(route)) return route;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+export async function apiOf<T>({ adminUrl }: Proxy, path: string): Promise<T> {
+  return (await (await fetch(`${adminUrl}/api/v1${path}`)).json()) as T;
 }
 
 export interface Memory {

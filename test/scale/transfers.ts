@@ -14,11 +14,20 @@ export interface Upload extends Transfer {
   readonly paused: Promise<void>;
 }
 
-/** Sends a body of so many bytes with `PUT target`, with a pause before byte `pauseAt`; the origin's answer must say that it got them. */
-export function upload(url: URL, target: string, bytes: number, pauseAt = bytes): Upload {
+interface Pace {
+  /** It pauses before this byte, until `resume`. */
+  readonly pauseAt?: number;
+  /** After each so many bytes it goes on when `goOn` resolves. */
+  readonly every?: number;
+  readonly goOn?: () => Promise<void>;
+}
+
+/** Sends a body of so many bytes with `PUT target`; the origin's answer must say that it got them. */
+export function upload(url: URL, target: string, bytes: number, pace: Pace = {}): Upload {
+  const { pauseAt = bytes, every = Infinity, goOn } = pace;
   const socket = net.connect(Number(url.port), url.hostname);
   let sent = 0;
-  let upTo = pauseAt;
+  let upTo = Math.min(pauseAt, every);
   let answer = "";
   socket.write(
     `PUT ${target} HTTP/1.1\r\nHost: scale.example\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`,
@@ -30,6 +39,16 @@ export function upload(url: URL, target: string, bytes: number, pauseAt = bytes)
       sent += piece.length;
       if (!socket.write(piece, sent === pauseAt ? () => reachedPause() : undefined)) break;
     }
+    if (sent === upTo && sent < bytes && every < Infinity) void sendMore();
+  };
+  let isWaiting = false;
+  const sendMore = async (): Promise<void> => {
+    if (isWaiting) return;
+    isWaiting = true;
+    await goOn?.();
+    isWaiting = false;
+    upTo = Math.min(bytes, upTo + every);
+    send();
   };
   socket.on("drain", send);
   socket.on("connect", send);
@@ -50,13 +69,19 @@ export function upload(url: URL, target: string, bytes: number, pauseAt = bytes)
   };
 }
 
-/** Asks for a body of so many bytes and reads it, at once or only after `resume`. */
-export function download(url: URL, bytes: number, { pausedAtFirst = false } = {}): Transfer {
+/** Asks for a body of so many bytes and reads it, at once or only after `resume`. `write`: a PUT of that path has it for its answer. */
+export function download(
+  url: URL,
+  bytes: number,
+  { pausedAtFirst = false, write }: { readonly pausedAtFirst?: boolean; readonly write?: string } = {},
+): Transfer {
   const socket = net.connect(Number(url.port), url.hostname);
   const check = new PatternCheck();
   let head = "";
   let inBody = false;
-  socket.write(`GET /download?${bytes} HTTP/1.1\r\nHost: scale.example\r\nConnection: close\r\n\r\n`);
+  const asked = write === undefined ? `GET /download?${bytes}` : `PUT ${write}?${bytes}`;
+  const rest = write === undefined ? "" : "Content-Length: 0\r\n";
+  socket.write(`${asked} HTTP/1.1\r\nHost: scale.example\r\nConnection: close\r\n${rest}\r\n`);
   socket.on("data", (chunk: Buffer) => {
     if (inBody) {
       check.take(chunk);

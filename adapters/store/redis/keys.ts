@@ -28,6 +28,7 @@
  * | `repair:bound`       | hash  | of each repair that has one: not before, ms; `repair:place` [sealed, part]; `repair:tried` JSON
  * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
  * | `turn:H`             | hash  | turns of the writes of a key, which is H, a keyed hash; `turn:H:runs`, `turns:R` (turn.lua)
+ * | `earlier`            | hash  | of each run the lowest numbers of writes that it has open; `earlier:moved` when one ended (turns.lua)
  * | `gaps:unclean`       | hash  | route → the gap that the last unclean end left, and how many there were
  * | `records`, `cards`   | hash  | record's id → its text; what it is found by (base.lua)
  * | `order`              | zset  | record's id → position

@@ -42,6 +42,8 @@ export interface RedisMembersSettings {
   readonly life: string;
   /** null: the identity ends with the process. */
   readonly place: string | null;
+  /** What is wrong with its folder, in words; null: nothing. */
+  readonly folderProblem: () => string | null;
   /** What is kept, under what of it this process has changed and Redis does not have yet. */
   readonly overrides: () => Promise<readonly Override[]>;
 }
@@ -94,7 +96,8 @@ export class RedisMembers implements Members {
   }
 
   problem(): string | null {
-    return this.#problem;
+    const problems = [this.#settings.folderProblem(), this.#problem].filter((problem) => problem !== null);
+    return problems.length === 0 ? null : problems.join("; ");
   }
 
   async leave(): Promise<void> {

@@ -68,6 +68,8 @@ export interface RedisMember {
   readonly place: string;
   /** What its journal has that is not counted. Called once, before the store is used. */
   readonly journal: (countedUpTo: number) => Promise<JournalAccount>;
+  /** What is wrong with its folder, in words; null: nothing. */
+  readonly problem: () => string | null;
   /** The store is closed. */
   readonly ended: () => void;
 }
@@ -181,6 +183,7 @@ export class SharedStore extends Questions implements RedisStore {
     this.members = new RedisMembers({
       ...{ ...shared, ...who, clock },
       place: options.member?.place ?? null,
+      folderProblem: () => options.member?.problem() ?? null,
       overrides: () => this.#own.over(() => overrides(this.reading)),
     });
     link.onUp = () => void this.#onUp();

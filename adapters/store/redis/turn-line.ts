@@ -1,6 +1,7 @@
 /** What members ask of the turns in one partition, and what becomes of it where there is no answer. */
 import type { Clock } from "../../../proxy/ports.ts";
 import type { RedisLink } from "./link.ts";
+import { OpenNumbers } from "./open-numbers.ts";
 import { SCRIPTS } from "./scripts.ts";
 
 export interface TurnSettings {
@@ -47,6 +48,8 @@ export class TurnLine {
   #toldAt: number;
   /** Hashes of keys of which a write was stamped by the time: what this run takes next of them is not joined to what was before. */
   readonly apart = new Set<string>();
+  /** What this run has open; Redis is told with each script. */
+  open = new OpenNumbers();
   readonly #settings: TurnSettings;
   readonly #base: string;
   readonly #waiting: Asked[] = [];
@@ -76,9 +79,9 @@ export class TurnLine {
     return new Promise((resolve) => this.add({ op, answered: resolve, failed: () => resolve(null) }));
   }
 
-  /** Redis' time now is not below it. */
-  leastUs(): number {
-    return this.toldUs + Math.floor((this.#settings.clock.monotonic() - this.#toldAt) * 1000);
+  /** Redis' time then (monotonic ms) is not below it. */
+  leastUs(atMs: number = this.#settings.clock.monotonic()): number {
+    return this.toldUs + Math.floor((atMs - this.#toldAt) * 1000);
   }
 
   giveUp(): void {
@@ -92,6 +95,7 @@ export class TurnLine {
     this.era += 1;
     this.#mustReset = true;
     this.apart.clear();
+    this.open = new OpenNumbers();
     // Said of what stood, it would be taken for said of what is taken next.
     const waiting = this.#waiting.splice(0);
     this.#waiting.push(...waiting.filter(({ op }) => !ENDS_TAKEN.has(op[0])));
@@ -114,7 +118,10 @@ export class TurnLine {
     const sentAt = clock.monotonic();
     this.askedAt = sentAt;
     try {
-      const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops })) as readonly [string, ...unknown[]];
+      const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops, open: this.open.lowest() })) as readonly [
+        string,
+        ...unknown[],
+      ];
       const [now, ...replies] = answer;
       this.heardAt = sentAt;
       // An answer that was long under way says less than what was known by then.

@@ -5,7 +5,9 @@
  */
 import { hash } from "node:crypto";
 import type { SharedTurn, TurnCome, Turns } from "../../../proxy/turns.ts";
+import { EarlierElsewhere } from "./earlier.ts";
 import { baseOf, partitionOf } from "./keys.ts";
+import type { OpenNumber } from "./open-numbers.ts";
 import { type Op, TurnLine, type TurnSettings } from "./turn-line.ts";
 
 /** How often it is asked whether others are done. */
@@ -29,11 +31,17 @@ interface Place {
   atPrimary: boolean;
   /** The line's when it was taken: what was given up since stands no more. */
   era: number;
+  /** Among what this run has open; null: not taken, or no write. */
+  open: OpenNumber | null;
 }
 
 interface Entry {
   places: readonly Place[];
   unsure: boolean;
+  /** By its primary; what Redis has not confirmed by then is told of it later. */
+  isAnswered: boolean;
+  /** What reads and mends a key is nobody's parent. */
+  readonly isWrite: boolean;
   left: boolean;
   /** Redis' time when the write began, where that has been asked: all that was taken before is below. Microseconds. */
   begunUs: number;
@@ -46,6 +54,7 @@ export class RedisTurns implements Turns {
   readonly #settings: TurnSettings;
   readonly #lines: readonly TurnLine[];
   readonly #entries = new Map<string, Entry>();
+  readonly #elsewhere: EarlierElsewhere;
   #visits = 0;
   #stopped = false;
   /** Monotonic ms; null: Redis was there when it was last looked. */
@@ -56,6 +65,7 @@ export class RedisTurns implements Turns {
     this.#lines = Array.from({ length: settings.partitions }, (_, partition) => {
       return new TurnLine(settings, baseOf(settings.prefix, partition));
     });
+    this.#elsewhere = new EarlierElsewhere(settings, this.#lines, () => this.#stopped);
     // Redis reads the script now, and not when the first write waits for it.
     for (const line of this.#lines) void line.ask(["time", ""]);
   }
@@ -69,8 +79,12 @@ export class RedisTurns implements Turns {
   answered(id: string, keys: readonly string[], ms: number): Promise<void> | null {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.left) return null;
+    entry.isAnswered = true;
     if (entry.places.length > 0) {
-      for (const place of entry.places) if (isTaken(place)) this.#leavePrimary(entry, place);
+      for (const place of entry.places) {
+        if (place.open !== null) place.open.isAnswered = true;
+        if (isTaken(place)) this.#leavePrimary(entry, place);
+      }
       return null;
     }
     const late = this.#begin(id, keys, false);
@@ -108,6 +122,14 @@ export class RedisTurns implements Turns {
     return this.#come(entry, deadline);
   }
 
+  earlier(id: string, since: number, forMs: number): Promise<boolean> {
+    const places = this.#entries.get(id)?.places.filter(isTaken) ?? [];
+    const numbers = places.map(({ open }) => open?.number ?? 0);
+    // Where it stands among the others' is not known.
+    if (numbers.length === 0 || numbers.includes(0)) return Promise.resolve(false);
+    return this.#elsewhere.settled(Math.max(...numbers), since, forMs);
+  }
+
   leave(id: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.left) return;
@@ -132,7 +154,7 @@ export class RedisTurns implements Turns {
     const { clock } = this.#settings;
     const deadline = clock.monotonic() + patienceMs;
     const id = `visit ${++this.#visits}`;
-    const entry = this.#begin(id, [key], false);
+    const entry = this.#begin(id, [key], false, false);
     // Where nobody can be asked, nobody knows what others do to the key.
     if (entry.unsure) {
       this.leave(id);
@@ -165,16 +187,25 @@ export class RedisTurns implements Turns {
     for (const line of this.#lines) line.giveUp();
   }
 
-  #begin(id: string, keys: readonly string[], atPrimary: boolean): Entry {
+  #begin(id: string, keys: readonly string[], atPrimary: boolean, isWrite = true): Entry {
     const places = keys.map((key) => {
       const { hash: text, line } = this.#at(key);
-      return { hash: text, line, segment: null, isHead: false, atPrimary, era: line.era };
+      return { hash: text, line, segment: null, isHead: false, atPrimary, era: line.era, open: null };
     });
     const now = this.#settings.clock.monotonic();
     const lines = places.length > 0 ? places.map(({ line }) => line) : this.#lines.slice(0, 1);
     const isSlow = lines.some(({ askedAt }) => askedAt !== null && now - askedAt >= SLOW_MS);
     const unsure = isSlow || !this.#settings.link.isUp;
-    const entry: Entry = { places, unsure, left: false, begunUs: 0, open: 0, told: [] };
+    const entry: Entry = {
+      places,
+      unsure,
+      isAnswered: !atPrimary,
+      isWrite,
+      left: false,
+      begunUs: 0,
+      open: 0,
+      told: [],
+    };
     this.#entries.set(id, entry);
     return entry;
   }
@@ -192,10 +223,14 @@ export class RedisTurns implements Turns {
       place.line.add({
         op: opOf(place),
         answered: (reply, era) => {
-          const [segment, isHead, overlapped = 0] = reply as readonly [string, number, number?];
+          const [segment, isHead, overlapped, number] = reply as readonly [string, number, number, string];
           place.segment = segment;
           place.isHead = isHead === 1;
           place.era = era;
+          if (isTaken(place)) {
+            if (entry.isWrite) place.open = place.line.open.add(Number(number), entry.isAnswered);
+            if (entry.isAnswered && place.atPrimary) this.#leavePrimary(entry, place);
+          }
           entry.unsure ||= overlapped === 1;
           settle(entry, resolve);
         },
@@ -311,6 +346,7 @@ function settle(entry: Entry, resolve?: () => void): void {
 
 function releaseAll(entry: Entry): void {
   for (const place of entry.places) {
+    place.open?.leave();
     if (!isTaken(place)) continue;
     place.line.add({
       op: [place.atPrimary ? "withdraw" : "done", place.hash, place.segment as string],

@@ -46,6 +46,7 @@ function memberOf(
       asked.push(upTo);
       return Promise.resolve({ ...NOTHING_LEFT, ...account });
     },
+    problem: () => null,
     ended: () => undefined,
   };
 }
@@ -261,6 +262,39 @@ test("a member's folder says who it is over all its lives, and is one process's 
   const second = openMemberFolder(folder, "01JFRESH");
   assert.deepEqual([second.run, second.hasRun], [first.run, true]);
   second.close();
+});
+
+test("a folder that is removed while its member runs is said, and written again: the next process is the same member, and nobody else until then", async (t) => {
+  const folder = folderOf(t);
+  const member = openMemberFolder(folder, "01JFRESH");
+  t.after(() => member.close());
+  member.begun();
+  assert.equal(member.problem(), null);
+  rmSync(folder, { recursive: true });
+  await until(() => member.problem() !== null);
+  assert.match(member.problem() ?? "", /was removed at .* was written there again, its journal is gone/);
+  assert.throws(() => openMemberFolder(folder, "01JOTHER"), refusal("store-locked", /in use by another Crossfade/));
+  member.close();
+  const next = openMemberFolder(folder, "01JOTHER");
+  assert.deepEqual([next.run, next.hasRun], ["01JFRESH", true]);
+  next.close();
+});
+
+test("a member whose folder was removed and taken by another one leaves it that one's, and says so", async (t) => {
+  const folder = folderOf(t);
+  const member = openMemberFolder(folder, "01JFRESH");
+  t.after(() => member.close());
+  member.begun();
+  rmSync(folder, { recursive: true });
+  openMemberFolder(folder, "01JOTHER").close();
+  await until(() => member.problem() !== null);
+  assert.match(member.problem() ?? "", /cannot be written again \(.* is member 01JOTHER's\).*another member/);
+  const other = openMemberFolder(folder, "01JTHIRD");
+  assert.equal(other.run, "01JOTHER");
+  // It is theirs for as long as they run.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  assert.match(member.problem() ?? "", /in use by another Crossfade/);
+  other.close();
 });
 
 test("a folder that cannot be used is refused with its name and the way out", (t) => {

@@ -162,6 +162,93 @@ for (const topology of ["one server", "a cluster"] as const) {
   });
 }
 
+/** Whether it still waits; otherwise whether there was anything to wait for. */
+async function waitsOr(earlier: Promise<boolean> | null): Promise<boolean | "waits"> {
+  const late = new Promise<"waits">((resolve) => setTimeout(resolve, 300, "waits"));
+  return await Promise.race([earlier ?? Promise.resolve(false), late]);
+}
+
+test("a refused write waits for what other members had answered before it was taken, whatever the key, and for nothing later", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  const since = performance.now();
+  await take(one, "own parent", "users/1");
+  await accept(one, "own parent", ["users/1"], 1);
+  await take(one, "nobody's child", "orders/1");
+  await accept(one, "nobody's child", ["orders/1"], 1);
+  // A member's own are not its business here.
+  assert.equal(await waitsOr(one.earlier("nobody's child", since, 60_000)), false);
+  for (const id of ["own parent", "nobody's child"]) one.leave(id);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await take(other, "parent", "users/2");
+  await accept(other, "parent", ["users/2"], 1);
+  // It joins the turn of users/2, and comes after the child all the same.
+  await take(one, "child", "orders/2");
+  await accept(one, "child", ["orders/2"], 1);
+  await take(other, "later", "users/2");
+  await accept(other, "later", ["users/2"], 1);
+  const begun = performance.now();
+  const child = one.earlier("child", begun, 60_000);
+  assert.equal(await waitsOr(child), "waits");
+  // Whoever was taken first waits for nobody.
+  assert.equal(await waitsOr(other.earlier("parent", begun, 60_000)), false);
+  other.leave("parent");
+  assert.equal(await waitsOr(child), true);
+  // What had ended when the attempt began makes no difference to it; what ended since may have come after it.
+  assert.equal(await waitsOr(one.earlier("child", begun, 60_000)), true);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(await waitsOr(one.earlier("child", performance.now(), 60_000)), false);
+});
+
+test("of what is at another member's primary nobody waits for the answer; a create counts from its answer on", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(other, "at its primary", "users/1");
+  await take(other, "create");
+  await take(one, "child", "orders/1");
+  await accept(one, "child", ["orders/1"], 1);
+  const since = performance.now();
+  assert.equal(await waitsOr(one.earlier("child", since, 60_000)), false);
+  await accept(other, "create", ["users/2"], 1);
+  assert.equal(await waitsOr(one.earlier("child", since, 60_000)), false);
+  await take(one, "its child", "orders/2");
+  await accept(one, "its child", ["orders/2"], 1);
+  const child = one.earlier("its child", since, 60_000);
+  assert.equal(await waitsOr(child), "waits");
+  other.leave("create");
+  assert.equal(await waitsOr(child), true);
+});
+
+test("a member that says nothing any more is waited for within bounds, and once; a key that is being mended is nobody's parent", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: silent }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  const visit = await silent.visit("users/9", 1_000);
+  await take(one, "child", "orders/1");
+  await accept(one, "child", ["orders/1"], 1);
+  assert.equal(await waitsOr(one.earlier("child", performance.now(), 60_000)), false);
+  visit?.leave();
+  await take(silent, "parent", "users/1");
+  await accept(silent, "parent", ["users/1"], 1);
+  for (const id of ["first", "second"]) {
+    await take(one, id, `orders/${id}`);
+    await accept(one, id, [`orders/${id}`], 1);
+  }
+  assert.equal(await one.earlier("first", performance.now(), 400), true);
+  assert.equal(await waitsOr(one.earlier("second", performance.now(), 60_000)), true);
+});
+
+test("without Redis a refused write waits for nobody", async (t) => {
+  const redis = await redisServer(t);
+  const [one, other] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  await take(other.turns, "parent", "users/1");
+  await accept(other.turns, "parent", ["users/1"], 1);
+  await take(one.turns, "child", "orders/1");
+  await accept(one.turns, "child", ["orders/1"], 1);
+  await redis.kill();
+  await until(() => one.health().problem !== null);
+  assert.equal(await waitsOr(one.turns.earlier("child", performance.now(), 60_000)), false);
+});
+
 test("a repair has a key to itself: it waits for others, they wait for it, and it is told when one came after", async (t) => {
   const redis = await redisServer(t);
   const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
@@ -299,7 +386,11 @@ test("when all is done Redis holds no turn", async (t) => {
   }
   await Promise.all(left);
   const turnsLeft = async (): Promise<readonly string[]> => {
-    return (await redis.admin.keys("crossfade:*turn*")).filter((name) => !name.endsWith(":runs"));
+    const [ofKeys, ofRuns] = [
+      await redis.admin.keys("crossfade:*turn*"),
+      await redis.admin.keys("crossfade:*}:earlier"),
+    ];
+    return [...ofKeys.filter((name) => !name.endsWith(":runs")), ...ofRuns];
   };
   await until(async () => (await turnsLeft()).length === 0);
 });

@@ -133,6 +133,7 @@ test("a process that was followed by another one of its member has no say", asyn
     journal: () => {
       return Promise.resolve({ coversGeneration: 1, damage: null, upTo: 0, uncounted: [], open: [], unjournaled: [] });
     },
+    problem: () => null,
     ended: () => undefined,
   };
   const before = await joined(t, redis, member);

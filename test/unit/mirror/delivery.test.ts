@@ -132,6 +132,47 @@ test("where another attempt would come after the deadline, the last one counts",
   assert.equal((await delivered([answers(404)], { unsettled, place, deadline: deadline() })).end, "404");
 });
 
+test("where other members send too, what is refused is sent once more when what they had answered earlier is done with; not where there was nothing", async () => {
+  const unsettled = new Unsettled();
+  const place = unsettled.add("next");
+  const asked: number[] = [];
+  const elsewhere = (had: boolean) => (since: number, forMs: number) => {
+    asked.push(since, forMs);
+    return Promise.resolve(had);
+  };
+  const begun = systemClock.monotonic();
+  const again = await delivered([answers(404), answers(201)], { unsettled, place, elsewhere: elsewhere(true) });
+  assert.equal(again.end, "201");
+  const [since = 0, forMs = 0] = asked;
+  assert.ok(since >= begun && since <= systemClock.monotonic() && forMs > 10_000 && forMs <= 15_000, asked.join());
+  // Once.
+  assert.equal(
+    (await delivered([answers(404), answers(409)], { unsettled, place, elsewhere: elsewhere(true) })).end,
+    "409",
+  );
+  assert.equal((await delivered([answers(404)], { unsettled, place, elsewhere: elsewhere(false) })).end, "404");
+  assert.equal(asked.length, 6);
+  // One of its own that is earlier is reason enough, and is waited for first.
+  const own = afterAnother();
+  let isFirst = false;
+  const end = delivered([answers(404), answers(200)], {
+    ...{ unsettled: own.unsettled, place: own.place },
+    elsewhere: () => {
+      assert.ok(isFirst);
+      return Promise.resolve(false);
+    },
+  });
+  setTimeout(() => {
+    isFirst = true;
+    own.unsettled.remove(own.earlier);
+  }, 20);
+  assert.equal((await end).end, "200");
+  // Reads wait for nobody, and what was not refused has nothing to wait for.
+  const never = (): Promise<boolean> => assert.fail("nobody is asked");
+  assert.equal((await delivered([answers(404)], { method: "GET", elsewhere: never })).end, "404");
+  assert.equal((await delivered([answers(500)], { unsettled, place, elsewhere: never })).end, "500");
+});
+
 test("what is refused is sent once more when what was answered earlier has settled, a POST too", async () => {
   const { unsettled, earlier, place } = afterAnother();
   const end = delivered([answers(404), answers(201)], { method: "POST", unsettled, place });

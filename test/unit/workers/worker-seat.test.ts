@@ -27,19 +27,20 @@ function open(exchange: number, requestClass: "write" | "read" = "write"): Extra
   return { type: "open", exchange, waits, revision: 1, request, primary: "legacy", shadow: "next", requestClass };
 }
 
-function seated(intake: (arrived: Arrived, goOn: () => void) => void) {
+function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void) => void, isPlaced = true) {
   const told: ToWorker[] = [];
   const ended: PrimaryEnding[] = [];
   const budget = new ByteBudget(1 << 20);
   const spool = new Spool("/nowhere", new ByteBudget(0), budget);
   const entered: Entered = {
     takers: () => captures({ memoryBytes: 1 << 20, diskBytes: 1 << 20 }, { budget, spool }),
+    isPlaced: () => isPlaced,
     ended(ending) {
       ended.push(ending);
       return null;
     },
   };
-  const books: Intake = { open: (arrived, goOn) => intake(arrived, () => goOn(entered)) };
+  const books: Intake = { open: (arrived, goOn, failed) => intake(arrived, () => goOn(entered), failed) };
   const { snapshot, route } = makeSettled().exchange;
   const seat = new WorkerSeat({
     link: { send: (message) => void told.push(message) },
@@ -62,7 +63,7 @@ test("a write is let go once it is in the books, and ends there with both bodies
   seat.take(open(1), NONE);
   assert.deepEqual(told, []);
   (goOn as (() => void) | null)?.();
-  assert.deepEqual(told, [{ type: "go", exchange: 1 }]);
+  assert.deepEqual(told, [{ type: "go", exchange: 1, isHeld: false }]);
   const ending = { end: "answered", status: 201, headers: [], requestComplete: true, ms: 3 } as const;
   const bodies = {
     request: { length: 3, kept: 3, isLost: false },
@@ -79,6 +80,13 @@ test("a write is let go once it is in the books, and ends there with both bodies
   assert.equal(budget.usedBytes, 0);
 });
 
+test("of a write whose place is not known in time the worker is told to hold back its answer's last byte", () => {
+  const { seat, told } = seated((_arrived, goOn) => goOn(), false);
+  seat.take(open(1), NONE);
+  assert.deepEqual(told, [{ type: "go", exchange: 1, isHeld: true }]);
+  seat.gone("the test ends");
+});
+
 test("what cannot be entered is told, so that nobody waits for it", () => {
   const { seat, told } = seated(() => {
     throw new Error("no place in any lane");
@@ -86,6 +94,22 @@ test("what cannot be entered is told, so that nobody waits for it", () => {
   assert.throws(() => seat.take(open(1), NONE), /no place/);
   assert.deepEqual(told, [{ type: "not-entered", exchange: 1 }]);
   seat.gone("it was killed");
+});
+
+test("what fails later on is told and forgotten: its end is in the books already", () => {
+  const later: (() => void)[] = [];
+  const { seat, told, ended } = seated((_arrived, goOn, failed) => {
+    goOn();
+    later.push(failed);
+  });
+  seat.take(open(1), NONE);
+  later[0]?.();
+  assert.deepEqual(told, [
+    { type: "go", exchange: 1, isHeld: false },
+    { type: "not-entered", exchange: 1 },
+  ]);
+  seat.gone("it was killed");
+  assert.deepEqual(ended, []);
 });
 
 test("of a worker that is gone, what may have been sent ends unknown, and what was not let go ends unreached", () => {
@@ -108,7 +132,7 @@ test("of a worker that is gone, what may have been sent ends unknown, and what w
     ended.map(({ end }) => end),
     ["unknown", "unknown", "unreached"],
   );
-  assert.deepEqual(told, [{ type: "go", exchange: 1 }]);
+  assert.deepEqual(told, [{ type: "go", exchange: 1, isHeld: false }]);
 });
 
 test("a body that the worker had no room for is lost, whatever of it came before", () => {

@@ -42,4 +42,5 @@ local function dropTurns(run)
     advanceTurn(h)
   end
   call('DEL', key('turns:' .. run))
+  call('HDEL', key('earlier'), run)
 end

@@ -1,11 +1,13 @@
 -- What a run does with its turns, in order: [what, key's hash, segment or ms]. Replies the time in microseconds, then to each.
--- Segments are numbered by time, so that they go on where a Redis that lost all is another one's successor.
--- take   { segment, is at the head }              before the primary is called; more: not joined to what it took before
+-- Segments are numbered by time, so that they go on where a Redis that lost all is another one's successor. So are writes.
+-- take   { segment, is at the head, 0, number }   before the primary is called; more: not joined to what it took before
 -- answered  whether it overlapped another run's   the primary accepted
--- enter  { segment, is at the head, overlapped }  both at once, where only the answer tells the key; ms: since it began
+-- enter  { segment, is at the head, overlapped, number }  both at once, where only the answer tells the key; ms: since it
+--                                                 began, 0: no write
 -- withdraw, done                                  the primary did not accept it; the shadow is done with it
 -- look   'head' | 'waits' | 'idle': those before it are all at the primary | 'gone'; whether nobody came after it
 -- peek   whether another run has a write of the key under way, or had one answered within so many ms
+-- earlier  { open, moved }                        of each run the lowest numbers that it has open (see the end), and when one ended
 -- time                                            nothing but the time
 -- reset                                           nothing that it took before stands any more
 local time = call('TIME')
@@ -38,7 +40,7 @@ local function take(h, mayJoin)
     call('SADD', key('turns:' .. run), h)
   end
   call('HINCRBY', turn, 'n' .. segment, 1)
-  return segment, call('HGET', turn, 'head') == segment and 1 or 0
+  return segment, call('HGET', turn, 'head') == segment and 1 or 0, segment == tail and nextSegment() or segment
 end
 
 local function leavePrimary(h)
@@ -81,23 +83,30 @@ local function peek(h, ms)
   return meets(h, ms)
 end
 
+-- The first numbers of writes that are given here: of any, and of one that is answered.
+local given, entered
 local replies = { int(us) }
 for i, op in ipairs(order.ops) do
   local what, h, more = unpack(op)
   local reply = 0
   if what == 'take' then
-    local segment, isHead = take(h, isNull(more))
+    local segment, isHead, number = take(h, isNull(more))
     call('HINCRBY', turnRuns(h), 'u:' .. run, 1)
-    reply = { segment, isHead }
+    given = given or number
+    reply = { segment, isHead, 0, number }
   elseif what == 'answered' then
     leavePrimary(h)
     call('HSET', turnRuns(h), 'a:' .. run, int(now))
     reply = meets(h, 0)
   elseif what == 'enter' then
     local overlapped = meets(h, more)
-    local segment, isHead = take(h, false)
+    local segment, isHead, number = take(h, false)
     call('HSET', turnRuns(h), 'a:' .. run, int(now))
-    reply = { segment, isHead, overlapped }
+    if more > 0 then
+      given = given or number
+      entered = entered or number
+    end
+    reply = { segment, isHead, overlapped, number }
   elseif what == 'withdraw' then
     leavePrimary(h)
     release(h, more)
@@ -107,9 +116,33 @@ for i, op in ipairs(order.ops) do
     reply = { look(h, more), call('HGET', turnKey(h), 'tail') == more and 1 or 0 }
   elseif what == 'peek' then
     reply = peek(h, more)
+  elseif what == 'earlier' then
+    reply = { call('HGETALL', key('earlier')), call('HGETALL', key('earlier:moved')) }
   elseif what == 'reset' then
     dropTurns(run)
   end
   replies[i + 1] = reply
+end
+
+-- `earlier`: of each run the lowest number of a write that it has open, and of one that was answered ('' : none): it says so with
+-- each script, as of before what is given here. `earlier:moved`: when (microseconds) one of the two went up.
+local function lowestOf(said, first)
+  if isNull(said) then return first or '' end
+  return int(said)
+end
+local open = order.open or {}
+local lowest, answered = lowestOf(open[1], given), lowestOf(open[2], entered)
+local said = lowest == '' and '' or lowest .. ' ' .. answered
+local before = call('HGET', key('earlier'), run) or ''
+if said ~= before then
+  if said == '' then call('HDEL', key('earlier'), run) else call('HSET', key('earlier'), run, said) end
+  local function hasRisen(was, is)
+    return was ~= '' and (is == '' or tonumber(is) > tonumber(was))
+  end
+  local wasLowest, wasAnswered = string.match(before, '^(%d*) ?(%d*)$')
+  if hasRisen(wasLowest, lowest) or hasRisen(wasAnswered, answered) then
+    call('HSET', key('earlier:moved'), run, int(us))
+    call('PEXPIRE', key('earlier:moved'), ANSWERED_KEPT_MS)
+  end
 end
 return replies

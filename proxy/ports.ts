@@ -354,6 +354,8 @@ export interface Telemetry {
   repaired(route: string, result: RepairResult, ageMs: number | null): void;
   /** A safe read that was chosen to be asked twice. */
   secondRead(route: string, result: NotTwiceReason | "compared"): void;
+  /** A client's request, or the answer to it, that had to be made the primary's, or the client's; unmapped: it could not be. */
+  mappedForClient(route: string, of: "request" | "answer", result: "mapped" | "unmapped", times: number): void;
   configReload(result: "applied" | "refused"): void;
 }
 

@@ -2,6 +2,7 @@ import type { RouteState, StatusInput } from "./admin/parts.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
 import type { Phase, RouteSettings, ServiceSettings } from "./config/settings.ts";
+import type { ClientMappings } from "./client-mappings.ts";
 import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
@@ -53,6 +54,7 @@ export interface StatusSourceParts {
   readonly inFlight: InFlight;
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly cutoverGate: Pick<CutoverGate, "evidence">;
+  readonly clientMappings: Pick<ClientMappings, "of">;
   readonly reachability: Reachability;
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly workers: () => StatusInput["workers"];
@@ -159,6 +161,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       module: parts.moduleHealth.of(route.compare),
       noise: parts.noise.of(route.name),
       gateEvidence: parts.cutoverGate.evidence(route.name),
+      mappedForClients: parts.clientMappings.of(route.name),
     };
   }
 

@@ -35,6 +35,7 @@ const WIRING = new Set([
   "settlement.ts",
   "copy.ts",
   "copy-mapping.ts",
+  "client-mapping.ts",
   "mirrored-copy.ts",
   "ending.ts",
   "evidence-book.ts",
@@ -49,6 +50,7 @@ const WIRING = new Set([
   "drain.ts",
   "status-source.ts",
   "value-bodies.ts",
+  "value-clash.ts",
   "value-list.ts",
 ]);
 

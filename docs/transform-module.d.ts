@@ -1,10 +1,10 @@
 /**
  * What a module that `transform.module` names may export: either function, or both. See docs/ids-and-tokens.md.
  *
- * In the module: `@type {import("crossfade/docs/transform-module.d.ts").ToNext}`.
+ * In the module: `@type {import("crossfade/transform-module").ToNext}`.
  */
 
-/** A request as next would get it by the settings beside `module`: values mapped, path, method, headers and members moved. */
+/** A request (a copy's, or with next as primary a client's) as next would get it by the settings beside `module`: values mapped, path, method, headers and members moved. */
 export interface Request {
   /** One of HTTP's, but CONNECT. */
   method: string;

@@ -31,6 +31,8 @@ export interface CutoverChecksParts {
   readonly journal: Pick<Journal, "waiting" | "waitingSince">;
   readonly backlog: Pick<Backlog, "lagMs">;
   readonly openWrites: Pick<OpenWrites, "count">;
+  /** Why a value that a client holds could be two things once next makes new ones, in words; null: none is known. */
+  readonly clash: (routes: readonly RouteSettings[]) => Promise<string | null>;
   readonly members: Pick<Members, "list">;
   /** Open connections of a route that changed their protocol. */
   readonly tunnels: (route: string) => number;
@@ -68,16 +70,11 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     if (PHASE_ROLES[to].shadow !== null) {
       add("effects", effects === undefined, effects ?? `${nameOfShadow(to)} may be sent copies`);
     }
-    const forward = routes.filter(({ values, transform }) => mapsValues(values) || transforms(transform));
-    if (PHASE_ROLES[to].primary === "next" && forward.length > 0) {
-      const which = forward.map(({ name }) => name).join(", ");
-      add(
-        "values",
-        false,
-        `${which} maps ids or paths from legacy to next, and this version cannot map them back for clients`,
-      );
-    }
     if (!crosses) return checks;
+    if (PHASE_ROLES[to].primary === "next") {
+      const clash = await parts.clash(routes);
+      add("values", clash === null, clash ?? "clients keep what they hold: no value stands for two things", true);
+    }
     if (PHASE_ROLES[to].primary === "next") {
       for (const { name } of routes) {
         const answer = await parts.gate.ask(name);
@@ -159,14 +156,6 @@ function whyNotTogether(all: readonly Member[]): { readonly why: string | null; 
   if (first === undefined || other === undefined) return { why: null, text };
   const what = series(other.version) === series(first.version) ? "other services and routes" : "another version";
   return { why: `member ${nameOf(other)} runs ${what} than ${nameOf(first)}; bring all to the same`, text };
-}
-
-function mapsValues({ learn, apply, give }: RouteSettings["values"]): boolean {
-  return learn.length + apply.length + give.length > 0;
-}
-
-function transforms({ path, methods, headers, body, module }: RouteSettings["transform"]): boolean {
-  return path !== null || module !== null || methods.length + headers.length + body.length > 0;
 }
 
 function nameOfShadow(phase: Phase): string {

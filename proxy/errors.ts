@@ -23,6 +23,8 @@ export const ERROR_CODES = [
   "api-unreachable",
   "api-refused",
   "node-too-old",
+  "mapping-unavailable",
+  "transform-failed",
   "internal",
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];

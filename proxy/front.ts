@@ -14,6 +14,7 @@ import type { OpenTunnels } from "./forward/open-tunnels.ts";
 import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeUlid } from "./identity.ts";
+import type { ClientMapping } from "./client-mapping.ts";
 import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import type { Noise, Watched } from "./noise.ts";
@@ -33,6 +34,7 @@ export interface FrontParts {
   readonly mirroringEnabled: () => boolean;
   readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
   readonly intake: Intake;
+  readonly clients: ClientMapping;
   /** Writes whose source of truth is being changed wait here. */
   readonly hold: Pick<WriteHold, "holds" | "take">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
@@ -66,7 +68,7 @@ export function createFront(parts: FrontParts): Front {
     const head = readRequestHead(request, target);
     const found = snapshot.router.match(head);
     if (found === null) {
-      forwardTo(request, response, head, snapshot, "legacy", NO_ROUTE, UNWATCHED);
+      forwardTo(request, response, head, snapshot, "legacy", NO_ROUTE, UNWATCHED, null);
       return;
     }
     const { route } = found;
@@ -83,13 +85,15 @@ export function createFront(parts: FrontParts): Front {
       samplePoint: () => samplePoint(sampleKey(found, head)),
       mirroringEnabled: parts.mirroringEnabled(),
     });
-    const learns = route.compare.noise.readShare > 0;
+    const mapping = parts.clients.of({ snapshot, request: head, found });
+    // What is asked twice is asked as the client asks.
+    const learns = route.compare.noise.readShare > 0 && mapping === null;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (requestClass === "write") watch = counted(watch, route.name);
       try {
-        forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch);
+        forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch, mapping);
       } catch (error) {
         void watch.ended(NOT_FORWARDED);
         if (watch.closed !== null) guard("noise", watch.closed);
@@ -109,7 +113,7 @@ export function createFront(parts: FrontParts): Front {
       parts.intake.open(
         { snapshot, request: head, found, plan },
         (entered) => {
-          forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched);
+          forwardMirrored(request, response, { snapshot, request: head, found, plan }, entered, watched, mapping);
         },
         failed,
       );
@@ -158,12 +162,14 @@ export function createFront(parts: FrontParts): Front {
       const primary = found === null ? "legacy" : PHASE_ROLES[found.route.phase].primary;
       const routeName = found === null ? NO_ROUTE : found.route.name;
       const service = serviceOf(snapshot.settings, found === null ? "legacy" : serviceNameFor(primary, found.route));
+      const mapping = found === null ? null : parts.clients.of({ snapshot, request: head, found });
+      const upstream = parts.upstream("primary", service);
       parts.tunnels.opened(routeName, socket);
       openTunnel({
         request,
         socket,
         head: bytes,
-        upstream: parts.upstream("primary", service),
+        upstream: mapping === null ? upstream : mapping(upstream),
         method: head.method,
         target: head.target,
         headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme, upgrade: true }),
@@ -198,9 +204,10 @@ export function createFront(parts: FrontParts): Front {
     { snapshot, request: head, found: { route }, plan }: Arrived,
     entered: Entered,
     watched: Watched | null,
+    mapping: Mapping,
   ): void {
     const service = serviceNameFor(plan.primary, route);
-    forwardTo(request, response, head, snapshot, service, route.name, {
+    const watch: Watch = {
       takers: entered.takers(),
       settleWrite: plan.requestClass === "write",
       ended: (ending) => {
@@ -209,7 +216,8 @@ export function createFront(parts: FrontParts): Front {
         return entered.ended(ending);
       },
       closed: watched === null ? null : () => watched.closed(),
-    });
+    };
+    forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
   }
 
   /** The copy of an answer that nobody else needs. */
@@ -234,14 +242,16 @@ export function createFront(parts: FrontParts): Front {
     serviceName: string,
     routeName: string,
     watch: Watch,
+    mapping: Mapping,
   ): void {
     const service = serviceOf(snapshot.settings, serviceName);
+    const primary = parts.upstream("primary", service);
     const begunAt = parts.clock.monotonic();
     forward(
       {
         request,
         response,
-        upstream: parts.upstream("primary", service),
+        upstream: mapping === null ? primary : mapping(primary),
         method: head.method,
         target: head.target,
         headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }),
@@ -289,6 +299,9 @@ export function createFront(parts: FrontParts): Front {
 
   return { handle, tunnel };
 }
+
+/** See `ClientMapping`. */
+type Mapping = ReturnType<ClientMapping["of"]>;
 
 interface Watch {
   /** null: nobody needs a copy. */

@@ -8,6 +8,7 @@ import { createAudit, createDesk } from "./compose/desk.ts";
 import { type Door, openDoor } from "./compose/door.ts";
 import { createMemberSelf } from "./compose/member.ts";
 import { followFile, type FollowedFile } from "./compose/follow-file.ts";
+import type { MemberPart } from "./barrier/member-part.ts";
 import { createMoving } from "./compose/moving.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
@@ -31,6 +32,7 @@ import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
 import { systemClock } from "./system-clock.ts";
+import { createClashCheck } from "./value-clash.ts";
 import { createValueList } from "./value-list.ts";
 import { readVersion } from "./version.ts";
 import { shareOfQueue } from "./workers/shares.ts";
@@ -85,6 +87,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const store = durable === null ? opened.store : counted.readable(opened.store);
   const audit = createAudit(store, desk.log, clock);
   const overrides = await store.overrides();
+  let part: MemberPart | null = null;
   const phases = await openPhaseBook({
     store,
     transitions: opened.transitions,
@@ -94,6 +97,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     copy: phasesCopy(settings),
     warn: desk.warn,
     caught: desk.caught,
+    lookAgain: () => part?.wake(),
   }).catch(async (error: unknown) => {
     await store.close();
     throw error;
@@ -140,6 +144,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     counted: durable === null ? null : counted,
     backlog,
     gate: records.cutoverGate,
+    clash: createClashCheck({ store, seal: mirroring.seal }),
     members,
     transitions: opened.transitions,
     hold,
@@ -151,14 +156,15 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     caught: desk.caught,
   });
 
+  part = moving.part;
   const startedAt = clock.now();
   const isStopping = (): boolean => stopping;
-  const phasesChanged = (): void => moving.part?.wake();
+  const phasesChanged = (): void => part?.wake();
   await members.join(
     createMemberSelf({ settings, version, startedAt, acting, journal, secretKey, isStopping, phasesChanged }),
   );
   // What was moved between its first look and its registration: nobody has waited for it.
-  await moving.part?.catchUp();
+  await part?.catchUp();
   const status = createStatusSource({
     clock,
     startedAt,
@@ -195,6 +201,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     inFlight: services.inFlight,
     gate: services.gate,
     cutoverGate: records.cutoverGate,
+    clientMappings: mirroring.clientMappings,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
@@ -206,7 +213,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const left = (): number => backlog.left + journal.waiting();
   const closeParts = async (): Promise<void> => {
     status.close();
-    moving.part?.stop();
+    part?.stop();
     void repairs.stop();
     services.closeGates();
     await services.close();
@@ -233,6 +240,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       acting,
       pipeline,
       noise: mirroring.noise,
+      pairs: mirroring.values,
+      clientMappings: mirroring.clientMappings,
       telemetry: telemetry.telemetry,
       tunnels,
       clock,

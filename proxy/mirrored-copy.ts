@@ -50,8 +50,14 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
     endTeaching(parts, turn.work);
   } finally {
     if (turn.work.place !== null) parts.unsettled.remove(turn.work.place);
-    parts.turns.leave(turn.work.exchange.id);
+    leaveTurn(parts, turn.work);
   }
+}
+
+/** Other members' copies that need a value which this one teaches do not know that it does: they come once it has. */
+function leaveTurn(parts: PipelineParts, { exchange, teaching }: Copy): void {
+  if (teaching === null || teaching.values.length === 0) parts.turns.leave(exchange.id);
+  else void teaching.ended.then(() => parts.turns.leave(exchange.id));
 }
 
 const CROSSED: Finding = { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") };
@@ -244,7 +250,10 @@ function compareWhenPut(parts: PipelineParts, turn: Turn<Copy>, sent: Sent): voi
   }
   void put
     .then((answer) => compareCopy(parts, turn, sent, answer))
-    .catch((error: unknown) => parts.caught("lane", error));
+    .catch((error: unknown) => {
+      parts.caught("lane", error);
+      endTeaching(parts, turn.work);
+    });
 }
 
 function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent, answer: Answer): void {

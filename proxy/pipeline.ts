@@ -34,7 +34,7 @@ export interface Pipeline extends Front {
 
 export function createPipeline(
   given: Omit<PipelineParts, "journalHasMore" | "journalCaughtUp">,
-  client: Pick<FrontParts, "hold" | "tunnels">,
+  client: Pick<FrontParts, "hold" | "tunnels" | "clients">,
 ): Pipeline {
   const parts: PipelineParts = {
     ...given,

@@ -7,6 +7,9 @@ import { hasWayOut, movePath } from "./moved-path.ts";
 import { parsePattern, type Pattern } from "./pattern.ts";
 import { hostOf } from "./target.ts";
 
+/** What next has answered. */
+export type Answered = Pick<Exchange, "route" | "request" | "snapshot">;
+
 interface Move {
   readonly legacy: Pattern;
   readonly next: Pattern;
@@ -16,6 +19,12 @@ const NAMES_A_PATH = new HeaderNames(["location", "content-location"]);
 export const NO_PLACE = "its path has a . or .., which transform.path could carry elsewhere";
 
 const knownMoves = new WeakMap<RouteSettings, Move | null>();
+
+/** Whether next has anything of the route otherwise than legacy. */
+export function isTransformed({ transform }: RouteSettings): boolean {
+  const { path, methods, headers, body, module } = transform;
+  return path !== null || module !== null || methods.length + headers.length + body.length > 0;
+}
 
 /** null: both services have the same paths. */
 function moveOf(route: RouteSettings): Move | null {
@@ -61,9 +70,8 @@ function firstOf(
   return null;
 }
 
-/** Headers of an answer of the shadow's, with the paths of next that they name as legacy would have put them. */
-export function headersAtLegacy({ plan, route, request, snapshot }: Exchange, headers: RawHeaders): RawHeaders {
-  if (!plan.mirror || plan.shadow !== "next") return headers;
+/** Headers of an answer of next's, with the paths of next that they name as legacy would have put them. */
+export function headersAtLegacy({ route, request, snapshot }: Answered, headers: RawHeaders): RawHeaders {
   let moved: string[] | null = null;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     if (!NAMES_A_PATH.has(headers[i] as string)) continue;

@@ -27,6 +27,7 @@ export function createValueList({ store, seal, routes }: ValueListParts) {
           next: texts?.next.text ?? null,
           same: row.legacy === row.next,
           secret: isSecret,
+          held: texts?.held ?? null,
           since: new Date(row.at).toISOString(),
           until: row.until === null ? null : new Date(row.until).toISOString(),
         };

@@ -37,6 +37,8 @@ export interface ListedValue {
   readonly next: string | null;
   readonly same: boolean;
   readonly secret: boolean;
+  /** Whose of the two clients hold: of who was the primary when it was learnt. null: secret, or the same on both sides. */
+  readonly held: Identity | null;
   /** ISO 8601, UTC. */
   readonly since: string;
   readonly until: string | null;

@@ -94,6 +94,12 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
     unit: "{read}",
     attributes: ["route", "result"],
   });
+  const mappedForClients = new CellCounter({
+    name: "crossfade.client.mapped",
+    description: "Clients' requests, and answers to them, that lean on what their primary calls otherwise",
+    unit: "{message}",
+    attributes: ["route", "of", "result"],
+  });
   const reloads = new CellCounter({
     name: "crossfade.config.reloads",
     description: "Changed config files, by whether they were taken",
@@ -112,7 +118,7 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
       openExposition({
         scope: { name: SCOPE, version: options.version },
         startedAt,
-        counters: [exchanges, shadowFailures, differences, repaired, secondReads, reloads],
+        counters: [exchanges, shadowFailures, differences, repaired, secondReads, mappedForClients, reloads],
         histograms: [served, sent, compared, repairAge],
         gauges: () => gauges?.() ?? null,
       }),
@@ -132,6 +138,7 @@ export function createTelemetry(options: { readonly version: string }): Telemetr
         if (ageMs !== null) repairAge.record(ageMs, route);
       },
       secondRead: (route, result) => secondReads.add(1, route, result),
+      mappedForClient: (route, of, result, times) => mappedForClients.add(times, route, of, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

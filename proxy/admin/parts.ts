@@ -4,6 +4,7 @@
  */
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
+import type { MappedForClients } from "../client-mappings.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
@@ -64,6 +65,8 @@ export interface RouteState {
   readonly noise: NoiseState;
   /** Of what the gate asks for: 1 is enough, below 0 it speaks against a cutover. */
   readonly gateEvidence: number;
+  /** Requests and answers that lean on what the primary calls otherwise. */
+  readonly mappedForClients: MappedForClients;
 }
 
 /** What was done to learn of noise since the process began; all 0 where the route does not ask for it. */

@@ -1,5 +1,6 @@
 /** One route's counts, as API, page and CLI show them. Pure. */
 import type { RollbackPrice } from "../phase-move.ts";
+import type { MappedForClients } from "../client-mappings.ts";
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
 import type { Override } from "../overrides.ts";
@@ -34,6 +35,8 @@ export interface RouteStatus {
   readonly causes: CauseCounts | null;
   /** Of what the gate asks for: 1 is enough, below 0 it speaks against a cutover. */
   readonly gateEvidence: number;
+  /** Since the process began: requests and answers that lean on what the primary calls otherwise. */
+  readonly mappedForClients: MappedForClients;
   /** What operators have set over the file. */
   readonly overrides: readonly Override[];
 }
@@ -67,6 +70,7 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     gaps: state.gaps,
     causes: state.causes,
     gateEvidence: state.gateEvidence,
+    mappedForClients: state.mappedForClients,
     overrides: state.overrides,
   };
 }

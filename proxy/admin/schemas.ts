@@ -85,6 +85,7 @@ const routeStatus = {
   parked: count,
   gaps: count,
   gateEvidence: number,
+  mappedForClients: object({ requests: count, answers: count, unmapped: count }),
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
   overrides: listOf(ref("Override")),
 };
@@ -447,6 +448,7 @@ export const SCHEMAS = {
     next: orNull(text),
     same: flag,
     secret: flag,
+    held: orNull(enumOf(["legacy", "next"])),
     since: time,
     until: orNull(time),
   }),

@@ -67,6 +67,9 @@ function sentenceOf(route: RouteStatus): string {
   if (route.gaps > 0) more.push(plural(route.gaps, "gap"));
   if (route.repairs > 0) more.push(`${plural(route.repairs, "key")} to repair${parkedOf(route)}`);
   if (route.gateEvidence !== 0) more.push(`gate evidence ${spellEvidence(route.gateEvidence)}`);
+  const { requests, answers, unmapped } = route.mappedForClients;
+  if (requests + answers > 0) more.push(`${plural(Math.max(requests, answers), "request")} mapped for clients`);
+  if (unmapped > 0) more.push(`${plural(unmapped, "message")} passed unmapped`);
   if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
   if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);
   if (route.shadow === null) return [`not mirrored, ${route.primary} alone`, ...more].join(" · ");

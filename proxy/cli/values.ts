@@ -15,16 +15,16 @@ export interface ValuesOptions extends ApiOptions {
 export async function runValues(options: ValuesOptions): Promise<ExitCode> {
   const terminal = openTerminal(options);
   const { kind, json = false } = options;
-  if (!json) terminal.print("kind,legacy,next,note");
+  if (!json) terminal.print("kind,legacy,next,note,held");
   for await (const pair of readPages<ListedValue>(await openApi(options), "/api/v1/values", { kind }, Infinity)) {
     terminal.print(json ? JSON.stringify(pair) : rowOf(pair));
   }
   return EXIT.done;
 }
 
-function rowOf({ kind, legacy, next, same, secret }: ListedValue): string {
+function rowOf({ kind, legacy, next, same, secret, held }: ListedValue): string {
   const note = secret ? "secret" : same ? "same" : "";
-  return [kind, legacy ?? "", next ?? "", note].map(quoted).join(",");
+  return [kind, legacy ?? "", next ?? "", note, held ?? ""].map(quoted).join(",");
 }
 
 function quoted(field: string): string {

@@ -1,6 +1,8 @@
+import type { ClientMappings } from "../client-mappings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { createListener, type Listener } from "../listen/server.ts";
+import type { PairBook } from "../mirror/values/pair-book.ts";
 import type { Noise } from "../noise.ts";
 import type { WorkerHolds } from "../barrier/own-writes.ts";
 import type { Pipeline } from "../pipeline.ts";
@@ -13,6 +15,8 @@ export interface DoorParts {
   readonly noise: Noise;
   readonly telemetry: Telemetry;
   readonly tunnels: OpenTunnels;
+  readonly pairs: PairBook;
+  readonly clientMappings: ClientMappings;
   readonly clock: Clock;
   readonly warn: (line: string) => void;
   readonly caught: (step: string, error: unknown) => void;

@@ -14,8 +14,11 @@ import { identityRewrite } from "../mirror/shadow-request.ts";
 import { Taints } from "../mirror/taints.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
 import { PairBook } from "../mirror/values/pair-book.ts";
+import { ClientValues } from "../mirror/values/client-values.ts";
 import { createSeal, type Seal } from "../mirror/values/seal.ts";
 import { ValueMap } from "../mirror/values/value-map.ts";
+import { createClientMapping } from "../client-mapping.ts";
+import { createClientMappings, type ClientMappings } from "../client-mappings.ts";
 import { createTransforms } from "../transform/transforms.ts";
 import { createNoise, type Noise } from "../noise.ts";
 import { createReplay } from "../pairs/replay.ts";
@@ -40,7 +43,7 @@ const PAIR_RETRY_MS = 5_000;
 export interface MirroringParts {
   /** As at the start. */
   readonly settings: Settings;
-  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled">;
+  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
   readonly store: Store;
   readonly journal: Journal;
   readonly turns: Turns;
@@ -71,6 +74,8 @@ export interface Mirroring {
   readonly queue: ByteBudget;
   readonly disk: ByteBudget;
   readonly seal: Seal;
+  readonly values: PairBook;
+  readonly clientMappings: ClientMappings;
   /** Once services and gates are closed. */
   close(): Promise<void>;
 }
@@ -113,8 +118,11 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   });
   const valueKey = deriveKey(secretKey, "values");
   const seal = createSeal(valueKey, keyedHash(deriveKey(valueKey, "index")));
+  const isShared = settings.store.kind === "redis";
+  const book = new PairBook({ store, seal, clock, isShared, retryForMs: PAIR_RETRY_MS, caught });
+  parts.acting.onChange(() => book.settingsChanged());
   const values = new ValueMap({
-    book: new PairBook({ store, seal, clock, retryForMs: PAIR_RETRY_MS, caught }),
+    book,
     readBody: readBodyForValues,
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
@@ -123,6 +131,14 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };
+
+  const clientMappings = createClientMappings(telemetry);
+  const clients = createClientMapping({
+    values: new ClientValues({ book, readBody: readBodyForValues }),
+    transforms,
+    counted: clientMappings,
+    caught,
+  });
 
   const pipeline = createPipeline(
     {
@@ -148,7 +164,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       openWrites,
       caught,
     },
-    { hold, tunnels: parts.tunnels },
+    { hold, tunnels: parts.tunnels, clients },
   );
 
   const repairs = createRepairs({
@@ -199,6 +215,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     queue,
     disk,
     seal,
+    values: book,
+    clientMappings,
     async close() {
       await comparer.close();
       await transforms.close();

@@ -31,6 +31,8 @@ export interface MovingParts {
   readonly counted: Pick<CountedWrites, "caughtUp"> | null;
   readonly backlog: Backlog;
   readonly gate: CutoverGate;
+  /** See `CutoverChecksParts`. */
+  readonly clash: (routes: Settings["routes"]) => Promise<string | null>;
   readonly members: Members;
   /** null: nobody shares the store. */
   readonly transitions: Transitions | null;

@@ -1,6 +1,7 @@
 /** An explanation in sentences, for a terminal of 80 columns. */
 import type { Plan } from "../exchange.ts";
 import { namedRules } from "../rule-names.ts";
+import { PHASE_ROLES } from "../phases.ts";
 import type { Explanation, LocatorExplained, RouteExplained } from "./explain.ts";
 import type { Origin, RouteField, RouteOrigins } from "./resolve.ts";
 import { MAX_BATCH_KEYS } from "./settings.ts";
@@ -166,16 +167,19 @@ function compareLines({ compare, redact, redactDetect }: RouteExplained): readon
   ];
 }
 
-function transformLines({ atNext, reshaped, shadow }: RouteExplained): readonly string[] {
-  if (shadow === null) return [];
+function transformLines({ atNext, reshaped, phase, primary, shadow }: RouteExplained): readonly string[] {
+  const answersClients = PHASE_ROLES[phase].primary === "next";
+  const next = answersClients ? primary : shadow;
+  if (next === null) return [];
+  const of = answersClients ? "what clients ask" : "copies";
   return [
-    ...(atNext === null ? [] : wrap(`Path at ${shadow.service}: ${atNext}.`, 0)),
-    ...(reshaped.length === 0 ? [] : wrap("Transform: of copies, and back in what next answers:", 0)),
+    ...(atNext === null ? [] : wrap(`Path at ${next.service}: ${atNext}.`, 0)),
+    ...(reshaped.length === 0 ? [] : wrap(`Transform: of ${of}, and back in what next answers:`, 0)),
     ...reshaped.flatMap((line) => wrap(line, 2)),
   ];
 }
 
-function valueLines({ values: { learn, apply, give, unmapped } }: RouteExplained): readonly string[] {
+function valueLines({ phase, values: { learn, apply, give, unmapped } }: RouteExplained): readonly string[] {
   if (learn.length + apply.length + give.length === 0) return [];
   const unknown = unmapped === "pass" ? "is sent as it is" : "keeps the copy from being sent";
   return [
@@ -183,6 +187,9 @@ function valueLines({ values: { learn, apply, give, unmapped } }: RouteExplained
     ...learn.flatMap((place) => wrap(`learnt: ${place}`, 2)),
     ...apply.flatMap((place) => wrap(`applied: ${place}`, 2)),
     ...give.flatMap((given) => wrap(`given to creates: ${given}`, 2)),
+    ...(PHASE_ROLES[phase].primary === "next" && learn.length + apply.length > 0
+      ? wrap("Clients keep the values that legacy gave them: next is asked and answers with its own.", 2)
+      : []),
   ];
 }
 

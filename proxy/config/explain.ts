@@ -96,6 +96,7 @@ export interface RouteExplained {
     readonly apply: readonly string[];
     readonly give: readonly string[];
     readonly unmapped: RouteSettings["values"]["unmapped"];
+    readonly clientSees: RouteSettings["values"]["clientSees"];
   };
   /** Its body tells reads from writes. */
   readonly isGraphql: boolean;
@@ -228,6 +229,7 @@ function explainRoute(
       apply: route.values.apply.map(spellPlace),
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
       unmapped: route.values.unmapped,
+      clientSees: route.values.clientSees,
     },
     isGraphql: route.treatAs === "graphql",
     atNext: route.transform.path === null ? null : (targetAtNext(request.target, route) ?? "none, for a . or .. in it"),

@@ -4,14 +4,7 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = [
-  "values.clientSees",
-  "verify.share",
-  "reads",
-  "gate.reconcileFresherThan",
-  "touches",
-  "unattended",
-];
+const ROUTE_SETTINGS = ["verify.share", "reads", "gate.reconcileFresherThan", "touches", "unattended"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections.*.source.http",

@@ -75,6 +75,7 @@ const ROUTE_FIELDS = [
   "values.apply",
   "values.give",
   "values.unmapped",
+  "values.clientSees",
   "verify.readBack",
   "repair.automatic",
   "repair.rate",
@@ -330,6 +331,7 @@ function resolveValues(
     apply: choose("values.apply", own?.apply, defaults?.apply, base.apply),
     give: choose("values.give", own?.give, defaults?.give, base.give),
     unmapped: choose("values.unmapped", own?.unmapped, defaults?.unmapped, base.unmapped),
+    clientSees: choose("values.clientSees", own?.clientSees, defaults?.clientSees, base.clientSees),
   };
 }
 

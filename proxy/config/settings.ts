@@ -275,6 +275,8 @@ export interface ValueSettings {
   readonly give: readonly GivenValue[];
   /** What becomes of a copy with a value that has no partner and that nobody is about to learn. */
   readonly unmapped: "pass" | "skip";
+  /** Whose values clients hold once next is the primary: legacy's, as far as they got them, or whatever next answers. */
+  readonly clientSees: "legacy" | "primary";
 }
 
 export const GATE_PROFILES = ["strict", "normal", "low-traffic"] as const;

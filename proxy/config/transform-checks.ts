@@ -3,7 +3,6 @@ import { moveProblem as memberProblem } from "../json/move-members.ts";
 import { parsePointer } from "../json/pointer.ts";
 import { moveProblem } from "../moved-path.ts";
 import { parsePattern } from "../pattern.ts";
-import { PHASE_ROLES } from "../phases.ts";
 import type { Findings } from "./findings.ts";
 import type { ConfigPath } from "./message.ts";
 import type { Places } from "./places.ts";
@@ -33,14 +32,7 @@ export function checkTransforms(routes: readonly RouteSettings[], places: Places
   }
 }
 
-function checkPath({ match, transform, phase }: RouteSettings, refuse: Report): void {
-  const { path, module, ...lists } = transform;
-  if (PHASE_ROLES[phase].primary === "next") {
-    const why = `in phase ${phase} clients' requests go to next as they are: this version changes copies alone`;
-    if (path !== null) refuse(["path"], `is "${path}", and ${why}; take it out, with clients on next's paths`);
-    else if (module !== null || Object.values(lists).some((list) => list.length > 0))
-      refuse([], `is set, and ${why}; take it out`);
-  }
+function checkPath({ match, transform: { path } }: RouteSettings, refuse: Report): void {
   if (path === null) return;
   const [from, to] = [parsePattern(match.path), parsePattern(path)];
   const problem = from.ok && to.ok ? moveProblem(from.pattern, to.pattern) : null;

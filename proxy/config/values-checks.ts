@@ -1,6 +1,5 @@
 /** Rules about values that differ between the services. */
 import type { Pattern } from "../pattern.ts";
-import { PHASE_ROLES } from "../phases.ts";
 import type { Findings } from "./findings.ts";
 import { nearestName } from "./nearest.ts";
 import type { Places } from "./places.ts";
@@ -18,7 +17,7 @@ export function checkValues(
   const { routes } = resolved.settings;
   const learnt = new Set(routes.flatMap(({ values }) => values.learn.map(({ kind }) => kind)));
   for (const [i, route] of routes.entries()) {
-    const { learn, apply, give } = route.values;
+    const { learn, apply } = route.values;
     for (const [k, { at, kind }] of apply.entries()) {
       const path = [...pathOf(resolved, i, "values.apply"), k];
       if (!learnt.has(kind)) {
@@ -36,11 +35,10 @@ export function checkValues(
         findings.warnings.push(places.at([...path, "at"], `${why}; name the part, or take the entry out`));
       }
     }
-    if (learn.length + apply.length + give.length > 0 && PHASE_ROLES[route.phase].primary === "next") {
-      const why = `is ${route.phase}, where next answers clients: they are given its ids and tokens`;
-      findings.warnings.push(
-        places.at(pathOf(resolved, i, "phase"), `${why}, and those of legacy that they still hold mean nothing to it`),
-      );
+    if (route.values.clientSees === "primary" && learn.length + apply.length > 0) {
+      const why = "is primary, and next has values of its own here: those that clients hold would mean nothing to it";
+      const way = "write legacy, or hand next legacy's values (give) and take learn and apply out";
+      findings.errors.push(places.at(pathOf(resolved, i, "values.clientSees"), `${why}; ${way}`));
     }
   }
 }

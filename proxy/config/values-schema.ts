@@ -99,7 +99,7 @@ const giveSchema = z
   })
   .transform((given): GivenValue => given);
 
-const { unmapped } = DEFAULT_ROUTE.values;
+const { unmapped, clientSees } = DEFAULT_ROUTE.values;
 
 export const valuesSchema = z
   .strictObject({
@@ -119,6 +119,11 @@ export const valuesSchema = z
       effect:
         "What becomes of a copy whose value has no partner and that no earlier write is about to teach. pass: it is sent as it is, as is right for rows that both services have had from the start. skip: it is not sent, and repaired by state.",
       byDefault: unmapped,
+    }).optional(),
+    clientSees: choiceField(["legacy", "primary"], {
+      effect:
+        "Whose values clients see once next is the primary. legacy: those that they hold stay good, in what they ask and in what they are answered. primary: next's own, for routes without learn and apply, where next was given legacy's.",
+      byDefault: clientSees,
     }).optional(),
   })
   .describe("Values that differ between the services: ids, tokens, slugs.");

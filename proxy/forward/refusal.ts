@@ -15,8 +15,20 @@ const TIMEOUTS: ReadonlySet<ErrorCode> = new Set([
   "total-timeout",
 ]);
 
+/** What lies with this proxy and its settings: said in words, which name no content. */
+const OWN: Partial<Record<ErrorCode, Omit<Refusal, "detail">>> = {
+  "mapping-unavailable": {
+    status: 503,
+    title: "This proxy cannot tell now what the service behind it calls things",
+    retryAfterSeconds: 1,
+  },
+  "transform-failed": { status: 502, title: "This proxy could not translate between client and service" },
+};
+
 /** What a client is told when the primary gave no answer: 504 where it was too slow, else 502. Names no address. */
 export function refusalFor(error: CrossfadeError): Refusal {
+  const own = OWN[error.code];
+  if (own !== undefined) return { ...own, detail: error.message };
   const late = TIMEOUTS.has(error.code);
   return {
     status: late ? 504 : 502,

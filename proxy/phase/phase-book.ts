@@ -39,6 +39,8 @@ export interface PhaseBookParts {
   readonly copy: PhasesCopy | null;
   readonly warn: (line: string) => void;
   readonly caught: (step: string, error: unknown) => void;
+  /** Other rows are kept than those that are known here. */
+  readonly lookAgain: () => void;
 }
 
 export interface PhasesCopy {
@@ -71,7 +73,7 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
     const end = await store.movePhases(moves);
     for (const move of moves) if (unkept.get(move.row.route) === move) unkept.delete(move.row.route);
     // Somebody else was first, and has said it for all.
-    if (end === "changed") follow(await store.phases());
+    if (end === "changed") parts.lookAgain();
   }
 
   function follow(rows: readonly KeptPhase[]): ReturnType<PhaseBook["follow"]> {

@@ -1,11 +1,11 @@
 /** All that a route declares of next: what is sent there, and what comes from there, as a client of legacy's knows it. */
 import type { RouteSettings } from "../config/settings.ts";
-import type { Answer, Exchange } from "../exchange.ts";
+import type { Answer } from "../exchange.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
-import { entityAtNext, headersAtLegacy, NO_PLACE, targetAtNext } from "../transform.ts";
+import { type Answered, entityAtNext, headersAtLegacy, NO_PLACE, targetAtNext } from "../transform.ts";
 import { answerToLegacy, requestToNext, type Reshaped } from "./reshape.ts";
 
-export function copyAtNext(request: ShadowRequest, { route }: Exchange): Reshaped<ShadowRequest> {
+export function requestAtNext(request: ShadowRequest, route: RouteSettings): Reshaped<ShadowRequest> {
   return moved(request, targetAtNext(request.target, route), route);
 }
 
@@ -22,7 +22,7 @@ function moved(request: ShadowRequest, target: string | null, route: RouteSettin
   return target === null ? { ok: false, why: NO_PLACE } : requestToNext({ ...request, target }, route);
 }
 
-export function answerAtLegacy(answer: Answer, exchange: Exchange): Answer {
-  const reshaped = answerToLegacy(answer, exchange.route);
-  return { ...reshaped, headers: headersAtLegacy(exchange, reshaped.headers) };
+export function answerAtLegacy(answer: Answer, answered: Answered): Answer {
+  const reshaped = answerToLegacy(answer, answered.route);
+  return { ...reshaped, headers: headersAtLegacy(answered, reshaped.headers) };
 }

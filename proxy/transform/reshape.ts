@@ -46,6 +46,13 @@ export function requestToNext(request: ShadowRequest, { transform }: RouteSettin
   };
 }
 
+/** Whether such a message has to be read whole to be transformed. */
+export function readsBody(of: "request" | "answer", { transform }: RouteSettings, headers: RawHeaders): boolean {
+  const { module, body } = transform;
+  if (module?.hooks.includes(of === "request" ? "toNext" : "answer") === true) return true;
+  return movesFor(of, body).length > 0 && formOf(headers) !== "none";
+}
+
 /** An answer of next's. What is not in memory, or larger than 1 MiB, keeps its body. */
 export function answerToLegacy(answer: Answer, { transform }: RouteSettings): Answer {
   const headers = rename(

@@ -5,7 +5,8 @@
 import type { ModuleSettings, RouteSettings, TransformHookName } from "../config/settings.ts";
 import type { Answer, Exchange } from "../exchange.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
-import { answerAtLegacy, copyAtNext, ownRequestAtNext } from "./declared.ts";
+import { answerAtLegacy, ownRequestAtNext, requestAtNext } from "./declared.ts";
+import type { Answered } from "../transform.ts";
 import type { HeldReply, HeldRequest } from "./module-message.ts";
 import { ModuleThread } from "./module-thread.ts";
 import type { ModuleCall, ModuleReply } from "./worker.ts";
@@ -22,6 +23,10 @@ export interface Transforms {
   answer(answer: Answer, exchange: Exchange): Now<Answer>;
   /** The same of next's answer to a request of our own. */
   ownAnswer(answer: Answer, route: RouteSettings): Now<Answer>;
+  /** What a client asks, as next is to be asked it. Never rejects. */
+  clientRequest(request: ShadowRequest, route: RouteSettings): Now<Reshaped<ShadowRequest>>;
+  /** What next answers, as the client is to get it. Never rejects. */
+  clientAnswer(answer: Answer, answered: Answered): Now<Reshaped<Answer>>;
   close(): Promise<void>;
 }
 
@@ -73,33 +78,33 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     });
   }
 
-  function fromModule(
-    answer: Answer,
-    { transform: { module } }: RouteSettings,
-    declared: (changed: Answer) => Answer,
-  ): Now<Answer> {
-    const finish = (changed: Answer): Answer => {
-      try {
-        return declared(changed);
-      } catch (error) {
-        caught("transform", error);
-        return changed;
-      }
-    };
-    const { body } = answer;
-    if (module === null || !module.hooks.includes("answer")) return finish(answer);
-    if (body.kind !== "memory" || body.bytes.length > RESHAPED_MAX_BYTES) return finish(answer);
-    const { status, headers } = answer;
+  /** An answer that is too large for the module passes it by. */
+  function fromModule(answer: Answer, { transform: { module } }: RouteSettings): Now<Reshaped<Answer>> {
+    const { status, headers, body } = answer;
+    if (module === null || !module.hooks.includes("answer")) return { ok: true, value: answer };
+    if (body.kind !== "memory" || body.bytes.length > RESHAPED_MAX_BYTES) return { ok: true, value: answer };
     const order = { module, step: "answer", message: { status, headers, body: body.bytes } } as const;
-    return call(order).then((reply) => {
-      if (!reply.ok) return finish(answer);
+    return call(order).then((reply): Reshaped<Answer> => {
+      if (!reply.ok) return { ok: false, why: `transform.module: ${reply.failure.step} ${reply.failure.why}` };
       const changed = reply.message as HeldReply;
       const bytes = Buffer.from(changed.body);
-      return finish({ ...answer, status: changed.status, headers: changed.headers, body: { kind: "memory", bytes } });
+      const { status: told, headers: put } = changed;
+      return { ok: true, value: { ...answer, status: told, headers: put, body: { kind: "memory", bytes } } };
     });
   }
 
-  function declare(shape: () => Reshaped<ShadowRequest>): Reshaped<ShadowRequest> {
+  /** For learning and comparing: where the module fails, as it came; the same where what is declared does. */
+  function put(answer: Answer, route: RouteSettings, declared: (changed: Answer) => Answer): Now<Answer> {
+    const finish = (from: Reshaped<Answer>): Answer => {
+      const changed = from.ok ? from.value : answer;
+      const shaped = declare(() => ({ ok: true, value: declared(changed) }));
+      return shaped.ok ? shaped.value : changed;
+    };
+    const from = fromModule(answer, route);
+    return from instanceof Promise ? from.then(finish) : finish(from);
+  }
+
+  function declare<T>(shape: () => Reshaped<T>): Reshaped<T> {
     try {
       return shape();
     } catch (error) {
@@ -113,7 +118,7 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
     copy(request, exchange) {
       if (!goesToNext(exchange)) return { ok: true, value: request };
       return byModule(
-        declare(() => copyAtNext(request, exchange)),
+        declare(() => requestAtNext(request, exchange.route)),
         exchange.route,
       );
     },
@@ -124,9 +129,20 @@ export function createTransforms(caught: (step: string, error: unknown) => void)
       ),
     answer(answer, exchange) {
       if (!goesToNext(exchange)) return answer;
-      return fromModule(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange));
+      return put(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange));
     },
-    ownAnswer: (answer, route) => fromModule(answer, route, (changed) => answerToLegacy(changed, route)),
+    ownAnswer: (answer, route) => put(answer, route, (changed) => answerToLegacy(changed, route)),
+    clientRequest: (request, route) =>
+      byModule(
+        declare(() => requestAtNext(request, route)),
+        route,
+      ),
+    clientAnswer(answer, answered) {
+      const finish = (from: Reshaped<Answer>): Reshaped<Answer> =>
+        from.ok ? declare(() => ({ ok: true, value: answerAtLegacy(from.value, answered) })) : from;
+      const from = fromModule(answer, answered.route);
+      return from instanceof Promise ? from.then(finish) : finish(from);
+    },
     close: () => thread.close(),
   };
 }

@@ -129,10 +129,12 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
   const holds = new CrewHolds(() => [...posts].map(({ link }) => link));
 
   function tellSettings({ link }: Post): void {
-    const { revision, settings } = acting.snapshot();
+    const { revision, settings, epochs } = acting.snapshot();
     snapshots.set(revision, acting.snapshot());
     const mirroringEnabled = acting.mirroringEnabled();
-    link.send({ type: "settings", revision, mirroringEnabled }, [serialize({ ...settings, listen })]);
+    link.send({ type: "settings", revision, mirroringEnabled, epochs: [...epochs] }, [
+      serialize({ ...settings, listen }),
+    ]);
   }
 
   function forgetSnapshots(): void {

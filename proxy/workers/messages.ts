@@ -4,6 +4,9 @@
  */
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { Sought } from "../mirror/values/pair-book.ts";
+import type { ValuePair } from "../mirror/values/seal.ts";
+import type { MappingTold } from "./relayed-mappings.ts";
 import type { Endpoint } from "../config/settings.ts";
 import type { HoldBounds } from "../phase/write-hold.ts";
 
@@ -83,6 +86,9 @@ export type FromWorker =
   /** The durations stand behind it, in the order of the series. */
   | { readonly type: "timings"; readonly series: readonly Series[] }
   | { readonly type: "caught"; readonly step: string; readonly why: string }
+  /** What these are at the other service. */
+  | { readonly type: "values"; readonly question: number; readonly sought: readonly Sought[] }
+  | { readonly type: "mapped-for-clients"; readonly counts: readonly MappingTold[] }
   /** A connection of the route has changed its protocol, or has ended after that. */
   | { readonly type: "tunnel"; readonly route: string; readonly more: 1 | -1 }
   /** It holds back since `hold`, has told of all that it had let through before, and its writes that are not mirrored have ended. */
@@ -94,7 +100,15 @@ export type FromWorker =
 
 export type ToWorker =
   /** The settings stand behind it, as V8 serialises them. The first ones have it listen. */
-  | { readonly type: "settings"; readonly revision: number; readonly mirroringEnabled: boolean }
+  | {
+      readonly type: "settings";
+      readonly revision: number;
+      readonly mirroringEnabled: boolean;
+      /** See `Snapshot`. */
+      readonly epochs: readonly (readonly [route: string, epoch: number])[];
+    }
+  /** In the order of the question, null for what nobody knows; null for all: the store did not say. */
+  | { readonly type: "values"; readonly question: number; readonly found: readonly (ValuePair | null)[] | null }
   /** Where `isHeld`, the answer's last byte waits for `placed`, whatever tells its key. */
   | { readonly type: "go"; readonly exchange: number; readonly isHeld: boolean }
   /** It could not be entered into the books: instead of `go`. */

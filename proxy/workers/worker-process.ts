@@ -6,21 +6,27 @@ import cluster from "node:cluster";
 import { Socket } from "node:net";
 import { deserialize } from "node:v8";
 import { ByteBudget } from "../byte-budget.ts";
+import { createClientMapping } from "../client-mapping.ts";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
 import { createFront } from "../front.ts";
+import { ClientValues } from "../mirror/values/client-values.ts";
 import { OpenWrites } from "../phase/open-writes.ts";
 import { WriteHold } from "../phase/write-hold.ts";
 import { createListener, type Listener } from "../listen/server.ts";
 import { compileRouter } from "../route/router.ts";
 import { systemClock } from "../system-clock.ts";
+import { createTransforms } from "../transform/transforms.ts";
+import { readBodyForValues } from "../value-bodies.ts";
 import { Pools } from "../upstream/pools.ts";
 import { Link } from "./link.ts";
 import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
+import { RelayedMappings } from "./relayed-mappings.ts";
 import { RelayedTelemetry } from "./relayed-telemetry.ts";
 import { RemoteIntake } from "./remote-intake.ts";
 import { RemoteNoise } from "./remote-noise.ts";
+import { RemotePairs } from "./remote-pairs.ts";
 import { ofWorker, shareOfQueue } from "./shares.ts";
 
 if (cluster.worker === undefined) throw new TypeError("a worker is started by its parent alone");
@@ -36,6 +42,8 @@ const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, (
 const budget = new ByteBudget(0);
 const intake = new RemoteIntake(link, budget, caught);
 const telemetry = new RelayedTelemetry((series, durations) => link.send({ type: "timings", series }, [durations]));
+const pairs = new RemotePairs(link, systemClock);
+const mappings = new RelayedMappings((counts) => link.send({ type: "mapped-for-clients", counts }));
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
 const hold = new WriteHold();
@@ -55,6 +63,12 @@ const front = createFront({
   intake,
   hold,
   openWrites,
+  clients: createClientMapping({
+    values: new ClientValues({ book: pairs, readBody: readBodyForValues }),
+    transforms: createTransforms(caught),
+    counted: mappings,
+    caught,
+  }),
   tunnels: {
     opened(route, socket) {
       link.send({ type: "tunnel", route, more: 1 });
@@ -80,7 +94,7 @@ function take(message: ToWorker, bytes: Buffer): void {
   switch (message.type) {
     case "settings":
       mirroringEnabled = message.mirroringEnabled;
-      takeSettings(message.revision, deserialize(bytes) as Settings);
+      takeSettings(message, deserialize(bytes) as Settings);
       break;
     case "go":
       intake.go(message.exchange, message.isHeld);
@@ -97,6 +111,9 @@ function take(message: ToWorker, bytes: Buffer): void {
     case "release":
       letGo(message.hold);
       break;
+    case "values":
+      pairs.told(message);
+      break;
     case "close":
       void close();
       break;
@@ -110,12 +127,12 @@ function take(message: ToWorker, bytes: Buffer): void {
   }
 }
 
-function takeSettings(revision: number, given: Settings): void {
+function takeSettings({ revision, epochs }: Extract<ToWorker, { type: "settings" }>, given: Settings): void {
   const settings = ofWorker(given);
   const before = snapshot?.settings.tls;
   budget.resize(shareOfQueue(given).workerBytes);
-  // Copies are the parent's to send, and so is what they say of the epoch.
-  snapshot = { revision, settings, router: compileRouter(settings.routes), epochs: new Map() };
+  snapshot = { revision, settings, router: compileRouter(settings.routes), epochs: new Map(epochs) };
+  pairs.settingsChanged();
   link.send({ type: "took", revision });
   if (listener === null) void listen(settings);
   else if (settings.tls !== null && (before?.cert !== settings.tls.cert || before.key !== settings.tls.key)) {
@@ -161,6 +178,7 @@ async function listen(settings: Settings): Promise<void> {
 async function close(): Promise<void> {
   await (await listener)?.close();
   telemetry.flush();
+  mappings.flush();
   link.send({ type: "closed" });
 }
 

@@ -1,8 +1,10 @@
+import type { ClientMappings } from "../client-mappings.ts";
 import type { Snapshot } from "../exchange.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
 import { OpenTunnels } from "../forward/open-tunnels.ts";
+import type { PairBook } from "../mirror/values/pair-book.ts";
 import type { Noise, Watched } from "../noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
 import type { Link } from "./link.ts";
@@ -16,6 +18,8 @@ export interface SeatParts {
   readonly noise: Pick<Noise, "watchChosen" | "sawFailure">;
   readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest">;
   readonly tunnels: Pick<OpenTunnels, "add">;
+  readonly pairs: Pick<PairBook, "look" | "pairOf">;
+  readonly clientMappings: Pick<ClientMappings, "count">;
   readonly clock: Clock;
   readonly caught: (step: string, error: unknown) => void;
 }
@@ -28,6 +32,7 @@ interface Open {
   readonly openedAt: number;
 }
 
+type Others = "timings" | "primary-failed" | "caught" | "tunnel" | "values" | "mapped-for-clients";
 type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly watched: number }>;
 
 /**
@@ -46,10 +51,7 @@ export class WorkerSeat {
     this.#parts = parts;
   }
 
-  take(
-    message: Exchanges | Extract<FromWorker, { type: "timings" | "primary-failed" | "caught" | "tunnel" }>,
-    bytes: Buffer,
-  ): void {
+  take(message: Exchanges | Extract<FromWorker, { type: Others }>, bytes: Buffer): void {
     const { noise, telemetry, caught } = this.#parts;
     switch (message.type) {
       case "open":
@@ -81,6 +83,12 @@ export class WorkerSeat {
         this.#tunnels.add(message.route, message.more);
         this.#parts.tunnels.add(message.route, message.more);
         break;
+      case "values":
+        void this.#lookUp(message);
+        break;
+      case "mapped-for-clients":
+        for (const { times, ...mapping } of message.counts) this.#parts.clientMappings.count(mapping, times);
+        break;
       case "caught":
         caught(message.step, new Error(message.why));
         break;
@@ -108,6 +116,18 @@ export class WorkerSeat {
     }
     this.#watched.clear();
     for (const [route, count] of this.#tunnels.all()) this.#parts.tunnels.add(route, -count);
+  }
+
+  async #lookUp({ question, sought }: Extract<FromWorker, { type: "values" }>): Promise<void> {
+    const { pairs, link, caught } = this.#parts;
+    try {
+      await pairs.look(sought);
+      const found = sought.map((one) => pairs.pairOf(one));
+      link.send({ type: "values", question, found: found.map((pair) => (pair === "unknown" ? null : pair)) });
+    } catch (error) {
+      caught("values for clients", error);
+      link.send({ type: "values", question, found: null });
+    }
   }
 
   #enter(message: Extract<FromWorker, { type: "open" }>): void {

@@ -11,9 +11,10 @@ import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
 import { parseLocator } from "../../proxy/config/locator.ts";
 import type { RouteSettings, ValuePlace } from "../../proxy/config/settings.ts";
 import type { BodyCopy, Exchange } from "../../proxy/exchange.ts";
+import type { ClientValues } from "../../proxy/mirror/values/client-values.ts";
 import type { ValueMap } from "../../proxy/mirror/values/value-map.ts";
 import { systemClock } from "../../proxy/system-clock.ts";
-import { testSeal, testValueMap } from "../support/value-map.ts";
+import { testClientValues, testSeal, testValueMap } from "../support/value-map.ts";
 import { medianOf } from "./statistics.ts";
 
 export interface ValuesCost {
@@ -24,6 +25,8 @@ export interface ValuesCost {
    */
   readonly warmMicros: number;
   readonly coldMicros: number;
+  /** Of a client's request with the same values, once next is the primary; pairs in memory. */
+  readonly clientMicros: number;
 }
 
 const AT_ONCE = 5_000;
@@ -37,6 +40,9 @@ function placeAt(text: string): ValuePlace {
   return { at: parsed.value, kind: "user", part: { kind: "whole" } };
 }
 
+/** Of routes that have never been over the barrier. */
+const SNAPSHOT = { revision: 1, settings: { routes: [] }, epochs: new Map() };
+
 function exchangeOf(id: string, apply: readonly ValuePlace[]): Exchange {
   const route: RouteSettings = {
     ...DEFAULT_ROUTE,
@@ -46,6 +52,7 @@ function exchangeOf(id: string, apply: readonly ValuePlace[]): Exchange {
     values: { ...DEFAULT_ROUTE.values, apply },
   };
   return {
+    snapshot: SNAPSHOT,
     route,
     params: { named: { id }, rest: [] },
     request: { method: "PUT", target: `/users/${id}`, headers: ["content-type", "application/json"] },
@@ -70,6 +77,16 @@ async function mapOne(values: ValueMap, path: number, body: number, apply = BOTH
   assert.ok(sent.body.kind === "memory" && sent.body.bytes.includes(`"managerId":"next-${body}"`));
 }
 
+/** The same of what a client asks of next. */
+async function mapForClient(values: ClientValues, path: number, body: number): Promise<void> {
+  const { route, params, request } = exchangeOf(String(path), BOTH);
+  const bytes = Buffer.from(`{"name":"Ann","note":"${"x".repeat(400)}","managerId":${body}}`);
+  const { target, headers } = request;
+  const mapped = await values.request({ target, headers, body: bytes }, { route, params }, "next");
+  assert.equal(mapped?.target, `/users/next-${path}`);
+  assert.ok(mapped.body.includes(`"managerId":"next-${body}"`));
+}
+
 async function microsOf(times: number, one: (i: number) => Promise<void>): Promise<number> {
   const before = process.cpuUsage();
   for (let i = 0; i < times; i += 1) await one(i);
@@ -91,11 +108,11 @@ async function measure(): Promise<readonly ValuesCost[]> {
           { text: id, spelling: "number" },
           { text: `next-${id}`, spelling: "string" },
         ] as const;
-        return seal.close({ kind: "user", legacy, next, until: null }, 0);
+        return seal.close({ kind: "user", legacy, next, held: "legacy", until: null }, 0);
       });
       await store.teachValues(rows);
     }
-    const [warm, cold]: [number[], number[]] = [[], []];
+    const [warm, cold, client]: [number[], number[], number[]] = [[], [], []];
     for (let round = isWarm ? 0 : -ROUNDS; round < ROUNDS; round += 1) {
       // A map of its own: it has no pair in memory.
       const values = testValueMap(store, systemClock);
@@ -107,13 +124,18 @@ async function measure(): Promise<readonly ValuesCost[]> {
       ];
       const plainMicros = await microsOf(WARM, (i) => mapOne(values, at(i % COLD), at((i + 1) % COLD), []));
       values.stop();
+      const clients = testClientValues(store, systemClock);
+      const asked = (i: number): Promise<void> => mapForClient(clients, at(i % COLD), at((i + 1) % COLD));
+      await microsOf(COLD, asked);
+      const clientMicros = await microsOf(WARM, asked);
       // Before that the code is not compiled yet.
       if (round < 0) continue;
       cold.push(coldMicros - plainMicros);
       warm.push(warmMicros - plainMicros);
+      client.push(clientMicros);
     }
     isWarm = true;
-    costs.push({ pairs, warmMicros: medianOf(warm), coldMicros: medianOf(cold) });
+    costs.push({ pairs, warmMicros: medianOf(warm), coldMicros: medianOf(cold), clientMicros: medianOf(client) });
     console.error(`mapped with ${pairs} pairs`);
   }
   await store.close();

@@ -19,11 +19,12 @@ export async function runValues(quick: boolean): Promise<Part> {
         title: "Mapping a copy with two values, CPU us of the whole process",
         lines: [
           table(
-            ["pairs", "in memory", "in the store alone"],
-            costs.map(({ pairs, warmMicros, coldMicros }) => [
+            ["pairs", "in memory", "in the store alone", "of a client, in memory"],
+            costs.map(({ pairs, warmMicros, coldMicros, clientMicros }) => [
               pairs.toLocaleString("en"),
               warmMicros.toFixed(1),
               coldMicros.toFixed(1),
+              clientMicros.toFixed(1),
             ]),
           ),
         ],

@@ -292,17 +292,28 @@ test("the file's phase acts when its value changes, and never over the barrier",
   assert.equal(unpin.status, 200);
 });
 
-test("illegal steps, ids that cannot be mapped back, workers and unknown routes are refused in words", async (t) => {
+test("illegal steps, ids that could be two things, and unknown routes are refused in words", async (t) => {
+  const counted = (from: number): Answer => {
+    let last = from;
+    return (seen, response) => json(201, { id: ++last })(seen, response);
+  };
   const bench = await startPhases(t, {
+    legacy: counted(100),
+    next: counted(1),
     routes: `routes:
-  - { name: users, match: { path: "/users/:id" }, transform: { path: "/people/:id" } }
+  - { name: users, match: { path: "/users/:id?" }, values: { learn: [{ at: "answer:/id", kind: user }] } }
   - { name: rest, match: { path: "/**" }, phase: legacy-only }
 `,
   });
   const { adminUrl } = bench.crossfade;
   assert.match((await move(adminUrl, { step: "rollback" }, "rest")).detail, /legacy-only is the first phase/);
-  const mapped = await move(adminUrl, { step: "advance", ...FORCED });
-  assert.deepEqual(missingOf(mapped.report), ["values"]);
+  await bench.send("POST", "/users", {});
+  await bench.settled(1);
+  const clash = (await move(adminUrl, { step: "advance" })).report.checks.find(({ name }) => name === "values");
+  assert.equal(clash?.state, "missing");
+  assert.match(clash?.text ?? "", /both services make values of kind user that look alike/);
+  const dry = await move(adminUrl, { step: "advance", dryRun: true, ...FORCED });
+  assert.equal(dry.report.checks.find(({ name }) => name === "values")?.state, "forced");
   assert.equal((await move(adminUrl, { step: "advance" }, "nobody")).status, 404);
   assert.equal((await move(adminUrl, { step: "sideways" })).status, 400);
   assert.match((await move(adminUrl, { step: "advance", force: true })).detail, /force needs a reason/);

@@ -57,6 +57,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     module: null,
     noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
     gateEvidence: 0,
+    mappedForClients: { requests: 0, answers: 0, unmapped: 0 },
     ...over,
   };
 }
@@ -251,7 +252,16 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
     values: () => {
       const since = "2026-11-22T12:00:00.000Z";
-      const pair = { kind: "user", legacy: "1", next: "k1", same: false, secret: false, since, until: null };
+      const pair = {
+        kind: "user",
+        legacy: "1",
+        next: "k1",
+        same: false,
+        secret: false,
+        held: "legacy",
+        since,
+        until: null,
+      } as const;
       return Promise.resolve({ items: [pair], next: null });
     },
     purge: ({ dryRun }) => Promise.resolve({ dryRun, records: 0, samples: 0, pairs: 0, logLines: 0, kept: [] }),

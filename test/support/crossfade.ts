@@ -38,6 +38,7 @@ export interface RouteJson {
   readonly gaps: number;
   readonly lagMs: number;
   readonly breaker: string | null;
+  readonly mappedForClients: { readonly requests: number; readonly answers: number; readonly unmapped: number };
 }
 
 export interface StatusJson {

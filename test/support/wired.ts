@@ -140,7 +140,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
       gaps: new Gaps(store, clock),
       caught,
     },
-    { hold: new WriteHold(), tunnels: new OpenTunnels() },
+    { hold: new WriteHold(), tunnels: new OpenTunnels(), clients: { of: () => null } },
   );
   const listener = await createListener(
     { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },

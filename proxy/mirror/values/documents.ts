@@ -70,3 +70,8 @@ function replaceInBytes(bytes: Buffer, edits: readonly Edit[]): Buffer {
   chunks.push(bytes.subarray(from));
   return Buffer.concat(chunks);
 }
+
+/** Its body is not encoded any more. */
+export function withoutCoding(headers: RawHeaders): string[] {
+  return headers.filter((_, i) => (headers[i - (i % 2)] as string).toLowerCase() !== "content-encoding");
+}

@@ -22,6 +22,8 @@ export interface PairBookOptions {
   readonly clock: Clock;
   /** Pairs in memory. Default 100,000: about 40 MB. */
   readonly capacity?: number;
+  /** Others learn pairs too: that one was unknown a moment ago says nothing. */
+  readonly isShared: boolean;
   /** How long a pair waits for a store that fails. */
   readonly retryForMs: number;
   readonly caught: (step: string, error: unknown) => void;
@@ -69,6 +71,18 @@ export class PairBook {
     return this.#cache.partnerOf(kind, side, text);
   }
 
+  pairOf({ kind, side, text }: Sought): ValuePair | "unknown" | null {
+    return this.#cache.pairOf(kind, side, text);
+  }
+
+  /**
+   * Phases may have moved: a value that clients were not told by its present primary matters from now on, and other members may
+   * have learnt it a moment ago.
+   */
+  settingsChanged(): void {
+    this.#cache.forgetAllUnknown();
+  }
+
   isKnown(sought: Sought): boolean {
     const partner = this.partnerOf(sought);
     return partner !== null && partner !== "unknown";
@@ -76,16 +90,23 @@ export class PairBook {
 
   /** Brings what memory does not know from the store, in one question. Rejects where the store has no answer. */
   async look(all: readonly Sought[]): Promise<void> {
-    const cold = all.filter((one) => this.partnerOf(one) === null);
+    const { store, seal, isShared } = this.#options;
+    const cold = all.filter((one) => {
+      const partner = this.partnerOf(one);
+      return partner === null || (isShared && partner === "unknown");
+    });
     if (cold.length === 0) return;
-    const { store, seal } = this.#options;
     const asked = cold.map(({ kind, side, text }) => ({ kind, side, hash: seal.hash(kind, text) }));
     const rows = await store.findValues(asked);
     for (const [i, { kind, side, text }] of cold.entries()) {
       const row = rows[i] ?? null;
       const same: Value = { text, spelling: "plain" };
       const texts =
-        row === null ? null : row.sealed === null ? { legacy: same, next: same, until: row.until } : seal.open(row);
+        row === null
+          ? null
+          : row.sealed === null
+            ? { legacy: same, next: same, held: side, until: row.until }
+            : seal.open(row);
       if (texts === null) this.#cache.addUnknown(kind, side, text);
       else this.#cache.add({ kind, ...texts });
     }

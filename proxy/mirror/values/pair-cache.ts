@@ -15,6 +15,8 @@ export interface PairCacheOptions {
 export interface Partner {
   readonly own: Value;
   readonly other: Value;
+  /** Whose of the two clients hold. */
+  readonly held: Identity;
 }
 
 export class PairCache {
@@ -28,6 +30,13 @@ export class PairCache {
 
   /** unknown: the store had none; null: nobody knows until the store is asked. */
   partnerOf(kind: string, side: Identity, text: string): Partner | "unknown" | null {
+    const pair = this.pairOf(kind, side, text);
+    if (pair === null || pair === "unknown") return pair;
+    return { own: pair[side], other: pair[otherSide(side)], held: pair.held };
+  }
+
+  /** The same as it was learnt. */
+  pairOf(kind: string, side: Identity, text: string): ValuePair | "unknown" | null {
     const name = `${kind}\0${text}`;
     const pairs = this.#pairs[side];
     const pair = pairs.get(name);
@@ -38,7 +47,7 @@ export class PairCache {
       }
       pairs.delete(name);
       pairs.set(name, pair);
-      return { own: pair[side], other: pair[otherSide(side)] };
+      return pair;
     }
     const since = this.#unknown.get(`${side}\0${name}`);
     return since !== undefined && this.#options.monotonic() - since < this.#options.unknownForMs ? "unknown" : null;
@@ -66,6 +75,11 @@ export class PairCache {
       const [oldest] = this.#unknown.keys();
       if (oldest !== undefined) this.#unknown.delete(oldest);
     }
+  }
+
+  /** What others have learnt meanwhile is asked for. */
+  forgetAllUnknown(): void {
+    this.#unknown.clear();
   }
 
   forgetUnknown(pair: ValuePair): void {

@@ -4,11 +4,12 @@ import type { BodyCopy, Exchange, RawHeaders } from "../../exchange.ts";
 import { headerOf } from "../../exchange.ts";
 import type { Rewrite } from "../shadow-request.ts";
 import { edit, type Documents, type Edit } from "./documents.ts";
+import { atService, bothSides, isPair, isTurned, type Named } from "./held.ts";
 import { givenEdits, giftsOf, withGivenHeaders, type Gift } from "./given.ts";
-import type { PairBook } from "./pair-book.ts";
+import type { PairBook, Sought } from "./pair-book.ts";
 import type { Partner } from "./pair-cache.ts";
 import { findInRequest, type FoundValue, MAX_VALUES } from "./places.ts";
-import { spellAs } from "./seal.ts";
+import { otherSide, spellAs } from "./seal.ts";
 import type { Teachings } from "./teaching.ts";
 
 /** A body as its headers say it is read: what it is, and its bytes where they could be decoded. */
@@ -109,13 +110,19 @@ async function resolve(parts: RequestMapParts, copy: CopyToMap, found: readonly 
   const unmapped = ({ kind, asked }: FoundValue, why: string): Resolved => {
     return { end: "unmapped", why: `the value of kind ${kind} at ${asked} ${why}` };
   };
-  const sought = found.map(({ kind, text }) => ({ kind, text, side }));
-  if (!(await looked(book, sought))) return { end: "unmapped", why: "the store did not say what its values are" };
-  for (const [i, value] of found.entries()) {
-    const one = sought[i] as (typeof sought)[number];
+  const turned = isTurned(exchange.snapshot, exchange.route);
+  // As long as clients hold what the primary calls it, that side alone is asked.
+  const soughtOf = ({ kind, text }: FoundValue): readonly Sought[] =>
+    turned ? bothSides({ kind, text }) : [{ kind, text, side }];
+  const nameOf = ({ kind, text }: FoundValue): Named =>
+    turned ? atService(book, { kind, text, side: otherSide(side) }) : book.partnerOf({ kind, text, side });
+  if (!(await looked(book, found.flatMap(soughtOf))))
+    return { end: "unmapped", why: "the store did not say what its values are" };
+  for (const value of found) {
     for (;;) {
-      const partner = book.partnerOf(one);
-      if (partner !== null && partner !== "unknown") {
+      const partner = nameOf(value);
+      if (partner === "as-it-is") break;
+      if (isPair(partner)) {
         partners.set(valueName(value), partner);
         break;
       }
@@ -126,7 +133,7 @@ async function resolve(parts: RequestMapParts, copy: CopyToMap, found: readonly 
         if (waited === "late") return unmapped(value, "was not known in time: the write that makes it has not ended");
       } else if (partner === null) {
         // Memory has forgotten it meanwhile, or a store that has just failed was not asked.
-        if (!(await looked(book, [one])) || book.partnerOf(one) === null)
+        if (!(await looked(book, soughtOf(value))) || nameOf(value) === null)
           return unmapped(value, "could not be looked up");
       } else if (teacher.found === "not-taught") {
         return unmapped(value, "was made by a write that the shadow did not get, or did not answer with its own");
@@ -143,7 +150,7 @@ async function resolve(parts: RequestMapParts, copy: CopyToMap, found: readonly 
   return { end: "resolved", partners, passed };
 }
 
-async function looked(book: PairBook, sought: Parameters<PairBook["look"]>[0]): Promise<boolean> {
+async function looked(book: PairBook, sought: readonly Sought[]): Promise<boolean> {
   try {
     await book.look(sought);
     return true;

@@ -15,9 +15,14 @@ export interface ValuePair {
   readonly kind: string;
   readonly legacy: Value;
   readonly next: Value;
+  /** Whose value clients hold: of who was the primary when it was learnt. */
+  readonly held: Identity;
   /** Epoch ms from which on it is not there any more; null: it stays. */
   readonly until: number | null;
 }
+
+type SealedTexts = [l: Spelling, legacy: string, n: Spelling, next: string, held?: "next"];
+const HELD_MARK = { legacy: [], next: ["next"] } as const;
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -37,7 +42,7 @@ export function createSeal(key: Buffer, keyedHash: (content: string) => string):
   const hash = (kind: string, text: string): string => keyedHash(`${kind}\0${text}`).slice(0, HASH_HEX);
   return {
     hash,
-    close({ kind, legacy, next, until }, at) {
+    close({ kind, legacy, next, held, until }, at) {
       const row = { kind, legacy: hash(kind, legacy.text), next: hash(kind, next.text), at, until };
       // Most ids of a next that was given them are these: the hash says all.
       if (legacy.text === next.text && legacy.spelling === next.spelling) return { ...row, sealed: null };
@@ -45,7 +50,7 @@ export function createSeal(key: Buffer, keyedHash: (content: string) => string):
       const cipher = createCipheriv("aes-256-gcm", cipherKey, nonce);
       // A row whose texts were put under other hashes must not open.
       cipher.setAAD(aadOf(row));
-      const texts = JSON.stringify([legacy.spelling, legacy.text, next.spelling, next.text]);
+      const texts = JSON.stringify([legacy.spelling, legacy.text, next.spelling, next.text, ...HELD_MARK[held]]);
       const sealed = Buffer.concat([nonce, cipher.update(texts, "utf8"), cipher.final(), cipher.getAuthTag()]);
       return { ...row, sealed: sealed.toString("base64") };
     },
@@ -57,10 +62,11 @@ export function createSeal(key: Buffer, keyedHash: (content: string) => string):
         decipher.setAAD(aadOf(row));
         decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
         const texts = Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
-        const [l, legacy, n, next] = JSON.parse(texts.toString()) as [Spelling, string, Spelling, string];
+        const [l, legacy, n, next, held] = JSON.parse(texts.toString()) as SealedTexts;
         return {
           legacy: { text: legacy, spelling: l },
           next: { text: next, spelling: n },
+          held: held ?? "legacy",
           until: row.until,
         };
       } catch {

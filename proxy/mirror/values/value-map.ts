@@ -1,16 +1,18 @@
 /**
  * The value map: what is one id, token or slug at legacy and another one at next. Pairs are learnt from the two answers to one
- * exchange, put into what the shadow is sent, and taken back out of its answer before that is compared.
+ * exchange, put into what the shadow is sent, and taken back out of its answer before that is compared. What clients say and are told
+ * is the common tongue: as long as legacy has always been the primary, legacy's (held.ts).
  */
 import type { LearnPlace, ValueSettings } from "../../config/settings.ts";
 import type { Difference } from "../../evidence.ts";
 import type { Answer, BodyCopy, Exchange, RawHeaders } from "../../exchange.ts";
 import { isAccepted } from "../verdicts.ts";
-import { edit, type Documents, type Edit } from "./documents.ts";
+import { edit, type Documents, type Edit, withoutCoding } from "./documents.ts";
 import type { PairBook } from "./pair-book.ts";
+import { atService, bothSides, forClients, isPair, isTurned } from "./held.ts";
 import { findInAnswer, findInRequest, type FoundValue } from "./places.ts";
 import { mapRequest, type MappedRequest, type ReadBody, valueName } from "./request-map.ts";
-import { otherSide, spellAs, type ValuePair } from "./seal.ts";
+import { otherSide, spellAs, type Value, type ValuePair } from "./seal.ts";
 import { type Teaching, Teachings } from "./teaching.ts";
 
 export interface ValueMapOptions {
@@ -67,7 +69,12 @@ export class ValueMap {
   /** The exchange ends without the shadow's answer, or with one that taught nothing. May be called again. */
   end(exchange: Exchange, teaching: Teaching): void {
     const side = exchange.plan.primary;
-    this.#teachings.end(teaching, ({ kind, text }) => this.#options.book.isKnown({ kind, text, side }));
+    const { book } = this.#options;
+    const turned = isTurned(exchange.snapshot, exchange.route);
+    this.#teachings.end(teaching, ({ kind, text }) => {
+      if (book.isKnown({ kind, text, side })) return true;
+      return turned && book.isKnown({ kind, text, side: otherSide(side) });
+    });
   }
 
   /** What the rewrite stage does to this copy, once its values are known. */
@@ -113,8 +120,12 @@ export class ValueMap {
       const { learn } = exchange.route.values;
       // What was sent as it came, the shadow only says back.
       const both = pairUp(sides, learn).filter((one) => !passed.has(valueName(one.primary)));
+      const atPrimary = await this.#atPrimary(exchange, both);
       const lessons = await Promise.all(
-        both.map(async (one) => ({ one, lesson: await this.#options.book.teach(this.#pairOf(exchange, one)) })),
+        both.map(async (one, i) => {
+          const pair = this.#pairOf(exchange, one, atPrimary[i] ?? one.primary);
+          return { one, lesson: await this.#options.book.teach(pair) };
+        }),
       );
       return lessons.flatMap(({ one, lesson }) => (lesson === "conflict" ? [conflictOf(one, sides)] : []));
     } finally {
@@ -122,7 +133,18 @@ export class ValueMap {
     }
   }
 
-  /** The shadow's answer as the primary would have put it, for the comparison. */
+  /** What the primary itself calls the values that its answer, as clients got it, says. */
+  async #atPrimary({ snapshot, route, plan }: Exchange, both: readonly Both[]): Promise<readonly Value[]> {
+    const { book } = this.#options;
+    if (!isTurned(snapshot, route)) return [];
+    await book.look(both.flatMap(({ primary }) => bothSides(primary)));
+    return both.map(({ primary }) => {
+      const partner = atService(book, { kind: primary.kind, text: primary.text, side: plan.primary });
+      return isPair(partner) ? partner.other : primary;
+    });
+  }
+
+  /** The shadow's answer as clients would have got it, for the comparison. */
   async answer(exchange: Exchange, shadow: Answer): Promise<Answer> {
     const { values } = exchange.route;
     if (!isMapped(values) || shadow.body.kind !== "memory") return shadow;
@@ -135,20 +157,21 @@ export class ValueMap {
     await book.look(found.flatMap(({ kind, text }) => [shadowSide, primarySide].map((side) => ({ kind, text, side }))));
     const edits = found.flatMap((value): Edit[] => {
       const { kind, text, start, end } = value;
-      const partner = book.partnerOf({ kind, text, side: shadowSide });
+      const partner = forClients(book, { kind, text, side: shadowSide });
       let written: string | null = null;
-      if (partner !== null && partner !== "unknown") {
+      if (partner === "as-it-is") return [];
+      if (isPair(partner)) {
         written = value.write(partner.other.text, spellAs(value.spelling, partner.own, partner.other));
       } else {
         const namesake = book.partnerOf({ kind, text, side: primarySide });
         // Left as it is, it would equal the primary's by chance.
-        if (namesake !== null && namesake !== "unknown") written = value.write(text + UNMAPPED, "string");
+        if (isPair(namesake)) written = value.write(text + UNMAPPED, "string");
       }
       return written === null ? [] : [{ in: value.in, start, end, text: written }];
     });
     const edited = edit(documents, edits);
     if (edited.body === null || edited.body === documents.body) return { ...shadow, headers: edited.headers };
-    return { ...shadow, headers: decoded(edited.headers), body: { kind: "memory", bytes: edited.body } };
+    return { ...shadow, headers: withoutCoding(edited.headers), body: { kind: "memory", bytes: edited.body } };
   }
 
   /** Nobody waits any longer: the process ends. */
@@ -161,11 +184,12 @@ export class ValueMap {
     return { target: "", headers, ...this.#options.readBody(headers, body ?? NO_BYTES) };
   }
 
-  #pairOf({ plan }: Exchange, { primary, shadow, keepMs }: Both): ValuePair {
-    const [a, b] = [primary, shadow].map(({ text, spelling }) => ({ text, spelling })) as [FoundValue, FoundValue];
+  #pairOf({ plan }: Exchange, { primary: { kind }, shadow, keepMs }: Both, primary: Value): ValuePair {
+    const valueOf = ({ text, spelling }: Value): Value => ({ text, spelling });
+    const [a, b] = [valueOf(primary), valueOf(shadow)];
     const until = keepMs === null ? null : this.#options.now() + keepMs;
     const [legacy, next] = plan.primary === "legacy" ? [a, b] : [b, a];
-    return { kind: primary.kind, legacy, next, until };
+    return { kind, legacy, next, held: plan.primary, until };
   }
 }
 
@@ -217,9 +241,4 @@ function conflictOf({ primary, shadow }: Both, [ours, theirs]: readonly [Documen
 
 function jsonOf({ text, spelling }: FoundValue): string {
   return spelling === "number" ? text : JSON.stringify(text);
-}
-
-/** Its body is not encoded any more. */
-function decoded(headers: readonly string[]): string[] {
-  return headers.filter((_, i) => (headers[i - (i % 2)] as string).toLowerCase() !== "content-encoding");
 }

@@ -52,12 +52,35 @@ test("what cannot be meant is refused, with its place and what to write instead"
       /give\[0\] has a body pointer that names no single member/,
     ],
     [`{ unmapped: drop }`, /values\.unmapped is drop; write one of pass, skip/],
-    [`{ clientSees: legacy }`, /values\.clientSees is not in this version yet/],
+    [`{ clientSees: next }`, /values\.clientSees is next; write one of legacy, primary/],
+    [
+      `{ clientSees: primary, learn: [{ at: "answer:/id", kind: user }] }`,
+      /values\.clientSees is primary, and next has values of its own here: .*; write legacy, or hand next legacy's/,
+    ],
   ];
   for (const [values, expected] of cases) {
     const errors = errorsOf(t, withValues(values)).join("\n");
     assert.match(errors.replaceAll('"', ""), expected, values);
   }
+});
+
+test("next may be the primary of a route with values: clients keep legacy's, and explain says so", (t) => {
+  const values = `{ learn: [{ at: "answer:/id", kind: user }], apply: [{ at: "path:id", kind: user }] }`;
+  const yaml = withValues(values).replace("    values:", "    phase: next-only\n    values:");
+  const { settings, origins, warnings } = settingsOf(t, yaml, { flags: { adoptPhases: true } });
+  assert.deepEqual(spellMessages(warnings), []);
+  assert.equal(settings.routes[0]?.values.clientSees, "legacy");
+  const { match } = compileRouter(settings.routes);
+  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint };
+  const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/users/7" });
+  assert.match(
+    formatExplanation(explained).join(" ").replace(/\s+/g, " "),
+    /Clients keep the values that legacy gave them/,
+  );
+  assert.deepEqual(
+    errorsOf(t, withValues(`{ clientSees: primary, give: [{ from: "answer:/id", at: "body:/id" }] }`)),
+    [],
+  );
 });
 
 test("check warns of a kind that nobody learns, of a part that the path has not, and of a primary that gives its own", (t) => {

@@ -124,11 +124,13 @@ test("a sealed pair opens under its own hashes and key alone; of equal sides the
     kind: "k",
     legacy: { text: "secret-1", spelling: "number" },
     next: { text: "secret-2", spelling: "string" },
+    held: "legacy",
     until: 5,
   } as const;
   const row = seal.close(pair, 1);
   assert.doesNotMatch(JSON.stringify(row), /secret/);
-  assert.deepEqual(seal.open(row), { legacy: pair.legacy, next: pair.next, until: 5 });
+  assert.deepEqual(seal.open(row), { legacy: pair.legacy, next: pair.next, held: "legacy", until: 5 });
+  assert.equal(seal.open(seal.close({ ...pair, held: "next" }, 1))?.held, "next");
   assert.equal(seal.open({ ...row, next: seal.hash("k", "other") }), null);
   assert.equal(testSeal(Buffer.alloc(32, 1)).open(row), null);
   assert.notEqual(seal.hash("k", "secret-1"), seal.hash("l", "secret-1"));

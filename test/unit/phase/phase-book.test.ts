@@ -39,7 +39,17 @@ async function open(store: ReturnType<typeof kept>["store"], file: Settings, cop
   const caught = (step: string): void => void said.push(`caught in ${step}`);
   return {
     said,
-    book: await openPhaseBook({ store, transitions: null, clock, settings: file, adopt: false, copy, warn, caught }),
+    book: await openPhaseBook({
+      store,
+      transitions: null,
+      clock,
+      settings: file,
+      adopt: false,
+      copy,
+      warn,
+      caught,
+      lookAgain: assert.fail,
+    }),
   };
 }
 

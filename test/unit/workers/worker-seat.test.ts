@@ -49,6 +49,8 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
     noise: { watchChosen: () => null, sawFailure() {} },
     telemetry: { clientRequest() {}, serverRequest() {} },
     tunnels: { add() {} },
+    pairs: { look: () => Promise.resolve(), pairOf: () => "unknown" },
+    clientMappings: { count() {} },
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });

@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import { spawn } from "node:child_process";
 import { check } from "./check.mjs";
 import { findMariadb, findPostgresFolder, findRedisServer } from "./servers.mjs";
+import { findNginx, findPromtool } from "./checkers.mjs";
 import { buildIfStale, environment, installIfMissing, PrepareError, ROOT, usableNode } from "./prepare.mjs";
 
 const CLI = "dist/proxy/cli/main.js";
@@ -25,6 +26,8 @@ const COMMANDS = {
       findRedisServer();
       findPostgresFolder();
       findMariadb();
+      findPromtool();
+      findNginx();
     }
     // Two files at once: more of them share two cores, and the ones that measure time then measure their neighbours.
     return await run(node, ["--test", "--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`, ...args, ...files]);

@@ -89,7 +89,7 @@ const PACKAGE_MANAGERS = [
   ["apk", "add", "-q"],
 ];
 
-/** @param {string} command */
-function starts(command) {
-  return spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
+/** @param {string} command @param {string[]} version what it answers to without doing anything */
+export function starts(command, ...version) {
+  return spawnSync(command, version.length === 0 ? ["--version"] : version, { stdio: "ignore" }).status === 0;
 }

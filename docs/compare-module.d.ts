@@ -1,7 +1,7 @@
 /**
  * What a module that `compare.module` names may export: either function, or both. See docs/comparing.md.
  *
- * In the module: `@type {import("crossfade/docs/compare-module.d.ts").Judge}`.
+ * In the module: `@type {import("crossfade/compare-module").Judge}`.
  */
 
 /** An answer as it came, or as a function makes it. */

@@ -1,7 +1,7 @@
 /**
  * What a module that `transform.module` names may export: either function, or both. See docs/ids-and-tokens.md.
  *
- * In the module: `@type {import("crossfade/docs/transform-module.d.ts").ToNext}`.
+ * In the module: `@type {import("crossfade/transform-module").ToNext}`.
  */
 
 /** A request (a copy's, or with next as primary a client's) as next would get it by the settings beside `module`: values mapped, path, method, headers and members moved. */

@@ -6,6 +6,8 @@ import type { Override } from "./overrides.ts";
 
 export const MEMBER_STATES = ["serving", "draining", "left", "silent"] as const;
 export type MemberState = (typeof MEMBER_STATES)[number];
+/** Of those that are there, or ought to be. */
+export type PresentState = Exclude<MemberState, "left">;
 
 /** What a member says of itself. */
 export interface MemberReport {

@@ -26,6 +26,7 @@ import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
 import type { KeptPhase, PhaseMove } from "./kept-phase.ts";
+import type { PresentState } from "./members.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
@@ -374,7 +375,16 @@ export interface Gauges {
     readonly gapsOpen: number;
     /** Of what the gate asks for: 1 is enough. */
     readonly gateEvidence: number;
+    /** The share of units that its gate lets diverge, 0 to 1. */
+    readonly gateBound: number;
   }[];
+  readonly journalBytes: number;
+  /** Whether the store takes and tells what it is asked to. */
+  readonly isStoreWell: boolean;
+  /** How many there are in each state; those that left aside. */
+  readonly members: Readonly<Record<PresentState, number>>;
+  /** How many different ones the members run; 1: they agree. */
+  readonly variants: Readonly<Record<"settings" | "version", number>>;
   /** Seconds until writes drop at the present rate, or null while nothing queues. */
   readonly headroomSeconds: number | null;
 }

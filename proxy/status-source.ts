@@ -17,7 +17,8 @@ import type { Noise } from "./noise.ts";
 import { rollbackPrice } from "./phase/rollback-price.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Journal } from "./journal.ts";
-import type { Member, Members } from "./members.ts";
+import { variantsOf } from "./member-variants.ts";
+import type { Member, Members, PresentState } from "./members.ts";
 import type { CauseCounts, Clock, Gauges, OpenWork, Store } from "./ports.ts";
 import type { Counters, RouteCounts } from "./record/counters.ts";
 import type { DivergenceLog } from "./record/divergence-log.ts";
@@ -235,8 +236,15 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       };
     },
     gauges() {
+      const inState = (state: PresentState): number => members.filter((member) => member.state === state).length;
+      const { settings: different, version } = variantsOf(members);
+      const bounds = new Map(parts.snapshot().settings.routes.map(({ name, gate }) => [name, gate.divergenceBelow]));
       return {
         journalDepth: parts.journal.depth(),
+        journalBytes: parts.journal.health().bytes,
+        isStoreWell: parts.store.health().problem === null,
+        members: { serving: inState("serving"), draining: inState("draining"), silent: inState("silent") },
+        variants: { settings: different.size, version: version.size },
         queueBytes: parts.queue.usedBytes,
         routes: routeStates().map((state) => ({
           name: state.name,
@@ -247,6 +255,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
           repairsParked: state.parked,
           gapsOpen: state.gaps,
           gateEvidence: state.gateEvidence,
+          gateBound: bounds.get(state.name) ?? 0,
         })),
         headroomSeconds: headroomSeconds(),
       };

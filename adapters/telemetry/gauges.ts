@@ -27,6 +27,15 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
     "1",
     "How much of the evidence that the gate asks for is there; 1: enough",
   );
+  const gateBound = gauge("crossfade.gate.bound", "1", "Share of entities that the gate lets diverge");
+  const journalBytes = gauge("crossfade.journal.bytes", "By", "Bytes of the journal on disk");
+  const store = gauge("crossfade.store.available", "1", "1 while the store takes what it is given, else 0");
+  const members = gauge("crossfade.members", "{member}", "Members by state, as this one sees them");
+  const variants = gauge(
+    "crossfade.members.variants",
+    "{variant}",
+    "Different settings, and versions that do not go together, that running members have; 1: they agree",
+  );
   meter.addBatchObservableCallback(
     (result) => {
       const now = read();
@@ -34,6 +43,10 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
       result.observe(journalDepth, now.journalDepth);
       result.observe(queueBytes, now.queueBytes);
       if (now.headroomSeconds !== null) result.observe(headroom, now.headroomSeconds);
+      result.observe(journalBytes, now.journalBytes);
+      result.observe(store, now.isStoreWell ? 1 : 0);
+      for (const [state, count] of Object.entries(now.members)) result.observe(members, count, { state });
+      for (const [of, count] of Object.entries(now.variants)) result.observe(variants, count, { of });
       for (const route of now.routes) {
         const attributes = { route: route.name };
         result.observe(laneLag, route.lagSeconds, attributes);
@@ -43,8 +56,25 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
         result.observe(parked, route.repairsParked, attributes);
         result.observe(gaps, route.gapsOpen, attributes);
         result.observe(gateEvidence, route.gateEvidence, attributes);
+        result.observe(gateBound, route.gateBound, attributes);
       }
     },
-    [journalDepth, queueBytes, headroom, laneLag, breaker, phase, repairs, parked, gaps, gateEvidence],
+    [
+      journalDepth,
+      journalBytes,
+      queueBytes,
+      headroom,
+      laneLag,
+      breaker,
+      phase,
+      repairs,
+      parked,
+      gaps,
+      gateEvidence,
+      gateBound,
+      store,
+      members,
+      variants,
+    ],
   );
 }

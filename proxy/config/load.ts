@@ -1,5 +1,6 @@
 /** From a file, flags and the environment to complete settings, or to every error with its place. */
 import { readFileSync } from "node:fs";
+import { stringify } from "yaml";
 import { NO_CERTIFICATES, readCertificates } from "./certificates.ts";
 import { checkCollections } from "./collection-checks.ts";
 import { substituteTree, type Environment } from "./environment.ts";
@@ -20,6 +21,8 @@ import { readSource, type ConfigSource } from "./source.ts";
 export interface LoadInput {
   /** As the user named it; null: flags alone. */
   readonly file: string | null;
+  /** What a file would hold, in place of one; `file` is null then. */
+  readonly tree?: unknown;
   readonly flags: StartFlags;
   readonly env: Environment;
   /** Epoch ms; decides which ignore rules and certificates are past. */
@@ -57,9 +60,10 @@ export interface NotLoaded {
 }
 
 /** Never throws: a file that cannot be read is an error among the others. Reads synchronously. */
-export function loadSettings({ file, flags, env, now = Date.now(), forTraffic = true }: LoadInput): Loaded | NotLoaded {
+export function loadSettings(input: LoadInput): Loaded | NotLoaded {
+  const { file, tree, flags, env, now = Date.now(), forTraffic = true } = input;
   const fromFlags = readFlags(flags);
-  const read = file === null ? NOTHING : readFile(file, env);
+  const read = tree !== undefined ? readTree(tree, env) : file === null ? NOTHING : readFile(file, env);
   const errors = [...fromFlags.errors, ...read.errors];
   if (errors.length > 0) {
     const reason = fromFlags.errors.length > 0 ? "usage" : read.unreadable ? "unreadable" : "invalid";
@@ -114,6 +118,16 @@ function readFile(file: string, env: Environment): FileRead {
     const error = { file, line: null, column: null, text: `cannot be read: ${readProblem(thrown)}` };
     return { ...failed([error]), unreadable: true };
   }
+  return readBytes(file, bytes, env);
+}
+
+/** As if it had been written down: one grammar, one set of messages. */
+function readTree(tree: unknown, env: Environment): FileRead {
+  return readBytes("settings", Buffer.from(stringify(tree, { aliasDuplicateObjects: false })), env);
+}
+
+function readBytes(file: string, bytes: Buffer, env: Environment): FileRead {
+  const failed = (errors: readonly ConfigMessage[]): FileRead => ({ ...NOTHING, errors });
   const parsed = readSource(file, bytes);
   if (!parsed.ok) return failed(parsed.errors);
   const { source, warnings } = parsed;

@@ -246,5 +246,8 @@ export const configSchema = z.strictObject({
     .optional(),
 });
 
+/** What a file holds, as it is written: sizes and times with their units, shares in percent. */
+export type CrossfadeConfig = z.input<typeof configSchema>;
+
 /** The parsed file: everything optional still, every value in the unit of settings.ts. */
 export type Written = z.output<typeof configSchema>;

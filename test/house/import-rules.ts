@@ -25,6 +25,8 @@ const OTHER_FOLDERS = [
   "compose",
   "cli",
 ] as const;
+/** What starts a process' worth of parts: main.ts, and the entry point of those who embed it. */
+const MAIN = new Set(["main.ts", "create-crossfade.ts"]);
 /** Files beside the folders that put steps together; every other file there holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
@@ -118,7 +120,7 @@ function partOf(file: string): Part | null {
   const [top, folder, ...rest] = file.split("/");
   if (top === "adapters") return "adapters";
   if (top !== "proxy" || folder === undefined) return null;
-  if (rest.length === 0) return folder === "main.ts" ? "main" : WIRING.has(folder) ? "wiring" : "values";
+  if (rest.length === 0) return MAIN.has(folder) ? "main" : WIRING.has(folder) ? "wiring" : "values";
   if (file === "proxy/config/settings.ts") return "settings";
   return [...STEPS, ...OTHER_FOLDERS].find((name) => name === folder) ?? null;
 }

@@ -30,8 +30,13 @@ const GAUGES: Gauges = {
       repairsParked: 2,
       gapsOpen: 1,
       gateEvidence: 0.25,
+      gateBound: 0.0001,
     },
   ],
+  journalBytes: 8192,
+  isStoreWell: true,
+  members: { serving: 2, draining: 0, silent: 1 },
+  variants: { settings: 2, version: 1 },
 };
 
 test("every metric is there under its Prometheus name before anything was counted", async () => {
@@ -57,6 +62,11 @@ test("every metric is there under its Prometheus name before anything was counte
     ["crossfade_repairs_age", "histogram"],
     ["crossfade_gaps_open", "gauge"],
     ["crossfade_gate_evidence", "gauge"],
+    ["crossfade_gate_bound", "gauge"],
+    ["crossfade_journal_bytes", "gauge"],
+    ["crossfade_store_available", "gauge"],
+    ["crossfade_members", "gauge"],
+    ["crossfade_members_variants", "gauge"],
   ];
   for (const [name, type] of expected) assert.match(text, new RegExp(`^# TYPE ${name} ${type}$`, "m"));
   assert.match(text, /^target_info\{.*service_version="1\.2\.3"/m);
@@ -127,6 +137,17 @@ test("a duration that is negative or no number counts as 0", async () => {
 test("gauges are read when scraped; headroom is absent while nothing queues", async () => {
   open().observe(() => GAUGES);
   assert.deepEqual(await linesOf("crossfade_lane_lag{"), ['crossfade_lane_lag{route="users"} 0.5']);
+  assert.deepEqual(await linesOf("crossfade_members{"), [
+    'crossfade_members{state="serving"} 2',
+    'crossfade_members{state="draining"} 0',
+    'crossfade_members{state="silent"} 1',
+  ]);
+  assert.deepEqual(await linesOf("crossfade_members_variants{"), [
+    'crossfade_members_variants{of="settings"} 2',
+    'crossfade_members_variants{of="version"} 1',
+  ]);
+  assert.deepEqual(await linesOf("crossfade_store_available "), ["crossfade_store_available 1"]);
+  assert.deepEqual(await linesOf("crossfade_gate_bound{"), ['crossfade_gate_bound{route="users"} 0.0001']);
   assert.deepEqual(await linesOf("crossfade_phase{"), ['crossfade_phase{route="users",phase="dual-write"} 1']);
   assert.deepEqual(await linesOf("crossfade_headroom"), []);
   adapter.observe(() => ({ ...GAUGES, headroomSeconds: 12 }));

@@ -7,6 +7,7 @@ const CHECKS = [
   ["format", "node_modules/oxfmt/bin/oxfmt", "--check"],
   ["lint and import rules", "node_modules/oxlint/bin/oxlint"],
   ["types", "node_modules/typescript/bin/tsc", "-p", "."],
+  ["types of the dashboard", "node_modules/typescript/bin/tsc", "-p", "proxy/dashboard"],
   ["unused files, exports and dependencies", "node_modules/knip/bin/knip.js"],
   ["config schema is current", "proxy/config/json-schema.ts", "--check"],
   ["build starts", "dist/proxy/cli/main.js", "--help"],

@@ -11,7 +11,17 @@ const OWN_NODE = join(ROOT, "node_modules/node/bin", process.platform === "win32
 /** Below it, Node does not run TypeScript unbuilt, and better-sqlite3 crashes without a word. Also in package.json. */
 const OLDEST_NODE = [22, 19];
 
-const BUILT_FROM = ["proxy", "adapters", "package.json", "tsconfig.json", "tsconfig.build.json"];
+const BUILT_FROM = [
+  "proxy",
+  "adapters",
+  "deploy/dashboard.mjs",
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+];
+/** Bundled on its own, into static files. */
+const DASHBOARD = "proxy/dashboard";
 const STAMP = "built-from.txt";
 
 /** Something that a person has to put right; the message says what. */
@@ -84,9 +94,11 @@ export function buildIfStale(node) {
   try {
     runQuietly(node, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", fresh]);
     for (const top of ["proxy", "adapters"]) {
-      const isNoSource = (/** @type {string} */ file) => statSync(file).isDirectory() || !file.endsWith(".ts");
+      const isNoSource = (/** @type {string} */ file) =>
+        file !== join(ROOT, DASHBOARD) && (statSync(file).isDirectory() || !file.endsWith(".ts"));
       cpSync(join(ROOT, top), join(fresh, top), { recursive: true, filter: isNoSource });
     }
+    runQuietly(node, ["deploy/dashboard.mjs", join(fresh, DASHBOARD)]);
     writeFileSync(join(fresh, STAMP), stamp);
     if (existsSync(dist)) renameSync(dist, old);
     renameSync(fresh, dist);

@@ -6,8 +6,8 @@
 import { constants } from "node:os";
 import { spawn } from "node:child_process";
 import { check } from "./check.mjs";
-import { findMariadb, findPostgresFolder, findRedisServer } from "./servers.mjs";
 import { findNginx, findPromtool } from "./checkers.mjs";
+import { findChromium, findMariadb, findPostgresFolder, findRedisServer } from "./servers.mjs";
 import { buildIfStale, environment, installIfMissing, PrepareError, ROOT, usableNode } from "./prepare.mjs";
 
 const CLI = "dist/proxy/cli/main.js";
@@ -20,6 +20,8 @@ const COMMANDS = {
   start: async (node, args) => await runCli(node, args.length === 0 ? ["demo"] : ["start", ...args]),
   crossfade: runCli,
   test: async (node, args) => {
+    // The admin listener serves the dashboard from dist, also where the rest runs unbuilt.
+    buildIfStale(node);
     const files = args.some((arg) => !arg.startsWith("-")) ? [] : [TEST_FILES];
     // Once and before: files that run at the same time would install them at the same time.
     if (files.length > 0) {
@@ -28,6 +30,7 @@ const COMMANDS = {
       findMariadb();
       findPromtool();
       findNginx();
+      findChromium();
     }
     // Two files at once: more of them share two cores, and the ones that measure time then measure their neighbours.
     return await run(node, ["--test", "--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`, ...args, ...files]);
@@ -57,6 +60,10 @@ const COMMANDS = {
   soak: async (node, args) => {
     buildIfStale(node);
     return await run(node, ["test/soak/run.ts", ...args]);
+  },
+  screenshots: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/screenshots/run.ts", ...args]);
   },
 };
 

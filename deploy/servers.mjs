@@ -1,5 +1,5 @@
 /**
- * Servers that tests run for themselves. Found where the environment says, on PATH, or else installed by the system's
+ * Servers, and the browser, that tests run for themselves. Found where the environment says, on PATH, or else installed by the system's
  * package manager where that is allowed; otherwise one line says what to install.
  */
 import { existsSync, readdirSync } from "node:fs";
@@ -38,6 +38,27 @@ function postgresFolder() {
   const folders =
     named === undefined ? [...versions.map((version) => join(debian, version, "bin")), ...onPath] : [named];
   return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres"))) ?? null;
+}
+
+/** Chromium, or Chrome, that browser tests drive. @returns {string} */
+export function findChromium() {
+  const named = process.env["CROSSFADE_TEST_CHROMIUM"];
+  const candidates = named === undefined ? ["chromium", "chromium-browser", "google-chrome"] : [named];
+  const found = candidates.find((each) => starts(each));
+  if (found !== undefined) return onPath(found);
+  install("chromium", { "apt-get": "chromium", dnf: "chromium", apk: "chromium" });
+  const installed = candidates.find((each) => starts(each));
+  if (installed !== undefined) return onPath(installed);
+  throw new PrepareError(
+    "the browser tests need Chromium 123 or newer on PATH: apt-get install chromium, dnf install chromium, or brew install chromium; or name it in CROSSFADE_TEST_CHROMIUM",
+  );
+}
+
+/** The whole name of a command. @param {string} command */
+function onPath(command) {
+  if (command.includes("/")) return command;
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, command)).find((file) => existsSync(file)) ?? command;
 }
 
 /**

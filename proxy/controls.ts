@@ -8,3 +8,8 @@ export const MISLEADING = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2
 
 /** What no field of HTTP holds (RFC 9110, 5.5): C0 but for the tab, and DEL. In a head C1 are bytes of other characters. */
 export const NOT_IN_FIELD = /(?![\t\u0080-\u009f])\p{Cc}/u;
+
+/** Text of strangers, safe to show: what could rewrite the screen, or turn the text around, is shown as escapes. */
+export function printable(text: string): string {
+  return text.replace(MISLEADING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

@@ -173,6 +173,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     overrides: () => acting.overrides(),
     wanted: (route) => acting.file().routes.find(({ name }) => name === route)?.phase ?? null,
     heldWrites: (route) => (hold.holds(route) ? moving.own.held : null),
+    tunnels: (route) => tunnels.count(route),
     notReady: () => (stopping ? "draining" : null),
     warnings: () => [
       ...desk.warnings,

@@ -37,6 +37,8 @@ export interface StatusSourceParts {
   readonly wanted: (route: string) => Phase | null;
   /** null: none are held back. */
   readonly heldWrites: (route: string) => number | null;
+  /** Open connections that changed their protocol. */
+  readonly tunnels: (route: string) => number;
   readonly notReady: () => string | null;
   readonly warnings: () => readonly string[];
   readonly configError: () => string | null;
@@ -150,6 +152,8 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       eligible: counted?.eligible ?? 0,
       pending: counted?.pending ?? 0,
       outcomes: counted?.outcomes ?? [],
+      latency: counted?.latency ?? { counted: 0, primaryMs: 0, shadowMs: 0 },
+      tunnels: parts.tunnels(route.name),
       lagMs: Math.round(lagMsOf(parts, route.name)),
       breaker: shadow === null ? null : parts.gate(shadow).state(),
       repairs: open?.repairs ?? 0,

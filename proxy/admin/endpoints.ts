@@ -2,6 +2,7 @@
 import type { GroupState } from "../evidence.ts";
 import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
+import type { History } from "./history.ts";
 import { readGroupChange } from "./group-change.ts";
 import { readRouteChange } from "./override-change.ts";
 import { viewMember } from "./member-view.ts";
@@ -20,6 +21,7 @@ import { PAIR_OUTCOMES } from "../stored-pair.ts";
 export interface Call {
   readonly parts: AdminParts;
   readonly patience: Patience;
+  readonly history: History;
   /** The item's id or name, decoded; "" where the path has none. */
   readonly id: string;
   readonly query: QueryValues;
@@ -149,6 +151,13 @@ export const ENDPOINTS: readonly Endpoint[] = [
       if (answer === null) throw noSuchRoute(parts, id);
       return { body: answer };
     },
+  },
+  {
+    path: "/api/v1/routes/{name}/history",
+    summary:
+      "What became of a route's copies, and how long both sides took, over the life of the process: at most 191 intervals, which widen with it",
+    answers: { json: "RouteHistory" },
+    reply: ({ parts, history, id }) => ({ body: history.of(routeOf(parts, id).name) }),
   },
   {
     path: "/api/v1/divergences",

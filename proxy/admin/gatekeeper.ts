@@ -1,13 +1,11 @@
 /** Runs before every answer of the admin listener: is the Host right, and may this one ask? */
-import { randomBytes } from "node:crypto";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import { isLoopback } from "../config/addresses.ts";
 import { isLoopbackAuthority, mayOperate, mayReadBodies, ownerOf } from "./access.ts";
 import type { AdminParts } from "./parts.ts";
-import { renderSignIn } from "./page.ts";
 import { Problem } from "./problem.ts";
 
-/** On every answer; the page widens the policy for its own nonce. */
+/** On every answer; the page widens the policy for its own files. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -17,6 +15,18 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
 };
+
+/** The dashboard's own: its script, its style and this API; nothing inline, and nobody else. */
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 /** @throws Problem 403. A listener that is not loopback needs no such check: it has tokens, which no foreign page knows. */
 export function checkHost(parts: AdminParts, request: FastifyRequest): void {
@@ -31,15 +41,10 @@ export function isTrusted(parts: AdminParts, request: FastifyRequest): boolean {
   return ownerOf(request.headers.authorization, tokens) !== null;
 }
 
-/** @throws Problem 401; a browser that opens the page is answered with a form for the token instead. */
-export function refuseStranger(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** @throws Problem 401 */
+export function refuseStranger(request: FastifyRequest): never {
   const given = request.headers.authorization !== undefined;
   const challenge = `Bearer realm="crossfade"${given ? ', error="invalid_token"' : ""}`;
-  const wantsPage = request.method === "GET" && pathOf(request) === "/" && !given;
-  if (wantsPage && (request.headers.accept ?? "").includes("text/html")) {
-    const nonce = sendHtmlHead(reply);
-    return reply.code(401).header("www-authenticate", challenge).send(renderSignIn(nonce));
-  }
   throw new Problem(401, given ? "this token is not known here" : "a token is needed: Authorization: Bearer TOKEN", {
     headers: { "www-authenticate": challenge },
   });
@@ -71,23 +76,6 @@ export function checkMayReadBodies(parts: AdminParts, request: FastifyRequest): 
 
 /** Where there are no tokens, whoever reaches the loopback listener may do all of it. */
 const NO_TOKENS = "loopback";
-
-/** The page's own policy: its inline style and script by nonce, its refresh, nothing else. Returns the nonce. */
-export function sendHtmlHead(reply: FastifyReply): string {
-  const nonce = randomBytes(16).toString("base64");
-  const policy = [
-    "default-src 'none'",
-    `style-src 'nonce-${nonce}'`,
-    `script-src 'nonce-${nonce}'`,
-    "connect-src 'self'",
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ];
-  reply.header("content-security-policy", policy.join("; ")).type("text/html; charset=utf-8");
-  return nonce;
-}
 
 export function pathOf(request: FastifyRequest): string {
   return request.url.split("?", 1)[0] as string;

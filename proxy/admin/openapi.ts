@@ -9,6 +9,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Paths that are not in the table of endpoints because their answers are no single values. */
 export const PAGE_PATH = "/";
+/** Scripts and styles of the page. */
+export const ASSETS_PATH = "/assets";
 export const EVENTS_PATH = "/api/v1/events";
 export const OPENAPI_PATH = "/api/v1/openapi.json";
 
@@ -35,7 +37,7 @@ export function describeApi(version: string): Json {
     }),
   };
   paths[PAGE_PATH] = {
-    get: operation("The status page", { parameters: [], content: { "text/html": { schema: { type: "string" } } } }),
+    get: operation("The dashboard", { parameters: [], content: { "text/html": { schema: { type: "string" } } } }),
   };
   return {
     openapi: "3.1.0",

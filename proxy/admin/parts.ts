@@ -45,6 +45,10 @@ export interface RouteState {
   readonly pending: number;
   /** Same span as `eligible`; one entry per (outcome, reason), those that are 0 may be absent. */
   readonly outcomes: readonly Pick<OutcomeCount, "outcome" | "reason" | "count">[];
+  /** Exchanges that both sides answered since the process began, and how long each side took for all of them. */
+  readonly latency: { readonly counted: number; readonly primaryMs: number; readonly shadowMs: number };
+  /** Open connections that changed their protocol: what goes through them is not seen. */
+  readonly tunnels: number;
   /** Age of the oldest write waiting in this route's lanes, ms; 0 while none waits. */
   readonly lagMs: number;
   /** Of the shadow's service; null where the phase does not mirror. */

@@ -25,6 +25,10 @@ export interface RouteStatus {
   readonly reasons: Readonly<Partial<Record<OutcomeReason, number>>>;
   /** Divergent share of what was compared, 0 to 1; null while nothing was. */
   readonly divergenceRate: number | null;
+  /** The share that its gate asks to be below. */
+  readonly divergenceBelow: number;
+  /** Open connections that changed their protocol: what goes through them is not seen. */
+  readonly tunnels: number;
   readonly lagMs: number;
   readonly breaker: BreakerState | null;
   readonly repairs: number;
@@ -41,7 +45,10 @@ export interface RouteStatus {
   readonly overrides: readonly Override[];
 }
 
-export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): RouteStatus {
+export function buildRouteStatus(
+  state: RouteState,
+  { unit, divergenceBelow }: Pick<RouteStatus, "unit" | "divergenceBelow">,
+): RouteStatus {
   const outcomes = Object.fromEntries(OUTCOME_KINDS.map((kind) => [kind, 0])) as Record<OutcomeKind, number>;
   const reasons: Partial<Record<OutcomeReason, number>> = {};
   for (const { outcome, reason, count } of state.outcomes) {
@@ -63,6 +70,8 @@ export function buildRouteStatus(state: RouteState, unit: RouteStatus["unit"]): 
     outcomes,
     reasons,
     divergenceRate: compared === 0 ? null : outcomes.divergent / compared,
+    divergenceBelow,
+    tunnels: state.tunnels,
     lagMs: state.lagMs,
     breaker: state.breaker,
     repairs: state.repairs,

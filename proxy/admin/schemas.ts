@@ -87,6 +87,8 @@ const routeStatus = {
   outcomes: object(Object.fromEntries(OUTCOME_KINDS.map((kind) => [kind, count]))),
   reasons: countsOf(reasons),
   divergenceRate: orNull(share),
+  divergenceBelow: share,
+  tunnels: count,
   lagMs: amount,
   breaker: orNull(enumOf(["closed", "half-open", "open"])),
   repairs: count,
@@ -269,6 +271,18 @@ export const SCHEMAS = {
     }),
     redact: listOf(text),
     redactDetect: listOf(enumOf(DETECTORS)),
+  }),
+  RouteHistory: object({
+    route: text,
+    points: listOf(
+      object({
+        from: time,
+        to: time,
+        outcomes: object(Object.fromEntries(OUTCOME_KINDS.map((kind) => [kind, count]))),
+        primaryMs: orNull(amount),
+        shadowMs: orNull(amount),
+      }),
+    ),
   }),
   Difference: object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: orNull(text), shadow: orNull(text) }),
   Divergence: object({

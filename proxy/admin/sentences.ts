@@ -1,4 +1,4 @@
-/** Numbers, spans and sums as people read them; shared by the status page and the CLI. */
+/** Numbers, spans and sums as people read them; shared by the dashboard and the CLI. */
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
 import type { RouteStatus } from "./route-status.ts";
 

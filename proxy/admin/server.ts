@@ -1,4 +1,4 @@
-/** The admin listener: Fastify around the table of endpoints, the event stream and the status page. */
+/** The admin listener: Fastify around the table of endpoints, the event stream and the dashboard. */
 import { METHODS } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -8,6 +8,7 @@ import { CrossfadeError } from "../errors.ts";
 import { listenError } from "../listen-error.ts";
 import type { Action } from "./action.ts";
 import { ACTIONS } from "./actions.ts";
+import { type DashboardFile, type DashboardFiles, readDashboard } from "./dashboard-files.ts";
 import { type Call, ENDPOINTS, type Endpoint, type Reply, statusOf } from "./endpoints.ts";
 import { EVENT_PARAMETERS, EventHub } from "./events.ts";
 import {
@@ -18,12 +19,11 @@ import {
   pathOf,
   queryOf,
   refuseStranger,
+  PAGE_POLICY,
   SECURITY_HEADERS,
-  sendHtmlHead,
 } from "./gatekeeper.ts";
-import { describeApi, EVENTS_PATH, OPENAPI_PATH, PAGE_PATH } from "./openapi.ts";
-import { renderPage } from "./page.ts";
-import { largestGroups } from "./page-groups.ts";
+import { ASSETS_PATH, describeApi, EVENTS_PATH, OPENAPI_PATH, PAGE_PATH } from "./openapi.ts";
+import { History } from "./history.ts";
 import type { AdminParts } from "./parts.ts";
 import { Patience } from "./patience.ts";
 import { Problem, problemFor } from "./problem.ts";
@@ -71,6 +71,7 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
   });
   app.server.maxConnections = MAX_CONNECTIONS;
   const patience = new Patience();
+  const history = keepHistory(parts);
   const hub = new EventHub({
     subscribe: (listener) => parts.subscribe(listener),
     status: () => statusOf(parts),
@@ -88,21 +89,22 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     checkHost(parts, request);
-    if (request.routeOptions.config.open !== true && !isTrusted(parts, request)) return refuseStranger(request, reply);
+    if (request.routeOptions.config.open !== true && !isTrusted(parts, request)) refuseStranger(request);
   });
 
-  for (const endpoint of ENDPOINTS) addEndpoint(app, parts, patience, endpoint);
+  for (const endpoint of ENDPOINTS) addEndpoint(app, parts, { patience, history: history.history }, endpoint);
   for (const action of ACTIONS) addAction(app, parts, action);
   addGet(app, OPENAPI_PATH, (request) => {
     readQuery(queryOf(request), [], Date.now());
     return { body: describeApi(parts.version) };
   });
   addEvents(app, hub);
-  addPage(app, parts, patience);
+  addDashboard(app, readDashboard());
 
   try {
     await app.listen({ host: parts.listen.host, port: parts.listen.port });
   } catch (cause) {
+    history.end();
     await app.close();
     throw listenError(parts.listen, cause as NodeJS.ErrnoException);
   }
@@ -110,6 +112,7 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
   return {
     address: { host: parts.listen.host, port: bound.port },
     async close() {
+      history.end();
       hub.close();
       const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_PATIENCE_MS);
       await app.close();
@@ -125,14 +128,36 @@ declare module "fastify" {
   }
 }
 
-function addEndpoint(app: FastifyInstance, parts: AdminParts, patience: Patience, endpoint: Endpoint): void {
+/** Looks at the counts for as long as it is not ended. */
+function keepHistory(parts: AdminParts): { readonly history: History; end(): void } {
+  const history = new History();
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    try {
+      const { now, routes } = parts.status();
+      history.look(now, routes);
+    } catch (error) {
+      parts.onError(error, "history");
+    }
+    timer = setTimeout(look, history.stepMs).unref();
+  };
+  look();
+  return { history, end: () => clearTimeout(timer) };
+}
+
+function addEndpoint(
+  app: FastifyInstance,
+  parts: AdminParts,
+  kept: Pick<Call, "patience" | "history">,
+  endpoint: Endpoint,
+): void {
   const url = endpoint.path.replace(/\{\w+\}/, ":id");
   const open = endpoint.open === true;
   const { change } = endpoint;
   const callOf = (request: FastifyRequest, allowed: readonly ParameterName[]): Call => {
     const query = readQuery(queryOf(request), allowed, Date.now());
     const { id = "" } = request.params as { id?: string };
-    return { parts, patience, id, query, trusted: isTrusted(parts, request) };
+    return { parts, ...kept, id, query, trusted: isTrusted(parts, request) };
   };
   const answer = (request: FastifyRequest): Promise<Reply> | Reply => {
     if (endpoint.bodies === true) checkMayReadBodies(parts, request);
@@ -215,14 +240,30 @@ function addEvents(app: FastifyInstance, hub: EventHub): void {
   refuseOtherMethods(app, EVENTS_PATH, "GET");
 }
 
-function addPage(app: FastifyInstance, parts: AdminParts, patience: Patience): void {
-  app.get(PAGE_PATH, async (request, reply) => {
+/** The same for everybody, and without a token: what it shows it asks the API for. */
+function addDashboard(app: FastifyInstance, { page, assets }: DashboardFiles): void {
+  const open = { config: { open: true } };
+  app.get(PAGE_PATH, open, (request, reply) => {
     readQuery(queryOf(request), [], Date.now());
-    const [{ groups, problem }] = await Promise.all([largestGroups(parts, patience), parts.lookAgain()]);
-    const nonce = sendHtmlHead(reply);
-    return renderPage({ status: statusOf(parts), groups, groupsProblem: problem, nonce });
+    if (page === null) {
+      throw new Problem(503, "the dashboard has not been built; run npm run build. The API answers all the same");
+    }
+    reply.header("content-security-policy", PAGE_POLICY);
+    return sendFile(reply, page);
   });
   refuseOtherMethods(app, PAGE_PATH, "GET, HEAD");
+  app.get<{ Params: { name: string } }>(`${ASSETS_PATH}/:name`, open, (request, reply) => {
+    const file = assets.get(request.params.name);
+    if (file === undefined) throw new Problem(404, `there is nothing at ${pathOf(request)}`);
+    // Its name changes with what is in it.
+    reply.header("cache-control", "public, max-age=31536000, immutable");
+    return sendFile(reply, file);
+  });
+  refuseOtherMethods(app, `${ASSETS_PATH}/:name`, "GET, HEAD");
+}
+
+function sendFile(reply: FastifyReply, { type, body }: DashboardFile): FastifyReply {
+  return reply.type(type).send(body);
 }
 
 function answerError(parts: AdminParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

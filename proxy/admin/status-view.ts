@@ -1,4 +1,4 @@
-/** `GET /api/v1/status`: built from plain data, and what the status page and the CLI show. Pure. */
+/** `GET /api/v1/status`: built from plain data, and what the dashboard and the CLI show. Pure. */
 import type { Settings } from "../config/settings.ts";
 import { headlineOf } from "./headline.ts";
 import { type MemberView, viewMember } from "./member-view.ts";
@@ -35,8 +35,11 @@ export interface StatusView {
 export function buildStatusView(input: StatusInput, settings: Settings, version: string): StatusView {
   const settingsByName = new Map(settings.routes.map((route) => [route.name, route]));
   const routes = input.routes.map((state) => {
-    const readsToo = (settingsByName.get(state.name)?.mirror.readShare ?? 0) > 0;
-    return buildRouteStatus(state, readsToo ? "exchanges" : "writes");
+    const own = settingsByName.get(state.name);
+    return buildRouteStatus(state, {
+      unit: (own?.mirror.readShare ?? 0) > 0 ? "exchanges" : "writes",
+      divergenceBelow: own?.gate.divergenceBelow ?? 0,
+    });
   });
   return {
     summary: headlineOf(input, routes),

@@ -25,7 +25,8 @@ import { openProgress } from "./progress.ts";
 import { watchRun } from "./repair.ts";
 import { formatJob, isAllRepaired } from "./repair-text.ts";
 import { rowShown } from "./row-text.ts";
-import { openTerminal, printable, type Terminal } from "./terminal.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface BackfillFlags extends ApiOptions {
   readonly json?: boolean;

@@ -4,7 +4,8 @@ import type { StartFlags } from "../config/flags.ts";
 import { DEFAULT_CONFIG } from "./api.ts";
 import { decisionSteps } from "./decision-steps.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface CheckOptions extends Pick<StartFlags, "legacy" | "next" | "effects"> {
   readonly config?: string;

@@ -8,7 +8,7 @@ import { AS_THEY_ARE, openTransformer, type Transformer } from "../migrate/trans
 import type { RowTarget } from "../rows.ts";
 import { DEFAULT_CONFIG } from "./api.ts";
 import { EXIT, Exit } from "./exit.ts";
-import { printable } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 const EXIT_CODES = { invalid: EXIT.no, usage: EXIT.usage, unreadable: EXIT.failed } as const;
 

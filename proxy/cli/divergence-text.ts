@@ -13,7 +13,8 @@ import {
 import { spellSignature } from "../group-sentence.ts";
 import { type Column, cut, table, wrap } from "./columns.ts";
 import { describeFindings } from "./findings.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 const DIFFERENCES_LISTED = 3;
 const ROOM_FOR_TIMES = 110;

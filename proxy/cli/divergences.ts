@@ -9,7 +9,7 @@ import {
   formatGroups,
   type GroupInFull,
 } from "./divergence-text.ts";
-import { readEvents } from "./event-stream.ts";
+import { readEvents } from "../admin/event-stream.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { DivergenceRecord } from "../evidence.ts";
 import { type Api, openApi } from "./api.ts";
-import { spellCurl } from "./curl.ts";
+import { spellCurl } from "../curl.ts";
 import type { ListOptions } from "./divergences.ts";
 import { FIXTURE_HEAD, writeFixture } from "../pairs/fixture.ts";
 import type { StoredPair } from "../stored-pair.ts";

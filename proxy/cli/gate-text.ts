@@ -2,7 +2,8 @@
 import { plural, spellCount, spellShare, spellSpan } from "../admin/sentences.ts";
 import type { GateAnswer, GateCondition } from "../gate-evidence.ts";
 import { pad, wrap } from "./columns.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 const STATE_WORDS: Readonly<Record<GateCondition["state"], string>> = {
   met: "met",

@@ -4,7 +4,8 @@ import { spellSignature } from "../group-sentence.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { spellDecision } from "./divergence-text.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface DecideOptions extends ApiOptions {
   readonly json?: boolean;

@@ -5,7 +5,8 @@ import { type ApiOptions, openApi } from "./api.ts";
 import { table } from "./columns.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface InstancesOptions extends ApiOptions {
   readonly json?: boolean;

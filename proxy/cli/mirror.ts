@@ -4,7 +4,8 @@ import type { Override } from "../overrides.ts";
 import { spellShare } from "../config/units.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { openTerminal, printable, type Terminal } from "./terminal.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface MirrorOptions extends ApiOptions {
   readonly json?: boolean;

@@ -2,7 +2,8 @@
 import type { RouteView } from "../admin/route-view.ts";
 import { CHECK_NAMES, type MoveReport } from "../phase-move.ts";
 import { pad, wrap } from "./columns.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export function formatMove(report: MoveReport, width: number, paint: Paint): readonly string[] {
   const { sentence, end, checks } = report;

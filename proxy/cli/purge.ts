@@ -2,7 +2,8 @@
 import type { PurgeResult } from "../purge.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface PurgeOptions extends ApiOptions {
   readonly json?: boolean;

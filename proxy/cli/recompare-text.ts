@@ -6,7 +6,8 @@ import type { Appeared, RecompareReport, Vanished } from "../pairs/recompare.ts"
 import { cut, wrap } from "./columns.ts";
 import { spellDifference } from "./divergence-text.ts";
 import { describeDifferences, sidesOf } from "./finding-clauses.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 const DIFFERENCES_SHOWN = 3;
 

@@ -15,7 +15,8 @@ import { configFileOf } from "./check.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";
 import { formatRecompared, jsonOfRecompared } from "./recompare-text.ts";
-import { openTerminal, printable, type Terminal } from "./terminal.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface RecompareOptions extends ApiOptions {
   readonly json?: boolean;

@@ -7,7 +7,8 @@ import { whyNotWritten } from "./acting-route.ts";
 import { findCollection, type OpenCollection, openCollection } from "./collection.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface ReconcileFlags {
   readonly config?: string;

@@ -2,7 +2,8 @@
 import { plural, spellCount, spellSpan } from "../admin/sentences.ts";
 import { type JobRecord, REPAIRED, REPAIR_RESULTS, type RepairFinding, type RepairResult } from "../repair-job.ts";
 import { wrap } from "./columns.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 const BAR_COLUMNS = 30;
 const SECOND = 1_000;

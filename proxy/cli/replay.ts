@@ -4,7 +4,8 @@ import { type ApiOptions, openApi } from "./api.ts";
 import { cut } from "./columns.ts";
 import { spellDifference } from "./divergence-text.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface ReplayOptions extends ApiOptions {
   readonly json?: boolean;

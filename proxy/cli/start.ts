@@ -8,7 +8,7 @@ import { deliveryKey } from "../record/secret-key.ts";
 import { systemClock } from "../system-clock.ts";
 import { configFileOf } from "./check.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
-import { printable } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 export interface StartFlagsGiven extends StartFlags {
   readonly config?: string;

@@ -4,7 +4,8 @@ import type { StatusView } from "../admin/status-view.ts";
 import { GROUP_STATES } from "../evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
 import { cut, pad, widthOf, wrap, wrapWords } from "./columns.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 const NAME_AT_MOST = 28;
 const GAP = 2;

@@ -4,7 +4,8 @@ import type { Known } from "../suggest/counts.ts";
 import type { Advice, Doubt, Sample, Suggestion } from "../suggest/suggest.ts";
 import { spellCompare, spellRule } from "../suggest/yaml.ts";
 import { cut, wrap } from "./columns.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 /** What one route has to say, with how much there was to look at. */
 export interface RouteAdvice extends Advice {

@@ -2,7 +2,8 @@
 import type { SuggestedValues } from "../suggest/ids.ts";
 import { spellValues } from "../suggest/yaml.ts";
 import { wrap } from "./columns.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 /** Under `routes:`, beside `name:`. */
 const YAML_INDENT = "    ";

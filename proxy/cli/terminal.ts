@@ -1,6 +1,5 @@
 /** Writing for people and for programs. */
 import { styleText } from "node:util";
-import { MISLEADING } from "../controls.ts";
 
 export type Paint = (style: "bold" | "dim" | "red" | "green" | "yellow", text: string) => string;
 
@@ -35,9 +34,4 @@ export function openTerminal(options: { readonly color?: boolean | undefined } =
     print: (line) => void stdout.write(`${line}\n`),
     complain: (line) => void stderr.write(`${line}\n`),
   };
-}
-
-/** Text of strangers, safe to print: what could rewrite the screen is shown as escapes. */
-export function printable(text: string): string {
-  return text.replace(MISLEADING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -7,7 +7,8 @@ import type { Cause } from "../try/tally.ts";
 import type { TrialReport } from "../try/trial.ts";
 import { cut, wrap } from "./columns.ts";
 import { spellDifference } from "./divergence-text.ts";
-import { type Paint, printable } from "./terminal.ts";
+import type { Paint } from "./terminal.ts";
+import { printable } from "../controls.ts";
 
 const DIFFERENCES_SHOWN = 3;
 const RULES_SHOWN = 20;

@@ -6,7 +6,8 @@ import { withoutPort } from "../target.ts";
 import { configFileOf } from "./check.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
-import { openTerminal, printable } from "./terminal.ts";
+import { openTerminal } from "./terminal.ts";
+import { printable } from "../controls.ts";
 import { formatTrial, jsonOfTrial } from "./try-text.ts";
 
 export interface TryOptions {

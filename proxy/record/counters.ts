@@ -28,11 +28,21 @@ export interface RouteCounts extends Tally {
   readonly reads: Tally;
   /** Whether an eligible exchange came since the process began. */
   readonly seen: boolean;
+  readonly latency: LatencySums;
+}
+
+/** Exchanges that both sides answered since the process began, and how long each side took for all of them. */
+export interface LatencySums {
+  readonly counted: number;
+  readonly primaryMs: number;
+  readonly shadowMs: number;
 }
 
 export interface Counters {
   eligible(route: string, requestClass: RequestClass): void;
   settled(route: string, requestClass: RequestClass, outcome: Outcome): void;
+  /** Both sides have answered an exchange. */
+  timed(route: string, primaryMs: number, shadowMs: number): void;
   /** The store's totals of writes beside this process's own, in place of what was said before: at the start, and where others count too. */
   restore(
     outcomes: readonly OutcomeCount[],
@@ -86,6 +96,7 @@ interface OneRoute {
   /** Writes that the store counts beside. */
   beside: ClassCounts;
   seen: boolean;
+  readonly latency: { counted: number; primaryMs: number; shadowMs: number };
 }
 
 export function createCounters(): Counters {
@@ -94,7 +105,8 @@ export function createCounters(): Counters {
   function countsOf(route: string): OneRoute {
     let counts = routes.get(route);
     if (counts === undefined) {
-      counts = { write: new ClassCounts(), read: new ClassCounts(), beside: new ClassCounts(), seen: false };
+      const [write, read, beside] = [new ClassCounts(), new ClassCounts(), new ClassCounts()];
+      counts = { write, read, beside, seen: false, latency: { counted: 0, primaryMs: 0, shadowMs: 0 } };
       routes.set(route, counts);
     }
     return counts;
@@ -114,6 +126,13 @@ export function createCounters(): Counters {
       ofClass.pending -= 1;
       const slot = SLOT_OF.get(reasonOf(outcome) ?? outcome.kind) as number;
       ofClass.slots[slot] = (ofClass.slots[slot] as number) + 1;
+    },
+
+    timed(route, primaryMs, shadowMs) {
+      const { latency } = countsOf(route);
+      latency.counted += 1;
+      latency.primaryMs += primaryMs;
+      latency.shadowMs += shadowMs;
     },
 
     restore(outcomes, eligible) {
@@ -139,9 +158,10 @@ export function createCounters(): Counters {
     },
 
     snapshot() {
-      return [...routes].map(([route, { write, read, beside, seen }]) => {
+      return [...routes].map(([route, { write, read, beside, seen, latency }]) => {
         const writes = sumOf(write, beside);
-        return { route, ...sumOf(writes, read).tally(), writes: writes.tally(), reads: read.tally(), seen };
+        const both = { writes: writes.tally(), reads: read.tally() };
+        return { route, ...sumOf(writes, read).tally(), ...both, seen, latency: { ...latency } };
       });
     },
 

@@ -92,6 +92,10 @@ export function createRecorder(parts: RecorderParts): Recorder {
     // Each exchange comes by here: what `step` does, without a function made for it.
     try {
       counters.settled(route.name, plan.requestClass, outcome);
+      const [primaryMs, shadowMs] = [settled.primary.ms, settled.shadow?.ms ?? null];
+      if (primaryMs !== null && shadowMs !== null && COMPARED.has(outcome.kind)) {
+        counters.timed(route.name, primaryMs, shadowMs);
+      }
       if (plan.requestClass === "write") write({ type: "count", route: route.name, outcome: outcome.kind, reason });
       else if (COMPARED.has(outcome.kind)) write({ type: "compared-read", route: route.name });
     } catch (error) {

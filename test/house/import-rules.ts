@@ -17,6 +17,7 @@ const OTHER_FOLDERS = [
   "phase",
   "barrier",
   "admin",
+  "dashboard",
   "repair",
   "try",
   "pairs",
@@ -90,6 +91,8 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   barrier: [...SHARED, "phase"],
   transform: [...SHARED, "compare", "mirror", "config"],
   admin: [...SHARED, "config"],
+  // In a browser: it takes words and shapes of the admin listener, never what listens, reads or writes.
+  dashboard: [...SHARED, "admin", "suggest"],
   wiring: CORE,
   repair: CORE,
   try: CORE,
@@ -108,7 +111,7 @@ const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry
 /** What pure parts do without: sockets, files, processes, threads, timers, and the libraries that use them. */
 const IMPURE =
   /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
-const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest|phase)\//;
+const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest|phase|dashboard)\//;
 /** The threads around the comparison and the survey. */
 const NOT_PURE = new Set(
   ["comparer.ts", "worker-seat.ts", "worker.ts", "surveyor.ts", "survey-worker.ts"].map(
@@ -187,7 +190,7 @@ export default {
     ),
     "pure-parts": importRule((file, specifier) =>
       PURE_FOLDERS.test(file) && !NOT_PURE.has(file) && IMPURE.test(specifier)
-        ? `imports ${specifier}: json, route and compare are functions of values`
+        ? `imports ${specifier}: it is a function of values, or runs in a browser`
         : null,
     ),
   },

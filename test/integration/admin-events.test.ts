@@ -6,7 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { EventHub } from "../../proxy/admin/events.ts";
 import { type Admin, createAdmin } from "../../proxy/admin/server.ts";
 import { buildStatusView } from "../../proxy/admin/status-view.ts";
-import { readEvents, type ServerEvent } from "../../proxy/cli/event-stream.ts";
+import { readEvents, type ServerEvent } from "../../proxy/admin/event-stream.ts";
 import { type SampleParts, sampleAdminParts, sampleDivergence } from "../support/admin-parts.ts";
 import { fixedStore } from "../support/fixed-store.ts";
 

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -36,7 +46,12 @@ before(() => {
   write("node_modules/.package-lock.json", LOCK);
   write("proxy/cli/main.ts", CLI);
   write("adapters/none.ts", "export {};\n");
-  for (const name of ["typescript", "@typescript", "@types", "undici-types"]) {
+  write("proxy/dashboard/page.html", '<link rel="stylesheet" href="{style}" /><script src="{script}"></script>');
+  write("proxy/dashboard/main.tsx", 'import "./style.css";\ndocument.body.append("small");\n');
+  write("proxy/dashboard/style.css", "body { margin: 0 }");
+  write("proxy/dashboard/jsx.ts", 'export { Fragment, h } from "preact";\n');
+  const built = ["typescript", "@typescript", "@types", "undici-types", "esbuild", "@esbuild", "preact", "uplot"];
+  for (const name of built) {
     symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   }
 });
@@ -63,6 +78,17 @@ test("dist is built again once a source has changed, and a build that fails leav
   assert.match(failed.stderr, /proxy\/cli\/main\.ts\(1,7\): error TS2322/);
   write("proxy/cli/main.ts", CLI);
   assert.deepEqual(await run("start"), { code: 0, stdout: "demo\n", stderr: "crossfade: building dist\n" });
+});
+
+test("the dashboard is bundled into dist, without its sources, and again once it has changed", async () => {
+  const built = (): readonly string[] => readdirSync(join(project, "dist/proxy/dashboard"));
+  const before = built();
+  assert.equal(before.length, 4, before.join(" "));
+  write("proxy/dashboard/main.tsx", 'import "./style.css";\ndocument.body.append("other");\n');
+  assert.equal((await run("start")).stderr, "crossfade: building dist\n");
+  const [script = ""] = built().filter((name) => name.endsWith(".js") && !before.includes(name));
+  assert.match(script, /^app-[A-Z0-9]{8}\.js$/);
+  assert.ok(readFileSync(join(project, "dist/proxy/dashboard/index.html"), "utf8").includes(`src="/assets/${script}"`));
 });
 
 test("a signal to the shell in which npm runs its script reaches the command", async () => {

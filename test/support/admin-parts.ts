@@ -45,6 +45,8 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
       { outcome: "divergent", reason: null, count: 31 },
       { outcome: "dropped", reason: "queue-full", count: 12 },
     ],
+    latency: { counted: 18_192, primaryMs: 218_304, shadowMs: 72_768 },
+    tunnels: 0,
     lagMs: 0,
     breaker: "closed",
     repairs: 0,

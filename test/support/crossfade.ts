@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { request } from "undici";
 import type { OpenedStore } from "../../adapters/store/open.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
@@ -62,14 +61,21 @@ export interface BenchOptions {
   /** A store that the test has opened; it takes the place of the one above. */
   readonly opened?: OpenedStore;
   readonly limits?: string;
+  /** YAML within `admin`, beside its address. */
+  readonly admin?: string;
   /** How often the repair list is gone through by itself. */
   readonly repairEveryMs?: number;
   /** Further files in the config's folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
+/** A test, or whoever else ends what was begun. */
+export interface Cleanup {
+  after(end: () => Promise<void>): void;
+}
+
 /** Crossfade in this process between two real services, everything on free ports and in a folder of its own. */
-export async function startBench(t: TestContext, options: BenchOptions = {}): Promise<Bench> {
+export async function startBench(t: Cleanup, options: BenchOptions = {}): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-test-"));
   const legacy = await startService(options.legacy);
   const next = await startService(options.next);
@@ -132,7 +138,7 @@ export function configText(
 ): string {
   return `
 listen: 127.0.0.1:0
-admin: { listen: "127.0.0.1:0" }
+admin: { listen: "127.0.0.1:0"${options.admin === undefined ? "" : `, ${options.admin}`} }
 store: "${options.store === "sqlite" ? `sqlite:${join(folder, "crossfade.db")}` : "memory:"}"
 divergenceLog: { file: "${join(folder, "divergences.ndjson")}" }
 ${options.limits ?? ""}

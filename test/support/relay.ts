@@ -1,7 +1,7 @@
 /** A TCP relay between a client and a server, which can lose answers and change servers, as networks and failovers do. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
-import type { TestContext } from "node:test";
+import type { Cleanup } from "./crossfade.ts";
 
 export interface Relay {
   readonly port: number;
@@ -11,7 +11,7 @@ export interface Relay {
   leadTo(port: number): void;
 }
 
-export async function startRelay(t: TestContext, target: number): Promise<Relay> {
+export async function startRelay(t: Cleanup, target: number): Promise<Relay> {
   const sockets = new Set<Socket>();
   let port = target;
   let lose: (() => void) | null = null;

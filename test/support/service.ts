@@ -20,6 +20,8 @@ export interface TestService {
   readonly seen: SeenRequest[];
   /** Replaces what the service does from the next request on. */
   answerWith(answer: Answer): void;
+  /** From now on upgrades become tunnels: this is the head of the answer, and nothing follows. */
+  upgradeWith(head: string): void;
   /** Resolves with the first `count` requests once so many were seen. */
   sawAtLeast(count: number): Promise<SeenRequest[]>;
   openSockets(): number;
@@ -76,6 +78,9 @@ export async function startService(answer: Answer = json(200, { ok: true }), por
     seen,
     answerWith(next) {
       current = next;
+    },
+    upgradeWith(head) {
+      server.on("upgrade", (_, socket) => socket.write(head));
     },
     async sawAtLeast(count) {
       if (seen.length < count) await new Promise<void>((resolve) => waiting.push({ count, tell: resolve }));

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { escapeHtml } from "../../proxy/admin/html.ts";
-import { printable } from "../../proxy/cli/terminal.ts";
-import { CONTROLS, MISLEADING, NOT_IN_FIELD } from "../../proxy/controls.ts";
+import { CONTROLS, MISLEADING, NOT_IN_FIELD, printable } from "../../proxy/controls.ts";
 
 const UNITS = Array.from({ length: 0x1_0000 }, (_, unit) => String.fromCharCode(unit));
 
@@ -31,7 +29,6 @@ test("of all characters these are controls, and no others", () => {
   );
 });
 
-test("a page keeps tabs and line ends, a terminal shows all as escapes", () => {
-  assert.equal(escapeHtml("a\tb\r\nc\u0000d\u009be"), "a\tb\r\nc\ufffdd\ufffde");
+test("texts of strangers are shown with escapes for what would rewrite a screen", () => {
   assert.equal(printable("a\tb\u001b[2K\u202ec"), "a\\u0009b\\u001b[2K\\u202ec");
 });

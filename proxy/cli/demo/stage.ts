@@ -1,6 +1,7 @@
 /** Where the story is told: a live line on a terminal, plain lines elsewhere. */
 import { cut, widthOf, wrap } from "../columns.ts";
-import { printable, type Paint, type Terminal } from "../terminal.ts";
+import type { Paint, Terminal } from "../terminal.ts";
+import { printable } from "../../controls.ts";
 
 /** The least time between two plain lines that stand in for a live one. */
 const PLAIN_EVERY_MS = 1_000;

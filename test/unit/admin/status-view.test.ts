@@ -19,7 +19,7 @@ function view(over: Partial<StatusInput>): StatusView {
 }
 
 test("every outcome is listed, those that never came up as 0, and with pending they sum to eligible", () => {
-  const route = buildRouteStatus(sampleRouteState(), "writes");
+  const route = buildRouteStatus(sampleRouteState(), { unit: "writes", divergenceBelow: 0.0001 });
   assert.deepEqual(Object.keys(route.outcomes), OUTCOME_KINDS);
   assert.equal(OUTCOME_KINDS.reduce((sum, kind) => sum + route.outcomes[kind], 0) + route.pending, route.eligible);
   assert.equal(unaccountedFor(route), 0);
@@ -33,8 +33,16 @@ test("the divergence rate is the share of what was compared, and unknown while n
     { outcome: "divergent", reason: null, count: 1 },
     { outcome: "shadow-error", reason: null, count: 96 },
   ] as const;
-  assert.equal(buildRouteStatus(sampleRouteState({ outcomes: compared }), "writes").divergenceRate, 0.25);
-  assert.equal(buildRouteStatus(sampleRouteState({ outcomes: compared.slice(3) }), "writes").divergenceRate, null);
+  assert.equal(
+    buildRouteStatus(sampleRouteState({ outcomes: compared }), { unit: "writes", divergenceBelow: 0.0001 })
+      .divergenceRate,
+    0.25,
+  );
+  assert.equal(
+    buildRouteStatus(sampleRouteState({ outcomes: compared.slice(3) }), { unit: "writes", divergenceBelow: 0.0001 })
+      .divergenceRate,
+    null,
+  );
 });
 
 test("counts that do not sum are said to be wrong, in either direction", () => {
@@ -65,7 +73,7 @@ test("the sum is spelled with its parts, dropped and skipped by reason", () => {
         { outcome: "skipped", reason: "not-accepted", count: 40 },
       ],
     }),
-    "writes",
+    { unit: "writes", divergenceBelow: 0.0001 },
   );
   assert.equal(
     outcomeSum(route),
@@ -76,7 +84,12 @@ test("the sum is spelled with its parts, dropped and skipped by reason", () => {
     route.eligible,
   );
   assert.equal(
-    outcomeSum(buildRouteStatus(sampleRouteState({ eligible: 0, pending: 0, outcomes: [] }), "writes")),
+    outcomeSum(
+      buildRouteStatus(sampleRouteState({ eligible: 0, pending: 0, outcomes: [] }), {
+        unit: "writes",
+        divergenceBelow: 0.0001,
+      }),
+    ),
     "0 writes",
   );
 });
@@ -105,7 +118,9 @@ test("status is loud about open causes, and only about those", () => {
   }
   const quiet = sampleRouteState({ name: "quiet", causes: { new: 0, acknowledged: 1, fixed: 0, regressed: 0 } });
   const open = sampleRouteState({ name: "open" });
-  const order = worstFirst([quiet, open].map((state) => buildRouteStatus(state, "writes")));
+  const order = worstFirst(
+    [quiet, open].map((state) => buildRouteStatus(state, { unit: "writes", divergenceBelow: 0.0001 })),
+  );
   assert.deepEqual(
     order.map(({ name }) => name),
     ["open", "quiet"],
@@ -254,7 +269,9 @@ test("routes that disagree come first; the others keep their order", () => {
     sampleRouteState({ name: "divergent" }),
     sampleRouteState({ name: "quiet too", outcomes: [] }),
   ];
-  const names = worstFirst(states.map((state) => buildRouteStatus(state, "writes"))).map((route) => route.name);
+  const names = worstFirst(
+    states.map((state) => buildRouteStatus(state, { unit: "writes", divergenceBelow: 0.0001 })),
+  ).map((route) => route.name);
   assert.deepEqual(names, ["divergent", "gap", "repairs", "quiet", "quiet too"]);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cut, pad, padStart, table, widthOf, wrap } from "../../../proxy/cli/columns.ts";
-import { printable } from "../../../proxy/cli/terminal.ts";
+import { printable } from "../../../proxy/controls.ts";
 
 test("width counts what is seen: wide characters two, styles and combining marks none", () => {
   assert.equal(widthOf("abc"), 3);

@@ -9,7 +9,7 @@ import {
   formatGroupInFull,
   formatGroups,
 } from "../../../proxy/cli/divergence-text.ts";
-import { parseEvent } from "../../../proxy/cli/event-stream.ts";
+import { parseEvent } from "../../../proxy/admin/event-stream.ts";
 import { describeStop } from "../../../proxy/cli/start.ts";
 import { formatStatus, isBad } from "../../../proxy/cli/status-text.ts";
 import type { Paint } from "../../../proxy/cli/terminal.ts";

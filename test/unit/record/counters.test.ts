@@ -124,3 +124,15 @@ test("writes that an earlier life of this process left under way are eligible, o
   const [after] = counters.snapshot();
   assert.deepEqual([after?.eligible, after?.pending, sumOf(after as Tally)], [5, 0, 5]);
 });
+
+test("how long both sides took is summed by route, beside the outcomes", () => {
+  const counters = createCounters();
+  counters.timed("users", 12.5, 3);
+  counters.timed("users", 7.5, 1);
+  counters.eligible("orders", "write");
+  const latency = Object.fromEntries(counters.snapshot().map((counts) => [counts.route, counts.latency]));
+  assert.deepEqual(latency, {
+    users: { counted: 2, primaryMs: 20, shadowMs: 4 },
+    orders: { counted: 0, primaryMs: 0, shadowMs: 0 },
+  });
+});

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { quoteForShell, spellCurl } from "../../../proxy/cli/curl.ts";
-import type { DivergenceRecord } from "../../../proxy/evidence.ts";
-import { sampleDivergence } from "../../support/admin-parts.ts";
+import { quoteForShell, spellCurl, spellPairCurl } from "../../proxy/curl.ts";
+import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { StoredPair } from "../../proxy/stored-pair.ts";
+import { sampleDivergence } from "../support/admin-parts.ts";
 
 const ORIGIN = "http://127.0.0.1:4000";
 
@@ -95,4 +96,70 @@ test("quoting gives back any text without NUL", () => {
   for (const text of ["", "a", "it's", "'", "''", "a\nb", "\\", "$x", "-n", "~", "ä", "*"]) {
     assert.equal(execFileSync("sh", ["-c", `printf %s ${quoteForShell(text)}`], { encoding: "utf8" }), text);
   }
+});
+
+const PAIR: StoredPair = {
+  id: "01JD9X3P4M5N6Q7R8S9TAVBWCX",
+  time: "2026-11-22T12:00:00.000Z",
+  route: "users",
+  phase: "dual-write",
+  key: "users/42",
+  build: null,
+  outcome: "divergent",
+  group: "b1946ac9",
+  request: {
+    method: "PUT",
+    target: "/users/42?a=1",
+    scheme: "http",
+    headers: ["Host", "api", "Content-Type", "application/json", "X-Empty", "", "Content-Length", "9"],
+    body: { text: "@it's\n{}" },
+    redacted: [],
+  },
+  primary: { service: "legacy", status: 200, headers: [], body: { text: "{}" }, redacted: [] },
+  shadow: { service: "next", status: 200, headers: [], body: { text: "{}" }, redacted: [] },
+  rules: [],
+  differences: [],
+  moreDifferences: 0,
+};
+
+test("an exchange that was kept whole is sent again with its headers and its body, byte for byte", () => {
+  assert.deepEqual(wordsRun(spellPairCurl(PAIR, ORIGIN)), [
+    ...COMMON,
+    "--request",
+    "PUT",
+    "--header",
+    "Content-Type: application/json",
+    "--header",
+    "X-Empty;",
+    "--data-raw",
+    "@it's\n{}",
+    "--globoff",
+    "--path-as-is",
+    `${ORIGIN}/users/42?a=1`,
+  ]);
+  const bare = { ...PAIR, request: { ...PAIR.request, headers: [], method: "GET", body: { text: "" } } };
+  assert.deepEqual(wordsRun(spellPairCurl(bare, ORIGIN)), [
+    ...COMMON,
+    "--globoff",
+    "--path-as-is",
+    `${ORIGIN}/users/42?a=1`,
+  ]);
+  const untyped = { ...PAIR, request: { ...PAIR.request, headers: [], body: { text: "a" } } };
+  assert.ok(wordsRun(spellPairCurl(untyped, ORIGIN)).includes("Content-Type:"), "curl adds no type of its own");
+});
+
+test("what is redacted is not sent: headers are left out and named, a body or target makes it a comment", () => {
+  const withSecret = ["Authorization", "[redacted 0123abcd]", "Accept", "*/*"];
+  const header = { ...PAIR.request, headers: withSecret, redacted: ["header:authorization"] };
+  const lines = spellPairCurl({ ...PAIR, request: header }, ORIGIN);
+  assert.ok(lines.includes("# without Authorization: redacted"), lines.join("\n"));
+  const words = wordsRun(lines);
+  assert.ok(words.includes("Accept: */*") && !words.join(" ").includes("redacted"));
+  for (const redacted of [["body"], ["target"]]) {
+    const told = spellPairCurl({ ...PAIR, request: { ...PAIR.request, redacted } }, ORIGIN);
+    assert.deepEqual(wordsRun(told), [], told.join("\n"));
+    assert.match(told.join("\n"), /^# not run: a part of its (?:body|target) is redacted$/m);
+  }
+  const left = { ...PAIR.request, body: { leftOut: "binary" as const, bytes: 3, digest: "00" } };
+  assert.deepEqual(wordsRun(spellPairCurl({ ...PAIR, request: left }, ORIGIN)), []);
 });

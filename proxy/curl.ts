@@ -1,6 +1,7 @@
 /** A recorded request as a command for a POSIX shell. Pure. */
-import type { DivergenceRecord } from "../evidence.ts";
-import { printable } from "./terminal.ts";
+import { printable } from "./controls.ts";
+import type { DivergenceRecord } from "./evidence.ts";
+import { STAND_IN, type StoredPair } from "./stored-pair.ts";
 
 /** Methods whose requests mean the same without a body; of all others it was part of what was asked. */
 const WITHOUT_BODY: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
@@ -20,6 +21,58 @@ export function spellCurl(record: DivergenceRecord, origin: string): readonly st
   const line = command.join(" ");
   const why = whyNot(method, path, target);
   return why === null ? [`# ${told}`, line] : [`# ${told}`, `# not run: ${why}`, `# ${printable(line)}`];
+}
+
+/** Of one connection, or made by curl. */
+const OWN_HEADERS = new Set([
+  "connection",
+  "content-encoding",
+  "content-length",
+  "expect",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** As `spellCurl`, of an exchange that was kept whole: with headers and body. Headers that are redacted are left out, and named. */
+export function spellPairCurl({ id, time, route, request }: StoredPair, origin: string): readonly string[] {
+  const { method, target, headers, body, redacted } = request;
+  const words: string[] = [];
+  const left: string[] = [];
+  let hasType = false;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const [name, value] = [headers[i] as string, headers[i + 1] as string];
+    const lower = name.toLowerCase();
+    if (OWN_HEADERS.has(lower) || (lower === "host" && !redacted.includes("header:host"))) continue;
+    if (redacted.includes(`header:${lower}`) || STAND_IN.test(value)) {
+      left.push(name);
+      continue;
+    }
+    hasType ||= lower === "content-type";
+    // An empty value is a header that curl would take away.
+    words.push("--header", quoteForShell(value === "" ? `${name};` : `${name}: ${value}`));
+  }
+  const sends = !("text" in body) || body.text !== "";
+  if (sends && !hasType) words.push("--header", "Content-Type:");
+  if ("text" in body && sends) words.push("--data-raw", quoteForShell(body.text));
+  const command = ["curl", "--silent", "--show-error", "--include", ...methodOf(method), ...words];
+  const line = [...command, ...addressOf(target, origin)].join(" ");
+  const told = [`# ${[id, time, route].map(printable).join("  ")}`];
+  if (left.length > 0) told.push(`# without ${left.map(printable).join(", ")}: redacted`);
+  const why = whyNotWhole(request);
+  return why === null
+    ? [...told, line]
+    : [...told, `# not run: ${why}`, ...line.split("\n").map((one) => `# ${printable(one)}`)];
+}
+
+function whyNotWhole({ target, body, redacted }: StoredPair["request"]): string | null {
+  if (redacted.includes("target")) return "a part of its target is redacted";
+  if (!("text" in body)) return "its body is no text, or could not be redacted, and was left out";
+  if (redacted.includes("body")) return "a part of its body is redacted";
+  if (/[\p{Cc}\u0080-\u00ff]/u.test(target)) return "its target holds bytes that a terminal would change";
+  return null;
 }
 
 /** One word of a POSIX shell that means exactly `text`. */

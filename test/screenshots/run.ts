@@ -1,0 +1,55 @@
+/**
+ * `npm run screenshots [-- FOLDER] [--only NAME]`: every page of the dashboard on live data, on a phone, a laptop and a 4k screen, light and dark,
+ * as PNG files to look at. Default folder: screenshots.
+ */
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { openBrowser, THEMES, view } from "../support/browser.ts";
+import { openShop } from "../support/shop.ts";
+import { shownPages } from "../support/dashboard-pages.ts";
+
+const WIDTHS = [
+  [360, 780],
+  [1280, 900],
+  [3840, 2160],
+] as const;
+
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
+const folder = resolve(positionals[0] ?? "screenshots");
+mkdirSync(folder, { recursive: true });
+const ends: (() => Promise<void>)[] = [];
+try {
+  const cleanup = { after: (end: () => Promise<void>) => void ends.push(end) };
+  const shop = await openShop(cleanup);
+  await shop.traffic(40);
+  shop.breakCarts(true);
+  await shop.traffic(2);
+  shop.breakCarts(false);
+  await shop.traffic(10);
+  const browser = await openBrowser(cleanup);
+  const pages = (await shownPages(shop)).filter(({ name }) => values.only === undefined || name === values.only);
+  const live = setInterval(() => void shop.send("PUT", "/users/8", { name: "live" }), 300);
+  ends.push(() => Promise.resolve(clearInterval(live)));
+  for (const theme of THEMES) {
+    for (const [width, height] of WIDTHS) {
+      for (const { name, address, ready } of pages) {
+        const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width, height, theme });
+        await page.goto(`${shop.crossfade.adminUrl}/${address}`);
+        await ready(page).catch(async (error: unknown) => {
+          await page.screenshot({ path: join(folder, `failed-${name}.png`) });
+          console.log(complaints.join("\n"), await page.title(), page.url());
+          throw error;
+        });
+        // Rates need some seconds to be known.
+        await page.waitForTimeout(name === "overview" ? 2_500 : 300);
+        const file = join(folder, `${name}-${width}-${theme}.png`);
+        await page.screenshot({ path: file, fullPage: width < 3840 });
+        console.log(file, complaints.join(" "));
+        await page.context().close();
+      }
+    }
+  }
+} finally {
+  for (const end of ends.toReversed()) await end();
+}

@@ -44,10 +44,10 @@ function postgresFolder() {
 export function findChromium() {
   const named = process.env["CROSSFADE_TEST_CHROMIUM"];
   const candidates = named === undefined ? ["chromium", "chromium-browser", "google-chrome"] : [named];
-  const found = candidates.find((each) => starts(each));
+  const found = candidates.find((candidate) => starts(candidate));
   if (found !== undefined) return onPath(found);
   install("chromium", { "apt-get": "chromium", dnf: "chromium", apk: "chromium" });
-  const installed = candidates.find((each) => starts(each));
+  const installed = candidates.find((candidate) => starts(candidate));
   if (installed !== undefined) return onPath(installed);
   throw new PrepareError(
     "the browser tests need Chromium 123 or newer on PATH: apt-get install chromium, dnf install chromium, or brew install chromium; or name it in CROSSFADE_TEST_CHROMIUM",

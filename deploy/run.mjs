@@ -7,7 +7,7 @@ import { constants } from "node:os";
 import { spawn } from "node:child_process";
 import { check } from "./check.mjs";
 import { findNginx, findPromtool } from "./checkers.mjs";
-import { findChromium, findPostgresFolder, findRedisServer } from "./servers.mjs";
+import { findChromium, findMariadb, findPostgresFolder, findRedisServer } from "./servers.mjs";
 import { buildIfStale, environment, installIfMissing, PrepareError, ROOT, usableNode } from "./prepare.mjs";
 
 const CLI = "dist/proxy/cli/main.js";
@@ -27,6 +27,7 @@ const COMMANDS = {
     if (files.length > 0) {
       findRedisServer();
       findPostgresFolder();
+      findMariadb();
       findPromtool();
       findNginx();
       findChromium();

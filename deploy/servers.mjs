@@ -62,6 +62,33 @@ function onPath(command) {
 }
 
 /**
+ * MariaDB's server and what makes its folder; Debian keeps the server off PATH.
+ * @returns {{ server: string, install: string }}
+ */
+export function findMariadb() {
+  const found = mariadb();
+  if (found !== null) return found;
+  // The server alone: the package of the service would start one.
+  install("mariadb-server-core", { "apt-get": "mariadb-server-core", dnf: "mariadb-server", apk: "mariadb" });
+  const installed = mariadb();
+  if (installed !== null) return installed;
+  throw new PrepareError(
+    "the tests need MariaDB 10.6 or newer: apt-get install mariadb-server-core, dnf install mariadb-server, or brew install mariadb; or name the folder of mariadbd and mariadb-install-db in CROSSFADE_TEST_MARIADB_BIN",
+  );
+}
+
+function mariadb() {
+  const named = process.env["CROSSFADE_TEST_MARIADB_BIN"];
+  const onPath = (process.env["PATH"] ?? "").split(delimiter);
+  const folders = named === undefined ? [...onPath, "/usr/sbin", "/usr/libexec", "/usr/bin"] : [named];
+  /** @param {string} name */
+  const find = (name) => folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+  const server = find("mariadbd");
+  const made = find("mariadb-install-db");
+  return server === undefined || made === undefined ? null : { server, install: made };
+}
+
+/**
  * With the system's package manager, where this is run as root.
  * @param {string} what @param {Record<string, string>} packages by package manager
  */

@@ -60,13 +60,54 @@ export interface RowSource {
   readonly key: readonly string[];
   /** @throws CrossfadeError where there is no such table or column, or nothing keeps two rows from having one key */
   describe(): Promise<TableShape>;
-  /** The rows after a key (null: from the first), `limit` at most, as of one moment. */
-  page(after: RowKey | null, limit: number): Promise<RowPage>;
+  /** The rows after a key (null: from the first) and up to another (absent, null: to the last), `limit` at most, as of one moment. */
+  page(after: RowKey | null, limit: number, upTo?: RowKey | null): Promise<RowPage>;
   /** Of these keys the rows that are there, in any order. */
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
+  /** null: this database computes none. */
+  readonly digests: RowDigests | null;
   /** What is read may be older than what its database has told others of. Absent: it never is. */
   lags?(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** How a row becomes a number. Both sides of a comparison have to know the same way. */
+export type DigestWay = "postgres" | "mysql" | "portable";
+
+export interface DigestColumn {
+  readonly name: string;
+  /** stored: as the database spells it. portable: the same text for the same value whatever the column's scale, and the database. */
+  readonly spelling: "stored" | "portable";
+}
+
+export interface RowDigest {
+  readonly rows: number;
+  /** The sum, modulo 2^64, of a 64-bit hash of each row. Equal where all rows are; else with a chance of 1 in 2^64. */
+  readonly sum: bigint;
+}
+
+/** Digests of ranges of rows, which the database computes where the rows are. */
+export interface RowDigests {
+  /** The quickest first. */
+  readonly ways: readonly DigestWay[];
+  /** A range of keys has the same keys on both sides where this is the same; null: the order is a collation's own. */
+  keyOrder(): Promise<string | null>;
+  /** The key of the row that is so many rows after this one; null: there are fewer. */
+  keyAt(after: RowKey | null, rows: number): Promise<RowKey | null>;
+  of(way: DigestWay, columns: readonly DigestColumn[], span: KeySpan): Promise<RowDigest>;
+  /** The hashes of the single rows of a span, in the order of their keys, `limit` at most. */
+  hashes(way: DigestWay, columns: readonly DigestColumn[], span: KeySpan, limit: number): Promise<readonly RowHash[]>;
+}
+
+export interface RowHash {
+  readonly key: RowKey;
+  readonly hash: bigint;
+}
+
+/** The rows after a key (null: from the first) and up to another (null: to the last). */
+export interface KeySpan {
+  readonly after: RowKey | null;
+  readonly upTo: RowKey | null;
 }
 
 export interface CommitGuard {
@@ -82,6 +123,15 @@ export interface Written {
   readonly kept: number;
 }
 
+/** Of rows that were locked. */
+export interface Revision {
+  /** Rows that are not there. One that is by now makes the call fail, or ask again. */
+  readonly add: readonly Row[];
+  /** Written over the rows that are there, as `upsert` does. */
+  readonly replace: readonly Row[];
+  readonly remove: readonly RowKey[];
+}
+
 /** A table that can be written. Each call is one transaction: it is done as a whole, or not at all. */
 export interface RowTarget extends RowSource {
   /**
@@ -89,6 +139,11 @@ export interface RowTarget extends RowSource {
    * counts. Where the table has a version column, only over an older version.
    */
   upsert(rows: readonly Row[]): Promise<Written>;
+  /**
+   * Locks the rows that have these keys and gives them, as they are now, to `decide`; what it says is done in the same
+   * transaction. It may be asked again, where another writer came between.
+   */
+  revise(keys: readonly RowKey[], decide: (there: readonly Row[]) => Revision): Promise<void>;
   /**
    * As `upsert`, if it is confirmed; null: it was not, and nothing is written. Absent: this port cannot, and rows are not to be
    * written beside live writes.
@@ -98,6 +153,12 @@ export interface RowTarget extends RowSource {
   remove(keys: readonly RowKey[]): Promise<number>;
   /** Counters that number new rows go on after the highest key. To be called once rows were written with their keys. */
   settleCounters(): Promise<void>;
+}
+
+/** An assignment to `__proto__` would make no column. */
+export function putColumn(row: Record<string, RowValue>, column: string, value: RowValue): void {
+  if (column !== "__proto__") row[column] = value;
+  else Object.defineProperty(row, column, { value, enumerable: true, writable: true, configurable: true });
 }
 
 /** The key of a row. @throws TypeError where one of its columns is absent or null */
@@ -111,6 +172,8 @@ export function keyOf(row: Row, columns: readonly string[]): RowKey {
 
 /** One text for each key, the same for keys that are the same; `42` and `7/eu` for people too. */
 export function spellKey(key: RowKey): string {
+  // Most are: a number has nothing in it that would have to be told apart.
+  if (key.length === 1 && typeof key[0] === "bigint") return String(key[0]);
   return key.map((value) => spellPart(value).replaceAll("~", "~0").replaceAll("/", "~1")).join("/");
 }
 
@@ -127,16 +190,31 @@ export function lastOfEachKey(rows: readonly Row[], columns: readonly string[]):
 }
 
 /** Rows that have the same columns, together: one statement writes them. */
-export function byColumns(
-  rows: readonly Row[],
-): readonly { readonly columns: readonly string[]; readonly rows: Row[] }[] {
-  const sets = new Map<string, { readonly columns: readonly string[]; readonly rows: Row[] }>();
+export function byColumns(rows: readonly Row[]): readonly ColumnSet[] {
+  const sets = new Map<string, ColumnSet>();
+  let set: ColumnSet | null = null;
+  // As they are in the last row: rows of one origin mostly have the same ones in the same order.
+  let last: readonly string[] = [];
   for (const row of rows) {
-    const columns = Object.keys(row).sort();
-    const name = JSON.stringify(columns);
-    const set = sets.get(name);
-    if (set === undefined) sets.set(name, { columns, rows: [row] });
-    else set.rows.push(row);
+    const names = Object.keys(row);
+    if (set === null || !isSameNames(names, last)) {
+      const columns = names.toSorted();
+      const name = JSON.stringify(columns);
+      set = sets.get(name) ?? { columns, rows: [] };
+      sets.set(name, set);
+      last = names;
+    }
+    set.rows.push(row);
   }
   return [...sets.values()];
+}
+
+interface ColumnSet {
+  readonly columns: readonly string[];
+  readonly rows: Row[];
+}
+
+/** Whether both name the same columns in the same order. */
+export function isSameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((each, i) => each === b[i]);
 }

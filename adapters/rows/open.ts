@@ -1,6 +1,7 @@
 /** Opens the table that a collection names. */
 import type { RowPlace } from "../../proxy/config/settings.ts";
 import type { RowTarget } from "../../proxy/rows.ts";
+import { openMysql } from "./mysql/open.ts";
 import { openPostgres } from "./postgres/open.ts";
 import { openSqlite } from "./sqlite/open.ts";
 
@@ -13,6 +14,8 @@ export async function openRows(place: RowPlace, { write }: { readonly write: boo
   switch (database.kind) {
     case "postgres":
       return await openPostgres({ ...place, url: database.url }, nameOf(place), !write);
+    case "mysql":
+      return await openMysql({ ...place, url: database.url }, nameOf(place), !write);
     case "sqlite":
       return await openSqlite({ ...place, file: database.file }, nameOf(place), !write);
     default:
@@ -24,5 +27,5 @@ export async function openRows(place: RowPlace, { write }: { readonly write: boo
 function nameOf({ database, table }: RowPlace): string {
   if (database.kind === "sqlite") return `sqlite:${database.file} ${table}`;
   const url = URL.parse(database.url);
-  return url === null ? `postgres ${table}` : `postgres://${url.host}${url.pathname} ${table}`;
+  return url === null ? `${database.kind} ${table}` : `${database.kind}://${url.host}${url.pathname} ${table}`;
 }

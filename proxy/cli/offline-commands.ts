@@ -126,15 +126,20 @@ export function addRowCommands(program: Command, ended: Ended): void {
   withRows(program.command("reconcile <collection>"))
     .summary("whether both tables of a collection hold the same")
     .description(
-      "Compares every row of the source, as the transform makes it, with the target's, by the collection's rules, and looks for rows that only the target has. What differs is looked at again before it is told: by key and column, without values. Nothing is changed. Exit code 1: something differs; 3: a database cannot be reached.",
+      "Compares every row of the source, as the transform makes it, with the target's, by the collection's rules, and looks for rows that only the target has. What differs is looked at again before it is told: by key and column, without values. Where both databases can, they compute digests, and rows of chunks that differ alone are looked at. Nothing is changed without --repair, which makes the target's rows what the source says, each only while it is what was seen of it, and looks at them again; it is refused while the route's writes are mirrored. Exit code 1: something differs (still); 3: a database cannot be reached.",
     )
-    .option("--repair", "print what would make them equal, one step a line")
+    .option("--repair", "make them equal: print each step, do it, look again")
+    .option("--dry-run", "with --repair: print the steps, do none")
+    .option("--keep-extra", "with --repair: leave rows that the source has not")
     .option(
       "--limit <count>",
       "rows that are told of; all are counted (default: 100, with --json all)",
       wholeNumber(9_999_999),
     )
-    .addHelpText("after", example("crossfade reconcile users", "crossfade reconcile users --json > users.ndjson"))
+    .addHelpText(
+      "after",
+      example("crossfade reconcile users --json > users.ndjson", "crossfade reconcile users --repair --dry-run"),
+    )
     .action(async (collection: string, options: ReconcileFlags) =>
       ended(await (await import("./reconcile.ts")).runReconcile(collection, options)),
     );

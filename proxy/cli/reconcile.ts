@@ -1,7 +1,11 @@
 /** `crossfade reconcile` */
+import type { CompareSettings } from "../config/settings.ts";
+import { kindsOf, lookAgain, type Suspect } from "../migrate/compare-rows.ts";
 import { reconcile, type Reconciled, type RowFinding } from "../migrate/reconcile.ts";
-import { findCollection, openCollection } from "./collection.ts";
-import { EXIT, type ExitCode } from "./exit.ts";
+import { type Repaired, repairRows } from "../migrate/repair-rows.ts";
+import { whyNotWritten } from "./acting-route.ts";
+import { findCollection, type OpenCollection, openCollection } from "./collection.ts";
+import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
 import { openTerminal } from "./terminal.ts";
 import { printable } from "../controls.ts";
@@ -11,33 +15,45 @@ export interface ReconcileFlags {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly repair?: boolean;
+  readonly dryRun?: boolean;
+  readonly keepExtra?: boolean;
   readonly limit?: number;
 }
 
+/** More rows than these are repaired by the next run. */
+const MOST_REPAIRS = 100_000;
 const DEFAULT_LIMIT = 100;
 /** Places of one row that are told on its line. */
 const PLACES = 5;
 
 export async function runReconcile(name: string, options: ReconcileFlags): Promise<ExitCode> {
-  const { collection } = findCollection(name, options.config);
+  const { collection, route } = findCollection(name, options.config);
+  if (options.repair !== true && (options.dryRun === true || options.keepExtra === true)) {
+    throw new Exit(EXIT.usage, "--dry-run and --keep-extra are of a repair; write --repair too");
+  }
+  const repairs = options.repair === true && options.dryRun !== true;
+  const whyNot = repairs ? await whyNotWritten(route, options.config) : null;
+  if (whyNot !== null) throw new Exit(EXIT.no, whyNot);
   const terminal = openTerminal(options);
-  const open = await openCollection(collection, { write: false });
+  const open = await openCollection(collection, { write: repairs });
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
   const limit = options.limit ?? (options.json === true ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT);
   let told = 0;
+  const toRepair: Suspect[] = [];
   try {
     const sums = await reconcile({
       ...open,
       compare: collection.compare,
       now: Date.now(),
       progress: (rows, of) => progress.tell(`${rows}${of === null ? "" : ` of about ${of}`} rows compared`),
-      tell: (finding) => {
+      tell: (finding, suspect) => {
         told += 1;
+        if (repairs && toRepair.length < MOST_REPAIRS) toRepair.push(suspect);
         if (told > limit) return;
         progress.end();
-        const value = options.repair === true ? stepFor(finding) : finding;
+        const value = options.repair === true ? stepFor(finding, options) : finding;
         if (options.json === true) terminal.print(JSON.stringify({ collection: name, ...value }));
-        else terminal.print(printable(options.repair === true ? stepText(finding) : findingText(finding)));
+        else terminal.print(printable(options.repair === true ? stepText(finding, options) : findingText(finding)));
       },
     });
     progress.end();
@@ -45,12 +61,15 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
     if (options.json === true) terminal.print(JSON.stringify({ type: "reconcile", collection: name, ...sums }));
     else {
       if (told > limit) terminal.print(`and ${told - limit} more (--limit)`);
+      terminal.complain(`crossfade: ${howText(sums)}`);
       terminal.print(sumsText(name, sums));
-      if (options.repair === true && differing > 0) {
-        terminal.print(
-          "This is a plan. Nothing was changed: crossfade backfill --restart writes what is missing or mismatched.",
-        );
+      if (options.repair === true && !repairs && differing > 0) {
+        terminal.print("This is a plan. Nothing was changed: without --dry-run it is done.");
       }
+    }
+    if (repairs && toRepair.length > 0) {
+      const left = await repair(name, toRepair, { open, compare: collection.compare }, options);
+      return left > 0 || told > toRepair.length || sums.extraUnknown !== null ? EXIT.no : EXIT.done;
     }
     // What could not be looked for may be there.
     return differing > 0 || sums.extraUnknown !== null ? EXIT.no : EXIT.done;
@@ -58,6 +77,40 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
     progress.end();
     await open.close();
   }
+}
+
+/** Returns how many rows still differ. */
+async function repair(
+  name: string,
+  suspects: readonly Suspect[],
+  { open, compare }: { readonly open: OpenCollection; readonly compare: CompareSettings },
+  options: ReconcileFlags,
+): Promise<number> {
+  const terminal = openTerminal(options);
+  const done = await repairRows(suspects, { ...open, keepExtra: options.keepExtra === true });
+  await open.target.settleCounters();
+  const left = await lookAgain(suspects, { ...open, compare, now: Date.now() }, await kindsOf(open));
+  if (options.json === true) {
+    for (const each of done.refused) terminal.print(JSON.stringify({ type: "refused", collection: name, ...each }));
+    const counts = { ...done, refused: done.refused.length };
+    terminal.print(JSON.stringify({ type: "repair", collection: name, ...counts, stillDiffering: left.length }));
+    return left.length;
+  }
+  for (const { key, why } of done.refused) terminal.print(printable(`refused         ${key}  ${why}`));
+  terminal.print(repairText(name, done, left.length));
+  return left.length;
+}
+
+function repairText(name: string, done: Repaired, left: number): string {
+  const parts = [
+    `${done.added} added`,
+    `${done.replaced} written over`,
+    `${done.removed} removed`,
+    ...(done.changed > 0 ? [`${done.changed} left, since they had changed meanwhile`] : []),
+    ...(done.refused.length > 0 ? [`${done.refused.length} refused`] : []),
+  ];
+  const verified = left === 0 ? "looked at again, all are equal" : `looked at again, ${left} still differ`;
+  return `${name}  ${parts.join(", ")}; ${verified}`;
 }
 
 function findingText(finding: RowFinding): string {
@@ -69,15 +122,15 @@ function findingText(finding: RowFinding): string {
   return `${kind.padEnd(10)}  ${key}  ${places.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-type Step = { readonly step: "upsert" | "delete" | "mend-transform"; readonly key: string };
+type Step = { readonly step: "upsert" | "delete" | "keep" | "mend-transform"; readonly key: string };
 
-function stepFor({ kind, key }: RowFinding): Step {
+function stepFor({ kind, key }: RowFinding, { keepExtra }: ReconcileFlags): Step {
   switch (kind) {
     case "missing":
     case "mismatched":
       return { step: "upsert", key };
     case "extra":
-      return { step: "delete", key };
+      return { step: keepExtra === true ? "keep" : "delete", key };
     case "unmade":
       return { step: "mend-transform", key };
     default:
@@ -85,8 +138,8 @@ function stepFor({ kind, key }: RowFinding): Step {
   }
 }
 
-function stepText(finding: RowFinding): string {
-  const { step, key } = stepFor(finding);
+function stepText(finding: RowFinding, options: ReconcileFlags): string {
+  const { step, key } = stepFor(finding, options);
   return `${step.padEnd(14)}  ${key}  (${finding.kind})`;
 }
 
@@ -103,4 +156,10 @@ function sumsText(name: string, sums: Reconciled): string {
   const again = settled > 0 ? `; ${settled} differed and no longer did when looked at again` : "";
   const unknown = extraUnknown === null ? "" : `; ${extraUnknown}`;
   return `${name}  ${sourceRows} rows against ${targetRows}: ${parts.join(", ")}${again}${unknown}`;
+}
+
+function howText({ digests, noDigests }: Reconciled): string {
+  if (digests === null) return `every row was read: ${noDigests ?? "there were no digests"}`;
+  const gaveUp = digests.gaveUp ? " (most rows of the first ones did, so all others were read)" : "";
+  return `by digests: ${digests.chunks} chunks of rows, of which ${digests.differing} differed and were looked into${gaveUp}`;
 }

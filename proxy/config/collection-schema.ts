@@ -15,6 +15,11 @@ const placeSchema = z
       effect: "A PostgreSQL database, best from the environment. Never shown with its password.",
       examples: ["${LEGACY_DB}", "postgres://shop@localhost/legacy"],
     }).optional(),
+    mysql: parsedText(parseMysqlUrl, {
+      effect:
+        "A MySQL or MariaDB database, best from the environment. Never shown with its password. Parameters: ssl-mode, ssl-ca, socket.",
+      examples: ["${LEGACY_DB}", "mysql://shop@localhost/legacy"],
+    }).optional(),
     sqlite: freeText(
       { effect: "An SQLite file, from the working directory.", examples: ["./legacy.db"] },
       { min: 1, max: 4096 },
@@ -43,18 +48,20 @@ const placeSchema = z
       ["version"],
     ).optional(),
   })
-  .transform(({ postgres, sqlite, table, key, version }, context): RowPlace => {
-    const rest = { table, key, version: version ?? null };
-    if (postgres !== undefined && sqlite === undefined) {
-      return { database: { kind: "postgres", url: postgres }, ...rest };
-    }
-    if (sqlite !== undefined && postgres === undefined) return { database: { kind: "sqlite", file: sqlite }, ...rest };
+  .transform(({ postgres, mysql, sqlite, table, key, version }, context): RowPlace => {
+    const named: RowPlace["database"][] = [
+      ...(postgres === undefined ? [] : [{ kind: "postgres", url: postgres } as const]),
+      ...(mysql === undefined ? [] : [{ kind: "mysql", url: mysql } as const]),
+      ...(sqlite === undefined ? [] : [{ kind: "sqlite", file: sqlite } as const]),
+    ];
+    const [database, another] = named;
+    if (database !== undefined && another === undefined) return { database, table, key, version: version ?? null };
     // A setting of a later version was written, and told already.
     if (context.issues.length > 0) return z.NEVER;
     const predicate =
-      postgres === undefined
-        ? "names no database; write postgres: URL or sqlite: FILE"
-        : "names two databases; leave one of postgres and sqlite out";
+      another === undefined
+        ? "names no database; write postgres: URL, mysql: URL or sqlite: FILE"
+        : `names ${named.length} databases; leave one of ${named.map(({ kind }) => kind).join(", ")}`;
     context.addIssue({ code: "custom", message: predicate });
     return z.NEVER;
   });
@@ -84,11 +91,18 @@ export const collectionSchema = z.strictObject({
 
 export type WrittenCollection = z.output<typeof collectionSchema>;
 
-/** What is wrong is told without what is secret in it. */
 function parsePostgresUrl(text: string): Parsed<string> {
+  return parseUrl(text, ["postgres:", "postgresql:"], "PostgreSQL URL; write postgres://user@host/database");
+}
+
+function parseMysqlUrl(text: string): Parsed<string> {
+  return parseUrl(text, ["mysql:", "mariadb:"], "MySQL URL; write mysql://user@host/database");
+}
+
+/** What is wrong is told without what is secret in it. */
+function parseUrl(text: string, protocols: readonly string[], wanted: string): Parsed<string> {
   const url = URL.parse(text);
-  if (url !== null && (url.protocol === "postgres:" || url.protocol === "postgresql:"))
-    return { ok: true, value: text };
+  if (url !== null && protocols.includes(url.protocol)) return { ok: true, value: text };
   const shown = showValue(text.replace(/\/\/.*@/, "//***@").slice(0, 60));
-  return { ok: false, error: `is ${shown}, which is no PostgreSQL URL; write postgres://user@host/database` };
+  return { ok: false, error: `is ${shown}, which is no ${wanted}` };
 }

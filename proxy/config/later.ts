@@ -7,9 +7,7 @@ import type { ConfigPath } from "./message.ts";
 const ROUTE_SETTINGS = ["verify.share", "reads", "gate.reconcileFresherThan", "unattended"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
-  "collections.*.source.mysql",
   "collections.*.source.http",
-  "collections.*.target.mysql",
   "collections.*.target.http",
   ...ROUTE_SETTINGS.map((setting) => `routes.*.${setting}`),
   ...ROUTE_SETTINGS.map((setting) => `defaults.${setting}`),

@@ -499,7 +499,7 @@ export interface Settings {
 export interface RowPlace {
   readonly database:
     /** `url` is secret: it may hold a password. */
-    { readonly kind: "postgres"; readonly url: string } | { readonly kind: "sqlite"; readonly file: string };
+    { readonly kind: "postgres" | "mysql"; readonly url: string } | { readonly kind: "sqlite"; readonly file: string };
   /** `users` or `shop.users`. */
   readonly table: string;
   /** Columns; no two rows have the same values in all of them. */

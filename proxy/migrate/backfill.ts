@@ -20,7 +20,7 @@ import {
 import type { Checkpoint, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
 import { type LiveWrites, writeLiveChunk } from "./live-chunk.ts";
-import { makeChunk, writeMade } from "./made-chunk.ts";
+import { type MadeChunk, makeChunk, writeMade } from "./made-chunk.ts";
 import type { Transformer } from "./transformer.ts";
 
 export interface BackfillParts {
@@ -159,17 +159,20 @@ interface Chunks {
   drop(): Promise<void>;
 }
 
-/** The next chunk is read while one is made and written. */
+/** The next chunk is read and made while one is written. */
 function chunksAtRest({ source, target, transformer, conflictsOf, now }: BackfillParts): Chunks {
-  let ahead: Promise<RowPage> | null = null;
+  let ahead: Promise<{ readonly page: RowPage; readonly made: MadeChunk }> | null = null;
+  const readAndMake = async (after: RowKey | null, limit: number) => {
+    const page = await source.page(after, limit);
+    return { page, made: await makeChunk(page.rows, source.key, transformer) };
+  };
   return {
     async next(after, limit) {
       const began = now();
-      const page = await (ahead ?? source.page(after, limit));
+      const { page, made } = await (ahead ?? readAndMake(after, limit));
       const last = page.rows.at(-1);
-      ahead = page.isFull && last !== undefined ? source.page(keyOf(last, source.key), limit) : null;
+      ahead = page.isFull && last !== undefined ? readAndMake(keyOf(last, source.key), limit) : null;
       ahead?.catch(() => "thrown where it is waited for");
-      const made = await makeChunk(page.rows, source.key, transformer);
       const written = await writeMade(made, () => true, { key: target.key, upsert: (rows) => target.upsert(rows) });
       if (written === null) throw new TypeError("what nobody has to confirm was not confirmed");
       const conflicts = written.kept === 0 ? [] : await conflictsOf(made.rows.map(({ row }) => row));

@@ -19,6 +19,7 @@ export function withoutWriting(target: RowTarget): RowTarget {
       }
       return { written: rows.length, kept: 0 };
     },
+    revise: async () => await Promise.resolve(),
     remove: async (keys) => await Promise.resolve(keys.length),
     settleCounters: async () => await Promise.resolve(),
   };

@@ -1,5 +1,5 @@
 /** What the user's transform makes of rows, and what of it is a row. */
-import type { Row, RowValue } from "../rows.ts";
+import { putColumn, type Row, type RowValue } from "../rows.ts";
 
 /** Of one row of the source. */
 export type Made = { readonly ok: true; readonly rows: readonly Row[] } | { readonly ok: false; readonly why: string };
@@ -38,11 +38,12 @@ function readRow(made: unknown): Row | string {
     return `the transform returned ${made === undefined ? "undefined" : typeof made}; return a row, rows or null`;
   }
   const row: Record<string, RowValue> = {};
-  for (const [column, value] of Object.entries(made)) {
+  for (const column of Object.keys(made)) {
+    const value = (made as Record<string, unknown>)[column];
     if (value === undefined) continue;
     const read = readValue(value);
     if (read === undefined) return `the transform made a ${typeof value} of column ${column}, which no column holds`;
-    row[column] = read;
+    putColumn(row, column, read);
   }
   return row;
 }

@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { CrossfadeError } from "../errors.ts";
 import type { Row } from "../rows.ts";
 import type { Made } from "./made-rows.ts";
+import { packRows, unpackMade } from "./row-block.ts";
 import type { FromTransform, TransformOrder } from "./worker.ts";
 
 export interface Transformer {
@@ -73,10 +74,10 @@ export async function openTransformer(file: string, limitMs = LIMIT_MS): Promise
   }
   return {
     async make(rows) {
-      worker.postMessage(rows);
+      worker.postMessage(packRows(rows));
       const message = await orClosed();
       if (message.type !== "made") throw failed("answered what it was not asked");
-      return message.made;
+      return unpackMade(message.made);
     },
     close: async () => void (await worker.terminate()),
   };

@@ -1,8 +1,10 @@
 /**
- * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--compare] [--values] [--memory] [--capacity] [--json FILE] [--markdown FILE]`: what a
+ * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--compare] [--values] [--rows] [--memory] [--capacity] [--json FILE] [--markdown FILE]`: what a
  * request costs (main-table.ts); with --isolation what clients see of a sick shadow or store (isolation.ts), with --start-up
  * what starts, reloads and many routes cost (start-up.ts), with --compare what comparing costs (compare.ts), with --values what
- * mapping ids costs (values.ts), with --memory what is held on a hanging shadow (memory.ts), with --capacity how large a machine has to be (capacity.ts). The figure to trust on a shared machine is the CPU time of the processes.
+ * mapping ids costs (values.ts), with --rows what bringing rows over and comparing tables costs (rows.ts), with --memory what is
+ * held on a hanging shadow (memory.ts), with --capacity how large a machine has to be (capacity.ts). The figure to trust on a
+ * shared machine is the CPU time of the processes.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -13,6 +15,7 @@ import { runIsolation } from "./isolation.ts";
 import { runMainTable } from "./main-table.ts";
 import { runMemory } from "./memory.ts";
 import { loadOfLastMinute, makeReport, markdownOf, type Part } from "./report.ts";
+import { runRows } from "./rows.ts";
 import { runStartUp } from "./start-up.ts";
 import { runValues } from "./values.ts";
 
@@ -26,6 +29,7 @@ const { values } = parseArgs({
     "start-up": { type: "boolean", default: false },
     compare: { type: "boolean", default: false },
     values: { type: "boolean", default: false },
+    rows: { type: "boolean", default: false },
     memory: { type: "boolean", default: false },
     capacity: { type: "boolean", default: false },
     json: { type: "string", default: join(ROOT, ".tmp/bench.json") },
@@ -39,11 +43,12 @@ if (values.isolation) parts.push(await runIsolation(values.quick, shareOf(values
 if (values["start-up"]) parts.push(await runStartUp(values.quick));
 if (values.compare) parts.push(await runCompare(values.quick));
 if (values.values) parts.push(await runValues(values.quick));
+if (values.rows) parts.push(await runRows(values.quick));
 if (values.memory) parts.push(await runMemory(values.quick));
 if (values.capacity) parts.push(await runCapacity(values.quick));
 if (parts.length === 0) parts.push(await runMainTable(values.quick));
 
-const flags = (["isolation", "start-up", "compare", "values", "memory", "capacity", "quick"] as const)
+const flags = (["isolation", "start-up", "compare", "values", "rows", "memory", "capacity", "quick"] as const)
   .filter((name) => values[name])
   .map((name) => ` --${name}`);
 if (values.isolation && values.share !== "50") flags.push(` --share ${values.share}`);

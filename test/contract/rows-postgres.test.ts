@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { openPostgres } from "../../adapters/rows/postgres/open.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
+import type { Row } from "../../proxy/rows.ts";
 import { postgresServer } from "../support/postgres.ts";
 import { rowContract } from "./rows.ts";
 
@@ -61,6 +62,18 @@ test("postgres: every type that is asked for goes through without loss", async (
   await target.upsert(rows);
   assert.deepEqual(await server.ask(url, "SELECT c::text FROM copy c"), await server.ask(url, "SELECT t::text FROM t"));
   const [row] = rows;
+  // By COPY, since there are enough of them; then once more, over the rows that are there.
+  await server.run(
+    url,
+    `TRUNCATE copy; UPDATE t SET "Odd ""name" = E'\\t\\n\\\\N';
+     INSERT INTO t SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid()))).* FROM t, generate_series(1, 200)`,
+  );
+  const many = (await source.page(null, 1_000)).rows;
+  const whole = async (table: string) => await server.ask(url, `SELECT t::text FROM ${table} t ORDER BY id`);
+  for (const _ of ["copied", "written over"]) {
+    assert.deepEqual(await target.upsert(many), { written: 201, kept: 0 });
+    assert.deepEqual(await whole("copy"), await whole("t"));
+  }
   assert.equal(row?.["at"], "2026-03-29T00:59:59.999999Z");
   assert.equal(row["local"], "2026-03-29T02:30:00.000001");
   assert.equal(row["cents"], 9007199254740993n);
@@ -119,6 +132,56 @@ test("postgres: what is refused quotes no value of the row", async () => {
       return true;
     });
   }
+  await table.close();
+});
+
+test("postgres: of many rows that are copied the ones that are there are written over, and a refused one leaves nothing", async () => {
+  const url = await server.database();
+  await server.run(url, "CREATE TABLE t (id int PRIMARY KEY, mail text UNIQUE, n varchar(3), v int)");
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: "v" }, "t", false);
+  const rows = Array.from({ length: 500 }, (_, i): Row => ({ id: BigInt(i), mail: `m${i}`, n: "abc", v: 1n }));
+  await table.upsert([{ id: 250n, mail: "m250", n: "old", v: 0n }]);
+  await table.upsert([{ id: 251n, mail: "m251", n: "new", v: 9n }]);
+  assert.deepEqual(await table.upsert(rows), { written: 499, kept: 1 });
+  assert.deepEqual(await server.ask(url, "SELECT n, count(*) FROM t GROUP BY n ORDER BY n"), [
+    ["abc", "499"],
+    ["new", "1"],
+  ]);
+  const more = rows.map((row): Row => ({ ...row, id: (row["id"] as bigint) + 1000n, mail: `n${String(row["id"])}` }));
+  for (const [bad, says] of [
+    [{ n: "secret" }, /value too long for type character varying\(3\)/],
+    [{ v: "secret" }, /invalid input syntax for type integer \(SQLSTATE 22P02\)/],
+    [{ mail: "m7" }, /duplicate key value violates unique constraint "t_mail_key"/],
+    [{ n: "\ud800" }, /half a character/],
+  ] as const) {
+    // A table of its own, which copying is tried for.
+    const fresh = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", false);
+    await assert.rejects(fresh.upsert(more.with(300, { ...(more[300] as Row), ...bad })), (error) => {
+      assert.ok(error instanceof TypeError || (error instanceof CrossfadeError && error.code === "rows-refused"));
+      assert.match(error.message, says);
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+    assert.deepEqual(await server.ask(url, "SELECT count(*) FROM t"), [["500"]]);
+    assert.deepEqual(await fresh.upsert([more[0] as Row]), { written: 1, kept: 0 });
+    await fresh.remove([[1000n]]);
+    await fresh.close();
+  }
+  await table.close();
+});
+
+test("postgres: a table with row security, which takes no COPY, is written all the same", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TABLE t (id int PRIMARY KEY, n int); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+     DROP ROLE IF EXISTS writer; CREATE ROLE writer LOGIN; GRANT ALL ON t TO writer; CREATE POLICY all_rows ON t USING (true)`,
+  );
+  const place = { url: url.replace("postgres@", "writer@"), table: "t", key: ["id"], version: null };
+  const table = await openPostgres(place, "t", false);
+  const rows = Array.from({ length: 200 }, (_, i): Row => ({ id: BigInt(i), n: 1n }));
+  assert.deepEqual(await table.upsert(rows), { written: 200, kept: 0 });
+  assert.deepEqual(await server.ask(url, "SELECT count(*) FROM t"), [["200"]]);
   await table.close();
 });
 

@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import { keyOf, type Row, type RowKey, type RowSource, type RowTarget, spellKey } from "../../proxy/rows.ts";
+import {
+  keyOf,
+  type Row,
+  type RowDigest,
+  type RowHash,
+  type RowKey,
+  type RowSource,
+  type RowTarget,
+  spellKey,
+} from "../../proxy/rows.ts";
 
 export interface RowDatabase {
   readonly name: string;
@@ -89,6 +98,94 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
       await table.upsert([full(1n), full(2n)]);
       assert.equal((await table.page(null, 2)).isFull, true);
       assert.deepEqual(await table.page([2n], 2), { rows: [], isFull: false });
+    });
+  });
+
+  contract("pages end with a key where one is told", async () => {
+    await withTable({ key: ["tenant", "id"] }, async (table) => {
+      await table.upsert(["a", "b", "c"].flatMap((tenant) => [1n, 2n, 3n].map((id) => full(id, { tenant }))));
+      const between = async (after: RowKey | null, upTo: RowKey | null, limit = 100) =>
+        (await table.page(after, limit, upTo)).rows.map((row) => spellKey(keyOf(row, table.key)));
+      assert.deepEqual(await between(null, ["a", 2n]), ["a/1", "a/2"]);
+      assert.deepEqual(await between(["a", 2n], ["b", 1n]), ["a/3", "b/1"]);
+      assert.deepEqual(await between(["b", 1n], ["c", 9n], 3), ["b/2", "b/3", "c/1"]);
+      assert.deepEqual(await between(["b", 3n], null), ["c/1", "c/2", "c/3"]);
+      assert.deepEqual(await between(["b", 3n], ["b", 3n]), []);
+    });
+  });
+
+  contract("digests of ranges tell rows apart by every value, and not by when they were written", async () => {
+    await withTable({ key: ["id"] }, async (table) => {
+      const { digests } = table;
+      if (digests === null) return;
+      const rows = Array.from({ length: 50 }, (_, i) => full(BigInt(i), { name: i % 7 === 0 ? null : `n${i}` }));
+      await table.upsert(rows);
+      assert.equal(await digests.keyOrder(), "integer");
+      assert.deepEqual(await digests.keyAt(null, 20), [19n]);
+      assert.deepEqual(await digests.keyAt([19n], 30), [49n]);
+      assert.equal(await digests.keyAt([19n], 31), null);
+      const columns = (await table.describe()).columns;
+      for (const way of digests.ways) {
+        const spelling = way === "portable" ? ("portable" as const) : ("stored" as const);
+        const of = async (after: RowKey | null, upTo: RowKey | null): Promise<RowDigest> =>
+          await digests.of(
+            way,
+            columns.map((column) => ({ name: column.name, spelling })),
+            { after, upTo },
+          );
+        const [whole, first, second] = [await of(null, null), await of(null, [19n]), await of([19n], null)];
+        assert.deepEqual([whole.rows, first.rows, second.rows], [50, 20, 30]);
+        assert.equal(BigInt.asUintN(64, first.sum + second.sum), whole.sum);
+        assert.deepEqual(await of([49n], null), { rows: 0, sum: 0n });
+        const names = columns.map((column) => ({ name: column.name, spelling }));
+        const hashes: readonly RowHash[] = await digests.hashes(way, names, { after: [9n], upTo: [39n] }, 20);
+        assert.deepEqual(
+          hashes.map(({ key: [id] }) => id),
+          Array.from({ length: 20 }, (_, i) => BigInt(i + 10)),
+        );
+        const between: RowDigest = await digests.of(way, names, { after: [9n], upTo: [29n] });
+        assert.equal(
+          BigInt.asUintN(
+            64,
+            hashes.reduce((sum, { hash }) => sum + hash, 0n),
+          ),
+          between.sum,
+        );
+        await table.remove([[5n], [6n]]);
+        assert.notEqual((await of(null, null)).sum, whole.sum);
+        await table.upsert([rows[6] as Row, rows[5] as Row]);
+        assert.deepEqual(await of(null, null), whole);
+        const changes: Row[] = [
+          { name: "" },
+          { name: null },
+          { name: "N5" },
+          { name: "n5 " },
+          { price: "1.5000000001" },
+          { price: null },
+          { ratio: 2.5000000000000004 },
+          { done: true },
+          { done: null },
+          { photo: Buffer.from([1, 0]) },
+          { photo: Buffer.alloc(0) },
+          { meta: "{ }" },
+          { meta: null },
+          { version: 2n },
+        ];
+        for (const change of changes) {
+          await table.upsert([{ ...(rows[5] as Row), ...change }]);
+          assert.notEqual((await of(null, null)).sum, whole.sum, `${way}: ${Object.keys(change).join()}`);
+        }
+        // A value that moved to its neighbour, or two that were exchanged between rows.
+        await table.upsert([{ ...(rows[5] as Row), tenant: "tn5", name: "" }]);
+        assert.notEqual((await of(null, null)).sum, whole.sum);
+        await table.upsert([
+          { ...(rows[5] as Row), name: "n6" },
+          { ...(rows[6] as Row), name: "n5" },
+        ]);
+        assert.notEqual((await of(null, null)).sum, whole.sum);
+        await table.upsert(rows);
+        assert.deepEqual(await of(null, null), whole);
+      }
     });
   });
 
@@ -191,6 +288,35 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
     });
   });
 
+  contract("rows are revised as they are under their locks, all of them or none", async () => {
+    await withTable({ key: ID }, async (table) => {
+      await table.upsert([full(1n, { name: "one" }), full(2n, { name: "two" }), full(3n)]);
+      const names = async () =>
+        (await table.page(null, 10)).rows.map((row) => `${String(row["id"])} ${String(row["name"])}`);
+      const keys: RowKey[] = [[1n], [2n], [4n]];
+      let given: readonly Row[] = [];
+      await table.revise(keys, (there) => {
+        given = there;
+        return { add: [full(4n, { name: "four" })], replace: [full(1n, { name: "first" })], remove: [[2n]] };
+      });
+      assert.deepEqual(given.map((row) => row["name"]).sort(), ["one", "two"]);
+      assert.deepEqual(await names(), ["1 first", "3 n", "4 four"]);
+      const undone = table.revise(keys, () => ({
+        add: [],
+        replace: [full(1n, { name: "never" }), full(4n, { tenant: null })],
+        remove: [[3n]],
+      }));
+      await assert.rejects(undone, (error) => error instanceof CrossfadeError && error.code === "rows-refused");
+      await assert.rejects(
+        table.revise(keys, () => {
+          throw new TypeError("the decision failed");
+        }),
+        /the decision failed/,
+      );
+      assert.deepEqual(await names(), ["1 first", "3 n", "4 four"]);
+    });
+  });
+
   contract("a batch of thousands is one batch", async () => {
     await withTable({ key: ID }, async (table) => {
       const rows = Array.from({ length: 20_000 }, (_, i) => full(BigInt(i)));
@@ -253,13 +379,20 @@ export function full(id: bigint, given: Row = {}): Row {
   return { ...row, photo: Buffer.from([1]), ...given };
 }
 
-/** Bytes as text: Buffers and Uint8Arrays compare as different classes. */
+/**
+ * Bytes as text: Buffers and Uint8Arrays compare as different classes. A column of so many decimals has zeros at the end of
+ * each value; they are the column's, and no digit of it.
+ */
 function plain(row: Row | undefined): unknown {
   if (row === undefined) return undefined;
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => [
       column,
-      value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value,
+      value instanceof Uint8Array
+        ? Buffer.from(value).toString("hex")
+        : column === "price" && typeof value === "string"
+          ? value.replace(/(\.\d*?)0+$/, "$1")
+          : value,
     ]),
   );
 }

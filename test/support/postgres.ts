@@ -10,6 +10,8 @@ import { findPostgresFolder } from "../../deploy/servers.mjs";
 import { freePort } from "./redis.ts";
 
 export interface PostgresServer {
+  /** Of the process that the sessions' processes are children of. */
+  readonly pid: number | undefined;
   /** A new, empty database; its URL. */
   database(): Promise<string>;
   /** Runs statements in a database. */
@@ -75,6 +77,7 @@ export async function postgresServer(): Promise<PostgresServer> {
   }
   let databases = 0;
   return {
+    pid: child.pid,
     run,
     async database() {
       databases += 1;
@@ -98,8 +101,8 @@ export async function postgresServer(): Promise<PostgresServer> {
   };
 }
 
-/** PostgreSQL refuses to run as root: the folder and the processes are then of somebody else's. */
-function ownerOf(folder: string): { readonly uid?: number; readonly gid?: number } {
+/** Databases refuse to run as root: the folder and the processes are then of somebody else's. */
+export function ownerOf(folder: string): { readonly uid?: number; readonly gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const id = (flag: string): number => Number(spawnSync("id", [flag, "nobody"], { encoding: "utf8" }).stdout);
   const owner = { uid: id("-u"), gid: id("-g") };

@@ -28,8 +28,14 @@ export function asRowsError(name: string, thrown: unknown): CrossfadeError {
   });
 }
 
+/** SQLSTATE of what asRowsError made; null: it is of something else. */
+export function stateOf(thrown: unknown): string | null {
+  const cause = thrown instanceof CrossfadeError ? (thrown.cause as PostgresError | undefined) : undefined;
+  return cause?.code ?? null;
+}
+
 /** undefined_table, and a schema that is not there. */
 export function isUnknownTable(thrown: unknown): boolean {
-  const cause = thrown instanceof CrossfadeError ? (thrown.cause as PostgresError) : null;
-  return cause?.code === "42P01" || cause?.code === "3F000";
+  const state = stateOf(thrown);
+  return state === "42P01" || state === "3F000";
 }

@@ -4,8 +4,8 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
   lastOfEachKey,
+  putColumn,
   type Row,
-  type RowColumn,
   type RowKey,
   type RowPage,
   type RowTarget,
@@ -13,8 +13,11 @@ import {
   type TableShape,
   type Written,
 } from "../../../proxy/rows.ts";
-import { asRowsError, isUnknownTable } from "./failures.ts";
-import { type PostgresType, readValue, spellJson, spellText, typeFor } from "./values.ts";
+import { CopyChoice, copyRows } from "./copy.ts";
+import { type KeyRange, postgresDigests } from "./digests.ts";
+import { asRowsError, stateOf } from "./failures.ts";
+import { type PostgresColumn, type PostgresShape, quote, readShape } from "./shape.ts";
+import { spellJson, spellText } from "./values.ts";
 
 export interface PostgresTable {
   readonly name: string;
@@ -24,22 +27,14 @@ export interface PostgresTable {
   readonly version: string | null;
 }
 
-interface Column extends RowColumn {
-  readonly type: PostgresType;
-}
-
-interface Shape {
-  /** Quoted, with its schema. */
-  readonly table: string;
-  readonly columns: readonly Column[];
-  readonly byName: ReadonlyMap<string, Column>;
-  readonly estimate: number | null;
-}
-
 /** `client` is connected, with the session of open.ts, and ends with the table. */
 export function postgresTable(client: Client, { name, table, key, version }: PostgresTable): RowTarget {
-  let known: Promise<Shape> | null = null;
-  const shape = async (): Promise<Shape> => await (known ??= readShape());
+  let known: Promise<PostgresShape> | null = null;
+  const copyChoice = new CopyChoice();
+  const shape = async (): Promise<PostgresShape> =>
+    await (known ??= readShape(ask, { table, key, version }, (why) => {
+      throw unusable(why);
+    }));
 
   /** Rows of texts: nothing is parsed before we know what it is. */
   async function ask(text: string, values: readonly unknown[]): Promise<readonly (readonly (string | null)[])[]> {
@@ -59,56 +54,76 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     }
   }
 
-  async function readShape(): Promise<Shape> {
-    const rows = await ask(COLUMNS_SQL, [table]).catch((thrown: unknown) => {
-      if (isUnknownTable(thrown)) throw unusable(`there is no table ${table}`);
-      throw thrown;
-    });
-    const columns = rows.map(([column, declared, typeName, element, notNull, generated]): Column => {
-      const type = typeFor(typeName ?? "", element ?? null);
-      return {
-        name: column ?? "",
-        kind: type.kind,
-        declared: declared ?? "",
-        nullable: notNull !== "t",
-        generated: generated === "t",
-        type,
-      };
-    });
-    const byName = new Map(columns.map((column) => [column.name, column]));
-    for (const wanted of version === null ? key : [...key, version]) {
-      if (!byName.has(wanted)) throw unusable(`it has no column ${wanted}; it has ${[...byName.keys()].join(", ")}`);
-    }
-    const [found] = await ask(TABLE_SQL, [table, key]);
-    const [quoted = null, tuples = null, unique] = found ?? [];
-    if (unique !== "t") {
-      throw unusable(
-        `nothing keeps two rows from having one ${key.join(", ")}, or it may be null: the key needs a primary key, or a unique index over these columns alone that are not null`,
-      );
-    }
-    const estimate = Number(tuples);
-    return { table: quoted ?? table, columns, byName, estimate: estimate > 0 ? estimate : null };
-  }
-
   function unusable(why: string): CrossfadeError {
     return new CrossfadeError("rows-unusable", `${name}: ${why}`, { source: "config" });
   }
 
-  function toRows({ columns }: Shape, raw: readonly (readonly (string | null)[])[]): readonly Row[] {
-    return raw.map((values) =>
-      Object.fromEntries(columns.map((column, i) => [column.name, readValue(values[i] ?? null, column.type)])),
-    );
+  function toRows({ columns }: PostgresShape, raw: readonly (readonly (string | null)[])[]): readonly Row[] {
+    return raw.map((values) => {
+      const row: Record<string, RowValue> = {};
+      for (let i = 0; i < columns.length; i += 1) {
+        const { name: column, read } = columns[i] as PostgresColumn;
+        const text = values[i] ?? null;
+        putColumn(row, column, text === null ? null : read(text));
+      }
+      return row;
+    });
+  }
+
+  /** As a condition with its parameters. */
+  function keyRange(of: PostgresShape, after: RowKey | null, upTo: RowKey | null): KeyRange {
+    const values: (string | null)[] = [];
+    const order = key.map(quote).join(", ");
+    const places = (each: RowKey): string =>
+      key
+        .map((column, i) => {
+          const value = each[i] ?? null;
+          values.push(value === null ? null : spellText(value));
+          return `$${values.length}::text::${of.byName.get(column)?.declared}`;
+        })
+        .join(", ");
+    const bounds = [
+      ...(after === null ? [] : [`(${order}) > (${places(after)})`]),
+      ...(upTo === null ? [] : [`(${order}) <= (${places(upTo)})`]),
+    ];
+    return { where: bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`, values };
   }
 
   function keysJson(keys: readonly RowKey[]): string {
     return recordSet(keys.map((each) => key.map((column, i) => [column, each[i] ?? null])));
   }
 
-  async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: Shape): Promise<Written> {
-    const written = columns.filter((column) => of.byName.get(column)?.generated !== true);
-    const unknown = written.find((column) => !of.byName.has(column));
+  function writable(columns: readonly string[], of: PostgresShape): readonly string[] {
+    const unknown = columns.find((column) => !of.byName.has(column));
     if (unknown !== undefined) throw unusable(`it has no column ${unknown}, which a row has`);
-    const list = written.map(quote).join(", ");
+    return columns.filter((column) => of.byName.get(column)?.generated !== true);
+  }
+
+  /** false: some rows were there, or it takes none in this way; nothing was written. */
+  async function copied(rows: readonly Row[], of: PostgresShape): Promise<boolean> {
+    if (!copyChoice.isWorth(rows.length)) return false;
+    try {
+      await inTransaction(async () => {
+        for (const set of byColumns(rows)) {
+          const names = writable(set.columns, of);
+          await copyRows(client, of.table, names.map(quote), names, set.rows).catch((thrown: unknown) => {
+            throw thrown instanceof TypeError || thrown instanceof CrossfadeError ? thrown : asRowsError(name, thrown);
+          });
+        }
+      });
+      copyChoice.passed();
+      return true;
+    } catch (thrown) {
+      const state = stateOf(thrown);
+      if (state === UNIQUE_VIOLATION) copyChoice.metRows();
+      else if (state === NOT_SUPPORTED) copyChoice.impossible();
+      else throw thrown;
+      return false;
+    }
+  }
+
+  async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: PostgresShape): Promise<Written> {
+    const written = writable(columns, of);
     const set = written.filter((column) => !key.includes(column));
     const newer =
       version === null || !written.includes(version)
@@ -116,22 +131,40 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
         : ` WHERE t.${quote(version)} IS NULL OR t.${quote(version)} < excluded.${quote(version)}`;
     const action =
       set.length === 0
-        ? "NOTHING"
-        : `UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
-    const { rowCount } = await run(
-      `INSERT INTO ${of.table} AS t (${list}) OVERRIDING SYSTEM VALUE ` +
-        `SELECT ${written.map((column) => readBack(column, of)).join(", ")} FROM ${recordsOf(written, of)} ` +
-        `ON CONFLICT (${key.map(quote).join(", ")}) DO ${action}`,
-      [recordSet(rows.map((row) => written.map((column) => [column, row[column] ?? null])))],
-    );
+        ? "DO NOTHING"
+        : `DO UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
+    const rowCount = await insert(written, rows, of, `ON CONFLICT (${key.map(quote).join(", ")}) ${action}`);
     // A row of nothing but its key is there already, as it should be.
-    const changed = set.length === 0 ? rows.length : (rowCount ?? 0);
+    const changed = set.length === 0 ? rows.length : rowCount;
     return { written: changed, kept: rows.length - changed };
   }
 
-  async function upsertAll(rows: readonly Row[], of: Shape): Promise<Written> {
+  /** Returns how many rows were written. */
+  async function insert(columns: readonly string[], rows: readonly Row[], of: PostgresShape, onConflict: string) {
+    const { rowCount } = await run(
+      `INSERT INTO ${of.table} AS t (${columns.map(quote).join(", ")}) OVERRIDING SYSTEM VALUE ` +
+        `SELECT ${columns.map((column) => readBack(column, of)).join(", ")} FROM ${recordsOf(columns, of)} ${onConflict}`,
+      [recordSet(rows.map((row) => columns.map((column) => [column, row[column] ?? null])))],
+    );
+    return rowCount ?? 0;
+  }
+
+  async function rowsOf(keys: readonly RowKey[], of: PostgresShape, lock: string): Promise<readonly Row[]> {
+    if (keys.length === 0) return [];
+    const list = of.columns.map(({ name: column }) => `t.${quote(column)}`).join(", ");
+    const sql = `SELECT ${list} FROM ${recordsOf(key, of)} JOIN ${of.table} t ON ${sameKey()} ${lock}`;
+    return toRows(of, await ask(sql, [keysJson(keys)]));
+  }
+
+  async function removeRows(keys: readonly RowKey[], of: PostgresShape): Promise<number> {
+    if (keys.length === 0) return 0;
+    const sql = `DELETE FROM ${of.table} t USING ${recordsOf(key, of)} WHERE ${sameKey()}`;
+    return (await run(sql, [keysJson(keys)])).rowCount ?? 0;
+  }
+
+  async function upsertAll(rows: readonly Row[], of: PostgresShape): Promise<Written> {
     const sum = { written: 0, kept: 0 };
-    for (const set of byColumns(lastOfEachKey(rows, key))) {
+    for (const set of byColumns(rows)) {
       const { written, kept } = await upsertAlike(set.columns, set.rows, of);
       sum.written += written;
       sum.kept += kept;
@@ -157,39 +190,34 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     key,
     async describe(): Promise<TableShape> {
       const { columns, estimate } = await shape();
-      return { columns: columns.map(({ type: _, ...column }) => column), estimate };
+      return { columns: columns.map(({ read: _, ...column }) => column), estimate };
     },
-    async page(after, limit): Promise<RowPage> {
+    digests: postgresDigests({ shape, ask, key, keyRange }),
+    async page(after, limit, upTo = null): Promise<RowPage> {
       const of = await shape();
       const list = of.columns.map(({ name: column }) => quote(column)).join(", ");
-      const order = key.map(quote).join(", ");
-      const places = key.map((column, i) => `$${i + 2}::text::${of.byName.get(column)?.declared}`).join(", ");
-      const where = after === null ? "" : `WHERE (${order}) > (${places}) `;
-      const raw = await ask(`SELECT ${list} FROM ${of.table} ${where}ORDER BY ${order} LIMIT $1`, [
-        limit,
-        ...(after ?? []).map((value) => (value === null ? null : spellText(value))),
-      ]);
+      const { where, values } = keyRange(of, after, upTo);
+      const raw = await ask(
+        `SELECT ${list} FROM ${of.table} ${where} ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`,
+        values,
+      );
       return { rows: toRows(of, raw), isFull: raw.length === limit };
     },
     async byKeys(keys): Promise<readonly Row[]> {
-      if (keys.length === 0) return [];
-      const of = await shape();
-      const list = of.columns.map(({ name: column }) => `t.${quote(column)}`).join(", ");
-      const raw = await ask(`SELECT ${list} FROM ${recordsOf(key, of)} JOIN ${of.table} t ON ${sameKey()}`, [
-        keysJson(keys),
-      ]);
-      return toRows(of, raw);
+      return await rowsOf(keys, await shape(), "");
     },
     async upsert(rows): Promise<Written> {
       const of = await shape();
-      return await inTransaction(() => upsertAll(rows, of));
+      const last = lastOfEachKey(rows, key);
+      if (await copied(last, of)) return { written: last.length, kept: 0 };
+      return await inTransaction(() => upsertAll(last, of));
     },
     async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
       const of = await shape();
       return await inTransaction(async () => {
         // A stopped process sends no COMMIT, and its session is ended: what it was about to write never comes late.
         await run(`SET LOCAL idle_in_transaction_session_timeout = ${withinMs}`, []);
-        const written = await upsertAll(rows, of);
+        const written = await upsertAll(lastOfEachKey(rows, key), of);
         return (await confirm()) ? written : null;
       });
     },
@@ -197,13 +225,17 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       const [found] = await ask("SELECT pg_is_in_recovery()", []);
       return found?.[0] === "t";
     },
-    async remove(keys): Promise<number> {
-      if (keys.length === 0) return 0;
+    async revise(keys, decide): Promise<void> {
       const of = await shape();
-      const { rowCount } = await run(`DELETE FROM ${of.table} t USING ${recordsOf(key, of)} WHERE ${sameKey()}`, [
-        keysJson(keys),
-      ]);
-      return rowCount ?? 0;
+      await inTransaction(async () => {
+        const { add, replace, remove } = decide(await rowsOf(keys, of, "FOR UPDATE OF t"));
+        for (const set of byColumns(add)) await insert(writable(set.columns, of), set.rows, of, "");
+        for (const set of byColumns(replace)) await upsertAlike(set.columns, set.rows, of);
+        await removeRows(remove, of);
+      });
+    },
+    async remove(keys): Promise<number> {
+      return await removeRows(keys, await shape());
     },
     async settleCounters(): Promise<void> {
       const of = await shape();
@@ -227,30 +259,15 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
   }
 }
 
-/** A domain goes by the type that it is made of. */
-const COLUMNS_SQL = `
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(b.typname, t.typname),
-       e.typname, a.attnotnull, a.attgenerated <> ''
-FROM pg_attribute a
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
-LEFT JOIN pg_type e ON coalesce(b.typcategory, t.typcategory) = 'A' AND e.oid = coalesce(nullif(b.typelem, 0), t.typelem)
-WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum`;
-
-const TABLE_SQL = `
-SELECT c.oid::regclass::text, c.reltuples,
-       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-               AND i.indexprs IS NULL AND i.indnkeyatts = cardinality($2::text[])
-               AND (SELECT bool_and(a.attnotnull AND a.attname = ANY ($2::text[])) FROM pg_attribute a
-                    WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])))
-FROM pg_class c WHERE c.oid = $1::regclass`;
+const UNIQUE_VIOLATION = "23505";
+/** What COPY answers for a table with row security. */
+const NOT_SUPPORTED = "0A000";
 
 /**
  * The rows of `recordSet`, called k, each text read by the input function of its column: one parameter holds any number of
  * rows, where VALUES would take 65,535 values. JSON comes as text, or a JSON null would be no value at all.
  */
-function recordsOf(columns: readonly string[], { byName }: Shape): string {
+function recordsOf(columns: readonly string[], { byName }: PostgresShape): string {
   const definitions = columns.map((column) => {
     const of = byName.get(column);
     return `${quote(column)} ${of?.kind === "json" ? "text" : of?.declared}`;
@@ -258,7 +275,7 @@ function recordsOf(columns: readonly string[], { byName }: Shape): string {
   return `json_to_recordset($1::json) AS k(${definitions.join(", ")})`;
 }
 
-function readBack(column: string, { byName }: Shape): string {
+function readBack(column: string, { byName }: PostgresShape): string {
   const of = byName.get(column);
   return of?.kind === "json" ? `k.${quote(column)}::${of.declared}` : `k.${quote(column)}`;
 }
@@ -268,8 +285,4 @@ function recordSet(rows: readonly (readonly (readonly [column: string, value: Ro
     row.map(([column, value]) => `${JSON.stringify(column)}:${spellJson(value)}`).join(","),
   );
   return `[${spelled.map((row) => `{${row}}`).join(",")}]`;
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

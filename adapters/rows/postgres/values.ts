@@ -36,41 +36,42 @@ export function typeFor(name: string, element: string | null): PostgresType {
   return { kind: KINDS[name] ?? "other", element: null };
 }
 
-/** Of text as PostgreSQL sends it, with TimeZone UTC, DateStyle ISO and bytea_output hex. */
-export function readValue(text: string | null, type: PostgresType): RowValue {
-  if (text === null) return null;
+/** Of text as PostgreSQL sends it, with TimeZone UTC, DateStyle ISO and bytea_output hex. One for each column, made once. */
+export function readerFor({ kind, element }: PostgresType): (text: string) => RowValue {
   // With bounds of its own (`[0:1]={…}`) an array is no list: it goes over as its text.
-  if (type.kind === "array") return text.startsWith("{") ? readArray(text, type.element ?? "other") : text;
-  return readScalar(text, type.kind);
+  if (kind === "array")
+    return (text) => (text.startsWith("{") ? readArray(text, scalarReader(element ?? "other")) : text);
+  return scalarReader(kind);
 }
 
-function readScalar(text: string, kind: ColumnKind): RowValue {
+function scalarReader(kind: ColumnKind): (text: string) => RowValue {
   switch (kind) {
     case "integer":
-      return BigInt(text);
+      return BigInt;
     case "double":
-      return Number(text);
+      return Number;
     case "boolean":
-      return text === "t";
+      return (text) => text === "t";
     case "bytes":
-      return Buffer.from(text.slice(2), "hex");
+      return (text) => Buffer.from(text.slice(2), "hex");
     case "instant":
-      return /^\d+-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/.test(text) ? `${text.slice(0, -3).replace(" ", "T")}Z` : text;
+      // `infinity`, and years before Christ, which end in BC, are left as they are.
+      return (text) => (text.endsWith("+00") ? `${text.slice(0, -3).replace(" ", "T")}Z` : text);
     case "datetime":
-      return /^\d+-\d\d-\d\d \d/.test(text) ? text.replace(" ", "T") : text;
+      return (text) => (/^\d+-\d\d-\d\d \d/.test(text) ? text.replace(" ", "T") : text);
     case "array":
     case "decimal":
     case "json":
     case "other":
     case "text":
-      return text;
+      return (text) => text;
     default:
       return kind satisfies never;
   }
 }
 
 /** `{1,NULL,"a,\"b"}` and arrays of arrays (PostgreSQL manual, 8.15.6). */
-function readArray(text: string, element: ColumnKind): RowValue {
+function readArray(text: string, readItemText: (text: string) => RowValue): RowValue {
   const open: RowValue[][] = [];
   let at = 0;
   for (;;) {
@@ -90,7 +91,7 @@ function readArray(text: string, element: ColumnKind): RowValue {
       at += 1;
     } else {
       const item = readItem(text, at);
-      (open.at(-1) as RowValue[]).push(item.text === null ? null : readScalar(item.text, element));
+      (open.at(-1) as RowValue[]).push(item.text === null ? null : readItemText(item.text));
       at = item.end;
     }
   }

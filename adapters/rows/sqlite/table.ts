@@ -128,6 +128,26 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     return `(${key.map(quote).join(", ")}) IN (VALUES ${keys.map(() => one).join(", ")})`;
   }
 
+  function rowsOf(keys: readonly RowKey[]): readonly Row[] {
+    return [...keyGroups(keys)].flatMap((group) =>
+      db
+        .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} WHERE ${isOneOf(group)}`)
+        .raw()
+        .all(...keyParameters(group))
+        .map(toRow),
+    );
+  }
+
+  function removeRows(keys: readonly RowKey[]): number {
+    let removed = 0;
+    for (const group of keyGroups(keys)) {
+      removed += db
+        .prepare<unknown[]>(`DELETE FROM ${of} WHERE ${isOneOf(group)}`)
+        .run(...keyParameters(group)).changes;
+    }
+    return removed;
+  }
+
   function upsertAlike(names: readonly string[], rows: readonly Row[]): Written {
     const written = names.filter((column) => columns().find((each) => each.name === column)?.generated !== true);
     const set = written.filter((column) => !key.includes(column));
@@ -179,30 +199,27 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
           return { ...shape, estimate: counted === undefined ? null : Number(counted.n) };
         }),
       ),
-    page: async (after, limit) =>
+    // It runs in this process: a digest would read the rows in the same thread.
+    digests: null,
+    page: async (after, limit, upTo = null) =>
       await Promise.resolve(
         run((): RowPage => {
           const order = key.map(quote).join(", ");
-          const where = after === null ? "" : `WHERE (${order}) > (${key.map(() => "?").join(", ")}) `;
+          const place = `(${key.map(() => "?").join(", ")})`;
+          const bounds = [
+            ...(after === null ? [] : [`(${order}) > ${place}`]),
+            ...(upTo === null ? [] : [`(${order}) <= ${place}`]),
+          ];
+          const where = bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")} `;
+          const ends = [after, upTo].filter((each) => each !== null);
           const stored = db
             .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} ${where}ORDER BY ${order} LIMIT ?`)
             .raw()
-            .all(...(after === null ? [] : keyParameters([after])), limit);
+            .all(...keyParameters(ends), limit);
           return { rows: stored.map(toRow), isFull: stored.length === limit };
         }),
       ),
-    byKeys: async (keys) =>
-      await Promise.resolve(
-        run(() =>
-          [...keyGroups(keys)].flatMap((group) =>
-            db
-              .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} WHERE ${isOneOf(group)}`)
-              .raw()
-              .all(...keyParameters(group))
-              .map(toRow),
-          ),
-        ),
-      ),
+    byKeys: async (keys) => await Promise.resolve(run(() => rowsOf(keys))),
     upsert: async (rows) => await Promise.resolve(run(() => db.transaction(() => upsertAll(rows))())),
     // The file is locked from here on: whoever else would write it waits for the commit.
     async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
@@ -217,19 +234,20 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
         if (db.inTransaction) run(() => db.exec("ROLLBACK"));
       }
     },
-    remove: async (keys) =>
+    // The file is locked for writing before a row is looked at: one that is to be added is not there.
+    revise: async (keys, decide) =>
       await Promise.resolve(
         run(() =>
-          db.transaction(() => {
-            let removed = 0;
-            for (const group of keyGroups(keys)) {
-              const gone = db.prepare<unknown[]>(`DELETE FROM ${of} WHERE ${isOneOf(group)}`);
-              removed += gone.run(...keyParameters(group)).changes;
-            }
-            return removed;
-          })(),
+          db
+            .transaction(() => {
+              const { add, replace, remove } = decide(rowsOf(keys));
+              for (const set of byColumns([...add, ...replace])) upsertAlike(set.columns, set.rows);
+              removeRows(remove);
+            })
+            .immediate(),
         ),
       ),
+    remove: async (keys) => await Promise.resolve(run(() => db.transaction(() => removeRows(keys))())),
     // A row's number is above the highest one that is there, with AUTOINCREMENT too, which is told of every insert.
     settleCounters: async () => await Promise.resolve(),
     close: async () => await Promise.resolve(run(() => void db.close())),

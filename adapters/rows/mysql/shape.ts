@@ -1,0 +1,97 @@
+/** What a table of MySQL or MariaDB is made of, from information_schema. */
+import type { RowColumn } from "../../../proxy/rows.ts";
+import { kindOf, type MysqlColumn, quote } from "./values.ts";
+
+export interface MysqlShape {
+  /** Quoted, with its database. */
+  readonly table: string;
+  readonly columns: readonly (RowColumn & MysqlColumn)[];
+  readonly byName: ReadonlyMap<string, RowColumn & MysqlColumn>;
+  readonly estimate: number | null;
+  /** The index that keeps two rows from having one key. */
+  readonly keyIndex: string;
+  /** No other index can be what a row runs into. */
+  readonly isOnlyUnique: boolean;
+  /** Of integers alone: two that are equal are spelled alike. */
+  readonly isIntegerKey: boolean;
+  /** Keys are told apart by a collation, which takes `Z` and `z` for one. */
+  readonly isCollatedKey: boolean;
+}
+
+/** Answers rows of texts; values of the statement are escaped. */
+export type Ask = (sql: string, values: readonly unknown[]) => Promise<readonly (readonly (string | null)[])[]>;
+
+/** `fail` throws what makes the table unusable. */
+export async function readShape(
+  ask: Ask,
+  { table, key, version }: { readonly table: string; readonly key: readonly string[]; readonly version: string | null },
+  fail: (why: string) => never,
+): Promise<MysqlShape> {
+  const [, schemaName, tableName = ""] = /^(?:(.+)\.)?([^.]+)$/.exec(table.replaceAll("`", "")) ?? [];
+  const [[schema = null, server = null] = []] = await ask("SELECT coalesce(?, database()), version()", [
+    schemaName ?? null,
+  ]);
+  if (schema === null)
+    fail("its URL names no database; write mysql://user@host/DATABASE, or the table as DATABASE.TABLE");
+  const of = [schema, tableName];
+  const isMaria = /mariadb/i.test(server ?? "");
+  // MySQL has JSON as a type of its own.
+  const checks = isMaria ? await ask(JSON_SQL, of) : [];
+  const isJson = (name: string): boolean => checks.some(([clause]) => clause === `json_valid(\`${name}\`)`);
+  const columns = (await ask(COLUMNS_SQL, of)).map(([name, type, declared, nullable, generated]) => ({
+    name: name ?? "",
+    kind: kindOf(type ?? "", declared ?? "", isJson(name ?? "")),
+    declared: declared ?? "",
+    nullable: nullable === "YES",
+    generated: generated === "1",
+  }));
+  if (columns.length === 0) fail(`there is no table ${table}`);
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  for (const wanted of version === null ? key : [...key, version]) {
+    if (!byName.has(wanted)) fail(`it has no column ${wanted}; it has ${[...byName.keys()].join(", ")}`);
+  }
+  const versionKind = version === null ? null : byName.get(version)?.kind;
+  if (versionKind !== null && !["integer", "instant", "datetime"].includes(versionKind ?? "")) {
+    fail(`its version ${version} is ${byName.get(version ?? "")?.declared}; it has to be a whole number or a time`);
+  }
+  const unique = await ask(UNIQUE_SQL, of);
+  const keyIndex = unique.find(
+    ([, names, isUsable]) => isUsable === "1" && sameNames(JSON.parse(names ?? "[]") as string[], key),
+  )?.[0];
+  if (keyIndex === undefined || keyIndex === null) {
+    return fail(
+      `nothing keeps two rows from having one ${key.join(", ")}, or it may be null: the key needs a primary key, or a unique index over these columns alone that are not null`,
+    );
+  }
+  const [[rows = null] = []] = await ask(ESTIMATE_SQL, of);
+  return {
+    table: of.map((part) => quote(part ?? "")).join("."),
+    columns,
+    byName,
+    estimate: Number(rows) > 0 ? Number(rows) : null,
+    keyIndex,
+    isOnlyUnique: unique.length === 1,
+    isIntegerKey: key.every((column) => byName.get(column)?.kind === "integer"),
+    isCollatedKey: key.some((column) => ["text", "other"].includes(byName.get(column)?.kind ?? "")),
+  };
+}
+
+function sameNames(names: readonly string[], key: readonly string[]): boolean {
+  return names.length === key.length && names.every((each) => key.includes(each));
+}
+
+const COLUMNS_SQL = `
+SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, coalesce(GENERATION_EXPRESSION, '') <> ''
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`;
+
+const JSON_SQL = `
+SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ?`;
+
+/** An index of a part of a text, or of an expression, is no key. */
+const UNIQUE_SQL = `
+SELECT INDEX_NAME, concat('[', group_concat(json_quote(COLUMN_NAME) ORDER BY SEQ_IN_INDEX), ']'),
+       sum(SUB_PART IS NOT NULL OR COLUMN_NAME IS NULL OR NULLABLE = 'YES') = 0
+FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0
+GROUP BY INDEX_NAME ORDER BY INDEX_NAME = 'PRIMARY' DESC, INDEX_NAME`;
+
+const ESTIMATE_SQL = "SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";

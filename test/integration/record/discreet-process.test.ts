@@ -358,7 +358,6 @@ routes:
     "divergences export --format fixture",
     "tail 0",
     "tail 1",
-    "/",
   ]) {
     assert.ok(standIns(name) > 3, `${standIns(name)} stand-ins in ${name}`);
   }

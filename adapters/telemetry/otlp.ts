@@ -28,6 +28,13 @@ const BATCH = 256;
 const BATCH_EVERY_MS = 1_000;
 /** The exporters try again for 10 s (OTEL_EXPORTER_OTLP_TIMEOUT); a collector that answers byte by byte would have them wait for ever. */
 const LIMIT_MS = 30_000;
+const BATCHES = {
+  maxExportBatchSize: BATCH,
+  // Its own bound is never reached: the outbox has one.
+  maxQueueSize: Number.MAX_SAFE_INTEGER,
+  scheduledDelayMillis: BATCH_EVERY_MS,
+  exportTimeoutMillis: LIMIT_MS,
+};
 const LONGEST_METRICS_MS = 10_000;
 
 /** A line of the divergence log, or one of the process's own as pino writes it. */
@@ -80,11 +87,7 @@ export function openOtlp({ settings, resource, scope, spans, logs, metrics, metr
         shutdown: () => exporter.shutdown(),
         forceFlush: () => exporter.forceFlush(),
       },
-      maxExportBatchSize: BATCH,
-      // Its own bound is never reached: the outbox has one.
-      maxQueueSize: Number.MAX_SAFE_INTEGER,
-      scheduledDelayMillis: BATCH_EVERY_MS,
-      exportTimeoutMillis: LIMIT_MS,
+      ...BATCHES,
     });
     spans.open((span) => processor.onEnd(readableSpan(span, resource, scope)));
     closers.push(() => processor.shutdown());
@@ -98,10 +101,7 @@ export function openOtlp({ settings, resource, scope, spans, logs, metrics, metr
         shutdown: () => exporter.shutdown(),
         forceFlush: () => exporter.forceFlush(),
       },
-      maxExportBatchSize: BATCH,
-      maxQueueSize: Number.MAX_SAFE_INTEGER,
-      scheduledDelayMillis: BATCH_EVERY_MS,
-      exportTimeoutMillis: LIMIT_MS,
+      ...BATCHES,
     });
     const provider = new LoggerProvider({
       resource,

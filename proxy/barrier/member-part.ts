@@ -177,7 +177,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         await tell(transition, ack);
         return;
       } catch (error) {
-        if (!(error instanceof CrossfadeError)) throw error;
+        // Without an ack it is aborted when its time is over.
+        if (!(error instanceof CrossfadeError)) {
+          parts.caught("phases", error);
+          return;
+        }
         await pause(ASK_AGAIN_MS);
       }
     }

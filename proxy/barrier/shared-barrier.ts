@@ -34,7 +34,7 @@ const ANNOUNCED_FOR_MS = READY_WITHIN_MS + 2_000;
 export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
   const { transitions, part, clock } = parts;
 
-  async function cross({ routes: _, rows, drains, stillFit }: Crossing): Promise<Crossed> {
+  async function cross({ rows, drains, stillFit }: Crossing): Promise<Crossed> {
     const id = makeUlid(clock.now());
     const moves = rows.map((row): PhaseMove => ({ row, instead: parts.phases.rowOf(row.route) ?? null }));
     const announced = await transitions
@@ -96,13 +96,13 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
   }
 
   async function spellMissing(
-    { acks, drains }: Transition,
+    { acks }: Transition,
     missing: readonly string[],
     failed: string | undefined,
   ): Promise<string> {
     const [first = ""] = failed === undefined ? missing : [failed];
     const others = missing.length > 1 ? ` (and ${plural(missing.length - 1, "other")})` : "";
-    const said = acks.get(first)?.why ?? (drains ? "it has not answered" : "it has not answered yet");
+    const said = acks.get(first)?.why ?? "it has not answered";
     return `member ${await parts.nameOf(first)}${others}: ${said}`;
   }
 
@@ -118,16 +118,13 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
         const { transition } = view;
         const isKnown = transition?.id === id ? !isUnderWay(transition) : !part.isHolding;
         // Of one that the store may have lost, all members have to say what they know (member-part.ts).
-        if (isKnown) return wasMade(rows) ? null : ((transition?.id === id ? transition.why : null) ?? why);
+        if (isKnown)
+          return areKept(rows, parts.phases) ? null : ((transition?.id === id ? transition.why : null) ?? why);
       } catch (error) {
         if (!(error instanceof CrossfadeError)) throw error;
       }
       await pause(ASK_AGAIN_MS);
     }
-  }
-
-  function wasMade(rows: readonly KeptPhase[]): boolean {
-    return areKept(rows, parts.phases);
   }
 
   return { cross };

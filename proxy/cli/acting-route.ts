@@ -3,12 +3,12 @@ import type { RouteView } from "../admin/route-view.ts";
 import type { RouteSettings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import { PHASE_ROLES } from "../phases.ts";
-import { openApi } from "./api.ts";
+import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { Exit } from "./exit.ts";
 
 /** Why rows of the target may not be written by hand now; null: they may. `config`: the file that names the proxy's API. */
 export async function whyNotWritten(route: RouteSettings, config: string | undefined): Promise<string | null> {
-  const { phase, mirror } = await actingRoute(route, config);
+  const { phase, mirror } = (await actingRoute(route, config === undefined ? {} : { config })).acting;
   const { primary, shadow } = PHASE_ROLES[phase];
   if (primary === "next") {
     return `route ${route.name} is in ${phase}: next is the source of truth, and its rows are not to be made what legacy says`;
@@ -21,14 +21,22 @@ export async function whyNotWritten(route: RouteSettings, config: string | undef
   );
 }
 
-async function actingRoute(route: RouteSettings, config: string | undefined): Promise<RouteSettings> {
+interface Acting {
+  readonly acting: RouteSettings;
+  /** null: nothing runs here, or it is another one's: the file is all that there is. */
+  readonly api: Api | null;
+  /** Why there is none. */
+  readonly why: string;
+}
+
+export async function actingRoute(route: RouteSettings, options: ApiOptions): Promise<Acting> {
   try {
-    const api = await openApi(config === undefined ? {} : { config });
+    const api = await openApi(options);
     const view = await api.get<RouteView>(`/api/v1/routes/${encodeURIComponent(route.name)}`);
-    return view === null ? route : { ...route, phase: view.phase, mirror: view.mirror };
+    if (view === null) return { acting: route, api: null, why: `${api.url} has no route ${route.name}` };
+    return { acting: { ...route, phase: view.phase, mirror: view.mirror }, api, why: "" };
   } catch (thrown) {
-    // Nothing runs here, or it is another one's: the file is all that there is.
-    if (thrown instanceof Exit || thrown instanceof CrossfadeError) return route;
-    throw thrown;
+    if (!(thrown instanceof Exit) && !(thrown instanceof CrossfadeError)) throw thrown;
+    return { acting: route, api: null, why: thrown.message };
   }
 }

@@ -1,8 +1,5 @@
 /** `crossfade backfill` */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RouteView } from "../admin/route-view.ts";
-import type { RouteSettings } from "../config/settings.ts";
-import { CrossfadeError } from "../errors.ts";
 import {
   type BackfillEnd,
   type BackfillProgress,
@@ -17,7 +14,8 @@ import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import type { JobRecord } from "../repair-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
-import { type Api, type ApiOptions, openApi } from "./api.ts";
+import { actingRoute } from "./acting-route.ts";
+import type { Api, ApiOptions } from "./api.ts";
 import { type NamedCollection, findCollection, type OpenCollection, openCollection } from "./collection.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { openLiveBackfill } from "./live-writes.ts";
@@ -70,25 +68,6 @@ async function whatMirrors({ collection, route }: NamedCollection, options: Back
       `before a row is written beside them: ${why}. Start it, name it with --admin URL, or backfill ${collection.name} while ` +
       "the route is legacy-only, or with its writes switched off (mirror: { writes: false })",
   );
-}
-
-interface Acting {
-  readonly acting: RouteSettings;
-  /** null: nothing runs here, or it is another one's: the file is all that there is. */
-  readonly api: Api | null;
-  readonly why: string;
-}
-
-async function actingRoute(route: RouteSettings, options: BackfillFlags): Promise<Acting> {
-  try {
-    const api = await openApi(options);
-    const view = await api.get<RouteView>(`/api/v1/routes/${encodeURIComponent(route.name)}`);
-    if (view === null) return { acting: route, api: null, why: `${api.url} has no route ${route.name}` };
-    return { acting: { ...route, phase: view.phase, mirror: view.mirror }, api, why: "" };
-  } catch (thrown) {
-    if (!(thrown instanceof Exit) && !(thrown instanceof CrossfadeError)) throw thrown;
-    return { acting: route, api: null, why: thrown.message };
-  }
 }
 
 interface How {

@@ -128,14 +128,20 @@ test("what waited for legacy when the process was killed reaches it under legacy
   await ask(all, "PUT", `/users/${bob.id}`, { name: "Bobby", managerId: ann.id });
   await ask(all, "PUT", `/users/${ann.id}`, { name: "Anna", managerId: bob.id });
   await first.recorded();
-  if ((await first.gaps()).length > 0) {
-    t.skip("the disk was too slow to journal each write in time: what is lost of them is in a gap");
-    return;
-  }
+  // Of a write that a slow disk did not journal in time a kill may leave nothing but its gap.
+  const isWhole = (await first.gaps()).length === 0;
   await first.kill();
   const legacy = await startService(old.answer, first.legacy.port);
   t.after(() => legacy.close());
   await first.start();
+  if (!isWhole) {
+    await first.until(({ routes: all }) => all.every(({ pending }) => pending === 0));
+    assert.deepEqual([old.refused, fresh.refused], [[], []]);
+    const names = new Set<unknown>([101, 102, null, undefined]);
+    assert.ok([...old.users.values()].every(({ id, managerId }) => names.has(id) && names.has(managerId)));
+    assert.equal((await first.gaps()).length > 0, true);
+    return;
+  }
   const { routes } = await eligible(first, 5);
   assert.deepEqual([old.refused, fresh.refused], [[], []]);
   assert.deepEqual(

@@ -1,6 +1,6 @@
 /** What is around every page: where one is, whether the figures are of now, and the token where one is needed. */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type PageName, type Place, spellPlace } from "./address.ts";
 import { ConnectionState } from "./parts/connection.tsx";
 import { CausePage } from "./pages/cause.tsx";
@@ -109,11 +109,14 @@ function useTitle(place: Place, summary: string): void {
   }, [title]);
 }
 
-/** Whoever follows a link by keyboard, or hears the page, is at its beginning afterwards. */
+/**
+ * Whoever follows a link by keyboard, or hears the page, is at its beginning as soon as it is there: a key pressed between
+ * the new page and a later moment would go to what had the focus before.
+ */
 function useFocusOnMove({ page, id }: Place): { readonly current: HTMLElement | null } {
   const main = useRef<HTMLElement>(null);
   const seen = useRef(`${page}/${id}`);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (seen.current === `${page}/${id}`) return;
     seen.current = `${page}/${id}`;
     main.current?.focus({ preventScroll: true });

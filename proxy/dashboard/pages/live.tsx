@@ -1,6 +1,6 @@
 /** Divergences as they come, and those before them. */
 import type { JSX } from "preact";
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { plural, spellCount } from "../../admin/sentences.ts";
 import { DIFFERENCE_KINDS, type DivergenceRecord } from "../../evidence.ts";
 import { OUTCOME_KINDS } from "../../outcome.ts";
@@ -220,7 +220,7 @@ function Opened({ id, onClose }: { readonly id: string; readonly onClose: () => 
     60_000,
   );
   const head = useRef<HTMLDivElement>(null);
-  useEffect(() => head.current?.focus(), []);
+  useLayoutEffect(() => head.current?.focus(), []);
   return (
     <div ref={head} tabIndex={-1} onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <Section

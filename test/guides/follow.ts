@@ -16,8 +16,7 @@ const CLONE = ["adapters", "deploy", "dist", "docs", "node_modules", "package.js
 /** Ports that pages name; free ones take their place. */
 const PORTS = ["3000", "4000", "8080", "9090"];
 /** Of a command that only looks: what it shows may come a little later. */
-const LOOKS =
-  /^crossfade (?:status|gate|divergences|explain|phase \w+$)|^curl -sS http/;
+const LOOKS = /^crossfade (?:status|gate|divergences|explain|phase \w+$)|^curl -sS http/;
 const PATIENCE_MS = 60_000;
 const LOOK_AGAIN_MS = 150;
 
@@ -33,7 +32,7 @@ export async function startFollower(t: TestContext): Promise<Follower> {
   const bin = mkdtempSync(join(tmpdir(), "crossfade-guide-bin-"));
   const shim = `#!/bin/sh\nexec "${process.execPath}" "${join(ROOT, "dist/proxy/cli/main.js")}" "$@"\n`;
   writeFileSync(join(bin, "crossfade"), shim, { mode: 0o755 });
-  const { COLUMNS: _, CROSSFADE_TOKEN: __, NODE_TEST_CONTEXT: ___, ...inherited } = process.env;
+  const { COLUMNS: _, CROSSFADE_TOKEN: __, CROSSFADE_ADMIN: ___, NODE_TEST_CONTEXT: ____, ...inherited } = process.env;
   const env = {
     ...inherited,
     PATH: [bin, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter),

@@ -69,6 +69,6 @@ function patternOf(line: string): string {
   return line
     .trimEnd()
     .split("…")
-    .map((part) => RegExp.escape(part))
+    .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
     .join(".*?");
 }

@@ -86,6 +86,7 @@ test("only commands that exist are there", () => {
     "backfill",
     "reconcile",
     "instances",
+    "completions",
   ]);
 });
 

@@ -145,7 +145,7 @@ async function moveUntilMoved(adminUrl: string, step: string, tally: { aborted: 
     });
     const body = (await answer.body.json()) as MoveReport & { readonly report?: MoveReport; readonly detail?: string };
     if (answer.statusCode === 200) return { report: body, span: [from, performance.now()] as const };
-    const isBehind = /copies are \d+ ms behind/.test(body.detail ?? "");
+    const isBehind = /copies are [\d,]+ ms behind/.test(body.detail ?? "");
     if (body.report?.end !== "aborted" && !isBehind) throw new Error(`${step} was refused: ${body.detail}`);
     tally.aborted++;
     await wait(isBehind ? 50 : 0);

@@ -7,6 +7,11 @@ export interface ClientKey {
   readonly key: string;
   /** Acknowledged writes: 1 to this, each sent when the one before was answered. */
   readonly acknowledged: number;
+  /**
+   * It is on the repair list as `overlap`, or was, and both sides have been read since. Redis did not say in time what was before: the
+   * copies go out in an order that nobody knows, and the state is verified.
+   */
+  readonly isDoubted: boolean;
 }
 
 export interface Verdict {
@@ -14,7 +19,7 @@ export interface Verdict {
   /** Acknowledged, and not applied by both. */
   readonly lost: number;
   readonly twice: number;
-  /** Applied behind one that was sent after it was acknowledged. */
+  /** Applied behind one that was sent after it was acknowledged, and its key's state is not in doubt. */
   readonly reordered: number;
   /** Taken as primary by both, or by neither. */
   readonly split: number;
@@ -34,7 +39,7 @@ export function check(
     counts[what]++;
     if (words.length < 12) words.push(`${what}: ${said}`);
   };
-  for (const { key, acknowledged } of keys) {
+  for (const { key, acknowledged, isDoubted } of keys) {
     counts.writes += acknowledged;
     const sides = [legacy[key] ?? [], next[key] ?? []] as const;
     for (const [side, applied] of sides.entries()) {
@@ -47,7 +52,8 @@ export function check(
       }
       for (let i = 1; i < applied.length; i++) {
         const [before, after] = [applied[i - 1] as Applied, applied[i] as Applied];
-        if (after.n < before.n) found("reordered", `${key} ${after.n} was applied behind ${before.n} by ${where}`);
+        if (after.n < before.n && !isDoubted)
+          found("reordered", `${key} ${after.n} was applied behind ${before.n} by ${where}`);
       }
     }
     let changes = 0;

@@ -13,7 +13,7 @@ import { Redis } from "ioredis";
 import { request } from "undici";
 import { findRedisServer } from "../../deploy/servers.mjs";
 import { freePort } from "../support/redis.ts";
-import type { Account } from "./check.ts";
+import { accountOf } from "./cutover.ts";
 import { type Caught, type Moment, type RedisWire, startRedisWire, type Step } from "./redis-wire.ts";
 
 export const STEPS: readonly { readonly step: Step; readonly by: "leader" | "other" }[] = [
@@ -296,7 +296,7 @@ async function violationsOf(
   }
   const [first] = members;
   const open = await workOf((first as Member).adminUrl);
-  const [legacy, next] = [await accountOf(legacyUrl), await accountOf(nextUrl)];
+  const [{ applied: legacy }, { applied: next }] = [await accountOf(legacyUrl), await accountOf(nextUrl)];
   for (const [key, ns] of clients.acknowledged) {
     const sides = [legacy[key] ?? [], next[key] ?? []];
     let last: number | null = null;
@@ -364,10 +364,6 @@ interface RouteJson {
 async function routeOf(adminUrl: string): Promise<RouteJson | null> {
   const answer = await request(`${adminUrl}/api/v1/routes/users`).catch(() => null);
   return answer?.statusCode === 200 ? ((await answer.body.json()) as RouteJson) : null;
-}
-
-async function accountOf(url: string): Promise<Account> {
-  return (await (await request(`${url}/account`)).body.json()) as Account;
 }
 
 const NO_ANSWER = { status: null, detail: "no answer" };

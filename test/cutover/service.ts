@@ -1,6 +1,6 @@
 /**
  * A service of a cutover run, in a process of its own: it numbers every write that it applies, and keeps its own account of them.
- * `GET /account` tells it: for each key, in order, what was applied, and whether it came as a copy.
+ * `GET /account` tells it: for each key, in order, what was applied, and whether it came as a copy; and which keys were read.
  */
 import { createServer } from "node:http";
 
@@ -13,6 +13,7 @@ export interface Applied {
 }
 
 const account = new Map<string, Applied[]>();
+const read = new Set<string>();
 let seq = 0;
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
@@ -29,7 +30,11 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
       const ofKey = account.get(url);
       if (ofKey === undefined) account.set(url, [applied]);
       else ofKey.push(applied);
-    } else if (url === "/account") answer = Object.fromEntries(account);
+    } else if (url === "/account") answer = { applied: Object.fromEntries(account), read: [...read] };
+    else {
+      read.add(url);
+      answer = { n: account.get(url)?.at(-1)?.n ?? 0 };
+    }
     const text = JSON.stringify(answer);
     response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
     response.end(text);

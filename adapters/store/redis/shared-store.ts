@@ -28,6 +28,7 @@ import { SCRIPTS } from "./scripts.ts";
 import { RedisMembers } from "./members.ts";
 import { RedisPhases } from "./phases.ts";
 import { OwnOverrides } from "./own-overrides.ts";
+import { type LookEvery, TurnCalls } from "./turn-calls.ts";
 import { RedisTurns } from "./turns.ts";
 import { overrides } from "./kept.ts";
 
@@ -56,6 +57,7 @@ export interface RedisStoreOptions {
   readonly silentMs?: number;
   readonly heartbeatMs?: number;
   readonly runSilentMs?: number;
+  readonly lookEveryMs?: LookEvery;
 }
 
 /** Whose accounts they are, over all its lives. */
@@ -108,6 +110,7 @@ export class SharedStore extends Questions implements RedisStore {
   protected readonly run: string;
   readonly #before: NonNullable<RunBegun["lasting"]>["before"];
   readonly turns: RedisTurns;
+  readonly #calls: TurnCalls;
   readonly members: RedisMembers;
   readonly transitions: RedisPhases;
   readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
@@ -172,7 +175,11 @@ export class SharedStore extends Questions implements RedisStore {
       now: () => clock.now(),
       settleSoon: () => this.#flushWithin(ASK_AFTER_MS),
     });
+    const bases = Array.from({ length: meta.partitions }, (_, partition) => baseOf(redis.prefix, partition));
+    this.#calls = new TurnCalls(options.lookEveryMs);
+    this.#calls.listen(redis, bases, begun.run);
     this.turns = new RedisTurns({
+      calls: this.#calls,
       ...{ link, clock, prefix: redis.prefix, partitions: meta.partitions, run: begun.run, secret: meta.secret },
       trustMs: runSilentMs / 2,
       openedAtUs: begun.atUs,
@@ -322,6 +329,7 @@ export class SharedStore extends Questions implements RedisStore {
     clearInterval(this.#heartbeat);
     this.members.stop();
     await this.flush();
+    this.#calls.stop();
     await this.#noteReplication();
     this.reading.close();
     const isClean = this.#partitions.every(({ pendingEssentials }) => pendingEssentials === 0);

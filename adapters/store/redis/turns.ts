@@ -8,10 +8,11 @@ import type { SharedTurn, TurnCome, Turns } from "../../../proxy/turns.ts";
 import { EarlierElsewhere } from "./earlier.ts";
 import { baseOf, partitionOf } from "./keys.ts";
 import type { OpenNumber } from "./open-numbers.ts";
+import type { TurnCalls } from "./turn-calls.ts";
 import { type Op, TurnLine, type TurnSettings } from "./turn-line.ts";
 
-/** How often it is asked whether others are done. */
-const LOOK_EVERY_MS = 10;
+/** How often it is looked whether Redis has gone away. */
+const AWAY_EVERY_MS = 10;
 /** How long writes that are at their primary hold up those of other members, as in a member's own lanes. */
 const AT_PRIMARY_MAX_MS = 5_000;
 /** Redis has not answered for so long: what comes now does not wait for it, so that a client waits for a sick Redis once. */
@@ -51,7 +52,7 @@ interface Entry {
 }
 
 export class RedisTurns implements Turns {
-  readonly #settings: TurnSettings;
+  readonly #settings: TurnSettings & { readonly calls: TurnCalls };
   readonly #lines: readonly TurnLine[];
   readonly #entries = new Map<string, Entry>();
   readonly #elsewhere: EarlierElsewhere;
@@ -60,7 +61,7 @@ export class RedisTurns implements Turns {
   /** Monotonic ms; null: Redis was there when it was last looked. */
   #awaySince: number | null = null;
 
-  constructor(settings: TurnSettings) {
+  constructor(settings: TurnSettings & { readonly calls: TurnCalls }) {
     this.#settings = settings;
     this.#lines = Array.from({ length: settings.partitions }, (_, partition) => {
       return new TurnLine(settings, baseOf(settings.prefix, partition));
@@ -285,13 +286,25 @@ export class RedisTurns implements Turns {
         this.#isAway(entry) ||
         (entry.places.length > 1 && waitedFor >= SEVERAL_MAX_MS);
       if (tooLong) return "unsure";
-      const asked = behind.line.ask(["look", behind.hash, behind.segment as string]) as Promise<LookReply | null>;
-      const state = (await this.#unlessAway(asked, entry))?.[0] ?? "unasked";
-      if (state === "head") behind.isHead = true;
-      else if (state === "gone") behind.segment = null;
+      const state = await this.#lookOrWait(behind, entry);
       idleSince = state === "idle" ? (idleSince ?? now) : null;
-      if (state === "head" || state === "gone") continue;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  }
+
+  /** What is there to be seen of a turn; where it has not come, it is waited for a moment. */
+  async #lookOrWait(place: Place, entry: Entry): Promise<LookReply[0] | "unasked"> {
+    const { calls } = this.#settings;
+    const [hashed, segment] = [place.hash, place.segment as string];
+    const call = calls.expect(hashed, segment);
+    try {
+      const asked = place.line.ask(["look", hashed, segment]) as Promise<LookReply | null>;
+      const state = (await this.#unlessAway(asked, entry))?.[0] ?? "unasked";
+      if (state === "gone") place.segment = null;
+      else if (state === "head") place.isHead = true;
+      else if (await call.within(calls.lookAgainMs)) place.isHead = true;
+      return state;
+    } finally {
+      call.end();
     }
   }
 
@@ -310,7 +323,7 @@ export class RedisTurns implements Turns {
     const looking = new AbortController();
     const away = async (): Promise<null> => {
       while (!looking.signal.aborted && !this.#stopped && !this.#isAway(entry)) {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+        await new Promise((resolve) => setTimeout(resolve, AWAY_EVERY_MS));
       }
       return null;
     };

@@ -44,6 +44,9 @@ const LOOK_MS = 5_500;
 const BASELINE_MS = 4_000;
 /** Slow machines get more time to come to a first finding. */
 const LOOK_AT_MOST_MS = 20_000;
+/** In which nothing new is found: every kind of errand has come up again. */
+const QUIET_REQUESTS = 100;
+const ASK_FINDINGS_EVERY_MS = 1_000;
 const SUSPENDED_MS = 6_000;
 const DRAIN_AT_MOST_MS = 30_000;
 const FRAME_MS = 200;
@@ -74,11 +77,16 @@ async function lookForDifferences({
 }: Scene): Promise<{ readonly findings: readonly Finding[]; readonly measured: Measured }> {
   const from = performance.now();
   let findings: readonly Finding[] = [];
+  let [askedAt, newestAt] = [from, 0];
   for (;;) {
-    const took = performance.now() - from;
-    if (took >= LOOK_MS) {
+    const now = performance.now();
+    if (now - askedAt >= ASK_FINDINGS_EVERY_MS) {
+      askedAt = now;
+      const before = findings.length;
       findings = await askFindings(api);
-      if (findings.length > 0 || took >= LOOK_AT_MOST_MS) break;
+      if (findings.length > before) newestAt = client.latencies.requests;
+      const isQuiet = findings.length > 0 && client.latencies.requests - newestAt >= QUIET_REQUESTS;
+      if ((now - from >= LOOK_MS && isQuiet) || now - from >= LOOK_AT_MOST_MS) break;
     }
     const status = await askStatus(api);
     const copies = status.routes.reduce((sum, { eligible }) => sum + eligible, 0);

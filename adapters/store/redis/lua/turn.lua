@@ -7,10 +7,17 @@ local ANSWERED_KEPT_MS = 60000
 local function turnKey(h) return key('turn:' .. h) end
 local function turnRuns(h) return key('turn:' .. h .. ':runs') end
 
+-- Whose it is now is told (turn-calls.ts), where the user may: nobody relies on it.
+local function tellTurn(h, head)
+  local owner = call('HGET', turnKey(h), 'o' .. head)
+  if owner then redis.pcall('PUBLISH', key('turns:' .. owner), h .. ' ' .. head) end
+end
+
 local function advanceTurn(h)
   local turn = turnKey(h)
   local head = call('HGET', turn, 'head')
   if not head then return end
+  local before = head
   while head and call('HEXISTS', turn, 'n' .. head) == 0 do
     local owner, follower = unpack(call('HMGET', turn, 'o' .. head, 'x' .. head))
     call('HDEL', turn, 'o' .. head, 'x' .. head)
@@ -22,6 +29,7 @@ local function advanceTurn(h)
   end
   if head then
     call('HSET', turn, 'head', head)
+    if head ~= before then tellTurn(h, head) end
   else
     call('DEL', turn)
     call('PEXPIRE', turnRuns(h), ANSWERED_KEPT_MS)

@@ -31,10 +31,10 @@ if (action === "--write") {
   const old = Object.entries(PAGES).filter(([name, make]) => readFileSync(join(FOLDER, name), "utf8") !== make());
   if (old.length > 0) {
     const names = old.map(([name]) => `docs/reference/${name}`).join(", ");
-    console.error(`not current: ${names}; run node test/reference/run.ts --write`);
+    process.stderr.write(`not current: ${names}; run node test/reference/run.ts --write\n`);
     process.exitCode = 1;
   }
 } else {
-  console.error("usage: node test/reference/run.ts --write | --check");
+  process.stderr.write("usage: node test/reference/run.ts --write | --check\n");
   process.exitCode = 2;
 }

@@ -4,6 +4,7 @@ import { isLoopback } from "../config/addresses.ts";
 import { isLoopbackAuthority, mayOperate, mayReadBodies, ownerOf } from "./access.ts";
 import type { AdminParts } from "./parts.ts";
 import { Problem } from "./problem.ts";
+import type { Refusals } from "./refusals.ts";
 
 /** On every answer; the page widens the policy for its own files. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -66,8 +67,13 @@ export function isTrusted(parts: AdminParts, request: FastifyRequest): boolean {
   return ownerOf(request.headers.authorization, tokens) !== null;
 }
 
-/** @throws Problem 401 */
-export function refuseStranger(request: FastifyRequest): never {
+/** @throws Problem 401; 429, which ends the connection, where too many strangers ask: whoever may is never told so. */
+export function refuseStranger(request: FastifyRequest, refusals: Refusals): never {
+  if (!refusals.take(performance.now())) {
+    throw new Problem(429, "too many requests without a known token; ask with one, or in a second", {
+      headers: { "retry-after": "1", connection: "close" },
+    });
+  }
   const given = request.headers.authorization !== undefined;
   const challenge = `Bearer realm="crossfade"${given ? ', error="invalid_token"' : ""}`;
   throw new Problem(401, given ? "this token is not known here" : "a token is needed: Authorization: Bearer TOKEN", {

@@ -30,6 +30,7 @@ import { Connections } from "./connections.ts";
 import { Patience } from "./patience.ts";
 import { Problem, problemFor } from "./problem.ts";
 import { type ParameterName, readQuery } from "./query.ts";
+import { Refusals } from "./refusals.ts";
 
 export interface Admin {
   readonly address: Address;
@@ -85,6 +86,7 @@ export async function createAdmin(parts: AdminParts, limits: AdminLimits = LIMIT
   });
   const connections = new Connections(app.server, limits.connections);
   const patience = new Patience();
+  const refusals = new Refusals();
   const history = keepHistory(parts);
   const hub = new EventHub({
     subscribe: (listener) => parts.subscribe(listener),
@@ -105,7 +107,7 @@ export async function createAdmin(parts: AdminParts, limits: AdminLimits = LIMIT
     checkHost(parts, request);
     checkOrigin(parts, request);
     if (isTrusted(parts, request)) connections.keepFor(request.raw.socket, reply.raw);
-    else if (request.routeOptions.config.open !== true) refuseStranger(request);
+    else if (request.routeOptions.config.open !== true) refuseStranger(request, refusals);
   });
 
   for (const endpoint of ENDPOINTS) addEndpoint(app, parts, { patience, history: history.history }, endpoint);

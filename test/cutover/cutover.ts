@@ -151,7 +151,8 @@ async function moveUntilMoved(adminUrl: string, step: string, tally: { aborted: 
     if (answer.statusCode === 200) return { report: body, span: [from, performance.now()] as const };
     const isBehind = /copies are [\d,]+ ms behind/.test(body.detail ?? "");
     const isTooLate = performance.now() > until;
-    if (isTooLate || (body.report?.end !== "aborted" && !isBehind)) throw new Error(`${step} was refused: ${body.detail}`);
+    if (isTooLate || (body.report?.end !== "aborted" && !isBehind))
+      throw new Error(`${step} was refused: ${body.detail}`);
     tally.aborted++;
     await wait(isBehind ? 50 : 0);
   }

@@ -111,7 +111,8 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       ended(ending) {
         const placed = parts.turns.placed(open.exchange.id);
         if (placed === null) return settleNow(open, ending);
-        return within(placed, PLACE_WAIT_MS).then(async () => {
+        return within(placed, PLACE_WAIT_MS).then(async (inTime) => {
+          if (!inTime) doubt(open);
           await settleNow(open, ending);
         });
       },
@@ -148,7 +149,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       if (gone) return;
       gone = true;
       clearTimeout(timer);
-      if (!placed) guarded(parts, "turns", () => parts.turns.doubt(exchange.id), exchange);
+      if (!placed) guarded(parts, "turns", () => parts.turns.hurried(exchange.id), exchange);
       if (durable === null) goOn();
       else if (journaled) {
         guarded(parts, "gaps", () => parts.gaps.journaled(exchange.route.name));
@@ -219,12 +220,16 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       return placed === null
         ? null
         : within(placed, PLACE_WAIT_MS).then((inTime) => {
-            if (!inTime) guarded(parts, "turns", () => parts.turns.doubt(open.exchange.id), open.exchange);
+            if (!inTime) doubt(open);
           });
     } catch (error) {
       parts.caught("settle", error, open.exchange);
       return null;
     }
+  }
+
+  function doubt({ exchange }: OpenExchange): void {
+    guarded(parts, "turns", () => parts.turns.doubt(exchange.id), exchange);
   }
 
   return { open };

@@ -26,7 +26,9 @@ export interface Turns {
   answered(exchangeId: string, keys: readonly string[], ms: number): Promise<void> | null;
   /** Resolves when what was taken is known, so that whoever writes the key from then on comes after it; null: it is. */
   placed(exchangeId: string): Promise<void> | null;
-  /** What was taken was not waited for: something may have come before it. */
+  /** The primary is called before its place is known: another write may come and go unseen until then. */
+  hurried(exchangeId: string): void;
+  /** Its answer leaves before its place is known: something that begins after it may have come before it. */
   doubt(exchangeId: string): void;
   /** What its order stamp begins with, as it is known by now; null: the store's generation. */
   order(exchangeId: string | null): number | null;
@@ -55,6 +57,7 @@ export const ALONE: Turns = {
   take: () => null,
   placed: () => null,
   answered: () => null,
+  hurried: () => undefined,
   doubt: () => undefined,
   order: () => null,
   come: () => null,

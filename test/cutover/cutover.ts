@@ -40,6 +40,9 @@ export interface CutoverResult extends Verdict {
   readonly undisturbed: readonly number[];
 }
 
+/** A machine on which copies stay behind for that long does not bear that many writes. */
+const MOVED_WITHIN_MS = 60_000;
+
 interface Sent {
   readonly begunAt: number;
   readonly ms: number;
@@ -135,6 +138,7 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 async function moveUntilMoved(adminUrl: string, step: string, tally: { aborted: number }) {
+  const until = performance.now() + MOVED_WITHIN_MS;
   for (;;) {
     const from = performance.now();
     const answer = await request(`${adminUrl}/api/v1/routes/users/phase`, {
@@ -146,7 +150,9 @@ async function moveUntilMoved(adminUrl: string, step: string, tally: { aborted: 
     const body = (await answer.body.json()) as MoveReport & { readonly report?: MoveReport; readonly detail?: string };
     if (answer.statusCode === 200) return { report: body, span: [from, performance.now()] as const };
     const isBehind = /copies are [\d,]+ ms behind/.test(body.detail ?? "");
-    if (body.report?.end !== "aborted" && !isBehind) throw new Error(`${step} was refused: ${body.detail}`);
+    const isTooLate = performance.now() > until;
+    if (isTooLate || (body.report?.end !== "aborted" && !isBehind))
+      throw new Error(`${step} was refused: ${body.detail}`);
     tally.aborted++;
     await wait(isBehind ? 50 : 0);
   }

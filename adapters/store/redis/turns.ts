@@ -30,6 +30,8 @@ interface Place {
   segment: string | null;
   isHead: boolean;
   atPrimary: boolean;
+  /** Redis' time, ms since 1970, before its primary was called, where that did not wait for the place; null: it did. */
+  hurriedAt: number | null;
   /** The line's when it was taken: what was given up since stands no more. */
   era: number;
   /** Among what this run has open; null: not taken, or no write. */
@@ -98,6 +100,10 @@ export class RedisTurns implements Turns {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.open === 0) return null;
     return new Promise((resolve) => entry.told.push(resolve));
+  }
+
+  hurried(id: string): void {
+    for (const place of this.#entries.get(id)?.places ?? []) place.hurriedAt = Math.floor(place.line.leastUs() / 1000);
   }
 
   doubt(id: string): void {
@@ -191,7 +197,7 @@ export class RedisTurns implements Turns {
   #begin(id: string, keys: readonly string[], atPrimary: boolean, isWrite = true): Entry {
     const places = keys.map((key) => {
       const { hash: text, line } = this.#at(key);
-      return { hash: text, line, segment: null, isHead: false, atPrimary, era: line.era, open: null };
+      return { hash: text, line, segment: null, isHead: false, atPrimary, hurriedAt: null, era: line.era, open: null };
     });
     const now = this.#settings.clock.monotonic();
     const lines = places.length > 0 ? places.map(({ line }) => line) : this.#lines.slice(0, 1);
@@ -255,7 +261,7 @@ export class RedisTurns implements Turns {
     place.atPrimary = false;
     entry.open += 1;
     place.line.add({
-      op: ["answered", place.hash],
+      op: place.hurriedAt === null ? ["answered", place.hash] : ["answered", place.hash, place.hurriedAt],
       answered: (overlapped) => {
         entry.unsure ||= overlapped === 1;
         settle(entry);

@@ -144,6 +144,36 @@ test("writes that were at their primaries together are unsure; one after the oth
   assert.equal(await hasCome(other.come("d", LATER)), "mine");
 });
 
+test("a write whose primary did not wait for its place is unsure where another one was answered meanwhile, and only there", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];
+  const ends: (TurnCome | "waits")[] = [];
+  for (const [n, hurries] of [true, false].entries()) {
+    const key = `users/${n}`;
+    await take(other, `before ${n}`, key);
+    await accept(other, `before ${n}`, [key], 1);
+    other.leave(`before ${n}`);
+    // Redis counts whole milliseconds.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await take(one, `a ${n}`, key);
+    if (hurries) one.hurried(`a ${n}`);
+    await take(other, `b ${n}`, key);
+    await accept(other, `b ${n}`, [key], 1);
+    other.leave(`b ${n}`);
+    await accept(one, `a ${n}`, [key], 1);
+    ends.push(await hasCome(one.come(`a ${n}`, LATER)));
+  }
+  await take(other, "before", "users/9");
+  await accept(other, "before", ["users/9"], 1);
+  other.leave("before");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await take(one, "alone", "users/9");
+  one.hurried("alone");
+  await accept(one, "alone", ["users/9"], 1);
+  ends.push(await hasCome(one.come("alone", LATER)));
+  assert.deepEqual(ends, ["unsure", "mine", "mine"]);
+});
+
 test("a key that only the answer tells: whoever writes it then comes after; what was answered meanwhile makes it unsure", async (t) => {
   const redis = await redisServer(t);
   const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];

@@ -1,7 +1,8 @@
 -- What a run does with its turns, in order: [what, key's hash, segment or ms]. Replies the time in microseconds, then to each.
 -- Segments are numbered by time, so that they go on where a Redis that lost all is another one's successor. So are writes.
 -- take   { segment, is at the head, 0, number }   before the primary is called; more: not joined to what it took before
--- answered  whether it overlapped another run's   the primary accepted
+-- answered  whether it overlapped another run's   the primary accepted; ms since 1970: when that was called, where its place was not
+--                                                 known by then
 -- enter  { segment, is at the head, overlapped, number }  both at once, where only the answer tells the key; ms: since it
 --                                                 began, 0: no write
 -- withdraw, done                                  the primary did not accept it; the shadow is done with it
@@ -47,14 +48,14 @@ local function leavePrimary(h)
   if call('HINCRBY', turnRuns(h), 'u:' .. run, -1) <= 0 then call('HDEL', turnRuns(h), 'u:' .. run) end
 end
 
--- Whether another run has a write of the key at the primary, or had one answered within the last so many ms.
-local function meets(h, ms)
+-- Whether another run has a write of the key at the primary, or had one answered since (ms since 1970; null: at no time).
+local function meets(h, since)
   local fields = call('HGETALL', turnRuns(h))
   for i = 1, #fields, 2 do
     local kind, owner = string.sub(fields[i], 1, 2), string.sub(fields[i], 3)
     if owner ~= run then
       if kind == 'u:' then return 1 end
-      if ms > 0 and tonumber(fields[i + 1]) >= now - ms then return 1 end
+      if since and tonumber(fields[i + 1]) >= since then return 1 end
     end
   end
   return 0
@@ -80,7 +81,7 @@ end
 local function peek(h, ms)
   local head, tail = unpack(call('HMGET', turnKey(h), 'head', 'tail'))
   if head and (head ~= tail or call('HGET', turnKey(h), 'o' .. head) ~= run) then return 1 end
-  return meets(h, ms)
+  return meets(h, ms > 0 and now - ms)
 end
 
 -- The first numbers of writes that are given here: of any, and of one that is answered.
@@ -97,9 +98,9 @@ for i, op in ipairs(order.ops) do
   elseif what == 'answered' then
     leavePrimary(h)
     call('HSET', turnRuns(h), 'a:' .. run, int(now))
-    reply = meets(h, 0)
+    reply = meets(h, not isNull(more) and more)
   elseif what == 'enter' then
-    local overlapped = meets(h, more)
+    local overlapped = meets(h, more > 0 and now - more)
     local segment, isHead, number = take(h, false)
     call('HSET', turnRuns(h), 'a:' .. run, int(now))
     if more > 0 then

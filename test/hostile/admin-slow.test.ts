@@ -8,6 +8,8 @@ import { until } from "../support/until.ts";
 import { connectTo, type Wire } from "../support/wire.ts";
 
 const LIMITS = { requestMs: 400, lookEveryMs: 50, connections: 16 };
+/** Silent connections are closed after 30 s in any case. */
+const BEFORE_IDLE_MS = 25_000;
 const OPERATOR = "Authorization: Bearer s3cret";
 
 async function start(t: TestContext, limits = LIMITS): Promise<string> {
@@ -68,6 +70,7 @@ test("strangers who take all the places, and more, keep nobody out", async (t) =
     "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "POST /api/v1/mirror HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n",
   ];
+  const began = performance.now();
   const crowd: Wire[] = [];
   for (let i = 0; i < 4 * LIMITS.connections; i++) {
     const wire = await connectTo(url);
@@ -76,13 +79,14 @@ test("strangers who take all the places, and more, keep nobody out", async (t) =
     if (i % 8 === 0) assert.equal((await fetch(`${url}/healthz`, { headers: { connection: "close" } })).status, 200);
   }
   await until(() => closed(crowd) >= 3 * LIMITS.connections);
+  assert.ok(performance.now() - began < BEFORE_IDLE_MS, "for each that came another one went");
   assert.equal(reader.socket.closed, false, "who may ask keeps the place");
   crowd.forEach((wire) => wire.close());
   reader.close();
 });
 
 test("where all places are taken by those who may ask, the next one is closed", async (t) => {
-  const url = await start(t, { ...LIMITS, connections: 3 });
+  const url = await start(t, { requestMs: 60_000, lookEveryMs: 1_000, connections: 3 });
   const readers = await Promise.all(
     Array.from({ length: 3 }, async () => {
       const reader = await connectTo(url);
@@ -91,8 +95,10 @@ test("where all places are taken by those who may ask, the next one is closed", 
       return reader;
     }),
   );
+  const began = performance.now();
   const late = await connectTo(url);
   await late.ended();
+  assert.ok(performance.now() - began < BEFORE_IDLE_MS);
   assert.equal(closed(readers), 0);
   readers[0]?.close();
   await until(async () => (await fetch(`${url}/healthz`).catch(() => null))?.status === 200);

@@ -6,7 +6,7 @@ import { addDivergences } from "./divergence-commands.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { addOfflineCommands, addRowCommands } from "./offline-commands.ts";
 import { type Ended, example } from "./options.ts";
-import { addInstances, addOperation, addRemedies } from "./running-commands.ts";
+import { addExit, addInstances, addOperation, addRemedies } from "./running-commands.ts";
 
 /** Runs what `argv` (node, script, arguments) asks for; sets the exit code, and lets the process end by itself. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
@@ -39,6 +39,7 @@ export function buildProgram(ended: Ended): Command {
   addRemedies(program, ended);
   addRowCommands(program, ended);
   addInstances(program, ended);
+  addExit(program, ended);
   return program;
 }
 

@@ -1,7 +1,6 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
-import { join } from "node:path";
 import { openStore, type OpenedStore } from "../adapters/store/open.ts";
-import { type PhasesFile, phasesFile } from "../adapters/store/phases-file.ts";
+import { phasesFileOf } from "../adapters/store/phases-file.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
 import { createAdmin } from "./admin/server.ts";
 import { createAudit, createDesk } from "./compose/desk.ts";
@@ -94,7 +93,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     clock,
     settings,
     adopt: options.flags?.adoptPhases === true,
-    copy: phasesCopy(settings),
+    copy: phasesFileOf(settings),
     warn: desk.warn,
     caught: desk.caught,
     lookAgain: () => part?.wake(),
@@ -355,12 +354,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await closeParts();
     throw error;
   }
-}
-
-/** Beside what is this process's own; null: nothing is. */
-function phasesCopy({ store, journal, member }: Settings): PhasesFile | null {
-  if (store.kind === "sqlite") return phasesFile(`${store.file}.phases`);
-  return store.kind === "redis" && journal.survives !== "nothing" ? phasesFile(join(member.folder, "phases")) : null;
 }
 
 /** Of a store that nobody shares. */

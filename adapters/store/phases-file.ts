@@ -3,6 +3,8 @@
  * service that has missed their writes since.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { KeptPhase } from "../../proxy/kept-phase.ts";
 import { writeWhole } from "../../proxy/whole-file.ts";
@@ -13,6 +15,12 @@ export interface PhasesFile {
   read(): readonly KeptPhase[];
   /** @throws as the disk does */
   write(rows: readonly KeptPhase[]): void;
+}
+
+/** The file beside what is this process's own; null: nothing is. */
+export function phasesFileOf({ store, journal, member }: Settings): PhasesFile | null {
+  if (store.kind === "sqlite") return phasesFile(`${store.file}.phases`);
+  return store.kind === "redis" && journal.survives !== "nothing" ? phasesFile(join(member.folder, "phases")) : null;
 }
 
 export function phasesFile(file: string): PhasesFile {

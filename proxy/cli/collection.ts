@@ -1,16 +1,12 @@
 /** The collection that a command was told, from the configuration, with its tables opened. */
 import { openRows } from "../../adapters/rows/open.ts";
-import { loadSettings } from "../config/load.ts";
-import { formatConfigMessage } from "../config/message.ts";
 import { nearestName } from "../config/nearest.ts";
 import type { CollectionSettings, RouteSettings } from "../config/settings.ts";
 import { AS_THEY_ARE, openTransformer, type Transformer } from "../migrate/transformer.ts";
 import type { RowTarget } from "../rows.ts";
 import { DEFAULT_CONFIG } from "./api.ts";
 import { EXIT, Exit } from "./exit.ts";
-import { printable } from "../controls.ts";
-
-const EXIT_CODES = { invalid: EXIT.no, usage: EXIT.usage, unreadable: EXIT.failed } as const;
+import { loadedSettings } from "./loaded-settings.ts";
 
 export interface NamedCollection {
   readonly collection: CollectionSettings;
@@ -20,11 +16,7 @@ export interface NamedCollection {
 /** @throws Exit where the configuration cannot be used, or has no such collection */
 export function findCollection(name: string, config: string | undefined): NamedCollection {
   const file = config ?? DEFAULT_CONFIG;
-  const loaded = loadSettings({ file, flags: {}, env: process.env });
-  if (!loaded.ok) {
-    throw new Exit(EXIT_CODES[loaded.reason], loaded.errors.map(formatConfigMessage).map(printable).join("\n"));
-  }
-  const { collections, routes } = loaded.settings;
+  const { collections, routes } = loadedSettings(file, { forTraffic: true });
   const collection = collections.find((one) => one.name === name);
   const route = routes.find((one) => one.name === collection?.route);
   if (collection !== undefined && route !== undefined) return { collection, route };

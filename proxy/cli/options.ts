@@ -7,6 +7,10 @@ import type { ExitCode } from "./exit.ts";
 /** Told the exit code of a command that came to its end. */
 export type Ended = (code: ExitCode) => void;
 
+/** Servers whose configuration `crossfade export` writes. */
+export const EXPORT_FORMATS = ["nginx", "envoy"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
 export function withConfig(command: Command): Command {
   return command
     .option("--config <file>", "configuration (default: ./crossfade.yaml where it exists and no service is named here)")

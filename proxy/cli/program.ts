@@ -7,7 +7,7 @@ import { addDivergences } from "./divergence-commands.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { addOfflineCommands, addRowCommands } from "./offline-commands.ts";
 import { type Ended, example } from "./options.ts";
-import { addInstances, addOperation, addRemedies } from "./running-commands.ts";
+import { addExit, addInstances, addOperation, addRemedies } from "./running-commands.ts";
 import { endWithReader } from "./terminal.ts";
 
 /** Runs what `argv` (node, script, arguments) asks for; sets the exit code, and lets the process end by itself. */
@@ -42,6 +42,7 @@ export function buildProgram(ended: Ended): Command {
   addRemedies(program, ended);
   addRowCommands(program, ended);
   addInstances(program, ended);
+  addExit(program, ended);
   addCompletions(program, ended);
   return program;
 }

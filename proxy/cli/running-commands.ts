@@ -1,9 +1,10 @@
 /** The commands that ask a running Crossfade, or change something at it. */
-import { Argument, type Command } from "commander";
+import { Argument, type Command, Option } from "commander";
+import type { ExportRoutingOptions } from "./export-routing.ts";
 import type { GateOptions } from "./gate.ts";
 import type { ForgetOptions, InstancesOptions } from "./instances.ts";
 import type { MirrorOptions, MirrorState } from "./mirror.ts";
-import { type Ended, example, limitOption, sinceOption, withApi } from "./options.ts";
+import { type Ended, example, EXPORT_FORMATS, limitOption, sinceOption, withApi } from "./options.ts";
 import type { PhaseOptions, PhaseStep } from "./phase.ts";
 import type { RecompareOptions } from "./recompare.ts";
 import type { RepairOptions } from "./repair.ts";
@@ -81,6 +82,24 @@ export function addOperation(program: Command, ended: Ended): void {
     )
     .action(async (route: string, step: PhaseStep | undefined, options: PhaseOptions) =>
       ended(await (await import("./phase.ts")).runPhase(route, step, options)),
+    );
+}
+
+/** For the day on which Crossfade is taken out. */
+export function addExit(program: Command, ended: Ended): void {
+  program
+    .command("export")
+    .summary("the routing that acts now, for nginx or Envoy in Crossfade's place")
+    .description(
+      "Prints the routing of the configuration, with the phases that act, as nginx includes it within http, or as a whole configuration of Envoy: each route straight to the service that answers for it. Phases are the running proxy's; where none answers, those that it left beside its store. Exit code 1: there is something that clients need and that no routing does (ids and requests that Crossfade translates); it is named, and the rest is printed.",
+    )
+    .addOption(new Option("--format <server>", "for which server").choices(EXPORT_FORMATS).makeOptionMandatory())
+    .option("--config <file>", "configuration (default: ./crossfade.yaml)")
+    .option("--admin <url>", "admin listener (default: what the configuration says)")
+    .option("--token <token>", "admin token (default: CROSSFADE_TOKEN, or from the configuration)")
+    .addHelpText("after", example("crossfade export --format nginx > /etc/nginx/conf.d/api.conf && nginx -t"))
+    .action(async (options: ExportRoutingOptions) =>
+      ended(await (await import("./export-routing.ts")).runExportRouting(options)),
     );
 }
 

@@ -14,6 +14,7 @@ const BOOTSTRAP = "envoy.config.bootstrap.v3.Bootstrap";
 const EXTENSIONS = [
   "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
   "envoy/extensions/filters/http/router/v3/router.proto",
+  "envoy/extensions/transport_sockets/tls/v3/tls.proto",
 ];
 
 const root = new protobuf.Root();

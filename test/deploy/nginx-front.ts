@@ -54,32 +54,9 @@ export async function startFront(t: TestContext, { upstreams, first }: FrontOpti
   };
   for (const [name, hosts] of Object.entries(upstreams)) write(name, hosts);
   symlinkSync(first, join(folder, "api.conf"));
-  const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (name) => `${name}_temp_path ${folder}/${name};`,
-  );
-  // Temp folders are of the user that runs this; workers drop to another one where root starts them.
-  const user = process.getuid?.() === 0 ? "user root;" : "";
-  writeFileSync(
-    join(folder, "nginx.conf"),
-    `${user} worker_processes 2; daemon off; pid ${folder}/nginx.pid; error_log ${folder}/error.log notice;
-events { worker_connections 1024; }
-http { access_log off; ${temp.join(" ")} include site.conf; }
-`,
-  );
-  const args = ["-p", folder, "-c", join(folder, "nginx.conf")];
-  const child: ChildProcess = spawn(findNginx(), args, { stdio: "ignore" });
-  t.after(async () => {
-    const ended = once(child, "exit");
-    child.kill("SIGTERM");
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const { child, check } = startNginx(t, folder, "site.conf");
   const url = `http://127.0.0.1:${port}`;
   await until(() => takesConnections(port));
-  const check: Front["check"] = () => {
-    const ended = spawnSync(findNginx(), [...args, "-t"], { encoding: "utf8" });
-    return { code: ended.status, said: ended.stderr };
-  };
   const log = (): string => readFileSync(join(folder, "error.log"), "utf8");
   return {
     url,
@@ -99,7 +76,40 @@ http { access_log off; ${temp.join(" ")} include site.conf; }
   };
 }
 
-function takesConnections(port: number): Promise<boolean> {
+/** In the folder, which goes with it; `include`: the file there that `http` has. */
+export function startNginx(
+  t: TestContext,
+  folder: string,
+  include: string,
+): { readonly child: ChildProcess; readonly check: Front["check"] } {
+  const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
+  // Temp folders are of the user that runs this; workers drop to another one where root starts them.
+  const user = process.getuid?.() === 0 ? "user root;" : "";
+  writeFileSync(
+    join(folder, "nginx.conf"),
+    `${user} worker_processes 2; daemon off; pid ${folder}/nginx.pid; error_log ${folder}/error.log notice;
+events { worker_connections 1024; }
+http { access_log off; ${temp.join(" ")} include ${include}; }
+`,
+  );
+  const args = ["-p", folder, "-c", join(folder, "nginx.conf")];
+  const child = spawn(findNginx(), args, { stdio: "ignore" });
+  t.after(async () => {
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const check: Front["check"] = () => {
+    const ended = spawnSync(findNginx(), [...args, "-t"], { encoding: "utf8" });
+    return { code: ended.status, said: ended.stderr };
+  };
+  return { child, check };
+}
+
+export function takesConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.once("error", () => resolve(false));

@@ -115,7 +115,7 @@ function regexOf({ segments }: Pattern): string {
 function regexOfSegment(segment: PatternSegment): string {
   switch (segment.kind) {
     case "literal":
-      return `/${[...segment.text].map(spellings).join("")}`;
+      return `/${segment.text.replaceAll(/[^]/g, spellings)}`;
     case "many":
       return "(?:/[^/]*)*";
     case "one":
@@ -130,12 +130,12 @@ const ALSO_RAW = /[!$&'()*+,;=:@]/;
 function spellings(byte: string): string {
   if (/[A-Za-z0-9_~-]/.test(byte)) return byte;
   if (byte === ".") return "[.]";
-  const encoded = `%${[...byte.charCodeAt(0).toString(16).padStart(2, "0")].map(eitherCase).join("")}`;
+  const encoded = `%${byte.charCodeAt(0).toString(16).padStart(2, "0").replaceAll(/[a-f]/g, eitherCase)}`;
   return ALSO_RAW.test(byte) ? `(?:[${byte}]|${encoded})` : encoded;
 }
 
 function eitherCase(digit: string): string {
-  return /[a-f]/.test(digit) ? `[${digit.toUpperCase()}${digit}]` : digit;
+  return `[${digit.toUpperCase()}${digit}]`;
 }
 
 function movedPath(from: Pattern, to: Pattern): MovedPath {

@@ -22,6 +22,7 @@ const OTHER_FOLDERS = [
   "try",
   "pairs",
   "migrate",
+  "routing-export",
   "workers",
   "compose",
   "cli",
@@ -99,10 +100,11 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   try: CORE,
   pairs: [...CORE, "try"],
   migrate: [...SHARED, "compare"],
+  "routing-export": SHARED,
   workers: CORE,
   compose: [...CORE, "repair", "pairs", "workers"],
   main: [...CORE, "compose", "workers", "adapters"],
-  cli: [...CORE, "suggest", "try", "pairs", "migrate", "main", "adapters"],
+  cli: [...CORE, "suggest", "try", "pairs", "migrate", "routing-export", "main", "adapters"],
   adapters: SHARED,
 };
 
@@ -112,7 +114,7 @@ const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry
 /** What pure parts do without: sockets, files, processes, threads, timers, and the libraries that use them. */
 const IMPURE =
   /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
-const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest|phase|dashboard)\//;
+const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest|phase|dashboard|routing-export)\//;
 /** The threads around the comparison and the survey. */
 const NOT_PURE = new Set(
   ["comparer.ts", "worker-seat.ts", "worker.ts", "surveyor.ts", "survey-worker.ts"].map(

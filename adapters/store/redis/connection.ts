@@ -22,7 +22,7 @@ export function connect(settings: RedisSettings): Client {
   const [first] = nodes;
   if (first === undefined) throw new TypeError("a Redis store without a node");
   if (topology === "cluster") {
-    return new Cluster([...nodes], {
+    return new WholeSlots([...nodes], {
       redisOptions: options,
       enableOfflineQueue: false,
       // Whether it is ready is what the first commands tell, with the reason.
@@ -52,6 +52,16 @@ export function connect(settings: RedisSettings): Client {
     });
   }
   return new Redis({ ...options, ...first, db });
+}
+
+/**
+ * While a slot moves, its keys are at two nodes. A script must see all of them or none: sent on to where the slot is going (ASK), it
+ * would find nothing there and begin anew, beside what is still to come. So it waits until the slot has moved.
+ */
+class WholeSlots extends Cluster {
+  override handleError(...[error, ttl, handlers]: Parameters<Cluster["handleError"]>): void {
+    super.handleError(error.message.startsWith("ASK ") ? new Error(`TRYAGAIN ${error.message}`) : error, ttl, handlers);
+  }
 }
 
 function optionsOf({ username, password, tls, nodes }: RedisSettings) {

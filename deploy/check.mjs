@@ -10,6 +10,7 @@ const CHECKS = [
   ["types of the dashboard", "node_modules/typescript/bin/tsc", "-p", "proxy/dashboard"],
   ["unused files, exports and dependencies", "node_modules/knip/bin/knip.js"],
   ["config schema is current", "proxy/config/json-schema.ts", "--check"],
+  ["reference pages are current", "test/reference/run.ts", "--check"],
   ["build starts", "dist/proxy/cli/main.js", "--help"],
 ];
 

@@ -4,6 +4,7 @@ import { isLoopback } from "../config/addresses.ts";
 import { isLoopbackAuthority, mayOperate, mayReadBodies, ownerOf } from "./access.ts";
 import type { AdminParts } from "./parts.ts";
 import { Problem } from "./problem.ts";
+import type { Refusals } from "./refusals.ts";
 
 /** On every answer; the page widens the policy for its own files. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -34,6 +35,31 @@ export function checkHost(parts: AdminParts, request: FastifyRequest): void {
   throw new Problem(403, "a loopback listener answers only to localhost, 127.0.0.1 and [::1] in the Host header");
 }
 
+/**
+ * A page of another origin can make a browser ask a loopback listener in its name; browsers say so (Fetch Metadata, and
+ * Origin where they cannot). Another port of this machine is another origin. A link to the dashboard may be followed.
+ * @throws Problem 403. Where there are tokens no foreign page has one, and browsers send none by themselves.
+ */
+export function checkOrigin(parts: AdminParts, request: FastifyRequest): void {
+  if (!isLoopback(parts.listen.host)) return;
+  const { "sec-fetch-site": site, "sec-fetch-mode": mode, origin, host } = request.headers;
+  const reads = request.method === "GET" || request.method === "HEAD";
+  if (reads && mode === "navigate") return;
+  const own = site === undefined ? origin === undefined || isOriginOf(origin, host) : OWN_SITES.has(String(site));
+  if (own) return;
+  throw new Problem(
+    403,
+    "a page of another origin may not ask here; a loopback listener answers its own dashboard alone",
+  );
+}
+
+/** `none`: typed into the address bar. */
+const OWN_SITES: ReadonlySet<string> = new Set(["same-origin", "none"]);
+
+function isOriginOf(origin: string, host: string | undefined): boolean {
+  return host !== undefined && URL.parse(origin)?.host === host.toLowerCase();
+}
+
 export function isTrusted(parts: AdminParts, request: FastifyRequest): boolean {
   const { tokens } = parts.snapshot().settings.admin;
   // A reload can take the tokens away, but it cannot open a listener that strangers reach.
@@ -41,8 +67,13 @@ export function isTrusted(parts: AdminParts, request: FastifyRequest): boolean {
   return ownerOf(request.headers.authorization, tokens) !== null;
 }
 
-/** @throws Problem 401 */
-export function refuseStranger(request: FastifyRequest): never {
+/** @throws Problem 401; 429, which ends the connection, where too many strangers ask: whoever may is never told so. */
+export function refuseStranger(request: FastifyRequest, refusals: Refusals): never {
+  if (!refusals.take(performance.now())) {
+    throw new Problem(429, "too many requests without a known token; ask with one, or in a second", {
+      headers: { "retry-after": "1", connection: "close" },
+    });
+  }
   const given = request.headers.authorization !== undefined;
   const challenge = `Bearer realm="crossfade"${given ? ', error="invalid_token"' : ""}`;
   throw new Problem(401, given ? "this token is not known here" : "a token is needed: Authorization: Bearer TOKEN", {

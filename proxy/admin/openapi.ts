@@ -7,6 +7,13 @@ import { type SchemaName, SCHEMAS } from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** The least role that is let in; OpenAPI 3.1 lists roles that a scheme without scopes needs. `{}`: a loopback listener without tokens. */
+function needs(role: "read" | "bodies" | "operate"): readonly Json[] {
+  return [{}, { bearer: [role] }];
+}
+
+const NOBODY_IN_PARTICULAR: readonly Json[] = [{}];
+
 /** Paths that are not in the table of endpoints because their answers are no single values. */
 export const PAGE_PATH = "/";
 /** Scripts and styles of the page. */
@@ -27,6 +34,7 @@ export function describeApi(version: string): Json {
       {
         parameters: EVENT_PARAMETERS.map(queryParameter),
         content: { "text/event-stream": { schema: { type: "string" } } },
+        security: needs("read"),
       },
     ),
   };
@@ -34,19 +42,31 @@ export function describeApi(version: string): Json {
     get: operation("This document", {
       parameters: [],
       content: { "application/json": { schema: { type: "object" } } },
+      security: needs("read"),
     }),
   };
   paths[PAGE_PATH] = {
-    get: operation("The dashboard", { parameters: [], content: { "text/html": { schema: { type: "string" } } } }),
+    get: operation("The dashboard", {
+      parameters: [],
+      content: { "text/html": { schema: { type: "string" } } },
+      security: NOBODY_IN_PARTICULAR,
+    }),
   };
   return {
     openapi: "3.1.0",
     info: { title: "Crossfade admin API", version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
-    security: [{}, { bearer: [] }],
+    security: needs("read"),
     paths,
     components: {
       schemas: SCHEMAS,
-      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      securitySchemes: {
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          description:
+            "A token of admin.tokens. Roles: read; bodies, which may also see whole requests and answers; operate, which may do everything",
+        },
+      },
     },
   };
 }
@@ -56,13 +76,21 @@ function schemaOf(name: SchemaName): Json {
 }
 
 function describeAction({ path, summary, takes, answers }: Action): Json {
-  const post = operation(summary, { parameters: pathParameters(path), content: schemaOf(answers) });
+  const post = operation(summary, {
+    parameters: pathParameters(path),
+    content: schemaOf(answers),
+    security: needs("operate"),
+  });
   return { ...post, requestBody: { required: true, content: schemaOf(takes) } };
 }
 
 function describeChange({ path, change }: Endpoint): Json {
   if (change === undefined) return {};
-  const patch = operation(change.summary, { parameters: pathParameters(path), content: schemaOf(change.answers) });
+  const patch = operation(change.summary, {
+    parameters: pathParameters(path),
+    content: schemaOf(change.answers),
+    security: needs("operate"),
+  });
   return { patch: { ...patch, requestBody: { required: true, content: schemaOf(change.takes) } } };
 }
 
@@ -76,7 +104,7 @@ function describeEndpoint(endpoint: Endpoint): Json {
   return operation(endpoint.summary, {
     parameters,
     content: contentOf(endpoint),
-    ...(endpoint.open === true ? { security: [{}] } : {}),
+    security: endpoint.open === true ? NOBODY_IN_PARTICULAR : needs(endpoint.bodies === true ? "bodies" : "read"),
     ...(endpoint.path === "/readyz"
       ? { also: { "503": { description: "Not ready", content: contentOf(endpoint) } } }
       : {}),
@@ -99,7 +127,7 @@ function contentOf({ answers }: Endpoint): Json {
 interface Described {
   readonly parameters: readonly Json[];
   readonly content: Json;
-  readonly security?: readonly Json[];
+  readonly security: readonly Json[];
   readonly also?: Json;
 }
 
@@ -108,7 +136,7 @@ function operation(summary: string, { parameters, content, security, also }: Des
   return {
     summary,
     parameters,
-    ...(security === undefined ? {} : { security }),
+    security,
     responses: {
       "200": { description: summary, content },
       ...also,

@@ -14,6 +14,7 @@ import { EVENT_PARAMETERS, EventHub } from "./events.ts";
 import {
   checkHost,
   checkMayReadBodies,
+  checkOrigin,
   isTrusted,
   operatorOf,
   pathOf,
@@ -25,9 +26,11 @@ import {
 import { ASSETS_PATH, describeApi, EVENTS_PATH, OPENAPI_PATH, PAGE_PATH } from "./openapi.ts";
 import { History } from "./history.ts";
 import type { AdminParts } from "./parts.ts";
+import { Connections } from "./connections.ts";
 import { Patience } from "./patience.ts";
 import { Problem, problemFor } from "./problem.ts";
 import { type ParameterName, readQuery } from "./query.ts";
+import { Refusals } from "./refusals.ts";
 
 export interface Admin {
   readonly address: Address;
@@ -35,19 +38,29 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-/** Connections at once; a further one is closed unread. */
+/** Connections at once. */
 const MAX_CONNECTIONS = 128;
 /** Of a change: a reason of 500 characters fits, however it is spelled. */
 const CHANGE_MAX_BYTES = 8 * 1024;
 /** A reader that takes its answer slowly does not hold up the end of the process. */
 const CLOSE_PATIENCE_MS = 1_000;
 
+export interface AdminLimits {
+  /** For a request, head and body, ms. */
+  readonly requestMs: number;
+  /** Between two looks for requests that took longer, ms. */
+  readonly lookEveryMs: number;
+  readonly connections: number;
+}
+
+const LIMITS: AdminLimits = { requestMs: 10_000, lookEveryMs: 1_000, connections: MAX_CONNECTIONS };
+
 /**
  * Listens where `parts.listen` says. Answers `GET` and `HEAD`, `PATCH` where something can be changed and `POST` where something is done; nothing it is
  * asked, and no error in answering, reaches the proxy.
  * @throws CrossfadeError `port-taken` where it cannot listen; `config-invalid` where strangers could ask without a token.
  */
-export async function createAdmin(parts: AdminParts): Promise<Admin> {
+export async function createAdmin(parts: AdminParts, limits: AdminLimits = LIMITS): Promise<Admin> {
   if (!isLoopback(parts.listen.host) && parts.snapshot().settings.admin.tokens.length === 0) {
     throw new CrossfadeError(
       "config-invalid",
@@ -61,7 +74,9 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
     // A reader that stands still with an answer half taken is let go; the event stream's heartbeat is shorter.
     connectionTimeout: 30_000,
     keepAliveTimeout: 5_000,
-    requestTimeout: 10_000,
+    requestTimeout: limits.requestMs,
+    // Node swaps the two limits where that of the head (60 s by default) is the longer one (24.21, ConnectionsList::Expired).
+    http: { connectionsCheckingInterval: limits.lookEveryMs, headersTimeout: limits.requestMs },
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 1024 },
     // A target that cannot be decoded (`/%zz`) is refused before any hook runs.
@@ -69,8 +84,9 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
       void answerError(parts, error, request, reply);
     },
   });
-  app.server.maxConnections = MAX_CONNECTIONS;
+  const connections = new Connections(app.server, limits.connections);
   const patience = new Patience();
+  const refusals = new Refusals();
   const history = keepHistory(parts);
   const hub = new EventHub({
     subscribe: (listener) => parts.subscribe(listener),
@@ -89,7 +105,9 @@ export async function createAdmin(parts: AdminParts): Promise<Admin> {
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     checkHost(parts, request);
-    if (request.routeOptions.config.open !== true && !isTrusted(parts, request)) refuseStranger(request);
+    checkOrigin(parts, request);
+    if (isTrusted(parts, request)) connections.keepFor(request.raw.socket, reply.raw);
+    else if (request.routeOptions.config.open !== true) refuseStranger(request, refusals);
   });
 
   for (const endpoint of ENDPOINTS) addEndpoint(app, parts, { patience, history: history.history }, endpoint);

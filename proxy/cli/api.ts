@@ -139,10 +139,11 @@ interface Asking {
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** --admin, else what the config file says, else the default; the same for the token. */
+/** --admin, else CROSSFADE_ADMIN, else what the config file says, else the default; the same for the token. */
 export async function openApi(options: ApiOptions, env: NodeJS.ProcessEnv = process.env): Promise<Api> {
   const named = options.token ?? nonEmpty(env["CROSSFADE_TOKEN"]) ?? null;
-  if (options.admin !== undefined) return new Api(adminUrl(options.admin), named);
+  const admin = options.admin ?? (options.config === undefined ? nonEmpty(env["CROSSFADE_ADMIN"]) : undefined);
+  if (admin !== undefined) return new Api(adminUrl(admin), named);
   const file = options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
   if (file === null) return new Api(DEFAULT_ADMIN, named);
   const { loadSettings } = await import("../config/load.ts");

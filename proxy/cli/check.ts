@@ -15,10 +15,9 @@ export interface CheckOptions extends Pick<StartFlags, "legacy" | "next" | "effe
 
 /** `crossfade check` */
 export function checkConfig(options: CheckOptions): ExitCode {
-  return tell(
-    runCheck({ file: configFileOf(options), flags: flagsOf(options), env: process.env }, decisionSteps),
-    options,
-  );
+  const { width } = openTerminal(options);
+  const input = { file: configFileOf(options), flags: flagsOf(options), env: process.env };
+  return tell(runCheck(input, decisionSteps, width), options);
 }
 
 /**

@@ -102,7 +102,7 @@ export function addRowCommands(program: Command, ended: Ended): void {
     )
     .option(
       "--admin <url>",
-      "admin listener of the proxy that mirrors the route's writes (default: from the configuration)",
+      "admin listener of the proxy that mirrors the route's writes (default: CROSSFADE_ADMIN, or from the configuration)",
     )
     .option("--token <token>", "token for it, of role operate (default: CROSSFADE_TOKEN, or from the configuration)")
     .option("--dry-run", "read and make every row, write none")

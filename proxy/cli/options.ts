@@ -23,7 +23,10 @@ export function withConfig(command: Command): Command {
 
 export function withApi(command: Command): Command {
   return command
-    .option("--admin <url>", "admin listener (default: what the configuration says, else http://127.0.0.1:9090)")
+    .option(
+      "--admin <url>",
+      "admin listener (default: CROSSFADE_ADMIN, else what the configuration says, else http://127.0.0.1:9090)",
+    )
     .option("--config <file>", "configuration that says where it is (default: ./crossfade.yaml where it exists)")
     .option("--token <token>", "admin token (default: CROSSFADE_TOKEN)")
     .option("--json", "one JSON value a line instead of sentences")

@@ -1,15 +1,18 @@
 /** The program: its commands are added here in the order of --help, and each one's own file is imported when it is run. */
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { CrossfadeError } from "../errors.ts";
 import { readVersion } from "../version.ts";
+import { type Shell, SHELLS } from "./completion-tree.ts";
 import { addDivergences } from "./divergence-commands.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { addOfflineCommands, addRowCommands } from "./offline-commands.ts";
 import { type Ended, example } from "./options.ts";
 import { addExit, addInstances, addOperation, addRemedies } from "./running-commands.ts";
+import { endWithReader } from "./terminal.ts";
 
 /** Runs what `argv` (node, script, arguments) asks for; sets the exit code, and lets the process end by itself. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
+  endWithReader();
   try {
     await buildProgram((code) => {
       process.exitCode = code;
@@ -40,7 +43,29 @@ export function buildProgram(ended: Ended): Command {
   addRowCommands(program, ended);
   addInstances(program, ended);
   addExit(program, ended);
+  addCompletions(program, ended);
   return program;
+}
+
+function addCompletions(program: Command, ended: Ended): void {
+  program
+    .command("completions")
+    .addArgument(new Argument("<shell>", "whose completions").choices(SHELLS))
+    .summary("what Tab completes in bash, zsh and fish")
+    .description("Prints a script for a shell that completes commands, options and what they may be set to.")
+    .addHelpText(
+      "after",
+      example(
+        'crossfade completions zsh > "${fpath[1]}/_crossfade"',
+        "crossfade completions fish > ~/.config/fish/completions/crossfade.fish",
+        "source <(crossfade completions bash)",
+      ),
+    )
+    .action(async (shell: Shell) => {
+      const { completionsFor } = await import("./completions.ts");
+      process.stdout.write(completionsFor(shell, program));
+      ended(EXIT.done);
+    });
 }
 
 /** Tells on stderr what went wrong, and with which code to end. */

@@ -1,5 +1,6 @@
 /** Writing for people and for programs. */
 import { styleText } from "node:util";
+import { EXIT } from "./exit.ts";
 
 export type Paint = (style: "bold" | "dim" | "red" | "green" | "yellow", text: string) => string;
 
@@ -16,14 +17,17 @@ export interface Terminal {
 const PIPED_WIDTH = 160;
 const MIN_WIDTH = 40;
 
+/** A reader of stdout that has seen enough (`| head`) ends the process, and is no error. */
+export function endWithReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? (process.exitCode ?? EXIT.done) : EXIT.failed),
+  );
+}
+
 export function openTerminal(options: { readonly color?: boolean | undefined } = {}): Terminal {
   const { stdout, stderr, env } = process;
   const interactive = stdout.isTTY === true;
   const colored = options.color !== false && interactive && !env["NO_COLOR"] && env["TERM"] !== "dumb";
-  // A reader that has seen enough (`| head`) is no error.
-  stdout.on("error", (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : 3),
-  );
   return {
     interactive,
     get width() {

@@ -15,8 +15,8 @@ export interface Report {
   readonly exitCode: 0 | 1 | 2 | 3;
 }
 
-/** Validates; prints errors, or warnings, advice and the effective tables of routes, services and repair. */
-export function runCheck(input: LoadInput, makeSteps: (settings: Settings) => ExplainSteps): Report {
+/** Validates; prints errors, or warnings, advice and the effective tables of routes, services and repair, each within `width`. */
+export function runCheck(input: LoadInput, makeSteps: (settings: Settings) => ExplainSteps, width?: number): Report {
   const loaded = loadSettings(input);
   if (!loaded.ok) return invalid(loaded);
   if (loaded.expired.length > 0) {
@@ -30,11 +30,11 @@ export function runCheck(input: LoadInput, makeSteps: (settings: Settings) => Ex
     lines: [
       ...warnings.map((warning) => `warning: ${formatConfigMessage(warning)}`),
       ...(warnings.length > 0 ? [""] : []),
-      ...formatRouteTable(settings),
+      ...formatRouteTable(settings, width),
       "",
-      ...formatServiceTable(settings),
+      ...formatServiceTable(settings, width),
       "",
-      ...formatRepairTable(repairs),
+      ...formatRepairTable(repairs, width),
       `${input.file ?? "These flags"} ${input.file === null ? "are" : "is"} valid: ${counts}${warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : ""}`,
     ],
     json: {

@@ -44,7 +44,7 @@ export function spellReadBack(found: ReadBack): Pick<RepairRow, "readBack" | "ho
 }
 
 /** Lines: a heading and one line a route, then why some cannot be repaired; none where nothing is mirrored. */
-export function formatRepairTable(rows: readonly RepairRow[]): readonly string[] {
+export function formatRepairTable(rows: readonly RepairRow[], width?: number): readonly string[] {
   if (rows.length === 0) return [];
   const cells = rows.map(({ route, example, readBack, how, write, automatic, rate }) => [
     route,
@@ -53,7 +53,8 @@ export function formatRepairTable(rows: readonly RepairRow[]): readonly string[]
     readBack === null ? "-" : `${write}, ${automatic ? "automatic" : "on command"}, ${rate}`,
   ]);
   const reasons = rows.flatMap(({ route, why }) => (why === null ? [] : [`${route}: no repair by state: ${why}`]));
-  return [...alignColumns([["route", "a write like", "is read back by", "repaired"], ...cells]), ...reasons, ""];
+  const table = alignColumns([["route", "a write like", "is read back by", "repaired"], ...cells], width);
+  return [...table, ...reasons, ""];
 }
 
 const SAFE = ["GET", "HEAD", "OPTIONS", "TRACE"];

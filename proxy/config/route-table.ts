@@ -47,7 +47,7 @@ export function spellMatch({ path, methods, host, headers }: RouteMatch): string
 }
 
 /** Lines: a heading and one line a route, columns aligned. */
-export function formatRouteTable(settings: Settings): readonly string[] {
+export function formatRouteTable(settings: Settings, width?: number): readonly string[] {
   const heading = ["route", "match", "phase", "primary → shadow", "writes", "reads", "key"];
   const rows = routeRows(settings).map(({ name, match, phase, primary, shadow, writes, reads, key, keys }) => [
     name,
@@ -58,5 +58,5 @@ export function formatRouteTable(settings: Settings): readonly string[] {
     reads,
     keys.length === 0 ? key.join(", ") : `all of ${keys.join(", ")}; else ${key.join(", ")}`,
   ]);
-  return alignColumns([heading, ...rows]);
+  return alignColumns([heading, ...rows], width);
 }

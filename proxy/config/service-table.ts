@@ -49,7 +49,7 @@ export function serviceRows({ services }: Settings): readonly ServiceRow[] {
 }
 
 /** Lines: a heading and one line a service. */
-export function formatServiceTable(settings: Settings): readonly string[] {
+export function formatServiceTable(settings: Settings, width?: number): readonly string[] {
   const rows = serviceRows(settings).map(({ name, origin, tls, asPrimary, asShadow }) => [
     name,
     origin,
@@ -57,5 +57,5 @@ export function formatServiceTable(settings: Settings): readonly string[] {
     asPrimary,
     asShadow,
   ]);
-  return alignColumns([["service", "url", "TLS", "as primary", "as shadow"], ...rows]);
+  return alignColumns([["service", "url", "TLS", "as primary", "as shadow"], ...rows], width);
 }

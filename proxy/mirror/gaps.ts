@@ -4,6 +4,7 @@ import type { Clock, Store } from "../ports.ts";
 
 interface Gap {
   readonly id: string;
+  readonly route: string;
   /** Writes in it whose intents may be recorded yet. */
   late: number;
   /** At least one write in it is in no journal, and will not be. */
@@ -14,7 +15,7 @@ interface Gap {
 /**
  * Intervals in which writes went to the primary without a durable intent. One at a time per route: opened by the first
  * such write, closed by the next that was journaled again. A closed gap stays listed until a reconcile clears it. One of
- * which every intent was recorded after all, merely late, is taken back: nothing is missing.
+ * which every intent was recorded after all, merely late, is taken back, without waiting for a next write: nothing is missing.
  */
 export class Gaps {
   readonly #store: Pick<Store, "append">;
@@ -33,7 +34,7 @@ export class Gaps {
   unjournaled(route: string, recorded: Promise<void>): Promise<void> | null {
     const known = this.#open.get(route);
     const now = this.#clock.now();
-    const gap = known ?? { id: makeUlid(now), late: 0, isReal: false, isOver: false };
+    const gap = known ?? { id: makeUlid(now), route, late: 0, isReal: false, isOver: false };
     gap.late++;
     recorded.then(
       () => this.#settle(gap),
@@ -61,7 +62,8 @@ export class Gaps {
 
   #settle(gap: Gap): void {
     gap.late--;
-    this.#takeBack(gap);
+    if (gap.late === 0 && !gap.isReal && !gap.isOver) this.journaled(gap.route);
+    else this.#takeBack(gap);
   }
 
   #takeBack(gap: Gap): void {

@@ -1,8 +1,7 @@
 /** A real proxy after traffic of every kind that a metric tells of: matches, divergences, failures, repairs, copies that wait. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TestContext } from "node:test";
 import { request } from "undici";
-import { type Bench, startBench } from "../support/crossfade.ts";
+import { type Bench, type Cleanup, startBench } from "../support/crossfade.ts";
 import { startRepair } from "../support/repairs.ts";
 import { hang, json } from "../support/service.ts";
 
@@ -21,7 +20,7 @@ export interface BusyProxy {
   metrics(): Promise<string>;
 }
 
-export async function startBusyProxy(t: TestContext): Promise<BusyProxy> {
+export async function startBusyProxy(t: Cleanup): Promise<BusyProxy> {
   const bench = await startBench(t, {
     store: "sqlite",
     routes: ROUTES,

@@ -8,6 +8,7 @@ import { OUTCOME_KINDS } from "../../proxy/outcome.ts";
 import { PHASES } from "../../proxy/config/settings.ts";
 import { labelsByMetric, startBusyProxy } from "./busy-proxy.ts";
 import { expressionsOf } from "./dashboard.ts";
+import { metricsReference } from "../reference/metrics.ts";
 import { selectorsOf } from "./promql.ts";
 
 const DEPLOY = join(import.meta.dirname, "../../deploy");
@@ -54,9 +55,12 @@ function rulesExpressions(): readonly string[] {
   return groups.flatMap(({ rules }) => rules.map(({ expr }) => expr));
 }
 
-test("rules and dashboard name only metrics and labels that a proxy with traffic has", async (t) => {
+test("the reference page has every metric, and rules and dashboard name only metrics and labels that a proxy with traffic has", async (t) => {
   const { metrics } = await startBusyProxy(t);
-  const known = labelsByMetric(await metrics());
+  const exposition = await metrics();
+  const page = readFileSync(join(DEPLOY, "../docs/reference/metrics.md"), "utf8");
+  assert.equal(metricsReference(exposition), page, "run node test/reference/run.ts --write");
+  const known = labelsByMetric(exposition);
   const expressions = [...rulesExpressions(), ...expressionsOf(join(DEPLOY, "grafana/crossfade.json"))];
   assert.ok(expressions.length > 30, "are both files read?");
   const unknown = expressions.flatMap((expression) =>

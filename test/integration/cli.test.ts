@@ -21,6 +21,7 @@ import {
 import { endOf, runCli, spawnCli } from "../support/cli.ts";
 import { fixedStore } from "../support/fixed-store.ts";
 import { handClock } from "../support/evidence.ts";
+import { until } from "../support/until.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 let folder = "";
@@ -291,4 +292,34 @@ test("a Node that is too old is told so in one line before anything else is load
   assert.equal(code, 3);
   assert.equal(stdout, "");
   assert.match(stderr, /^crossfade needs Node 22\.19 or newer and this is 20\.20\.0; .*\n$/);
+});
+
+test("a reader that has seen enough ends a command, its help too, without a word", async () => {
+  for (const args of [["--help"], ["completions", "bash"], ["status", "--watch", "--admin", url]]) {
+    const child = spawnCli(args, { cwd: folder });
+    child.stdout?.destroy();
+    const { code, stderr } = await endOf(child);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, args.join(" "));
+  }
+});
+
+test("status --watch shows it again, waits for a Crossfade that is away, and ends with the terminal", async (t) => {
+  const listening = await createAdmin(parts);
+  const { port } = listening.address;
+  const child = spawnCli(["status", "--watch", "--json", "--admin", `127.0.0.1:${port}`], { cwd: folder });
+  t.after(() => child.kill("SIGKILL"));
+  const said = { stdout: "", stderr: "" };
+  child.stdout?.on("data", (chunk: Buffer) => (said.stdout += String(chunk)));
+  child.stderr?.on("data", (chunk: Buffer) => (said.stderr += String(chunk)));
+  await until(() => said.stdout.split("\n").length > 2);
+  await listening.close();
+  await until(() => said.stderr.includes("cannot reach"));
+  const before = said.stdout.length;
+  const again = await createAdmin({ ...parts, listen: { host: "127.0.0.1", port } });
+  t.after(() => again.close());
+  await until(() => said.stdout.length > before);
+  for (const line of said.stdout.trim().split("\n")) assert.equal((JSON.parse(line) as { ready: boolean }).ready, true);
+  const ended = endOf(child);
+  child.kill("SIGINT");
+  await ended;
 });

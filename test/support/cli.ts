@@ -23,7 +23,7 @@ export interface CliOptions {
 
 /** The `crossfade` command as a process of its own, unbuilt. */
 export function spawnCli(args: readonly string[], options: CliOptions = {}): ChildProcess {
-  const { COLUMNS: _columns, CROSSFADE_TOKEN: _token, ...env } = process.env;
+  const { COLUMNS: _columns, CROSSFADE_TOKEN: _token, CROSSFADE_ADMIN: _admin, ...env } = process.env;
   return spawn(process.execPath, [...(options.node ?? []), MAIN, ...args], {
     cwd: options.cwd,
     env: { ...env, ...options.env },

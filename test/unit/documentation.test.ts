@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { settingsOf } from "../support/config-file.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const PAGES = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT });
+const PAGES = globSync(["*.md", "docs/**/*.md", "deploy/**/*.md"], { cwd: ROOT });
 
 test("every documented config sample is a valid config", (t) => {
   const samples = PAGES.flatMap((page) => [...read(page).matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = ""]) => yaml));

@@ -274,3 +274,14 @@ test("explain of an invalid file answers with its errors", (t) => {
   assert.equal(report.exitCode, 1);
   assert.match(report.lines.join("\n"), /crossfade\.yaml:1:1 x is not a setting/);
 });
+
+test("tables fit 80 and 160 columns, and nothing of them is cut", (t) => {
+  const input = inputOf(t, YAML);
+  const wide = runCheck(input, steps).lines;
+  for (const width of [80, 160]) {
+    const { lines } = runCheck(input, steps, width);
+    for (const line of lines.filter((one) => !one.startsWith("warning: "))) assert.ok(line.length <= width, line);
+    const words = (of: readonly string[]): string[] => [...new Set(of.join(" ").split(/\s+/))].toSorted();
+    assert.deepEqual(words(lines), words(wide));
+  }
+});

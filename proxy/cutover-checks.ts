@@ -65,10 +65,12 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     const apart = whyNotTogether(await parts.members.list());
     add("processes", apart.why === null, apart.why ?? apart.text);
     const effects = routes
+      .filter(({ sharedDatabase }) => !sharedDatabase)
       .map((route) => whyNotMirrored(settings, { ...route, phase: to }))
       .find((why) => why !== null);
     if (PHASE_ROLES[to].shadow !== null) {
-      add("effects", effects === undefined, effects ?? `${nameOfShadow(to)} may be sent copies`);
+      const may = routes.every(({ sharedDatabase }) => sharedDatabase) ? "copies of reads alone" : "copies";
+      add("effects", effects === undefined, effects ?? `${nameOfShadow(to)} may be sent ${may}`);
     }
     if (!crosses) return checks;
     if (PHASE_ROLES[to].primary === "next") {

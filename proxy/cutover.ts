@@ -84,7 +84,12 @@ export function createCutover(parts: CutoverParts): Cutover {
       const sentence = `${names.join(", ")} would move from ${planned.from} to ${planned.to}${pausing}`;
       return report(planned, { end: "would-move", sentence, checks, estimatedPauseMs });
     }
-    const since = new Map(names.map((name) => [name, phases.rowOf(name)?.behindSince ?? null]));
+    const since = new Map(
+      planned.routes.map(({ name, sharedDatabase }) => [
+        name,
+        sharedDatabase ? null : (phases.rowOf(name)?.behindSince ?? null),
+      ]),
+    );
     const crossed = await parts.barrier.cross({
       routes: names,
       rows: rowsOf(planned),
@@ -109,7 +114,7 @@ export function createCutover(parts: CutoverParts): Cutover {
   function rowsOf({ order, routes, from, to, crosses }: Planned): readonly KeptPhase[] {
     const at = new Date(clock.now()).toISOString();
     const file = new Map(acting.file().routes.map(({ name, phase }) => [name, phase]));
-    return routes.map(({ name }): KeptPhase => {
+    return routes.map(({ name, sharedDatabase }): KeptPhase => {
       const before = phases.rowOf(name);
       return {
         route: name,
@@ -119,7 +124,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         by: order.by,
         at,
         reason: order.reason,
-        behindSince: behindAfter({ phase: from, behindSince: before?.behindSince ?? null }, to, at),
+        behindSince: behindAfter({ sharedDatabase, phase: from, behindSince: before?.behindSince ?? null }, to, at),
       };
     });
   }

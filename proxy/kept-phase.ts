@@ -56,15 +56,26 @@ export function rowForFile(route: RouteSettings, kept: KeptPhase | undefined, at
   if (kept === undefined) return { ...said, phase: route.phase, epoch: 1, behindSince: null };
   // Where it may not act it is looked at again whenever it changes, and at each start.
   if (kept.file === route.phase || crossesBarrier(kept.phase, route.phase)) return null;
-  return { ...said, phase: route.phase, epoch: kept.epoch, behindSince: behindAfter(kept, route.phase, at) };
+  return {
+    ...said,
+    phase: route.phase,
+    epoch: kept.epoch,
+    behindSince: behindAfter({ ...kept, sharedDatabase: route.sharedDatabase }, route.phase, at),
+  };
 }
 
 /** `at`: when the move is made. */
 export function behindAfter(
-  { phase, behindSince }: Pick<KeptPhase, "phase" | "behindSince">,
+  {
+    phase,
+    behindSince,
+    sharedDatabase = false,
+  }: Pick<KeptPhase, "phase" | "behindSince"> & Partial<Pick<RouteSettings, "sharedDatabase">>,
   to: Phase,
   at: string,
 ): string | null {
+  // What one service writes the other one has.
+  if (sharedDatabase) return null;
   if (PHASE_ROLES[to].shadow !== null) return null;
   return PHASE_ROLES[phase].shadow === null ? behindSince : at;
 }

@@ -46,6 +46,8 @@ function withOwn(route: RouteSettings, own: readonly Override[]): RouteSettings 
     if (setting === "mirror") writes = value;
     else readShare = value;
   }
+  // Pinned before the route was said to share its database: it may never act.
+  if (route.sharedDatabase) writes = false;
   return own.length === 0 ? route : { ...route, mirror: { ...route.mirror, writes, readShare } };
 }
 
@@ -67,7 +69,7 @@ export function pausedRoutes(file: Settings, overrides: readonly Override[]): re
   const killed = killSwitch(overrides) !== null;
   return file.routes
     .filter((route) => {
-      if (PHASE_ROLES[route.phase].shadow === null) return false;
+      if (PHASE_ROLES[route.phase].shadow === null || route.sharedDatabase) return false;
       const own = overridesOf(overrides, route.name).find(({ setting }) => setting === "mirror");
       const wanted = route.mirror.writes || own?.value === true;
       return wanted && (killed || own?.value === false);

@@ -18,6 +18,8 @@ export interface RouteView extends RouteStatus {
   readonly key: readonly string[];
   readonly treatAs: RouteSettings["treatAs"];
   readonly mirror: RouteSettings["mirror"];
+  /** Both services work on the same tables: writes are never mirrored. */
+  readonly sharedDatabase: boolean;
   readonly compare: {
     readonly status: "exact" | "class";
     readonly headers: readonly string[];
@@ -65,6 +67,7 @@ export function viewRoute(
     key: route.key.map(spellLocator),
     treatAs: route.treatAs,
     mirror: route.mirror,
+    sharedDatabase: route.sharedDatabase,
     compare: {
       status: compare.status,
       headers: compare.headers,

@@ -232,6 +232,7 @@ export const SCHEMAS = {
       when: enumOf(["accepted", "always"]),
       acceptRealEffects: orNull(text),
     }),
+    sharedDatabase: flag,
     compare: object({
       status: enumOf(["exact", "class"]),
       headers: listOf(text),

@@ -16,7 +16,7 @@ import type { JobRecord } from "../repair-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
 import { actingRoute } from "./acting-route.ts";
 import type { Api, ApiOptions } from "./api.ts";
-import { type NamedCollection, findCollection, type OpenCollection, openCollection } from "./collection.ts";
+import { type NamedCollection, findTables, type OpenCollection, openCollection } from "./collection.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { openLiveBackfill } from "./live-writes.ts";
 import { openProgress } from "./progress.ts";
@@ -42,7 +42,7 @@ export interface BackfillFlags extends ApiOptions {
 const SHOWN = 20;
 
 export async function runBackfillCommand(name: string, options: BackfillFlags): Promise<ExitCode> {
-  const named = findCollection(name, options.config);
+  const named = findTables(name, options.config);
   const writes = options.dryRun !== true && options.try === undefined;
   const beside = writes ? await whatMirrors(named, options) : null;
   const open = await openCollection(named.collection, { write: writes });

@@ -27,6 +27,14 @@ export function findCollection(name: string, config: string | undefined): NamedC
   throw new Exit(EXIT.no, `no collection is named ${JSON.stringify(name)}; ${way}`);
 }
 
+/** For what copies or compares rows. @throws Exit also where the route's services have one table between them */
+export function findTables(name: string, config: string | undefined): NamedCollection {
+  const found = findCollection(name, config);
+  if (!found.route.sharedDatabase) return found;
+  const why = `the services of route ${found.route.name} use one database (sharedDatabase): there is no second table`;
+  throw new Exit(EXIT.no, `${name}: ${why}; crossfade schema ${name} is what there is to ask of it`);
+}
+
 export interface OpenCollection {
   readonly source: RowTarget;
   readonly target: RowTarget;

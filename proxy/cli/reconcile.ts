@@ -4,7 +4,7 @@ import { kindsOf, lookAgain, type Suspect } from "../migrate/compare-rows.ts";
 import { reconcile, type Reconciled, type RowFinding } from "../migrate/reconcile.ts";
 import { type Repaired, repairRows } from "../migrate/repair-rows.ts";
 import { whyNotWritten } from "./acting-route.ts";
-import { findCollection, type OpenCollection, openCollection } from "./collection.ts";
+import { findTables, type OpenCollection, openCollection } from "./collection.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
 import { openTerminal } from "./terminal.ts";
@@ -27,7 +27,7 @@ const DEFAULT_LIMIT = 100;
 const PLACES = 5;
 
 export async function runReconcile(name: string, options: ReconcileFlags): Promise<ExitCode> {
-  const { collection, route } = findCollection(name, options.config);
+  const { collection, route } = findTables(name, options.config);
   if (options.repair !== true && (options.dryRun === true || options.keepExtra === true)) {
     throw new Exit(EXIT.usage, "--dry-run and --keep-extra are of a repair; write --repair too");
   }

@@ -24,7 +24,17 @@ export function checkCollections(
       const way = near === null ? `there are ${names.join(", ")}` : `did you mean ${near}?`;
       wrong("route", `is ${route}, and no route is called that; ${way}`);
     }
-    if (JSON.stringify([source.database, source.table]) === JSON.stringify([target.database, target.table])) {
+    const { sharedDatabase = false } = routes.find((one) => one.name === route) ?? {};
+    if (sharedDatabase) {
+      const why = `of route ${route}, whose services use one database (sharedDatabase): nothing is brought over; take it out`;
+      if (target !== source) wrong("target", `is there, ${why}`);
+      if (transform !== null) wrong("transform", `is there, ${why}`);
+    } else if (target === source) {
+      wrong(
+        "target",
+        "is missing; write next's table, or sharedDatabase: true at the route if both services use this one",
+      );
+    } else if (JSON.stringify([source.database, source.table]) === JSON.stringify([target.database, target.table])) {
       wrong("target", "is the source itself; rows would be written over those that they are read from");
     }
     if (source.version !== null) wrong("source", "has a version, which is asked of the target; leave it out");

@@ -70,7 +70,9 @@ export const collectionSchema = z.strictObject({
   name: nameField({ effect: "What crossfade backfill and crossfade reconcile are told.", examples: ["users"] }),
   route: nameField({ effect: "The route whose writes change these rows.", examples: ["users"] }),
   source: placeSchema.describe("Where the rows are: legacy's table."),
-  target: placeSchema.describe("Where they are to be: next's table."),
+  target: placeSchema
+    .describe("Where they are to be: next's table. Not of a route with sharedDatabase, whose services have one.")
+    .optional(),
   entityId: columnField(
     "The source's column that holds what the route's keys call a row: 42 of users/42. A backfill beside live writes asks for it. Default: the source's key, where that is one column.",
     ["slug"],

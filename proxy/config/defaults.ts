@@ -98,6 +98,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   phase: "dual-write",
   next: "next",
   group: null,
+  sharedDatabase: false,
   key: [
     { source: "path", name: "id" },
     { source: "answer-header", name: "location" },

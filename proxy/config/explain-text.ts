@@ -79,7 +79,9 @@ function notMirroredWords(plan: Extract<Plan, { readonly mirror: false }>, route
     case "phase-does-not-mirror":
       return `phase ${route.phase} has no shadow`;
     case "writes-off":
-      return "mirror.writes is false";
+      return route.sharedDatabase
+        ? "both services use one database (sharedDatabase), in which it would be applied a second time"
+        : "mirror.writes is false";
     case "reads-off":
       return "mirror.reads is 0%";
     case "read-not-sampled":

@@ -81,6 +81,7 @@ export interface RouteExplained {
   readonly plan: Plan;
   /** accepted: a copy goes out only once the primary has accepted the request. */
   readonly when: RouteSettings["mirror"]["when"];
+  readonly sharedDatabase: boolean;
   readonly readShare: number;
   /** Where this entity falls in the sample, in percent; null where it does not matter. */
   readonly sampleAt: number | null;
@@ -216,6 +217,7 @@ function explainRoute(
       mirroringEnabled: true,
     }),
     when: route.mirror.when,
+    sharedDatabase: route.sharedDatabase,
     readShare,
     sampleAt: requestClass === "read" && readShare > 0 && readShare < 1 ? Number((sample() * 100).toFixed(2)) : null,
     entity: route.entity,

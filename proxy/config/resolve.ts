@@ -53,6 +53,7 @@ const ROUTE_FIELDS = [
   "next",
   "entity",
   "group",
+  "sharedDatabase",
   "key",
   "keys",
   "touches",
@@ -161,7 +162,7 @@ export function resolveSettings(
 }
 
 function resolveCollection(written: WrittenCollection, file: string | null): CollectionSettings {
-  const { name, route, source, target, entityId, transform, compare } = written;
+  const { name, route, source, target = source, entityId, transform, compare } = written;
   const asWritten: Choose = (_, own, __, builtIn) => own ?? builtIn;
   return {
     name,
@@ -246,6 +247,8 @@ function resolveRoute(
   };
   const { name, match, mirror, compare, verify, repair } = written;
   const base = DEFAULT_ROUTE;
+  const sharedDatabase = choose("sharedDatabase", written.sharedDatabase, defaults.sharedDatabase, base.sharedDatabase);
+  const writes = choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes);
   const route: RouteSettings = {
     name,
     match: {
@@ -258,6 +261,7 @@ function resolveRoute(
     next: choose("next", written.next, defaults.next, base.next),
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
     group: choose<string | null>("group", written.group, defaults.group, null),
+    sharedDatabase,
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
     touches: choose("touches", written.touches, defaults.touches, []).map(({ entity, at }) => ({
@@ -267,7 +271,7 @@ function resolveRoute(
     treatAs: choose("treatAs", written.treatAs, defaults.treatAs, base.treatAs),
     persisted: Object.entries(choose("graphql.persisted", written.graphql?.persisted, defaults.graphql?.persisted, {})),
     mirror: {
-      writes: choose("mirror.writes", mirror?.writes, defaults.mirror?.writes, base.mirror.writes),
+      writes: writes && (!sharedDatabase || isSaidBeside(origins)),
       readShare: choose("mirror.reads", mirror?.reads, defaults.mirror?.reads, base.mirror.readShare),
       when: choose("mirror.when", mirror?.when, defaults.mirror?.when, base.mirror.when),
       acceptRealEffects: choose(
@@ -326,6 +330,11 @@ function resolveRoute(
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
   return { route, origins };
+}
+
+/** Writes are mirrored by default, which gives way to a shared database. Where somebody says both, check refuses it. */
+function isSaidBeside({ sharedDatabase, "mirror.writes": writes }: RouteOrigins): boolean {
+  return writes === "route" || writes === sharedDatabase;
 }
 
 type Choose = <T>(field: RouteField, ofRoute: T | undefined, ofDefaults: T | undefined, builtIn: T) => T;

@@ -10,6 +10,7 @@ import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
+import { checkSharedDatabases } from "./shared-database-checks.ts";
 import { checkTouches } from "./touches-checks.ts";
 import { checkTransforms } from "./transform-checks.ts";
 import { checkValues } from "./values-checks.ts";
@@ -52,6 +53,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkKeys(input, places, findings);
   checkTouches(input.settings.routes, places, findings);
   checkValues(input, places, findings, patternOf, neverYields);
+  checkSharedDatabases(input, places, findings);
   checkTransforms(input.settings.routes, places, findings);
   checkGates(input, places, findings);
   checkGraphql(input, places, findings);
@@ -90,7 +92,7 @@ function checkEffects({ settings }: Resolved, places: Places, findings: Findings
   const unaccepted = new Map<ServiceSettings, string[]>();
   for (const route of settings.routes) {
     const { shadow } = PHASE_ROLES[route.phase];
-    if (shadow === null || !route.mirror.writes) continue;
+    if (shadow === null || !route.mirror.writes || route.sharedDatabase) continue;
     const service = unacceptedShadow(settings, route, shadow);
     if (service === null) continue;
     unaccepted.set(service, [...(unaccepted.get(service) ?? []), route.name]);
@@ -118,6 +120,9 @@ function unacceptedShadow(settings: Settings, route: RouteSettings, shadow: Iden
 
 /** Why writes of a route may not be switched on while the proxy runs, or null. */
 export function whyNotMirrored(settings: Settings, route: RouteSettings): string | null {
+  if (route.sharedDatabase) {
+    return "both services use one database (sharedDatabase), in which it would be applied a second time";
+  }
   const { shadow } = PHASE_ROLES[route.phase];
   const service = shadow === null ? null : unacceptedShadow(settings, route, shadow);
   if (service === null) return null;
@@ -166,7 +171,14 @@ function checkGates(input: RouteRulesInput, places: Places, findings: Findings):
   for (const [i, route] of input.settings.routes.entries()) {
     const written = GATE_FIELDS.find((field) => input.origins[i]?.[field] === "route");
     const takesReads = route.match.methods?.includes("GET") ?? true;
-    if (written === undefined || !takesReads || route.mirror.readShare > 0 || route.treatAs === "write") continue;
+    if (
+      written === undefined ||
+      route.sharedDatabase ||
+      !takesReads ||
+      route.mirror.readShare > 0 ||
+      route.treatAs === "write"
+    )
+      continue;
     const why = "asks that GET was compared too, and mirror.reads is 0%: it will stay shut";
     findings.warnings.push(places.at(["routes", i, "gate"], `${why}; write mirror: { reads: 5% }`));
   }

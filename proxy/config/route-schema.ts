@@ -83,6 +83,10 @@ const routeShape = {
   group: nameField({
     effect: "Routes of one group move from phase to phase together, as those of one entity always do. Default: none.",
   }).optional(),
+  sharedDatabase: switchField(
+    "Whether legacy and next work on the same tables. Then writes are never mirrored, since they would be applied twice; no row has to be brought over; and compared reads are the evidence.",
+    DEFAULT_ROUTE.sharedDatabase,
+  ).optional(),
   key: z
     .array(locatorField("Where the key of what is written stands."))
     .min(1)

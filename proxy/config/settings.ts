@@ -334,6 +334,8 @@ export interface RouteSettings {
   readonly entity: string | null;
   /** Routes of one group move from phase to phase together, as those of one entity do; null: of none. */
   readonly group: string | null;
+  /** legacy and next work on the same tables: no write is mirrored, whatever anybody says, and no row has to be brought over. */
+  readonly sharedDatabase: boolean;
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];
@@ -514,6 +516,7 @@ export interface CollectionSettings {
   /** The route whose writes change these rows. */
   readonly route: string;
   readonly source: RowPlace;
+  /** The source itself where the route's services share a database. */
   readonly target: RowPlace;
   /** The source's column that holds what the route's keys call a row (`42` of `users/42`); null: its key, where that is one column. */
   readonly entityId: string | null;

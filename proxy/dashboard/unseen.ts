@@ -9,13 +9,14 @@ export interface Blind {
 }
 
 export function blindSpots(route: RouteView): readonly Blind[] {
-  const { shadow, phase, mirror, tunnels, reasons, rules, compare, redact } = route;
+  const { shadow, phase, mirror, sharedDatabase, tunnels, reasons, rules, compare, redact } = route;
   const spots: Blind[] = [];
   const add = (what: string, how: string): void => void spots.push({ what, how });
   if (shadow === null) {
     add(`${phase}: nothing is mirrored, so nothing is compared`, "all of it");
   } else {
-    if (!mirror.writes) add("Writes are not mirrored", "all writes");
+    if (sharedDatabase) add("Writes are not mirrored: both services use one database", "all writes");
+    else if (!mirror.writes) add("Writes are not mirrored", "all writes");
     if (mirror.readShare === 0) {
       add("Reads are not mirrored: what next answers to them is not known", "all reads");
     } else if (mirror.readShare < 1) {

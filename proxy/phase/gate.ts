@@ -15,7 +15,7 @@ import { latencyRatio } from "./latency.ts";
 import { plural, spellCount, spellPercent, spellTime } from "./words.ts";
 
 export interface GateQuestion {
-  readonly route: Pick<RouteSettings, "name" | "phase" | "gate" | "match" | "mirror">;
+  readonly route: Pick<RouteSettings, "name" | "phase" | "gate" | "match" | "mirror" | "sharedDatabase">;
   readonly evidence: KeptGateEvidence;
   readonly repairs: number;
   readonly gaps: number;
@@ -68,8 +68,8 @@ export function askGate(question: GateQuestion): GateAnswer {
       coverageCondition(route, evidence),
       latencyCondition(ratio, gate),
       membersCondition(question.members),
-      later("backfill", "that rows of before were copied"),
-      later("reconcile", "that both services hold the same rows"),
+      rowsCondition("backfill", route, "that rows of before were copied"),
+      rowsCondition("reconcile", route, "that both services hold the same rows"),
     ],
     divergenceBelow: gate.divergenceBelow,
     confidence: gate.confidence,
@@ -146,13 +146,21 @@ function condition(name: GateCondition["name"], met: boolean, text: string): Gat
   return { name, state: met ? "met" : "missing", text };
 }
 
-function later(name: GateCondition["name"], what: string): GateCondition {
+function rowsCondition(
+  name: GateCondition["name"],
+  { sharedDatabase }: GateQuestion["route"],
+  what: string,
+): GateCondition {
+  if (sharedDatabase) return condition(name, true, "both services use one database: there is one set of rows");
   return { name, state: "not-asked", text: `not asked: this version cannot tell ${what}` };
 }
 
-function phaseCondition({ phase }: GateQuestion["route"]): GateCondition {
+function phaseCondition({ phase, sharedDatabase }: GateQuestion["route"]): GateCondition {
   const mirrors = phase === "dual-write" || phase === "backfilling";
-  const text = mirrors ? `${phase}: legacy answers, next gets copies` : `${phase}: next gets no copies to be judged by`;
+  const copies = sharedDatabase ? "copies of reads" : "copies";
+  const text = mirrors
+    ? `${phase}: legacy answers, next gets ${copies}`
+    : `${phase}: next gets no copies to be judged by`;
   return condition("phase", mirrors, text);
 }
 
@@ -190,9 +198,14 @@ function gapsCondition(gaps: number): GateCondition {
   return condition("gaps", gaps === 0, text);
 }
 
-function coverageCondition({ match, mirror }: GateQuestion["route"], { tally }: KeptGateEvidence): GateCondition {
+function coverageCondition(
+  { match, mirror, sharedDatabase }: GateQuestion["route"],
+  { tally }: KeptGateEvidence,
+): GateCondition {
   const wanted = new Set(match.methods ?? [ALWAYS_COVERED, ...Object.keys(tally.methods)]);
-  const methods = [...wanted].filter((method) => !NOT_COVERED.has(method)).toSorted();
+  const methods = [...wanted]
+    .filter((method) => !NOT_COVERED.has(method) && (!sharedDatabase || isComparedAlone(method, tally)))
+    .toSorted();
   const few = methods.filter((method) => (tally.methods[method] ?? 0) < COVERED_FROM);
   if (few.length === 0) return condition("coverage", true, `compared: ${methods.join(", ")}`);
   const words = few.map((method) => {
@@ -200,6 +213,11 @@ function coverageCondition({ match, mirror }: GateQuestion["route"], { tally }: 
     return `${method} ${tally.methods[method] ?? 0} of ${COVERED_FROM} times${off}`;
   });
   return condition("coverage", false, `compared too seldom: ${words.join("; ")}`);
+}
+
+/** With one database writes are never compared: only reads, by GET or by what the route takes for one. */
+function isComparedAlone(method: string, { methods }: KeptGateEvidence["tally"]): boolean {
+  return method === ALWAYS_COVERED || (methods[method] ?? 0) > 0;
 }
 
 function latencyCondition(ratio: number | null, { latencyRatioBelow }: GateSettings): GateCondition {

@@ -1,10 +1,15 @@
-import type { Phase } from "../config/settings.ts";
+import type { RouteSettings } from "../config/settings.ts";
 import type { RollbackPrice } from "../phase-move.ts";
 import { plural, spellCount } from "./words.ts";
 
 /** null: from there no way leads back over the barrier. */
-export function rollbackPrice(phase: Phase, repairs: number, gaps: number): RollbackPrice | null {
+export function rollbackPrice(
+  { phase, sharedDatabase }: Pick<RouteSettings, "phase" | "sharedDatabase">,
+  repairs: number,
+  gaps: number,
+): RollbackPrice | null {
   if (phase !== "next-primary" && phase !== "next-only") return null;
+  if (sharedDatabase) return { price: "free", text: "both services use one database" };
   if (phase === "next-only")
     return { price: "gone", text: "legacy has missed every write since the move to next-only" };
   if (gaps > 0) {

@@ -67,6 +67,8 @@ function placeOf(shown: string, sealed: string | null, sealer: Pick<Sealer, "ope
 
 /** Why nothing may be written to the shadow beyond reading it, or null. */
 export function whyNoWrites({ route, shadow }: Pick<ReadyEntry, "route" | "shadow">): string | null {
+  if (route.sharedDatabase)
+    return "both services use one database (sharedDatabase): what differs is what they make of it";
   if (shadow.effects === "suppressed" || shadow.effects === "sandboxed") return null;
   if (route.mirror.acceptRealEffects !== null || staysHere(endpointOf(shadow.origin))) return null;
   const declared = shadow.effects === null ? "are not declared" : "are real";

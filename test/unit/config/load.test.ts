@@ -88,6 +88,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       next: "next",
       entity: null,
       group: null,
+      sharedDatabase: false,
       key: [
         { source: "path", name: "id" },
         { source: "answer-header", name: "location" },

@@ -41,7 +41,7 @@ function question(
   const match = { path: "/users/**", methods: ["GET", "PUT"], host: null, headers: [] };
   const mirror = { writes: true, readShare: 0.05, when: "accepted", acceptRealEffects: null } as const;
   return {
-    route: { name: "users", phase: "dual-write", gate: GATE, match, mirror },
+    route: { name: "users", phase: "dual-write", gate: GATE, match, mirror, sharedDatabase: false },
     repairs: 0,
     gaps: 0,
     mustMatch: [],
@@ -195,4 +195,28 @@ test("the more members have counted, the more one of them has to show", () => {
     askGate(question({ all: stratum(100) }, 1, { members: { ...MEMBERS, claims } })).unitsNeeded;
   const alone = askGate(question({ all: stratum(100) }, 1)).unitsNeeded;
   assert.ok(alone < needed(1) && needed(1) < needed(2) && needed(2) < needed(5));
+});
+
+test("with one database reads are all the evidence that is asked for, and no rows are", () => {
+  const shared = question({ all: stratum(100_000), "2xx": stratum(100_000) }, 8);
+  const tally = { ...shared.evidence.tally, methods: { GET: 50 } };
+  const answer = askGate({
+    ...shared,
+    route: { ...shared.route, sharedDatabase: true },
+    evidence: { ...shared.evidence, tally },
+  });
+  assert.deepEqual(missing(answer), []);
+  const of = new Map(answer.conditions.map((condition) => [condition.name, condition]));
+  assert.equal(of.get("coverage")?.text, "compared: GET");
+  assert.deepEqual(
+    [of.get("backfill")?.state, of.get("reconcile")?.state, of.get("phase")?.text],
+    ["met", "met", "dual-write: legacy answers, next gets copies of reads"],
+  );
+  // Nobody compared a read: the gate stays shut.
+  const none = askGate({
+    ...shared,
+    route: { ...shared.route, sharedDatabase: true },
+    evidence: { ...shared.evidence, tally: { ...tally, methods: {} } },
+  });
+  assert.deepEqual(missing(none), ["coverage"]);
 });

@@ -18,6 +18,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     group: null,
     keys: [],
     touches: [],
+    sharedDatabase: false,
     treatAs: "by-method",
     persisted: [],
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },

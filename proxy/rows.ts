@@ -2,6 +2,7 @@
  * Rows as backfill and reconcile see them, and what they ask of a database. A value that crosses this port is neither
  * rounded nor cut: integers are bigints, decimals and times are texts, and a column that is not there is no `null`.
  */
+import type { SchemaLook, TableSchema } from "./table-schema.ts";
 
 /**
  * integer: bigint. decimal: its digits as text, `NaN` and `Infinity` too. double: number. boolean: boolean. bytes: Uint8Array.
@@ -68,6 +69,11 @@ export interface RowSource {
   readonly digests: RowDigests | null;
   /** What is read may be older than what its database has told others of. Absent: it never is. */
   lags?(): Promise<boolean>;
+  /**
+   * From the catalogue, whatever the key says. Absent: what is behind this port has none.
+   * @throws CrossfadeError `rows-unusable` where there is no such table
+   */
+  schema?(look: SchemaLook): Promise<TableSchema>;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import type { DemoOptions } from "./demo.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { type Ended, example, wholeNumber, withConfig } from "./options.ts";
 import type { ReconcileFlags } from "./reconcile.ts";
+import type { SchemaFlags } from "./schema.ts";
 import type { StartFlagsGiven } from "./start.ts";
 import type { TryOptions } from "./try.ts";
 
@@ -142,6 +143,39 @@ export function addRowCommands(program: Command, ended: Ended): void {
     )
     .action(async (collection: string, options: ReconcileFlags) =>
       ended(await (await import("./reconcile.ts")).runReconcile(collection, options)),
+    );
+}
+
+export function addSchema(program: Command, ended: Ended): void {
+  withRows(program.command("schema <collection>"))
+    .summary("whether next's table takes what legacy's holds, and whether a migration breaks anybody")
+    .description(
+      "Compares the columns and unique indexes of the collection's two tables, as next's has to take every row of legacy's. With --before it compares each table with what it was when its schema was saved: a change is additive, or it breaks whoever uses the table as it was (dropped, renamed, retyped, narrowed, NOT NULL without a default, a new unique index). In both it tells of widths that programs and JSON do not have. Of integers it looks up the least and the greatest, where an index makes that cheap. Nothing is changed. Exit code 1: something breaks; 3: a database cannot be reached, or a file cannot be used.",
+    )
+    .option("--save <file>", "save the schema of both tables, for --before and --after")
+    .option("--before <file>", "compare with a saved schema")
+    .option("--after <file>", "with --before: compare two saved schemas; no database and no configuration is read")
+    .option("--columns", "tell also which type each column needs in TypeScript and in Rust")
+    .option("--scan", "look up the least and the greatest of every integer; without an index that reads the table")
+    .addHelpText(
+      "after",
+      example(
+        "crossfade schema users --columns",
+        "crossfade schema users --save before.json",
+        "npm run migrate && crossfade schema users --before before.json",
+      ).concat(
+        `
+
+  legacy
+  breaking  renamed full_name: text: gone, and name is new in its place; whoever
+            names it fails. Add, copy, and drop later
+  hazard    near-the-end id: integer: the greatest is 2040109466, 95.0 % of
+            2147483647
+  users  1 breaking, 1 hazard, 0 additive`,
+      ),
+    )
+    .action(async (collection: string, options: SchemaFlags) =>
+      ended(await (await import("./schema.ts")).runSchema(collection, options)),
     );
 }
 

@@ -5,7 +5,7 @@ import { readVersion } from "../version.ts";
 import { type Shell, SHELLS } from "./completion-tree.ts";
 import { addDivergences } from "./divergence-commands.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { addOfflineCommands, addRowCommands } from "./offline-commands.ts";
+import { addOfflineCommands, addRowCommands, addSchema } from "./offline-commands.ts";
 import { type Ended, example } from "./options.ts";
 import { addExit, addInstances, addOperation, addRemedies } from "./running-commands.ts";
 import { endWithReader } from "./terminal.ts";
@@ -41,6 +41,7 @@ export function buildProgram(ended: Ended): Command {
   addDivergences(program, ended);
   addRemedies(program, ended);
   addRowCommands(program, ended);
+  addSchema(program, ended);
   addInstances(program, ended);
   addExit(program, ended);
   addCompletions(program, ended);

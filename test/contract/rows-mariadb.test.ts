@@ -302,3 +302,58 @@ test("mariadb: nobody at the address is told without the password, and so is a p
     });
   }
 });
+
+test("mariadb: a schema has widths, signs, bounds in bytes, and whether a collation ignores case", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TABLE t (id int unsigned AUTO_INCREMENT PRIMARY KEY, mid mediumint NOT NULL DEFAULT 7, name varchar(20) COLLATE utf8mb4_bin,
+       note text COLLATE utf8mb4_general_ci, book longtext, amount decimal(30,10) NOT NULL, f float, at timestamp(3) NULL, local datetime(6),
+       day date, mood enum('sad','so, so ''happy'''), flag tinyint(1), raw varbinary(300), image longblob, doc json, bits bit(9),
+       twice bigint AS (mid * 2) STORED, UNIQUE KEY n (note(10), amount));
+     INSERT INTO t (amount) VALUES (1), (2)`,
+  );
+  const table = await open(url, "t", ["id"], { readOnly: true });
+  const { columns, unique, database } = (await table.schema?.("indexed")) ?? assert.fail();
+  await table.close();
+  assert.equal(database, "mysql");
+  assert.deepEqual(
+    columns.map(({ type }) => type),
+    [
+      { is: "integer", bits: 32, signed: false },
+      { is: "integer", bits: 24, signed: true },
+      { is: "text", length: 20 },
+      { is: "text", length: 65_535 },
+      { is: "text", length: null },
+      { is: "decimal", precision: 30, scale: 10 },
+      { is: "float", bits: 32 },
+      { is: "timestamp", zone: true, digits: 3 },
+      { is: "timestamp", zone: false, digits: 6 },
+      { is: "date" },
+      { is: "enum", members: ["sad", "so, so 'happy'"] },
+      { is: "boolean" },
+      { is: "bytes", length: 300 },
+      { is: "bytes", length: null },
+      { is: "json" },
+      { is: "integer", bits: 9, signed: false },
+      { is: "integer", bits: 64, signed: true },
+    ],
+  );
+  assert.deepEqual(
+    columns.slice(0, 6).map(({ filled }) => filled),
+    [true, true, false, false, false, false],
+  );
+  assert.deepEqual(columns[0]?.held, { least: "1", most: "2" });
+  assert.deepEqual(
+    [columns[2]?.collation?.ignoresCase, columns[3]?.collation?.ignoresCase, columns[1]?.collation],
+    [false, true, null],
+  );
+  assert.equal(columns.find(({ name }) => name === "twice")?.generated, true);
+  assert.deepEqual(
+    unique.map(({ parts, primary }) => ({ parts, primary })),
+    [
+      { parts: ["id"], primary: true },
+      { parts: ["note(10)", "amount"], primary: false },
+    ],
+  );
+});

@@ -234,3 +234,53 @@ test("postgres: a primary does not lag", async () => {
   assert.equal(await table.lags?.(), false);
   await table.close();
 });
+
+test("postgres: a schema has domains by what they are made of, bounds, and unique indexes with their conditions", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TYPE mood AS ENUM ('sad', 'so, so "happy"');
+     CREATE DOMAIN cents AS numeric(12,2) NOT NULL DEFAULT 0;
+     CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email varchar(80) COLLATE "C" NOT NULL, cents cents, mood mood,
+       moods mood[], at timestamptz(3), local timestamp, clock time(0), tags text[], u uuid, twice int GENERATED ALWAYS AS (2) STORED,
+       price numeric, span interval, gone boolean DEFAULT false NOT NULL);
+     ALTER TABLE t DROP COLUMN gone;
+     CREATE UNIQUE INDEX mail ON t (lower(email), u) WHERE u IS NOT NULL;
+     INSERT INTO t (email) SELECT 'x' FROM generate_series(1, 3)`,
+  );
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", true);
+  const { columns, unique, database } = (await table.schema?.("indexed")) ?? assert.fail();
+  await table.close();
+  assert.equal(database, "postgres");
+  assert.deepEqual(
+    columns.map(({ type }) => type),
+    [
+      { is: "integer", bits: 32, signed: true },
+      { is: "text", length: 80 },
+      { is: "decimal", precision: 12, scale: 2 },
+      { is: "enum", members: ["sad", 'so, so "happy"'] },
+      { is: "array", of: { is: "enum", members: ["sad", 'so, so "happy"'] } },
+      { is: "timestamp", zone: true, digits: 3 },
+      { is: "timestamp", zone: false, digits: 6 },
+      { is: "time", digits: 0 },
+      { is: "array", of: { is: "text", length: null } },
+      { is: "uuid" },
+      { is: "integer", bits: 32, signed: true },
+      { is: "decimal", precision: null, scale: null },
+      { is: "other", name: "interval" },
+    ],
+  );
+  const [id, email, cents] = columns;
+  assert.deepEqual(id?.held, { least: "1", most: "3" });
+  assert.equal(id.filled, true);
+  assert.deepEqual(email?.collation, { name: "C", ignoresCase: false });
+  assert.deepEqual([cents?.nullable, cents?.filled], [false, true]);
+  assert.equal(columns.find(({ name }) => name === "twice")?.generated, true);
+  assert.deepEqual(
+    unique.map(({ parts, where, primary }) => ({ parts, where, primary })),
+    [
+      { parts: ["id"], where: null, primary: true },
+      { parts: ["lower(email::text)", "u"], where: "u IS NOT NULL", primary: false },
+    ],
+  );
+});

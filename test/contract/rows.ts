@@ -73,6 +73,44 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
     });
   });
 
+  contract("its schema is told from the catalogue, with what its integers hold", async () => {
+    await withTable({ key: ["tenant", "id"], version: "version" }, async (table) => {
+      await table.upsert([full(9007199254740993n, { version: 7n }), full(-5n, { version: 9n })]);
+      const { columns, unique } = (await table.schema?.("all")) ?? assert.fail("it tells no schema");
+      const of = new Map(columns.map((column) => [column.name, column]));
+      assert.deepEqual(
+        columns.map((column) => column.name),
+        ["id", "tenant", "name", "price", "ratio", "done", "photo", "meta", "version"],
+      );
+      assert.deepEqual(
+        ["id", "tenant", "name", "ratio", "done", "photo", "meta"].map((column) => of.get(column)?.type.is),
+        ["integer", "text", "text", "float", "boolean", "bytes", "json"],
+      );
+      assert.deepEqual(of.get("id")?.type, { is: "integer", bits: 64, signed: true });
+      assert.deepEqual(of.get("id")?.held, { least: "-5", most: "9007199254740993" });
+      assert.deepEqual(of.get("version")?.held, { least: "7", most: "9" });
+      assert.equal(of.get("id")?.nullable, false);
+      assert.equal(of.get("id")?.filled, false);
+      assert.equal(of.get("name")?.nullable, true);
+      assert.equal(of.get("name")?.filled, false);
+      assert.deepEqual(unique.find((index) => index.parts.length === 2)?.parts, ["tenant", "id"]);
+      const indexed = (await table.schema?.("indexed"))?.columns ?? [];
+      assert.equal(indexed.find((column) => column.name === "id")?.held, null, "no index begins with it");
+      // What a key is does not matter to a schema: that it is gone is what has to be told.
+      for (const look of ["none", "indexed"] as const) {
+        const broken = await openBroken("no-column");
+        assert.equal((await broken.schema?.(look))?.columns.length, 9);
+        await broken.close();
+      }
+      const none = await openBroken("no-table");
+      await assert.rejects(none.schema?.("none") ?? Promise.resolve(), (error) => {
+        assert.ok(error instanceof CrossfadeError && error.code === "rows-unusable", String(error));
+        return true;
+      });
+      await none.close();
+    });
+  });
+
   contract("pages hold every row once, in the order of the key, whatever their size", async () => {
     await withTable({ key: ID }, async (table) => {
       const ids = [-9223372036854775808n, -1n, 0n, 1n, 2n, 9n, 10n, 100n, 9007199254740993n, 9223372036854775807n];

@@ -23,6 +23,7 @@ const OTHER_FOLDERS = [
   "pairs",
   "migrate",
   "routing-export",
+  "schema",
   "workers",
   "compose",
   "cli",
@@ -101,10 +102,11 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   pairs: [...CORE, "try"],
   migrate: [...SHARED, "compare"],
   "routing-export": SHARED,
+  schema: SHARED,
   workers: CORE,
   compose: [...CORE, "repair", "pairs", "workers"],
   main: [...CORE, "compose", "workers", "adapters"],
-  cli: [...CORE, "suggest", "try", "pairs", "migrate", "routing-export", "main", "adapters"],
+  cli: [...CORE, "suggest", "try", "pairs", "migrate", "routing-export", "schema", "main", "adapters"],
   adapters: SHARED,
 };
 
@@ -114,7 +116,7 @@ const DRIVERS = /^(ioredis|better-sqlite3|pg|pg-.+|mysql2|mariadb|@opentelemetry
 /** What pure parts do without: sockets, files, processes, threads, timers, and the libraries that use them. */
 const IMPURE =
   /^(node:(child_process|cluster|dgram|dns|fs|http|http2|https|inspector|net|os|process|readline|repl|tls|timers|worker_threads)|undici|fastify|@fastify\/.+|pino|cockatiel)(\/|$)/;
-const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest|phase|dashboard|routing-export)\//;
+const PURE_FOLDERS = /^proxy\/(json|route|compare|suggest|phase|dashboard|routing-export|schema)\//;
 /** The threads around the comparison and the survey. */
 const NOT_PURE = new Set(
   ["comparer.ts", "worker-seat.ts", "worker.ts", "surveyor.ts", "survey-worker.ts"].map(

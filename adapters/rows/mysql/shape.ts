@@ -27,17 +27,7 @@ export async function readShape(
   { table, key, version }: { readonly table: string; readonly key: readonly string[]; readonly version: string | null },
   fail: (why: string) => never,
 ): Promise<MysqlShape> {
-  const [, schemaName, tableName = ""] = /^(?:(.+)\.)?([^.]+)$/.exec(table.replaceAll("`", "")) ?? [];
-  const [[schema = null, server = null] = []] = await ask("SELECT coalesce(?, database()), version()", [
-    schemaName ?? null,
-  ]);
-  if (schema === null)
-    fail("its URL names no database; write mysql://user@host/DATABASE, or the table as DATABASE.TABLE");
-  const of = [schema, tableName];
-  const isMaria = /mariadb/i.test(server ?? "");
-  // MySQL has JSON as a type of its own.
-  const checks = isMaria ? await ask(JSON_SQL, of) : [];
-  const isJson = (name: string): boolean => checks.some(([clause]) => clause === `json_valid(\`${name}\`)`);
+  const { of, isJson } = await readParts(ask, table, fail);
   const columns = (await ask(COLUMNS_SQL, of)).map(([name, type, declared, nullable, generated]) => ({
     name: name ?? "",
     kind: kindOf(type ?? "", declared ?? "", isJson(name ?? "")),
@@ -74,6 +64,28 @@ export async function readShape(
     isIntegerKey: key.every((column) => byName.get(column)?.kind === "integer"),
     isCollatedKey: key.some((column) => ["text", "other"].includes(byName.get(column)?.kind ?? "")),
   };
+}
+
+interface TableParts {
+  /** Schema and table. */
+  readonly of: readonly (string | null)[];
+  readonly isJson: (column: string) => boolean;
+}
+
+/** Where the table is, and which of its columns hold JSON. `fail` throws what makes it unusable. */
+export async function readParts(ask: Ask, table: string, fail: (why: string) => never): Promise<TableParts> {
+  const [, schemaName, tableName = ""] = /^(?:(.+)\.)?([^.]+)$/.exec(table.replaceAll("`", "")) ?? [];
+  const [[schema = null, server = null] = []] = await ask("SELECT coalesce(?, database()), version()", [
+    schemaName ?? null,
+  ]);
+  if (schema === null)
+    fail("its URL names no database; write mysql://user@host/DATABASE, or the table as DATABASE.TABLE");
+  const of = [schema, tableName];
+  const isMaria = /mariadb/i.test(server ?? "");
+  // MySQL has JSON as a type of its own.
+  const checks = isMaria ? await ask(JSON_SQL, of) : [];
+  const isJson = (name: string): boolean => checks.some(([clause]) => clause === `json_valid(\`${name}\`)`);
+  return { of, isJson };
 }
 
 function sameNames(names: readonly string[], key: readonly string[]): boolean {

@@ -17,6 +17,7 @@ import {
 } from "../../../proxy/rows.ts";
 import { mysqlDigests } from "./digests.ts";
 import { asRowsError, isRace } from "./failures.ts";
+import { readSchema } from "./schema.ts";
 import { type MysqlShape, readShape } from "./shape.ts";
 import { keyLiteral, literalFor, quote, readSent, selected } from "./values.ts";
 
@@ -254,6 +255,10 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
       const { columns, estimate } = await shape();
       return { columns, estimate };
     },
+    schema: async (look) =>
+      await readSchema(askTexts, { name, table }, look, (why) => {
+        throw unusable(why);
+      }),
     digests: mysqlDigests({ shape, ask, key, keyRange }),
     async page(after, limit, upTo = null): Promise<RowPage> {
       const of = await shape();

@@ -16,6 +16,7 @@ import {
 import { CopyChoice, copyRows } from "./copy.ts";
 import { type KeyRange, postgresDigests } from "./digests.ts";
 import { asRowsError, stateOf } from "./failures.ts";
+import { readSchema } from "./schema.ts";
 import { type PostgresColumn, type PostgresShape, quote, readShape } from "./shape.ts";
 import { spellJson, spellText } from "./values.ts";
 
@@ -192,6 +193,10 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       const { columns, estimate } = await shape();
       return { columns: columns.map(({ read: _, ...column }) => column), estimate };
     },
+    schema: async (look) =>
+      await readSchema(ask, { name, table }, look, (why) => {
+        throw unusable(why);
+      }),
     digests: postgresDigests({ shape, ask, key, keyRange }),
     async page(after, limit, upTo = null): Promise<RowPage> {
       const of = await shape();

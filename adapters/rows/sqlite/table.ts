@@ -12,7 +12,8 @@ import {
   type TableShape,
   type Written,
 } from "../../../proxy/rows.ts";
-import { kindOf, readStored, type Stored, storedFor } from "./values.ts";
+import { readSchema } from "./schema.ts";
+import { kindOf, quote, readStored, type Stored, storedFor } from "./values.ts";
 
 export interface SqliteTable {
   readonly name: string;
@@ -199,6 +200,15 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
           return { ...shape, estimate: counted === undefined ? null : Number(counted.n) };
         }),
       ),
+    schema: async (look) => {
+      try {
+        return await readSchema(db, { name, table }, look, (why) => {
+          throw unusable(why);
+        });
+      } catch (thrown) {
+        throw asRowsError(name, thrown);
+      }
+    },
     // It runs in this process: a digest would read the rows in the same thread.
     digests: null,
     page: async (after, limit, upTo = null) =>
@@ -265,8 +275,4 @@ function asRowsError(name: string, thrown: unknown): unknown {
     });
   }
   return new CrossfadeError("rows-refused", `${name}: ${message}`, { source: "upstream", cause: thrown });
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

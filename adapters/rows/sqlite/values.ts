@@ -24,6 +24,10 @@ export function keepsTexts(declared: string): boolean {
   return name === "" || /CHAR|CLOB|TEXT|BLOB/.test(name);
 }
 
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
 export function readStored(value: Stored, kind: ColumnKind): RowValue {
   if (kind === "boolean" && (value === 0n || value === 1n)) return value === 1n;
   return value;

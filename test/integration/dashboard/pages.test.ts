@@ -7,28 +7,29 @@ import { openShop } from "../../support/shop.ts";
 
 const WIDTHS = [360, 1280, 3840];
 
-for (const theme of THEMES) {
-  test(`every page in the ${theme} theme is accessible and fits, at ${WIDTHS.join(", ")} px`, async (t) => {
-    const shop = await openShop(t);
-    await shop.traffic(12);
-    shop.breakCarts(true);
-    await shop.traffic(1);
-    shop.breakCarts(false);
-    const { adminUrl } = shop.crossfade;
-    const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280, theme });
-    for (const { name, address, ready } of await shownPages(shop)) {
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: 900 });
-        await page.goto(`${adminUrl}/${address}`);
-        await ready(page);
-        assert.deepEqual(await violations(page), [], `${name} at ${width} px`);
-        assert.equal(await overflow(page), 0, `${name} at ${width} px is too wide`);
+test(`every page is accessible and fits, in both themes, at ${WIDTHS.join(", ")} px`, async (t) => {
+  const shop = await openShop(t);
+  await shop.traffic(12);
+  shop.breakCarts(true);
+  await shop.traffic(1);
+  shop.breakCarts(false);
+  const { adminUrl } = shop.crossfade;
+  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  for (const { name, address, ready } of await shownPages(shop)) {
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto(`${adminUrl}/${address}`);
+      await ready(page);
+      for (const colorScheme of THEMES) {
+        await page.emulateMedia({ colorScheme });
+        assert.deepEqual(await violations(page), [], `${name} at ${width} px, ${colorScheme}`);
       }
-      assert.equal(await page.locator("h1").count(), 1, name);
+      assert.equal(await overflow(page), 0, `${name} at ${width} px is too wide`);
     }
-    assert.deepEqual(complaints, []);
-  });
-}
+    assert.equal(await page.locator("h1").count(), 1, name);
+  }
+  assert.deepEqual(complaints, []);
+});
 
 test("an address of nowhere says so, and leads back", async (t) => {
   const shop = await openShop(t);

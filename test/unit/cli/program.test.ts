@@ -87,6 +87,7 @@ test("only commands that exist are there", () => {
     "replay",
     "backfill",
     "reconcile",
+    "schema",
     "instances",
     "export",
     "completions",

@@ -56,11 +56,10 @@ test("a key's writes go out in the order in which members took their turns, a me
   assert.equal(await hasCome(d), "mine");
 });
 
-test("a turn that comes is told, and nobody has to look for it", async (t) => {
-  const redis = await redisServer(t);
-  const never = { lookEveryMs: { told: 60_000, untold: 10 } };
-  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2, never)) as [RedisStore, RedisStore];
-  await until(async () => (await redis.admin.pubsub("CHANNELS", "crossfade:*")).length === 2);
+/** Where turns are told nobody would look in the test's life. */
+const NEVER = { lookEveryMs: { told: 60_000, untold: 10 } };
+
+async function isHandedOn([{ turns: one }, { turns: other }]: readonly [RedisStore, RedisStore]): Promise<void> {
   await take(one, "a", "users/1");
   await accept(one, "a", ["users/1"], 1);
   await take(other, "b", "users/1");
@@ -69,22 +68,20 @@ test("a turn that comes is told, and nobody has to look for it", async (t) => {
   assert.equal(await hasCome(come), "waits");
   one.leave("a");
   assert.equal(await come, "mine");
+}
+
+test("a turn that comes is told, and nobody has to look for it", async (t) => {
+  const redis = await redisServer(t);
+  const both = (await members(t, redis.url, 2, NEVER)) as [RedisStore, RedisStore];
+  await until(async () => (await redis.admin.pubsub("CHANNELS", "crossfade:*")).length === 2);
+  await isHandedOn(both);
 });
 
 test("a user that may not subscribe looks for its turns", async (t) => {
   const redis = await redisServer(t);
   await redis.admin.acl("SETUSER", "quiet", "on", ">secret", "~crossfade:*", "+@all", "resetchannels");
-  const never = { lookEveryMs: { told: 60_000, untold: 10 } };
   const url = redis.url.replace("redis://", "redis://quiet:secret@");
-  const [{ turns: one }, { turns: other }] = (await members(t, url, 2, never)) as [RedisStore, RedisStore];
-  await take(one, "a", "users/1");
-  await accept(one, "a", ["users/1"], 1);
-  await take(other, "b", "users/1");
-  await accept(other, "b", ["users/1"], 1);
-  const come = other.come("b", LATER);
-  assert.equal(await hasCome(come), "waits");
-  one.leave("a");
-  assert.equal(await come, "mine");
+  await isHandedOn((await members(t, url, 2, NEVER)) as [RedisStore, RedisStore]);
 });
 
 test("order stamps of one key go up over all members, also where only the answer told the key", async (t) => {

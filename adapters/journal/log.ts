@@ -295,6 +295,10 @@ class Log implements LogJournal {
     return this.#writer.reached(position);
   }
 
+  whenReached(position: number): Promise<void> | null {
+    return this.#until(position) ?? null;
+  }
+
   depth(): number {
     return this.#entries.size + this.#waiting;
   }

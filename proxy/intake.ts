@@ -219,7 +219,8 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       return placed === null
         ? null
         : within(placed, PLACE_WAIT_MS).then((inTime) => {
-            if (!inTime) doubt(open);
+            // What is waited for may be the journal alone.
+            if (!inTime && parts.turns.placed(open.exchange.id) !== null) doubt(open);
           });
     } catch (error) {
       parts.caught("settle", error, open.exchange);

@@ -64,9 +64,11 @@ function createdIn({ lines }: ServiceRecord): ReadonlySet<string | null> {
  * Entities whose create never came to the shadow are no repair's business, as far as an entry for the collection stands for them:
  * also where a later write of theirs made them there, which nobody knows to be on the wrong ground.
  */
-export function unequalIn(
-  { primary, shadow, repairs }: Pick<RunRecord, "primary" | "shadow" | "repairs">,
-): readonly string[] {
+export function unequalIn({
+  primary,
+  shadow,
+  repairs,
+}: Pick<RunRecord, "primary" | "shadow" | "repairs">): readonly string[] {
   const there = new Map(shadow.entities.map((entity) => [entity.id, JSON.stringify(entity)]));
   const here = new Map(primary.entities.map((entity) => [entity.id, JSON.stringify(entity)]));
   const different = [...new Set([...here.keys(), ...there.keys()])].filter((id) => here.get(id) !== there.get(id));

@@ -233,7 +233,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await records.webhook.close();
     await records.divergenceLog.close();
     // Whoever holds writes without an outcome has not left: they wait for its next start.
-    if (journal.depth() === 0) await members.leave();
+    if (journal.depth() === 0 && (await part?.hasTold()) !== false) await members.leave();
     await store.close();
     await telemetry.close();
   };

@@ -67,7 +67,8 @@ export function createMoving(parts: MovingParts): Moving {
       if (parts.counted !== null && !(await parts.counted.caughtUp(withinMs)))
         return "the journal is behind with what they left";
       await store.flush();
-      return store.health().problem;
+      const { isKeeping, problem } = store.health();
+      return isKeeping ? null : problem;
     },
   });
   const cutoverOver = (barrier: Parameters<typeof createCutover>[0]["barrier"]): Cutover =>
@@ -75,7 +76,10 @@ export function createMoving(parts: MovingParts): Moving {
   if (transitions === null)
     return { cutover: cutoverOver(createLocalBarrier({ own, phases, moved, clock })), own, part: null };
   const { notClose } = checks;
-  const part = createMemberPart({ transitions, id: members.id, own, phases, moved, notClose, tunnels, caught });
+  const monotonic = (): number => clock.monotonic();
+  const part = createMemberPart({
+    ...{ transitions, id: members.id, own, phases, moved, notClose, tunnels, monotonic, caught },
+  });
   const nameOfMember = async (id: string): Promise<string> => {
     const member = (await members.list()).find((one) => one.id === id);
     return member === undefined ? id : nameOf(member);

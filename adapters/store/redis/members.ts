@@ -55,6 +55,7 @@ export class RedisMembers implements Members {
   #timer: NodeJS.Timeout | null = null;
   #isLooking = false;
   #isRegistered = false;
+  #wasRegistered = false;
   #saidAt = -Infinity;
   #said = "";
   /** Of the overrides as they were last told; null: they are to be read. */
@@ -135,14 +136,15 @@ export class RedisMembers implements Members {
     const text = JSON.stringify(steady);
     const now = performance.now();
     const isDue = text !== this.#said || now - this.#saidAt >= SAY_EVERY_MS;
-    const order = { what: isDue ? "say" : "look", begins: !this.#isRegistered };
+    const [begins, again] = [!this.#isRegistered, !this.#isRegistered && this.#wasRegistered];
+    const order = { what: isDue || begins ? "say" : "look", begins, again };
     const [state, phases, ...revision] = (await this.#run(order, report)) as [
       "here" | "gone" | "taken",
       number,
       ...Revision,
     ];
     if (isDue) [this.#said, this.#saidAt] = [text, now];
-    if (state === "here") this.#isRegistered = true;
+    if (state === "here") [this.#isRegistered, this.#wasRegistered] = [true, true];
     else if (state === "gone") {
       this.#isRegistered = false;
       this.#saidAt = -Infinity;

@@ -15,6 +15,7 @@ import {
 } from "../transition.ts";
 import { DRAIN_WITHIN_MS } from "./barrier.ts";
 import type { OwnWrites } from "./own-writes.ts";
+import type { OwnStanding } from "./standing.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";
 
 export interface MemberPartParts {
@@ -28,6 +29,7 @@ export interface MemberPartParts {
   /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
   readonly notClose: (routes: readonly string[]) => string | null;
   readonly tunnels: (route: string) => number;
+  readonly standing: OwnStanding;
   /** ms. */
   readonly monotonic: () => number;
   readonly caught: (step: string, error: unknown) => void;
@@ -43,8 +45,11 @@ export interface MemberPart {
    * before. @throws CrossfadeError `store-unavailable`
    */
   catchUp(): Promise<void>;
-  /** Whether the store has all that this member has read of phases: else nobody but this member may know it. */
-  hasTold(): Promise<boolean>;
+  /**
+   * Whether it may leave the members: the store has all that it has read of phases, and its own copy of them counts for nothing from
+   * here on.
+   */
+  mayLeave(): Promise<boolean>;
   /** Of the last hold. */
   readonly refused: number;
   readonly isHolding: boolean;
@@ -126,6 +131,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       else if (transition === null || !isUnderWay(transition)) parts.phases.keepAgain();
       else if (view.isUncertain) await inDoubt(transition);
       else await takePart(transition, view.now);
+      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt) parts.standing.agrees([]);
     } catch (error) {
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
     }
@@ -192,8 +198,18 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function readiness(transition: Transition): TransitionAck {
     const routes = routesOf(transition);
-    const why = transition.drains ? parts.notClose(routes) : null;
+    const why = (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
     return { state: why === null ? "ready" : "not-ready", why, tunnels: tunnelsOf(routes) };
+  }
+
+  /** Before anybody is held back: should this process end, its next one must not go by its copy of these. */
+  function whyNotInDoubt(routes: readonly string[]): string | null {
+    try {
+      parts.standing.agrees(routes);
+      return null;
+    } catch (error) {
+      return `its folder cannot be written (${error instanceof Error ? error.message : String(error)})`;
+    }
   }
 
   function tunnelsOf(routes: readonly string[]): number {
@@ -258,17 +274,24 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       for (;;) {
         const view = await transitions.look();
         await took(view);
-        if (view.registered.includes(parts.id) && !view.isSettling) return;
+        if (view.registered.includes(parts.id) && !view.isSettling) break;
         await pause(ASK_AGAIN_MS);
       }
+      try {
+        parts.standing.registered(holding === null ? [] : routesOf(holding));
+      } catch (error) {
+        // Then nothing is forwarded, should the store be away at the next start.
+        parts.caught("phases", error);
+      }
     },
-    async hasTold() {
+    async mayLeave() {
       try {
         const { lost } = parts.phases.follow((await transitions.look()).phases);
         if (lost.length > 0) await transitions.tellAgain(lost);
+        parts.standing.left();
         return true;
       } catch (error) {
-        if (!(error instanceof CrossfadeError)) throw error;
+        if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
         return false;
       }
     },

@@ -15,6 +15,7 @@ import { createLocalBarrier } from "../barrier/barrier.ts";
 import { createMemberPart, type MemberPart } from "../barrier/member-part.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import { createOwnWrites, type OwnWrites, type WorkerHolds } from "../barrier/own-writes.ts";
+import type { OwnStanding } from "../barrier/standing.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";
 import { createSharedBarrier } from "../barrier/shared-barrier.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
@@ -40,6 +41,7 @@ export interface MovingParts {
   readonly openWrites: OpenWrites;
   readonly tunnels: OpenTunnels;
   readonly workers: () => WorkerHolds | null;
+  readonly standing: OwnStanding;
   readonly clock: Clock;
   readonly audit: (change: AuditedChange) => void;
   readonly caught: (step: string, error: unknown) => void;
@@ -79,6 +81,7 @@ export function createMoving(parts: MovingParts): Moving {
   const monotonic = (): number => clock.monotonic();
   const part = createMemberPart({
     ...{ transitions, id: members.id, own, phases, moved, notClose, tunnels, monotonic, caught },
+    standing: parts.standing,
   });
   const nameOfMember = async (id: string): Promise<string> => {
     const member = (await members.list()).find((one) => one.id === id);

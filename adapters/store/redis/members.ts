@@ -206,6 +206,12 @@ function twin(place: string, id: string, { host, pid, place: folder }: Said): Cr
   return new CrossfadeError("store-locked", message, { source: "store" });
 }
 
+/** Whether whoever starts now finds all members registered (lua/transition.lua, `isSettling`). */
+export async function areSettled(link: RedisLink, prefix: string): Promise<boolean> {
+  const [settled] = (await link.run(SCRIPTS.members, baseOf(prefix, 0), { what: "settled" })) as [0 | 1];
+  return settled === 1;
+}
+
 interface Listed {
   /** Ms for which some member was heard. */
   readonly heardFor: number;

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { OwnWrites } from "../../../proxy/barrier/own-writes.ts";
+import { OwnStanding } from "../../../proxy/barrier/standing.ts";
 import { createMemberPart, type MemberPart } from "../../../proxy/barrier/member-part.ts";
 import type { RedisStore } from "../../../adapters/store/redis/shared-store.ts";
 import type { KeptPhase } from "../../../proxy/kept-phase.ts";
@@ -47,7 +48,7 @@ async function startMember(t: TestContext, port: number, prefix: string): Promis
     ...{ held: 0, refused: 0 },
   };
   const part = createMemberPart({
-    ...{ transitions, id: store.members.id, own, phases: book, caught },
+    ...{ transitions, id: store.members.id, own, phases: book, standing: new OwnStanding(null), caught },
     ...{ moved: () => undefined, notClose: () => null, tunnels: () => 0, monotonic: () => performance.now() },
   });
   let isAwake = false;
@@ -163,7 +164,8 @@ test("whatever a replica had not heard of a move when it became the master, all 
   // As the one who leads gives it up, before anybody else has looked.
   await Promise.all(
     moves.map(async ({ members: [{ store, read }] }) => {
-      const tried = (): Promise<boolean> => store.transitions.abort(MOVE, "its time was over").then(Boolean, () => false);
+      const tried = (): Promise<boolean> =>
+        store.transitions.abort(MOVE, "its time was over").then(Boolean, () => false);
       await until(tried);
       await read();
     }),

@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemberPart } from "../../../proxy/barrier/member-part.ts";
+import { OwnStanding } from "../../../proxy/barrier/standing.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { KeptPhase } from "../../../proxy/kept-phase.ts";
+import type { Standing } from "../../../proxy/standing.ts";
 import type { Transition, Transitions, TransitionView } from "../../../proxy/transition.ts";
 
 const SELF = "01SELF";
@@ -27,6 +29,7 @@ function start() {
   const state = {
     ...{ rows: [OLD] as readonly KeptPhase[], now: 0, view: viewOf(null), isAway: false, drains: true },
     held: false,
+    standing: null as Standing | null,
   };
   const step =
     (word: string) =>
@@ -63,6 +66,7 @@ function start() {
     moved: () => undefined,
     notClose: () => null,
     tunnels: () => 0,
+    standing: new OwnStanding({ read: () => state.standing, write: (next) => void (state.standing = next) }),
     monotonic: () => state.now,
     caught: (_, error) => assert.fail(String(error)),
   });
@@ -177,8 +181,24 @@ test("one that leaves has told what it alone may know; where it cannot it stays"
   await took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
   assert.deepEqual(told(), []);
   part.stop();
-  assert.equal(await part.hasTold(), true);
+  assert.equal(await part.mayLeave(), true);
   assert.deepEqual(told(), ["tellAgain"]);
   state.isAway = true;
-  assert.equal(await part.hasTold(), false);
+  assert.equal(await part.mayLeave(), false);
+});
+
+test("what its next process may go by is on disk before it agrees, until it has read the end, and no longer than it is registered", async () => {
+  const { part, state, took } = start();
+  await part.catchUp();
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: [] });
+  await took(viewOf(announced));
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: ["users"] });
+  await took(viewOf(transition()));
+  await took(viewOf(transition(), uncertain));
+  assert.deepEqual(state.standing.inDoubt, ["users"]);
+  await took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: [] });
+  state.view = viewOf(null, { phases: [NEW] });
+  await part.mayLeave();
+  assert.deepEqual(state.standing, { isRegistered: false, inDoubt: [] });
 });

@@ -3,6 +3,7 @@
 -- 'say'    | the same; registers with what it says of itself, where it is there or begins
 -- 'leave'  | { 'left' | 'taken' }
 -- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
+-- 'settled' | { 1: members have been heard again since Redis may have lost who is registered }; by one that is no member yet
 -- 'list'   | { time that members were heard, Redis' time, { id, text, … }, { id, heard, … } }
 
 -- Milliseconds during which some member was heard: while Redis itself was away nobody was silent.
@@ -45,6 +46,12 @@ local function note(id, now)
   call('HSET', key('members:clock'), 'at', int(now), 'heard', int(heard))
   call('HSET', key('members'), id, ARGV[2])
   call('HSET', key('members:heard'), id, int(heard) .. ' ' .. int(now))
+end
+
+if order.what == 'settled' then
+  local now = timeNow()
+  noteLoss(now)
+  return { isSettling(now) and 0 or 1 }
 end
 
 if order.what == 'list' then

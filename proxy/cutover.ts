@@ -182,7 +182,9 @@ export function createCutover(parts: CutoverParts): Cutover {
   ): MoveReport {
     // Other members' are counted while they move.
     const checks = looked.map((check) =>
-      check.name === "tunnels" && tunnels !== null ? { ...check, text: spellTunnels(tunnels, planned.from) } : check,
+      check.name === "tunnels" && tunnels !== null
+        ? { ...check, text: spellTunnels(tunnels, planned.from, planned.routes) }
+        : check,
     );
     const { order, names, from, to, crosses } = planned;
     const gates = checks.filter(({ name }) => name === "gate").map(({ text }) => text);

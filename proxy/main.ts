@@ -29,6 +29,7 @@ import { holdHeapGrowth } from "./heap-growth.ts";
 import { scavengeWhenIdle } from "./idle-scavenge.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
+import { streamPrimaries } from "./phases.ts";
 import { OpenWrites } from "./phase/open-writes.ts";
 import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
@@ -140,6 +141,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     version,
   });
   const [hold, openWrites, tunnels] = [new WriteHold(), new OpenWrites(), waiting?.tunnels ?? new OpenTunnels()];
+  acting.onChange(() => tunnels.follow(streamPrimaries(snapshot().settings), Math.random));
   const services = createServiceSide(snapshot, clock, () => mirroring.repairs.wake());
   const mirroring = createMirroring({
     ...every,

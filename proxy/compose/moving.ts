@@ -56,7 +56,7 @@ export interface Moving {
 
 export function createMoving(parts: MovingParts): Moving {
   const { acting, phases, store, hold, openWrites, members, transitions, clock, caught } = parts;
-  const tunnels = (route: string): number => parts.tunnels.count(route);
+  const tunnels = (route: string): number => parts.tunnels.lasting(route);
   const moved = (): void => acting.phasesMoved();
   const checks = createCutoverChecks({ ...parts, snapshot: acting.snapshot, tunnels });
   const own = createOwnWrites({

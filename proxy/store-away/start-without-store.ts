@@ -70,7 +70,7 @@ export async function startWithoutStore<Opened, Whole>(
   try {
     parts.markUnjournaled(mirrored, since);
     const tunnels = new OpenTunnels();
-    door = await openWaitingDoor({ settings, ...safe, problem: thrown.message, tunnels, clock, caught });
+    door = await openWaitingDoor({ settings, ...safe, tunnels, clock, caught });
   } catch (error) {
     locked.close();
     throw error;

@@ -25,8 +25,6 @@ export interface WaitingDoorParts {
   readonly snapshot: Snapshot;
   /** See `Safe`. */
   readonly refused: ReadonlyMap<string, string>;
-  /** What is wrong with the store, in words. */
-  readonly problem: string;
   readonly tunnels: OpenTunnels;
   readonly clock: Clock;
   readonly caught: (step: string, error: unknown) => void;
@@ -124,7 +122,7 @@ export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingD
     tunnels: (protocol) => handlers.tunnels(protocol),
   });
   const isReady = settings.routes.some(({ name }) => !refused.has(name));
-  const admin = await listenAdmin(settings.admin.listen, isReady, parts.problem).catch(async (error: unknown) => {
+  const admin = await listenAdmin(settings.admin.listen, isReady).catch(async (error: unknown) => {
     await listener.close();
     throw error;
   });
@@ -159,8 +157,8 @@ export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingD
   };
 }
 
-/** What a supervisor asks; the rest is answered once the store is there. */
-async function listenAdmin(listen: Address, isReady: boolean, problem: string): Promise<Server> {
+/** What a supervisor asks, without a word of the store: nobody is asked for a token. The rest is answered once the store is there. */
+async function listenAdmin(listen: Address, isReady: boolean): Promise<Server> {
   const server = createServer((request, response) => {
     const path = request.url?.split("?")[0];
     const told =
@@ -170,7 +168,7 @@ async function listenAdmin(listen: Address, isReady: boolean, problem: string): 
           ? { status: isReady ? 200 : 503, type: "application/json", body: { ready: isReady } }
           : {
               ...{ status: 503, type: "application/problem+json" },
-              body: { type: "about:blank", status: 503, title: "The store is away", detail: problem },
+              body: { type: "about:blank", status: 503, title: "The store is away", detail: "store-unavailable" },
             };
     response.writeHead(told.status, { "content-type": told.type, "retry-after": "1" });
     response.end(JSON.stringify(told.body));

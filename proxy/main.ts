@@ -35,6 +35,8 @@ import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
+import { createRowJobEnds } from "./row-job-ends.ts";
+import { createRowValues } from "./row-value-map.ts";
 import { createStatusSource } from "./status-source.ts";
 import { startWithoutStore, type WithoutStore } from "./store-away/start-without-store.ts";
 import type { WaitingDoor } from "./store-away/waiting-door.ts";
@@ -149,6 +151,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     acting,
     journal,
     turns: opened.turns,
+    calls: opened.calls,
     marker: durable?.marker ?? null,
     services,
     records,
@@ -190,6 +193,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   );
   // What was moved between its first look and its registration: nobody has waited for it.
   await part?.catchUp();
+  await mirroring.backfills.attend();
   const status = createStatusSource({
     clock,
     startedAt,
@@ -297,6 +301,8 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       purge: records.purge,
       repairs,
       backfills: mirroring.backfills,
+      rowJobs: createRowJobEnds({ store, snapshot, clock, audit }),
+      rowValues: createRowValues(mirroring.values),
       replay: mirroring.replay,
       onError: (error, what) => desk.log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {

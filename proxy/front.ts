@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Caught, OfRequest } from "./caught.ts";
 import { hostFor, type RouteSettings, type ServiceSettings, serviceOf } from "./config/settings.ts";
-import type { RequestHead, Role, RouteFound, Snapshot } from "./exchange.ts";
+import { headerOf, type RawHeaders, type RequestHead, type Role, type RouteFound, type Snapshot } from "./exchange.ts";
 import type { BodyTakers } from "./forward/capture.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
 import { refuse, type Refusal } from "./forward/refusal.ts";
@@ -108,9 +108,10 @@ export function createFront(parts: FrontParts): Front {
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (traced !== null) watch = { ...watch, traced };
-      if (requestClass === "write") watch = counted(watch, route.name);
+      if (requestClass === "write") watch = counted(watch, route.name, head);
       try {
-        forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch, mapping);
+        const service = serviceNameFor(plan.primary, route);
+        forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
       } catch (error) {
         void watch.ended(NOT_FORWARDED);
         if (watch.closed !== null) guard("noise", watch.closed);
@@ -161,9 +162,9 @@ export function createFront(parts: FrontParts): Front {
   }
 
   /** A write that is not mirrored is under way for as long as the primary may be at it. */
-  function counted(watch: Watch, route: string): Watch {
+  function counted(watch: Watch, route: string, { method, path }: RequestHead): Watch {
     const id = makeUlid(parts.clock.now());
-    parts.openWrites.enter(id, route);
+    parts.openWrites.enter(id, route, `${method} ${path}`);
     return {
       ...watch,
       ended: (ending) => {
@@ -183,7 +184,7 @@ export function createFront(parts: FrontParts): Front {
       const service = serviceOf(snapshot.settings, found === null ? "legacy" : serviceNameFor(primary, found.route));
       const mapping = found === null ? null : parts.clients.of({ snapshot, request: head, found });
       const upstream = parts.upstream("primary", service);
-      parts.tunnels.opened(routeName, socket);
+      parts.tunnels.opened({ route: routeName, kind: "tunnel", primary }, socket);
       openTunnel({
         request,
         socket,
@@ -286,6 +287,11 @@ export function createFront(parts: FrontParts): Front {
         },
         takers: watch.takers,
         settleWrite: watch.settleWrite,
+        begun: (status, answerHeaders) => {
+          if (status !== 200 || !isEventStream(answerHeaders)) return;
+          const primary = serviceName === "legacy" ? "legacy" : "next";
+          parts.tunnels.opened({ route: routeName, kind: "events", primary }, response);
+        },
         ended: (ending) => {
           const held = watch.ended(ending);
           const reached = ending.end !== "unreached";
@@ -427,6 +433,11 @@ const UNWATCHED: Watch = {
 function ofRequest({ headers }: RequestHead): OfRequest | undefined {
   const trace = clientTrace(headers);
   return trace === null ? undefined : { id: null, traceId: trace.traceId };
+}
+
+function isEventStream(headers: RawHeaders): boolean {
+  const type = headerOf(headers, "content-type");
+  return type !== null && /^text\/event-stream\b/i.test(type);
 }
 
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */

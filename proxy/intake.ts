@@ -84,7 +84,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       lanes,
     };
     if (plan.requestClass === "write") {
-      parts.openWrites.enter(exchange.id, found.route.name);
+      parts.openWrites.enter(exchange.id, found.route.name, `${request.method} ${request.path}`);
       guarded(parts, "changes", () => {
         const from = { route: found.route, params: found.params, request };
         parts.changes.began(exchange.id, found.route.name, reachAtHead(from, keys));

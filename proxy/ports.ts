@@ -252,8 +252,10 @@ export interface Page<T> {
 
 export interface StoreHealth {
   readonly kind: "sqlite" | "redis" | "memory";
-  /** null: well. Otherwise what is wrong, in words. */
+  /** null: well. Otherwise what is wrong, or went wrong since the process began, in words. */
   readonly problem: string | null;
+  /** What is appended becomes durable: a problem is one of the past. */
+  readonly isKeeping: boolean;
   /** Writes that could not be kept since the process began. */
   readonly lostWrites: number;
   /** Writes not yet durable. */

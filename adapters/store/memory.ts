@@ -110,7 +110,7 @@ class MemoryStore implements Store {
   }
 
   health(): StoreHealth {
-    return { kind: "memory", problem: null, lostWrites: this.#lost, pendingWrites: 0 };
+    return { kind: "memory", problem: null, isKeeping: true, lostWrites: this.#lost, pendingWrites: 0 };
   }
 
   journalMark(): number {

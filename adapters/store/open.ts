@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import { PHASE_ROLES } from "../../proxy/phases.ts";
@@ -73,6 +74,32 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       throw new TypeError(`no such store: ${JSON.stringify(never)}`);
     }
   }
+}
+
+/**
+ * Resolves once a shared store can be reached, and a member that starts need not wait for others any more; or when it is over. One on
+ * this machine always can.
+ */
+export async function storeIsBack({ store }: Settings, isOver: () => boolean): Promise<void> {
+  if (store.kind !== "redis") return;
+  const [{ RedisLink }, { areSettled }] = [await import("./redis/link.ts"), await import("./redis/members.ts")];
+  const link = new RedisLink(store);
+  try {
+    while (!isOver()) {
+      link.beat();
+      if (link.isUp && (await areSettled(link, store.prefix).catch(() => false))) return;
+      await pause(LOOK_EVERY_MS);
+    }
+  } finally {
+    link.close();
+  }
+}
+
+const LOOK_EVERY_MS = 250;
+
+/** Where a member's folder says which routes have writes that are in no journal. */
+export function markerFileOf(folder: string): string {
+  return join(folder, "lanes", "gaps");
 }
 
 const ONE_LIFE =

@@ -108,6 +108,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   next: "next",
   group: null,
   sharedDatabase: false,
+  keepStreams: false,
   key: [
     { source: "path", name: "id" },
     { source: "answer-header", name: "location" },

@@ -54,6 +54,7 @@ const ROUTE_FIELDS = [
   "entity",
   "group",
   "sharedDatabase",
+  "keepStreams",
   "key",
   "keys",
   "touches",
@@ -266,6 +267,7 @@ function resolveRoute(
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
     group: choose<string | null>("group", written.group, defaults.group, null),
     sharedDatabase,
+    keepStreams: choose("keepStreams", written.keepStreams, defaults.keepStreams, base.keepStreams),
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
     touches: choose("touches", written.touches, defaults.touches, []).map(({ entity, at }) => ({

@@ -87,6 +87,10 @@ const routeShape = {
     "Whether legacy and next work on the same tables. Then writes are never mirrored, since they would be applied twice; no row has to be brought over; and compared reads are the evidence.",
     DEFAULT_ROUTE.sharedDatabase,
   ).optional(),
+  keepStreams: switchField(
+    "Whether open tunnels and event streams stay with the service that they were opened to when another one becomes the source of truth. Otherwise they are closed within 10 s, and their clients come to the new one.",
+    DEFAULT_ROUTE.keepStreams,
+  ).optional(),
   key: z
     .array(locatorField("Where the key of what is written stands."))
     .min(1)

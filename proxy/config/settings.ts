@@ -338,6 +338,8 @@ export interface RouteSettings {
   readonly group: string | null;
   /** legacy and next work on the same tables: no write is mirrored, whatever anybody says, and no row has to be brought over. */
   readonly sharedDatabase: boolean;
+  /** Tunnels and event streams are not closed at a cutover. */
+  readonly keepStreams: boolean;
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];

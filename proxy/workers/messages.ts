@@ -4,6 +4,7 @@
  */
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
 import type { OfRequest } from "../caught.ts";
+import type { LastingKind } from "../forward/open-tunnels.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Sought } from "../mirror/values/pair-book.ts";
 import type { ValuePair } from "../mirror/values/seal.ts";
@@ -96,8 +97,8 @@ export type FromWorker =
   /** What these are at the other service. */
   | { readonly type: "values"; readonly question: number; readonly sought: readonly Sought[] }
   | { readonly type: "mapped-for-clients"; readonly counts: readonly MappingTold[] }
-  /** A connection of the route has changed its protocol, or has ended after that. */
-  | { readonly type: "tunnel"; readonly route: string; readonly more: 1 | -1 }
+  /** A connection of the route has changed its protocol, or an event stream has begun; or either has ended after that. */
+  | { readonly type: "lasting"; readonly route: string; readonly kind: LastingKind; readonly more: 1 | -1 }
   /** It holds back since `hold`, has told of all that it had let through before, and its writes that are not mirrored have ended. */
   | { readonly type: "quiet"; readonly hold: number }
   /** Writes that it holds back now, and those it has refused in this hold. */

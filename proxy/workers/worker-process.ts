@@ -13,6 +13,8 @@ import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
 import { createFront } from "../front.ts";
 import { ClientValues } from "../mirror/values/client-values.ts";
+import { OpenTunnels } from "../forward/open-tunnels.ts";
+import { streamPrimaries } from "../phases.ts";
 import { OpenWrites } from "../phase/open-writes.ts";
 import { WriteHold } from "../phase/write-hold.ts";
 import { createListener, type Listener } from "../listen/server.ts";
@@ -48,6 +50,7 @@ const mappings = new RelayedMappings((counts) => link.send({ type: "mapped-for-c
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
 const hold = new WriteHold();
+const tunnels = new OpenTunnels();
 /** Those that are mirrored are in the parent's books. */
 const openWrites = new OpenWrites();
 /** The parent's number of the hold; its counts are told now and then. */
@@ -71,9 +74,11 @@ const front = createFront({
     caught,
   }),
   tunnels: {
-    opened(route, socket) {
-      link.send({ type: "tunnel", route, more: 1 });
-      socket.once("close", () => link.send({ type: "tunnel", route, more: -1 }));
+    opened(lasting, held) {
+      const { route, kind } = lasting;
+      tunnels.opened(lasting, held);
+      link.send({ type: "lasting", route, kind, more: 1 });
+      held.once("close", () => link.send({ type: "lasting", route, kind, more: -1 }));
     },
   },
   noise: new RemoteNoise(link, choice),
@@ -134,6 +139,7 @@ function takeSettings({ revision, epochs }: Extract<ToWorker, { type: "settings"
   budget.resize(shareOfQueue(given).workerBytes);
   snapshot = { revision, settings, router: compileRouter(settings.routes), epochs: new Map(epochs) };
   pairs.settingsChanged();
+  tunnels.follow(streamPrimaries(settings), Math.random);
   link.send({ type: "took", revision });
   if (listener === null) void listen(settings);
   else if (settings.tls !== null && (before?.cert !== settings.tls.cert || before.key !== settings.tls.key)) {

@@ -34,7 +34,7 @@ interface Open {
   readonly openedAt: number;
 }
 
-type Others = "timings" | "spans" | "primary-failed" | "caught" | "tunnel" | "values" | "mapped-for-clients";
+type Others = "timings" | "spans" | "primary-failed" | "caught" | "lasting" | "values" | "mapped-for-clients";
 type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly watched: number }>;
 
 /**
@@ -85,9 +85,9 @@ export class WorkerSeat {
         for (const span of message.spans) telemetry.span(span);
         if (message.lost > 0) telemetry.spansLost(message.lost);
         break;
-      case "tunnel":
-        this.#tunnels.add(message.route, message.more);
-        this.#parts.tunnels.add(message.route, message.more);
+      case "lasting":
+        this.#tunnels.add(message.route, message.kind, message.more);
+        this.#parts.tunnels.add(message.route, message.kind, message.more);
         break;
       case "values":
         void this.#lookUp(message);
@@ -121,7 +121,7 @@ export class WorkerSeat {
       watched.closed();
     }
     this.#watched.clear();
-    for (const [route, count] of this.#tunnels.all()) this.#parts.tunnels.add(route, -count);
+    for (const [route, kind, count] of this.#tunnels.all()) this.#parts.tunnels.add(route, kind, -count);
   }
 
   async #lookUp({ question, sought }: Extract<FromWorker, { type: "values" }>): Promise<void> {

@@ -25,6 +25,7 @@ const OTHER_FOLDERS = [
   "routing-export",
   "schema",
   "workers",
+  "store-away",
   "compose",
   "cli",
 ] as const;
@@ -107,8 +108,9 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   "routing-export": SHARED,
   schema: SHARED,
   workers: CORE,
-  compose: [...CORE, "repair", "pairs", "workers"],
-  main: [...CORE, "compose", "workers", "adapters"],
+  "store-away": CORE,
+  compose: [...CORE, "repair", "pairs", "workers", "store-away"],
+  main: [...CORE, "compose", "workers", "store-away", "adapters"],
   cli: [...CORE, "suggest", "try", "pairs", "migrate", "routing-export", "schema", "main", "adapters"],
   adapters: SHARED,
 };

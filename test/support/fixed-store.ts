@@ -36,7 +36,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     generation: 1,
     append: () => undefined,
     flush: () => Promise.resolve(),
-    health: () => ({ kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 }),
+    health: () => ({ kind: "memory", problem: null, isKeeping: true, lostWrites: 0, pendingWrites: 0 }),
     journalMark: () => 0,
     outcomeCounts: () => Promise.resolve([]),
     phases: () => Promise.resolve([]),

@@ -275,9 +275,11 @@ export class SharedStore extends Questions implements RedisStore {
     const sum = (of: (partition: Partition) => number): number =>
       this.#partitions.reduce((total, partition) => total + of(partition), 0);
     const failed = this.#partitions.find(({ problem }) => problem !== null)?.problem ?? null;
+    const present = this.#link.problem ?? failed ?? this.#unfit;
     return {
       kind: "redis",
-      problem: this.#link.problem ?? failed ?? this.#unfit ?? this.#loss,
+      problem: present ?? this.#loss,
+      isKeeping: present === null,
       lostWrites: sum(({ lostWrites }) => lostWrites),
       pendingWrites: sum(({ pendingWrites }) => pendingWrites),
     };

@@ -89,6 +89,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       entity: null,
       group: null,
       sharedDatabase: false,
+      keepStreams: false,
       key: [
         { source: "path", name: "id" },
         { source: "answer-header", name: "location" },

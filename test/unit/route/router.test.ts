@@ -19,6 +19,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     keys: [],
     touches: [],
     sharedDatabase: false,
+    keepStreams: false,
     treatAs: "by-method",
     persisted: [],
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },

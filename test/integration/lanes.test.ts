@@ -29,6 +29,7 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
         notes: [],
         secretKey: null,
         turns: ALONE,
+        pins: null,
         transitions: null,
         countsBeside: null,
         members: createLoneMember("01JMEMBER", () => systemClock.now()),

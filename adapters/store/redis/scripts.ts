@@ -29,6 +29,7 @@ const CONSTANTS = {
   MAX_UNCLEAN_GAPS: 100,
   MOST_BETWEEN_SAYINGS_MS: 2 * SECOND,
   LEFT_KEPT_MS: 30 * 24 * 60 * 60 * SECOND,
+  PINS_KEPT_MS: 10 * SECOND,
   GIVEN_UP_KEPT_S: 90 * 24 * 60 * 60,
 };
 
@@ -45,6 +46,7 @@ export const SCRIPTS = {
   run: load("turn", "runs", "run"),
   commit: load("turn", "runs", "kept", "commit"),
   turns: load("turn", "turns"),
+  pins: load("turn", "pins"),
   beside: load("beside"),
   evict: load("evict"),
   erase: load("kept", "erase"),

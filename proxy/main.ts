@@ -125,6 +125,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     acting,
     journal,
     turns: opened.turns,
+    pins: opened.pins,
+    members,
     marker: durable?.marker ?? null,
     services,
     records,
@@ -204,6 +206,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: services.gate,
     cutoverGate: records.cutoverGate,
     clientMappings: mirroring.clientMappings,
+    dialCounts: mirroring.dialCounts,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
@@ -245,6 +248,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       noise: mirroring.noise,
       pairs: mirroring.values,
       clientMappings: mirroring.clientMappings,
+      dial: mirroring.dial,
+      dialCounts: mirroring.dialCounts,
       telemetry: telemetry.telemetry,
       tunnels,
       clock,
@@ -308,6 +313,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     }
 
     pipeline.resume(durable?.journal.leftOver ?? []);
+    mirroring.beginDialling();
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();
     const end = async (budgetMs: number): Promise<StopReport> => {

@@ -31,6 +31,7 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
         turns: ALONE,
         pins: null,
         transitions: null,
+        calls: null,
         countsBeside: null,
         members: createLoneMember("01JMEMBER", () => systemClock.now()),
       },

@@ -83,7 +83,9 @@ const ONE_LIFE =
   "as silent until crossfade instances forget";
 
 /** Nobody shares it. */
-function alone(clock: Clock): Pick<OpenedStore, "turns" | "pins" | "members" | "transitions" | "calls" | "countsBeside"> {
+function alone(
+  clock: Clock,
+): Pick<OpenedStore, "turns" | "pins" | "members" | "transitions" | "calls" | "countsBeside"> {
   const members = createLoneMember(makeUlid(clock.now()), () => clock.now());
   return { turns: ALONE, pins: null, members, transitions: null, calls: null, countsBeside: null };
 }

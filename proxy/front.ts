@@ -7,7 +7,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Caught, OfRequest } from "./caught.ts";
 import { hostFor, type RouteSettings, type ServiceSettings, serviceOf } from "./config/settings.ts";
-import { headerOf, type RawHeaders, type RequestHead, type Role, type RouteFound, type Snapshot } from "./exchange.ts";
+import {
+  headerOf,
+  type RawHeaders,
+  type RequestClass,
+  type RequestHead,
+  type Role,
+  type RouteFound,
+  type Snapshot,
+} from "./exchange.ts";
 import type { BodyTakers } from "./forward/capture.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
 import { refuse, type Refusal } from "./forward/refusal.ts";
@@ -16,6 +24,8 @@ import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeUlid } from "./identity.ts";
 import type { ClientMapping } from "./client-mapping.ts";
+import { type Dial, isDialled } from "./dial.ts";
+import { dialledUpstream } from "./dialled-upstream.ts";
 import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import type { Noise, Watched } from "./noise.ts";
@@ -24,6 +34,7 @@ import type { WriteHold } from "./phase/write-hold.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
+import { dialledTo } from "./route/pin-names.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
 import type { Trace } from "./trace.ts";
@@ -40,6 +51,7 @@ export interface FrontParts {
   readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
   readonly intake: Intake;
   readonly clients: ClientMapping;
+  readonly dial: Dial;
   /** Writes whose source of truth is being changed wait here. */
   readonly hold: Pick<WriteHold, "holds" | "take">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
@@ -92,6 +104,47 @@ export function createFront(parts: FrontParts): Front {
       holdBack(request, response, target);
       return;
     }
+    const names = requestClass === "read" && isDialled(route) ? dialledTo(found, head) : null;
+    if (names === null) forwardPlanned(request, response, snapshot, head, found, requestClass);
+    else decideOnDial(request, response, snapshot, head, found, names);
+  }
+
+  /** `names`: what has to be free for next to be asked. */
+  function decideOnDial(
+    request: IncomingMessage,
+    response: ServerResponse,
+    snapshot: Snapshot,
+    head: RequestHead,
+    found: RouteFound,
+    names: readonly string[],
+  ): void {
+    const route = found.route.name;
+    const decided = (mayAsk: boolean): void => {
+      if (mayAsk) {
+        forwardDialled(request, response, snapshot, head, found);
+        return;
+      }
+      guard("dial", () => parts.dial.count(route, "pinned"));
+      forwardPlanned(request, response, snapshot, head, found, "read");
+    };
+    const answer = parts.dial.mayAsk({ route, names, revision: snapshot.revision });
+    if (answer instanceof Promise) {
+      answer.then(decided).catch((error: unknown) => {
+        parts.caught("pipeline", error);
+        response.destroy();
+      });
+    } else decided(answer);
+  }
+
+  function forwardPlanned(
+    request: IncomingMessage,
+    response: ServerResponse,
+    snapshot: Snapshot,
+    head: RequestHead,
+    found: RouteFound,
+    requestClass: RequestClass,
+  ): void {
+    const { route } = found;
     const plan = planExchange({
       phase: route.phase,
       requestClass,
@@ -141,6 +194,22 @@ export function createFront(parts: FrontParts): Front {
       failed();
       throw error;
     }
+  }
+
+  /** next is asked, and legacy where it gives no answer that counts. */
+  function forwardDialled(
+    request: IncomingMessage,
+    response: ServerResponse,
+    snapshot: Snapshot,
+    head: RequestHead,
+    found: RouteFound,
+  ): void {
+    const { route } = found;
+    const traced = traceOf(snapshot, head, route);
+    const asked = { snapshot, request: head, found };
+    const { upstream, answeredBy } = dialledUpstream(parts, asked, traced === null ? null : traced.trace);
+    const watch = traced === null ? UNWATCHED : { ...UNWATCHED, traced, answeredBy };
+    forwardTo(request, response, head, snapshot, "legacy", route.name, watch, () => upstream);
   }
 
   /** It begins anew once the hold is over: nothing of it has been decided, read or sent. */
@@ -311,7 +380,11 @@ export function createFront(parts: FrontParts): Front {
             head,
           );
           if (traced !== null)
-            guard("telemetry", () => parts.telemetry.span(spanOfPrimary(traced, ending, service)), head);
+            guard(
+              "telemetry",
+              () => parts.telemetry.span(spanOfPrimary(traced, ending, watch.answeredBy?.() ?? service)),
+              head,
+            );
           return held;
         },
         closed: (status) => {
@@ -385,6 +458,8 @@ interface Watch {
   readonly closed: (() => void) | null;
   /** null, as for most: nobody records it. */
   readonly traced: Traced | null;
+  /** Where that is not the one that is asked. */
+  readonly answeredBy?: () => ServiceSettings;
 }
 
 /** A request that is traced, and what its spans say of it. */

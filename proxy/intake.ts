@@ -15,6 +15,7 @@ import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Copy } from "./copy.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keysAtHead } from "./route/entity-key.ts";
+import { pinsOfWrite } from "./route/pin-names.ts";
 import { reachAtHead } from "./route/write-reach.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
 import type { Trace } from "./trace.ts";
@@ -85,10 +86,11 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     };
     if (plan.requestClass === "write") {
       parts.openWrites.enter(exchange.id, found.route.name, `${request.method} ${request.path}`);
-      guarded(parts, "changes", () => {
-        const from = { route: found.route, params: found.params, request };
-        parts.changes.began(exchange.id, found.route.name, reachAtHead(from, keys));
-      });
+      const from = { route: found.route, params: found.params, request };
+      const reach = reachAtHead(from, keys);
+      guarded(parts, "changes", () => parts.changes.began(exchange.id, found.route.name, reach));
+      const { isNeeded, bys } = parts.pins;
+      parts.pins.began(exchange.id, isNeeded ? pinsOfWrite(reach, bys, request) : []);
     }
     try {
       parts.recorder.eligible(found.route.name, plan.requestClass);
@@ -97,6 +99,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       lanes.withdraw(open.ticket);
       parts.openWrites.leave(exchange.id);
       parts.changes.ended(exchange.id, null);
+      parts.pins.ended(exchange.id, null);
       throw error;
     }
     journalIntent(open, () => letGoOn(entered(open), goOn, failed, parts.caught));
@@ -107,13 +110,14 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     return endedOnce({
       takers: () =>
         captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
-      isPlaced: () => parts.turns.placed(open.exchange.id) === null,
+      // What its answer tells may have to be told to others too.
+      isPlaced: () => parts.turns.placed(open.exchange.id) === null && !parts.pins.areShared,
       ended(ending) {
         const placed = parts.turns.placed(open.exchange.id);
-        if (placed === null) return settleNow(open, ending);
+        if (placed === null) return settleAndTell(open, ending);
         return within(placed, PLACE_WAIT_MS).then(async (inTime) => {
           if (!inTime) doubt(open);
-          await settleNow(open, ending);
+          await settleAndTell(open, ending);
         });
       },
     });
@@ -210,6 +214,16 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     };
     void marked.then(once);
     durable.then(once, () => undefined);
+  }
+
+  /** Others' reads must find what was written before the client can; its copy, or the whole exchange, may be done with by then. */
+  function settleAndTell(open: OpenExchange, ending: PrimaryEnding): Promise<void> | null {
+    if (!parts.pins.areShared) return settleNow(open, ending);
+    const { id } = open.exchange;
+    const begun = parts.pins.told(id);
+    const settled = settleNow(open, ending);
+    const awaited = [begun, parts.pins.told(id), settled].filter((one) => one !== null);
+    return awaited.length === 0 ? null : Promise.all(awaited).then(() => undefined);
   }
 
   /** What it returns is to be waited for before the answer's last byte leaves. */

@@ -14,6 +14,7 @@ import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "./journal.ts";
 import type { Clock } from "./ports.ts";
+import { pinsOfWrite } from "./route/pin-names.ts";
 import { reachAtAnswer } from "./route/write-reach.ts";
 import {
   beginTeaching,
@@ -101,6 +102,8 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     guarded(parts, "changes", () => {
       const reach = reachAtAnswer(sourcesOf(exchange, primary), write.about);
       parts.changes.began(exchange.id, exchange.route.name, reach);
+      const { isNeeded, bys } = parts.pins;
+      parts.pins.began(exchange.id, isNeeded ? pinsOfWrite(reach, bys, exchange.request) : []);
     });
     const problem = whyNotDelivered(waitingWrite, isStillMirrored(exchange));
     if (problem !== null) {

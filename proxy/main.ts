@@ -151,6 +151,8 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     acting,
     journal,
     turns: opened.turns,
+    pins: opened.pins,
+    members,
     calls: opened.calls,
     marker: durable?.marker ?? null,
     services,
@@ -233,6 +235,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     gate: services.gate,
     cutoverGate: records.cutoverGate,
     clientMappings: mirroring.clientMappings,
+    dialCounts: mirroring.dialCounts,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
@@ -274,6 +277,8 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       noise: mirroring.noise,
       pairs: mirroring.values,
       clientMappings: mirroring.clientMappings,
+      dial: mirroring.dial,
+      dialCounts: mirroring.dialCounts,
       telemetry: telemetry.telemetry,
       tunnels,
       waiting,
@@ -340,6 +345,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     }
 
     pipeline.resume(durable?.journal.leftOver ?? []);
+    mirroring.beginDialling();
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();
     const end = async (budgetMs: number): Promise<StopReport> => {

@@ -12,6 +12,7 @@ import type { ChangeLog } from "./mirror/change-log.ts";
 import type { Freezes } from "./mirror/freezes.ts";
 import type { Gaps } from "./mirror/gaps.ts";
 import type { Holes } from "./mirror/holes.ts";
+import type { Pins } from "./mirror/pins.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
@@ -69,6 +70,8 @@ export interface PipelineParts {
   readonly openWrites: OpenWrites;
   /** What mirrored writes may be changing, for backfills beside them. */
   readonly changes: ChangeLog;
+  /** What the shadow has not confirmed, for reads that it may answer. */
+  readonly pins: Pins;
   /** Copies of these rows are held back. */
   readonly freezes: Freezes;
   readonly copying: Copying;

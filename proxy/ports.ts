@@ -21,6 +21,7 @@ import type {
   RepairWork,
   SealedPlace,
 } from "./evidence.ts";
+import type { DialResult } from "./dial-results.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
@@ -367,6 +368,8 @@ export interface Telemetry {
   secondRead(route: string, result: NotTwiceReason | "compared"): void;
   /** A client's request, or the answer to it, that had to be made the primary's, or the client's; unmapped: it could not be. */
   mappedForClient(route: string, of: "request" | "answer", result: "mapped" | "unmapped", times: number): void;
+  /** A read that fell to next while legacy was the primary. */
+  dialledRead(route: string, result: DialResult, times: number): void;
   configReload(result: "applied" | "refused"): void;
   /** Of a request that is traced; nobody calls it for any other. */
   span(span: EndedSpan): void;

@@ -19,6 +19,7 @@ import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
 import { acceptedWrite } from "./journaled-write.ts";
 import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
 import { classifyGraphql } from "./route/graphql.ts";
+import { pinsOfWrite } from "./route/pin-names.ts";
 import { reachAtAnswer } from "./route/write-reach.ts";
 import { ALONE } from "./turns.ts";
 import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
@@ -311,7 +312,9 @@ export function sourcesOf({ route, params, request }: Exchange, answered: Primar
 function noteReach(parts: PipelineParts, exchange: Exchange, about: About, answered: PrimaryAnswered): void {
   const known = parts.changes.reachOf(exchange.id);
   if (known === null || known.lateOf.length === 0) return;
-  parts.changes.answered(exchange.id, reachAtAnswer(sourcesOf(exchange, answered), about));
+  const reach = reachAtAnswer(sourcesOf(exchange, answered), about);
+  parts.changes.answered(exchange.id, reach);
+  if (parts.pins.isNeeded) parts.pins.changed(exchange.id, pinsOfWrite(reach, parts.pins.bys, exchange.request));
 }
 
 function aboutKeys(keys: readonly string[]): About {

@@ -12,6 +12,7 @@ import type { MemberCalls } from "../../proxy/member-calls.ts";
 import { createLoneMember, type Members } from "../../proxy/members.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import type { Transitions } from "../../proxy/transition.ts";
+import type { SharedPins } from "../../proxy/pins.ts";
 import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
 import { segmentNumber } from "../journal/segment.ts";
@@ -31,6 +32,8 @@ export interface OpenedStore {
   readonly secretKey: Buffer | null;
   /** The order of writes among those who share it. */
   readonly turns: Turns;
+  /** What they have written and their shadow has not confirmed; null: nobody shares it. */
+  readonly pins: SharedPins | null;
   /** What others who share it have counted, and earlier processes; null: there are none beside what it held at its opening. */
   readonly countsBeside: (() => Promise<Counts>) | null;
   /** The processes that share it. */
@@ -61,11 +64,11 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      const { secretKey, turns, members, transitions } = store;
+      const { secretKey, turns, pins, members, transitions } = store;
       const calls = { calls: store.memberCalls, life: store.life };
       const countsBeside = (): Promise<Counts> => store.countsBeside();
       const notes = [...store.notes, ONE_LIFE];
-      return { store, durable: null, notes, secretKey, turns, members, transitions, calls, countsBeside };
+      return { store, durable: null, notes, secretKey, turns, pins, members, transitions, calls, countsBeside };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -107,9 +110,11 @@ const ONE_LIFE =
   "as silent until crossfade instances forget";
 
 /** Nobody shares it. */
-function alone(clock: Clock): Pick<OpenedStore, "turns" | "members" | "transitions" | "calls" | "countsBeside"> {
+function alone(
+  clock: Clock,
+): Pick<OpenedStore, "turns" | "pins" | "members" | "transitions" | "calls" | "countsBeside"> {
   const members = createLoneMember(makeUlid(clock.now()), () => clock.now());
-  return { turns: ALONE, members, transitions: null, calls: null, countsBeside: null };
+  return { turns: ALONE, pins: null, members, transitions: null, calls: null, countsBeside: null };
 }
 
 async function openWithJournal(
@@ -162,7 +167,7 @@ async function openAsMember(
     const own = { run, hasRun, place, journal, problem, ended };
     store = await openRedisStore({ ...options, member: own });
     const shared = store;
-    const { secretKey, notes, turns, members, transitions } = shared;
+    const { secretKey, notes, turns, pins, members, transitions } = shared;
     const calls = { calls: shared.memberCalls, life: shared.life };
     const countsBeside = (): Promise<Counts> => shared.countsBeside();
     const durable = await beside.open(store).catch((thrown: unknown) => {
@@ -170,7 +175,7 @@ async function openAsMember(
     });
     member.begun();
     const all = [...notes, ...waitingNote(durable.open)];
-    return { store, durable, notes: all, secretKey, turns, members, transitions, calls, countsBeside };
+    return { store, durable, notes: all, secretKey, turns, pins, members, transitions, calls, countsBeside };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

@@ -8,6 +8,7 @@ import type { RowValues } from "../row-values.ts";
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { MappedForClients } from "../client-mappings.ts";
+import type { DialledReads } from "../dial-counts.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
@@ -75,6 +76,8 @@ export interface RouteState {
   readonly gateEvidence: number;
   /** Requests and answers that lean on what the primary calls otherwise. */
   readonly mappedForClients: MappedForClients;
+  /** Reads that fell to next while legacy was the primary, since the process began. */
+  readonly dialledReads: DialledReads;
 }
 
 /** What was done to learn of noise since the process began; all 0 where the route does not ask for it. */

@@ -98,6 +98,7 @@ const routeStatus = {
   gaps: count,
   gateEvidence: number,
   mappedForClients: object({ requests: count, answers: count, unmapped: count }),
+  dialledReads: object({ next: count, pinned: count, askedAgain: count }),
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
   overrides: listOf(ref("Override")),
 };
@@ -234,6 +235,7 @@ export const SCHEMAS = {
       when: enumOf(["accepted", "always"]),
       acceptRealEffects: orNull(text),
     }),
+    reads: object({ dialShare: share, by: orNull(text) }),
     sharedDatabase: flag,
     compare: object({
       status: enumOf(["exact", "class"]),
@@ -333,7 +335,7 @@ export const SCHEMAS = {
   GroupChange: GROUP_CHANGE_SCHEMA,
   Override: object({
     route: orNull(text),
-    setting: enumOf(["mirror", "reads"]),
+    setting: enumOf(["mirror", "reads", "dial"]),
     value: { anyOf: [flag, { type: "number", minimum: 0, maximum: 1 }] },
     by: text,
     at: time,

@@ -1,6 +1,8 @@
 import type { Caught } from "../caught.ts";
 import type { ClientMappings } from "../client-mappings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
+import type { Dial } from "../dial.ts";
+import type { DialCounts } from "../dial-counts.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { createListener, type Handlers, type Listener } from "../listen/server.ts";
 import type { PairBook } from "../mirror/values/pair-book.ts";
@@ -21,6 +23,8 @@ export interface DoorParts {
   readonly waiting: WaitingDoor | null;
   readonly pairs: PairBook;
   readonly clientMappings: ClientMappings;
+  readonly dial: Dial;
+  readonly dialCounts: DialCounts;
   readonly clock: Clock;
   readonly warn: (line: string) => void;
   readonly caught: Caught;

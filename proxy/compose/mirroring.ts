@@ -32,6 +32,11 @@ import { createPipeline, type Pipeline } from "../pipeline.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 import { keyedHash } from "../record/keyed-hash.ts";
 import { deriveKey } from "../record/secret-key.ts";
+import type { Dial } from "../dial.ts";
+import type { DialCounts } from "../dial-counts.ts";
+import type { Members } from "../members.ts";
+import type { SharedPins } from "../pins.ts";
+import { createDialling } from "./dialling.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
 import type { Turns } from "../turns.ts";
 import { uncopiedRow } from "../uncopied-row.ts";
@@ -53,6 +58,8 @@ export interface MirroringParts {
   readonly store: Store;
   readonly journal: Journal;
   readonly turns: Turns;
+  readonly pins: SharedPins | null;
+  readonly members: Pick<Members, "list">;
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
@@ -85,6 +92,10 @@ export interface Mirroring {
   readonly seal: Seal;
   readonly values: PairBook;
   readonly clientMappings: ClientMappings;
+  readonly dial: Dial;
+  readonly dialCounts: DialCounts;
+  /** Once what an earlier process left is in the books. */
+  beginDialling(): void;
   /** Once services and gates are closed. */
   close(): Promise<void>;
 }
@@ -168,6 +179,14 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     caught,
   });
 
+  const dialling = createDialling({
+    ...{ snapshot, mirroringEnabled, store, journal, telemetry, clock },
+    onChange: parts.acting.onChange,
+    shared: parts.pins,
+    members: parts.members,
+    isBroken: (service) => gate(service).state() === "open",
+  });
+
   const pipeline = createPipeline(
     {
       ...shared,
@@ -191,11 +210,12 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       gaps: new Gaps(store, clock, parts.marker),
       openWrites,
       changes,
+      pins: dialling.pins,
       freezes,
       copying: backfills,
       caught,
     },
-    { hold, tunnels: parts.tunnels, clients },
+    { hold, tunnels: parts.tunnels, clients, dial: dialling.dial },
   );
 
   const repairs = createRepairs({
@@ -247,7 +267,11 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     seal,
     values: book,
     clientMappings,
+    dial: dialling.dial,
+    dialCounts: dialling.counts,
+    beginDialling: () => dialling.begin(),
     async close() {
+      dialling.end();
       await comparer.close();
       await transforms.close();
       await repairs.stop();

@@ -136,6 +136,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   values: { learn: [], apply: [], give: [], unmapped: "pass", clientSees: "legacy" },
   transform: { path: null, methods: [], headers: [], body: [], module: null },
   verify: { readBack: null },
+  reads: { dialShare: 0, by: null },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   gate: GATE_DEFAULTS.normal,
   redact: [],

@@ -37,6 +37,7 @@ import type {
   CompareRule,
   CompareSettings,
   GateSettings,
+  Locator,
   RouteSettings,
   ServiceSettings,
   ServiceTlsSettings,
@@ -82,6 +83,8 @@ const ROUTE_FIELDS = [
   "values.unmapped",
   "values.clientSees",
   "verify.readBack",
+  "reads.dial",
+  "reads.by",
   "repair.automatic",
   "repair.rate",
   "repair.write",
@@ -324,6 +327,10 @@ function resolveRoute(
         defaults.verify?.readBack,
         base.verify.readBack,
       ),
+    },
+    reads: {
+      dialShare: choose("reads.dial", written.reads?.dial, defaults.reads?.dial, base.reads.dialShare),
+      by: choose<Locator | null>("reads.by", written.reads?.by, defaults.reads?.by, base.reads.by),
     },
     repair: {
       automatic: choose("repair.automatic", repair?.automatic, defaults.repair?.automatic, base.repair.automatic),

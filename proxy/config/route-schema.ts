@@ -150,6 +150,19 @@ const routeShape = {
     })
     .describe("How it is verified that both services hold the same.")
     .optional(),
+  reads: z
+    .strictObject({
+      dial: shareField(
+        "The share of reads (GET and HEAD without a body) that next answers while legacy is the primary; each stays on its side, but for what a write has touched, which legacy answers until next has it.",
+        spellShare(DEFAULT_ROUTE.reads.dialShare),
+      ).optional(),
+      by: locatorField(
+        "Whose reads stay on one side, and go to legacy after a write of theirs until next has it. Default: the entity's, by its key. A request without it is legacy's.",
+        ["header", "cookie", "query"],
+      ).optional(),
+    })
+    .describe("Who answers reads. Default: the primary, all of them.")
+    .optional(),
   repair: z
     .strictObject({
       automatic: switchField(

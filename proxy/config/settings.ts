@@ -372,6 +372,12 @@ export interface RouteSettings {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
     readonly readBack: string | null;
   };
+  readonly reads: {
+    /** The share of reads that next answers while legacy is the primary, 0 to 1. */
+    readonly dialShare: number;
+    /** What one side answers alike for (`header:x-user`); null: the entity key. */
+    readonly by: Locator | null;
+  };
   readonly repair: {
     /** Whether the shadow is written to without being asked. */
     readonly automatic: boolean;

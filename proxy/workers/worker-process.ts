@@ -27,6 +27,7 @@ import { Link } from "./link.ts";
 import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
 import { RelayedMappings } from "./relayed-mappings.ts";
 import { RelayedTelemetry } from "./relayed-telemetry.ts";
+import { RemoteDial } from "./remote-dial.ts";
 import { RemoteIntake } from "./remote-intake.ts";
 import { RemoteNoise } from "./remote-noise.ts";
 import { RemotePairs } from "./remote-pairs.ts";
@@ -47,6 +48,7 @@ const intake = new RemoteIntake(link, budget, caught);
 const telemetry = new RelayedTelemetry(link);
 const pairs = new RemotePairs(link, systemClock);
 const mappings = new RelayedMappings((counts) => link.send({ type: "mapped-for-clients", counts }));
+const dial = new RemoteDial(link);
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
 const hold = new WriteHold();
@@ -73,6 +75,7 @@ const front = createFront({
     counted: mappings,
     caught,
   }),
+  dial,
   tunnels: {
     opened(lasting, held) {
       const { route, kind } = lasting;
@@ -119,6 +122,9 @@ function take(message: ToWorker, bytes: Buffer): void {
       break;
     case "values":
       pairs.told(message);
+      break;
+    case "dial":
+      dial.told(message);
       break;
     case "close":
       void close();
@@ -186,6 +192,7 @@ async function close(): Promise<void> {
   await (await listener)?.close();
   telemetry.flush();
   mappings.flush();
+  dial.flush();
   link.send({ type: "closed" });
 }
 

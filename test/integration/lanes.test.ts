@@ -29,6 +29,7 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
         notes: [],
         secretKey: null,
         turns: ALONE,
+        pins: null,
         transitions: null,
         calls: null,
         countsBeside: null,

@@ -60,6 +60,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
     gateEvidence: 0,
     mappedForClients: { requests: 0, answers: 0, unmapped: 0 },
+    dialledReads: { next: 0, pinned: 0, askedAgain: 0 },
     ...over,
   };
 }

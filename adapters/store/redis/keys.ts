@@ -32,6 +32,7 @@
  * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
  * | `turn:H`             | hash  | turns of the writes of a key, which is H, a keyed hash; `turn:H:runs`, `turns:R` (turn.lua); R is told of those that come to it on a channel of that name
  * | `earlier`            | hash  | of each run the lowest numbers of writes that it has open; `earlier:moved` when one ended (turns.lua)
+ * | `pin:H`              | hash  | of a name that reads are pinned by (H, its keyed hash) the lives that hold it; `pins:of:LIFE`, `pins:lives:RUN` (set); `pins:said` run → until when it is sure of what it holds, and what that is about (pins.lua)
  * | `gaps:unclean`       | hash  | route → the gap that the last unclean end left, and how many there were
  * | `records`, `cards`   | hash  | record's id → its text; what it is found by (base.lua)
  * | `order`              | zset  | record's id → position

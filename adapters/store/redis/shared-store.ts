@@ -7,6 +7,7 @@ import type { Members } from "../../../proxy/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { Transitions } from "../../../proxy/transition.ts";
+import type { SharedPins } from "../../../proxy/pins.ts";
 import type { Turns } from "../../../proxy/turns.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
@@ -31,6 +32,7 @@ import { RedisMembers } from "./members.ts";
 import { RedisPhases } from "./phases.ts";
 import { OwnOverrides } from "./own-overrides.ts";
 import { type LookEvery, TurnCalls } from "./turn-calls.ts";
+import { RedisPins } from "./pins.ts";
 import { RedisTurns } from "./turns.ts";
 import { overrides } from "./kept.ts";
 
@@ -89,6 +91,7 @@ export interface RunBegun {
 
 export interface RedisStore extends Store {
   readonly turns: Turns;
+  readonly pins: SharedPins;
   /** What is counted beside what this process has counted itself. @throws CrossfadeError `store-unavailable` */
   countsBeside(): Promise<Counts>;
   readonly members: Members;
@@ -115,6 +118,7 @@ export class SharedStore extends Questions implements RedisStore {
   protected readonly run: string;
   readonly #before: NonNullable<RunBegun["lasting"]>["before"];
   readonly turns: RedisTurns;
+  readonly pins: RedisPins;
   readonly #calls: TurnCalls;
   readonly members: RedisMembers;
   readonly memberCalls: RedisCalls;
@@ -190,6 +194,11 @@ export class SharedStore extends Questions implements RedisStore {
       calls: this.#calls,
       ...{ link, clock, prefix: redis.prefix, partitions: meta.partitions, run: begun.run, secret: meta.secret },
       trustMs: runSilentMs / 2,
+      openedAtUs: begun.atUs,
+    });
+    this.pins = new RedisPins({
+      ...{ link, clock, prefix: redis.prefix, partitions: meta.partitions, run: begun.run, secret: meta.secret },
+      life: begun.lasting?.life ?? begun.run,
       openedAtUs: begun.atUs,
     });
     const shared = { link, prefix: redis.prefix, reading: this.reading };
@@ -341,6 +350,7 @@ export class SharedStore extends Questions implements RedisStore {
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
     this.members.stop();
+    await this.pins.stop();
     this.memberCalls.stop();
     await this.flush();
     this.#calls.stop();
@@ -382,6 +392,7 @@ export class SharedStore extends Questions implements RedisStore {
   async #onUp(): Promise<void> {
     this.members.cameBack();
     this.turns.distrust();
+    this.pins.distrust();
     for (const partition of this.#partitions) void partition.post();
     await this.#noteReplication();
   }
@@ -417,6 +428,7 @@ export class SharedStore extends Questions implements RedisStore {
 
   #onLost(sentence: string): void {
     this.turns.distrust();
+    this.pins.distrust();
     this.#loss = `store ${this.#link.place}: ${sentence}`;
     // Where it was emptied, what was said once for the whole store is gone as well.
     void visitMeta(this.#link, this.#options.redis, this.#visit(this.#link.seen.replication)).catch(() => undefined);

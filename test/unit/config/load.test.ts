@@ -117,6 +117,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       values: { learn: [], apply: [], give: [], unmapped: "pass", clientSees: "legacy" },
       transform: { path: null, methods: [], headers: [], body: [], module: null },
       verify: { readBack: null },
+      reads: { dialShare: 0, by: null },
       repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
       gate: {
         profile: "normal",
@@ -197,7 +198,7 @@ test("what is documented for later versions is told apart from slips of the pen"
   const errors = errorsOf(t, fixture("documented-later.yaml"));
   assert.deepEqual(
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
-    ["routes[0].verify.share", "routes[0].reads", "collections[0].source.http"],
+    ["routes[0].verify.share", "routes[0].reads.fallback", "collections[0].source.http"],
   );
 });
 

@@ -1,5 +1,6 @@
 /** What is written down about exchanges: differences, divergence records, groups, repairs, gaps. Shapes of log, store and API. */
 import type { Phase } from "./config/settings.ts";
+import type { Identity } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 
 export const DIFFERENCE_KINDS = [
@@ -136,6 +137,21 @@ export interface ListedGroup extends GroupRecord {
   readonly samples: readonly string[];
 }
 
+/**
+ * Which service may miss what the other has: the shadow of that time. null: nobody noted it, or it was one and then the other; it
+ * counts for both.
+ */
+export type Missing = Identity | null;
+
+export function bothMissing(one: Missing, other: Missing): Missing {
+  return one === other ? one : null;
+}
+
+/** Whether it counts for that service. */
+export function isMissingAt(service: Identity, misses: Missing): boolean {
+  return misses === null || misses === service;
+}
+
 export const REPAIR_REASONS = [
   "unknown",
   "body-too-large",
@@ -199,6 +215,7 @@ export interface RepairRecord {
   /** Of the last attempt, redacted; null: none failed. */
   readonly lastError: string | null;
   readonly evidence: RepairEvidence | null;
+  readonly misses: Missing;
 }
 
 /** An entry as whoever repairs it needs it. */
@@ -225,6 +242,7 @@ export interface GapRecord {
   /** null: still open. */
   readonly to: string | null;
   readonly why: string;
+  readonly misses: Missing;
 }
 
 export interface OutcomeCount {

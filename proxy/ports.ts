@@ -14,6 +14,7 @@ import type {
   GroupRecord,
   GroupState,
   ListedGroup,
+  Missing,
   OutcomeCount,
   RepairEnd,
   RepairReason,
@@ -23,6 +24,7 @@ import type {
 } from "./evidence.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { KeptGateEvidence } from "./gate-evidence.ts";
+import type { Leaning } from "./leanings.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { EndedSpan } from "./spans.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
@@ -144,6 +146,7 @@ export type StoreWrite =
       readonly notBefore: string | null;
       /** null: not known. */
       readonly place: SealedPlace | null;
+      readonly misses?: Missing;
     }
   | {
       readonly type: "gap-opened";
@@ -151,6 +154,7 @@ export type StoreWrite =
       readonly route: string;
       readonly from: string;
       readonly why: string;
+      readonly misses?: Missing;
     }
   | { readonly type: "gap-closed"; readonly id: string; readonly to: string }
   /** Nothing was missing in it after all. */
@@ -164,7 +168,11 @@ export type StoreWrite =
   /** What is known of these places now, in place of what was known of them. */
   | { readonly type: "places"; readonly places: readonly KeptPlace[] }
   /** What is known of these routes now, in place of what was known of them. */
-  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] };
+  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] }
+  /** Who gets the copies of a route from now on, as far as this process goes: a gap that the store itself records misses them there. */
+  | { readonly type: "shadow"; readonly route: string; readonly service: Missing }
+  /** Added to what was counted before. */
+  | { readonly type: "leaned"; readonly leaning: Leaning };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -226,6 +234,8 @@ export interface OpenWork {
   /** Among them. */
   readonly parked: number;
   readonly gaps: number;
+  /** Among them, those in which legacy may miss something: what the way back to it costs. */
+  readonly legacyMisses: { readonly repairs: number; readonly gaps: number };
   readonly causes: CauseCounts;
 }
 
@@ -337,6 +347,8 @@ export interface Store {
   gateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** The same of every other member that ever counted; empty where nobody shares the store. */
   othersGateEvidence(): Promise<readonly KeptGateEvidence[]>;
+  /** What leaned on legacy or on Crossfade over the store's whole life, of all who share it: one a route and kind. */
+  leanings(): Promise<readonly Leaning[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }

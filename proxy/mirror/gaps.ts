@@ -1,3 +1,4 @@
+import type { Missing } from "../evidence.ts";
 import { makeUlid } from "../identity.ts";
 import type { GapMarker } from "../journal.ts";
 import type { Clock, Store } from "../ports.ts";
@@ -5,6 +6,7 @@ import type { Clock, Store } from "../ports.ts";
 interface Gap {
   readonly id: string;
   readonly route: string;
+  readonly misses: Missing;
   /** Writes in it whose intents may be recorded yet. */
   late: number;
   /** At least one write in it is in no journal, and will not be. */
@@ -30,11 +32,13 @@ export class Gaps {
     this.#marker = marker;
   }
 
-  /** `recorded`: the intent's own. Resolves once the marker is durable; null: nothing is to be waited for. */
-  unjournaled(route: string, recorded: Promise<void>): Promise<void> | null {
+  /** `recorded`: the intent's own; `misses`: who is to get the copy. Resolves once the marker is durable; null: nothing is to be waited for. */
+  unjournaled(route: string, recorded: Promise<void>, misses: Missing): Promise<void> | null {
+    // Roles were swapped, by force: what legacy misses is not what next missed.
+    if (this.#open.has(route) && this.#open.get(route)?.misses !== misses) this.journaled(route);
     const known = this.#open.get(route);
     const now = this.#clock.now();
-    const gap = known ?? { id: makeUlid(now), route, late: 0, isReal: false, isOver: false };
+    const gap = known ?? { id: makeUlid(now), route, misses, late: 0, isReal: false, isOver: false };
     gap.late++;
     recorded.then(
       () => this.#settle(gap),
@@ -46,7 +50,7 @@ export class Gaps {
     if (known !== undefined) return null;
     this.#open.set(route, gap);
     const why = "the journal did not take intents in time; writes went to the primary unjournaled";
-    this.#store.append([{ type: "gap-opened", id: gap.id, route, from: new Date(now).toISOString(), why }]);
+    this.#store.append([{ type: "gap-opened", id: gap.id, route, from: new Date(now).toISOString(), why, misses }]);
     return this.#marker?.open(route, now) ?? null;
   }
 

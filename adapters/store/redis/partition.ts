@@ -4,7 +4,7 @@
  * given back and cut anew.
  */
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
+import type { GroupEvent, Missing } from "../../../proxy/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
 import { Backlog, type BacklogMark, type Room } from "../backlog.ts";
@@ -23,7 +23,7 @@ const COMMIT_EVERY_MS = 20;
 const RETRY_MS = SECOND;
 /** Batches that are remembered, for the case that Redis loses them: at one each 20 ms, the last minute's. */
 const REMEMBERED = 3_000;
-/** Repairs and gaps in them. */
+/** Repairs, gaps and leanings in them. */
 const REMEMBERED_ROWS = 50_000;
 
 export interface PartitionSettings {
@@ -71,6 +71,8 @@ export class Partition {
   readonly #settings: PartitionSettings;
   readonly #backlog: Backlog;
   readonly #ledger = new Ledger();
+  /** Who gets the copies, as it was told last. */
+  readonly #shadows = new Map<string, Missing>();
   readonly #flushing = new Set<Flushing>();
   readonly #remembered: Remembered[] = [];
   #rememberedRows = 0;
@@ -130,6 +132,7 @@ export class Partition {
 
   append(write: StoreWrite): void {
     if (write.type === "journal-mark") this.#lastMark = write.position;
+    if (write.type === "shadow") this.#shadows.set(write.route, write.service);
     const { positions, clock } = this.#settings;
     const arrived =
       write.type === "divergence" ? Date.parse(write.record.time) : write.type === "pair" ? write.at : null;
@@ -278,11 +281,13 @@ export class Partition {
     this.#out = null;
     this.#backlog.giveBack({ withoutEvidence: false });
     for (const { number, rows } of this.#remembered) if (number > last) for (const row of rows) this.#backlog.add(row);
+    for (const [route, service] of this.#shadows) this.#backlog.add({ type: "shadow", route, service });
     const span = { from: new Date(Math.min(from, now)).toISOString(), to: new Date(now).toISOString() };
     for (const route of new Set([...routes, ...this.#ledger.routes()])) {
       const id = makeUlid(now);
       const why = "store lost: Redis lost writes that it had confirmed (a failover, or a restart without its data)";
-      this.#backlog.add({ type: "gap-opened", id, route, from: span.from, why });
+      const misses = this.#shadows.get(route) ?? null;
+      this.#backlog.add({ type: "gap-opened", id, route, from: span.from, why, misses });
       this.#backlog.add({ type: "gap-closed", id, to: span.to });
     }
     lost(
@@ -291,7 +296,14 @@ export class Partition {
   }
 
   #remember({ number, sealedAt, essentials }: Batch): void {
-    const rows = [...essentials.repairs.map(repairAgain), ...essentials.gaps.map(gapAgain)];
+    const rows = [
+      ...essentials.repairs.map(repairAgain),
+      ...essentials.gaps.map(gapAgain),
+      // Repairs tell theirs again by themselves.
+      ...essentials.leanings
+        .filter(({ on }) => on !== "repair")
+        .map((leaning) => ({ type: "leaned", leaning }) as const),
+    ];
     this.#remembered.push({ number, at: sealedAt, rows });
     this.#rememberedRows += rows.length;
     const [fewer, count] = [this.#rememberedRows > REMEMBERED_ROWS, this.#remembered.length];

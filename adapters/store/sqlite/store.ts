@@ -103,6 +103,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     valuePairs: (query) => committer.askAtOnce("valuePairs", { query, now: clock.now() }),
     gateEvidence: () => committer.ask("gateEvidence", null),
     othersGateEvidence: () => Promise.resolve([]),
+    leanings: () => committer.ask("leanings", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

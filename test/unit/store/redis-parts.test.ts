@@ -43,6 +43,8 @@ const rows = (match: number, eligible: number): EssentialRows => ({
   controls: [],
   places: [],
   gateEvidence: [],
+  shadows: [],
+  leanings: [],
 });
 
 test("a batch tells how far its counts have come, however often it is cut anew; all of them after a loss", () => {
@@ -64,6 +66,8 @@ test("a batch tells how far its counts have come, however often it is cut anew; 
     controls: [],
     places: [],
     gateEvidence: [],
+    shadows: [],
+    leanings: [],
   };
   assert.deepEqual(ledger.after(nothing, false), { outcomes: [], totals: [] });
   assert.deepEqual(ledger.after(nothing, true).totals, [["users", 5, 1]]);

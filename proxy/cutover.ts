@@ -5,11 +5,12 @@
  * before that leaves the old one.
  */
 import type { AuditedChange } from "./audit.ts";
-import type { RouteSettings, Settings } from "./config/settings.ts";
+import type { Phase, RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
 import { type CutoverChecks, type Planned, spellTunnels } from "./cutover-checks.ts";
+import type { Missing } from "./evidence.ts";
 import { makeUlid } from "./identity.ts";
-import { behindAfter, groupOf, type KeptPhase } from "./kept-phase.ts";
+import { behindAfter, cutOver, groupOf, type KeptPhase } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
 import type { Barrier, Crossed } from "./barrier/barrier.ts";
@@ -94,19 +95,20 @@ export function createCutover(parts: CutoverParts): Cutover {
       routes: names,
       rows: rowsOf(planned),
       drains: crosses,
-      stillFit: () => (crosses && !order.force ? stillFit(names) : Promise.resolve(null)),
+      stillFit: () => (crosses && !order.force ? stillFit(names, planned.to) : Promise.resolve(null)),
     });
     if (crossed.end !== "moved") return stays(planned, checks, crossed);
-    if (PHASE_ROLES[planned.to].shadow !== null) {
+    const { shadow } = PHASE_ROLES[planned.to];
+    if (shadow !== null) {
       const at = new Date(clock.now()).toISOString();
-      for (const [route, from] of since) if (from !== null) tellGap(route, from, at);
+      for (const [route, from] of since) if (from !== null) tellGap(route, from, at, shadow);
     }
     return moved(planned, checks, crossed);
   }
 
   /** What the last writes left. */
-  async function stillFit(names: readonly string[]): Promise<string | null> {
-    const { repairs, gaps } = await parts.checks.openOf(names);
+  async function stillFit(names: readonly string[], to: Phase): Promise<string | null> {
+    const { repairs, gaps } = await parts.checks.openOf(names, to);
     if (repairs > 0) return `the last writes left ${plural(repairs, "key")} on the repair list`;
     return gaps > 0 ? `the last writes left ${plural(gaps, "gap")}` : null;
   }
@@ -124,6 +126,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         by: order.by,
         at,
         reason: order.reason,
+        ...cutOver(to, before ?? null, at),
         behindSince: behindAfter({ sharedDatabase, phase: from, behindSince: before?.behindSince ?? null }, to, at),
       };
     });
@@ -144,11 +147,11 @@ export function createCutover(parts: CutoverParts): Cutover {
   }
 
   /** What the other service has missed is on no list: only a reconcile can say. */
-  function tellGap(route: string, from: string, to: string): void {
+  function tellGap(route: string, from: string, to: string, misses: Missing): void {
     const id = makeUlid(clock.now());
     const why = "the route mirrored nothing: its phase had no shadow";
     store.append([
-      { type: "gap-opened", id, route, from, why },
+      { type: "gap-opened", id, route, from, why, misses },
       { type: "gap-closed", id, to },
     ]);
   }
@@ -163,7 +166,7 @@ export function createCutover(parts: CutoverParts): Cutover {
       check.name === "tunnels" && tunnels !== null ? { ...check, text: spellTunnels(tunnels, planned.from) } : check,
     );
     const { order, names, from, to, crosses } = planned;
-    const gates = checks.filter(({ name }) => name === "gate").map(({ text }) => text);
+    const gates = checks.filter(({ name }) => name === "gate" || name === "retire").map(({ text }) => text);
     const what = [
       spellMove(
         planned,

@@ -9,6 +9,7 @@ import { createMemberSelf } from "./compose/member.ts";
 import { followFile, type FollowedFile } from "./compose/follow-file.ts";
 import type { MemberPart } from "./barrier/member-part.ts";
 import { createMoving } from "./compose/moving.ts";
+import { createMovingAlone, type MovingAlone } from "./compose/moving-alone.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
 import { createServiceSide } from "./compose/service-side.ts";
@@ -19,6 +20,7 @@ import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts
 import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
+import { createLeaningCounter } from "./leaning-counter.ts";
 import { OpenTunnels } from "./forward/open-tunnels.ts";
 import { holdHeapGrowth } from "./heap-growth.ts";
 import { scavengeWhenIdle } from "./idle-scavenge.ts";
@@ -28,6 +30,7 @@ import { OpenWrites } from "./phase/open-writes.ts";
 import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
+import { createRetireReport } from "./retire-report.ts";
 import { compileRouter } from "./route/router.ts";
 import { createStatusSource } from "./status-source.ts";
 import { systemClock } from "./system-clock.ts";
@@ -49,6 +52,8 @@ export interface StartOptions {
   readonly logLevel?: string;
   /** How often the repair list is gone through by itself. Default 10 s. */
   readonly repairEveryMs?: number;
+  /** In blocks of what length it is judged whether next fails after a cutover. Default 10 s. */
+  readonly failingBlockMs?: number;
   /** Called with each sentence that an operator should see at the start. */
   readonly warn?: (line: string) => void;
 }
@@ -87,6 +92,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const audit = createAudit(store, desk.log, clock);
   const overrides = await store.overrides();
   let part: MemberPart | null = null;
+  let movingAlone: MovingAlone | null = null;
   const phases = await openPhaseBook({
     store,
     transitions: opened.transitions,
@@ -106,7 +112,13 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   const telemetry = createTelemetry({ version, settings: settings.telemetry });
   desk.onLine((line) => telemetry.logLine(line));
   const secretKey = shared ?? ownSecretKey(settings);
-  const every = { store, secretKey, telemetry: telemetry.telemetry, clock, desk, audit };
+  const leaning = createLeaningCounter({ store, clock });
+  const watched = (): void => leaning.watch(snapshot().settings.routes.map(({ name }) => name));
+  watched();
+  acting.onChange(watched);
+  const heard = leaning.heard(telemetry.telemetry);
+  const retire = createRetireReport({ counter: leaning, store, phases, snapshot, clock });
+  const every = { store, secretKey, telemetry: heard, clock, desk, audit };
 
   const records = await createRecords({
     ...every,
@@ -128,6 +140,12 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     marker: durable?.marker ?? null,
     services,
     records,
+    evidence: {
+      settled(settled) {
+        records.evidence.settled(settled);
+        movingAlone?.settled(settled);
+      },
+    },
     hold,
     openWrites,
     tunnels,
@@ -144,6 +162,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     counted: durable === null ? null : counted,
     backlog,
     gate: records.cutoverGate,
+    retire,
     clash: createClashCheck({ store, seal: mirroring.seal }),
     members,
     transitions: opened.transitions,
@@ -157,6 +176,15 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   });
 
   part = moving.part;
+  const alone = createMovingAlone({
+    acting,
+    phases,
+    move: (order) => moving.cutover.move(order),
+    clock,
+    desk,
+    failingBlockMs: options.failingBlockMs,
+  });
+  movingAlone = alone;
   const startedAt = clock.now();
   const isStopping = (): boolean => stopping;
   const phasesChanged = (): void => part?.wake();
@@ -180,6 +208,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       ...(following?.expiredRules() ?? []),
       ...certificateWarnings(snapshot().settings.tls, clock.now()),
       ...phases.warnings(acting.file()),
+      ...alone.warnings(),
       ...mirroring.backfills.warnings(),
     ],
     configError: () => following?.refusal() ?? null,
@@ -222,6 +251,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await services.close();
     await mirroring.close();
     records.evidence.close();
+    leaning.close();
     await records.recorder.close();
     counted.close();
     if (durable !== null) {
@@ -245,7 +275,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       noise: mirroring.noise,
       pairs: mirroring.values,
       clientMappings: mirroring.clientMappings,
-      telemetry: telemetry.telemetry,
+      telemetry: heard,
       tunnels,
       clock,
       warn: (line) => desk.log.warn(line),
@@ -263,6 +293,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       places: records.book,
       values: createValueList({ store, seal: mirroring.seal, routes: () => snapshot().settings.routes }),
       gate: (route) => records.cutoverGate.ask(route),
+      retire: (route, quietMs) => retire.ask(route, quietMs),
       move: (order) => moving.cutover.move(order),
       subscribe: (listener) => records.feed.subscribe(listener),
       override: (change) => acting.change(change),
@@ -310,8 +341,10 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     pipeline.resume(durable?.journal.leftOver ?? []);
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();
+    alone.begin();
     const end = async (budgetMs: number): Promise<StopReport> => {
       following?.close();
+      alone.stop();
       stopScavenging();
       letHeapGrow();
       const report = await drain(

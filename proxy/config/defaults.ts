@@ -74,6 +74,8 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
   },
 };
 
+const AFTER_CUTOVER = { failuresBelow: 0.05, automaticReturn: false };
+
 /** A week has each weekday in it; a fortnight also what is done every other week. */
 export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
   strict: {
@@ -82,22 +84,35 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     confidence: 0.99,
     spanMs: 14 * DAY,
     latencyRatioBelow: 1.5,
+    ...AFTER_CUTOVER,
   },
-  normal: { profile: "normal", divergenceBelow: 0.0001, confidence: 0.95, spanMs: 7 * DAY, latencyRatioBelow: 2 },
+  normal: {
+    profile: "normal",
+    divergenceBelow: 0.0001,
+    confidence: 0.95,
+    spanMs: 7 * DAY,
+    latencyRatioBelow: 2,
+    ...AFTER_CUTOVER,
+  },
   "low-traffic": {
     profile: "low-traffic",
     divergenceBelow: 0.01,
     confidence: 0.95,
     spanMs: 14 * DAY,
     latencyRatioBelow: 3,
+    ...AFTER_CUTOVER,
   },
 };
+
+/** Of `retire.quiet`, ms. */
+export const QUIET_BOUNDS = { min: SECOND, max: 3650 * DAY } as const;
 
 /** `entity` is missing: its default is the route's name, or null where the pattern has no fixed segment. */
 export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   phase: "dual-write",
   next: "next",
   group: null,
+  unattended: false,
   sharedDatabase: false,
   key: [
     { source: "path", name: "id" },
@@ -128,6 +143,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   verify: { readBack: null },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   gate: GATE_DEFAULTS.normal,
+  retire: { quietMs: 30 * DAY },
   redact: [],
   redactDetect: [],
 };

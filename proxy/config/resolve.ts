@@ -57,6 +57,7 @@ const ROUTE_FIELDS = [
   "key",
   "keys",
   "touches",
+  "unattended",
   "treatAs",
   "graphql.persisted",
   "mirror.writes",
@@ -90,6 +91,9 @@ const ROUTE_FIELDS = [
   "gate.confidence",
   "gate.span",
   "gate.latencyRatioBelow",
+  "gate.failuresBelow",
+  "gate.automaticReturn",
+  "retire.quiet",
   "redact",
   "redactDetect",
 ] as const;
@@ -261,6 +265,7 @@ function resolveRoute(
     next: choose("next", written.next, defaults.next, base.next),
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
     group: choose<string | null>("group", written.group, defaults.group, null),
+    unattended: choose("unattended", written.unattended, defaults.unattended, base.unattended),
     sharedDatabase,
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
@@ -326,6 +331,9 @@ function resolveRoute(
       attempts: choose("repair.attempts", repair?.attempts, defaults.repair?.attempts, base.repair.attempts),
     },
     gate: resolveGate(choose, written.gate, defaults.gate),
+    retire: {
+      quietMs: choose("retire.quiet", written.retire?.quiet, defaults.retire?.quiet, base.retire.quietMs),
+    },
     redact: choose("redact", written.redact, defaults.redact, base.redact),
     redactDetect: choose("redactDetect", written.redactDetect, defaults.redactDetect, base.redactDetect),
   };
@@ -372,6 +380,13 @@ function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: Writte
       own?.latencyRatioBelow,
       defaults?.latencyRatioBelow,
       of.latencyRatioBelow,
+    ),
+    failuresBelow: choose("gate.failuresBelow", own?.failuresBelow, defaults?.failuresBelow, of.failuresBelow),
+    automaticReturn: choose(
+      "gate.automaticReturn",
+      own?.automaticReturn,
+      defaults?.automaticReturn,
+      of.automaticReturn,
     ),
   };
 }

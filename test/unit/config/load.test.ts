@@ -88,6 +88,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       next: "next",
       entity: null,
       group: null,
+      unattended: false,
       sharedDatabase: false,
       key: [
         { source: "path", name: "id" },
@@ -123,7 +124,10 @@ const COMPLETE: Omit<Settings, "file"> = {
         confidence: 0.95,
         spanMs: 7 * 24 * 3_600_000,
         latencyRatioBelow: 2,
+        failuresBelow: 0.05,
+        automaticReturn: false,
       },
+      retire: { quietMs: 30 * 24 * 3_600_000 },
       redact: [],
       redactDetect: [],
     },

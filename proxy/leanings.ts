@@ -39,7 +39,15 @@ export function leaningName({ route, on }: Pick<Leaning, "route" | "on">): strin
 }
 
 /** Every mark of a key is one: stores count them so. A time that cannot be read is the beginning of time. */
-export function repairLeaning({ route, at }: { readonly route: string; readonly at: string }): Leaning {
+export function repairLeaning({
+  route,
+  at,
+  times = 1,
+}: {
+  readonly route: string;
+  readonly at: string;
+  readonly times?: number;
+}): Leaning {
   const ms = Date.parse(at) || 0;
-  return { route, on: "repair", times: 1, first: ms, last: ms };
+  return { route, on: "repair", times, first: ms, last: ms };
 }

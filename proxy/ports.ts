@@ -147,6 +147,8 @@ export type StoreWrite =
       /** null: not known. */
       readonly place: SealedPlace | null;
       readonly misses?: Missing;
+      /** Marks that it stands for; absent: one. */
+      readonly times?: number;
     }
   | {
       readonly type: "gap-opened";

@@ -66,8 +66,8 @@ export class Essentials {
         this.#totalsOf(write.route).comparedReads += 1;
         return;
       case "repair": {
-        const { type: _, at, misses = null, ...mark } = write;
-        this.#addRepair({ ...mark, misses, since: at, times: 1 });
+        const { type: _, at, misses = null, times = 1, ...mark } = write;
+        this.#addRepair({ ...mark, misses, since: at, times });
         this.#addLeaning(repairLeaning(write));
         return;
       }

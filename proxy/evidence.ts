@@ -1,6 +1,5 @@
 /** What is written down about exchanges: differences, divergence records, groups, repairs, gaps. Shapes of log, store and API. */
 import type { Phase } from "./config/settings.ts";
-import type { Identity } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 
 export const DIFFERENCE_KINDS = [
@@ -141,14 +140,14 @@ export interface ListedGroup extends GroupRecord {
  * Which service may miss what the other has: the shadow of that time. null: nobody noted it, or it was one and then the other; it
  * counts for both.
  */
-export type Missing = Identity | null;
+export type Missing = "legacy" | "next" | null;
 
 export function bothMissing(one: Missing, other: Missing): Missing {
   return one === other ? one : null;
 }
 
 /** Whether it counts for that service. */
-export function isMissingAt(service: Identity, misses: Missing): boolean {
+export function isMissingAt(service: NonNullable<Missing>, misses: Missing): boolean {
   return misses === null || misses === service;
 }
 

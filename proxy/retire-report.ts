@@ -6,7 +6,8 @@ import { NO_ROUTE } from "./leanings.ts";
 import type { PhaseBook } from "./phase/phase-book.ts";
 import { PHASE_ROLES } from "./phases.ts";
 import type { Clock, Store } from "./ports.ts";
-import { askRetire, type RetireAnswer } from "./retire.ts";
+import { askRetire } from "./phase/retire.ts";
+import type { RetireAnswer } from "./retire.ts";
 
 export interface RetireReportParts {
   readonly counter: Pick<LeaningCounter, "flush">;

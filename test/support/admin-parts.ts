@@ -11,7 +11,8 @@ import type { Member } from "../../proxy/members.ts";
 import type { PlaceRecord } from "../../proxy/places.ts";
 import type { Store } from "../../proxy/ports.ts";
 import { type JobRecord, REPAIR_RESULTS } from "../../proxy/repair-job.ts";
-import { askRetire, type RetireAnswer } from "../../proxy/retire.ts";
+import { askRetire } from "../../proxy/phase/retire.ts";
+import type { RetireAnswer } from "../../proxy/retire.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 import { NOON } from "./evidence.ts";
 

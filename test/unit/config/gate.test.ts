@@ -24,15 +24,21 @@ test("what is written comes before the profile, the route before defaults", (t) 
   assert.deepEqual(gateOf("    gate: { profile: strict }\n"), GATE_DEFAULTS.strict);
   const shared = "defaults: { gate: { profile: low-traffic, span: 3d } }\n";
   assert.deepEqual(gateOf("", shared), { ...GATE_DEFAULTS["low-traffic"], spanMs: 3 * 24 * 3_600_000 });
-  assert.deepEqual(gateOf("    gate: { divergenceBelow: 0.5%, confidence: 99%, latencyRatioBelow: 1.2, failuresBelow: 2%, automaticReturn: true }\n", shared), {
-    profile: "low-traffic",
-    divergenceBelow: 0.005,
-    confidence: 0.99,
-    spanMs: 3 * 24 * 3_600_000,
-    latencyRatioBelow: 1.2,
-    failuresBelow: 0.02,
-    automaticReturn: true,
-  });
+  assert.deepEqual(
+    gateOf(
+      "    gate: { divergenceBelow: 0.5%, confidence: 99%, latencyRatioBelow: 1.2, failuresBelow: 2%, automaticReturn: true }\n",
+      shared,
+    ),
+    {
+      profile: "low-traffic",
+      divergenceBelow: 0.005,
+      confidence: 0.99,
+      spanMs: 3 * 24 * 3_600_000,
+      latencyRatioBelow: 1.2,
+      failuresBelow: 0.02,
+      automaticReturn: true,
+    },
+  );
 });
 
 test("what cannot be is refused with its place and what to write", (t) => {

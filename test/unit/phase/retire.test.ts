@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
-import type { GapRecord } from "../../proxy/evidence.ts";
-import { type Leaning, type LeaningKind, NO_ROUTE } from "../../proxy/leanings.ts";
-import { spellTime } from "../../proxy/phase/words.ts";
-import { askRetire, RETIRE_CONDITIONS, type RetireAnswer, type RetireQuestion } from "../../proxy/retire.ts";
-import { NOON } from "../support/evidence.ts";
+import { DEFAULT_ROUTE } from "../../../proxy/config/defaults.ts";
+import type { GapRecord } from "../../../proxy/evidence.ts";
+import { type Leaning, type LeaningKind, NO_ROUTE } from "../../../proxy/leanings.ts";
+import { spellTime } from "../../../proxy/phase/words.ts";
+import { askRetire, type RetireQuestion } from "../../../proxy/phase/retire.ts";
+import { RETIRE_CONDITIONS, type RetireAnswer } from "../../../proxy/retire.ts";
+import { NOON } from "../../support/evidence.ts";
 
 const DAY = 86_400_000;
 const QUIET = 30 * DAY;
@@ -136,7 +137,7 @@ test("before the cutover, with keys on the list, or with a gap that hides what o
 });
 
 test("docs/cutover.md names each condition, and the default", () => {
-  const page = readFileSync(join(import.meta.dirname, "../../docs/cutover.md"), "utf8");
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/cutover.md"), "utf8");
   for (const name of RETIRE_CONDITIONS) assert.ok(page.includes(`\`${name}\``), name);
   assert.ok(page.includes(`\`retire.quiet\`, ${spellTime(DEFAULT_ROUTE.retire.quietMs)}`));
 });

@@ -32,6 +32,8 @@ import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { createRetireReport } from "./retire-report.ts";
 import { compileRouter } from "./route/router.ts";
+import { createRowJobEnds } from "./row-job-ends.ts";
+import { createRowValues } from "./row-value-map.ts";
 import { createStatusSource } from "./status-source.ts";
 import { systemClock } from "./system-clock.ts";
 import { createClashCheck } from "./value-clash.ts";
@@ -137,6 +139,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     acting,
     journal,
     turns: opened.turns,
+    calls: opened.calls,
     marker: durable?.marker ?? null,
     services,
     records,
@@ -193,6 +196,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   );
   // What was moved between its first look and its registration: nobody has waited for it.
   await part?.catchUp();
+  await mirroring.backfills.attend();
   const status = createStatusSource({
     clock,
     startedAt,
@@ -302,6 +306,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       purge: records.purge,
       repairs,
       backfills: mirroring.backfills,
+      rowJobs: createRowJobEnds({ store, snapshot, clock, audit }),
+      rowValues: createRowValues(mirroring.values),
       replay: mirroring.replay,
       onError: (error, what) => desk.log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {

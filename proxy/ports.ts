@@ -34,6 +34,7 @@ import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
 import type { RepairResult } from "./repair-job.ts";
+import type { RowJobEnd } from "./row-jobs.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -174,7 +175,9 @@ export type StoreWrite =
   /** Who gets the copies of a route from now on, as far as this process goes: a gap that the store itself records misses them there. */
   | { readonly type: "shadow"; readonly route: string; readonly service: Missing }
   /** Added to what was counted before. */
-  | { readonly type: "leaned"; readonly leaning: Leaning };
+  | { readonly type: "leaned"; readonly leaning: Leaning }
+  /** Takes the place of the last one of its kind of its collection. */
+  | { readonly type: "row-job"; readonly end: RowJobEnd };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -351,6 +354,8 @@ export interface Store {
   othersGateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** What leaned on legacy or on Crossfade over the store's whole life, of all who share it: one a route and kind. */
   leanings(): Promise<readonly Leaning[]>;
+  /** How jobs over rows ended last, one of each kind a collection; never evicted. */
+  rowJobs(): Promise<readonly RowJobEnd[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }

@@ -9,9 +9,10 @@ import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import { addLeaning, type Leaning, leaningName, repairLeaning } from "../../proxy/leanings.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
+import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import { laterOf } from "./later-of.ts";
 import { placeKey } from "./place-key.ts";
-import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./rows.ts";
+import { type ControlRow, type EssentialRows, type GapRow, type RepairRow, rowJobName } from "./rows.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;
@@ -38,6 +39,7 @@ export class Essentials {
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   readonly #shadows = new Map<string, Missing>();
   readonly #leanings = new Map<string, Leaning>();
+  readonly #rowJobs = new Map<string, RowJobEnd>();
   #writes = 0;
   #counts = 0;
 
@@ -102,6 +104,9 @@ export class Essentials {
       case "leaned":
         this.#addLeaning(write.leaning);
         return;
+      case "row-job":
+        this.#rowJobs.set(rowJobName(write.end), write.end);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -129,6 +134,7 @@ export class Essentials {
     for (const [route, row] of later.#gateEvidence) this.#gateEvidence.set(route, row);
     for (const [route, service] of later.#shadows) this.#shadows.set(route, service);
     for (const leaning of later.#leanings.values()) this.#addLeaning(leaning);
+    for (const [name, end] of later.#rowJobs) this.#rowJobs.set(name, end);
   }
 
   rows(): EssentialRows {
@@ -145,6 +151,7 @@ export class Essentials {
       gateEvidence: [...this.#gateEvidence.values()],
       shadows: [...this.#shadows].map(([route, service]) => ({ route, service })),
       leanings: [...this.#leanings.values()],
+      rowJobs: [...this.#rowJobs.values()],
     };
   }
 

@@ -32,9 +32,11 @@ import type {
   StoreHealth,
   StoreWrite,
 } from "../../proxy/ports.ts";
+import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import type { PairsKept, StoredPair } from "../../proxy/stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../proxy/value-pairs.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
+import { rowJobName } from "./rows.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";
 import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
@@ -79,6 +81,7 @@ class MemoryStore implements Store {
   readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
   readonly #leanings = new Map<string, Leaning>();
+  readonly #rowJobs = new Map<string, RowJobEnd>();
   readonly #phases = new Map<string, KeptPhase>();
   #overrides: readonly Override[] = [];
   #seq = 0;
@@ -338,6 +341,11 @@ class MemoryStore implements Store {
     return [...this.#leanings.values()];
   }
 
+  async rowJobs(): ReturnType<Store["rowJobs"]> {
+    this.#refuseIfClosed();
+    return [...this.#rowJobs.values()];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
@@ -404,6 +412,9 @@ class MemoryStore implements Store {
         return;
       case "leaned":
         this.#addLeaning(write.leaning);
+        return;
+      case "row-job":
+        this.#rowJobs.set(rowJobName(write.end), write.end);
         return;
       default: {
         const never: never = write;

@@ -4,6 +4,7 @@ import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { Leaning } from "../../proxy/leanings.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
+import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import type { PairsKept } from "../../proxy/stored-pair.ts";
 
 export interface RepairRow {
@@ -49,6 +50,8 @@ export interface EssentialRows {
   readonly shadows: readonly { readonly route: string; readonly service: Missing }[];
   /** One a route and kind: to be added. */
   readonly leanings: readonly Leaning[];
+  /** One of each kind a collection. */
+  readonly rowJobs: readonly RowJobEnd[];
 }
 
 export interface EvidenceRow {
@@ -95,6 +98,11 @@ export interface Batch {
   readonly essentials: EssentialRows;
   readonly evidence: readonly EvidenceRow[];
   readonly pairs: readonly PairRow[];
+}
+
+/** What tells the jobs apart of which the last one is kept. */
+export function rowJobName({ job, collection }: RowJobEnd): string {
+  return `${job} ${collection}`;
 }
 
 /** One unreadable time must not fail a whole batch for ever. */

@@ -85,6 +85,7 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     spanMs: 14 * DAY,
     latencyRatioBelow: 1.5,
     ...AFTER_CUTOVER,
+    reconcileFresherThanMs: DAY,
   },
   normal: {
     profile: "normal",
@@ -93,6 +94,7 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     spanMs: 7 * DAY,
     latencyRatioBelow: 2,
     ...AFTER_CUTOVER,
+    reconcileFresherThanMs: DAY,
   },
   "low-traffic": {
     profile: "low-traffic",
@@ -101,6 +103,7 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     spanMs: 14 * DAY,
     latencyRatioBelow: 3,
     ...AFTER_CUTOVER,
+    reconcileFresherThanMs: DAY,
   },
 };
 

@@ -4,7 +4,7 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = ["verify.share", "reads", "gate.reconcileFresherThan"];
+const ROUTE_SETTINGS = ["verify.share", "reads"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections.*.source.http",

@@ -94,6 +94,7 @@ const ROUTE_FIELDS = [
   "gate.failuresBelow",
   "gate.automaticReturn",
   "retire.quiet",
+  "gate.reconcileFresherThan",
   "redact",
   "redactDetect",
 ] as const;
@@ -166,7 +167,7 @@ export function resolveSettings(
 }
 
 function resolveCollection(written: WrittenCollection, file: string | null): CollectionSettings {
-  const { name, route, source, target = source, entityId, transform, compare } = written;
+  const { name, route, source, target = source, entityId, transform, columns, values, marks, compare } = written;
   const asWritten: Choose = (_, own, __, builtIn) => own ?? builtIn;
   return {
     name,
@@ -175,6 +176,9 @@ function resolveCollection(written: WrittenCollection, file: string | null): Col
     target,
     entityId: entityId ?? null,
     transform: transform === undefined ? null : resolve(file === null ? "." : dirname(file), transform),
+    columns: columns ?? [],
+    values: { learn: values?.learn ?? [], apply: values?.apply ?? [] },
+    marks: marks ?? null,
     compare: { ...DEFAULT_ROUTE.compare, ...resolveRules(asWritten, compare, undefined) },
   };
 }
@@ -387,6 +391,12 @@ function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: Writte
       own?.automaticReturn,
       defaults?.automaticReturn,
       of.automaticReturn,
+    ),
+    reconcileFresherThanMs: choose(
+      "gate.reconcileFresherThan",
+      own?.reconcileFresherThan,
+      defaults?.reconcileFresherThan,
+      of.reconcileFresherThanMs,
     ),
   };
 }

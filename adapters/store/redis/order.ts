@@ -4,7 +4,7 @@ import type { GroupRecord } from "../../../proxy/evidence.ts";
 import { leaningName } from "../../../proxy/leanings.ts";
 import { hourOf } from "../../../proxy/trend.ts";
 import { placeKey } from "../place-key.ts";
-import { epochMs, type Batch, type ControlRow } from "../rows.ts";
+import { epochMs, type Batch, type ControlRow, rowJobName } from "../rows.ts";
 import { sampleRank } from "../samples.ts";
 import type { LedgerRows } from "./ledger.ts";
 
@@ -112,6 +112,7 @@ export function spellCommit(
         name: leaningName(of),
         ...{ times, first: Math.trunc(first), last: Math.trunc(last) },
       })),
+      rowJobs: essentials.rowJobs.map((end) => ({ name: rowJobName(end), text: JSON.stringify(end) })),
       controls: essentials.controls.map((row) => ({ ...spellControl(row), position: place() })),
       evidence: evidence.map(({ record: _text, ...row }) => ({
         ...row,

@@ -2,7 +2,7 @@
 import type { GroupDecision } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
-import { audit, gateEvidence, overrides, places } from "./kept.ts";
+import { audit, gateEvidence, overrides, places, rowJobs } from "./kept.ts";
 import {
   eligibleCounts,
   endRepair,
@@ -91,6 +91,10 @@ export abstract class Questions {
 
   leanings(): ReturnType<Store["leanings"]> {
     return leanings(this.reading);
+  }
+
+  rowJobs(): ReturnType<Store["rowJobs"]> {
+    return rowJobs(this.reading);
   }
 
   repairs(query: ListQuery): ReturnType<Store["repairs"]> {

@@ -10,6 +10,7 @@ import { prepareLeanings } from "./leanings.ts";
 import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
 import { prepareRepairs } from "./repairs.ts";
+import { prepareRowJobs } from "./row-jobs.ts";
 
 export interface Commit {
   (batch: Batch): Committed;
@@ -28,6 +29,7 @@ export function prepareEssentials(
   const places = preparePlaces(db, retention);
   const keepGateEvidence = prepareGateEvidence(db);
   const addLeaning = prepareLeanings(db);
+  const keepRowJob = prepareRowJobs(db);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -64,6 +66,7 @@ export function prepareEssentials(
     for (const row of essentials.gateEvidence) keepGateEvidence(row);
     for (const { route, service } of essentials.shadows) sayShadow.run(route, service);
     for (const row of essentials.leanings) addLeaning(row);
+    for (const end of essentials.rowJobs) keepRowJob(end);
     if (essentials.journalMark !== null) markJournal.run(essentials.journalMark);
   };
   return Object.assign(add, { reload: () => repairs.reload() });

@@ -14,6 +14,7 @@ import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "../page.ts";
 import { movePhases, phases } from "./phases.ts";
 import { endRepair, repairs, repairWork } from "./repairs.ts";
+import { rowJobs } from "./row-jobs.ts";
 import { places } from "./places.ts";
 import { pair, pairs } from "./pairs.ts";
 import { prepareValuePairs } from "./value-pairs.ts";
@@ -77,6 +78,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return gateEvidence(db);
       case "leanings":
         return leanings(db);
+      case "rowJobs":
+        return rowJobs(db);
       case "phases":
         return phases(db);
       case "movePhases":

@@ -14,6 +14,7 @@ const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   audit: "entry",
   value_pair: "kind, legacy, next, sealed, at_ms, until_ms",
   gate_evidence: "route, known",
+  row_job: "name, ended",
   phase: "route, kept",
   leaning: "route, kind, times, first_ms, last_ms",
 };

@@ -126,6 +126,8 @@ test("a Redis that is reading its data is waited for", async (t) => {
   await healthOnce(store, isWell);
   assert.equal((await second).generation, store.generation + 1);
   assert.deepEqual(await countsOf(store), [1, 1, 0]);
+  // Hooks end Redis first, and what is under way then would be waited for as long as their patience says.
+  await Promise.all([store.close(), (await second).close()]);
 });
 
 test("a Redis that is told to evict while it is in use is said to be none to trust, until it is put right", async (t) => {

@@ -80,6 +80,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       gateEvidence: [],
       shadows: [],
       leanings: [],
+      rowJobs: [],
     },
     evidence: rows,
     pairs: [],

@@ -50,6 +50,7 @@ function openAfter(t: TestContext, end: "killed" | "clean", account: Partial<Jou
       gateEvidence: [],
       shadows: [],
       leanings: [],
+      rowJobs: [],
     },
     evidence: [],
     pairs: [],

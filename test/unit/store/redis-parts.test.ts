@@ -45,6 +45,7 @@ const rows = (match: number, eligible: number): EssentialRows => ({
   gateEvidence: [],
   shadows: [],
   leanings: [],
+  rowJobs: [],
 });
 
 test("a batch tells how far its counts have come, however often it is cut anew; all of them after a loss", () => {
@@ -68,6 +69,7 @@ test("a batch tells how far its counts have come, however often it is cut anew; 
     gateEvidence: [],
     shadows: [],
     leanings: [],
+    rowJobs: [],
   };
   assert.deepEqual(ledger.after(nothing, false), { outcomes: [], totals: [] });
   assert.deepEqual(ledger.after(nothing, true).totals, [["users", 5, 1]]);

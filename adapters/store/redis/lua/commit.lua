@@ -262,6 +262,7 @@ for _, row in ipairs(order.leanings) do
   call('HSET', key('leanings'), row.name,
     cjson.encode({ int(was[1] + row.times), int(math.min(was[2], row.first)), int(math.max(was[3], row.last)) }))
 end
+for _, row in ipairs(order.rowJobs) do call('HSET', key('row-jobs'), row.name, row.text) end
 for _, row in ipairs(order.controls) do
   control(row, place(row.position))
 end

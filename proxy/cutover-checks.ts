@@ -13,6 +13,7 @@ import type { OpenWrites } from "./phase/open-writes.ts";
 import { type Member, type Members, nameOf, series } from "./members.ts";
 import { plural, spellCount } from "./phase/words.ts";
 import { PHASE_ROLES } from "./phases.ts";
+import type { RetireReport } from "./retire-report.ts";
 import type { Clock, Store } from "./ports.ts";
 
 /** A move of a group of routes that there is. */
@@ -28,6 +29,7 @@ export interface Planned {
 export interface CutoverChecksParts {
   readonly snapshot: () => Snapshot;
   readonly gate: Pick<CutoverGate, "ask">;
+  readonly retire: Pick<RetireReport, "ask">;
   readonly store: Pick<Store, "openWork">;
   readonly journal: Pick<Journal, "waiting" | "waitingSince">;
   readonly backlog: Pick<Backlog, "lagMs">;
@@ -47,7 +49,8 @@ export interface CutoverChecks {
   lagOf(names: readonly string[]): number;
   /** Of this member: why its copies are too far behind to hold writes back for; null: they are close. */
   notClose(names: readonly string[]): string | null;
-  openOf(names: readonly string[]): Promise<{ readonly repairs: number; readonly gaps: number }>;
+  /** What counts against `to`: on the way back to legacy, what legacy may miss. */
+  openOf(names: readonly string[], to: Phase): Promise<{ readonly repairs: number; readonly gaps: number }>;
 }
 
 /** Of writes under way, before any is held: the shadow is this close behind, or it is waited for so long. */
@@ -73,6 +76,13 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
       const may = routes.every(({ sharedDatabase }) => sharedDatabase) ? "copies of reads alone" : "copies";
       add("effects", effects === undefined, effects ?? `${nameOfShadow(to)} may be sent ${may}`);
     }
+    if (to === "next-only") {
+      for (const { name } of routes) {
+        const answer = await parts.retire.ask(name);
+        const text = `${name}: ${answer?.sentence ?? "there is no such route"}`;
+        add("retire", answer?.legacyCanGo === true, text, true);
+      }
+    }
     if (!crosses) return checks;
     if (PHASE_ROLES[to].primary === "next") {
       const clash = await parts.clash(routes);
@@ -84,7 +94,7 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
         add("gate", answer?.open === true, `${name}: ${answer?.sentence ?? "there is no such route"}`, true);
       }
     }
-    const { repairs, gaps } = await openOf(names);
+    const { repairs, gaps } = await openOf(names, to);
     add(
       "repairs",
       repairs === 0,
@@ -127,8 +137,13 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     return lagOf(names);
   }
 
-  async function openOf(names: readonly string[]): Promise<{ readonly repairs: number; readonly gaps: number }> {
-    const open = (await parts.store.openWork()).filter(({ route }) => names.includes(route));
+  /** Whatever may differ stands in the way to next; on the way back what legacy may miss does, since it has what next misses. */
+  async function openOf(
+    names: readonly string[],
+    to: Phase,
+  ): Promise<{ readonly repairs: number; readonly gaps: number }> {
+    const all = (await parts.store.openWork()).filter(({ route }) => names.includes(route));
+    const open = PHASE_ROLES[to].primary === "legacy" ? all.map(({ legacyMisses }) => legacyMisses) : all;
     return {
       repairs: open.reduce((sum, { repairs }) => sum + repairs, 0),
       gaps: open.reduce((sum, { gaps }) => sum + gaps, 0),

@@ -37,9 +37,10 @@ export function createCutoverGate(parts: CutoverGateParts): CutoverGate {
   const { book, store, snapshot } = parts;
 
   function find(name: string) {
-    const { settings, revision } = snapshot();
+    const present = snapshot();
+    const { settings } = present;
     const route = settings.routes.find((candidate) => candidate.name === name);
-    return route === undefined ? null : { route, evidence: book.of(route, revision) };
+    return route === undefined ? null : { route, evidence: book.of(route, present) };
   }
 
   async function rowsOf(name: string): Promise<readonly CollectionFound[]> {

@@ -5,11 +5,11 @@
  * before that leaves the old one.
  */
 import type { AuditedChange } from "./audit.ts";
-import type { RouteSettings, Settings } from "./config/settings.ts";
+import type { Phase, RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
 import { type CutoverChecks, type Planned, spellTunnels } from "./cutover-checks.ts";
 import { makeUlid } from "./identity.ts";
-import { behindAfter, groupOf, type KeptPhase, type PhaseMove } from "./kept-phase.ts";
+import { behindAfter, cutOver, groupOf, type KeptPhase, type PhaseMove } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
 import type { Barrier, Crossed } from "./barrier/barrier.ts";
@@ -96,7 +96,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         routes: names,
         moves: movesOf(planned, before),
         drains: crosses,
-        stillFit: () => (crosses && !order.force ? stillFit(names) : Promise.resolve(null)),
+        stillFit: () => (crosses && !order.force ? stillFit(names, planned.to) : Promise.resolve(null)),
       });
       end = crossed.end;
       return end === "moved" ? moved(planned, checks, crossed) : stays(planned, checks, crossed);
@@ -110,7 +110,8 @@ export function createCutover(parts: CutoverParts): Cutover {
    * the move, which forgets since when that is: whoever makes it may die right behind it.
    */
   async function openGaps({ routes, to }: Planned, before: RowsBefore): Promise<readonly string[]> {
-    if (PHASE_ROLES[to].shadow === null) return [];
+    const { shadow: misses } = PHASE_ROLES[to];
+    if (misses === null) return [];
     const ids: string[] = [];
     for (const { name: route, sharedDatabase } of routes) {
       const from = before.get(route)?.behindSince ?? null;
@@ -118,7 +119,7 @@ export function createCutover(parts: CutoverParts): Cutover {
       const id = makeUlid(clock.now());
       ids.push(id);
       store.append([
-        { type: "gap-opened", id, route, from, why: "the route mirrored nothing: its phase had no shadow" },
+        { type: "gap-opened", id, route, from, why: "the route mirrored nothing: its phase had no shadow", misses },
       ]);
     }
     if (ids.length > 0) await store.flush();
@@ -136,8 +137,8 @@ export function createCutover(parts: CutoverParts): Cutover {
   }
 
   /** What the last writes left. */
-  async function stillFit(names: readonly string[]): Promise<string | null> {
-    const { repairs, gaps } = await parts.checks.openOf(names);
+  async function stillFit(names: readonly string[], to: Phase): Promise<string | null> {
+    const { repairs, gaps } = await parts.checks.openOf(names, to);
     if (repairs > 0) return `the last writes left ${plural(repairs, "key")} on the repair list`;
     return gaps > 0 ? `the last writes left ${plural(gaps, "gap")}` : null;
   }
@@ -155,6 +156,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         by: order.by,
         at,
         reason: order.reason,
+        ...cutOver(to, before ?? null, at),
         behindSince: behindAfter({ sharedDatabase, phase: from, behindSince: before?.behindSince ?? null }, to, at),
       };
       return { row, instead: before };
@@ -187,7 +189,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         : check,
     );
     const { order, names, from, to, crosses } = planned;
-    const gates = checks.filter(({ name }) => name === "gate").map(({ text }) => text);
+    const gates = checks.filter(({ name }) => name === "gate" || name === "retire").map(({ text }) => text);
     const what = [
       spellMove(
         planned,

@@ -4,12 +4,13 @@
  * of both kinds; what it left without an outcome the next one settles as unknown, against.
  */
 import type { GateSettings, RouteSettings } from "./config/settings.ts";
-import type { Settled } from "./exchange.ts";
-import type { GateTally, KeptGateEvidence, StratumName } from "./gate-evidence.ts";
+import type { Settled, Snapshot } from "./exchange.ts";
+import { barrierOf, type GateTally, type KeptGateEvidence, type StratumName } from "./gate-evidence.ts";
 import { reasonOf } from "./outcome.ts";
 import { beginEpoch, blockMsOf, blockStart, closeBlock, mergeTallies, NO_TALLY, verdictOf } from "./phase/epochs.ts";
 import { countMs } from "./phase/latency.ts";
 import { hashOfKey, UnitBlock } from "./phase/unit-block.ts";
+import { PHASE_ROLES } from "./phases.ts";
 import type { Clock, Store } from "./ports.ts";
 import { rulesDigest } from "./rules-digest.ts";
 
@@ -27,8 +28,8 @@ export interface EvidenceBookParts {
 export interface EvidenceBook {
   /** An eligible exchange has its outcome. */
   settled(settled: Settled): void;
-  /** As of now, under the rules that act. */
-  of(route: RouteSettings, revision: number): KeptGateEvidence;
+  /** As of now, under the rules and in the phase that act. */
+  of(route: RouteSettings, snapshot: Pick<Snapshot, "revision" | "epochs">): KeptGateEvidence;
   /** Hands over what has not reached the store yet. */
   close(): void;
 }
@@ -63,11 +64,16 @@ export function createEvidenceBook(parts: EvidenceBookParts): EvidenceBook {
   let timer: NodeJS.Timeout | null = null;
 
   /** null: the route is followed under newer rules already. */
-  function countedOf(route: RouteSettings, revision: number, now: number): Counted | null {
+  function countedOf(
+    route: RouteSettings,
+    { revision, epochs }: Pick<Snapshot, "revision" | "epochs">,
+    now: number,
+  ): Counted | null {
     const rules = epochRules(route);
+    const barrier = epochs.get(route.name) ?? 1;
     let counted = routes.get(route.name);
     if (counted === undefined) {
-      const kept = earlier.get(route.name) ?? begin(route, rules, 1, "first", now);
+      const kept = earlier.get(route.name) ?? begin(route, { rules, barrier, epoch: 1, why: "first" }, now);
       const { from, divergent, tally } = kept.block;
       counted = {
         kept,
@@ -79,9 +85,12 @@ export function createEvidenceBook(parts: EvidenceBookParts): EvidenceBook {
       };
       routes.set(route.name, counted);
     }
-    if (counted.kept.rules !== rules) {
-      if (revision < counted.revision) return null;
-      const kept = begin(route, rules, counted.kept.epoch + 1, "rules", now);
+    // While next is the source of truth nothing is counted, and what had been stays to be seen.
+    const wasAway = PHASE_ROLES[route.phase].shadow === "next" && barrierOf(counted.kept) !== barrier;
+    if (counted.kept.rules !== rules || wasAway) {
+      if (revision < counted.revision || barrier < barrierOf(counted.kept)) return null;
+      const why = wasAway ? "rollback" : "rules";
+      const kept = begin(route, { rules, barrier, epoch: counted.kept.epoch + 1, why }, now);
       Object.assign(counted, { kept, block: new UnitBlock(kept.block.from), builds: [], tally: openTally(NO_TALLY) });
     }
     if (revision >= counted.revision) Object.assign(counted, { gate: route.gate, revision });
@@ -91,12 +100,10 @@ export function createEvidenceBook(parts: EvidenceBookParts): EvidenceBook {
 
   function begin(
     { name, gate }: RouteSettings,
-    rules: string,
-    epoch: number,
-    why: "first" | "rules",
+    given: Pick<KeptGateEvidence, "rules" | "barrier" | "epoch" | "why">,
     since: number,
   ): KeptGateEvidence {
-    return beginEpoch(name, gate, { rules, build: null, epoch, why, since });
+    return beginEpoch(name, gate, { ...given, build: null, since });
   }
 
   /** A clock that was set back leaves the block open until it has caught up. */
@@ -132,7 +139,7 @@ export function createEvidenceBook(parts: EvidenceBookParts): EvidenceBook {
       const verdict = verdictOf(outcome);
       // The gate is about next: what it answers as a shadow.
       if (verdict === null || !plan.mirror || plan.shadow !== "next") return;
-      const counted = countedOf(route, snapshot.revision, parts.clock.now());
+      const counted = countedOf(route, snapshot, parts.clock.now());
       if (counted === null) return;
       const { status } = settled.primary;
       counted.block.add(hashOfKey(settled.key ?? NO_KEY, parts.seed), status, verdict);
@@ -140,11 +147,13 @@ export function createEvidenceBook(parts: EvidenceBookParts): EvidenceBook {
       tallyUp(counted, settled, verdict === "divergent");
       noteChange(counted);
     },
-    of(route, revision) {
+    of(route, snapshot) {
       const now = parts.clock.now();
       const isKnown = routes.has(route.name) || earlier.has(route.name);
-      const counted = isKnown ? countedOf(route, revision, now) : null;
-      return counted === null ? begin(route, epochRules(route), 1, "first", now) : withOpenTally(counted);
+      const counted = isKnown ? countedOf(route, snapshot, now) : null;
+      if (counted !== null) return withOpenTally(counted);
+      const barrier = snapshot.epochs.get(route.name) ?? 1;
+      return begin(route, { rules: epochRules(route), barrier, epoch: 1, why: "first" }, now);
     },
     close: keep,
   };

@@ -136,6 +136,21 @@ export interface ListedGroup extends GroupRecord {
   readonly samples: readonly string[];
 }
 
+/**
+ * Which service may miss what the other has: the shadow of that time. null: nobody noted it, or it was one and then the other; it
+ * counts for both.
+ */
+export type Missing = "legacy" | "next" | null;
+
+export function bothMissing(one: Missing, other: Missing): Missing {
+  return one === other ? one : null;
+}
+
+/** Whether it counts for that service. */
+export function isMissingAt(service: NonNullable<Missing>, misses: Missing): boolean {
+  return misses === null || misses === service;
+}
+
 export const REPAIR_REASONS = [
   "unknown",
   "body-too-large",
@@ -199,6 +214,7 @@ export interface RepairRecord {
   /** Of the last attempt, redacted; null: none failed. */
   readonly lastError: string | null;
   readonly evidence: RepairEvidence | null;
+  readonly misses: Missing;
 }
 
 /** An entry as whoever repairs it needs it. */
@@ -225,6 +241,7 @@ export interface GapRecord {
   /** null: still open. */
   readonly to: string | null;
   readonly why: string;
+  readonly misses: Missing;
 }
 
 export interface OutcomeCount {

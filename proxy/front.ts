@@ -28,6 +28,7 @@ import { type Dial, isDialled } from "./dial.ts";
 import { dialledUpstream } from "./dialled-upstream.ts";
 import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
+import { NO_ROUTE } from "./leanings.ts";
 import type { Noise, Watched } from "./noise.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
 import type { WriteHold } from "./phase/write-hold.ts";
@@ -40,9 +41,6 @@ import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts"
 import type { Trace } from "./trace.ts";
 import { clientTrace } from "./trace-context.ts";
 import { beginTrace, tracedHeaders } from "./tracing.ts";
-
-/** Label of requests that no route matches; they go to legacy and are not mirrored. */
-const NO_ROUTE = "(none)";
 
 export interface FrontParts {
   /** The settings that an exchange arriving now will keep. */

@@ -16,8 +16,11 @@ export interface StratumEvidence {
   readonly logE: number;
 }
 
-/** Why an epoch began. spent: the evidence of the one before was gone, and its span was over. */
-export const EPOCH_REASONS = ["first", "rules", "build", "spent"] as const;
+/**
+ * Why an epoch began. spent: the evidence of the one before was gone, and its span was over. rollback: next was the source of truth
+ * meanwhile.
+ */
+export const EPOCH_REASONS = ["first", "rules", "build", "spent", "rollback"] as const;
 export type EpochReason = (typeof EPOCH_REASONS)[number];
 
 /** Counts of exchanges beside the units. */
@@ -37,6 +40,8 @@ export interface KeptGateEvidence {
   readonly rules: string;
   /** The oldest build of next that still serves; null: not known. */
   readonly build: string | null;
+  /** The route's moves over the barrier, as `KeptPhase.epoch` counts them, when it began; absent: none was made, or nobody noted it. */
+  readonly barrier?: number;
   /** Counts up from 1 over the route's whole life: each has its share of the chance to be wrong. */
   readonly epoch: number;
   readonly why: EpochReason;
@@ -56,6 +61,11 @@ export interface KeptGateEvidence {
     readonly divergent: Readonly<Partial<Record<StratumName, number>>>;
     readonly tally: GateTally;
   };
+}
+
+/** Older rows have not noted it: of a route that was over the barrier since, they count no more. */
+export function barrierOf({ barrier = 1 }: Pick<KeptGateEvidence, "barrier">): number {
+  return barrier;
 }
 
 /** met, missing; not-asked: this version cannot tell, and it counts neither way. */

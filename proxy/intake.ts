@@ -161,7 +161,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       } else {
         let marked: Promise<void> | null = null;
         guarded(parts, "gaps", () => {
-          marked = parts.gaps.unjournaled(exchange.route.name, durable);
+          marked = parts.gaps.unjournaled(exchange.route.name, durable, exchange.plan.shadow);
         });
         afterMarking(marked, durable, goOn);
       }

@@ -17,6 +17,8 @@ export interface KeptPhase {
   readonly reason: string | null;
   /** ISO 8601, UTC: since when the other service misses what is written, having been written to before. */
   readonly behindSince: string | null;
+  /** ISO 8601, UTC: since when next is the source of truth; absent or null: it is not, or nobody noted it. */
+  readonly cutOverAt?: string | null;
 }
 
 /** A compare-and-set: takes effect where the route still has that epoch and was set at that time. */
@@ -53,15 +55,25 @@ export function withPhases(file: Settings, kept: ReadonlyMap<string, KeptPhase>)
 /** What is to be kept where the file says something else than when the row was set, or says it for the first time; null: nothing. */
 export function rowForFile(route: RouteSettings, kept: KeptPhase | undefined, at: string): KeptPhase | null {
   const said = { route: route.name, file: route.phase, by: "file", at, reason: null };
-  if (kept === undefined) return { ...said, phase: route.phase, epoch: 1, behindSince: null };
+  if (kept === undefined) {
+    return { ...said, phase: route.phase, ...cutOver(route.phase, null, at), epoch: 1, behindSince: null };
+  }
   // Where it may not act it is looked at again whenever it changes, and at each start.
   if (kept.file === route.phase || crossesBarrier(kept.phase, route.phase)) return null;
   return {
     ...said,
     phase: route.phase,
+    ...cutOver(route.phase, kept, at),
     epoch: kept.epoch,
     behindSince: behindAfter({ ...kept, sharedDatabase: route.sharedDatabase }, route.phase, at),
   };
+}
+
+/** `at`: when the move is made. Nothing where next is not the source of truth afterwards. */
+export function cutOver(to: Phase, before: KeptPhase | null, at: string): Pick<KeptPhase, "cutOverAt"> {
+  if (PHASE_ROLES[to].primary !== "next") return {};
+  const wasBeyond = before !== null && PHASE_ROLES[before.phase].primary === "next";
+  return { cutOverAt: wasBeyond ? (before.cutOverAt ?? before.at) : at };
 }
 
 /** `at`: when the move is made. */

@@ -13,6 +13,7 @@ import { followFile, type FollowedFile } from "./compose/follow-file.ts";
 import type { MemberPart } from "./barrier/member-part.ts";
 import { OwnStanding } from "./barrier/standing.ts";
 import { createMoving } from "./compose/moving.ts";
+import { createMovingAlone, type MovingAlone } from "./compose/moving-alone.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
 import { createServiceSide } from "./compose/service-side.ts";
@@ -23,6 +24,7 @@ import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts
 import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
+import { createLeaningCounter } from "./leaning-counter.ts";
 import { OpenTunnels } from "./forward/open-tunnels.ts";
 import { makeUlid } from "./identity.ts";
 import { holdHeapGrowth } from "./heap-growth.ts";
@@ -34,6 +36,7 @@ import { OpenWrites } from "./phase/open-writes.ts";
 import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
+import { createRetireReport } from "./retire-report.ts";
 import { compileRouter } from "./route/router.ts";
 import { createRowJobEnds } from "./row-job-ends.ts";
 import { createRowValues } from "./row-value-map.ts";
@@ -59,6 +62,8 @@ export interface StartOptions {
   readonly logLevel?: string;
   /** How often the repair list is gone through by itself. Default 10 s. */
   readonly repairEveryMs?: number;
+  /** In blocks of what length it is judged whether next fails after a cutover. Default 10 s. */
+  readonly failingBlockMs?: number;
   /** Called with each sentence that an operator should see at the start. */
   readonly warn?: (line: string) => void;
 }
@@ -112,6 +117,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   const audit = createAudit(store, desk.log, clock);
   const overrides = await store.overrides();
   let part: MemberPart | null = null;
+  let movingAlone: MovingAlone | null = null;
   const phases = await openPhaseBook({
     store,
     transitions: opened.transitions,
@@ -131,7 +137,13 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   const telemetry = createTelemetry({ version, settings: settings.telemetry });
   desk.onLine((line) => telemetry.logLine(line));
   const secretKey = shared ?? ownSecretKey(settings);
-  const every = { store, secretKey, telemetry: telemetry.telemetry, clock, desk, audit };
+  const leaning = createLeaningCounter({ store, clock });
+  const watched = (): void => leaning.watch(snapshot().settings.routes.map(({ name }) => name));
+  watched();
+  acting.onChange(watched);
+  const heard = leaning.heard(telemetry.telemetry);
+  const retire = createRetireReport({ counter: leaning, store, phases, snapshot, clock });
+  const every = { store, secretKey, telemetry: heard, clock, desk, audit };
 
   const records = await createRecords({
     ...every,
@@ -157,6 +169,12 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     marker: durable?.marker ?? null,
     services,
     records,
+    evidence: {
+      settled(settled) {
+        records.evidence.settled(settled);
+        movingAlone?.settled(settled);
+      },
+    },
     hold,
     openWrites,
     tunnels,
@@ -173,6 +191,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     counted: durable === null ? null : counted,
     backlog,
     gate: records.cutoverGate,
+    retire,
     clash: createClashCheck({ store, seal: mirroring.seal }),
     members,
     transitions: opened.transitions,
@@ -187,6 +206,15 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   });
 
   part = moving.part;
+  const alone = createMovingAlone({
+    acting,
+    phases,
+    move: (order) => moving.cutover.move(order),
+    clock,
+    desk,
+    failingBlockMs: options.failingBlockMs,
+  });
+  movingAlone = alone;
   const startedAt = clock.now();
   const isStopping = (): boolean => stopping;
   const phasesChanged = (): void => part?.wake();
@@ -211,6 +239,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       ...(following?.expiredRules() ?? []),
       ...certificateWarnings(snapshot().settings.tls, clock.now()),
       ...phases.warnings(acting.file()),
+      ...alone.warnings(),
       ...mirroring.backfills.warnings(),
     ],
     configError: () => following?.refusal() ?? null,
@@ -254,6 +283,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     await services.close();
     await mirroring.close();
     records.evidence.close();
+    leaning.close();
     await records.recorder.close();
     counted.close();
     if (durable !== null) {
@@ -279,7 +309,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       clientMappings: mirroring.clientMappings,
       dial: mirroring.dial,
       dialCounts: mirroring.dialCounts,
-      telemetry: telemetry.telemetry,
+      telemetry: heard,
       tunnels,
       waiting,
       clock,
@@ -298,6 +328,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       places: records.book,
       values: createValueList({ store, seal: mirroring.seal, routes: () => snapshot().settings.routes }),
       gate: (route) => records.cutoverGate.ask(route),
+      retire: (route, quietMs) => retire.ask(route, quietMs),
       move: (order) => moving.cutover.move(order),
       subscribe: (listener) => records.feed.subscribe(listener),
       override: (change) => acting.change(change),
@@ -348,8 +379,10 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     mirroring.beginDialling();
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();
+    alone.begin();
     const end = async (budgetMs: number): Promise<StopReport> => {
       following?.close();
+      alone.stop();
       stopScavenging();
       letHeapGrow();
       const report = await drain(

@@ -18,6 +18,7 @@ export const CHECK_NAMES = [
   "step",
   "group",
   "gate",
+  "retire",
   "effects",
   "values",
   "repairs",

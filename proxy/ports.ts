@@ -14,6 +14,7 @@ import type {
   GroupRecord,
   GroupState,
   ListedGroup,
+  Missing,
   OutcomeCount,
   RepairEnd,
   RepairReason,
@@ -24,6 +25,7 @@ import type {
 import type { DialResult } from "./dial-results.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { KeptGateEvidence } from "./gate-evidence.ts";
+import type { Leaning } from "./leanings.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { EndedSpan } from "./spans.ts";
 import type { Override, OverrideSetting } from "./overrides.ts";
@@ -146,6 +148,7 @@ export type StoreWrite =
       readonly notBefore: string | null;
       /** null: not known. */
       readonly place: SealedPlace | null;
+      readonly misses?: Missing;
       /** Marks that it stands for; absent: one. */
       readonly times?: number;
     }
@@ -155,6 +158,7 @@ export type StoreWrite =
       readonly route: string;
       readonly from: string;
       readonly why: string;
+      readonly misses?: Missing;
     }
   | { readonly type: "gap-closed"; readonly id: string; readonly to: string }
   /** Nothing was missing in it after all. */
@@ -169,6 +173,10 @@ export type StoreWrite =
   | { readonly type: "places"; readonly places: readonly KeptPlace[] }
   /** What is known of these routes now, in place of what was known of them. */
   | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] }
+  /** Who gets the copies of a route from now on, as far as this process goes: a gap that the store itself records misses them there. */
+  | { readonly type: "shadow"; readonly route: string; readonly service: Missing }
+  /** Added to what was counted before. */
+  | { readonly type: "leaned"; readonly leaning: Leaning }
   /** Takes the place of the last one of its kind of its collection. */
   | { readonly type: "row-job"; readonly end: RowJobEnd };
 
@@ -232,6 +240,8 @@ export interface OpenWork {
   /** Among them. */
   readonly parked: number;
   readonly gaps: number;
+  /** Among them, those in which legacy may miss something: what the way back to it costs. */
+  readonly legacyMisses: { readonly repairs: number; readonly gaps: number };
   readonly causes: CauseCounts;
 }
 
@@ -345,6 +355,8 @@ export interface Store {
   gateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** The same of every other member that ever counted; empty where nobody shares the store. */
   othersGateEvidence(): Promise<readonly KeptGateEvidence[]>;
+  /** What leaned on legacy or on Crossfade over the store's whole life, of all who share it: one a route and kind. */
+  leanings(): Promise<readonly Leaning[]>;
   /** How jobs over rows ended last, one of each kind a collection; never evicted. */
   rowJobs(): Promise<readonly RowJobEnd[]>;
   /** Marks a clean end and frees the store. */

@@ -150,7 +150,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       phase: route.phase,
       wanted: parts.wanted(route.name) ?? route.phase,
       heldWrites: parts.heldWrites(route.name),
-      rollback: rollbackPrice(route, open?.repairs ?? 0, open?.gaps ?? 0),
+      rollback: rollbackPrice(route, open?.legacyMisses.repairs ?? 0, open?.legacyMisses.gaps ?? 0),
       primary: serviceNameFor(roles.primary, route),
       shadow: shadow?.name ?? null,
       eligible: counted?.eligible ?? 0,

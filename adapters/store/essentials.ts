@@ -4,8 +4,9 @@
  * they set, and of the audit as much as a store keeps. Gaps do not come with traffic, so they stay a list.
  */
 import { AUDIT_KEPT } from "../../proxy/audit.ts";
-import type { OutcomeCount } from "../../proxy/evidence.ts";
+import { bothMissing, type Missing, type OutcomeCount } from "../../proxy/evidence.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import { addLeaning, type Leaning, leaningName, repairLeaning } from "../../proxy/leanings.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import type { RowJobEnd } from "../../proxy/row-jobs.ts";
@@ -36,6 +37,8 @@ export class Essentials {
   readonly #audit: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
+  readonly #shadows = new Map<string, Missing>();
+  readonly #leanings = new Map<string, Leaning>();
   readonly #rowJobs = new Map<string, RowJobEnd>();
   #writes = 0;
   #counts = 0;
@@ -65,12 +68,13 @@ export class Essentials {
         this.#totalsOf(write.route).comparedReads += 1;
         return;
       case "repair": {
-        const { type: _, at, times = 1, ...mark } = write;
-        this.#addRepair({ ...mark, since: at, times });
+        const { type: _, at, misses = null, times = 1, ...mark } = write;
+        this.#addRepair({ ...mark, misses, since: at, times });
+        this.#addLeaning(repairLeaning(write));
         return;
       }
       case "gap-opened":
-        this.#gaps.push({ change: "opened", id: write.id, route: write.route, from: write.from, why: write.why });
+        this.#gaps.push(openedGap(write));
         return;
       case "gap-closed":
         this.#gaps.push({ change: "closed", id: write.id, to: write.to });
@@ -93,6 +97,12 @@ export class Essentials {
         return;
       case "gate-evidence":
         for (const row of write.rows) this.#gateEvidence.set(row.route, row);
+        return;
+      case "shadow":
+        this.#shadows.set(write.route, write.service);
+        return;
+      case "leaned":
+        this.#addLeaning(write.leaning);
         return;
       case "row-job":
         this.#rowJobs.set(rowJobName(write.end), write.end);
@@ -122,6 +132,8 @@ export class Essentials {
     for (const control of later.#controls()) this.#addControl(control);
     for (const [key, place] of later.#places) this.#places.set(key, place);
     for (const [route, row] of later.#gateEvidence) this.#gateEvidence.set(route, row);
+    for (const [route, service] of later.#shadows) this.#shadows.set(route, service);
+    for (const leaning of later.#leanings.values()) this.#addLeaning(leaning);
     for (const [name, end] of later.#rowJobs) this.#rowJobs.set(name, end);
   }
 
@@ -137,6 +149,8 @@ export class Essentials {
       controls: this.#controls(),
       places: [...this.#places.values()],
       gateEvidence: [...this.#gateEvidence.values()],
+      shadows: [...this.#shadows].map(([route, service]) => ({ route, service })),
+      leanings: [...this.#leanings.values()],
       rowJobs: [...this.#rowJobs.values()],
     };
   }
@@ -153,6 +167,11 @@ export class Essentials {
     }
     const { route, setting } = control.type === "pin" ? control.override : control;
     this.#settings.set(JSON.stringify([route, setting]), control);
+  }
+
+  #addLeaning(leaning: Leaning): void {
+    const name = leaningName(leaning);
+    this.#leanings.set(name, addLeaning(this.#leanings.get(name), leaning));
   }
 
   #addOutcome({ route, outcome, reason }: Omit<OutcomeCount, "count">, count: number): void {
@@ -181,6 +200,16 @@ export class Essentials {
   }
 }
 
+function openedGap({
+  id,
+  route,
+  from,
+  why,
+  misses = null,
+}: Extract<StoreWrite, { type: "gap-opened" }>): Extract<GapRow, { change: "opened" }> {
+  return { change: "opened", id, route, from, why, misses };
+}
+
 function markedAgain(known: RepairRow, later: RepairRow): RepairRow {
   const place = later.place ?? known.place;
   return {
@@ -188,6 +217,7 @@ function markedAgain(known: RepairRow, later: RepairRow): RepairRow {
     since: known.since,
     times: known.times + later.times,
     notBefore: laterOf(known.notBefore, later.notBefore),
+    misses: bothMissing(known.misses, later.misses),
     place: place === null ? null : { ...place, part: known.place?.part === true || later.place?.part === true },
   };
 }

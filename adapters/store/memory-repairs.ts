@@ -1,5 +1,5 @@
 /** The repair list of the memory store. */
-import type { RepairEnd, RepairWork } from "../../proxy/evidence.ts";
+import { bothMissing, type RepairEnd, type RepairWork } from "../../proxy/evidence.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { laterOf } from "./later-of.ts";
 
@@ -20,7 +20,7 @@ export class MemoryRepairs {
     return [...this.#byName.values()];
   }
 
-  add({ route, key, reason, exchangeId, at, notBefore, place, times = 1 }: Mark): void {
+  add({ route, key, reason, exchangeId, at, notBefore, place, misses = null, times = 1 }: Mark): void {
     const name = nameOf(route, key);
     const known = this.#byName.get(name);
     if (known !== undefined) {
@@ -34,6 +34,7 @@ export class MemoryRepairs {
         times: known.times + times,
         revision: known.revision + times,
         notBefore: laterOf(known.notBefore, notBefore),
+        misses: bothMissing(known.misses, misses),
         place: newest === null ? null : { ...newest, part },
       });
       return;
@@ -41,12 +42,12 @@ export class MemoryRepairs {
     const keys = this.#keys.get(route) ?? 0;
     // The list is never evicted, so past its bound it becomes coarser instead of longer.
     if (key !== null && keys >= this.#keysPerRoute) {
-      this.add({ route, key: null, reason, exchangeId, at, notBefore, place: null, times });
+      this.add({ route, key: null, reason, exchangeId, at, notBefore, place: null, misses, times });
       return;
     }
     this.#keys.set(route, keys + 1);
     const id = ++this.#ids;
-    const first = { id, route, key, reason, exchangeId, since: at, times, revision: times, notBefore, place };
+    const first = { id, route, key, reason, exchangeId, since: at, times, revision: times, notBefore, place, misses };
     this.#byName.set(name, { ...first, ...NOT_TRIED });
     this.#nameOfId.set(id, name);
   }

@@ -1,18 +1,20 @@
 /** The store of tests and of `--store memory:`: the same contract, bounded, gone with the process. */
 import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type {
-  DivergenceRecord,
-  GapRecord,
-  GroupDecision,
-  GroupRecord,
-  ListedGroup,
-  OutcomeCount,
-  RepairEnd,
-  RepairRecord,
-  RepairWork,
+import {
+  type DivergenceRecord,
+  type GapRecord,
+  type GroupDecision,
+  type GroupRecord,
+  isMissingAt,
+  type ListedGroup,
+  type OutcomeCount,
+  type RepairEnd,
+  type RepairRecord,
+  type RepairWork,
 } from "../../proxy/evidence.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import { addLeaning, type Leaning, leaningName, repairLeaning } from "../../proxy/leanings.ts";
 import { isStill, type KeptPhase, type PhaseMove } from "../../proxy/kept-phase.ts";
 import { isFailure } from "../../proxy/groups.ts";
 import { changeOverrides, type Override } from "../../proxy/overrides.ts";
@@ -78,6 +80,7 @@ class MemoryStore implements Store {
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
   readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
+  readonly #leanings = new Map<string, Leaning>();
   readonly #rowJobs = new Map<string, RowJobEnd>();
   readonly #phases = new Map<string, KeptPhase>();
   #overrides: readonly Override[] = [];
@@ -278,14 +281,23 @@ class MemoryStore implements Store {
     this.#refuseIfClosed();
     const work = new Map<string, OpenWork>();
     const add = (route: string, more: (open: OpenWork) => Partial<OpenWork>): void => {
-      const open = work.get(route) ?? { route, repairs: 0, parked: 0, gaps: 0, causes: NO_CAUSES };
+      const open = work.get(route) ?? noWork(route);
       work.set(route, { ...open, ...more(open) });
     };
-    for (const { route, state } of this.#repairs.all()) {
+    for (const { route, state, misses } of this.#repairs.all()) {
       const more = state === "parked" ? 1 : 0;
-      add(route, ({ repairs, parked }) => ({ repairs: repairs + 1, parked: parked + more }));
+      add(route, ({ repairs, parked, legacyMisses }) => ({
+        repairs: repairs + 1,
+        parked: parked + more,
+        legacyMisses: { ...legacyMisses, repairs: legacyMisses.repairs + Number(isMissingAt("legacy", misses)) },
+      }));
     }
-    for (const { route } of this.#gaps.values()) add(route, ({ gaps }) => ({ gaps: gaps + 1 }));
+    for (const { route, misses } of this.#gaps.values()) {
+      add(route, ({ gaps, legacyMisses }) => ({
+        gaps: gaps + 1,
+        legacyMisses: { ...legacyMisses, gaps: legacyMisses.gaps + Number(isMissingAt("legacy", misses)) },
+      }));
+    }
     for (const { route, state, signature } of this.#evidence.groups(this.#clock.now())) {
       if (!isFailure(signature)) add(route, ({ causes }) => ({ causes: { ...causes, [state]: causes[state] + 1 } }));
     }
@@ -322,6 +334,11 @@ class MemoryStore implements Store {
   async othersGateEvidence(): ReturnType<Store["othersGateEvidence"]> {
     this.#refuseIfClosed();
     return [];
+  }
+
+  async leanings(): ReturnType<Store["leanings"]> {
+    this.#refuseIfClosed();
+    return [...this.#leanings.values()];
   }
 
   async rowJobs(): ReturnType<Store["rowJobs"]> {
@@ -362,10 +379,11 @@ class MemoryStore implements Store {
         return;
       case "repair":
         this.#repairs.add(write);
+        this.#addLeaning(repairLeaning(write));
         return;
       case "gap-opened": {
-        const { id, route, from, why } = write;
-        if (!this.#gaps.has(id)) this.#gaps.set(id, { seq: ++this.#seq, id, route, from, to: null, why });
+        const { id, route, from, why, misses = null } = write;
+        if (!this.#gaps.has(id)) this.#gaps.set(id, { seq: ++this.#seq, id, route, from, to: null, why, misses });
         return;
       }
       case "gap-closed": {
@@ -389,6 +407,12 @@ class MemoryStore implements Store {
       case "gate-evidence":
         for (const row of write.rows) this.#gateEvidence.set(row.route, row);
         return;
+      case "shadow":
+        // It ends with its process, and records no gaps by itself.
+        return;
+      case "leaned":
+        this.#addLeaning(write.leaning);
+        return;
       case "row-job":
         this.#rowJobs.set(rowJobName(write.end), write.end);
         return;
@@ -397,6 +421,11 @@ class MemoryStore implements Store {
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
       }
     }
+  }
+
+  #addLeaning(leaning: Leaning): void {
+    const name = leaningName(leaning);
+    this.#leanings.set(name, addLeaning(this.#leanings.get(name), leaning));
   }
 
   #addDivergence({ record, json, signature }: Extract<StoreWrite, { type: "divergence" }>): void {
@@ -425,6 +454,10 @@ class MemoryStore implements Store {
 }
 
 const NO_CAUSES: OpenWork["causes"] = { new: 0, acknowledged: 0, fixed: 0, regressed: 0 };
+
+function noWork(route: string): OpenWork {
+  return { route, repairs: 0, parked: 0, gaps: 0, legacyMisses: { repairs: 0, gaps: 0 }, causes: NO_CAUSES };
+}
 
 function isDue({ state, notBefore, nextTry }: RepairWork, at: number): boolean {
   return state === "open" && [notBefore, nextTry].every((time) => time === null || Date.parse(time) <= at);

@@ -1,6 +1,7 @@
 /** What a store is given to keep, as rows: cut into batches by backlog.ts. Plain data. */
-import type { OutcomeCount, RepairReason, SealedPlace } from "../../proxy/evidence.ts";
+import type { Missing, OutcomeCount, RepairReason, SealedPlace } from "../../proxy/evidence.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import type { Leaning } from "../../proxy/leanings.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import type { RowJobEnd } from "../../proxy/row-jobs.ts";
@@ -15,6 +16,7 @@ export interface RepairRow {
   readonly times: number;
   readonly notBefore: string | null;
   readonly place: SealedPlace | null;
+  readonly misses: Missing;
 }
 
 export type GapRow =
@@ -24,6 +26,7 @@ export type GapRow =
       readonly route: string;
       readonly from: string;
       readonly why: string;
+      readonly misses: Missing;
     }
   | { readonly change: "closed"; readonly id: string; readonly to: string }
   | { readonly change: "withdrawn"; readonly id: string };
@@ -44,6 +47,9 @@ export interface EssentialRows {
   readonly places: readonly KeptPlace[];
   /** One a route. */
   readonly gateEvidence: readonly KeptGateEvidence[];
+  readonly shadows: readonly { readonly route: string; readonly service: Missing }[];
+  /** One a route and kind: to be added. */
+  readonly leanings: readonly Leaning[];
   /** One of each kind a collection. */
   readonly rowJobs: readonly RowJobEnd[];
 }

@@ -153,6 +153,17 @@ export const ENDPOINTS: readonly Endpoint[] = [
     },
   },
   {
+    path: "/api/v1/routes/{name}/retire",
+    summary: "What of a route still leans on legacy or on Crossfade, since when it does not, and who could go",
+    parameters: ["quiet"],
+    answers: { json: "Retire" },
+    reply: async ({ parts, patience, id, query }) => {
+      const answer = await patience.for(() => parts.retire(id, query.quiet));
+      if (answer === null) throw noSuchRoute(parts, id);
+      return { body: answer };
+    },
+  },
+  {
     path: "/api/v1/routes/{name}/history",
     summary:
       "What became of a route's copies, and how long both sides took, over the life of the process: at most 191 intervals, which widen with it",

@@ -1,6 +1,6 @@
 /**
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
- * `metricsText`, `lookAgain`, `values`, `gate`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
+ * `metricsText`, `lookAgain`, `values`, `gate`, `retire`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Backfills } from "../backfill-window.ts";
 import type { RowJobEnds } from "../row-jobs.ts";
@@ -21,6 +21,7 @@ import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
 import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
+import type { RetireAnswer } from "../retire.ts";
 import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
 import type { PairLoss } from "../stored-pair.ts";
 import type { ListedValue, PairsQuery } from "../value-pairs.ts";
@@ -233,6 +234,8 @@ export interface AdminParts {
   values(query: PairsQuery): Promise<Page<ListedValue>>;
   /** Whether a route may be cut over; null: there is no such route. Asks the store. */
   gate(route: string): Promise<GateAnswer | null>;
+  /** What of a route still leans on legacy or on Crossfade; null: there is no such route. Asks the store. */
+  retire(route: string, quietMs?: number): Promise<RetireAnswer | null>;
   /** Moves a route from phase to phase; null: there is no such route. It takes as long as writes under way need, some seconds at most. */
   move(order: MoveOrder): Promise<MoveReport | null>;
   /** Every record that goes to the divergence log, redacted, as it is recorded. Returns the unsubscribe. `createFeed` of feed.ts is one. */

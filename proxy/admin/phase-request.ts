@@ -24,7 +24,7 @@ export const PHASE_MOVE_SCHEMA = {
     force: {
       type: "boolean",
       description:
-        "Go on where the gate is shut, keys are on the repair list or there are gaps. What is missing otherwise still refuses",
+        "Go on where the gate is shut, keys are on the repair list, there are gaps, or something leans on legacy. What is missing otherwise still refuses",
     },
     dryRun: { type: "boolean", description: "Look at everything, change nothing" },
   },

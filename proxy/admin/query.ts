@@ -1,6 +1,7 @@
 /** Query parameters of the API: one table for parsing, error messages and the OpenAPI document. Pure. */
 import { nearestName } from "../config/nearest.ts";
-import { parseDuration } from "../config/units.ts";
+import { parseDuration, spellDuration } from "../config/units.ts";
+import { QUIET_BOUNDS } from "../config/defaults.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, type DifferenceKind, type GroupState } from "../evidence.ts";
 import { OUTCOME_KINDS, type OutcomeKind } from "../outcome.ts";
 import { Problem } from "./problem.ts";
@@ -19,6 +20,8 @@ export interface QueryValues {
   since?: number;
   group?: string;
   state?: GroupState;
+  /** ms */
+  quiet?: number;
   limit?: number;
   cursor?: string;
 }
@@ -82,6 +85,15 @@ function readSince(text: string, values: QueryValues, now: number): string | nul
   return null;
 }
 
+function readQuiet(text: string, values: QueryValues): string | null {
+  const span = parseDuration(text);
+  if (!span.ok || span.value < QUIET_BOUNDS.min || span.value > QUIET_BOUNDS.max) {
+    return `is not a time from ${spellDuration(QUIET_BOUNDS.min)} to ${spellDuration(QUIET_BOUNDS.max)} (90s, 12h, 30d)`;
+  }
+  values.quiet = span.value;
+  return null;
+}
+
 export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
   route: {
     description: "Only of this route",
@@ -124,6 +136,12 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     description: "Only groups in this state, or divergences of such groups",
     schema: { type: "string", enum: GROUP_STATES },
     read: oneOf(GROUP_STATES, (values, state) => (values.state = state)),
+  },
+  quiet: {
+    description:
+      "For how long nothing may have leant on either (1s to 3650d), instead of what the route's settings ask for",
+    schema: { type: "string" },
+    read: readQuiet,
   },
   limit: {
     description: "At most this many items",

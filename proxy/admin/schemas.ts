@@ -23,6 +23,7 @@ import { JOB_CHANGE_SCHEMA, REPAIR_RUN_SCHEMA } from "./repair-request.ts";
 import { REPLAY_SCHEMA } from "./replay-request.ts";
 import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gate-evidence.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
+import { LEANS_ON, RETIRE_CONDITIONS } from "../retire.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
 
@@ -38,6 +39,8 @@ const amount: Schema = { type: "number", minimum: 0 };
 const number: Schema = { type: "number" };
 const flag: Schema = { type: "boolean" };
 const share: Schema = { type: "number", minimum: 0, maximum: 1 };
+/** Which service may miss what the other has; null: either. */
+const misses: Schema = { anyOf: [{ type: "string", enum: ["legacy", "next"] }, { type: "null" }] };
 const reasons = [...DROP_REASONS, ...SKIP_REASONS];
 
 function enumOf(values: readonly string[]): Schema {
@@ -402,6 +405,7 @@ export const SCHEMAS = {
     attempts: count,
     nextTry: orNull(time),
     lastError: orNull(text),
+    misses,
     evidence: orNull(
       object({
         at: time,
@@ -493,6 +497,25 @@ export const SCHEMAS = {
     unitsPerDay: amount,
     etaMs: orNull(amount),
   }),
+  Retire: object({
+    route: text,
+    phase: enumOf(PHASES),
+    clean: flag,
+    legacyCanGo: flag,
+    sentence: text,
+    quietMs: count,
+    conditions: listOf(
+      object({
+        name: enumOf(RETIRE_CONDITIONS),
+        state: enumOf(CONDITION_STATES),
+        leansOn: enumOf(LEANS_ON),
+        text,
+        figure: orNull(count),
+        since: orNull(time),
+      }),
+    ),
+    etaMs: orNull(amount),
+  }),
   ValuePair: object({
     kind: text,
     legacy: orNull(text),
@@ -503,7 +526,7 @@ export const SCHEMAS = {
     since: time,
     until: orNull(time),
   }),
-  Gap: object({ id: text, route: text, from: time, to: orNull(time), why: text }),
+  Gap: object({ id: text, route: text, from: time, to: orNull(time), why: text, misses }),
   Problem: {
     type: "object",
     properties: { type: text, title: text, status: count, detail: text },

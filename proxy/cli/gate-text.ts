@@ -5,7 +5,7 @@ import { pad, wrap } from "./columns.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";
 
-const STATE_WORDS: Readonly<Record<GateCondition["state"], string>> = {
+export const STATE_WORDS: Readonly<Record<GateCondition["state"], string>> = {
   met: "met",
   missing: "missing",
   "not-asked": "not asked",
@@ -33,6 +33,7 @@ const WHY: Readonly<Record<GateAnswer["why"], string>> = {
   first: "the route was first compared",
   rules: "rules or gate were changed",
   build: "another build of next serves alone",
+  rollback: "next was the source of truth meanwhile",
   spent: "the evidence before it was lost for good",
 };
 

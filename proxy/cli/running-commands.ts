@@ -9,6 +9,7 @@ import type { PhaseOptions, PhaseStep } from "./phase.ts";
 import type { RecompareOptions } from "./recompare.ts";
 import type { RepairOptions } from "./repair.ts";
 import type { ReplayOptions } from "./replay.ts";
+import type { RetireOptions } from "./retire.ts";
 import type { StatusOptions } from "./status.ts";
 import type { SuggestOptions } from "./suggest.ts";
 import type { ValuesOptions } from "./values.ts";
@@ -69,7 +70,10 @@ export function addOperation(program: Command, ended: Ended): void {
       "Moves a route, and those that move together with it, one phase on or back. Where that makes the other service the source of truth, the gate has to be open, new writes are held back until those under way have ended, and they go on at the new one: nothing is lost and nothing is written to a wrong side. Exit code 1: it was not moved, or there is no such route.",
     )
     .option("--dry-run", "look at everything and say how long writes would be held back; nothing is changed")
-    .option("--force", "although the gate is shut, keys are on the repair list or there are gaps; needs --reason")
+    .option(
+      "--force",
+      "although the gate is shut, keys are on the repair list, there are gaps, or something leans on legacy; needs --reason",
+    )
     .option("--reason <text>", "why; kept in the audit")
     .addHelpText(
       "after",
@@ -87,6 +91,23 @@ export function addOperation(program: Command, ended: Ended): void {
 
 /** For the day on which Crossfade is taken out. */
 export function addExit(program: Command, ended: Ended): void {
+  withApi(program.command("retire [route]"))
+    .summary("what still leans on legacy or on Crossfade")
+    .description(
+      "Says of a route, or of each, whether legacy can be switched off and Crossfade taken out: whether anything has leant on either for as long as retire.quiet asks for (reads answered by legacy, requests that no route takes, keys put on the repair list, gaps, requests translated for their clients). Nothing is changed. Exit code 0: nothing leans on either; 1: something does, or there is no such route.",
+    )
+    .option(
+      "--quiet <time>",
+      "for how long nothing may have leant on either: 12h, 30d (default: retire.quiet of each route)",
+    )
+    .addHelpText(
+      "after",
+      example("crossfade retire", "crossfade retire users --quiet 60d", "crossfade retire users --json"),
+    )
+    .action(async (route: string | undefined, options: RetireOptions) =>
+      ended(await (await import("./retire.ts")).runRetire(route, options)),
+    );
+
   program
     .command("export")
     .summary("the routing that acts now, for nginx or Envoy in Crossfade's place")

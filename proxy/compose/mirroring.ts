@@ -28,6 +28,7 @@ import { createNoise, type Noise } from "../noise.ts";
 import { createReplay } from "../pairs/replay.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
+import type { PipelineParts } from "../pipeline-parts.ts";
 import { createPipeline, type Pipeline } from "../pipeline.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 import { keyedHash } from "../record/keyed-hash.ts";
@@ -66,6 +67,8 @@ export interface MirroringParts {
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
   readonly records: Records;
+  /** Told of each eligible exchange that has its outcome. */
+  readonly evidence: PipelineParts["evidence"];
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly hold: WriteHold;
@@ -195,7 +198,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       journal,
       turns: parts.turns,
       recorder: records.recorder,
-      evidence: records.evidence,
+      evidence: parts.evidence,
       pairs: records.pairs,
       ruleCounters: records.ruleCounters,
       copies,

@@ -20,6 +20,7 @@ import type { PhaseBook } from "../phase/phase-book.ts";
 import { createSharedBarrier } from "../barrier/shared-barrier.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Clock, Store } from "../ports.ts";
+import type { RetireReport } from "../retire-report.ts";
 import type { Transitions } from "../transition.ts";
 
 export interface MovingParts {
@@ -32,6 +33,7 @@ export interface MovingParts {
   readonly counted: Pick<CountedWrites, "caughtUp"> | null;
   readonly backlog: Backlog;
   readonly gate: CutoverGate;
+  readonly retire: RetireReport;
   /** See `CutoverChecksParts`. */
   readonly clash: (routes: Settings["routes"]) => Promise<string | null>;
   readonly members: Members;

@@ -74,6 +74,8 @@ export const DEFAULT_SERVICE: Omit<ServiceSettings, "name" | "origin"> = {
   },
 };
 
+const AFTER_CUTOVER = { failuresBelow: 0.05, automaticReturn: false };
+
 /** A week has each weekday in it; a fortnight also what is done every other week. */
 export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
   strict: {
@@ -82,6 +84,7 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     confidence: 0.99,
     spanMs: 14 * DAY,
     latencyRatioBelow: 1.5,
+    ...AFTER_CUTOVER,
     reconcileFresherThanMs: DAY,
   },
   normal: {
@@ -90,6 +93,7 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     confidence: 0.95,
     spanMs: 7 * DAY,
     latencyRatioBelow: 2,
+    ...AFTER_CUTOVER,
     reconcileFresherThanMs: DAY,
   },
   "low-traffic": {
@@ -98,15 +102,20 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     confidence: 0.95,
     spanMs: 14 * DAY,
     latencyRatioBelow: 3,
+    ...AFTER_CUTOVER,
     reconcileFresherThanMs: DAY,
   },
 };
+
+/** Of `retire.quiet`, ms. */
+export const QUIET_BOUNDS = { min: SECOND, max: 3650 * DAY } as const;
 
 /** `entity` is missing: its default is the route's name, or null where the pattern has no fixed segment. */
 export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   phase: "dual-write",
   next: "next",
   group: null,
+  unattended: false,
   sharedDatabase: false,
   keepStreams: false,
   key: [
@@ -139,6 +148,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   reads: { dialShare: 0, by: null },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   gate: GATE_DEFAULTS.normal,
+  retire: { quietMs: 30 * DAY },
   redact: [],
   redactDetect: [],
 };

@@ -229,11 +229,14 @@ function noiseLines({ noise, module }: RouteExplained["compare"]): readonly stri
   return wrap(`Noise: ${learnt.join("; ")}.`, 0);
 }
 
-function gateLines({ gate }: RouteExplained): readonly string[] {
+function gateLines({ gate, retire }: RouteExplained): readonly string[] {
   const { profile, divergenceBelow, confidence, spanMs, latencyRatioBelow } = gate;
   const bound = `fewer than ${spellShare(divergenceBelow)} divergent, ${spellShare(confidence)} sure`;
   const rest = `over ${spellDuration(spanMs)} or more, at less than ${latencyRatioBelow} times the latency`;
-  return wrap(`Gate (${profile}): ${bound}, ${rest}.`, 0);
+  return [
+    ...wrap(`Gate (${profile}): ${bound}, ${rest}.`, 0),
+    ...wrap(`Legacy can go once nothing has leant on it for ${spellDuration(retire.quietMs)}.`, 0),
+  ];
 }
 
 /** Precedence of every setting; kill switch and overrides live in the running process. */

@@ -120,6 +120,7 @@ export interface RouteExplained {
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
   readonly repair: RouteSettings["repair"];
   readonly gate: GateSettings;
+  readonly retire: RouteSettings["retire"];
   readonly redact: readonly string[];
   readonly redactDetect: RouteSettings["redactDetect"];
   /** How the primary, and the shadow where there is one, are reached. */
@@ -263,6 +264,7 @@ function explainRoute(
         : null,
     repair: route.repair,
     gate: route.gate,
+    retire: route.retire,
     redact: route.redact.map(spellLocator),
     redactDetect: route.redactDetect,
     services: [primary, shadow].flatMap((side) => {

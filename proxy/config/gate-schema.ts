@@ -1,7 +1,7 @@
 /** What users write about the gate of a route. */
 import { z } from "zod";
 import { DEFAULT_ROUTE, GATE_DEFAULTS } from "./defaults.ts";
-import { bounded, choiceField, describeField } from "./fields.ts";
+import { bounded, choiceField, describeField, switchField } from "./fields.ts";
 import { showValue } from "./message.ts";
 import { GATE_PROFILES, type GateSettings } from "./settings.ts";
 import {
@@ -74,6 +74,22 @@ export const gateSchema = z
         }),
       )
       .optional(),
+    failuresBelow: bounded(
+      parseShare,
+      spellShare,
+      { min: 0.001, max: 0.5 },
+      {
+        effect:
+          "After the cutover: the share of entities that next may fail for, with 5xx or no connection, in ten seconds. Where more are shown, that is a warning, and with automaticReturn a way back.",
+        byDefault: spellShare(DEFAULT_ROUTE.gate.failuresBelow),
+        examples: ["5%"],
+        pattern: SHARE_PATTERN,
+      },
+    ).optional(),
+    automaticReturn: switchField(
+      "Whether a route goes back to dual-write by itself where next is shown to fail for more than failuresBelow; never by force.",
+      DEFAULT_ROUTE.gate.automaticReturn,
+    ).optional(),
     reconcileFresherThan: bounded(
       parseDuration,
       spellDuration,

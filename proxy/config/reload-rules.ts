@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Identity } from "../exchange.ts";
 import { spellEndpoint } from "../endpoint.ts";
 import { spellStore } from "../store-address.ts";
-import { stepTowards } from "../phase-steps.ts";
+import { crossesBarrier, step, stepTowards } from "../phase-steps.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import type { ConfigPath } from "./message.ts";
 import { sameSocket } from "./service-rules.ts";
@@ -28,7 +28,10 @@ export function reloadProblems(
   return [
     ...restartProblems(running, wanted),
     ...swapProblems(underPhases(running, running, acting), wanted),
-    ...barrierProblems(underPhases(running, running, acting).routes, underPhases(wanted, running, acting).routes),
+    ...barrierProblems(
+      underPhases(running, running, acting).routes,
+      ...unattendedLast(underPhases(running, running, acting).routes, underPhases(wanted, running, acting).routes),
+    ),
   ];
 }
 
@@ -86,18 +89,41 @@ function loginsOf(store: Settings["store"]): unknown {
   return store.kind === "redis" ? [store.username, store.password, store.sentinelLogin] : null;
 }
 
+/** What acts until a route that is moved unattended has moved: its phase as it is. And what a file may not ask for all the same. */
+function unattendedLast(
+  running: readonly RouteSettings[],
+  wanted: readonly RouteSettings[],
+): [wanted: readonly RouteSettings[], tooFar: ReadonlySet<string>] {
+  const tooFar = new Set<string>();
+  const routes = wanted.map((route) => {
+    const before = running.find(({ name }) => name === route.name);
+    if (!route.unattended || before === undefined || !crossesBarrier(before.phase, route.phase)) return route;
+    const stepped = step(before.phase, stepTowards(route.phase));
+    if (stepped.legal && stepped.to === route.phase) return { ...route, phase: before.phase };
+    tooFar.add(route.name);
+    return route;
+  });
+  return [routes, tooFar];
+}
+
 /**
  * A file never crosses the barrier: no request may change its source of truth by a reload. A request does so when its
  * route's phase changes, and also when it falls to another route: as long as a route has next as primary, all routes up
  * to the last such one must stay as they are.
  */
-function barrierProblems(running: readonly RouteSettings[], wanted: readonly RouteSettings[]): ReloadProblem[] {
+function barrierProblems(
+  running: readonly RouteSettings[],
+  wanted: readonly RouteSettings[],
+  tooFar: ReadonlySet<string>,
+): ReloadProblem[] {
   const problems: ReloadProblem[] = [];
   for (const [i, route] of wanted.entries()) {
     const before = running.find(({ name }) => name === route.name);
     if (before === undefined || primaryOf(before) === primaryOf(route)) continue;
     const why = `would make ${primaryOf(route)} the source of truth of ${route.name}`;
-    const way = `a file never crosses the barrier: put it back, and crossfade phase ${route.name} ${stepTowards(route.phase)}`;
+    const way = tooFar.has(route.name)
+      ? "unattended a file moves it one step at a time: put it back, and write the phase before first"
+      : `a file never crosses the barrier: put it back, and crossfade phase ${route.name} ${stepTowards(route.phase)}`;
     problems.push({
       path: ["routes", i, "phase"],
       predicate: `is ${route.phase} and was ${before.phase}, which ${why}; ${way}`,

@@ -1,12 +1,13 @@
 /** What users write about routes, one at a time and in `defaults`. */
 import { z } from "zod";
 import { compareSchema } from "./compare-schema.ts";
-import { DEFAULT_ROUTE } from "./defaults.ts";
+import { DEFAULT_ROUTE, QUIET_BOUNDS } from "./defaults.ts";
 import { gateSchema } from "./gate-schema.ts";
 import {
   bounded,
   choiceField,
   countField,
+  durationField,
   freeText,
   headersField,
   locatorField,
@@ -83,6 +84,10 @@ const routeShape = {
   group: nameField({
     effect: "Routes of one group move from phase to phase together, as those of one entity always do. Default: none.",
   }).optional(),
+  unattended: switchField(
+    "Whether a file that says a phase beyond the barrier moves the route there by itself: one step, through the gate, never forced, once nothing stands in the way. Routes that move together have to say it all.",
+    DEFAULT_ROUTE.unattended,
+  ).optional(),
   sharedDatabase: switchField(
     "Whether legacy and next work on the same tables. Then writes are never mirrored, since they would be applied twice; no row has to be brought over; and compared reads are the evidence.",
     DEFAULT_ROUTE.sharedDatabase,
@@ -194,6 +199,16 @@ const routeShape = {
     .describe("How keys on the repair list are made equal on the shadow.")
     .optional(),
   gate: gateSchema.optional(),
+  retire: z
+    .strictObject({
+      quiet: durationField(
+        "For how long nothing may have leant on legacy before it can be switched off (crossfade retire, and the way to next-only), nor on Crossfade.",
+        QUIET_BOUNDS,
+        DEFAULT_ROUTE.retire.quietMs,
+      ).optional(),
+    })
+    .describe("What has to be so before legacy is switched off: docs/cutover.md. Default: quiet for 30 days.")
+    .optional(),
   redact: z
     .array(locatorField("A value that is replaced by a keyed hash in evidence."))
     .describe("What is redacted beyond the built-in list. Default: nothing more.")

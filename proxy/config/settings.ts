@@ -294,6 +294,10 @@ export interface GateSettings {
   readonly spanMs: number;
   /** The shadow's 95th percentile by the primary's. */
   readonly latencyRatioBelow: number;
+  /** After the cutover next fails for fewer entities than this share, 0 to 1. */
+  readonly failuresBelow: number;
+  /** Where it is shown to fail for more, the route goes back by itself. */
+  readonly automaticReturn: boolean;
   /** A comparison of the rows that is older does not count. */
   readonly reconcileFresherThanMs: number;
 }
@@ -336,6 +340,8 @@ export interface RouteSettings {
   readonly entity: string | null;
   /** Routes of one group move from phase to phase together, as those of one entity do; null: of none. */
   readonly group: string | null;
+  /** A file that says a phase beyond the barrier moves it there, through the gate. */
+  readonly unattended: boolean;
   /** legacy and next work on the same tables: no write is mirrored, whatever anybody says, and no row has to be brought over. */
   readonly sharedDatabase: boolean;
   /** Tunnels and event streams are not closed at a cutover. */
@@ -388,6 +394,10 @@ export interface RouteSettings {
     readonly attempts: number;
   };
   readonly gate: GateSettings;
+  readonly retire: {
+    /** For so long nothing may have leant on legacy before it can go, nor on Crossfade. */
+    readonly quietMs: number;
+  };
   /** What is redacted in evidence beyond the built-in list. */
   readonly redact: readonly Locator[];
   /** What is redacted wherever it turns up. */

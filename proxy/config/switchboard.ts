@@ -6,6 +6,7 @@ import { whyNotMirrored } from "./route-rules.ts";
 import { spellShare } from "./units.ts";
 import type { Settings } from "./settings.ts";
 import { CrossfadeError } from "../errors.ts";
+import type { Missing } from "../evidence.ts";
 import type { Router, Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import {
@@ -82,8 +83,9 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
   let phased = parts.phases.applied(file);
   let snapshot = snapshotOf(1);
   const listeners: (() => void)[] = [];
-  /** Route → id of the gap that is open while its writes are kept from the shadow. */
-  const gaps = new Map<string, string>();
+  /** Of each route whose writes are kept from the shadow the gap that is open meanwhile. */
+  const gaps = new Map<string, { readonly id: string; readonly misses: Missing }>();
+  const shadows = new Map<string, Missing>();
 
   function snapshotOf(revision: number): Snapshot {
     const settings = withOverrides(phased, overrides);
@@ -92,24 +94,37 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
 
   function actAnew(): void {
     snapshot = snapshotOf(snapshot.revision + 1);
+    tellShadows();
     accountForPauses();
     for (const listener of listeners) listener();
+  }
+
+  /** What the store has to know where it finds a gap by itself. */
+  function tellShadows(): void {
+    for (const { name, phase } of snapshot.settings.routes) {
+      const service = PHASE_ROLES[phase].shadow;
+      if (shadows.get(name) === service) continue;
+      shadows.set(name, service);
+      parts.store.append([{ type: "shadow", route: name, service }]);
+    }
   }
 
   function accountForPauses(): void {
     const now = parts.clock.now();
     const at = new Date(now).toISOString();
     const paused = new Set(pausedRoutes(phased, overrides));
-    for (const [route, id] of gaps) {
-      if (paused.has(route)) continue;
+    for (const [route, { id, misses }] of gaps) {
+      if (paused.has(route) && misses === shadows.get(route)) continue;
       gaps.delete(route);
       parts.store.append([{ type: "gap-closed", id, to: at }]);
     }
     for (const route of paused) {
       if (gaps.has(route)) continue;
       const id = makeUlid(now);
-      gaps.set(route, id);
-      parts.store.append([{ type: "gap-opened", id, route, from: at, why: "mirroring of writes was switched off" }]);
+      const misses = shadows.get(route) ?? null;
+      gaps.set(route, { id, misses });
+      const why = "mirroring of writes was switched off";
+      parts.store.append([{ type: "gap-opened", id, route, from: at, why, misses }]);
     }
   }
 
@@ -126,6 +141,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
     parts.store.append([next === null ? { type: "unpin", route, setting } : { type: "pin", override: next }]);
   }
 
+  tellShadows();
   accountForPauses();
 
   return {

@@ -1,3 +1,4 @@
+import type { Missing } from "../evidence.ts";
 import { makeUlid } from "../identity.ts";
 import type { GapMarker } from "../journal.ts";
 import type { Clock, Store } from "../ports.ts";
@@ -8,6 +9,7 @@ const MARK_WAIT_MS = 15;
 interface Gap {
   readonly id: string;
   readonly route: string;
+  readonly misses: Missing;
   /** Resolves once the marker is durable, or is not waited for any more; null: it is so. */
   marking: Promise<void> | null;
   /** Writes in it whose intents may be recorded yet. */
@@ -35,11 +37,13 @@ export class Gaps {
     this.#marker = marker;
   }
 
-  /** `recorded`: the intent's own. Resolves once the marker is durable, within a bound; null: nothing is to be waited for. */
-  unjournaled(route: string, recorded: Promise<void>): Promise<void> | null {
+  /** `recorded`: the intent's own; `misses`: who is to get the copy. Resolves once the marker is durable, within a bound; null: nothing is to be waited for. */
+  unjournaled(route: string, recorded: Promise<void>, misses: Missing): Promise<void> | null {
+    // Roles were swapped, by force: what legacy misses is not what next missed.
+    if (this.#open.has(route) && this.#open.get(route)?.misses !== misses) this.journaled(route);
     const known = this.#open.get(route);
     const now = this.#clock.now();
-    const gap = known ?? { id: makeUlid(now), route, marking: null, late: 0, isReal: false, isOver: false };
+    const gap = known ?? { id: makeUlid(now), route, misses, marking: null, late: 0, isReal: false, isOver: false };
     gap.late++;
     recorded.then(
       () => this.#settle(gap),
@@ -52,7 +56,7 @@ export class Gaps {
     if (known !== undefined) return known.marking;
     this.#open.set(route, gap);
     const why = "the journal did not take intents in time; writes went to the primary unjournaled";
-    this.#store.append([{ type: "gap-opened", id: gap.id, route, from: new Date(now).toISOString(), why }]);
+    this.#store.append([{ type: "gap-opened", id: gap.id, route, from: new Date(now).toISOString(), why, misses }]);
     return this.#mark(gap, now);
   }
 

@@ -129,7 +129,11 @@ async function replayWrite(parts: ReplayParts, pair: StoredPair, plan: ReplayPla
     const notBefore = new Date(now + plan.shadow.asShadow.maxWorkMs).toISOString();
     const { route, key, id: exchangeId } = pair;
     parts.store.append([
-      { type: "repair", route, key, reason: "late-attempt", exchangeId, at, notBefore, place: null },
+      {
+        type: "repair",
+        ...{ route, key, reason: "late-attempt", exchangeId, at, notBefore, place: null },
+        misses: plan.identities.shadow,
+      },
     ]);
   }
   const common = {

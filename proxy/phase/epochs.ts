@@ -25,7 +25,7 @@ export function blockMsOf({ spanMs }: GateSettings): number {
 export function beginEpoch(
   route: string,
   gate: GateSettings,
-  given: Pick<KeptGateEvidence, "rules" | "build" | "epoch" | "why" | "since">,
+  given: Pick<KeptGateEvidence, "rules" | "build" | "epoch" | "why" | "since" | "barrier">,
 ): KeptGateEvidence {
   const blockMs = blockMsOf(gate);
   return {
@@ -103,12 +103,12 @@ export function closeBlock(
 }
 
 function nextEpoch(
-  { route, rules, epoch, block }: KeptGateEvidence,
+  { route, rules, epoch, block, barrier = 1 }: KeptGateEvidence,
   gate: GateSettings,
   why: EpochReason,
   build: string | null,
 ): KeptGateEvidence {
-  return beginEpoch(route, gate, { rules, build, epoch: epoch + 1, why, since: block.from });
+  return beginEpoch(route, gate, { rules, build, epoch: epoch + 1, why, since: block.from, barrier });
 }
 
 function withBlock(

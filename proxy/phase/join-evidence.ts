@@ -8,7 +8,7 @@
  * alpha. Beyond that, capitals below 1 are multiplied in, so that what was seen anywhere is not outvoted; lowering is sound.
  */
 import type { GateSettings } from "../config/settings.ts";
-import { type KeptGateEvidence, STRATA, type StratumEvidence, type StratumName } from "../gate-evidence.ts";
+import { barrierOf, type KeptGateEvidence, STRATA, type StratumEvidence, type StratumName } from "../gate-evidence.ts";
 import { isSpent } from "./e-process.ts";
 import { mergeTallies } from "./epochs.ts";
 
@@ -27,7 +27,9 @@ export function joinEvidence(
   gate: GateSettings,
 ): JoinedEvidence {
   const claims = 1 + others.length;
-  const ofRules = [own, ...others.filter(({ rules }) => rules === own.rules).map(withOpenTally)];
+  const isAlike = (other: KeptGateEvidence): boolean =>
+    other.rules === own.rules && barrierOf(other) === barrierOf(own);
+  const ofRules = [own, ...others.filter(isAlike).map(withOpenTally)];
   const build = servingBuild(ofRules);
   const same = ofRules.filter((one) => one.build === build && !isOver(one, own.block.from, gate));
   const [first, ...more] = same.map((one) => loweredBy(one, same));

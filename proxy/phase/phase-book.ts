@@ -150,6 +150,8 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
       file.routes.flatMap((route) => {
         const acting = actingPhase(route, kept.get(route.name));
         if (!crossesBarrier(acting, route.phase)) return [];
+        // What it waits for is told by whoever moves it.
+        if (route.unattended && kept.get(route.name)?.file !== route.phase) return [];
         const step = stepTowards(route.phase);
         return [
           `${route.name} is in phase ${acting}, and the file says ${route.phase}: a file never takes a route over the barrier; crossfade phase ${route.name} ${step}, or write ${acting}`,

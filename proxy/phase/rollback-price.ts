@@ -2,7 +2,7 @@ import type { RouteSettings } from "../config/settings.ts";
 import type { RollbackPrice } from "../phase-move.ts";
 import { plural, spellCount } from "./words.ts";
 
-/** null: from there no way leads back over the barrier. */
+/** `repairs`, `gaps`: those in which legacy may miss something. null: from there no way leads back over the barrier. */
 export function rollbackPrice(
   { phase, sharedDatabase }: Pick<RouteSettings, "phase" | "sharedDatabase">,
   repairs: number,

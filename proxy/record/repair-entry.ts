@@ -35,5 +35,6 @@ export function repairEntry(
     at: new Date(exchange.arrivedAt).toISOString(),
     notBefore: notBefore === null ? null : new Date(notBefore).toISOString(),
     place,
+    misses: exchange.plan.shadow,
   };
 }

@@ -17,6 +17,7 @@ import { failureSignature, groupId } from "../../proxy/groups.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import type { KeptPhase } from "../../proxy/kept-phase.ts";
+import { type LeaningKind, leaningName, NO_ROUTE } from "../../proxy/leanings.ts";
 import { beginEpoch } from "../../proxy/phase/epochs.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
@@ -63,6 +64,7 @@ export function storeContract(name: string, open: OpenStore): void {
     nextTry: null,
     lastError: null,
     evidence: null,
+    misses: null,
   } as const;
   const idsOf = ({ items }: Page<DivergenceRecord>): string[] => items.map(({ id }) => id);
 
@@ -734,7 +736,14 @@ export function storeContract(name: string, open: OpenStore): void {
       assert.ok(again !== undefined && again.id > two.id);
       assert.equal(await store.endRepair({ ...one, revision: again.revision }, { kind: "equal" }), "changed");
       assert.deepEqual(await store.openWork(), [
-        { route: "users", repairs: 1, parked: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } },
+        {
+          route: "users",
+          repairs: 1,
+          parked: 0,
+          gaps: 0,
+          legacyMisses: { repairs: 1, gaps: 0 },
+          causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 },
+        },
       ]);
     },
   );
@@ -824,8 +833,8 @@ export function storeContract(name: string, open: OpenStore): void {
       { type: "gap-opened", id: "g1", route: "users", from: to, why: "again" },
     ]);
     assert.deepEqual((await store.gaps({ limit: 10 })).items, [
-      { id: "g2", route: "orders", from, to: null, why: "disk full" },
-      { id: "g1", route: "users", from, to, why: "store lost" },
+      { id: "g2", route: "orders", from, to: null, why: "disk full", misses: null },
+      { id: "g1", route: "users", from, to, why: "store lost", misses: null },
     ]);
     assert.deepEqual(
       (await store.gaps({ limit: 10, route: "users" })).items.map(({ id }) => id),
@@ -1036,6 +1045,92 @@ export function storeContract(name: string, open: OpenStore): void {
     const kept = (await store.gateEvidence()).toSorted((a, b) => (a.route < b.route ? -1 : 1));
     assert.deepEqual(kept, [evidence("orders", 7), evidence("users", 3)]);
   });
+
+  prove(
+    "repairs and gaps say which service misses what; where it is one and then the other, or not said, it is both",
+    async (store) => {
+      const at = new Date(NOON).toISOString();
+      const gap = (id: string, misses?: "legacy" | "next"): StoreWrite => {
+        return {
+          type: "gap-opened",
+          id,
+          route: "users",
+          from: at,
+          why: "x",
+          ...(misses === undefined ? {} : { misses }),
+        };
+      };
+      const marked = (key: string, misses: "legacy" | "next" | null): StoreWrite => {
+        return { ...(repair(key, "E", at) as Extract<StoreWrite, { type: "repair" }>), misses };
+      };
+      await keep(store, [
+        { type: "shadow", route: "users", service: "next" },
+        ...[gap("g1", "next"), gap("g2", "legacy"), gap("g3")],
+        ...[marked("users/1", "next"), marked("users/2", "legacy"), marked("users/3", null), marked("users/4", "next")],
+        // In one batch.
+        ...[
+          marked("users/5", "legacy"),
+          marked("users/5", "next"),
+          marked("users/6", "next"),
+          marked("users/6", "next"),
+        ],
+      ]);
+      // In another one.
+      await keep(store, [marked("users/1", "next"), marked("users/4", "legacy"), marked("users/2", "legacy")]);
+      const repairs = new Map((await store.repairs({ limit: 10 })).items.map(({ key, misses }) => [key, misses]));
+      assert.deepEqual([...repairs].toSorted(), [
+        ["users/1", "next"],
+        ["users/2", "legacy"],
+        ["users/3", null],
+        ["users/4", null],
+        ["users/5", null],
+        ["users/6", "next"],
+      ]);
+      const gaps = (await store.gaps({ limit: 10 })).items.map(({ id, misses }) => [id, misses]);
+      assert.deepEqual(gaps.toSorted(), [
+        ["g1", "next"],
+        ["g2", "legacy"],
+        ["g3", null],
+      ]);
+      const seen = async (): Promise<unknown> => (await store.openWork())[0]?.legacyMisses;
+      assert.deepEqual(await seen(), { repairs: 4, gaps: 2 });
+      // Ended and marked again it is another entry.
+      const work = (await store.repairWork({ after: 0, dueAt: null, limit: 10 })).find(({ key }) => key === "users/2");
+      assert.equal(await store.endRepair(work as RepairWork, { kind: "equal" }), "done");
+      await keep(store, [marked("users/2", "next")]);
+      assert.deepEqual(await seen(), { repairs: 3, gaps: 2 });
+    },
+  );
+
+  prove(
+    "what leans on a service is added up by route and kind, with its first and last time, for good",
+    async (store, clock) => {
+      assert.deepEqual(await store.leanings(), []);
+      const leaned = (route: string, on: LeaningKind, times: number, first: number, last = first): StoreWrite => {
+        return { type: "leaned", leaning: { route, on, times, first, last } };
+      };
+      await keep(store, [
+        leaned("users", "watched", 0, NOON),
+        leaned("users", "translation", 2, NOON + 5, NOON + 9),
+        leaned(NO_ROUTE, "unmatched", 1, NOON),
+        repair("users/1", "E1", new Date(NOON + 2).toISOString()),
+        repair("users/1", "E2", new Date(NOON + 4).toISOString()),
+      ]);
+      clock.move(365 * 24 * 3_600_000);
+      await keep(store, [
+        leaned("users", "translation", 40_000_000_000, NOON + 7, NOON + 3_600_000),
+        leaned("users", "watched", 0, NOON + 1),
+      ]);
+      await keep(store, [leaned("users", "translation", 1, NOON + 1)]);
+      const kept = (await store.leanings()).toSorted((a, b) => (leaningName(a) < leaningName(b) ? -1 : 1));
+      assert.deepEqual(kept, [
+        { route: NO_ROUTE, on: "unmatched", times: 1, first: NOON, last: NOON },
+        { route: "users", on: "repair", times: 2, first: NOON + 2, last: NOON + 4 },
+        { route: "users", on: "translation", times: 40_000_000_003, first: NOON + 1, last: NOON + 3_600_000 },
+        { route: "users", on: "watched", times: 0, first: NOON, last: NOON + 1 },
+      ]);
+    },
+  );
 
   prove("of jobs over rows the last one of each kind and collection is kept", async (store, clock) => {
     const times = { begunAt: "2026-11-22T12:00:00.000Z", endedAt: "2026-11-22T13:00:00.000Z", tables: "9f3c" };

@@ -16,7 +16,7 @@ const CLONE = ["adapters", "deploy", "dist", "docs", "node_modules", "package.js
 /** Ports that pages name; free ones take their place. */
 const PORTS = ["3000", "4000", "8080", "9090"];
 /** Of a command that only looks: what it shows may come a little later. */
-const LOOKS = /^crossfade (?:status|gate|divergences|explain|phase \w+$)|^curl -sS http/;
+const LOOKS = /^crossfade (?:status|gate|retire|divergences|explain|phase \w+$)|^curl -sS http/;
 const PATIENCE_MS = 60_000;
 const LOOK_AGAIN_MS = 150;
 

@@ -78,9 +78,10 @@ function evidence(): ReturnType<typeof fixedStore> {
           shadow: 404,
           differences: [{ at: "", kind: "status" }],
         },
+        misses: "next",
       },
     ],
-    gaps: [{ id: "01G", route: "users", from: RECORD.time, to: null, why: "the store was away" }],
+    gaps: [{ id: "01G", route: "users", from: RECORD.time, to: null, why: "the store was away", misses: null }],
     audit: [
       { id: "01J", at: RECORD.time, by: "ops", action: "override", subject: null, what: "mirror off", reason: null },
     ],
@@ -103,6 +104,7 @@ const LEFT_OUT: StoredPair = {
 const SAMPLES: Readonly<Record<string, string>> = {
   "/api/v1/routes/{name}": "/api/v1/routes/users",
   "/api/v1/routes/{name}/gate": "/api/v1/routes/users/gate",
+  "/api/v1/routes/{name}/retire": "/api/v1/routes/users/retire?quiet=10d",
   "/api/v1/routes/{name}/history": "/api/v1/routes/users/history",
   "/api/v1/divergences/{id}": `/api/v1/divergences/${RECORD.id}`,
   "/api/v1/groups/{id}": "/api/v1/groups/b1946ac9",

@@ -236,10 +236,24 @@ test("a shut gate, a repair list that is not empty and gaps stand in the way; fo
   assert.deepEqual([dry.status, dry.report.end, dry.report.pauseMs], [200, "would-move", null]);
   assert.equal((await phaseOf(bench)).phase, "dual-write");
   assert.equal((await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED })).report.end, "moved");
+  // What next missed legacy has.
   const { rollback } = await phaseOf(bench);
-  assert.deepEqual(rollback, { price: "keys", text: "1 on the repair list: crossfade repair" });
+  assert.deepEqual(rollback, { price: "free", text: "legacy holds what next holds" });
+  bench.next.answerWith(json(200, { ok: true }));
+  bench.legacy.answerWith(json(500, { no: true }));
+  await bench.send("PUT", "/users/2", { n: 1 });
+  await until(async () => (await bench.status()).routes[0]?.repairs === 2);
+  assert.deepEqual((await phaseOf(bench)).rollback, { price: "keys", text: "1 on the repair list: crossfade repair" });
   const back = await move(bench.crossfade.adminUrl, { step: "rollback" });
   assert.deepEqual([back.status, missingOf(back.report)], [409, ["repairs"]]);
+  const { items } = await bench.api<{ items: { key: string; misses: string }[] }>("/api/v1/repairs");
+  assert.deepEqual(
+    items.map(({ key, misses }) => [key, misses]),
+    [
+      ["users/1", "next"],
+      ["users/2", "legacy"],
+    ],
+  );
 });
 
 test("what the last writes leave on the repair list keeps the old primary", async (t) => {
@@ -283,6 +297,55 @@ test("an open gate lets the route over without force", async (t) => {
   const { rollback } = await phaseOf(bench);
   assert.deepEqual(rollback, { price: "free", text: "legacy holds what next holds" });
   assert.equal((await move(bench.crossfade.adminUrl, { step: "rollback" })).report.end, "moved");
+  // What was seen before the cutover was not enough.
+  const anew = await bench.api<{ open: boolean; why: string; epoch: number }>("/api/v1/routes/users/gate");
+  assert.deepEqual([anew.open, anew.why, anew.epoch], [false, "rollback", 2]);
+
+  // A file that may do so without anybody there waits for the gate, and goes through it.
+  const say = async (more: string): Promise<void> => {
+    const text = readFileSync(bench.configFile, "utf8");
+    writeFileSync(bench.configFile, text.replace(/name: users,/, `name: users, ${more},`));
+    await bench.crossfade.reload();
+  };
+  await say("phase: next-primary, unattended: true");
+  const waits =
+    /^the file moves users to next-primary unattended, and it waits: users stays in dual-write: users: NOT YET/;
+  await until(async () => (await bench.status()).warnings.some((warning) => waits.test(warning)));
+  assert.deepEqual([(await phaseOf(bench)).phase, (await bench.status()).config.error], ["dual-write", null]);
+  await until(async () => {
+    for (let n = 0; n < 5; n++) await bench.send("PUT", `/users/${++id}`, {});
+    return (await bench.api<{ open: boolean }>("/api/v1/routes/users/gate")).open;
+  });
+  await say("redactDetect: [card]");
+  await until(async () => (await phaseOf(bench)).phase === "next-primary");
+  const { items } = await bench.api<{ items: { by: string; what: string; reason: string }[] }>("/api/v1/audit");
+  assert.deepEqual([items[0]?.by, items[0]?.reason], ["file", "unattended: the file says next-primary"]);
+  assert.match(items[0]?.what ?? "", /^phase dual-write → next-primary; users: OPEN/);
+  // What the operator does holds until the file says something else.
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "rollback", ...FORCED })).report.end, "moved");
+  await bench.crossfade.reload();
+  assert.equal((await phaseOf(bench)).phase, "dual-write");
+});
+
+test("where that is switched on, a next that fails after the cutover hands the route back to legacy by itself", async (t) => {
+  const gate = "gate: { automaticReturn: true }";
+  const routes = `routes:\n  - { name: users, match: { path: "/users/**" }, ${gate} }\n`;
+  const bench = await startPhases(t, { routes, failingBlockMs: 100 });
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED })).report.end, "moved");
+  assert.equal((await bench.send("PUT", "/users/1", {})).status, 200);
+  bench.next.answerWith(json(503, { no: true }));
+  let id = 0;
+  await until(async () => {
+    for (let n = 0; n < 20; n++) await bench.send("PUT", `/users/${++id}`, {});
+    return (await phaseOf(bench)).phase === "dual-write";
+  });
+  assert.equal((await bench.send("PUT", "/users/1", {})).status, 200);
+  const { items } = await bench.api<{ items: { by: string; what: string; reason: string }[] }>("/api/v1/audit");
+  assert.deepEqual([items[0]?.by, items[0]?.what], ["gate", "phase next-primary → dual-write"]);
+  assert.match(
+    items[0]?.reason ?? "",
+    /^automatic return: \d+ of \d+ distinct keys \(\d.* %\) answered with 5xx or not at all$/,
+  );
 });
 
 test("routes of one entity move together; another phase among them stands in the way", async (t) => {
@@ -315,6 +378,12 @@ test("a route that mirrored nothing for a while comes back with a gap for what t
   await bench.send("PUT", "/users/1", { n: 2 });
   await bench.settled(1);
   assert.equal(bench.next.seen.length, 1);
+  // It counts on the way there, and not on the way back: legacy has what next missed.
+  const there = await move(bench.crossfade.adminUrl, { step: "advance" });
+  assert.deepEqual(missingOf(there.report), ["gate", "gaps"]);
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED })).report.end, "moved");
+  await until(async () => ((await phaseOf(bench)).rollback as { price?: string } | null)?.price === "free");
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "rollback" })).report.end, "moved");
 });
 
 test("the file's phase acts when its value changes, and never over the barrier", async (t) => {

@@ -4,7 +4,7 @@ import { after, test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
 import { openRedisStore } from "../../adapters/store/redis/store.ts";
-import type { GroupEvent } from "../../proxy/evidence.ts";
+import type { GroupEvent, Missing } from "../../proxy/evidence.ts";
 import type { Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite } from "../support/evidence.ts";
 import { redisServer } from "../support/redis.ts";
@@ -17,6 +17,7 @@ after(async () => {
 
 const route = fc.constantFrom("users", "orders");
 const build = fc.constantFrom(null, "9f3c", "a001");
+const misses = fc.constantFrom("legacy" as const, "next" as const, null);
 const hours = fc.oneof(fc.constant(0), fc.nat(40));
 
 type Step =
@@ -28,8 +29,14 @@ type Step =
       readonly build: string | null;
       readonly hours: number;
     }
-  | { readonly do: "repair"; readonly route: string; readonly key: string | null }
-  | { readonly do: "gap"; readonly route: string; readonly id: string; readonly opened: boolean }
+  | { readonly do: "repair"; readonly route: string; readonly key: string | null; readonly misses: Missing }
+  | {
+      readonly do: "gap";
+      readonly route: string;
+      readonly id: string;
+      readonly opened: boolean;
+      readonly misses: Missing;
+    }
   | { readonly do: "move"; readonly hours: number }
   | {
       readonly do: "decide";
@@ -43,8 +50,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("count" as const), route, times: fc.constantFrom(1, 10, 400, 3_000) }),
   fc.record({ do: fc.constant("seen" as const), route, at: fc.constantFrom("/a", "/b"), build, hours }),
   fc.record({ do: fc.constant("seen" as const), route, at: fc.constant("/a"), build, hours }),
-  fc.record({ do: fc.constant("repair" as const), route, key: fc.constantFrom(null, "k1", "k2", "k\ud800") }),
-  fc.record({ do: fc.constant("gap" as const), route, id: fc.constantFrom("g1", "g2"), opened: fc.boolean() }),
+  fc.record({ do: fc.constant("repair" as const), route, key: fc.constantFrom(null, "k1", "k2", "k\ud800"), misses }),
+  fc.record({ do: fc.constant("gap" as const), route, id: fc.constantFrom("g1", "g2"), opened: fc.boolean(), misses }),
   fc.record({ do: fc.constant("move" as const), hours }),
   fc.record({
     do: fc.constant("decide" as const),
@@ -81,11 +88,12 @@ function writesOf(step: Exclude<Step, { do: "move" | "decide" }>, now: number): 
           at,
           notBefore: null,
           place: null,
+          misses: step.misses,
         },
       ];
     case "gap":
       return step.opened
-        ? [{ type: "gap-opened", id: step.id, route: step.route, from: at, why: "why" }]
+        ? [{ type: "gap-opened", id: step.id, route: step.route, from: at, why: "why", misses: step.misses }]
         : [{ type: "gap-closed", id: step.id, to: at }];
     default: {
       const never: never = step;
@@ -105,6 +113,7 @@ async function picture(store: Store, told: readonly GroupEvent[]): Promise<unkno
     work: (await store.openWork()).toSorted(byName),
     repairs: (await store.repairs({ limit: 100 })).items,
     gaps: (await store.gaps({ limit: 100 })).items,
+    leanings: (await store.leanings()).toSorted(byName),
   };
 }
 

@@ -11,6 +11,8 @@ import type { Member } from "../../proxy/members.ts";
 import type { PlaceRecord } from "../../proxy/places.ts";
 import type { Store } from "../../proxy/ports.ts";
 import { type JobRecord, REPAIR_RESULTS } from "../../proxy/repair-job.ts";
+import { askRetire } from "../../proxy/phase/retire.ts";
+import type { RetireAnswer } from "../../proxy/retire.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 import { NOON } from "./evidence.ts";
 
@@ -209,6 +211,23 @@ function sampleGate({ routes: [users] }: Settings): GateAnswer {
   return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, members: null, rows: [], now: 0 });
 }
 
+/** Of a route that a client still leans on. */
+function sampleRetire({ routes: [users] }: Settings, quietMs: number): RetireAnswer {
+  if (users === undefined) throw new Error("settings without a route");
+  return askRetire({
+    route: { ...users, phase: "next-primary" },
+    quietMs,
+    now: NOON + 10 * 86_400_000,
+    cutOverAt: NOON,
+    leanings: [
+      { route: "users", on: "watched", times: 0, first: NOON, last: NOON },
+      { route: "users", on: "translation", times: 7, first: NOON, last: NOON + 9 * 86_400_000 + 3_600_000 },
+    ],
+    openRepairs: 0,
+    gaps: [],
+  });
+}
+
 export interface SampleParts extends AdminParts {
   readonly feed: Feed;
   /** What reached `onError`. */
@@ -267,6 +286,8 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
     audit: () => undefined,
     move: () => Promise.resolve(null),
     gate: (route) => Promise.resolve(route === "users" ? sampleGate(parts.settings) : null),
+    retire: (route, quietMs) =>
+      Promise.resolve(route === "users" ? sampleRetire(parts.settings, quietMs ?? 86_400_000) : null),
     places: { list: () => [samplePlace()], ownDisagreements: () => [] },
     values: () => {
       const since = "2026-11-22T12:00:00.000Z";

@@ -66,6 +66,8 @@ export interface BenchOptions {
   readonly admin?: string;
   /** How often the repair list is gone through by itself. */
   readonly repairEveryMs?: number;
+  /** See `StartOptions`. */
+  readonly failingBlockMs?: number;
   /** pino's; default silent. */
   readonly logLevel?: string;
   /** Further files in the config's folder, by name. */
@@ -98,6 +100,7 @@ export async function startBench(t: Cleanup, options: BenchOptions = {}): Promis
     settings: loaded.settings,
     files: loaded.files,
     logLevel: options.logLevel ?? "silent",
+    ...(options.failingBlockMs === undefined ? {} : { failingBlockMs: options.failingBlockMs }),
     ...(options.repairEveryMs === undefined ? {} : { repairEveryMs: options.repairEveryMs }),
     ...(opened === undefined ? {} : { store: Promise.resolve(opened) }),
   });

@@ -84,6 +84,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     valuePairs: (query) => page(values, query),
     gateEvidence: () => Promise.resolve([]),
     othersGateEvidence: () => Promise.resolve([]),
+    leanings: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

@@ -127,13 +127,14 @@ function pairs(flat: readonly string[]): [string, string][] {
   return found;
 }
 
-type OpenRow = readonly [string, number, number, number, number, number, number, number];
+type OpenRow = readonly [string, number, number, number, number, number, number, number, number, number];
 
 export async function openWork(reading: Reading): Promise<readonly OpenWork[]> {
   const rows = await reading.ask(() =>
     reading.everywhere(async (partition) => (await reading.run(SCRIPTS.openWork, partition, {})) as readonly OpenRow[]),
   );
-  return rows.flat().map(([route, repairs, parked, gaps, fresh, acknowledged, fixed, regressed]) => {
-    return { route, repairs, parked, gaps, causes: { new: fresh, acknowledged, fixed, regressed } };
+  return rows.flat().map(([route, repairs, parked, gaps, ofRepairs, ofGaps, fresh, acknowledged, fixed, regressed]) => {
+    const legacyMisses = { repairs: ofRepairs, gaps: ofGaps };
+    return { route, repairs, parked, gaps, legacyMisses, causes: { new: fresh, acknowledged, fixed, regressed } };
   });
 }

@@ -21,15 +21,16 @@
  *                                 partition 0 how often overrides have changed, and phases
  * | `runs`               | zset  | process life → heard at (by `clock`)
  * | `run:R`              | hash  | last batch applied; its own counts; pending writes by route; heartbeat; routes; of a lasting
- *                                 one which process goes on with it (life), its generation, the journal's mark, whether it left
+ *                                 one which process goes on with it (life), its generation, the journal's mark, whether it left; who gets the copies of a route
  * | `run:R:gaps`         | set   | gaps it holds open
  * | `eligible`           | hash  | route → writes
+ * | `leanings`           | hash  | [route, kind] → [times, first, last] of what leaned on legacy or on Crossfade
  * | `compared`           | hash  | route → exchanges, reads included
  * | `outcomes`           | hash  | [route, outcome, reason] → writes
  * | `repairs`            | zset  | [route, whole, key] → position; `repairs:ROUTE` the same of one route
- * | `repair:since`, `repair:last`, `repair:times` | hash | of each repair; `repairs:count`, `repairs:parked` of each route
+ * | `repair:since`, `repair:last` [reason, exchange, who misses it], `repair:times` | hash | of each repair; `repairs:count`, `repairs:parked` of each route
  * | `repair:bound`       | hash  | of each repair that has one: not before, ms; `repair:place` [sealed, part]; `repair:tried` JSON
- * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
+ * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run, who misses it], `gap:to`: closed at; `gaps:count` of each route
  * | `turn:H`             | hash  | turns of the writes of a key, which is H, a keyed hash; `turn:H:runs`, `turns:R` (turn.lua); R is told of those that come to it on a channel of that name
  * | `earlier`            | hash  | of each run the lowest numbers of writes that it has open; `earlier:moved` when one ended (turns.lua)
  * | `pin:H`              | hash  | of a name that reads are pinned by (H, its keyed hash) the lives that hold it; `pins:of:LIFE`, `pins:lives:RUN` (set); `pins:said` run → until when it is sure of what it holds, and what that is about (pins.lua)

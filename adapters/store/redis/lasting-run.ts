@@ -4,7 +4,7 @@
  * even gets a gap (docs/semantics.md, "Journal"). The same as previous-run.ts of SQLite does, as writes.
  */
 import type { OutcomeKind, OutcomeReason } from "../../../proxy/outcome.ts";
-import type { OutcomeCount } from "../../../proxy/evidence.ts";
+import type { Missing, OutcomeCount } from "../../../proxy/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
@@ -26,6 +26,8 @@ export interface RunBefore {
   readonly wasGivenUp: boolean;
   readonly pending: ReadonlyMap<string, number>;
   readonly totals: Pick<EssentialRows, "outcomes" | "totals">;
+  /** Who got the copies of a route, as that life said last. */
+  readonly shadows: ReadonlyMap<string, Missing>;
 }
 
 /** Replied by run.lua: fields and values in turn. */
@@ -34,6 +36,7 @@ export function readRun(fields: readonly string[]): RunBefore {
   const outcomes: OutcomeCount[] = [];
   const totals = new Map<string, { route: string; eligible: number; comparedReads: number }>();
   const pending = new Map<string, number>();
+  const shadows = new Map<string, [life: string, service: string]>();
   const totalOf = (route: string): { eligible: number; comparedReads: number } => {
     const total = totals.get(route) ?? { route, eligible: 0, comparedReads: 0 };
     totals.set(route, total);
@@ -46,6 +49,7 @@ export function readRun(fields: readonly string[]): RunBefore {
     if (colon === -1) one.set(field, value);
     else if (kind === "pending") pending.set(name, Number(value));
     else if (kind === "eligible") totalOf(name).eligible = Number(value);
+    else if (kind === "shadow") shadows.set(name, value.split(" ") as [string, string]);
     else if (kind === "reads") totalOf(name).comparedReads = Number(value);
     else if (kind === "outcome") {
       const [route, outcome, reason] = JSON.parse(name) as [string, OutcomeKind, string];
@@ -63,6 +67,12 @@ export function readRun(fields: readonly string[]): RunBefore {
     wasGivenUp: one.has("returned"),
     pending,
     totals: { outcomes, totals: [...totals.values()] },
+    // An older version has lives of its own, in which it says nothing of it.
+    shadows: new Map(
+      [...shadows].flatMap(([route, [life, service]]) =>
+        life === one.get("life") && (service === "legacy" || service === "next") ? [[route, service] as const] : [],
+      ),
+    ),
   };
 }
 
@@ -130,13 +140,20 @@ export function accountForRun(input: RunAccountInput): {
   }
 
   for (const [route, why] of begins) {
-    const { heartbeat, balanced, pending } = of(route);
+    const { heartbeat, balanced, pending, shadows } = of(route);
     const since =
       heartbeat === 0 ? input.bornAt : (pending.get(route) ?? 0) === 0 ? heartbeat : Math.min(heartbeat, balanced);
     const from = Math.min(since, journal.unjournaled.find((one) => one.route === route)?.from ?? now, now);
     const id = makeUlid(now);
     writes.push(
-      { type: "gap-opened", id, route, from: new Date(Math.floor(from)).toISOString(), why },
+      {
+        type: "gap-opened",
+        id,
+        route,
+        from: new Date(Math.floor(from)).toISOString(),
+        why,
+        misses: shadows.get(route) ?? null,
+      },
       { type: "gap-closed", id, to: new Date(now).toISOString() },
     );
   }

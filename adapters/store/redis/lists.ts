@@ -1,6 +1,7 @@
 /** Counts, repairs and gaps. */
 import type {
   GapRecord,
+  Missing,
   OutcomeCount,
   RepairEnd,
   RepairReason,
@@ -8,6 +9,7 @@ import type {
   RepairWork,
   SealedPlace,
 } from "../../../proxy/evidence.ts";
+import type { Leaning, LeaningKind } from "../../../proxy/leanings.ts";
 import type { Page, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit, type ListName } from "../cursor.ts";
 import { page } from "../page.ts";
@@ -31,6 +33,14 @@ export async function outcomeCounts(reading: Reading): Promise<readonly OutcomeC
 
 export async function eligibleCounts(reading: Reading): ReturnType<Store["eligibleCounts"]> {
   return (await hashes(reading, "eligible")).map(([route, count]) => ({ route, count: Number(count) }));
+}
+
+export async function leanings(reading: Reading): Promise<readonly Leaning[]> {
+  return (await hashes(reading, "leanings")).map(([name, counted]) => {
+    const [route, on] = JSON.parse(name) as [string, LeaningKind];
+    const [times = 0, first = 0, last = 0] = (JSON.parse(counted) as (string | number)[]).map(Number);
+    return { route, on, times, first, last };
+  });
 }
 
 async function hashes(reading: Reading, name: string): Promise<[string, string][]> {
@@ -206,7 +216,7 @@ async function readRepairs(
   );
   return members.map((member, i) => {
     const [route, whole, key] = JSON.parse(member) as [string, number, string];
-    const [reason, exchangeId] = JSON.parse(last?.[i] ?? '["unknown",""]') as [RepairReason, string];
+    const [reason, exchangeId, misses = ""] = JSON.parse(last?.[i] ?? '["unknown",""]') as RepairLast;
     return {
       route,
       key: whole === 1 ? null : (JSON.parse(key) as string),
@@ -219,8 +229,15 @@ async function readRepairs(
       ...NOT_TRIED,
       ...(tries?.[i] ? (JSON.parse(tries[i]) as Partial<RepairRecord>) : {}),
       place: placeOf(places?.[i] ?? null),
+      misses: missingOf(misses),
     };
   });
+}
+
+type RepairLast = [reason: RepairReason, exchangeId: string, misses?: string];
+
+function missingOf(text: string): Missing {
+  return text === "legacy" || text === "next" ? text : null;
 }
 
 const REPAIR_HASHES = ["since", "last", "times", "revision", "bound", "place", "tried"].map((name) => `repair:${name}`);
@@ -237,11 +254,13 @@ async function readGaps(reading: Reading, partition: number, ids: readonly strin
     ["gap", "gap:to"].map((name) => reading.call(partition, name, (client, key) => client.hmget(key, ...ids))),
   );
   return ids.map((id, i) => {
-    const [route, from, why] = JSON.parse(opened?.[i] ?? '["","0",""]') as [string, string, string];
+    const [route, from, why, , misses = ""] = JSON.parse(opened?.[i] ?? '["","0",""]') as KeptGap;
     const to = closed?.[i] ?? null;
-    return { id, route, from: isoOf(from), to: to === null ? null : isoOf(to), why };
+    return { id, route, from: isoOf(from), to: to === null ? null : isoOf(to), why, misses: missingOf(misses) };
   });
 }
+
+type KeptGap = [route: string, from: string, why: string, run?: string, misses?: string];
 
 function isoOf(epochMs: string): string {
   return new Date(Number(epochMs)).toISOString();

@@ -1,6 +1,7 @@
 /** A batch as the commit script reads it. */
 import { isFailure } from "../../../proxy/groups.ts";
 import type { GroupRecord } from "../../../proxy/evidence.ts";
+import { leaningName } from "../../../proxy/leanings.ts";
 import { hourOf } from "../../../proxy/trend.ts";
 import { placeKey } from "../place-key.ts";
 import { epochMs, type Batch, type ControlRow, rowJobName } from "../rows.ts";
@@ -105,6 +106,11 @@ export function spellCommit(
       gateEvidence: essentials.gateEvidence.map((row) => ({
         name: JSON.stringify([row.route, order.run]),
         text: JSON.stringify(row),
+      })),
+      shadows: essentials.shadows,
+      leanings: essentials.leanings.map(({ times, first, last, ...of }) => ({
+        name: leaningName(of),
+        ...{ times, first: Math.trunc(first), last: Math.trunc(last) },
       })),
       rowJobs: essentials.rowJobs.map((end) => ({ name: rowJobName(end), text: JSON.stringify(end) })),
       controls: essentials.controls.map((row) => ({ ...spellControl(row), position: place() })),

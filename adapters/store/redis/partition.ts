@@ -4,7 +4,7 @@
  * given back and cut anew.
  */
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
+import type { GroupEvent, Missing } from "../../../proxy/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
 import { Backlog, type BacklogMark, type Room } from "../backlog.ts";
@@ -25,7 +25,7 @@ const RETRY_MS = SECOND;
 const REMEMBERED = 3_000;
 /** Counts wait for the journal, and come here no later than that. */
 const COUNTED_LATE_MS = 5 * SECOND;
-/** Repairs and gaps in them. */
+/** Repairs, gaps and leanings in them. */
 const REMEMBERED_ROWS = 50_000;
 
 export interface PartitionSettings {
@@ -75,6 +75,8 @@ export class Partition {
   readonly #settings: PartitionSettings;
   readonly #backlog: Backlog;
   readonly #ledger = new Ledger();
+  /** Who gets the copies, as it was told last. */
+  readonly #shadows = new Map<string, Missing>();
   readonly #flushing = new Set<Flushing>();
   readonly #remembered: Remembered[] = [];
   #rememberedRows = 0;
@@ -134,6 +136,7 @@ export class Partition {
 
   append(write: StoreWrite): void {
     if (write.type === "journal-mark") this.#lastMark = write.position;
+    if (write.type === "shadow") this.#shadows.set(write.route, write.service);
     const { positions, clock } = this.#settings;
     const arrived =
       write.type === "divergence" ? Date.parse(write.record.time) : write.type === "pair" ? write.at : null;
@@ -282,11 +285,13 @@ export class Partition {
     this.#out = null;
     this.#backlog.giveBack({ withoutEvidence: false });
     for (const { number, rows } of this.#remembered) if (number > last) for (const row of rows) this.#backlog.add(row);
+    for (const [route, service] of this.#shadows) this.#backlog.add({ type: "shadow", route, service });
     const span = { from: new Date(Math.min(from, now)).toISOString(), to: new Date(now).toISOString() };
     for (const route of new Set([...routes, ...this.#ledger.routes()])) {
       const id = makeUlid(now);
       const why = "store lost: Redis lost writes that it had confirmed (a failover, or a restart without its data)";
-      this.#backlog.add({ type: "gap-opened", id, route, from: span.from, why });
+      const misses = this.#shadows.get(route) ?? null;
+      this.#backlog.add({ type: "gap-opened", id, route, from: span.from, why, misses });
       this.#backlog.add({ type: "gap-closed", id, to: span.to });
     }
     lost(
@@ -305,7 +310,14 @@ export class Partition {
   }
 
   #remember({ number, sealedAt, essentials }: Batch): void {
-    const rows = [...essentials.repairs.map(repairAgain), ...essentials.gaps.map(gapAgain)];
+    const rows = [
+      ...essentials.repairs.map(repairAgain),
+      ...essentials.gaps.map(gapAgain),
+      // Repairs tell theirs again by themselves.
+      ...essentials.leanings
+        .filter(({ on }) => on !== "repair")
+        .map((leaning) => ({ type: "leaned", leaning }) as const),
+    ];
     this.#remembered.push({ number, at: sealedAt, rows });
     this.#rememberedRows += rows.length;
     const [fewer, count] = [this.#rememberedRows > REMEMBERED_ROWS, this.#remembered.length];

@@ -3,7 +3,16 @@ import type { GroupDecision } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
 import { audit, gateEvidence, overrides, places, rowJobs } from "./kept.ts";
-import { eligibleCounts, endRepair, gaps, outcomeCounts, repairs, repairWork, type ListQuery } from "./lists.ts";
+import {
+  eligibleCounts,
+  endRepair,
+  gaps,
+  leanings,
+  outcomeCounts,
+  repairs,
+  repairWork,
+  type ListQuery,
+} from "./lists.ts";
 import { pair, pairs } from "./pairs.ts";
 import type { RedisPhases } from "./phases.ts";
 import type { Reading } from "./reading.ts";
@@ -78,6 +87,10 @@ export abstract class Questions {
 
   othersGateEvidence(): ReturnType<Store["othersGateEvidence"]> {
     return gateEvidence(this.reading, (run) => run !== this.run);
+  }
+
+  leanings(): ReturnType<Store["leanings"]> {
+    return leanings(this.reading);
   }
 
   rowJobs(): ReturnType<Store["rowJobs"]> {

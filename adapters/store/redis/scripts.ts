@@ -27,6 +27,8 @@ const CONSTANTS = {
   MOST_BETWEEN_BEATS_MS: 10 * SECOND,
   ADJOINING_MS: 60 * SECOND,
   MAX_UNCLEAN_GAPS: 100,
+  /** Of so many repairs of a route it is looked at who misses them. */
+  SIDES_TOLD: 1_000,
   MOST_BETWEEN_SAYINGS_MS: 2 * SECOND,
   SETTLE_MS: 3 * SECOND,
   LEFT_KEPT_MS: 30 * 24 * 60 * 60 * SECOND,

@@ -464,12 +464,15 @@ function routeOf(write: Exclude<StoreWrite, OfAllPartitions>): string | null {
     case "gate-evidence":
     case "row-job":
       return null;
+    case "leaned":
+      return write.leaning.route;
     case "count":
     case "eligible":
     case "compared-read":
     case "pair":
     case "repair":
     case "gap-opened":
+    case "shadow":
       return write.route;
     default: {
       const never: never = write;

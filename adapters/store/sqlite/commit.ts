@@ -6,6 +6,7 @@ import { prepareEvidence } from "./evidence.ts";
 import { prepareGateEvidence } from "./gate-evidence.ts";
 import { epochMs, type Batch, type ControlRow, type EssentialRows, type PairSizes } from "../rows.ts";
 import type { Committed } from "./messages.ts";
+import { prepareLeanings } from "./leanings.ts";
 import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
 import { prepareRepairs } from "./repairs.ts";
@@ -27,6 +28,7 @@ export function prepareEssentials(
   const control = prepareControls(db);
   const places = preparePlaces(db, retention);
   const keepGateEvidence = prepareGateEvidence(db);
+  const addLeaning = prepareLeanings(db);
   const keepRowJob = prepareRowJobs(db);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
@@ -40,10 +42,14 @@ export function prepareEssentials(
        balanced_at = iif(eligible + @eligible = settled + @settled, @sealedAt, balanced_at)`,
   );
   const openGap = db.prepare(
-    "INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES (?, ?, ?, NULL, ?, 0) ON CONFLICT (id) DO NOTHING",
+    `INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end, misses) VALUES (?, ?, ?, NULL, ?, 0, ?)
+     ON CONFLICT (id) DO NOTHING`,
   );
   const closeGap = db.prepare("UPDATE gap SET to_ms = ? WHERE id = ? AND to_ms IS NULL");
   const withdrawGap = db.prepare("DELETE FROM gap WHERE id = ?");
+  const sayShadow = db.prepare(
+    "INSERT OR REPLACE INTO shadow (route, service, generation) VALUES (?, ?, (SELECT generation FROM life))",
+  );
   const markJournal = db.prepare("UPDATE journal_mark SET position = ?");
 
   const add = (essentials: EssentialRows, sealedAt: number): void => {
@@ -51,13 +57,15 @@ export function prepareEssentials(
     for (const row of essentials.outcomes) countOutcome.run(row.route, row.outcome, row.reason ?? "", row.count);
     for (const row of essentials.repairs) repairs.add(row, sealedAt);
     for (const row of essentials.gaps) {
-      if (row.change === "opened") openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why);
+      if (row.change === "opened") openGap.run(row.id, row.route, epochMs(row.from, sealedAt), row.why, row.misses);
       else if (row.change === "closed") closeGap.run(epochMs(row.to, sealedAt), row.id);
       else withdrawGap.run(row.id);
     }
     for (const row of essentials.controls) control(row);
     if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
     for (const row of essentials.gateEvidence) keepGateEvidence(row);
+    for (const { route, service } of essentials.shadows) sayShadow.run(route, service);
+    for (const row of essentials.leanings) addLeaning(row);
     for (const end of essentials.rowJobs) keepRowJob(end);
     if (essentials.journalMark !== null) markJournal.run(essentials.journalMark);
   };

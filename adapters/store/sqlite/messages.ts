@@ -14,6 +14,7 @@ import type {
 } from "../../../proxy/evidence.ts";
 import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
+import type { Leaning } from "../../../proxy/leanings.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPhase, PhaseMove } from "../../../proxy/kept-phase.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
@@ -102,6 +103,7 @@ export interface Questions {
   audit: { args: ListQuery; value: Page<AuditEntry> };
   places: { args: null; value: readonly KeptPlace[] };
   gateEvidence: { args: null; value: readonly KeptGateEvidence[] };
+  leanings: { args: null; value: readonly Leaning[] };
   rowJobs: { args: null; value: readonly RowJobEnd[] };
   phases: { args: null; value: readonly KeptPhase[] };
   movePhases: { args: readonly PhaseMove[]; value: "done" | "changed" };

@@ -5,6 +5,7 @@
  */
 import type { Database } from "better-sqlite3";
 import { statSync } from "node:fs";
+import type { Missing } from "../../../proxy/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import { prepareEssentials } from "./commit.ts";
@@ -184,15 +185,27 @@ function recordGaps(db: Database, { now }: OpeningOrder, begins: ReadonlyMap<str
   const latest = db.prepare<[string], { seq: number; to_ms: number; count: number }>(
     "SELECT max(seq) AS seq, to_ms, count(*) AS count FROM gap WHERE route = ? AND unclean_end = 1",
   );
-  const extend = db.prepare("UPDATE gap SET to_ms = ?, why = ? WHERE seq = ?");
-  const insert = db.prepare("INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES (?, ?, ?, ?, ?, 1)");
+  const extend = db.prepare(
+    "UPDATE gap SET to_ms = @now, why = @why, misses = iif(misses IS @misses, misses, NULL) WHERE seq = @seq",
+  );
+  const insert = db.prepare(
+    "INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end, misses) VALUES (?, ?, ?, ?, ?, 1, ?)",
+  );
+  // Said by the run that ended: an older version that ran since has said nothing.
+  const shadowOf = db
+    .prepare<[string], Missing>(
+      "SELECT service FROM shadow WHERE route = ? AND generation = (SELECT generation FROM life)",
+    )
+    .pluck();
   for (const [route, start] of begins) {
     // Times of files have fractions of a millisecond, which the column refuses.
     const begin = Math.floor(Math.min(start, now));
     const before = latest.get(route);
     const adjoins = before !== undefined && before.count > 0 && begin - before.to_ms < ADJOINING_MS;
-    if (before !== undefined && (adjoins || before.count >= MAX_UNCLEAN_GAPS)) extend.run(now, why, before.seq);
-    else insert.run(makeUlid(now), route, begin, now, why);
+    const misses = shadowOf.get(route) ?? null;
+    if (before !== undefined && (adjoins || before.count >= MAX_UNCLEAN_GAPS))
+      extend.run({ now, why, misses, seq: before.seq });
+    else insert.run(makeUlid(now), route, begin, now, why, misses);
   }
   return begins.size;
 }

@@ -1,7 +1,7 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
 import type { AuditEntry } from "../../../proxy/audit.ts";
-import type { GapRecord, OutcomeCount } from "../../../proxy/evidence.ts";
+import type { GapRecord, Missing, OutcomeCount } from "../../../proxy/evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import { coversPlace } from "../../../proxy/covers-place.ts";
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
@@ -9,6 +9,7 @@ import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";
 import { causes, decideGroup, defineStateNow, group, groups, GROUPS_IN_STATES, listOfStates } from "./group-queries.ts";
 import { gateEvidence } from "./gate-evidence.ts";
+import { leanings } from "./leanings.ts";
 import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "../page.ts";
 import { movePhases, phases } from "./phases.ts";
@@ -75,6 +76,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return places(db);
       case "gateEvidence":
         return gateEvidence(db);
+      case "leanings":
+        return leanings(db);
       case "rowJobs":
         return rowJobs(db);
       case "phases":
@@ -168,9 +171,9 @@ function gaps(db: Database, query: ListQuery): Page<GapRecord> {
   const rows = db
     .prepare<
       [Record<string, string | number | null>],
-      { seq: number; id: string; route: string; from_ms: number; to_ms: number | null; why: string }
+      { seq: number; id: string; route: string; from_ms: number; to_ms: number | null; why: string; misses: Missing }
     >(
-      `SELECT seq, id, route, from_ms, to_ms, why FROM gap
+      `SELECT seq, id, route, from_ms, to_ms, why, misses FROM gap
        WHERE seq < @before AND (@route IS NULL OR route = @route) ORDER BY seq DESC LIMIT @limit`,
     )
     .all({ before, route: query.route ?? null, limit: limit + 1 });
@@ -179,9 +182,9 @@ function gaps(db: Database, query: ListQuery): Page<GapRecord> {
     rows,
     limit,
     ({ seq }) => [seq],
-    ({ id, route, from_ms, to_ms, why }) => {
+    ({ id, route, from_ms, to_ms, why, misses }) => {
       const to = to_ms === null ? null : new Date(to_ms).toISOString();
-      return { id, route, from: new Date(from_ms).toISOString(), to, why };
+      return { id, route, from: new Date(from_ms).toISOString(), to, why, misses };
     },
   );
 }
@@ -209,18 +212,37 @@ function audit(db: Database, query: ListQuery): Page<AuditEntry> {
   );
 }
 
+interface OpenRow extends Pick<OpenWork, "route" | "repairs" | "parked" | "gaps"> {
+  readonly repairsLegacyMisses: number;
+  readonly gapsLegacyMisses: number;
+}
+
 function openWork(db: Database): readonly OpenWork[] {
   const work = new Map<string, OpenWork>();
-  const none = { repairs: 0, parked: 0, gaps: 0, causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 } };
+  const legacyMisses = { repairs: 0, gaps: 0 };
+  const none = {
+    repairs: 0,
+    parked: 0,
+    gaps: 0,
+    legacyMisses,
+    causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0 },
+  };
   const rows = db
-    .prepare<[], { route: string; repairs: number; parked: number; gaps: number }>(
-      `SELECT route, sum(repairs) AS repairs, sum(parked) AS parked, sum(gaps) AS gaps FROM (
-         SELECT route, count(*) AS repairs, sum(parked) AS parked, 0 AS gaps FROM repair GROUP BY route
-         UNION ALL SELECT route, 0, 0, count(*) FROM gap GROUP BY route
+    .prepare<[], OpenRow>(
+      `SELECT route, sum(repairs) AS repairs, sum(parked) AS parked, sum(gaps) AS gaps,
+         sum(repairsLegacyMisses) AS repairsLegacyMisses, sum(gapsLegacyMisses) AS gapsLegacyMisses FROM (
+         SELECT route, count(*) AS repairs, sum(parked) AS parked, 0 AS gaps,
+           count(*) FILTER (WHERE misses_of IS NOT revision OR misses IS NOT 'next') AS repairsLegacyMisses,
+           0 AS gapsLegacyMisses FROM repair GROUP BY route
+         UNION ALL
+         SELECT route, 0, 0, count(*), 0, count(*) FILTER (WHERE misses IS NOT 'next') FROM gap GROUP BY route
        ) GROUP BY route ORDER BY route`,
     )
     .all();
-  for (const row of rows) work.set(row.route, { ...none, ...row });
+  for (const { repairsLegacyMisses, gapsLegacyMisses, ...row } of rows) {
+    const misses = { repairs: repairsLegacyMisses, gaps: gapsLegacyMisses };
+    work.set(row.route, { ...none, ...row, legacyMisses: misses });
+  }
   for (const { route, state, count } of causes(db)) {
     const known = work.get(route) ?? { ...none, route };
     work.set(route, { ...known, causes: { ...known.causes, [state]: count } });

@@ -1,6 +1,6 @@
 /** The repair list: marks fold into one row for each key; an attempt ends the revision that it saw and no other. */
 import type { Database } from "better-sqlite3";
-import type { RepairEvidence, RepairRecord, RepairWork } from "../../../proxy/evidence.ts";
+import type { Missing, RepairEvidence, RepairRecord, RepairWork } from "../../../proxy/evidence.ts";
 import type { Page, RepairWorkQuery } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
@@ -26,12 +26,13 @@ export function prepareRepairs(
     `UPDATE repair SET reason = @reason, exchange_id = @exchangeId, times = times + @times, revision = revision + @times,
        not_before_ms = nullif(max(ifnull(not_before_ms, 0), ifnull(@notBefore, 0)), 0),
        place = ifnull(@place, place), part = max(part, @part),
+       misses = iif(misses IS @misses AND misses_of = revision, @misses, NULL), misses_of = revision + @times,
        parked = 0, attempts = 0, next_try_ms = NULL, last_error = NULL, evidence = NULL
      WHERE route = @route AND whole = @whole AND key = @key`,
   );
   const insert = db.prepare(
-    `INSERT INTO repair (route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part)
-     VALUES (@route, @whole, @key, @reason, @exchangeId, @since, @times, @times, @notBefore, @place, @part)`,
+    `INSERT INTO repair (route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, misses, misses_of)
+     VALUES (@route, @whole, @key, @reason, @exchangeId, @since, @times, @times, @notBefore, @place, @part, @misses, @times)`,
   );
   let keys = countKeys(db);
 
@@ -75,10 +76,11 @@ interface Row {
   readonly next_try_ms: number | null;
   readonly last_error: string | null;
   readonly evidence: string | null;
+  readonly misses: Missing;
 }
 
 const COLUMNS = `seq, route, iif(whole, NULL, key) AS key, reason, exchange_id AS exchangeId, since, times, revision,
-  not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence`;
+  not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence, iif(misses_of = revision, misses, NULL) AS misses`;
 
 /** The longest open first. */
 export function repairs(db: Database, query: ListQuery): Page<RepairRecord> {
@@ -163,6 +165,7 @@ function toRecord(row: Row): RepairRecord {
     nextTry: isoOrNull(row.next_try_ms),
     lastError: row.last_error,
     evidence: row.evidence === null ? null : (JSON.parse(row.evidence) as RepairEvidence),
+    misses: row.misses,
   };
 }
 

@@ -8,14 +8,15 @@ const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   route_total: "route, eligible, settled, compared_reads, balanced_at",
   outcome_total: "route, outcome, reason, count",
   repair:
-    "route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence",
-  gap: "id, route, from_ms, to_ms, why, unclean_end",
+    "route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence, misses, misses_of",
+  gap: "id, route, from_ms, to_ms, why, unclean_end, misses",
   override: "route, setting, override",
   audit: "entry",
   value_pair: "kind, legacy, next, sealed, at_ms, until_ms",
   gate_evidence: "route, known",
   row_job: "name, ended",
   phase: "route, kept",
+  leaning: "route, kind, times, first_ms, last_ms",
 };
 /** As the file counted the journal's records; a file from before the journal has none. */
 const JOURNAL_MARK = "SELECT position FROM journal_mark";

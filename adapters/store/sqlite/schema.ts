@@ -18,6 +18,7 @@ export const ESSENTIAL_TABLES = [
   "gate_evidence",
   "row_job",
   "phase",
+  "leaning",
 ] as const;
 
 /** What is brought out of a damaged file. Pairs of values may be millions: no start examines them. */
@@ -257,6 +258,31 @@ export const MIGRATIONS: readonly string[] = [
     name TEXT PRIMARY KEY,
     -- JSON.
     ended TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What leaned on legacy or on Crossfade: counts alone.
+  CREATE TABLE leaning (
+    route TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    PRIMARY KEY (route, kind)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Which service may miss what the other has; NULL: not known, or both.
+  ALTER TABLE gap ADD COLUMN misses TEXT;
+  ALTER TABLE repair ADD COLUMN misses TEXT;
+  -- The revision that it was said of: a version that knows nothing of it marks keys without it.
+  ALTER TABLE repair ADD COLUMN misses_of INTEGER;
+
+  -- Who gets the copies of a route, as the process of that generation said last.
+  CREATE TABLE shadow (
+    route TEXT PRIMARY KEY,
+    service TEXT,
+    generation INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
 ];

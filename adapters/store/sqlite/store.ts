@@ -104,6 +104,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     gateEvidence: () => committer.ask("gateEvidence", null),
     rowJobs: () => committer.ask("rowJobs", null),
     othersGateEvidence: () => Promise.resolve([]),
+    leanings: () => committer.ask("leanings", null),
 
     async divergences(query) {
       const limit = pageLimit(query.limit);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
+import type { StoreWrite } from "../../../proxy/ports.ts";
 import { handClock, makeRecord, recordWrite } from "../../support/evidence.ts";
 import { redisServer } from "../../support/redis.ts";
 import {
@@ -58,6 +59,7 @@ test("a process that ended without a word leaves a gap and its writes unknown, a
   const options = { runSilentMs: 400 };
   const gone = await openStoreAt(t, redis.url, { ...options, heartbeatMs: 60_000 });
   gone.append([
+    { type: "shadow", route: "users", service: "next" },
     eligible,
     eligible,
     eligible,
@@ -74,10 +76,10 @@ test("a process that ended without a word leaves a gap and its writes unknown, a
   assert.deepEqual(await countsOf(lives), [4, 2, 2]);
   const gaps = (await lives.gaps({ limit: 10 })).items;
   assert.deepEqual(
-    gaps.map(({ route, why, to }) => [route, why, to !== null]),
+    gaps.map(({ route, why, to, misses }) => [route, why, to !== null, misses]),
     [
-      ["users", "unclean end while unjournaled", true],
-      ["users", "x", true],
+      ["users", "unclean end while unjournaled", true, "next"],
+      ["users", "x", true, null],
     ],
   );
 
@@ -86,6 +88,28 @@ test("a process that ended without a word leaves a gap and its writes unknown, a
   await gone.flush();
   assert.deepEqual(await countsOf(lives), [4, 4, 0]);
   assert.equal((await lives.gaps({ limit: 10 })).items.length, 2);
+});
+
+test("what the version before this one marks and records is not said to miss at one side", async (t) => {
+  const redis = await redisServer(t);
+  const store = await openStoreAt(t, redis.url);
+  const missed = (key: string): StoreWrite => ({ ...repairOf(key), misses: "next" }) as StoreWrite;
+  store.append([missed("users/1"), missed("users/2")]);
+  await store.flush();
+  const [member = ""] = await redis.admin.zrange("crossfade:{0}:repairs", "0", "0");
+  await redis.admin.hset("crossfade:{0}:repair:last", member, JSON.stringify(["unknown", "A"]));
+  await redis.admin.hset("crossfade:{0}:gap", "g", JSON.stringify(["users", "1000", "x", "run"]));
+  await redis.admin.zadd("crossfade:{0}:gaps", "1", "g");
+  await redis.admin.hincrby("crossfade:{0}:gaps:count", "users", "1");
+  assert.deepEqual(
+    (await store.repairs({ limit: 10 })).items.map(({ misses }) => misses),
+    [null, "next"],
+  );
+  assert.deepEqual(
+    (await store.gaps({ limit: 10 })).items.map(({ misses }) => misses),
+    [null],
+  );
+  assert.deepEqual((await store.openWork())[0]?.legacyMisses, { repairs: 1, gaps: 1 });
 });
 
 test("a clean end leaves no gap; what had no outcome then is unknown", async (t) => {

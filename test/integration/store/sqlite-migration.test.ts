@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import Database from "better-sqlite3";
-import { APPLICATION_ID, MIGRATIONS } from "../../../adapters/store/sqlite/schema.ts";
+import { APPLICATION_ID, MIGRATIONS, OLDEST_READER } from "../../../adapters/store/sqlite/schema.ts";
 import { openSqliteStore } from "../../../adapters/store/sqlite/store.ts";
 import { evidenceFolder, handClock, makeRecord, NOON, recordWrite } from "../../support/evidence.ts";
 import { makePair, pairWrite } from "../../support/pairs.ts";
@@ -114,4 +114,47 @@ test("a repair list of the second schema is brought forward: each entry is open,
     ],
   );
   assert.equal(await store.endRepair({ id: 3, route: "users", revision: 4 }, { kind: "equal" }), "done");
+});
+
+test("the version before this one writes into a file of ours what it always did, and what it marks is not said to miss at one side", async (t) => {
+  const file = join(evidenceFolder(t), "crossfade.db");
+  const at = new Date(NOON).toISOString();
+  const mark = {
+    type: "repair",
+    route: "users",
+    reason: "dropped",
+    exchangeId: "A",
+    at,
+    notBefore: null,
+    place: null,
+  } as const;
+  const first = await openSqliteStore({ file, clock: handClock() });
+  first.append([
+    { ...mark, key: "users/1", misses: "next" },
+    { ...mark, key: "users/2", misses: "next" },
+  ]);
+  await first.close();
+  // As the schema before has it.
+  const old = new Database(file);
+  assert.equal(old.prepare("SELECT oldest FROM reader").pluck().get(), OLDEST_READER);
+  old.exec(`
+    UPDATE repair SET reason = 'unknown', times = times + 1, revision = revision + 1 WHERE key = 'users/2';
+    INSERT INTO repair (route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part)
+      VALUES ('users', 0, 'users/3', 'dropped', 'A', '${at}', 1, 1, NULL, NULL, 0);
+    INSERT INTO gap (id, route, from_ms, to_ms, why, unclean_end) VALUES ('g', 'users', ${NOON}, ${NOON}, 'x', 0);
+  `);
+  old.close();
+  const store = await openSqliteStore({ file, clock: handClock() });
+  t.after(() => store.close());
+  const listed = (await store.repairs({ limit: 10 })).items.map(({ key, misses }) => [key, misses]);
+  assert.deepEqual(listed, [
+    ["users/1", "next"],
+    ["users/2", null],
+    ["users/3", null],
+  ]);
+  assert.deepEqual(
+    (await store.gaps({ limit: 10 })).items.map(({ misses }) => misses),
+    [null],
+  );
+  assert.deepEqual((await store.openWork())[0]?.legacyMisses, { repairs: 2, gaps: 1 });
 });

@@ -89,6 +89,7 @@ test("only commands that exist are there", () => {
     "reconcile",
     "schema",
     "instances",
+    "retire",
     "export",
     "completions",
   ]);

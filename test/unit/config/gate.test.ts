@@ -25,7 +25,8 @@ test("what is written comes before the profile, the route before defaults", (t) 
   assert.deepEqual(gateOf("    gate: { profile: strict }\n"), GATE_DEFAULTS.strict);
   const shared = "defaults: { gate: { profile: low-traffic, span: 3d } }\n";
   assert.deepEqual(gateOf("", shared), { ...GATE_DEFAULTS["low-traffic"], spanMs: 3 * 24 * 3_600_000 });
-  const written = "divergenceBelow: 0.5%, confidence: 99%, latencyRatioBelow: 1.2, reconcileFresherThan: 6h";
+  const written =
+    "divergenceBelow: 0.5%, confidence: 99%, latencyRatioBelow: 1.2, reconcileFresherThan: 6h, failuresBelow: 2%, automaticReturn: true";
   assert.deepEqual(gateOf(`    gate: { ${written} }\n`, shared), {
     profile: "low-traffic",
     divergenceBelow: 0.005,
@@ -33,6 +34,8 @@ test("what is written comes before the profile, the route before defaults", (t) 
     spanMs: 3 * 24 * 3_600_000,
     latencyRatioBelow: 1.2,
     reconcileFresherThanMs: 6 * 3_600_000,
+    failuresBelow: 0.02,
+    automaticReturn: true,
   });
 });
 

@@ -80,6 +80,24 @@ test("a file never crosses the barrier, in either direction", (t) => {
   assert.deepEqual(problems(t, at("next-primary"), at("next-only")), []);
 });
 
+test("unattended a file crosses the barrier by one step, and changes nothing else of who answers meanwhile", (t) => {
+  const at = (phase: string, more = ", unattended: true"): string =>
+    routes(`name: a, match: { path: /a }, phase: ${phase}${more}`, "name: b, match: { path: /b }, phase: next-only");
+  assert.deepEqual(problems(t, at("dual-write", ""), at("next-primary")), []);
+  assert.deepEqual(problems(t, at("next-primary"), at("dual-write")), []);
+  assert.match(
+    problems(t, at("legacy-only"), at("next-primary"))[0] ?? "",
+    /would make next the source of truth of a; unattended a file moves it one step at a time: put it back, and write the phase before first$/,
+  );
+  assert.match(problems(t, at("dual-write"), at("next-primary", ""))[0] ?? "", /a file never crosses the barrier/);
+  // The route goes on to answer for what it answers for, until it has moved.
+  const elsewhere = routes(
+    "name: a, match: { path: /c }, phase: next-primary, unattended: true",
+    "name: b, match: { path: /b }, phase: next-only",
+  );
+  assert.match(problems(t, at("dual-write"), elsewhere)[0] ?? "", /could move requests between legacy and next/);
+});
+
 test("a phase that was moved by CLI or API acts on, and the file may say so", (t) => {
   const at = (phase: string): Settings => settings(t, routes(`name: a, match: { path: /a }, phase: ${phase}`));
   const moved = { a: "next-primary" } as const;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import type { StoreWrite } from "../../../proxy/ports.ts";
 import { Gaps } from "../../../proxy/mirror/gaps.ts";
 import { handClock } from "../../support/evidence.ts";
 
@@ -35,8 +36,8 @@ function startGaps(): Started {
 test("a gap whose intents were all recorded, merely late, ends without a next write, and is taken back", async () => {
   const { gaps, told } = startGaps();
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  void gaps.unjournaled("users", first.promise);
-  void gaps.unjournaled("users", second.promise);
+  void gaps.unjournaled("users", first.promise, "next");
+  void gaps.unjournaled("users", second.promise, "next");
   first.resolve();
   await turn();
   assert.deepEqual(told, ["gap-opened", "marked"], "one is late still");
@@ -47,11 +48,29 @@ test("a gap whose intents were all recorded, merely late, ends without a next wr
   assert.equal(told.length, 5, "it is over");
 });
 
+test("a gap that is open while the roles are swapped ends, since it is another service that misses what follows", async () => {
+  const opened: unknown[] = [];
+  const store = { append: (writes: readonly StoreWrite[]) => void opened.push(...writes) };
+  const gaps = new Gaps(store as never, handClock());
+  const never = Promise.withResolvers<void>().promise;
+  void gaps.unjournaled("users", never, "next");
+  void gaps.unjournaled("users", never, "next");
+  void gaps.unjournaled("users", never, "legacy");
+  assert.deepEqual(
+    (opened as { type: string; misses?: string }[]).map(({ type, misses }) => [type, misses]),
+    [
+      ["gap-opened", "next"],
+      ["gap-closed", undefined],
+      ["gap-opened", "legacy"],
+    ],
+  );
+});
+
 test("a gap with a write that is in no journal stays open until one is journaled, and stays listed", async () => {
   const { gaps, told } = startGaps();
   const [lost, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  void gaps.unjournaled("users", lost.promise);
-  void gaps.unjournaled("users", late.promise);
+  void gaps.unjournaled("users", lost.promise, "next");
+  void gaps.unjournaled("users", late.promise, "next");
   lost.reject(new Error("disk full"));
   late.resolve();
   await turn();
@@ -64,25 +83,25 @@ test("a gap with a write that is in no journal stays open until one is journaled
 test("all writes of a gap wait until its marker is durable, and none for longer than the first", async () => {
   const { gaps, marked } = startGaps();
   const never = new Promise<void>(() => undefined);
-  const waits = [gaps.unjournaled("users", never), gaps.unjournaled("users", never)];
+  const waits = [gaps.unjournaled("users", never, "next"), gaps.unjournaled("users", never, "next")];
   let gone = 0;
   for (const wait of waits) void wait?.then(() => (gone += 1));
   await turn();
   assert.equal(gone, 0);
   marked.resolve();
   for (const wait of waits) await wait;
-  assert.deepEqual([gone, gaps.unjournaled("users", never)], [2, null]);
+  assert.deepEqual([gone, gaps.unjournaled("users", never, "next")], [2, null]);
 
   const hung = startGaps();
-  await hung.gaps.unjournaled("users", never);
-  assert.equal(hung.gaps.unjournaled("users", never), null, "a disk that hangs holds up nobody any more");
+  await hung.gaps.unjournaled("users", never, "next");
+  assert.equal(hung.gaps.unjournaled("users", never, "next"), null, "a disk that hangs holds up nobody any more");
 });
 
 test("where writes are in no journal the marker stays until the store has the gap", async () => {
   const { gaps, told, store } = startGaps();
   const flushed = Promise.withResolvers<void>();
   store.flushed = flushed.promise;
-  void gaps.unjournaled("users", Promise.reject(new Error("disk full")));
+  void gaps.unjournaled("users", Promise.reject(new Error("disk full")), "next");
   await turn();
   gaps.journaled("users");
   await turn();
@@ -93,7 +112,7 @@ test("where writes are in no journal the marker stays until the store has the ga
 
   const away = startGaps();
   away.store.problem = "it is away";
-  void away.gaps.unjournaled("users", Promise.reject(new Error("disk full")));
+  void away.gaps.unjournaled("users", Promise.reject(new Error("disk full")), "next");
   await turn();
   away.gaps.journaled("users");
   await turn();

@@ -43,9 +43,17 @@ function routeOf(over: Partial<RouteSettings> = {}): RouteSettings {
   return { ...makeSettled().exchange.route, ...over };
 }
 
+/** Settings of that revision, after so many moves over the barrier. */
+function at(
+  revision: number,
+  barrier = 1,
+): { readonly revision: number; readonly epochs: ReadonlyMap<string, number> } {
+  return { revision, epochs: new Map([["users", barrier]]) };
+}
+
 /** Clean, divergent, excused units of closed blocks. */
 function unitsOf(book: EvidenceBook, route = routeOf(), revision = 1): readonly (number | undefined)[] {
-  const { all } = book.of(route, revision).strata;
+  const { all } = book.of(route, at(revision)).strata;
   return [all?.clean, all?.divergent, all?.excused];
 }
 
@@ -56,7 +64,7 @@ test("units count once their block is over, and a key again in the next block", 
   settle(book, "users/3", { kind: "divergent" });
   settle(book, "users/4", skipped("not-accepted"));
   assert.deepEqual(unitsOf(book), [undefined, undefined, undefined]);
-  assert.deepEqual(book.of(routeOf(), 1).tally.methods, { PUT: 12 });
+  assert.deepEqual(book.of(routeOf(), at(1)).tally.methods, { PUT: 12 });
   clock.move(HOUR);
   assert.deepEqual(unitsOf(book), [2, 1, 1]);
   settle(book, "users/1");
@@ -70,7 +78,7 @@ test("what was not compared counts against, by what it was; without a key it is 
   settle(book, null, dropped("queue-full"));
   settle(book, null);
   clock.move(HOUR);
-  const { strata, tally } = book.of(routeOf(), 1);
+  const { strata, tally } = book.of(routeOf(), at(1));
   assert.deepEqual([strata.all?.clean, strata.all?.divergent, strata["2xx"]?.divergent], [0, 1, 1]);
   assert.deepEqual(tally.against, { unknown: 1, "dropped(queue-full)": 1 });
 });
@@ -105,7 +113,7 @@ test("a restart loses nothing that speaks against: the open block's divergent un
   settle(after.book, "users/5");
   after.clock.move(HOUR);
   assert.deepEqual(unitsOf(after.book), [2, 2, 0]);
-  assert.equal(after.book.of(routeOf(), 1).epoch, 1);
+  assert.equal(after.book.of(routeOf(), at(1)).epoch, 1);
 });
 
 test("changed rules, or a changed gate, begin a new epoch; what began under the old ones counts no more", () => {
@@ -115,7 +123,7 @@ test("changed rules, or a changed gate, begin a new epoch; what began under the 
   const compare = { ...DEFAULT_ROUTE.compare, headers: ["etag"] };
   const changed = routeOf({ compare });
   assert.deepEqual(unitsOf(book, changed, 2), [undefined, undefined, undefined]);
-  assert.deepEqual([book.of(changed, 2).epoch, book.of(changed, 2).why], [2, "rules"]);
+  assert.deepEqual([book.of(changed, at(2)).epoch, book.of(changed, at(2)).why], [2, "rules"]);
   settle(book, "users/9", { kind: "divergent" });
   const now = { route: { compare }, exchange: {} };
   const { snapshot } = makeSettled().exchange;
@@ -123,9 +131,31 @@ test("changed rules, or a changed gate, begin a new epoch; what began under the 
   clock.move(HOUR);
   assert.deepEqual(unitsOf(book, changed, 2), [1, 0, 0]);
   const laxer = routeOf({ compare, gate: { ...DEFAULT_ROUTE.gate, divergenceBelow: 0.01 } });
-  assert.deepEqual([book.of(laxer, 3).epoch, book.of(laxer, 3).why], [3, "rules"]);
+  assert.deepEqual([book.of(laxer, at(3)).epoch, book.of(laxer, at(3)).why], [3, "rules"]);
   const slower = { ...laxer, gate: { ...laxer.gate, latencyRatioBelow: 9 } };
-  assert.equal(book.of(slower, 4).epoch, 3, "how fast next may be says nothing about how it diverges");
+  assert.equal(book.of(slower, at(4)).epoch, 3, "how fast next may be says nothing about how it diverges");
+});
+
+test("after a rollback evidence is begun anew, over a restart too; what came in before it counts no more", () => {
+  const { book, clock, keep } = open();
+  settle(book, "users/1");
+  clock.move(HOUR);
+  // Next is the source of truth: what led there can still be read.
+  const beyond = routeOf({ phase: "next-primary" });
+  assert.deepEqual([book.of(beyond, at(2, 2)).epoch, book.of(beyond, at(2, 2)).strata.all?.clean], [1, 1]);
+  const kept = JSON.parse(JSON.stringify(keep())) as KeptGateEvidence[];
+  for (const { of } of [book, open(kept, clock).book]) {
+    const after = of(routeOf(), at(3, 3));
+    assert.deepEqual([after.epoch, after.why, after.barrier, after.strata], [2, "rollback", 3, {}]);
+  }
+  settle(book, "users/2", { kind: "divergent" });
+  const { snapshot } = makeSettled().exchange;
+  settle(book, "users/1", MATCH, { exchange: { snapshot: { ...snapshot, ...at(3, 3) } } });
+  clock.move(HOUR);
+  const { strata, epoch } = book.of(routeOf(), at(3, 3));
+  assert.deepEqual([strata.all?.clean, strata.all?.divergent, epoch], [1, 0, 2]);
+  clock.move(HOUR);
+  assert.equal(book.of(routeOf(), at(4, 3)).epoch, 2, "once");
 });
 
 test("the present build ends its evidence only when no answer names it any more", () => {
@@ -134,7 +164,7 @@ test("the present build ends its evidence only when no answer names it any more"
     for (const build of builds) settle(book, `users/${build}`, MATCH, { build });
     clock.move(HOUR);
   };
-  const seen = (): unknown[] => [book.of(routeOf(), 1).epoch, book.of(routeOf(), 1).build, ...unitsOf(book)];
+  const seen = (): unknown[] => [book.of(routeOf(), at(1)).epoch, book.of(routeOf(), at(1)).build, ...unitsOf(book)];
   answers("a");
   assert.deepEqual(seen(), [1, "a", 1, 0, 0]);
   answers("b", "a");

@@ -46,6 +46,15 @@ test("what another member saw against is not outvoted: it lowers, and its diverg
   assert.equal(joinEvidence(row(50_000), [only5xx], GATE).evidence.strata["5xx"]?.divergent, 1);
 });
 
+test("evidence of before a rollback is none, and still was a chance to be wrong", () => {
+  const { evidence, claims, counted } = joinEvidence(
+    row(10, 0, { barrier: 3 }),
+    [row(50_000), row(7, 0, { barrier: 3 })],
+    GATE,
+  );
+  assert.deepEqual([evidence.strata.all?.clean, claims, counted], [10, 3, 2]);
+});
+
 test("evidence under other rules is none, and still was a chance to be wrong", () => {
   const { evidence, claims, counted } = joinEvidence(row(10), [row(50_000, 0, { rules: "old" })], GATE);
   assert.deepEqual([evidence.strata.all?.clean, claims, counted], [10, 2, 1]);

@@ -18,6 +18,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     group: null,
     keys: [],
     touches: [],
+    unattended: false,
     sharedDatabase: false,
     keepStreams: false,
     treatAs: "by-method",
@@ -30,6 +31,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     reads: { dialShare: 0, by: null },
     repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
     gate: DEFAULT_ROUTE.gate,
+    retire: DEFAULT_ROUTE.retire,
     redact: [],
     redactDetect: [],
   };

@@ -130,6 +130,7 @@ test("repairs fold by key, first time and last reason kept, and past their bound
     times: 3,
     notBefore: null,
     place: null,
+    misses: null,
   });
   backlog.settle();
   for (let i = 0; i < 50_010; i++) backlog.add(repair(`users/${i}`, "A"));

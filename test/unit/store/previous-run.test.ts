@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import type { Database } from "better-sqlite3";
+import { Essentials } from "../../../adapters/store/essentials.ts";
 import { openDatabase } from "../../../adapters/store/sqlite/opening.ts";
 import { prepareCommit } from "../../../adapters/store/sqlite/commit.ts";
 import { DEFAULT_RETENTION } from "../../../adapters/store/retention.ts";
@@ -46,6 +48,8 @@ function openAfter(t: TestContext, end: "killed" | "clean", account: Partial<Jou
       controls: [],
       places: [],
       gateEvidence: [],
+      shadows: [],
+      leanings: [],
       rowJobs: [],
     },
     evidence: [],
@@ -108,6 +112,25 @@ test("without a journal, with another run's, or with a damaged one an unclean en
     assert.match(String(after.gaps), /^unclean end while unjournaled/);
     assert.deepEqual(after.totals, [[3, 3]]);
     assert.deepEqual(after.counts[1], ["unknown", "", 2]);
+  }
+});
+
+test("a gap that an opening records misses at whoever got the copies then; a version that has not said so leaves it open", (t) => {
+  for (const [said, misses] of [
+    [(db: Database) => db, "next"],
+    // An older version has run since.
+    [(db: Database) => db.exec("UPDATE life SET generation = generation + 1"), null],
+  ] as const) {
+    const file = join(evidenceFolder(t), "crossfade.db");
+    const order = { file, now: NOON, retention: DEFAULT_RETENTION, routes: ["users"], again: null };
+    const { db } = openDatabase({ ...order, run: "first" });
+    const essentials = { ...new Essentials().rows(), shadows: [{ route: "users", service: "next" as const }] };
+    prepareCommit(db, DEFAULT_RETENTION, NOON)({ number: 1, sealedAt: NOON, essentials, evidence: [], pairs: [] });
+    said(db);
+    db.close();
+    const next = openDatabase({ ...order, run: "second", now: NOON + 1000 });
+    t.after(() => next.db.close());
+    assert.deepEqual(next.db.prepare("SELECT route, misses FROM gap").raw().all(), [["users", misses]]);
   }
 });
 

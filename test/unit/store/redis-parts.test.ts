@@ -43,6 +43,8 @@ const rows = (match: number, eligible: number): EssentialRows => ({
   controls: [],
   places: [],
   gateEvidence: [],
+  shadows: [],
+  leanings: [],
   rowJobs: [],
 });
 
@@ -65,6 +67,8 @@ test("a batch tells how far its counts have come, however often it is cut anew; 
     controls: [],
     places: [],
     gateEvidence: [],
+    shadows: [],
+    leanings: [],
     rowJobs: [],
   };
   assert.deepEqual(ledger.after(nothing, false), { outcomes: [], totals: [] });

@@ -76,6 +76,9 @@ local function forgetTries(route, member)
 end
 local function addRepair(route, whole, text, row)
   local member = cjson.encode({ route, whole and 1 or 0, text })
+  -- Of one that misses at the one service and then at the other nobody says which: nor where an older version has marked it.
+  local last = call('HGET', key('repair:last'), member)
+  local misses = last and cjson.decode(last)[3] == row.misses and row.misses or ''
   if not call('ZSCORE', key('repairs'), member) then
     -- The list is never evicted, so past its bound it becomes coarser instead of longer.
     if not whole and numberAt('repairs:count', route) >= order.repairKeys then
@@ -84,12 +87,13 @@ local function addRepair(route, whole, text, row)
       return
     end
     local at = place(row.position)
+    misses = isNull(row.misses) and '' or row.misses
     call('ZADD', key('repairs'), at, member)
     call('ZADD', key('repairs:' .. route), at, member)
     call('HSET', key('repair:since'), member, row.since)
     call('HINCRBY', key('repairs:count'), route, 1)
   end
-  call('HSET', key('repair:last'), member, cjson.encode({ row.reason, row.exchangeId }))
+  call('HSET', key('repair:last'), member, cjson.encode({ row.reason, row.exchangeId, misses }))
   call('HINCRBY', key('repair:times'), member, int(row.times))
   call('HINCRBY', key('repair:revision'), member, int(row.times))
   if not isNull(row.notBefore) and row.notBefore > numberAt('repair:bound', member) then
@@ -109,7 +113,7 @@ end
 
 for _, row in ipairs(order.gaps) do
   if row.change == 'opened' then
-    if call('HSETNX', key('gap'), row.id, cjson.encode({ row.route, int(row.from), row.why, order.run })) == 1 then
+    if call('HSETNX', key('gap'), row.id, cjson.encode({ row.route, int(row.from), row.why, order.run, isNull(row.misses) and '' or row.misses })) == 1 then
       call('ZADD', key('gaps'), place(row.position), row.id)
       call('HINCRBY', key('gaps:count'), row.route, 1)
       call('SADD', key(name .. ':gaps'), row.id)
@@ -249,6 +253,15 @@ end
 evictPairs(order.now - order.keepMs, order.pairBytes)
 if #order.places > 0 then keepPlaces(order.places, order.now - order.keepMs, order.keepPlaces) end
 for _, row in ipairs(order.gateEvidence) do call('HSET', key('gate-evidence'), row.name, row.text) end
+for _, row in ipairs(order.shadows) do
+  call('HSET', key(name), 'shadow:' .. row.route, lifeOf(name) .. ' ' .. (isNull(row.service) and '' or row.service))
+end
+for _, row in ipairs(order.leanings) do
+  local known = call('HGET', key('leanings'), row.name)
+  local was = known and cjson.decode(known) or { 0, row.first, row.last }
+  call('HSET', key('leanings'), row.name,
+    cjson.encode({ int(was[1] + row.times), int(math.min(was[2], row.first)), int(math.max(was[3], row.last)) }))
+end
 for _, row in ipairs(order.rowJobs) do call('HSET', key('row-jobs'), row.name, row.text) end
 for _, row in ipairs(order.controls) do
   control(row, place(row.position))

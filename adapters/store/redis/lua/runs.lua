@@ -15,14 +15,27 @@ local function countUnknown(route, times)
   call('HINCRBY', key('outcomes'), cjson.encode({ route, 'unknown', '' }), int(times))
 end
 
+local function lifeOf(name)
+  return call('HGET', key(name), 'life') or ''
+end
+
+-- Who gets the copies of a route, as the run said in this life of its; '': nobody knows.
+local function shadowOf(name, route)
+  local life, service = string.match(call('HGET', key(name), 'shadow:' .. route) or '', '^(%S*) (%a*)$')
+  return life == lifeOf(name) and service or ''
+end
+
 -- A process that is started again and again leaves one gap, not one for each time.
-local function recordGap(route, from, to, why)
+local function recordGap(route, from, to, why, misses)
   local latest = call('HGET', key('gaps:unclean'), route)
   if latest then
     local id, count = string.match(latest, '^(%S+) (%d+)$')
     local before = tonumber(call('HGET', key('gap:to'), id) or '0')
     if from - before < ADJOINING_MS or tonumber(count) >= MAX_UNCLEAN_GAPS then
       call('HSET', key('gap:to'), id, int(to))
+      local kept = call('HGET', key('gap'), id)
+      local gap = kept and cjson.decode(kept)
+      if gap and (gap[5] or '') ~= misses then call('HSET', key('gap'), id, cjson.encode({ gap[1], gap[2], gap[3], gap[4], '' })) end
       return
     end
   end
@@ -31,7 +44,7 @@ local function recordGap(route, from, to, why)
   local position = math.max(to * 1000, tonumber(call('HGET', key('clock'), 'position') or '0') + 1)
   call('HSET', key('clock'), 'position', int(position))
   call('ZADD', key('gaps'), int(position), id)
-  call('HSET', key('gap'), id, cjson.encode({ route, int(from), why, '' }))
+  call('HSET', key('gap'), id, cjson.encode({ route, int(from), why, '', misses }))
   call('HSET', key('gap:to'), id, int(to))
   call('HINCRBY', key('gaps:count'), route, 1)
   local count = latest and tonumber(string.match(latest, ' (%d+)$')) or 0
@@ -80,7 +93,7 @@ local function endRun(run, now, clean)
   end
   for route in pairs(routes) do
     local from = pending[route] and math.min(heartbeat, balanced) or heartbeat
-    recordGap(route, math.min(from, now), now, 'unclean end while unjournaled')
+    recordGap(route, math.min(from, now), now, 'unclean end while unjournaled', shadowOf(name, route))
   end
   -- It may come back: a stopped process is not a dead one. Then its writes get their outcomes after all.
   call('HSET', key(name), 'given-up', #owed == 0 and '[]' or cjson.encode(owed))

@@ -23,6 +23,8 @@ import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gat
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
+import { ROW_JOB_ENDS, ROW_JOB_KINDS, ROW_JOB_STATES } from "../row-job.ts";
+import { ROW_JOB_ORDER_SCHEMA, ROW_JOB_REPORT_SCHEMA } from "./row-job-requests.ts";
 
 import { REPLAY_VERDICTS } from "../replay-request.ts";
 import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
@@ -72,6 +74,8 @@ const pairBody: Schema = {
 };
 const pairMessage = { headers: listOf(text), body: pairBody, redacted: listOf(text) };
 const pairAnswer = object({ service: text, status: count, ...pairMessage });
+
+const rowJobWanted = orNull(object({ state: enumOf(["paused", "stopped"]), by: text }));
 
 const routeStatus = {
   name: text,
@@ -177,6 +181,7 @@ export const SCHEMAS = {
       lostWrites: count,
       pendingWrites: count,
     }),
+    jobs: listOf(ref("RowJob")),
     members: listOf(ref("Member")),
     config: object({ file: orNull(text), revision: count, error: orNull(text) }),
     workers: object({ wanted: count, running: count, replaced: count }),
@@ -437,6 +442,32 @@ export const SCHEMAS = {
     ),
     error: orNull(text),
   }),
+  RowJobOrder: ROW_JOB_ORDER_SCHEMA,
+  RowJobReport: ROW_JOB_REPORT_SCHEMA,
+  RowJobAnswer: object({ id: text, wanted: rowJobWanted, lagMs: orNull(amount) }),
+  RowJob: object({
+    id: text,
+    kind: enumOf(ROW_JOB_KINDS),
+    collection: text,
+    dryRun: flag,
+    route: text,
+    state: enumOf(ROW_JOB_STATES),
+    by: text,
+    startedAt: time,
+    heardAt: time,
+    endedAt: orNull(time),
+    wanted: rowJobWanted,
+    rows: count,
+    estimate: orNull(count),
+    rowsPerSecond: amount,
+    written: count,
+    setAside: count,
+    differing: count,
+    waiting: orNull(text),
+    end: orNull(enumOf(ROW_JOB_ENDS)),
+    error: orNull(text),
+  }),
+  AnyJob: { anyOf: [ref("Job"), ref("RowJob")] },
   BackfillOpen: BACKFILL_OPEN_SCHEMA,
   BackfillOpened: object({ id: text, entity: text }),
   BackfillNothing: NOTHING_SCHEMA,

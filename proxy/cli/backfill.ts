@@ -1,4 +1,5 @@
 /** `crossfade backfill` */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type BackfillEnd,
@@ -9,16 +10,19 @@ import {
 } from "../migrate/backfill.ts";
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
 import { withoutWriting } from "../migrate/dry-target.ts";
+import { createThrottle, type Throttle } from "../migrate/throttle.ts";
 import { digestOfTransform } from "../migrate/transformer.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import type { JobRecord } from "../repair-job.ts";
+import { progressText, type RowJobProgress } from "../row-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
 import { actingRoute } from "./acting-route.ts";
 import type { Api, ApiOptions } from "./api.ts";
 import { type NamedCollection, findTables, type OpenCollection, openCollection } from "./collection.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
-import { openLiveBackfill } from "./live-writes.ts";
+import { type JobReport, openJobReport } from "./job-report.ts";
+import { type LiveBackfill, openLiveBackfill } from "./live-writes.ts";
 import { openProgress } from "./progress.ts";
 import { watchRun } from "./repair.ts";
 import { formatJob, isAllRepaired } from "./repair-text.ts";
@@ -34,6 +38,11 @@ export interface BackfillFlags extends ApiOptions {
   readonly restart?: boolean;
   readonly checkpoint?: string;
   readonly maxRate?: number;
+  /** ms; null: off. */
+  readonly maxLag: number | null;
+  /** ms; null: off. */
+  readonly maxLatency: number | null;
+  readonly pauseFile?: string;
   readonly chunk?: number;
   readonly maxSetAside: number;
 }
@@ -44,24 +53,35 @@ const SHOWN = 20;
 export async function runBackfillCommand(name: string, options: BackfillFlags): Promise<ExitCode> {
   const named = findTables(name, options.config);
   const writes = options.dryRun !== true && options.try === undefined;
-  const beside = writes ? await whatMirrors(named, options) : null;
+  const running = await whoRuns(named, options, writes);
   const open = await openCollection(named.collection, { write: writes });
   try {
     if (options.try !== undefined) return await tryRows(open, named, options.try, options);
-    return await backfill(open, named, { writes, beside }, options);
+    return await backfill(open, named, { writes, ...running }, options);
   } finally {
     await open.close();
   }
 }
 
+interface Running {
+  /** The proxy that mirrors live writes of the same rows; null: nobody does, and rows are at rest. */
+  readonly beside: Api | null;
+  /** The proxy that is told how far it is; null: none answers. */
+  readonly told: Api | null;
+}
+
 /**
- * The proxy that mirrors the route's writes; null: nobody does, and rows are at rest. Asked of the file, and of the proxy where
- * one answers: a phase may have been moved, or mirroring switched, since the file was written.
+ * Asked of the file, and of the proxy where one answers: a phase may have been moved, or mirroring switched, since the file was
+ * written. What writes nothing asks nobody before it begins.
  */
-async function whatMirrors({ collection, route }: NamedCollection, options: BackfillFlags): Promise<Api | null> {
+async function whoRuns(
+  { collection, route }: NamedCollection,
+  options: BackfillFlags,
+  writes: boolean,
+): Promise<Running> {
   const { api, acting, why } = await actingRoute(route, options);
-  if (PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return null;
-  if (api !== null) return api;
+  if (!writes || PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return { beside: null, told: api };
+  if (api !== null) return { beside: api, told: api };
   throw new Exit(
     EXIT.no,
     `route ${route.name} is in ${acting.phase} and its writes are mirrored, and the proxy that mirrors them has to be asked ` +
@@ -70,16 +90,14 @@ async function whatMirrors({ collection, route }: NamedCollection, options: Back
   );
 }
 
-interface How {
+interface How extends Running {
   readonly writes: boolean;
-  /** The proxy that mirrors live writes of the same rows; null: nobody does. */
-  readonly beside: Api | null;
 }
 
 async function backfill(
   open: OpenCollection,
   { collection, route }: NamedCollection,
-  { writes, beside }: How,
+  { writes, beside, told }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
   const terminal = openTerminal(options);
@@ -92,13 +110,18 @@ async function backfill(
   }
   if (from.after !== null) terminal.complain(`crossfade: going on after ${from.read} rows (${file})`);
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
+  const stop = new AbortController();
+  const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
+  const report = openJobReport(told, order, () => stop.abort());
+  await report.asked;
   const waits = (why: string | null): void => {
+    report.progress({ waiting: why });
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
   const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
   const { version } = collection.target;
+  const parts = { collection, options, report, live, target: open.target, waits };
   let how: "done" | "stopped" | null = null;
-  const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
   try {
@@ -114,22 +137,25 @@ async function backfill(
         note: (checkpoint) => {
           if (writes) writeCheckpoint(file, checkpoint);
         },
-        progress: (state) => progress.tell(progressWords(state)),
-        now: () => performance.now(),
-        wait: async (ms, signal) => {
-          await sleep(ms, undefined, { signal }).catch(() => "it is to stop");
+        progress: (state) => {
+          const now = progressOf(state);
+          report.progress(now);
+          progress.tell(progressText("backfill", now));
         },
+        throttle: throttleOf(parts),
+        now: () => performance.now(),
+        wait: waitFor,
       },
       from,
       {
         mostSetAside: options.maxSetAside,
-        rowsPerSecond: options.maxRate ?? null,
         chunkRows: options.chunk ?? null,
         signal: stop.signal,
       },
     );
     how = end.kind === "done" ? "done" : "stopped";
     await live?.end(how);
+    await report.end(how, null);
     progress.end();
     tell(terminal, end, writes ? file : null, options);
     const isRepaired =
@@ -137,6 +163,9 @@ async function backfill(
         ? true
         : await repairRest(beside, route.name, terminal, options);
     return isRepaired ? codeOf(end) : EXIT.no;
+  } catch (thrown) {
+    if (how === null) await report.end("failed", thrown instanceof Error ? thrown.message : String(thrown));
+    throw thrown;
   } finally {
     if (how === null) await live?.end("stopped");
     progress.end();
@@ -197,12 +226,51 @@ async function beginning(
   );
 }
 
-function progressWords({ checkpoint: { read, setAside }, estimate, rowsPerSecond }: BackfillProgress): string {
-  const rate = `${Math.round(rowsPerSecond).toLocaleString("en")} rows/s`;
-  const aside = setAside.length === 0 ? "" : `, ${setAside.length} set aside`;
-  if (estimate === null || estimate < read) return `${read.toLocaleString("en")} rows, ${rate}${aside}`;
-  const seconds = Math.round((estimate - read) / Math.max(rowsPerSecond, 1));
-  return `${read.toLocaleString("en")} of about ${estimate.toLocaleString("en")} rows, ${rate}, about ${seconds} s to go${aside}`;
+async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => "it is to stop");
+}
+
+interface ThrottledBy {
+  readonly collection: NamedCollection["collection"];
+  readonly options: BackfillFlags;
+  readonly report: JobReport;
+  readonly live: LiveBackfill | null;
+  readonly target: OpenCollection["target"];
+  readonly waits: (why: string | null) => void;
+}
+
+/** While it is held up the proxy hears that it is there: it would forget it otherwise. */
+const STILL_HERE_MS = 20_000;
+
+function throttleOf({ collection, options, report, live, target, waits }: ThrottledBy): Throttle {
+  const file = options.pauseFile ?? `./crossfade-backfill-${collection.name}.pause`;
+  let heardAt = performance.now();
+  return createThrottle(
+    {
+      pausedBy() {
+        if (existsSync(file)) return `paused by ${file}; remove it`;
+        const wanted = report.wanted();
+        return wanted?.state === "paused" ? `paused by ${wanted.by}` : null;
+      },
+      lagMs: () => report.lagMs(),
+      probe: async () => await target.page(null, 1),
+      async stillHere() {
+        if (performance.now() - heardAt < STILL_HERE_MS) return;
+        heardAt = performance.now();
+        await live?.writes.mark();
+      },
+      waits,
+      now: () => performance.now(),
+      wait: waitFor,
+    },
+    { lagMs: options.maxLag, latencyMs: options.maxLatency, rowsPerSecond: options.maxRate ?? null },
+  );
+}
+
+function progressOf({ checkpoint, estimate, rowsPerSecond }: BackfillProgress): RowJobProgress {
+  const { read, written, setAside, conflicts } = checkpoint;
+  const rows = { rows: read, estimate, rowsPerSecond, written, setAside: setAside.length + conflicts.length };
+  return { ...rows, differing: 0, waiting: null };
 }
 
 /** `file` null: nothing was written. */

@@ -4,7 +4,8 @@ import type { BackfillFlags } from "./backfill.ts";
 import type { CheckOptions } from "./check.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ExplainOptions } from "./explain.ts";
-import { type Ended, example, wholeNumber, withConfig } from "./options.ts";
+import { SECOND } from "../config/units.ts";
+import { type Ended, example, timeOrOff, wholeNumber, withConfig } from "./options.ts";
 import type { ReconcileFlags } from "./reconcile.ts";
 import type { SchemaFlags } from "./schema.ts";
 import type { StartFlagsGiven } from "./start.ts";
@@ -113,6 +114,17 @@ export function addRowCommands(program: Command, ended: Ended): void {
     .option("--restart", "begin anew, whatever is noted")
     .option("--checkpoint <file>", "where it is noted (default: ./crossfade-backfill-COLLECTION.json)")
     .addOption(new Option("--max-rate <rows>", "rows a second at most").argParser(wholeNumber(9_999_999)))
+    .addOption(
+      new Option("--max-lag <time>", "wait while copies of the route's live writes are further behind: 10s, 500ms, off")
+        .default(10 * SECOND, "10s")
+        .argParser(timeOrOff),
+    )
+    .addOption(
+      new Option("--max-latency <time>", "wait while the target takes longer than this to answer for one row: 1s, off")
+        .default(SECOND, "1s")
+        .argParser(timeOrOff),
+    )
+    .option("--pause-file <file>", "wait while there is such a file (default: ./crossfade-backfill-COLLECTION.pause)")
     .addOption(new Option("--chunk <rows>", "rows a chunk (default: as it fits)").argParser(wholeNumber(20_000)))
     .addOption(
       new Option("--max-set-aside <rows>", "stop once more rows than this cannot be made or written")

@@ -4,8 +4,11 @@ import { kindsOf, lookAgain, type Suspect } from "../migrate/compare-rows.ts";
 import { reconcile, type Reconciled, type RowFinding } from "../migrate/reconcile.ts";
 import { type Repaired, repairRows } from "../migrate/repair-rows.ts";
 import { whyNotWritten } from "./acting-route.ts";
+import { openApi } from "./api.ts";
 import { findTables, type OpenCollection, openCollection } from "./collection.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { NO_PROGRESS, progressText, type RowJobEnd } from "../row-job.ts";
+import { type JobReport, openJobReport } from "./job-report.ts";
 import { openProgress } from "./progress.ts";
 import { openTerminal } from "./terminal.ts";
 import { printable } from "../controls.ts";
@@ -37,7 +40,10 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
   const terminal = openTerminal(options);
   const open = await openCollection(collection, { write: repairs });
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
+  const report = await reportOf(name, options);
+  let howEnded: RowJobEnd = "failed";
   const limit = options.limit ?? (options.json === true ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT);
+  const beganAt = performance.now();
   let told = 0;
   const toRepair: Suspect[] = [];
   try {
@@ -45,7 +51,12 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
       ...open,
       compare: collection.compare,
       now: Date.now(),
-      progress: (rows, of) => progress.tell(`${rows}${of === null ? "" : ` of about ${of}`} rows compared`),
+      progress(rows, estimate) {
+        const rowsPerSecond = rows / Math.max((performance.now() - beganAt) / 1000, 0.001);
+        const now = { ...NO_PROGRESS, rows, estimate, rowsPerSecond, differing: told };
+        report.progress(now);
+        progress.tell(progressText("reconcile", now));
+      },
       tell: (finding, suspect) => {
         told += 1;
         if (repairs && toRepair.length < MOST_REPAIRS) toRepair.push(suspect);
@@ -57,6 +68,7 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
       },
     });
     progress.end();
+    report.progress({ rows: sums.sourceRows });
     const differing = sums.missing + sums.mismatched + sums.extra + sums.unmade;
     if (options.json === true) terminal.print(JSON.stringify({ type: "reconcile", collection: name, ...sums }));
     else {
@@ -67,6 +79,8 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
         terminal.print("This is a plan. Nothing was changed: without --dry-run it is done.");
       }
     }
+    report.progress({ differing });
+    howEnded = "done";
     if (repairs && toRepair.length > 0) {
       const left = await repair(name, toRepair, { open, compare: collection.compare }, options);
       return left > 0 || told > toRepair.length || sums.extraUnknown !== null ? EXIT.no : EXIT.done;
@@ -75,8 +89,16 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
     return differing > 0 || sums.extraUnknown !== null ? EXIT.no : EXIT.done;
   } finally {
     progress.end();
+    await report.end(howEnded, null);
     await open.close();
   }
+}
+
+/** To the proxy that the configuration names, if it answers. */
+async function reportOf(collection: string, { config, repair, dryRun }: ReconcileFlags): Promise<JobReport> {
+  const api = await openApi(config === undefined ? {} : { config }).catch(() => null);
+  const isDry = repair === true && dryRun === true;
+  return openJobReport(api, { kind: "reconcile", collection, dryRun: isDry }, () => undefined);
 }
 
 /** Returns how many rows still differ. */

@@ -1,5 +1,5 @@
 /** `crossfade backfill` */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type BackfillEnd,
@@ -10,6 +10,7 @@ import {
 } from "../migrate/backfill.ts";
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
 import { withoutWriting } from "../migrate/dry-target.ts";
+import { spellRowTypes } from "../migrate/row-types.ts";
 import { createThrottle, type Throttle } from "../migrate/throttle.ts";
 import { digestOfTransform } from "../migrate/transformer.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
@@ -35,6 +36,7 @@ export interface BackfillFlags extends ApiOptions {
   readonly color?: boolean;
   readonly dryRun?: boolean;
   readonly try?: number;
+  readonly types?: string;
   readonly restart?: boolean;
   readonly checkpoint?: string;
   readonly maxRate?: number;
@@ -52,6 +54,7 @@ const SHOWN = 20;
 
 export async function runBackfillCommand(name: string, options: BackfillFlags): Promise<ExitCode> {
   const named = findTables(name, options.config);
+  if (options.types !== undefined) return await writeTypes(named, options.types, options);
   const writes = options.dryRun !== true && options.try === undefined;
   const running = await whoRuns(named, options, writes);
   const open = await openCollection(named.collection, { write: writes });
@@ -339,4 +342,26 @@ async function tryRows(
     else if (after.length === 0) terminal.print("  → left out");
   }
   return failed > 0 ? EXIT.no : EXIT.done;
+}
+
+/** No transform is loaded: it may be the one that is to be written. */
+async function writeTypes({ collection }: NamedCollection, file: string, options: BackfillFlags): Promise<ExitCode> {
+  const open = await openCollection({ ...collection, transform: null }, { write: false });
+  try {
+    const typed = async (table: OpenCollection["source"]) => ({
+      name: table.name,
+      key: table.key,
+      shape: await table.describe(),
+    });
+    const text = spellRowTypes(collection.name, await typed(open.source), await typed(open.target));
+    try {
+      writeFileSync(file, text);
+    } catch (thrown) {
+      throw new Exit(EXIT.failed, `${file} cannot be written: ${(thrown as Error).message}; name another with --types`);
+    }
+    openTerminal(options).complain(`crossfade: the types of the rows of ${collection.name} are in ${file}`);
+    return EXIT.done;
+  } finally {
+    await open.close();
+  }
 }

@@ -111,6 +111,7 @@ export function addRowCommands(program: Command, ended: Ended): void {
     .addOption(
       new Option("--try <count>", "show so many rows before and after, write none").argParser(wholeNumber(1_000)),
     )
+    .option("--types <file>", "write the types of both tables' rows (.d.ts), for the transform; bring nothing over")
     .option("--restart", "begin anew, whatever is noted")
     .option("--checkpoint <file>", "where it is noted (default: ./crossfade-backfill-COLLECTION.json)")
     .addOption(new Option("--max-rate <rows>", "rows a second at most").argParser(wholeNumber(9_999_999)))
@@ -131,7 +132,14 @@ export function addRowCommands(program: Command, ended: Ended): void {
         .default(100)
         .argParser(wholeNumber(100_000)),
     )
-    .addHelpText("after", example("crossfade backfill users --try 5", "crossfade backfill users --max-rate 5000"))
+    .addHelpText(
+      "after",
+      example(
+        "crossfade backfill users --types transforms/users.rows.d.ts",
+        "crossfade backfill users --try 5",
+        "crossfade backfill users --max-rate 5000",
+      ),
+    )
     .action(async (collection: string, options: BackfillFlags) =>
       ended(await (await import("./backfill.ts")).runBackfillCommand(collection, options)),
     );

@@ -18,6 +18,11 @@ routes:
   - name: reports
     match: { path: "/reports/**" }
     phase: legacy-only
+collections:
+  - name: orders
+    route: orders
+    source: { sqlite: ./legacy.db, table: orders, key: id }
+    target: { sqlite: ./next.db, table: orders, key: id }
 `;
 
 export interface Shop extends Bench {

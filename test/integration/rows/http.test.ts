@@ -8,7 +8,7 @@ const TRANSFORM = `export default ({ id, full_name, balance, at }) => {
   return { id: String(id), first, last: rest.join(" ") || null, balance, at };
 };`;
 const EMPTY = "SELECT 1;";
-const ROWS = 300;
+const ROWS = 120;
 
 /** Numbers beyond a double, more digits than a double, and a document within. */
 function person(id: number): string {
@@ -23,7 +23,7 @@ test("rows go from one API to another through a transform; planted differences a
     await next.close();
   });
   for (let id = 1; id <= ROWS; id += 1) legacy.store(person(id));
-  legacy.store('{"id":301,"full_name":"Cher","balance":1,"at":null}');
+  legacy.store('{"id":121,"full_name":"Cher","balance":1,"at":null}');
   const setup = collectionSetup(t, {
     legacy: EMPTY,
     next: EMPTY,
@@ -48,8 +48,8 @@ test("rows go from one API to another through a transform; planted differences a
   const ended = await setup.run("backfill", "users");
   assert.equal(
     ended.stdout,
-    "users  301 rows read, 300 written, 1 set aside\n  301  " +
-      `http://${new URL(next.url).host}/t: PUT /t/301 answered 422\n`,
+    "users  121 rows read, 120 written, 1 set aside\n  121  " +
+      `http://${new URL(next.url).host}/t: PUT /t/121 answered 422\n`,
   );
   assert.equal(next.bodies().length, ROWS);
   assert.equal(
@@ -57,7 +57,7 @@ test("rows go from one API to another through a transform; planted differences a
     '{"id":"77","first":"P77","last":"of Somewhere","balance":9007199254740993.77,"at":{"zip":"077"}}',
   );
 
-  legacy.drop("301");
+  legacy.drop("121");
   next.drop("5");
   next.store('{"id":"999","first":"x","last":"y","balance":1,"at":null}');
   next.store(next.body("8")?.replace("9007199254740993.8,", "9007199254740993.81,") ?? "");
@@ -69,7 +69,7 @@ test("rows go from one API to another through a transform; planted differences a
     "mismatched  8  /balance (precision)",
     "mismatched  9  /last (value)",
     "missing     5",
-    "users  300 rows against 300: 297 equal, 1 missing, 2 mismatched, 1 extra",
+    "users  120 rows against 120: 117 equal, 1 missing, 2 mismatched, 1 extra",
   ]);
   const repaired = await setup.run("reconcile", "users", "--repair");
   assert.match(repaired.stdout, /users {2}1 added, 2 written over, 1 removed; looked at again, all are equal\n$/);

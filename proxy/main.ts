@@ -29,7 +29,7 @@ import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
-import { createRowJobs } from "./row-jobs.ts";
+import { createRunningJobs } from "./running-jobs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { systemClock } from "./system-clock.ts";
 import { createClashCheck } from "./value-clash.ts";
@@ -271,7 +271,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       audit,
       purge: records.purge,
       repairs,
-      rowJobs: createRowJobs({
+      runningJobs: createRunningJobs({
         collections: () => snapshot().settings.collections,
         lagMs(name) {
           const route = status.status().routes.find((each) => each.name === name);

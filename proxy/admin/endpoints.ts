@@ -11,7 +11,7 @@ import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
 import { type JobChange, readJobChange } from "./repair-request.ts";
 import type { JobRecord } from "../repair-job.ts";
-import type { RowJobRecord } from "../row-job.ts";
+import type { RunningJobRecord } from "../running-job.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
 import { type RouteView, viewRoute } from "./route-view.ts";
 import { withOwnDisagreements } from "./own-disagreements.ts";
@@ -265,7 +265,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     path: "/api/v1/jobs/{id}",
     summary: "One job, and how far it is",
     answers: { json: "AnyJob" },
-    reply: ({ parts, id }) => ({ body: jobOf(parts.rowJobs.job(id) ?? parts.repairs.job(id), id) }),
+    reply: ({ parts, id }) => ({ body: jobOf(parts.runningJobs.job(id) ?? parts.repairs.job(id), id) }),
     change: {
       summary:
         "Cancels a run over the repair list (what was begun is finished, and the rest stays on the list), or has a backfill pause, go on, or stop after its chunk",
@@ -290,22 +290,22 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
-type AnyJob = JobRecord | RowJobRecord;
+type AnyJob = JobRecord | RunningJobRecord;
 
 /** Ids sort by time. */
-function jobsOf({ repairs, rowJobs }: AdminParts): readonly AnyJob[] {
-  return [...repairs.jobs(), ...rowJobs.jobs()].sort((a, b) => (a.id < b.id ? 1 : -1));
+function jobsOf({ repairs, runningJobs }: AdminParts): readonly AnyJob[] {
+  return [...repairs.jobs(), ...runningJobs.jobs()].sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 /** @throws Problem 404, 409 */
-function changeJob({ repairs, rowJobs }: AdminParts, id: string, state: JobChange, by: string): AnyJob {
-  const of = rowJobs.job(id);
+function changeJob({ repairs, runningJobs }: AdminParts, id: string, state: JobChange, by: string): AnyJob {
+  const of = runningJobs.job(id);
   if (of === null) {
     if (state === "cancelled" || repairs.job(id) === null) return jobOf(repairs.cancel(id, by), id);
     throw new Problem(409, 'a run over the repair list does not pause; send {"state":"cancelled"}, and start it again');
   }
   if (of.kind === "reconcile") throw new Problem(409, "a comparison of rows ends where it was started, with Ctrl-C");
-  const job = rowJobs.want(id, state === "cancelled" ? "stopped" : state, by);
+  const job = runningJobs.want(id, state === "cancelled" ? "stopped" : state, by);
   if (job === "over") throw new Problem(409, `the backfill of ${of.collection} is over (${of.state})`);
   return jobOf(job, id);
 }
@@ -316,7 +316,7 @@ function jobOf<T extends AnyJob>(job: T | null, id: string): T {
 }
 
 export function statusOf(parts: AdminParts): StatusView {
-  return buildStatusView(parts.status(), parts.snapshot().settings, parts.version, parts.rowJobs.open());
+  return buildStatusView(parts.status(), parts.snapshot().settings, parts.version, parts.runningJobs.open());
 }
 
 /** @throws Problem 404 */

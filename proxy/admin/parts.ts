@@ -16,7 +16,7 @@ import type { AuditedChange } from "../audit.ts";
 import type { Member, Members } from "../members.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
-import type { RowJobs } from "../row-jobs.ts";
+import type { RunningJobs } from "../running-jobs.ts";
 import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
 import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
@@ -243,7 +243,7 @@ export interface AdminParts {
   /** Runs over the repair list. */
   readonly repairs: RepairRuns;
   /** Backfills and comparisons of rows that tell this process of themselves. */
-  readonly rowJobs: RowJobs;
+  readonly runningJobs: RunningJobs;
   /** What a backfill beside live writes is told and given. */
   readonly backfills: Backfills;
   /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */

@@ -23,8 +23,8 @@ import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gat
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
-import { ROW_JOB_ENDS, ROW_JOB_KINDS, ROW_JOB_STATES } from "../row-job.ts";
-import { ROW_JOB_ORDER_SCHEMA, ROW_JOB_REPORT_SCHEMA } from "./row-job-requests.ts";
+import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, RUNNING_JOB_STATES } from "../running-job.ts";
+import { RUNNING_JOB_ORDER_SCHEMA, RUNNING_JOB_REPORT_SCHEMA } from "./running-job-requests.ts";
 
 import { REPLAY_VERDICTS } from "../replay-request.ts";
 import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
@@ -75,7 +75,7 @@ const pairBody: Schema = {
 const pairMessage = { headers: listOf(text), body: pairBody, redacted: listOf(text) };
 const pairAnswer = object({ service: text, status: count, ...pairMessage });
 
-const rowJobWanted = orNull(object({ state: enumOf(["paused", "stopped"]), by: text }));
+const runningJobWanted = orNull(object({ state: enumOf(["paused", "stopped"]), by: text }));
 
 const routeStatus = {
   name: text,
@@ -181,7 +181,7 @@ export const SCHEMAS = {
       lostWrites: count,
       pendingWrites: count,
     }),
-    jobs: listOf(ref("RowJob")),
+    jobs: listOf(ref("RunningJob")),
     members: listOf(ref("Member")),
     config: object({ file: orNull(text), revision: count, error: orNull(text) }),
     workers: object({ wanted: count, running: count, replaced: count }),
@@ -442,21 +442,21 @@ export const SCHEMAS = {
     ),
     error: orNull(text),
   }),
-  RowJobOrder: ROW_JOB_ORDER_SCHEMA,
-  RowJobReport: ROW_JOB_REPORT_SCHEMA,
-  RowJobAnswer: object({ id: text, wanted: rowJobWanted, lagMs: orNull(amount) }),
-  RowJob: object({
+  RunningJobOrder: RUNNING_JOB_ORDER_SCHEMA,
+  RunningJobReport: RUNNING_JOB_REPORT_SCHEMA,
+  RunningJobAnswer: object({ id: text, wanted: runningJobWanted, lagMs: orNull(amount) }),
+  RunningJob: object({
     id: text,
-    kind: enumOf(ROW_JOB_KINDS),
+    kind: enumOf(RUNNING_JOB_KINDS),
     collection: text,
     dryRun: flag,
     route: text,
-    state: enumOf(ROW_JOB_STATES),
+    state: enumOf(RUNNING_JOB_STATES),
     by: text,
     startedAt: time,
     heardAt: time,
     endedAt: orNull(time),
-    wanted: rowJobWanted,
+    wanted: runningJobWanted,
     rows: count,
     estimate: orNull(count),
     rowsPerSecond: amount,
@@ -464,10 +464,10 @@ export const SCHEMAS = {
     setAside: count,
     differing: count,
     waiting: orNull(text),
-    end: orNull(enumOf(ROW_JOB_ENDS)),
+    end: orNull(enumOf(RUNNING_JOB_ENDS)),
     error: orNull(text),
   }),
-  AnyJob: { anyOf: [ref("Job"), ref("RowJob")] },
+  AnyJob: { anyOf: [ref("Job"), ref("RunningJob")] },
   BackfillOpen: BACKFILL_OPEN_SCHEMA,
   BackfillOpened: object({ id: text, entity: text }),
   BackfillNothing: NOTHING_SCHEMA,

@@ -1,6 +1,6 @@
 /** `GET /api/v1/status`: built from plain data, and what the dashboard and the CLI show. Pure. */
 import type { Settings } from "../config/settings.ts";
-import type { RowJobRecord } from "../row-job.ts";
+import type { RunningJobRecord } from "../running-job.ts";
 import { headlineOf } from "./headline.ts";
 import { type MemberView, viewMember } from "./member-view.ts";
 import type { StatusInput } from "./parts.ts";
@@ -16,7 +16,7 @@ export interface StatusView {
   readonly routes: readonly RouteStatus[];
   readonly store: StatusInput["store"];
   /** Backfills and comparisons of rows that are under way and tell this process of themselves. */
-  readonly jobs: readonly RowJobRecord[];
+  readonly jobs: readonly RunningJobRecord[];
   readonly members: readonly MemberView[];
   readonly config: StatusInput["config"];
   readonly workers: StatusInput["workers"];
@@ -40,7 +40,7 @@ export function buildStatusView(
   input: StatusInput,
   settings: Settings,
   version: string,
-  jobs: readonly RowJobRecord[] = [],
+  jobs: readonly RunningJobRecord[] = [],
 ): StatusView {
   const settingsByName = new Map(settings.routes.map((route) => [route.name, route]));
   const routes = input.routes.map((state) => {

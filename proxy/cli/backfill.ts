@@ -16,7 +16,7 @@ import { digestOfTransform } from "../migrate/transformer.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import type { JobRecord } from "../repair-job.ts";
-import { progressText, type RowJobProgress } from "../row-job.ts";
+import { progressText, type RunningJobProgress } from "../running-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
 import { actingRoute } from "./acting-route.ts";
 import type { Api, ApiOptions } from "./api.ts";
@@ -270,7 +270,7 @@ function throttleOf({ collection, options, report, live, target, waits }: Thrott
   );
 }
 
-function progressOf({ checkpoint, estimate, rowsPerSecond }: BackfillProgress): RowJobProgress {
+function progressOf({ checkpoint, estimate, rowsPerSecond }: BackfillProgress): RunningJobProgress {
   const { read, written, setAside, conflicts } = checkpoint;
   const rows = { rows: read, estimate, rowsPerSecond, written, setAside: setAside.length + conflicts.length };
   return { ...rows, differing: 0, waiting: null };

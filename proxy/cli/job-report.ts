@@ -4,13 +4,13 @@
  */
 import {
   NO_PROGRESS,
-  type RowJobAnswer,
-  type RowJobEnd,
-  type RowJobOrder,
-  type RowJobProgress,
-  type RowJobReport,
-  type RowJobWanted,
-} from "../row-job.ts";
+  type RunningJobAnswer,
+  type RunningJobEnd,
+  type RunningJobOrder,
+  type RunningJobProgress,
+  type RunningJobReport,
+  type RunningJobWanted,
+} from "../running-job.ts";
 import type { Api } from "./api.ts";
 
 const EVERY_MS = 1_000;
@@ -21,27 +21,27 @@ const WORDS_MAX_CHARS = 500;
 export interface JobReport {
   /** Once the proxy has been asked for the first time. */
   readonly asked: Promise<void>;
-  progress(progress: Partial<RowJobProgress>): void;
+  progress(progress: Partial<RunningJobProgress>): void;
   /** What somebody wants; it stands until something else is heard, also while nothing answers. */
-  wanted(): RowJobWanted;
+  wanted(): RunningJobWanted;
   /** How far behind the copies of the route are; null: nobody knows, or not lately. */
   lagMs(): number | null;
   /** Told at once. */
-  end(end: RowJobEnd, error: string | null): Promise<void>;
+  end(end: RunningJobEnd, error: string | null): Promise<void>;
 }
 
 /** `api` null: nobody is told. `onStop`: somebody wants the job to stop. */
-export function openJobReport(api: Api | null, order: RowJobOrder, onStop: () => void): JobReport {
-  let report: RowJobReport = { ...NO_PROGRESS, end: null, error: null };
+export function openJobReport(api: Api | null, order: RunningJobOrder, onStop: () => void): JobReport {
+  let report: RunningJobReport = { ...NO_PROGRESS, end: null, error: null };
   let id: string | null = null;
-  let wanted: RowJobWanted = null;
+  let wanted: RunningJobWanted = null;
   let lagMs: number | null = null;
   let asking: Promise<void> = Promise.resolve();
   let isAsking = false;
 
   async function ask(to: Api): Promise<void> {
     try {
-      const known = id === null ? null : await post(to, `/api/v1/row-jobs/${id}/progress`, report);
+      const known = id === null ? null : await post(to, `/api/v1/running-jobs/${id}/progress`, report);
       const answer = known ?? (await beginAt(to));
       id = answer?.id ?? null;
       lagMs = answer?.lagMs ?? null;
@@ -53,8 +53,8 @@ export function openJobReport(api: Api | null, order: RowJobOrder, onStop: () =>
   }
 
   /** Of a proxy that was restarted meanwhile it is another job, which is as paused as the one before. */
-  async function beginAt(to: Api): Promise<RowJobAnswer | null> {
-    const answer = await post(to, "/api/v1/row-jobs", order);
+  async function beginAt(to: Api): Promise<RunningJobAnswer | null> {
+    const answer = await post(to, "/api/v1/running-jobs", order);
     if (answer !== null && wanted?.state === "paused") await to.patch(`/api/v1/jobs/${answer.id}`, { state: "paused" });
     return answer;
   }
@@ -85,6 +85,6 @@ export function openJobReport(api: Api | null, order: RowJobOrder, onStop: () =>
   };
 }
 
-async function post(api: Api, path: string, body: unknown): Promise<RowJobAnswer | null> {
-  return await api.post<RowJobAnswer>(path, body, TIMEOUT_MS);
+async function post(api: Api, path: string, body: unknown): Promise<RunningJobAnswer | null> {
+  return await api.post<RunningJobAnswer>(path, body, TIMEOUT_MS);
 }

@@ -7,7 +7,7 @@ import { whyNotWritten } from "./acting-route.ts";
 import { openApi } from "./api.ts";
 import { findTables, type OpenCollection, openCollection } from "./collection.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { NO_PROGRESS, progressText, type RowJobEnd } from "../row-job.ts";
+import { NO_PROGRESS, progressText, type RunningJobEnd } from "../running-job.ts";
 import { type JobReport, openJobReport } from "./job-report.ts";
 import { openProgress } from "./progress.ts";
 import { openTerminal } from "./terminal.ts";
@@ -41,7 +41,7 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
   const open = await openCollection(collection, { write: repairs });
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
   const report = await reportOf(name, options);
-  let howEnded: RowJobEnd = "failed";
+  let howEnded: RunningJobEnd = "failed";
   const limit = options.limit ?? (options.json === true ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT);
   const beganAt = performance.now();
   let told = 0;

@@ -3,7 +3,7 @@ import { outcomeSum, plural, spellCount, spellEvidence, spellShare, spellSpan } 
 import type { StatusView } from "../admin/status-view.ts";
 import { GROUP_STATES } from "../evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
-import { progressText, type RowJobRecord } from "../row-job.ts";
+import { progressText, type RunningJobRecord } from "../running-job.ts";
 import { cut, pad, widthOf, wrap, wrapWords } from "./columns.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";
@@ -29,7 +29,7 @@ export function formatStatus(status: StatusView, width: number, paint: Paint): r
 }
 
 /** `backfill users  1,204 of about 18,204 rows, … · waiting: …` */
-function jobLine(job: RowJobRecord): string {
+function jobLine(job: RunningJobRecord): string {
   const { kind, collection, dryRun, state, waiting, wanted } = job;
   const of = `${kind}${dryRun ? " (dry run)" : ""} ${collection}  ${progressText(kind, job)}`;
   if (state === "silent") return `${of} · silent since ${job.heardAt}; it was killed, or cannot reach this process`;

@@ -109,7 +109,7 @@ const HTTP_FIELD_SCHEMAS = {
     effect: "How a row that is not there is made: PUT to its own path, or POST to the list.",
     byDefault: "PUT",
   }).optional(),
-  columns: z
+  kinds: z
     .record(z.string(), choiceField(KINDS, { effect: "What the member holds." }))
     .meta(
       describeField({
@@ -149,7 +149,7 @@ interface WrittenHttp {
   readonly rate?: number | undefined;
   readonly item?: Pattern | undefined;
   readonly create?: "PUT" | "POST" | undefined;
-  readonly columns?: Readonly<Record<string, (typeof KINDS)[number]>> | undefined;
+  readonly kinds?: Readonly<Record<string, (typeof KINDS)[number]>> | undefined;
   readonly leaveOut?: readonly string[] | undefined;
   readonly effects?: z.output<typeof effectsField> | undefined;
 }
@@ -158,7 +158,7 @@ type Refuse = (message: string, path?: readonly string[]) => never;
 
 /** `refuse` adds an issue; its path is from the place. */
 export function httpPlace(written: WrittenHttp, refuse: Refuse): RowPlace {
-  const { http, table, key, version, list = {}, columns = {}, leaveOut = [] } = written;
+  const { http, table, key, version, list = {}, kinds = {}, leaveOut = [] } = written;
   if (table !== undefined) return refuse("is of a database, and this place is http:; leave it out", ["table"]);
   const url = new URL(http);
   const paging = pagingOf(list, key, refuse);
@@ -188,7 +188,7 @@ export function httpPlace(written: WrittenHttp, refuse: Refuse): RowPlace {
       total: list.total ?? null,
       item,
       create: written.create ?? "PUT",
-      columns,
+      kinds,
       leaveOut,
       effects: written.effects ?? null,
     },

@@ -531,7 +531,7 @@ export interface HttpRows {
   /** How a row that is not there is made: PUT to its own path, or POST to the list. */
   readonly create: "PUT" | "POST";
   /** Of members that JSON does not tell the kind of. */
-  readonly columns: Readonly<Record<string, ColumnKind>>;
+  readonly kinds: Readonly<Record<string, ColumnKind>>;
   /** Members that are neither read nor written. */
   readonly leaveOut: readonly string[];
   /** What writes cause beside the rows; null: nobody said. */

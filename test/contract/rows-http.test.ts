@@ -18,7 +18,7 @@ async function start(given: RowsApiGiven): Promise<RowsApi> {
   return api;
 }
 
-const COLUMNS: HttpRows["columns"] = {
+const KINDS: HttpRows["kinds"] = {
   id: "integer",
   tenant: "text",
   name: "text",
@@ -43,7 +43,7 @@ function place(url: string, key: readonly string[], more: Partial<HttpRows> = {}
     total: null,
     item: `/t${key.map((column) => `/:${column}`).join("")}`,
     create: "PUT",
-    columns: COLUMNS,
+    kinds: KINDS,
     leaveOut: [],
     effects: null,
     ...more,
@@ -106,9 +106,9 @@ contractWith("whole", () => ({ paging: { by: "whole" }, limit: null }), { most: 
 
 test("http: what JSON does not tell has to be said, and nothing is rounded", async () => {
   const api = await start({ key: ["id"] });
-  const table = open(place(api.url, ["id"], { columns: {} }));
+  const table = open(place(api.url, ["id"], { kinds: {} }));
   for (const [member, says] of [
-    ['"address":{"zip":1}', /member address is an object; say what it is: columns: \{ address: json \}/],
+    ['"address":{"zip":1}', /member address is an object; say what it is: kinds: \{ address: json \}/],
     ['"tags":["a"]', /member tags is a list/],
     ['"price":12345678901234567890.5', /member price holds a number with more digits than a double has/],
     ['"price":1e999', /member price holds a number/],
@@ -135,7 +135,7 @@ test("http: what JSON does not tell has to be said, and nothing is rounded", asy
     }),
   );
   for (const [value, says] of [
-    [{ photo: Buffer.from([1]) }, /column photo holds bytes; write columns: \{ photo: bytes \}/],
+    [{ photo: Buffer.from([1]) }, /column photo holds bytes; write kinds: \{ photo: bytes \}/],
     [{ ratio: Number.POSITIVE_INFINITY }, /column ratio: JSON has no Infinity/],
   ] as const) {
     await assert.rejects(table.upsert([{ id: 2n, ...value }]), (error) => {
@@ -150,7 +150,7 @@ test("http: what JSON does not tell has to be said, and nothing is rounded", asy
 test("http: members that a row says nothing of are kept as they are, to the digit, and those that are left out are not sent", async () => {
   const api = await start({ key: ["id"] });
   api.store('{"id":1,"n":1.10,"big":9007199254740993,"deep":{"a":[1.0]},"_links":{"self":"/t/1"}}');
-  const table = open(place(api.url, ["id"], { columns: { deep: "json" }, leaveOut: ["_links"] }));
+  const table = open(place(api.url, ["id"], { kinds: { deep: "json" }, leaveOut: ["_links"] }));
   assert.deepEqual(await table.upsert([{ id: 1n, name: "x" }]), { written: 1, kept: 0 });
   assert.equal(api.body("1"), '{"id":1,"n":1.10,"big":9007199254740993,"deep":{"a":[1.0]},"name":"x"}');
   const puts = (): number => api.requests.filter(({ method }) => method === "PUT").length;
@@ -162,7 +162,7 @@ test("http: members that a row says nothing of are kept as they are, to the digi
 
 test("http: a row that another writes in between is not written over; with an upsert it is read again first", async () => {
   const api = await start({ key: ["id"] });
-  const table = open(place(api.url, ["id"], { columns: {} }));
+  const table = open(place(api.url, ["id"], { kinds: {} }));
   api.store('{"id":1,"name":"a","note":"old"}');
   let comes = 1;
   api.before = (method) => {
@@ -189,7 +189,7 @@ test("http: a row that another writes in between is not written over; with an up
 test("http: pages by number that move while they are read hold every row that stays", async () => {
   const api = await start({ key: ["id"] });
   for (let id = 1; id <= 30; id += 1) api.store(`{"id":${id}}`);
-  const table = open(place(api.url, ["id"], { paging: NUMBERED, pageRows: 5, columns: {} }));
+  const table = open(place(api.url, ["id"], { paging: NUMBERED, pageRows: 5, kinds: {} }));
   const drops = ["1", "2", "8", "12"];
   let lists = 0;
   api.before = (method, target) => {
@@ -216,7 +216,7 @@ test("http: a list that leaves rows out without a word is told of: unsorted, the
   const api = await start({ key: ["id"], most: 3 });
   for (let id = 1; id <= 9; id += 1) api.store(`{"id":${id},"name":"n"}`);
   const says = async (more: Partial<HttpRows>, key: readonly string[], message: RegExp): Promise<void> => {
-    const table = open(place(api.url, key, { columns: {}, ...more }), key);
+    const table = open(place(api.url, key, { kinds: {}, ...more }), key);
     await assert.rejects(
       table.page(null, 9),
       (error) => error instanceof CrossfadeError && message.test(error.message),
@@ -240,7 +240,7 @@ test("http: a place in a cursor's list is found again by another run, and one th
     paging: BY_CURSOR,
     items: "/items",
     total: { source: "answer", name: "/count" },
-    columns: {},
+    kinds: {},
   });
   const table = open(at);
   const { rows } = await table.page([17n], 5);
@@ -259,7 +259,7 @@ test("http: a place in a cursor's list is found again by another run, and one th
 test("http: requests keep to their rate, wait where they are told to, and are tried again; what is secret is in no message", async () => {
   const api = await start({ key: ["id"], authorization: "Bearer hush" });
   for (let id = 1; id <= 3; id += 1) api.store(`{"id":${id}}`);
-  const at = place(`${api.url}?token=hush`, ["id"], { columns: {} });
+  const at = place(`${api.url}?token=hush`, ["id"], { kinds: {} });
   const stranger = open(at);
   await assert.rejects(stranger.page(null, 3), (error) => {
     assert.ok(error instanceof CrossfadeError && error.code === "rows-unusable");
@@ -290,13 +290,13 @@ test("http: requests keep to their rate, wait where they are told to, and are tr
 
 test("http: an API that gives rows keys of its own, or makes none by PUT, is told of", async () => {
   const api = await start({ key: ["id"], onlyPost: true });
-  const table = open(place(api.url, ["id"], { columns: {} }));
+  const table = open(place(api.url, ["id"], { kinds: {} }));
   await assert.rejects(
     table.upsert([{ id: 1n }]),
     /PUT \/t\/1 answered 404: it makes no row there; write create: POST/,
   );
   await table.close();
-  const own = open(place(api.url, ["id"], { columns: {}, create: "POST" }));
+  const own = open(place(api.url, ["id"], { kinds: {}, create: "POST" }));
   api.before = (method) => (method === "POST" ? { status: 201 } : null);
   await assert.rejects(own.upsert([{ id: 1n }]), /POST \/t made no row 1: it gives rows keys of its own/);
   await assert.rejects(own.upsert([{ id: ".." }]), /no path can name the key "\.\."/);

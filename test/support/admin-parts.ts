@@ -244,7 +244,7 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
       job: (id) => (id === "01JOB" ? SAMPLE_JOB : null),
       cancel: () => null,
     },
-    rowJobs: {
+    runningJobs: {
       begin: () => null,
       report: () => null,
       want: () => null,

@@ -22,10 +22,10 @@ export async function tellBackfill({ crossfade: { adminUrl } }: Pick<Bench, "cro
     const answer = await request(adminUrl + path, { method: "POST", headers, body: JSON.stringify(body) });
     return ((await answer.body.json()) as { readonly id: string }).id;
   };
-  const id = await post("/api/v1/row-jobs", { kind: "backfill", collection: "orders" });
+  const id = await post("/api/v1/running-jobs", { kind: "backfill", collection: "orders" });
   const waiting = "copies of live writes are 12.3 s behind (--max-lag 10 s)";
   const far = { rows: 6_068, estimate: 18_204, rowsPerSecond: 512, written: 6_065, setAside: 3, waiting };
-  return await post(`/api/v1/row-jobs/${id}/progress`, far);
+  return await post(`/api/v1/running-jobs/${id}/progress`, far);
 }
 
 /** `bench` has routes and at least one cause that differs. */

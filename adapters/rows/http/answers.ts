@@ -9,7 +9,7 @@ import type { RowAnswer } from "./client.ts";
 import { readRow } from "./values.ts";
 
 export interface AnswerParts {
-  readonly place: Pick<HttpRows, "items" | "columns" | "leaveOut" | "paging">;
+  readonly place: Pick<HttpRows, "items" | "kinds" | "leaveOut" | "paging">;
   readonly key: readonly string[];
   /** @throws CrossfadeError `rows-unusable` */
   readonly unusable: (why: string) => Error;
@@ -36,7 +36,7 @@ export function answerReader({ place, key, unusable }: AnswerParts): AnswerReade
     },
     row(object) {
       try {
-        return readRow(object, place.columns, leaveOut);
+        return readRow(object, place.kinds, leaveOut);
       } catch (thrown) {
         throw unusable((thrown as Error).message);
       }

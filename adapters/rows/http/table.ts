@@ -115,8 +115,7 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
     const of = reader.key(row);
     const body = bodyOf(row, there);
     // It is there already as it should be: nothing that hangs on a write is set off.
-    if (there !== null && body === spellObject(withMembers(there.object, {}, place.columns, leaveOut)))
-      return "written";
+    if (there !== null && body === spellObject(withMembers(there.object, {}, place.kinds, leaveOut))) return "written";
     const isPosted = there === null && place.create === "POST";
     const condition = there === null ? { "if-none-match": "*" } : there.etag === null ? {} : { "if-match": there.etag };
     const wanted: RowRequest = isPosted
@@ -136,7 +135,7 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
 
   function bodyOf(row: Row, there: Standing | null): string {
     try {
-      return spellObject(withMembers(there?.object ?? EMPTY, row, place.columns, leaveOut));
+      return spellObject(withMembers(there?.object ?? EMPTY, row, place.kinds, leaveOut));
     } catch (thrown) {
       throw refused((thrown as Error).message);
     }
@@ -187,7 +186,7 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
   async function describe(): Promise<TableShape> {
     if (shape !== null) return shape;
     const { rows, total } = await list.sample();
-    const kinds = new Map<string, ColumnKind>(Object.entries(place.columns));
+    const kinds = new Map<string, ColumnKind>(Object.entries(place.kinds));
     for (const row of rows) {
       for (const [column, value] of Object.entries(row)) {
         if (!kinds.has(column) || kinds.get(column) === "other") kinds.set(column, kindOf(value) ?? "other");
@@ -201,7 +200,7 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
     const columns = [...kinds].map(([column, kind]): RowColumn => ({
       name: column,
       kind,
-      declared: Object.hasOwn(place.columns, column) ? kind : "",
+      declared: Object.hasOwn(place.kinds, column) ? kind : "",
       nullable: !key.includes(column),
       generated: false,
     }));

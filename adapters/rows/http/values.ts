@@ -1,4 +1,4 @@
-/** Rows as JSON objects. What JSON does not tell (an exact decimal, bytes, a nested document) the place's `columns` do. */
+/** Rows as JSON objects. What JSON does not tell (an exact decimal, bytes, a nested document) the place's `kinds` do. */
 import { Buffer } from "node:buffer";
 import { canonicalNumber } from "../../../proxy/json/number.ts";
 import { parseExact } from "../../../proxy/json/parse-exact.ts";
@@ -32,7 +32,7 @@ function readValue(value: JsonValue, name: string, kind: ColumnKind | undefined)
   if (value instanceof JsonNumber) return readNumber(value.raw, name, kind);
   if (kind === "array" && !(value instanceof JsonObject)) return value.map((each) => readValue(each, name, kind));
   const what = value instanceof JsonObject ? "an object" : "a list";
-  throw new TypeError(`member ${name} is ${what}; say what it is: columns: { ${name}: json }, or leaveOut: [${name}]`);
+  throw new TypeError(`member ${name} is ${what}; say what it is: kinds: { ${name}: json }, or leaveOut: [${name}]`);
 }
 
 function readNumber(raw: string, name: string, kind: ColumnKind | undefined): RowValue {
@@ -43,7 +43,7 @@ function readNumber(raw: string, name: string, kind: ColumnKind | undefined): Ro
   const isExact = Number.isFinite(double) && canonicalNumber(String(double)) === canonicalNumber(raw);
   if (isExact) return double;
   const why = `member ${name} holds a number with more digits than a double has`;
-  throw new TypeError(`${why}; say which it is: columns: { ${name}: decimal }, or double`);
+  throw new TypeError(`${why}; say which it is: kinds: { ${name}: decimal }, or double`);
 }
 
 /** @throws TypeError where JSON, or the declared kind, has no such value */
@@ -63,7 +63,7 @@ export function spellValue(value: RowValue, name: string, kind: ColumnKind | und
     case "object":
       if (value === null) return null;
       if (!(value instanceof Uint8Array)) return value.map((each) => spellValue(each, name, undefined));
-      if (kind !== "bytes") throw new TypeError(`column ${name} holds bytes; write columns: { ${name}: bytes }`);
+      if (kind !== "bytes") throw new TypeError(`column ${name} holds bytes; write kinds: { ${name}: bytes }`);
       return Buffer.from(value).toString("base64");
     default:
       return value satisfies never;

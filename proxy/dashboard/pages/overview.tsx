@@ -3,11 +3,11 @@ import { useState } from "preact/hooks";
 import { hasOpenCause, worstFirst } from "../../admin/route-status.ts";
 import { plural, spellSpan } from "../../admin/sentences.ts";
 import type { StatusView } from "../../admin/status-view.ts";
-import type { RowJobRecord } from "../../row-job.ts";
+import type { RunningJobRecord } from "../../running-job.ts";
 import { spellPlace } from "../address.ts";
 import { CauseList, useOpenCauses } from "../parts/cause-list.tsx";
 import { Mark, Notice, Problem, type Tone } from "../parts/notice.tsx";
-import { RowJobs } from "../parts/row-jobs.tsx";
+import { RunningJobs } from "../parts/running-jobs.tsx";
 import { RoutesTable } from "../parts/routes-table.tsx";
 import { Section } from "../parts/section.tsx";
 import { Told, When } from "../parts/text.tsx";
@@ -95,10 +95,10 @@ function OpenCauses({ now }: { readonly now: number }): JSX.Element {
 }
 
 /** What brings rows over, or compares them, now. */
-function OpenJobs({ jobs, now }: { readonly jobs: readonly RowJobRecord[]; readonly now: number }): JSX.Element {
+function OpenJobs({ jobs, now }: { readonly jobs: readonly RunningJobRecord[]; readonly now: number }): JSX.Element {
   return (
     <div id="open-jobs">
-      <RowJobs jobs={jobs} now={now} onChanged={() => undefined} />
+      <RunningJobs jobs={jobs} now={now} onChanged={() => undefined} />
     </div>
   );
 }

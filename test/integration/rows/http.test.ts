@@ -34,7 +34,7 @@ test("rows go from one API to another through a transform; planted differences a
       item: /t/:id
       headers: { authorization: "Bearer legacy" }
       list: { next: "answer:/next", cursor: cursor, items: /items, limit: limit, most: 50, total: "answer:/count" }
-      columns: { balance: decimal, at: json }
+      kinds: { balance: decimal, at: json }
       leaveOut: [_links]
     target:
       http: "${next.url}"
@@ -42,7 +42,7 @@ test("rows go from one API to another through a transform; planted differences a
       headers: { authorization: "Bearer next" }
       list: { after: id_gt, limit: limit }
       rate: 2000/s
-      columns: { balance: decimal, at: json }
+      kinds: { balance: decimal, at: json }
 `,
   });
   const ended = await setup.run("backfill", "users");

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { request } from "undici";
-import type { RowJobRecord } from "../../../proxy/row-job.ts";
+import type { RunningJobRecord } from "../../../proxy/running-job.ts";
 import { endOf, runCli, spawnCli } from "../../support/cli.ts";
 import { startBench } from "../../support/crossfade.ts";
 import { until } from "../../support/until.ts";
@@ -35,10 +35,10 @@ collections:
   );
   const { adminUrl } = bench.crossfade;
   const options = { cwd: bench.folder, env: { CROSSFADE_ADMIN: adminUrl } };
-  const job = async (): Promise<RowJobRecord | undefined> =>
-    (await bench.api<{ items: readonly RowJobRecord[] }>("/api/v1/jobs")).items[0];
-  const seen = async (holds: (job: RowJobRecord) => boolean): Promise<RowJobRecord> => {
-    let last: RowJobRecord | undefined;
+  const job = async (): Promise<RunningJobRecord | undefined> =>
+    (await bench.api<{ items: readonly RunningJobRecord[] }>("/api/v1/jobs")).items[0];
+  const seen = async (holds: (job: RunningJobRecord) => boolean): Promise<RunningJobRecord> => {
+    let last: RunningJobRecord | undefined;
     await until(async () => {
       last = await job();
       return last !== undefined && holds(last);
@@ -68,7 +68,7 @@ collections:
   rmSync(pause);
   const paused = await seen(({ waiting }) => waiting === "paused by loopback");
   assert.deepEqual([paused.state, paused.rows], ["paused", 0]);
-  const { jobs } = await bench.api<{ jobs: readonly RowJobRecord[] }>("/api/v1/status");
+  const { jobs } = await bench.api<{ jobs: readonly RunningJobRecord[] }>("/api/v1/status");
   assert.deepEqual(
     jobs.map((each) => [each.id, each.waiting]),
     [[id, "paused by loopback"]],

@@ -28,7 +28,7 @@ test("an API needs its URL and key alone, and the rest has defaults", (t) => {
       total: null,
       item: "/v1/users/:id",
       create: "PUT",
-      columns: {},
+      kinds: {},
       leaveOut: [],
       effects: null,
     },
@@ -66,7 +66,7 @@ for (const [what, source, says] of [
   ["a path with another column", `${HTTP}, item: "/:x/:id"`, /item has :x, which is not of the key \(id\)/],
   ["a path that is a pattern", `${HTTP}, item: "/users/**"`, /neither text nor :column/],
   ["a key that is left out", `${HTTP}, leaveOut: [id]`, /leaveOut has id, which tells rows apart/],
-  ["a kind that is none", `${HTTP}, columns: { a: jsn }`, /did you mean json\?/],
+  ["a kind that is none", `${HTTP}, kinds: { a: jsn }`, /did you mean json\?/],
   ["a login in the URL", 'http: "http://u:p@h/users", key: id', /holds a user or password; send them in headers/],
   [
     "a next of the request",

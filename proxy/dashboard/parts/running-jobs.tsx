@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
-import { progressText, type RowJobRecord, type RowJobState } from "../../row-job.ts";
+import { progressText, type RunningJobRecord, type RunningJobState } from "../../running-job.ts";
 import { change } from "../client.ts";
 import { useDoing } from "../state.tsx";
 import { Badge, Problem, type Tone } from "./notice.tsx";
 import { Told, When } from "./text.tsx";
 
-const TONES: Readonly<Record<RowJobState, Tone | "mild">> = {
+const TONES: Readonly<Record<RunningJobState, Tone | "mild">> = {
   running: "warn",
   paused: "warn",
   silent: "bad",
@@ -15,30 +15,30 @@ const TONES: Readonly<Record<RowJobState, Tone | "mild">> = {
 };
 
 /** Jobs over rows, each with its bar. `onChanged`: something was asked of one. */
-export function RowJobs({
+export function RunningJobs({
   jobs,
   now,
   onChanged,
 }: {
-  readonly jobs: readonly RowJobRecord[];
+  readonly jobs: readonly RunningJobRecord[];
   readonly now: number;
   readonly onChanged: () => void;
 }): JSX.Element {
   return (
     <>
       {jobs.map((job) => (
-        <RowJob key={job.id} job={job} now={now} onChanged={onChanged} />
+        <RunningJob key={job.id} job={job} now={now} onChanged={onChanged} />
       ))}
     </>
   );
 }
 
-function RowJob({
+function RunningJob({
   job,
   now,
   onChanged,
 }: {
-  readonly job: RowJobRecord;
+  readonly job: RunningJobRecord;
   readonly now: number;
   readonly onChanged: () => void;
 }): JSX.Element {
@@ -85,10 +85,10 @@ function Controls({
   readonly isPaused: boolean;
   readonly onChanged: () => void;
 }): JSX.Element {
-  const doing = useDoing<RowJobRecord>();
+  const doing = useDoing<RunningJobRecord>();
   const become = (state: "paused" | "running" | "cancelled") => (): void =>
     doing.run(async () => {
-      const changed = await change<RowJobRecord>("PATCH", `/api/v1/jobs/${encodeURIComponent(id)}`, { state });
+      const changed = await change<RunningJobRecord>("PATCH", `/api/v1/jobs/${encodeURIComponent(id)}`, { state });
       onChanged();
       return changed;
     });

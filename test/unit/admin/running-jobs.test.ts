@@ -3,11 +3,11 @@ import { test } from "node:test";
 import type { AuditedChange } from "../../../proxy/audit.ts";
 import { buildStatusView } from "../../../proxy/admin/status-view.ts";
 import { formatStatus } from "../../../proxy/cli/status-text.ts";
-import { NO_PROGRESS, progressText, type RowJobReport } from "../../../proxy/row-job.ts";
-import { createRowJobs } from "../../../proxy/row-jobs.ts";
+import { NO_PROGRESS, progressText, type RunningJobReport } from "../../../proxy/running-job.ts";
+import { createRunningJobs } from "../../../proxy/running-jobs.ts";
 import { sampleSettings, sampleStatusInput } from "../../support/admin-parts.ts";
 
-const REPORT: RowJobReport = {
+const REPORT: RunningJobReport = {
   ...NO_PROGRESS,
   rows: 1_204,
   estimate: 18_204,
@@ -20,7 +20,7 @@ const ORDER = { kind: "backfill", collection: "people", dryRun: false } as const
 function setup() {
   const stage = { now: Date.parse("2026-11-22T12:00:00Z") };
   const audited: AuditedChange[] = [];
-  const jobs = createRowJobs({
+  const jobs = createRunningJobs({
     collections: () => [{ name: "people", route: "users" } as never],
     lagMs: (route) => (route === "users" ? 250 : null),
     clock: { now: () => stage.now },

@@ -1,5 +1,5 @@
-/** The bodies of `POST /api/v1/row-jobs` and below: one reading for messages and OpenAPI. Pure. */
-import { ROW_JOB_ENDS, ROW_JOB_KINDS, type RowJobOrder, type RowJobReport } from "../row-job.ts";
+/** The bodies of `POST /api/v1/running-jobs` and below: one reading for messages and OpenAPI. Pure. */
+import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, type RunningJobOrder, type RunningJobReport } from "../running-job.ts";
 import { bad, given, parseChange } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 
@@ -10,10 +10,10 @@ const REPORT_EXAMPLE = 'send {"rows":1000,"written":1000}';
 const count = { type: "integer", minimum: 0 } as const;
 const words = { anyOf: [{ type: "string", maxLength: TEXT_MAX_CHARS }, { type: "null" }] } as const;
 
-export const ROW_JOB_ORDER_SCHEMA = {
+export const RUNNING_JOB_ORDER_SCHEMA = {
   type: "object",
   properties: {
-    kind: { type: "string", enum: ROW_JOB_KINDS },
+    kind: { type: "string", enum: RUNNING_JOB_KINDS },
     collection: { type: "string", description: "As the configuration names it" },
     dryRun: { type: "boolean", description: "It writes nothing" },
   },
@@ -21,7 +21,7 @@ export const ROW_JOB_ORDER_SCHEMA = {
   additionalProperties: false,
 } as const;
 
-export const ROW_JOB_REPORT_SCHEMA = {
+export const RUNNING_JOB_REPORT_SCHEMA = {
   type: "object",
   properties: {
     rows: { ...count, description: "Of the source, read" },
@@ -31,7 +31,7 @@ export const ROW_JOB_REPORT_SCHEMA = {
     setAside: { ...count, description: "Could not be made or written, or are in conflict" },
     differing: { ...count, description: "Told by a comparison" },
     waiting: { ...words, description: "What it waits for" },
-    end: { anyOf: [{ type: "string", enum: ROW_JOB_ENDS }, { type: "null" }] },
+    end: { anyOf: [{ type: "string", enum: RUNNING_JOB_ENDS }, { type: "null" }] },
     error: { ...words, description: "Why it failed" },
   },
   required: ["rows"],
@@ -39,10 +39,14 @@ export const ROW_JOB_REPORT_SCHEMA = {
 } as const;
 
 /** @throws Problem 400, as all below */
-export function readRowJobOrder(text: string): RowJobOrder {
-  const { kind, collection, dryRun } = parseChange(text, Object.keys(ROW_JOB_ORDER_SCHEMA.properties), ORDER_EXAMPLE);
-  const known = ROW_JOB_KINDS.find((each) => each === kind);
-  if (known === undefined) throw bad("kind", kind, `is none of ${ROW_JOB_KINDS.join(", ")}; ${ORDER_EXAMPLE}`);
+export function readRunningJobOrder(text: string): RunningJobOrder {
+  const { kind, collection, dryRun } = parseChange(
+    text,
+    Object.keys(RUNNING_JOB_ORDER_SCHEMA.properties),
+    ORDER_EXAMPLE,
+  );
+  const known = RUNNING_JOB_KINDS.find((each) => each === kind);
+  if (known === undefined) throw bad("kind", kind, `is none of ${RUNNING_JOB_KINDS.join(", ")}; ${ORDER_EXAMPLE}`);
   if (typeof collection !== "string" || collection === "") {
     throw bad("collection", collection, `is no name of a collection; ${ORDER_EXAMPLE}`);
   }
@@ -50,8 +54,8 @@ export function readRowJobOrder(text: string): RowJobOrder {
   return { kind: known, collection, dryRun: dryRun === true };
 }
 
-export function readRowJobReport(text: string): RowJobReport {
-  const body = parseChange(text, Object.keys(ROW_JOB_REPORT_SCHEMA.properties), REPORT_EXAMPLE);
+export function readRunningJobReport(text: string): RunningJobReport {
+  const body = parseChange(text, Object.keys(RUNNING_JOB_REPORT_SCHEMA.properties), REPORT_EXAMPLE);
   if (!given(body["rows"])) {
     throw new Problem(400, `rows is missing; ${REPORT_EXAMPLE}`, { members: { parameter: "rows" } });
   }
@@ -59,8 +63,8 @@ export function readRowJobReport(text: string): RowJobReport {
   if (typeof rowsPerSecond !== "number" || !Number.isFinite(rowsPerSecond) || rowsPerSecond < 0) {
     throw bad("rowsPerSecond", rowsPerSecond, "is no number from 0 on");
   }
-  const ended = end === null ? null : ROW_JOB_ENDS.find((each) => each === end);
-  if (ended === undefined) throw bad("end", end, `is none of ${ROW_JOB_ENDS.join(", ")}`);
+  const ended = end === null ? null : RUNNING_JOB_ENDS.find((each) => each === end);
+  if (ended === undefined) throw bad("end", end, `is none of ${RUNNING_JOB_ENDS.join(", ")}`);
   return {
     rows: readCount(body, "rows"),
     estimate: given(body["estimate"]) ? readCount(body, "estimate") : null,

@@ -1,24 +1,24 @@
 /** Backfills and comparisons of rows, as they tell of themselves: each is a process of its own. Shapes of API, CLI and dashboard. */
 
-export const ROW_JOB_KINDS = ["backfill", "reconcile"] as const;
-export type RowJobKind = (typeof ROW_JOB_KINDS)[number];
+export const RUNNING_JOB_KINDS = ["backfill", "reconcile"] as const;
+export type RunningJobKind = (typeof RUNNING_JOB_KINDS)[number];
 
-export const ROW_JOB_ENDS = ["done", "stopped", "failed"] as const;
-export type RowJobEnd = (typeof ROW_JOB_ENDS)[number];
+export const RUNNING_JOB_ENDS = ["done", "stopped", "failed"] as const;
+export type RunningJobEnd = (typeof RUNNING_JOB_ENDS)[number];
 
 /** silent: nothing was heard of it for a minute, and it said no goodbye. */
-export const ROW_JOB_STATES = ["running", "paused", "silent", ...ROW_JOB_ENDS] as const;
-export type RowJobState = (typeof ROW_JOB_STATES)[number];
+export const RUNNING_JOB_STATES = ["running", "paused", "silent", ...RUNNING_JOB_ENDS] as const;
+export type RunningJobState = (typeof RUNNING_JOB_STATES)[number];
 
-export interface RowJobOrder {
-  readonly kind: RowJobKind;
+export interface RunningJobOrder {
+  readonly kind: RunningJobKind;
   readonly collection: string;
   /** It writes nothing. */
   readonly dryRun: boolean;
 }
 
 /** How far it is. Counts are of the whole job, also of what an earlier process did of it. */
-export interface RowJobProgress {
+export interface RunningJobProgress {
   /** Of the source, read. */
   readonly rows: number;
   /** About how many there are; null: nobody knows. */
@@ -34,37 +34,37 @@ export interface RowJobProgress {
   readonly waiting: string | null;
 }
 
-export interface RowJobReport extends RowJobProgress {
+export interface RunningJobReport extends RunningJobProgress {
   /** null: it goes on. */
-  readonly end: RowJobEnd | null;
+  readonly end: RunningJobEnd | null;
   /** Why it failed. */
   readonly error: string | null;
 }
 
-export interface RowJobRecord extends RowJobOrder, RowJobReport {
+export interface RunningJobRecord extends RunningJobOrder, RunningJobReport {
   readonly id: string;
   readonly route: string;
-  readonly state: RowJobState;
+  readonly state: RunningJobState;
   readonly by: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly heardAt: string;
   readonly endedAt: string | null;
   /** Who wants it to pause or to stop; null: nobody. */
-  readonly wanted: RowJobWanted;
+  readonly wanted: RunningJobWanted;
 }
 
-export type RowJobWanted = { readonly state: "paused" | "stopped"; readonly by: string } | null;
+export type RunningJobWanted = { readonly state: "paused" | "stopped"; readonly by: string } | null;
 
 /** What the job is told each time it reports. */
-export interface RowJobAnswer {
+export interface RunningJobAnswer {
   readonly id: string;
-  readonly wanted: RowJobWanted;
+  readonly wanted: RunningJobWanted;
   /** How far behind the copies of its route are at this member, in ms; null: it has no shadow. */
   readonly lagMs: number | null;
 }
 
-export const NO_PROGRESS: RowJobProgress = {
+export const NO_PROGRESS: RunningJobProgress = {
   rows: 0,
   estimate: null,
   rowsPerSecond: 0,
@@ -75,7 +75,7 @@ export const NO_PROGRESS: RowJobProgress = {
 };
 
 /** `1,204 of about 18,204 rows, 5,000 rows/s, about 3 s to go, 2 set aside`. Pure. */
-export function progressText(kind: RowJobKind, progress: RowJobProgress): string {
+export function progressText(kind: RunningJobKind, progress: RunningJobProgress): string {
   const { rows, estimate, rowsPerSecond, setAside, differing } = progress;
   const spell = (count: number): string => Math.round(count).toLocaleString("en");
   const isKnown = estimate !== null && estimate >= rows;

@@ -5,15 +5,15 @@ import { makeUlid } from "./identity.ts";
 import type { Clock } from "./ports.ts";
 import {
   NO_PROGRESS,
-  type RowJobAnswer,
-  type RowJobOrder,
-  type RowJobRecord,
-  type RowJobReport,
-  type RowJobState,
-  type RowJobWanted,
-} from "./row-job.ts";
+  type RunningJobAnswer,
+  type RunningJobOrder,
+  type RunningJobRecord,
+  type RunningJobReport,
+  type RunningJobState,
+  type RunningJobWanted,
+} from "./running-job.ts";
 
-export interface RowJobsParts {
+export interface RunningJobsParts {
   readonly collections: () => readonly CollectionSettings[];
   /** null: the route has no shadow. */
   readonly lagMs: (route: string) => number | null;
@@ -21,53 +21,53 @@ export interface RowJobsParts {
   readonly audit: (change: AuditedChange) => void;
 }
 
-export interface RowJobs {
+export interface RunningJobs {
   /** null: there is no such collection here. */
-  begin(order: RowJobOrder, by: string): RowJobAnswer | null;
+  begin(order: RunningJobOrder, by: string): RunningJobAnswer | null;
   /** null: there is none of that id. */
-  report(id: string, report: RowJobReport): RowJobAnswer | null;
+  report(id: string, report: RunningJobReport): RunningJobAnswer | null;
   /** running: it may go on. null: there is none of that id. `over`: it has ended. */
-  want(id: string, state: "running" | "paused" | "stopped", by: string): RowJobRecord | "over" | null;
+  want(id: string, state: "running" | "paused" | "stopped", by: string): RunningJobRecord | "over" | null;
   /** The newest first. */
-  jobs(): readonly RowJobRecord[];
-  job(id: string): RowJobRecord | null;
+  jobs(): readonly RunningJobRecord[];
+  job(id: string): RunningJobRecord | null;
   /** Those that have not ended, and are not long silent. */
-  open(): readonly RowJobRecord[];
+  open(): readonly RunningJobRecord[];
 }
 
 interface Job {
   readonly id: string;
-  readonly order: RowJobOrder;
+  readonly order: RunningJobOrder;
   readonly route: string;
   readonly by: string;
   readonly startedAt: number;
   heardAt: number;
   endedAt: number | null;
-  report: RowJobReport;
-  wanted: RowJobWanted;
+  report: RunningJobReport;
+  wanted: RunningJobWanted;
 }
 
 const JOBS_KEPT = 20;
 const SILENT_AFTER_MS = 60_000;
 /** What was killed is shown for so long. */
 const SHOWN_SILENT_MS = 10 * 60_000;
-const UNTOLD: RowJobReport = { ...NO_PROGRESS, end: null, error: null };
+const UNTOLD: RunningJobReport = { ...NO_PROGRESS, end: null, error: null };
 
-export function createRowJobs({ collections, lagMs, clock, audit }: RowJobsParts): RowJobs {
+export function createRunningJobs({ collections, lagMs, clock, audit }: RunningJobsParts): RunningJobs {
   let jobs: readonly Job[] = [];
   const find = (id: string): Job | undefined => jobs.find((job) => job.id === id);
 
-  function answerFor({ id, wanted, route }: Job): RowJobAnswer {
+  function answerFor({ id, wanted, route }: Job): RunningJobAnswer {
     return { id, wanted, lagMs: lagMs(route) };
   }
 
-  function stateOf(job: Job): RowJobState {
+  function stateOf(job: Job): RunningJobState {
     if (job.report.end !== null) return job.report.end;
     if (clock.now() - job.heardAt > SILENT_AFTER_MS) return "silent";
     return job.wanted?.state === "paused" ? "paused" : "running";
   }
 
-  function recordOf(job: Job): RowJobRecord {
+  function recordOf(job: Job): RunningJobRecord {
     const time = (epochMs: number): string => new Date(epochMs).toISOString();
     return {
       id: job.id,

@@ -70,7 +70,7 @@ interface Running {
   /** The proxy that mirrors live writes of the same rows; null: nobody does, and rows are at rest. */
   readonly beside: Api | null;
   /** The proxy that is told how far it is; null: none answers. */
-  readonly told: Api | null;
+  readonly proxy: Api | null;
 }
 
 /**
@@ -83,8 +83,8 @@ async function whoRuns(
   writes: boolean,
 ): Promise<Running> {
   const { api, acting, why } = await actingRoute(route, options);
-  if (!writes || PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return { beside: null, told: api };
-  if (api !== null) return { beside: api, told: api };
+  if (!writes || PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return { beside: null, proxy: api };
+  if (api !== null) return { beside: api, proxy: api };
   throw new Exit(
     EXIT.no,
     `route ${route.name} is in ${acting.phase} and its writes are mirrored, and the proxy that mirrors them has to be asked ` +
@@ -100,7 +100,7 @@ interface How extends Running {
 async function backfill(
   open: OpenCollection,
   { collection, route }: NamedCollection,
-  { writes, beside, told }: How,
+  { writes, beside, proxy }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
   const terminal = openTerminal(options);
@@ -114,14 +114,17 @@ async function backfill(
   if (from.after !== null) terminal.complain(`crossfade: going on after ${from.read} rows (${file})`);
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
   const stop = new AbortController();
-  const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
-  const report = openJobReport(told, order, () => stop.abort());
-  await report.asked;
+  let told: JobReport | null = null;
   const waits = (why: string | null): void => {
-    report.progress({ waiting: why });
+    told?.progress({ waiting: why });
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
   const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
+  // From here on: one that is refused has not begun.
+  const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
+  const report = openJobReport(proxy, order, () => stop.abort());
+  told = report;
+  await report.asked;
   const { version } = collection.target;
   const parts = { collection, options, report, live, target: open.target, waits };
   let how: "done" | "stopped" | null = null;

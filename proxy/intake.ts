@@ -159,7 +159,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
         guarded(parts, "gaps", () => {
           marked = parts.gaps.unjournaled(exchange.route.name, durable);
         });
-        afterMarking(marked, goOn);
+        afterMarking(marked, durable, goOn);
       }
     };
     const came = (): void => {
@@ -196,8 +196,8 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     }
   }
 
-  /** The first write that is in no journal waits until a crash would tell of it; as long as a write waits for its intent. */
-  function afterMarking(marked: Promise<void> | null, goOn: () => void): void {
+  /** A write that is in no journal waits until a crash would tell of it, within a bound, or it is in the journal after all. */
+  function afterMarking(marked: Promise<void> | null, durable: Promise<void>, goOn: () => void): void {
     if (marked === null) {
       goOn();
       return;
@@ -206,11 +206,10 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     const once = (): void => {
       if (gone) return;
       gone = true;
-      clearTimeout(timer);
       goOn();
     };
-    const timer = setTimeout(once, INTENT_WAIT_MS);
-    marked.then(once, once);
+    void marked.then(once);
+    durable.then(once, () => undefined);
   }
 
   /** What it returns is to be waited for before the answer's last byte leaves. */
@@ -220,7 +219,8 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       return placed === null
         ? null
         : within(placed, PLACE_WAIT_MS).then((inTime) => {
-            if (!inTime) doubt(open);
+            // What is waited for may be the journal alone.
+            if (!inTime && parts.turns.placed(open.exchange.id) !== null) doubt(open);
           });
     } catch (error) {
       parts.caught("settle", error, open.exchange);

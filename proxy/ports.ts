@@ -144,6 +144,8 @@ export type StoreWrite =
       readonly notBefore: string | null;
       /** null: not known. */
       readonly place: SealedPlace | null;
+      /** Marks that it stands for; absent: one. */
+      readonly times?: number;
     }
   | {
       readonly type: "gap-opened";

@@ -63,8 +63,8 @@ export class Essentials {
         this.#totalsOf(write.route).comparedReads += 1;
         return;
       case "repair": {
-        const { type: _, at, ...mark } = write;
-        this.#addRepair({ ...mark, since: at, times: 1 });
+        const { type: _, at, times = 1, ...mark } = write;
+        this.#addRepair({ ...mark, since: at, times });
         return;
       }
       case "gap-opened":

@@ -56,6 +56,23 @@ export function endOf(work: Before, mended: Mended, parts: AfterParts): RepairEn
   }
 }
 
+/** Something is about to be written for it, and may land until then (epoch ms). */
+export function announcedEnd(work: RepairWork, landsUntil: number): RepairEnd {
+  return { ...asItWas(work), notBefore: new Date(landsUntil).toISOString() };
+}
+
+/** What is kept of it where an attempt has changed nothing. */
+export function asItWas({
+  state,
+  attempts,
+  notBefore,
+  nextTry,
+  lastError,
+  evidence,
+}: RepairWork): Extract<RepairEnd, { kind: "failed" }> {
+  return { kind: "failed", state, attempts, notBefore, nextTry, lastError, evidence };
+}
+
 /** Of an entry that nobody can read. */
 export function impossibleEnd(work: Before, why: string, now: number): RepairEnd {
   return {

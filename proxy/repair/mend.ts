@@ -43,6 +43,8 @@ export interface MendOrder {
   readonly rule: RouteSettings["repair"]["write"];
   /** false: both sides are read and compared, and no more. */
   readonly mayWrite: boolean;
+  /** Before anything is written: a kill must not leave a write that may land and nobody knows of. false: not to be written. */
+  readonly announce: () => Promise<boolean>;
 }
 
 /** What was seen last, for evidence. */
@@ -105,6 +107,7 @@ export async function mend(
     if (!order.mayWrite)
       return { end: "differs", would: step.write.method, seen: { ...seen, differences: step.differences } };
 
+    if (!(await order.announce())) return { end: "busy" };
     const body = primary.is === "present" ? primary.answer : null;
     let { write } = step;
     let ended = await sides.write(write, write.method === "DELETE" ? null : body, stamp);

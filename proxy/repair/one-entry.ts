@@ -13,7 +13,7 @@ import type { Store, Telemetry } from "../ports.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
-import { endOf, impossibleEnd } from "./after.ts";
+import { announcedEnd, asItWas, endOf, impossibleEnd } from "./after.ts";
 import { bothSides, type BothSidesParts } from "./both-sides.ts";
 import { prepareEntry, type ReadyEntry, whyNoWrites } from "./entry.ts";
 import { mend, type Mended } from "./mend.ts";
@@ -69,7 +69,12 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
   }
   const forbidden = mode === "repair" ? whyNoWrites(entry) : null;
   const mayWrite = mode === "repair" && forbidden === null;
-  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? work : null);
+  let isAnnounced = false;
+  const announce = async (landsUntil: number): Promise<boolean> => {
+    isAnnounced = true;
+    return (await keep(parts, work, announcedEnd(work, landsUntil))) === "done";
+  };
+  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? { work, announce } : null);
   if (mended === null) return finding(work, "busy", { why: "the key was written all the time" });
   const seen = "seen" in mended ? mended.seen : null;
   const shown = showAttempt(parts.redactor, snapshot, entry, seen, whyOf(mended, forbidden));
@@ -82,13 +87,15 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
     shadow: seen?.shadow ?? null,
     differences: shown.differences.map(({ at, kind }) => ({ at, kind })),
   };
-  const end = endOf(work, mended, {
+  const kept = endOf(work, mended, {
     now: parts.clock.now(),
     maxWorkMs: entry.shadow.asShadow.maxWorkMs,
     attempts: entry.route.repair.attempts,
     lastError: shown.why ?? "",
     evidence,
   });
+  // What was announced is answered: nothing of it lands any more.
+  const end = kept ?? (isAnnounced ? asItWas(work) : null);
   const would = mended.end === "differs" ? mended.would : null;
   const told = { why: shown.why, would, differences: shown.differences };
   if (mode === "dry-run") return finding(work, resultOf(mended, end), told);
@@ -100,15 +107,23 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
   return finding(work, result, told);
 }
 
-/** `writes`: the entry that is written for; null: nothing may be written. */
+interface Writes {
+  /** The entry that is written for. */
+  readonly work: RepairWork;
+  /** What is written may land until then (epoch ms). false: it is not to be written. */
+  readonly announce: (landsUntil: number) => Promise<boolean>;
+}
+
+/** `writes`: null: nothing may be written. */
 function takeTurn(
   parts: OneEntryParts,
   entry: ReadyEntry,
   snapshot: Snapshot,
-  writes: RepairWork | null,
+  writes: Writes | null,
 ): Promise<Mended | null> {
   const { route, primary, shadow, paths, place } = entry;
-  return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, writes, () => mendNow(turn)));
+  const written = writes?.work ?? null;
+  return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, written, () => mendNow(turn)));
 
   function mendNow(turn: QuietKey): Promise<Mended> {
     const turnMs = Math.min(TURN_MAX_MS, shadow.asShadow.maxAgeMs / 2);
@@ -122,7 +137,10 @@ function takeTurn(
       id: makeUlid(parts.clock.now()),
       deadline: parts.clock.monotonic() + turnMs,
     });
-    const order = { paths, rule: route.repair.write, mayWrite: writes !== null };
+    const { timeoutMs, maxWorkMs } = shadow.asShadow;
+    const announce = async (): Promise<boolean> =>
+      (await writes?.announce(parts.clock.now() + turnMs + timeoutMs + maxWorkMs)) ?? false;
+    const order = { paths, rule: route.repair.write, mayWrite: writes !== null, announce };
     return mend(turn, sides, order, (ms) => sleep(ms));
   }
 }

@@ -1,7 +1,7 @@
 /** The store as its port has it: writes go to their partitions, questions to whichever may know. */
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import { makeUlid } from "../../../proxy/identity.ts";
+import { makeUlid, ulidTime } from "../../../proxy/identity.ts";
 import type { Members } from "../../../proxy/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
@@ -155,6 +155,7 @@ export class SharedStore extends Questions implements RedisStore {
         lasting: begun.lasting === null ? null : lastingOf(begun.lasting, partition),
         generation: meta.generation,
         openedAt: clock.now(),
+        bornAt: ulidTime(begun.run) ?? clock.now(),
         ...{ clock, link, room, positions, retention },
         pairBytes: (one) => this.#pairBytesFor(one, retention.keepPairBytes),
         silentMs: runSilentMs,

@@ -83,7 +83,8 @@ async function whoRuns(
   writes: boolean,
 ): Promise<Running> {
   const { api, acting, why } = await actingRoute(route, options);
-  if (!writes || PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return { beside: null, proxy: api };
+  if (!writes || PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes)
+    return { beside: null, proxy: api };
   if (api !== null) return { beside: api, proxy: api };
   throw new Exit(
     EXIT.no,

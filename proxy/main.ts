@@ -29,6 +29,8 @@ import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
+import { createRowJobEnds } from "./row-job-ends.ts";
+import { createRowValues } from "./row-value-map.ts";
 import { createRunningJobs } from "./running-jobs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { systemClock } from "./system-clock.ts";
@@ -126,6 +128,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     acting,
     journal,
     turns: opened.turns,
+    calls: opened.calls,
     marker: durable?.marker ?? null,
     services,
     records,
@@ -166,6 +169,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   );
   // What was moved between its first look and its registration: nobody has waited for it.
   await part?.catchUp();
+  await mirroring.backfills.attend();
   const status = createStatusSource({
     clock,
     startedAt,
@@ -281,6 +285,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
         audit,
       }),
       backfills: mirroring.backfills,
+      rowJobs: createRowJobEnds({ store, snapshot, clock, audit }),
+      rowValues: createRowValues(mirroring.values),
       replay: mirroring.replay,
       onError: (error, what) => desk.log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {

@@ -32,6 +32,7 @@ import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
 import type { RepairResult } from "./repair-job.ts";
+import type { RowJobEnd } from "./row-jobs.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -166,7 +167,9 @@ export type StoreWrite =
   /** What is known of these places now, in place of what was known of them. */
   | { readonly type: "places"; readonly places: readonly KeptPlace[] }
   /** What is known of these routes now, in place of what was known of them. */
-  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] };
+  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] }
+  /** Takes the place of the last one of its kind of its collection. */
+  | { readonly type: "row-job"; readonly end: RowJobEnd };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -339,6 +342,8 @@ export interface Store {
   gateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** The same of every other member that ever counted; empty where nobody shares the store. */
   othersGateEvidence(): Promise<readonly KeptGateEvidence[]>;
+  /** How jobs over rows ended last, one of each kind a collection; never evicted. */
+  rowJobs(): Promise<readonly RowJobEnd[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { CrossfadeError } from "../../proxy/errors.ts";
 import { PHASE_ROLES } from "../../proxy/phases.ts";
 import { makeUlid } from "../../proxy/identity.ts";
 import type { JournalAccount } from "../../proxy/journal.ts";
+import type { MemberCalls } from "../../proxy/member-calls.ts";
 import { createLoneMember, type Members } from "../../proxy/members.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import type { Transitions } from "../../proxy/transition.ts";
@@ -35,6 +36,8 @@ export interface OpenedStore {
   readonly members: Members;
   /** How they move phases together; null: nobody shares it. */
   readonly transitions: Transitions | null;
+  /** How they ask one another; null: nobody shares it. */
+  readonly calls: { readonly calls: MemberCalls; readonly life: string } | null;
 }
 
 /**
@@ -58,9 +61,10 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
       const { secretKey, turns, members, transitions } = store;
+      const calls = { calls: store.memberCalls, life: store.life };
       const countsBeside = (): Promise<Counts> => store.countsBeside();
       const notes = [...store.notes, ONE_LIFE];
-      return { store, durable: null, notes, secretKey, turns, members, transitions, countsBeside };
+      return { store, durable: null, notes, secretKey, turns, members, transitions, calls, countsBeside };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -76,9 +80,9 @@ const ONE_LIFE =
   "as silent until crossfade instances forget";
 
 /** Nobody shares it. */
-function alone(clock: Clock): Pick<OpenedStore, "turns" | "members" | "transitions" | "countsBeside"> {
+function alone(clock: Clock): Pick<OpenedStore, "turns" | "members" | "transitions" | "calls" | "countsBeside"> {
   const members = createLoneMember(makeUlid(clock.now()), () => clock.now());
-  return { turns: ALONE, members, transitions: null, countsBeside: null };
+  return { turns: ALONE, members, transitions: null, calls: null, countsBeside: null };
 }
 
 async function openWithJournal(
@@ -132,13 +136,14 @@ async function openAsMember(
     store = await openRedisStore({ ...options, member: own });
     const shared = store;
     const { secretKey, notes, turns, members, transitions } = shared;
+    const calls = { calls: shared.memberCalls, life: shared.life };
     const countsBeside = (): Promise<Counts> => shared.countsBeside();
     const durable = await beside.open(store).catch((thrown: unknown) => {
       throw unusable(beside, thrown);
     });
     member.begun();
     const all = [...notes, ...waitingNote(durable.open)];
-    return { store, durable, notes: all, secretKey, turns, members, transitions, countsBeside };
+    return { store, durable, notes: all, secretKey, turns, members, transitions, calls, countsBeside };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

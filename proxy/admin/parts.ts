@@ -3,6 +3,8 @@
  * `metricsText`, `lookAgain`, `values`, `gate`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Backfills } from "../backfill-window.ts";
+import type { RowJobEnds } from "../row-jobs.ts";
+import type { RowValues } from "../row-values.ts";
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { MappedForClients } from "../client-mappings.ts";
@@ -246,6 +248,10 @@ export interface AdminParts {
   readonly runningJobs: RunningJobs;
   /** What a backfill beside live writes is told and given. */
   readonly backfills: Backfills;
+  /** What jobs over rows tell of their ends. */
+  readonly rowJobs: RowJobEnds;
+  /** What values of rows are at the other service; pairs are taught. */
+  readonly rowValues: RowValues;
   /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
   replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */

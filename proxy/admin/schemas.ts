@@ -9,6 +9,8 @@ import {
   FREEZE_SCHEMA,
   IDS_SCHEMA,
   NOTHING_SCHEMA,
+  ROW_JOB_END_SCHEMA,
+  ROW_VALUES_SCHEMA,
 } from "./backfill-requests.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
 import { MEMBER_STATES } from "../members.ts";
@@ -484,6 +486,11 @@ export const SCHEMAS = {
   BackfillLeft: object({ left: count }),
   BackfillEnd: BACKFILL_END_SCHEMA,
   BackfillEnded: object({ ended: text }),
+  RowJobBegun: object({ id: text }),
+  RowJobEnd: ROW_JOB_END_SCHEMA,
+  RowJobTold: object({ gapsEnded: count, repairsEnded: count }),
+  RowValues: ROW_VALUES_SCHEMA,
+  RowValuePairs: object({ values: listOf(object({ legacy: orNull(text), next: orNull(text) })) }),
   Gate: object({
     route: text,
     open: flag,

@@ -10,21 +10,30 @@ import {
 } from "../migrate/backfill.ts";
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
 import { withoutWriting } from "../migrate/dry-target.ts";
+import { mapRows } from "../migrate/mapped-rows.ts";
 import { spellRowTypes } from "../migrate/row-types.ts";
 import { createThrottle, type Throttle } from "../migrate/throttle.ts";
-import { digestOfTransform } from "../migrate/transformer.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import type { JobRecord } from "../repair-job.ts";
 import { progressText, type RunningJobProgress } from "../running-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
+import type { RowValues } from "../row-values.ts";
 import { actingRoute } from "./acting-route.ts";
 import type { Api, ApiOptions } from "./api.ts";
-import { type NamedCollection, findTables, type OpenCollection, openCollection } from "./collection.ts";
+import {
+  digestOfRules,
+  findTables,
+  type NamedCollection,
+  type OpenCollection,
+  openCollection,
+  valuesOf,
+} from "./collection.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { type JobReport, openJobReport } from "./job-report.ts";
 import { type LiveBackfill, openLiveBackfill } from "./live-writes.ts";
 import { openProgress } from "./progress.ts";
+import { openRowJob, type RowJobTeller } from "./row-job-ends.ts";
 import { watchRun } from "./repair.ts";
 import { formatJob, isAllRepaired } from "./repair-text.ts";
 import { rowShown } from "./row-text.ts";
@@ -57,10 +66,11 @@ export async function runBackfillCommand(name: string, options: BackfillFlags): 
   if (options.types !== undefined) return await writeTypes(named, options.types, options);
   const writes = options.dryRun !== true && options.try === undefined;
   const running = await whoRuns(named, options, writes);
+  const values = writes ? await valuesOf(named, options) : null;
   const open = await openCollection(named.collection, { write: writes });
   try {
     if (options.try !== undefined) return await tryRows(open, named, options.try, options);
-    return await backfill(open, named, { writes, ...running }, options);
+    return await backfill(open, named, { writes, values, ...running }, options);
   } finally {
     await open.close();
   }
@@ -96,12 +106,14 @@ async function whoRuns(
 
 interface How extends Running {
   readonly writes: boolean;
+  /** null: rows have the same ids at both services. */
+  readonly values: RowValues | null;
 }
 
 async function backfill(
   open: OpenCollection,
   { collection, route }: NamedCollection,
-  { writes, beside, proxy }: How,
+  { writes, beside, proxy, values }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
   const terminal = openTerminal(options);
@@ -121,6 +133,7 @@ async function backfill(
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
   const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
+  const job = writes ? await openRowJob({ collection, route }, options) : null;
   // From here on: one that is refused has not begun.
   const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
   const report = openJobReport(proxy, order, () => stop.abort());
@@ -136,6 +149,7 @@ async function backfill(
       {
         ...open,
         target: writes ? open.target : withoutWriting(open.target),
+        mapped: values === null ? null : (rows) => mapRows(rows, collection.values, values, true),
         live,
         conflictsOf: async (rows) =>
           version === null
@@ -165,6 +179,7 @@ async function backfill(
     await report.end(how, null);
     progress.end();
     tell(terminal, end, writes ? file : null, options);
+    if (end.kind === "done") await tellGate(job, end.checkpoint, terminal);
     const isRepaired =
       beside === null || end.kind !== "done" || end.checkpoint.toRepair === 0
         ? true
@@ -178,6 +193,13 @@ async function backfill(
     progress.end();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
   }
+}
+
+async function tellGate(job: RowJobTeller | null, checkpoint: Checkpoint, terminal: Terminal): Promise<void> {
+  const { read, written, setAside, conflicts } = checkpoint;
+  const counts = { read, written, setAside: setAside.length, conflicts: conflicts.length };
+  const words = (await job?.end({ job: "backfill", ...counts })) ?? null;
+  if (words !== null) terminal.complain(`crossfade: ${words}`);
 }
 
 function codeOf({ kind, checkpoint: { setAside, conflicts } }: BackfillEnd): ExitCode {
@@ -209,11 +231,12 @@ interface Noting {
 
 async function beginning(
   { source, target }: OpenCollection,
-  { name, transform }: NamedCollection["collection"],
+  collection: NamedCollection["collection"],
   { file, beside }: Noting,
   { restart }: BackfillFlags,
 ): Promise<Checkpoint> {
-  const fingerprint = await fingerprintOf(source, target, digestOfTransform(transform));
+  const { name } = collection;
+  const fingerprint = await fingerprintOf(source, target, digestOfRules(collection));
   const first = firstCheckpoint(name, fingerprint, beside);
   if (file === null) return first;
   if (restart === true) removeCheckpoint(file);

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { Backfills } from "../backfill-window.ts";
-import { createBackfills } from "../backfills.ts";
+import { createBackfills, type SharedBackfills } from "../backfills.ts";
 import { ByteBudget } from "../byte-budget.ts";
 import { createComparer } from "../compare/comparer.ts";
 import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
@@ -40,6 +40,7 @@ import { shareOfQueue } from "../workers/shares.ts";
 import type { Audit, Desk } from "./desk.ts";
 import type { Records } from "./records.ts";
 import type { ServiceSide } from "./service-side.ts";
+import { createSettingsDigest } from "./settings-digest.ts";
 
 const COMPARE_TIME_LIMIT_MS = 30_000;
 /** How long a new pair of values waits for a store that fails; then its entity is left to repair. */
@@ -48,10 +49,12 @@ const PAIR_RETRY_MS = 5_000;
 export interface MirroringParts {
   /** As at the start. */
   readonly settings: Settings;
-  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
+  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange" | "file">;
   readonly store: Store;
   readonly journal: Journal;
   readonly turns: Turns;
+  /** How members ask one another; null: nobody shares the store. */
+  readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
@@ -136,6 +139,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderBase = (exchangeId: string | null): number => parts.turns.order(exchangeId) ?? store.generation;
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
+  const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
   const [changes, freezes] = [new ChangeLog(), new Freezes()];
   const backfills = createBackfills({
     snapshot,
@@ -151,6 +155,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     },
     clock,
     audit,
+    members: parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) },
   });
   const beside = { hold, openWrites, changes, freezes };
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };

@@ -82,14 +82,23 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     confidence: 0.99,
     spanMs: 14 * DAY,
     latencyRatioBelow: 1.5,
+    reconcileFresherThanMs: DAY,
   },
-  normal: { profile: "normal", divergenceBelow: 0.0001, confidence: 0.95, spanMs: 7 * DAY, latencyRatioBelow: 2 },
+  normal: {
+    profile: "normal",
+    divergenceBelow: 0.0001,
+    confidence: 0.95,
+    spanMs: 7 * DAY,
+    latencyRatioBelow: 2,
+    reconcileFresherThanMs: DAY,
+  },
   "low-traffic": {
     profile: "low-traffic",
     divergenceBelow: 0.01,
     confidence: 0.95,
     spanMs: 14 * DAY,
     latencyRatioBelow: 3,
+    reconcileFresherThanMs: DAY,
   },
 };
 

@@ -90,6 +90,7 @@ const ROUTE_FIELDS = [
   "gate.confidence",
   "gate.span",
   "gate.latencyRatioBelow",
+  "gate.reconcileFresherThan",
   "redact",
   "redactDetect",
 ] as const;
@@ -162,7 +163,7 @@ export function resolveSettings(
 }
 
 function resolveCollection(written: WrittenCollection, file: string | null): CollectionSettings {
-  const { name, route, source, target = source, entityId, transform, compare } = written;
+  const { name, route, source, target = source, entityId, transform, columns, values, marks, compare } = written;
   const asWritten: Choose = (_, own, __, builtIn) => own ?? builtIn;
   return {
     name,
@@ -171,6 +172,9 @@ function resolveCollection(written: WrittenCollection, file: string | null): Col
     target,
     entityId: entityId ?? null,
     transform: transform === undefined ? null : resolve(file === null ? "." : dirname(file), transform),
+    columns: columns ?? [],
+    values: { learn: values?.learn ?? [], apply: values?.apply ?? [] },
+    marks: marks ?? null,
     compare: { ...DEFAULT_ROUTE.compare, ...resolveRules(asWritten, compare, undefined) },
   };
 }
@@ -372,6 +376,12 @@ function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: Writte
       own?.latencyRatioBelow,
       defaults?.latencyRatioBelow,
       of.latencyRatioBelow,
+    ),
+    reconcileFresherThanMs: choose(
+      "gate.reconcileFresherThan",
+      own?.reconcileFresherThan,
+      defaults?.reconcileFresherThan,
+      of.reconcileFresherThanMs,
     ),
   };
 }

@@ -75,6 +75,7 @@ async function backfill(): Promise<BackfillCost> {
       source,
       target,
       transformer,
+      mapped: null,
       live: null,
       throttle: { pass: async () => await Promise.resolve() },
       conflictsOf: async () => await Promise.resolve([]),

@@ -34,6 +34,7 @@ const MAIN = new Set(["main.ts", "create-crossfade.ts"]);
 const WIRING = new Set([
   "pipeline.ts",
   "backfills.ts",
+  "backfill-part.ts",
   "front.ts",
   "intake.ts",
   "pipeline-parts.ts",
@@ -58,6 +59,8 @@ const WIRING = new Set([
   "value-bodies.ts",
   "value-clash.ts",
   "value-list.ts",
+  "row-value-map.ts",
+  "row-job-ends.ts",
 ]);
 
 type Step = (typeof STEPS)[number];

@@ -329,6 +329,7 @@ test("where the store does not say what a value is, nothing is sent and the clie
     turns: ALONE,
     countsBeside: null,
     transitions: null,
+    calls: null,
     members,
   };
   const bench = await startKnown(t, { opened });

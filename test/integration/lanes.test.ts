@@ -30,6 +30,7 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
         secretKey: null,
         turns: ALONE,
         transitions: null,
+        calls: null,
         countsBeside: null,
         members: createLoneMember("01JMEMBER", () => systemClock.now()),
       },

@@ -205,7 +205,7 @@ function sampleGate({ routes: [users] }: Settings): GateAnswer {
   const all = { clean: 2_409, divergent: 1, excused: 150, logE: -2 };
   const evidence = { ...beginEpoch("users", users.gate, given), strata: { all, "2xx": all } };
   const mustMatch = [{ at: "/total", count: 3, firstBuild: null }];
-  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, members: null });
+  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, members: null, rows: [], now: 0 });
 }
 
 export interface SampleParts extends AdminParts {
@@ -261,8 +261,11 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
       thaw: () => null,
       leaveToRepair: () => null,
       end: () => null,
+      attend: () => Promise.resolve(),
       warnings: () => [],
     },
+    rowJobs: { begin: () => Promise.resolve(null), end: () => Promise.resolve(null) },
+    rowValues: (asked) => Promise.resolve(asked.map(({ legacy = null, next = null }) => ({ legacy, next }))),
     override: () => Promise.resolve({ kept: true }),
     members: {
       list: () => Promise.resolve([sampleMember(Date.parse("2026-11-22T11:00:00.000Z"))]),

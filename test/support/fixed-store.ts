@@ -66,6 +66,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
     overrides: () => Promise.resolve([]),
+    rowJobs: () => Promise.resolve([]),
     audit: (query) => page(evidence.audit ?? [], query),
     eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, pairs: 0, setAside: [] }),
     pairs: (query) => page(pairs, query),

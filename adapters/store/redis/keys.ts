@@ -10,8 +10,11 @@
  * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
  * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said, `transition:witness` (hash) member → that it has read no end
  * | `gate-evidence`      | hash  | [route, run] → what was counted for the gate
+ * | `row-jobs`           | hash  | job and collection → how the last one ended
  * | `members`            | hash  | member → what it said of itself; `members:life` which process it is; `members:heard`: when
  *                                 (time that any was heard, and Redis' own; members.lua); `members:clock` those times
+ * | `calls`              | hash  | what members are asked about → the last question, and when; `call:A` (string) its sealed text, `call:A:answers`
+ *                                 (hash) member → its sealed answer (calls.lua); for a minute
  *
  * Of each partition; positions go up with time and are unique in it:
  * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered; of

@@ -30,6 +30,8 @@ const CONSTANTS = {
   MOST_BETWEEN_SAYINGS_MS: 2 * SECOND,
   LEFT_KEPT_MS: 30 * 24 * 60 * 60 * SECOND,
   GIVEN_UP_KEPT_S: 90 * 24 * 60 * 60,
+  CALLS_KEPT_MS: 10 * 60 * SECOND,
+  CALL_TEXT_KEPT_MS: 60 * SECOND,
 };
 
 function load(...names: readonly string[]): Script {
@@ -55,4 +57,5 @@ export const SCRIPTS = {
   repair: load("repair"),
   members: load("transition", "members"),
   phases: load("transition", "phases"),
+  calls: load("calls"),
 } as const;

@@ -2,6 +2,7 @@
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { makeUlid, ulidTime } from "../../../proxy/identity.ts";
+import type { MemberCalls } from "../../../proxy/member-calls.ts";
 import type { Members } from "../../../proxy/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
@@ -25,6 +26,7 @@ import { Reading } from "./reading.ts";
 import { Questions } from "./questions.ts";
 import { eraseRecords } from "./records.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { RedisCalls } from "./calls.ts";
 import { RedisMembers } from "./members.ts";
 import { RedisPhases } from "./phases.ts";
 import { OwnOverrides } from "./own-overrides.ts";
@@ -90,6 +92,9 @@ export interface RedisStore extends Store {
   /** What is counted beside what this process has counted itself. @throws CrossfadeError `store-unavailable` */
   countsBeside(): Promise<Counts>;
   readonly members: Members;
+  readonly memberCalls: MemberCalls;
+  /** Which process this is, among all that ever used the store. */
+  readonly life: string;
   readonly transitions: Transitions;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
@@ -112,6 +117,8 @@ export class SharedStore extends Questions implements RedisStore {
   readonly turns: RedisTurns;
   readonly #calls: TurnCalls;
   readonly members: RedisMembers;
+  readonly memberCalls: RedisCalls;
+  readonly life: string;
   readonly transitions: RedisPhases;
   readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
   readonly #notes: string[];
@@ -194,6 +201,9 @@ export class SharedStore extends Questions implements RedisStore {
       folderProblem: () => options.member?.problem() ?? null,
       overrides: () => this.#own.over(() => overrides(this.reading)),
     });
+    this.life = who.life;
+    const { secret } = meta;
+    this.memberCalls = new RedisCalls({ ...{ ...shared, ...who, secret }, members: () => this.members.list() });
     link.onUp = () => void this.#onUp();
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
@@ -329,6 +339,7 @@ export class SharedStore extends Questions implements RedisStore {
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
     this.members.stop();
+    this.memberCalls.stop();
     await this.flush();
     this.#calls.stop();
     await this.#noteReplication();
@@ -437,6 +448,7 @@ function routeOf(write: Exclude<StoreWrite, OfAllPartitions>): string | null {
     case "audit":
     case "places":
     case "gate-evidence":
+    case "row-job":
       return null;
     case "count":
     case "eligible":

@@ -123,6 +123,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         confidence: 0.95,
         spanMs: 7 * 24 * 3_600_000,
         latencyRatioBelow: 2,
+        reconcileFresherThanMs: 24 * 3_600_000,
       },
       redact: [],
       redactDetect: [],
@@ -195,7 +196,7 @@ test("what is documented for later versions is told apart from slips of the pen"
   const errors = errorsOf(t, fixture("documented-later.yaml"));
   assert.deepEqual(
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
-    ["routes[0].verify.share", "routes[0].reads", "routes[0].gate.reconcileFresherThan"],
+    ["routes[0].verify.share", "routes[0].reads"],
   );
 });
 

@@ -77,6 +77,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       controls: [],
       places: [],
       gateEvidence: [],
+      rowJobs: [],
     },
     evidence: rows,
     pairs: [],

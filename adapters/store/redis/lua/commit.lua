@@ -249,6 +249,7 @@ end
 evictPairs(order.now - order.keepMs, order.pairBytes)
 if #order.places > 0 then keepPlaces(order.places, order.now - order.keepMs, order.keepPlaces) end
 for _, row in ipairs(order.gateEvidence) do call('HSET', key('gate-evidence'), row.name, row.text) end
+for _, row in ipairs(order.rowJobs) do call('HSET', key('row-jobs'), row.name, row.text) end
 for _, row in ipairs(order.controls) do
   control(row, place(row.position))
 end

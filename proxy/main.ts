@@ -40,6 +40,7 @@ import { createRetireReport } from "./retire-report.ts";
 import { compileRouter } from "./route/router.ts";
 import { createRowJobEnds } from "./row-job-ends.ts";
 import { createRowValues } from "./row-value-map.ts";
+import { createRunningJobs } from "./running-jobs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { startWithoutStore, type WithoutStore } from "./store-away/start-without-store.ts";
 import type { WaitingDoor } from "./store-away/waiting-door.ts";
@@ -336,6 +337,15 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       audit,
       purge: records.purge,
       repairs,
+      runningJobs: createRunningJobs({
+        collections: () => snapshot().settings.collections,
+        lagMs(name) {
+          const route = status.status().routes.find((each) => each.name === name);
+          return route === undefined || route.shadow === null ? null : route.lagMs;
+        },
+        clock,
+        audit,
+      }),
       backfills: mirroring.backfills,
       rowJobs: createRowJobEnds({ store, snapshot, clock, audit }),
       rowValues: createRowValues(mirroring.values),

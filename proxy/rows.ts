@@ -45,6 +45,8 @@ export interface TableShape {
   readonly columns: readonly RowColumn[];
   /** About how many rows, as the database's statistics say; null: they say nothing. */
   readonly estimate: number | null;
+  /** Nothing declares them: they are the columns that some of the rows have, and others may have more. */
+  readonly sampled?: true;
 }
 
 export interface RowPage {
@@ -151,8 +153,13 @@ export interface Revision {
   readonly remove: readonly RowKey[];
 }
 
-/** A table that can be written. Each call is one transaction: it is done as a whole, or not at all. */
+/** A table that can be written. Each call is one transaction: it is done as a whole, or not at all (but see `singly`). */
 export interface RowTarget extends RowSource {
+  /**
+   * There are no transactions behind this port: each row is written by itself, and those that were written before one was
+   * refused stay. They are the same rows when they are written again.
+   */
+  readonly singly?: true;
   /**
    * Inserts, or writes the columns that are given over those of the row with this key; of several rows with one key the last
    * counts. Where the table has a version column, only over an older version.

@@ -1,6 +1,7 @@
 /** Opens the table that a collection names. */
 import type { RowPlace } from "../../proxy/config/settings.ts";
 import type { RowTarget } from "../../proxy/rows.ts";
+import { openHttp } from "./http/open.ts";
 import { openMysql } from "./mysql/open.ts";
 import { openPostgres } from "./postgres/open.ts";
 import { openSqlite } from "./sqlite/open.ts";
@@ -18,6 +19,8 @@ export async function openRows(place: RowPlace, { write }: { readonly write: boo
       return await openMysql({ ...place, url: database.url }, nameOf(place), !write);
     case "sqlite":
       return await openSqlite({ ...place, file: database.file }, nameOf(place), !write);
+    case "http":
+      return openHttp({ place: database, key: place.key, version: place.version }, nameOf(place), !write);
     default:
       return database satisfies never;
   }
@@ -27,5 +30,6 @@ export async function openRows(place: RowPlace, { write }: { readonly write: boo
 function nameOf({ database, table }: RowPlace): string {
   if (database.kind === "sqlite") return `sqlite:${database.file} ${table}`;
   const url = URL.parse(database.url);
+  if (database.kind === "http") return `${url?.origin ?? "http:"}${table}`;
   return url === null ? `${database.kind} ${table}` : `${database.kind}://${url.host}${url.pathname} ${table}`;
 }

@@ -8,6 +8,7 @@ import { Problem } from "./problem.ts";
 import { PURGE_MAX_BYTES, readPurge } from "./purge-request.ts";
 import { readRepairRun } from "./repair-request.ts";
 import { readReplay } from "./replay-request.ts";
+import { RUNNING_JOB_ACTIONS } from "./running-job-actions.ts";
 
 /** A reason of 500 characters fits, however it is spelled. */
 const REPLAY_MAX_BYTES = 8 * 1024;
@@ -99,4 +100,5 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   ...BACKFILL_ACTIONS,
+  ...RUNNING_JOB_ACTIONS,
 ];

@@ -9,8 +9,9 @@ import { viewMember } from "./member-view.ts";
 import type { AdminParts } from "./parts.ts";
 import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
-import { readJobChange } from "./repair-request.ts";
+import { type JobChange, readJobChange } from "./repair-request.ts";
 import type { JobRecord } from "../repair-job.ts";
+import type { RunningJobRecord } from "../running-job.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
 import { type RouteView, viewRoute } from "./route-view.ts";
 import { withOwnDisagreements } from "./own-disagreements.ts";
@@ -266,23 +267,22 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
   {
     path: "/api/v1/jobs",
-    summary: "Runs over the repair list since the process began, the newest first; the last 20",
-    answers: { json: "Job", list: true },
-    reply: ({ parts }) => ({ body: { items: parts.repairs.jobs(), next: null } }),
+    summary:
+      "Runs over the repair list, and jobs over rows that tell of themselves, since the process began, the newest first; the last 20 of each",
+    answers: { json: "AnyJob", list: true },
+    reply: ({ parts }) => ({ body: { items: jobsOf(parts), next: null } }),
   },
   {
     path: "/api/v1/jobs/{id}",
-    summary: "One run, and how far it is",
-    answers: { json: "Job" },
-    reply: ({ parts, id }) => ({ body: jobOf(parts.repairs.job(id), id) }),
+    summary: "One job, and how far it is",
+    answers: { json: "AnyJob" },
+    reply: ({ parts, id }) => ({ body: jobOf(parts.runningJobs.job(id) ?? parts.repairs.job(id), id) }),
     change: {
-      summary: "Cancels a run: what was begun is finished, and the rest stays on the list",
+      summary:
+        "Cancels a run over the repair list (what was begun is finished, and the rest stays on the list), or has a backfill pause, go on, or stop after its chunk",
       takes: "JobChange",
-      answers: "Job",
-      reply: async ({ parts, id, body, by }) => {
-        readJobChange(body);
-        return { body: jobOf(parts.repairs.cancel(id, by), id) };
-      },
+      answers: "AnyJob",
+      reply: async ({ parts, id, body, by }) => ({ body: changeJob(parts, id, readJobChange(body), by) }),
     },
   },
   {
@@ -301,13 +301,33 @@ export const ENDPOINTS: readonly Endpoint[] = [
   },
 ];
 
-function jobOf(job: JobRecord | null, id: string): JobRecord {
+type AnyJob = JobRecord | RunningJobRecord;
+
+/** Ids sort by time. */
+function jobsOf({ repairs, runningJobs }: AdminParts): readonly AnyJob[] {
+  return [...repairs.jobs(), ...runningJobs.jobs()].sort((a, b) => (a.id < b.id ? 1 : -1));
+}
+
+/** @throws Problem 404, 409 */
+function changeJob({ repairs, runningJobs }: AdminParts, id: string, state: JobChange, by: string): AnyJob {
+  const of = runningJobs.job(id);
+  if (of === null) {
+    if (state === "cancelled" || repairs.job(id) === null) return jobOf(repairs.cancel(id, by), id);
+    throw new Problem(409, 'a run over the repair list does not pause; send {"state":"cancelled"}, and start it again');
+  }
+  if (of.kind === "reconcile") throw new Problem(409, "a comparison of rows ends where it was started, with Ctrl-C");
+  const job = runningJobs.want(id, state === "cancelled" ? "stopped" : state, by);
+  if (job === "over") throw new Problem(409, `the backfill of ${of.collection} is over (${of.state})`);
+  return jobOf(job, id);
+}
+
+function jobOf<T extends AnyJob>(job: T | null, id: string): T {
   if (job !== null) return job;
   throw new Problem(404, `no job has the id ${shown(id)}; the last 20 of this process are kept`);
 }
 
 export function statusOf(parts: AdminParts): StatusView {
-  return buildStatusView(parts.status(), parts.snapshot().settings, parts.version);
+  return buildStatusView(parts.status(), parts.snapshot().settings, parts.version, parts.runningJobs.open());
 }
 
 /** @throws Problem 404 */

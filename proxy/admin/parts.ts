@@ -19,6 +19,7 @@ import type { AuditedChange } from "../audit.ts";
 import type { Member, Members } from "../members.ts";
 import type { Override } from "../overrides.ts";
 import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { RunningJobs } from "../running-jobs.ts";
 import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
 import type { RetireAnswer } from "../retire.ts";
@@ -249,6 +250,8 @@ export interface AdminParts {
   purge(request: PurgeRequest): Promise<PurgeResult>;
   /** Runs over the repair list. */
   readonly repairs: RepairRuns;
+  /** Backfills and comparisons of rows that tell this process of themselves. */
+  readonly runningJobs: RunningJobs;
   /** What a backfill beside live writes is told and given. */
   readonly backfills: Backfills;
   /** What jobs over rows tell of their ends. */

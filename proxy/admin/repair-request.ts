@@ -18,9 +18,14 @@ export const REPAIR_RUN_SCHEMA = {
   additionalProperties: false,
 } as const;
 
+const JOB_CHANGES = ["cancelled", "paused", "running"] as const;
+export type JobChange = (typeof JOB_CHANGES)[number];
+
 export const JOB_CHANGE_SCHEMA = {
   type: "object",
-  properties: { state: { const: "cancelled" } },
+  properties: {
+    state: { type: "string", enum: JOB_CHANGES, description: "paused and running are of backfills" },
+  },
   required: ["state"],
   additionalProperties: false,
 } as const;
@@ -53,7 +58,10 @@ function readRate(rate: unknown): number {
 }
 
 /** @throws Problem 400 */
-export function readJobChange(text: string): void {
+export function readJobChange(text: string): JobChange {
   const { state } = parseChange(text, ["state"], 'send {"state":"cancelled"}');
-  if (state !== "cancelled") throw bad("state", state, "is not what a job can be set to; write cancelled");
+  const change = JOB_CHANGES.find((each) => each === state);
+  if (change === undefined)
+    throw bad("state", state, `is not what a job can be set to; write ${JOB_CHANGES.join(" or ")}`);
+  return change;
 }

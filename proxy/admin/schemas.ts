@@ -26,6 +26,8 @@ import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { LEANS_ON, RETIRE_CONDITIONS } from "../retire.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
+import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, RUNNING_JOB_STATES } from "../running-job.ts";
+import { RUNNING_JOB_ORDER_SCHEMA, RUNNING_JOB_REPORT_SCHEMA } from "./running-job-requests.ts";
 
 import { REPLAY_VERDICTS } from "../replay-request.ts";
 import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
@@ -77,6 +79,8 @@ const pairBody: Schema = {
 };
 const pairMessage = { headers: listOf(text), body: pairBody, redacted: listOf(text) };
 const pairAnswer = object({ service: text, status: count, ...pairMessage });
+
+const runningJobWanted = orNull(object({ state: enumOf(["paused", "stopped"]), by: text }));
 
 const routeStatus = {
   name: text,
@@ -183,6 +187,7 @@ export const SCHEMAS = {
       lostWrites: count,
       pendingWrites: count,
     }),
+    jobs: listOf(ref("RunningJob")),
     members: listOf(ref("Member")),
     config: object({ file: orNull(text), revision: count, error: orNull(text) }),
     workers: object({ wanted: count, running: count, replaced: count }),
@@ -445,6 +450,32 @@ export const SCHEMAS = {
     ),
     error: orNull(text),
   }),
+  RunningJobOrder: RUNNING_JOB_ORDER_SCHEMA,
+  RunningJobReport: RUNNING_JOB_REPORT_SCHEMA,
+  RunningJobAnswer: object({ id: text, wanted: runningJobWanted, lagMs: orNull(amount) }),
+  RunningJob: object({
+    id: text,
+    kind: enumOf(RUNNING_JOB_KINDS),
+    collection: text,
+    dryRun: flag,
+    route: text,
+    state: enumOf(RUNNING_JOB_STATES),
+    by: text,
+    startedAt: time,
+    heardAt: time,
+    endedAt: orNull(time),
+    wanted: runningJobWanted,
+    rows: count,
+    estimate: orNull(count),
+    rowsPerSecond: amount,
+    written: count,
+    setAside: count,
+    differing: count,
+    waiting: orNull(text),
+    end: orNull(enumOf(RUNNING_JOB_ENDS)),
+    error: orNull(text),
+  }),
+  AnyJob: { anyOf: [ref("Job"), ref("RunningJob")] },
   BackfillOpen: BACKFILL_OPEN_SCHEMA,
   BackfillOpened: object({ id: text, entity: text }),
   BackfillNothing: NOTHING_SCHEMA,

@@ -1,5 +1,6 @@
 /** `GET /api/v1/status`: built from plain data, and what the dashboard and the CLI show. Pure. */
 import type { Settings } from "../config/settings.ts";
+import type { RunningJobRecord } from "../running-job.ts";
 import { headlineOf } from "./headline.ts";
 import { type MemberView, viewMember } from "./member-view.ts";
 import type { StatusInput } from "./parts.ts";
@@ -14,6 +15,8 @@ export interface StatusView {
   readonly warnings: readonly string[];
   readonly routes: readonly RouteStatus[];
   readonly store: StatusInput["store"];
+  /** Backfills and comparisons of rows that are under way and tell this process of themselves. */
+  readonly jobs: readonly RunningJobRecord[];
   readonly members: readonly MemberView[];
   readonly config: StatusInput["config"];
   readonly workers: StatusInput["workers"];
@@ -33,7 +36,12 @@ export interface StatusView {
   readonly time: string;
 }
 
-export function buildStatusView(input: StatusInput, settings: Settings, version: string): StatusView {
+export function buildStatusView(
+  input: StatusInput,
+  settings: Settings,
+  version: string,
+  jobs: readonly RunningJobRecord[] = [],
+): StatusView {
   const settingsByName = new Map(settings.routes.map((route) => [route.name, route]));
   const routes = input.routes.map((state) => {
     const own = settingsByName.get(state.name);
@@ -48,6 +56,7 @@ export function buildStatusView(input: StatusInput, settings: Settings, version:
     warnings: warningsOf(input, routes),
     routes,
     store: input.store,
+    jobs,
     members: input.members.map(viewMember),
     config: input.config,
     workers: input.workers,

@@ -46,11 +46,9 @@ export class Api {
    * What `path` answers once it has done what it was asked to, which may take minutes. null: 404.
    * @throws Exit, saying what to do
    */
-  async post<T>(path: string, order: unknown): Promise<T | null> {
+  async post<T>(path: string, order: unknown, timeoutMs = WORK_TIMEOUT_MS): Promise<T | null> {
     const body = JSON.stringify(order);
-    return this.read<T>(
-      await this.ask(path, {}, { method: "POST", body, signal: AbortSignal.timeout(WORK_TIMEOUT_MS) }),
-    );
+    return this.read<T>(await this.ask(path, {}, { method: "POST", body, signal: AbortSignal.timeout(timeoutMs) }));
   }
 
   private async read<T>(answer: IncomingMessage): Promise<T | null> {

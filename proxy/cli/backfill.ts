@@ -1,4 +1,5 @@
 /** `crossfade backfill` */
+import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type BackfillEnd,
@@ -10,9 +11,12 @@ import {
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
 import { withoutWriting } from "../migrate/dry-target.ts";
 import { mapRows } from "../migrate/mapped-rows.ts";
+import { spellRowTypes } from "../migrate/row-types.ts";
+import { createThrottle, type Throttle } from "../migrate/throttle.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import type { JobRecord } from "../repair-job.ts";
+import { progressText, type RunningJobProgress } from "../running-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
 import type { RowValues } from "../row-values.ts";
 import { actingRoute } from "./acting-route.ts";
@@ -26,7 +30,8 @@ import {
   valuesOf,
 } from "./collection.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
-import { openLiveBackfill } from "./live-writes.ts";
+import { type JobReport, openJobReport } from "./job-report.ts";
+import { type LiveBackfill, openLiveBackfill } from "./live-writes.ts";
 import { openProgress } from "./progress.ts";
 import { openRowJob, type RowJobTeller } from "./row-job-ends.ts";
 import { watchRun } from "./repair.ts";
@@ -40,9 +45,15 @@ export interface BackfillFlags extends ApiOptions {
   readonly color?: boolean;
   readonly dryRun?: boolean;
   readonly try?: number;
+  readonly types?: string;
   readonly restart?: boolean;
   readonly checkpoint?: string;
   readonly maxRate?: number;
+  /** ms; null: off. */
+  readonly maxLag: number | null;
+  /** ms; null: off. */
+  readonly maxLatency: number | null;
+  readonly pauseFile?: string;
   readonly chunk?: number;
   readonly maxSetAside: number;
 }
@@ -52,26 +63,39 @@ const SHOWN = 20;
 
 export async function runBackfillCommand(name: string, options: BackfillFlags): Promise<ExitCode> {
   const named = findTables(name, options.config);
+  if (options.types !== undefined) return await writeTypes(named, options.types, options);
   const writes = options.dryRun !== true && options.try === undefined;
-  const beside = writes ? await whatMirrors(named, options) : null;
+  const running = await whoRuns(named, options, writes);
   const values = writes ? await valuesOf(named, options) : null;
   const open = await openCollection(named.collection, { write: writes });
   try {
     if (options.try !== undefined) return await tryRows(open, named, options.try, options);
-    return await backfill(open, named, { writes, beside, values }, options);
+    return await backfill(open, named, { writes, values, ...running }, options);
   } finally {
     await open.close();
   }
 }
 
+interface Running {
+  /** The proxy that mirrors live writes of the same rows; null: nobody does, and rows are at rest. */
+  readonly beside: Api | null;
+  /** The proxy that is told how far it is; null: none answers. */
+  readonly proxy: Api | null;
+}
+
 /**
- * The proxy that mirrors the route's writes; null: nobody does, and rows are at rest. Asked of the file, and of the proxy where
- * one answers: a phase may have been moved, or mirroring switched, since the file was written.
+ * Asked of the file, and of the proxy where one answers: a phase may have been moved, or mirroring switched, since the file was
+ * written. What writes nothing asks nobody before it begins.
  */
-async function whatMirrors({ collection, route }: NamedCollection, options: BackfillFlags): Promise<Api | null> {
+async function whoRuns(
+  { collection, route }: NamedCollection,
+  options: BackfillFlags,
+  writes: boolean,
+): Promise<Running> {
   const { api, acting, why } = await actingRoute(route, options);
-  if (PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes) return null;
-  if (api !== null) return api;
+  if (!writes || PHASE_ROLES[acting.phase].shadow === null || !acting.mirror.writes)
+    return { beside: null, proxy: api };
+  if (api !== null) return { beside: api, proxy: api };
   throw new Exit(
     EXIT.no,
     `route ${route.name} is in ${acting.phase} and its writes are mirrored, and the proxy that mirrors them has to be asked ` +
@@ -80,10 +104,8 @@ async function whatMirrors({ collection, route }: NamedCollection, options: Back
   );
 }
 
-interface How {
+interface How extends Running {
   readonly writes: boolean;
-  /** The proxy that mirrors live writes of the same rows; null: nobody does. */
-  readonly beside: Api | null;
   /** null: rows have the same ids at both services. */
   readonly values: RowValues | null;
 }
@@ -91,7 +113,7 @@ interface How {
 async function backfill(
   open: OpenCollection,
   { collection, route }: NamedCollection,
-  { writes, beside, values }: How,
+  { writes, beside, proxy, values }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
   const terminal = openTerminal(options);
@@ -104,14 +126,22 @@ async function backfill(
   }
   if (from.after !== null) terminal.complain(`crossfade: going on after ${from.read} rows (${file})`);
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
+  const stop = new AbortController();
+  let told: JobReport | null = null;
   const waits = (why: string | null): void => {
+    told?.progress({ waiting: why });
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
   const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
   const job = writes ? await openRowJob({ collection, route }, options) : null;
+  // From here on: one that is refused has not begun.
+  const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
+  const report = openJobReport(proxy, order, () => stop.abort());
+  told = report;
+  await report.asked;
   const { version } = collection.target;
+  const parts = { collection, options, report, live, target: open.target, waits };
   let how: "done" | "stopped" | null = null;
-  const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
   try {
@@ -128,22 +158,25 @@ async function backfill(
         note: (checkpoint) => {
           if (writes) writeCheckpoint(file, checkpoint);
         },
-        progress: (state) => progress.tell(progressWords(state)),
-        now: () => performance.now(),
-        wait: async (ms, signal) => {
-          await sleep(ms, undefined, { signal }).catch(() => "it is to stop");
+        progress: (state) => {
+          const now = progressOf(state);
+          report.progress(now);
+          progress.tell(progressText("backfill", now));
         },
+        throttle: throttleOf(parts),
+        now: () => performance.now(),
+        wait: waitFor,
       },
       from,
       {
         mostSetAside: options.maxSetAside,
-        rowsPerSecond: options.maxRate ?? null,
         chunkRows: options.chunk ?? null,
         signal: stop.signal,
       },
     );
     how = end.kind === "done" ? "done" : "stopped";
     await live?.end(how);
+    await report.end(how, null);
     progress.end();
     tell(terminal, end, writes ? file : null, options);
     if (end.kind === "done") await tellGate(job, end.checkpoint, terminal);
@@ -152,6 +185,9 @@ async function backfill(
         ? true
         : await repairRest(beside, route.name, terminal, options);
     return isRepaired ? codeOf(end) : EXIT.no;
+  } catch (thrown) {
+    if (how === null) await report.end("failed", thrown instanceof Error ? thrown.message : String(thrown));
+    throw thrown;
   } finally {
     if (how === null) await live?.end("stopped");
     progress.end();
@@ -220,12 +256,51 @@ async function beginning(
   );
 }
 
-function progressWords({ checkpoint: { read, setAside }, estimate, rowsPerSecond }: BackfillProgress): string {
-  const rate = `${Math.round(rowsPerSecond).toLocaleString("en")} rows/s`;
-  const aside = setAside.length === 0 ? "" : `, ${setAside.length} set aside`;
-  if (estimate === null || estimate < read) return `${read.toLocaleString("en")} rows, ${rate}${aside}`;
-  const seconds = Math.round((estimate - read) / Math.max(rowsPerSecond, 1));
-  return `${read.toLocaleString("en")} of about ${estimate.toLocaleString("en")} rows, ${rate}, about ${seconds} s to go${aside}`;
+async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => "it is to stop");
+}
+
+interface ThrottledBy {
+  readonly collection: NamedCollection["collection"];
+  readonly options: BackfillFlags;
+  readonly report: JobReport;
+  readonly live: LiveBackfill | null;
+  readonly target: OpenCollection["target"];
+  readonly waits: (why: string | null) => void;
+}
+
+/** While it is held up the proxy hears that it is there: it would forget it otherwise. */
+const STILL_HERE_MS = 20_000;
+
+function throttleOf({ collection, options, report, live, target, waits }: ThrottledBy): Throttle {
+  const file = options.pauseFile ?? `./crossfade-backfill-${collection.name}.pause`;
+  let heardAt = performance.now();
+  return createThrottle(
+    {
+      pausedBy() {
+        if (existsSync(file)) return `paused by ${file}; remove it`;
+        const wanted = report.wanted();
+        return wanted?.state === "paused" ? `paused by ${wanted.by}` : null;
+      },
+      lagMs: () => report.lagMs(),
+      probe: async () => await target.page(null, 1),
+      async stillHere() {
+        if (performance.now() - heardAt < STILL_HERE_MS) return;
+        heardAt = performance.now();
+        await live?.writes.mark();
+      },
+      waits,
+      now: () => performance.now(),
+      wait: waitFor,
+    },
+    { lagMs: options.maxLag, latencyMs: options.maxLatency, rowsPerSecond: options.maxRate ?? null },
+  );
+}
+
+function progressOf({ checkpoint, estimate, rowsPerSecond }: BackfillProgress): RunningJobProgress {
+  const { read, written, setAside, conflicts } = checkpoint;
+  const rows = { rows: read, estimate, rowsPerSecond, written, setAside: setAside.length + conflicts.length };
+  return { ...rows, differing: 0, waiting: null };
 }
 
 /** `file` null: nothing was written. */
@@ -294,4 +369,26 @@ async function tryRows(
     else if (after.length === 0) terminal.print("  → left out");
   }
   return failed > 0 ? EXIT.no : EXIT.done;
+}
+
+/** No transform is loaded: it may be the one that is to be written. */
+async function writeTypes({ collection }: NamedCollection, file: string, options: BackfillFlags): Promise<ExitCode> {
+  const open = await openCollection({ ...collection, transform: null }, { write: false });
+  try {
+    const typed = async (table: OpenCollection["source"]) => ({
+      name: table.name,
+      key: table.key,
+      shape: await table.describe(),
+    });
+    const text = spellRowTypes(collection.name, await typed(open.source), await typed(open.target));
+    try {
+      writeFileSync(file, text);
+    } catch (thrown) {
+      throw new Exit(EXIT.failed, `${file} cannot be written: ${(thrown as Error).message}; name another with --types`);
+    }
+    openTerminal(options).complain(`crossfade: the types of the rows of ${collection.name} are in ${file}`);
+    return EXIT.done;
+  } finally {
+    await open.close();
+  }
 }

@@ -4,7 +4,8 @@ import type { BackfillFlags } from "./backfill.ts";
 import type { CheckOptions } from "./check.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ExplainOptions } from "./explain.ts";
-import { type Ended, example, wholeNumber, withConfig } from "./options.ts";
+import { SECOND } from "../config/units.ts";
+import { type Ended, example, timeOrOff, wholeNumber, withConfig } from "./options.ts";
 import type { ReconcileFlags } from "./reconcile.ts";
 import type { SchemaFlags } from "./schema.ts";
 import type { StartFlagsGiven } from "./start.ts";
@@ -110,16 +111,35 @@ export function addRowCommands(program: Command, ended: Ended): void {
     .addOption(
       new Option("--try <count>", "show so many rows before and after, write none").argParser(wholeNumber(1_000)),
     )
+    .option("--types <file>", "write the types of both tables' rows (.d.ts), for the transform; bring nothing over")
     .option("--restart", "begin anew, whatever is noted")
     .option("--checkpoint <file>", "where it is noted (default: ./crossfade-backfill-COLLECTION.json)")
     .addOption(new Option("--max-rate <rows>", "rows a second at most").argParser(wholeNumber(9_999_999)))
+    .addOption(
+      new Option("--max-lag <time>", "wait while copies of the route's live writes are further behind: 10s, 500ms, off")
+        .default(10 * SECOND, "10s")
+        .argParser(timeOrOff),
+    )
+    .addOption(
+      new Option("--max-latency <time>", "wait while the target takes longer than this to answer for one row: 1s, off")
+        .default(SECOND, "1s")
+        .argParser(timeOrOff),
+    )
+    .option("--pause-file <file>", "wait while there is such a file (default: ./crossfade-backfill-COLLECTION.pause)")
     .addOption(new Option("--chunk <rows>", "rows a chunk (default: as it fits)").argParser(wholeNumber(20_000)))
     .addOption(
       new Option("--max-set-aside <rows>", "stop once more rows than this cannot be made or written")
         .default(100)
         .argParser(wholeNumber(100_000)),
     )
-    .addHelpText("after", example("crossfade backfill users --try 5", "crossfade backfill users --max-rate 5000"))
+    .addHelpText(
+      "after",
+      example(
+        "crossfade backfill users --types transforms/users.rows.d.ts",
+        "crossfade backfill users --try 5",
+        "crossfade backfill users --max-rate 5000",
+      ),
+    )
     .action(async (collection: string, options: BackfillFlags) =>
       ended(await (await import("./backfill.ts")).runBackfillCommand(collection, options)),
     );

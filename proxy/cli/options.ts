@@ -1,5 +1,6 @@
 /** Options and help that several commands share. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseDuration } from "../config/units.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES } from "../evidence.ts";
 import { OUTCOME_KINDS } from "../outcome.ts";
 import type { ExitCode } from "./exit.ts";
@@ -60,6 +61,14 @@ export function wholeNumber(most: number): (text: string) => number {
     if (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= most) return Number(text);
     throw new InvalidArgumentError(`It is no whole number from 1 to ${most}.`);
   };
+}
+
+/** In ms; null: off. */
+export function timeOrOff(text: string): number | null {
+  if (text.trim() === "off") return null;
+  const parsed = parseDuration(text);
+  if (parsed.ok) return parsed.value;
+  throw new InvalidArgumentError(`It ${parsed.error}, or off.`);
 }
 
 export function example(...lines: readonly string[]): string {

@@ -7,9 +7,11 @@ import { type Repaired, repairRows } from "../migrate/repair-rows.ts";
 import type { ReconcileReport } from "../row-jobs.ts";
 import type { RowValues } from "../row-values.ts";
 import { whyNotWritten } from "./acting-route.ts";
-import type { ApiOptions } from "./api.ts";
+import { type ApiOptions, openApi } from "./api.ts";
 import { findTables, type OpenCollection, openCollection, valuesOf } from "./collection.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { NO_PROGRESS, progressText, type RunningJobEnd } from "../running-job.ts";
+import { type JobReport, openJobReport } from "./job-report.ts";
 import { openProgress } from "./progress.ts";
 import { openRowJob } from "./row-job-ends.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
@@ -43,7 +45,10 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
   const values = await valuesOf(named, options);
   const tables = await openCollection(collection, { write: repairs });
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
+  const report = await reportOf(name, options);
+  let howEnded: RunningJobEnd = "failed";
   const limit = options.limit ?? (options.json === true ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT);
+  const beganAt = performance.now();
   let told = 0;
   const toRepair: Suspect[] = [];
   try {
@@ -53,7 +58,12 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
       ...open,
       compare: collection.compare,
       now: Date.now(),
-      progress: (rows, of) => progress.tell(`${rows}${of === null ? "" : ` of about ${of}`} rows compared`),
+      progress(rows, estimate) {
+        const rowsPerSecond = rows / Math.max((performance.now() - beganAt) / 1000, 0.001);
+        const now = { ...NO_PROGRESS, rows, estimate, rowsPerSecond, differing: told };
+        report.progress(now);
+        progress.tell(progressText("reconcile", now));
+      },
       tell: (finding, suspect) => {
         told += 1;
         if (repairs && toRepair.length < MOST_REPAIRS) toRepair.push(suspect);
@@ -65,6 +75,7 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
       },
     });
     progress.end();
+    report.progress({ rows: sums.sourceRows });
     const differing = sums.missing + sums.mismatched + sums.extra + sums.unmade;
     if (options.json === true) terminal.print(JSON.stringify({ type: "reconcile", collection: name, ...sums }));
     else {
@@ -91,6 +102,8 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
       const words = await job.end({ job: "reconcile", ...report });
       if (words !== null) terminal.complain(`crossfade: ${words}`);
     };
+    report.progress({ differing });
+    howEnded = "done";
     if (repairs && toRepair.length > 0) {
       const left = await repair(name, toRepair, { open, compare: collection.compare }, options);
       const isEqual = left === 0 && told <= toRepair.length;
@@ -104,8 +117,16 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
     return differing > 0 || sums.extraUnknown !== null ? EXIT.no : EXIT.done;
   } finally {
     progress.end();
+    await report.end(howEnded, null);
     await tables.close();
   }
+}
+
+/** To the proxy that the configuration names, if it answers. */
+async function reportOf(collection: string, options: ReconcileFlags): Promise<JobReport> {
+  const api = await openApi(options).catch(() => null);
+  const isDry = options.repair === true && options.dryRun === true;
+  return openJobReport(api, { kind: "reconcile", collection, dryRun: isDry }, () => undefined);
 }
 
 type Around = NonNullable<ReconcileReport["around"]>;

@@ -3,6 +3,7 @@ import { outcomeSum, plural, spellCount, spellEvidence, spellShare, spellSpan } 
 import type { StatusView } from "../admin/status-view.ts";
 import { GROUP_STATES } from "../evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
+import { progressText, type RunningJobRecord } from "../running-job.ts";
 import { cut, pad, widthOf, wrap, wrapWords } from "./columns.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";
@@ -18,11 +19,22 @@ export function formatStatus(status: StatusView, width: number, paint: Paint): r
     for (const line of wrap(`! ${printable(warning)}`, width, 2)) lines.push(paint("yellow", line));
   }
   lines.push("", ...formatRoutes(status.routes, width, paint));
+  if (status.jobs.length > 0) lines.push("");
+  for (const job of status.jobs) lines.push(...wrap(printable(jobLine(job)), width, 2));
   const up = spellSpan(Date.parse(status.time) - Date.parse(status.startedAt));
   const config = status.config.file === null ? "flags alone" : printable(status.config.file);
   const foot = `crossfade ${status.version}, up ${up}, config ${config} (revision ${status.config.revision}), store ${status.store.kind}${membersOf(status)}${workersOf(status)}`;
   lines.push("", ...wrap(foot, width).map((line) => paint("dim", line)));
   return lines;
+}
+
+/** `backfill users  1,204 of about 18,204 rows, … · waiting: …` */
+function jobLine(job: RunningJobRecord): string {
+  const { kind, collection, dryRun, state, waiting, wanted } = job;
+  const of = `${kind}${dryRun ? " (dry run)" : ""} ${collection}  ${progressText(kind, job)}`;
+  if (state === "silent") return `${of} · silent since ${job.heardAt}; it was killed, or cannot reach this process`;
+  if (waiting !== null) return `${of} · waiting: ${waiting}`;
+  return wanted === null ? of : `${of} · to be ${wanted.state} by ${wanted.by}`;
 }
 
 /** `, 3 members (1 silent)`; nothing where nobody shares the store. */

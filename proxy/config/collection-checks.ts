@@ -4,7 +4,9 @@ import { extname } from "node:path";
 import type { Findings } from "./findings.ts";
 import { nearestName } from "./nearest.ts";
 import type { Places } from "./places.ts";
-import type { Settings } from "./settings.ts";
+import { staysHere } from "./addresses.ts";
+import { endpointOf } from "../endpoint.ts";
+import type { RowPlace, Settings } from "./settings.ts";
 
 /** `forTraffic` false: files that the config names are not looked for. */
 export function checkCollections(
@@ -37,8 +39,13 @@ export function checkCollections(
         "target",
         "is missing; write next's table, or sharedDatabase: true at the route if both services use this one",
       );
-    } else if (JSON.stringify([source.database, source.table]) === JSON.stringify([target.database, target.table])) {
+    } else if (isSamePlace(source, target)) {
       wrong("target", "is the source itself; rows would be written over those that they are read from");
+    }
+    const unsaid = sharedDatabase ? null : whyEffects(target);
+    if (unsaid !== null) wrong("target", unsaid);
+    if (source.database.kind === "http" && source.database.effects !== null && target !== source) {
+      wrong("source", "has effects, which are of writes to the target; leave it out");
     }
     if (transform !== null && columns.length > 0) {
       wrong("columns", "are beside a transform; write what they say there, or take it out");
@@ -61,5 +68,28 @@ export function checkCollections(
         wrong("transform", `is ${transform}, and there is no such file; write where it is, from this file's folder`);
       }
     }
+  }
+}
+
+function isSamePlace(one: RowPlace, other: RowPlace): boolean {
+  const { database: a } = one;
+  const { database: b } = other;
+  if (a.kind === "http" || b.kind === "http") return a.kind === b.kind && "url" in a && "url" in b && a.url === b.url;
+  return JSON.stringify([a, one.table]) === JSON.stringify([b, other.table]);
+}
+
+/** Whoever writes through an API sets off what hangs on it: mail and payments of years ago. */
+function whyEffects({ database }: RowPlace): string | null {
+  if (database.kind !== "http" || staysHere(endpointOf(new URL(database.url).origin))) return null;
+  switch (database.effects) {
+    case "suppressed":
+    case "sandboxed":
+      return null;
+    case "real":
+      return "is an API with effects: real, and a backfill would do them for every row that there is; write to its database, or to an API without them";
+    case null:
+      return "is an API outside loopback that does not say what its writes cause beside the rows (mail, payments); write effects: suppressed (or sandboxed) if that is what it does";
+    default:
+      return database.effects satisfies never;
   }
 }

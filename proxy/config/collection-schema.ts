@@ -3,6 +3,7 @@ import { z } from "zod";
 import { columnField, columnsSchema, marksSchema, rowValuesSchema } from "./columns-schema.ts";
 import { compareSchema } from "./compare-schema.ts";
 import { describeField, freeText, nameField, parsedText } from "./fields.ts";
+import { HTTP_FIELDS, HTTP_ONLY, httpPlace } from "./http-rows-schema.ts";
 import { showValue } from "./message.ts";
 import type { RowPlace } from "./settings.ts";
 import type { Parsed } from "./units.ts";
@@ -22,10 +23,11 @@ const placeSchema = z
       { effect: "An SQLite file, from the working directory.", examples: ["./legacy.db"] },
       { min: 1, max: 4096 },
     ).optional(),
+    ...HTTP_FIELDS,
     table: columnField(
-      "The table, with its schema where it needs one. As PostgreSQL reads it: unquoted, in lower case.",
+      "The table, with its schema where it needs one. As PostgreSQL reads it: unquoted, in lower case. Of every database, and not of http.",
       ["users", "shop.users"],
-    ),
+    ).optional(),
     key: z
       .union([
         columnField("One column.", ["id"]),
@@ -46,22 +48,33 @@ const placeSchema = z
       ["version"],
     ).optional(),
   })
-  .transform(({ postgres, mysql, sqlite, table, key, version }, context): RowPlace => {
-    const named: RowPlace["database"][] = [
-      ...(postgres === undefined ? [] : [{ kind: "postgres", url: postgres } as const]),
-      ...(mysql === undefined ? [] : [{ kind: "mysql", url: mysql } as const]),
-      ...(sqlite === undefined ? [] : [{ kind: "sqlite", file: sqlite } as const]),
+  .transform((written, context): RowPlace => {
+    const { postgres, mysql, sqlite, http, table, key, version = null } = written;
+    const named: readonly (readonly [kind: string, database: RowPlace["database"] | null])[] = [
+      ...(postgres === undefined ? [] : [["postgres", { kind: "postgres", url: postgres }] as const]),
+      ...(mysql === undefined ? [] : [["mysql", { kind: "mysql", url: mysql }] as const]),
+      ...(sqlite === undefined ? [] : [["sqlite", { kind: "sqlite", file: sqlite }] as const]),
+      ...(http === undefined ? [] : [["http", null] as const]),
     ];
-    const [database, another] = named;
-    if (database !== undefined && another === undefined) return { database, table, key, version: version ?? null };
-    // A setting of a later version was written, and told already.
-    if (context.issues.length > 0) return z.NEVER;
-    const predicate =
-      another === undefined
-        ? "names no database; write postgres: URL, mysql: URL or sqlite: FILE"
-        : `names ${named.length} databases; leave one of ${named.map(({ kind }) => kind).join(", ")}`;
-    context.addIssue({ code: "custom", message: predicate });
-    return z.NEVER;
+    const refuse = (message: string, path: readonly string[] = []): never => {
+      context.addIssue({ code: "custom", message, path: [...path] });
+      return z.NEVER;
+    };
+    const [first, another] = named;
+    if (another !== undefined) {
+      return refuse(`names ${named.length} databases; leave one of ${named.map(([kind]) => kind).join(", ")}`);
+    }
+    // What was told already is not told in other words.
+    if (first === undefined && context.issues.length > 0) return z.NEVER;
+    if (first === undefined) {
+      return refuse("names no database; write postgres: URL, mysql: URL, sqlite: FILE or http: URL");
+    }
+    const [kind, database] = first;
+    if (database === null) return httpPlace({ ...written, http: http ?? "" }, refuse);
+    const foreign = HTTP_ONLY.find((name) => written[name] !== undefined);
+    if (foreign !== undefined) return refuse(`is of an http: place, and this one is ${kind}:; leave it out`, [foreign]);
+    if (table === undefined) return refuse("is missing; write the table's name", ["table"]);
+    return { database, table, key, version };
   });
 
 export const collectionSchema = z.strictObject({

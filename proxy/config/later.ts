@@ -7,8 +7,6 @@ import type { ConfigPath } from "./message.ts";
 const ROUTE_SETTINGS = ["verify.share", "reads.fallback"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
-  "collections.*.source.http",
-  "collections.*.target.http",
   ...ROUTE_SETTINGS.map((setting) => `routes.*.${setting}`),
   ...ROUTE_SETTINGS.map((setting) => `defaults.${setting}`),
 ]);

@@ -2,6 +2,7 @@
  * The complete, readonly settings of one process. `config/schema.ts` describes what users write, `config/defaults.ts`
  * holds every default, and loading turns the two into this. An exchange keeps the snapshot it arrived under.
  */
+import type { ColumnKind } from "../rows.ts";
 
 export const PHASES = ["legacy-only", "dual-write", "backfilling", "next-primary", "next-only"] as const;
 export type Phase = (typeof PHASES)[number];
@@ -517,12 +518,54 @@ export interface Settings {
   readonly collections: readonly CollectionSettings[];
 }
 
-/** A table of a service's own database. */
+/** How the rows are told that a list holds. Names of parameters are of the query. */
+export type RowListPaging =
+  /** The parameters take the last key that is known, one for each of its columns; what comes is sorted by it. */
+  | { readonly by: "key"; readonly after: readonly string[] }
+  /** Each answer tells where it goes on: a value for the parameter, or (null) a URL. */
+  | { readonly by: "cursor"; readonly cursor: string | null; readonly next: Locator }
+  | { readonly by: "page"; readonly page: string; readonly first: number }
+  /** One answer has them all. */
+  | { readonly by: "whole" };
+
+/** Rows behind an API: a list that is read, and an address for each. */
+export interface HttpRows {
+  readonly kind: "http";
+  /** Of the list; secret, since its query may hold a key. */
+  readonly url: string;
+  /** Names in lower case; values are secret. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** null: as fast as it answers. */
+  readonly requestsPerSecond: number | null;
+  readonly paging: RowListPaging;
+  /** The parameter that takes how many rows are wanted; null: there is none. */
+  readonly limit: string | null;
+  /** Rows that are asked for at once. */
+  readonly pageRows: number;
+  /** A pointer to the list within an answer. */
+  readonly items: string;
+  /** Tells how many rows there are; null: nothing does. */
+  readonly total: Locator | null;
+  /** The path of one row, of `:column` and fixed parts. */
+  readonly item: string;
+  /** How a row that is not there is made: PUT to its own path, or POST to the list. */
+  readonly create: "PUT" | "POST";
+  /** Of members that JSON does not tell the kind of. */
+  readonly kinds: Readonly<Record<string, ColumnKind>>;
+  /** Members that are neither read nor written. */
+  readonly leaveOut: readonly string[];
+  /** What writes cause beside the rows; null: nobody said. */
+  readonly effects: Effects | null;
+}
+
+/** A table of a service's own database, or a list of its API. */
 export interface RowPlace {
   readonly database:
     /** `url` is secret: it may hold a password. */
-    { readonly kind: "postgres" | "mysql"; readonly url: string } | { readonly kind: "sqlite"; readonly file: string };
-  /** `users` or `shop.users`. */
+    | { readonly kind: "postgres" | "mysql"; readonly url: string }
+    | { readonly kind: "sqlite"; readonly file: string }
+    | HttpRows;
+  /** `users` or `shop.users`; of an API the path of its list. */
   readonly table: string;
   /** Columns; no two rows have the same values in all of them. */
   readonly key: readonly string[];

@@ -21,6 +21,7 @@ import type { Checkpoint, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
 import { type LiveWrites, writeLiveChunk } from "./live-chunk.ts";
 import { type ChunkTarget, type MadeChunk, makeChunk, writeMade } from "./made-chunk.ts";
+import type { Throttle } from "./throttle.ts";
 import type { Transformer } from "./transformer.ts";
 
 export interface BackfillParts {
@@ -36,6 +37,7 @@ export interface BackfillParts {
   /** After each chunk, before the next one is written. */
   readonly note: (checkpoint: Checkpoint) => void;
   readonly progress: (progress: BackfillProgress) => void;
+  readonly throttle: Throttle;
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -53,8 +55,6 @@ export interface LiveParts {
 export interface BackfillOptions {
   /** Rows that may be set aside before it stops. */
   readonly mostSetAside: number;
-  /** null: as fast as it goes. */
-  readonly rowsPerSecond: number | null;
   /** null: it finds out. */
   readonly chunkRows: number | null;
   /** It stops after the chunk that is under way. */
@@ -77,7 +77,12 @@ export type BackfillEnd =
 /** What tells two backfills apart that cannot go on with each other's work. */
 export async function fingerprintOf(source: RowSource, target: RowSource, transform: string | null): Promise<string> {
   const shapes = [await source.describe(), await target.describe()];
-  const columns = shapes.map((shape) => shape.columns.map(({ name, declared }) => [name, declared]));
+  // Other rows have other columns, where nothing declares them.
+  const columns = shapes.map((shape) =>
+    shape.columns
+      .filter(({ declared }) => shape.sampled !== true || declared !== "")
+      .map(({ name, declared }) => [name, declared]),
+  );
   const all = [source.name, source.key, target.name, target.key, columns, transform];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
@@ -101,6 +106,11 @@ export async function runBackfill(
   let checkpoint = from;
   let limit = options.chunkRows ?? FIRST_ROWS;
   for (;;) {
+    await parts.throttle.pass(checkpoint.read - from.read, options.signal);
+    if (options.signal.aborted) {
+      await chunks.drop();
+      return { kind: "stopped", checkpoint };
+    }
     const chunk = await chunks.next(checkpoint.after, limit);
     if (chunk === null) return { kind: "stopped", checkpoint };
     const { page, counts, setAside, conflicts } = chunk;
@@ -129,14 +139,6 @@ export async function runBackfill(
       return { kind: "too-many-set-aside", checkpoint };
     }
     if (checkpoint.done) return { kind: "done", checkpoint };
-    if (options.rowsPerSecond !== null) {
-      const dueMs = (readNow / options.rowsPerSecond) * 1000 - (now - began);
-      if (dueMs > 0) await parts.wait(dueMs, options.signal);
-    }
-    if (options.signal.aborted) {
-      await chunks.drop();
-      return { kind: "stopped", checkpoint };
-    }
     if (options.chunkRows === null) {
       limit = nextChunkRows({ rows: page.rows.length, bytes: bytesOf(page.rows), ms: chunk.ms });
     }

@@ -1,18 +1,17 @@
 import { CrossfadeError } from "../errors.ts";
-import type { RowTarget } from "../rows.ts";
+import type { RowColumn, RowTarget, RowValue } from "../rows.ts";
 
 /** A target that is asked for its shape alone: what would be written is looked at, and nothing is. */
 export function withoutWriting(target: RowTarget): RowTarget {
   return {
     ...target,
     async upsert(rows) {
-      const { columns } = await target.describe();
+      const { columns, sampled = false } = await target.describe();
       const byName = new Map(columns.map((column) => [column.name, column]));
       for (const row of rows) {
         for (const [column, value] of Object.entries(row)) {
           const of = byName.get(column);
-          const why =
-            of === undefined ? "there is no such column" : value === null && !of.nullable ? "it may not be null" : null;
+          const why = of === undefined ? (sampled ? null : "there is no such column") : whyNotNull(value, of);
           if (why !== null)
             throw new CrossfadeError("rows-refused", `column ${column}: ${why}`, { source: "upstream" });
         }
@@ -23,4 +22,8 @@ export function withoutWriting(target: RowTarget): RowTarget {
     remove: async (keys) => await Promise.resolve(keys.length),
     settleCounters: async () => await Promise.resolve(),
   };
+}
+
+function whyNotNull(value: RowValue, { nullable }: RowColumn): string | null {
+  return value === null && !nullable ? "it may not be null" : null;
 }

@@ -77,6 +77,7 @@ async function backfill(): Promise<BackfillCost> {
       transformer,
       mapped: null,
       live: null,
+      throttle: { pass: async () => await Promise.resolve() },
       conflictsOf: async () => await Promise.resolve([]),
       note: ({ read }) => {
         const at = performance.now() - began;
@@ -91,7 +92,7 @@ async function backfill(): Promise<BackfillCost> {
       wait: async () => await Promise.resolve(),
     },
     firstCheckpoint("people", "bench", false),
-    { mostSetAside: 0, rowsPerSecond: null, chunkRows: null, signal: new AbortController().signal },
+    { mostSetAside: 0, chunkRows: null, signal: new AbortController().signal },
   );
   const ms = performance.now() - began;
   const { user, system } = process.cpuUsage(before);

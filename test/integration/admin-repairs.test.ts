@@ -77,7 +77,7 @@ test("what is wrong with a request is told, and starts nothing", async (t) => {
     ["POST", "/api/v1/repairs/run", { rate: 20 }, 400, /rate is 20, which is no rate up to 10000\/s; write 20\/s/],
     ["POST", "/api/v1/repairs/run", { rate: "0/s" }, 400, /no rate/],
     ["POST", "/api/v1/repairs/run", { key: "users/1" }, 400, /no member "key"/],
-    ["PATCH", "/api/v1/jobs/01JOB", { state: "paused" }, 400, /state is "paused".* write cancelled/],
+    ["PATCH", "/api/v1/jobs/01JOB", { state: "ended" }, 400, /state is "ended".* write cancelled/],
     ["PATCH", "/api/v1/jobs/nobody", { state: "cancelled" }, 404, /no job has the id "nobody"/],
     ["GET", "/api/v1/jobs/nobody", undefined, 404, /no job has the id "nobody"/],
   ];

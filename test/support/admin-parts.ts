@@ -264,6 +264,14 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
       job: (id) => (id === "01JOB" ? SAMPLE_JOB : null),
       cancel: () => null,
     },
+    runningJobs: {
+      begin: () => null,
+      report: () => null,
+      want: () => null,
+      jobs: () => [],
+      job: () => null,
+      open: () => [],
+    },
     backfills: {
       open: () => ({ end: "unknown" }),
       window: () => null,

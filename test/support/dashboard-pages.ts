@@ -1,5 +1,6 @@
 /** Every page of the dashboard, and how one knows that it is all there. */
 import type { Page } from "playwright-core";
+import { request } from "undici";
 import type { DivergenceRecord, ListedGroup } from "../../proxy/evidence.ts";
 import type { Bench } from "./crossfade.ts";
 
@@ -14,8 +15,23 @@ function heading(name: string | RegExp): ShownPage["ready"] {
   return async (page) => await page.getByRole("heading", { name }).first().waitFor();
 }
 
+/** As a backfill of the shop's orders tells of itself that is a third through and waits. Returns its id. */
+export async function tellBackfill({ crossfade: { adminUrl } }: Pick<Bench, "crossfade">): Promise<string> {
+  const post = async (path: string, body: unknown): Promise<string> => {
+    const headers = { "content-type": "application/json" };
+    const answer = await request(adminUrl + path, { method: "POST", headers, body: JSON.stringify(body) });
+    return ((await answer.body.json()) as { readonly id: string }).id;
+  };
+  const id = await post("/api/v1/running-jobs", { kind: "backfill", collection: "orders" });
+  const waiting = "copies of live writes are 12.3 s behind (--max-lag 10 s)";
+  const far = { rows: 6_068, estimate: 18_204, rowsPerSecond: 512, written: 6_065, setAside: 3, waiting };
+  return await post(`/api/v1/running-jobs/${id}/progress`, far);
+}
+
 /** `bench` has routes and at least one cause that differs. */
-export async function shownPages({ api }: Pick<Bench, "api">): Promise<readonly ShownPage[]> {
+export async function shownPages(bench: Pick<Bench, "api" | "crossfade">): Promise<readonly ShownPage[]> {
+  const { api } = bench;
+  await tellBackfill(bench);
   const { items } = await api<{ items: ListedGroup[] }>("/api/v1/groups?limit=50");
   const cause =
     items.find(({ method, signature }) => method === "PUT" && signature[0]?.kind === "precision") ?? items[0];

@@ -18,6 +18,11 @@ routes:
   - name: reports
     match: { path: "/reports/**" }
     phase: legacy-only
+collections:
+  - name: orders
+    route: orders
+    source: { sqlite: ./legacy.db, table: orders, key: id }
+    target: { sqlite: ./next.db, table: orders, key: id }
 `;
 
 export interface Shop extends Bench {
@@ -86,7 +91,8 @@ function bodyOf(side: Side, seen: SeenRequest): { readonly status: number; reado
   const n = Number(id);
   switch (collection) {
     case "users": {
-      const given = JSON.parse(seen.body.toString()) as Record<string, unknown>;
+      // A repair reads what it is about.
+      const given = JSON.parse(seen.body.length === 0 ? "{}" : seen.body.toString()) as Record<string, unknown>;
       const { name, phone, ...rest } = given;
       // A rewrite that reads numbers into doubles, and another that pads.
       const balance = isNext && n % 4 === 0 ? "9007199254740992" : "9007199254740993";

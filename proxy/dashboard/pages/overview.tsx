@@ -3,9 +3,11 @@ import { useState } from "preact/hooks";
 import { hasOpenCause, worstFirst } from "../../admin/route-status.ts";
 import { plural, spellSpan } from "../../admin/sentences.ts";
 import type { StatusView } from "../../admin/status-view.ts";
+import type { RunningJobRecord } from "../../running-job.ts";
 import { spellPlace } from "../address.ts";
 import { CauseList, useOpenCauses } from "../parts/cause-list.tsx";
 import { Mark, Notice, Problem, type Tone } from "../parts/notice.tsx";
+import { RunningJobs } from "../parts/running-jobs.tsx";
 import { RoutesTable } from "../parts/routes-table.tsx";
 import { Section } from "../parts/section.tsx";
 import { Told, When } from "../parts/text.tsx";
@@ -23,6 +25,7 @@ export function Overview(): JSX.Element {
       <div class="columns">
         <Section id="routes" title="Routes">
           <RoutesTable routes={worstFirst(status.routes)} />
+          {status.jobs.length > 0 && <OpenJobs jobs={status.jobs} now={Date.parse(status.time)} />}
         </Section>
         <OpenCauses now={Date.parse(status.time)} />
       </div>
@@ -88,5 +91,14 @@ function OpenCauses({ now }: { readonly now: number }): JSX.Element {
       <Problem of={problem} what="Causes are not to be had now" />
       {causes !== null && (causes.length === 0 ? <p>Nothing is open.</p> : <CauseList causes={causes} now={now} />)}
     </Section>
+  );
+}
+
+/** What brings rows over, or compares them, now. */
+function OpenJobs({ jobs, now }: { readonly jobs: readonly RunningJobRecord[]; readonly now: number }): JSX.Element {
+  return (
+    <div id="open-jobs">
+      <RunningJobs jobs={jobs} now={now} onChanged={() => undefined} />
+    </div>
   );
 }

@@ -5,7 +5,9 @@ import type { GapRecord, RepairRecord } from "../../evidence.ts";
 import { printable } from "../../controls.ts";
 import { type JobRecord, REPAIR_RESULTS } from "../../repair-job.ts";
 import { spellPlace } from "../address.ts";
+import type { RunningJobRecord } from "../../running-job.ts";
 import { change } from "../client.ts";
+import { RunningJobs } from "../parts/running-jobs.tsx";
 import { useList } from "../parts/more.tsx";
 import { Badge, Problem } from "../parts/notice.tsx";
 import { GapsTable, RepairsTable } from "../parts/repairs-table.tsx";
@@ -20,7 +22,10 @@ export function RepairsPage({ query }: { readonly query: Readonly<Record<string,
   const of = route === "" ? "" : `&route=${encodeURIComponent(route)}`;
   const repairs = useList<RepairRecord>(`/api/v1/repairs?limit=100${of}`);
   const gaps = useList<GapRecord>(`/api/v1/gaps?limit=100${of}`);
-  const jobs = useAsk<{ items: readonly JobRecord[] }>("/api/v1/jobs", 2_000);
+  const jobs = useAsk<{ items: readonly (JobRecord | RunningJobRecord)[] }>("/api/v1/jobs", 2_000);
+  const all = jobs.value?.items ?? [];
+  const runs = all.filter((job) => job.kind === "repair");
+  const runningJobs = all.filter((job) => job.kind !== "repair");
   return (
     <>
       <h1>Repairs and gaps</h1>
@@ -44,10 +49,16 @@ export function RepairsPage({ query }: { readonly query: Readonly<Record<string,
       <RunSection route={route} onStarted={jobs.again} />
       <Section id="jobs" title="Runs since the process began">
         <Problem of={jobs.problem} what="Runs are not to be had now" />
-        {jobs.value?.items.length === 0 && <p>None.</p>}
-        {jobs.value !== null &&
-          jobs.value.items.map((job) => <Job key={job.id} job={job} now={now} onChanged={jobs.again} />)}
+        {jobs.value !== null && runs.length === 0 && <p>None.</p>}
+        {runs.map((job) => (
+          <Job key={job.id} job={job} now={now} onChanged={jobs.again} />
+        ))}
       </Section>
+      {runningJobs.length > 0 && (
+        <Section id="running-jobs" title="Backfills and comparisons of rows">
+          <RunningJobs jobs={runningJobs} now={now} onChanged={jobs.again} />
+        </Section>
+      )}
       <Section id="list" title="Keys that are not known to be equal on both sides">
         {repairs.items !== null && <RepairsTable repairs={repairs.items} now={now} />}
         {repairs.foot}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser, overflow, THEMES, view, violations } from "../../support/browser.ts";
-import { shownPages } from "../../support/dashboard-pages.ts";
+import { shownPages, tellBackfill } from "../../support/dashboard-pages.ts";
 import { openShop } from "../../support/shop.ts";
 
 const WIDTHS = [360, 1280, 3840];
@@ -39,5 +39,28 @@ test("an address of nowhere says so, and leads back", async (t) => {
   assert.deepEqual(await violations(page), []);
   await page.getByRole("main").getByRole("link", { name: "Overview" }).click();
   await page.getByRole("heading", { name: "Routes" }).waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test("a backfill is told on the first page and among the repairs, with what it waits for, and pauses", async (t) => {
+  const shop = await openShop(t);
+  const { adminUrl } = shop.crossfade;
+  const id = await tellBackfill(shop);
+  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const said = /6,068 of about 18,204 rows, 512 rows\/s, about 24 s to go, 3 set aside/;
+  for (const address of ["#/", "#/repairs"]) {
+    await page.goto(`${adminUrl}/${address}`);
+    await page.getByRole("heading", { name: "Backfill of orders running" }).waitFor();
+    await page.getByText(said).waitFor();
+    await page.getByText("It waits: copies of live writes are 12.3 s behind (--max-lag 10 s).").waitFor();
+    assert.equal(await page.getByRole("progressbar", { name: `Rows of backfill ${id}` }).getAttribute("value"), "6068");
+  }
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByRole("heading", { name: "Backfill of orders paused" }).waitFor();
+  const wanted = async (): Promise<unknown> => (await shop.api<{ wanted: unknown }>(`/api/v1/jobs/${id}`)).wanted;
+  assert.deepEqual(await wanted(), { state: "paused", by: "loopback" });
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("heading", { name: "Backfill of orders running" }).waitFor();
+  assert.equal(await wanted(), null);
   assert.deepEqual(complaints, []);
 });

@@ -180,6 +180,16 @@ test("a dry run and --try write nothing, and --try shows rows without what is se
   assert.throws(() => setup.noted(), /ENOENT/);
 });
 
+test("--types writes what the rows are, before there is a transform, and nothing else", async (t) => {
+  const setup = collectionSetup(t, { legacy: LEGACY, next: NEXT, transform: "throw new Error('not yet');" });
+  const ended = await setup.run("backfill", "users", "--types", "rows.d.ts");
+  assert.equal(ended.code, 0, ended.stderr);
+  const types = readFileSync(join(setup.folder, "rows.d.ts"), "utf8");
+  assert.match(types, /\/\*\* BIGINT \*\/\n {2}readonly balance: bigint \| null;/);
+  assert.match(types, /readonly first\?: string \| undefined;/);
+  assert.deepEqual(rowsOf(setup), []);
+});
+
 test("what was begun with another transform is not gone on with", async (t) => {
   const setup = collectionSetup(t, { legacy: LEGACY, next: NEXT, transform: TRANSFORM });
   assert.equal((await setup.run("backfill", "users")).code, 0);

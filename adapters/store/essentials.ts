@@ -9,6 +9,7 @@ import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { laterOf } from "./later-of.ts";
+import { newerPlace } from "./newer-place.ts";
 import { placeKey } from "./place-key.ts";
 import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./rows.ts";
 
@@ -175,12 +176,11 @@ export class Essentials {
 }
 
 function markedAgain(known: RepairRow, later: RepairRow): RepairRow {
-  const place = later.place ?? known.place;
   return {
     ...later,
     since: known.since,
     times: known.times + later.times,
     notBefore: laterOf(known.notBefore, later.notBefore),
-    place: place === null ? null : { ...place, part: known.place?.part === true || later.place?.part === true },
+    place: newerPlace(known.place, later.place),
   };
 }

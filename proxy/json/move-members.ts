@@ -71,6 +71,14 @@ function moveIn(element: JsonValue, moves: readonly Move[]): JsonValue {
   return left;
 }
 
+/** Without the members at these places, each the tokens of a pointer without `*`; an object that loses all its members goes too. */
+export function removeMembers(value: JsonValue, places: readonly (readonly string[])[]): JsonValue {
+  return places.reduce((left: JsonValue, tokens) => {
+    const rest = take(left, tokens, []);
+    return rest === GONE ? new JsonObject([], []) : rest;
+  }, value);
+}
+
 /** Of an object all of whose members were taken. */
 const GONE = Symbol("gone");
 

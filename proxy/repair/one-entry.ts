@@ -1,5 +1,6 @@
 /** One entry, from the list and back: made ready, mended in its key's turn, and what came of it kept by revision. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ServiceSettings } from "../config/settings.ts";
 import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
@@ -69,7 +70,7 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
   }
   const forbidden = mode === "repair" ? whyNoWrites(entry) : null;
   const mayWrite = mode === "repair" && forbidden === null;
-  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? work : null);
+  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? work : null, mode !== "dry-run");
   if (mended === null) return finding(work, "busy", { why: "the key was written all the time" });
   const seen = "seen" in mended ? mended.seen : null;
   const shown = showAttempt(parts.redactor, snapshot, entry, seen, whyOf(mended, forbidden));
@@ -106,8 +107,9 @@ function takeTurn(
   entry: ReadyEntry,
   snapshot: Snapshot,
   writes: RepairWork | null,
+  mayLearn: boolean,
 ): Promise<Mended | null> {
-  const { route, primary, shadow, paths, place } = entry;
+  const { route, primary, shadow, paths, place, values } = entry;
   return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, writes, () => mendNow(turn)));
 
   function mendNow(turn: QuietKey): Promise<Mended> {
@@ -121,8 +123,12 @@ function takeTurn(
       host: place.host,
       id: makeUlid(parts.clock.now()),
       deadline: parts.clock.monotonic() + turnMs,
+      values,
+      mayLearn,
+      aboutToMake: () => (writes === null ? Promise.resolve(false) : keepBeforeMaking(parts, writes, shadow)),
     });
-    const order = { paths, rule: route.repair.write, mayWrite: writes !== null };
+    const makesIds = values !== null && values.own !== null;
+    const order = { paths: { ...paths, makesIds }, rule: route.repair.write, mayWrite: writes !== null };
     return mend(turn, sides, order, (ms) => sleep(ms));
   }
 }
@@ -149,6 +155,15 @@ async function asWrite(
   }
 }
 
+/** What a POST may make under an id that nobody is told, if the process dies, is not made again. */
+async function keepBeforeMaking(parts: OneEntryParts, work: RepairWork, shadow: ServiceSettings): Promise<boolean> {
+  const { state, attempts } = work;
+  const notBefore = new Date(parts.clock.now() + shadow.asShadow.maxWorkMs).toISOString();
+  const lastError = "a POST that makes it at the shadow was under way";
+  const end = { kind: "failed", state, attempts, notBefore, nextTry: null, lastError, evidence: null } as const;
+  return (await keep(parts, work, end)) === "done";
+}
+
 function keep(parts: OneEntryParts, work: RepairWork, end: RepairEnd): Promise<"done" | "changed"> {
   return parts.store.endRepair(work, end);
 }
@@ -160,9 +175,10 @@ function whyOf(mended: Mended, forbidden: string | null): string | null {
     case "busy":
       return "a write of the key came in between";
     case "failed":
+    case "waits":
       return mended.why;
     case "differs":
-      return forbidden ?? "the two sides differ";
+      return mended.would === null ? mended.why : (forbidden ?? "the two sides differ");
     default: {
       const never: never = mended;
       throw new TypeError(`no such end: ${JSON.stringify(never)}`);
@@ -179,6 +195,8 @@ function resultOf(mended: Mended, end: RepairEnd | null): RepairResult {
     case "busy":
     case "differs":
       return mended.end;
+    case "waits":
+      return "busy";
     default: {
       const never: never = mended;
       throw new TypeError(`no such end: ${JSON.stringify(never)}`);

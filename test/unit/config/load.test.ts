@@ -113,7 +113,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         module: null,
         noise: { readShare: 0, comparedShare: 0 },
       },
-      values: { learn: [], apply: [], give: [], unmapped: "pass", clientSees: "legacy" },
+      values: { learn: [], apply: [], give: [], find: null, unmapped: "pass", clientSees: "legacy" },
       transform: { path: null, methods: [], headers: [], body: [], module: null },
       verify: { readBack: null },
       repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },

@@ -17,6 +17,7 @@ import type { Listener } from "../listen/server.ts";
 import { removeStaleSocket, setSocketMode } from "../listen/unix-socket.ts";
 import { listenError } from "../listen-error.ts";
 import type { WorkerHolds } from "../barrier/own-writes.ts";
+import { Beginnings } from "./beginnings.ts";
 import { CrewHolds } from "./crew-holds.ts";
 import { GivenConnections } from "./given-connections.ts";
 import { Link } from "./link.ts";
@@ -117,8 +118,8 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
   let whenClosed: (() => void) | null = null;
   let refused: ((error: CrossfadeError) => void) | null = null;
   let ready: (() => void) | null = null;
-  /** Writes that are to begin, once all ends that could be read before have been; and what is to come behind them. */
-  let beginnings: (() => void)[] = [];
+  /** Writes that are to begin, once all ends that were told before have been read; and what is to come behind them. */
+  const beginnings = new Beginnings();
 
   function snapshotOf(revision: number): Snapshot {
     const found = snapshots.get(revision);
@@ -163,7 +164,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
         // way of another worker, and what it writes there is not to come before. Settings are let go of behind the writes
         // that arrived under them.
         if ((message.type === "open" && message.waits) || message.type === "took" || message.type === "quiet")
-          begin(work);
+          beginnings.add(work);
         else work();
       },
       () => undefined,
@@ -216,16 +217,6 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
         parts.caught("worker", error);
       }
     };
-  }
-
-  /** After everything that can be read in this turn of the event loop. */
-  function begin(work: () => void): void {
-    if (beginnings.push(work) > 1) return;
-    setImmediate(() => {
-      const all = beginnings;
-      beginnings = [];
-      for (const one of all) one();
-    });
   }
 
   function replace({ worker, startedAt }: Post, how: string): void {

@@ -1,10 +1,10 @@
 /**
- * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--compare] [--values] [--rows] [--memory] [--capacity] [--json FILE] [--markdown FILE]`: what a
+ * `npm run bench [-- --quick] [--isolation [--share PERCENT]] [--start-up] [--compare] [--values] [--rows] [--memory] [--slow-shadow] [--capacity] [--json FILE] [--markdown FILE]`: what a
  * request costs (main-table.ts); with --isolation what clients see of a sick shadow or store (isolation.ts), with --start-up
  * what starts, reloads and many routes cost (start-up.ts), with --compare what comparing costs (compare.ts), with --values what
  * mapping ids costs (values.ts), with --rows what bringing rows over and comparing tables costs (rows.ts), with --memory what is
- * held on a hanging shadow (memory.ts), with --capacity how large a machine has to be (capacity.ts). The figure to trust on a
- * shared machine is the CPU time of the processes.
+ * held on a hanging shadow (memory.ts), with --slow-shadow what clients have of a shadow that is slow (slow-shadow.ts), with
+ * --capacity how large a machine has to be (capacity.ts). The figure to trust on a shared machine is the CPU time of the processes.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -16,6 +16,7 @@ import { runMainTable } from "./main-table.ts";
 import { runMemory } from "./memory.ts";
 import { loadOfLastMinute, makeReport, markdownOf, type Part } from "./report.ts";
 import { runRows } from "./rows.ts";
+import { runSlowShadow } from "./slow-shadow.ts";
 import { runStartUp } from "./start-up.ts";
 import { runValues } from "./values.ts";
 
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     values: { type: "boolean", default: false },
     rows: { type: "boolean", default: false },
     memory: { type: "boolean", default: false },
+    "slow-shadow": { type: "boolean", default: false },
     capacity: { type: "boolean", default: false },
     json: { type: "string", default: join(ROOT, ".tmp/bench.json") },
     markdown: { type: "string" },
@@ -45,10 +47,13 @@ if (values.compare) parts.push(await runCompare(values.quick));
 if (values.values) parts.push(await runValues(values.quick));
 if (values.rows) parts.push(await runRows(values.quick));
 if (values.memory) parts.push(await runMemory(values.quick));
+if (values["slow-shadow"]) parts.push(await runSlowShadow(values.quick));
 if (values.capacity) parts.push(await runCapacity(values.quick));
 if (parts.length === 0) parts.push(await runMainTable(values.quick));
 
-const flags = (["isolation", "start-up", "compare", "values", "rows", "memory", "capacity", "quick"] as const)
+const flags = (
+  ["isolation", "start-up", "compare", "values", "rows", "memory", "slow-shadow", "capacity", "quick"] as const
+)
   .filter((name) => values[name])
   .map((name) => ` --${name}`);
 if (values.isolation && values.share !== "50") flags.push(` --share ${values.share}`);

@@ -199,8 +199,9 @@ function whyNoRead(
   if (steps.classifyRequest("GET", found.route.treatAs, null) !== "read")
     return `a GET of the entity's path is a write (treatAs: write); ${DECLARE}`;
   if (found.route.entity !== route.entity) return `a GET of the entity's path is about another entity; ${DECLARE}`;
+  if (key === null) return null;
   const unmapped = whyNotMapped(route, found.route);
-  if (unmapped !== null || key === null) return unmapped;
+  if (unmapped !== null) return unmapped;
   const about = steps.keyAtHead({ ...found, request: head });
   return about.known && about.key === key
     ? null

@@ -105,7 +105,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
 
   /** As clients would have been told it. */
   async function told(role: Role, reading: Extract<Reading, { is: "present" }>): Promise<Reading> {
-    const put = await carrier.told(role, await carrier.atLegacy(role, reading.answer, path));
+    const put = await carrier.told(role, await carrier.atLegacy(role, reading.answer, values?.reads ?? null));
     if (put !== null) return { ...reading, answer: put };
     reading.discard();
     return { is: "unknown", status: reading.answer.status, why: NO_STORE };
@@ -129,7 +129,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
       if (!(await entity.aboutToMake())) return { end: "changed" };
       const end = await send("shadow", spelled.request);
       if (end.end === "answered" && isAccepted(end.answer.status)) {
-        const made = await carrier.atLegacy("shadow", end.answer, write.path);
+        const made = await carrier.atLegacy("shadow", end.answer, asked);
         await carrier.learn(body, made, spelled.passed);
       }
       return toMakingEnd(toWriteEnd(end));
@@ -145,10 +145,10 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
       const target = `${find.path}?${queryFor(find, key)}`;
       const spelled = await carrier.spell("shadow", readRequest(own(entity.shadow), target), asked);
       const reading = await ask("shadow", spelled);
-      if (reading.is === "absent") return { is: "apart", uncreated: true };
+      if (reading.is === "absent") return hidden(`the shadow answered ${reading.status}, as to a path that is wrong`);
       if (reading.is !== "present") return reading;
       try {
-        const listed = itemsOf(await carrier.atLegacy("shadow", reading.answer, find.path, asked), find);
+        const listed = itemsOf(await carrier.atLegacy("shadow", reading.answer, asked), find);
         if (!listed.ok) return hidden(listed.why);
         const alike = await carrier.alike(listed.items, key, find);
         if (alike === null) return { is: "unknown", status: null, why: NO_STORE };

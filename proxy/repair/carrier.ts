@@ -52,10 +52,10 @@ export interface BodySays {
 }
 
 export interface Carrier {
-  /** `asked`: the route whose path it has. Never rejects. */
+  /** `asked`: as clients would ask it; null: by the entry's own route. Never rejects. */
   spell(role: Role, request: ShadowRequest, asked: Asked | null, says?: BodySays): Promise<Spelled>;
   /** What next answers, with legacy's members and paths. */
-  atLegacy(role: Role, answer: Answer, path: string, asked?: Asked): Promise<Answer>;
+  atLegacy(role: Role, answer: Answer, asked: Asked | null): Promise<Answer>;
   /** The same with the values that clients know; null: the store did not say. */
   told(role: Role, answer: Answer): Promise<Answer | null>;
   /** Of entities of the shadow, those that have this natural key; null: the store did not say. */
@@ -111,23 +111,25 @@ export function createCarrier(parts: CarrierParts, entity: Carriage): Carrier {
   async function shaped(
     role: Role,
     request: ShadowRequest,
+    asked: Asked | null,
     more: Pick<Carried & { end: "carried" }, "passed" | "ownPassed">,
   ): Promise<Spelled> {
     if (identities[role] === "legacy") return { ok: true, request, ...more };
-    const put = await parts.transforms.own(request, route, snapshot.settings.routes);
+    const put = await parts.transforms.own(request, asked?.found.route ?? route, snapshot.settings.routes);
     return put.ok ? { ok: true, request: put.value, ...more } : { ok: false, why: put.why };
   }
 
   return {
     async spell(role, request, asked, says = SAYS_NOTHING) {
-      if (values === null || asked === null) return shaped(role, request, { passed: NOTHING, ownPassed: false });
+      if (values === null || asked === null) return shaped(role, request, asked, { passed: NOTHING, ownPassed: false });
       try {
         const end = await carried(role, request, asked, values, says);
         switch (end.end) {
           case "carried": {
             const { target, headers, body, passed, ownPassed } = end;
             const kept = body === null ? request.body : ({ kind: "memory", bytes: body } as const);
-            return await shaped(role, { ...request, target, headers: [...headers], body: kept }, { passed, ownPassed });
+            const put = { ...request, target, headers: [...headers], body: kept };
+            return await shaped(role, put, asked, { passed, ownPassed });
           }
           case "apart":
             return { ok: false, because: "apart", why: "nobody knows its id at the shadow" };
@@ -141,9 +143,9 @@ export function createCarrier(parts: CarrierParts, entity: Carriage): Carrier {
         return { ok: false, why: "was not asked: its values could not be looked up" };
       }
     },
-    async atLegacy(role, answer, path, asked) {
+    async atLegacy(role, answer, asked) {
       if (identities[role] === "legacy") return answer;
-      const request: RequestHead = asked?.request ?? headOf("GET", path, route, entity.host);
+      const request: RequestHead = asked?.request ?? headOf("GET", entity.path, route, entity.host);
       return parts.transforms.ownAnswer(answer, { route: asked?.found.route ?? route, request, snapshot });
     },
     async told(role, answer) {
@@ -159,7 +161,7 @@ export function createCarrier(parts: CarrierParts, entity: Carriage): Carrier {
     async alike(items, key, find) {
       const found: Answer[] = [];
       for (const item of items) {
-        const at = await this.atLegacy("shadow", item, entity.path);
+        const at = await this.atLegacy("shadow", item, values?.reads ?? null);
         const said = await this.told("shadow", at);
         if (said === null) return null;
         if (isSameKey(key, naturalKeyOf(said, find))) found.push(at);

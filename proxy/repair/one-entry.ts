@@ -1,6 +1,5 @@
 /** One entry, from the list and back: made ready, mended in its key's turn, and what came of it kept by revision. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServiceSettings } from "../config/settings.ts";
 import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
@@ -15,6 +14,7 @@ import type { Redactor } from "../record/redaction.ts";
 import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
 import { endOf, impossibleEnd } from "./after.ts";
+import { keepBeforeMaking } from "./before-making.ts";
 import { bothSides, type BothSidesParts } from "./both-sides.ts";
 import { prepareEntry, type ReadyEntry, whyNoWrites } from "./entry.ts";
 import { mend, type Mended } from "./mend.ts";
@@ -22,7 +22,7 @@ import { showAttempt } from "./shown.ts";
 
 export interface OneEntryParts extends BothSidesParts {
   readonly snapshot: () => Snapshot;
-  readonly store: Pick<Store, "endRepair">;
+  readonly store: Pick<Store, "endRepair" | "repairWork">;
   readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>) => Promise<T | null>;
   readonly taints: Taints;
   /** For backfills beside it. */
@@ -125,7 +125,10 @@ function takeTurn(
       deadline: parts.clock.monotonic() + turnMs,
       values,
       mayLearn,
-      aboutToMake: () => (writes === null ? Promise.resolve(false) : keepBeforeMaking(parts, writes, shadow)),
+      aboutToMake() {
+        if (writes === null) return Promise.resolve(false);
+        return keepBeforeMaking(parts.store, writes, parts.clock.now() + shadow.asShadow.maxWorkMs);
+      },
     });
     const makesIds = values !== null && values.own !== null;
     const order = { paths: { ...paths, makesIds }, rule: route.repair.write, mayWrite: writes !== null };
@@ -153,15 +156,6 @@ async function asWrite(
   } finally {
     parts.changes.ended(id, landsUntil);
   }
-}
-
-/** What a POST may make under an id that nobody is told, if the process dies, is not made again. */
-async function keepBeforeMaking(parts: OneEntryParts, work: RepairWork, shadow: ServiceSettings): Promise<boolean> {
-  const { state, attempts } = work;
-  const notBefore = new Date(parts.clock.now() + shadow.asShadow.maxWorkMs).toISOString();
-  const lastError = "a POST that makes it at the shadow was under way";
-  const end = { kind: "failed", state, attempts, notBefore, nextTry: null, lastError, evidence: null } as const;
-  return (await keep(parts, work, end)) === "done";
 }
 
 function keep(parts: OneEntryParts, work: RepairWork, end: RepairEnd): Promise<"done" | "changed"> {

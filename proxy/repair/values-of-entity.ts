@@ -70,7 +70,8 @@ export function valuesOfEntity(entity: EntityToRepair): ValuesOfEntity | string 
   if (reads === null) return "no route takes a GET of its path, so that values in it are not mapped";
   const own = ownId(reads, place);
   const ofEntity = settings.routes.filter(({ entity: name }) => name !== null && name === route.entity);
-  if (own === null && [...routes, ...ofEntity].some(makesIds)) {
+  const hasId = idInKey(place.key).kind === "id";
+  if (hasId && own === null && [...routes, ...ofEntity].some(makesIds)) {
     const why = `each service has an id of its own for it (values.learn), and no path: place of route ${reads.found.route.name} maps it`;
     return `${why}; write one there: values: { apply: [{ at: path:…, kind: … }] }`;
   }

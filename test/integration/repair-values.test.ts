@@ -291,6 +291,16 @@ test("a create whose shadow died before it answered is looked up by what it says
   const told = (await repairsOf(bench)).find(({ key }) => key === `users/${other.id}`);
   assert.match(told?.lastError ?? "", /values\.find: the shadow answered with others than were asked for/);
   assert.deepEqual([told?.state, named(fresh, "BOB").length], ["parked", 0]);
+
+  fresh.before = (seen, response) => {
+    if (seen.method === "POST") response.destroy();
+    else json(404, {})(seen, response);
+    return true;
+  };
+  const nowhere = await write("POST", "/users", { name: "Cid" });
+  await mend();
+  const why = (await repairsOf(bench)).find(({ key }) => key === `users/${nowhere.id}`)?.lastError ?? "";
+  assert.match(why, /the shadow answered 404, as to a path that is wrong/);
 });
 
 test("what a rewrite with other paths, methods and members has missed is put there its own way", async (t) => {

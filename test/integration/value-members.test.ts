@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Agent, request } from "undici";
+import type { RepairRecord } from "../../proxy/evidence.ts";
 import type { JobRecord } from "../../proxy/repair-job.ts";
 import { countedFrom, createIdApi, type IdApi, wordIds } from "../support/id-api.ts";
 import { startSite, type TestMember } from "../support/member.ts";
 import { until } from "../support/repairs.ts";
+import { json } from "../support/service.ts";
 import { seeded } from "../support/seeded.ts";
 
 /** `skip`: what one member does not know may be what another is about to learn. */
@@ -17,6 +19,7 @@ const ROUTES = `routes:
       unmapped: skip
       learn: [{ at: "answer:/id", kind: user }, { at: "answer-header:location", kind: user }]
       apply: [{ at: "path:id", kind: user }, { at: "body:/managerId", kind: user }]
+      find: { read: "GET /users", by: [{ at: "answer:/name", query: name }] }
 `;
 
 const CLIENTS = 32;
@@ -45,7 +48,11 @@ test("32 clients by way of two members, a shadow 50 times slower: no id is ever 
   const fresh = createIdApi({ makeId: () => (++made % 2 === 0 ? word() : number()), makeSecret: String });
   const site = await startSite(t, {
     legacy: old.answer,
-    next: (seen, response) => void setTimeout(() => fresh.answer(seen, response), SHADOW_MS),
+    next(seen, response) {
+      const name = new URL(seen.target, "http://next").searchParams.get("name");
+      const found = name === null ? null : json(200, [...fresh.users.values()].filter((user) => user.name === name));
+      setTimeout(() => (found ?? fresh.answer)(seen, response), SHADOW_MS);
+    },
   });
   const members = [await site.start("one", { routes: ROUTES }), await site.start("two", { routes: ROUTES })];
   const dispatcher = new Agent();
@@ -103,8 +110,9 @@ test("32 clients by way of two members, a shadow 50 times slower: no id is ever 
   // By turns: what one has learnt the other finds in the store.
   for (let turn = 0; ; turn++) {
     const member = members[turn % 2] as TestMember;
-    const { items } = await member.get<{ items: readonly unknown[] }>("/api/v1/repairs?limit=1");
+    const { items } = await member.get<{ items: readonly RepairRecord[] }>("/api/v1/repairs");
     if (items.length === 0) break;
+    assert.ok(turn < 20, items.map(({ key, lastError }) => `${key}: ${lastError}`).join("; "));
     await repairAll(member);
     isRight();
   }

@@ -122,6 +122,10 @@ test("an entity that each service gives an id of its own is read where that is m
   const whole = split.replace(`"/users/:id" }`, `"/users/:id" }, values: { apply: [{ at: "path:id", kind: user }] }`);
   assert.match(spelled(prepare(t, whole, "create", "POST /users", "users/42")), /^\/users\/42 below \/users$/);
 
+  // What is no entity has no id.
+  const settings = mapped + `  - { name: s, entity: users, match: { path: /settings } }\n`;
+  assert.match(spelled(prepare(t, settings, "s", "PUT /settings", "users:/settings")), /^\/settings below nothing/);
+
   const elsewhere = mapped.replace(" }\n", `, verify: { readBack: "GET /people/:id" } }\n`);
   assert.match(spelled(prepare(t, elsewhere, "users", "PUT /users/42", "users/42")), /no route takes a GET/);
   const taken =

@@ -40,6 +40,8 @@ export interface Entity {
   readonly values: ValuesOfEntity | null;
   /** false: nothing is kept of what is seen. */
   readonly mayLearn: boolean;
+  /** It is made without what it names and the shadow has not, which a later write brings. */
+  readonly leavesOut: boolean;
   /** Before a write that would make another one if it were sent twice. false: the entry has been marked again. */
   readonly aboutToMake: () => Promise<boolean>;
 }
@@ -123,6 +125,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
       const spelled = await carrier.spell("shadow", request, asked ?? values?.reads ?? null, {
         inBody: values?.inBody ?? [],
         given: write.makes === true ? (asked?.found.route.values.give ?? []) : [],
+        leavesOut: write.makes === true && entity.leavesOut,
       });
       if (!spelled.ok) return unspelled(spelled);
       if (write.makes !== true || body === null) return toWriteEnd(await send("shadow", spelled.request));

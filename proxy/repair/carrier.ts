@@ -49,6 +49,7 @@ export type Spelled =
 export interface BodySays {
   readonly inBody: readonly ValuePlace[];
   readonly given: readonly GivenValue[];
+  readonly leavesOut: boolean;
 }
 
 export interface Carrier {
@@ -64,7 +65,7 @@ export interface Carrier {
   learn(primary: Answer, shadow: Answer, passed: ReadonlySet<string>): Promise<void>;
 }
 
-const SAYS_NOTHING: BodySays = { inBody: [], given: [] };
+const SAYS_NOTHING: BodySays = { inBody: [], given: [], leavesOut: false };
 const NOTHING: ReadonlySet<string> = new Set();
 
 export function createCarrier(parts: CarrierParts, entity: Carriage): Carrier {

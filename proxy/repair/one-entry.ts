@@ -15,7 +15,7 @@ import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
 import { endOf, impossibleEnd } from "./after.ts";
 import { keepBeforeMaking } from "./before-making.ts";
-import { bothSides, type BothSidesParts } from "./both-sides.ts";
+import { bothSides, type BothSidesParts, type Entity } from "./both-sides.ts";
 import { prepareEntry, type ReadyEntry, whyNoWrites } from "./entry.ts";
 import { mend, type Mended } from "./mend.ts";
 import { showAttempt } from "./shown.ts";
@@ -43,19 +43,30 @@ const QUIET_PATIENCE_MS = 2_000;
 /** Copies of the key wait meanwhile; half of what they may wait is left to them. */
 const TURN_MAX_MS = 10_000;
 
-export async function repairOne(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
+/** `isLast`: nothing else of this run comes after it, so that nothing is waited for. */
+export async function repairOne(
+  parts: OneEntryParts,
+  work: RepairWork,
+  mode: RepairMode,
+  isLast = false,
+): Promise<RepairFinding> {
   // Which side is right must not change while it is carried over to the other.
   if (parts.hold.holds(work.route)) return finding(work, "busy", { why: "its source of truth is being changed" });
   const id = `repair ${work.id}`;
   parts.openWrites.enter(id, work.route);
   try {
-    return await repairNow(parts, work, mode);
+    return await repairNow(parts, work, mode, isLast);
   } finally {
     parts.openWrites.leave(id);
   }
 }
 
-async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
+async function repairNow(
+  parts: OneEntryParts,
+  work: RepairWork,
+  mode: RepairMode,
+  isLast: boolean,
+): Promise<RepairFinding> {
   const snapshot = parts.snapshot();
   const now = parts.clock.now();
   const begunAt = parts.clock.monotonic();
@@ -70,7 +81,10 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
   }
   const forbidden = mode === "repair" ? whyNoWrites(entry) : null;
   const mayWrite = mode === "repair" && forbidden === null;
-  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? work : null, mode !== "dry-run");
+  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? work : null, {
+    mayLearn: mode !== "dry-run",
+    leavesOut: isLast,
+  });
   if (mended === null) return finding(work, "busy", { why: "the key was written all the time" });
   const seen = "seen" in mended ? mended.seen : null;
   const shown = showAttempt(parts.redactor, snapshot, entry, seen, whyOf(mended, forbidden));
@@ -107,7 +121,7 @@ function takeTurn(
   entry: ReadyEntry,
   snapshot: Snapshot,
   writes: RepairWork | null,
-  mayLearn: boolean,
+  how: Pick<Entity, "mayLearn" | "leavesOut">,
 ): Promise<Mended | null> {
   const { route, primary, shadow, paths, place, values } = entry;
   return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, writes, () => mendNow(turn)));
@@ -124,7 +138,7 @@ function takeTurn(
       id: makeUlid(parts.clock.now()),
       deadline: parts.clock.monotonic() + turnMs,
       values,
-      mayLearn,
+      ...how,
       aboutToMake() {
         if (writes === null) return Promise.resolve(false);
         return keepBeforeMaking(parts.store, writes, parts.clock.now() + shadow.asShadow.maxWorkMs);

@@ -144,6 +144,19 @@ test("what a shadow with ids of its own has missed is made, changed and deleted 
     assertSamePeople(pair);
   });
 
+  await t.test("two that name each other are made one without the other, and are whole with the next run", async () => {
+    fresh.before = refuseWrites(422);
+    const gil = await write("POST", "/users", { name: "Gil" });
+    const hal = await write("POST", "/users", { name: "Hal", managerId: gil.id });
+    await write("PUT", `/users/${gil.id}`, { managerId: hal.id });
+    fresh.before = () => false;
+    await repair(bench);
+    assert.deepEqual([named(fresh, "Gil").length, named(fresh, "Hal").length], [1, 1]);
+    await repair(bench);
+    assert.deepEqual(await repairsOf(bench), []);
+    assertSamePeople(pair);
+  });
+
   await t.test("a change that was lost is put to the shadow's own id, with its own ids in the body", async () => {
     fresh.before = refuseWrites(503);
     await write("PUT", "/users/17", { name: "Anna", managerId: 18 });

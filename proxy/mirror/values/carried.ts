@@ -7,7 +7,7 @@ import type { Identity, RawHeaders } from "../../exchange.ts";
 import { parseExact } from "../../json/parse-exact.ts";
 import { parsePointer } from "../../json/pointer.ts";
 import { printExact } from "../../json/print-exact.ts";
-import { removeMembers } from "../../json/move-members.ts";
+import { removePlaces } from "../../json/move-members.ts";
 import { framedFor } from "../../headers.ts";
 import { givenEdits, giftsOf, withGivenHeaders } from "./given.ts";
 import { edit, type Documents, type Edit, withoutCoding } from "./documents.ts";
@@ -56,6 +56,8 @@ export interface Carrying {
   readonly unmapped: RouteSettings["values"]["unmapped"];
   /** Of what makes it at the shadow: what that is handed of the primary's. */
   readonly given: readonly GivenValue[];
+  /** What of its body nobody knows there yet is left out, and not waited for: two that name each other cannot both be first. */
+  readonly leavesOut: boolean;
 }
 
 export type Carried =
@@ -95,6 +97,10 @@ export async function carry(parts: CarriedParts, message: Message, order: Carryi
     const whose = whoseIs(parts, value, order);
     const place = `the value of kind ${value.kind} at ${value.asked}`;
     if (whose === "same") continue;
+    if (order.leavesOut && value.in === "body" && (whose === "awaited" || whose === "nobody")) {
+      leftOut.push(value.at);
+      continue;
+    }
     if (whose === "passed") {
       passed.add(valueName(value));
     } else if (whose === "awaited") {
@@ -177,7 +183,7 @@ function written(message: Message, documents: Documents, edits: readonly Edit[],
 function without(json: Buffer, pointers: readonly string[]): Buffer {
   const read = parseExact(json);
   if (!read.ok) return json;
-  const left = removeMembers(
+  const left = removePlaces(
     read.value,
     pointers.map((pointer) => parsePointer(pointer) ?? []),
   );

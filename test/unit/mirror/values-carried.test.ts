@@ -65,6 +65,7 @@ routes: [{ name: users, match: { path: "/users/:id?" } }]
         isApart: false,
         unmapped: "pass",
         given: [],
+        leavesOut: false,
         ...order,
       },
     );
@@ -102,6 +103,26 @@ routes: [{ name: users, match: { path: "/users/:id?" } }]
     // What makes it there says no id of another entity's, unless it is handed it.
     [{ ...making, pairs: [boss], body }, '/users {"n":1.0,"bossId":"k9"}'],
     [{ ...making, body: '{"id":17}' }, "/users {}"],
+    // Two that name each other: one has to be made without the other.
+    [
+      {
+        body: '{"id":17,"bossId":4,"peers":[4,9,5],"n":1.0}',
+        pairs: [[number("9"), text("k9")]],
+        target: "/users",
+        teacher: (value) => (value === "4" ? "not-taught" : "nobody"),
+        order: {
+          ...making.order,
+          inBody: [at("answer", "/id"), at("answer", "/bossId"), at("answer", "/peers/*")],
+          unmapped: "skip",
+          leavesOut: true,
+        },
+      },
+      '/users {"peers":["k9"],"n":1.0}',
+    ],
+    [
+      { target: "/users/17", order: { unmapped: "skip", own: null, leavesOut: true } },
+      /^refused: .* at path:id has no/,
+    ],
     [
       { ...making, pairs: [boss], body, order: { ...making.order, given: [given("/id")] } },
       '/users {"id":17, "n":1.0, "bossId":"k9"}',
@@ -144,6 +165,7 @@ test("an entity with values that is too large to be read is not sent as it is", 
       isApart: false,
       unmapped: "pass",
       given: [],
+      leavesOut: false,
     },
   );
   assert.match(carried.end === "refused" ? carried.why : carried.end, /larger than 1 MiB/);

@@ -17,7 +17,17 @@ export interface AuditEntry {
 /** One that has no place and time yet. */
 export type AuditedChange = Omit<AuditEntry, "id" | "at">;
 
-export const AUDIT_ACTIONS = ["override", "group", "purge", "replay", "repair", "forget", "phase", "backfill"] as const;
+export const AUDIT_ACTIONS = [
+  "override",
+  "group",
+  "purge",
+  "replay",
+  "repair",
+  "forget",
+  "phase",
+  "backfill",
+  "reconcile",
+] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Entries that a store keeps; the oldest go first. */

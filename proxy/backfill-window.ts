@@ -54,14 +54,16 @@ export type OfBackfill<T> = { readonly answer: T } | "replaced" | null;
 
 export interface Backfills {
   open(collection: string, by: string): BackfillOpening;
-  window(id: string): OfBackfill<number>;
-  mark(id: string): OfBackfill<number>;
+  window(id: string): OfBackfill<Promise<number>>;
+  mark(id: string): OfBackfill<Promise<number>>;
   freeze(id: string, order: FreezeOrder): OfBackfill<Promise<FreezeAnswer>>;
   /** Whether it has held without a break; then it does for FREEZE_MS more. */
-  confirm(id: string, freeze: number): OfBackfill<boolean>;
-  thaw(id: string, freeze: number): OfBackfill<void>;
+  confirm(id: string, freeze: number): OfBackfill<Promise<boolean>>;
+  thaw(id: string, freeze: number): OfBackfill<Promise<void>>;
   leaveToRepair(id: string, ids: readonly string[]): OfBackfill<number>;
-  end(id: string, how: "done" | "stopped"): OfBackfill<void>;
+  end(id: string, how: "done" | "stopped"): OfBackfill<Promise<void>>;
+  /** From here on this process has its part in what other members' backfills ask. Resolves once it has heard of what stands. */
+  attend(): Promise<void>;
   /** Those that nothing is heard of, a sentence each. */
   warnings(): readonly string[];
 }

@@ -1,246 +1,339 @@
 /**
  * What a backfill that runs beside live writes is told and given (docs/semantics.md, "Rows racing live writes"): windows over
- * the log of changes, freezes of shadow delivery, places on the repair list. The job is another process: whatever it holds has
- * a deadline, and what it may not do any more is told when it asks.
+ * the logs of changes, freezes of shadow delivery, places on the repair list. The job is another process: whatever it holds has
+ * a deadline, and what it may not do any more is told when it asks. With members on one store the member that the job talks to
+ * asks all of them, and a row is written where all agree.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AuditedChange } from "./audit.ts";
+import type { BackfillJob, FrozenHere, MemberOrder, MemberReply, Positions, Said } from "./backfill-orders.ts";
+import {
+  BackfillPart,
+  type BackfillPartParts,
+  GONE_AFTER_MS,
+  PATIENCE_MS,
+  SILENT_AFTER_MS,
+  whyNoBackfill,
+} from "./backfill-part.ts";
 import {
   type BackfillOpening,
   type Backfills,
   type Copying,
   type FreezeAnswer,
   type FreezeOrder,
-  FREEZE_MOST_MS,
-  FREEZE_MS,
   type OfBackfill,
-  type OpenedBackfill,
 } from "./backfill-window.ts";
-import { type CollectionSettings, type RouteSettings, serviceOf, type ServiceSettings } from "./config/settings.ts";
+import type { CollectionSettings, RouteSettings } from "./config/settings.ts";
 import { MINUTE } from "./config/units.ts";
 import type { Snapshot } from "./exchange.ts";
 import { makeUlid } from "./identity.ts";
-import type { Journal } from "./journal.ts";
-import type { ChangeLog } from "./mirror/change-log.ts";
-import type { Freezes } from "./mirror/freezes.ts";
-import type { ShadowGate } from "./mirror/shadow-gate.ts";
-import type { OpenWrites } from "./phase/open-writes.ts";
-import type { WriteHold } from "./phase/write-hold.ts";
-import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
-import type { Clock } from "./ports.ts";
-import { foldId } from "./reach.ts";
+import type { MemberCalls } from "./member-calls.ts";
 
-export interface BackfillsParts {
-  readonly snapshot: () => Snapshot;
-  readonly changes: ChangeLog;
-  readonly freezes: Freezes;
-  readonly gate: (service: ServiceSettings) => Pick<ShadowGate, "state">;
-  readonly journal: Pick<Journal, "waiting">;
-  readonly hold: Pick<WriteHold, "holds">;
-  readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
+export interface BackfillsParts extends BackfillPartParts {
   /** Puts the entity of this key on the repair list: next may not have it as it is. */
   readonly leaveToRepair: (route: RouteSettings, snapshot: Snapshot, key: string, jobId: string) => void;
-  readonly clock: Clock;
   readonly audit: (change: AuditedChange) => void;
+  /** null: nobody shares the store. */
+  readonly members: SharedBackfills | null;
 }
 
-interface Session extends OpenedBackfill {
-  readonly collection: CollectionSettings;
+export interface SharedBackfills {
+  readonly calls: MemberCalls;
+  /** Which process this is. */
+  readonly life: string;
+  /** Equal where services and routes of members' files are. */
+  readonly settings: () => string;
+}
+
+interface Session {
+  readonly job: BackfillJob;
   readonly by: string;
   /** Epoch ms. */
   heardAt: number;
-  /** Nobody asks any more: its window is closed. */
-  silence: NodeJS.Timeout;
-  /** Its freezes, and when they began: monotonic ms. */
-  readonly freezes: Map<number, number>;
+  /** Number of its last freeze, and up to which they are over. */
+  freezes: number;
+  over: number;
+  window: Agreed;
+  mark: Agreed;
+  /** Of the processes that its last freeze stands in. */
+  frozenIn: readonly string[];
 }
 
-/** Of a job that nothing is heard of the window is closed, so that what changes is not remembered for nobody. */
-const SILENT_AFTER_MS = 60_000;
-/** And what the shadow has not is no longer taken to be on its way. */
-const GONE_AFTER_MS = 10 * 60_000;
-/** How long a freeze waits for writes that have yet to tell their keys. */
-const PATIENCE_MS = 2_000;
-const LOOK_AGAIN_MS = 10;
+/** What all members said at one moment. */
+interface Agreed {
+  /** This process's own position, which the job is told. */
+  readonly at: number;
+  /** By the life of each other member. */
+  readonly others: ReadonlyMap<string, number>;
+  /** Why that is not all of them; null: it is. */
+  readonly missing: string | null;
+}
+
+interface Heard {
+  readonly own: Said;
+  readonly others: ReadonlyMap<string, Said>;
+  readonly missing: string | null;
+}
+
+const NOTHING_AGREED: Agreed = { at: -1, others: new Map(), missing: "no window was opened" };
 const REPLACED_KEPT = 100;
-const SHARED_STORE =
-  "several members share the store, and what the others deliver is not known to the one that is asked; backfill while the route is legacy-only, or with mirror: { writes: false }";
+/** A member that is well answers within tens of ms; what keeps it is waited for as long as a freeze waits. */
+const ANSWER_WITHIN_MS = 2_000;
+const FREEZE_ANSWER_MS = PATIENCE_MS + 1_000;
+/** The commit that waits for it is given up by its database after 2 s. */
+const CONFIRM_WITHIN_MS = 1_500;
+const OTHER_SETTINGS = "members run different settings; give all of them the same services and routes";
 
 export function createBackfills(parts: BackfillsParts): Backfills & Copying {
   const sessions = new Map<string, Session>();
   const replaced = new Set<string>();
+  const part = new BackfillPart(parts);
 
   function open(name: string, by: string): BackfillOpening {
     const { settings } = parts.snapshot();
     const collection = settings.collections.find((one) => one.name === name);
     const route = settings.routes.find((one) => one.name === collection?.route);
     if (collection === undefined || route === undefined) return { end: "unknown" };
-    const why = settings.store.kind === "redis" ? SHARED_STORE : whyNot(route);
+    const why = whyNoBackfill(route) ?? whyNoValues(route, collection);
     if (why !== null || route.entity === null) return { end: "refused", why: why ?? "its route has no entity" };
-    for (const other of [...sessions.values()]) if (other.collection.name === name) replace(other);
-    const id = makeUlid(parts.clock.now());
+    const now = parts.clock.now();
+    const job = { id: makeUlid(now), collection: name, entity: route.entity, route: route.name };
+    replaceOthers(job, () => true);
     const session: Session = {
-      id,
-      entity: route.entity,
-      collection,
+      job,
       by,
-      heardAt: parts.clock.now(),
-      silence: setTimeout(() => undefined, 0),
-      freezes: new Map(),
+      heardAt: now,
+      freezes: 0,
+      over: 0,
+      window: NOTHING_AGREED,
+      mark: NOTHING_AGREED,
+      frozenIn: [],
     };
-    sessions.set(id, session);
-    heard(session);
+    sessions.set(job.id, session);
+    part.heard(job, 0);
     parts.audit({ by, action: "backfill", subject: name, what: "backfill beside live writes begun", reason: null });
-    return { end: "opened", opened: { id, entity: session.entity } };
+    return { end: "opened", opened: { id: job.id, entity: job.entity } };
   }
 
-  /** Its freezes stand to their deadline: it may have been told that they hold. */
-  function replace(session: Session): void {
-    forget(session);
-    replaced.add(session.id);
-    const [oldest] = replaced;
-    if (replaced.size > REPLACED_KEPT && oldest !== undefined) replaced.delete(oldest);
+  /** Their freezes stand to their deadline: they may have been told that they hold. */
+  function replaceOthers({ collection }: BackfillJob, isOlder: (id: string) => boolean): void {
+    for (const { job } of [...sessions.values()]) {
+      if (job.collection !== collection || !isOlder(job.id)) continue;
+      forget(job.id);
+      replaced.add(job.id);
+    }
+    for (const oldest of [...replaced].slice(0, -REPLACED_KEPT)) replaced.delete(oldest);
   }
 
-  function forget(session: Session): void {
-    clearTimeout(session.silence);
-    parts.changes.closeWindow(session.id);
-    sessions.delete(session.id);
-  }
-
-  function heard(session: Session): void {
-    session.heardAt = parts.clock.now();
-    clearTimeout(session.silence);
-    session.silence = setTimeout(() => parts.changes.closeWindow(session.id), SILENT_AFTER_MS);
-    session.silence.unref();
+  function forget(id: string): void {
+    part.forget(id);
+    sessions.delete(id);
   }
 
   function of<T>(id: string, work: (session: Session) => T): OfBackfill<T> {
     const session = sessions.get(id);
     if (session === undefined) return replaced.has(id) ? "replaced" : null;
-    heard(session);
+    session.heardAt = parts.clock.now();
+    part.heard(session.job, session.over);
     return { answer: work(session) };
   }
 
+  async function agree(session: Session, what: "window" | "mark"): Promise<Agreed> {
+    const { own, others, missing } = await askAll({ what, ...orderOf(session) }, ANSWER_WITHIN_MS);
+    const at = (said: Said): number => (said.what === "at" ? said.at : -1);
+    return { at: at(own), others: new Map([...others].map(([life, said]) => [life, at(said)])), missing };
+  }
+
   async function freeze(session: Session, order: FreezeOrder): Promise<FreezeAnswer> {
-    const { entity } = session;
-    const deadline = parts.clock.monotonic() + PATIENCE_MS;
-    const ids = new Map(order.ids.map((id) => [foldId(id), id]));
-    for (;;) {
-      const route = parts.snapshot().settings.routes.find(({ name }) => name === session.collection.route);
-      const over = whyOver(session, route);
-      if (over !== null || route === undefined) return { end: "over", why: over ?? "its route is gone" };
-      const why = whyNotNow(route);
-      if (why !== null) return { end: "later", why };
-      const window = { entity, since: order.since, read: order.read };
-      const looked = parts.changes.look(window, new Set(ids.keys()), parts.clock.now());
-      // Another freeze may belong to a job that was told it holds, and has yet to commit.
-      const isAlone = parts.freezes.whenNone(entity) === null;
-      if (looked.kind === "dirty") return { end: "dirty", why: looked.why };
-      if (looked.kind === "known" && isAlone) {
-        const number = begin(session, route, new Set([...ids.keys()].filter((id) => !looked.touched.has(id))));
-        const touched = [...looked.touched].map((id) => ids.get(id) ?? id);
-        return { end: "frozen", freeze: number, touched };
+    const positions = positionsOf(session, order);
+    if (typeof positions === "string") return { end: "later", why: positions };
+    const number = ++session.freezes;
+    const { own, others, missing } = await askAll(
+      { what: "freeze", ...orderOf(session), number, ids: order.ids, positions },
+      FREEZE_ANSWER_MS,
+    );
+    const lives = new Set(others.keys());
+    const gone = Object.keys(positions).filter((life) => life !== ownLife() && !lives.has(life));
+    const why = missing ?? (gone.length === 0 ? null : "a member that the rows were read beside has ended");
+    const frozen = together(
+      [own, ...others.values()].map((said) => (said.what === "frozen" ? said.frozen : NOT_UNDERSTOOD)),
+      why,
+    );
+    const isReplaced = sessions.get(session.job.id) !== session;
+    if (frozen.end === "frozen" && !isReplaced) {
+      session.frozenIn = [ownLife(), ...lives];
+      return { ...frozen, freeze: number };
+    }
+    await thaw(session, number);
+    if (isReplaced) return { end: "over", why: "another backfill took the collection over" };
+    return frozen.end === "frozen" ? { end: "later", why: "it was not to be" } : frozen;
+  }
+
+  /** In words: why there is nothing to freeze by. */
+  function positionsOf({ window, mark }: Session, { since, read }: FreezeOrder): Record<string, Positions> | string {
+    const own = { [ownLife()]: { since, read } };
+    if (parts.members === null) return own;
+    if (window.at !== since || mark.at !== read) return "another window was opened meanwhile";
+    const missing = window.missing ?? mark.missing;
+    if (missing !== null) return missing;
+    const others = [...window.others].map(([life, from]) => [life, { since: from, read: mark.others.get(life) ?? -1 }]);
+    if (mark.others.size !== window.others.size || others.some(([, at]) => (at as Positions).read === -1)) {
+      return "a member started or ended while the rows were read";
+    }
+    return { ...own, ...(Object.fromEntries(others) as Record<string, Positions>) };
+  }
+
+  async function confirm(session: Session, number: number): Promise<boolean> {
+    if (number !== session.freezes || number <= session.over) return false;
+    const { own, others, missing } = await askAll(
+      { what: "confirm", ...orderOf(session), number, lives: session.frozenIn },
+      CONFIRM_WITHIN_MS,
+    );
+    if (missing !== null || others.size !== session.frozenIn.length - 1) return false;
+    return [own, ...others.values()].every((said) => said.what === "confirmed" && said.holds);
+  }
+
+  async function thaw(session: Session, number: number): Promise<void> {
+    if (number > session.freezes) return;
+    session.over = Math.max(session.over, number);
+    await askAll({ what: "thaw", ...orderOf(session) }, 0);
+  }
+
+  function orderOf({ job, over }: Session): Pick<MemberOrder, "job" | "over"> {
+    return { job, over };
+  }
+
+  /** This process included. `forMs` 0: nobody waits for the answers. */
+  async function askAll(order: MemberOrder, forMs: number): Promise<Heard> {
+    const { members } = parts;
+    // First, where nothing is to be waited for: what is frozen is frozen in one turn with the look at what was touched.
+    const own = answerOrder(order, 0);
+    if (members === null) return { own: await own, others: new Map(), missing: null };
+    const [said, { answers, missing }] = await Promise.all([
+      own,
+      members.calls.ask(order.job.id, JSON.stringify(order), forMs),
+    ]);
+    const others = new Map<string, Said>();
+    let problem = missing;
+    for (const [life, text] of answers) {
+      const reply = JSON.parse(text) as MemberReply;
+      if (reply.settings !== members.settings()) problem ??= OTHER_SETTINGS;
+      others.set(life, reply.said);
+    }
+    return { own: said, others, missing: problem };
+  }
+
+  /** What this process says to an order, its own included. */
+  async function answerOrder(order: MemberOrder, ageMs: number): Promise<Said> {
+    const { job } = order;
+    if (order.what !== "end") part.heard(job, order.over);
+    switch (order.what) {
+      case "end":
+        part.forget(job.id);
+        return { what: "heard" };
+      case "window":
+        return { what: "at", at: part.window(job.id) };
+      case "mark":
+        return { what: "at", at: part.mark() };
+      case "thaw":
+        return { what: "heard" };
+      case "freeze": {
+        const here = order.positions[ownLife()];
+        if (here !== undefined) return { what: "frozen", frozen: await part.freeze(job, { ...order, ...here }) };
+        part.freezeBlind(job, order.number, ageMs);
+        return { what: "frozen", frozen: { end: "later", why: "a member started while the rows were read" } };
       }
-      if (parts.clock.monotonic() > deadline) {
-        return { end: "later", why: looked.kind === "later" ? looked.why : "an earlier freeze has yet to end" };
+      case "confirm": {
+        if (order.lives.includes(ownLife())) return { what: "confirmed", holds: part.confirm(job.id, order.number) };
+        part.freezeBlind(job, order.number, ageMs);
+        return { what: "confirmed", holds: false };
       }
-      await sleep(LOOK_AGAIN_MS);
+      default: {
+        const never: never = order;
+        throw new TypeError(`no such order: ${JSON.stringify(never)}`);
+      }
     }
   }
 
-  function begin(session: Session, route: RouteSettings, ids: ReadonlySet<string>): number {
-    // As a write under way it keeps the route from changing its source of truth.
-    const name = `backfill ${makeUlid(parts.clock.now())}`;
-    parts.openWrites.enter(name, route.name);
-    const number = parts.freezes.begin({ entity: session.entity, ids }, FREEZE_MS, () => {
-      session.freezes.delete(number);
-      parts.openWrites.leave(name);
+  async function attend(): Promise<void> {
+    const { members } = parts;
+    if (members === null) return;
+    await members.calls.serve(async (text, ageMs) => {
+      const order = JSON.parse(text) as MemberOrder;
+      replaceOthers(order.job, (id) => id < order.job.id);
+      const reply: MemberReply = { settings: members.settings(), said: await answerOrder(order, ageMs) };
+      return JSON.stringify(reply);
     });
-    session.freezes.set(number, parts.clock.monotonic());
-    return number;
   }
 
-  function confirm({ freezes }: Session, number: number): boolean {
-    const begunAt = freezes.get(number);
-    if (begunAt === undefined) return false;
-    if (parts.clock.monotonic() - begunAt <= FREEZE_MOST_MS - FREEZE_MS) return parts.freezes.extend(number, FREEZE_MS);
-    return false;
-  }
-
-  function whyOver(session: Session, route: RouteSettings | undefined): string | null {
-    if (sessions.get(session.id) !== session) return "another backfill took the collection over";
-    if (route === undefined) return `route ${session.collection.route} is no longer in the configuration`;
-    return whyNot(route);
-  }
-
-  function whyNotNow(route: RouteSettings): string | null {
-    if (parts.hold.holds(route.name)) return `the source of truth of ${route.name} is being changed`;
-    if (parts.journal.waiting() > 0) return "accepted writes wait in the journal";
-    const shadow = serviceOf(parts.snapshot().settings, serviceNameFor("next", route));
-    return parts.gate(shadow).state() === "closed" ? null : `${shadow.name} does not answer, and its breaker is open`;
-  }
-
-  function isCopying(entity: string | null): boolean {
-    if (sessions.size === 0 || entity === null) return false;
-    const since = parts.clock.now() - GONE_AFTER_MS;
-    return [...sessions.values()].some((session) => session.entity === entity && session.heardAt > since);
+  function ownLife(): string {
+    return parts.members?.life ?? "";
   }
 
   /** What was killed says no goodbye. */
   function warnings(): readonly string[] {
     const now = parts.clock.now();
-    return [...sessions.values()].flatMap(({ collection: { name }, heardAt }) => {
+    return [...sessions.values()].flatMap(({ job: { collection }, heardAt }) => {
       const silentMs = now - heardAt;
       if (silentMs < SILENT_AFTER_MS || silentMs > GONE_AFTER_MS) return [];
       const ago = `${Math.floor(silentMs / MINUTE)} min ago`;
       const until = `until ${GONE_AFTER_MS / MINUTE} min have gone by`;
       return [
-        `the backfill of ${name} was heard of last ${ago}; the same command goes on where it was. What next has not is taken to be on its way ${until}`,
+        `the backfill of ${collection} was heard of last ${ago}; the same command goes on where it was. What next has not is taken to be on its way ${until}`,
       ];
     });
   }
 
   return {
     open,
-    isCopying,
+    attend,
+    isCopying: (entity) => part.isCopying(entity),
     warnings,
-    window: (id) => of(id, () => parts.changes.openWindow(id)),
-    mark: (id) => of(id, () => parts.changes.mark()),
+    window: (id) =>
+      of(id, async (session) => {
+        session.window = await agree(session, "window");
+        return session.window.at;
+      }),
+    mark: (id) =>
+      of(id, async (session) => {
+        session.mark = await agree(session, "mark");
+        return session.mark.at;
+      }),
     freeze: (id, order) => of(id, (session) => freeze(session, order)),
     confirm: (id, number) => of(id, (session) => confirm(session, number)),
-    thaw: (id, number) =>
-      of(id, (session) => {
-        if (session.freezes.has(number)) parts.freezes.lift(number);
-      }),
+    thaw: (id, number) => of(id, (session) => thaw(session, number)),
     leaveToRepair: (id, ids) =>
-      of(id, (session) => {
+      of(id, ({ job }) => {
         const snapshot = parts.snapshot();
-        const route = snapshot.settings.routes.find(({ name }) => name === session.collection.route);
+        const route = snapshot.settings.routes.find(({ name }) => name === job.route);
         if (route === undefined) return 0;
-        for (const each of ids) parts.leaveToRepair(route, snapshot, `${session.entity}/${each}`, session.id);
+        for (const each of ids) parts.leaveToRepair(route, snapshot, `${job.entity}/${each}`, job.id);
         return ids.length;
       }),
     end: (id, how) =>
-      of(id, (session) => {
-        forget(session);
-        const { by, collection } = session;
-        parts.audit({ by, action: "backfill", subject: collection.name, what: `backfill ${how}`, reason: null });
+      of(id, async (session) => {
+        const { by, job } = session;
+        await askAll({ what: "end", ...orderOf(session) }, 0);
+        forget(job.id);
+        parts.audit({ by, action: "backfill", subject: job.collection, what: `backfill ${how}`, reason: null });
       }),
   };
 }
 
-/** Why the rows of a route cannot be brought over beside its live writes; null: they can. */
-function whyNot(route: RouteSettings): string | null {
-  const roles = PHASE_ROLES[route.phase];
-  if (roles.primary !== "legacy" || roles.shadow === null) {
-    return `route ${route.name} is in ${route.phase}, and rows are brought over while legacy is the source of truth and next the shadow`;
-  }
-  if (route.entity === null) {
-    return `route ${route.name} takes its entity from each path, so that nothing says which of its writes are about these rows; write entity: NAME`;
-  }
-  if (route.values.learn.length + route.values.apply.length > 0) {
-    return `the services have ids of their own on route ${route.name} (values), which a backfill beside live writes does not map yet`;
-  }
-  return null;
+function whyNoValues({ name, values }: RouteSettings, collection: CollectionSettings): string | null {
+  const differ = values.learn.length + values.apply.length > 0;
+  if (!differ || collection.values.learn.length > 0) return null;
+  return `the services have ids of their own on route ${name} (values); write at collection ${collection.name} which columns hold them (values: { learn: [{ from, to, kind }] })`;
+}
+
+const NOT_UNDERSTOOD: FrozenHere = { end: "later", why: "a member answered what is not understood; run one version" };
+
+/** What cannot be now is no fault of the rows, and comes before what counts against them. */
+function together(all: readonly FrozenHere[], missing: string | null): FrozenHere {
+  const first = (end: FrozenHere["end"]): FrozenHere | undefined => all.find((one) => one.end === end);
+  const over = first("over");
+  if (over !== undefined) return over;
+  if (missing !== null) return { end: "later", why: missing };
+  const held = first("later") ?? first("dirty");
+  if (held !== undefined) return held;
+  return { end: "frozen", touched: [...new Set(all.flatMap((one) => (one.end === "frozen" ? one.touched : [])))] };
 }

@@ -37,6 +37,8 @@ export interface ClientMappingParts {
 export interface ClientMapping {
   /** The primary as the client of this request sees it; null: as it is. */
   of(asked: Asked): ((primary: Upstream) => Upstream) | null;
+  /** next as the client of a read that it answers while legacy is the primary sees it; null: as it is. Not counted. */
+  dialled(asked: Asked): ((next: Upstream) => Upstream) | null;
 }
 
 export interface Asked {
@@ -52,6 +54,8 @@ const STORE_WITHIN_MS = 1_000;
 
 interface Need {
   readonly primary: Identity;
+  /** Somebody else can be asked: what cannot be mapped whole is refused. */
+  readonly strict: boolean;
   readonly values: boolean;
   readonly transform: boolean;
 }
@@ -68,6 +72,14 @@ export function createClientMapping(parts: ClientMappingParts): ClientMapping {
       if (need === undefined) return null;
       return (primary) => mappedUpstream(primary, new OneClient(parts, asked, need), room);
     },
+    dialled(asked) {
+      const { route } = asked.found;
+      const { learn, apply } = route.values;
+      const values = learn.length + apply.length > 0;
+      const need: Need = { primary: "next", strict: true, values, transform: isTransformed(route) };
+      if (!need.values && !need.transform) return null;
+      return (next) => mappedUpstream(next, new OneClient({ ...parts, counted: UNCOUNTED }, asked, need), room);
+    },
   };
 }
 
@@ -75,7 +87,12 @@ function needsOf(snapshot: Snapshot): ReadonlyMap<RouteSettings, Need> | null {
   const needs = new Map<RouteSettings, Need>();
   for (const route of snapshot.settings.routes) {
     const { primary } = PHASE_ROLES[route.phase];
-    const need = { primary, values: isTurned(snapshot, route), transform: primary === "next" && isTransformed(route) };
+    const need = {
+      primary,
+      strict: false,
+      values: isTurned(snapshot, route),
+      transform: primary === "next" && isTransformed(route),
+    };
     if (need.values || need.transform) needs.set(route, need);
   }
   return needs.size === 0 ? null : needs;
@@ -114,6 +131,7 @@ class OneClient implements CallMapping {
     return settled(
       mapping,
       (mapped) => {
+        if (this.#need.strict && (mapped === null || mapped.unpaired > 0)) return UNPAIRED;
         // So many that nobody looks for them all: part of them mapped would be worse than none.
         if (mapped === null) return this.#toNext(message, "unmapped");
         const done = body === "not-held" ? "unmapped" : mapped.replaced > 0 ? "mapped" : "untouched";
@@ -191,11 +209,13 @@ class OneClient implements CallMapping {
     return settled(
       mapping,
       (mapped): Mapped<AnswerMessage> => {
+        if (this.#need.strict && (mapped.unpaired > 0 || done === "unmapped")) return UNPAIRED;
         this.#count("answer", done === "untouched" && mapped.replaced > 0 ? "mapped" : done);
         const { status, statusText } = message;
         return { ok: true, value: { status, statusText, ...put(mapped, body) } };
       },
       (cause) => {
+        if (this.#need.strict) return UNPAIRED;
         this.#parts.caught("values for clients", cause);
         this.#count("answer", "unmapped");
         return { ok: true, value: message };
@@ -207,6 +227,10 @@ class OneClient implements CallMapping {
     if (result !== "untouched") this.#parts.counted.count({ route: this.#asked.found.route.name, of, result });
   }
 }
+
+const UNCOUNTED: ClientMappingParts["counted"] = { count: () => undefined };
+
+const UNPAIRED = refused("mapping-unavailable", "not all of its values are known on both sides");
 
 type Done = "mapped" | "unmapped" | "untouched";
 

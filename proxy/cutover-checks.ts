@@ -8,6 +8,7 @@ import type { Journal } from "./journal.ts";
 import { lagMsOf } from "./lag.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { MoveCheck, MoveOrder } from "./phase-move.ts";
+import { DRAIN_WITHIN_MS } from "./barrier/barrier.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
 import { type Member, type Members, nameOf, series } from "./members.ts";
 import { plural, spellCount } from "./phase/words.ts";
@@ -30,11 +31,11 @@ export interface CutoverChecksParts {
   readonly store: Pick<Store, "openWork">;
   readonly journal: Pick<Journal, "waiting" | "waitingSince">;
   readonly backlog: Pick<Backlog, "lagMs">;
-  readonly openWrites: Pick<OpenWrites, "count">;
+  readonly openWrites: Pick<OpenWrites, "count" | "oldest">;
   /** Why a value that a client holds could be two things once next makes new ones, in words; null: none is known. */
   readonly clash: (routes: readonly RouteSettings[]) => Promise<string | null>;
   readonly members: Pick<Members, "list">;
-  /** Open connections of a route that changed their protocol. */
+  /** Open tunnels and event streams of a route. */
   readonly tunnels: (route: string) => number;
   readonly clock: Clock;
 }
@@ -99,8 +100,10 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
       lag <= CLOSE_MS,
       `${plural(parts.openWrites.count(names), "write")} under way; copies are ${spellCount(Math.round(lag))} ms behind`,
     );
+    const long = whyTooLong(names);
+    add("long", long === null, long ?? "no write has been under way for longer than a move may take");
     const tunnels = names.reduce((sum, name) => sum + parts.tunnels(name), 0);
-    add("tunnels", true, spellTunnels(tunnels, from));
+    add("tunnels", true, spellTunnels(tunnels, from, routes));
     return checks;
   }
 
@@ -108,10 +111,19 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     return Math.max(...names.map((name) => lagMsOf(parts, name)));
   }
 
-  /** Waits for the shadow to come close, before anybody is held back. */
+  /** It would outlast the barrier, and the move be given up. */
+  function whyTooLong(names: readonly string[]): string | null {
+    const oldest = parts.openWrites.oldest(names);
+    if (oldest === null || oldest.ms <= DRAIN_WITHIN_MS) return null;
+    const seconds = spellCount(Math.floor(oldest.ms / 1000));
+    return `${oldest.what} has been under way for ${seconds} s, longer than a move may take: wait until it has ended`;
+  }
+
+  /** Waits for the shadow to come close, and for what would outlast the barrier to end, before anybody is held back. */
   async function settledDown(names: readonly string[], dryRun: boolean): Promise<number> {
     const until = parts.clock.monotonic() + (dryRun ? 0 : PATIENCE_MS);
-    while (lagOf(names) > CLOSE_MS && parts.clock.monotonic() < until) await pause(ASK_AGAIN_MS);
+    const isFar = (): boolean => lagOf(names) > CLOSE_MS || whyTooLong(names) !== null;
+    while (isFar() && parts.clock.monotonic() < until) await pause(ASK_AGAIN_MS);
     return lagOf(names);
   }
 
@@ -127,15 +139,24 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     const waiting = parts.journal.waiting();
     if (waiting > 0) return spellWaiting(waiting);
     const lag = lagOf(names);
-    return lag > CLOSE_MS ? `copies are ${spellCount(Math.round(lag))} ms behind` : null;
+    return lag > CLOSE_MS ? `copies are ${spellCount(Math.round(lag))} ms behind` : whyTooLong(names);
   }
 
   return { of: checksOf, lagOf, openOf, notClose };
 }
 
-export function spellTunnels(tunnels: number, from: Phase): string {
-  if (tunnels === 0) return "no open tunnel";
-  return `${plural(tunnels, "open tunnel")} stay with ${PHASE_ROLES[from].primary} until they end`;
+export function spellTunnels(
+  tunnels: number,
+  from: Phase,
+  routes: readonly Pick<RouteSettings, "keepStreams">[],
+): string {
+  if (tunnels === 0) return "no open tunnel, no event stream";
+  const kept = routes.filter(({ keepStreams }) => keepStreams).length;
+  const what = `${plural(tunnels, "open connection")} (tunnels, event streams)`;
+  const stay = `stay with ${PHASE_ROLES[from].primary} until they end`;
+  if (kept === routes.length) return `${what}: they ${stay} (keepStreams)`;
+  const closed = "are closed within 10 s after the move";
+  return kept === 0 ? `${what}: they ${closed}` : `${what}: they ${closed}; those of routes with keepStreams ${stay}`;
 }
 
 function spellWaiting(waiting: number): string {

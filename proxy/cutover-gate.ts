@@ -7,11 +7,13 @@ import type { Member, Members } from "./members.ts";
 import { askGate, evidenceShare, type GateMembers } from "./phase/gate.ts";
 import { joinEvidence } from "./phase/join-evidence.ts";
 import { touches } from "./phase/must-match.ts";
-import type { Store } from "./ports.ts";
+import type { Clock, Store } from "./ports.ts";
+import { type CollectionFound, collectionsOf, foundOf, ownEntity } from "./row-jobs.ts";
 
 export interface CutoverGateParts {
   readonly book: Pick<EvidenceBook, "of">;
-  readonly store: Pick<Store, "openWork" | "groups" | "othersGateEvidence">;
+  readonly store: Pick<Store, "openWork" | "groups" | "othersGateEvidence" | "rowJobs">;
+  readonly clock: Pick<Clock, "now">;
   /** null: nobody shares the store. */
   readonly members: Pick<Members, "list"> | null;
   /** As in the book. */
@@ -40,13 +42,24 @@ export function createCutoverGate(parts: CutoverGateParts): CutoverGate {
     return route === undefined ? null : { route, evidence: book.of(route, revision) };
   }
 
+  async function rowsOf(name: string): Promise<readonly CollectionFound[]> {
+    const { settings } = snapshot();
+    const route = settings.routes.find((one) => one.name === name);
+    const collections = route === undefined ? [] : collectionsOf(settings, ownEntity(route));
+    if (collections.length === 0) return [];
+    const ends = await store.rowJobs();
+    return collections.map((collection) => foundOf(collection, ends));
+  }
+
   return {
     async ask(name) {
       const found = find(name);
       if (found === null) return null;
       const mustMatch = await openCausesAt(store, name, found.route.compare.mustMatch);
       const open = (await store.openWork()).find(({ route }) => route === name);
-      const asked = { ...found, repairs: open?.repairs ?? 0, gaps: open?.gaps ?? 0, mustMatch };
+      const rows = await rowsOf(name);
+      const now = parts.clock.now();
+      const asked = { ...found, repairs: open?.repairs ?? 0, gaps: open?.gaps ?? 0, mustMatch, rows, now };
       if (parts.members === null) return askGate({ ...asked, members: null });
       const others = (await store.othersGateEvidence()).filter(({ route }) => route === name);
       const { evidence, ...counts } = joinEvidence(found.evidence, others, found.route.gate);

@@ -1,6 +1,6 @@
 /**
  * Moves routes from phase to phase (docs/cutover.md): what has to be so is looked at, then the routes go through the barrier
- * (barrier/barrier.ts, over several members phase/shared-barrier.ts): new writes are held back, those under way end, what they left is
+ * (barrier/barrier.ts, over several members barrier/shared-barrier.ts): new writes are held back, those under way end, what they left is
  * looked at again, and the move is kept by compare-and-set before anybody is let go on to the new primary. Whatever fails
  * before that leaves the old one.
  */
@@ -9,7 +9,7 @@ import type { RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
 import { type CutoverChecks, type Planned, spellTunnels } from "./cutover-checks.ts";
 import { makeUlid } from "./identity.ts";
-import { behindAfter, groupOf, type KeptPhase } from "./kept-phase.ts";
+import { behindAfter, groupOf, type KeptPhase, type PhaseMove } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
 import type { Barrier, Crossed } from "./barrier/barrier.ts";
@@ -23,7 +23,7 @@ export interface CutoverParts {
   readonly phases: Pick<PhaseBook, "rowOf">;
   readonly checks: CutoverChecks;
   readonly barrier: Barrier;
-  readonly store: Pick<Store, "append">;
+  readonly store: Pick<Store, "append" | "flush">;
   readonly clock: Clock;
   readonly audit: (change: AuditedChange) => void;
 }
@@ -32,6 +32,9 @@ export interface Cutover {
   /** null: there is no such route. @throws CrossfadeError `store-unavailable` before anything was held */
   move(order: MoveOrder): Promise<MoveReport | null>;
 }
+
+/** Of the routes that move; null: none is kept. */
+type RowsBefore = ReadonlyMap<string, KeptPhase | null>;
 
 export function createCutover(parts: CutoverParts): Cutover {
   const { acting, phases, store, clock } = parts;
@@ -45,8 +48,10 @@ export function createCutover(parts: CutoverParts): Cutover {
     if ("end" in planned) return planned;
     if (isMoving) return refused(planned, [missing("step", "another move is under way; try again when it has ended")]);
     isMoving = true;
+    // What the plan was made from: while the rest is looked at, another member or the file may come first.
+    const before = new Map(planned.names.map((name) => [name, phases.rowOf(name) ?? null]));
     try {
-      return await carryOut(planned);
+      return await carryOut(planned, before);
     } finally {
       isMoving = false;
     }
@@ -74,7 +79,7 @@ export function createCutover(parts: CutoverParts): Cutover {
     return { ...about, to: stepped.to, crosses: crossesBarrier(route.phase, stepped.to) };
   }
 
-  async function carryOut(planned: Planned): Promise<MoveReport> {
+  async function carryOut(planned: Planned, before: RowsBefore): Promise<MoveReport> {
     const { order, crosses, names } = planned;
     const checks = await parts.checks.of(planned);
     if (checks.some(({ state }) => state === "missing")) return refused(planned, checks);
@@ -84,24 +89,50 @@ export function createCutover(parts: CutoverParts): Cutover {
       const sentence = `${names.join(", ")} would move from ${planned.from} to ${planned.to}${pausing}`;
       return report(planned, { end: "would-move", sentence, checks, estimatedPauseMs });
     }
-    const since = new Map(
-      planned.routes.map(({ name, sharedDatabase }) => [
-        name,
-        sharedDatabase ? null : (phases.rowOf(name)?.behindSince ?? null),
-      ]),
-    );
-    const crossed = await parts.barrier.cross({
-      routes: names,
-      rows: rowsOf(planned),
-      drains: crosses,
-      stillFit: () => (crosses && !order.force ? stillFit(names) : Promise.resolve(null)),
-    });
-    if (crossed.end !== "moved") return stays(planned, checks, crossed);
-    if (PHASE_ROLES[planned.to].shadow !== null) {
-      const at = new Date(clock.now()).toISOString();
-      for (const [route, from] of since) if (from !== null) tellGap(route, from, at);
+    const gaps = await openGaps(planned, before);
+    let end: Crossed["end"] = "aborted";
+    try {
+      const crossed = await parts.barrier.cross({
+        routes: names,
+        moves: movesOf(planned, before),
+        drains: crosses,
+        stillFit: () => (crosses && !order.force ? stillFit(names) : Promise.resolve(null)),
+      });
+      end = crossed.end;
+      return end === "moved" ? moved(planned, checks, crossed) : stays(planned, checks, crossed);
+    } finally {
+      endGaps(gaps, end);
     }
-    return moved(planned, checks, crossed);
+  }
+
+  /**
+   * What the other service has missed while a route mirrored nothing is on no list: only a reconcile can say. It is told before
+   * the move, which forgets since when that is: whoever makes it may die right behind it.
+   */
+  async function openGaps({ routes, to }: Planned, before: RowsBefore): Promise<readonly string[]> {
+    if (PHASE_ROLES[to].shadow === null) return [];
+    const ids: string[] = [];
+    for (const { name: route, sharedDatabase } of routes) {
+      const from = before.get(route)?.behindSince ?? null;
+      if (sharedDatabase || from === null) continue;
+      const id = makeUlid(clock.now());
+      ids.push(id);
+      store.append([
+        { type: "gap-opened", id, route, from, why: "the route mirrored nothing: its phase had no shadow" },
+      ]);
+    }
+    if (ids.length > 0) await store.flush();
+    return ids;
+  }
+
+  function endGaps(ids: readonly string[], end: Crossed["end"]): void {
+    if (ids.length === 0) return;
+    const to = new Date(clock.now()).toISOString();
+    store.append(
+      ids.map((id) =>
+        end === "moved" ? { type: "gap-closed" as const, id, to } : { type: "gap-withdrawn" as const, id },
+      ),
+    );
   }
 
   /** What the last writes left. */
@@ -111,12 +142,12 @@ export function createCutover(parts: CutoverParts): Cutover {
     return gaps > 0 ? `the last writes left ${plural(gaps, "gap")}` : null;
   }
 
-  function rowsOf({ order, routes, from, to, crosses }: Planned): readonly KeptPhase[] {
+  function movesOf({ order, routes, from, to, crosses }: Planned, rows: RowsBefore): readonly PhaseMove[] {
     const at = new Date(clock.now()).toISOString();
     const file = new Map(acting.file().routes.map(({ name, phase }) => [name, phase]));
-    return routes.map(({ name, sharedDatabase }): KeptPhase => {
-      const before = phases.rowOf(name);
-      return {
+    return routes.map(({ name, sharedDatabase }): PhaseMove => {
+      const before = rows.get(name) ?? null;
+      const row: KeptPhase = {
         route: name,
         phase: to,
         epoch: (before?.epoch ?? 1) + (crosses ? 1 : 0),
@@ -126,6 +157,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         reason: order.reason,
         behindSince: behindAfter({ sharedDatabase, phase: from, behindSince: before?.behindSince ?? null }, to, at),
       };
+      return { row, instead: before };
     });
   }
 
@@ -143,16 +175,6 @@ export function createCutover(parts: CutoverParts): Cutover {
     return report(planned, { end, sentence, checks, ...told });
   }
 
-  /** What the other service has missed is on no list: only a reconcile can say. */
-  function tellGap(route: string, from: string, to: string): void {
-    const id = makeUlid(clock.now());
-    const why = "the route mirrored nothing: its phase had no shadow";
-    store.append([
-      { type: "gap-opened", id, route, from, why },
-      { type: "gap-closed", id, to },
-    ]);
-  }
-
   function moved(
     planned: Planned,
     looked: readonly MoveCheck[],
@@ -160,7 +182,9 @@ export function createCutover(parts: CutoverParts): Cutover {
   ): MoveReport {
     // Other members' are counted while they move.
     const checks = looked.map((check) =>
-      check.name === "tunnels" && tunnels !== null ? { ...check, text: spellTunnels(tunnels, planned.from) } : check,
+      check.name === "tunnels" && tunnels !== null
+        ? { ...check, text: spellTunnels(tunnels, planned.from, planned.routes) }
+        : check,
     );
     const { order, names, from, to, crosses } = planned;
     const gates = checks.filter(({ name }) => name === "gate").map(({ text }) => text);

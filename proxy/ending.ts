@@ -77,10 +77,25 @@ export function finish(
       // What it leaves on the repair list is there.
       if (isWrite) parts.openWrites.leave(exchange.id);
       if (isWrite) parts.changes.ended(exchange.id, settled.notBefore);
+      if (isWrite) parts.pins.ended(exchange.id, unsureForMs(settled));
     }
   };
   if (parts.recorder.leavesEvidence(settled)) inSlices(() => guarded(parts, "record", record, exchange));
   else record();
+}
+
+/**
+ * null: the shadow has it for all that is known, or the primary has not. Otherwise what it left says what is in doubt, and where a
+ * side has taken it to do it later (202), so does nothing for that time.
+ */
+function unsureForMs({ exchange, outcome, repair, notBefore, primary, shadow }: Settled): number | null {
+  const isLater = primary.status === 202 || shadow?.status === 202;
+  if (repair === null && notBefore === null && (outcome.kind === "skipped" || !isLater)) return null;
+  if (!isLater) return 0;
+  const { services } = exchange.snapshot.settings;
+  return Math.max(
+    ...Object.values(services).map(({ asShadow, asPrimary }) => Math.max(asShadow.maxWorkMs, asPrimary.maxWorkMs)),
+  );
 }
 
 /** What of the outcome has to be counted again where the store has not kept it when the process dies. */

@@ -7,7 +7,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Caught, OfRequest } from "./caught.ts";
 import { hostFor, type RouteSettings, type ServiceSettings, serviceOf } from "./config/settings.ts";
-import type { RequestHead, Role, RouteFound, Snapshot } from "./exchange.ts";
+import {
+  headerOf,
+  type RawHeaders,
+  type RequestClass,
+  type RequestHead,
+  type Role,
+  type RouteFound,
+  type Snapshot,
+} from "./exchange.ts";
 import type { BodyTakers } from "./forward/capture.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
 import { refuse, type Refusal } from "./forward/refusal.ts";
@@ -16,6 +24,8 @@ import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeUlid } from "./identity.ts";
 import type { ClientMapping } from "./client-mapping.ts";
+import { type Dial, isDialled } from "./dial.ts";
+import { dialledUpstream } from "./dialled-upstream.ts";
 import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import type { Noise, Watched } from "./noise.ts";
@@ -24,6 +34,7 @@ import type { WriteHold } from "./phase/write-hold.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
+import { dialledTo } from "./route/pin-names.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
 import type { Trace } from "./trace.ts";
@@ -40,6 +51,7 @@ export interface FrontParts {
   readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
   readonly intake: Intake;
   readonly clients: ClientMapping;
+  readonly dial: Dial;
   /** Writes whose source of truth is being changed wait here. */
   readonly hold: Pick<WriteHold, "holds" | "take">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
@@ -92,6 +104,47 @@ export function createFront(parts: FrontParts): Front {
       holdBack(request, response, target);
       return;
     }
+    const names = requestClass === "read" && isDialled(route) ? dialledTo(found, head) : null;
+    if (names === null) forwardPlanned(request, response, snapshot, head, found, requestClass);
+    else decideOnDial(request, response, snapshot, head, found, names);
+  }
+
+  /** `names`: what has to be free for next to be asked. */
+  function decideOnDial(
+    request: IncomingMessage,
+    response: ServerResponse,
+    snapshot: Snapshot,
+    head: RequestHead,
+    found: RouteFound,
+    names: readonly string[],
+  ): void {
+    const route = found.route.name;
+    const decided = (mayAsk: boolean): void => {
+      if (mayAsk) {
+        forwardDialled(request, response, snapshot, head, found);
+        return;
+      }
+      guard("dial", () => parts.dial.count(route, "pinned"));
+      forwardPlanned(request, response, snapshot, head, found, "read");
+    };
+    const answer = parts.dial.mayAsk({ route, names, revision: snapshot.revision });
+    if (answer instanceof Promise) {
+      answer.then(decided).catch((error: unknown) => {
+        parts.caught("pipeline", error);
+        response.destroy();
+      });
+    } else decided(answer);
+  }
+
+  function forwardPlanned(
+    request: IncomingMessage,
+    response: ServerResponse,
+    snapshot: Snapshot,
+    head: RequestHead,
+    found: RouteFound,
+    requestClass: RequestClass,
+  ): void {
+    const { route } = found;
     const plan = planExchange({
       phase: route.phase,
       requestClass,
@@ -108,9 +161,10 @@ export function createFront(parts: FrontParts): Front {
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (traced !== null) watch = { ...watch, traced };
-      if (requestClass === "write") watch = counted(watch, route.name);
+      if (requestClass === "write") watch = counted(watch, route.name, head);
       try {
-        forwardTo(request, response, head, snapshot, serviceNameFor(plan.primary, route), route.name, watch, mapping);
+        const service = serviceNameFor(plan.primary, route);
+        forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
       } catch (error) {
         void watch.ended(NOT_FORWARDED);
         if (watch.closed !== null) guard("noise", watch.closed);
@@ -142,6 +196,22 @@ export function createFront(parts: FrontParts): Front {
     }
   }
 
+  /** next is asked, and legacy where it gives no answer that counts. */
+  function forwardDialled(
+    request: IncomingMessage,
+    response: ServerResponse,
+    snapshot: Snapshot,
+    head: RequestHead,
+    found: RouteFound,
+  ): void {
+    const { route } = found;
+    const traced = traceOf(snapshot, head, route);
+    const asked = { snapshot, request: head, found };
+    const { upstream, answeredBy } = dialledUpstream(parts, asked, traced === null ? null : traced.trace);
+    const watch = traced === null ? UNWATCHED : { ...UNWATCHED, traced, answeredBy };
+    forwardTo(request, response, head, snapshot, "legacy", route.name, watch, () => upstream);
+  }
+
   /** It begins anew once the hold is over: nothing of it has been decided, read or sent. */
   function holdBack(request: IncomingMessage, response: ServerResponse, target: string): void {
     const leave = parts.hold.take({
@@ -161,9 +231,9 @@ export function createFront(parts: FrontParts): Front {
   }
 
   /** A write that is not mirrored is under way for as long as the primary may be at it. */
-  function counted(watch: Watch, route: string): Watch {
+  function counted(watch: Watch, route: string, { method, path }: RequestHead): Watch {
     const id = makeUlid(parts.clock.now());
-    parts.openWrites.enter(id, route);
+    parts.openWrites.enter(id, route, `${method} ${path}`);
     return {
       ...watch,
       ended: (ending) => {
@@ -183,7 +253,7 @@ export function createFront(parts: FrontParts): Front {
       const service = serviceOf(snapshot.settings, found === null ? "legacy" : serviceNameFor(primary, found.route));
       const mapping = found === null ? null : parts.clients.of({ snapshot, request: head, found });
       const upstream = parts.upstream("primary", service);
-      parts.tunnels.opened(routeName, socket);
+      parts.tunnels.opened({ route: routeName, kind: "tunnel", primary }, socket);
       openTunnel({
         request,
         socket,
@@ -286,6 +356,11 @@ export function createFront(parts: FrontParts): Front {
         },
         takers: watch.takers,
         settleWrite: watch.settleWrite,
+        begun: (status, answerHeaders) => {
+          if (status !== 200 || !isEventStream(answerHeaders)) return;
+          const primary = serviceName === "legacy" ? "legacy" : "next";
+          parts.tunnels.opened({ route: routeName, kind: "events", primary }, response);
+        },
         ended: (ending) => {
           const held = watch.ended(ending);
           const reached = ending.end !== "unreached";
@@ -305,7 +380,11 @@ export function createFront(parts: FrontParts): Front {
             head,
           );
           if (traced !== null)
-            guard("telemetry", () => parts.telemetry.span(spanOfPrimary(traced, ending, service)), head);
+            guard(
+              "telemetry",
+              () => parts.telemetry.span(spanOfPrimary(traced, ending, watch.answeredBy?.() ?? service)),
+              head,
+            );
           return held;
         },
         closed: (status) => {
@@ -379,6 +458,8 @@ interface Watch {
   readonly closed: (() => void) | null;
   /** null, as for most: nobody records it. */
   readonly traced: Traced | null;
+  /** Where that is not the one that is asked. */
+  readonly answeredBy?: () => ServiceSettings;
 }
 
 /** A request that is traced, and what its spans say of it. */
@@ -427,6 +508,11 @@ const UNWATCHED: Watch = {
 function ofRequest({ headers }: RequestHead): OfRequest | undefined {
   const trace = clientTrace(headers);
   return trace === null ? undefined : { id: null, traceId: trace.traceId };
+}
+
+function isEventStream(headers: RawHeaders): boolean {
+  const type = headerOf(headers, "content-type");
+  return type !== null && /^text\/event-stream\b/i.test(type);
 }
 
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */

@@ -41,6 +41,14 @@ export function makeUlid(epochMs: number): string {
   return lastTimePart + fourPairs(at) + fourPairs(at + 8);
 }
 
+/** When it was made: epoch ms; null: it is none. */
+export function ulidTime(ulid: string): number | null {
+  if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(ulid)) return null;
+  let time = 0;
+  for (let i = 0; i < 10; i++) time = time * 32 + CROCKFORD.indexOf(ulid[i] as string);
+  return time;
+}
+
 function fourPairs(at: number): string {
   return pairAt(at) + pairAt(at + 2) + pairAt(at + 4) + pairAt(at + 6);
 }

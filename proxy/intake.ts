@@ -15,6 +15,7 @@ import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Copy } from "./copy.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keysAtHead } from "./route/entity-key.ts";
+import { pinsOfWrite } from "./route/pin-names.ts";
 import { reachAtHead } from "./route/write-reach.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
 import type { Trace } from "./trace.ts";
@@ -84,11 +85,12 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       lanes,
     };
     if (plan.requestClass === "write") {
-      parts.openWrites.enter(exchange.id, found.route.name);
-      guarded(parts, "changes", () => {
-        const from = { route: found.route, params: found.params, request };
-        parts.changes.began(exchange.id, found.route.name, reachAtHead(from, keys));
-      });
+      parts.openWrites.enter(exchange.id, found.route.name, `${request.method} ${request.path}`);
+      const from = { route: found.route, params: found.params, request };
+      const reach = reachAtHead(from, keys);
+      guarded(parts, "changes", () => parts.changes.began(exchange.id, found.route.name, reach));
+      const { isNeeded, bys } = parts.pins;
+      parts.pins.began(exchange.id, isNeeded ? pinsOfWrite(reach, bys, request) : []);
     }
     try {
       parts.recorder.eligible(found.route.name, plan.requestClass);
@@ -97,6 +99,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       lanes.withdraw(open.ticket);
       parts.openWrites.leave(exchange.id);
       parts.changes.ended(exchange.id, null);
+      parts.pins.ended(exchange.id, null);
       throw error;
     }
     journalIntent(open, () => letGoOn(entered(open), goOn, failed, parts.caught));
@@ -107,13 +110,14 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     return endedOnce({
       takers: () =>
         captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
-      isPlaced: () => parts.turns.placed(open.exchange.id) === null,
+      // What its answer tells may have to be told to others too.
+      isPlaced: () => parts.turns.placed(open.exchange.id) === null && !parts.pins.areShared,
       ended(ending) {
         const placed = parts.turns.placed(open.exchange.id);
-        if (placed === null) return settleNow(open, ending);
+        if (placed === null) return settleAndTell(open, ending);
         return within(placed, PLACE_WAIT_MS).then(async (inTime) => {
           if (!inTime) doubt(open);
-          await settleNow(open, ending);
+          await settleAndTell(open, ending);
         });
       },
     });
@@ -159,7 +163,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
         guarded(parts, "gaps", () => {
           marked = parts.gaps.unjournaled(exchange.route.name, durable);
         });
-        afterMarking(marked, goOn);
+        afterMarking(marked, durable, goOn);
       }
     };
     const came = (): void => {
@@ -196,8 +200,8 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     }
   }
 
-  /** The first write that is in no journal waits until a crash would tell of it; as long as a write waits for its intent. */
-  function afterMarking(marked: Promise<void> | null, goOn: () => void): void {
+  /** A write that is in no journal waits until a crash would tell of it, within a bound, or it is in the journal after all. */
+  function afterMarking(marked: Promise<void> | null, durable: Promise<void>, goOn: () => void): void {
     if (marked === null) {
       goOn();
       return;
@@ -206,11 +210,20 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     const once = (): void => {
       if (gone) return;
       gone = true;
-      clearTimeout(timer);
       goOn();
     };
-    const timer = setTimeout(once, INTENT_WAIT_MS);
-    marked.then(once, once);
+    void marked.then(once);
+    durable.then(once, () => undefined);
+  }
+
+  /** Others' reads must find what was written before the client can; its copy, or the whole exchange, may be done with by then. */
+  function settleAndTell(open: OpenExchange, ending: PrimaryEnding): Promise<void> | null {
+    if (!parts.pins.areShared) return settleNow(open, ending);
+    const { id } = open.exchange;
+    const begun = parts.pins.told(id);
+    const settled = settleNow(open, ending);
+    const awaited = [begun, parts.pins.told(id), settled].filter((one) => one !== null);
+    return awaited.length === 0 ? null : Promise.all(awaited).then(() => undefined);
   }
 
   /** What it returns is to be waited for before the answer's last byte leaves. */
@@ -220,7 +233,8 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       return placed === null
         ? null
         : within(placed, PLACE_WAIT_MS).then((inTime) => {
-            if (!inTime) doubt(open);
+            // What is waited for may be the journal alone.
+            if (!inTime && parts.turns.placed(open.exchange.id) !== null) doubt(open);
           });
     } catch (error) {
       parts.caught("settle", error, open.exchange);

@@ -7,12 +7,24 @@ import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { exchangeAgain, isStillMirrored, primaryAgain } from "./journaled-write.ts";
 import type { Lanes } from "./mirror/lanes.ts";
 import type { Copy } from "./copy.ts";
+import type { Exchange } from "./exchange.ts";
+import type { PrimaryAnswered } from "./forward/forwarder.ts";
+import { standsAlone } from "./mirrored-copy.ts";
 import { dropped, skipped, UNKNOWN } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "./journal.ts";
 import type { Clock } from "./ports.ts";
+import { pinsOfWrite } from "./route/pin-names.ts";
 import { reachAtAnswer } from "./route/write-reach.ts";
-import { beginTeaching, costOf, primaryWorkMs, shadowNameOf, sourcesOf } from "./settlement.ts";
+import {
+  beginTeaching,
+  costOf,
+  primaryWorkMs,
+  shadowNameOf,
+  shadowWorkMs,
+  sourcesOf,
+  teachNothing,
+} from "./settlement.ts";
 
 /** Of `limits.queued`, what is filled from the journal: what clients send meanwhile must find room. */
 const SHARE_FROM_JOURNAL = 0.5;
@@ -66,6 +78,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
           if (stopped) return;
           journal.take(write);
           guarded(parts, "journal", () => bringOne(write, costBytes), idsOf(write.intent));
+          if (journal.waiting() === 0) parts.holes.clear();
           if (slice.isOver()) await slice.next();
         }
       }
@@ -89,14 +102,18 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     guarded(parts, "changes", () => {
       const reach = reachAtAnswer(sourcesOf(exchange, primary), write.about);
       parts.changes.began(exchange.id, exchange.route.name, reach);
+      const { isNeeded, bys } = parts.pins;
+      parts.pins.began(exchange.id, isNeeded ? pinsOfWrite(reach, bys, exchange.request) : []);
     });
     const problem = whyNotDelivered(waitingWrite, isStillMirrored(exchange));
     if (problem !== null) {
       budget.give(costBytes);
-      finish(parts, exchange, write.about.key, primary, { ...problem, moreKeys: write.about.moreKeys });
+      const notBefore = notBeforeOf(exchange, attempts);
+      finish(parts, exchange, write.about.key, primary, { ...problem, moreKeys: write.about.moreKeys, notBefore });
       return;
     }
     const answeredAt = parts.clock.monotonic() - Math.max(0, parts.clock.now() - write.answeredAt);
+    if (isLostBehind(waitingWrite, { exchange, primary, answeredAt, costBytes })) return;
     const waiting = parts.backlog.add(exchange.route.name, answeredAt);
     const { about, body, overlapped } = write;
     const place = parts.unsettled.add(shadowNameOf(exchange));
@@ -104,6 +121,35 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     const held = { primary, body, costBytes, waiting, place, teaching };
     const copy: Copy = { exchange, about, order, earlierAttempts: attempts, answeredAt, ...held };
     lanes.rejoin(about.keys, copy, overlapped);
+  }
+
+  /** It waited behind a write of its key that was lost, and has its outcome by that. */
+  function isLostBehind(
+    { write, attempts }: WaitingWrite,
+    of: {
+      readonly exchange: Exchange;
+      readonly primary: PrimaryAnswered;
+      readonly answeredAt: number;
+      costBytes: number;
+    },
+  ): boolean {
+    const { exchange, primary, answeredAt, costBytes } = of;
+    const { about } = write;
+    const hole = parts.holes.behind(about.keys, answeredAt, (key) => standsAlone({ exchange, about }, key));
+    if (hole === null) return false;
+    const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
+    parts.taints.add(about.keys, hole.exchangeId, answeredAt);
+    budget.give(costBytes);
+    teachNothing(parts, exchange, primary);
+    const notBefore = notBeforeOf(exchange, attempts);
+    const { key, moreKeys } = about;
+    finish(parts, exchange, key, primary, { ...NOTHING_FOUND, ...hole.lost, moreKeys, notBefore, taintedBy });
+    return true;
+  }
+
+  /** What an earlier process had sent may be on its way still. */
+  function notBeforeOf(exchange: Exchange, attempts: number): number | null {
+    return attempts > 0 ? parts.clock.now() + shadowWorkMs(exchange) : null;
   }
 
   async function caughtUp(): Promise<void> {
@@ -145,7 +191,8 @@ export function settleLeftOver(parts: PipelineParts, leftOver: readonly LeftOver
             ...NOTHING_FOUND,
             outcome: UNKNOWN,
             repair: "unknown",
-            notBefore: parts.clock.now() + primaryWorkMs(exchange),
+            // Its copy may have been sent: that it was accepted is recorded beside, to a service that applies nothing twice.
+            notBefore: parts.clock.now() + Math.max(primaryWorkMs(exchange), shadowWorkMs(exchange)),
             error: "the proxy ended before it was answered",
           };
     guarded(parts, "journal", () => finish(parts, exchange, key, null, found), exchange);

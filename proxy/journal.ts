@@ -134,6 +134,8 @@ export interface Journal {
   nextPosition(): number;
   /** Whether everything up to that position survives what the journal is meant to survive. */
   reached(position: number): boolean;
+  /** Resolves when it does, or when the disk refuses it; null: nothing is to be waited for. */
+  whenReached(position: number): Promise<void> | null;
   /** Intents without `settled`. */
   depth(): number;
   health(): JournalHealth;

@@ -1,6 +1,9 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
-import { openStore, type OpenedStore } from "../adapters/store/open.ts";
+import { markUnjournaled } from "../adapters/journal/gap-marker.ts";
+import { openMemberFolder } from "../adapters/member/folder.ts";
+import { markerFileOf, openStore, type OpenedStore, storeIsBack } from "../adapters/store/open.ts";
 import { phasesFileOf } from "../adapters/store/phases-file.ts";
+import { standingFileOf } from "../adapters/store/standing-file.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
 import { createAdmin } from "./admin/server.ts";
 import { createAudit, createDesk } from "./compose/desk.ts";
@@ -8,6 +11,7 @@ import { type Door, openDoor } from "./compose/door.ts";
 import { createMemberSelf } from "./compose/member.ts";
 import { followFile, type FollowedFile } from "./compose/follow-file.ts";
 import type { MemberPart } from "./barrier/member-part.ts";
+import { OwnStanding } from "./barrier/standing.ts";
 import { createMoving } from "./compose/moving.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
@@ -20,16 +24,22 @@ import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
 import { OpenTunnels } from "./forward/open-tunnels.ts";
+import { makeUlid } from "./identity.ts";
 import { holdHeapGrowth } from "./heap-growth.ts";
 import { scavengeWhenIdle } from "./idle-scavenge.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
+import { streamPrimaries } from "./phases.ts";
 import { OpenWrites } from "./phase/open-writes.ts";
 import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
 import { compileRouter } from "./route/router.ts";
+import { createRowJobEnds } from "./row-job-ends.ts";
+import { createRowValues } from "./row-value-map.ts";
 import { createStatusSource } from "./status-source.ts";
+import { startWithoutStore, type WithoutStore } from "./store-away/start-without-store.ts";
+import type { WaitingDoor } from "./store-away/waiting-door.ts";
 import { systemClock } from "./system-clock.ts";
 import { createClashCheck } from "./value-clash.ts";
 import { createValueList } from "./value-list.ts";
@@ -58,18 +68,34 @@ export interface Crossfade {
   readonly adminUrl: string;
   /** Reads the config file again: whole or not at all. Nothing happens where there is no file. */
   reload(): Promise<void>;
+  /** Rejects where it ends by itself: a store that was away at the start is there, and cannot be used. */
+  readonly failed: Promise<never>;
   /** Stops accepting, finishes, settles the lanes within the budget (default 10 s). Safe to call twice. */
   stop(budgetMs?: number): Promise<StopReport>;
 }
 
 const DRAIN_BUDGET_MS = 10_000;
+const NEVER = new Promise<never>(() => undefined);
 const REPAIR_EVERY_MS = 10_000;
 
 /**
- * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it.
+ * Starts one process and resolves once both listeners take connections. Services that cannot be reached do not stop it, nor does a
+ * shared store that is away where this member's own copy of the phases is right.
  * @throws CrossfadeError: a port is taken, the store cannot be used
  */
 export async function startCrossfade(options: StartOptions): Promise<Crossfade> {
+  const { settings } = options;
+  let opened: OpenedStore;
+  try {
+    opened = await (options.store ?? openStore(settings, systemClock, () => deliveryKey(settings)));
+  } catch (thrown) {
+    return whileAway(await startWithoutStore(partsWithoutStore(options, thrown)), settings);
+  }
+  return await startWith(opened, options, null);
+}
+
+/** `waiting`: what clients and supervisors come to already. */
+async function startWith(opened: OpenedStore, options: StartOptions, waiting: WaitingDoor | null): Promise<Crossfade> {
   const { settings } = options;
   const clock = systemClock;
   const version = readVersion();
@@ -78,7 +104,6 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   let stopping = false;
   let door: Door | null = null;
 
-  const opened = await (options.store ?? openStore(settings, clock, () => deliveryKey(settings)));
   const { durable, notes, members, secretKey: shared, countsBeside } = opened;
   for (const note of notes) desk.warn(note);
   const journal = durable?.journal ?? createMemoryJournal();
@@ -117,7 +142,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     open: durable?.open ?? [],
     version,
   });
-  const [hold, openWrites, tunnels] = [new WriteHold(), new OpenWrites(), new OpenTunnels()];
+  const [hold, openWrites, tunnels] = [new WriteHold(), new OpenWrites(), waiting?.tunnels ?? new OpenTunnels()];
+  acting.onChange(() => tunnels.follow(streamPrimaries(snapshot().settings), Math.random));
   const services = createServiceSide(snapshot, clock, () => mirroring.repairs.wake());
   const mirroring = createMirroring({
     ...every,
@@ -125,6 +151,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     acting,
     journal,
     turns: opened.turns,
+    pins: opened.pins,
+    members,
+    calls: opened.calls,
     marker: durable?.marker ?? null,
     services,
     records,
@@ -151,6 +180,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     openWrites,
     tunnels,
     workers: () => door?.holds ?? null,
+    standing: new OwnStanding(standingFileOf(settings)),
     clock,
     audit,
     caught: desk.caught,
@@ -165,6 +195,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   );
   // What was moved between its first look and its registration: nobody has waited for it.
   await part?.catchUp();
+  await mirroring.backfills.attend();
   const status = createStatusSource({
     clock,
     startedAt,
@@ -204,6 +235,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     gate: services.gate,
     cutoverGate: records.cutoverGate,
     clientMappings: mirroring.clientMappings,
+    dialCounts: mirroring.dialCounts,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
@@ -233,7 +265,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await records.webhook.close();
     await records.divergenceLog.close();
     // Whoever holds writes without an outcome has not left: they wait for its next start.
-    if (journal.depth() === 0) await members.leave();
+    if (journal.depth() === 0 && (await part?.mayLeave()) !== false) await members.leave();
     await store.close();
     await telemetry.close();
   };
@@ -245,8 +277,11 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       noise: mirroring.noise,
       pairs: mirroring.values,
       clientMappings: mirroring.clientMappings,
+      dial: mirroring.dial,
+      dialCounts: mirroring.dialCounts,
       telemetry: telemetry.telemetry,
       tunnels,
+      waiting,
       clock,
       warn: (line) => desk.log.warn(line),
       caught: desk.caught,
@@ -254,7 +289,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     door = listener;
     const admin = await createAdmin({
       version,
-      listen: settings.admin.listen,
+      listen: waiting?.adminAddress ?? settings.admin.listen,
       store,
       snapshot,
       status: () => status.status(),
@@ -271,6 +306,8 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
       purge: records.purge,
       repairs,
       backfills: mirroring.backfills,
+      rowJobs: createRowJobEnds({ store, snapshot, clock, audit }),
+      rowValues: createRowValues(mirroring.values),
       replay: mirroring.replay,
       onError: (error, what) => desk.log.error({ err: error, what }, "admin"),
     }).catch(async (error: unknown) => {
@@ -308,6 +345,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     }
 
     pipeline.resume(durable?.journal.leftOver ?? []);
+    mirroring.beginDialling();
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();
     const end = async (budgetMs: number): Promise<StopReport> => {
@@ -341,6 +379,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     return {
       proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
       adminUrl: urlOf(admin.address, "http"),
+      failed: NEVER,
       async reload() {
         await following?.reload();
       },
@@ -354,6 +393,60 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
     await closeParts();
     throw error;
   }
+}
+
+function partsWithoutStore(
+  options: StartOptions,
+  thrown: unknown,
+): Parameters<typeof startWithoutStore<OpenedStore, Crossfade>>[0] {
+  const { settings } = options;
+  const { folder } = settings.member;
+  return {
+    settings,
+    thrown,
+    standing: () => standingFileOf(settings)?.read() ?? null,
+    phases: () => phasesFileOf(settings)?.read() ?? [],
+    lock: () => openMemberFolder(folder, makeUlid(systemClock.now())),
+    markUnjournaled: (routes, from) => markUnjournaled(markerFileOf(folder), routes, from),
+    storeIsBack: (isOver) => storeIsBack(settings, isOver),
+    open: () => openStore(settings, systemClock, () => deliveryKey(settings)),
+    async begin(opened, door, note) {
+      try {
+        return await startWith({ ...opened, notes: [...opened.notes, note] }, options, door);
+      } catch (error) {
+        await opened.store.close();
+        throw error;
+      }
+    },
+    clock: systemClock,
+    warn: (line) => options.warn?.(line),
+  };
+}
+
+/** As long as the store is away, and from then on. */
+function whileAway({ door, whole, stop }: WithoutStore<Crossfade>, settings: Settings): Crossfade {
+  let stopped: Promise<StopReport> | null = null;
+  const end = async (budgetMs: number): Promise<StopReport> => {
+    const begunAt = systemClock.monotonic();
+    stop();
+    const late = setTimeout(() => door.listener.closeAllConnections(), budgetMs);
+    const crossfade = await whole.catch(() => null);
+    if (crossfade === null) await door.close();
+    clearTimeout(late);
+    if (crossfade !== null) return await crossfade.stop(budgetMs);
+    const tookMs = systemClock.monotonic() - begunAt;
+    return { cutOff: false, abandoned: 0, left: 0, tookMs, unwritten: { storeWrites: 0, logLines: 0 } };
+  };
+  const failed = whole.then(() => NEVER);
+  failed.catch(() => "whoever waits for it is told");
+  return {
+    proxyUrl: urlOf(door.listener.address, settings.tls === null ? "http" : "https"),
+    adminUrl: urlOf(door.adminAddress, "http"),
+    failed,
+    // Until then a changed file has nobody to act on it.
+    reload: () => whole.then((crossfade) => crossfade?.reload()).catch(() => undefined),
+    stop: (budgetMs = DRAIN_BUDGET_MS) => (stopped ??= end(budgetMs)),
+  };
 }
 
 /** Of a store that nobody shares. */

@@ -100,13 +100,13 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
   const broken = copy.body.kind === "spooled" ? await copy.body.file.whole() : null;
   if (broken !== null) {
     const found = { outcome: dropped("spool-full"), repair: "dropped", error: broken } as const;
-    lost(parts, lanes, turn, { ...found, failure: null, status: null, attempts: 0 }, null);
+    lost(parts, lanes, turn, { ...found, failure: null, status: null, attempts: 0 }, notBeforeUnsent(parts, copy));
     return null;
   }
   const mapping = mapCopy(parts, copy);
   const mapped = mapping instanceof Promise ? await mapping : mapping;
   if (mapped.end === "unmapped") {
-    lost(parts, lanes, turn, judgeUnmapped(mapped.why), null);
+    lost(parts, lanes, turn, judgeUnmapped(mapped.why), notBeforeUnsent(parts, copy));
     return null;
   }
   let end: DeliveryEnd;
@@ -115,7 +115,7 @@ async function takeTurn(parts: PipelineParts, lanes: Lanes<Copy>, turn: Turn<Cop
     if (mapped.end === "mapped") {
       const shaped = await shapeCopy(parts, copy, mapped.rewrite);
       if (!shaped.ok) {
-        lost(parts, lanes, turn, judgeUnmapped(shaped.why), null);
+        lost(parts, lanes, turn, judgeUnmapped(shaped.why), notBeforeUnsent(parts, copy));
         return null;
       }
       end = await sendCopy(parts, copy, shadowOf(copy), shaped.value);
@@ -159,13 +159,19 @@ function lost(
   finishUnanswered(parts, copy, found, notBefore);
   if (copy.exchange.plan.requestClass === "read") return;
   const follower = judgeFollower(found);
-  for (const one of lanes.takeFollowers(turn, standsAlone)) {
+  const emptied: string[] = [];
+  const followers = lanes.takeFollowers(turn, standsAlone, (key) => emptied.push(key));
+  if (parts.journal.waiting() > 0) {
+    parts.holes.note(emptied, { madeAt: parts.clock.monotonic(), exchangeId: copy.exchange.id, lost: follower });
+  }
+  for (const one of followers) {
     const taintedBy = taint(parts, one, copy.exchange.id);
+    const notBefore = notBeforeUnsent(parts, one);
     inSlices(() => {
       guarded(
         parts,
         "lane",
-        () => finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, taintedBy }),
+        () => finishWaiting(parts, one, { ...NOTHING_FOUND, ...follower, notBefore, taintedBy }),
         one.exchange,
       );
     });
@@ -173,7 +179,7 @@ function lost(
 }
 
 /** Whether the shadow can take it whatever it holds of that key: it says all of the entity, removes it, or made it. */
-function standsAlone({ exchange, about }: Copy, key: string): boolean {
+export function standsAlone({ exchange, about }: Pick<Copy, "exchange" | "about">, key: string): boolean {
   if (about.made) return true;
   const { method, path } = exchange.request;
   return about.keys.length === 1 && (method === "PUT" || method === "DELETE") && isOfWholeEntity(path, key);
@@ -187,8 +193,17 @@ function taint(parts: PipelineParts, { exchange, about, answeredAt }: Copy, root
 }
 
 /** Until when an attempt that nobody heard the end of may still be applied; null: there was none. */
-function notBeforeOf(parts: PipelineParts, copy: Copy, { mayLandLate }: DeliveryEnd): number | null {
+function notBeforeOf(
+  parts: PipelineParts,
+  copy: Copy,
+  { mayLandLate }: Pick<DeliveryEnd, "mayLandLate">,
+): number | null {
   return mayLandLate ? parts.clock.now() + shadowOf(copy).asShadow.maxWorkMs : null;
+}
+
+/** The same of a copy that this process has sent nothing of. */
+function notBeforeUnsent(parts: PipelineParts, copy: Copy): number | null {
+  return notBeforeOf(parts, copy, { mayLandLate: copy.earlierAttempts > 0 });
 }
 
 function wordsOf(error: unknown): string {
@@ -430,7 +445,8 @@ export function abandonCopies(parts: PipelineParts, lanes: Lanes<Copy>): void {
   const { outcome, repair, error } = judgeUnanswered({ end: "shutdown", attempts: 0, mayLandLate: false });
   for (const copy of lanes.abandonWaiting()) {
     if (!parts.journal.holds(copy.exchange.id)) {
-      finishWaiting(parts, copy, { ...NOTHING_FOUND, outcome, repair, error });
+      const notBefore = notBeforeUnsent(parts, copy);
+      finishWaiting(parts, copy, { ...NOTHING_FOUND, outcome, repair, notBefore, error });
       continue;
     }
     if (copy.place !== null) parts.unsettled.remove(copy.place);

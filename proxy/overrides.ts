@@ -1,5 +1,5 @@
 /**
- * What an operator has set over the file: the kill switch, and what of a route is mirrored. It holds (it is *pinned*)
+ * What an operator has set over the file: the kill switch, what of a route is mirrored, and who answers its reads. It holds (it is *pinned*)
  * until it is taken back. Precedence: kill switch > override > route > defaults (docs/semantics.md). Pure.
  */
 import type { RouteSettings, Settings } from "./config/settings.ts";
@@ -14,11 +14,14 @@ interface Pinned {
   readonly reason: string | null;
 }
 
-/** `mirror`: whether writes are mirrored. `reads`: the share of reads that is, 0 to 1. `route` null: all of them. */
+/**
+ * `mirror`: whether writes are mirrored. `reads`: the share of reads that is, 0 to 1. `dial`: the share of reads that next answers,
+ * 0 to 1. `route` null: all of them.
+ */
 export type Override = Pinned &
   (
     | { readonly route: string | null; readonly setting: "mirror"; readonly value: boolean }
-    | { readonly route: string; readonly setting: "reads"; readonly value: number }
+    | { readonly route: string; readonly setting: "reads" | "dial"; readonly value: number }
   );
 
 export type OverrideSetting = Override["setting"];
@@ -42,13 +45,16 @@ export function withOverrides(settings: Settings, overrides: readonly Override[]
 
 function withOwn(route: RouteSettings, own: readonly Override[]): RouteSettings {
   let { writes, readShare } = route.mirror;
+  let { dialShare } = route.reads;
   for (const { setting, value } of own) {
     if (setting === "mirror") writes = value;
-    else readShare = value;
+    else if (setting === "reads") readShare = value;
+    else dialShare = value;
   }
   // Pinned before the route was said to share its database: it may never act.
   if (route.sharedDatabase) writes = false;
-  return own.length === 0 ? route : { ...route, mirror: { ...route.mirror, writes, readShare } };
+  if (own.length === 0) return route;
+  return { ...route, mirror: { ...route.mirror, writes, readShare }, reads: { ...route.reads, dialShare } };
 }
 
 /** Replaces what was set before of the same thing; with `value` null it is taken back. */

@@ -24,6 +24,7 @@ export const CHECK_NAMES = [
   "gaps",
   "journal",
   "lag",
+  "long",
   "processes",
   "tunnels",
 ] as const;

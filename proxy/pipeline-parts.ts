@@ -11,10 +11,13 @@ import type { Backlog } from "./mirror/backlog.ts";
 import type { ChangeLog } from "./mirror/change-log.ts";
 import type { Freezes } from "./mirror/freezes.ts";
 import type { Gaps } from "./mirror/gaps.ts";
+import type { Holes } from "./mirror/holes.ts";
+import type { Pins } from "./mirror/pins.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
 import type { Taints } from "./mirror/taints.ts";
 import type { ValueMap } from "./mirror/values/value-map.ts";
+import type { Follower } from "./mirror/verdicts.ts";
 import type { Transforms } from "./transform/transforms.ts";
 import type { Journal } from "./journal.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
@@ -67,11 +70,15 @@ export interface PipelineParts {
   readonly openWrites: OpenWrites;
   /** What mirrored writes may be changing, for backfills beside them. */
   readonly changes: ChangeLog;
+  /** What the shadow has not confirmed, for reads that it may answer. */
+  readonly pins: Pins;
   /** Copies of these rows are held back. */
   readonly freezes: Freezes;
   readonly copying: Copying;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;
+  /** Of lanes whose rest waits in the journal. */
+  readonly holes: Holes<Follower>;
   /** An accepted write waits in the journal, and nowhere else. */
   readonly journalHasMore: () => void;
   /** Resolves when all that waits in the journal has been brought back, or memory has no room for more of it. */

@@ -7,6 +7,7 @@ import { createFront, type Front, type FrontParts } from "./front.ts";
 import { createIntake, type Intake } from "./intake.ts";
 import type { LeftOver } from "./journal.ts";
 import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
+import { Holes } from "./mirror/holes.ts";
 import { Lanes } from "./mirror/lanes.ts";
 import type { Copy } from "./copy.ts";
 import { abandonCopies, mirrorCopy } from "./mirrored-copy.ts";
@@ -33,11 +34,12 @@ export interface Pipeline extends Front {
 }
 
 export function createPipeline(
-  given: Omit<PipelineParts, "journalHasMore" | "journalCaughtUp">,
-  client: Pick<FrontParts, "hold" | "tunnels" | "clients">,
+  given: Omit<PipelineParts, "holes" | "journalHasMore" | "journalCaughtUp">,
+  client: Pick<FrontParts, "hold" | "tunnels" | "clients" | "dial">,
 ): Pipeline {
   const parts: PipelineParts = {
     ...given,
+    holes: new Holes(),
     journalHasMore: () => backlog.wake(),
     journalCaughtUp: () => backlog.caughtUp(),
   };

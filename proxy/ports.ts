@@ -21,6 +21,7 @@ import type {
   RepairWork,
   SealedPlace,
 } from "./evidence.ts";
+import type { DialResult } from "./dial-results.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
 import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
@@ -32,6 +33,7 @@ import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
 import type { RepairResult } from "./repair-job.ts";
+import type { RowJobEnd } from "./row-jobs.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -144,6 +146,8 @@ export type StoreWrite =
       readonly notBefore: string | null;
       /** null: not known. */
       readonly place: SealedPlace | null;
+      /** Marks that it stands for; absent: one. */
+      readonly times?: number;
     }
   | {
       readonly type: "gap-opened";
@@ -164,7 +168,9 @@ export type StoreWrite =
   /** What is known of these places now, in place of what was known of them. */
   | { readonly type: "places"; readonly places: readonly KeptPlace[] }
   /** What is known of these routes now, in place of what was known of them. */
-  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] };
+  | { readonly type: "gate-evidence"; readonly rows: readonly KeptGateEvidence[] }
+  /** Takes the place of the last one of its kind of its collection. */
+  | { readonly type: "row-job"; readonly end: RowJobEnd };
 
 export interface DivergenceQuery {
   readonly route?: string;
@@ -247,8 +253,10 @@ export interface Page<T> {
 
 export interface StoreHealth {
   readonly kind: "sqlite" | "redis" | "memory";
-  /** null: well. Otherwise what is wrong, in words. */
+  /** null: well. Otherwise what is wrong, or went wrong since the process began, in words. */
   readonly problem: string | null;
+  /** What is appended becomes durable: a problem is one of the past. */
+  readonly isKeeping: boolean;
   /** Writes that could not be kept since the process began. */
   readonly lostWrites: number;
   /** Writes not yet durable. */
@@ -337,6 +345,8 @@ export interface Store {
   gateEvidence(): Promise<readonly KeptGateEvidence[]>;
   /** The same of every other member that ever counted; empty where nobody shares the store. */
   othersGateEvidence(): Promise<readonly KeptGateEvidence[]>;
+  /** How jobs over rows ended last, one of each kind a collection; never evicted. */
+  rowJobs(): Promise<readonly RowJobEnd[]>;
   /** Marks a clean end and frees the store. */
   close(): Promise<void>;
 }
@@ -358,6 +368,8 @@ export interface Telemetry {
   secondRead(route: string, result: NotTwiceReason | "compared"): void;
   /** A client's request, or the answer to it, that had to be made the primary's, or the client's; unmapped: it could not be. */
   mappedForClient(route: string, of: "request" | "answer", result: "mapped" | "unmapped", times: number): void;
+  /** A read that fell to next while legacy was the primary. */
+  dialledRead(route: string, result: DialResult, times: number): void;
   configReload(result: "applied" | "refused"): void;
   /** Of a request that is traced; nobody calls it for any other. */
   span(span: EndedSpan): void;

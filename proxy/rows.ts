@@ -69,12 +69,25 @@ export interface RowSource {
   readonly digests: RowDigests | null;
   /** What is read may be older than what its database has told others of. Absent: it never is. */
   lags?(): Promise<boolean>;
+  /** How many rows were changed since then by somebody who left no mark. Absent: nobody can count them. */
+  unmarked?(marks: Marks): Promise<number>;
   /**
    * From the catalogue, whatever the key says. Absent: what is behind this port has none.
    * @throws CrossfadeError `rows-unusable` where there is no such table
    */
   schema?(look: SchemaLook): Promise<TableSchema>;
   close(): Promise<void>;
+}
+
+/** What tells changes that came by way of the proxy from others. */
+export interface Marks {
+  /** The column that whoever writes for a request puts its mark in. */
+  readonly column: string;
+  readonly is: readonly string[];
+  /** The column that says when the row was changed last. */
+  readonly changedAt: string;
+  /** ISO 8601, UTC: changes of before are nobody's business. */
+  readonly since: string;
 }
 
 /** How a row becomes a number. Both sides of a comparison have to know the same way. */

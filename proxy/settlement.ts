@@ -5,6 +5,7 @@
  */
 import type { RepairReason } from "./evidence.ts";
 import { type About, type BodyCopy, type Exchange, headerOf } from "./exchange.ts";
+import { DEFAULT_SERVICE } from "./config/defaults.ts";
 import { MAX_BATCH_KEYS, serviceOf } from "./config/settings.ts";
 import { contentEncodingOf, decodeContent, parseMediaType } from "./compare/decode.ts";
 import type { PrimaryAnswered, PrimaryEnding } from "./forward/forwarder.ts";
@@ -18,6 +19,7 @@ import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
 import { acceptedWrite } from "./journaled-write.ts";
 import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
 import { classifyGraphql } from "./route/graphql.ts";
+import { pinsOfWrite } from "./route/pin-names.ts";
 import { reachAtAnswer } from "./route/write-reach.ts";
 import { ALONE } from "./turns.ts";
 import { bytesInMemory, type Finding, finish, guarded, NO_ANSWER, NOTHING_FOUND } from "./ending.ts";
@@ -43,6 +45,7 @@ const LANE_BYTES = 512;
  * those that come, without which nothing could be journaled.
  */
 const SHARE_BEFORE_JOURNAL = 0.75;
+const RECORD_WAIT_MS = 5;
 /** An id is read from bodies up to this size: the scan takes well below the 20 ms that a client may be held up. */
 const KEY_BODY_MAX_BYTES = 1024 * 1024;
 
@@ -81,7 +84,9 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   // Behind what waits in the journal everything does: the order of a lane is the order of answers.
   const isRoom = verdict === null && parts.journal.waiting() === 0 && parts.budget.take(costBytes, share);
   if (!isRoom) {
-    if (write !== undefined && keepInJournal(parts, open, ending, write, answeredAt)) return held;
+    if (write !== undefined && keepInJournal(parts, open, ending, write, answeredAt)) {
+      return both(held, untilRecorded(parts, open, parts.journal.position()));
+    }
     lanes.withdraw(ticket);
     if (verdict?.primaryEnd === undefined) teachNothing(parts, exchange, ending);
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", keyForAll(about.keys));
@@ -104,7 +109,33 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
   const kept = { primary: ending, body, costBytes, waiting, place, teaching };
   const copy: Copy = { exchange, about, order, earlierAttempts: 0, answeredAt, ...kept };
   lanes.answered(ticket, copy, about.keys);
-  return held;
+  return both(held, untilRecorded(parts, open, position));
+}
+
+/**
+ * Where only the answer tells the key, whoever has that answer writes the key next: what is found after a crash must not begin
+ * with that write. Waited for as long as a write waits for its intent.
+ */
+function untilRecorded(
+  { journal }: PipelineParts,
+  { keys }: OpenExchange,
+  position: number | undefined,
+): Promise<void> | null {
+  if (keys.length > 0 || position === undefined) return null;
+  const recorded = journal.whenReached(position);
+  if (recorded === null) return null;
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, RECORD_WAIT_MS);
+    void recorded.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function both(one: Promise<void> | null, other: Promise<void> | null): Promise<void> | null {
+  if (one === null || other === null) return one ?? other;
+  return Promise.all([one, other]).then(() => undefined);
 }
 
 /**
@@ -158,7 +189,7 @@ export function beginTeaching(parts: PipelineParts, exchange: Exchange, primary:
 }
 
 /** The shadow is not asked what it calls the values that this answer makes. */
-function teachNothing(parts: PipelineParts, exchange: Exchange, primary: PrimaryAnswered): void {
+export function teachNothing(parts: PipelineParts, exchange: Exchange, primary: PrimaryAnswered): void {
   const teaching = beginTeaching(parts, exchange, primary);
   if (teaching !== null) parts.values.end(exchange, teaching);
 }
@@ -171,6 +202,12 @@ export function keyForAll(keys: readonly string[]): string | null {
 /** A request that broke off may still be at work in the primary for so long. */
 export function primaryWorkMs({ snapshot, plan, route }: Exchange): number {
   return serviceOf(snapshot.settings, serviceNameFor(plan.primary, route)).asPrimary.maxWorkMs;
+}
+
+/** So may what the shadow was sent. */
+export function shadowWorkMs(exchange: Exchange): number {
+  // A route that is gone may have had a service that is gone too.
+  return (exchange.snapshot.settings.services[shadowNameOf(exchange)] ?? DEFAULT_SERVICE).asShadow.maxWorkMs;
 }
 
 /** Which service the copy goes to. */
@@ -277,7 +314,9 @@ export function sourcesOf({ route, params, request }: Exchange, answered: Primar
 function noteReach(parts: PipelineParts, exchange: Exchange, about: About, answered: PrimaryAnswered): void {
   const known = parts.changes.reachOf(exchange.id);
   if (known === null || known.lateOf.length === 0) return;
-  parts.changes.answered(exchange.id, reachAtAnswer(sourcesOf(exchange, answered), about));
+  const reach = reachAtAnswer(sourcesOf(exchange, answered), about);
+  parts.changes.answered(exchange.id, reach);
+  if (parts.pins.isNeeded) parts.pins.changed(exchange.id, pinsOfWrite(reach, parts.pins.bys, exchange.request));
 }
 
 function aboutKeys(keys: readonly string[]): About {

@@ -3,6 +3,7 @@ import type { ByteBudget } from "./byte-budget.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
 import type { Phase, RouteSettings, ServiceSettings } from "./config/settings.ts";
 import type { ClientMappings } from "./client-mappings.ts";
+import type { DialCounts } from "./dial-counts.ts";
 import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
@@ -59,6 +60,7 @@ export interface StatusSourceParts {
   readonly gate: (service: ServiceSettings) => ShadowGate;
   readonly cutoverGate: Pick<CutoverGate, "evidence">;
   readonly clientMappings: Pick<ClientMappings, "of">;
+  readonly dialCounts: Pick<DialCounts, "of">;
   readonly reachability: Reachability;
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly workers: () => StatusInput["workers"];
@@ -169,6 +171,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       noise: parts.noise.of(route.name),
       gateEvidence: parts.cutoverGate.evidence(route.name),
       mappedForClients: parts.clientMappings.of(route.name),
+      dialledReads: parts.dialCounts.of(route.name),
     };
   }
 

@@ -46,10 +46,13 @@ export interface TransitionView {
   /** Members that are registered and have not left. */
   readonly registered: readonly string[];
   /**
-   * It is prepared, and the store was restarted or failed over since: that it was committed may have been lost, and read by some
-   * before. It is aborted once all that take part say that they have read no end of it, or committed by one that has.
+   * It is under way, and the store was restarted or failed over since: that it was committed may have been lost, and read by some
+   * before. It is aborted by one that knows that it was not, or once all that take part say that they have read no end of it;
+   * committed by one that has read that.
    */
   readonly isUncertain: boolean;
+  /** The store may have lost who is registered, and not all have said it again: nothing is announced, and whoever starts waits. */
+  readonly isSettling: boolean;
 }
 
 export interface Announced {
@@ -66,7 +69,7 @@ export interface Announced {
  */
 export interface Transitions {
   look(): Promise<TransitionView>;
-  /** Takes effect where no other one is under way, and all routes are as expected. */
+  /** Takes effect where this member is registered, no other one is under way, and all routes are as expected. */
   announce(announced: Announced): Promise<TransitionView>;
   /** Where it is announced and all that take part are ready. Their acks begin anew. */
   prepare(id: string, forMs: number): Promise<TransitionView>;
@@ -77,8 +80,10 @@ export interface Transitions {
    * expected: the rows are kept with it.
    */
   commit(id: string): Promise<TransitionView>;
-  /** Where it is neither committed nor aborted. */
+  /** Where it is neither committed nor aborted, and not uncertain. */
   abort(id: string, why: string): Promise<TransitionView>;
+  /** The same of an uncertain one: this member has not agreed to it, or has read that it was aborted. */
+  deny(id: string, why: string): Promise<TransitionView>;
   /** This member holds back for it, and has read no end of it: of an uncertain one, or one that the store has lost. */
   witness(transition: Transition): Promise<TransitionView>;
   /** Rows of a higher epoch than the store's, which has lost them: kept. An uncertain transition to them is committed. */

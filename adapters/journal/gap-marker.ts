@@ -4,8 +4,9 @@
  * be read of it stands for every route.
  */
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { GapMarker } from "../../proxy/journal.ts";
 
 const BYTES = 64 * 1024;
@@ -28,6 +29,21 @@ export function readGapMarker(file: string, everyRoute: readonly string[], now: 
   const written = JSON.parse(text) as readonly Unjournaled[];
   const whole = written.find(({ route }) => route === EVERY_ROUTE);
   return whole === undefined ? written : every(whole.from);
+}
+
+/**
+ * Beside what it says already: writes of these routes are in no journal from then on (epoch ms). Durable when it returns; for whoever has
+ * not opened the journal. @throws as the disk does
+ */
+export function markUnjournaled(file: string, routes: readonly string[], from: number): void {
+  const marked = new Map(routes.map((route) => [route, from]));
+  for (const one of readGapMarker(file, [EVERY_ROUTE], from))
+    marked.set(one.route, Math.min(one.from, marked.get(one.route) ?? from));
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const descriptor = openSync(file, existsSync(file) ? "r+" : "wx", 0o600);
+  writeSync(descriptor, textOf(marked).padEnd(BYTES), 0);
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 export interface OpenGapMarker extends GapMarker {

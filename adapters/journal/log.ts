@@ -121,7 +121,7 @@ class Log implements LogJournal {
     this.#reader = new WaitingReader({
       scanned,
       segments: () => this.#segments,
-      active: () => this.#writer.segment,
+      isGrowing: (segment) => this.#writer.isGrowing(segment),
       isTakenBack: (position) => this.#takenBack.has(position),
     });
     for (const { entry, intent, segment, bytes } of scanned.intents) {
@@ -293,6 +293,10 @@ class Log implements LogJournal {
 
   reached(position: number): boolean {
     return this.#writer.reached(position);
+  }
+
+  whenReached(position: number): Promise<void> | null {
+    return this.#until(position) ?? null;
   }
 
   depth(): number {

@@ -24,8 +24,8 @@ export interface WaitingOptions {
   readonly scanned: Scanned;
   /** Oldest first; those of the process life before come first. */
   readonly segments: () => readonly Segment[];
-  /** Up to where the present one may be read. */
-  readonly active: () => Segment;
+  /** More of it may come: it is the present one, or its last frame is with the disk. */
+  readonly isGrowing: (segment: Segment) => boolean;
   /** Kept, but then settled by whoever wanted to keep it. */
   readonly isTakenBack: (position: number) => boolean;
 }
@@ -59,7 +59,7 @@ export class WaitingReader {
       const segment = this.#present();
       if (segment === null) return [];
       if (this.#at >= segment.bytes || segment.waiting === 0) {
-        if (segment === this.#options.active()) return [];
+        if (this.#options.isGrowing(segment)) return [];
         this.#at = Infinity;
         continue;
       }

@@ -74,6 +74,11 @@ export class LogWriter {
     return this.#segment;
   }
 
+  /** More of it may come: it is the present one, or its last frame is with the disk. */
+  isGrowing(segment: Segment): boolean {
+    return segment === this.#segment || segment === this.#batch?.segment;
+  }
+
   get position(): number {
     return this.#position;
   }

@@ -8,10 +8,11 @@ import type { OutcomeCount } from "../../proxy/evidence.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
+import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import { laterOf } from "./later-of.ts";
 import { newerPlace } from "./newer-place.ts";
 import { placeKey } from "./place-key.ts";
-import type { ControlRow, EssentialRows, GapRow, RepairRow } from "./rows.ts";
+import { type ControlRow, type EssentialRows, type GapRow, type RepairRow, rowJobName } from "./rows.ts";
 
 /** Keys of repairs held in memory; past it a further key puts its whole collection on the list instead. */
 const MAX_REPAIRS = 50_000;
@@ -36,6 +37,7 @@ export class Essentials {
   readonly #audit: ControlRow[] = [];
   readonly #places = new Map<string, KeptPlace>();
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
+  readonly #rowJobs = new Map<string, RowJobEnd>();
   #writes = 0;
   #counts = 0;
 
@@ -64,8 +66,8 @@ export class Essentials {
         this.#totalsOf(write.route).comparedReads += 1;
         return;
       case "repair": {
-        const { type: _, at, ...mark } = write;
-        this.#addRepair({ ...mark, since: at, times: 1 });
+        const { type: _, at, times = 1, ...mark } = write;
+        this.#addRepair({ ...mark, since: at, times });
         return;
       }
       case "gap-opened":
@@ -93,6 +95,9 @@ export class Essentials {
       case "gate-evidence":
         for (const row of write.rows) this.#gateEvidence.set(row.route, row);
         return;
+      case "row-job":
+        this.#rowJobs.set(rowJobName(write.end), write.end);
+        return;
       default: {
         const never: never = write;
         throw new TypeError(`no such write: ${JSON.stringify(never)}`);
@@ -118,6 +123,7 @@ export class Essentials {
     for (const control of later.#controls()) this.#addControl(control);
     for (const [key, place] of later.#places) this.#places.set(key, place);
     for (const [route, row] of later.#gateEvidence) this.#gateEvidence.set(route, row);
+    for (const [name, end] of later.#rowJobs) this.#rowJobs.set(name, end);
   }
 
   rows(): EssentialRows {
@@ -132,6 +138,7 @@ export class Essentials {
       controls: this.#controls(),
       places: [...this.#places.values()],
       gateEvidence: [...this.#gateEvidence.values()],
+      rowJobs: [...this.#rowJobs.values()],
     };
   }
 

@@ -21,7 +21,7 @@ export class MemoryRepairs {
     return [...this.#byName.values()];
   }
 
-  add({ route, key, reason, exchangeId, at, notBefore, place }: Mark): void {
+  add({ route, key, reason, exchangeId, at, notBefore, place, times = 1 }: Mark): void {
     const name = nameOf(route, key);
     const known = this.#byName.get(name);
     if (known !== undefined) {
@@ -30,8 +30,8 @@ export class MemoryRepairs {
         ...NOT_TRIED,
         reason,
         exchangeId,
-        times: known.times + 1,
-        revision: known.revision + 1,
+        times: known.times + times,
+        revision: known.revision + times,
         notBefore: laterOf(known.notBefore, notBefore),
         place: newerPlace(known.place, place),
       });
@@ -40,12 +40,12 @@ export class MemoryRepairs {
     const keys = this.#keys.get(route) ?? 0;
     // The list is never evicted, so past its bound it becomes coarser instead of longer.
     if (key !== null && keys >= this.#keysPerRoute) {
-      this.add({ route, key: null, reason, exchangeId, at, notBefore, place: null });
+      this.add({ route, key: null, reason, exchangeId, at, notBefore, place: null, times });
       return;
     }
     this.#keys.set(route, keys + 1);
     const id = ++this.#ids;
-    const first = { id, route, key, reason, exchangeId, since: at, times: 1, revision: 1, notBefore, place };
+    const first = { id, route, key, reason, exchangeId, since: at, times, revision: times, notBefore, place };
     this.#byName.set(name, { ...first, ...NOT_TRIED });
     this.#nameOfId.set(id, name);
   }

@@ -30,9 +30,11 @@ import type {
   StoreHealth,
   StoreWrite,
 } from "../../proxy/ports.ts";
+import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import type { PairsKept, StoredPair } from "../../proxy/stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../proxy/value-pairs.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
+import { rowJobName } from "./rows.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";
 import { MemoryPlaces } from "./memory-places.ts";
 import { MemoryEvidence } from "./memory-evidence.ts";
@@ -76,6 +78,7 @@ class MemoryStore implements Store {
   readonly #gaps = new Map<string, GapRecord & { readonly seq: number }>();
   readonly #audit: { readonly seq: number; readonly entry: AuditEntry }[] = [];
   readonly #gateEvidence = new Map<string, KeptGateEvidence>();
+  readonly #rowJobs = new Map<string, RowJobEnd>();
   readonly #phases = new Map<string, KeptPhase>();
   #overrides: readonly Override[] = [];
   #seq = 0;
@@ -107,7 +110,7 @@ class MemoryStore implements Store {
   }
 
   health(): StoreHealth {
-    return { kind: "memory", problem: null, lostWrites: this.#lost, pendingWrites: 0 };
+    return { kind: "memory", problem: null, isKeeping: true, lostWrites: this.#lost, pendingWrites: 0 };
   }
 
   journalMark(): number {
@@ -321,6 +324,11 @@ class MemoryStore implements Store {
     return [];
   }
 
+  async rowJobs(): ReturnType<Store["rowJobs"]> {
+    this.#refuseIfClosed();
+    return [...this.#rowJobs.values()];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
@@ -380,6 +388,9 @@ class MemoryStore implements Store {
         return;
       case "gate-evidence":
         for (const row of write.rows) this.#gateEvidence.set(row.route, row);
+        return;
+      case "row-job":
+        this.#rowJobs.set(rowJobName(write.end), write.end);
         return;
       default: {
         const never: never = write;

@@ -2,14 +2,17 @@
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import { PHASE_ROLES } from "../../proxy/phases.ts";
 import { makeUlid } from "../../proxy/identity.ts";
 import type { JournalAccount } from "../../proxy/journal.ts";
+import type { MemberCalls } from "../../proxy/member-calls.ts";
 import { createLoneMember, type Members } from "../../proxy/members.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import type { Transitions } from "../../proxy/transition.ts";
+import type { SharedPins } from "../../proxy/pins.ts";
 import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
 import { segmentNumber } from "../journal/segment.ts";
@@ -29,12 +32,16 @@ export interface OpenedStore {
   readonly secretKey: Buffer | null;
   /** The order of writes among those who share it. */
   readonly turns: Turns;
+  /** What they have written and their shadow has not confirmed; null: nobody shares it. */
+  readonly pins: SharedPins | null;
   /** What others who share it have counted, and earlier processes; null: there are none beside what it held at its opening. */
   readonly countsBeside: (() => Promise<Counts>) | null;
   /** The processes that share it. */
   readonly members: Members;
   /** How they move phases together; null: nobody shares it. */
   readonly transitions: Transitions | null;
+  /** How they ask one another; null: nobody shares it. */
+  readonly calls: { readonly calls: MemberCalls; readonly life: string } | null;
 }
 
 /**
@@ -57,10 +64,11 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      const { secretKey, turns, members, transitions } = store;
+      const { secretKey, turns, pins, members, transitions } = store;
+      const calls = { calls: store.memberCalls, life: store.life };
       const countsBeside = (): Promise<Counts> => store.countsBeside();
       const notes = [...store.notes, ONE_LIFE];
-      return { store, durable: null, notes, secretKey, turns, members, transitions, countsBeside };
+      return { store, durable: null, notes, secretKey, turns, pins, members, transitions, calls, countsBeside };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -71,14 +79,42 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
   }
 }
 
+/**
+ * Resolves once a shared store can be reached, and a member that starts need not wait for others any more; or when it is over. One on
+ * this machine always can.
+ */
+export async function storeIsBack({ store }: Settings, isOver: () => boolean): Promise<void> {
+  if (store.kind !== "redis") return;
+  const [{ RedisLink }, { areSettled }] = [await import("./redis/link.ts"), await import("./redis/members.ts")];
+  const link = new RedisLink(store);
+  try {
+    while (!isOver()) {
+      link.beat();
+      if (link.isUp && (await areSettled(link, store.prefix).catch(() => false))) return;
+      await pause(LOOK_EVERY_MS);
+    }
+  } finally {
+    link.close();
+  }
+}
+
+const LOOK_EVERY_MS = 250;
+
+/** Where a member's folder says which routes have writes that are in no journal. */
+export function markerFileOf(folder: string): string {
+  return join(folder, "lanes", "gaps");
+}
+
 const ONE_LIFE =
   "journal.survives is nothing: this member's identity ends with the process; where it ends without a word, it stays listed " +
   "as silent until crossfade instances forget";
 
 /** Nobody shares it. */
-function alone(clock: Clock): Pick<OpenedStore, "turns" | "members" | "transitions" | "countsBeside"> {
+function alone(
+  clock: Clock,
+): Pick<OpenedStore, "turns" | "pins" | "members" | "transitions" | "calls" | "countsBeside"> {
   const members = createLoneMember(makeUlid(clock.now()), () => clock.now());
-  return { turns: ALONE, members, transitions: null, countsBeside: null };
+  return { turns: ALONE, pins: null, members, transitions: null, calls: null, countsBeside: null };
 }
 
 async function openWithJournal(
@@ -131,14 +167,15 @@ async function openAsMember(
     const own = { run, hasRun, place, journal, problem, ended };
     store = await openRedisStore({ ...options, member: own });
     const shared = store;
-    const { secretKey, notes, turns, members, transitions } = shared;
+    const { secretKey, notes, turns, pins, members, transitions } = shared;
+    const calls = { calls: shared.memberCalls, life: shared.life };
     const countsBeside = (): Promise<Counts> => shared.countsBeside();
     const durable = await beside.open(store).catch((thrown: unknown) => {
       throw unusable(beside, thrown);
     });
     member.begun();
     const all = [...notes, ...waitingNote(durable.open)];
-    return { store, durable, notes: all, secretKey, turns, members, transitions, countsBeside };
+    return { store, durable, notes: all, secretKey, turns, pins, members, transitions, calls, countsBeside };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

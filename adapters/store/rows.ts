@@ -3,6 +3,7 @@ import type { OutcomeCount, RepairReason, SealedPlace } from "../../proxy/eviden
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
 import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
+import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import type { PairsKept } from "../../proxy/stored-pair.ts";
 
 export interface RepairRow {
@@ -43,6 +44,8 @@ export interface EssentialRows {
   readonly places: readonly KeptPlace[];
   /** One a route. */
   readonly gateEvidence: readonly KeptGateEvidence[];
+  /** One of each kind a collection. */
+  readonly rowJobs: readonly RowJobEnd[];
 }
 
 export interface EvidenceRow {
@@ -89,6 +92,11 @@ export interface Batch {
   readonly essentials: EssentialRows;
   readonly evidence: readonly EvidenceRow[];
   readonly pairs: readonly PairRow[];
+}
+
+/** What tells the jobs apart of which the last one is kept. */
+export function rowJobName({ job, collection }: RowJobEnd): string {
+  return `${job} ${collection}`;
 }
 
 /** One unreadable time must not fail a whole batch for ever. */

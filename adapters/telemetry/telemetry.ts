@@ -117,6 +117,12 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
     unit: "{message}",
     attributes: ["route", "of", "result"],
   });
+  const dialledReads = new CellCounter({
+    name: "crossfade.dial.reads",
+    description: "Reads that fell to next while legacy was the primary, by who answered them in the end",
+    unit: "{read}",
+    attributes: ["route", "result"],
+  });
   const reloads = new CellCounter({
     name: "crossfade.config.reloads",
     description: "Changed config files, by whether they were taken",
@@ -159,6 +165,7 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       repaired,
       secondReads,
       mappedForClients,
+      dialledReads,
       reloads,
       sentItems,
     ];
@@ -183,6 +190,7 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       },
       secondRead: (route, result) => secondReads.add(1, route, result),
       mappedForClient: (route, of, result, times) => mappedForClients.add(times, route, of, result),
+      dialledRead: (route, result, times) => dialledReads.add(times, route, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

@@ -9,6 +9,9 @@ import {
   readIds,
   readNothing,
   readOpening,
+  readRowJobReport,
+  readRowValues,
+  refuseOtherKinds,
 } from "./backfill-requests.ts";
 import { Problem } from "./problem.ts";
 
@@ -44,7 +47,7 @@ export const BACKFILL_ACTIONS: readonly Action[] = [
     maxBytes: SMALL_BYTES,
     reply: async ({ parts, id, body }) => {
       readNothing(body);
-      return await Promise.resolve({ at: answerOf(parts.backfills.window(id), id) });
+      return { at: await answerOf(parts.backfills.window(id), id) };
     },
   },
   {
@@ -55,7 +58,7 @@ export const BACKFILL_ACTIONS: readonly Action[] = [
     maxBytes: SMALL_BYTES,
     reply: async ({ parts, id, body }) => {
       readNothing(body);
-      return await Promise.resolve({ at: answerOf(parts.backfills.mark(id), id) });
+      return { at: await answerOf(parts.backfills.mark(id), id) };
     },
   },
   {
@@ -73,8 +76,9 @@ export const BACKFILL_ACTIONS: readonly Action[] = [
     takes: "BackfillHeld",
     answers: "BackfillConfirmed",
     maxBytes: SMALL_BYTES,
-    reply: async ({ parts, id, body }) =>
-      await Promise.resolve({ holds: answerOf(parts.backfills.confirm(id, readFreeze(body)), id) }),
+    reply: async ({ parts, id, body }) => ({
+      holds: await answerOf(parts.backfills.confirm(id, readFreeze(body)), id),
+    }),
   },
   {
     path: "/api/v1/backfills/{id}/thaw",
@@ -84,8 +88,8 @@ export const BACKFILL_ACTIONS: readonly Action[] = [
     maxBytes: SMALL_BYTES,
     reply: async ({ parts, id, body }) => {
       const freeze = readFreeze(body);
-      answerOf(parts.backfills.thaw(id, freeze), id);
-      return await Promise.resolve({ thawed: freeze });
+      await answerOf(parts.backfills.thaw(id, freeze), id);
+      return { thawed: freeze };
     },
   },
   {
@@ -104,11 +108,58 @@ export const BACKFILL_ACTIONS: readonly Action[] = [
     answers: "BackfillEnded",
     maxBytes: SMALL_BYTES,
     reply: async ({ parts, id, body }) => {
-      answerOf(parts.backfills.end(id, readEnd(body)), id);
-      return await Promise.resolve({ ended: id });
+      await answerOf(parts.backfills.end(id, readEnd(body)), id);
+      return { ended: id };
+    },
+  },
+  {
+    path: "/api/v1/collections/{name}/begin",
+    summary: "A job over the rows of a collection begins: what it ends with is told under this id",
+    takes: "BackfillNothing",
+    answers: "RowJobBegun",
+    maxBytes: SMALL_BYTES,
+    reply: async ({ parts, id: name, body }) => {
+      readNothing(body);
+      const job = await parts.rowJobs.begin(name);
+      if (job !== null) return { id: job };
+      throw noCollection(name);
+    },
+  },
+  {
+    path: "/api/v1/row-jobs/{id}/end",
+    summary:
+      "How a job over rows ended, for the gate; a comparison that found nothing ends gaps that were over when it began, and repairs of whole collections",
+    takes: "RowJobEnd",
+    answers: "RowJobTold",
+    maxBytes: SMALL_BYTES,
+    reply: async ({ parts, id, body, by }) => {
+      const told = await parts.rowJobs.end(id, readRowJobReport(body), by);
+      if (told !== null) return told;
+      const shown = JSON.stringify(id.slice(0, 100));
+      throw new Problem(404, `no job over rows has the id ${shown}; the proxy was restarted since, or it ended`);
+    },
+  },
+  {
+    path: "/api/v1/collections/{name}/values",
+    summary:
+      "What values of a collection's rows are at the other service; those that are given as a pair are taught, unless one of them has another partner",
+    takes: "RowValues",
+    answers: "RowValuePairs",
+    maxBytes: IDS_MAX_BYTES,
+    reply: async ({ parts, id: name, body }) => {
+      const asked = readRowValues(body);
+      const collection = parts.snapshot().settings.collections.find((one) => one.name === name);
+      if (collection === undefined) throw noCollection(name);
+      const { learn, apply } = collection.values;
+      refuseOtherKinds(asked, [...new Set([...learn, ...apply].map(({ kind }) => kind))]);
+      return { values: await parts.rowValues(asked) };
     },
   },
 ];
+
+function noCollection(name: string): Problem {
+  return new Problem(404, `the configuration that runs here has no collection ${JSON.stringify(name.slice(0, 100))}`);
+}
 
 /** @throws Problem 404, 409 */
 function answerOf<T>(of: OfBackfill<T>, id: string): T {

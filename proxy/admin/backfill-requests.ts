@@ -1,5 +1,7 @@
 /** The bodies of `POST /api/v1/backfills` and below: one reading for error messages and the OpenAPI document. Pure. */
 import { FREEZE_MOST_IDS, type FreezeOrder } from "../backfill-window.ts";
+import { MOST_ROW_VALUES, type RowValueAsked } from "../row-values.ts";
+import type { ReconcileReport, RowJobReport } from "../row-jobs.ts";
 import { bad, given, parseChange } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 
@@ -56,6 +58,79 @@ export const BACKFILL_END_SCHEMA = {
   additionalProperties: false,
 } as const;
 
+const rows = { type: "integer", minimum: 0 } as const;
+
+const BACKFILL_COUNTS = ["read", "written", "setAside", "conflicts"] as const;
+const RECONCILE_COUNTS = ["sourceRows", "targetRows", "missing", "mismatched", "unmade"] as const;
+
+export const ROW_JOB_END_SCHEMA = {
+  anyOf: [
+    {
+      type: "object",
+      properties: {
+        job: { type: "string", const: "backfill" },
+        ...Object.fromEntries(BACKFILL_COUNTS.map((name) => [name, rows])),
+      },
+      required: ["job", ...BACKFILL_COUNTS],
+      additionalProperties: false,
+    },
+    {
+      type: "object",
+      properties: {
+        job: { type: "string", const: "reconcile" },
+        ...Object.fromEntries(RECONCILE_COUNTS.map((name) => [name, rows])),
+        extra: { anyOf: [rows, { type: "null" }], description: "null: they could not be looked for" },
+        around: {
+          anyOf: [
+            {
+              type: "object",
+              properties: { legacy: rows, next: rows },
+              required: ["legacy", "next"],
+              additionalProperties: false,
+            },
+            { type: "null" },
+          ],
+          description: "Rows of each side that were changed around the proxy; null: nobody counted them",
+        },
+      },
+      required: ["job", ...RECONCILE_COUNTS, "extra", "around"],
+      additionalProperties: false,
+    },
+  ],
+} as const;
+
+const value = { type: "string", minLength: 1, maxLength: ID_MAX_CHARS } as const;
+const JSON_SPELLINGS = ["string", "number"] as const;
+
+export const ROW_VALUES_SCHEMA = {
+  type: "object",
+  properties: {
+    values: {
+      type: "array",
+      maxItems: MOST_ROW_VALUES,
+      items: {
+        type: "object",
+        properties: {
+          kind: { type: "string", description: "Of the collection's values" },
+          legacy: value,
+          next: value,
+          spelled: {
+            type: "array",
+            prefixItems: JSON_SPELLINGS.map(() => ({ type: "string", enum: JSON_SPELLINGS })),
+            minItems: 2,
+            maxItems: 2,
+            description: "How legacy and next spell them in JSON, where both are given: then they are taught as a pair",
+          },
+        },
+        required: ["kind"],
+        additionalProperties: false,
+      },
+    },
+  },
+  required: ["values"],
+  additionalProperties: false,
+} as const;
+
 /** @throws Problem 400, as all below */
 export function readOpening(text: string): string {
   const { collection } = parseChange(text, ["collection"], 'send {"collection":"users"}');
@@ -93,6 +168,65 @@ export function readEnd(text: string): "done" | "stopped" {
   if (!given(how)) throw missing("how", example);
   if (how !== "done" && how !== "stopped") throw bad("how", how, "is neither done nor stopped");
   return how;
+}
+
+export function readRowJobReport(text: string): RowJobReport {
+  const example = 'send {"job":"backfill","read":3,"written":3,"setAside":0,"conflicts":0}';
+  const body = parseChange(text, ["job", ...BACKFILL_COUNTS, ...RECONCILE_COUNTS, "extra", "around"], example);
+  const { job, extra } = body;
+  const countOf = (name: string): number => readPosition(body, name, example);
+  if (job === "backfill") {
+    const [read, written, setAside, conflicts] = BACKFILL_COUNTS.map(countOf) as [number, number, number, number];
+    return { job, read, written, setAside, conflicts };
+  }
+  if (job !== "reconcile")
+    throw given(job) ? bad("job", job, "is neither backfill nor reconcile") : missing("job", example);
+  if (extra === undefined) throw missing("extra", "send a number, or null where they could not be looked for");
+  const [sourceRows, targetRows, ...found] = RECONCILE_COUNTS.map(countOf) as [number, number, number, number, number];
+  const [absent, mismatched, unmade] = found;
+  const unclaimed = extra === null ? null : countOf("extra");
+  const around = readAround(body["around"]);
+  return { job, sourceRows, targetRows, missing: absent, mismatched, extra: unclaimed, unmade, around };
+}
+
+function readAround(value: unknown): ReconcileReport["around"] {
+  if (value === null) return null;
+  const example = 'send {"legacy":0,"next":0}, or null where nobody counted them';
+  if (typeof value !== "object" || value === undefined) throw missing("around", example);
+  const { legacy, next, ...others } = value as Readonly<Record<string, unknown>>;
+  if (Object.keys(others).length > 0) throw bad("around", value, "has more than legacy and next");
+  return { legacy: readPosition({ legacy }, "legacy", example), next: readPosition({ next }, "next", example) };
+}
+
+/** A collection's rows have its kinds alone: what others are is not for whoever asks about it. */
+export function refuseOtherKinds(asked: readonly RowValueAsked[], kinds: readonly string[]): void {
+  const other = asked.find(({ kind }) => !kinds.includes(kind));
+  if (other === undefined) return;
+  const there = kinds.length === 0 ? "it has none" : `there are ${kinds.join(", ")}`;
+  throw bad("values", other.kind, `is no kind of the collection's (values); ${there}`);
+}
+
+export function readRowValues(text: string): readonly RowValueAsked[] {
+  const example = 'send {"values":[{"kind":"user","legacy":"42"}]}';
+  const { values } = parseChange(text, ["values"], example);
+  if (!given(values)) throw missing("values", example);
+  if (!Array.isArray(values)) throw bad("values", values, "is no list");
+  if (values.length > MOST_ROW_VALUES) {
+    throw bad("values", values.length, `are more than ${MOST_ROW_VALUES}; send fewer`);
+  }
+  for (const one of values as unknown[]) {
+    const { kind, legacy, next, spelled } = (one ?? {}) as Readonly<Record<string, unknown>>;
+    if (typeof kind !== "string") throw bad("values", kind, "is no text");
+    for (const text of [legacy, next]) {
+      if (text !== undefined && (typeof text !== "string" || text === "" || text.length > ID_MAX_CHARS))
+        throw bad("values", text, `is no text of 1 to ${ID_MAX_CHARS} characters`);
+    }
+    if (legacy === undefined && next === undefined) throw bad("values", one, "has neither legacy nor next");
+    const isSpelling = (word: unknown): boolean => (JSON_SPELLINGS as readonly unknown[]).includes(word);
+    if (spelled !== undefined && !(Array.isArray(spelled) && spelled.length === 2 && spelled.every(isSpelling)))
+      throw bad("values", spelled, `is no pair of ${JSON_SPELLINGS.join(" or ")}`);
+  }
+  return values as RowValueAsked[];
 }
 
 function readPosition(body: Readonly<Record<string, unknown>>, name: string, example: string): number {

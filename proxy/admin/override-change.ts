@@ -24,6 +24,10 @@ export const ROUTE_CHANGE_SCHEMA = {
       anyOf: [{ type: "string" }, { type: "number", minimum: 0, maximum: 1 }, { type: "null" }],
       description: 'The share of its reads that is mirrored, "5%" or 0.05; null: as the file says',
     },
+    dial: {
+      anyOf: [{ type: "string" }, { type: "number", minimum: 0, maximum: 1 }, { type: "null" }],
+      description: 'The share of its reads that next answers, "5%" or 0.05; null: as the file says',
+    },
     reason,
   },
   minProperties: 1,
@@ -42,9 +46,10 @@ export const MIRROR_SWITCH_SCHEMA = {
 
 /** @throws Problem 400, naming the member, its value and what to write. */
 export function readRouteChange(text: string, route: string, by: string): OverrideChange {
-  const body = parseChange(text, ["mirror", "reads", "reason"], ROUTE_EXAMPLE);
-  const { mirror, reads } = body;
-  if (mirror === undefined && reads === undefined) throw new Problem(400, `nothing is to change; ${ROUTE_EXAMPLE}`);
+  const body = parseChange(text, ["mirror", "reads", "dial", "reason"], ROUTE_EXAMPLE);
+  const { mirror, reads, dial } = body;
+  if (mirror === undefined && reads === undefined && dial === undefined)
+    throw new Problem(400, `nothing is to change; ${ROUTE_EXAMPLE}`);
   if (given(mirror) && typeof mirror !== "boolean")
     throw bad("mirror", mirror, "is neither true nor false; write null to go back to what the file says");
   return {
@@ -52,7 +57,8 @@ export function readRouteChange(text: string, route: string, by: string): Overri
     by,
     reason: readReason(body["reason"]),
     ...(mirror === undefined ? {} : { mirror: mirror as boolean | null }),
-    ...(reads === undefined ? {} : { reads: given(reads) ? readShare(reads) : null }),
+    ...(reads === undefined ? {} : { reads: given(reads) ? readShare("reads", reads) : null }),
+    ...(dial === undefined ? {} : { dial: given(dial) ? readShare("dial", dial) : null }),
   };
 }
 
@@ -65,14 +71,14 @@ export function readMirrorSwitch(text: string, by: string): OverrideChange {
   return { route: null, mirror: enabled, reason: readReason(why), by };
 }
 
-const ROUTE_EXAMPLE = 'send {"mirror":false} or {"reads":"5%"}';
+const ROUTE_EXAMPLE = 'send {"mirror":false}, {"reads":"5%"} or {"dial":"5%"}';
 const SWITCH_EXAMPLE = 'send {"enabled":false}';
 
-function readShare(value: unknown): number {
+function readShare(member: string, value: unknown): number {
   if (typeof value === "number" && value >= 0 && value <= 1) return value;
   const parsed = typeof value === "string" ? parseShare(value) : null;
   if (parsed?.ok === true) return parsed.value;
-  throw bad("reads", value, `is no share; write "5%", or a number from 0 to 1 (${spellShare(0.05)} is 0.05)`);
+  throw bad(member, value, `is no share; write "5%", or a number from 0 to 1 (${spellShare(0.05)} is 0.05)`);
 }
 
 function readReason(value: unknown): string | null {

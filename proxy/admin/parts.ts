@@ -3,9 +3,12 @@
  * `metricsText`, `lookAgain`, `values`, `gate`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Backfills } from "../backfill-window.ts";
+import type { RowJobEnds } from "../row-jobs.ts";
+import type { RowValues } from "../row-values.ts";
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { MappedForClients } from "../client-mappings.ts";
+import type { DialledReads } from "../dial-counts.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
@@ -73,6 +76,8 @@ export interface RouteState {
   readonly gateEvidence: number;
   /** Requests and answers that lean on what the primary calls otherwise. */
   readonly mappedForClients: MappedForClients;
+  /** Reads that fell to next while legacy was the primary, since the process began. */
+  readonly dialledReads: DialledReads;
 }
 
 /** What was done to learn of noise since the process began; all 0 where the route does not ask for it. */
@@ -243,6 +248,10 @@ export interface AdminParts {
   readonly repairs: RepairRuns;
   /** What a backfill beside live writes is told and given. */
   readonly backfills: Backfills;
+  /** What jobs over rows tell of their ends. */
+  readonly rowJobs: RowJobEnds;
+  /** What values of rows are at the other service; pairs are taught. */
+  readonly rowValues: RowValues;
   /** Sends a recorded request once more. It takes as long as the services need, within their time limits. */
   replay(request: ReplayRequest): Promise<ReplayEnd>;
   /** Something went wrong inside the admin listener; it has been answered with 500. For the log. */

@@ -1,6 +1,7 @@
 /** One route's counts, as API, page and CLI show them. Pure. */
 import type { RollbackPrice } from "../phase-move.ts";
 import type { MappedForClients } from "../client-mappings.ts";
+import type { DialledReads } from "../dial-counts.ts";
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
 import type { Override } from "../overrides.ts";
@@ -41,6 +42,8 @@ export interface RouteStatus {
   readonly gateEvidence: number;
   /** Since the process began: requests and answers that lean on what the primary calls otherwise. */
   readonly mappedForClients: MappedForClients;
+  /** Since the process began: reads that fell to next while legacy was the primary. */
+  readonly dialledReads: DialledReads;
   /** What operators have set over the file. */
   readonly overrides: readonly Override[];
 }
@@ -80,6 +83,7 @@ export function buildRouteStatus(
     causes: state.causes,
     gateEvidence: state.gateEvidence,
     mappedForClients: state.mappedForClients,
+    dialledReads: state.dialledReads,
     overrides: state.overrides,
   };
 }

@@ -9,6 +9,8 @@ import {
   FREEZE_SCHEMA,
   IDS_SCHEMA,
   NOTHING_SCHEMA,
+  ROW_JOB_END_SCHEMA,
+  ROW_VALUES_SCHEMA,
 } from "./backfill-requests.ts";
 import { AUDIT_ACTIONS } from "../audit.ts";
 import { MEMBER_STATES } from "../members.ts";
@@ -96,6 +98,7 @@ const routeStatus = {
   gaps: count,
   gateEvidence: number,
   mappedForClients: object({ requests: count, answers: count, unmapped: count }),
+  dialledReads: object({ next: count, pinned: count, askedAgain: count }),
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
   overrides: listOf(ref("Override")),
 };
@@ -232,6 +235,7 @@ export const SCHEMAS = {
       when: enumOf(["accepted", "always"]),
       acceptRealEffects: orNull(text),
     }),
+    reads: object({ dialShare: share, by: orNull(text) }),
     sharedDatabase: flag,
     compare: object({
       status: enumOf(["exact", "class"]),
@@ -331,7 +335,7 @@ export const SCHEMAS = {
   GroupChange: GROUP_CHANGE_SCHEMA,
   Override: object({
     route: orNull(text),
-    setting: enumOf(["mirror", "reads"]),
+    setting: enumOf(["mirror", "reads", "dial"]),
     value: { anyOf: [flag, { type: "number", minimum: 0, maximum: 1 }] },
     by: text,
     at: time,
@@ -453,6 +457,11 @@ export const SCHEMAS = {
   BackfillLeft: object({ left: count }),
   BackfillEnd: BACKFILL_END_SCHEMA,
   BackfillEnded: object({ ended: text }),
+  RowJobBegun: object({ id: text }),
+  RowJobEnd: ROW_JOB_END_SCHEMA,
+  RowJobTold: object({ gapsEnded: count, repairsEnded: count }),
+  RowValues: ROW_VALUES_SCHEMA,
+  RowValuePairs: object({ values: listOf(object({ legacy: orNull(text), next: orNull(text) })) }),
   Gate: object({
     route: text,
     open: flag,

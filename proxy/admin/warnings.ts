@@ -75,7 +75,9 @@ function* routeWarnings(route: RouteStatus): Generator<string> {
     const what =
       setting === "reads"
         ? `${spellShare(value)} of reads are mirrored`
-        : `mirroring of writes is ${value ? "on" : "off"}`;
+        : setting === "dial"
+          ? `${spellShare(value)} of reads are answered by next`
+          : `mirroring of writes is ${value ? "on" : "off"}`;
     yield `${route.name}: ${what}, ${spellOverride(override)}; to go back to the file: crossfade mirror unpin --route ${route.name}`;
   }
   if (route.gaps > 0) yield `${route.name}: ${plural(route.gaps, "gap")} in which accounting may be incomplete`;

@@ -1,14 +1,15 @@
 /** How routes get to their next phases with nothing in between: by one process alone. Several do it together: shared-barrier.ts. */
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
-import type { KeptPhase } from "../kept-phase.ts";
+import type { PhaseMove } from "../kept-phase.ts";
 import type { Clock } from "../ports.ts";
 import type { OwnWrites } from "./own-writes.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";
 
 export interface Crossing {
   readonly routes: readonly string[];
-  readonly rows: readonly KeptPhase[];
+  /** As they were decided on: where a route is not what it was then, none takes effect. */
+  readonly moves: readonly PhaseMove[];
   /** Whether the source of truth changes: then nothing is kept before all writes under way have ended. */
   readonly drains: boolean;
   /** Asked once they have: why it must not be after all, or null. */
@@ -46,9 +47,9 @@ const ASK_AGAIN_MS = 100;
 
 /** Of a store that nobody shares. */
 export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierParts): Barrier {
-  async function cross({ routes, rows, drains, stillFit }: Crossing): Promise<Crossed> {
+  async function cross({ routes, moves, drains, stillFit }: Crossing): Promise<Crossed> {
     if (!drains) {
-      const why = await keep(rows);
+      const why = await keep(moves);
       if (why === null) moved();
       return { end: why === null ? "moved" : "refused", why, pauseMs: null, refusedWrites: 0, tunnels: null };
     }
@@ -56,7 +57,7 @@ export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierPa
     own.hold(routes);
     let why: string | null = "it failed";
     try {
-      why = (await own.drained(DRAIN_WITHIN_MS)) ?? (await stillFit()) ?? (await keep(rows));
+      why = (await own.drained(DRAIN_WITHIN_MS)) ?? (await stillFit()) ?? (await keep(moves));
       if (why === null) moved();
     } catch (error) {
       if (!(error instanceof CrossfadeError)) throw error;
@@ -69,21 +70,21 @@ export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierPa
   }
 
   /** null: it is kept, for good. */
-  async function keep(rows: readonly KeptPhase[]): Promise<string | null> {
-    const end = await phases.move(rows).catch(async (error: unknown) => {
+  async function keep(moves: readonly PhaseMove[]): Promise<string | null> {
+    const end = await phases.move(moves).catch(async (error: unknown) => {
       if (!(error instanceof CrossfadeError)) throw error;
-      return (await wasKept(rows)) ? ("done" as const) : error.message;
+      return (await wasKept(moves)) ? ("done" as const) : error.message;
     });
     if (end === "changed") return "the phase was changed by somebody else meanwhile";
     return end === "done" ? null : end;
   }
 
   /** The store did not say whether it was kept; nobody is let go before it does. */
-  async function wasKept(rows: readonly KeptPhase[]): Promise<boolean> {
+  async function wasKept(moves: readonly PhaseMove[]): Promise<boolean> {
     for (;;) {
       try {
         await phases.reread();
-        return areKept(rows, phases);
+        return areKept(moves, phases);
       } catch (error) {
         if (!(error instanceof CrossfadeError)) throw error;
         await pause(ASK_AGAIN_MS);
@@ -94,8 +95,8 @@ export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierPa
   return { cross };
 }
 
-export function areKept(rows: readonly KeptPhase[], phases: Pick<PhaseBook, "rowOf">): boolean {
-  return rows.every(({ route, at, epoch }) => {
+export function areKept(moves: readonly PhaseMove[], phases: Pick<PhaseBook, "rowOf">): boolean {
+  return moves.every(({ row: { route, at, epoch } }) => {
     const kept = phases.rowOf(route);
     return kept?.at === at && kept.epoch === epoch;
   });

@@ -1,7 +1,8 @@
 /**
  * What each member does in a transition (transition.ts), whoever began it: says that it is ready, holds new writes back, says that
  * those under way have ended, and lets go of the held ones only on having read how it ended. A lower epoch than its own is
- * never taken: the store is told again what it has lost.
+ * never taken: the store is told again what it has lost. Where the store may have lost an end, each says what it knows of it: that
+ * there was none, since it has not agreed; that it was aborted; or that it has read nothing.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
@@ -14,6 +15,7 @@ import {
 } from "../transition.ts";
 import { DRAIN_WITHIN_MS } from "./barrier.ts";
 import type { OwnWrites } from "./own-writes.ts";
+import type { OwnStanding } from "./standing.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";
 
 export interface MemberPartParts {
@@ -21,12 +23,15 @@ export interface MemberPartParts {
   /** This member's. */
   readonly id: string;
   readonly own: OwnWrites;
-  readonly phases: Pick<PhaseBook, "follow" | "rowOf">;
+  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain">;
   /** Other phases act from here on. */
   readonly moved: () => void;
   /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
   readonly notClose: (routes: readonly string[]) => string | null;
   readonly tunnels: (route: string) => number;
+  readonly standing: OwnStanding;
+  /** ms. */
+  readonly monotonic: () => number;
   readonly caught: (step: string, error: unknown) => void;
 }
 
@@ -35,8 +40,16 @@ export interface MemberPart {
   wake(): void;
   /** Somebody has looked: acts on it, and has told what is to be told when it resolves. Never rejects. */
   took(view: TransitionView): Promise<void>;
-  /** Whether this member knows of all that was moved before it registered. @throws CrossfadeError `store-unavailable` */
+  /**
+   * Resolves once this member is registered, nobody else may be missing among the members, and it knows of all that was moved
+   * before. @throws CrossfadeError `store-unavailable`
+   */
   catchUp(): Promise<void>;
+  /**
+   * Whether it may leave the members: the store has all that it has read of phases, and its own copy of them counts for nothing from
+   * here on.
+   */
+  mayLeave(): Promise<boolean>;
   /** Of the last hold. */
   readonly refused: number;
   readonly isHolding: boolean;
@@ -47,6 +60,10 @@ export interface MemberPart {
 const LOOK_EVERY_MS = 3;
 /** The store cannot be asked: nobody is let go before it can. */
 const ASK_AGAIN_MS = 20;
+/** Redis' clock is the one that counts; should it be set back, a member's own ends what nobody leads any more. */
+const LONGER_THAN_TOLD_MS = 1_000;
+/** Longer than any transition may take, whatever Redis' clock says of it. */
+const LONGEST_MS = 15_000;
 
 export function createMemberPart(parts: MemberPartParts): MemberPart {
   const { transitions, own } = parts;
@@ -56,6 +73,12 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   let isUnderWayStill = false;
   /** The last one that has ended: what was read of it before comes to nothing. */
   let ended = "";
+  /** The last one that was seen under way while the store had all of it: whether this process has agreed to it is known. */
+  let seen = "";
+  /** The last one that this process may have agreed to. */
+  let agreed = "";
+  /** Of the one that was seen last in its state, by this member's clock. */
+  let time = { of: "", overAt: 0 };
   /** What was told of which, so that it is told once. */
   let told = "";
   let isLooking = false;
@@ -104,23 +127,60 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         return;
       }
       if (holding !== null && (ended === holding.id || hasMade(holding))) letGo();
-      const isLost = holding !== null && transition?.id !== holding.id;
-      if (holding !== null && (isLost || view.isUncertain)) {
-        isUnderWayStill = true;
-        await transitions.witness(holding);
-        return;
-      }
-      if (transition === null || !isUnderWay(transition) || transition.id === ended) return;
-      if (!transition.members.includes(parts.id)) return;
-      if (view.now >= transition.until && !view.isUncertain) {
-        await transitions.abort(transition.id, "its time was over");
-        return;
-      }
-      if (transition.state === "announced") await tell(transition, readiness(transition));
-      else if (holding === null) begin(transition);
+      if (holding !== null && transition?.id !== holding.id) await whenLost(holding);
+      else if (transition === null || !isUnderWay(transition)) parts.phases.keepAgain();
+      else if (view.isUncertain) await inDoubt(transition);
+      else await takePart(transition, view.now);
+      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt) parts.standing.agrees([]);
     } catch (error) {
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
     }
+  }
+
+  async function takePart(transition: Transition, now: number): Promise<void> {
+    if (transition.id === ended) return;
+    seen = transition.id;
+    if (!transition.members.includes(parts.id)) return;
+    if (now >= transition.until || isOverHere(transition, now))
+      await transitions.abort(transition.id, "its time was over");
+    else if (transition.state === "announced") await tell(transition, readiness(transition));
+    else if (holding === null) begin(transition);
+  }
+
+  function isOverHere({ id, state, until }: Transition, now: number): boolean {
+    const of = `${id} ${state}`;
+    if (time.of !== of) {
+      const leftMs = Math.min(until - now, LONGEST_MS) + LONGER_THAN_TOLD_MS;
+      time = { of, overAt: parts.monotonic() + leftMs };
+    }
+    return parts.monotonic() >= time.overAt;
+  }
+
+  /** The store may have lost how it ended, or that it was prepared. */
+  async function inDoubt(transition: Transition): Promise<void> {
+    const { id, members } = transition;
+    if (id === ended || hasNotAgreed(id)) {
+      await transitions.deny(id, "the store lost a part of it");
+      return;
+    }
+    // One that has just started too: others may have gone on to the new primary.
+    if (holding === null) hold(transition);
+    if (members.includes(parts.id)) await transitions.witness(transition);
+  }
+
+  /** The store has no word of it, or another one in its place. */
+  async function whenLost(transition: Transition): Promise<void> {
+    if (hasNotAgreed(transition.id)) {
+      letGo();
+      return;
+    }
+    isUnderWayStill = true;
+    await transitions.witness(transition);
+  }
+
+  /** Then it was not committed. */
+  function hasNotAgreed(id: string): boolean {
+    return seen === id && agreed !== id;
   }
 
   /** It was committed, wherever that was read. */
@@ -138,8 +198,18 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function readiness(transition: Transition): TransitionAck {
     const routes = routesOf(transition);
-    const why = transition.drains ? parts.notClose(routes) : null;
+    const why = (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
     return { state: why === null ? "ready" : "not-ready", why, tunnels: tunnelsOf(routes) };
+  }
+
+  /** Before anybody is held back: should this process end, its next one must not go by its copy of these. */
+  function whyNotInDoubt(routes: readonly string[]): string | null {
+    try {
+      parts.standing.agrees(routes);
+      return null;
+    } catch (error) {
+      return `its folder cannot be written (${error instanceof Error ? error.message : String(error)})`;
+    }
   }
 
   function tunnelsOf(routes: readonly string[]): number {
@@ -153,9 +223,13 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     told = words;
   }
 
-  function begin(transition: Transition): void {
+  function hold(transition: Transition): void {
     holding = transition;
     own.hold(routesOf(transition));
+  }
+
+  function begin(transition: Transition): void {
+    hold(transition);
     void drainAndTell(transition);
   }
 
@@ -171,6 +245,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       why,
       tunnels: tunnelsOf(routesOf(transition)),
     };
+    if (holding === transition && why === null) agreed = transition.id;
     // Once it has ended the store takes no acks for it.
     while (holding === transition && !isOver) {
       try {
@@ -196,7 +271,29 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     wake: () => void look(),
     took,
     async catchUp() {
-      await took(await transitions.look());
+      for (;;) {
+        const view = await transitions.look();
+        await took(view);
+        if (view.registered.includes(parts.id) && !view.isSettling) break;
+        await pause(ASK_AGAIN_MS);
+      }
+      try {
+        parts.standing.registered(holding === null ? [] : routesOf(holding));
+      } catch (error) {
+        // Then nothing is forwarded, should the store be away at the next start.
+        parts.caught("phases", error);
+      }
+    },
+    async mayLeave() {
+      try {
+        const { lost } = parts.phases.follow((await transitions.look()).phases);
+        if (lost.length > 0) await transitions.tellAgain(lost);
+        parts.standing.left();
+        return true;
+      } catch (error) {
+        if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
+        return false;
+      }
     },
     get refused() {
       return own.refused;

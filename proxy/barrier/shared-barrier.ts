@@ -7,7 +7,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
 import { makeUlid } from "../identity.ts";
-import type { KeptPhase, PhaseMove } from "../kept-phase.ts";
+import type { PhaseMove } from "../kept-phase.ts";
 import type { Clock } from "../ports.ts";
 import { awaited, isUnderWay, type Transition, type Transitions, type TransitionView } from "../transition.ts";
 import { areKept, type Barrier, type Crossed, type Crossing, DRAIN_WITHIN_MS, roundMs } from "./barrier.ts";
@@ -34,28 +34,27 @@ const ANNOUNCED_FOR_MS = READY_WITHIN_MS + 2_000;
 export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
   const { transitions, part, clock } = parts;
 
-  async function cross({ rows, drains, stillFit }: Crossing): Promise<Crossed> {
+  async function cross({ moves, drains, stillFit }: Crossing): Promise<Crossed> {
     const id = makeUlid(clock.now());
-    const moves = rows.map((row): PhaseMove => ({ row, instead: parts.phases.rowOf(row.route) ?? null }));
     const announced = await transitions
       .announce({ id, moves, drains, forMs: ANNOUNCED_FOR_MS })
       .catch(async (error: unknown) => {
         // It may have been announced all the same: nobody is to wait for it.
-        await giveUp(id, rows, "the store did not answer");
+        await giveUp(id, moves, "the store did not answer");
         throw error;
       });
     await part.took(announced);
     if (announced.transition?.id !== id) return refused(whyNotAnnounced(announced));
     const notReady = await untilAll(id, "ready", READY_WITHIN_MS).catch(asWords);
-    if (notReady !== null) return refused(await giveUp(id, rows, notReady));
-    return await held(id, rows, stillFit);
+    if (notReady !== null) return refused(await giveUp(id, moves, notReady));
+    return await held(id, moves, stillFit);
   }
 
-  async function held(id: string, rows: readonly KeptPhase[], stillFit: Crossing["stillFit"]): Promise<Crossed> {
+  async function held(id: string, moves: readonly PhaseMove[], stillFit: Crossing["stillFit"]): Promise<Crossed> {
     const begunAt = clock.monotonic();
     let tunnels = 0;
     const ended = async (why: string | null): Promise<Crossed> => {
-      const last = why === null ? null : await giveUp(id, rows, why);
+      const last = why === null ? null : await giveUp(id, moves, why);
       const pauseMs = roundMs(clock.monotonic() - begunAt);
       return { end: last === null ? "moved" : "aborted", why: last, pauseMs, refusedWrites: part.refused, tunnels };
     };
@@ -110,7 +109,7 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
    * Ends what has not been committed. A commit whose answer was lost may have taken effect: then it has. Returns why it was given
    * up; null: it was not.
    */
-  async function giveUp(id: string, rows: readonly KeptPhase[], why: string): Promise<string | null> {
+  async function giveUp(id: string, moves: readonly PhaseMove[], why: string): Promise<string | null> {
     for (;;) {
       try {
         const view = await transitions.abort(id, why);
@@ -119,7 +118,7 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
         const isKnown = transition?.id === id ? !isUnderWay(transition) : !part.isHolding;
         // Of one that the store may have lost, all members have to say what they know (member-part.ts).
         if (isKnown)
-          return areKept(rows, parts.phases) ? null : ((transition?.id === id ? transition.why : null) ?? why);
+          return areKept(moves, parts.phases) ? null : ((transition?.id === id ? transition.why : null) ?? why);
       } catch (error) {
         if (!(error instanceof CrossfadeError)) throw error;
       }
@@ -139,7 +138,9 @@ function asWords(error: unknown): string {
   throw error;
 }
 
-function whyNotAnnounced({ transition }: TransitionView): string {
+function whyNotAnnounced({ transition, isSettling }: TransitionView): string {
+  if (isSettling)
+    return "the store was restarted or has lost what it held, and members are being heard again; try again in some seconds";
   if (transition !== null && isUnderWay(transition)) return "another move is under way; try again when it has ended";
   return "the phase was changed by somebody else meanwhile";
 }

@@ -9,17 +9,26 @@ import {
 } from "../migrate/backfill.ts";
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
 import { withoutWriting } from "../migrate/dry-target.ts";
-import { digestOfTransform } from "../migrate/transformer.ts";
+import { mapRows } from "../migrate/mapped-rows.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import type { JobRecord } from "../repair-job.ts";
 import { keyOf, spellKey } from "../rows.ts";
+import type { RowValues } from "../row-values.ts";
 import { actingRoute } from "./acting-route.ts";
 import type { Api, ApiOptions } from "./api.ts";
-import { type NamedCollection, findTables, type OpenCollection, openCollection } from "./collection.ts";
+import {
+  digestOfRules,
+  findTables,
+  type NamedCollection,
+  type OpenCollection,
+  openCollection,
+  valuesOf,
+} from "./collection.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { openLiveBackfill } from "./live-writes.ts";
 import { openProgress } from "./progress.ts";
+import { openRowJob, type RowJobTeller } from "./row-job-ends.ts";
 import { watchRun } from "./repair.ts";
 import { formatJob, isAllRepaired } from "./repair-text.ts";
 import { rowShown } from "./row-text.ts";
@@ -45,10 +54,11 @@ export async function runBackfillCommand(name: string, options: BackfillFlags): 
   const named = findTables(name, options.config);
   const writes = options.dryRun !== true && options.try === undefined;
   const beside = writes ? await whatMirrors(named, options) : null;
+  const values = writes ? await valuesOf(named, options) : null;
   const open = await openCollection(named.collection, { write: writes });
   try {
     if (options.try !== undefined) return await tryRows(open, named, options.try, options);
-    return await backfill(open, named, { writes, beside }, options);
+    return await backfill(open, named, { writes, beside, values }, options);
   } finally {
     await open.close();
   }
@@ -74,12 +84,14 @@ interface How {
   readonly writes: boolean;
   /** The proxy that mirrors live writes of the same rows; null: nobody does. */
   readonly beside: Api | null;
+  /** null: rows have the same ids at both services. */
+  readonly values: RowValues | null;
 }
 
 async function backfill(
   open: OpenCollection,
   { collection, route }: NamedCollection,
-  { writes, beside }: How,
+  { writes, beside, values }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
   const terminal = openTerminal(options);
@@ -96,6 +108,7 @@ async function backfill(
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
   const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
+  const job = writes ? await openRowJob({ collection, route }, options) : null;
   const { version } = collection.target;
   let how: "done" | "stopped" | null = null;
   const stop = new AbortController();
@@ -106,6 +119,7 @@ async function backfill(
       {
         ...open,
         target: writes ? open.target : withoutWriting(open.target),
+        mapped: values === null ? null : (rows) => mapRows(rows, collection.values, values, true),
         live,
         conflictsOf: async (rows) =>
           version === null
@@ -132,6 +146,7 @@ async function backfill(
     await live?.end(how);
     progress.end();
     tell(terminal, end, writes ? file : null, options);
+    if (end.kind === "done") await tellGate(job, end.checkpoint, terminal);
     const isRepaired =
       beside === null || end.kind !== "done" || end.checkpoint.toRepair === 0
         ? true
@@ -142,6 +157,13 @@ async function backfill(
     progress.end();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
   }
+}
+
+async function tellGate(job: RowJobTeller | null, checkpoint: Checkpoint, terminal: Terminal): Promise<void> {
+  const { read, written, setAside, conflicts } = checkpoint;
+  const counts = { read, written, setAside: setAside.length, conflicts: conflicts.length };
+  const words = (await job?.end({ job: "backfill", ...counts })) ?? null;
+  if (words !== null) terminal.complain(`crossfade: ${words}`);
 }
 
 function codeOf({ kind, checkpoint: { setAside, conflicts } }: BackfillEnd): ExitCode {
@@ -173,11 +195,12 @@ interface Noting {
 
 async function beginning(
   { source, target }: OpenCollection,
-  { name, transform }: NamedCollection["collection"],
+  collection: NamedCollection["collection"],
   { file, beside }: Noting,
   { restart }: BackfillFlags,
 ): Promise<Checkpoint> {
-  const fingerprint = await fingerprintOf(source, target, digestOfTransform(transform));
+  const { name } = collection;
+  const fingerprint = await fingerprintOf(source, target, digestOfRules(collection));
   const first = firstCheckpoint(name, fingerprint, beside);
   if (file === null) return first;
   if (restart === true) removeCheckpoint(file);

@@ -1,10 +1,13 @@
 /** The collection that a command was told, from the configuration, with its tables opened. */
 import { openRows } from "../../adapters/rows/open.ts";
 import { nearestName } from "../config/nearest.ts";
-import type { CollectionSettings, RouteSettings } from "../config/settings.ts";
-import { AS_THEY_ARE, openTransformer, type Transformer } from "../migrate/transformer.ts";
+import type { CollectionSettings, ColumnRule, RouteSettings } from "../config/settings.ts";
+import { columnsTransformer } from "../migrate/declared-rows.ts";
+import { AS_THEY_ARE, digestOfTransform, openTransformer, type Transformer } from "../migrate/transformer.ts";
 import type { RowTarget } from "../rows.ts";
-import { DEFAULT_CONFIG } from "./api.ts";
+import type { RowValuePair, RowValues } from "../row-values.ts";
+import { actingRoute } from "./acting-route.ts";
+import { type ApiOptions, DEFAULT_CONFIG } from "./api.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { loadedSettings } from "./loaded-settings.ts";
 
@@ -44,7 +47,7 @@ export interface OpenCollection {
 
 /** The source is opened so that it cannot be written; so is the target, unless `write`. @throws CrossfadeError */
 export async function openCollection(
-  { source, target, transform }: CollectionSettings,
+  { source, target, transform, columns }: CollectionSettings,
   { write }: { readonly write: boolean },
 ): Promise<OpenCollection> {
   const opened: { close(): Promise<void> }[] = [];
@@ -59,11 +62,43 @@ export async function openCollection(
     return {
       source: keep(await openRows(source, { write: false })),
       target: keep(await openRows(target, { write })),
-      transformer: transform === null ? AS_THEY_ARE : keep(await openTransformer(transform)),
+      transformer: transform === null ? declared(columns) : keep(await openTransformer(transform)),
       close,
     };
   } catch (thrown) {
     await close();
     throw thrown;
   }
+}
+
+function declared(columns: readonly ColumnRule[]): Transformer {
+  return columns.length === 0 ? AS_THEY_ARE : columnsTransformer(columns);
+}
+
+/** What tells rows that were made in another way. */
+export function digestOfRules({ transform, columns }: CollectionSettings): string | null {
+  return columns.length === 0 ? digestOfTransform(transform) : JSON.stringify(columns);
+}
+
+/** The value map of the running proxy, for rows whose ids differ. Null where the collection says nothing of any. @throws Exit */
+export async function valuesOf({ collection, route }: NamedCollection, options: ApiOptions): Promise<RowValues | null> {
+  const { learn, apply } = collection.values;
+  if (learn.length + apply.length === 0) return null;
+  const { api, why } = await actingRoute(route, options);
+  if (api === null) {
+    throw new Exit(
+      EXIT.no,
+      `ids of ${collection.name} are others at next (values), and the proxy that knows the pairs has to be asked: ${why}. Start it, or name it with --admin URL`,
+    );
+  }
+  const path = `/api/v1/collections/${encodeURIComponent(collection.name)}/values`;
+  return async (asked) => {
+    if (asked.length === 0) return [];
+    const answer = await api.post<{ readonly values: readonly RowValuePair[] }>(path, { values: asked });
+    if (answer !== null) return answer.values;
+    throw new Exit(
+      EXIT.no,
+      `the proxy at ${api.url} knows no collection ${collection.name}, or is older than this; give it this configuration`,
+    );
+  };
 }

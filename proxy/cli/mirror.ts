@@ -36,7 +36,7 @@ export async function runMirror(state: MirrorState, options: MirrorOptions): Pro
   const back = state === "unpin";
   const changed = await api.patch<RouteView>(`/api/v1/routes/${encodeURIComponent(route)}`, {
     mirror: back ? null : state === "on",
-    ...(back ? { reads: null } : reads === undefined ? {} : { reads }),
+    ...(back ? { reads: null, dial: null } : reads === undefined ? {} : { reads }),
     reason,
   });
   if (changed === null) {

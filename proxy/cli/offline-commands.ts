@@ -129,6 +129,11 @@ export function addRowCommands(program: Command, ended: Ended): void {
     .description(
       "Compares every row of the source, as the transform makes it, with the target's, by the collection's rules, and looks for rows that only the target has. What differs is looked at again before it is told: by key and column, without values. Where both databases can, they compute digests, and rows of chunks that differ alone are looked at. Nothing is changed without --repair, which makes the target's rows what the source says, each only while it is what was seen of it, and looks at them again; it is refused while the route's writes are mirrored. Exit code 1: something differs (still); 3: a database cannot be reached.",
     )
+    .option(
+      "--admin <url>",
+      "admin listener of the running proxy: it is told how the comparison ended, and knows ids that differ (default: CROSSFADE_ADMIN, or from the configuration)",
+    )
+    .option("--token <token>", "token for it, of role operate (default: CROSSFADE_TOKEN, or from the configuration)")
     .option("--repair", "make them equal: print each step, do it, look again")
     .option("--dry-run", "with --repair: print the steps, do none")
     .option("--keep-extra", "with --repair: leave rows that the source has not")

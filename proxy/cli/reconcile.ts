@@ -1,17 +1,21 @@
 /** `crossfade reconcile` */
-import type { CompareSettings } from "../config/settings.ts";
+import type { CollectionValues, CompareSettings, MarkSettings } from "../config/settings.ts";
 import { kindsOf, lookAgain, type Suspect } from "../migrate/compare-rows.ts";
+import { mappingTransformer, type SourceKeys, sourceKeysBy } from "../migrate/mapped-rows.ts";
 import { reconcile, type Reconciled, type RowFinding } from "../migrate/reconcile.ts";
 import { type Repaired, repairRows } from "../migrate/repair-rows.ts";
+import type { ReconcileReport } from "../row-jobs.ts";
+import type { RowValues } from "../row-values.ts";
 import { whyNotWritten } from "./acting-route.ts";
-import { findTables, type OpenCollection, openCollection } from "./collection.ts";
+import type { ApiOptions } from "./api.ts";
+import { findTables, type OpenCollection, openCollection, valuesOf } from "./collection.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
-import { openTerminal } from "./terminal.ts";
+import { openRowJob } from "./row-job-ends.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
 import { printable } from "../controls.ts";
 
-export interface ReconcileFlags {
-  readonly config?: string;
+export interface ReconcileFlags extends ApiOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly repair?: boolean;
@@ -27,7 +31,8 @@ const DEFAULT_LIMIT = 100;
 const PLACES = 5;
 
 export async function runReconcile(name: string, options: ReconcileFlags): Promise<ExitCode> {
-  const { collection, route } = findTables(name, options.config);
+  const named = findTables(name, options.config);
+  const { collection, route } = named;
   if (options.repair !== true && (options.dryRun === true || options.keepExtra === true)) {
     throw new Exit(EXIT.usage, "--dry-run and --keep-extra are of a repair; write --repair too");
   }
@@ -35,12 +40,15 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
   const whyNot = repairs ? await whyNotWritten(route, options.config) : null;
   if (whyNot !== null) throw new Exit(EXIT.no, whyNot);
   const terminal = openTerminal(options);
-  const open = await openCollection(collection, { write: repairs });
+  const values = await valuesOf(named, options);
+  const tables = await openCollection(collection, { write: repairs });
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
   const limit = options.limit ?? (options.json === true ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT);
   let told = 0;
   const toRepair: Suspect[] = [];
   try {
+    const job = await openRowJob(named, options);
+    const open = values === null ? tables : await mappedTables(tables, collection.values, values);
     const sums = await reconcile({
       ...open,
       compare: collection.compare,
@@ -67,23 +75,78 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
         terminal.print("This is a plan. Nothing was changed: without --dry-run it is done.");
       }
     }
+    const { sourceRows, targetRows, missing, mismatched, extra, unmade, extraUnknown } = sums;
+    const around = collection.marks === null ? null : await countAround(tables, collection.marks);
+    if (around !== null) tellAround(name, around, terminal, options);
+    const found = {
+      sourceRows,
+      targetRows,
+      missing,
+      mismatched,
+      extra: extraUnknown === null ? extra : null,
+      unmade,
+      around,
+    };
+    const end = async (report: typeof found): Promise<void> => {
+      const words = await job.end({ job: "reconcile", ...report });
+      if (words !== null) terminal.complain(`crossfade: ${words}`);
+    };
     if (repairs && toRepair.length > 0) {
       const left = await repair(name, toRepair, { open, compare: collection.compare }, options);
+      const isEqual = left === 0 && told <= toRepair.length;
+      await end(
+        isEqual ? { ...found, missing: 0, mismatched: 0, unmade: 0, extra: found.extra === null ? null : 0 } : found,
+      );
       return left > 0 || told > toRepair.length || sums.extraUnknown !== null ? EXIT.no : EXIT.done;
     }
+    await end(found);
     // What could not be looked for may be there.
     return differing > 0 || sums.extraUnknown !== null ? EXIT.no : EXIT.done;
   } finally {
     progress.end();
-    await open.close();
+    await tables.close();
   }
+}
+
+type Around = NonNullable<ReconcileReport["around"]>;
+
+/** @throws Exit where a table cannot tell them */
+async function countAround({ source, target }: OpenCollection, marks: MarkSettings): Promise<Around> {
+  const asked = { ...marks, since: new Date(marks.since).toISOString() };
+  const count = async (table: OpenCollection["source"]): Promise<number> => {
+    const { columns } = await table.describe();
+    const absent = [marks.column, marks.changedAt].find((column) => !columns.some((each) => each.name === column));
+    if (absent !== undefined) throw new Exit(EXIT.no, `marks: ${table.name} has no column ${absent}`);
+    if (table.unmarked === undefined)
+      throw new Exit(EXIT.no, `marks: ${table.name} cannot count changes by their marks`);
+    return await table.unmarked(asked);
+  };
+  return { legacy: await count(source), next: await count(target) };
+}
+
+function tellAround(name: string, around: Around, terminal: Terminal, { json }: ReconcileFlags): void {
+  if (json === true) terminal.print(JSON.stringify({ type: "around", collection: name, ...around }));
+  else terminal.print(`${name}  changed around the proxy: ${around.legacy} rows of legacy, ${around.next} of next`);
+}
+
+interface ComparedTables extends OpenCollection {
+  readonly sourceKeys?: SourceKeys | undefined;
+}
+
+/** Rows are compared under the ids that next has for them. */
+async function mappedTables(tables: OpenCollection, values: CollectionValues, ask: RowValues): Promise<ComparedTables> {
+  return {
+    ...tables,
+    transformer: mappingTransformer(tables.transformer, values, ask),
+    sourceKeys: await sourceKeysBy(values, tables, ask),
+  };
 }
 
 /** Returns how many rows still differ. */
 async function repair(
   name: string,
   suspects: readonly Suspect[],
-  { open, compare }: { readonly open: OpenCollection; readonly compare: CompareSettings },
+  { open, compare }: { readonly open: ComparedTables; readonly compare: CompareSettings },
   options: ReconcileFlags,
 ): Promise<number> {
   const terminal = openTerminal(options);

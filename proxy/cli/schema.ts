@@ -59,7 +59,7 @@ async function look(name: string, { config, scan }: SchemaFlags) {
   const source = await schemaAt(collection.source, rows);
   const target = isShared(collection) ? null : await schemaAt(collection.target, rows);
   const saved: SavedSchema = { collection: name, taken: new Date().toISOString(), source, target };
-  return { saved, transformed: collection.transform !== null };
+  return { saved, transformed: collection.transform !== null || collection.columns.length > 0 };
 }
 
 /** Both services use one table. */

@@ -53,7 +53,11 @@ export async function runStart(options: StartFlagsGiven): Promise<ExitCode> {
   process.on("SIGHUP", () => void crossfade.reload());
   process.stdout.write(`crossfade ready proxy=${crossfade.proxyUrl} admin=${crossfade.adminUrl}\n`);
 
-  complain(`${await stop}: finishing what is under way`);
+  const asked = await Promise.race([stop, crossfade.failed]).catch(async (error: unknown) => {
+    await crossfade.stop(0);
+    throw error;
+  });
+  complain(`${asked}: finishing what is under way`);
   complain(describeStop(await crossfade.stop()));
   process.exit(EXIT.done);
 }

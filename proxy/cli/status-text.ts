@@ -71,6 +71,11 @@ function sentenceOf(route: RouteStatus): string {
   const { requests, answers, unmapped } = route.mappedForClients;
   if (requests + answers > 0) more.push(`${plural(Math.max(requests, answers), "request")} mapped for clients`);
   if (unmapped > 0) more.push(`${plural(unmapped, "message")} passed unmapped`);
+  const { next, pinned, askedAgain } = route.dialledReads;
+  if (next + pinned + askedAgain > 0) {
+    const back = pinned + askedAgain === 0 ? "" : ` of ${spellCount(next + pinned + askedAgain)} that fell to it`;
+    more.push(`${plural(next, "read")} answered by next${back}`);
+  }
   if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
   if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);
   if (route.shadow === null) return [`not mirrored, ${route.primary} alone`, ...more].join(" · ");

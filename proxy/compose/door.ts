@@ -1,13 +1,16 @@
 import type { Caught } from "../caught.ts";
 import type { ClientMappings } from "../client-mappings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
+import type { Dial } from "../dial.ts";
+import type { DialCounts } from "../dial-counts.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
-import { createListener, type Listener } from "../listen/server.ts";
+import { createListener, type Handlers, type Listener } from "../listen/server.ts";
 import type { PairBook } from "../mirror/values/pair-book.ts";
 import type { Noise } from "../noise.ts";
 import type { WorkerHolds } from "../barrier/own-writes.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { Clock, Telemetry } from "../ports.ts";
+import type { WaitingDoor } from "../store-away/waiting-door.ts";
 import { createCrew, type CrewState } from "../workers/crew.ts";
 
 export interface DoorParts {
@@ -16,8 +19,12 @@ export interface DoorParts {
   readonly noise: Noise;
   readonly telemetry: Telemetry;
   readonly tunnels: OpenTunnels;
+  /** null: nobody listens yet. */
+  readonly waiting: WaitingDoor | null;
   readonly pairs: PairBook;
   readonly clientMappings: ClientMappings;
+  readonly dial: Dial;
+  readonly dialCounts: DialCounts;
   readonly clock: Clock;
   readonly warn: (line: string) => void;
   readonly caught: Caught;
@@ -36,15 +43,16 @@ const NO_WORKERS: CrewState = { wanted: 0, running: 0, replaced: 0 };
 
 /** @throws CrossfadeError: the address is taken */
 export async function openDoor(parts: DoorParts): Promise<Door> {
-  const { acting, pipeline, ...others } = parts;
+  const { acting, pipeline, waiting, ...others } = parts;
   if (acting.snapshot().settings.workers > 0) {
     const crew = await createCrew({ ...others, acting, intake: pipeline.intake });
     return { ...crew, workers: () => crew.state(), holds: crew };
   }
-  const listener = await createListener(acting.snapshot().settings, {
+  const handlers: Handlers = {
     handle: pipeline.handle,
     tunnel: pipeline.tunnel,
     tunnels: (protocol) => acting.snapshot().settings.tunnels.includes(protocol),
-  });
+  };
+  const listener = await (waiting?.handOver(handlers) ?? createListener(acting.snapshot().settings, handlers));
   return { ...listener, workers: () => NO_WORKERS, holds: null, end: () => Promise.resolve() };
 }

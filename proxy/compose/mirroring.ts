@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { Backfills } from "../backfill-window.ts";
-import { createBackfills } from "../backfills.ts";
+import { createBackfills, type SharedBackfills } from "../backfills.ts";
 import { ByteBudget } from "../byte-budget.ts";
 import { createComparer } from "../compare/comparer.ts";
 import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
@@ -32,6 +32,11 @@ import { createPipeline, type Pipeline } from "../pipeline.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 import { keyedHash } from "../record/keyed-hash.ts";
 import { deriveKey } from "../record/secret-key.ts";
+import type { Dial } from "../dial.ts";
+import type { DialCounts } from "../dial-counts.ts";
+import type { Members } from "../members.ts";
+import type { SharedPins } from "../pins.ts";
+import { createDialling } from "./dialling.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
 import type { Turns } from "../turns.ts";
 import { uncopiedRow } from "../uncopied-row.ts";
@@ -40,6 +45,7 @@ import { shareOfQueue } from "../workers/shares.ts";
 import type { Audit, Desk } from "./desk.ts";
 import type { Records } from "./records.ts";
 import type { ServiceSide } from "./service-side.ts";
+import { createSettingsDigest } from "./settings-digest.ts";
 
 const COMPARE_TIME_LIMIT_MS = 30_000;
 /** How long a new pair of values waits for a store that fails; then its entity is left to repair. */
@@ -48,10 +54,14 @@ const PAIR_RETRY_MS = 5_000;
 export interface MirroringParts {
   /** As at the start. */
   readonly settings: Settings;
-  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
+  readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange" | "file">;
   readonly store: Store;
   readonly journal: Journal;
   readonly turns: Turns;
+  readonly pins: SharedPins | null;
+  readonly members: Pick<Members, "list">;
+  /** How members ask one another; null: nobody shares the store. */
+  readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
@@ -82,6 +92,10 @@ export interface Mirroring {
   readonly seal: Seal;
   readonly values: PairBook;
   readonly clientMappings: ClientMappings;
+  readonly dial: Dial;
+  readonly dialCounts: DialCounts;
+  /** Once what an earlier process left is in the books. */
+  beginDialling(): void;
   /** Once services and gates are closed. */
   close(): Promise<void>;
 }
@@ -136,6 +150,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderBase = (exchangeId: string | null): number => parts.turns.order(exchangeId) ?? store.generation;
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
+  const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
   const [changes, freezes] = [new ChangeLog(), new Freezes()];
   const backfills = createBackfills({
     snapshot,
@@ -151,6 +166,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     },
     clock,
     audit,
+    members: parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) },
   });
   const beside = { hold, openWrites, changes, freezes };
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };
@@ -161,6 +177,14 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     transforms,
     counted: clientMappings,
     caught,
+  });
+
+  const dialling = createDialling({
+    ...{ snapshot, mirroringEnabled, store, journal, telemetry, clock },
+    onChange: parts.acting.onChange,
+    shared: parts.pins,
+    members: parts.members,
+    isBroken: (service) => gate(service).state() === "open",
   });
 
   const pipeline = createPipeline(
@@ -186,11 +210,12 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       gaps: new Gaps(store, clock, parts.marker),
       openWrites,
       changes,
+      pins: dialling.pins,
       freezes,
       copying: backfills,
       caught,
     },
-    { hold, tunnels: parts.tunnels, clients },
+    { hold, tunnels: parts.tunnels, clients, dial: dialling.dial },
   );
 
   const repairs = createRepairs({
@@ -243,7 +268,11 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     seal,
     values: book,
     clientMappings,
+    dial: dialling.dial,
+    dialCounts: dialling.counts,
+    beginDialling: () => dialling.begin(),
     async close() {
+      dialling.end();
       await comparer.close();
       await transforms.close();
       await repairs.stop();

@@ -15,6 +15,7 @@ import { createLocalBarrier } from "../barrier/barrier.ts";
 import { createMemberPart, type MemberPart } from "../barrier/member-part.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import { createOwnWrites, type OwnWrites, type WorkerHolds } from "../barrier/own-writes.ts";
+import type { OwnStanding } from "../barrier/standing.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";
 import { createSharedBarrier } from "../barrier/shared-barrier.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
@@ -40,6 +41,7 @@ export interface MovingParts {
   readonly openWrites: OpenWrites;
   readonly tunnels: OpenTunnels;
   readonly workers: () => WorkerHolds | null;
+  readonly standing: OwnStanding;
   readonly clock: Clock;
   readonly audit: (change: AuditedChange) => void;
   readonly caught: (step: string, error: unknown) => void;
@@ -54,7 +56,7 @@ export interface Moving {
 
 export function createMoving(parts: MovingParts): Moving {
   const { acting, phases, store, hold, openWrites, members, transitions, clock, caught } = parts;
-  const tunnels = (route: string): number => parts.tunnels.count(route);
+  const tunnels = (route: string): number => parts.tunnels.lasting(route);
   const moved = (): void => acting.phasesMoved();
   const checks = createCutoverChecks({ ...parts, snapshot: acting.snapshot, tunnels });
   const own = createOwnWrites({
@@ -67,7 +69,8 @@ export function createMoving(parts: MovingParts): Moving {
       if (parts.counted !== null && !(await parts.counted.caughtUp(withinMs)))
         return "the journal is behind with what they left";
       await store.flush();
-      return store.health().problem;
+      const { isKeeping, problem } = store.health();
+      return isKeeping ? null : problem;
     },
   });
   const cutoverOver = (barrier: Parameters<typeof createCutover>[0]["barrier"]): Cutover =>
@@ -75,7 +78,11 @@ export function createMoving(parts: MovingParts): Moving {
   if (transitions === null)
     return { cutover: cutoverOver(createLocalBarrier({ own, phases, moved, clock })), own, part: null };
   const { notClose } = checks;
-  const part = createMemberPart({ transitions, id: members.id, own, phases, moved, notClose, tunnels, caught });
+  const monotonic = (): number => clock.monotonic();
+  const part = createMemberPart({
+    ...{ transitions, id: members.id, own, phases, moved, notClose, tunnels, monotonic, caught },
+    standing: parts.standing,
+  });
   const nameOfMember = async (id: string): Promise<string> => {
     const member = (await members.list()).find((one) => one.id === id);
     return member === undefined ? id : nameOf(member);

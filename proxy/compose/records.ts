@@ -122,7 +122,7 @@ export async function createRecords(parts: RecordsParts): Promise<Records> {
     ruleCounters: createRuleCounters(),
     book,
     evidence,
-    cutoverGate: createCutoverGate({ book: evidence, store, members, claims, snapshot }),
+    cutoverGate: createCutoverGate({ book: evidence, store, clock, members, claims, snapshot }),
     divergenceLog,
     feed,
     redactor,

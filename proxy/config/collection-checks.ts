@@ -14,7 +14,10 @@ export function checkCollections(
   findings: Findings,
 ): void {
   const names = routes.map(({ name }) => name);
-  for (const [i, { name, route, source, target, transform }] of collections.entries()) {
+  const kinds = [
+    ...new Set(routes.flatMap(({ values }) => [...values.learn, ...values.apply].map(({ kind }) => kind))),
+  ];
+  for (const [i, { name, route, source, target, transform, columns, values }] of collections.entries()) {
     const wrong = (field: string, predicate: string): void => {
       findings.errors.push(places.at(["collections", i, field], predicate));
     };
@@ -36,6 +39,18 @@ export function checkCollections(
       );
     } else if (JSON.stringify([source.database, source.table]) === JSON.stringify([target.database, target.table])) {
       wrong("target", "is the source itself; rows would be written over those that they are read from");
+    }
+    if (transform !== null && columns.length > 0) {
+      wrong("columns", "are beside a transform; write what they say there, or take it out");
+    }
+    const made = columns.flatMap((rule) => ("to" in rule ? [rule.to] : []));
+    const twice = made.find((column, k) => made.indexOf(column) !== k);
+    if (twice !== undefined) wrong("columns", `have two entries for ${twice}; leave one`);
+    for (const { kind } of [...values.learn, ...values.apply]) {
+      if (kinds.includes(kind)) continue;
+      const near = nearestName(kind, kinds);
+      const way = near === null ? "write it at the route too (values)" : `did you mean ${near}?`;
+      wrong("values", `have the kind ${kind}, which no route has; ${way}`);
     }
     if (source.version !== null) wrong("source", "has a version, which is asked of the target; leave it out");
     if (transform !== null) {

@@ -1,13 +1,11 @@
 /** `collections`: which rows of legacy's database belong to which of next's. */
 import { z } from "zod";
+import { columnField, columnsSchema, marksSchema, rowValuesSchema } from "./columns-schema.ts";
 import { compareSchema } from "./compare-schema.ts";
 import { describeField, freeText, nameField, parsedText } from "./fields.ts";
 import { showValue } from "./message.ts";
 import type { RowPlace } from "./settings.ts";
 import type { Parsed } from "./units.ts";
-
-const columnField = (effect: string, examples: readonly string[]) =>
-  freeText({ effect, examples }, { min: 1, max: 128 });
 
 const placeSchema = z
   .strictObject({
@@ -85,6 +83,9 @@ export const collectionSchema = z.strictObject({
     },
     { min: 1, max: 1024 },
   ).optional(),
+  columns: columnsSchema.optional(),
+  values: rowValuesSchema.optional(),
+  marks: marksSchema.optional(),
   compare: compareSchema
     .pick({ ignore: true, normalise: true, tolerance: true, unordered: true, equivalent: true, shapes: true })
     .describe("What crossfade reconcile takes for equal, in the rules of a route; places are columns: /email.")

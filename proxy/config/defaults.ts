@@ -82,14 +82,23 @@ export const GATE_DEFAULTS: Readonly<Record<GateProfile, GateSettings>> = {
     confidence: 0.99,
     spanMs: 14 * DAY,
     latencyRatioBelow: 1.5,
+    reconcileFresherThanMs: DAY,
   },
-  normal: { profile: "normal", divergenceBelow: 0.0001, confidence: 0.95, spanMs: 7 * DAY, latencyRatioBelow: 2 },
+  normal: {
+    profile: "normal",
+    divergenceBelow: 0.0001,
+    confidence: 0.95,
+    spanMs: 7 * DAY,
+    latencyRatioBelow: 2,
+    reconcileFresherThanMs: DAY,
+  },
   "low-traffic": {
     profile: "low-traffic",
     divergenceBelow: 0.01,
     confidence: 0.95,
     spanMs: 14 * DAY,
     latencyRatioBelow: 3,
+    reconcileFresherThanMs: DAY,
   },
 };
 
@@ -99,6 +108,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   next: "next",
   group: null,
   sharedDatabase: false,
+  keepStreams: false,
   key: [
     { source: "path", name: "id" },
     { source: "answer-header", name: "location" },
@@ -126,6 +136,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   values: { learn: [], apply: [], give: [], find: null, unmapped: "pass", clientSees: "legacy" },
   transform: { path: null, methods: [], headers: [], body: [], module: null },
   verify: { readBack: null },
+  reads: { dialShare: 0, by: null },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   gate: GATE_DEFAULTS.normal,
   redact: [],

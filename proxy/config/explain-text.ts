@@ -27,6 +27,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...passedLines(passed, "Routes before it"),
     ...wrap(phaseSentence(route), 0),
     ...wrap(mirrorSentence(route), 0),
+    ...dialLines(route),
     ...reachLines(route),
     ...keyLines(route),
     ...compareLines(route),
@@ -96,6 +97,15 @@ function notMirroredWords(plan: Extract<Plan, { readonly mirror: false }>, route
 function sampleWords({ readShare, sampleAt }: RouteExplained): string {
   const share = `mirror.reads is ${spellShare(readShare)}`;
   return sampleAt === null ? share : `${share}, and this entity falls at ${sampleAt}%`;
+}
+
+function dialLines({ dial, shadow, primary }: RouteExplained): readonly string[] {
+  if (dial === null || shadow === null) return [];
+  const where = dial.at >= 100 ? "it is not dialled" : `it falls at ${dial.at}%`;
+  const who = dial.isDialled
+    ? `${shadow.service} answers, unless a write that it may be about is not confirmed there, or it gives no answer below 400: then ${primary.service} does`
+    : `${primary.service} answers`;
+  return wrap(`Dial: ${spellShare(dial.share)} by ${dial.by}; ${where}, so that ${who}.`, 0);
 }
 
 /** What may end a request that the service itself would have answered. */

@@ -33,7 +33,7 @@ import type {
 } from "./settings.ts";
 import { spellDuration } from "./units.ts";
 
-/** `planExchange`, `classifyRequest`, `keyAtHead` and `samplePoint` of route/, and the router's `match`. */
+/** `planExchange`, `classifyRequest`, `keyAtHead`, `samplePoint` and `dialPoint` of route/, and the router's `match`. */
 export interface ExplainSteps {
   match(request: RequestHead): RouteFound | null;
   classifyRequest(method: string, treatAs: RouteSettings["treatAs"], override: string | null): RequestClass;
@@ -51,6 +51,8 @@ export interface ExplainSteps {
     readonly request: RequestHead;
   }): { readonly known: true; readonly key: string } | { readonly known: false };
   samplePoint(key: string): number;
+  /** Of route/pin-names.ts. */
+  dialPoint(found: RouteFound, request: RequestHead): number | null;
 }
 
 export interface ExplainRequest {
@@ -84,6 +86,13 @@ export interface RouteExplained {
   readonly when: RouteSettings["mirror"]["when"];
   readonly sharedDatabase: boolean;
   readonly readShare: number;
+  /** Who answers this read; null: a write, or nobody dials. */
+  readonly dial: {
+    readonly share: number;
+    readonly by: string;
+    readonly isDialled: boolean;
+    readonly at: number;
+  } | null;
   /** Where this entity falls in the sample, in percent; null where it does not matter. */
   readonly sampleAt: number | null;
   readonly entity: string | null;
@@ -223,6 +232,7 @@ function explainRoute(
     sharedDatabase: route.sharedDatabase,
     readShare,
     sampleAt: requestClass === "read" && readShare > 0 && readShare < 1 ? Number((sample() * 100).toFixed(2)) : null,
+    dial: requestClass === "read" ? explainDial({ route, params }, request, steps) : null,
     entity: route.entity,
     key,
     locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
@@ -315,4 +325,14 @@ function explainLocator(
   if (needsAnswer(locator)) return { locator: spelled, yields: { kind: "answer" } };
   const alone = steps.keyAtHead({ route: { ...route, key: [locator] }, params, request });
   return { locator: spelled, yields: alone.known ? { kind: "key", key: alone.key } : { kind: "nothing" } };
+}
+
+function explainDial(found: RouteFound, request: RequestHead, steps: ExplainSteps): RouteExplained["dial"] {
+  const { reads, phase } = found.route;
+  const roles = PHASE_ROLES[phase];
+  if (reads.dialShare === 0 || roles.primary === "next" || roles.shadow === null) return null;
+  const fallsAt = steps.dialPoint(found, request);
+  const by = reads.by === null ? "entity" : spellLocator(reads.by);
+  const at = Number(((fallsAt ?? 1) * 100).toFixed(2));
+  return { share: reads.dialShare, by, isDialled: fallsAt !== null && fallsAt < reads.dialShare, at };
 }

@@ -74,5 +74,15 @@ export const gateSchema = z
         }),
       )
       .optional(),
+    reconcileFresherThan: bounded(
+      parseDuration,
+      spellDuration,
+      { min: SECOND, max: 365 * DAY },
+      {
+        effect: `How old a comparison of the rows (crossfade reconcile) may be, where collections hold the route's rows. A time: ms, s, m, h, d. Default: the profile's (${ofProfiles(({ reconcileFresherThanMs }) => spellDuration(reconcileFresherThanMs))}).`,
+        examples: ["24h"],
+        pattern: TIME_PATTERN,
+      },
+    ).optional(),
   })
   .describe("What has to be shown before next may become the primary: docs/gate.md. Default: profile normal.");

@@ -4,7 +4,7 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = ["verify.share", "reads", "gate.reconcileFresherThan", "unattended"];
+const ROUTE_SETTINGS = ["verify.share", "reads.fallback", "unattended"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   "collections.*.source.http",

@@ -37,6 +37,7 @@ import type {
   CompareRule,
   CompareSettings,
   GateSettings,
+  Locator,
   RouteSettings,
   ServiceSettings,
   ServiceTlsSettings,
@@ -54,6 +55,7 @@ const ROUTE_FIELDS = [
   "entity",
   "group",
   "sharedDatabase",
+  "keepStreams",
   "key",
   "keys",
   "touches",
@@ -82,6 +84,8 @@ const ROUTE_FIELDS = [
   "values.unmapped",
   "values.clientSees",
   "verify.readBack",
+  "reads.dial",
+  "reads.by",
   "repair.automatic",
   "repair.rate",
   "repair.write",
@@ -91,6 +95,7 @@ const ROUTE_FIELDS = [
   "gate.confidence",
   "gate.span",
   "gate.latencyRatioBelow",
+  "gate.reconcileFresherThan",
   "redact",
   "redactDetect",
 ] as const;
@@ -163,7 +168,7 @@ export function resolveSettings(
 }
 
 function resolveCollection(written: WrittenCollection, file: string | null): CollectionSettings {
-  const { name, route, source, target = source, entityId, transform, compare } = written;
+  const { name, route, source, target = source, entityId, transform, columns, values, marks, compare } = written;
   const asWritten: Choose = (_, own, __, builtIn) => own ?? builtIn;
   return {
     name,
@@ -172,6 +177,9 @@ function resolveCollection(written: WrittenCollection, file: string | null): Col
     target,
     entityId: entityId ?? null,
     transform: transform === undefined ? null : resolve(file === null ? "." : dirname(file), transform),
+    columns: columns ?? [],
+    values: { learn: values?.learn ?? [], apply: values?.apply ?? [] },
+    marks: marks ?? null,
     compare: { ...DEFAULT_ROUTE.compare, ...resolveRules(asWritten, compare, undefined) },
   };
 }
@@ -263,6 +271,7 @@ function resolveRoute(
     entity: choose<string | null>("entity", written.entity, defaults.entity, hasFixedPart(match.path) ? name : null),
     group: choose<string | null>("group", written.group, defaults.group, null),
     sharedDatabase,
+    keepStreams: choose("keepStreams", written.keepStreams, defaults.keepStreams, base.keepStreams),
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),
     touches: choose("touches", written.touches, defaults.touches, []).map(({ entity, at }) => ({
@@ -320,6 +329,10 @@ function resolveRoute(
         base.verify.readBack,
       ),
     },
+    reads: {
+      dialShare: choose("reads.dial", written.reads?.dial, defaults.reads?.dial, base.reads.dialShare),
+      by: choose<Locator | null>("reads.by", written.reads?.by, defaults.reads?.by, base.reads.by),
+    },
     repair: {
       automatic: choose("repair.automatic", repair?.automatic, defaults.repair?.automatic, base.repair.automatic),
       ratePerSecond: choose("repair.rate", repair?.rate, defaults.repair?.rate, base.repair.ratePerSecond),
@@ -374,6 +387,12 @@ function resolveGate(choose: Choose, own: WrittenRoute["gate"], defaults: Writte
       own?.latencyRatioBelow,
       defaults?.latencyRatioBelow,
       of.latencyRatioBelow,
+    ),
+    reconcileFresherThanMs: choose(
+      "gate.reconcileFresherThan",
+      own?.reconcileFresherThan,
+      defaults?.reconcileFresherThan,
+      of.reconcileFresherThanMs,
     ),
   };
 }

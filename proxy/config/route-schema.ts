@@ -87,6 +87,10 @@ const routeShape = {
     "Whether legacy and next work on the same tables. Then writes are never mirrored, since they would be applied twice; no row has to be brought over; and compared reads are the evidence.",
     DEFAULT_ROUTE.sharedDatabase,
   ).optional(),
+  keepStreams: switchField(
+    "Whether open tunnels and event streams stay with the service that they were opened to when another one becomes the source of truth. Otherwise they are closed within 10 s, and their clients come to the new one.",
+    DEFAULT_ROUTE.keepStreams,
+  ).optional(),
   key: z
     .array(locatorField("Where the key of what is written stands."))
     .min(1)
@@ -145,6 +149,19 @@ const routeShape = {
       }).optional(),
     })
     .describe("How it is verified that both services hold the same.")
+    .optional(),
+  reads: z
+    .strictObject({
+      dial: shareField(
+        "The share of reads (GET and HEAD without a body) that next answers while legacy is the primary; each stays on its side, but for what a write has touched, which legacy answers until next has it.",
+        spellShare(DEFAULT_ROUTE.reads.dialShare),
+      ).optional(),
+      by: locatorField(
+        "Whose reads stay on one side, and go to legacy after a write of theirs until next has it. Default: the entity's, by its key. A request without it is legacy's.",
+        ["header", "cookie", "query"],
+      ).optional(),
+    })
+    .describe("Who answers reads. Default: the primary, all of them.")
     .optional(),
   repair: z
     .strictObject({

@@ -305,6 +305,8 @@ export interface GateSettings {
   readonly spanMs: number;
   /** The shadow's 95th percentile by the primary's. */
   readonly latencyRatioBelow: number;
+  /** A comparison of the rows that is older does not count. */
+  readonly reconcileFresherThanMs: number;
 }
 
 /** A header's name at each service, in lower case. */
@@ -347,6 +349,8 @@ export interface RouteSettings {
   readonly group: string | null;
   /** legacy and next work on the same tables: no write is mirrored, whatever anybody says, and no row has to be brought over. */
   readonly sharedDatabase: boolean;
+  /** Tunnels and event streams are not closed at a cutover. */
+  readonly keepStreams: boolean;
   readonly key: readonly Locator[];
   /** Of a batch: all that these yield are the write's keys; where they yield none, `key` tells. Empty: no batch. */
   readonly keys: readonly Locator[];
@@ -378,6 +382,12 @@ export interface RouteSettings {
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
     readonly readBack: string | null;
+  };
+  readonly reads: {
+    /** The share of reads that next answers while legacy is the primary, 0 to 1. */
+    readonly dialShare: number;
+    /** What one side answers alike for (`header:x-user`); null: the entity key. */
+    readonly by: Locator | null;
   };
   readonly repair: {
     /** Whether the shadow is written to without being asked. */
@@ -533,8 +543,40 @@ export interface CollectionSettings {
   readonly entityId: string | null;
   /** Whole name of the module that makes a row of the target out of one of the source; null: they are the same. */
   readonly transform: string | null;
+  /** What becomes of columns, in place of a module; empty: they are the same. */
+  readonly columns: readonly ColumnRule[];
+  readonly values: CollectionValues;
+  /** How changes that came by way of the proxy are marked, in both tables; null: they are not. */
+  readonly marks: MarkSettings | null;
   /** Of its rules; status and headers are of answers only. */
   readonly compare: CompareSettings;
+}
+
+/** What a text of a column is made of first, in the order in which it is written. */
+export const COLUMN_STEPS = ["trim", "lowercase", "uppercase", "empty-is-null"] as const;
+export type ColumnStep = (typeof COLUMN_STEPS)[number];
+
+export type ColumnRule =
+  | { readonly to: string; readonly from: string; readonly as: readonly ColumnStep[] }
+  /** One value for all rows. */
+  | { readonly to: string; readonly value: string | number | boolean | null }
+  /** The source's column goes nowhere. */
+  | { readonly leaveOut: string };
+
+/** The column of a mark, and of the time of a row's last change; changes before `since` (epoch ms) are not counted. */
+export interface MarkSettings {
+  readonly column: string;
+  readonly is: readonly string[];
+  readonly changedAt: string;
+  readonly since: number;
+}
+
+/** Ids of rows that are others at next. */
+export interface CollectionValues {
+  /** The source's column and the made row's that hold one id as each service calls it. */
+  readonly learn: readonly { readonly from: string; readonly to: string; readonly kind: string }[];
+  /** Columns of made rows that hold legacy's ids of other rows. */
+  readonly apply: readonly { readonly at: string; readonly kind: string }[];
 }
 
 export function serviceOf(settings: Settings, name: string): ServiceSettings {

@@ -1,6 +1,7 @@
 /** The settings that act: those of the file under what an operator has set over them, which is kept in the store and told in the audit. */
 import { isDeepStrictEqual } from "node:util";
 import type { AuditedChange } from "../audit.ts";
+import { whyNotDialled } from "./dial-checks.ts";
 import { whyNotMirrored } from "./route-rules.ts";
 import { spellShare } from "./units.ts";
 import type { Settings } from "./settings.ts";
@@ -25,6 +26,8 @@ export interface OverrideChange {
   readonly mirror?: boolean | null;
   /** 0 to 1. */
   readonly reads?: number | null;
+  /** 0 to 1. */
+  readonly dial?: number | null;
   readonly reason: string | null;
   readonly by: string;
 }
@@ -142,7 +145,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
       actAnew();
     },
     async change(change) {
-      const { route, mirror, reads, reason, by } = change;
+      const { route, mirror, reads, dial, reason, by } = change;
       if (route !== null) refuse(route, change, phased);
       const at = new Date(parts.clock.now()).toISOString();
       const said = { by, at, reason };
@@ -153,6 +156,9 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
       }
       if (reads !== undefined && route !== null) {
         put(route, "reads", reads === null ? null : { route, setting: "reads", value: reads, ...said });
+      }
+      if (dial !== undefined && route !== null) {
+        put(route, "dial", dial === null ? null : { route, setting: "dial", value: dial, ...said });
       }
       parts.audit({ by, action: "override", subject: route, what: spellChange(change), reason });
       actAnew();
@@ -180,7 +186,7 @@ function hasEqual(overrides: readonly Override[], wanted: Override): boolean {
   return overrides.some((one) => isDeepStrictEqual(one, wanted));
 }
 
-function refuse(name: string, { mirror, reads }: OverrideChange, file: Settings): void {
+function refuse(name: string, { mirror, reads, dial }: OverrideChange, file: Settings): void {
   const { routes } = file;
   const route = routes.find((candidate) => candidate.name === name);
   const refused = (message: string): CrossfadeError => new CrossfadeError("api-refused", message, { source: "client" });
@@ -188,7 +194,11 @@ function refuse(name: string, { mirror, reads }: OverrideChange, file: Settings)
     const names = routes.map((candidate) => candidate.name).join(", ");
     throw refused(`no route is named ${JSON.stringify(name)}; there are ${names}`);
   }
-  const wantsOn = mirror === true || (typeof reads === "number" && reads > 0);
+  if (typeof dial === "number" && dial > 0) {
+    const why = PHASE_ROLES[route.phase].primary === "next" ? "next answers all of them" : whyNotDialled(file, route);
+    if (why !== null) throw refused(`reads of ${name} cannot be dialled: ${why}`);
+  }
+  const wantsOn = isOn(dial) || mirror === true || isOn(reads);
   if (!wantsOn) return;
   if (PHASE_ROLES[route.phase].shadow === null) {
     throw refused(
@@ -199,10 +209,15 @@ function refuse(name: string, { mirror, reads }: OverrideChange, file: Settings)
   if (why !== null) throw refused(`writes of ${name} cannot be mirrored: ${why}`);
 }
 
+function isOn(share: number | null | undefined): boolean {
+  return typeof share === "number" && share > 0;
+}
+
 /** `mirror off, reads 5%`; `mirror as in the file`. */
-function spellChange({ mirror, reads }: OverrideChange): string {
+function spellChange({ mirror, reads, dial }: OverrideChange): string {
   const parts: string[] = [];
   if (mirror !== undefined) parts.push(mirror === null ? "mirror as in the file" : `mirror ${mirror ? "on" : "off"}`);
   if (reads !== undefined) parts.push(reads === null ? "reads as in the file" : `reads ${spellShare(reads)}`);
+  if (dial !== undefined) parts.push(dial === null ? "dial as in the file" : `dial ${spellShare(dial)}`);
   return parts.join(", ");
 }

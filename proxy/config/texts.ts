@@ -150,3 +150,9 @@ export function parseMethod(text: string): Parsed<string> {
     near === null ? "write GET, POST, PUT, PATCH, DELETE or another of its methods" : `did you mean ${near}?`;
   return { ok: false, error: `is ${JSON.stringify(text)}, which is no method that Node's HTTP parser takes; ${hint}` };
 }
+
+/** A day begins with its first moment. Epoch ms. */
+export function parseSince(text: string): Parsed<number> {
+  const parsed = parseUntil(text);
+  return parsed.ok && /^\d{4}-\d\d-\d\d$/.test(text) ? { ok: true, value: parsed.value - DAY + 1 } : parsed;
+}

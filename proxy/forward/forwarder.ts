@@ -65,6 +65,8 @@ export interface ForwardJob {
   readonly takers: BodyTakers | null;
   /** A complete write whose client leaves is answered to its end all the same, so that it can be settled. */
   readonly settleWrite: boolean;
+  /** The answer's head is on its way to the client. Must not throw. */
+  readonly begun?: (status: number, headers: RawHeaders) => void;
   /**
    * Called exactly once, synchronously: for an answer before its last byte leaves, so that what the callback does is
    * done before the client can act on the answer. What it returns is waited for too; it must not reject, nor take long.
@@ -174,6 +176,7 @@ class Forwarding implements AnswerSink, EndsWithClient {
       return;
     }
     this.#framing = framing;
+    this.#job.begun?.(status, headers);
     this.#remaining = framing.kind === "length" ? framing.bytes : -1;
     // The head leaves in one packet with the first chunk, unless that chunk did not come with it.
     if (this.#remaining !== 0) process.nextTick(flushHead, this);

@@ -1,24 +1,87 @@
-/** Connections that changed their protocol, by the route that they came by. */
+/**
+ * Connections that outlast what they were routed by: those that changed their protocol, and event streams, by the route that they came by.
+ * After a cutover those of the old primary are closed, a few at a time, so that their clients come again and are routed anew.
+ */
+import type { Identity } from "../exchange.ts";
+
+/** tunnel: it changed its protocol. events: an answer that goes on (text/event-stream). */
+export type LastingKind = "tunnel" | "events";
+
+export interface Lasting {
+  readonly route: string;
+  readonly kind: LastingKind;
+  /** Whom it was opened to. */
+  readonly primary: Identity;
+}
+
+/** What a client holds: a socket, or a response. */
+interface Held {
+  once(event: "close", listener: () => void): unknown;
+  destroy(): unknown;
+}
+
+/** Over so long they are closed, each at a moment of its own: their clients come back at once. */
+export const CLOSED_WITHIN_MS = 10_000;
+
+interface OpenOne extends Lasting {
+  readonly held: Held;
+  isToClose: boolean;
+}
+
 export class OpenTunnels {
-  readonly #counts = new Map<string, number>();
+  readonly #counts: Readonly<Record<LastingKind, Map<string, number>>> = { tunnel: new Map(), events: new Map() };
+  readonly #open = new Set<OpenOne>();
+  #primaryOf: (route: string) => Identity | null = () => null;
 
   /** Until the connection is closed. */
-  opened(route: string, socket: { once(event: "close", listener: () => void): unknown }): void {
-    this.add(route, 1);
-    socket.once("close", () => this.add(route, -1));
+  opened(lasting: Lasting, held: Held): void {
+    const { route, kind } = lasting;
+    const one = { ...lasting, held, isToClose: false };
+    this.#open.add(one);
+    this.add(route, kind, 1);
+    held.once("close", () => {
+      this.#open.delete(one);
+      this.add(route, kind, -1);
+    });
   }
 
+  /** That changed their protocol. */
   count(route: string): number {
-    return this.#counts.get(route) ?? 0;
+    return this.#counts.tunnel.get(route) ?? 0;
   }
 
-  all(): Iterable<readonly [route: string, count: number]> {
-    return this.#counts;
+  /** Those, and event streams. */
+  lasting(route: string): number {
+    return this.count(route) + (this.#counts.events.get(route) ?? 0);
   }
 
-  add(route: string, more: number): void {
-    const count = this.count(route) + more;
-    if (count === 0) this.#counts.delete(route);
-    else this.#counts.set(route, count);
+  *all(): Iterable<readonly [route: string, kind: LastingKind, count: number]> {
+    for (const kind of ["tunnel", "events"] as const)
+      for (const [route, count] of this.#counts[kind]) yield [route, kind, count];
+  }
+
+  add(route: string, kind: LastingKind, more: number): void {
+    const counts = this.#counts[kind];
+    const count = (counts.get(route) ?? 0) + more;
+    if (count === 0) counts.delete(route);
+    else counts.set(route, count);
+  }
+
+  /**
+   * Other phases act. `primaryOf`: of a route now; null: its connections stay as they are. `random`: 0 to 1.
+   */
+  follow(primaryOf: (route: string) => Identity | null, random: () => number): void {
+    this.#primaryOf = primaryOf;
+    const isOld = ({ route, primary }: Lasting): boolean => (this.#primaryOf(route) ?? primary) !== primary;
+    for (const one of this.#open) {
+      if (one.isToClose || !isOld(one)) continue;
+      one.isToClose = true;
+      const close = (): void => {
+        one.isToClose = false;
+        // Not after a rollback meanwhile.
+        if (this.#open.has(one) && isOld(one)) one.held.destroy();
+      };
+      setTimeout(close, random() * CLOSED_WITHIN_MS).unref();
+    }
   }
 }

@@ -20,13 +20,15 @@ import {
 import type { Checkpoint, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
 import { type LiveWrites, writeLiveChunk } from "./live-chunk.ts";
-import { type MadeChunk, makeChunk, writeMade } from "./made-chunk.ts";
+import { type ChunkTarget, type MadeChunk, makeChunk, writeMade } from "./made-chunk.ts";
 import type { Transformer } from "./transformer.ts";
 
 export interface BackfillParts {
   readonly source: RowSource;
   readonly target: RowTarget;
   readonly transformer: Transformer;
+  /** What rows that are about to be written are under next's ids; null: the same. */
+  readonly mapped: ChunkTarget["mapped"];
   /** null: the rows are at rest. */
   readonly live: LiveParts | null;
   /** Of made rows that the target had a version of that is as new: the keys of those that differ from it. */
@@ -160,7 +162,7 @@ interface Chunks {
 }
 
 /** The next chunk is read and made while one is written. */
-function chunksAtRest({ source, target, transformer, conflictsOf, now }: BackfillParts): Chunks {
+function chunksAtRest({ source, target, transformer, mapped, conflictsOf, now }: BackfillParts): Chunks {
   let ahead: Promise<{ readonly page: RowPage; readonly made: MadeChunk }> | null = null;
   const readAndMake = async (after: RowKey | null, limit: number) => {
     const page = await source.page(after, limit);
@@ -173,9 +175,10 @@ function chunksAtRest({ source, target, transformer, conflictsOf, now }: Backfil
       const last = page.rows.at(-1);
       ahead = page.isFull && last !== undefined ? readAndMake(keyOf(last, source.key), limit) : null;
       ahead?.catch(() => "thrown where it is waited for");
-      const written = await writeMade(made, () => true, { key: target.key, upsert: (rows) => target.upsert(rows) });
+      const upsert = (rows: readonly Row[]): Promise<Written> => target.upsert(rows);
+      const written = await writeMade(made, () => true, { key: target.key, mapped, upsert });
       if (written === null) throw new TypeError("what nobody has to confirm was not confirmed");
-      const conflicts = written.kept === 0 ? [] : await conflictsOf(made.rows.map(({ row }) => row));
+      const conflicts = written.kept === 0 ? [] : await conflictsOf(written.rows);
       return {
         page,
         counts: written,
@@ -194,7 +197,7 @@ function chunksAtRest({ source, target, transformer, conflictsOf, now }: Backfil
 
 /** The shorter a window the fewer rows fall out of it: nothing is read ahead. */
 function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: AbortSignal): Chunks {
-  const { source, target, transformer, now } = parts;
+  const { source, target, transformer, mapped, now } = parts;
   const { writes, idOf, waits } = live;
   const pause = (ms: number): Promise<void> => parts.wait(ms, signal);
   return {
@@ -213,10 +216,9 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
             async write(keep, confirm) {
               const guard = { confirm, withinMs: COMMIT_WITHIN_MS };
               const upsert = (each: readonly Row[]): Promise<Written | null> => live.upsertConfirmed(each, guard);
-              const written = await writeMade(made, keep, { key: target.key, upsert });
+              const written = await writeMade(made, keep, { key: target.key, mapped, upsert });
               if (written === null) return null;
-              const kept = made.rows.filter(({ of }) => keep(of)).map(({ row }) => row);
-              return { ...written, conflicts: written.kept === 0 ? [] : await parts.conflictsOf(kept) };
+              return { ...written, conflicts: written.kept === 0 ? [] : await parts.conflictsOf(written.rows) };
             },
           };
         },

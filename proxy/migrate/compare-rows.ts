@@ -5,6 +5,7 @@ import type { CompareSettings } from "../config/settings.ts";
 import type { DifferenceKind } from "../evidence.ts";
 import { keyOf, type Row, type RowKey, type RowSource, spellKey } from "../rows.ts";
 import { type Kinds, rowJson } from "./row-json.ts";
+import type { SourceKeys } from "./mapped-rows.ts";
 import type { Transformer } from "./transformer.ts";
 
 /** `differences` name places, and no values: those are not for a screen. */
@@ -24,6 +25,8 @@ export interface TablePair {
   readonly source: RowSource;
   readonly target: RowSource;
   readonly transformer: Transformer;
+  /** Absent: a row has one key on both sides. */
+  readonly sourceKeys?: SourceKeys | undefined;
 }
 
 export interface ComparedPair extends TablePair {
@@ -90,7 +93,7 @@ export async function lookAt(rows: readonly Row[], parts: ComparedPair, kinds: B
         });
         continue;
       }
-      keysChange ||= spellKey(targetKey) !== spellKey(key);
+      keysChange ||= parts.sourceKeys === undefined && spellKey(targetKey) !== spellKey(key);
       targetKeys.push(targetKey);
       wanted.push({ key, targetKey, row: each });
     }
@@ -134,16 +137,23 @@ function keyOrWhy(row: Row, columns: readonly string[]): RowKey | string {
   }
 }
 
-/** Of these keys of the target those that no row of the source is turned into; keys are the same on both sides. */
-export async function unclaimed(keys: readonly RowKey[], { source, transformer, target }: TablePair) {
-  const rows = await source.byKeys(keys);
+/** Of these keys of the target those that no row of the source is turned into; what their keys are at the source has to be known. */
+export async function unclaimed(keys: readonly RowKey[], { source, transformer, target, sourceKeys }: TablePair) {
+  const atSource = sourceKeys === undefined ? keys : await sourceKeys(keys);
+  const targetKeys = new Map<string, RowKey>();
+  for (const [i, key] of keys.entries()) {
+    const other = atSource[i] ?? null;
+    if (other !== null) targetKeys.set(spellKey(other), key);
+  }
+  const rows = await source.byKeys(atSource.filter((key) => key !== null));
   const made = await transformer.make(rows);
   const claimed = new Set<string>();
-  for (const of of made) {
+  for (const [i, row] of rows.entries()) {
+    const of = made[i];
+    if (of?.ok === true) for (const each of of.rows) claimed.add(spellKey(keyOf(each, target.key)));
     // A row that cannot be made is told as such, and whatever stands in its place is not extra.
-    if (of.ok) for (const row of of.rows) claimed.add(spellKey(keyOf(row, target.key)));
+    else claimed.add(spellKey(targetKeys.get(spellKey(keyOf(row, source.key))) ?? []));
   }
-  for (const [i, row] of rows.entries()) if (made[i]?.ok === false) claimed.add(spellKey(keyOf(row, source.key)));
   return keys.filter((key) => !claimed.has(spellKey(key)));
 }
 

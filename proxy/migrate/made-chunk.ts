@@ -2,6 +2,7 @@
 import { CrossfadeError } from "../errors.ts";
 import { keyOf, type Row, spellKey, type Written } from "../rows.ts";
 import type { SetAside } from "./checkpoint.ts";
+import type { Mapped } from "./mapped-rows.ts";
 import type { Transformer } from "./transformer.ts";
 
 export interface MadeChunk {
@@ -22,10 +23,14 @@ interface MadeRow {
 export interface ChunkWritten extends Written {
   readonly leftOut: number;
   readonly setAside: readonly SetAside[];
+  /** As they were to be written. */
+  readonly rows: readonly Row[];
 }
 
 export interface ChunkTarget {
   readonly key: readonly string[];
+  /** What rows are under the ids that next has; null: the same. */
+  readonly mapped: ((rows: readonly MadeRow[]) => Promise<readonly Mapped[]>) | null;
   /** null: it must not be written; nothing of it is, and nothing further is tried. */
   readonly upsert: (rows: readonly Row[]) => Promise<Written | null>;
 }
@@ -59,17 +64,32 @@ export async function writeMade(
   keep: (row: Row) => boolean,
   target: ChunkTarget,
 ): Promise<ChunkWritten | null> {
-  const written = await writeRows(
-    made.rows.filter(({ of }) => keep(of)),
-    target,
-  );
+  const kept = made.rows.filter(({ of }) => keep(of));
+  const { rows, unmapped } = await underNextsIds(kept, target);
+  const written = await writeRows(rows, target);
   if (written === null) return null;
   const unmade = made.unmade.filter(({ of }) => keep(of)).map(({ setAside }) => setAside);
-  return { ...written, leftOut: made.leftOut.filter(keep).length, setAside: [...unmade, ...written.setAside] };
+  const setAside = [...unmade, ...unmapped, ...written.setAside];
+  return { ...written, leftOut: made.leftOut.filter(keep).length, setAside, rows: rows.map(({ row }) => row) };
+}
+
+async function underNextsIds(made: readonly MadeRow[], { mapped }: ChunkTarget) {
+  if (mapped === null) return { rows: made, unmapped: [] };
+  const rows: MadeRow[] = [];
+  const unmapped: SetAside[] = [];
+  for (const [i, one] of (await mapped(made)).entries()) {
+    const of = made[i] as MadeRow;
+    if (one.ok) rows.push({ ...of, row: one.row });
+    else unmapped.push({ key: of.key, why: one.why });
+  }
+  return { rows, unmapped };
 }
 
 /** Where the target refuses a batch, its halves are tried, until the rows that it refuses stand alone. */
-async function writeRows(rows: readonly MadeRow[], target: ChunkTarget): Promise<Omit<ChunkWritten, "leftOut"> | null> {
+async function writeRows(
+  rows: readonly MadeRow[],
+  target: ChunkTarget,
+): Promise<Omit<ChunkWritten, "leftOut" | "rows"> | null> {
   if (rows.length === 0) return { written: 0, kept: 0, setAside: [] };
   try {
     for (const { row } of rows) keyOf(row, target.key);

@@ -6,8 +6,8 @@ import { entityOfKey, foldId, type Reach } from "../reach.ts";
 
 export interface Freeze {
   readonly entity: string;
-  /** Folded. */
-  readonly ids: ReadonlySet<string>;
+  /** Folded. null: all of the entity. */
+  readonly ids: ReadonlySet<string> | null;
 }
 
 interface Standing extends Freeze {
@@ -67,5 +67,8 @@ export class Freezes {
 
 function meets({ entity, ids }: Freeze, { keys, anyOf }: Reach): boolean {
   if (anyOf.includes(entity)) return true;
-  return keys.some((key) => entityOfKey(key) === entity && ids.has(foldId(key.slice(entity.length + 1))));
+  return keys.some((key) => {
+    if (entityOfKey(key) !== entity) return false;
+    return ids === null || ids.has(foldId(key.slice(entity.length + 1)));
+  });
 }

@@ -2,9 +2,14 @@ import { makeUlid } from "../identity.ts";
 import type { GapMarker } from "../journal.ts";
 import type { Clock, Store } from "../ports.ts";
 
+/** How long writes wait until the marker is durable, from the beginning of their gap: a disk that hangs holds them up once. */
+const MARK_WAIT_MS = 15;
+
 interface Gap {
   readonly id: string;
   readonly route: string;
+  /** Resolves once the marker is durable, or is not waited for any more; null: it is so. */
+  marking: Promise<void> | null;
   /** Writes in it whose intents may be recorded yet. */
   late: number;
   /** At least one write in it is in no journal, and will not be. */
@@ -18,23 +23,23 @@ interface Gap {
  * which every intent was recorded after all, merely late, is taken back, without waiting for a next write: nothing is missing.
  */
 export class Gaps {
-  readonly #store: Pick<Store, "append">;
+  readonly #store: Pick<Store, "append" | "flush" | "health">;
   readonly #clock: Clock;
   readonly #marker: GapMarker | null;
   readonly #open = new Map<string, Gap>();
 
   /** `marker`: what tells of the gap where neither journal nor store can. */
-  constructor(store: Pick<Store, "append">, clock: Clock, marker: GapMarker | null = null) {
+  constructor(store: Pick<Store, "append" | "flush" | "health">, clock: Clock, marker: GapMarker | null = null) {
     this.#store = store;
     this.#clock = clock;
     this.#marker = marker;
   }
 
-  /** `recorded`: the intent's own. Resolves once the marker is durable; null: nothing is to be waited for. */
+  /** `recorded`: the intent's own. Resolves once the marker is durable, within a bound; null: nothing is to be waited for. */
   unjournaled(route: string, recorded: Promise<void>): Promise<void> | null {
     const known = this.#open.get(route);
     const now = this.#clock.now();
-    const gap = known ?? { id: makeUlid(now), route, late: 0, isReal: false, isOver: false };
+    const gap = known ?? { id: makeUlid(now), route, marking: null, late: 0, isReal: false, isOver: false };
     gap.late++;
     recorded.then(
       () => this.#settle(gap),
@@ -43,18 +48,43 @@ export class Gaps {
         this.#settle(gap);
       },
     );
-    if (known !== undefined) return null;
+    // Until the marker is there a kill would leave nothing that tells of this one either.
+    if (known !== undefined) return known.marking;
     this.#open.set(route, gap);
     const why = "the journal did not take intents in time; writes went to the primary unjournaled";
     this.#store.append([{ type: "gap-opened", id: gap.id, route, from: new Date(now).toISOString(), why }]);
-    return this.#marker?.open(route, now) ?? null;
+    return this.#mark(gap, now);
+  }
+
+  #mark(gap: Gap, from: number): Promise<void> | null {
+    if (this.#marker === null) return null;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const over = (): void => {
+      clearTimeout(timer);
+      gap.marking = null;
+      resolve();
+    };
+    const timer = setTimeout(over, MARK_WAIT_MS);
+    gap.marking = promise;
+    this.#marker.open(gap.route, from).then(over, over);
+    return promise;
+  }
+
+  /** What it tells of is told by the store from then on, or by the journal. */
+  async #unmark({ route, isReal }: Gap): Promise<void> {
+    if (isReal) {
+      await this.#store.flush();
+      // It tells too much rather than too little.
+      if (this.#open.has(route) || this.#store.health().problem !== null) return;
+    }
+    this.#marker?.close(route);
   }
 
   journaled(route: string): void {
     const gap = this.#open.get(route);
     if (gap === undefined) return;
     this.#open.delete(route);
-    this.#marker?.close(route);
+    void this.#unmark(gap);
     this.#store.append([{ type: "gap-closed", id: gap.id, to: new Date(this.#clock.now()).toISOString() }]);
     gap.isOver = true;
     this.#takeBack(gap);

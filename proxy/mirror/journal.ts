@@ -22,6 +22,7 @@ export function createNullJournal(): Journal {
     position: () => position,
     nextPosition: () => ++position,
     reached: () => true,
+    whenReached: () => null,
     depth: () => 0,
     health: () => WELL,
     close: async () => {},

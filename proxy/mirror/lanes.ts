@@ -179,15 +179,21 @@ export class Lanes<Work> {
 
   /**
    * Takes out the writes that wait behind this turn's, which was lost, up to the next one in each lane that
-   * `standsAlone`. A batch that is taken out is lost for all of its lanes. In the order of answers.
+   * `standsAlone`. A batch that is taken out is lost for all of its lanes. In the order of answers. `emptied`: told of each lane in
+   * which none stands alone.
    */
-  takeFollowers({ ticket }: Turn<Work>, standsAlone: (work: Work, key: string) => boolean): Work[] {
+  takeFollowers(
+    { ticket }: Turn<Work>,
+    standsAlone: (work: Work, key: string) => boolean,
+    emptied?: (key: string) => void,
+  ): Work[] {
     const lost = entryOf<Work>(ticket);
     const holes = lost.lanes.map((lane) => ({ lane, after: lost.answer }));
     const taken: Entry<Work>[] = [];
     for (const { lane, after } of holes) {
       const behind = lane.waiting.filter(({ answer, kind }) => answer > after && kind === "write");
       const end = behind.findIndex(({ work }) => standsAlone(work as Work, lane.key));
+      if (end === -1) emptied?.(lane.key);
       const followers = new Set(end === -1 ? behind : behind.slice(0, end));
       // At once: a lane may be thousands long.
       const kept = lane.waiting.filter((entry) => !followers.has(entry));

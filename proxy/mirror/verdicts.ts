@@ -67,8 +67,10 @@ export function judgeUnmapped(why: string): Unanswered {
   return { outcome, repair: "unmapped-value", error: why, failure: null, status: null, attempts: 0 };
 }
 
+export type Follower = Pick<Unanswered, "outcome" | "repair" | "error">;
+
 /** What becomes of a write that waited behind one of its key that was lost: it says no more of the shadow than that one. */
-export function judgeFollower(lost: Unanswered): Pick<Unanswered, "outcome" | "repair" | "error"> {
+export function judgeFollower(lost: Unanswered): Follower {
   const breaker = lost.outcome.kind === "dropped" && lost.outcome.reason === "breaker-open";
   const error = "not replayed: a write of its key that the shadow did not get, or may not have got, was before it";
   return { outcome: breaker ? lost.outcome : skipped("expired"), repair: "dropped", error };

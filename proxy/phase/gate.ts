@@ -9,6 +9,7 @@ import {
   STRATA,
   type StratumEvidence,
 } from "../gate-evidence.ts";
+import { type CollectionFound, type EndedOf, isClean } from "../row-jobs.ts";
 import { logThreshold, unitsNeeded, unitsNeededAt } from "./e-process.ts";
 import { judgeSentence } from "./gate-sentence.ts";
 import { latencyRatio } from "./latency.ts";
@@ -23,6 +24,10 @@ export interface GateQuestion {
   readonly mustMatch: readonly MustMatchCause[];
   /** null: nobody shares the store. */
   readonly members: GateMembers | null;
+  /** Of the collections that hold the route's rows; none: nobody can compare them. */
+  readonly rows: readonly CollectionFound[];
+  /** Epoch ms. */
+  readonly now: number;
 }
 
 /** Of those that share the store. */
@@ -68,8 +73,8 @@ export function askGate(question: GateQuestion): GateAnswer {
       coverageCondition(route, evidence),
       latencyCondition(ratio, gate),
       membersCondition(question.members),
-      rowsCondition("backfill", route, "that rows of before were copied"),
-      rowsCondition("reconcile", route, "that both services hold the same rows"),
+      rowsCondition("backfill", question, backfillOf),
+      rowsCondition("reconcile", question, reconcileOf),
     ],
     divergenceBelow: gate.divergenceBelow,
     confidence: gate.confidence,
@@ -146,13 +151,61 @@ function condition(name: GateCondition["name"], met: boolean, text: string): Gat
   return { name, state: met ? "met" : "missing", text };
 }
 
+/** What is said of one collection. */
+interface RowsSaid {
+  readonly met: boolean;
+  readonly words: string;
+}
+
 function rowsCondition(
-  name: GateCondition["name"],
-  { sharedDatabase }: GateQuestion["route"],
-  what: string,
+  name: "backfill" | "reconcile",
+  { route, rows, now }: GateQuestion,
+  say: (found: CollectionFound, now: number, gate: GateSettings) => RowsSaid,
 ): GateCondition {
-  if (sharedDatabase) return condition(name, true, "both services use one database: there is one set of rows");
-  return { name, state: "not-asked", text: `not asked: this version cannot tell ${what}` };
+  if (route.sharedDatabase) return condition(name, true, "both services use one database: there is one set of rows");
+  if (rows.length === 0) {
+    const text = "not asked: no collection holds this route's rows, so that nobody can look at them (collections)";
+    return { name, state: "not-asked", text };
+  }
+  const said = rows.map((found) => ({ name: found.name, ...say(found, now, route.gate) }));
+  const told = said.some(({ met }) => !met) ? said.filter(({ met }) => !met) : said;
+  const text = told.map((one) => `${one.name}: ${one.words}`).join("; ");
+  return condition(name, told.length === said.length && said.every(({ met }) => met), text);
+}
+
+/** Rows that were found equal need not have been copied by us. */
+function backfillOf({ name, backfill, reconcile }: CollectionFound): RowsSaid {
+  if (backfill !== null && backfill.setAside + backfill.conflicts === 0) {
+    return { met: true, words: `${plural(backfill.read, "row")} brought over` };
+  }
+  if (reconcile !== null && isClean(reconcile)) return { met: true, words: "both sides were found equal" };
+  if (backfill === null) return { met: false, words: `its rows were not brought over; crossfade backfill ${name}` };
+  const { setAside, conflicts } = backfill;
+  return { met: false, words: `${plural(setAside, "row")} set aside, ${spellCount(conflicts)} in conflict` };
+}
+
+function reconcileOf({ name, reconcile }: CollectionFound, now: number, gate: GateSettings): RowsSaid {
+  if (reconcile === null) return { met: false, words: `its rows were not compared; crossfade reconcile ${name}` };
+  const ageMs = Math.max(0, now - Date.parse(reconcile.begunAt));
+  const ago = `${spellTime(ageMs)} ago`;
+  const { missing, mismatched, extra, unmade, sourceRows } = reconcile;
+  if (!isClean(reconcile)) {
+    const unknown = extra === null ? "extra rows not looked for" : `${spellCount(extra)} extra`;
+    const more = unmade === 0 ? "" : `, ${spellCount(unmade)} unmade`;
+    const words = `${spellCount(missing)} missing, ${spellCount(mismatched)} mismatched, ${unknown}${more} (begun ${ago})`;
+    return { met: false, words };
+  }
+  const around = aroundOf(reconcile);
+  if (around !== null) return { met: false, words: `${around} (begun ${ago})` };
+  const equal = `${plural(sourceRows, "row")} equal (begun ${ago})`;
+  if (ageMs <= gate.reconcileFresherThanMs) return { met: true, words: equal };
+  return { met: false, words: `${equal}; less than ${spellTime(gate.reconcileFresherThanMs)} is asked` };
+}
+
+/** What goes around the proxy is in no log: equal today says nothing of tomorrow. null: nothing did, or nobody counts. */
+function aroundOf({ around }: EndedOf<"reconcile">): string | null {
+  if (around === null || around.legacy + around.next === 0) return null;
+  return `${plural(around.legacy, "row")} of legacy and ${spellCount(around.next)} of next changed around the proxy`;
 }
 
 function phaseCondition({ phase, sharedDatabase }: GateQuestion["route"]): GateCondition {

@@ -1,21 +1,22 @@
 /** Writes that have begun and not ended, by route: mirrored ones until they have their outcome, others until the primary is done. */
 export class OpenWrites {
-  readonly #routeOf = new Map<string, string>();
+  /** In the order of their coming. */
+  readonly #open = new Map<string, { readonly route: string; readonly what: string; readonly since: number }>();
   readonly #counts = new Map<string, number>();
   readonly #waiters = new Set<{ readonly routes: readonly string[]; readonly resolve: () => void }>();
 
-  /** `id`: of the exchange, or of whatever else writes; entered twice it counts once. */
-  enter(id: string, route: string): void {
-    if (this.#routeOf.has(id)) return;
-    this.#routeOf.set(id, route);
+  /** `id`: of the exchange, or of whatever else writes; entered twice it counts once. `what`: in words. */
+  enter(id: string, route: string, what = "a write"): void {
+    if (this.#open.has(id)) return;
+    this.#open.set(id, { route, what, since: performance.now() });
     this.#counts.set(route, (this.#counts.get(route) ?? 0) + 1);
   }
 
   /** Nothing where it was never entered. */
   leave(id: string): void {
-    const route = this.#routeOf.get(id);
+    const route = this.#open.get(id)?.route;
     if (route === undefined) return;
-    this.#routeOf.delete(id);
+    this.#open.delete(id);
     const left = (this.#counts.get(route) as number) - 1;
     if (left > 0) {
       this.#counts.set(route, left);
@@ -31,6 +32,13 @@ export class OpenWrites {
 
   count(routes: readonly string[]): number {
     return routes.reduce((sum, route) => sum + (this.#counts.get(route) ?? 0), 0);
+  }
+
+  /** The one that has been under way for longest; null: none is. */
+  oldest(routes: readonly string[]): { readonly what: string; readonly ms: number } | null {
+    for (const { route, what, since } of this.#open.values())
+      if (routes.includes(route)) return { what, ms: performance.now() - since };
+    return null;
   }
 
   /** Resolves when none of these routes has any; at once where none has. `signal`: then nobody waits any more. */

@@ -15,7 +15,9 @@ export interface PhaseBook {
   /** A file is in use from now on: what its values change is kept, soon. */
   took(file: Settings): void;
   /** @throws CrossfadeError of the store: whether it was moved is then to be asked with `reread` */
-  move(rows: readonly KeptPhase[]): Promise<"done" | "changed">;
+  move(moves: readonly PhaseMove[]): Promise<"done" | "changed">;
+  /** The store is there: what it could not be told of files is kept now. */
+  keepAgain(): void;
   /** What the store has now. */
   reread(): Promise<void>;
   /**
@@ -66,8 +68,20 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
 
   /** Of files, and not kept yet: the store was away. By route. */
   const unkept = new Map<string, PhaseMove>();
+  /** One at a time: a second one would find what the first has kept. */
+  let keeping: Promise<void> | null = null;
 
-  async function keepUnkept(): Promise<void> {
+  function keepUnkept(): Promise<void> {
+    keeping = (keeping ?? Promise.resolve()).catch(() => undefined).then(keepOnce);
+    const last = keeping;
+    const over = (): void => {
+      if (keeping === last) keeping = null;
+    };
+    last.then(over, over);
+    return last;
+  }
+
+  async function keepOnce(): Promise<void> {
     const moves = [...unkept.values()];
     if (moves.length === 0) return;
     const end = await store.movePhases(moves);
@@ -118,12 +132,15 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
       put(rows);
       keepUnkept().catch((error: unknown) => parts.caught("phases", error));
     },
-    async move(rows) {
+    async move(moves) {
       await keepUnkept();
-      const moves = rows.map((row) => ({ row, instead: kept.get(row.route) ?? null }));
       const end = await store.movePhases(moves);
-      if (end === "done") put(rows);
+      if (end === "done") put(moves.map(({ row }) => row));
       return end;
+    },
+    keepAgain() {
+      if (unkept.size === 0 || keeping !== null) return;
+      keepUnkept().catch((error: unknown) => parts.caught("phases", error));
     },
     async reread() {
       follow(await store.phases());

@@ -62,6 +62,18 @@ export function endOf(work: Before, mended: Mended, parts: AfterParts): RepairEn
   }
 }
 
+/** What is kept of it where an attempt has changed nothing. */
+export function asItWas({
+  state,
+  attempts,
+  notBefore,
+  nextTry,
+  lastError,
+  evidence,
+}: RepairWork): Extract<RepairEnd, { kind: "failed" }> {
+  return { kind: "failed", state, attempts, notBefore, nextTry, lastError, evidence };
+}
+
 /** Of an entry that nobody can read. */
 export function impossibleEnd(work: Before, why: string, now: number): RepairEnd {
   return {

@@ -42,8 +42,6 @@ export interface Entity {
   readonly mayLearn: boolean;
   /** It is made without what it names and the shadow has not, which a later write brings. */
   readonly leavesOut: boolean;
-  /** Before a write that would make another one if it were sent twice. false: the entry has been marked again. */
-  readonly aboutToMake: () => Promise<boolean>;
 }
 
 const NOBODY_BEFORE = new Unsettled();
@@ -129,7 +127,6 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
       });
       if (!spelled.ok) return unspelled(spelled);
       if (write.makes !== true || body === null) return toWriteEnd(await send("shadow", spelled.request));
-      if (!(await entity.aboutToMake())) return { end: "changed" };
       const end = await send("shadow", spelled.request);
       if (end.end === "answered" && isAccepted(end.answer.status)) {
         const made = await carrier.atLegacy("shadow", end.answer, asked);

@@ -31,9 +31,7 @@ export type WriteEnd =
   /** It says a value that another write has to make at the shadow first. */
   | { readonly end: "awaited"; readonly why: string }
   /** It says a value that nobody can put into the shadow's own. */
-  | { readonly end: "unmapped"; readonly why: string }
-  /** The entry has been marked again. */
-  | { readonly end: "changed" };
+  | { readonly end: "unmapped"; readonly why: string };
 
 /** Both services, asked about one entity. Never rejects. */
 export interface Sides {
@@ -51,6 +49,8 @@ export interface MendOrder {
   readonly rule: RouteSettings["repair"]["write"];
   /** false: both sides are read and compared, and no more. */
   readonly mayWrite: boolean;
+  /** Before anything is written: a kill must not leave a write that may land and nobody knows of. false: not to be written. */
+  readonly announce: () => Promise<boolean>;
 }
 
 /** What was seen last, for evidence. */
@@ -71,7 +71,11 @@ export type Mended =
   /** The same, of an entity that the shadow has under an id that is not known yet. */
   | { readonly end: "differs"; readonly would: null; readonly why: string; readonly seen: Seen }
   /** A live write of the key came in between. */
-  | { readonly end: "busy" }
+  | {
+      readonly end: "busy";
+      /** A POST was taken, and what it made is there, whoever knows its id. */
+      readonly made?: true;
+    }
   /** What it names has to reach the shadow first. */
   | { readonly end: "waits"; readonly why: string; readonly seen: Seen }
   | {
@@ -128,6 +132,7 @@ export async function mend(
     if (!order.mayWrite)
       return { end: "differs", would: step.write.method, seen: { ...seen, differences: step.differences } };
 
+    if (!(await order.announce())) return { end: "busy" };
     const body = primary.is === "present" ? primary.answer : null;
     let { write } = step;
     let ended = await sides.write(write, write.method === "DELETE" ? null : body, stamp);
@@ -137,7 +142,6 @@ export async function mend(
       ended = await sides.write(write, body, stamp);
     }
     const wrote = write.method;
-    if (ended.end === "changed") return { end: "busy" };
     if (ended.end === "awaited") return { end: "waits", why: ended.why, seen };
     if (ended.end !== "answered") {
       const kind = FAILED_AS[ended.end];
@@ -167,13 +171,14 @@ interface Verifying {
 
 async function verify(parts: Verifying): Promise<Mended> {
   const { turn, wrote, answered, order } = parts;
-  let last: Mended = { end: "busy" };
+  const busy: Mended = wrote === "POST" ? { end: "busy", made: true } : { end: "busy" };
+  let last: Mended = busy;
   for (const waitMs of LOOKS) {
     if (waitMs > 0) await parts.pause(waitMs);
-    if (await turn.crossed()) return { end: "busy" };
+    if (await turn.crossed()) return busy;
     const shadow = await parts.read("shadow");
     const primary = await parts.read("primary");
-    if (await turn.crossed()) return { end: "busy" };
+    if (await turn.crossed()) return busy;
     const step = planRepair(primary, shadow, await parts.agreed(primary, shadow), order.paths, order.rule);
     if (step.step === "none") return { end: "equal", wrote };
     const differences = step.step === "write" ? step.differences : [];

@@ -13,8 +13,8 @@ import type { Store, Telemetry } from "../ports.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
-import { endOf, impossibleEnd } from "./after.ts";
-import { keepBeforeMaking } from "./before-making.ts";
+import { asItWas, endOf, impossibleEnd } from "./after.ts";
+import { keepBeforeWriting } from "./before-writing.ts";
 import { bothSides, type BothSidesParts, type Entity } from "./both-sides.ts";
 import { prepareEntry, type ReadyEntry, whyNoWrites } from "./entry.ts";
 import { mend, type Mended } from "./mend.ts";
@@ -81,7 +81,12 @@ async function repairNow(
   }
   const forbidden = mode === "repair" ? whyNoWrites(entry) : null;
   const mayWrite = mode === "repair" && forbidden === null;
-  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? work : null, {
+  let isAnnounced = false;
+  const announce = async (landsUntil: number): Promise<boolean> => {
+    isAnnounced = await keepBeforeWriting(parts.store, work, landsUntil);
+    return isAnnounced;
+  };
+  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? { work, announce } : null, {
     mayLearn: mode !== "dry-run",
     leavesOut: isLast,
   });
@@ -97,13 +102,16 @@ async function repairNow(
     shadow: seen?.shadow ?? null,
     differences: shown.differences.map(({ at, kind }) => ({ at, kind })),
   };
-  const end = endOf(work, mended, {
+  const kept = endOf(work, mended, {
     now: parts.clock.now(),
     maxWorkMs: entry.shadow.asShadow.maxWorkMs,
     attempts: entry.route.repair.attempts,
     lastError: shown.why ?? "",
     evidence,
   });
+  // What was announced is answered: nothing of it lands any more, but what it may have made is there.
+  const isOver = isAnnounced && !(mended.end === "busy" && mended.made === true);
+  const end = kept ?? (isOver ? asItWas(work) : null);
   const would = mended.end === "differs" ? mended.would : null;
   const told = { why: shown.why, would, differences: shown.differences };
   if (mode === "dry-run") return finding(work, resultOf(mended, end), told);
@@ -115,16 +123,24 @@ async function repairNow(
   return finding(work, result, told);
 }
 
-/** `writes`: the entry that is written for; null: nothing may be written. */
+interface Writes {
+  /** The entry that is written for. */
+  readonly work: RepairWork;
+  /** What is written may land until then (epoch ms). false: it is not to be written. */
+  readonly announce: (landsUntil: number) => Promise<boolean>;
+}
+
+/** `writes`: null: nothing may be written. */
 function takeTurn(
   parts: OneEntryParts,
   entry: ReadyEntry,
   snapshot: Snapshot,
-  writes: RepairWork | null,
+  writes: Writes | null,
   how: Pick<Entity, "mayLearn" | "leavesOut">,
 ): Promise<Mended | null> {
   const { route, primary, shadow, paths, place, values } = entry;
-  return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, writes, () => mendNow(turn)));
+  const written = writes?.work ?? null;
+  return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, written, () => mendNow(turn)));
 
   function mendNow(turn: QuietKey): Promise<Mended> {
     const turnMs = Math.min(TURN_MAX_MS, shadow.asShadow.maxAgeMs / 2);
@@ -139,13 +155,12 @@ function takeTurn(
       deadline: parts.clock.monotonic() + turnMs,
       values,
       ...how,
-      aboutToMake() {
-        if (writes === null) return Promise.resolve(false);
-        return keepBeforeMaking(parts.store, writes, parts.clock.now() + shadow.asShadow.maxWorkMs);
-      },
     });
+    const { timeoutMs, maxWorkMs } = shadow.asShadow;
+    const announce = async (): Promise<boolean> =>
+      (await writes?.announce(parts.clock.now() + turnMs + timeoutMs + maxWorkMs)) ?? false;
     const makesIds = values !== null && values.own !== null;
-    const order = { paths: { ...paths, makesIds }, rule: route.repair.write, mayWrite: writes !== null };
+    const order = { paths: { ...paths, makesIds }, rule: route.repair.write, mayWrite: writes !== null, announce };
     return mend(turn, sides, order, (ms) => sleep(ms));
   }
 }

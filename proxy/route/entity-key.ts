@@ -231,7 +231,7 @@ function lastSegment(location: string): string | null {
   return last === undefined ? null : decode(last);
 }
 
-function cookieOf(header: string | null, name: string): string | null {
+export function cookieOf(header: string | null, name: string): string | null {
   if (header === null) return null;
   for (const part of header.split(";")) {
     const equals = part.indexOf("=");

@@ -4,6 +4,9 @@
  */
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
 import type { OfRequest } from "../caught.ts";
+import type { LastingKind } from "../forward/open-tunnels.ts";
+import type { DialQuestion } from "../dial.ts";
+import type { DialResult } from "../dial-results.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Sought } from "../mirror/values/pair-book.ts";
 import type { ValuePair } from "../mirror/values/seal.ts";
@@ -51,6 +54,13 @@ export type Series = { readonly route: string; readonly count: number } & (
   | { readonly of: "primary"; readonly status: number | null }
 );
 
+/** Reads of a route that fell to next. */
+export interface DialledTold {
+  readonly route: string;
+  readonly result: DialResult;
+  readonly times: number;
+}
+
 export type FromWorker =
   /** It takes connections. */
   | { readonly type: "ready"; readonly address: Endpoint }
@@ -96,8 +106,11 @@ export type FromWorker =
   /** What these are at the other service. */
   | { readonly type: "values"; readonly question: number; readonly sought: readonly Sought[] }
   | { readonly type: "mapped-for-clients"; readonly counts: readonly MappingTold[] }
-  /** A connection of the route has changed its protocol, or has ended after that. */
-  | { readonly type: "tunnel"; readonly route: string; readonly more: 1 | -1 }
+  /** A connection of the route has changed its protocol, or an event stream has begun; or either has ended after that. */
+  | { readonly type: "lasting"; readonly route: string; readonly kind: LastingKind; readonly more: 1 | -1 }
+  /** Whether next may answer a read. */
+  | ({ readonly type: "dial"; readonly question: number } & DialQuestion)
+  | { readonly type: "dialled"; readonly counts: readonly DialledTold[] }
   /** It holds back since `hold`, has told of all that it had let through before, and its writes that are not mirrored have ended. */
   | { readonly type: "quiet"; readonly hold: number }
   /** Writes that it holds back now, and those it has refused in this hold. */
@@ -116,6 +129,7 @@ export type ToWorker =
     }
   /** In the order of the question, null for what nobody knows; null for all: the store did not say. */
   | { readonly type: "values"; readonly question: number; readonly found: readonly (ValuePair | null)[] | null }
+  | { readonly type: "dial"; readonly question: number; readonly mayAsk: boolean }
   /** Where `isHeld`, the answer's last byte waits for `placed`, whatever tells its key. */
   | { readonly type: "go"; readonly exchange: number; readonly isHeld: boolean }
   /** It could not be entered into the books: instead of `go`. */

@@ -13,6 +13,8 @@ import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
 import { createFront } from "../front.ts";
 import { ClientValues } from "../mirror/values/client-values.ts";
+import { OpenTunnels } from "../forward/open-tunnels.ts";
+import { streamPrimaries } from "../phases.ts";
 import { OpenWrites } from "../phase/open-writes.ts";
 import { WriteHold } from "../phase/write-hold.ts";
 import { createListener, type Listener } from "../listen/server.ts";
@@ -25,6 +27,7 @@ import { Link } from "./link.ts";
 import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
 import { RelayedMappings } from "./relayed-mappings.ts";
 import { RelayedTelemetry } from "./relayed-telemetry.ts";
+import { RemoteDial } from "./remote-dial.ts";
 import { RemoteIntake } from "./remote-intake.ts";
 import { RemoteNoise } from "./remote-noise.ts";
 import { RemotePairs } from "./remote-pairs.ts";
@@ -45,9 +48,11 @@ const intake = new RemoteIntake(link, budget, caught);
 const telemetry = new RelayedTelemetry(link);
 const pairs = new RemotePairs(link, systemClock);
 const mappings = new RelayedMappings((counts) => link.send({ type: "mapped-for-clients", counts }));
+const dial = new RemoteDial(link);
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
 const hold = new WriteHold();
+const tunnels = new OpenTunnels();
 /** Those that are mirrored are in the parent's books. */
 const openWrites = new OpenWrites();
 /** The parent's number of the hold; its counts are told now and then. */
@@ -70,10 +75,13 @@ const front = createFront({
     counted: mappings,
     caught,
   }),
+  dial,
   tunnels: {
-    opened(route, socket) {
-      link.send({ type: "tunnel", route, more: 1 });
-      socket.once("close", () => link.send({ type: "tunnel", route, more: -1 }));
+    opened(lasting, held) {
+      const { route, kind } = lasting;
+      tunnels.opened(lasting, held);
+      link.send({ type: "lasting", route, kind, more: 1 });
+      held.once("close", () => link.send({ type: "lasting", route, kind, more: -1 }));
     },
   },
   noise: new RemoteNoise(link, choice),
@@ -115,6 +123,9 @@ function take(message: ToWorker, bytes: Buffer): void {
     case "values":
       pairs.told(message);
       break;
+    case "dial":
+      dial.told(message);
+      break;
     case "close":
       void close();
       break;
@@ -134,6 +145,7 @@ function takeSettings({ revision, epochs }: Extract<ToWorker, { type: "settings"
   budget.resize(shareOfQueue(given).workerBytes);
   snapshot = { revision, settings, router: compileRouter(settings.routes), epochs: new Map(epochs) };
   pairs.settingsChanged();
+  tunnels.follow(streamPrimaries(settings), Math.random);
   link.send({ type: "took", revision });
   if (listener === null) void listen(settings);
   else if (settings.tls !== null && (before?.cert !== settings.tls.cert || before.key !== settings.tls.key)) {
@@ -180,6 +192,7 @@ async function close(): Promise<void> {
   await (await listener)?.close();
   telemetry.flush();
   mappings.flush();
+  dial.flush();
   link.send({ type: "closed" });
 }
 

@@ -1,4 +1,6 @@
 import type { Caught } from "../caught.ts";
+import type { Dial } from "../dial.ts";
+import type { DialCounts } from "../dial-counts.ts";
 import type { ClientMappings } from "../client-mappings.ts";
 import type { Snapshot } from "../exchange.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
@@ -22,6 +24,8 @@ export interface SeatParts {
   readonly tunnels: Pick<OpenTunnels, "add">;
   readonly pairs: Pick<PairBook, "look" | "pairOf">;
   readonly clientMappings: Pick<ClientMappings, "count">;
+  readonly dial: Pick<Dial, "mayAsk">;
+  readonly dialCounts: Pick<DialCounts, "count">;
   readonly clock: Clock;
   readonly caught: Caught;
 }
@@ -34,7 +38,16 @@ interface Open {
   readonly openedAt: number;
 }
 
-type Others = "timings" | "spans" | "primary-failed" | "caught" | "tunnel" | "values" | "mapped-for-clients";
+type Others =
+  | "timings"
+  | "spans"
+  | "primary-failed"
+  | "caught"
+  | "lasting"
+  | "values"
+  | "mapped-for-clients"
+  | "dial"
+  | "dialled";
 type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly watched: number }>;
 
 /**
@@ -85,15 +98,21 @@ export class WorkerSeat {
         for (const span of message.spans) telemetry.span(span);
         if (message.lost > 0) telemetry.spansLost(message.lost);
         break;
-      case "tunnel":
-        this.#tunnels.add(message.route, message.more);
-        this.#parts.tunnels.add(message.route, message.more);
+      case "lasting":
+        this.#tunnels.add(message.route, message.kind, message.more);
+        this.#parts.tunnels.add(message.route, message.kind, message.more);
         break;
       case "values":
         void this.#lookUp(message);
         break;
       case "mapped-for-clients":
         for (const { times, ...mapping } of message.counts) this.#parts.clientMappings.count(mapping, times);
+        break;
+      case "dial":
+        void this.#mayAsk(message);
+        break;
+      case "dialled":
+        for (const { route, result, times } of message.counts) this.#parts.dialCounts.count(route, result, times);
         break;
       case "caught":
         caught(message.step, new Error(message.why), message.request ?? undefined);
@@ -121,7 +140,7 @@ export class WorkerSeat {
       watched.closed();
     }
     this.#watched.clear();
-    for (const [route, count] of this.#tunnels.all()) this.#parts.tunnels.add(route, -count);
+    for (const [route, kind, count] of this.#tunnels.all()) this.#parts.tunnels.add(route, kind, -count);
   }
 
   async #lookUp({ question, sought }: Extract<FromWorker, { type: "values" }>): Promise<void> {
@@ -134,6 +153,13 @@ export class WorkerSeat {
       caught("values for clients", error);
       link.send({ type: "values", question, found: null });
     }
+  }
+
+  async #mayAsk({ question, route, revision, names }: Extract<FromWorker, { type: "dial" }>): Promise<void> {
+    const { dial, link, snapshotOf } = this.#parts;
+    const told = snapshotOf(revision).revision;
+    const mayAsk = await dial.mayAsk({ route, names, revision: told });
+    link.send({ type: "dial", question, mayAsk });
   }
 
   #enter(message: Extract<FromWorker, { type: "open" }>): void {

@@ -75,6 +75,7 @@ async function backfill(): Promise<BackfillCost> {
       source,
       target,
       transformer,
+      mapped: null,
       live: null,
       conflictsOf: async () => await Promise.resolve([]),
       note: ({ read }) => {

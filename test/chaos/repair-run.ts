@@ -2,7 +2,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Violation } from "./check-run.ts";
-import type { RunRecord } from "./records.ts";
+import type { RunRecord, ServiceRecord } from "./records.ts";
 import type { Stage } from "./stage.ts";
 
 /**
@@ -27,7 +27,7 @@ export async function repairEverything(stage: Stage, entry: string): Promise<rea
     const ended = await run([entry, "repair", "--admin", member.adminUrl]);
     const repairs = await member.list<RunRecord["repairs"][number]>("/api/v1/repairs");
     const ofKeys = repairs.filter(({ key }) => key !== null);
-    const unequal = await unequalIn(stage, repairs);
+    const unequal = unequalIn({ primary: await stage.legacy.record(), shadow: await stage.next.record(), repairs });
     if (ofKeys.length === 0 && unequal.length === 0) return [];
     if (ofKeys.length < left) {
       left = ofKeys.length;
@@ -55,13 +55,25 @@ function run(
   });
 }
 
-/** Entities that the primary has and the shadow does not are no repair's business, as far as an entry for the collection stands for them. */
-async function unequalIn({ legacy, next }: Stage, repairs: RunRecord["repairs"]): Promise<readonly string[]> {
-  const [primary, shadow] = [await legacy.record(), await next.record()];
+function createdIn({ lines }: ServiceRecord): ReadonlySet<string | null> {
+  const creates = lines.filter(({ what, write }) => what === "applied" && write.method === "POST");
+  return new Set(creates.map(({ id }) => id));
+}
+
+/**
+ * Entities whose create never came to the shadow are no repair's business, as far as an entry for the collection stands for them:
+ * also where a later write of theirs made them there, which nobody knows to be on the wrong ground.
+ */
+export function unequalIn({
+  primary,
+  shadow,
+  repairs,
+}: Pick<RunRecord, "primary" | "shadow" | "repairs">): readonly string[] {
   const there = new Map(shadow.entities.map((entity) => [entity.id, JSON.stringify(entity)]));
   const here = new Map(primary.entities.map((entity) => [entity.id, JSON.stringify(entity)]));
   const different = [...new Set([...here.keys(), ...there.keys()])].filter((id) => here.get(id) !== there.get(id));
-  const missing = different.filter((id) => !there.has(id));
+  const [made, copied] = [createdIn(primary), createdIn(shadow)];
+  const isMissing = (id: string): boolean => !there.has(id) || (made.has(id) && !copied.has(id));
   const entered = repairs.reduce((sum, { key, times }) => (key === null ? sum + times : sum), 0);
-  return missing.length <= entered ? different.filter((id) => there.has(id)) : different;
+  return different.filter(isMissing).length <= entered ? different.filter((id) => !isMissing(id)) : different;
 }

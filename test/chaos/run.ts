@@ -1,5 +1,5 @@
 /**
- * `npm run chaos [-- --faults N --seed N --only services|kills|store --store sqlite|redis --members N --workers N --expect-no-gaps | --mutants]`:
+ * `npm run chaos [-- --faults N --seed N --only services|kills|store --store sqlite|redis --members N --workers N --expect-no-gaps | --mutants | --reads --minutes N]`:
  * docs/chaos.md. Exit code 1: something was violated.
  */
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { abilityOf } from "./ability.ts";
 import { ALL_KINDS, runCampaign } from "./campaign.ts";
 import type { EpisodeReport } from "./episode.ts";
 import { runMutants } from "./mutation.ts";
+import { READ_FAULTS, runReads } from "./reads.ts";
 import { reportOf, violationsOf } from "./report.ts";
 import type { StoreKind } from "./stage.ts";
 
@@ -24,11 +25,30 @@ const { values } = parseArgs({
     workers: { type: "string", default: "0" },
     "expect-no-gaps": { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
+    reads: { type: "boolean", default: false },
+    minutes: { type: "string", default: "10" },
   },
 });
 
 const say = (line: string): void => console.log(line);
-process.exitCode = values.mutants ? await runMutants(say) : await runChaos();
+process.exitCode = values.mutants ? await runMutants(say) : values.reads ? await runReadCheck() : await runChaos();
+
+async function runReadCheck(): Promise<number> {
+  const [seconds, seed] = [Number(values.minutes) * 60, Number(values.seed)];
+  if (!(seconds > 0)) throw new Error(`--minutes is ${JSON.stringify(values.minutes)}; it is a number above 0`);
+  say(`reads, 3 members on Redis, the dial at 50%: ${values.minutes} min, --seed ${seed}`);
+  const { writes, reads, atNext, faults, stale } = await runReads(
+    { seconds, seed, clients: 32, faults: READ_FAULTS },
+    say,
+  );
+  const sums = (of: Readonly<Record<string, number>>): string =>
+    Object.entries(of)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(", ");
+  say(`${writes} writes acknowledged, ${reads} reads, answered by next: ${sums(atNext)}; faults: ${sums(faults)}`);
+  say(stale.length === 0 ? "no read was stale" : `VIOLATED: ${stale.length} stale reads`);
+  return stale.length === 0 ? 0 : 1;
+}
 
 async function runChaos(): Promise<number> {
   const ability = abilityOf(ENTRY);

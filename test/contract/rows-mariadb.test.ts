@@ -357,3 +357,32 @@ test("mariadb: a schema has widths, signs, bounds in bytes, and whether a collat
     ],
   );
 });
+
+test("mariadb: a commit that is confirmed and then comes too late is undone by the database", async () => {
+  const url = await create(", PRIMARY KEY (id)");
+  const table = await open(url, "t", ["id"]);
+  const stalls = {
+    confirm: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1_800));
+      return true;
+    },
+    withinMs: 1_000,
+  };
+  await assert.rejects(
+    async () => await table.upsertConfirmed?.([{ id: 1n, tenant: "a" }], stalls),
+    (thrown) => thrown instanceof CrossfadeError && thrown.code === "rows-unavailable",
+  );
+  await table.close().catch(() => "it is gone");
+  assert.deepEqual(await server.ask(url, "SELECT id FROM t"), []);
+});
+
+test("mariadb: what is confirmed leaves the connection as it was, and a primary does not lag", async () => {
+  const url = await create(", PRIMARY KEY (id)");
+  const table = await open(url, "t", ["id"]);
+  const confirmed = { confirm: () => Promise.resolve(true), withinMs: 1_000 };
+  assert.deepEqual(await table.upsertConfirmed?.([{ id: 1n, tenant: "a" }], confirmed), { written: 1, kept: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  assert.equal((await table.page(null, 10)).rows.length, 1);
+  assert.equal(await table.lags?.(), false);
+  await table.close();
+});

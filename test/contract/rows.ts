@@ -317,6 +317,22 @@ export function rowContract({ name, open, openReadOnly, openBroken }: RowDatabas
     });
   });
 
+  contract("rows that somebody changed without a mark since a moment are counted", async () => {
+    await withTable({ key: ID }, async (table) => {
+      const at = (day: number): string => `2026-11-${day} 12:00:00`;
+      await table.upsert([
+        full(1n, { tenant: "api", name: at(21) }),
+        full(2n, { tenant: "api", name: at(23) }),
+        full(3n, { tenant: "O'Brien", name: at(23) }),
+        full(4n, { tenant: "psql", name: at(24) }),
+        full(5n, { tenant: "psql", name: at(21) }),
+      ]);
+      const marks = { column: "tenant", is: ["api", "O'Brien"], changedAt: "name", since: "2026-11-22T00:00:00.000Z" };
+      assert.equal(await table.unmarked?.(marks), table.unmarked === undefined ? undefined : 1);
+      assert.equal(await table.unmarked?.({ ...marks, is: ["api"] }), table.unmarked === undefined ? undefined : 2);
+    });
+  });
+
   contract("rows are removed by their keys", async () => {
     await withTable({ key: ID }, async (table) => {
       await table.upsert([full(1n), full(2n), full(3n)]);

@@ -15,6 +15,7 @@ import type {
 } from "../../proxy/evidence.ts";
 import { failureSignature, groupId } from "../../proxy/groups.ts";
 import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
+import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import type { KeptPhase } from "../../proxy/kept-phase.ts";
 import { beginEpoch } from "../../proxy/phase/epochs.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
@@ -1034,6 +1035,39 @@ export function storeContract(name: string, open: OpenStore): void {
     await keep(store, [recordWrite(makeRecord())]);
     const kept = (await store.gateEvidence()).toSorted((a, b) => (a.route < b.route ? -1 : 1));
     assert.deepEqual(kept, [evidence("orders", 7), evidence("users", 3)]);
+  });
+
+  prove("of jobs over rows the last one of each kind and collection is kept", async (store, clock) => {
+    const times = { begunAt: "2026-11-22T12:00:00.000Z", endedAt: "2026-11-22T13:00:00.000Z", tables: "9f3c" };
+    const backfill = (collection: string, written: number): RowJobEnd => {
+      return { job: "backfill", collection, read: 3, written, setAside: 0, conflicts: 0, ...times };
+    };
+    const sums = {
+      sourceRows: 3,
+      targetRows: 3,
+      missing: 0,
+      mismatched: 0,
+      extra: null,
+      unmade: 0,
+      around: { legacy: 1, next: 0 },
+    };
+    const reconcile: RowJobEnd = { job: "reconcile", collection: "users", ...sums, ...times };
+    assert.deepEqual(await store.rowJobs(), []);
+    await keep(store, [
+      { type: "row-job", end: backfill("users", 1) },
+      { type: "row-job", end: reconcile },
+    ]);
+    await keep(store, [
+      { type: "row-job", end: backfill("users", 2) },
+      { type: "row-job", end: backfill("orders", 3) },
+    ]);
+    clock.move(365 * 24 * 3_600_000);
+    await keep(store, [recordWrite(makeRecord())]);
+    const ended = (await store.rowJobs()).map((end) => JSON.stringify(end)).toSorted();
+    assert.deepEqual(
+      ended,
+      [backfill("orders", 3), backfill("users", 2), reconcile].map((end) => JSON.stringify(end)).toSorted(),
+    );
   });
 
   const kept = (route: string, more: Partial<KeptPhase> = {}): KeptPhase => {

@@ -25,6 +25,7 @@ const OTHER_FOLDERS = [
   "routing-export",
   "schema",
   "workers",
+  "store-away",
   "compose",
   "cli",
 ] as const;
@@ -34,6 +35,7 @@ const MAIN = new Set(["main.ts", "create-crossfade.ts"]);
 const WIRING = new Set([
   "pipeline.ts",
   "backfills.ts",
+  "backfill-part.ts",
   "front.ts",
   "intake.ts",
   "pipeline-parts.ts",
@@ -41,6 +43,9 @@ const WIRING = new Set([
   "copy.ts",
   "copy-mapping.ts",
   "client-mapping.ts",
+  "dial.ts",
+  "dial-rests.ts",
+  "dialled-upstream.ts",
   "mirrored-copy.ts",
   "traced-copy.ts",
   "ending.ts",
@@ -58,6 +63,8 @@ const WIRING = new Set([
   "value-bodies.ts",
   "value-clash.ts",
   "value-list.ts",
+  "row-value-map.ts",
+  "row-job-ends.ts",
 ]);
 
 type Step = (typeof STEPS)[number];
@@ -104,8 +111,9 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   "routing-export": SHARED,
   schema: SHARED,
   workers: CORE,
-  compose: [...CORE, "repair", "pairs", "workers"],
-  main: [...CORE, "compose", "workers", "adapters"],
+  "store-away": CORE,
+  compose: [...CORE, "repair", "pairs", "workers", "store-away"],
+  main: [...CORE, "compose", "workers", "store-away", "adapters"],
   cli: [...CORE, "suggest", "try", "pairs", "migrate", "routing-export", "schema", "main", "adapters"],
   adapters: SHARED,
 };

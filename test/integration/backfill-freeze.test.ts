@@ -5,7 +5,7 @@ import { FREEZE_MS } from "../../proxy/backfill-window.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/crossfade.ts";
 import type { SeenRequest } from "../support/service.ts";
 import { startJournaled } from "../support/journaled.ts";
-import { startSite } from "../support/member.ts";
+import { startSite, type TestMember } from "../support/member.ts";
 import { stateful } from "../support/stateful.ts";
 import { until } from "../support/until.ts";
 
@@ -346,12 +346,56 @@ test("an unknown collection, and orders that cannot be read, are told with what 
   }
 });
 
-test("of members that share a store the rows are not brought over beside live writes", async (t) => {
+/** A freeze of two rows, asked of one member. */
+async function frozenAt(
+  { post: ask }: TestMember,
+  id: string,
+  between: () => Promise<unknown>,
+): Promise<Record<string, unknown>> {
+  const { at: since } = (await ask(`/api/v1/backfills/${id}/window`, {})).body;
+  await between();
+  const { at: read } = (await ask(`/api/v1/backfills/${id}/mark`, {})).body;
+  return (await ask(`/api/v1/backfills/${id}/freeze`, { since, read, ids: ["1", "2"] })).body;
+}
+
+test("members on one Redis: what another one took is touched, its copies wait for the freeze, and those of one that starts meanwhile too", async (t) => {
   const site = await startSite(t);
-  const one = await site.start("one", { routes: ROUTES, more: COLLECTION });
-  const { status, body } = await one.post("/api/v1/backfills", { collection: "users" });
-  assert.equal(status, 409);
-  assert.match(String(body["detail"]), /several members share the store/);
+  const config = { routes: ROUTES, more: COLLECTION };
+  const [one, two] = [await site.start("one", config), await site.start("two", config)];
+  const ask = async (what: string, body: unknown = {}): Promise<Record<string, unknown>> =>
+    (await one.post(`/api/v1/backfills${what}`, body)).body;
+  const { id } = await ask("", { collection: "users" });
+  const frozen = (between: () => Promise<unknown>): Promise<Record<string, unknown>> =>
+    frozenAt(one, String(id), between);
+  const first = await frozen(() => two.write("/users/1"));
+  assert.deepEqual([first["end"], first["touched"]], ["frozen", ["1"]], JSON.stringify(first));
+  await site.next.sawAtLeast(1);
+  await two.write("/users/2");
+  const confirm = (number: unknown): Promise<Record<string, unknown>> =>
+    ask(`/${String(id)}/confirm`, { freeze: number });
+  // However long the third one takes to start.
+  const confirming = setInterval(() => void confirm(first["freeze"]), 500);
+  t.after(() => clearInterval(confirming));
+  const three = await site.start("three", config);
+  // It was not there when the freeze began: all rows of the entity wait there.
+  await three.write("/users/3");
+  await two.write("/users/4");
+  await site.next.sawAtLeast(2);
+  const targets = (): readonly string[] =>
+    site.next.seen.filter(({ method }) => method === "PUT").map(({ target }) => target);
+  assert.deepEqual(targets(), ["/users/1", "/users/4"]);
+  clearInterval(confirming);
+  assert.equal((await confirm(first["freeze"]))["holds"], false);
+  await ask(`/${String(id)}/thaw`, { freeze: first["freeze"] });
+  await until(() => targets().length === 4);
+  const joined = await frozen(async () => undefined);
+  assert.equal(joined["end"], "frozen", JSON.stringify(joined));
+  assert.equal((await confirm(joined["freeze"]))["holds"], true);
+  await ask(`/${String(id)}/end`, { how: "stopped" });
+  const again = await ask("", { collection: "users" });
+  const left = await frozenAt(one, String(again["id"]), () => three.stop());
+  assert.equal(left["end"], "later");
+  assert.match(String(left["why"]), /a member/);
 });
 
 test("what worker processes take is held back too: the lanes are the parent's", async (t) => {

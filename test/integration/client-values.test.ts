@@ -327,8 +327,10 @@ test("where the store does not say what a value is, nothing is sent and the clie
     notes: [],
     secretKey: null,
     turns: ALONE,
+    pins: null,
     countsBeside: null,
     transitions: null,
+    calls: null,
     members,
   };
   const bench = await startKnown(t, { opened });

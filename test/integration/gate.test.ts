@@ -66,7 +66,7 @@ test("the gate opens on evidence, stays open over a restart, shuts on divergence
   assert.equal(shut.code, 1, shut.stderr);
   assert.match(shut.stdout, /^NOT YET\. 0 divergent in 0 distinct keys; 3 needed for < 50 %\n/);
   assert.match(shut.stdout, /^missing {4}coverage +compared too seldom: PUT 0 of 20 times$/m);
-  assert.match(shut.stdout, /^not asked {2}backfill +this version cannot tell/m);
+  assert.match(shut.stdout, /^not asked {2}backfill +no collection holds/m);
 
   const opened = await writeUntil(bench.crossfade, ({ open }) => open);
   assert.deepEqual([missing(opened), opened.build], [[], "9f3c"]);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
 import { test } from "node:test";
 import type { RouteJson } from "../support/crossfade.ts";
 import { accounts, heldAnswer, type Journaled, type JournaledStatus, startJournaled } from "../support/journaled.ts";
@@ -60,6 +61,37 @@ test("what memory has no room for waits in the journal; nothing is dropped, memo
   const route = await it.settled(72);
   assert.deepEqual(route.outcomes["match"], 72);
   assertInOrder(it, 72);
+  const after = await it.status();
+  assert.deepEqual([after.journal.depth, after.queue.bytes], [0, 0]);
+});
+
+test("what waits in the journal behind a lost write is not replayed either, up to the next that stands alone", async (t) => {
+  const it = await startJournaled(t, {
+    config: LITTLE,
+    next: "effects: suppressed\nasShadow: { timeout: 60s, maxAge: 300s }",
+  });
+  const first = Promise.withResolvers<ServerResponse>();
+  it.next.answerWith((_seen, response) => first.resolve(response));
+  const send = async (method: string, from: number, count: number): Promise<void> => {
+    for (let n = from; n < from + count; n++) assert.equal(await it.send(method, "/users/1", body(n)), 200);
+  };
+  await send("PATCH", 0, 40);
+  await send("PUT", 40, 1);
+  await send("PATCH", 41, 3);
+  assert.ok((await it.status()).journal.waiting > 10);
+  const lost = await first.promise;
+  it.next.answerWith(json(200, { ok: true }));
+  // It may have been applied, and is not sent again to a service that ignores the idempotency key.
+  lost.destroy();
+  const route = await it.settled(44);
+  assert.deepEqual(received(it).get("/users/1"), [0, 40, 41, 42, 43]);
+  assert.deepEqual([route.outcomes["shadow-error"], route.reasons["expired"], route.outcomes["match"]], [1, 39, 4]);
+  assert.deepEqual(accounts(route), [44, 44]);
+  const [entry, ...more] = await it.repairs();
+  assert.deepEqual([entry?.[0], more], ["users/1", []]);
+  // What comes from now on is sent.
+  await send("PATCH", 44, 1);
+  assert.equal((await it.settled(45)).outcomes["match"], 5);
   const after = await it.status();
   assert.deepEqual([after.journal.depth, after.queue.bytes], [0, 0]);
 });

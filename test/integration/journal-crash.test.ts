@@ -251,3 +251,26 @@ test("redis: a member whose folder is removed while it runs says so, and comes b
   assert.equal(accounted, eligible);
   assert.ok((await it.gaps()).length > 0);
 });
+
+test("a body in the spool ends with its process: the write is given up, and its key not judged while what was sent may land", async (t) => {
+  const it = await startJournaled(t);
+  const held = heldAnswer();
+  it.next.answerWith(held.answer);
+  assert.equal(await it.send("PUT", "/users/1", JSON.stringify("x".repeat(2 << 20))), 200);
+  await it.next.sawAtLeast(1);
+  await it.recorded();
+  await it.kill();
+  held.release();
+  await it.start();
+  assert.deepEqual((await it.settled(1)).reasons, { "spool-full": 1 });
+  assert.equal(it.next.seen.length, 1);
+  const { items } = await it.api<{ items: { key: string; reason: string; notBefore: string | null }[] }>(
+    "/api/v1/repairs",
+  );
+  assert.deepEqual(
+    items.map(({ key, reason }) => [key, reason]),
+    [["users/1", "dropped"]],
+  );
+  // By default the shadow may work for 30 s on what it was sent.
+  assert.ok(Date.parse(items[0]?.notBefore ?? "") > Date.now() + 20_000, String(items[0]?.notBefore));
+});

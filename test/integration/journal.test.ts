@@ -59,6 +59,36 @@ test("where nothing is in a copy's way its acceptance stands for the first attem
   assert.equal(wired.next.seen.length, 3);
 });
 
+test("an answer that alone tells the key is whole once it is in the journal, or a moment later; no other waits for that", async (t) => {
+  const asked: number[] = [];
+  const journal: Journal = {
+    ...createNullJournal(),
+    kind: "durable",
+    intend: () => Promise.resolve(),
+    answered: (_id, end) => (end === "accepted" ? 7 : 8),
+    whenReached(position) {
+      asked.push(position);
+      return new Promise(() => undefined);
+    },
+  };
+  const wired = await wire(t, journal);
+  const post = async (): Promise<number> => {
+    const begun = performance.now();
+    const answer = await fetch(`${wired.url}/users`, { method: "POST", body: "{}" });
+    await answer.text();
+    return performance.now() - begun;
+  };
+  wired.legacy.answerWith(json(201, { id: 42 }));
+  // A timer may be a millisecond early.
+  assert.ok((await post()) >= 4);
+  assert.deepEqual(asked, [7]);
+  assert.equal(await wired.put("/users/1"), 201);
+  wired.legacy.answerWith(json(422, {}));
+  await post();
+  assert.deepEqual(asked, [7]);
+  await wired.settled();
+});
+
 test("a refused write is journaled as refused and settled without being sent", async (t) => {
   const journal = createMemoryJournal();
   const wired = await wire(t, journal);

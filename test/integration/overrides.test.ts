@@ -143,7 +143,13 @@ test("a phase that mirrors nothing, an unknown route and nonsense are refused wi
     ["/api/v1/routes/users", { mirror: "off" }, 400, /mirror is "off", which is neither true nor false/],
     ["/api/v1/routes/users", { reads: "5" }, 400, /reads is "5", which is no share; write "5%"/],
     ["/api/v1/routes/users", { reads: 1.1 }, 400, /reads is 1.1, which is no share/],
-    ["/api/v1/routes/users", { dial: "5%" }, 400, /has no member "dial"; it takes mirror, reads, reason/],
+    ["/api/v1/routes/users", { dial: "5%" }, 400, /reads of users cannot be dialled: nobody compares ETags/],
+    [
+      "/api/v1/routes/users",
+      { dail: "5%" },
+      400,
+      /has no member "dail"; did you mean dial\?|it takes mirror, reads, dial/,
+    ],
   ];
   for (const [path, body, status, detail] of cases) {
     const answer = await ask(bench.crossfade, "PATCH", path, body);

@@ -147,11 +147,61 @@ test("a write that does not end in time leaves the old primary: what was held ba
   const { status, report } = await moving;
   assert.deepEqual([status, report.end, report.refusedWrites], [409, "aborted", 0]);
   assert.match(report.sentence, /stays in dual-write: 1 write did not end within 3 s/);
+  // Named beforehand, from then on.
+  const long = await move(bench.crossfade.adminUrl, { step: "advance", dryRun: true, ...FORCED });
+  assert.deepEqual(missingOf(long.report), ["long"]);
+  assert.match(long.report.sentence, /PUT \/users\/1 has been under way for \d+ s, longer than a move may take/);
   await until(() => legacy.waiting() === 2);
   legacy.release();
   assert.deepEqual([(await first).status, (await second).status], [200, 200]);
   assert.equal((await phaseOf(bench)).phase, "dual-write");
   assert.equal(bench.next.seen.filter((seen) => !isCopy(seen)).length, 0);
+});
+
+/** Answers that go on: a tunnel, or an event stream. Resolves once it is open. */
+async function openLasting(t: TestContext, bench: Bench, path: string, isTunnel: boolean) {
+  const { hostname, port } = new URL(bench.crossfade.proxyUrl);
+  const socket = connect(Number(port), hostname);
+  t.after(() => socket.destroy());
+  const state = { isOpen: true };
+  socket.once("close", () => (state.isOpen = false));
+  socket.on("error", () => undefined);
+  const upgrade = isTunnel ? "upgrade: websocket\r\nconnection: upgrade\r\n" : "";
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: shop\r\n${upgrade}\r\n`);
+  await new Promise((resolve) => socket.once("data", resolve));
+  return state;
+}
+
+test("tunnels and event streams are named beforehand, and closed after a cutover unless their route keeps them", async (t) => {
+  const events: Answer = (_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
+    response.write("data: 1\n\n");
+  };
+  const routes = `routes:
+  - { name: users, match: { path: "/users/**" }, group: all }
+  - { name: kept, match: { path: "/kept/**" }, group: all, keepStreams: true }
+`;
+  const bench = await startPhases(t, { routes, legacy: events, next: events });
+  bench.legacy.upgradeWith("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
+  // Each is closed at a moment of its own within 10 s: of eight the first two are soon.
+  const open = (path: string, isTunnel: boolean, count: number) =>
+    Promise.all(Array.from({ length: count }, () => openLasting(t, bench, path, isTunnel)));
+  const [tunnels, streams] = [await open("/users/chat", true, 8), await open("/users/events", false, 8)];
+  const kept = [...(await open("/kept/chat", true, 1)), ...(await open("/kept/events", false, 1))];
+  const { report } = await move(bench.crossfade.adminUrl, { step: "advance", dryRun: true, ...FORCED });
+  const named = report.checks.find(({ name }) => name === "tunnels")?.text;
+  assert.match(
+    named ?? "",
+    /^18 open connections \(tunnels, event streams\): they are closed within 10 s after the move; those of routes with/,
+  );
+  assert.equal((await move(bench.crossfade.adminUrl, { step: "advance", ...FORCED })).report.end, "moved");
+  const late = await openLasting(t, bench, "/users/events", false);
+  await until(() => [tunnels, streams].every((some) => some.some(({ isOpen }) => !isOpen)));
+  assert.deepEqual(
+    [late, ...kept].map(({ isOpen }) => isOpen),
+    [true, true, true],
+  );
+  assert.equal(bench.next.seen.filter(({ target }) => target === "/users/events").length, 1);
 });
 
 test("a client that leaves while its write is held back has written nothing", async (t) => {

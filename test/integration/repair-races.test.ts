@@ -66,6 +66,21 @@ test("a live write that comes while the shadow is written is delivered after it,
   assert.equal(pair.fresh.users.get("1"), '{"v":1,"n":1}');
 });
 
+test("while a repair writes, the list says until when that may land: a kill leaves a key that is not judged before", async (t) => {
+  const pair = await pairOf(t);
+  await oneLostWrite(pair);
+  const held = holdFirst(pair, "fresh", (seen) => seen.header("idempotency-key")?.startsWith("repair-") === true);
+  const { id } = await startRepair(pair);
+  await until(held.isHeld);
+  const [entry] = await repairsOf(pair);
+  // By default the shadow may work for 30 s on what it was sent.
+  assert.ok(Date.parse(entry?.notBefore ?? "") > Date.now() + 25_000, String(entry?.notBefore));
+  assert.deepEqual([entry?.state, entry?.attempts], ["open", 0]);
+  held.release();
+  assert.deepEqual(resultsOf(await ended(pair, id)), { put: 1 });
+  assert.deepEqual(await repairsOf(pair), []);
+});
+
 test("a write that marks the key again while it is repaired is not forgotten", async (t) => {
   const pair = await pairOf(t);
   await oneLostWrite(pair);

@@ -185,7 +185,7 @@ test("while a copy that timed out may still land, its key is not even read", asy
 });
 
 test("a copy that landed after the write that followed it is made right once maxWork has passed", async (t) => {
-  const pair = await pairOf(t, { nextService: "effects: suppressed\nasShadow: { timeout: 100ms, maxWork: 200ms }" });
+  const pair = await pairOf(t, { nextService: "effects: suppressed\nasShadow: { timeout: 600ms, maxWork: 200ms }" });
   const land = await lateCopy(pair);
   land();
   assert.equal(pair.fresh.users.get("1"), '{"v":1}');

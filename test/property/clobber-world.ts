@@ -24,6 +24,10 @@ export interface Rule {
   readonly confirm: boolean;
   /** false: a commit that comes long after it was confirmed is a commit. */
   readonly fence: boolean;
+  /** Of members that share the store those that are asked for what was touched, that freeze, and that confirm; one: the one that the job talks to. */
+  readonly looks: "all" | "one";
+  readonly freezes: "all" | "one";
+  readonly confirms: "all" | "one";
   /** true: a row is written where its updated_at is newer than the target's, or the target has none. */
   readonly newerWins: boolean;
 }
@@ -36,6 +40,9 @@ export const THE_RULE: Rule = {
   undeclared: true,
   confirm: true,
   fence: true,
+  looks: "all",
+  freezes: "all",
+  confirms: "all",
   newerWins: false,
 };
 
@@ -46,6 +53,8 @@ export interface Live {
   readonly late?: boolean;
   /** It also adds to this row, as its route declares. */
   readonly touches?: string;
+  /** The member that takes it; 0: the one that the job talks to. */
+  readonly member?: number;
   /** Index of the write that its client had an answer to before. */
   readonly after?: number;
   /** once: as sent. twice: sent again, and the shadow applies both. lands-late: given up, and applied afterwards. */
@@ -62,6 +71,13 @@ export interface Scenario {
   readonly oneTime?: boolean;
   /** How often a freeze may end before its time. */
   readonly lapses?: number;
+  /** Processes that share the store, each with a log and freezes of its own. Default 1. */
+  readonly members?: number;
+}
+
+interface Frozen {
+  readonly number: number;
+  readonly ids: ReadonlySet<string>;
 }
 
 interface Cell {
@@ -80,7 +96,8 @@ const MAX_WORK = 1;
 class World {
   readonly #scenario: Scenario;
   readonly #rule: Rule;
-  readonly #log = new ChangeLog();
+  /** Of each member. */
+  readonly #logs: readonly ChangeLog[];
   readonly #source: Table = {};
   readonly #target: Table = {};
   /** How far each write is. */
@@ -92,7 +109,8 @@ class World {
   #history: string[] = [];
   #now = 0;
   #writes = 0;
-  #frozen: { readonly number: number; readonly ids: ReadonlySet<string> } | null = null;
+  /** At each member. */
+  readonly #frozen: (Frozen | null)[];
   #freezes = 0;
   #lapses: number;
   #job: { readonly name: string; readonly run: () => void; readonly isOpen?: () => boolean } | null = null;
@@ -104,6 +122,8 @@ class World {
     this.#scenario = scenario;
     this.#rule = rule;
     this.#lapses = scenario.lapses ?? 0;
+    this.#logs = Array.from({ length: scenario.members ?? 1 }, () => new ChangeLog());
+    this.#frozen = this.#logs.map(() => null);
     for (const [key, { value, copied }] of Object.entries(scenario.rows)) {
       this.#source[key] = { value, at: 0 };
       if (copied) this.#target[key] = { value, at: 0 };
@@ -140,7 +160,7 @@ class World {
   }
 
   state(): string {
-    const frozen = this.#frozen === null ? null : [...this.#frozen.ids];
+    const frozen = this.#frozen.map((one) => (one === null ? null : [one.number === this.#freezes, ...one.ids]));
     return JSON.stringify([
       [this.#source, this.#target, this.#places, [...this.#repairs].sort(), [...this.#seen], this.#now, this.#writes],
       [frozen, this.#lapses, this.#job?.name, this.#held, this.#isDone, this.#history, this.#older],
@@ -151,12 +171,13 @@ class World {
     const steps: Step[] = this.#scenario.live.flatMap((live, i) => this.#stepsOf(live, i));
     if (this.#job !== null && (this.#job.isOpen?.() ?? true))
       steps.push({ ...this.#job, name: `job ${this.#job.name}` });
-    if (this.#frozen !== null && this.#lapses > 0) {
+    for (const [member, frozen] of this.#frozen.entries()) {
+      if (frozen === null || this.#lapses === 0) continue;
       steps.push({
-        name: "the freeze ends by itself",
+        name: `the freeze ends by itself${atMember(member)}`,
         run: () => {
           this.#lapses -= 1;
-          this.#frozen = null;
+          this.#frozen[member] = null;
         },
       });
     }
@@ -195,7 +216,7 @@ class World {
         return step("is applied", () => this.#apply(this.#source, live, i));
       case 2:
         return step("is answered", () => {
-          this.#log.answered(String(i), this.#reachOf(live, false));
+          this.#logOf(i).answered(String(i), this.#reachOf(live, false));
           this.#history.push(`answered ${i}`);
         });
       case 3:
@@ -229,7 +250,7 @@ class World {
         if (this.#scenario.live.some((other, k) => other.key === key && k !== i && this.#isUnderWay(k))) return [];
         return step("begins", () => this.#began(i, { keys: [`t/${key}`], lateOf: [], anyOf: [] }));
       case 1:
-        if (this.#rule.freeze && this.#frozen?.ids.has(key) === true) return [];
+        if (this.#rule.freeze && this.#frozen[memberOf(this.#scenario.live[i])]?.ids.has(key) === true) return [];
         return step("reads", () => this.#seen.set(i, { cell: this.#source[key] ?? null, writes: this.#writes }));
       case 2:
         return step("writes", () => {
@@ -270,19 +291,24 @@ class World {
   }
 
   #isHeld(live: Live): boolean {
-    if (!this.#rule.freeze || this.#frozen === null) return false;
+    const frozen = this.#frozen[memberOf(live)] ?? null;
+    if (!this.#rule.freeze || frozen === null) return false;
     if (live.does === "add-to-all") return this.#rule.undeclared;
-    return this.#frozen.ids.has(live.key) || (live.touches !== undefined && this.#frozen.ids.has(live.touches));
+    return frozen.ids.has(live.key) || (live.touches !== undefined && frozen.ids.has(live.touches));
   }
 
   #began(i: number, reach: Reach): void {
-    this.#log.began(String(i), "route", reach);
+    this.#logOf(i).began(String(i), "route", reach);
     this.#history.push(`began ${i}`);
   }
 
   #ended(i: number, until: number | null): void {
-    this.#log.ended(String(i), until);
+    this.#logOf(i).ended(String(i), until);
     this.#history.push(`ended ${i}`);
+  }
+
+  #logOf(i: number): ChangeLog {
+    return this.#logs[memberOf(this.#scenario.live[i])] as ChangeLog;
   }
 
   #endLate(live: Live, i: number): void {
@@ -361,45 +387,82 @@ class World {
     this.#isDone = true;
   }
 
+  /** Of each member its own answer, one after the other as they come. */
+  async #eachMember<T>(
+    who: "all" | "one",
+    name: string,
+    work: (member: number) => T,
+    isOpen?: (member: number) => boolean,
+  ): Promise<readonly T[]> {
+    const all: T[] = [];
+    for (const member of who === "all" ? this.#logs.keys() : [0]) {
+      const open = isOpen === undefined ? undefined : (): boolean => isOpen(member);
+      all.push(await this.#gate(`${name}${atMember(member)}`, () => work(member), open));
+    }
+    return all;
+  }
+
   #live(): LiveWrites {
+    const { looks, freezes, confirms } = this.#rule;
+    let since: readonly number[] = [];
+    let read: readonly number[] = [];
+    const look = (member: number, ids: readonly string[]): ReturnType<ChangeLog["look"]> => {
+      if (member > 0 && looks === "one") return { kind: "known", touched: new Set() };
+      const window = { entity: "t", since: since[member] ?? 0, read: read[member] ?? 0 };
+      return (this.#logs[member] as ChangeLog).look(window, new Set(ids), this.#now);
+    };
     return {
       window: async () => {
         if (this.#rule.snapshot === "before") {
           await this.#gate("takes its snapshot", () => (this.#older = { ...this.#source }));
         }
-        return await this.#gate("opens a window", () => {
+        since = await this.#eachMember(looks, "opens a window", (member) => {
           // What had ended by now is in no window to come.
-          this.#history = this.#scenario.live.flatMap((_, i) => (this.#isUnderWay(i) ? [`open ${i}`] : []));
-          return this.#log.openWindow("job");
+          const isHere = (entry: string): boolean =>
+            memberOf(this.#scenario.live[Number(entry.split(" ")[1])]) === member;
+          const open = this.#scenario.live.flatMap((_, i) => (this.#isUnderWay(i) ? [`open ${i}`] : []));
+          this.#history = [...this.#history.filter((entry) => !isHere(entry)), ...open.filter(isHere)];
+          return (this.#logs[member] as ChangeLog).openWindow("job");
         });
+        return since[0] ?? 0;
       },
-      mark: async () =>
-        await this.#gate("has read", () => {
-          this.#history.push("read");
-          return this.#log.mark();
-        }),
-      freeze: async ({ since, read, ids }) =>
-        await this.#gate(
+      mark: async () => {
+        read = await this.#eachMember(looks, "has read", (member) => {
+          this.#history.push(`read${atMember(member)}`);
+          return (this.#logs[member] as ChangeLog).mark();
+        });
+        return read[0] ?? 0;
+      },
+      freeze: async ({ ids }) => {
+        const number = ++this.#freezes;
+        const answers = await this.#eachMember(
+          freezes === "all" || looks === "all" ? "all" : "one",
           "freezes",
-          (): Awaited<ReturnType<LiveWrites["freeze"]>> => {
-            const looked = this.#log.look({ entity: "t", since, read }, new Set(ids), this.#now);
-            if (looked.kind !== "known") {
-              this.#held += looked.kind;
-              return { end: "dirty", why: "" };
-            }
+          (member) => {
+            const looked = look(member, ids);
+            this.#held += looked.kind === "known" ? JSON.stringify([...looked.touched]) : looked.kind;
+            if (looked.kind !== "known") return null;
             const touched = this.#rule.drop ? looked.touched : new Set<string>();
-            this.#held += JSON.stringify([...touched]);
-            const number = ++this.#freezes;
-            this.#frozen = { number, ids: new Set(ids.filter((id) => !touched.has(id))) };
-            return { end: "frozen", freeze: number, touched: [...touched] };
+            const held = new Set(ids.filter((id) => !touched.has(id)));
+            if (member === 0 || freezes === "all") this.#frozen[member] = { number, ids: held };
+            return touched;
           },
-          () => this.#log.look({ entity: "t", since, read }, new Set(ids), this.#now).kind !== "later",
-        ),
+          (member) => look(member, ids).kind !== "later",
+        );
+        if (answers.includes(null)) {
+          this.#frozen.fill(null);
+          return { end: "dirty", why: "" };
+        }
+        return { end: "frozen", freeze: number, touched: [...new Set(answers.flatMap((one) => [...(one ?? [])]))] };
+      },
       confirm: async (freeze) => {
         if (!this.#rule.confirm) return true;
-        return await this.#gate("confirms", () => this.#frozen?.number === freeze);
+        const held = await this.#eachMember(confirms, "confirms", (member) => this.#frozen[member]?.number === freeze);
+        return held.every(Boolean);
       },
-      thaw: async () => await this.#gate("thaws", () => void (this.#frozen = null)),
+      thaw: async () => {
+        await this.#eachMember("all", "thaws", (member) => (this.#frozen[member] = null));
+      },
       leaveToRepair: async (ids) => {
         for (const id of ids) this.#repairs.add(id);
         this.#held += `left ${ids.join()}`;
@@ -415,7 +478,8 @@ class World {
         if (!(await confirm())) return null;
         return await this.#gate("commits", () => {
           // The database undid what was not committed soon after it was confirmed: of a freeze itself it knows nothing.
-          if (this.#rule.fence && this.#rule.confirm && this.#frozen?.number !== number) return null;
+          const isLate = this.#frozen.some((one, member) => this.#isAsked(member) && one?.number !== number);
+          if (this.#rule.fence && this.#rule.confirm && isLate) return null;
           for (const row of rows.filter(keep)) this.#write(String(row["key"]), Number(row["value"]), Number(row["at"]));
           return rows.length;
         });
@@ -423,10 +487,23 @@ class World {
     };
   }
 
+  /** Whether the commit has its word. */
+  #isAsked(member: number): boolean {
+    return member === 0 || (this.#rule.freezes === "all" && this.#rule.confirms === "all");
+  }
+
   #write(key: string, value: number, at: number): void {
     const there = this.#target[key];
     if (!this.#rule.newerWins || there === undefined || there.at < at) this.#target[key] = { value, at };
   }
+}
+
+function memberOf(live: Live | undefined): number {
+  return live?.member ?? 0;
+}
+
+function atMember(member: number): string {
+  return member === 0 ? "" : ` at member ${member}`;
 }
 
 function isLate({ does, late }: Live): boolean {

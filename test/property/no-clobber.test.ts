@@ -70,6 +70,24 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "a freeze that ends early": { rows: NOT_COPIED, live: [{ does: "add", key: "a" }], lapses: 2 },
   "a freeze that ends early under a delete": { rows: COPIED, live: [{ does: "delete", key: "a" }], lapses: 1 },
+  "a relative update at another member": { rows: NOT_COPIED, members: 2, live: [{ does: "add", key: "a", member: 1 }] },
+  "a delete at another member": { rows: COPIED, members: 2, live: [{ does: "delete", key: "a", member: 1 }] },
+  "a create at another member": { rows: {}, members: 2, live: [{ does: "create", key: "a", member: 1 }] },
+  "an update, and a delete at another member": {
+    rows: NOT_COPIED,
+    members: 2,
+    live: [
+      { does: "put", key: "a" },
+      { does: "delete", key: "a", member: 1, after: 0 },
+    ],
+  },
+  "a repair at another member": { rows: COPIED, members: 2, live: [{ does: "repair", key: "a", member: 1 }] },
+  "a freeze that ends early at one of two members": {
+    rows: NOT_COPIED,
+    members: 2,
+    live: [{ does: "add", key: "a", member: 1 }],
+    lapses: 1,
+  },
   "a repair": { rows: COPIED, live: [{ does: "repair", key: "a" }] },
   "a repair and an update": {
     rows: COPIED,
@@ -98,6 +116,9 @@ const WEAKER: readonly (readonly [what: string, rule: Partial<Rule>, scenario: s
   ["undeclared reach is no reach", { undeclared: false }, "a write of which nobody knows what it changes"],
   ["no confirmation", { confirm: false }, "a freeze that ends early"],
   ["a confirmation, and no fence", { fence: false }, "a freeze that ends early under a delete"],
+  ["one member alone is asked what was touched", { looks: "one" }, "a relative update at another member"],
+  ["one member alone freezes", { freezes: "one", confirms: "one" }, "a relative update at another member"],
+  ["one member alone confirms", { confirms: "one" }, "a freeze that ends early at one of two members"],
 ];
 
 for (const [what, rule, name] of WEAKER) {

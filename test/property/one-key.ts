@@ -174,7 +174,11 @@ export async function play(writes: readonly LiveWrite[], random: () => number, l
     await step();
     const found = entry;
     if (found === null || (landing > 0 && leftOut.notBefore !== true)) return;
-    const order = { paths: { path: "/users/1", above: "/users" }, rule: "put", mayWrite: true } as const;
+    const announce = async (): Promise<boolean> => {
+      await step();
+      return true;
+    };
+    const order = { paths: { path: "/users/1", above: "/users" }, rule: "put", mayWrite: true, announce } as const;
     const mended = await visit((turn) => mend(turn, sides, order, step));
     await step();
     if (mended?.end !== "equal") return;

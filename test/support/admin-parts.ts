@@ -60,6 +60,7 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     noise: { askedTwice: 0, notAskedTwice: {}, counted: 0, notCounted: {}, placesLeftOut: 0 },
     gateEvidence: 0,
     mappedForClients: { requests: 0, answers: 0, unmapped: 0 },
+    dialledReads: { next: 0, pinned: 0, askedAgain: 0 },
     ...over,
   };
 }
@@ -74,7 +75,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     routes: [sampleRouteState()],
     killSwitch: null,
     config: { file: "crossfade.yaml", revision: 1, error: null },
-    store: { kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 },
+    store: { kind: "memory", problem: null, isKeeping: true, lostWrites: 0, pendingWrites: 0 },
     members: [sampleMember(startedAt)],
     memberProblem: null,
     workers: { wanted: 0, running: 0, replaced: 0 },
@@ -205,7 +206,7 @@ function sampleGate({ routes: [users] }: Settings): GateAnswer {
   const all = { clean: 2_409, divergent: 1, excused: 150, logE: -2 };
   const evidence = { ...beginEpoch("users", users.gate, given), strata: { all, "2xx": all } };
   const mustMatch = [{ at: "/total", count: 3, firstBuild: null }];
-  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, members: null });
+  return askGate({ route: users, evidence, repairs: 1, gaps: 0, mustMatch, members: null, rows: [], now: 0 });
 }
 
 export interface SampleParts extends AdminParts {
@@ -253,8 +254,11 @@ export function sampleAdminParts(store: Store, over: Partial<AdminParts> = {}): 
       thaw: () => null,
       leaveToRepair: () => null,
       end: () => null,
+      attend: () => Promise.resolve(),
       warnings: () => [],
     },
+    rowJobs: { begin: () => Promise.resolve(null), end: () => Promise.resolve(null) },
+    rowValues: (asked) => Promise.resolve(asked.map(({ legacy = null, next = null }) => ({ legacy, next }))),
     override: () => Promise.resolve({ kept: true }),
     members: {
       list: () => Promise.resolve([sampleMember(Date.parse("2026-11-22T11:00:00.000Z"))]),

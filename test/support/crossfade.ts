@@ -37,6 +37,7 @@ export interface RouteJson {
   readonly gaps: number;
   readonly lagMs: number;
   readonly breaker: string | null;
+  readonly dialledReads: { readonly next: number; readonly pinned: number; readonly askedAgain: number };
   readonly mappedForClients: { readonly requests: number; readonly answers: number; readonly unmapped: number };
 }
 

@@ -36,7 +36,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
     generation: 1,
     append: () => undefined,
     flush: () => Promise.resolve(),
-    health: () => ({ kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 }),
+    health: () => ({ kind: "memory", problem: null, isKeeping: true, lostWrites: 0, pendingWrites: 0 }),
     journalMark: () => 0,
     outcomeCounts: () => Promise.resolve([]),
     phases: () => Promise.resolve([]),
@@ -66,6 +66,7 @@ export function fixedStore(evidence: FixedEvidence = {}): FixedStore {
       return Promise.resolve(group === undefined ? null : { ...group, state: decision.state, decision });
     },
     overrides: () => Promise.resolve([]),
+    rowJobs: () => Promise.resolve([]),
     audit: (query) => page(evidence.audit ?? [], query),
     eraseDivergences: () => Promise.resolve({ records: 0, samples: 0, pairs: 0, setAside: [] }),
     pairs: (query) => page(pairs, query),

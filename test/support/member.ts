@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { request } from "undici";
+import type { OpenedStore } from "../../adapters/store/open.ts";
 import type { MemberView } from "../../proxy/admin/member-view.ts";
 import type { StatusView } from "../../proxy/admin/status-view.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
@@ -17,6 +18,8 @@ export interface MemberOptions {
   readonly routes?: string;
   /** YAML of the top level. */
   readonly more?: string;
+  /** In place of the one that the settings name. */
+  readonly store?: Promise<OpenedStore>;
 }
 
 export interface TestMember {
@@ -76,6 +79,7 @@ export async function startSite(
         settings: loaded.settings,
         files: loaded.files,
         logLevel: "silent",
+        ...(options.store === undefined ? {} : { store: options.store }),
         warn: (line) => void notes.push(line),
       });
       running.add(crossfade);

@@ -5,6 +5,12 @@ import { type Answer, json, type SeenRequest } from "./service.ts";
 export const USERS_SQL =
   "CREATE TABLE users (id bigserial PRIMARY KEY, name text NOT NULL, n integer NOT NULL DEFAULT 0, photo bytea, at timestamptz)";
 
+/** The same with ids of its own, which are texts. */
+export const OWN_IDS_SQL =
+  "CREATE SEQUENCE own; CREATE TABLE users (id text PRIMARY KEY, name text NOT NULL, n integer NOT NULL DEFAULT 0, photo bytea, at timestamptz)";
+
+const NEW_ID = { number: "coalesce($1::bigint, nextval('users_id_seq'))", own: "coalesce($1, 'k' || nextval('own'))" };
+
 const SHOWN = "id, name, n, encode(photo, 'hex') AS photo, at::text AS at";
 
 type Answered = readonly [status: number, body: unknown];
@@ -20,14 +26,14 @@ export interface UsersOnPostgres {
  * PUT and PATCH of a row that is not there are 404. PATCH adds one; so does POST /transfers to two rows, and POST /raise to
  * every hundredth. POST /users takes the id of its body, or numbers the row itself.
  */
-export function usersOnPostgres(url: string): UsersOnPostgres {
+export function usersOnPostgres(url: string, ids: keyof typeof NEW_ID = "number"): UsersOnPostgres {
   const pool = new pg.Pool({ connectionString: url, max: 8 });
   pool.on("error", () => "told by the query that meets it");
   const users: UsersOnPostgres = {
     hold: null,
     answer(seen, response) {
       void Promise.resolve(users.hold?.(seen))
-        .then(() => handle(pool, seen))
+        .then(() => handle(pool, seen, NEW_ID[ids]))
         .then(([status, body]) => json(status, body)(seen, response))
         .catch((error: unknown) => json(500, { error: String(error) })(seen, response));
     },
@@ -36,7 +42,7 @@ export function usersOnPostgres(url: string): UsersOnPostgres {
   return users;
 }
 
-async function handle(pool: pg.Pool, { method, target, body }: SeenRequest): Promise<Answered> {
+async function handle(pool: pg.Pool, { method, target, body }: SeenRequest, newId: string): Promise<Answered> {
   const given = (body.length === 0 ? {} : JSON.parse(body.toString())) as Record<string, unknown>;
   const [, collection = "", id] = target.split("/");
   const one = async (sql: string, values: readonly unknown[], found = 200): Promise<Answered> => {
@@ -46,7 +52,7 @@ async function handle(pool: pg.Pool, { method, target, body }: SeenRequest): Pro
   switch (`${method} ${collection}`) {
     case "POST users":
       return await one(
-        `INSERT INTO users (id, name, n, photo, at) VALUES (coalesce($1::bigint, nextval('users_id_seq')), $2, coalesce($3, 0), decode($4, 'hex'), $5) RETURNING ${SHOWN}`,
+        `INSERT INTO users (id, name, n, photo, at) VALUES (${newId}, $2, coalesce($3, 0), decode($4, 'hex'), $5) RETURNING ${SHOWN}`,
         [given["id"], given["name"], given["n"], given["photo"], given["at"]],
         201,
       );

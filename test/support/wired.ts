@@ -18,6 +18,7 @@ import { Backlog } from "../../proxy/mirror/backlog.ts";
 import { ChangeLog } from "../../proxy/mirror/change-log.ts";
 import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { Gaps } from "../../proxy/mirror/gaps.ts";
+import { Pins } from "../../proxy/mirror/pins.ts";
 import { InFlight } from "../../proxy/mirror/in-flight.ts";
 import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
 import { identityRewrite, type Rewrite } from "../../proxy/mirror/shadow-request.ts";
@@ -104,6 +105,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
     {
       openWrites,
       changes: new ChangeLog(),
+      pins: new Pins(null),
       freezes: new Freezes(),
       copying: { isCopying: () => false },
       snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
@@ -145,7 +147,12 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
       gaps: new Gaps(store, clock),
       caught,
     },
-    { hold: new WriteHold(), tunnels: new OpenTunnels(), clients: { of: () => null } },
+    {
+      hold: new WriteHold(),
+      tunnels: new OpenTunnels(),
+      clients: { of: () => null, dialled: () => null },
+      dial: { mayAsk: () => false, count() {} },
+    },
   );
   const listener = await createListener(
     { listen: { host: "127.0.0.1", port: 0 }, socketMode: 0o660, tls: null },

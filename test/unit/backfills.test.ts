@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AuditedChange } from "../../proxy/audit.ts";
 import { createBackfills } from "../../proxy/backfills.ts";
-import { FREEZE_MOST_MS, FREEZE_MS } from "../../proxy/backfill-window.ts";
+import { FREEZE_MOST_MS, FREEZE_MS, type OfBackfill } from "../../proxy/backfill-window.ts";
 import { ChangeLog } from "../../proxy/mirror/change-log.ts";
 import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { OpenWrites } from "../../proxy/phase/open-writes.ts";
@@ -44,6 +44,7 @@ function backfills(t: TestContext) {
     leaveToRepair: () => undefined,
     clock: { now: () => now.epoch, monotonic: () => now.monotonic },
     audit: (change) => void audited.push(change),
+    members: null,
   });
   const opening = made.open("users", "ops");
   assert.equal(opening.end, "opened");
@@ -52,10 +53,12 @@ function backfills(t: TestContext) {
 }
 
 async function freeze({ made, id }: ReturnType<typeof backfills>) {
-  const since = made.window(id);
-  const read = made.mark(id);
-  assert.ok(since !== null && since !== "replaced" && read !== null && read !== "replaced");
-  const asked = made.freeze(id, { since: since.answer, read: read.answer, ids: ["1"] });
+  const since = await answerOf(made.window(id));
+  const read = await answerOf(made.mark(id));
+  return await answerOf(made.freeze(id, { since, read, ids: ["1"] }));
+}
+
+async function answerOf<T>(asked: OfBackfill<Promise<T>>): Promise<T> {
   assert.ok(asked !== null && asked !== "replaced");
   return await asked.answer;
 }
@@ -65,15 +68,15 @@ test("a freeze is confirmed for as long as it has held, and not beyond its bound
   const frozen = await freeze(setup);
   assert.equal(frozen.end, "frozen");
   assert.equal(setup.openWrites.count(["users"]), 1);
-  const confirm = (): unknown => setup.made.confirm(setup.id, frozen.freeze);
+  const confirm = async (): Promise<boolean> => await answerOf(setup.made.confirm(setup.id, frozen.freeze));
   for (let at = 0; at <= FREEZE_MOST_MS - FREEZE_MS; at += FREEZE_MS) {
     setup.now.monotonic = at;
-    assert.deepEqual(confirm(), { answer: true });
+    assert.equal(await confirm(), true);
   }
   setup.now.monotonic = FREEZE_MOST_MS - FREEZE_MS + 1;
-  assert.deepEqual(confirm(), { answer: false });
-  setup.made.thaw(setup.id, frozen.freeze);
-  assert.deepEqual(confirm(), { answer: false });
+  assert.equal(await confirm(), false);
+  await answerOf(setup.made.thaw(setup.id, frozen.freeze));
+  assert.equal(await confirm(), false);
   assert.equal(setup.openWrites.count(["users"]), 0);
 });
 
@@ -100,7 +103,7 @@ test("it is over where the route has left the phases in which rows are brought o
   assert.match("why" in over ? over.why : "", /^route users is in legacy-only/);
 });
 
-test("a job that says nothing is warned of, and after ten minutes rows are no longer taken to be on their way", (t) => {
+test("a job that says nothing is warned of, and after ten minutes rows are no longer taken to be on their way", async (t) => {
   const { now, made, id, audited } = backfills(t);
   assert.deepEqual([made.isCopying("users"), made.isCopying("orders"), made.isCopying(null)], [true, false, false]);
   assert.deepEqual(made.warnings(), []);
@@ -108,7 +111,7 @@ test("a job that says nothing is warned of, and after ten minutes rows are no lo
   assert.match(made.warnings().join(), /^the backfill of users was heard of last 3 min ago; the same command goes on/);
   now.epoch += 8 * 60_000;
   assert.deepEqual([made.isCopying("users"), made.warnings()], [false, []]);
-  made.end(id, "stopped");
+  await answerOf(made.end(id, "stopped"));
   assert.equal(made.window(id), null);
   assert.deepEqual(
     audited.map(({ by, what }) => [by, what]),

@@ -151,6 +151,16 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     return columns.filter((each) => !column(of, each).generated);
   }
 
+  async function upsertAll(rows: readonly Row[], of: MysqlShape): Promise<Written> {
+    const sum = { written: 0, kept: 0 };
+    for (const set of byColumns(lastOfEachKey(rows, key))) {
+      const { written, kept } = await upsertAlike(set.columns, set.rows, of);
+      sum.written += written;
+      sum.kept += kept;
+    }
+    return sum;
+  }
+
   async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: MysqlShape): Promise<Written> {
     const written = writable(of, columns);
     const versioned = version !== null && written.includes(version);
@@ -233,13 +243,13 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     return Number(most) - 1_024;
   }
 
-  /** What another writer's lock, or its row, came between is done once more. */
+  /** null: it is not to be. What another writer's lock, or its row, came between is done once more. */
   async function inTransaction<T>(work: () => Promise<T>, keyIndex: string): Promise<T> {
     for (let races = 0; ; races += 1) {
       await run("BEGIN");
       try {
         const done = await work();
-        await run("COMMIT");
+        await run(done === null ? "ROLLBACK" : "COMMIT");
         return done;
       } catch (thrown) {
         await run("ROLLBACK").catch(() => "the connection is gone, and the transaction with it");
@@ -281,15 +291,35 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     },
     async upsert(rows): Promise<Written> {
       const of = await shape();
-      return await inTransaction(async () => {
-        const sum = { written: 0, kept: 0 };
-        for (const set of byColumns(lastOfEachKey(rows, key))) {
-          const { written, kept } = await upsertAlike(set.columns, set.rows, of);
-          sum.written += written;
-          sum.kept += kept;
-        }
-        return sum;
-      }, of.keyIndex);
+      return await inTransaction(() => upsertAll(rows, of), of.keyIndex);
+    },
+    async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
+      const of = await shape();
+      // A stopped process sends no COMMIT, and its connection is ended: what it was about to write never comes late.
+      await run(`SET SESSION wait_timeout = ${Math.max(1, Math.floor(withinMs / 1000))}`);
+      try {
+        return await inTransaction(async () => {
+          const written = await upsertAll(rows, of);
+          return (await confirm()) ? written : null;
+        }, of.keyIndex);
+      } finally {
+        await run("SET SESSION wait_timeout = DEFAULT").catch(() => "the connection is gone");
+      }
+    },
+    async unmarked({ column: of, is, changedAt, since }): Promise<number> {
+      const { table: from } = await shape();
+      const list = is.map(escape).join(", ");
+      const at = escape(since.replace("T", " ").replace("Z", ""));
+      const [[found = null] = []] = await askTexts(
+        `SELECT count(*) FROM ${from} WHERE ${quote(changedAt)} >= ${at} AND (${quote(of)} IS NULL OR ${quote(of)} NOT IN (${list}))`,
+        [],
+      );
+      return Number(found);
+    },
+    async lags(): Promise<boolean> {
+      // A replica's own state is for its administrators to see; legacy does not write to what is read only.
+      const [[readOnly = null] = []] = await askTexts("SELECT @@GLOBAL.read_only", []);
+      return readOnly !== "0" && readOnly !== "OFF";
     },
     async revise(keys, decide): Promise<void> {
       const of = await shape();

@@ -226,6 +226,15 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
         return (await confirm()) ? written : null;
       });
     },
+    async unmarked({ column, is, changedAt, since }): Promise<number> {
+      const { table: of } = await shape();
+      const mark = quote(column);
+      const [found] = await ask(
+        `SELECT count(*) FROM ${of} WHERE ${quote(changedAt)} >= $1 AND (${mark} IS NULL OR ${mark}::text <> ALL ($2))`,
+        [since, is],
+      );
+      return Number(found?.[0]);
+    },
     async lags(): Promise<boolean> {
       const [found] = await ask("SELECT pg_is_in_recovery()", []);
       return found?.[0] === "t";

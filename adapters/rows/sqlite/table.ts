@@ -257,6 +257,20 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
             .immediate(),
         ),
       ),
+    // Times are texts here, of several spellings that datetime() reads.
+    unmarked: async ({ column, is, changedAt, since }) =>
+      await Promise.resolve(
+        run(() => {
+          const marks = is.map(() => "?").join(", ");
+          const sql = `SELECT count(*) FROM ${of} WHERE datetime(${quote(changedAt)}) >= datetime(?) AND (${quote(column)} IS NULL OR ${quote(column)} NOT IN (${marks}))`;
+          return Number(
+            db
+              .prepare<unknown[], bigint>(sql)
+              .pluck()
+              .get(since, ...is),
+          );
+        }),
+      ),
     remove: async (keys) => await Promise.resolve(run(() => db.transaction(() => removeRows(keys))())),
     // A row's number is above the highest one that is there, with AUTOINCREMENT too, which is told of every insert.
     settleCounters: async () => await Promise.resolve(),

@@ -4,6 +4,7 @@ import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
 import type { Override } from "../../../proxy/overrides.ts";
 import type { KeptPlace } from "../../../proxy/places.ts";
 import type { Page } from "../../../proxy/ports.ts";
+import type { RowJobEnd } from "../../../proxy/row-jobs.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
 import type { Reading } from "./reading.ts";
@@ -40,6 +41,11 @@ export async function audit(
 export async function places(reading: Reading): Promise<readonly KeptPlace[]> {
   const texts = await reading.ask(() => reading.call(0, "places", (client, key) => client.hvals(key)));
   return texts.map((text) => JSON.parse(text) as KeptPlace).sort((a, b) => b.lastSeen - a.lastSeen);
+}
+
+export async function rowJobs(reading: Reading): Promise<readonly RowJobEnd[]> {
+  const texts = await reading.ask(() => reading.call(0, "row-jobs", (client, key) => client.hvals(key)));
+  return texts.map((text) => JSON.parse(text) as RowJobEnd);
 }
 
 /** Of one run's rows, or of all others'. */

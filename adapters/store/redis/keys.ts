@@ -10,8 +10,11 @@
  * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
  * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said, `transition:witness` (hash) member → that it has read no end
  * | `gate-evidence`      | hash  | [route, run] → what was counted for the gate
+ * | `row-jobs`           | hash  | job and collection → how the last one ended
  * | `members`            | hash  | member → what it said of itself; `members:life` which process it is; `members:heard`: when
  *                                 (time that any was heard, and Redis' own; members.lua); `members:clock` those times
+ * | `calls`              | hash  | what members are asked about → the last question, and when; `call:A` (string) its sealed text, `call:A:answers`
+ *                                 (hash) member → its sealed answer (calls.lua); for a minute
  *
  * Of each partition; positions go up with time and are unique in it:
  * | `clock`              | hash  | highest position; time, and how long somebody was heard (runs.lua); gaps numbered; of
@@ -29,6 +32,7 @@
  * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run], `gap:to`: closed at; `gaps:count` of each route
  * | `turn:H`             | hash  | turns of the writes of a key, which is H, a keyed hash; `turn:H:runs`, `turns:R` (turn.lua); R is told of those that come to it on a channel of that name
  * | `earlier`            | hash  | of each run the lowest numbers of writes that it has open; `earlier:moved` when one ended (turns.lua)
+ * | `pin:H`              | hash  | of a name that reads are pinned by (H, its keyed hash) the lives that hold it; `pins:of:LIFE`, `pins:lives:RUN` (set); `pins:said` run → until when it is sure of what it holds, and what that is about (pins.lua)
  * | `gaps:unclean`       | hash  | route → the gap that the last unclean end left, and how many there were
  * | `records`, `cards`   | hash  | record's id → its text; what it is found by (base.lua)
  * | `order`              | zset  | record's id → position

@@ -76,6 +76,8 @@ export interface RunAccountInput {
   readonly routes: readonly string[];
   /** Redis was restarted or failed over while nobody looked: what it had confirmed last may be missing. */
   readonly mayHaveLost: boolean;
+  /** Epoch ms, as the next: when its first life began. */
+  readonly bornAt: number;
   readonly now: number;
 }
 
@@ -129,7 +131,8 @@ export function accountForRun(input: RunAccountInput): {
 
   for (const [route, why] of begins) {
     const { heartbeat, balanced, pending } = of(route);
-    const since = heartbeat === 0 ? now : (pending.get(route) ?? 0) === 0 ? heartbeat : Math.min(heartbeat, balanced);
+    const since =
+      heartbeat === 0 ? input.bornAt : (pending.get(route) ?? 0) === 0 ? heartbeat : Math.min(heartbeat, balanced);
     const from = Math.min(since, journal.unjournaled.find((one) => one.route === route)?.from ?? now, now);
     const id = makeUlid(now);
     writes.push(

@@ -55,6 +55,7 @@ export class RedisMembers implements Members {
   #timer: NodeJS.Timeout | null = null;
   #isLooking = false;
   #isRegistered = false;
+  #wasRegistered = false;
   #saidAt = -Infinity;
   #said = "";
   /** Of the overrides as they were last told; null: they are to be read. */
@@ -135,14 +136,15 @@ export class RedisMembers implements Members {
     const text = JSON.stringify(steady);
     const now = performance.now();
     const isDue = text !== this.#said || now - this.#saidAt >= SAY_EVERY_MS;
-    const order = { what: isDue ? "say" : "look", begins: !this.#isRegistered };
+    const [begins, again] = [!this.#isRegistered, !this.#isRegistered && this.#wasRegistered];
+    const order = { what: isDue || begins ? "say" : "look", begins, again };
     const [state, phases, ...revision] = (await this.#run(order, report)) as [
       "here" | "gone" | "taken",
       number,
       ...Revision,
     ];
     if (isDue) [this.#said, this.#saidAt] = [text, now];
-    if (state === "here") this.#isRegistered = true;
+    if (state === "here") [this.#isRegistered, this.#wasRegistered] = [true, true];
     else if (state === "gone") {
       this.#isRegistered = false;
       this.#saidAt = -Infinity;
@@ -202,6 +204,12 @@ function twin(place: string, id: string, { host, pid, place: folder }: Said): Cr
     `store ${place}: member ${id} is running already (${host ?? "?"}, process ${pid ?? "?"}, ${folder}), and member.folder is a copy of ` +
     "its folder; give this process a folder of its own (an empty one makes a new member), or stop the other one first";
   return new CrossfadeError("store-locked", message, { source: "store" });
+}
+
+/** Whether whoever starts now finds all members registered (lua/transition.lua, `isSettling`). */
+export async function areSettled(link: RedisLink, prefix: string): Promise<boolean> {
+  const [settled] = (await link.run(SCRIPTS.members, baseOf(prefix, 0), { what: "settled" })) as [0 | 1];
+  return settled === 1;
 }
 
 interface Listed {

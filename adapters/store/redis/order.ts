@@ -3,7 +3,7 @@ import { isFailure } from "../../../proxy/groups.ts";
 import type { GroupRecord } from "../../../proxy/evidence.ts";
 import { hourOf } from "../../../proxy/trend.ts";
 import { placeKey } from "../place-key.ts";
-import { epochMs, type Batch, type ControlRow } from "../rows.ts";
+import { epochMs, type Batch, type ControlRow, rowJobName } from "../rows.ts";
 import { sampleRank } from "../samples.ts";
 import type { LedgerRows } from "./ledger.ts";
 
@@ -106,6 +106,7 @@ export function spellCommit(
         name: JSON.stringify([row.route, order.run]),
         text: JSON.stringify(row),
       })),
+      rowJobs: essentials.rowJobs.map((end) => ({ name: rowJobName(end), text: JSON.stringify(end) })),
       controls: essentials.controls.map((row) => ({ ...spellControl(row), position: place() })),
       evidence: evidence.map(({ record: _text, ...row }) => ({
         ...row,

@@ -23,6 +23,8 @@ const COMMIT_EVERY_MS = 20;
 const RETRY_MS = SECOND;
 /** Batches that are remembered, for the case that Redis loses them: at one each 20 ms, the last minute's. */
 const REMEMBERED = 3_000;
+/** Counts wait for the journal, and come here no later than that. */
+const COUNTED_LATE_MS = 5 * SECOND;
 /** Repairs and gaps in them. */
 const REMEMBERED_ROWS = 50_000;
 
@@ -33,8 +35,10 @@ export interface PartitionSettings {
   /** Of a lasting run: which process goes on with it, and from where. */
   readonly lasting: { readonly life: string; readonly before: RunBefore } | null;
   readonly generation: number;
-  /** Epoch ms. */
+  /** Epoch ms, as the next. */
   readonly openedAt: number;
+  /** When the first life of the run began. */
+  readonly bornAt: number;
   readonly clock: Clock;
   readonly link: RedisLink;
   readonly room: Room;
@@ -236,7 +240,7 @@ export class Partition {
     if (this.#closed) return "kept";
     if (reply.type === "taken") throw new RedisFailed(asFailure(takenOver(link.place), link.place));
     if (reply.type === "lost") {
-      this.#onLost(reply.last);
+      this.#onLost(reply.last, reply.knownUntil);
       return "lost";
     }
     this.#failure = null;
@@ -268,10 +272,10 @@ export class Partition {
    * its data, or somebody emptied it. Counts are told again, and what is remembered of repairs and gaps; a gap stands for
    * what is not, and for what others had who have ended since.
    */
-  #onLost(last: number): void {
-    const { clock, openedAt, routes, lost } = this.#settings;
+  #onLost(last: number, knownUntil: number | null): void {
+    const { clock, routes, lost } = this.#settings;
     const now = clock.now();
-    const from = this.#remembered.find(({ number }) => number > last)?.at ?? openedAt;
+    const from = this.#lostFrom(last, knownUntil);
     const batches = this.#acknowledged - last;
     this.#acknowledged = last;
     this.#resync = true;
@@ -288,6 +292,16 @@ export class Partition {
     lost(
       `Redis lost what it had confirmed between ${span.from} and ${span.to} (${batches} batches): a gap is recorded`,
     );
+  }
+
+  /** Epoch ms: writes that came before it have lost nothing. */
+  #lostFrom(last: number, knownUntil: number | null): number {
+    const { openedAt, bornAt } = this.#settings;
+    const [oldest] = this.#remembered;
+    const told = this.#remembered.find(({ number }) => number > last)?.at ?? openedAt;
+    // Of what a life before had been confirmed, or this one long ago, nobody knows any more what was in it.
+    if (oldest !== undefined && oldest.number <= last + 1) return told;
+    return Math.min(told, knownUntil === null ? bornAt : knownUntil - COUNTED_LATE_MS);
   }
 
   #remember({ number, sealedAt, essentials }: Batch): void {
@@ -319,7 +333,7 @@ interface Remembered {
   readonly rows: readonly Exclude<StoreWrite, { type: "divergence" | "pair" }>[];
 }
 
-function repairAgain({ times: _, since, ...row }: RepairRow): Remembered["rows"][number] {
+function repairAgain({ since, ...row }: RepairRow): Remembered["rows"][number] {
   return { type: "repair", ...row, at: since };
 }
 
@@ -329,13 +343,14 @@ function gapAgain({ change, ...row }: GapRow): Remembered["rows"][number] {
 
 type Reply =
   | { readonly type: "taken" }
-  | { readonly type: "lost"; readonly last: number }
+  /** `knownUntil`: epoch ms; null: nothing of the run is there. */
+  | { readonly type: "lost"; readonly last: number; readonly knownUntil: number | null }
   | { readonly type: "kept"; readonly events: readonly GroupEvent[]; readonly sizes: Sizes; readonly pairs: PairSizes };
 
 function readReply(reply: unknown): Reply {
   const [word, first, sizes, pairs] = reply as [string, string | [GroupEvent["event"], string][], SizesReply, number[]];
   if (word === "taken") return { type: "taken" };
-  if (word === "lost") return { type: "lost", last: Number(first) };
+  if (word === "lost") return { type: "lost", last: Number(first), knownUntil: Number(sizes) || null };
   const events = (first as [GroupEvent["event"], string][]).map(([event, group]) => ({ event, group }));
   return { type: "kept", events, sizes: readSizes(sizes), pairs: { kept: pairs[0] ?? 0, bytes: pairs[1] ?? 0 } };
 }

@@ -20,8 +20,9 @@ type Reply = readonly [
   transition: string,
   acks: readonly string[],
   registered: readonly string[],
-  word: "done" | "changed" | "moving" | "over" | "late" | "missing" | "taken" | "uncertain",
+  word: "done" | "changed" | "moving" | "over" | "late" | "missing" | "taken" | "uncertain" | "settling",
   isUncertain: 0 | 1,
+  isSettling: 0 | 1,
 ];
 
 interface KeptTransition {
@@ -76,7 +77,8 @@ export class RedisPhases implements Transitions {
   }
 
   announce({ id, moves, drains, forMs }: Announced): Promise<TransitionView> {
-    return this.#step({ what: "announce", id, member: this.#settings.id, moves: moves.map(sent), drains, forMs });
+    const { id: member, life } = this.#settings;
+    return this.#step({ what: "announce", id, member, life, moves: moves.map(sent), drains, forMs });
   }
 
   prepare(id: string, forMs: number): Promise<TransitionView> {
@@ -94,6 +96,10 @@ export class RedisPhases implements Transitions {
 
   abort(id: string, why: string): Promise<TransitionView> {
     return this.#step({ what: "abort", id, why });
+  }
+
+  deny(id: string, why: string): Promise<TransitionView> {
+    return this.#step({ what: "abort", id, why, isKnown: true });
   }
 
   witness({ acks: _, why: __, moves, ...transition }: Transition): Promise<TransitionView> {
@@ -122,13 +128,14 @@ function sent({ row, instead }: PhaseMove): SentMove {
   return { route: row.route, row: JSON.stringify(row), instead: expected };
 }
 
-function read([now, rows, text, acks, registered, _, isUncertain]: Reply): TransitionView {
+function read([now, rows, text, acks, registered, _, isUncertain, isSettling]: Reply): TransitionView {
   return {
     now: Number(now),
     phases: rows.map((row) => JSON.parse(row) as KeptPhase),
     transition: text === "" ? null : readTransition(JSON.parse(text) as KeptTransition, acks),
     registered,
     isUncertain: isUncertain === 1,
+    isSettling: isSettling === 1,
   };
 }
 

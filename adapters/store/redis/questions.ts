@@ -2,7 +2,7 @@
 import type { GroupDecision } from "../../../proxy/evidence.ts";
 import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
-import { audit, gateEvidence, overrides, places } from "./kept.ts";
+import { audit, gateEvidence, overrides, places, rowJobs } from "./kept.ts";
 import { eligibleCounts, endRepair, gaps, outcomeCounts, repairs, repairWork, type ListQuery } from "./lists.ts";
 import { pair, pairs } from "./pairs.ts";
 import type { RedisPhases } from "./phases.ts";
@@ -78,6 +78,10 @@ export abstract class Questions {
 
   othersGateEvidence(): ReturnType<Store["othersGateEvidence"]> {
     return gateEvidence(this.reading, (run) => run !== this.run);
+  }
+
+  rowJobs(): ReturnType<Store["rowJobs"]> {
+    return rowJobs(this.reading);
   }
 
   repairs(query: ListQuery): ReturnType<Store["repairs"]> {

@@ -28,8 +28,12 @@ const CONSTANTS = {
   ADJOINING_MS: 60 * SECOND,
   MAX_UNCLEAN_GAPS: 100,
   MOST_BETWEEN_SAYINGS_MS: 2 * SECOND,
+  SETTLE_MS: 3 * SECOND,
   LEFT_KEPT_MS: 30 * 24 * 60 * 60 * SECOND,
+  PINS_KEPT_MS: 10 * SECOND,
   GIVEN_UP_KEPT_S: 90 * 24 * 60 * 60,
+  CALLS_KEPT_MS: 10 * 60 * SECOND,
+  CALL_TEXT_KEPT_MS: 60 * SECOND,
 };
 
 function load(...names: readonly string[]): Script {
@@ -45,6 +49,7 @@ export const SCRIPTS = {
   run: load("turn", "runs", "run"),
   commit: load("turn", "runs", "kept", "commit"),
   turns: load("turn", "turns"),
+  pins: load("turn", "pins"),
   beside: load("beside"),
   evict: load("evict"),
   erase: load("kept", "erase"),
@@ -55,4 +60,5 @@ export const SCRIPTS = {
   repair: load("repair"),
   members: load("transition", "members"),
   phases: load("transition", "phases"),
+  calls: load("calls"),
 } as const;

@@ -1,11 +1,13 @@
 /** The store as its port has it: writes go to their partitions, questions to whichever may know. */
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import { makeUlid } from "../../../proxy/identity.ts";
+import { makeUlid, ulidTime } from "../../../proxy/identity.ts";
+import type { MemberCalls } from "../../../proxy/member-calls.ts";
 import type { Members } from "../../../proxy/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { Transitions } from "../../../proxy/transition.ts";
+import type { SharedPins } from "../../../proxy/pins.ts";
 import type { Turns } from "../../../proxy/turns.ts";
 import type { PairsKept } from "../../../proxy/stored-pair.ts";
 import { DEFAULT_BACKLOG, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";
@@ -25,10 +27,12 @@ import { Reading } from "./reading.ts";
 import { Questions } from "./questions.ts";
 import { eraseRecords } from "./records.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { RedisCalls } from "./calls.ts";
 import { RedisMembers } from "./members.ts";
 import { RedisPhases } from "./phases.ts";
 import { OwnOverrides } from "./own-overrides.ts";
 import { type LookEvery, TurnCalls } from "./turn-calls.ts";
+import { RedisPins } from "./pins.ts";
 import { RedisTurns } from "./turns.ts";
 import { overrides } from "./kept.ts";
 
@@ -87,9 +91,13 @@ export interface RunBegun {
 
 export interface RedisStore extends Store {
   readonly turns: Turns;
+  readonly pins: SharedPins;
   /** What is counted beside what this process has counted itself. @throws CrossfadeError `store-unavailable` */
   countsBeside(): Promise<Counts>;
   readonly members: Members;
+  readonly memberCalls: MemberCalls;
+  /** Which process this is, among all that ever used the store. */
+  readonly life: string;
   readonly transitions: Transitions;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
@@ -110,8 +118,11 @@ export class SharedStore extends Questions implements RedisStore {
   protected readonly run: string;
   readonly #before: NonNullable<RunBegun["lasting"]>["before"];
   readonly turns: RedisTurns;
+  readonly pins: RedisPins;
   readonly #calls: TurnCalls;
   readonly members: RedisMembers;
+  readonly memberCalls: RedisCalls;
+  readonly life: string;
   readonly transitions: RedisPhases;
   readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
   readonly #notes: string[];
@@ -155,6 +166,7 @@ export class SharedStore extends Questions implements RedisStore {
         lasting: begun.lasting === null ? null : lastingOf(begun.lasting, partition),
         generation: meta.generation,
         openedAt: clock.now(),
+        bornAt: ulidTime(begun.run) ?? clock.now(),
         ...{ clock, link, room, positions, retention },
         pairBytes: (one) => this.#pairBytesFor(one, retention.keepPairBytes),
         silentMs: runSilentMs,
@@ -184,6 +196,11 @@ export class SharedStore extends Questions implements RedisStore {
       trustMs: runSilentMs / 2,
       openedAtUs: begun.atUs,
     });
+    this.pins = new RedisPins({
+      ...{ link, clock, prefix: redis.prefix, partitions: meta.partitions, run: begun.run, secret: meta.secret },
+      life: begun.lasting?.life ?? begun.run,
+      openedAtUs: begun.atUs,
+    });
     const shared = { link, prefix: redis.prefix, reading: this.reading };
     const who = { id: begun.run, life: begun.lasting?.life ?? begun.run };
     this.transitions = new RedisPhases({ ...shared, ...who });
@@ -193,6 +210,9 @@ export class SharedStore extends Questions implements RedisStore {
       folderProblem: () => options.member?.problem() ?? null,
       overrides: () => this.#own.over(() => overrides(this.reading)),
     });
+    this.life = who.life;
+    const { secret } = meta;
+    this.memberCalls = new RedisCalls({ ...{ ...shared, ...who, secret }, members: () => this.members.list() });
     link.onUp = () => void this.#onUp();
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
@@ -264,9 +284,11 @@ export class SharedStore extends Questions implements RedisStore {
     const sum = (of: (partition: Partition) => number): number =>
       this.#partitions.reduce((total, partition) => total + of(partition), 0);
     const failed = this.#partitions.find(({ problem }) => problem !== null)?.problem ?? null;
+    const present = this.#link.problem ?? failed ?? this.#unfit;
     return {
       kind: "redis",
-      problem: this.#link.problem ?? failed ?? this.#unfit ?? this.#loss,
+      problem: present ?? this.#loss,
+      isKeeping: present === null,
       lostWrites: sum(({ lostWrites }) => lostWrites),
       pendingWrites: sum(({ pendingWrites }) => pendingWrites),
     };
@@ -328,6 +350,8 @@ export class SharedStore extends Questions implements RedisStore {
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat);
     this.members.stop();
+    await this.pins.stop();
+    this.memberCalls.stop();
     await this.flush();
     this.#calls.stop();
     await this.#noteReplication();
@@ -368,6 +392,7 @@ export class SharedStore extends Questions implements RedisStore {
   async #onUp(): Promise<void> {
     this.members.cameBack();
     this.turns.distrust();
+    this.pins.distrust();
     for (const partition of this.#partitions) void partition.post();
     await this.#noteReplication();
   }
@@ -403,6 +428,7 @@ export class SharedStore extends Questions implements RedisStore {
 
   #onLost(sentence: string): void {
     this.turns.distrust();
+    this.pins.distrust();
     this.#loss = `store ${this.#link.place}: ${sentence}`;
     // Where it was emptied, what was said once for the whole store is gone as well.
     void visitMeta(this.#link, this.#options.redis, this.#visit(this.#link.seen.replication)).catch(() => undefined);
@@ -436,6 +462,7 @@ function routeOf(write: Exclude<StoreWrite, OfAllPartitions>): string | null {
     case "audit":
     case "places":
     case "gate-evidence":
+    case "row-job":
       return null;
     case "count":
     case "eligible":

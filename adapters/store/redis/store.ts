@@ -1,6 +1,6 @@
 /** Opens the store that several processes share: in one Redis, behind sentinels, or in a cluster. */
 import { randomUUID } from "node:crypto";
-import { makeUlid } from "../../../proxy/identity.ts";
+import { makeUlid, ulidTime } from "../../../proxy/identity.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { asFailure } from "./failures.ts";
 import { baseOf, partitionOf } from "./keys.ts";
@@ -64,6 +64,7 @@ async function beginAt(link: RedisLink, options: RedisStoreOptions, run: string)
     journal,
     routes: options.routes ?? [],
     mayHaveLost: replicationChanged(meta.replicationBefore, replication),
+    bornAt: ulidTime(run) ?? clock.now(),
     now: clock.now(),
   });
   const store = new SharedStore(options, link, meta, { ...begun, lasting: { life, before } }, warnings);

@@ -9,6 +9,7 @@ import type { Committed } from "./messages.ts";
 import { preparePairs } from "./pairs.ts";
 import { preparePlaces } from "./places.ts";
 import { prepareRepairs } from "./repairs.ts";
+import { prepareRowJobs } from "./row-jobs.ts";
 
 export interface Commit {
   (batch: Batch): Committed;
@@ -26,6 +27,7 @@ export function prepareEssentials(
   const control = prepareControls(db);
   const places = preparePlaces(db, retention);
   const keepGateEvidence = prepareGateEvidence(db);
+  const keepRowJob = prepareRowJobs(db);
   const countOutcome = db.prepare(
     `INSERT INTO outcome_total (route, outcome, reason, count) VALUES (?, ?, ?, ?)
      ON CONFLICT (route, outcome, reason) DO UPDATE SET count = count + excluded.count`,
@@ -56,6 +58,7 @@ export function prepareEssentials(
     for (const row of essentials.controls) control(row);
     if (essentials.places.length > 0) places.keep(essentials.places, sealedAt);
     for (const row of essentials.gateEvidence) keepGateEvidence(row);
+    for (const end of essentials.rowJobs) keepRowJob(end);
     if (essentials.journalMark !== null) markJournal.run(essentials.journalMark);
   };
   return Object.assign(add, { reload: () => repairs.reload() });

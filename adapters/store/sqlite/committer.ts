@@ -146,9 +146,11 @@ export class Committer {
   }
 
   health(): StoreHealth {
+    const present = this.#failure ?? this.#stalled() ?? this.#displaced;
     return {
       kind: "sqlite",
-      problem: this.#failure ?? this.#stalled() ?? this.#displaced ?? this.#setAside,
+      problem: present ?? this.#setAside,
+      isKeeping: present === null,
       lostWrites: this.#backlog.lostWrites,
       pendingWrites: this.#backlog.pendingWrites,
     };

@@ -20,6 +20,7 @@ import type { KeptPlace } from "../../../proxy/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, RepairWorkQuery } from "../../../proxy/ports.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
 import type { Retention } from "../retention.ts";
+import type { RowJobEnd } from "../../../proxy/row-jobs.ts";
 import type { Batch, PairSizes } from "../rows.ts";
 
 /** An error as it crosses between threads. */
@@ -101,6 +102,7 @@ export interface Questions {
   audit: { args: ListQuery; value: Page<AuditEntry> };
   places: { args: null; value: readonly KeptPlace[] };
   gateEvidence: { args: null; value: readonly KeptGateEvidence[] };
+  rowJobs: { args: null; value: readonly RowJobEnd[] };
   phases: { args: null; value: readonly KeptPhase[] };
   movePhases: { args: readonly PhaseMove[]; value: "done" | "changed" };
   openWork: { args: null; value: readonly OpenWork[] };

@@ -115,8 +115,9 @@ function goneFile({ file, again }: OpeningOrder): Lost | null {
     damagedTables: [],
     journalMarkKnown: true,
   });
-  if (again !== null) return gone(again.since, "was removed or replaced");
   const key = statSync(`${file}.key`, { throwIfNoEntry: false });
+  // What runs before this one left in it is gone as well.
+  if (again !== null) return gone(Math.min(again.since, key?.mtimeMs ?? Infinity), "was removed or replaced");
   return key === undefined ? null : gone(key.mtimeMs, "was not there or empty");
 }
 

@@ -13,6 +13,7 @@ import type { ListQuery, Question, Questions } from "./messages.ts";
 import { page } from "../page.ts";
 import { movePhases, phases } from "./phases.ts";
 import { endRepair, repairs, repairWork } from "./repairs.ts";
+import { rowJobs } from "./row-jobs.ts";
 import { places } from "./places.ts";
 import { pair, pairs } from "./pairs.ts";
 import { prepareValuePairs } from "./value-pairs.ts";
@@ -74,6 +75,8 @@ export function prepareQueries(db: Database): (question: Question) => Answer {
         return places(db);
       case "gateEvidence":
         return gateEvidence(db);
+      case "rowJobs":
+        return rowJobs(db);
       case "phases":
         return phases(db);
       case "movePhases":

@@ -14,6 +14,7 @@ const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   audit: "entry",
   value_pair: "kind, legacy, next, sealed, at_ms, until_ms",
   gate_evidence: "route, known",
+  row_job: "name, ended",
   phase: "route, kept",
 };
 /** As the file counted the journal's records; a file from before the journal has none. */

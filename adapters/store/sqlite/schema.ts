@@ -16,6 +16,7 @@ export const ESSENTIAL_TABLES = [
   "override",
   "audit",
   "gate_evidence",
+  "row_job",
   "phase",
 ] as const;
 
@@ -248,6 +249,14 @@ export const MIGRATIONS: readonly string[] = [
     route TEXT PRIMARY KEY,
     -- JSON.
     kept TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- How jobs over the rows of collections ended last.
+  CREATE TABLE row_job (
+    name TEXT PRIMARY KEY,
+    -- JSON.
+    ended TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
   `

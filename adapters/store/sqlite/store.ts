@@ -102,6 +102,7 @@ function questionsOf(committer: Committer, clock: Clock): Questioning {
     findValues: (sought) => committer.askAtOnce("findValues", { sought, now: clock.now() }),
     valuePairs: (query) => committer.askAtOnce("valuePairs", { query, now: clock.now() }),
     gateEvidence: () => committer.ask("gateEvidence", null),
+    rowJobs: () => committer.ask("rowJobs", null),
     othersGateEvidence: () => Promise.resolve([]),
 
     async divergences(query) {

@@ -25,6 +25,8 @@ export interface Message {
 export interface MappedMessage extends Message {
   /** Places at which another value stands now. */
   readonly replaced: number;
+  /** Values that have no pair, or none that is known. */
+  readonly unpaired: number;
 }
 
 export class ClientValues {
@@ -101,8 +103,10 @@ function edited(
     const text = other.text === own.text ? null : value.write(other.text, spellAs(value.spelling, own, other));
     return text === null ? [] : [{ in: value.in, start: value.start, end: value.end, text }];
   });
-  if (edits.length === 0) return { ...message, replaced: 0 };
+  const unpaired = found.filter((value) => [null, "unknown"].includes(nameOf(value) as string | null)).length;
+  const done = { replaced: edits.length, unpaired };
+  if (edits.length === 0) return { ...message, ...done };
   const { target, headers, body } = edit(documents, edits);
-  if (body === null || body === documents.body) return { target, headers, body: message.body, replaced: edits.length };
-  return { target, headers: withoutCoding(headers), body, replaced: edits.length };
+  if (body === null || body === documents.body) return { target, headers, body: message.body, ...done };
+  return { target, headers: withoutCoding(headers), body, ...done };
 }

@@ -114,7 +114,8 @@ test("a proxy that was restarted is asked anew, and what was read is read again;
   const ended = await setup.run("backfill", "users", "--chunk", "2", "--admin", proxy.url);
   assert.equal(ended.code, 1);
   assert.match(ended.stderr, /was replaced by a later one/);
-  assert.deepEqual(asked.slice(1, 10), [
+  const ofBackfill = asked.filter((what) => what.startsWith("backfills"));
+  assert.deepEqual(ofBackfill.slice(0, 9), [
     "backfills",
     "backfills/job1/window",
     "backfills/job1/mark",

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import { runCli } from "../../support/cli.ts";
+import { startBench } from "../../support/crossfade.ts";
+import { killedJob, liveRoutes, liveTraffic } from "../../support/live-rows.ts";
 import { mariadbServer } from "../../support/mariadb.ts";
 import { postgresServer } from "../../support/postgres.ts";
+import { MARIADB_USERS_SQL, usersOnMariadb } from "../../support/users-on-mariadb.ts";
 
 const [maria, postgres] = [await mariadbServer(), await postgresServer()];
 after(async () => {
@@ -131,4 +134,33 @@ test("a collection with two databases, or with an URL of another one, is refused
     assert.match(stderr, says);
     assert.doesNotMatch(stderr, /hush/);
   }
+});
+
+test("into MariaDB rows are copied beside live writes too, by a job that is killed: reconcile finds 0", async (t) => {
+  const rows = 2_000;
+  const urls = { legacy: await maria.database(), next: await maria.database() };
+  for (const url of Object.values(urls)) await maria.run(url, MARIADB_USERS_SQL);
+  await maria.run(
+    urls.legacy,
+    `INSERT INTO users (id, name, n) SELECT seq, concat('user ', seq), seq % 7 FROM seq_1_to_${rows}`,
+  );
+  const [legacy, next] = [usersOnMariadb(urls.legacy), usersOnMariadb(urls.next)];
+  t.after(async () => {
+    await legacy.close();
+    await next.close();
+  });
+  const routes = liveRoutes(urls, "mysql");
+  const bench = await startBench(t, { legacy: legacy.answer, next: next.answer, store: "sqlite", routes });
+  const seed = Date.now() % 2 ** 31;
+  const live = liveTraffic({ rows, clients: 4, seed, send: (...what) => bench.send(...what) });
+  const file = join(bench.folder, "noted.json");
+  const { adminUrl } = bench.crossfade;
+  const job = ["backfill", "users", "--config", bench.configFile, "--admin", adminUrl, "--checkpoint", file];
+  const ended = await killedJob(() => [...job, "--chunk", "250", "--max-rate", "800"], { kills: 2, seed });
+  await live.stop();
+  t.diagnostic(JSON.stringify({ seed, ...live.written, ended }));
+  await bench.settled(1);
+  await runCli(["repair", "--route", "users", "--admin", adminUrl]);
+  const compared = await runCli(["reconcile", "users", "--config", bench.configFile]);
+  assert.match(compared.stdout, / 0 missing, 0 mismatched, 0 extra\n$/, compared.stderr);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { baseOf, partitionOf } from "../../../adapters/store/redis/keys.ts";
+import type { RepairWork } from "../../../proxy/evidence.ts";
 import { makeRecord, recordWrite } from "../../support/evidence.ts";
 import { redisCluster, redisServer, redisSentinel } from "../../support/redis.ts";
 import {
@@ -67,12 +68,16 @@ test("a failover that loses confirmed writes leaves a gap from just before them;
   const lostGap = { id: "told-again", route: "users", from: new Date(before - 60_000).toISOString(), why: "of before" };
   store.append([
     ...[eligible, match, eligible, repairOf("users/2"), recordWrite(makeRecord())],
+    ...[repairOf("users/1"), repairOf("users/1")],
     { type: "gap-opened", ...lostGap },
   ]);
   await store.flush();
+  const [work] = await store.repairWork({ after: 0, dueAt: null, limit: 1 });
   await master.kill();
   relay.leadTo(replica.port);
   await healthOnce(store, ({ problem, pendingWrites }) => pendingWrites === 0 && /had confirmed/.test(problem ?? ""));
+  // A move that asks whether all is kept is not refused for what is over.
+  assert.equal(store.health().isKeeping, true);
   assert.deepEqual(await countsOf(store), [3, 2, 0]);
   const [gap, ...more] = (await store.gaps({ limit: 10 })).items;
   assert.deepEqual(
@@ -85,6 +90,9 @@ test("a failover that loses confirmed writes leaves a gap from just before them;
     (await store.repairs({ limit: 10 })).items.map(({ key }) => key),
     ["users/1", "users/2"],
   );
+  // What was read of the list before stands for no mark that came after.
+  store.append([repairOf("users/1")]);
+  assert.equal(await store.endRepair(work as RepairWork, { kind: "equal" }), "changed");
   store.append([match]);
   await store.flush();
   assert.deepEqual(await countsOf(store), [3, 3, 0]);

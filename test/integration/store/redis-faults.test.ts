@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
@@ -114,19 +116,34 @@ test("a server that became a replica takes nothing: it is said, and all is kept 
 
 test("a Redis that is reading its data is waited for", async (t) => {
   const redis = await redisServer(t, { args: DURABLE });
-  const store = await openStoreAt(t, redis.url, { patienceMs: 20_000 });
+  // It looks at its connections after each 1,024 commands that it has read.
+  const patient = { patienceMs: 60_000, silentMs: 10_000 };
+  const store = await openStoreAt(t, redis.url, patient);
   for (let i = 0; i < 20; i++) store.append(Array.from({ length: 100 }, () => recordWrite(makeRecord())));
   store.append([eligible, match]);
   await store.flush();
   await redis.kill();
-  const slow = ["--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"];
+  // Until it has been seen at it.
+  const slow = ["--key-load-delay", "1000"];
   await redis.start({ wait: false, args: [...DURABLE, ...slow] });
   await healthOnce(store, ({ problem }) => problem?.includes("reading its data") ?? false);
-  const second = openStoreAt(t, redis.url, { patienceMs: 60_000 });
+  const second = openStoreAt(t, redis.url, patient);
+  await hurryUp(redis.port);
   await healthOnce(store, isWell);
   assert.equal((await second).generation, store.generation + 1);
   assert.deepEqual(await countsOf(store), [1, 1, 0]);
+  // Hooks end Redis first, and what is under way then would be waited for as long as their patience says.
+  await Promise.all([store.close(), (await second).close()]);
 });
+
+/** It takes no other command while it reads its data; a client of ours would wait until it has. */
+async function hurryUp(port: number): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write("CONFIG SET key-load-delay 0\r\n");
+  const [reply] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  assert.equal(reply.toString(), "+OK\r\n");
+}
 
 test("a Redis that is told to evict while it is in use is said to be none to trust, until it is put right", async (t) => {
   const redis = await redisServer(t);

@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { openMemberFolder } from "../../../adapters/member/folder.ts";
 import type { RedisMember, RedisStore, RedisStoreOptions } from "../../../adapters/store/redis/shared-store.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
+import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { redisCluster, redisServer } from "../../support/redis.ts";
@@ -176,12 +177,15 @@ test("killed, and the journal is not what it was: what it does not have is unkno
 
 test("Redis was emptied while the member was away: a gap says so, and it goes on", async (t) => {
   const redis = await redisServer(t);
-  const first = await open(t, redis.url, memberOf("m", false));
+  const bornAt = Date.now() - 3_600_000;
+  const member = makeUlid(bornAt);
+  const first = await open(t, redis.url, memberOf(member, false));
   first.append([eligible, match, mark(2)]);
   await first.close();
   await redis.admin.flushall();
-  const next = await open(t, redis.url, memberOf("m", true, { coversGeneration: first.generation, upTo: 2 }));
+  const next = await open(t, redis.url, memberOf(member, true, { coversGeneration: first.generation, upTo: 2 }));
   assert.match((await gapsOf(next)).join(), /store lost: Redis knows nothing of this member any more/);
+  assert.equal((await next.gaps({ limit: 10 })).items[0]?.from, new Date(bornAt).toISOString());
   next.append([eligible, match]);
   await next.flush();
   assert.deepEqual(await countsOf(next), [1, 1, 0]);
@@ -227,6 +231,52 @@ test("a failover brings back an earlier life of a member: the present one goes o
     ["users/7"],
   );
   assert.equal(present.health().pendingWrites, 0);
+});
+
+test("a failover loses what a life before was confirmed: the gap covers the writes that it was about", async (t) => {
+  const [master, replica] = [await redisServer(t), await redisServer(t)];
+  await replica.admin.replicaof("127.0.0.1", master.port);
+  await until(async () => (await replica.admin.info("replication")).includes("master_link_status:up"));
+  const relay = await startRelay(t, master.port);
+  const first = await open(t, master.url, memberOf("m", false), { heartbeatMs: 60_000 });
+  const began = Date.now();
+  // One waits for its turn at the shadow; another one has its outcome.
+  first.append([eligible, eligible, match, mark(3)]);
+  await first.flush();
+  await until(async () => Number(await replica.admin.hget("crossfade:{0}:eligible", "users")) === 2);
+  await replica.admin.replicaof("NO", "ONE");
+  first.append([
+    { type: "count", route: "users", outcome: "shadow-timeout", reason: null },
+    repairOf("users/6"),
+    mark(4),
+  ]);
+  await first.flush();
+  // Killed; its journal has nothing that is not counted.
+  const account = { coversGeneration: first.generation, upTo: 4 };
+  const present = await open(t, `redis://127.0.0.1:${relay.port}`, memberOf("m", true, account));
+  present.append([eligible, match, mark(6)]);
+  await present.flush();
+  assert.deepEqual(await gapsOf(present), []);
+  await master.kill();
+  relay.leadTo(replica.port);
+  await healthOnce(present, ({ problem, pendingWrites }) => pendingWrites === 0 && /had confirmed/.test(problem ?? ""));
+  assert.deepEqual((await present.repairs({ limit: 10 })).items, [], "nobody knows of it any more");
+  const [gap] = (await present.gaps({ limit: 10 })).items;
+  assert.ok(Date.parse(gap?.from ?? "") <= began, `${gap?.from} is later than ${new Date(began).toISOString()}`);
+});
+
+test("Redis is emptied under a member: the gap begins where the member did", async (t) => {
+  const redis = await redisServer(t);
+  const bornAt = Date.now() - 3_600_000;
+  const member = makeUlid(bornAt);
+  const first = await open(t, redis.url, memberOf(member, false));
+  first.append([eligible, match, repairOf("users/6"), mark(2)]);
+  await first.close();
+  const next = await open(t, redis.url, memberOf(member, true, { coversGeneration: first.generation, upTo: 2 }));
+  await redis.admin.flushall();
+  await healthOnce(next, ({ problem, pendingWrites }) => pendingWrites === 0 && /had confirmed/.test(problem ?? ""));
+  const [gap] = (await next.gaps({ limit: 10 })).items;
+  assert.equal(gap?.from, new Date(bornAt).toISOString());
 });
 
 test("two processes with copies of one folder: the later one counts, and the earlier says so", async (t) => {

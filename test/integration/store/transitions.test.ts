@@ -6,8 +6,8 @@ import type { RedisMember, RedisStore } from "../../../adapters/store/redis/shar
 import type { KeptPhase } from "../../../proxy/kept-phase.ts";
 import type { MemberSelf } from "../../../proxy/members.ts";
 import type { TransitionAck, TransitionView } from "../../../proxy/transition.ts";
-import { redisServer, type RedisServer } from "../../support/redis.ts";
-import { openStoreAt } from "../../support/redis-store.ts";
+import { redisServer, type RedisServer, type RedisServerOptions } from "../../support/redis.ts";
+import { openStoreAt, until } from "../../support/redis-store.ts";
 
 const SELF: MemberSelf = {
   report: () => ({
@@ -28,12 +28,27 @@ const NEW = row("next-primary", 2, "2026-11-22T12:00:01.000Z");
 const MOVES = [{ row: NEW, instead: OLD }];
 
 /** Members that have registered; the phase is kept already. */
-async function startMembers(t: TestContext, count: number): Promise<{ redis: RedisServer; all: RedisStore[] }> {
-  const redis = await redisServer(t);
+async function startMembers(
+  t: TestContext,
+  count: number,
+  options: RedisServerOptions = {},
+): Promise<{ redis: RedisServer; all: RedisStore[] }> {
+  const redis = await redisServer(t, options);
   const all: RedisStore[] = [];
   for (let n = 0; n < count; n++) all.push(await joined(t, redis));
   assert.equal(await (all[0] as RedisStore).movePhases([{ row: OLD, instead: null }]), "done");
   return { redis, all };
+}
+
+/** With all that it had, and another replication id; members have been heard again for long enough. */
+async function restarted(redis: RedisServer, all: readonly RedisStore[]): Promise<void> {
+  await redis.kill();
+  await redis.start();
+  const known = async ({ transitions }: RedisStore): Promise<boolean> => {
+    await redis.admin.hset("crossfade:{0}:members:clock", "lost", 0);
+    return (await transitions.look().catch(() => null))?.isSettling === false;
+  };
+  for (const store of all) await until(() => known(store));
 }
 
 async function joined(t: TestContext, redis: RedisServer, member: RedisMember | null = null): Promise<RedisStore> {
@@ -167,4 +182,61 @@ test("rows of a higher epoch than what the store has are told again, others are 
   assert.equal(phaseIn(await transitions.tellAgain([NEW])), "next-primary");
   await redis.admin.flushall();
   assert.deepEqual((await transitions.tellAgain([NEW])).phases, [NEW]);
+});
+
+const underWay = { id: "01B", moves: MOVES, drains: true, forMs: 10_000 };
+
+test("a member that Redis has lost announces nothing, nor does one that is back before all may be heard again", async (t) => {
+  const { redis, all } = await startMembers(t, 2);
+  const [one, two] = all as [RedisStore, RedisStore];
+  await redis.admin.flushall();
+  // It alone would be waited for.
+  assert.equal(
+    (await one.transitions.announce({ ...underWay, moves: [{ row: NEW, instead: null }] })).transition,
+    null,
+  );
+  await until(async () => (await two.transitions.look()).registered.includes(one.members.id));
+  assert.equal(await one.movePhases([{ row: OLD, instead: null }]), "done");
+  const refused = await one.transitions.announce(underWay);
+  assert.deepEqual([refused.transition, refused.isSettling], [null, true]);
+});
+
+test("what may have been committed before Redis failed over, no new move ends: also late, and one that finds other phases", async (t) => {
+  const { redis, all } = await startMembers(t, 2, { args: ["--appendonly", "yes", "--appendfsync", "always"] });
+  const leader = await prepared(all, 30);
+  for (const { transitions } of all) await transitions.acknowledge("01A", DRAINED);
+  await restarted(redis, all);
+  await wait(40);
+  // Whoever has read the commit has another row than Redis.
+  const again = await leader.transitions.announce({ ...underWay, moves: [{ row: OLD, instead: NEW }] });
+  assert.deepEqual([again.transition?.id, stateOf(again), again.isUncertain], ["01A", "prepared", true]);
+  assert.equal(stateOf(await leader.transitions.announce(underWay)), "prepared");
+  assert.equal(stateOf(await leader.transitions.abort("01A", "its time was over")), "prepared");
+  assert.equal(stateOf(await leader.transitions.deny("01A", "it has not agreed")), "aborted");
+});
+
+test("one that is announced is in doubt too after a failover: that it was prepared and committed may be lost", async (t) => {
+  const { redis, all } = await startMembers(t, 2, { args: ["--appendonly", "yes", "--appendfsync", "always"] });
+  const [leader] = all as [RedisStore];
+  await leader.transitions.announce(announced);
+  for (const { transitions } of all) await transitions.acknowledge("01A", READY);
+  await restarted(redis, all);
+  for (const view of [await leader.transitions.prepare("01A", 1_000), await leader.transitions.abort("01A", "a test")])
+    assert.deepEqual([stateOf(view), view.isUncertain], ["announced", true]);
+  assert.deepEqual(
+    [stateOf(await leader.transitions.tellAgain([NEW])), (await leader.phases())[0]?.phase],
+    ["committed", "next-primary"],
+  );
+});
+
+test("a member without a folder that has left is not asked what it knew of a move that Redis has lost in part", async (t) => {
+  const { redis, all } = await startMembers(t, 3, { args: ["--appendonly", "yes", "--appendfsync", "always"] });
+  const [leader, two, leaves] = all as [RedisStore, RedisStore, RedisStore];
+  await prepared(all);
+  const { transition } = await leader.transitions.look();
+  assert.ok(transition !== null);
+  await leaves.members.leave();
+  await restarted(redis, [leader, two]);
+  assert.equal(stateOf(await leader.transitions.witness(transition)), "prepared");
+  assert.equal(stateOf(await two.transitions.witness(transition)), "aborted");
 });

@@ -6,6 +6,7 @@ import { runCheck, runExplain, type Report } from "../../../proxy/config/check.t
 import type { Explanation, ExplainRequest, ExplainSteps } from "../../../proxy/config/explain.ts";
 import type { Settings } from "../../../proxy/config/settings.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
+import { dialPoint } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { makeFolder, NOW } from "../../support/config-file.ts";
@@ -30,7 +31,14 @@ routes:
 
 function steps(settings: Settings): ExplainSteps {
   const router = compileRouter(settings.routes);
-  return { match: (request) => router.match(request), planExchange, classifyRequest, keyAtHead, samplePoint };
+  return {
+    match: (request) => router.match(request),
+    planExchange,
+    classifyRequest,
+    keyAtHead,
+    samplePoint,
+    dialPoint,
+  };
 }
 
 function inputOf(t: TestContext, yaml: string) {

@@ -10,6 +10,7 @@ import { explainRequest } from "../../../proxy/config/explain.ts";
 import { loadSettings } from "../../../proxy/config/load.ts";
 import type { ConfigMessage } from "../../../proxy/config/message.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
+import { dialPoint } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { makeFolder, NOW, spellMessages } from "../../support/config-file.ts";
@@ -116,7 +117,14 @@ routes:
     const loaded = load(written);
     assert.ok(loaded.ok);
     const router = compileRouter(loaded.settings.routes);
-    const steps = { match: router.match.bind(router), classifyRequest, planExchange, keyAtHead, samplePoint };
+    const steps = {
+      match: router.match.bind(router),
+      classifyRequest,
+      planExchange,
+      keyAtHead,
+      samplePoint,
+      dialPoint,
+    };
     const explained = explainRequest(loaded.settings, loaded.origins, steps, { method: "PUT", path: "/a/1" });
     const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");
     assert.ok(text.includes(`by the functions of ${join(written.folder, "hooks.mjs")}: judge`), text);

@@ -4,6 +4,7 @@ import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
 import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { explainRequest } from "../../../proxy/config/explain.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
+import { dialPoint } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { errorsOf, settingsOf, spellMessages } from "../../support/config-file.ts";
@@ -24,12 +25,14 @@ test("what is written comes before the profile, the route before defaults", (t) 
   assert.deepEqual(gateOf("    gate: { profile: strict }\n"), GATE_DEFAULTS.strict);
   const shared = "defaults: { gate: { profile: low-traffic, span: 3d } }\n";
   assert.deepEqual(gateOf("", shared), { ...GATE_DEFAULTS["low-traffic"], spanMs: 3 * 24 * 3_600_000 });
-  assert.deepEqual(gateOf("    gate: { divergenceBelow: 0.5%, confidence: 99%, latencyRatioBelow: 1.2 }\n", shared), {
+  const written = "divergenceBelow: 0.5%, confidence: 99%, latencyRatioBelow: 1.2, reconcileFresherThan: 6h";
+  assert.deepEqual(gateOf(`    gate: { ${written} }\n`, shared), {
     profile: "low-traffic",
     divergenceBelow: 0.005,
     confidence: 0.99,
     spanMs: 3 * 24 * 3_600_000,
     latencyRatioBelow: 1.2,
+    reconcileFresherThanMs: 6 * 3_600_000,
   });
 });
 
@@ -37,7 +40,7 @@ test("what cannot be is refused with its place and what to write", (t) => {
   const errors = errorsOf(
     t,
     routes(
-      "    gate: { profile: lax, divergenceBelow: 1, confidence: 100%, span: 0s, latencyRatioBelow: 2x, reconcileFresherThan: 1h }\n",
+      "    gate: { profile: lax, divergenceBelow: 1, confidence: 100%, span: 0s, latencyRatioBelow: 2x, reconcileFresherThan: 0s }\n",
     ),
   ).join("\n");
   assert.match(errors, /gate\.profile is "lax"; .*strict, normal, low-traffic/);
@@ -45,7 +48,7 @@ test("what cannot be is refused with its place and what to write", (t) => {
   assert.match(errors, /gate\.confidence is "100%", outside of 50% to 99\.999%/);
   assert.match(errors, /gate\.span is "0s", outside of 1s to 365d/);
   assert.match(errors, /gate\.latencyRatioBelow is "2x"; write a number from 0\.1 to 100/);
-  assert.match(errors, /gate\.reconcileFresherThan is not in this version yet/);
+  assert.match(errors, /gate\.reconcileFresherThan is "0s", outside of 1s to 365d/);
 });
 
 test("where a gate is written and GET is never compared, check says that it will stay shut", (t) => {
@@ -64,7 +67,7 @@ test("where a gate is written and GET is never compared, check says that it will
 test("explain says what the gate asks for", (t) => {
   const { settings, origins } = settingsOf(t, routes("    gate: { profile: low-traffic }\n"));
   const router = compileRouter(settings.routes);
-  const steps = { match: router.match.bind(router), classifyRequest, planExchange, keyAtHead, samplePoint };
+  const steps = { match: router.match.bind(router), classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint };
   const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/users/1" });
   const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");
   assert.match(

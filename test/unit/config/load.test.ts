@@ -89,6 +89,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       entity: null,
       group: null,
       sharedDatabase: false,
+      keepStreams: false,
       key: [
         { source: "path", name: "id" },
         { source: "answer-header", name: "location" },
@@ -116,6 +117,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       values: { learn: [], apply: [], give: [], find: null, unmapped: "pass", clientSees: "legacy" },
       transform: { path: null, methods: [], headers: [], body: [], module: null },
       verify: { readBack: null },
+      reads: { dialShare: 0, by: null },
       repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
       gate: {
         profile: "normal",
@@ -123,6 +125,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         confidence: 0.95,
         spanMs: 7 * 24 * 3_600_000,
         latencyRatioBelow: 2,
+        reconcileFresherThanMs: 24 * 3_600_000,
       },
       redact: [],
       redactDetect: [],
@@ -195,7 +198,7 @@ test("what is documented for later versions is told apart from slips of the pen"
   const errors = errorsOf(t, fixture("documented-later.yaml"));
   assert.deepEqual(
     errors.map((error) => /^\S+ (\S+) .*not in this version yet/.exec(error)?.[1] ?? error),
-    ["routes[0].verify.share", "routes[0].reads", "routes[0].gate.reconcileFresherThan", "collections[0].source.http"],
+    ["routes[0].verify.share", "routes[0].reads.fallback", "collections[0].source.http"],
   );
 });
 

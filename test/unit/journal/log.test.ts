@@ -239,6 +239,28 @@ test("a write that was taken up and carried on is not handed out again among tho
   assert.deepEqual([journal.waiting(), journal.depth(), journal.holds("long")], [0, 1, true]);
 });
 
+test("a write in the last frame of a segment is handed out, though whoever reads was there before the disk had taken it", async (t) => {
+  const { open } = world(t);
+  const journal = await open();
+  const keep = (id: string, bytes: number): Promise<boolean> | null => {
+    void journal.intend(intentOf(id));
+    return journal.keep(id, writeOf("x".repeat(bytes)));
+  };
+  assert.equal(await keep("first", 10), true);
+  const [first] = await journal.nextWaiting();
+  assert.ok(first);
+  journal.take(first);
+  // It fills the segment: the next one has begun, and the frame is still on its way to this one.
+  const kept = keep("second", LITTLE_SEGMENT);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(await journal.nextWaiting(), []);
+  assert.equal(await kept, true);
+  assert.deepEqual(
+    (await journal.nextWaiting()).map(({ intent }) => intent.exchangeId),
+    ["second"],
+  );
+});
+
 test("what the store has not counted stays, whether it has settled or not", async (t) => {
   const { folder, count, look, open } = world(t);
   const journal = await open();

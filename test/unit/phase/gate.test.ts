@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
 import type { GateAnswer, GateCondition, KeptGateEvidence, StratumEvidence } from "../../../proxy/gate-evidence.ts";
+import type { CollectionFound, EndedOf } from "../../../proxy/row-jobs.ts";
 import { bets } from "../../../proxy/phase/e-process.ts";
 import { beginEpoch } from "../../../proxy/phase/epochs.ts";
 import { askGate, type GateQuestion } from "../../../proxy/phase/gate.ts";
@@ -46,6 +47,8 @@ function question(
     gaps: 0,
     mustMatch: [],
     members: null,
+    rows: [],
+    now,
     ...over,
     evidence,
   };
@@ -219,4 +222,74 @@ test("with one database reads are all the evidence that is asked for, and no row
     evidence: { ...shared.evidence, tally: { ...tally, methods: {} } },
   });
   assert.deepEqual(missing(none), ["coverage"]);
+});
+
+test("rows of collections have to be brought over, and found equal not long ago", () => {
+  const all = { all: stratum(41_000), "2xx": stratum(41_000) };
+  const now = START + 8 * DAY;
+  const at = (ageMs: number) => ({
+    begunAt: new Date(now - ageMs).toISOString(),
+    endedAt: new Date(now).toISOString(),
+  });
+  const backfill = (setAside: number): CollectionFound["backfill"] => {
+    return {
+      job: "backfill",
+      collection: "users",
+      tables: "t",
+      read: 18_204,
+      written: 18_204,
+      setAside,
+      conflicts: 0,
+      ...at(DAY),
+    };
+  };
+  const reconcile = (ageMs: number, over: Partial<EndedOf<"reconcile">> = {}): CollectionFound["reconcile"] => {
+    const sums = {
+      sourceRows: 18_204,
+      targetRows: 18_204,
+      missing: 0,
+      mismatched: 0,
+      extra: 0,
+      unmade: 0,
+      around: null,
+    };
+    return { job: "reconcile", collection: "users", tables: "t", ...sums, ...at(ageMs), ...over };
+  };
+  const asked = (backfilled: CollectionFound["backfill"], reconciled: CollectionFound["reconcile"]) => {
+    const rows = [{ name: "users", backfill: backfilled, reconcile: reconciled }];
+    const answer = askGate(question(all, 8, { rows, now }));
+    const said = answer.conditions.filter(({ name }) => name === "backfill" || name === "reconcile");
+    return [answer.open, ...said.map(({ text }) => text)];
+  };
+  assert.deepEqual(asked(null, null), [
+    false,
+    "users: its rows were not brought over; crossfade backfill users",
+    "users: its rows were not compared; crossfade reconcile users",
+  ]);
+  assert.deepEqual(asked(backfill(0), reconcile(2 * 3_600_000)), [
+    true,
+    "users: 18,204 rows brought over",
+    "users: 18,204 rows equal (begun 2 hours ago)",
+  ]);
+  assert.deepEqual(asked(backfill(3), reconcile(0, { missing: 3 })), [
+    false,
+    "users: 3 rows set aside, 0 in conflict",
+    "users: 3 missing, 0 mismatched, 0 extra (begun 0 seconds ago)",
+  ]);
+  // However the rows came there.
+  assert.deepEqual(asked(null, reconcile(3 * DAY)), [
+    false,
+    "users: both sides were found equal",
+    "users: 18,204 rows equal (begun 3 days ago); less than 24 hours is asked",
+  ]);
+  assert.deepEqual(asked(backfill(0), reconcile(0, { around: { legacy: 3, next: 1 } })), [
+    false,
+    "users: 18,204 rows brought over",
+    "users: 3 rows of legacy and 1 of next changed around the proxy (begun 0 seconds ago)",
+  ]);
+  assert.deepEqual(asked(backfill(0), reconcile(0, { extra: null, unmade: 1 })), [
+    false,
+    "users: 18,204 rows brought over",
+    "users: 0 missing, 0 mismatched, extra rows not looked for, 1 unmade (begun 0 seconds ago)",
+  ]);
 });

@@ -66,10 +66,36 @@ test("what files said while the store was away is kept before the next move, whi
   assert.equal(state.rows.get("users")?.phase, "dual-write");
   const acting = book.rowOf("users") as KeptPhase;
   assert.equal(acting.phase, "backfilling");
-  await assert.rejects(book.move([moved(acting, "dual-write")]), /it is away/);
+  const back = [{ row: moved(acting, "dual-write"), instead: acting }];
+  await assert.rejects(book.move(back), /it is away/);
   state.isAway = false;
-  assert.equal(await book.move([moved(acting, "dual-write")]), "done");
+  assert.equal(await book.move(back), "done");
   assert.equal(state.rows.get("users")?.phase, "dual-write");
+});
+
+test("what files said while the store was away is kept once it is back, without a move", async (t) => {
+  const { state, store } = kept();
+  const { book } = await open(store, settings(t, "dual-write"));
+  state.isAway = true;
+  book.took(settings(t, "legacy-only"));
+  await new Promise(setImmediate);
+  const since = book.rowOf("users")?.behindSince;
+  state.isAway = false;
+  book.keepAgain();
+  await new Promise(setImmediate);
+  const { phase, behindSince } = state.rows.get("users") ?? {};
+  assert.deepEqual([phase, behindSince], ["legacy-only", since]);
+  assert.equal(typeof since, "string");
+});
+
+test("a move that was decided on another phase than there is by now does not take effect", async (t) => {
+  const { state, store } = kept();
+  const { book } = await open(store, settings(t, "dual-write"));
+  await new Promise(setImmediate);
+  const before = book.rowOf("users") as KeptPhase;
+  book.took(settings(t, "legacy-only"));
+  assert.equal(await book.move([{ row: moved(before, "next-primary"), instead: before }]), "changed");
+  assert.equal(state.rows.get("users")?.phase, "legacy-only");
 });
 
 test("what the store is found to have kept after all is in the copy beside it too", async (t) => {

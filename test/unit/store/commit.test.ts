@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Database } from "better-sqlite3";
@@ -76,6 +77,7 @@ function batch(number: number, rows: readonly EvidenceRow[]): Batch {
       controls: [],
       places: [],
       gateEvidence: [],
+      rowJobs: [],
     },
     evidence: rows,
     pairs: [],
@@ -132,12 +134,26 @@ test("opened again by the same run, it tells which of its batches it has, and th
 });
 
 test("opened again by the same run where its file has gone, it begins a new one, with a gap and the same generation", (t) => {
-  const { opened } = opener(t)({ again: { generation: 7, since: NOON - 60_000, corrupt: false }, routes: ["users"] });
+  const again = { generation: 7, since: NOON - 60_000, corrupt: false };
+  const { db, opened } = opener(t)({ again, routes: ["users"] });
+  assert.equal(ask(db, "SELECT from_ms FROM gap"), NOON - 60_000);
   assert.deepEqual([opened.lastBatch, opened.generation, opened.previousEnd], [0, 7, "unclean"]);
   assert.match(
     opened.notes.join("; "),
     /was removed or replaced; a new one was begun, without what was pinned.*1 route/,
   );
+});
+
+test("what runs of before left in a file that has gone is gone too: the gap begins where the store did", (t) => {
+  const file = join(evidenceFolder(t), "crossfade.db");
+  writeFileSync(`${file}.key`, "made after the store's first opening");
+  const began = NOON - 3_600_000;
+  utimesSync(`${file}.key`, began / 1000, began / 1000);
+  const again = { generation: 7, since: NOON - 60_000, corrupt: false };
+  const order = { file, run: "run", now: NOON, retention: DEFAULT_RETENTION, routes: ["users"], again };
+  const { db } = openDatabase(order);
+  t.after(() => db.close());
+  assert.equal(ask(db, "SELECT from_ms FROM gap"), began);
 });
 
 test("an error of the commit itself is no error where the batch is in the file", (t) => {

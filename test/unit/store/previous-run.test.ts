@@ -46,6 +46,7 @@ function openAfter(t: TestContext, end: "killed" | "clean", account: Partial<Jou
       controls: [],
       places: [],
       gateEvidence: [],
+      rowJobs: [],
     },
     evidence: [],
     pairs: [],

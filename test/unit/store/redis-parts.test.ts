@@ -43,6 +43,7 @@ const rows = (match: number, eligible: number): EssentialRows => ({
   controls: [],
   places: [],
   gateEvidence: [],
+  rowJobs: [],
 });
 
 test("a batch tells how far its counts have come, however often it is cut anew; all of them after a loss", () => {
@@ -64,6 +65,7 @@ test("a batch tells how far its counts have come, however often it is cut anew; 
     controls: [],
     places: [],
     gateEvidence: [],
+    rowJobs: [],
   };
   assert.deepEqual(ledger.after(nothing, false), { outcomes: [], totals: [] });
   assert.deepEqual(ledger.after(nothing, true).totals, [["users", 5, 1]]);

@@ -61,6 +61,8 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
     tunnels: { add() {} },
     pairs: { look: () => Promise.resolve(), pairOf: () => "unknown" },
     clientMappings: { count() {} },
+    dial: { mayAsk: () => false },
+    dialCounts: { count() {} },
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });

@@ -1,9 +1,21 @@
 -- Applies one batch of one run, once: a batch that comes again is recognised by its number. Replies
--- { 'lost', number of the last batch that is here } | { 'taken' }: another process goes on with this run |
+-- { 'lost', number of the last batch that is here, until when its counts are (0: nothing is) } |
+-- { 'taken' }: another process goes on with this run |
 -- { 'known' | 'done', events, sizes, sizes of pairs }
 local name = 'run:' .. order.run
 local last = numberAt(name, 'batch')
-if last < order.acknowledged then return { 'lost', int(last) } end
+local function hasPending()
+  for _, route in ipairs(order.routes) do
+    if numberAt(name, 'pending:' .. route) ~= 0 then return true end
+  end
+  return false
+end
+
+if last < order.acknowledged then
+  -- A write without an outcome may have begun as early as the last moment at which there was none.
+  local heartbeat = numberAt(name, 'heartbeat')
+  return { 'lost', int(last), int(hasPending() and math.min(heartbeat, numberAt(name, 'balanced')) or heartbeat) }
+end
 if not isNull(order.life) then
   local life = call('HGET', key(name), 'life')
   -- One that began earlier is what a failover has brought back.
@@ -239,15 +251,12 @@ end
 evictPairs(order.now - order.keepMs, order.pairBytes)
 if #order.places > 0 then keepPlaces(order.places, order.now - order.keepMs, order.keepPlaces) end
 for _, row in ipairs(order.gateEvidence) do call('HSET', key('gate-evidence'), row.name, row.text) end
+for _, row in ipairs(order.rowJobs) do call('HSET', key('row-jobs'), row.name, row.text) end
 for _, row in ipairs(order.controls) do
   control(row, place(row.position))
 end
 
 call('HSET', key('clock'), 'position', int(position))
-local pending = false
-for _, route in ipairs(order.routes) do
-  if numberAt(name, 'pending:' .. route) ~= 0 then pending = true end
-end
-if not pending then call('HSET', key(name), 'balanced', int(order.now)) end
+if not hasPending() then call('HSET', key(name), 'balanced', int(order.now)) end
 call('HSET', key(name), 'batch', int(order.number), 'heartbeat', int(order.now), 'mark', int(order.mark))
 return { 'done', events, sizes(), pairSizes() }

@@ -3,6 +3,7 @@
 -- 'say'    | the same; registers with what it says of itself, where it is there or begins
 -- 'leave'  | { 'left' | 'taken' }
 -- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
+-- 'settled' | { 1: members have been heard again since Redis may have lost who is registered }; by one that is no member yet
 -- 'list'   | { time that members were heard, Redis' time, { id, text, … }, { id, heard, … } }
 
 -- Milliseconds during which some member was heard: while Redis itself was away nobody was silent.
@@ -31,11 +32,26 @@ local function abortTransition()
   if isUnderWay() and not isUncertain() then put('aborted', 'a member started meanwhile') end
 end
 
+-- Whoever was registered before and is not any more was lost by Redis, and may not be the only one; so may be whoever came after
+-- the last thing that a replica had heard, once that is the master.
+local function noteLoss(now)
+  local before = call('HGET', key('members:clock'), 'replication')
+  local present = replication()
+  if order.again or (before and before ~= present) then call('HSET', key('members:clock'), 'lost', int(now)) end
+  if before ~= present then call('HSET', key('members:clock'), 'replication', present) end
+end
+
 local function note(id, now)
   local heard = heardFor(now)
   call('HSET', key('members:clock'), 'at', int(now), 'heard', int(heard))
   call('HSET', key('members'), id, ARGV[2])
   call('HSET', key('members:heard'), id, int(heard) .. ' ' .. int(now))
+end
+
+if order.what == 'settled' then
+  local now = timeNow()
+  noteLoss(now)
+  return { isSettling(now) and 0 or 1 }
 end
 
 if order.what == 'list' then
@@ -69,10 +85,12 @@ if not life or life < order.life then state = 'gone' elseif life > order.life th
 
 if order.what == 'leave' then
   if state == 'taken' then return { 'taken' } end
-  if order.lasting then note(order.id, now) else remove(order.id) end
+  -- Of a transition that Redis loses in part, one that has left is not asked, and one that is not known is.
+  if order.lasting or isUnderWay() then note(order.id, now) else remove(order.id) end
   return { 'left' }
 end
 
+if order.what == 'say' then noteLoss(now) end
 if order.begins then
   dropOld(now)
   abortTransition()

@@ -1,5 +1,6 @@
 -- Phases and the transition between them (keys.ts; proxy/transition.ts). `order.what` is a step; the reply is what is there after it:
--- { Redis' time, { row, … }, transition or '', { member, ack, … }, { registered member, … }, 'done' or why nothing was }
+-- { Redis' time, { row, … }, transition or '', { member, ack, … }, { registered member, … }, 'done' or why nothing was,
+-- whether it is uncertain, whether members are still to be heard again }
 
 local now = timeNow()
 
@@ -72,8 +73,11 @@ function steps.move()
   return 'done'
 end
 
+-- By a member that is registered as the process that it is: nobody waits for what one that is not has under way.
 function steps.announce()
-  if isUnderWay() and now < transition['until'] then return 'moving' end
+  if call('HGET', key('members:life'), order.member) ~= order.life then return 'taken' end
+  if isSettling(now) then return 'settling' end
+  if isUncertain() or (isUnderWay() and now < transition['until']) then return 'moving' end
   if isUnderWay() then put('aborted', 'its time was over') end
   if not areStill(order.moves) then return 'changed' end
   transition = {
@@ -83,6 +87,7 @@ function steps.announce()
     moves = order.moves,
     members = registered(),
     ['until'] = now + order.forMs,
+    replication = replication(),
   }
   call('DEL', key('transition:acks'), key('transition:witness'))
   put('announced')
@@ -91,6 +96,7 @@ end
 
 function steps.prepare()
   if not isIt() or transition.state ~= 'announced' then return 'over' end
+  if isUncertain() then return 'uncertain' end
   if now >= transition['until'] then return 'late' end
   if missing('ready') then return 'missing' end
   call('DEL', key('transition:acks'))
@@ -122,9 +128,10 @@ function steps.commit()
   return 'done'
 end
 
+-- `order.isKnown`: whoever asks knows that it was not committed.
 function steps.abort()
   if not isIt() or not isUnderWay() then return 'over' end
-  if isUncertain() then return 'uncertain' end
+  if isUncertain() and not order.isKnown then return 'uncertain' end
   put('aborted', order.why)
   return 'done'
 end
@@ -147,7 +154,7 @@ end
 
 -- By whoever has read that it was committed.
 local function isAlreadyMade(epochs)
-  if transition == nil or transition.state ~= 'prepared' or not transition.drains then return false end
+  if not isUnderWay() or not transition.drains then return false end
   for _, move in ipairs(transition.moves) do
     local epoch = epochs[move.route]
     if not epoch or epoch < cjson.decode(move.row).epoch then return false end
@@ -173,4 +180,5 @@ return {
   registered(),
   word,
   isUncertain() and 1 or 0,
+  isSettling(now) and 1 or 0,
 }

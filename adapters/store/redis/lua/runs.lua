@@ -72,6 +72,7 @@ local function endRun(run, now, clean)
     owed[#owed + 1] = { route, times }
   end
   closeGaps(name, now)
+  expirePins(run, nil, now)
   call('ZREM', key('runs'), run)
   if clean then
     call('DEL', key(name))

@@ -21,9 +21,17 @@ local function replication()
   return string.match(call('INFO', 'replication'), 'master_replid:(%w+)')
 end
 
--- Whether others may have read more of it than is left.
+-- Whether others may have read more of it than is left: of one that is announced too, since that it was prepared and committed
+-- may be lost with the rest.
 local function isUncertain()
-  return transition ~= nil and transition.state == 'prepared' and transition.replication ~= replication()
+  return isUnderWay() and transition.replication ~= replication()
+end
+
+-- Whether Redis may have lost who is registered, so short a time ago that not all have said it again.
+local function isSettling(now)
+  if call('HGET', key('members:clock'), 'replication') ~= replication() then return true end
+  local lost = tonumber(call('HGET', key('members:clock'), 'lost') or '0')
+  return now >= lost and now - lost < SETTLE_MS
 end
 
 local function changed()

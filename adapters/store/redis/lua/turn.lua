@@ -52,3 +52,21 @@ local function dropTurns(run)
   call('DEL', key('turns:' .. run))
   call('HDEL', key('earlier'), run)
 end
+
+-- Pins (pins.lua): `pin:H` of each life that holds the name its end, ms since 1970, 0: none; `pins:of:LIFE`, `pins:lives:RUN`.
+local function pinKey(h) return key('pin:' .. h) end
+
+-- What its lives but for this one hold lasts until everybody has seen what they left on the repair list, or as a gap.
+local function expirePins(run, exceptLife, now)
+  for _, life in ipairs(call('SMEMBERS', key('pins:lives:' .. run))) do
+    if life ~= exceptLife then
+      for _, h in ipairs(call('SMEMBERS', key('pins:of:' .. life))) do
+        if call('HEXISTS', pinKey(h), life) == 1 then
+          call('HSET', pinKey(h), life, int(now + PINS_KEPT_MS))
+        end
+      end
+      call('DEL', key('pins:of:' .. life))
+      call('SREM', key('pins:lives:' .. run), life)
+    end
+  end
+end

@@ -47,7 +47,7 @@ test("whatever did not reach next is lost, what was not meant to is not", () => 
 });
 
 test("evidence that could not be kept is lost too", () => {
-  const store = { kind: "sqlite", problem: null, lostWrites: 2, pendingWrites: 0 } as const;
+  const store = { kind: "sqlite", problem: null, isKeeping: true, lostWrites: 2, pendingWrites: 0 } as const;
   const log = { file: "x.ndjson", problem: null, lostLines: 1 };
   assert.equal(accountsOf(status({}, { store, log })).lost, 3);
 });

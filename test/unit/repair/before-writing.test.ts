@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openMemoryStore } from "../../../adapters/store/memory.ts";
-import { keepBeforeMaking } from "../../../proxy/repair/before-making.ts";
+import { keepBeforeWriting } from "../../../proxy/repair/before-writing.ts";
 import { NOON } from "../../support/evidence.ts";
 
 test("of two that have read the same entry one makes it, and who reads it later knows that it may be there", async (t) => {
@@ -28,16 +28,16 @@ test("of two that have read the same entry one makes it, and who reads it later 
   };
   mark();
   const [one, other] = [await read(), await read()];
-  assert.equal(await keepBeforeMaking(store, one, NOON + 50), true);
-  assert.equal(await keepBeforeMaking(store, other, NOON + 70), false);
+  assert.equal(await keepBeforeWriting(store, one, NOON + 50), true);
+  assert.equal(await keepBeforeWriting(store, other, NOON + 70), false);
   const later = await read();
   assert.equal(later.notBefore, new Date(NOON + 50).toISOString());
   // Looked up in vain, whoever read that may make it.
-  assert.equal(await keepBeforeMaking(store, later, NOON + 90), true);
+  assert.equal(await keepBeforeWriting(store, later, NOON + 90), true);
 
   const seen = await read();
   mark();
-  assert.equal(await keepBeforeMaking(store, seen, NOON + 99), false, "marked again");
+  assert.equal(await keepBeforeWriting(store, seen, NOON + 99), false, "marked again");
   assert.equal(await store.endRepair(await read(), { kind: "equal" }), "done");
-  assert.equal(await keepBeforeMaking(store, seen, NOON + 99), false, "off the list");
+  assert.equal(await keepBeforeWriting(store, seen, NOON + 99), false, "off the list");
 });

@@ -1,0 +1,150 @@
+/**
+ * Where next is not known to hold what legacy holds: names of keys on the repair list and of routes with gaps, looked up again and
+ * again while any route's reads are dialled. A look that is too old says nothing, and then nothing is dialled.
+ */
+import type { RouteSettings, Settings } from "./config/settings.ts";
+import type { RepairWork } from "./evidence.ts";
+import type { Member } from "./members.ts";
+import type { Doubtful, Pins } from "./mirror/pins.ts";
+import type { OpenWork, Store } from "./ports.ts";
+import { ALL, nameOfAny, nameOfKey, nameOfSome } from "./route/pin-names.ts";
+import { entityOfKey, namesEntity } from "./reach.ts";
+
+const LOOK_EVERY_MS = 1_000;
+/** From the beginning of a look. */
+const TRUSTED_FOR_MS = 3_000;
+/** From when what a write left is kept in the store: every member has looked since, or trusts its last look no more. */
+const SEEN_BY_ALL_MS = TRUSTED_FOR_MS + LOOK_EVERY_MS;
+/** Of one route, by key; a route with more rests whole. */
+const MOST_KEYS = 1_000;
+
+export interface RestParts {
+  readonly store: Pick<Store, "openWork" | "repairWork" | "flush" | "health">;
+  readonly members: { list(): Promise<readonly Pick<Member, "id" | "state" | "isSelf">[]> };
+  readonly pins: Pick<Pins, "takeDoubtful" | "letGo">;
+  readonly settings: () => Settings;
+  /** Accepted writes that are in the journal alone. */
+  readonly waiting: () => number;
+  /** All that an earlier life of this member had open is delivered, or on the repair list. */
+  readonly earlierSettled: () => void;
+  readonly monotonic: () => number;
+}
+
+export interface DialRests {
+  /** From now on; the first look comes at once. */
+  begin(): void;
+  end(): void;
+  /** Whether one of them rests, or nobody knows. */
+  restsAny(names: readonly string[]): boolean;
+  /** Ids of the other members, as of the last look. */
+  others(): readonly string[];
+}
+
+interface Look {
+  readonly begunAt: number;
+  readonly names: ReadonlySet<string>;
+  readonly others: readonly string[];
+}
+
+export function createDialRests(parts: RestParts): DialRests {
+  let look: Look | null = null;
+  let running = false;
+  let timer: NodeJS.Timeout | null = null;
+  let isFirst = true;
+  /** Of writes that ended in doubt whose rest is kept in the store, and until when (monotonic ms) they stay pinned all the same. */
+  let kept: { readonly names: readonly string[]; readonly until: number }[] = [];
+  let unkept: Doubtful[] = [];
+
+  async function lookNow(): Promise<void> {
+    unkept.push(...parts.pins.takeDoubtful());
+    if (unkept.length > 0 || isFirst) await parts.store.flush();
+    const { problem } = parts.store.health();
+    const begunAt = parts.monotonic();
+    if (problem === null) {
+      kept.push(
+        ...unkept.map(({ names, unsureForMs }) => ({ names, until: begunAt + Math.max(SEEN_BY_ALL_MS, unsureForMs) })),
+      );
+      unkept = [];
+    }
+    const [work, members] = await Promise.all([parts.store.openWork(), parts.members.list()]);
+    const names = await restsOf(parts.settings(), work, (route) =>
+      parts.store.repairWork({ route, after: 0, dueAt: null, limit: MOST_KEYS + 1 }),
+    );
+    const others = members.filter(({ isSelf, state }) => !isSelf && state !== "left").map(({ id }) => id);
+    look = { begunAt, names, others };
+    const now = parts.monotonic();
+    for (const { names: seen } of kept.filter(({ until }) => now >= until)) parts.pins.letGo(seen);
+    kept = kept.filter(({ until }) => now < until);
+    if (isFirst && parts.waiting() === 0 && problem === null) {
+      isFirst = false;
+      parts.earlierSettled();
+    }
+  }
+
+  async function goOn(): Promise<void> {
+    try {
+      await lookNow();
+    } catch {
+      // The store says what is wrong with it. What was seen last counts for a while, and then nothing is dialled.
+    }
+    if (!running) return;
+    timer = setTimeout(() => void goOn(), LOOK_EVERY_MS);
+    timer.unref();
+  }
+
+  return {
+    begin() {
+      if (running) return;
+      running = true;
+      void goOn();
+    },
+    end() {
+      running = false;
+      if (timer !== null) clearTimeout(timer);
+    },
+    restsAny(names) {
+      if (look === null || parts.monotonic() - look.begunAt > TRUSTED_FOR_MS || parts.waiting() > 0) return true;
+      const { names: resting } = look;
+      return resting.size > 0 && names.some((name) => resting.has(name));
+    },
+    others: () => look?.others ?? [],
+  };
+}
+
+/** The names that rest. Pure, but for `keysOf`: what the store has to repair of a route. */
+export async function restsOf(
+  { routes }: Settings,
+  work: readonly Pick<OpenWork, "route" | "repairs" | "gaps">[],
+  keysOf: (route: string) => Promise<readonly Pick<RepairWork, "key">[]>,
+): Promise<ReadonlySet<string>> {
+  const resting = new Set<string>();
+  const restEntity = (entity: string | null): void => {
+    if (entity === null) resting.add(ALL);
+    else for (const name of [nameOfAny(entity), nameOfSome(entity)]) resting.add(name);
+  };
+  for (const { route: name, repairs, gaps } of work) {
+    if (repairs + gaps === 0) continue;
+    const route = routes.find((one) => one.name === name);
+    if (gaps > 0) {
+      restAll(route, restEntity);
+      continue;
+    }
+    const keys = await keysOf(name);
+    if (keys.length > MOST_KEYS || keys.some(({ key }) => key === null || !namesEntity(key)))
+      restAll(route, restEntity);
+    else {
+      for (const { key } of keys) {
+        resting.add(nameOfKey(key as string));
+        resting.add(nameOfSome(entityOfKey(key as string)));
+      }
+      for (const { entity } of route?.touches ?? []) restEntity(entity);
+    }
+  }
+  return resting;
+}
+
+/** A route that the settings no longer have may have been about anything. */
+function restAll(route: RouteSettings | undefined, restEntity: (entity: string | null) => void): void {
+  restEntity(route?.entity ?? null);
+  for (const { entity } of route?.touches ?? []) restEntity(entity);
+}

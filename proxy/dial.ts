@@ -1,0 +1,92 @@
+/**
+ * Whether next may answer a read while legacy is the primary (docs/reads.md): not while anything that the read may be about is
+ * pinned, by a write that next has not confirmed, or rests, since next is not known to be right; and not where nobody can tell.
+ */
+import { type Locator, type RouteSettings, serviceOf, type ServiceSettings, type Settings } from "./config/settings.ts";
+import type { DialCounts } from "./dial-counts.ts";
+import type { DialRests } from "./dial-rests.ts";
+import type { DialResult } from "./dial-results.ts";
+import type { Snapshot } from "./exchange.ts";
+import type { Pins } from "./mirror/pins.ts";
+import { PHASE_ROLES } from "./phases.ts";
+import type { SharedPins } from "./pins.ts";
+
+/** How long a read waits to hear what other members have pinned; then legacy answers it. */
+const OTHERS_WITHIN_MS = 20;
+
+export interface DialParts {
+  readonly pins: Pick<Pins, "holdsAny" | "isWhole">;
+  readonly rests: Pick<DialRests, "restsAny" | "others">;
+  readonly shared: SharedPins | null;
+  readonly snapshot: () => Pick<Snapshot, "settings" | "revision">;
+  readonly mirroringEnabled: () => boolean;
+  readonly isBroken: (service: ServiceSettings) => boolean;
+}
+
+/** What a read has to find free, and of which route. */
+export interface DialQuestion {
+  /** Of the settings that it arrived under: others may pin by something else. */
+  readonly revision: number;
+  readonly route: string;
+  readonly names: readonly string[];
+}
+
+export interface Dial {
+  /** false: legacy answers. Never rejects. */
+  mayAsk(question: DialQuestion): boolean | Promise<boolean>;
+  /** What became of a read that fell to next. */
+  count(route: string, result: DialResult): void;
+}
+
+export function createDial(parts: DialParts, counts: Pick<DialCounts, "count">): Dial {
+  return {
+    mayAsk({ route: name, names, revision }) {
+      const { settings, revision: present } = parts.snapshot();
+      if (revision !== present) return false;
+      const route = settings.routes.find((one) => one.name === name);
+      if (route === undefined || !isDialled(route)) return false;
+      if (parts.isBroken(serviceOf(settings, route.next))) return false;
+      // What is written is there for both.
+      if (route.sharedDatabase) return true;
+      if (!parts.mirroringEnabled() || !parts.pins.isWhole) return false;
+      if (parts.pins.holdsAny(names) || parts.rests.restsAny(names)) return false;
+      const { shared } = parts;
+      return shared === null ? true : within(shared.areFree(names, specOf(settings) ?? "", parts.rests.others()));
+    },
+    count: (route, result) => counts.count(route, result),
+  };
+}
+
+export function isDialled({ phase, reads }: RouteSettings): boolean {
+  return reads.dialShare > 0 && PHASE_ROLES[phase].primary === "legacy" && PHASE_ROLES[phase].shadow !== null;
+}
+
+/** By what any route's reads stay on one side, each once. */
+export function bysOf({ routes }: Settings): readonly Locator[] {
+  const bys = new Map<string, Locator>();
+  for (const route of routes) {
+    const { by } = route.reads;
+    if (by !== null && isDialled(route)) bys.set(spell(by), by);
+  }
+  return [...bys.values()];
+}
+
+/** What has to be pinned for these settings; null: nothing, nobody dials. Equal texts pin alike. */
+export function specOf(settings: Settings): string | null {
+  if (!settings.routes.some((route) => isDialled(route) && !route.sharedDatabase)) return null;
+  return ["key", ...bysOf(settings).map(spell).sort()].join(" ");
+}
+
+function spell({ source, name }: Locator): string {
+  return `${source}:${name}`;
+}
+
+function within(answer: Promise<boolean>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, OTHERS_WITHIN_MS, false);
+    void answer.then((isFree) => {
+      clearTimeout(timer);
+      resolve(isFree);
+    });
+  });
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { errorsOf, settingsOf } from "../../support/config-file.ts";
+
+const withRoute = (route: string, next = ""): string => `
+services: { legacy: { url: "http://127.0.0.1:3000" }, next: { url: "http://127.0.0.1:4000"${next} } }
+routes:
+  - name: users
+    match: { path: "/users/:id?" }
+    ${route.split("\n").join("\n    ")}
+`;
+const SOUND = "compare: { headers: [content-type, etag] }\nreads: { dial: 10%, by: 'header:X-User' }";
+
+test("the dial and whose reads stay on one side are read", (t) => {
+  const { settings, origins } = settingsOf(t, withRoute(SOUND));
+  assert.deepEqual(settings.routes[0]?.reads, { dialShare: 0.1, by: { source: "header", name: "x-user" } });
+  assert.deepEqual([origins[0]?.["reads.dial"], origins[0]?.["reads.by"]], ["route", "route"]);
+});
+
+test("a dial by which clients would carry from one service to the other what it does not know is refused, with the way out", (t) => {
+  const cases: readonly (readonly [route: string, expected: RegExp, next?: string])[] = [
+    [
+      "reads: { dial: 10% }",
+      /reads\.dial is 10%, and nobody compares ETags, .*; write compare: \{ headers: \[content-type/,
+    ],
+    [
+      "compare: { headers: [etag], ignore: [{ at: 'header:etag', because: build }] }\nreads: { dial: 10% }",
+      /a rule of compare excuses header:etag: .* have both services make the same ETags, or none, and take the rule out/,
+    ],
+    [
+      "values: { learn: [{ at: 'answer-header:etag', kind: etag }] }\nreads: { dial: 10% }",
+      /ETags differ between the services \(values\.learn\)/,
+    ],
+    [
+      "compare: { headers: [etag], ignore: [{ at: /nextCursor, because: opaque }] }\nreads: { dial: 10% }",
+      /compare\.ignore excuses \/nextCursor, a cursor: .*; have next take legacy's cursors/,
+    ],
+    [
+      "compare: { headers: [etag] }\nvalues: { learn: [{ at: 'answer:/page_token', kind: page }] }\nreads: { dial: 10% }",
+      /values\.learn takes for another value on either side \/page_token, a cursor/,
+    ],
+    [
+      "compare: { headers: [etag] }\nmirror: { writes: false }\nreads: { dial: 10% }",
+      /writes of users do not reach next \(mirror\.writes: false\)/,
+    ],
+    [
+      SOUND,
+      /is not to see clients' credentials \(asShadow\.credentials: strip\)/,
+      ", asShadow: { credentials: strip }",
+    ],
+    [SOUND.replace("header:X-User", "body:/user"), /reads\.by is "body:\/user", which cannot be asked for here/],
+    [SOUND.replace("10%", "10"), /reads\.dial is "?10"?/],
+  ];
+  for (const [route, expected, next] of cases) {
+    const errors = errorsOf(t, withRoute(route, next));
+    assert.match(errors.join("\n"), expected);
+    assert.equal(errors.length, 1, errors.join("\n"));
+  }
+});
+
+test("writes of the same rows by another route count as well; a shared database needs none mirrored", (t) => {
+  const other = `${withRoute(SOUND)}  - { name: changes, entity: users, match: { path: "/changes/:id" }, mirror: { writes: false } }\n`;
+  assert.match(errorsOf(t, other).join("\n"), /writes of changes do not reach next/);
+  assert.deepEqual(settingsOf(t, withRoute(`${SOUND}\nsharedDatabase: true`)).settings.routes[0]?.reads.dialShare, 0.1);
+});

@@ -173,6 +173,8 @@ export interface SealedPlace {
   readonly sealed: string;
   /** A write went to a part of the entity (`/users/42/avatar`): reading the entity itself may not show it. */
   readonly part: boolean;
+  /** The write that made it did not reach the shadow, for certain: there it is under no id. Until the entry is off the list. */
+  readonly uncreated?: true;
 }
 
 export const REPAIR_STATES = ["open", "parked"] as const;

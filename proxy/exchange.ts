@@ -213,6 +213,8 @@ export interface Settled {
   readonly repair: RepairReason | null;
   /** Epoch ms: what was sent may still be applied until then, and the repair has to wait for it; null: nothing may. */
   readonly notBefore: number | null;
+  /** It made its entity at the primary, and is known not to have reached the shadow. */
+  readonly uncreated: boolean;
   /** Both answers, where the exchange was chosen to be kept whole as a pair. */
   readonly answers: { readonly primary: WholeAnswer; readonly shadow: WholeAnswer } | null;
 }

@@ -165,9 +165,10 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
   };
 }
 
-function whyNotDelivered({ write }: WaitingWrite, isMirrored: boolean): Finding | null {
+function whyNotDelivered({ write, attempts }: WaitingWrite, isMirrored: boolean): Finding | null {
+  const uncreated = write.about.made && attempts === 0;
   const given = (error: string, outcome: Finding["outcome"]): Finding => {
-    return { ...NOTHING_FOUND, outcome, repair: "dropped", error };
+    return { ...NOTHING_FOUND, outcome, repair: "dropped", uncreated, error };
   };
   if (!isMirrored) return given("accepted by an earlier process; its route no longer mirrors", dropped("shutdown"));
   if (write.body.kind === "memory") return null;

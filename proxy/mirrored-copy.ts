@@ -140,7 +140,8 @@ function finishUnanswered(parts: PipelineParts, copy: Copy, found: Unanswered, n
   const { attempts, status, ...rest } = found;
   const taintedBy = taint(parts, copy, copy.exchange.id);
   const shadow = { status, ms: null, bytes: null, attempts };
-  finishCopy(parts, copy, { ...NOTHING_FOUND, ...rest, notBefore, taintedBy, shadow });
+  const uncreated = copy.about.made && notBefore === null && status === null;
+  finishCopy(parts, copy, { ...NOTHING_FOUND, ...rest, notBefore, uncreated, taintedBy, shadow });
 }
 
 /**
@@ -295,6 +296,9 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
   const repair = repairAfter(parts, copy, end, overlapped);
   const notBefore = notBeforeOf(parts, copy, end);
+  const { status } = end.answer;
+  // What answers 5xx may have done it all the same.
+  const uncreated = about.made && repair === "shadow-refused" && notBefore === null && status >= 400 && status < 500;
   if (repair === "shadow-refused") parts.taints.add(about.keys, exchange.id, answeredAt);
   const shadow = {
     status: answer.status,
@@ -341,6 +345,7 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
       outcome,
       repair,
       notBefore,
+      uncreated,
       error,
       shadow,
       differences,
@@ -461,7 +466,7 @@ function leaveToJournal(parts: PipelineParts, copy: Copy): void {
 function finishWaiting(parts: PipelineParts, copy: Copy, found: Finding): void {
   if (copy.place !== null) parts.unsettled.remove(copy.place);
   endTeaching(parts, copy);
-  finishCopy(parts, copy, found);
+  finishCopy(parts, copy, { ...found, uncreated: copy.about.made && copy.earlierAttempts === 0 });
 }
 
 function finishCopy(parts: PipelineParts, copy: Copy, found: Finding, recorded?: () => void): void {

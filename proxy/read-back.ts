@@ -46,11 +46,6 @@ const DECLARE = "declare it: verify: { readBack: GET /… }";
 export function readBackOf(route: RouteSettings, place: EntityPlace, part: boolean, steps: ReadBackSteps): ReadBack {
   const id = idInKey(place.key);
   if (id.kind === "none") return unreadable("the write has no key of its own");
-  // The same path would be another entity there, and what is read here would be written to it.
-  const { learn, apply } = route.values;
-  if (learn.length + apply.length > 0) {
-    return unreadable("the services have ids of their own on this route (values), which a repair does not map yet");
-  }
   if (route.verify.readBack !== null) return declared(route, route.verify.readBack, place, id, steps);
   if (part) return unreadable(`a write went below the entity, which reading the entity may not show; ${DECLARE}`);
   if (id.kind === "path") {
@@ -98,13 +93,19 @@ export function goesToPart({ key, path }: EntityPlace): boolean {
   return parts.includes(id.id) && parts.at(-1) !== id.id;
 }
 
+/** Whether a write with this key made its entity: the id is its answer's, and its path does not say it. */
+export function isCreate({ key, method, path }: EntityPlace): boolean {
+  const id = idInKey(key);
+  return method === "POST" && id.kind === "id" && !(splitPath(path) ?? []).map(decoded).includes(id.id);
+}
+
 type KeyPart =
   | { readonly kind: "id"; readonly id: string }
   | { readonly kind: "path"; readonly path: string }
   | { readonly kind: "none" };
 
 /** `users/42` is an id, `users:/users/import` a path, `users:*` neither (route/entity-key.ts makes all three). */
-function idInKey(key: string): KeyPart {
+export function idInKey(key: string): KeyPart {
   const end = key.search(/[/:]/);
   if (end === -1) return { kind: "none" };
   const rest = key.slice(end + 1);
@@ -121,25 +122,67 @@ function declared(
 ): ReadBack {
   const parsed = parsePattern(readBack);
   if (!parsed.ok) throw new TypeError(`verify.readBack ${readBack} ${parsed.error}`);
-  const found = place.path === "" ? null : steps.match(headOf(place.method, place.path, route, place.host));
-  const named = found?.route.name === route.name ? found.params.named : {};
+  const { segments } = parsed.pattern;
+  if (id.kind !== "id" && segments.some((segment) => segment.kind === "one" && segment.name === "id"))
+    return unreadable("the key holds no id for :id of verify.readBack");
+  const filled = fillPath(readBack, {
+    ...namesOfWrite(route, place, steps),
+    ...(id.kind === "id" ? { id: encodeURIComponent(id.id) } : {}),
+  });
+  if (!filled.ok) return unreadable(`the write's path has no :${filled.missing} for verify.readBack`);
+  const { path } = filled;
+  const problem = whyNotMapped(route, steps.match(headOf("GET", path, route, place.host))?.route ?? null);
+  if (problem !== null) return unreadable(problem);
+  const last = segments.at(-1);
+  const endsInId = last?.kind === "one" && last.name === "id" && segments.length > 1;
+  return { readable: true, how: "declared", path, above: endsInId ? path.slice(0, path.lastIndexOf("/")) : null };
+}
+
+/** What the write's path calls by name; nothing where the routes take it for another one's by now. */
+export function namesOfWrite(
+  route: RouteSettings,
+  { method, path, host }: EntityPlace,
+  steps: Pick<ReadBackSteps, "match">,
+): Readonly<Record<string, string>> {
+  const found = path === "" ? null : steps.match(headOf(method, path, route, host));
+  return found?.route.name === route.name ? found.params.named : {};
+}
+
+/** A path like `/posts/:post/comments`, with these in the place of its names. */
+export function fillPath(
+  text: string,
+  named: Readonly<Record<string, string>>,
+): { readonly ok: true; readonly path: string } | { readonly ok: false; readonly missing: string } {
+  const parsed = parsePattern(text);
+  if (!parsed.ok) throw new TypeError(`path ${text} ${parsed.error}`);
   const parts: string[] = [];
   for (const [i, segment] of parsed.pattern.segments.entries()) {
     if (segment.kind !== "one" || segment.name === null) {
-      parts.push((splitPath(readBack) ?? [])[i] ?? "");
-    } else if (segment.name === "id") {
-      if (id.kind !== "id") return unreadable("the key holds no id for :id of verify.readBack");
-      parts.push(encodeURIComponent(id.id));
-    } else {
-      const value = named[segment.name];
-      if (value === undefined) return unreadable(`the write's path has no :${segment.name} for verify.readBack`);
-      parts.push(value);
+      parts.push((splitPath(text) ?? [])[i] ?? "");
+      continue;
     }
+    const value = named[segment.name];
+    if (value === undefined) return { ok: false, missing: segment.name };
+    parts.push(value);
   }
-  const path = `/${parts.join("/")}`;
-  const last = parsed.pattern.segments.at(-1);
-  const endsInId = last?.kind === "one" && last.name === "id" && parts.length > 1;
-  return { readable: true, how: "declared", path, above: endsInId ? path.slice(0, path.lastIndexOf("/")) : null };
+  return { ok: true, path: `/${parts.join("/")}` };
+}
+
+/** Why the services may call the entity otherwise at a path that `reads` takes, and nobody maps it; null: that is well. */
+function whyNotMapped(route: RouteSettings, reads: RouteSettings | null): string | null {
+  const { learn, apply } = route.values;
+  if (reads === null) {
+    if (learn.length + apply.length === 0) return null;
+    return `no route takes a GET of the entity's path, so that values in it are not mapped; ${DECLARE}`;
+  }
+  if (!makesIds(route) && !makesIds(reads)) return null;
+  if (reads.values.apply.some(({ at }) => at.source === "path")) return null;
+  return `each service has an id of its own for it (values.learn), and route ${reads.name} maps none in its path; write there: values: { apply: [{ at: path:…, kind: … }] }`;
+}
+
+/** Whether what the answer to a create says is the key, and another one at each service. */
+export function makesIds({ key, values }: RouteSettings): boolean {
+  return values.learn.some(({ at }) => key.some(({ source, name }) => source === at.source && name === at.name));
 }
 
 /** `key`: what the GET has to be about; null: of a key that only the answer tells. */
@@ -157,6 +200,8 @@ function whyNoRead(
     return `a GET of the entity's path is a write (treatAs: write); ${DECLARE}`;
   if (found.route.entity !== route.entity) return `a GET of the entity's path is about another entity; ${DECLARE}`;
   if (key === null) return null;
+  const unmapped = whyNotMapped(route, found.route);
+  if (unmapped !== null) return unmapped;
   const about = steps.keyAtHead({ ...found, request: head });
   return about.known && about.key === key
     ? null
@@ -164,7 +209,7 @@ function whyNoRead(
 }
 
 /** The head of a request that Crossfade itself makes: with what the route asks of its requests. */
-function headOf(method: string, path: string, route: RouteSettings, host: string | null): RequestHead {
+export function headOf(method: string, path: string, route: RouteSettings, host: string | null): RequestHead {
   const headers = [
     ...(host === null ? (route.match.host === null ? [] : ["host", route.match.host]) : ["host", host]),
     ...route.match.headers.flat(),

@@ -13,7 +13,7 @@ export const REPAIR_RESULTS = [
   "failed",
   /** It failed too often. */
   "parked",
-  /** Live writes of the key came in between, or marked it again. */
+  /** Live writes of the key came in between, or marked it again; or what it names is not at the shadow yet. */
   "busy",
   /** A request of before may still land. */
   "not-before",

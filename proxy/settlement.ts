@@ -92,8 +92,9 @@ export function settle(parts: PipelineParts, open: OpenExchange, ending: Primary
     if (isWrite) parts.journal.answered(exchange.id, verdict?.primaryEnd ?? "accepted", keyForAll(about.keys));
     const { outcome, repair, error = null } = verdict ?? { outcome: dropped("queue-full"), repair: "dropped" as const };
     if (isWrite && repair !== null) parts.taints.add(about.keys, exchange.id, answeredAt);
-    const { key, moreKeys } = about;
-    finish(parts, exchange, key, ending, { ...NOTHING_FOUND, moreKeys, outcome, repair, error });
+    const { key, moreKeys, made } = about;
+    const uncreated = made && verdict?.primaryEnd === undefined;
+    finish(parts, exchange, key, ending, { ...NOTHING_FOUND, moreKeys, outcome, repair, uncreated, error });
     return held;
   }
   const body = (ending.requestBody as { copy: BodyCopy }).copy;
@@ -165,7 +166,8 @@ function keepInJournal(
       parts.journalHasMore();
       return;
     }
-    const lost: Finding = { ...NOTHING_FOUND, moreKeys, outcome: dropped("queue-full"), repair: "dropped" };
+    const uncreated = write.about.made;
+    const lost: Finding = { ...NOTHING_FOUND, moreKeys, outcome: dropped("queue-full"), repair: "dropped", uncreated };
     guarded(
       parts,
       "settle",

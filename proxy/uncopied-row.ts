@@ -50,6 +50,7 @@ export function uncopiedRow(
     failure: null,
     repair: "not-copied",
     notBefore: null,
+    uncreated: false,
     answers: null,
   };
 }

@@ -11,6 +11,7 @@ import type { KeptPlace } from "../../proxy/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import type { RowJobEnd } from "../../proxy/row-jobs.ts";
 import { laterOf } from "./later-of.ts";
+import { newerPlace } from "./newer-place.ts";
 import { placeKey } from "./place-key.ts";
 import { type ControlRow, type EssentialRows, type GapRow, type RepairRow, rowJobName } from "./rows.ts";
 
@@ -211,13 +212,12 @@ function openedGap({
 }
 
 function markedAgain(known: RepairRow, later: RepairRow): RepairRow {
-  const place = later.place ?? known.place;
   return {
     ...later,
     since: known.since,
     times: known.times + later.times,
     notBefore: laterOf(known.notBefore, later.notBefore),
     misses: bothMissing(known.misses, later.misses),
-    place: place === null ? null : { ...place, part: known.place?.part === true || later.place?.part === true },
+    place: newerPlace(known.place, later.place),
   };
 }

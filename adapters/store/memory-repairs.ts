@@ -2,6 +2,7 @@
 import { bothMissing, type RepairEnd, type RepairWork } from "../../proxy/evidence.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { laterOf } from "./later-of.ts";
+import { newerPlace } from "./newer-place.ts";
 
 type Mark = Omit<Extract<StoreWrite, { type: "repair" }>, "type">;
 
@@ -24,8 +25,6 @@ export class MemoryRepairs {
     const name = nameOf(route, key);
     const known = this.#byName.get(name);
     if (known !== undefined) {
-      const part = place?.part === true || known.place?.part === true;
-      const newest = place ?? known.place;
       this.#byName.set(name, {
         ...known,
         ...NOT_TRIED,
@@ -35,7 +34,7 @@ export class MemoryRepairs {
         revision: known.revision + times,
         notBefore: laterOf(known.notBefore, notBefore),
         misses: bothMissing(known.misses, misses),
-        place: newest === null ? null : { ...newest, part },
+        place: newerPlace(known.place, place),
       });
       return;
     }

@@ -16,7 +16,7 @@ const WORDS: Readonly<Record<RepairResult, string>> = {
   differs: "different",
   failed: "failed",
   parked: "parked",
-  busy: "written meanwhile",
+  busy: "written meanwhile or waiting for another",
   "not-before": "to be looked at later",
   impossible: "that cannot be read",
 };

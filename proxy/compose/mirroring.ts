@@ -230,6 +230,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     primaryGate: (service) => services.readGate(service),
     copies,
     taints,
+    values,
     sealer,
     redactor,
     orderStamp: () => orderStamp(orderBase(null)),

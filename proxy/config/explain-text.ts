@@ -192,7 +192,7 @@ function transformLines({ atNext, reshaped, phase, primary, shadow }: RouteExpla
   ];
 }
 
-function valueLines({ phase, values: { learn, apply, give, unmapped } }: RouteExplained): readonly string[] {
+function valueLines({ phase, values: { learn, apply, give, find, unmapped } }: RouteExplained): readonly string[] {
   if (learn.length + apply.length + give.length === 0) return [];
   const unknown = unmapped === "pass" ? "is sent as it is" : "keeps the copy from being sent";
   return [
@@ -200,6 +200,7 @@ function valueLines({ phase, values: { learn, apply, give, unmapped } }: RouteEx
     ...learn.flatMap((place) => wrap(`learnt: ${place}`, 2)),
     ...apply.flatMap((place) => wrap(`applied: ${place}`, 2)),
     ...give.flatMap((given) => wrap(`given to creates: ${given}`, 2)),
+    ...(find === null ? [] : wrap(`looked up before a repair makes it at the shadow: ${find}`, 2)),
     ...(PHASE_ROLES[phase].primary === "next" && learn.length + apply.length > 0
       ? wrap("Clients keep the values that legacy gave them: next is asked and answers with its own.", 2)
       : []),

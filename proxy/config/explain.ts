@@ -21,6 +21,7 @@ import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
 import type {
+  FindSettings,
   CompareSettings,
   GateSettings,
   LearnPlace,
@@ -107,6 +108,8 @@ export interface RouteExplained {
     readonly learn: readonly string[];
     readonly apply: readonly string[];
     readonly give: readonly string[];
+    /** How one is looked up that the shadow may have under an id that nobody was told; null: it is not. */
+    readonly find: string | null;
     readonly unmapped: RouteSettings["values"]["unmapped"];
     readonly clientSees: RouteSettings["values"]["clientSees"];
   };
@@ -246,6 +249,7 @@ function explainRoute(
       learn: route.values.learn.map((place) => spellPlace(place) + spellKeep(place)),
       apply: route.values.apply.map(spellPlace),
       give: route.values.give.map(({ from, at }) => `${spellLocator(from)} at ${spellLocator(at)}`),
+      find: route.values.find === null ? null : spellFind(route.values.find),
       unmapped: route.values.unmapped,
       clientSees: route.values.clientSees,
     },
@@ -300,6 +304,11 @@ function spellPlace({ at, kind, part }: ValuePlace): string {
     case "query":
       return `${kind} at ${where}, ${part.name} of its query`;
   }
+}
+
+function spellFind({ read, by, within }: FindSettings): string {
+  const parts = by.map(({ at, query }) => spellLocator(at) + (query === null ? "" : ` (?${query}=…)`));
+  return `GET ${read} by ${parts.join(" and ")}${within === "" ? "" : `, listed at answer:${within}`}`;
 }
 
 function spellKeep({ keepMs }: LearnPlace): string {

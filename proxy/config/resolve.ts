@@ -81,6 +81,7 @@ const ROUTE_FIELDS = [
   "values.learn",
   "values.apply",
   "values.give",
+  "values.find",
   "values.unmapped",
   "values.clientSees",
   "verify.readBack",
@@ -370,6 +371,7 @@ function resolveValues(
     learn: choose("values.learn", own?.learn, defaults?.learn, base.learn),
     apply: choose("values.apply", own?.apply, defaults?.apply, base.apply),
     give: choose("values.give", own?.give, defaults?.give, base.give),
+    find: choose<ValueSettings["find"]>("values.find", own?.find, defaults?.find, base.find),
     unmapped: choose("values.unmapped", own?.unmapped, defaults?.unmapped, base.unmapped),
     clientSees: choose("values.clientSees", own?.clientSees, defaults?.clientSees, base.clientSees),
   };

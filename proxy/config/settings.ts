@@ -270,10 +270,21 @@ export interface GivenValue {
   readonly at: Locator;
 }
 
+/** Where a create's entity is looked for at the shadow, by what it says of itself. */
+export interface FindSettings {
+  /** A path; its names are those of the write's path. */
+  readonly read: string;
+  /** The natural key: what is equal on both sides. At least one is asked for by query. */
+  readonly by: readonly { readonly at: Locator; readonly query: string | null }[];
+  /** A pointer: where the answer lists what it found; empty: it is the list, or the one. */
+  readonly within: string;
+}
+
 export interface ValueSettings {
   readonly learn: readonly LearnPlace[];
   readonly apply: readonly ValuePlace[];
   readonly give: readonly GivenValue[];
+  readonly find: FindSettings | null;
   /** What becomes of a copy with a value that has no partner and that nobody is about to learn. */
   readonly unmapped: "pass" | "skip";
   /** Whose values clients hold once next is the primary: legacy's, as far as they got them, or whatever next answers. */

@@ -1,5 +1,5 @@
 /** Rules about values that differ between the services. */
-import type { Pattern } from "../pattern.ts";
+import { parsePattern, type Pattern } from "../pattern.ts";
 import type { Findings } from "./findings.ts";
 import { nearestName } from "./nearest.ts";
 import type { Places } from "./places.ts";
@@ -35,10 +35,30 @@ export function checkValues(
         findings.warnings.push(places.at([...path, "at"], `${why}; name the part, or take the entry out`));
       }
     }
+    checkFind(resolved, i, places, findings, patternOf(route));
     if (route.values.clientSees === "primary" && learn.length + apply.length > 0) {
       const why = "is primary, and next has values of its own here: those that clients hold would mean nothing to it";
       const way = "write legacy, or hand next legacy's values (give) and take learn and apply out";
       findings.errors.push(places.at(pathOf(resolved, i, "values.clientSees"), `${why}; ${way}`));
     }
   }
+}
+
+/** What is looked up has to be asked for with what a create's path has, and to say its id at a place that is learnt. */
+function checkFind(resolved: Resolved, i: number, places: Places, findings: Findings, { names }: Pattern): void {
+  const route = resolved.settings.routes[i] as RouteSettings;
+  const { find, learn } = route.values;
+  if (find === null) return;
+  const path = pathOf(resolved, i, "values.find");
+  const parsed = parsePattern(find.read);
+  const unknown = parsed.ok ? parsed.pattern.names.filter((name) => !names.includes(name)) : [];
+  if (unknown.length > 0) {
+    const why = `is GET ${find.read}, and ${route.match.path} has no :${unknown[0]}`;
+    findings.errors.push(
+      places.at([...path, "read"], `${why}; write a path with the names of the create's path alone`),
+    );
+  }
+  if (learn.some(({ at }) => at.source === "answer")) return;
+  const why = "finds entities, and no learn entry says where in them their id stands";
+  findings.errors.push(places.at(path, `${why}; write one: learn: [{ at: answer:/id, kind: ${route.name} }]`));
 }

@@ -1,8 +1,9 @@
 /** What users write about values that are one at legacy and another one at next: ids, tokens, slugs. */
 import { z } from "zod";
 import { DEFAULT_ROUTE } from "./defaults.ts";
-import { bounded, choiceField, freeText, locatorField, nameField } from "./fields.ts";
-import type { GivenValue, LearnPlace, LocatorSource, ValuePart, ValuePlace } from "./settings.ts";
+import { bounded, choiceField, freeText, locatorField, nameField, parsedText } from "./fields.ts";
+import { parseReadBack } from "./texts.ts";
+import type { FindSettings, GivenValue, LearnPlace, LocatorSource, ValuePart, ValuePlace } from "./settings.ts";
 import { DAY, parseDuration, SECOND, spellDuration, TIME_PATTERN } from "./units.ts";
 
 const KIND = "What kind of value it is: a name of your own. Pairs of one kind are one set, for all routes.";
@@ -99,6 +100,41 @@ const giveSchema = z
   })
   .transform((given): GivenValue => given);
 
+const findSchema = z
+  .strictObject({
+    read: parsedText(parseReadBack, {
+      effect:
+        "What the shadow is asked, without a query, at legacy's path: names in it are those of the create's path.",
+      examples: ["GET /users"],
+    }),
+    by: z
+      .array(
+        z.strictObject({
+          at: locatorField("Where the entity says it: at the primary, and at each that the shadow answers with.", [
+            "answer",
+          ]),
+          query: freeText(
+            { effect: "The parameter that asks for it. Default: it is compared alone.", range: "1 to 200 characters" },
+            { min: 1, max: 200 },
+          ).optional(),
+        }),
+      )
+      .min(1)
+      .max(16)
+      .describe("The natural key: values that are equal on both sides, and of no two entities."),
+    in: locatorField("Where the answer lists what it found. Default: the answer is the list, or the one.", [
+      "answer",
+    ]).optional(),
+  })
+  .refine(({ by }) => by.some(({ query }) => query !== undefined), {
+    error: "has no query in by, so that everything would be read; write one: by: [{ at: answer:/email, query: email }]",
+  })
+  .transform(({ read, by, in: within }): FindSettings => ({
+    read,
+    by: by.map(({ at, query }) => ({ at, query: query ?? null })),
+    within: within?.name ?? "",
+  }));
+
 const { unmapped, clientSees } = DEFAULT_ROUTE.values;
 
 export const valuesSchema = z
@@ -114,6 +150,11 @@ export const valuesSchema = z
     give: z
       .array(giveSchema)
       .describe("Values of the primary's answer that the shadow's create is handed. Default: none.")
+      .optional(),
+    find: findSchema
+      .describe(
+        "How a create that the shadow may have taken under an id that nobody was told is looked up, before a repair makes it there. Default: it is parked.",
+      )
       .optional(),
     unmapped: choiceField(["pass", "skip"], {
       effect:

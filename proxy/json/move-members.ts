@@ -71,6 +71,26 @@ function moveIn(element: JsonValue, moves: readonly Move[]): JsonValue {
   return left;
 }
 
+/** Without the members and elements at these places, each the tokens of a pointer without `*`. */
+export function removePlaces(value: JsonValue, places: readonly (readonly string[])[]): JsonValue {
+  if (places.length === 0 || typeof value !== "object" || value === null || value instanceof JsonNumber) return value;
+  const children = value instanceof JsonObject ? value.values : value;
+  const nameOf = (i: number): string => (value instanceof JsonObject ? (value.names[i] as string) : String(i));
+  const kept: { readonly name: string; readonly value: JsonValue }[] = [];
+  for (const [i, child] of children.entries()) {
+    const name = nameOf(i);
+    const inside = places.filter(([first]) => first === name).map(([, ...rest]) => rest);
+    if (inside.some(({ length }) => length === 0)) continue;
+    kept.push({ name, value: removePlaces(child, inside) });
+  }
+  const values = kept.map((each) => each.value);
+  if (!(value instanceof JsonObject)) return values;
+  return new JsonObject(
+    kept.map(({ name }) => name),
+    values,
+  );
+}
+
 /** Of an object all of whose members were taken. */
 const GONE = Symbol("gone");
 

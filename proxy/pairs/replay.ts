@@ -376,6 +376,7 @@ function settledFor(exchange: Exchange, { body }: ReplayPlan, given: Partial<Set
     failure: null,
     repair: null,
     notBefore: null,
+    uncreated: false,
     moreKeys: [],
     answers: null,
     ...given,

@@ -2,7 +2,7 @@
 import type { RepairReason } from "../evidence.ts";
 import { headerOf, type Settled } from "../exchange.ts";
 import type { StoreWrite } from "../ports.ts";
-import { type EntityPlace, goesToPart } from "../read-back.ts";
+import { type EntityPlace, goesToPart, isCreate } from "../read-back.ts";
 import type { Sealer } from "../sealed.ts";
 
 export type RepairMark = Extract<StoreWrite, { type: "repair" }>;
@@ -24,7 +24,9 @@ export function repairEntry(
       path: request.path,
       host: headerOf(request.headers, "host"),
     };
-    place = { sealed: sealer.seal(JSON.stringify(exact)), part: goesToPart(exact) };
+    const sealed = sealer.seal(JSON.stringify(exact));
+    const uncreated = settled.uncreated && isCreate(exact) ? ({ uncreated: true } as const) : {};
+    place = { sealed, part: goesToPart(exact), ...uncreated };
   }
   return {
     type: "repair",

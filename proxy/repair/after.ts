@@ -34,6 +34,8 @@ export function endOf(work: Before, mended: Mended, parts: AfterParts): RepairEn
       return null;
     case "differs":
       return { ...same, nextTry: inTime(SETTLED_MS), lastError, evidence };
+    case "waits":
+      return { ...same, nextTry: inTime(FIRST_BACKOFF_MS), lastError, evidence };
     case "failed": {
       if (mended.kind === "unreached") return { ...same, nextTry: inTime(FIRST_BACKOFF_MS), lastError, evidence };
       const attempts = work.attempts + 1;
@@ -43,7 +45,11 @@ export function endOf(work: Before, mended: Mended, parts: AfterParts): RepairEn
         kind: "failed",
         state: isParked ? "parked" : "open",
         attempts,
-        notBefore: mended.kind === "late" ? inTime(parts.maxWorkMs) : work.notBefore,
+        // What the shadow made of a POST under an id that nobody knows is never made a second time.
+        notBefore:
+          mended.kind === "late" || (mended.kind === "hopeless" && mended.seen.wrote === "POST")
+            ? inTime(parts.maxWorkMs)
+            : work.notBefore,
         nextTry: inTime(backoffMs),
         lastError,
         evidence,
@@ -54,11 +60,6 @@ export function endOf(work: Before, mended: Mended, parts: AfterParts): RepairEn
       throw new TypeError(`no such end: ${JSON.stringify(never)}`);
     }
   }
-}
-
-/** Something is about to be written for it, and may land until then (epoch ms). */
-export function announcedEnd(work: RepairWork, landsUntil: number): RepairEnd {
-  return { ...asItWas(work), notBefore: new Date(landsUntil).toISOString() };
 }
 
 /** What is kept of it where an attempt has changed nothing. */

@@ -5,11 +5,12 @@ import { endpointOf } from "../endpoint.ts";
 import type { RepairWork } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
-import { type EntityPlace, readBackOf } from "../read-back.ts";
+import { type EntityPlace, isCreate, makesIds, readBackOf } from "../read-back.ts";
 import { keyAtHead } from "../route/entity-key.ts";
 import { classifyRequest } from "../route/plan.ts";
 import type { Sealer } from "../sealed.ts";
 import type { RepairPaths } from "./plan.ts";
+import { valuesOfEntity, type ValuesOfEntity } from "./values-of-entity.ts";
 
 export interface ReadyEntry {
   readonly ready: true;
@@ -19,13 +20,15 @@ export interface ReadyEntry {
   /** Exact. */
   readonly place: EntityPlace;
   readonly paths: RepairPaths;
+  /** null: both services call everything in it the same. */
+  readonly values: ValuesOfEntity | null;
 }
 
 /** `why` names no part of the key. */
 export type PreparedEntry = ReadyEntry | { readonly ready: false; readonly why: string };
 
 export function prepareEntry(
-  work: Pick<RepairWork, "route" | "key" | "place">,
+  work: Pick<RepairWork, "route" | "key" | "place" | "notBefore">,
   { settings, router }: Snapshot,
   sealer: Pick<Sealer, "open">,
 ): PreparedEntry {
@@ -46,13 +49,20 @@ export function prepareEntry(
   };
   const found = readBackOf(route, place, work.place?.part === true, steps);
   if (!found.readable) return { ready: false, why: found.why };
+  // Where clients have it made is known; the path above what is read may be another place.
+  const isMadeThere = found.how === "declared" && makesIds(route) && isCreate(place);
+  const paths = { path: found.path, above: isMadeThere ? place.path : found.above };
+  const isUncreated = work.place?.uncreated === true && work.notBefore === null;
+  const values = valuesOfEntity({ route, place, paths, isUncreated, settings, steps });
+  if (typeof values === "string") return { ready: false, why: values };
   return {
     ready: true,
     route,
     primary: serviceOf(settings, serviceNameFor(primary, route)),
     shadow: serviceOf(settings, serviceNameFor(shadow, route)),
     place,
-    paths: { path: found.path, above: found.above },
+    paths,
+    values,
   };
 }
 

@@ -27,11 +27,17 @@ export type WriteEnd =
   | { readonly end: "answered"; readonly status: number }
   /** It may have been applied, or may yet be. */
   | { readonly end: "unknown"; readonly why: string }
-  | { readonly end: "not-sent"; readonly why: string };
+  | { readonly end: "not-sent"; readonly why: string }
+  /** It says a value that another write has to make at the shadow first. */
+  | { readonly end: "awaited"; readonly why: string }
+  /** It says a value that nobody can put into the shadow's own. */
+  | { readonly end: "unmapped"; readonly why: string };
 
 /** Both services, asked about one entity. Never rejects. */
 export interface Sides {
   read(role: Role): Promise<Reading>;
+  /** Looks at the shadow for an entity whose id there nobody knows (`values.find`); `shadow` where it cannot be looked for. */
+  seek(primary: Answer, shadow: Extract<Reading, { is: "apart" }>): Promise<Reading>;
   /** `order` as `orderStamp` gave it when `body` was read. */
   write(write: Write, body: Answer | null, order: string): Promise<WriteEnd>;
   agree(primary: Answer, shadow: Answer): Promise<Agreement>;
@@ -62,8 +68,16 @@ export type Mended =
   | { readonly end: "equal"; readonly wrote: RepairMethod | null }
   /** It may not be written. */
   | { readonly end: "differs"; readonly would: RepairMethod; readonly seen: Seen }
+  /** The same, of an entity that the shadow has under an id that is not known yet. */
+  | { readonly end: "differs"; readonly would: null; readonly why: string; readonly seen: Seen }
   /** A live write of the key came in between. */
-  | { readonly end: "busy" }
+  | {
+      readonly end: "busy";
+      /** A POST was taken, and what it made is there, whoever knows its id. */
+      readonly made?: true;
+    }
+  /** What it names has to reach the shadow first. */
+  | { readonly end: "waits"; readonly why: string; readonly seen: Seen }
   | {
       readonly end: "failed";
       readonly why: string;
@@ -71,6 +85,8 @@ export type Mended =
       /** unreached: nothing was learnt of the entity. late: a write may land later. hopeless: another attempt does harm. */
       readonly kind: "unreached" | "refused" | "late" | "hopeless";
     };
+
+const FAILED_AS = { unknown: "late", "not-sent": "unreached", unmapped: "refused" } as const;
 
 /** Some services show what they took a moment later. */
 const LOOKS = [0, 100, 400];
@@ -92,16 +108,25 @@ export async function mend(
     a.is === "present" && b.is === "present" ? sides.agree(a.answer, b.answer) : Promise.resolve(null);
 
   try {
-    const shadow = await read("shadow");
+    let shadow = await read("shadow");
     const primary = await read("primary");
+    if (shadow.is === "apart" && primary.is === "present")
+      held.push((shadow = await sides.seek(primary.answer, shadow)));
     // A write that begins from here on is not in what was read, and is delivered after what is written.
     if (await turn.crossed()) return { end: "busy" };
     const stamp = sides.orderStamp();
     const step = planRepair(primary, shadow, await agreed(primary, shadow), paths, rule);
     if (step.step === "none") return { end: "equal", wrote: null };
     const seen = { ...seenOf(primary, shadow), wrote: null, answered: null };
+    if (shadow.is === "apart" && shadow.met === true) {
+      const why = "the shadow has it under an id that is not known yet, which a repair learns (values.find)";
+      return { end: "differs", would: null, why, seen };
+    }
+    if (step.step === "stuck") return { end: "failed", why: step.why, kind: "hopeless", seen };
     if (step.step === "wait") {
-      const kind = primary.is === "unknown" || shadow.is === "unknown" ? "unreached" : "refused";
+      if (step.because === "awaits") return { end: "waits", why: step.why, seen };
+      const isUnasked = step.because === undefined && (primary.is === "unknown" || shadow.is === "unknown");
+      const kind = isUnasked ? "unreached" : "refused";
       return { end: "failed", why: step.why, kind, seen };
     }
     if (!order.mayWrite)
@@ -117,8 +142,9 @@ export async function mend(
       ended = await sides.write(write, body, stamp);
     }
     const wrote = write.method;
+    if (ended.end === "awaited") return { end: "waits", why: ended.why, seen };
     if (ended.end !== "answered") {
-      const kind = ended.end === "unknown" ? "late" : "unreached";
+      const kind = FAILED_AS[ended.end];
       const why = `${wrote} to the shadow: ${ended.why}`;
       return { end: "failed", why, kind, seen: { ...seen, wrote, differences: step.differences } };
     }
@@ -145,18 +171,22 @@ interface Verifying {
 
 async function verify(parts: Verifying): Promise<Mended> {
   const { turn, wrote, answered, order } = parts;
-  let last: Mended = { end: "busy" };
+  const busy: Mended = wrote === "POST" ? { end: "busy", made: true } : { end: "busy" };
+  let last: Mended = busy;
   for (const waitMs of LOOKS) {
     if (waitMs > 0) await parts.pause(waitMs);
-    if (await turn.crossed()) return { end: "busy" };
+    if (await turn.crossed()) return busy;
     const shadow = await parts.read("shadow");
     const primary = await parts.read("primary");
-    if (await turn.crossed()) return { end: "busy" };
+    if (await turn.crossed()) return busy;
     const step = planRepair(primary, shadow, await parts.agreed(primary, shadow), order.paths, order.rule);
     if (step.step === "none") return { end: "equal", wrote };
     const differences = step.step === "write" ? step.differences : [];
     const seen = { ...seenOf(primary, shadow), wrote, answered, differences };
-    if (step.step === "wait") {
+    if (wrote === "POST" && shadow.is === "apart") {
+      const why = "the shadow took the POST, and did not say what id it gave it at a place of values.learn";
+      last = { end: "failed", why, kind: "hopeless", seen };
+    } else if (step.step === "wait") {
       last = { end: "failed", why: step.why, kind: "unreached", seen };
     } else if (wrote === "POST" && shadow.is === "absent") {
       const why = "the shadow took the POST and has no such entity: it gave it an id of its own";

@@ -13,15 +13,16 @@ import type { Store, Telemetry } from "../ports.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
-import { announcedEnd, asItWas, endOf, impossibleEnd } from "./after.ts";
-import { bothSides, type BothSidesParts } from "./both-sides.ts";
+import { asItWas, endOf, impossibleEnd } from "./after.ts";
+import { keepBeforeWriting } from "./before-writing.ts";
+import { bothSides, type BothSidesParts, type Entity } from "./both-sides.ts";
 import { prepareEntry, type ReadyEntry, whyNoWrites } from "./entry.ts";
 import { mend, type Mended } from "./mend.ts";
 import { showAttempt } from "./shown.ts";
 
 export interface OneEntryParts extends BothSidesParts {
   readonly snapshot: () => Snapshot;
-  readonly store: Pick<Store, "endRepair">;
+  readonly store: Pick<Store, "endRepair" | "repairWork">;
   readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>) => Promise<T | null>;
   readonly taints: Taints;
   /** For backfills beside it. */
@@ -42,19 +43,30 @@ const QUIET_PATIENCE_MS = 2_000;
 /** Copies of the key wait meanwhile; half of what they may wait is left to them. */
 const TURN_MAX_MS = 10_000;
 
-export async function repairOne(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
+/** `isLast`: nothing else of this run comes after it, so that nothing is waited for. */
+export async function repairOne(
+  parts: OneEntryParts,
+  work: RepairWork,
+  mode: RepairMode,
+  isLast = false,
+): Promise<RepairFinding> {
   // Which side is right must not change while it is carried over to the other.
   if (parts.hold.holds(work.route)) return finding(work, "busy", { why: "its source of truth is being changed" });
   const id = `repair ${work.id}`;
   parts.openWrites.enter(id, work.route);
   try {
-    return await repairNow(parts, work, mode);
+    return await repairNow(parts, work, mode, isLast);
   } finally {
     parts.openWrites.leave(id);
   }
 }
 
-async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMode): Promise<RepairFinding> {
+async function repairNow(
+  parts: OneEntryParts,
+  work: RepairWork,
+  mode: RepairMode,
+  isLast: boolean,
+): Promise<RepairFinding> {
   const snapshot = parts.snapshot();
   const now = parts.clock.now();
   const begunAt = parts.clock.monotonic();
@@ -71,10 +83,13 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
   const mayWrite = mode === "repair" && forbidden === null;
   let isAnnounced = false;
   const announce = async (landsUntil: number): Promise<boolean> => {
-    isAnnounced = true;
-    return (await keep(parts, work, announcedEnd(work, landsUntil))) === "done";
+    isAnnounced = await keepBeforeWriting(parts.store, work, landsUntil);
+    return isAnnounced;
   };
-  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? { work, announce } : null);
+  const mended = await takeTurn(parts, entry, snapshot, mayWrite ? { work, announce } : null, {
+    mayLearn: mode !== "dry-run",
+    leavesOut: isLast,
+  });
   if (mended === null) return finding(work, "busy", { why: "the key was written all the time" });
   const seen = "seen" in mended ? mended.seen : null;
   const shown = showAttempt(parts.redactor, snapshot, entry, seen, whyOf(mended, forbidden));
@@ -94,8 +109,9 @@ async function repairNow(parts: OneEntryParts, work: RepairWork, mode: RepairMod
     lastError: shown.why ?? "",
     evidence,
   });
-  // What was announced is answered: nothing of it lands any more.
-  const end = kept ?? (isAnnounced ? asItWas(work) : null);
+  // What was announced is answered: nothing of it lands any more, but what it may have made is there.
+  const isOver = isAnnounced && !(mended.end === "busy" && mended.made === true);
+  const end = kept ?? (isOver ? asItWas(work) : null);
   const would = mended.end === "differs" ? mended.would : null;
   const told = { why: shown.why, would, differences: shown.differences };
   if (mode === "dry-run") return finding(work, resultOf(mended, end), told);
@@ -120,8 +136,9 @@ function takeTurn(
   entry: ReadyEntry,
   snapshot: Snapshot,
   writes: Writes | null,
+  how: Pick<Entity, "mayLearn" | "leavesOut">,
 ): Promise<Mended | null> {
-  const { route, primary, shadow, paths, place } = entry;
+  const { route, primary, shadow, paths, place, values } = entry;
   const written = writes?.work ?? null;
   return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, written, () => mendNow(turn)));
 
@@ -136,11 +153,14 @@ function takeTurn(
       host: place.host,
       id: makeUlid(parts.clock.now()),
       deadline: parts.clock.monotonic() + turnMs,
+      values,
+      ...how,
     });
     const { timeoutMs, maxWorkMs } = shadow.asShadow;
     const announce = async (): Promise<boolean> =>
       (await writes?.announce(parts.clock.now() + turnMs + timeoutMs + maxWorkMs)) ?? false;
-    const order = { paths, rule: route.repair.write, mayWrite: writes !== null, announce };
+    const makesIds = values !== null && values.own !== null;
+    const order = { paths: { ...paths, makesIds }, rule: route.repair.write, mayWrite: writes !== null, announce };
     return mend(turn, sides, order, (ms) => sleep(ms));
   }
 }
@@ -178,9 +198,10 @@ function whyOf(mended: Mended, forbidden: string | null): string | null {
     case "busy":
       return "a write of the key came in between";
     case "failed":
+    case "waits":
       return mended.why;
     case "differs":
-      return forbidden ?? "the two sides differ";
+      return mended.would === null ? mended.why : (forbidden ?? "the two sides differ");
     default: {
       const never: never = mended;
       throw new TypeError(`no such end: ${JSON.stringify(never)}`);
@@ -197,6 +218,8 @@ function resultOf(mended: Mended, end: RepairEnd | null): RepairResult {
     case "busy":
     case "differs":
       return mended.end;
+    case "waits":
+      return "busy";
     default: {
       const never: never = mended;
       throw new TypeError(`no such end: ${JSON.stringify(never)}`);

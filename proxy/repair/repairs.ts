@@ -98,7 +98,7 @@ export function createRepairs(parts: RepairsParts): Repairs {
         rateOf: (name) => ratePerSecond ?? rateOf(name),
         rounds: ROUNDS,
         signal: AbortSignal.any([job.abort.signal, down.signal]),
-        repair: (work) => repairOne(parts, work, dryRun ? "dry-run" : "repair"),
+        repair: (work, isLast) => repairOne(parts, work, dryRun ? "dry-run" : "repair", isLast),
         told(work, finding) {
           job.told(work, finding, parts.clock.now());
           unreached = finding.result === "failed" && !isShadowUp(work.route) ? unreached + 1 : 0;

@@ -63,6 +63,7 @@ export function showAttempt(
     failure: null,
     repair: null,
     notBefore: null,
+    uncreated: false,
     answers: null,
   });
   return { path, why: error, differences };

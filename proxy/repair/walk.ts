@@ -11,7 +11,8 @@ export interface WalkOrder {
   /** How often entries that live writes came in between are taken up again before they are left. */
   readonly rounds: number;
   readonly signal: AbortSignal;
-  readonly repair: (work: RepairWork) => Promise<RepairFinding>;
+  /** `isLast`: it is not taken up again, although there were rounds for that. */
+  readonly repair: (work: RepairWork, isLast: boolean) => Promise<RepairFinding>;
   /** Each entry once, with what became of it last. */
   readonly told: (work: RepairWork, finding: RepairFinding) => void;
 }
@@ -75,7 +76,7 @@ class Paced {
     const failures: unknown[] = [];
     const begin = async (work: RepairWork): Promise<void> => {
       try {
-        const finding = await repair(work);
+        const finding = await repair(work, tellBusy && this.#order.rounds > 0);
         if (finding.result === "busy" && !tellBusy && !signal.aborted) busy.push(work);
         else told(work, finding);
       } catch (error) {

@@ -11,7 +11,7 @@ import type { Answered } from "../transform.ts";
 import type { HeldReply, HeldRequest } from "./module-message.ts";
 import { ModuleThread } from "./module-thread.ts";
 import type { ModuleCall, ModuleReply } from "./worker.ts";
-import { answerToLegacy, type Reshaped, RESHAPED_MAX_BYTES } from "./reshape.ts";
+import { type Reshaped, RESHAPED_MAX_BYTES } from "./reshape.ts";
 
 type Now<T> = T | Promise<T>;
 
@@ -23,7 +23,7 @@ export interface Transforms {
   /** The shadow's answer to a copy, for learning and comparing: as it came, where it could not be transformed. */
   answer(answer: Answer, exchange: Exchange): Now<Answer>;
   /** The same of next's answer to a request of our own. */
-  ownAnswer(answer: Answer, route: RouteSettings): Now<Answer>;
+  ownAnswer(answer: Answer, answered: Answered): Now<Answer>;
   /** What a client asks, as next is to be asked it. Never rejects. */
   clientRequest(request: ShadowRequest, route: RouteSettings): Now<Reshaped<ShadowRequest>>;
   /** What next answers, as the client is to get it. Never rejects. */
@@ -143,7 +143,7 @@ export function createTransforms(caught: Caught): Transforms {
       if (!goesToNext(exchange)) return answer;
       return put(answer, exchange.route, (changed) => answerAtLegacy(changed, exchange), exchange);
     },
-    ownAnswer: (answer, route) => put(answer, route, (changed) => answerToLegacy(changed, route)),
+    ownAnswer: (answer, answered) => put(answer, answered.route, (changed) => answerAtLegacy(changed, answered)),
     clientRequest: (request, route) =>
       byModule(
         declare(() => requestAtNext(request, route)),

@@ -76,6 +76,7 @@ export async function replay(parts: ReplayParts, chosen: Chosen, position: numbe
     taintedBy: null,
     repair: null,
     notBefore: null,
+    uncreated: false,
     answers: null,
     ...found,
   };

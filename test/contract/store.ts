@@ -697,17 +697,17 @@ export function storeContract(name: string, open: OpenStore): void {
   };
 
   prove(
-    "each mark raises the revision; the later bound and the newest place hold, and a part stays one",
+    "each mark raises the revision; the later bound and the newest place hold, and a part or what its shadow never got stays one",
     async (store) => {
       const [soon, late] = ["2026-11-22T12:00:30.000Z", "2026-11-22T12:01:00.000Z"];
       await keep(store, [
-        mark("users/1", { notBefore: late, place: { sealed: "one", part: true } }),
+        mark("users/1", { notBefore: late, place: { sealed: "one", part: true, uncreated: true } }),
         mark("users/1", { notBefore: soon, place: { sealed: "two", part: false } }),
       ]);
       await keep(store, [mark("users/1"), mark("users/2")]);
       const [first, second] = await work(store);
       assert.deepEqual([first?.revision, first?.notBefore], [3, late]);
-      assert.deepEqual(first?.place, { sealed: "two", part: true });
+      assert.deepEqual(first?.place, { sealed: "two", part: true, uncreated: true });
       assert.deepEqual([second?.revision, second?.notBefore, second?.place], [1, null, null]);
       const listed = (await store.repairs({ limit: 10 })).items;
       assert.equal(JSON.stringify(listed).includes("two"), false);

@@ -142,6 +142,7 @@ export async function play(writes: readonly LiveWrite[], random: () => number, l
       await step();
       return seen === null ? { is: "absent", status: 404 } : { is: "present", answer: answerOf(seen), discard() {} };
     },
+    seek: (_, shadow) => Promise.resolve(shadow),
     async write({ method }, body) {
       await step();
       const value = body?.body.kind === "memory" ? body.body.bytes.toString() : "";

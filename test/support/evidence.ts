@@ -139,6 +139,7 @@ export function makeSettled(given: SettledGiven = {}): Settled {
     key: "users/42",
     moreKeys: [],
     notBefore: null,
+    uncreated: false,
     outcome: DIVERGENT,
     primary: { status: 200, ms: 12.13, bytes: 431 },
     shadow: { status: 200, ms: 3.44, bytes: 433, attempts: 1 },

@@ -15,6 +15,8 @@ export interface Order {
 
 export interface IdApi {
   readonly answer: Answer;
+  /** Does it, and answers nobody. */
+  take(seen: SeenRequest): void;
   readonly users: Map<string, User>;
   readonly orders: Map<string, Order>;
   /** Whose token or session each note was written under. */
@@ -101,7 +103,7 @@ export function createIdApi({ makeId, makeSecret }: IdScheme): IdApi {
     return { status: 200, body: { id: order.id, note: order.note } };
   }
 
-  return { answer, users, orders, notes, refused };
+  return { answer, take: (seen) => void act(seen), users, orders, notes, refused };
 }
 
 function bodyOf({ body, header }: SeenRequest): Record<string, unknown> {

@@ -29,7 +29,7 @@
  * | `outcomes`           | hash  | [route, outcome, reason] → writes
  * | `repairs`            | zset  | [route, whole, key] → position; `repairs:ROUTE` the same of one route
  * | `repair:since`, `repair:last` [reason, exchange, who misses it], `repair:times` | hash | of each repair; `repairs:count`, `repairs:parked` of each route
- * | `repair:bound`       | hash  | of each repair that has one: not before, ms; `repair:place` [sealed, part]; `repair:tried` JSON
+ * | `repair:bound`       | hash  | of each repair that has one: not before, ms; `repair:place` [sealed, part, uncreated]; `repair:tried` JSON
  * | `gaps`               | zset  | id → position; `gap`: [route, from, why, run, who misses it], `gap:to`: closed at; `gaps:count` of each route
  * | `turn:H`             | hash  | turns of the writes of a key, which is H, a keyed hash; `turn:H:runs`, `turns:R` (turn.lua); R is told of those that come to it on a channel of that name
  * | `earlier`            | hash  | of each run the lowest numbers of writes that it has open; `earlier:moved` when one ended (turns.lua)

@@ -245,8 +245,8 @@ const NOT_TRIED = { state: "open", attempts: 0, nextTry: null, lastError: null, 
 
 function placeOf(text: string | null): SealedPlace | null {
   if (text === null) return null;
-  const [sealed, part] = JSON.parse(text) as [string, boolean];
-  return { sealed, part };
+  const [sealed, part, uncreated = false] = JSON.parse(text) as [string, boolean, boolean?];
+  return { sealed, part, ...(uncreated ? { uncreated } : {}) };
 }
 
 async function readGaps(reading: Reading, partition: number, ids: readonly string[]): Promise<readonly GapRecord[]> {

@@ -1,6 +1,6 @@
 /** The repair list: marks fold into one row for each key; an attempt ends the revision that it saw and no other. */
 import type { Database } from "better-sqlite3";
-import type { Missing, RepairEvidence, RepairRecord, RepairWork } from "../../../proxy/evidence.ts";
+import type { Missing, RepairEvidence, RepairRecord, RepairWork, SealedPlace } from "../../../proxy/evidence.ts";
 import type { Page, RepairWorkQuery } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
@@ -25,14 +25,14 @@ export function prepareRepairs(
   const again = db.prepare(
     `UPDATE repair SET reason = @reason, exchange_id = @exchangeId, times = times + @times, revision = revision + @times,
        not_before_ms = nullif(max(ifnull(not_before_ms, 0), ifnull(@notBefore, 0)), 0),
-       place = ifnull(@place, place), part = max(part, @part),
+       place = ifnull(@place, place), part = max(part, @part), uncreated = max(uncreated, @uncreated),
        misses = iif(misses IS @misses AND misses_of = revision, @misses, NULL), misses_of = revision + @times,
        parked = 0, attempts = 0, next_try_ms = NULL, last_error = NULL, evidence = NULL
      WHERE route = @route AND whole = @whole AND key = @key`,
   );
   const insert = db.prepare(
-    `INSERT INTO repair (route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, misses, misses_of)
-     VALUES (@route, @whole, @key, @reason, @exchangeId, @since, @times, @times, @notBefore, @place, @part, @misses, @times)`,
+    `INSERT INTO repair (route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, uncreated, misses, misses_of)
+     VALUES (@route, @whole, @key, @reason, @exchangeId, @since, @times, @times, @notBefore, @place, @part, @uncreated, @misses, @times)`,
   );
   let keys = countKeys(db);
 
@@ -44,6 +44,7 @@ export function prepareRepairs(
       notBefore: row.notBefore === null ? null : epochMs(row.notBefore, at),
       place: row.place?.sealed ?? null,
       part: row.place?.part === true ? 1 : 0,
+      uncreated: row.place?.uncreated === true ? 1 : 0,
     };
     if (again.run(bound).changes > 0) return;
     const known = keys.get(row.route) ?? 0;
@@ -71,6 +72,7 @@ interface Row {
   readonly not_before_ms: number | null;
   readonly place: string | null;
   readonly part: 0 | 1;
+  readonly uncreated: 0 | 1;
   readonly parked: 0 | 1;
   readonly attempts: number;
   readonly next_try_ms: number | null;
@@ -80,7 +82,7 @@ interface Row {
 }
 
 const COLUMNS = `seq, route, iif(whole, NULL, key) AS key, reason, exchange_id AS exchangeId, since, times, revision,
-  not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence, iif(misses_of = revision, misses, NULL) AS misses`;
+  not_before_ms, place, part, uncreated, parked, attempts, next_try_ms, last_error, evidence, iif(misses_of = revision, misses, NULL) AS misses`;
 
 /** The longest open first. */
 export function repairs(db: Database, query: ListQuery): Page<RepairRecord> {
@@ -114,8 +116,13 @@ export function repairWork(db: Database, query: RepairWorkQuery): readonly Repai
   return rows.map((row) => ({
     ...toRecord(row),
     id: row.seq,
-    place: row.place === null ? null : { sealed: row.place, part: row.part === 1 },
+    place: placeOf(row),
   }));
+}
+
+function placeOf({ place, part, uncreated }: Row): SealedPlace | null {
+  if (place === null) return null;
+  return { sealed: place, part: part === 1, ...(uncreated === 1 ? { uncreated: true } : {}) };
 }
 
 export function endRepair(db: Database, { id, revision, end }: Questions["endRepair"]["args"]): "done" | "changed" {

@@ -8,7 +8,7 @@ const COLUMNS: Readonly<Record<(typeof SALVAGED_TABLES)[number], string>> = {
   route_total: "route, eligible, settled, compared_reads, balanced_at",
   outcome_total: "route, outcome, reason, count",
   repair:
-    "route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, parked, attempts, next_try_ms, last_error, evidence, misses, misses_of",
+    "route, whole, key, reason, exchange_id, since, times, revision, not_before_ms, place, part, uncreated, parked, attempts, next_try_ms, last_error, evidence, misses, misses_of",
   gap: "id, route, from_ms, to_ms, why, unclean_end, misses",
   override: "route, setting, override",
   audit: "entry",

@@ -285,6 +285,10 @@ export const MIGRATIONS: readonly string[] = [
     generation INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Whether the write that made the entity is known not to have reached the shadow.
+  ALTER TABLE repair ADD COLUMN uncreated INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /**

@@ -3,16 +3,18 @@
  * exchange, put into what the shadow is sent, and taken back out of its answer before that is compared. What clients say and are told
  * is the common tongue: as long as legacy has always been the primary, legacy's (held.ts).
  */
-import type { LearnPlace, ValueSettings } from "../../config/settings.ts";
+import type { LearnPlace, ValuePlace, ValueSettings } from "../../config/settings.ts";
 import type { Difference } from "../../evidence.ts";
-import type { Answer, BodyCopy, Exchange, RawHeaders } from "../../exchange.ts";
+import type { Answer, BodyCopy, Exchange, Identity, RawHeaders } from "../../exchange.ts";
 import { isAccepted } from "../verdicts.ts";
-import { edit, type Documents, type Edit, withoutCoding } from "./documents.ts";
+import { asClientsKnow } from "./answer-map.ts";
+import { carry, type Carried, type Carrying, type Message } from "./carried.ts";
+import type { Documents } from "./documents.ts";
 import type { PairBook } from "./pair-book.ts";
-import { atService, bothSides, forClients, isPair, isTurned } from "./held.ts";
+import { atService, bothSides, isPair, isTurned } from "./held.ts";
 import { findInAnswer, findInRequest, type FoundValue } from "./places.ts";
 import { mapRequest, type MappedRequest, type ReadBody, valueName } from "./request-map.ts";
-import { otherSide, spellAs, type Value, type ValuePair } from "./seal.ts";
+import { otherSide, type Value, type ValuePair } from "./seal.ts";
 import { type Teaching, Teachings } from "./teaching.ts";
 
 export interface ValueMapOptions {
@@ -24,15 +26,15 @@ export interface ValueMapOptions {
 }
 
 /** A complete answer, as far as it is read. */
-interface AnswerToRead {
+export interface AnswerToRead {
   readonly status: number;
   readonly headers: RawHeaders;
   /** null: not in memory. */
   readonly body: Buffer | null;
 }
 
-/** A value of the shadow's that only looks right: it is the primary's, and at the shadow something else has it. */
-const UNMAPPED = " (unmapped)";
+/** Who was the primary, where. */
+export type Taught = Pick<Exchange, "snapshot" | "route"> & { readonly plan: Pick<Exchange["plan"], "primary"> };
 
 export class ValueMap {
   readonly #options: ValueMapOptions;
@@ -115,26 +117,51 @@ export class ValueMap {
     shadow: AnswerToRead,
   ): Promise<readonly Difference[]> {
     try {
-      if (!isAccepted(primary.status) || !isAccepted(shadow.status)) return [];
-      const sides = [this.#answer(primary), this.#answer(shadow)] as const;
-      const { learn } = exchange.route.values;
-      // What was sent as it came, the shadow only says back.
-      const both = pairUp(sides, learn).filter((one) => !passed.has(valueName(one.primary)));
-      const atPrimary = await this.#atPrimary(exchange, both);
-      const lessons = await Promise.all(
-        both.map(async (one, i) => {
-          const pair = this.#pairOf(exchange, one, atPrimary[i] ?? one.primary);
-          return { one, lesson: await this.#options.book.teach(pair) };
-        }),
-      );
-      return lessons.flatMap(({ one, lesson }) => (lesson === "conflict" ? [conflictOf(one, sides)] : []));
+      return await this.#learn(exchange, passed, primary, shadow);
     } finally {
       this.end(exchange, teaching);
     }
   }
 
+  /** The same of two answers about one entity that no client asked for. `about`: as of an exchange. */
+  learnOf(about: Taught, passed: ReadonlySet<string>, primary: AnswerToRead, shadow: AnswerToRead) {
+    return this.#learn(about, passed, primary, shadow);
+  }
+
+  /** What `side` answers, as clients would have been told it by the primary; `other` as `asClientsKnow` has it. */
+  told(answer: Answer, places: readonly ValuePlace[], side: Identity, other: Identity | null): Promise<Answer> {
+    return asClientsKnow(this.#options, answer, places, side, other);
+  }
+
+  /** Values of an entity that Crossfade itself carries to a service. */
+  carry(message: Message, order: Carrying): Promise<Carried> {
+    const { book, readBody } = this.#options;
+    return carry({ book, readBody, teacherOf: (value) => this.#teachings.teacherOf(value, Infinity) }, message, order);
+  }
+
+  async #learn(
+    about: Taught,
+    passed: ReadonlySet<string>,
+    primary: AnswerToRead,
+    shadow: AnswerToRead,
+  ): Promise<readonly Difference[]> {
+    if (!isAccepted(primary.status) || !isAccepted(shadow.status)) return [];
+    const sides = [this.#answer(primary), this.#answer(shadow)] as const;
+    const { learn } = about.route.values;
+    // What was sent as it came, the shadow only says back.
+    const both = pairUp(sides, learn).filter((one) => !passed.has(valueName(one.primary)));
+    const atPrimary = await this.#atPrimary(about, both);
+    const lessons = await Promise.all(
+      both.map(async (one, i) => {
+        const pair = this.#pairOf(about, one, atPrimary[i] ?? one.primary);
+        return { one, lesson: await this.#options.book.teach(pair) };
+      }),
+    );
+    return lessons.flatMap(({ one, lesson }) => (lesson === "conflict" ? [conflictOf(one, sides)] : []));
+  }
+
   /** What the primary itself calls the values that its answer, as clients got it, says. */
-  async #atPrimary({ snapshot, route, plan }: Exchange, both: readonly Both[]): Promise<readonly Value[]> {
+  async #atPrimary({ snapshot, route, plan }: Taught, both: readonly Both[]): Promise<readonly Value[]> {
     const { book } = this.#options;
     if (!isTurned(snapshot, route)) return [];
     await book.look(both.flatMap(({ primary }) => bothSides(primary)));
@@ -147,31 +174,9 @@ export class ValueMap {
   /** The shadow's answer as clients would have got it, for the comparison. */
   async answer(exchange: Exchange, shadow: Answer): Promise<Answer> {
     const { values } = exchange.route;
-    if (!isMapped(values) || shadow.body.kind !== "memory") return shadow;
-    const documents = this.#answer({ ...shadow, body: shadow.body.bytes });
-    const found = findInAnswer(documents, [...values.learn, ...values.apply]);
-    if (found.length === 0) return shadow;
-    const primarySide = exchange.plan.primary;
-    const shadowSide = otherSide(primarySide);
-    const { book } = this.#options;
-    await book.look(found.flatMap(({ kind, text }) => [shadowSide, primarySide].map((side) => ({ kind, text, side }))));
-    const edits = found.flatMap((value): Edit[] => {
-      const { kind, text, start, end } = value;
-      const partner = forClients(book, { kind, text, side: shadowSide });
-      let written: string | null = null;
-      if (partner === "as-it-is") return [];
-      if (isPair(partner)) {
-        written = value.write(partner.other.text, spellAs(value.spelling, partner.own, partner.other));
-      } else {
-        const namesake = book.partnerOf({ kind, text, side: primarySide });
-        // Left as it is, it would equal the primary's by chance.
-        if (isPair(namesake)) written = value.write(text + UNMAPPED, "string");
-      }
-      return written === null ? [] : [{ in: value.in, start, end, text: written }];
-    });
-    const edited = edit(documents, edits);
-    if (edited.body === null || edited.body === documents.body) return { ...shadow, headers: edited.headers };
-    return { ...shadow, headers: withoutCoding(edited.headers), body: { kind: "memory", bytes: edited.body } };
+    if (!isMapped(values)) return shadow;
+    const { primary } = exchange.plan;
+    return asClientsKnow(this.#options, shadow, [...values.learn, ...values.apply], otherSide(primary), primary);
   }
 
   /** Nobody waits any longer: the process ends. */
@@ -184,7 +189,7 @@ export class ValueMap {
     return { target: "", headers, ...this.#options.readBody(headers, body ?? NO_BYTES) };
   }
 
-  #pairOf({ plan }: Exchange, { primary: { kind }, shadow, keepMs }: Both, primary: Value): ValuePair {
+  #pairOf({ plan }: Taught, { primary: { kind }, shadow, keepMs }: Both, primary: Value): ValuePair {
     const valueOf = ({ text, spelling }: Value): Value => ({ text, spelling });
     const [a, b] = [valueOf(primary), valueOf(shadow)];
     const until = keepMs === null ? null : this.#options.now() + keepMs;

@@ -115,7 +115,7 @@ const COMPLETE: Omit<Settings, "file"> = {
         module: null,
         noise: { readShare: 0, comparedShare: 0 },
       },
-      values: { learn: [], apply: [], give: [], unmapped: "pass", clientSees: "legacy" },
+      values: { learn: [], apply: [], give: [], find: null, unmapped: "pass", clientSees: "legacy" },
       transform: { path: null, methods: [], headers: [], body: [], module: null },
       verify: { readBack: null },
       reads: { dialShare: 0, by: null },

@@ -52,6 +52,19 @@ test("what cannot be meant is refused, with its place and what to write instead"
       `{ give: [{ from: "answer:/id", at: "body:/*/id" }] }`,
       /give\[0\] has a body pointer that names no single member/,
     ],
+    [
+      `{ find: { read: "GET /users", by: [{ at: "answer:/email" }] } }`,
+      /values\.find has no query in by, so that everything would be read; write one: by: \[\{ at: answer:\/email/,
+    ],
+    [`{ find: { read: "POST /users", by: [{ at: "answer:/email", query: email }] } }`, /find\.read is .*; write a GET/],
+    [
+      `{ learn: [{ at: "answer:/id", kind: user }], find: { read: "GET /teams/:team/users", by: [{ at: "answer:/email", query: email }] } }`,
+      /values\.find\.read is GET \/teams\/:team\/users, and \/users\/:id\? has no :team; write a path/,
+    ],
+    [
+      `{ learn: [{ at: "answer-header:location", kind: user }], find: { read: "GET /users", by: [{ at: "answer:/email", query: email }] } }`,
+      /values\.find finds entities, and no learn entry says where in them their id stands; write one: learn/,
+    ],
     [`{ unmapped: drop }`, /values\.unmapped is drop; write one of pass, skip/],
     [`{ clientSees: next }`, /values\.clientSees is next; write one of legacy, primary/],
     [
@@ -101,7 +114,7 @@ test("check warns of a kind that nobody learns, of a part that the path has not,
 
 test("explain tells what is learnt, applied and given, and what becomes of a value that nobody knows", (t) => {
   const yaml = withValues(
-    `{ learn: [{ at: "answer:/id", kind: user, keep: 1d }], apply: [{ at: "path:id", kind: user }], give: [{ from: "answer:/id", at: "header:x-id" }], unmapped: skip }`,
+    `{ learn: [{ at: "answer:/id", kind: user, keep: 1d }], apply: [{ at: "path:id", kind: user }], give: [{ from: "answer:/id", at: "header:x-id" }], find: { read: "GET /users", by: [{ at: "answer:/email", query: email }] }, unmapped: skip }`,
   );
   const { settings, origins } = settingsOf(t, yaml);
   const router = compileRouter(settings.routes);
@@ -119,7 +132,8 @@ test("explain tells what is learnt, applied and given, and what becomes of a val
     text,
     /Values: a shadow gets its own; one that has no partner and that no earlier write makes keeps the copy from being sent\./,
   );
-  assert.match(text, /Repair: not by state: the services have ids of their own on this route \(values\)/);
+  assert.match(text, /Repair: GET \/users\/7 on both services \(derived from the path\)/);
+  assert.match(text, /looked up before a repair makes it at the shadow: GET \/users by answer:\/email \(\?email=…\)/);
   assert.match(
     text,
     /learnt: user at answer:\/id, for 1d applied: user at path:id given to creates: answer:\/id at header:x-id/,

@@ -21,7 +21,7 @@ function prepare(t: TestContext, routes: string, route: string, write: string, k
   const [method = "", path = ""] = write.split(" ");
   const place: EntityPlace = { key, method, path, host: null };
   const sealed = { sealed: SEALER.seal(JSON.stringify(place)), part: goesToPart(place) };
-  return prepareEntry({ route, key, place: sealed }, snapshotOf(t, routes), SEALER);
+  return prepareEntry({ route, key, place: sealed, notBefore: null }, snapshotOf(t, routes), SEALER);
 }
 
 const spelled = (entry: PreparedEntry): string =>
@@ -77,22 +77,65 @@ test("what stands in the way of a repair is said, and names no part of the key",
   const snapshot = snapshotOf(t, USERS);
   const why = (work: Parameters<typeof prepareEntry>[0], sealer = SEALER, at = snapshot): string =>
     spelled(prepareEntry(work, at, sealer));
-  assert.match(why({ route: "users", key: null, place: null }), /whole collection, which reconcile alone clears/);
-  assert.match(why({ route: "gone", key: "gone/1", place: null }), /no longer in the configuration/);
+  assert.match(
+    why({ route: "users", key: null, place: null, notBefore: null }),
+    /whole collection, which reconcile alone clears/,
+  );
+  assert.match(why({ route: "gone", key: "gone/1", place: null, notBefore: null }), /no longer in the configuration/);
   const place = { sealed: SEALER.seal("{}"), part: false };
-  assert.match(why({ route: "users", key: "users/1", place }, createSealer(Buffer.alloc(32, 2))), /another key file/);
-  assert.match(why({ route: "users", key: "users/[redacted 12345678]", place: null }), /exact key was not kept/);
+  assert.match(
+    why({ route: "users", key: "users/1", place, notBefore: null }, createSealer(Buffer.alloc(32, 2))),
+    /another key file/,
+  );
+  assert.match(
+    why({ route: "users", key: "users/[redacted 12345678]", place: null, notBefore: null }),
+    /exact key was not kept/,
+  );
   const declared = USERS.replace(" }\n", ', verify: { readBack: "GET /users/:id" } }\n');
   // Marked by an earlier version: its key is shown whole, and that is enough where the route declares the path.
   assert.match(
-    why({ route: "users", key: "users/1", place: null }, SEALER, snapshotOf(t, declared)),
+    why({ route: "users", key: "users/1", place: null, notBefore: null }, SEALER, snapshotOf(t, declared)),
     /^\/users\/1 below/,
   );
   const legacyOnly = snapshotOf(t, USERS.replace(" }\n", ", phase: legacy-only }\n"));
   assert.match(
-    why({ route: "users", key: "users/1", place: null }, SEALER, legacyOnly),
+    why({ route: "users", key: "users/1", place: null, notBefore: null }, SEALER, legacyOnly),
     /phase legacy-only has no shadow/,
   );
+});
+
+const VALUES = `values: { learn: [{ at: "answer:/id", kind: user }], apply: [{ at: "path:id", kind: user }] }`;
+
+test("an entity that each service gives an id of its own is read where that is mapped, and nowhere else", (t) => {
+  const mapped = `  - { name: users, match: { path: "/users/:id?" }, ${VALUES} }\n`;
+  const entry = prepare(t, mapped, "users", "POST /users", "users/42");
+  assert.equal(spelled(entry), "/users/42 below /users");
+  const { kind, text } = (entry.ready ? entry.values?.own : null) ?? { kind: "", text: "" };
+  assert.deepEqual([kind, text], ["user", "42"]);
+
+  const split = `  - { name: create, entity: users, match: { path: /users, methods: [POST] }, values: { learn: [{ at: "answer:/id", kind: user }] } }
+  - { name: one, entity: users, match: { path: "/users/:id" } }\n`;
+  const unmapped = /each service has an id of its own for it .*route one maps .*apply: \[\{ at: path:/;
+  assert.match(spelled(prepare(t, split, "create", "POST /users", "users/42")), unmapped);
+  // The route of the write alone does not tell it.
+  assert.match(spelled(prepare(t, split, "one", "PUT /users/42", "users/42")), /no path: place of route one maps it/);
+  const whole = split.replace(`"/users/:id" }`, `"/users/:id" }, values: { apply: [{ at: "path:id", kind: user }] }`);
+  assert.match(spelled(prepare(t, whole, "create", "POST /users", "users/42")), /^\/users\/42 below \/users$/);
+
+  // What is no entity has no id.
+  const settings = mapped + `  - { name: s, entity: users, match: { path: /settings } }\n`;
+  assert.match(spelled(prepare(t, settings, "s", "PUT /settings", "users:/settings")), /^\/settings below nothing/);
+
+  const elsewhere = mapped.replace(" }\n", `, verify: { readBack: "GET /people/:id" } }\n`);
+  assert.match(spelled(prepare(t, elsewhere, "users", "PUT /users/42", "users/42")), /no route takes a GET/);
+  const taken =
+    elsewhere +
+    `  - { name: people, match: { path: "/people/:name" }, values: { apply: [{ at: "path:name", kind: user }] } }\n`;
+  assert.match(spelled(prepare(t, taken, "users", "PUT /users/42", "users/42")), /^\/people\/42 below/);
+  // Tokens alone: both services call the entity the same.
+  const tokens = `  - { name: notes, match: { path: "/notes/:id" }, values: { apply: [{ at: "header:authorization", kind: token }] } }\n`;
+  const note = prepare(t, tokens, "notes", "PUT /notes/7", "notes/7");
+  assert.deepEqual([spelled(note), note.ready ? note.values?.own : ""], ["/notes/7 below /notes", null]);
 });
 
 test("what is sealed is opened by its key alone, whole or not at all, and looks different each time", () => {

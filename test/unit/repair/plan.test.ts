@@ -43,6 +43,44 @@ test("what is written follows from what both sides say", () => {
   assert.match(nowhere.step === "wait" ? nowhere.why : "", /cannot be created by POST/);
 });
 
+test("an entity that the shadow has under no id that is known is made once, and only where it is known not to be there", () => {
+  const never: Reading = { is: "apart", uncreated: true };
+  const perhaps: Reading = { is: "apart", uncreated: false };
+  const alike: Reading = { ...perhaps, why: "values.find: the shadow has 2 that are alike" };
+  const table: readonly (readonly [Reading, Reading, "put-else-post" | "put" | "post", RegExp])[] = [
+    [here, never, "put-else-post", /^POST \/users makes$/],
+    [here, never, "post", /^POST \/users makes$/],
+    [here, never, "put", /^wait: .*repair\.write is put$/],
+    [huge, never, "post", /^wait: the entity is larger than limits\.bodyOnDisk/],
+    [here, perhaps, "put-else-post", /^stuck: the shadow may have it under an id .*write values\.find/],
+    [here, alike, "put-else-post", /^stuck: values\.find: the shadow has 2 that are alike$/],
+    [gone, never, "put", /^none$/],
+    [gone, perhaps, "put", /^stuck: the primary has it no more, and the shadow may have it/],
+    [unknown, never, "put", /^wait: the primary answered 503/],
+  ];
+  for (const [primary, shadow, rule, expected] of table) {
+    const step = planRepair(primary, shadow, null, paths, rule);
+    const { step: kind } = step;
+    const said =
+      kind === "write"
+        ? `${step.write.method} ${step.write.path}${step.write.makes === true ? " makes" : ""}`
+        : kind === "none"
+          ? kind
+          : `${kind}: ${step.why}`;
+    assert.match(said, expected);
+  }
+  const nowhere = planRepair(here, never, null, { ...paths, above: null }, "post");
+  assert.match(nowhere.step === "wait" ? nowhere.why : "", /cannot be created by POST/);
+});
+
+test("what has an id at the shadow is not given another one", () => {
+  const own = { ...paths, makesIds: true };
+  const put = { method: "PUT", path: "/users/1" } as const;
+  assert.equal(otherWay(put, 404, gone, own, "put-else-post"), null);
+  const step = planRepair(here, gone, null, own, "post");
+  assert.match(step.step === "wait" ? step.why : "", /a POST would give it another id/);
+});
+
 test("a refused PUT becomes a POST only where the shadow has no such entity and the rule allows it", () => {
   const put = { method: "PUT", path: "/users/1" } as const;
   const post = { method: "POST", path: "/users" };
@@ -92,6 +130,10 @@ test("failures back off and park; what was not reached counts for nothing; a lat
   });
   assert.deepEqual(after(failed("hopeless")), { state: "parked", notBefore: null, attempts: 1, nextTry: iso(5_000) });
   assert.deepEqual(after(failed("late")), { state: "open", attempts: 1, nextTry: iso(5_000), notBefore: iso(30_000) });
+  // What it may have made is not made a second time.
+  const made = { end: "failed", why: "", kind: "hopeless", seen: { ...seen, wrote: "POST" } } as const;
+  assert.deepEqual(after(made), { state: "parked", attempts: 1, nextTry: iso(5_000), notBefore: iso(30_000) });
+  assert.deepEqual(after({ end: "waits", why: "", seen }, 2), { ...open, attempts: 2, nextTry: iso(5_000) });
   assert.deepEqual(after({ end: "differs", would: "PUT", seen }, 2), { ...open, attempts: 2, nextTry: iso(600_000) });
   assert.equal(endOf({ state: "open", attempts: 0, notBefore: null }, { end: "busy" }, parts), null);
   const isEqual = endOf({ state: "parked", attempts: 9, notBefore: null }, { end: "equal", wrote: "PUT" }, parts);

@@ -25,7 +25,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     persisted: [],
     mirror: { writes: true, readShare: 0, when: "accepted", acceptRealEffects: null },
     compare: compareRules(),
-    values: { learn: [], apply: [], give: [], unmapped: "pass", clientSees: "legacy" },
+    values: { learn: [], apply: [], give: [], find: null, unmapped: "pass", clientSees: "legacy" },
     transform: { path: null, methods: [], headers: [], body: [], module: null },
     verify: { readBack: null },
     reads: { dialShare: 0, by: null },

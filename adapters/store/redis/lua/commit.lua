@@ -101,8 +101,10 @@ local function addRepair(route, whole, text, row)
   end
   if not isNull(row.place) then
     local known = call('HGET', key('repair:place'), member)
-    local part = row.place.part or (known and cjson.decode(known)[2]) or false
-    call('HSET', key('repair:place'), member, cjson.encode({ row.place.sealed, part }))
+    known = known and cjson.decode(known) or {}
+    local part = row.place.part or known[2] or false
+    local uncreated = row.place.uncreated or known[3] or false
+    call('HSET', key('repair:place'), member, cjson.encode({ row.place.sealed, part, uncreated }))
   end
   -- What was found of an earlier revision says nothing of this one.
   forgetTries(route, member)

@@ -28,7 +28,7 @@ export interface ReadyEntry {
 export type PreparedEntry = ReadyEntry | { readonly ready: false; readonly why: string };
 
 export function prepareEntry(
-  work: Pick<RepairWork, "route" | "key" | "place" | "notBefore">,
+  work: Pick<RepairWork, "route" | "key" | "place" | "notBefore" | "misses">,
   { settings, router }: Snapshot,
   sealer: Pick<Sealer, "open">,
 ): PreparedEntry {
@@ -52,7 +52,8 @@ export function prepareEntry(
   // Where clients have it made is known; the path above what is read may be another place.
   const isMadeThere = found.how === "declared" && makesIds(route) && isCreate(place);
   const paths = { path: found.path, above: isMadeThere ? place.path : found.above };
-  const isUncreated = work.place?.uncreated === true && work.notBefore === null;
+  // What next has not got says nothing of legacy, which is the shadow after a cutover.
+  const isUncreated = work.place?.uncreated === true && work.notBefore === null && work.misses === shadow;
   const values = valuesOfEntity({ route, place, paths, isUncreated, settings, steps });
   if (typeof values === "string") return { ready: false, why: values };
   return {

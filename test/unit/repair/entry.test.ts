@@ -21,7 +21,7 @@ function prepare(t: TestContext, routes: string, route: string, write: string, k
   const [method = "", path = ""] = write.split(" ");
   const place: EntityPlace = { key, method, path, host: null };
   const sealed = { sealed: SEALER.seal(JSON.stringify(place)), part: goesToPart(place) };
-  return prepareEntry({ route, key, place: sealed, notBefore: null }, snapshotOf(t, routes), SEALER);
+  return prepareEntry({ route, key, place: sealed, notBefore: null, misses: null }, snapshotOf(t, routes), SEALER);
 }
 
 const spelled = (entry: PreparedEntry): string =>
@@ -78,28 +78,35 @@ test("what stands in the way of a repair is said, and names no part of the key",
   const why = (work: Parameters<typeof prepareEntry>[0], sealer = SEALER, at = snapshot): string =>
     spelled(prepareEntry(work, at, sealer));
   assert.match(
-    why({ route: "users", key: null, place: null, notBefore: null }),
+    why({ route: "users", key: null, place: null, notBefore: null, misses: null }),
     /whole collection, which reconcile alone clears/,
   );
-  assert.match(why({ route: "gone", key: "gone/1", place: null, notBefore: null }), /no longer in the configuration/);
+  assert.match(
+    why({ route: "gone", key: "gone/1", place: null, notBefore: null, misses: null }),
+    /no longer in the configuration/,
+  );
   const place = { sealed: SEALER.seal("{}"), part: false };
   assert.match(
-    why({ route: "users", key: "users/1", place, notBefore: null }, createSealer(Buffer.alloc(32, 2))),
+    why({ route: "users", key: "users/1", place, notBefore: null, misses: null }, createSealer(Buffer.alloc(32, 2))),
     /another key file/,
   );
   assert.match(
-    why({ route: "users", key: "users/[redacted 12345678]", place: null, notBefore: null }),
+    why({ route: "users", key: "users/[redacted 12345678]", place: null, notBefore: null, misses: null }),
     /exact key was not kept/,
   );
   const declared = USERS.replace(" }\n", ', verify: { readBack: "GET /users/:id" } }\n');
   // Marked by an earlier version: its key is shown whole, and that is enough where the route declares the path.
   assert.match(
-    why({ route: "users", key: "users/1", place: null, notBefore: null }, SEALER, snapshotOf(t, declared)),
+    why(
+      { route: "users", key: "users/1", place: null, notBefore: null, misses: null },
+      SEALER,
+      snapshotOf(t, declared),
+    ),
     /^\/users\/1 below/,
   );
   const legacyOnly = snapshotOf(t, USERS.replace(" }\n", ", phase: legacy-only }\n"));
   assert.match(
-    why({ route: "users", key: "users/1", place: null, notBefore: null }, SEALER, legacyOnly),
+    why({ route: "users", key: "users/1", place: null, notBefore: null, misses: null }, SEALER, legacyOnly),
     /phase legacy-only has no shadow/,
   );
 });
@@ -136,6 +143,22 @@ test("an entity that each service gives an id of its own is read where that is m
   const tokens = `  - { name: notes, match: { path: "/notes/:id" }, values: { apply: [{ at: "header:authorization", kind: token }] } }\n`;
   const note = prepare(t, tokens, "notes", "PUT /notes/7", "notes/7");
   assert.deepEqual([spelled(note), note.ready ? note.values?.own : ""], ["/notes/7 below /notes", null]);
+});
+
+test("what the shadow of before never got says nothing of the one of now", (t) => {
+  const routes = `  - { name: users, match: { path: "/users/:id?" }, ${VALUES} }\n`;
+  const exact: EntityPlace = { key: "users/42", method: "POST", path: "/users", host: null };
+  const place = { sealed: SEALER.seal(JSON.stringify(exact)), part: false, uncreated: true } as const;
+  const isUncreated = (misses: "legacy" | "next" | null, notBefore: string | null = null): unknown => {
+    const entry = prepareEntry(
+      { route: "users", key: "users/42", place, notBefore, misses },
+      snapshotOf(t, routes),
+      SEALER,
+    );
+    return entry.ready ? entry.values?.isUncreated : entry.why;
+  };
+  assert.deepEqual([isUncreated("next"), isUncreated("legacy"), isUncreated(null)], [true, false, false]);
+  assert.equal(isUncreated("next", "2026-11-28T00:00:00.000Z"), false);
 });
 
 test("what is sealed is opened by its key alone, whole or not at all, and looks different each time", () => {

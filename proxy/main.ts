@@ -347,7 +347,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
         audit,
       }),
       backfills: mirroring.backfills,
-      rowJobs: createRowJobEnds({ store, snapshot, clock, audit }),
+      rowJobs: createRowJobEnds({ store, snapshot, clock, audit, leaning }),
       rowValues: createRowValues(mirroring.values),
       replay: mirroring.replay,
       onError: (error, what) => desk.log.error({ err: error, what }, "admin"),

@@ -9,6 +9,7 @@ import type { GapRecord, RepairWork } from "./evidence.ts";
 import type { Snapshot } from "./exchange.ts";
 import { makeUlid } from "./identity.ts";
 import type { Clock, Store } from "./ports.ts";
+import type { LeaningCounter } from "./leaning-counter.ts";
 import { namesEntity } from "./reach.ts";
 import {
   collectionsOf,
@@ -28,6 +29,7 @@ export interface RowJobEndsParts {
   readonly snapshot: () => Snapshot;
   readonly clock: Pick<Clock, "now">;
   readonly audit: (change: AuditedChange) => void;
+  readonly leaning: Pick<LeaningCounter, "lean">;
 }
 
 interface Begun {
@@ -42,7 +44,7 @@ const AT_ONCE = 1_000;
 /** Jobs that were begun and have not ended; the oldest are forgotten. */
 const MOST_BEGUN = 100;
 
-export function createRowJobEnds({ store, snapshot, clock, audit }: RowJobEndsParts): RowJobEnds {
+export function createRowJobEnds({ store, snapshot, clock, audit, leaning }: RowJobEndsParts): RowJobEnds {
   const begun = new Map<string, Begun>();
 
   return {
@@ -71,6 +73,8 @@ export function createRowJobEnds({ store, snapshot, clock, audit }: RowJobEndsPa
       const end: RowJobEnd = { ...report, collection: collection.name, tables, begunAt: job.at, endedAt };
       store.append([{ type: "row-job", end }]);
       await store.flush();
+      if (report.job === "reconcile" && report.around !== null && report.around.legacy > 0)
+        leaning.lean(collection.route, "direct-write", report.around.legacy);
       const told = report.job === "reconcile" && isClean(report) ? await endWhatIsBehind(settings, job) : NOTHING_ENDED;
       if (report.job === "reconcile") {
         audit({ by, action: "reconcile", subject: collection.name, what: wordsOf(report, told), reason: null });

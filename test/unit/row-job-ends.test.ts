@@ -34,12 +34,14 @@ function setup(t: TestContext) {
   const clock = { ms: 1_000_000, now: () => clock.ms, monotonic: () => clock.ms };
   const store = openMemoryStore({ clock });
   const audited: AuditedChange[] = [];
+  const leanings: unknown[] = [];
   const { settings } = settingsOf(t, CONFIG);
   const ends = createRowJobEnds({
     store,
     snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
     clock,
     audit: (change) => void audited.push(change),
+    leaning: { lean: (...leaned) => void leanings.push(leaned) },
   });
   const iso = (): string => new Date(clock.ms).toISOString();
   const gap = (route: string, isOver = true): void => {
@@ -60,7 +62,7 @@ function setup(t: TestContext) {
     assert.ok(id !== null);
     return id;
   };
-  return { ends, gap, mark, gaps, repairs, begin, audited, store };
+  return { ends, gap, mark, gaps, repairs, begin, audited, leanings, store };
 }
 
 test("a comparison that finds nothing ends gaps of its routes that were over when it began, and repairs of whole collections", async (t) => {
@@ -105,6 +107,16 @@ test("a gap of a route that touches other rows ends when those were found equal 
   assert.deepEqual(await ends.end(await begin("orders"), CLEAN, "ops"), { gapsEnded: 0, repairsEnded: 0 });
   assert.deepEqual(await ends.end(await begin("users"), CLEAN, "ops"), { gapsEnded: 1, repairsEnded: 0 });
   assert.deepEqual(await gaps(), []);
+});
+
+test("changes that went around the proxy in legacy lean on it, until a comparison finds none", async (t) => {
+  const { ends, begin, leanings } = setup(t);
+  const found = async (around: ReconcileReport["around"]) =>
+    await ends.end(await begin("orders"), { ...CLEAN, around }, "ops");
+  await found({ legacy: 7, next: 2 });
+  await found({ legacy: 0, next: 2 });
+  await found(null);
+  assert.deepEqual(leanings, [["orders", "direct-write", 7]]);
 });
 
 test("of a backfill and of a comparison the last end is kept, with the tables that it was about", async (t) => {

@@ -22,7 +22,8 @@ import {
   type FreezeOrder,
   type OfBackfill,
 } from "./backfill-window.ts";
-import type { CollectionSettings, RouteSettings } from "./config/settings.ts";
+import type { CollectionSettings } from "./config/collection-settings.ts";
+import type { RouteSettings } from "./config/settings.ts";
 import { MINUTE } from "./config/units.ts";
 import type { Snapshot } from "./exchange.ts";
 import { makeUlid } from "./identity.ts";

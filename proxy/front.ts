@@ -16,7 +16,6 @@ import {
   type RouteFound,
   type Snapshot,
 } from "./exchange.ts";
-import type { BodyTakers } from "./forward/capture.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
 import { refuse, type Refusal } from "./forward/refusal.ts";
 import type { OpenTunnels } from "./forward/open-tunnels.ts";
@@ -37,10 +36,10 @@ import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { dialledTo } from "./route/pin-names.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
-import { type Asked, type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
-import type { Trace } from "./trace.ts";
+import { type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
 import { clientTrace } from "./trace-context.ts";
 import { beginTrace, tracedHeaders } from "./tracing.ts";
+import { NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
 
 export interface FrontParts {
   /** The settings that an exchange arriving now will keep. */
@@ -447,59 +446,12 @@ export function createFront(parts: FrontParts): Front {
 /** See `ClientMapping`. */
 type Mapping = ReturnType<ClientMapping["of"]>;
 
-interface Watch {
-  /** null: nobody needs a copy. */
-  readonly takers: BodyTakers | null;
-  readonly settleWrite: boolean;
-  /** See `ForwardJob`. */
-  readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
-  readonly closed: (() => void) | null;
-  /** null, as for most: nobody records it. */
-  readonly traced: Traced | null;
-  /** Where that is not the one that is asked. */
-  readonly answeredBy?: () => ServiceSettings;
-}
-
-/** A request that is traced, and what its spans say of it. */
-interface Traced {
-  readonly trace: Trace;
-  readonly asked: Asked;
-}
-
 /** Nothing was sent: the client may send it again. */
 const MOVING: Refusal = {
   status: 503,
   title: "The service behind this proxy is being changed",
   detail: "cutover",
   retryAfterSeconds: 1,
-};
-
-const NOT_FORWARDED: PrimaryEnding = { end: "unreached", why: "it could not be forwarded" };
-
-/** A request that fails while it is forwarded may have been ended already, or end once more when its client is cut off. */
-function toldOnce(watched: Watched): Watched {
-  let [hasEnded, isClosed] = [false, false];
-  return {
-    takers: watched.takers,
-    ended(ending) {
-      if (hasEnded) return;
-      hasEnded = true;
-      watched.ended(ending);
-    },
-    closed() {
-      if (isClosed) return;
-      isClosed = true;
-      watched.closed();
-    },
-  };
-}
-
-const UNWATCHED: Watch = {
-  takers: null,
-  settleWrite: false,
-  ended: () => null,
-  closed: null,
-  traced: null,
 };
 
 /** Only the client's own trace is known here. */

@@ -1,6 +1,7 @@
 /** How jobs over the rows of a collection ended, as the gate asks for it: shapes that store, API and CLI share. Values. */
 import { createHash } from "node:crypto";
-import type { CollectionSettings, RouteSettings, RowPlace, Settings } from "./config/settings.ts";
+import type { CollectionSettings, RowPlace } from "./config/collection-settings.ts";
+import type { RouteSettings, Settings } from "./config/settings.ts";
 
 /** All rows of before were brought over. */
 export interface BackfillReport {

@@ -11,7 +11,7 @@ import type {
   Tolerance,
   ToleranceRule,
   UnorderedRule,
-} from "./config/settings.ts";
+} from "./config/compare-settings.ts";
 
 export type KindedRule =
   | { readonly kind: "ignore"; readonly rule: IgnoreRule }

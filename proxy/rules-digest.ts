@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { CompareSettings } from "./config/settings.ts";
+import type { CompareSettings } from "./config/compare-settings.ts";
 
 const digests = new WeakMap<CompareSettings, string>();
 

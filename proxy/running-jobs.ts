@@ -1,6 +1,6 @@
 /** The row jobs that have told this process of themselves, since it began. They go on whether it knows of them or not. */
 import type { AuditedChange } from "./audit.ts";
-import type { CollectionSettings } from "./config/settings.ts";
+import type { CollectionSettings } from "./config/collection-settings.ts";
 import { makeUlid } from "./identity.ts";
 import type { Clock } from "./ports.ts";
 import {

@@ -205,6 +205,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     status() {
       const { settings, revision } = parts.snapshot();
       const logHealth = parts.log.health();
+      const { isKeeping: _, ...store } = parts.store.health();
       return {
         now: parts.clock.now(),
         startedAt: parts.startedAt,
@@ -213,7 +214,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         routes: routeStates(),
         killSwitch: killSwitch(parts.overrides()),
         config: { file: settings.file, revision, error: parts.configError() },
-        store: parts.store.health(),
+        store,
         members,
         memberProblem: parts.members.problem(),
         workers: parts.workers(),

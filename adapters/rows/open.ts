@@ -1,5 +1,5 @@
 /** Opens the table that a collection names. */
-import type { RowPlace } from "../../proxy/config/settings.ts";
+import type { RowPlace } from "../../proxy/config/collection-settings.ts";
 import type { RowTarget } from "../../proxy/rows.ts";
 import { openHttp } from "./http/open.ts";
 import { openMysql } from "./mysql/open.ts";

@@ -148,7 +148,7 @@ export interface StatusInput {
     /** Why the newest file was refused (`formatConfigMessage` text), or null. */
     readonly error: string | null;
   };
-  readonly store: StoreHealth;
+  readonly store: Omit<StoreHealth, "isKeeping">;
   readonly members: readonly Member[];
   /** What is wrong with this one's registration; null: nothing. */
   readonly memberProblem: string | null;

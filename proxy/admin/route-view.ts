@@ -1,5 +1,6 @@
 import { spellLocator } from "../config/locator.ts";
-import type { NoiseSettings, RouteSettings } from "../config/settings.ts";
+import type { NoiseSettings } from "../config/compare-settings.ts";
+import type { RouteSettings } from "../config/settings.ts";
 import type { ModuleFailures, ModuleState, NoiseState, RouteState } from "./parts.ts";
 import type { RouteStatus } from "./route-status.ts";
 

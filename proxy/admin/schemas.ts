@@ -1,5 +1,6 @@
 /** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of everything the API answers. */
-import { DETECTORS, PHASES, TRANSFORM_HOOKS, TREAT_AS } from "../config/settings.ts";
+import { TRANSFORM_HOOKS } from "../config/compare-settings.ts";
+import { DETECTORS, PHASES, TREAT_AS } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import {

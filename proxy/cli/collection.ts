@@ -1,7 +1,8 @@
 /** The collection that a command was told, from the configuration, with its tables opened. */
 import { openRows } from "../../adapters/rows/open.ts";
 import { nearestName } from "../config/nearest.ts";
-import type { CollectionSettings, ColumnRule, RouteSettings } from "../config/settings.ts";
+import type { CollectionSettings, ColumnRule } from "../config/collection-settings.ts";
+import type { RouteSettings } from "../config/settings.ts";
 import { columnsTransformer } from "../migrate/declared-rows.ts";
 import { AS_THEY_ARE, digestOfTransform, openTransformer, type Transformer } from "../migrate/transformer.ts";
 import type { RowTarget } from "../rows.ts";

@@ -1,6 +1,6 @@
 /** A backfill's side of the talk with the proxy that mirrors the writes of its rows (docs/rows.md, "Beside live writes"). */
 import type { Confirmed, FreezeAnswer, FreezeOrder, Marked, OpenedBackfill } from "../backfill-window.ts";
-import type { CollectionSettings } from "../config/settings.ts";
+import type { CollectionSettings } from "../config/collection-settings.ts";
 import type { LiveParts } from "../migrate/backfill.ts";
 import type { LiveWrites } from "../migrate/live-chunk.ts";
 import type { Row } from "../rows.ts";

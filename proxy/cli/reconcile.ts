@@ -1,5 +1,6 @@
 /** `crossfade reconcile` */
-import type { CollectionValues, CompareSettings, MarkSettings } from "../config/settings.ts";
+import type { CollectionValues, MarkSettings } from "../config/collection-settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
 import { kindsOf, lookAgain, type Suspect } from "../migrate/compare-rows.ts";
 import { mappingTransformer, type SourceKeys, sourceKeysBy } from "../migrate/mapped-rows.ts";
 import { reconcile, type Reconciled, type RowFinding } from "../migrate/reconcile.ts";

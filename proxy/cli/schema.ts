@@ -7,7 +7,7 @@ import { compareSchemas, worstFirst } from "../schema/compare-schemas.ts";
 import type { SchemaFinding } from "../schema/findings.ts";
 import { hazardsOf } from "../schema/hazards.ts";
 import { readSaved, type SavedSchema, spellSaved } from "../schema/saved-schema.ts";
-import type { RowPlace } from "../config/settings.ts";
+import type { RowPlace } from "../config/collection-settings.ts";
 import type { SchemaLook, TableSchema } from "../table-schema.ts";
 import { writeWhole } from "../whole-file.ts";
 import { findCollection } from "./collection.ts";

@@ -1,4 +1,4 @@
-import type { CompareSettings, ModuleSettings } from "../config/settings.ts";
+import type { CompareSettings, ModuleSettings } from "../config/compare-settings.ts";
 import type { RawHeaders, Verdict } from "../exchange.ts";
 import { asBuffer } from "./decode.ts";
 import { type BodySide, type ComparableBody, diffBodies, sameBytes } from "./diff-bodies.ts";

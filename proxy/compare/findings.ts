@@ -1,4 +1,4 @@
-import type { CompareSettings } from "../config/settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
 import type { Difference, DifferenceKind } from "../evidence.ts";
 import { MAX_DIFFERENCES, type Verdict } from "../exchange.ts";
 import { MODULE_JUDGE } from "../rule-names.ts";

@@ -1,5 +1,5 @@
 /** Calls of a user's functions: what they may give back, how long they may take, and what is said of one that fails. */
-import type { HookName, TransformHookName } from "../config/settings.ts";
+import type { HookName, TransformHookName } from "../config/compare-settings.ts";
 
 type AnyHook = HookName | TransformHookName;
 

@@ -1,7 +1,7 @@
 /** Modules of the user's in a thread of their own: each version that the config was loaded with is imported once. */
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
-import type { HookName, ModuleSettings, TransformHookName } from "../config/settings.ts";
+import type { HookName, ModuleSettings, TransformHookName } from "../config/compare-settings.ts";
 import { digestOfModule, isUsersFile } from "../module-files.ts";
 import { HookError, type Hooks, type StepLog, thrownWords } from "./hook-calls.ts";
 

@@ -1,4 +1,4 @@
-import type { CompareSettings, HookName, ModuleSettings } from "../config/settings.ts";
+import type { CompareSettings, HookName, ModuleSettings } from "../config/compare-settings.ts";
 import type { HookFailure, HookStep } from "./hook-calls.ts";
 
 /** How a user's modules fare, for each route's settings: those of a reload begin anew. */

@@ -1,6 +1,6 @@
 /** What a pair of answers tells of all its places, whether they differ there or not. Pure. */
 import { hash } from "node:crypto";
-import type { CompareSettings } from "../config/settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
 import type { Difference } from "../evidence.ts";
 import { headerOf } from "../exchange.ts";
 import { generalPlace } from "../groups.ts";

@@ -6,7 +6,8 @@ import { nearestName } from "./nearest.ts";
 import type { Places } from "./places.ts";
 import { staysHere } from "./addresses.ts";
 import { endpointOf } from "../endpoint.ts";
-import type { RowPlace, Settings } from "./settings.ts";
+import type { RowPlace } from "./collection-settings.ts";
+import type { Settings } from "./settings.ts";
 
 /** `forTraffic` false: files that the config names are not looked for. */
 export function checkCollections(

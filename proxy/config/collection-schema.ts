@@ -5,7 +5,7 @@ import { compareSchema } from "./compare-schema.ts";
 import { describeField, freeText, nameField, parsedText } from "./fields.ts";
 import { HTTP_FIELDS, HTTP_ONLY, httpPlace } from "./http-rows-schema.ts";
 import { showValue } from "./message.ts";
-import type { RowPlace } from "./settings.ts";
+import type { RowPlace } from "./collection-settings.ts";
 import type { Parsed } from "./units.ts";
 
 const placeSchema = z

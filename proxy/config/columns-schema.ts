@@ -1,7 +1,7 @@
 /** What a collection says of columns and of ids that are others at next. */
 import { z } from "zod";
 import { freeText, nameField, parsedText } from "./fields.ts";
-import { COLUMN_STEPS, type ColumnRule } from "./settings.ts";
+import { COLUMN_STEPS, type ColumnRule } from "./collection-settings.ts";
 import { parseSince } from "./texts.ts";
 
 export const columnField = (effect: string, examples: readonly string[]) =>

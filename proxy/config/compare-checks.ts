@@ -5,7 +5,8 @@ import type { ConfigPath } from "./message.ts";
 import type { Places } from "./places.ts";
 import { pointerCovers, pointersAbove, pointersMeet } from "./pointer-patterns.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
-import type { CompareRule, RouteSettings } from "./settings.ts";
+import type { CompareRule } from "./compare-settings.ts";
+import type { RouteSettings } from "./settings.ts";
 
 export interface CompareChecksInput extends Resolved {
   /** Epoch ms. */

@@ -13,7 +13,7 @@ import { DEFAULT_ROUTE, NO_MODULE } from "./defaults.ts";
 import { choiceField, describeField, freeText, headerNameField, parsedText, shareField } from "./fields.ts";
 import { showValue } from "./message.ts";
 import { nearestName } from "./nearest.ts";
-import { NORMALISERS, SHAPES, type NormaliserName, type PlainScalar, type Tolerance } from "./settings.ts";
+import { NORMALISERS, SHAPES, type NormaliserName, type PlainScalar, type Tolerance } from "./compare-settings.ts";
 import { parseUntil } from "./texts.ts";
 import { spellShare } from "./units.ts";
 

@@ -1,6 +1,6 @@
 /** Single values of comparison rules that have a grammar of their own: places, bounds, conditions. */
 import { isHeaderName, pointerProblem } from "./locator.ts";
-import type { Tolerance } from "./settings.ts";
+import type { Tolerance } from "./compare-settings.ts";
 import { parseDuration, type Parsed } from "./units.ts";
 
 /** What a rule can be about beside a place of the body. */

@@ -20,9 +20,9 @@ import { readBackOfRequest } from "../read-back.ts";
 import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
+import type { CompareSettings } from "./compare-settings.ts";
 import type {
   FindSettings,
-  CompareSettings,
   GateSettings,
   LearnPlace,
   Locator,

@@ -15,7 +15,7 @@ import { pointerProblem } from "./locator.ts";
 import { showValue } from "./message.ts";
 import { type Pattern, parsePattern } from "../pattern.ts";
 import { effectsField } from "./service-schema.ts";
-import type { RowListPaging, RowPlace } from "./settings.ts";
+import type { RowListPaging, RowPlace } from "./collection-settings.ts";
 import { parseRate, RATE_PATTERN, type Parsed } from "./units.ts";
 
 /** What JSON says of a value, or does not: these are written where it does not. */

@@ -32,10 +32,9 @@ import type { Written } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
 import type { WrittenValues } from "./values-schema.ts";
 import type { WrittenStore } from "./store-schema.ts";
+import type { CollectionSettings } from "./collection-settings.ts";
+import type { CompareRule, CompareSettings } from "./compare-settings.ts";
 import type {
-  CollectionSettings,
-  CompareRule,
-  CompareSettings,
   GateSettings,
   Locator,
   RouteSettings,

@@ -1,7 +1,7 @@
 /** Rows of the source against what stands at the target, by their keys: what is missing, extra, or not the same. */
 import { Findings } from "../compare/findings.ts";
 import { diffJson } from "../compare/diff-json.ts";
-import type { CompareSettings } from "../config/settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
 import type { DifferenceKind } from "../evidence.ts";
 import { keyOf, type Row, type RowKey, type RowSource, spellKey } from "../rows.ts";
 import { type Kinds, rowJson } from "./row-json.ts";

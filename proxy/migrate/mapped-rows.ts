@@ -2,7 +2,7 @@
  * Rows whose ids differ at next, with what the value map says of them: a row that next has made already is written under the id
  * that next gave it, a new one teaches the pair, and columns that name other rows get next's ids.
  */
-import type { CollectionValues } from "../config/settings.ts";
+import type { CollectionValues } from "../config/collection-settings.ts";
 import { putColumn, type Row, type RowKey, type RowSource, type RowValue } from "../rows.ts";
 import {
   type JsonSpelling,

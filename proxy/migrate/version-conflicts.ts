@@ -4,7 +4,7 @@
  */
 import { diffJson } from "../compare/diff-json.ts";
 import { Findings } from "../compare/findings.ts";
-import type { CompareSettings } from "../config/settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
 import { keyOf, type Row, type RowSource, spellKey } from "../rows.ts";
 import { type Kinds, rowJson } from "./row-json.ts";
 

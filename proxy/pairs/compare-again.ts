@@ -4,7 +4,8 @@
  */
 import type { Comparer } from "../compare/comparer.ts";
 import { type ComparableAnswer, compareAnswers } from "../compare/diff-answers.ts";
-import type { CompareSettings, RouteSettings } from "../config/settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
+import type { RouteSettings } from "../config/settings.ts";
 import type { Difference } from "../evidence.ts";
 import type { RawHeaders, Verdict } from "../exchange.ts";
 import type { PairAnswer, StoredPair } from "../stored-pair.ts";

@@ -6,7 +6,7 @@ import type { Answer, BodyCopy, Exchange, Settled, WholeAnswer } from "../exchan
 import type { Outcome } from "../outcome.ts";
 import type { StoreWrite } from "../ports.ts";
 import { PAIR_OUTCOMES, type PairLoss, type PairOutcome, type StoredPair } from "../stored-pair.ts";
-import type { CompareSettings } from "../config/settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
 import { moduleName, rulesOnValues } from "../rule-names.ts";
 import { PairChoice } from "./pair-choice.ts";
 import { PairQueue } from "./pair-queue.ts";

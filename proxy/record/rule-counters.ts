@@ -1,5 +1,6 @@
 /** How often each rule of a route's comparison excused a difference, since the process began. */
-import type { CompareSettings, RouteSettings } from "../config/settings.ts";
+import type { CompareSettings } from "../config/compare-settings.ts";
+import type { RouteSettings } from "../config/settings.ts";
 import type { RuleTimes } from "../exchange.ts";
 import { countedRules } from "../rule-names.ts";
 

@@ -1,5 +1,5 @@
 /** Which rule, if any, makes nearly all pairs of one place agree. Pure. */
-import type { NormaliserName, ShapeName } from "../config/settings.ts";
+import type { NormaliserName, ShapeName } from "../config/compare-settings.ts";
 import { instantsApart, spreadOf } from "./clocks.ts";
 import { enumeration } from "./enumerations.ts";
 import type { Pair } from "./evidence.ts";

@@ -1,5 +1,5 @@
 /** Values of one service that stand for values of the other, one for one. Pure. */
-import type { PlainScalar } from "../config/settings.ts";
+import type { PlainScalar } from "../config/compare-settings.ts";
 import { JsonNumber, type JsonValue } from "../json/value.ts";
 import type { Pair } from "./evidence.ts";
 import type { Candidate } from "./rule.ts";

@@ -1,5 +1,5 @@
 /** A rule that could be written, and what there is to say for it. */
-import type { NormaliserName, PlainScalar, ShapeName } from "../config/settings.ts";
+import type { NormaliserName, PlainScalar, ShapeName } from "../config/compare-settings.ts";
 import type { Pair } from "./evidence.ts";
 
 export type SuggestedRule =

@@ -2,7 +2,7 @@
 import { NORMALISER_OF, listAsSet } from "../compare/rules/normalisers.ts";
 import { scalarKey } from "../compare/rules/scalar-key.ts";
 import { SHAPE_TESTS } from "../compare/rules/shapes.ts";
-import type { NormaliserName, ShapeName } from "../config/settings.ts";
+import type { NormaliserName, ShapeName } from "../config/compare-settings.ts";
 import type { JsonValue } from "../json/value.ts";
 import type { Pair, Side } from "./evidence.ts";
 

@@ -3,7 +3,8 @@
  * At once where a route has no module, else from the module's thread.
  */
 import type { Caught } from "../caught.ts";
-import type { ModuleSettings, RouteSettings, TransformHookName } from "../config/settings.ts";
+import type { ModuleSettings, TransformHookName } from "../config/compare-settings.ts";
+import type { RouteSettings } from "../config/settings.ts";
 import type { Answer, Exchange } from "../exchange.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import { answerAtLegacy, ownRequestAtNext, requestAtNext } from "./declared.ts";

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { HookCalls, HookError, type HookFailure } from "../compare/hook-calls.ts";
 import { hookLoader } from "../compare/hook-loader.ts";
 import { openStepLog } from "../compare/hook-watch.ts";
-import type { ModuleSettings, TransformHookName } from "../config/settings.ts";
+import type { ModuleSettings, TransformHookName } from "../config/compare-settings.ts";
 import { giveWayToTraffic } from "../thread-priority.ts";
 import { type HeldReply, type HeldRequest, throughAnswer, throughRequest } from "./module-message.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { openHttp } from "../../adapters/rows/http/open.ts";
-import type { HttpRows, RowListPaging } from "../../proxy/config/settings.ts";
+import type { HttpRows, RowListPaging } from "../../proxy/config/collection-settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { Row, RowTarget } from "../../proxy/rows.ts";
 import { canonicalJson, type RowsApi, type RowsApiGiven, startRowsApi } from "../support/rows-api.ts";

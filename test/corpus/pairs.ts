@@ -7,7 +7,7 @@ import { parse, stringify } from "yaml";
 import { z } from "zod";
 import type { ComparableAnswer } from "../../proxy/compare/diff-answers.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
-import type { CompareSettings } from "../../proxy/config/settings.ts";
+import type { CompareSettings } from "../../proxy/config/compare-settings.ts";
 import type { Difference } from "../../proxy/evidence.ts";
 
 /** When the pairs are compared: decides which rules have expired. */

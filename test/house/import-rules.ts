@@ -37,6 +37,7 @@ const WIRING = new Set([
   "backfills.ts",
   "backfill-part.ts",
   "front.ts",
+  "front-watch.ts",
   "intake.ts",
   "pipeline-parts.ts",
   "settlement.ts",
@@ -140,7 +141,7 @@ function partOf(file: string): Part | null {
   if (top === "adapters") return "adapters";
   if (top !== "proxy" || folder === undefined) return null;
   if (rest.length === 0) return MAIN.has(folder) ? "main" : WIRING.has(folder) ? "wiring" : "values";
-  if (file === "proxy/config/settings.ts") return "settings";
+  if (/^proxy\/config\/(collection-|compare-)?settings\.ts$/.test(file)) return "settings";
   return [...STEPS, ...OTHER_FOLDERS].find((name) => name === folder) ?? null;
 }
 

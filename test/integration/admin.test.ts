@@ -178,7 +178,7 @@ test("in status, outcomes and pending of each route sum to its eligible", async 
 test("readyz is 503 only when requests cannot be routed; everything else is a warning", async () => {
   const { get, parts } = await start();
   parts.input = sampleStatusInput({
-    store: { kind: "sqlite", problem: "disk full", isKeeping: false, lostWrites: 9, pendingWrites: 0 },
+    store: { kind: "sqlite", problem: "disk full", lostWrites: 9, pendingWrites: 0 },
   });
   const ready = await get("/readyz");
   assert.equal(ready.status, 200);

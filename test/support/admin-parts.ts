@@ -77,7 +77,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     routes: [sampleRouteState()],
     killSwitch: null,
     config: { file: "crossfade.yaml", revision: 1, error: null },
-    store: { kind: "memory", problem: null, isKeeping: true, lostWrites: 0, pendingWrites: 0 },
+    store: { kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 },
     members: [sampleMember(startedAt)],
     memberProblem: null,
     workers: { wanted: 0, running: 0, replaced: 0 },

@@ -1,7 +1,7 @@
 /** Comparisons as a config file writes their rules. */
 import type { TestContext } from "node:test";
 import { compareAnswers, compareCheaply, type ComparableAnswer } from "../../proxy/compare/diff-answers.ts";
-import type { CompareSettings } from "../../proxy/config/settings.ts";
+import type { CompareSettings } from "../../proxy/config/compare-settings.ts";
 import type { Verdict } from "../../proxy/exchange.ts";
 import { jsonAnswer } from "./compare-cases.ts";
 import { NOW, settingsOf } from "./config-file.ts";

@@ -4,7 +4,7 @@
  * where that was, and the key of an earlier run is looked for from the start. Whatever is asked for is asked anew: rows that
  * were read earlier are never handed out.
  */
-import type { HttpRows } from "../../../proxy/config/settings.ts";
+import type { HttpRows } from "../../../proxy/config/collection-settings.ts";
 import { type Row, type RowKey, type RowPage, type RowValue, spellKey } from "../../../proxy/rows.ts";
 import { type AnswerReader, toldBy } from "./answers.ts";
 import type { RowAnswer } from "./client.ts";

@@ -1,4 +1,4 @@
-import type { HttpRows } from "../../../proxy/config/settings.ts";
+import type { HttpRows } from "../../../proxy/config/collection-settings.ts";
 import type { RowTarget } from "../../../proxy/rows.ts";
 import { openClient } from "./client.ts";
 import { httpTable } from "./table.ts";

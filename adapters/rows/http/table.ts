@@ -2,7 +2,7 @@
  * Rows behind an API: its list is the table, and each row has an address. There are no transactions and no locks; a row that
  * comes with a strong ETag is written only while it is the one that was read.
  */
-import type { HttpRows } from "../../../proxy/config/settings.ts";
+import type { HttpRows } from "../../../proxy/config/collection-settings.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { JsonObject } from "../../../proxy/json/value.ts";
 import {

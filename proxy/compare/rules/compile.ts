@@ -1,5 +1,5 @@
 /** The rules of a route, made ready once, and those of them that act for one pair of answers. */
-import type { CompareSettings, RuleCondition } from "../../config/settings.ts";
+import type { CompareSettings, RuleCondition } from "../../config/compare-settings.ts";
 import { headerOf, type RawHeaders } from "../../exchange.ts";
 import { namedRules } from "../../rule-names.ts";
 import { parseMediaType } from "../decode.ts";

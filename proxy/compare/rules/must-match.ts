@@ -1,4 +1,4 @@
-import type { CompareSettings } from "../../config/settings.ts";
+import type { CompareSettings } from "../../config/compare-settings.ts";
 import { type Place, placesOf } from "./places.ts";
 
 /** The root of a document whose places with rules are those that must match. */

@@ -1,4 +1,4 @@
-import type { NormaliserName } from "../../config/settings.ts";
+import type { NormaliserName } from "../../config/compare-settings.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../../json/value.ts";
 import { numberInText } from "./decimal.ts";
 import { decodeEntities } from "./html-entities.ts";

@@ -1,5 +1,5 @@
 /** One rule, made ready: its parameters parsed, its values keyed. */
-import type { RuleCondition } from "../../config/settings.ts";
+import type { RuleCondition } from "../../config/compare-settings.ts";
 import { parsePointer } from "../../json/pointer.ts";
 import { JsonNumber, type JsonValue } from "../../json/value.ts";
 import type { NamedRule, RuleKind } from "../../rule-names.ts";

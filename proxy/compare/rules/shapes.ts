@@ -1,5 +1,5 @@
 /** Classes of values that no two services can make alike. */
-import type { ShapeName } from "../../config/settings.ts";
+import type { ShapeName } from "../../config/compare-settings.ts";
 import { JsonNumber, type JsonValue } from "../../json/value.ts";
 import { canonicalNumber } from "../../json/number.ts";
 import { epochInstant, instantOfText } from "./instant.ts";

@@ -1,4 +1,4 @@
-import type { Tolerance } from "../../config/settings.ts";
+import type { Tolerance } from "../../config/compare-settings.ts";
 import { JsonNumber, type JsonValue } from "../../json/value.ts";
 import { absolute, type Decimal, decimalOf, distance, order, times } from "./decimal.ts";
 import { epochInstant, instantOfText } from "./instant.ts";

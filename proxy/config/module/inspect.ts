@@ -1,7 +1,7 @@
 /** What there is to say about a module before it is used: found out in a thread of its own, which may fail or hang. */
 import { pathToFileURL } from "node:url";
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from "node:worker_threads";
-import type { HookName, TransformHookName } from "../settings.ts";
+import type { HookName, TransformHookName } from "../compare-settings.ts";
 
 export type ModuleHook = HookName | TransformHookName;
 

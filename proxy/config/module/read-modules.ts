@@ -10,7 +10,7 @@ import type { Findings } from "../findings.ts";
 import { showValue, type ConfigPath } from "../message.ts";
 import type { Places } from "../places.ts";
 import type { Written } from "../schema.ts";
-import { HOOKS, type ModuleSettings, TRANSFORM_HOOKS, type TransformHookName } from "../settings.ts";
+import { HOOKS, type ModuleSettings, TRANSFORM_HOOKS, type TransformHookName } from "../compare-settings.ts";
 import { inspectModule, type ModuleHook } from "./inspect.ts";
 
 export interface Modules {

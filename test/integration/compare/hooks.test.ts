@@ -8,7 +8,7 @@ import { type CompareEnd, type Comparer, createComparer } from "../../../proxy/c
 import { type AnswerPair, compareAnswers } from "../../../proxy/compare/diff-answers.ts";
 import type { HeldPair } from "../../../proxy/compare/held-pair.ts";
 import type { HookFailure } from "../../../proxy/compare/hook-calls.ts";
-import type { ModuleSettings } from "../../../proxy/config/settings.ts";
+import type { ModuleSettings } from "../../../proxy/config/compare-settings.ts";
 import { compareRules, jsonAnswer } from "../../support/compare-cases.ts";
 import { makeFolder } from "../../support/config-file.ts";
 import { spooled } from "../../support/spooled.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HookFailure } from "../../../proxy/compare/hook-calls.ts";
 import { createModuleHealth } from "../../../proxy/compare/module-health.ts";
-import type { CompareSettings } from "../../../proxy/config/settings.ts";
+import type { CompareSettings } from "../../../proxy/config/compare-settings.ts";
 import { compareRules } from "../../support/compare-cases.ts";
 
 const MODULE = { file: "/hooks.mjs", imports: [], sha256: "00", hooks: ["judge"] } as const;

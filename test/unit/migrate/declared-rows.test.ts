@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ColumnRule } from "../../../proxy/config/settings.ts";
+import type { ColumnRule } from "../../../proxy/config/collection-settings.ts";
 import { makeByRules } from "../../../proxy/migrate/declared-rows.ts";
 import type { Row } from "../../../proxy/rows.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CollectionValues } from "../../../proxy/config/settings.ts";
+import type { CollectionValues } from "../../../proxy/config/collection-settings.ts";
 import { mapRows, mappingTransformer, sourceKeysBy } from "../../../proxy/migrate/mapped-rows.ts";
 import { AS_THEY_ARE } from "../../../proxy/migrate/transformer.ts";
 import type { RowValues } from "../../../proxy/row-values.ts";

@@ -1,0 +1,54 @@
+import type { ServiceSettings } from "./config/settings.ts";
+import type { BodyTakers } from "./forward/capture.ts";
+import type { PrimaryEnding } from "./forward/forwarder.ts";
+import type { Watched } from "./noise.ts";
+import type { Asked } from "./spans.ts";
+import type { Trace } from "./trace.ts";
+
+/** Who is to hear of a forwarded request what. */
+export interface Watch {
+  /** null: nobody needs a copy. */
+  readonly takers: BodyTakers | null;
+  readonly settleWrite: boolean;
+  /** See `ForwardJob`. */
+  readonly ended: (ending: PrimaryEnding) => Promise<void> | null;
+  readonly closed: (() => void) | null;
+  /** null, as for most: nobody records it. */
+  readonly traced: Traced | null;
+  /** Where that is not the one that is asked. */
+  readonly answeredBy?: () => ServiceSettings;
+}
+
+/** A request that is traced, and what its spans say of it. */
+export interface Traced {
+  readonly trace: Trace;
+  readonly asked: Asked;
+}
+
+export const NOT_FORWARDED: PrimaryEnding = { end: "unreached", why: "it could not be forwarded" };
+
+/** A request that fails while it is forwarded may have been ended already, or end once more when its client is cut off. */
+export function toldOnce(watched: Watched): Watched {
+  let [hasEnded, isClosed] = [false, false];
+  return {
+    takers: watched.takers,
+    ended(ending) {
+      if (hasEnded) return;
+      hasEnded = true;
+      watched.ended(ending);
+    },
+    closed() {
+      if (isClosed) return;
+      isClosed = true;
+      watched.closed();
+    },
+  };
+}
+
+export const UNWATCHED: Watch = {
+  takers: null,
+  settleWrite: false,
+  ended: () => null,
+  closed: null,
+  traced: null,
+};

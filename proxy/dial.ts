@@ -2,7 +2,8 @@
  * Whether next may answer a read while legacy is the primary (docs/reads.md): not while anything that the read may be about is
  * pinned, by a write that next has not confirmed, or rests, since next is not known to be right; and not where nobody can tell.
  */
-import { type Locator, type RouteSettings, serviceOf, type ServiceSettings, type Settings } from "./config/settings.ts";
+import { type RouteSettings, serviceOf, type ServiceSettings, type Settings } from "./config/settings.ts";
+import type { Locator } from "./config/terms.ts";
 import type { DialCounts } from "./dial-counts.ts";
 import type { DialRests } from "./dial-rests.ts";
 import type { DialResult } from "./dial-results.ts";

@@ -1,5 +1,5 @@
 /** A row for people's eyes: what is secret by its name, or redacted by the route, is not shown. */
-import type { Locator } from "../config/settings.ts";
+import type { Locator } from "../config/terms.ts";
 import { matchesPointer } from "../json/pointer.ts";
 import { isSecretName } from "../record/secret-names.ts";
 import type { Row, RowValue } from "../rows.ts";

@@ -1,7 +1,7 @@
 /** Rows that are brought over and compared: a part of `Settings`. */
 import type { ColumnKind } from "../rows.ts";
 import type { CompareSettings } from "./compare-settings.ts";
-import type { Effects, Locator } from "./settings.ts";
+import type { Effects, Locator } from "./terms.ts";
 
 /** How the rows are told that a list holds. Names of parameters are of the query. */
 export type RowListPaging =

@@ -21,16 +21,8 @@ import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
 import type { CompareSettings } from "./compare-settings.ts";
-import type {
-  FindSettings,
-  GateSettings,
-  LearnPlace,
-  Locator,
-  Phase,
-  RouteSettings,
-  Settings,
-  ValuePlace,
-} from "./settings.ts";
+import type { FindSettings, GateSettings, LearnPlace, Phase, RouteSettings, Settings, ValuePlace } from "./settings.ts";
+import type { Locator } from "./terms.ts";
 import { spellDuration } from "./units.ts";
 
 /** `planExchange`, `classifyRequest`, `keyAtHead`, `samplePoint` and `dialPoint` of route/, and the router's `match`. */

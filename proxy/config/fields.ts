@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isHeaderName, parseLocator } from "./locator.ts";
 import { showValue } from "./message.ts";
 import { nearestName } from "./nearest.ts";
-import type { Locator, LocatorSource } from "./settings.ts";
+import type { Locator, LocatorSource } from "./terms.ts";
 import {
   parseDuration,
   parseShare,

@@ -3,7 +3,7 @@
  * `path:id query:q header:x cookie:s body:/p answer:/p answer-header:x`, and `path` for the whole path.
  */
 import { nearestName } from "./nearest.ts";
-import { LOCATOR_SOURCES, type Locator, type LocatorSource } from "./settings.ts";
+import { LOCATOR_SOURCES, type Locator, type LocatorSource } from "./terms.ts";
 import type { Parsed } from "./units.ts";
 
 /** A field name of RFC 9110, 5.6.2 (token). */

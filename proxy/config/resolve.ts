@@ -36,13 +36,13 @@ import type { CollectionSettings } from "./collection-settings.ts";
 import type { CompareRule, CompareSettings } from "./compare-settings.ts";
 import type {
   GateSettings,
-  Locator,
   RouteSettings,
   ServiceSettings,
   ServiceTlsSettings,
   Settings,
   ValueSettings,
 } from "./settings.ts";
+import type { Locator } from "./terms.ts";
 import { resolveTelemetry } from "./telemetry-schema.ts";
 import { resolveWebhook } from "./webhook-schema.ts";
 

@@ -16,7 +16,8 @@ import { checkTouches } from "./touches-checks.ts";
 import { checkTransforms } from "./transform-checks.ts";
 import { checkValues } from "./values-checks.ts";
 import type { Identity } from "../exchange.ts";
-import type { Locator, RouteMatch, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
+import type { RouteMatch, RouteSettings, ServiceSettings, Settings } from "./settings.ts";
+import type { Locator } from "./terms.ts";
 
 export interface RouteRulesInput extends Resolved {
   readonly adoptPhases: boolean;

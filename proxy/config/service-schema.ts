@@ -14,7 +14,7 @@ import {
   pemField,
   switchField,
 } from "./fields.ts";
-import { EFFECTS } from "./settings.ts";
+import { EFFECTS } from "./terms.ts";
 import { parseServerName, sentHeaderProblem } from "./texts.ts";
 import { DAY, HOUR, MINUTE, parseRate, RATE_PATTERN, SECOND } from "./units.ts";
 

@@ -2,28 +2,13 @@
  * The complete, readonly settings of one process. `config/schema.ts` describes what users write, `config/defaults.ts`
  * holds every default, and loading turns the two into this. An exchange keeps the snapshot it arrived under.
  */
+import type { Effects, Locator } from "./terms.ts";
 import type { CollectionSettings } from "./collection-settings.ts";
 import type { TransformHookName, ModuleSettings, CompareSettings } from "./compare-settings.ts";
 
 export const PHASES = ["legacy-only", "dual-write", "backfilling", "next-primary", "next-only"] as const;
 export type Phase = (typeof PHASES)[number];
 
-export const EFFECTS = ["suppressed", "sandboxed", "real"] as const;
-export type Effects = (typeof EFFECTS)[number];
-
-export const LOCATOR_SOURCES = ["path", "query", "header", "cookie", "body", "answer", "answer-header"] as const;
-export type LocatorSource = (typeof LOCATOR_SOURCES)[number];
-
-/**
- * Where a value stands: `path:id query:q header:x cookie:s body:/p answer:/p answer-header:x`, or `path` (the whole path).
- * `name` is the parameter, header (lower case) or cookie name, or a JSON pointer; empty for the whole path.
- */
-export interface Locator {
-  readonly source: LocatorSource;
-  readonly name: string;
-}
-
-/** Personal data that is told by its looks; `jwt` is redacted in any case. */
 export const DETECTORS = ["card", "email", "jwt"] as const;
 export type Detector = (typeof DETECTORS)[number];
 

@@ -4,7 +4,8 @@ import type { Findings } from "./findings.ts";
 import { nearestName } from "./nearest.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";
-import type { Locator, RouteSettings } from "./settings.ts";
+import type { RouteSettings } from "./settings.ts";
+import type { Locator } from "./terms.ts";
 
 /** `neverYields`: whether the route's pattern has nothing that a `path:` locator could mean. */
 export function checkValues(

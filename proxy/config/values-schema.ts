@@ -3,7 +3,8 @@ import { z } from "zod";
 import { DEFAULT_ROUTE } from "./defaults.ts";
 import { bounded, choiceField, freeText, locatorField, nameField, parsedText } from "./fields.ts";
 import { parseReadBack } from "./texts.ts";
-import type { FindSettings, GivenValue, LearnPlace, LocatorSource, ValuePart, ValuePlace } from "./settings.ts";
+import type { FindSettings, GivenValue, LearnPlace, ValuePart, ValuePlace } from "./settings.ts";
+import type { LocatorSource } from "./terms.ts";
 import { DAY, parseDuration, SECOND, spellDuration, TIME_PATTERN } from "./units.ts";
 
 const KIND = "What kind of value it is: a name of your own. Pairs of one kind are one set, for all routes.";

@@ -3,7 +3,7 @@
  * shadow has answered and nothing is left in doubt. A write that left something to repair stays pinned until whoever dials reads
  * sees that on the repair list (dial-rests.ts).
  */
-import type { Locator } from "../config/settings.ts";
+import type { Locator } from "../config/terms.ts";
 import type { SharedPins } from "../pins.ts";
 
 interface Held {

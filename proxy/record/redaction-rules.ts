@@ -1,5 +1,6 @@
 /** Which places a route's evidence must not show: the built-in names, and what its `redact` lists. */
-import type { Detector, Locator, RouteSettings } from "../config/settings.ts";
+import type { Detector, RouteSettings } from "../config/settings.ts";
+import type { Locator } from "../config/terms.ts";
 import { matchesPointer, parsePointer, type PointerTokens } from "../json/pointer.ts";
 import { namedRules } from "../rule-names.ts";
 import { isSecretHeader, isSecretName } from "./secret-names.ts";

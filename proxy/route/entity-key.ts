@@ -1,4 +1,5 @@
-import { MAX_BATCH_KEYS, type Locator, type RouteSettings, type Touch } from "../config/settings.ts";
+import { MAX_BATCH_KEYS, type RouteSettings, type Touch } from "../config/settings.ts";
+import type { Locator } from "../config/terms.ts";
 import { headerOf, type PathParams, type RawHeaders, type RequestClass, type RequestHead } from "../exchange.ts";
 import { readPointer, readPointers } from "../json/read-pointer.ts";
 

@@ -2,7 +2,7 @@
  * What reads are pinned to the primary by (docs/reads.md): names of what a write may have changed, and of whoever wrote; and those
  * that a read has to find free before next is asked. Pure.
  */
-import type { Locator } from "../config/settings.ts";
+import type { Locator } from "../config/terms.ts";
 import { headerOf, type RequestHead, type RouteFound } from "../exchange.ts";
 import { entityOfKey, foldId, namesEntity, type Reach } from "../reach.ts";
 import { cookieOf, entityAtHead, keyAtHead, samplePoint } from "./entity-key.ts";

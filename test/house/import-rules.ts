@@ -141,7 +141,7 @@ function partOf(file: string): Part | null {
   if (top === "adapters") return "adapters";
   if (top !== "proxy" || folder === undefined) return null;
   if (rest.length === 0) return MAIN.has(folder) ? "main" : WIRING.has(folder) ? "wiring" : "values";
-  if (/^proxy\/config\/(collection-|compare-)?settings\.ts$/.test(file)) return "settings";
+  if (/^proxy\/config\/(?:(?:collection-|compare-)?settings|terms)\.ts$/.test(file)) return "settings";
   return [...STEPS, ...OTHER_FOLDERS].find((name) => name === folder) ?? null;
 }
 

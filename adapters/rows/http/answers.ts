@@ -1,6 +1,6 @@
 /** One answer of a list: its rows, and what it tells of itself. */
 import type { HttpRows } from "../../../proxy/config/collection-settings.ts";
-import type { Locator } from "../../../proxy/config/settings.ts";
+import type { Locator } from "../../../proxy/config/terms.ts";
 import { parseExact } from "../../../proxy/json/parse-exact.ts";
 import { parsePointer } from "../../../proxy/json/pointer.ts";
 import { readPointer } from "../../../proxy/json/read-pointer.ts";

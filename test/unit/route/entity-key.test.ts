@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_ROUTE } from "../../../proxy/config/defaults.ts";
-import type { Locator, RouteSettings } from "../../../proxy/config/settings.ts";
+import type { RouteSettings } from "../../../proxy/config/settings.ts";
+import type { Locator } from "../../../proxy/config/terms.ts";
 import type { PathParams, RequestHead } from "../../../proxy/exchange.ts";
 import {
   batchKeys,

@@ -35,18 +35,18 @@ test("every property says what it does", () => {
 test("every property that may be left out names its default", () => {
   // Containers, and what has no default: names, addresses, declarations.
   const none =
-    /^\.(admin|divergenceLog|limits|journal|member|services|defaults)$|\.(mirror|compare|verify|repair|asShadow|asPrimary|own|match|path|at|because|as|within|values|url|effects|token|role|name|legacy|next|tls|ca|cert|key|kind|from|route|source|target|postgres|mysql|sqlite|table|to|column|is|changedAt|since)$|\.touches\.\*\.entity$|\.values\.find\.(read|by)$/;
+    /^\.(admin|divergenceLog|limits|journal|member|services|defaults)$|\.(mirror|compare|verify|repair|asShadow|asPrimary|own|match|path|at|because|as|within|values|url|effects|token|role|name|legacy|next|tls|ca|cert|key|kind|from|route|source|target|postgres|mysql|sqlite|http|list|page|cursor|after|table|to|column|is|changedAt|since)$|\.touches\.\*\.entity$|\.values\.find\.(read|by)$/;
   for (const [path, property] of properties(makeJsonSchema())) {
     if (none.test(path) && !path.endsWith("defaults.next")) continue;
     assert.match(spelled(property["description"]), /Default: /, path);
   }
 });
 
-test("unknown keys are errors for editors too, except names of services, headers, methods and persisted queries", () => {
+test("unknown keys are errors for editors too, except names of services, headers, methods, members and persisted queries", () => {
   const schema = makeJsonSchema();
   assert.equal(schema["additionalProperties"], false);
   for (const [path, property] of properties(schema)) {
-    if (property["type"] !== "object" || path === ".services" || /\.(headers|persisted|transform\.methods)$/.test(path))
+    if (property["type"] !== "object" || path === ".services" || /\.(headers|persisted|transform\.methods|kinds)$/.test(path))
       continue;
     assert.equal(property["additionalProperties"], false, path);
   }

@@ -259,6 +259,7 @@ test("a repair is written for every outcome that asks for one, its key redacted 
     at: new Date(overlap.exchange.arrivedAt).toISOString(),
     notBefore: null,
     place: repairs[0]?.place,
+    misses: "next",
   });
   const { method, path } = overlap.exchange.request;
   const place = { key: "users/42", method, path, host: headerOf(overlap.exchange.request.headers, "host") };

@@ -78,7 +78,10 @@ const listSchema = z
       effect: "A JSON pointer to the list within an answer. Default: the answer is the list.",
       examples: ["/items"],
     }).optional(),
-    total: locatorField("Tells how many rows there are, for the progress. Default: nothing does.", ["answer", "answer-header"]).optional(),
+    total: locatorField("Tells how many rows there are, for the progress. Default: nothing does.", [
+      "answer",
+      "answer-header",
+    ]).optional(),
   })
   .describe("How the list is read: by after, by next, by page, or (default) one answer has all rows.");
 

@@ -46,7 +46,11 @@ test("unknown keys are errors for editors too, except names of services, headers
   const schema = makeJsonSchema();
   assert.equal(schema["additionalProperties"], false);
   for (const [path, property] of properties(schema)) {
-    if (property["type"] !== "object" || path === ".services" || /\.(headers|persisted|transform\.methods|kinds)$/.test(path))
+    if (
+      property["type"] !== "object" ||
+      path === ".services" ||
+      /\.(headers|persisted|transform\.methods|kinds)$/.test(path)
+    )
       continue;
     assert.equal(property["additionalProperties"], false, path);
   }

@@ -30,7 +30,7 @@ import { readRequestHead } from "./listen/request-head.ts";
 import { NO_ROUTE } from "./leanings.ts";
 import type { Noise, Watched } from "./noise.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
-import type { WriteHold } from "./phase/write-hold.ts";
+import { holdBack, type WriteHold } from "./phase/write-hold.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
@@ -98,7 +98,7 @@ export function createFront(parts: FrontParts): Front {
     const { route } = found;
     const requestClass = classifyRequest(head.method, route.treatAs, methodOverride(head));
     if (requestClass === "write" && parts.hold.holds(route.name)) {
-      holdBack(request, response, target);
+      heldBack(request, response, target);
       return;
     }
     const names = requestClass === "read" && isDialled(route) ? dialledTo(found, head) : null;
@@ -210,21 +210,11 @@ export function createFront(parts: FrontParts): Front {
   }
 
   /** It begins anew once the hold is over: nothing of it has been decided, read or sent. */
-  function holdBack(request: IncomingMessage, response: ServerResponse, target: string): void {
-    const leave = parts.hold.take({
-      goOn: () => {
-        response.off("close", gone);
-        handle(request, response, target);
-      },
-      refuse: () => {
-        response.off("close", gone);
-        guard("pipeline", () => refuse(response, MOVING, request.complete));
-      },
+  function heldBack(request: IncomingMessage, response: ServerResponse, target: string): void {
+    holdBack(parts.hold, response, {
+      goOn: () => handle(request, response, target),
+      refuse: () => guard("pipeline", () => refuse(response, MOVING, request.complete)),
     });
-    function gone(): void {
-      leave();
-    }
-    response.once("close", gone);
   }
 
   /** A write that is not mirrored is under way for as long as the primary may be at it. */

@@ -82,3 +82,27 @@ export class WriteHold {
     for (const write of held) write.refuse();
   }
 }
+
+/** Whose end is told: a client's answer. */
+interface Closing {
+  once(event: "close", told: () => void): unknown;
+  off(event: "close", told: () => void): unknown;
+}
+
+/** A request is held back until it may go on or is refused, or whoever waits for `answer` has left. */
+export function holdBack(hold: Pick<WriteHold, "take">, answer: Closing, then: HeldWrite): void {
+  const leave = hold.take({
+    goOn() {
+      answer.off("close", gone);
+      then.goOn();
+    },
+    refuse() {
+      answer.off("close", gone);
+      then.refuse();
+    },
+  });
+  function gone(): void {
+    leave();
+  }
+  answer.once("close", gone);
+}

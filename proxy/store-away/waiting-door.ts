@@ -15,7 +15,7 @@ import { createListener, type Handlers, type Listener } from "../listen/server.t
 import { readRequestHead } from "../listen/request-head.ts";
 import { listenError } from "../listen-error.ts";
 import { OpenWrites } from "../phase/open-writes.ts";
-import { WriteHold } from "../phase/write-hold.ts";
+import { holdBack, WriteHold } from "../phase/write-hold.ts";
 import type { Clock } from "../ports.ts";
 import { classifyRequest, methodOverride } from "../route/plan.ts";
 import { Pools } from "../upstream/pools.ts";
@@ -83,26 +83,15 @@ export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingD
       if (route === null) front.handle(request, response, target);
       else if (refused.has(route.name)) refuse(response, AWAY, request.complete);
       else if (hold.holds(route.name) && classifyRequest(head.method, route.treatAs, methodOverride(head)) === "write")
-        holdBack(request, response, target);
+        holdBack(hold, response, {
+          goOn: () => handlers.handle(request, response, target),
+          refuse: () => refuse(response, AWAY, request.complete),
+        });
       else front.handle(request, response, target);
     } catch (error) {
       caught("pipeline", error);
       response.destroy();
     }
-  }
-
-  function holdBack(request: IncomingMessage, response: ServerResponse, target: string): void {
-    const leave = hold.take({
-      goOn() {
-        response.off("close", leave);
-        handlers.handle(request, response, target);
-      },
-      refuse() {
-        response.off("close", leave);
-        refuse(response, AWAY, request.complete);
-      },
-    });
-    response.once("close", leave);
   }
 
   const own: Handlers = {

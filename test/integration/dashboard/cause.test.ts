@@ -2,15 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ListedGroup } from "../../../proxy/evidence.ts";
-import { openBrowser, view, type Viewer } from "../../support/browser.ts";
+import { view, type Viewer } from "../../support/browser.ts";
 import type { Cleanup } from "../../support/crossfade.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop, type Shop } from "../../support/shop.ts";
+
+const browser = await openFileBrowser();
 
 async function openCause(t: Cleanup, shop: Shop, at: string): Promise<Viewer & { readonly cause: ListedGroup }> {
   const { items } = await shop.api<{ items: ListedGroup[] }>("/api/v1/groups?route=users&limit=50");
   const cause = items.find(({ signature }) => signature.length === 1 && signature[0]?.at === at);
   assert.ok(cause !== undefined, `no cause at ${at}`);
-  const viewer = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const viewer = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await viewer.page.goto(`${shop.crossfade.adminUrl}/#/causes/${cause.id}`);
   await viewer.page.getByRole("heading", { name: "Request" }).waitFor();
   return { ...viewer, cause };
@@ -112,7 +115,7 @@ test("a request is sent once more, a write only by saying why, and the verdict i
   await shop.traffic(6);
   const { items } = await shop.api<{ items: ListedGroup[] }>("/api/v1/groups?route=orders&limit=50");
   const reads = items.find(({ method, signature }) => method === "GET" && signature.length === 1);
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/causes/${reads?.id}`);
   const before = shop.next.seen.length;
   await page.getByRole("button", { name: "Send it once more" }).click();
@@ -124,7 +127,7 @@ test("without the role for bodies whole exchanges are not shown, and nothing can
   const token = "reads-alone-51Hx0Qw9";
   const shop = await openShop(t, { admin: `tokens: [{ name: reader, role: read, token: "${token}" }]` });
   await shop.send("PUT", "/users/4", { name: "Ann", password: "hunter2" });
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.getByLabel("Token").fill(token);
   await page.keyboard.press("Enter");
   await page.getByRole("main").getByText("/balance precision").click();

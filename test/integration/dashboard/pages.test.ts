@@ -1,9 +1,12 @@
 /** Every page on live data from real traffic: without violations of axe-core, in both themes, from a phone to a 4k screen. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openBrowser, overflow, THEMES, view, violations } from "../../support/browser.ts";
+import { overflow, THEMES, view, violations } from "../../support/browser.ts";
 import { shownPages, tellBackfill } from "../../support/dashboard-pages.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop } from "../../support/shop.ts";
+
+const browser = await openFileBrowser();
 
 const WIDTHS = [360, 1280, 3840];
 
@@ -14,7 +17,7 @@ test(`every page is accessible and fits, in both themes, at ${WIDTHS.join(", ")}
   await shop.traffic(1);
   shop.breakCarts(false);
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   for (const { name, address, ready } of await shownPages(shop)) {
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
@@ -33,7 +36,7 @@ test(`every page is accessible and fits, in both themes, at ${WIDTHS.join(", ")}
 
 test("an address of nowhere says so, and leads back", async (t) => {
   const shop = await openShop(t);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/nowhere`);
   await page.getByRole("heading", { name: "There is no such page" }).waitFor();
   assert.deepEqual(await violations(page), []);
@@ -46,7 +49,7 @@ test("a backfill is told on the first page and among the repairs, with what it w
   const shop = await openShop(t);
   const { adminUrl } = shop.crossfade;
   const id = await tellBackfill(shop);
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   const said = /6,068 of about 18,204 rows, 512 rows\/s, about 24 s to go, 3 set aside/;
   for (const address of ["#/", "#/repairs"]) {
     await page.goto(`${adminUrl}/${address}`);

@@ -82,6 +82,9 @@ async function runCli(node, args) {
   return await run(node, [CLI, ...args], { tied: true });
 }
 
+/** Whoever was told to end begins nothing more. @type {NodeJS.Signals | null} */
+let toldToEnd = null;
+
 /**
  * Resolves to the exit code. Signals are passed on, and the end of this process is seen by a `tied` child as the end of
  * its IPC channel, so that not even `kill -9` leaves a proxy behind.
@@ -89,6 +92,7 @@ async function runCli(node, args) {
  * @returns {Promise<number>}
  */
 async function run(node, args, options = {}) {
+  if (toldToEnd !== null) return 128 + constants.signals[toldToEnd];
   const child = spawn(node, args, {
     cwd: options.tied ? process.cwd() : ROOT,
     env: { ...environment(node), ...options.variables },
@@ -96,7 +100,12 @@ async function run(node, args, options = {}) {
   });
   /** @type {NodeJS.Signals[]} */
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"];
-  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  for (const signal of signals) {
+    process.on(signal, () => {
+      toldToEnd = signal;
+      child.kill(signal);
+    });
+  }
   if (options.tied) endWithNpm(child);
   return await new Promise((resolve, reject) => {
     child.once("error", reject);

@@ -2,7 +2,7 @@
  * All tests, in two parts. Half of what they would cost in processes of their own is the start of those: files that share
  * one without harm do. Every other file has its own.
  */
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "./prepare.mjs";
@@ -26,25 +26,30 @@ const NEEDS_OWN_PROCESS = [
 /** @typedef {{ tests: number, suites: number, passed: number, failed: number, cancelled: number, skipped: number, todo: number }} Counts */
 /** @typedef {(args: string[], variables: Record<string, string>) => Promise<number>} RunNode */
 
-/** Both parts run, whichever fails; the last words are how many tests ran. Resolves to the exit code. @param {RunNode} runNode @param {string[]} flags */
+/**
+ * Both parts run, whichever fails; the last words are how many tests ran. Resolves to the exit code.
+ * @param {RunNode} runNode @param {string[]} flags
+ */
 export async function runAllTests(runNode, flags) {
   const began = performance.now();
   const { shared, alone } = dividedFiles();
   const folder = mkdtempSync(join(tmpdir(), "crossfade-tests-"));
   try {
-    const outputOf = (/** @type {number} */ share) => (share === 0 ? "stdout" : join(folder, `output-${share}.txt`));
     const part = async (/** @type {string} */ name, /** @type {string} */ output, /** @type {string[]} */ args) => {
       const counts = join(folder, `counts-${name}.json`);
       const reporter = ["--test-reporter=./deploy/test-reporter.mjs", `--test-reporter-destination=${output}`];
       const code = await runNode(["--test", ...flags, ...reporter, ...args], { CROSSFADE_TEST_COUNTS: counts });
       return { code, counts: readCounts(counts) };
     };
+    // What one says goes out at once, what the others say when all have ended.
+    const outputs = shared.map((_files, share) => (share === 0 ? "stdout" : join(folder, `output-${share}.txt`)));
     const parts = await Promise.all(
-      shared.map(async (files, share) => {
-        return await part(`shared-${share}`, outputOf(share), ["--test-isolation=none", ...files]);
+      outputs.map(async (output, share) => {
+        return await part(`shared-${share}`, output, ["--test-isolation=none", ...(shared[share] ?? [])]);
       }),
     );
-    for (const share of shared.keys()) if (share > 0) process.stdout.write(readFileSync(outputOf(share)));
+    for (const output of outputs)
+      if (output !== "stdout" && existsSync(output)) process.stdout.write(readFileSync(output));
     parts.push(await part("alone", "stdout", alone));
     return concludeTests(parts, performance.now() - began);
   } finally {
@@ -54,11 +59,18 @@ export async function runAllTests(runNode, flags) {
 
 /** @returns {{ readonly shared: readonly string[][], readonly alone: string[] }} */
 export function dividedFiles() {
-  const files = globSync(TEST_FILES, { cwd: ROOT }).sort();
+  // Not by globSync, which Node 20 has not: whatever npm runs on imports this.
+  const found = readdirSync(join(ROOT, "test"), { encoding: "utf8", recursive: true });
+  const files = found
+    .filter((file) => file.endsWith(".test.ts"))
+    .map((file) => `test/${file.replaceAll("\\", "/")}`)
+    .sort();
   const together = files.filter((file) => SHARED.test(file) && mayShare(readFileSync(join(ROOT, file), "utf8")));
   const taken = new Set(together);
   // In turn: neighbours are alike, also in how long they take.
-  const shared = Array.from({ length: SHARES }, (_, share) => together.filter((_file, n) => n % SHARES === share));
+  const shares = Array.from({ length: SHARES }, (_, share) => together.filter((_file, n) => n % SHARES === share));
+  // Without a file's name Node would look for files itself.
+  const shared = shares.filter((share) => share.length > 0);
   return { shared, alone: files.filter((file) => !taken.has(file)) };
 }
 

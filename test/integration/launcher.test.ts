@@ -17,6 +17,7 @@ import { delimiter, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { findNginx, findPromtool } from "../../deploy/checkers.mjs";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -30,6 +31,9 @@ if (args.includes("wait")) {
 if (args.includes("fail")) process.exitCode = 7;
 console.log(args.join(" "));
 `;
+
+/** Or they would be looked for, and put, below the small project. */
+const FOUND = { CROSSFADE_TEST_PROMTOOL: findPromtool(), CROSSFADE_TEST_NGINX: findNginx() };
 
 const LOCK = JSON.stringify({ packages: { "": {}, "node_modules/some": { version: "1.0.0" } } });
 
@@ -229,7 +233,7 @@ function launchBy(command: string, ...args: string[]): Launched {
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const child = spawn(command, args, {
     cwd: project,
-    env: { ...env, LOCK, PATH: path, npm_lifecycle_event: "start" },
+    env: { ...env, ...FOUND, LOCK, PATH: path, npm_lifecycle_event: "start" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = once(child, "exit");

@@ -109,7 +109,14 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     const { limits } = open.exchange.snapshot.settings;
     return endedOnce({
       takers: () =>
-        captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
+        captures(
+          {
+            memoryBytes: limits.bodyInMemoryBytes,
+            diskBytes: limits.bodyOnDiskBytes,
+            lasting: open.exchange.plan.requestClass === "write" && parts.journal.kind === "durable",
+          },
+          parts.copies,
+        ),
       // What its answer tells may have to be told to others too.
       isPlaced: () => parts.turns.placed(open.exchange.id) === null && !parts.pins.areShared,
       ended(ending) {

@@ -21,9 +21,11 @@ export interface Intent {
 
 export type PrimaryEnd = "accepted" | "refused" | "unknown";
 
-/** A body as the journal keeps it: whole, or past its bound only what tells whether another one equals it. */
+/** A body as the journal keeps it: whole, in a file of its own, or past its bound only what tells whether another one equals it. */
 export type JournaledBody =
   | { readonly kind: "memory"; readonly bytes: Buffer }
+  /** In the spool, under a name that outlives the process. Whether it is whole only the file tells. */
+  | { readonly kind: "spooled"; readonly length: number; readonly name: string }
   | { readonly kind: "digest"; readonly length: number; readonly sha256: string };
 
 /** All that delivering and comparing need of an accepted write, in another process life if need be. */
@@ -36,7 +38,7 @@ export interface AcceptedWrite {
   readonly orderBase?: number;
   /** Which of the two services is the shadow. */
   readonly shadow: Identity;
-  /** The request's; a digest where it is larger than the journal keeps. */
+  /** The request's; a digest where it does not outlive the process. */
   readonly body: JournaledBody;
   readonly answer: {
     readonly status: number;

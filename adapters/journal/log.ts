@@ -17,7 +17,7 @@ import type {
 } from "../../proxy/journal.ts";
 import type { Entry, Pin } from "./entry.ts";
 import { spellIntent } from "./records.ts";
-import { scanFolder, type Scanned } from "./scan.ts";
+import { scanFolder, type Scanned, type SpooledName } from "./scan.ts";
 import type { Segment } from "./segment.ts";
 import { Upkeep } from "./upkeep.ts";
 import { type Found, WaitingReader } from "./waiting.ts";
@@ -71,6 +71,8 @@ export interface LogJournal extends Journal {
   readonly kind: "durable";
   /** Without a copy that could be delivered; each is to be settled. */
   readonly leftOver: readonly LeftOver[];
+  /** Bodies in files of their own that writes of earlier lives need. */
+  readonly spooled: readonly SpooledName[];
 }
 
 export interface LogOptions extends LogSettings {
@@ -93,6 +95,7 @@ export async function openLogJournal(options: LogOptions): Promise<LogJournal> {
 class Log implements LogJournal {
   readonly kind = "durable";
   readonly leftOver: readonly LeftOver[];
+  readonly spooled: readonly SpooledName[];
   readonly #options: LogOptions;
   readonly #segments: Segment[];
   readonly #writer: LogWriter;
@@ -139,6 +142,7 @@ class Log implements LogJournal {
         sent: null,
       });
     }
+    this.spooled = scanned.spooled;
     this.leftOver = scanned.intents.map(({ intent, end, key }) => ({ intent, end, key }));
     this.#upkeep = new Upkeep({
       folder: options.folder,
@@ -359,7 +363,7 @@ class Log implements LogJournal {
     );
     const pin = this.#pin(bytes);
     entry.accepted = pin;
-    entry.isWhole = bytes > 0 && write.body.kind === "memory";
+    entry.isWhole = bytes > 0 && write.body.kind !== "digest";
     entry.sentAtOnce = bytes > 0 && write.sentAtOnce === true;
     entry.spelled = null;
     this.#free(entry.intent);

@@ -8,6 +8,7 @@ import { createModuleHealth, type ModuleHealth } from "../compare/module-health.
 import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
+import type { LastingBodies } from "../forward/lasting-bodies.ts";
 import { Spool } from "../forward/spool.ts";
 import type { GapMarker, Journal } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
@@ -64,6 +65,8 @@ export interface MirroringParts {
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
+  /** Large bodies that outlive the process with the journal; null: none do. */
+  readonly bodies: LastingBodies | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
   readonly records: Records;
@@ -114,7 +117,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const queue = new ByteBudget(shareOfQueue(settings).parentBytes);
   const disk = new ByteBudget(settings.limits.spoolBytes);
   const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
-  const spool = new Spool(spoolFolder, disk, queue);
+  const lasting = parts.bodies && { ...parts.bodies, recorded: () => journal.whenReached(journal.position()) };
+  const spool = new Spool(spoolFolder, disk, queue, lasting);
   const copies = { budget: queue, spool };
   const comparer = createComparer({
     queueBytes: settings.limits.queuedBytes,

@@ -23,6 +23,8 @@ const SLOTS = 256;
 
 const SCRIPT = new URL(import.meta.url.endsWith(".ts") ? "./spool-worker.ts" : "./spool-worker.js", import.meta.url);
 
+type OpenOrder = Extract<SpoolOrder, { order: "open" }>;
+
 type Waiting = { readonly file: ThreadFile } & ({ readonly chunk: Buffer } | { readonly order: SpoolOrder });
 
 /**
@@ -43,9 +45,10 @@ export class SpoolThread {
   /** Questions without an answer: while there are any the thread keeps the process alive. */
   #asked = 0;
 
-  open(file: ThreadFile, path: string, key: Uint8Array, iv: Uint8Array): void {
+  open(file: ThreadFile, { path, key, iv, lasting }: Omit<OpenOrder, "order" | "file">): void {
     this.#files.set(file.id, file);
-    this.#order(file, { order: "open", file: file.id, path, key, iv });
+    const kept = lasting === null ? null : { tagKey: lasting.tagKey, isSynced: lasting.isSynced };
+    this.#order(file, { order: "open", file: file.id, path, key, iv, lasting: kept });
   }
 
   /** Takes a copy. */

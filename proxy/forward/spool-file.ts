@@ -12,8 +12,8 @@ export interface LastingParts {
   readonly tagKey: Uint8Array;
   readonly isSynced: boolean;
   readonly left: (file: SpoolFile) => void;
-  /** It is to be erased, once it has been made. */
-  readonly discarded: (made: Promise<void>) => void;
+  /** It is to be erased, once nobody writes it any more. */
+  readonly discarded: (closed: Promise<void>) => void;
 }
 
 export interface SpoolFileParts {
@@ -34,7 +34,6 @@ export class SpoolFile implements SpooledBody, ThreadFile {
   readonly id: number;
   readonly name: string | null;
   readonly #parts: SpoolFileParts;
-  readonly #made = Promise.withResolvers<void>();
   #length = 0;
   /** What the disk's budget was charged for. */
   #onDisk = 0;
@@ -129,31 +128,28 @@ export class SpoolFile implements SpooledBody, ThreadFile {
     if (this.#discarded || this.#isLeft) return;
     this.#discarded = true;
     this.#giveDisk();
-    this.close();
-    this.#parts.lasting?.discarded(this.#made.promise);
+    const closed = this.close();
+    this.#parts.lasting?.discarded(closed);
     this.#end("it was discarded");
   }
 
   /** Nobody reads it any more in this process. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#isOurs) this.#close();
-    else this.#parts.thread.close(this);
+    else await new Promise<void>((resolve) => this.#parts.thread.close(this, resolve));
   }
 
   // ---------------------------------------------------------------- what its thread tells
 
   opened(fd: number): void {
     this.#fd = fd;
-    this.#made.resolve();
   }
 
   failed(why: string): void {
-    this.#made.resolve();
     this.#fail(why);
   }
 
   lost(why: string): void {
-    this.#made.resolve();
     this.#isOurs = true;
     if (this.#discarded) this.#close();
     else if (this.#sha256 === null) this.failed(why);

@@ -39,4 +39,5 @@ export type SpoolReply =
   | { readonly reply: "failed"; readonly file: number; readonly why: string }
   /** The digest of everything written. */
   | { readonly reply: "written"; readonly file: number; readonly sha256: string }
-  | { readonly reply: "freed"; readonly slots: readonly number[] };
+  | { readonly reply: "freed"; readonly slots: readonly number[] }
+  | { readonly reply: "closed"; readonly file: number };

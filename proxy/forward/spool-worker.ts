@@ -56,6 +56,7 @@ function carryOut(orders: readonly SpoolOrder[]): readonly SpoolReply[] {
         case "close":
           forget(order.file);
           files.delete(order.file);
+          replies.push({ reply: "closed", file: order.file });
           break;
         default: {
           const _never: never = order;

@@ -85,7 +85,7 @@ export class Spool {
         tagKey,
         isSynced: survives === "power",
         left: (file) => void this.#left.set(name, file),
-        discarded: (made) => this.#erase(path, made),
+        discarded: (closed) => this.#erase(path, closed),
       },
     });
   }
@@ -113,7 +113,7 @@ export class Spool {
     const left = [...this.#left.values()];
     await within(Promise.all([...left.map((file) => file.whole()), ...this.#erasing]));
     await this.#thread.end();
-    for (const file of left) file.close();
+    await Promise.all(left.map((file) => file.close()));
   }
 
   #adopt({ folder, needed }: LastingSpool): void {
@@ -135,9 +135,9 @@ export class Spool {
    * Not before it is recorded what became of the write: a crash in between would find a write without its body. Where the disk refuses
    * that record the body goes all the same: it may be what fills the disk.
    */
-  #erase(path: string, made: Promise<void>): void {
+  #erase(path: string, closed: Promise<void>): void {
     const recorded = this.#lasting?.recorded() ?? null;
-    const erasing = Promise.all([made, recorded?.catch(() => undefined)])
+    const erasing = Promise.all([closed, recorded?.catch(() => undefined)])
       .then(() => unlink(path))
       .catch((error: unknown) => this.#notErased(path, error))
       .finally(() => this.#erasing.delete(erasing));

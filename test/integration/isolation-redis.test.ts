@@ -29,6 +29,9 @@ interface Fault {
   readonly end: (redis: RedisServer) => Promise<unknown> | void;
 }
 
+/** A busy machine must not be taken for a sick shadow. */
+const PATIENT = "{ timeout: 60s }";
+
 const DURABLE = ["--appendonly", "yes", "--appendfsync", "always"];
 
 const FAULTS: readonly Fault[] = [
@@ -95,7 +98,7 @@ for (const { name, begin, end } of FAULTS) {
 
 test("with Redis told to forget its scripts again and again under load (NOSCRIPT), no answer is another one, and everything is counted once, without a word", async (t) => {
   const redis = await redisServer(t);
-  const it = await startIsolated(t, { store: `"${redis.url}"`, shadowAnswer: { ok: false } });
+  const it = await startIsolated(t, { store: `"${redis.url}"`, shadowAnswer: { ok: false }, asShadow: PATIENT });
   let forgetting = true;
   const flushes = (async () => {
     while (forgetting) await redis.admin.script("FLUSH");
@@ -119,7 +122,7 @@ test("with Redis told to forget its scripts again and again under load (NOSCRIPT
 
 test("with slots of a three-node cluster moved while writes come (MOVED), no answer is another one; what was counted goes along", async (t) => {
   const cluster = await redisCluster(t, 3);
-  const it = await startIsolated(t, { store: `"${cluster.url}"`, shadowAnswer: { ok: false } });
+  const it = await startIsolated(t, { store: `"${cluster.url}"`, shadowAnswer: { ok: false }, asShadow: PATIENT });
   let [moving, sent] = [true, 0];
   const traffic = Promise.all(
     Array.from({ length: 4 }, async () => {

@@ -58,7 +58,9 @@ export class AdoptedBody implements SpooledBody {
     this.#file = await open(lastingFile(this.#parts.folder, this.name), "r");
     const { size } = await this.#file.stat();
     if (size !== this.length + TAG_BYTES) {
-      return this.#words(`has ${size} bytes where ${this.length + TAG_BYTES} were to be: its process ended before it was whole`);
+      return this.#words(
+        `has ${size} bytes where ${this.length + TAG_BYTES} were to be: its process ended before it was whole`,
+      );
     }
     const digest = createHash("sha256");
     for await (const piece of readSealed(this.#file.fd, this.length, this.#parts.keys)) digest.update(piece);

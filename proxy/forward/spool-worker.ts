@@ -6,7 +6,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { SPOOL_CIPHER } from "../stored-body.ts";
 import { giveWayToTraffic } from "../thread-priority.ts";
 import { tagOf } from "./lasting-bodies.ts";
-import { type LastingOrder, SLOT_BYTES, type SpoolOrder, type SpoolReply, type SpoolThreadData } from "./spool-orders.ts";
+import {
+  type LastingOrder,
+  SLOT_BYTES,
+  type SpoolOrder,
+  type SpoolReply,
+  type SpoolThreadData,
+} from "./spool-orders.ts";
 
 interface OpenFile {
   readonly hash: Hash;

@@ -132,7 +132,9 @@ test("with slots of a three-node cluster moved while writes come (MOVED), no ans
   const [admin] = cluster.nodes.map((node) => node.admin);
   assert.ok(admin);
   const slots = await Promise.all(
-    Array.from({ length: 16 }, async (_, partition) => Number(await admin.cluster("KEYSLOT", baseOf("crossfade", partition)))),
+    Array.from({ length: 16 }, async (_, partition) =>
+      Number(await admin.cluster("KEYSLOT", baseOf("crossfade", partition))),
+    ),
   );
   for (const slot of slots) {
     const before = sent;
@@ -146,7 +148,10 @@ test("with slots of a three-node cluster moved while writes come (MOVED), no ans
   const well = await storeOnce(it, ({ pendingWrites, problem }) => pendingWrites === 0 && problem === null);
   assert.equal(well.lostWrites, 0);
   const said = await Promise.all(cluster.nodes.map((node) => timesSaid(node, "MOVED")));
-  assert.ok(said.some((times) => times > 0), said.join());
+  assert.ok(
+    said.some((times) => times > 0),
+    said.join(),
+  );
 });
 
 test("two proxies on one Redis: either's divergences are listed by both, and a secret has one stand-in", async (t) => {

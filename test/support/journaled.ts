@@ -126,7 +126,8 @@ export async function startJournaled(t: TestContext, options: JournaledOptions =
       return items.map(({ key, reason }) => [key, reason] as const);
     },
     async gaps() {
-      return (await api<{ items: { why: string; from: string; to: string | null }[] }>("/api/v1/gaps?limit=1000")).items;
+      return (await api<{ items: { why: string; from: string; to: string | null }[] }>("/api/v1/gaps?limit=1000"))
+        .items;
     },
     async recorded() {
       await until(({ journal }) => journal.pendingBytes === 0);

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -104,7 +113,10 @@ test("a file that is cut off, changed, another one's, of another key or gone is 
     brought.discard();
     return failure;
   };
-  assert.match((await why(cut)) ?? "", new RegExp(`${file(cut)} has 100000 bytes where ${100_000 + TAG_BYTES} were to be`));
+  assert.match(
+    (await why(cut)) ?? "",
+    new RegExp(`${file(cut)} has 100000 bytes where ${100_000 + TAG_BYTES} were to be`),
+  );
   assert.match((await why(changed)) ?? "", new RegExp(`${file(changed)} is not as it was written`));
   assert.match((await why(swapped)) ?? "", new RegExp(`${file(swapped)} is not as it was written`));
   assert.match((await why(gone)) ?? "", new RegExp(`${file(gone)} is gone`));

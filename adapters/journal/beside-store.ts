@@ -2,8 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../../proxy/config/settings.ts";
-import type { JournalAccount } from "../../proxy/journal.ts";
-import type { LastingBodies } from "../../proxy/forward/lasting-bodies.ts";
+import type { JournalAccount, LastingBodies } from "../../proxy/journal.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import { openGapMarker, type OpenGapMarker, readGapMarker } from "./gap-marker.ts";
 import { type LogJournal, type LogSettings, openLogJournal, type ReadLog, readLog } from "./log.ts";

@@ -12,12 +12,13 @@ import type {
   Intent,
   Journal,
   JournalAccount,
+  LastingName,
   LeftOver,
   WaitingWrite,
 } from "../../proxy/journal.ts";
 import type { Entry, Pin } from "./entry.ts";
 import { spellIntent } from "./records.ts";
-import { scanFolder, type Scanned, type SpooledName } from "./scan.ts";
+import { scanFolder, type Scanned } from "./scan.ts";
 import type { Segment } from "./segment.ts";
 import { Upkeep } from "./upkeep.ts";
 import { type Found, WaitingReader } from "./waiting.ts";
@@ -72,7 +73,7 @@ export interface LogJournal extends Journal {
   /** Without a copy that could be delivered; each is to be settled. */
   readonly leftOver: readonly LeftOver[];
   /** Bodies in files of their own that writes of earlier lives need. */
-  readonly spooled: readonly SpooledName[];
+  readonly spooled: readonly LastingName[];
 }
 
 export interface LogOptions extends LogSettings {
@@ -95,7 +96,7 @@ export async function openLogJournal(options: LogOptions): Promise<LogJournal> {
 class Log implements LogJournal {
   readonly kind = "durable";
   readonly leftOver: readonly LeftOver[];
-  readonly spooled: readonly SpooledName[];
+  readonly spooled: readonly LastingName[];
   readonly #options: LogOptions;
   readonly #segments: Segment[];
   readonly #writer: LogWriter;

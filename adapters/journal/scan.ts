@@ -5,7 +5,7 @@
  */
 import { readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import type { AcceptedWrite, Intent, JournaledBody, PrimaryEnd } from "../../proxy/journal.ts";
+import type { AcceptedWrite, Intent, LastingName, PrimaryEnd } from "../../proxy/journal.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { decodeSegmentHead, isUnfinished, nextFrame, openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
 import { Positions } from "./positions.ts";
@@ -29,8 +29,6 @@ export interface SentRecord {
   segment: Segment;
   readonly bytes: number;
 }
-
-export type SpooledName = Extract<JournaledBody, { kind: "spooled" }>;
 
 /** Where an accepted record that was carried on lies. */
 export interface CarriedPlace {
@@ -57,7 +55,7 @@ export interface Scanned {
   readonly settled: Positions;
   readonly carried: readonly CarriedPlace[];
   /** Of those that wait. */
-  readonly spooled: readonly SpooledName[];
+  readonly spooled: readonly LastingName[];
   /** Accepted, and without an outcome. */
   readonly waiting: number;
   /** Of those that wait. */
@@ -98,7 +96,7 @@ class Scan {
   readonly #intents = new Map<number, OpenIntent>();
   readonly #sent = new Map<number, SentRecord>();
   readonly #settled = new Positions();
-  readonly #spooled = new Map<number, readonly SpooledName[]>();
+  readonly #spooled = new Map<number, readonly LastingName[]>();
   /** Records are read twice where a process died between carrying a segment on and giving it up. */
   readonly #readBefore = new Positions();
   readonly #carried: (CarriedPlace & { readonly entry: number })[] = [];

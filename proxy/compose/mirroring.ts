@@ -8,9 +8,8 @@ import { createModuleHealth, type ModuleHealth } from "../compare/module-health.
 import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
-import type { LastingBodies } from "../forward/lasting-bodies.ts";
 import { Spool } from "../forward/spool.ts";
-import type { GapMarker, Journal } from "../journal.ts";
+import type { GapMarker, Journal, LastingBodies } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
 import { ChangeLog } from "../mirror/change-log.ts";
 import { Freezes } from "../mirror/freezes.ts";

@@ -19,23 +19,6 @@ export const NAME_BYTES = 16;
 const NAME = /^([0-9a-f]{32})\.body$/;
 const BLOCK_BYTES = 256 * 1024;
 
-/** Which body of which write is meant, in the journal. */
-export interface LastingName {
-  readonly name: string;
-  readonly length: number;
-}
-
-/** Where they lie, and what earlier processes left there. */
-export interface LastingBodies {
-  /** Mode 0700; it is there. */
-  readonly folder: string;
-  readonly key: Buffer;
-  /** power: a body counts as whole once the disk says that it would survive a power cut. */
-  readonly survives: "process" | "power";
-  /** What writes without an outcome still need; all else that lies there is nobody's. */
-  readonly needed: readonly LastingName[];
-}
-
 export interface BodyKeys {
   readonly key: Buffer;
   readonly iv: Buffer;

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { SpooledBody } from "../exchange.ts";
 import { AdoptedBody } from "./adopted-body.ts";
-import { keysOf, type LastingBodies, lastingFile, lastingName, NAME_BYTES } from "./lasting-bodies.ts";
+import type { LastingBodies } from "../journal.ts";
+import { keysOf, lastingFile, lastingName, NAME_BYTES } from "./lasting-bodies.ts";
 import { SpoolFile } from "./spool-file.ts";
 import { SpoolThread } from "./spool-thread.ts";
 

@@ -4,7 +4,7 @@ import type { SpooledBody } from "../exchange.ts";
 import type { StoredBody } from "../stored-body.ts";
 import { type BodyKeys, isTag, lastingFile, readSealed, TAG_BYTES, tagOf } from "./lasting-bodies.ts";
 
-export interface AdoptedParts {
+interface AdoptedParts {
   readonly folder: string;
   readonly keys: BodyKeys;
   /** It is needed no longer. */

@@ -6,7 +6,7 @@ import { readSealed } from "./lasting-bodies.ts";
 import type { SpoolThread, ThreadFile } from "./spool-thread.ts";
 
 /** What a file has that is to outlive the process. */
-export interface LastingParts {
+interface LastingParts {
   readonly name: string;
   /** What its tag is made with. */
   readonly tagKey: Uint8Array;
@@ -16,7 +16,7 @@ export interface LastingParts {
   readonly discarded: (closed: Promise<void>) => void;
 }
 
-export interface SpoolFileParts {
+interface SpoolFileParts {
   readonly id: number;
   readonly path: string;
   readonly key: Buffer;

@@ -14,7 +14,7 @@ import { SpoolThread } from "./spool-thread.ts";
 const CLOSE_PATIENCE_MS = 5_000;
 
 /** Bodies of writes that are to outlive the process, beside the journal that knows of them. */
-export interface LastingSpool extends LastingBodies {
+interface LastingSpool extends LastingBodies {
   /** Resolves when what the journal was told until now is written, rejects where it cannot be; null: it is. */
   readonly recorded: () => Promise<void> | null;
 }

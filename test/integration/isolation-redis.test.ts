@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { baseOf } from "../../adapters/store/redis/keys.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Isolated, type IsolatedStatus, startIsolated } from "../support/isolated.ts";
-import {
-  freePort,
-  hurryUp,
-  moveSlot,
-  redisCluster,
-  redisServer,
-  type RedisServer,
-  timesSaid,
-} from "../support/redis.ts";
+import { hurryUp, moveSlot, redisCluster, redisServer, type RedisServer, timesSaid } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
 type StoreHealth = IsolatedStatus["store"];

@@ -72,14 +72,14 @@ export class SpoolFile implements SpooledBody, ThreadFile {
     const { disk, memory, thread } = this.#parts;
     if (!this.#isDigestOnly) {
       if (!disk.take(chunk.length)) {
-        this.#fail("the spool is full");
+        this.failed("the spool is full");
         return false;
       }
       this.#onDisk += chunk.length;
     }
     this.#length += chunk.length;
     if (!memory.take(chunk.length)) {
-      this.#fail("the disk is slower than the bodies that come");
+      this.failed("the disk is slower than the bodies that come");
       return false;
     }
     thread.write(this, chunk);
@@ -146,7 +146,9 @@ export class SpoolFile implements SpooledBody, ThreadFile {
   }
 
   failed(why: string): void {
-    this.#fail(why);
+    this.failure ??= why;
+    this.#parts.failed(why);
+    this.#end(this.failure);
   }
 
   lost(why: string): void {
@@ -168,12 +170,6 @@ export class SpoolFile implements SpooledBody, ThreadFile {
     const failure = await this.whole();
     if (failure !== null || this.#fd === null) throw new Error(`spooled body is not whole: ${failure}`);
     return this.#fd;
-  }
-
-  #fail(why: string): void {
-    this.failure ??= why;
-    this.#parts.failed(why);
-    this.#end(this.failure);
   }
 
   #end(failure: string | null): void {

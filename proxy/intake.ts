@@ -109,7 +109,14 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     const { limits } = open.exchange.snapshot.settings;
     return endedOnce({
       takers: () =>
-        captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
+        captures(
+          {
+            memoryBytes: limits.bodyInMemoryBytes,
+            diskBytes: limits.bodyOnDiskBytes,
+            lasting: open.exchange.plan.requestClass === "write" && parts.journal.kind === "durable",
+          },
+          parts.copies,
+        ),
       // What its answer tells may have to be told to others too.
       isPlaced: () => parts.turns.placed(open.exchange.id) === null && !parts.pins.areShared,
       ended(ending) {
@@ -290,10 +297,10 @@ export function letGoOn(
   }
 }
 
-/** Whether it came in time. */
+/** Whether it came in time. After a long turn timers come before what has come meanwhile: one look at that first. */
 function within(promise: Promise<void>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, false);
+    const timer = setTimeout(() => setImmediate(resolve, false), ms);
     void promise.then(() => {
       clearTimeout(timer);
       resolve(true);

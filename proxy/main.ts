@@ -168,6 +168,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     members,
     calls: opened.calls,
     marker: durable?.marker ?? null,
+    bodies: durable?.bodies ?? null,
     services,
     records,
     evidence: {

@@ -22,6 +22,7 @@ import {
   type Unanswered,
 } from "./mirror/verdicts.ts";
 import { DIVERGENT, dropped, skipped } from "./outcome.ts";
+import { leaveBodies } from "./journaled-write.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
@@ -459,6 +460,7 @@ function leaveToJournal(parts: PipelineParts, copy: Copy): void {
   parts.budget.give(copy.costBytes);
   parts.backlog.leave(copy.waiting);
   parts.turns.leave(copy.exchange.id);
+  leaveBodies(copy.primary);
   copy.primary.release();
 }
 

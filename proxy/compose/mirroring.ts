@@ -9,7 +9,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
-import type { GapMarker, Journal } from "../journal.ts";
+import type { GapMarker, Journal, LastingBodies } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
 import { ChangeLog } from "../mirror/change-log.ts";
 import { Freezes } from "../mirror/freezes.ts";
@@ -64,6 +64,8 @@ export interface MirroringParts {
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
+  /** Large bodies that outlive the process with the journal; null: none do. */
+  readonly bodies: LastingBodies | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
   readonly records: Records;
@@ -114,7 +116,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const queue = new ByteBudget(shareOfQueue(settings).parentBytes);
   const disk = new ByteBudget(settings.limits.spoolBytes);
   const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
-  const spool = new Spool(spoolFolder, disk, queue);
+  const lasting = parts.bodies && { ...parts.bodies, recorded: () => journal.whenReached(journal.position()) };
+  const spool = new Spool(spoolFolder, disk, queue, lasting);
   const copies = { budget: queue, spool };
   const comparer = createComparer({
     queueBytes: settings.limits.queuedBytes,

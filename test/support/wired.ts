@@ -30,7 +30,7 @@ import { WriteHold } from "../../proxy/phase/write-hold.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal } from "../../proxy/journal.ts";
 import type { Store, Upstream } from "../../proxy/ports.ts";
-import { ALONE } from "../../proxy/turns.ts";
+import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { type Counters, createCounters } from "../../proxy/record/counters.ts";
 import { createRuleCounters } from "../../proxy/record/rule-counters.ts";
 import { createRecorder, type Recorder } from "../../proxy/record/recorder.ts";
@@ -63,6 +63,7 @@ export interface WireOptions {
   /** Connections to a primary. */
   readonly primary?: (usual: () => Upstream) => Upstream;
   readonly noise?: Pick<Noise, "watch">;
+  readonly turns?: Turns;
   /** By default nothing may fail. */
   readonly caught?: (step: string, error: unknown) => void;
 }
@@ -139,7 +140,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
       markKey: Buffer.alloc(32, 7),
       orderStamp: (base) => `${base}.${++position}`,
       orderBase: () => 3,
-      turns: ALONE,
+      turns: options.turns ?? ALONE,
       rewrite: options.rewrite ?? identityRewrite,
       values: testValueMap(store, clock, caught),
       ruleCounters: createRuleCounters(),

@@ -76,6 +76,10 @@ export function createCutover(parts: CutoverParts): Cutover {
     }
     const stepped = step(route.phase, order.step);
     if (!stepped.legal) return refused(nowhere, [missing("step", stepped.why)]);
+    if (order.to !== undefined && order.to !== stepped.to) {
+      const why = `it is in ${route.phase} by now, from where ${order.step} leads to ${stepped.to} and not to ${order.to}`;
+      return refused(nowhere, [missing("step", why)]);
+    }
     return { ...about, to: stepped.to, crosses: crossesBarrier(route.phase, stepped.to) };
   }
 

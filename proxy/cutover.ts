@@ -5,17 +5,17 @@
  * before that leaves the old one.
  */
 import type { AuditedChange } from "./audit.ts";
+import { behindGap } from "./behind-gap.ts";
 import type { Phase, RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
 import { type CutoverChecks, type Planned, spellTunnels } from "./cutover-checks.ts";
 import { makeUlid } from "./identity.ts";
-import { behindAfter, cutOver, groupOf, type KeptPhase, type PhaseMove } from "./kept-phase.ts";
+import { behindAfter, cutOver, groupOf, type KeptPhase, nextChange, type PhaseMove } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
 import type { Barrier, Crossed } from "./barrier/barrier.ts";
 import type { PhaseBook } from "./phase/phase-book.ts";
 import { plural } from "./phase/words.ts";
-import { PHASE_ROLES } from "./phases.ts";
 import type { Clock, Store } from "./ports.ts";
 
 export interface CutoverParts {
@@ -114,20 +114,15 @@ export function createCutover(parts: CutoverParts): Cutover {
    * the move, which forgets since when that is: whoever makes it may die right behind it.
    */
   async function openGaps({ routes, to }: Planned, before: RowsBefore): Promise<readonly string[]> {
-    const { shadow: misses } = PHASE_ROLES[to];
-    if (misses === null) return [];
-    const ids: string[] = [];
-    for (const { name: route, sharedDatabase } of routes) {
+    const gaps = routes.flatMap(({ name: route, sharedDatabase }) => {
       const from = before.get(route)?.behindSince ?? null;
-      if (sharedDatabase || from === null) continue;
-      const id = makeUlid(clock.now());
-      ids.push(id);
-      store.append([
-        { type: "gap-opened", id, route, from, why: "the route mirrored nothing: its phase had no shadow", misses },
-      ]);
-    }
-    if (ids.length > 0) await store.flush();
-    return ids;
+      if (sharedDatabase || from === null) return [];
+      return behindGap(makeUlid(clock.now()), from, { route, phase: to }) ?? [];
+    });
+    if (gaps.length === 0) return [];
+    store.append(gaps);
+    await store.flush();
+    return gaps.map(({ id }) => id);
   }
 
   function endGaps(ids: readonly string[], end: Crossed["end"]): void {
@@ -156,6 +151,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         route: name,
         phase: to,
         epoch: (before?.epoch ?? 1) + (crosses ? 1 : 0),
+        ...nextChange(before),
         file: file.get(name) ?? to,
         by: order.by,
         at,

@@ -86,7 +86,7 @@ export interface Transitions {
   deny(id: string, why: string): Promise<TransitionView>;
   /** This member holds back for it, and has read no end of it: of an uncertain one, or one that the store has lost. */
   witness(transition: Transition): Promise<TransitionView>;
-  /** Rows of a higher epoch than the store's, which has lost them: kept. An uncertain transition to them is committed. */
+  /** Rows that were set after the store's, which has lost them: kept. An uncertain transition to them is committed. */
   tellAgain(rows: readonly KeptPhase[]): Promise<TransitionView>;
 }
 

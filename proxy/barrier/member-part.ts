@@ -1,11 +1,12 @@
 /**
  * What each member does in a transition (transition.ts), whoever began it: says that it is ready, holds new writes back, says that
- * those under way have ended, and lets go of the held ones only on having read how it ended. A lower epoch than its own is
+ * those under way have ended, and lets go of the held ones only on having read how it ended. What was set before what it has is
  * never taken: the store is told again what it has lost. Where the store may have lost an end, each says what it knows of it: that
  * there was none, since it has not agreed; that it was aborted; or that it has read nothing.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
+import { isLater, isStill } from "../kept-phase.ts";
 import {
   isUnderWay,
   type Transition,
@@ -23,7 +24,7 @@ export interface MemberPartParts {
   /** This member's. */
   readonly id: string;
   readonly own: OwnWrites;
-  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain">;
+  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain" | "uncopied">;
   /** Other phases act from here on. */
   readonly moved: () => void;
   /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
@@ -131,7 +132,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       else if (transition === null || !isUnderWay(transition)) parts.phases.keepAgain();
       else if (view.isUncertain) await inDoubt(transition);
       else await takePart(transition, view.now);
-      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt) parts.standing.agrees([]);
+      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt) parts.standing.agrees(parts.phases.uncopied());
     } catch (error) {
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
     }
@@ -188,7 +189,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     return moves.every(({ row }) => {
       const kept = parts.phases.rowOf(row.route);
       if (kept === undefined) return false;
-      return kept.epoch > row.epoch || (kept.epoch === row.epoch && kept.at === row.at);
+      return isStill(kept, row) || isLater(kept, row);
     });
   }
 
@@ -278,7 +279,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         await pause(ASK_AGAIN_MS);
       }
       try {
-        parts.standing.registered(holding === null ? [] : routesOf(holding));
+        const held = holding === null ? [] : routesOf(holding);
+        parts.standing.registered([...new Set([...held, ...parts.phases.uncopied()])]);
       } catch (error) {
         // Then nothing is forwarded, should the store be away at the next start.
         parts.caught("phases", error);

@@ -109,8 +109,7 @@ export class RedisPhases implements Transitions {
   }
 
   tellAgain(rows: readonly KeptPhase[]): Promise<TransitionView> {
-    const epochs = Object.fromEntries(rows.map(({ route, epoch }) => [route, epoch]));
-    return this.#step({ what: "tellAgain", moves: rows.map((row) => sent({ row, instead: null })), epochs });
+    return this.#step({ what: "tellAgain", moves: rows.map((row) => sent({ row, instead: null })) });
   }
 
   async #step(order: object): Promise<TransitionView> {

@@ -29,6 +29,7 @@ function start() {
   const state = {
     ...{ rows: [OLD] as readonly KeptPhase[], now: 0, view: viewOf(null), isAway: false, drains: true },
     held: false,
+    uncopied: [] as readonly string[],
     standing: null as Standing | null,
   };
   const step =
@@ -62,6 +63,7 @@ function start() {
       },
       rowOf: () => state.rows[0],
       keepAgain: () => undefined,
+      uncopied: () => state.uncopied,
     },
     moved: () => undefined,
     notClose: () => null,
@@ -201,4 +203,18 @@ test("what its next process may go by is on disk before it agrees, until it has 
   state.view = viewOf(null, { phases: [NEW] });
   await part.mayLeave();
   assert.deepEqual(state.standing, { isRegistered: false, inDoubt: [] });
+});
+
+test("a route whose row could not be copied stays in doubt: its next process must not go by an older one", async () => {
+  const { part, state, took } = start();
+  state.uncopied = ["users"];
+  await part.catchUp();
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: ["users"] });
+  await took(viewOf(announced));
+  await took(viewOf(transition()));
+  await took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: ["users"] });
+  state.uncopied = [];
+  await took(viewOf(null, { phases: [NEW] }));
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: [] });
 });

@@ -31,6 +31,8 @@ export interface CutoverParts {
 export interface Cutover {
   /** null: there is no such route. @throws CrossfadeError `store-unavailable` before anything was held */
   move(order: MoveOrder): Promise<MoveReport | null>;
+  /** One that this process was asked for is under way, or tried. */
+  readonly isMoving: boolean;
 }
 
 /** Of the routes that move; null: none is kept. */
@@ -232,7 +234,12 @@ export function createCutover(parts: CutoverParts): Cutover {
     };
   }
 
-  return { move };
+  return {
+    move,
+    get isMoving() {
+      return isMoving;
+    },
+  };
 }
 
 /** The audit's words. */

@@ -25,6 +25,8 @@ export interface MemberPartParts {
   readonly id: string;
   readonly own: OwnWrites;
   readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain" | "uncopied">;
+  /** What services and routes are, as its file has them; the same text where they are the same. */
+  readonly settings: () => string;
   /** Other phases act from here on. */
   readonly moved: () => void;
   /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
@@ -54,6 +56,8 @@ export interface MemberPart {
   /** Of the last hold. */
   readonly refused: number;
   readonly isHolding: boolean;
+  /** A move is under way, or was when it was looked last. */
+  readonly isUnderWay: boolean;
   stop(): void;
 }
 
@@ -199,8 +203,14 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function readiness(transition: Transition): TransitionAck {
     const routes = routesOf(transition);
-    const why = (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
+    const why = whyApart(transition) ?? (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
     return { state: why === null ? "ready" : "not-ready", why, tunnels: tunnelsOf(routes) };
+  }
+
+  /** A file may have been changed since it was looked whether all are alike. */
+  function whyApart({ settings }: Transition): string | null {
+    if (settings === undefined || settings === parts.settings()) return null;
+    return "it runs other services and routes than the one that leads the move";
   }
 
   /** Before anybody is held back: should this process end, its next one must not go by its copy of these. */
@@ -302,6 +312,9 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     },
     get isHolding() {
       return holding !== null;
+    },
+    get isUnderWay() {
+      return isUnderWayStill || holding !== null;
     },
     stop() {
       isOver = true;

@@ -30,6 +30,7 @@ interface KeptTransition {
   readonly state: TransitionState;
   readonly coordinator: string;
   readonly drains: boolean;
+  readonly settings?: string;
   readonly moves: readonly SentMove[];
   readonly members: readonly string[];
   readonly until: number;
@@ -76,9 +77,9 @@ export class RedisPhases implements Transitions {
     return this.#step({ what: "look" });
   }
 
-  announce({ id, moves, drains, forMs }: Announced): Promise<TransitionView> {
+  announce({ moves, ...announced }: Announced): Promise<TransitionView> {
     const { id: member, life } = this.#settings;
-    return this.#step({ what: "announce", id, member, life, moves: moves.map(sent), drains, forMs });
+    return this.#step({ what: "announce", member, life, moves: moves.map(sent), ...announced });
   }
 
   prepare(id: string, forMs: number): Promise<TransitionView> {

@@ -65,6 +65,7 @@ function start() {
       keepAgain: () => undefined,
       uncopied: () => state.uncopied,
     },
+    settings: () => "ours",
     moved: () => undefined,
     notClose: () => null,
     tunnels: () => 0,
@@ -217,4 +218,10 @@ test("a route whose row could not be copied stays in doubt: its next process mus
   state.uncopied = [];
   await took(viewOf(null, { phases: [NEW] }));
   assert.deepEqual(state.standing, { isRegistered: true, inDoubt: [] });
+});
+
+test("one whose file has other services and routes than the leader's is not ready: it was changed since they were compared", async () => {
+  const { took } = start();
+  assert.equal(await took(viewOf({ ...announced, settings: "theirs" })), "ack:not-ready");
+  assert.equal(await took(viewOf({ ...announced, settings: "ours" })), "ack:ready");
 });

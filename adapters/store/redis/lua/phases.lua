@@ -84,6 +84,7 @@ function steps.announce()
     id = order.id,
     coordinator = order.member,
     drains = order.drains,
+    settings = order.settings,
     moves = order.moves,
     members = registered(),
     ['until'] = now + order.forMs,

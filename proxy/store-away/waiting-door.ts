@@ -3,6 +3,7 @@
  * the store is there the same listener is handed over: writes that come meanwhile wait, so that none is on its way past the books
  * when they are opened. With workers it is theirs: workers/waiting-crew.ts.
  */
+import { HELD } from "../barrier/own-writes.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
@@ -10,7 +11,7 @@ import { createFront } from "../front.ts";
 import { NO_ROUTE } from "../leanings.ts";
 import { createListener, type Handlers, type Listener } from "../listen/server.ts";
 import { OpenWrites } from "../phase/open-writes.ts";
-import { type HoldBounds, WriteHold } from "../phase/write-hold.ts";
+import { WriteHold } from "../phase/write-hold.ts";
 import type { Clock } from "../ports.ts";
 import { Pools } from "../upstream/pools.ts";
 import { createAwayFront } from "./away-front.ts";
@@ -42,8 +43,6 @@ export interface WaitingDoor extends Waiting {
   /** What comes from here on is others', and so is what waits. */
   handOver(handlers: Handlers): Listener;
 }
-
-export const HELD: HoldBounds = { atMost: 1_000, forMs: 5_000 };
 
 /** @throws CrossfadeError: the address is taken */
 export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingDoor> {

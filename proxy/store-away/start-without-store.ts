@@ -3,7 +3,7 @@
  * phases what is safe, and becomes whole once the store is there. The writes meanwhile are in a gap, which is on disk before the
  * first of them.
  */
-import { setTimeout as pause } from "node:timers/promises";
+import { setTimeout as pauseFor } from "node:timers/promises";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { KeptPhase } from "../kept-phase.ts";
@@ -34,6 +34,7 @@ export interface WithoutStoreParts<Opened, Whole, Door extends Waiting> {
   /** Builds the rest, at this door; `note` is for operators. */
   readonly begin: (opened: Opened, door: Door, note: string) => Promise<Whole>;
   readonly clock: Clock;
+  readonly pause?: (ms: number) => Promise<unknown>;
   readonly warn: (line: string) => void;
 }
 
@@ -45,14 +46,15 @@ export interface WithoutStore<Whole, Door> {
   stop(): void;
 }
 
-const AGAIN_AFTER_MS = 1_000;
 const WRITES_END_WITHIN_MS = 3_000;
+/** A write that takes longer holds the others up each time; the pauses double. */
+const AGAIN_AFTER_MS = { first: 1_000, most: 10_000 };
 
 /** @throws `thrown`, with why this member may not serve without a store */
 export async function startWithoutStore<Opened, Whole, Door extends Waiting>(
   parts: WithoutStoreParts<Opened, Whole, Door>,
 ): Promise<WithoutStore<Whole, Door>> {
-  const { settings, thrown, clock } = parts;
+  const { settings, thrown, clock, pause = pauseFor } = parts;
   const standing = isAway(thrown) ? parts.standing() : null;
   // A first start has nothing to go by.
   if (standing === null || !(thrown instanceof CrossfadeError)) throw thrown;
@@ -81,6 +83,7 @@ export async function startWithoutStore<Opened, Whole, Door extends Waiting>(
 
   let isStopped = false;
   async function becomeWhole(): Promise<Whole | null> {
+    let pauseMs = AGAIN_AFTER_MS.first;
     for (;;) {
       await parts.storeIsBack(() => isStopped);
       if (isStopped) {
@@ -89,7 +92,8 @@ export async function startWithoutStore<Opened, Whole, Door extends Waiting>(
       }
       if (!(await door.settled(WRITES_END_WITHIN_MS))) {
         door.goOn();
-        await pause(AGAIN_AFTER_MS);
+        await pause(pauseMs);
+        pauseMs = Math.min(AGAIN_AFTER_MS.most, 2 * pauseMs);
         continue;
       }
       locked.close();

@@ -136,7 +136,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       else if (transition === null || !isUnderWay(transition)) parts.phases.keepAgain();
       else if (view.isUncertain) await inDoubt(transition);
       else await takePart(transition, view.now);
-      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt) parts.standing.agrees(parts.phases.uncopied());
+      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt)
+        parts.standing.agrees(parts.phases.uncopied());
     } catch (error) {
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
     }

@@ -51,10 +51,15 @@ export function followFile(parts: FollowFileParts): FollowedFile {
 
   async function read(running: Settings): Promise<Reading> {
     for (;;) {
-      if (parts.isMoving()) desk.log.info({ file }, "routes are being moved; the changed file waits until that has ended");
+      if (parts.isMoving())
+        desk.log.info({ file }, "routes are being moved; the changed file waits until that has ended");
       while (parts.isMoving() && !isClosed) await pause(LOOK_AGAIN_MS);
       actingThen = parts.actingPhases();
-      const reading = await rereadInThread({ input: { file, flags, env: { ...parts.env } }, running, acting: actingThen });
+      const reading = await rereadInThread({
+        input: { file, flags, env: { ...parts.env } },
+        running,
+        acting: actingThen,
+      });
       if (isClosed || !hasMoved()) return reading;
     }
   }

@@ -49,7 +49,13 @@ async function startMember(t: TestContext, port: number, prefix: string): Promis
   };
   const part = createMemberPart({
     ...{ transitions, id: store.members.id, own, phases: book, standing: new OwnStanding(null), caught },
-    ...{ settings: () => "0", moved: () => undefined, notClose: () => null, tunnels: () => 0, monotonic: () => performance.now() },
+    ...{
+      settings: () => "0",
+      moved: () => undefined,
+      notClose: () => null,
+      tunnels: () => 0,
+      monotonic: () => performance.now(),
+    },
   });
   let isAwake = false;
   await store.members.join({

@@ -124,6 +124,8 @@ export type ToWorker =
       readonly type: "settings";
       readonly revision: number;
       readonly mirroringEnabled: boolean;
+      /** The store is away at a start, and these routes are answered 503; null: it is there. */
+      readonly refused: readonly string[] | null;
       /** See `Snapshot`. */
       readonly epochs: readonly (readonly [route: string, epoch: number])[];
     }

@@ -55,7 +55,7 @@ type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly 
  * dies: the primary may have them.
  */
 export class WorkerSeat {
-  readonly #parts: SeatParts;
+  #parts: SeatParts;
   readonly #exchanges = new Map<number, Open>();
   readonly #watched = new Map<number, Watched>();
   /** Its own, by route. */
@@ -122,6 +122,12 @@ export class WorkerSeat {
         throw new TypeError(`no such message: ${JSON.stringify(_never)}`);
       }
     }
+  }
+
+  /** What it tells from here on goes into these books. */
+  serve(parts: Omit<SeatParts, "link" | "snapshotOf">): void {
+    const { link, snapshotOf } = this.#parts;
+    this.#parts = { ...parts, link, snapshotOf };
   }
 
   /** Nothing more comes from it. */

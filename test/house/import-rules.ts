@@ -114,7 +114,7 @@ const MAY_IMPORT: Readonly<Record<Part, readonly Part[]>> = {
   migrate: [...SHARED, "compare"],
   "routing-export": SHARED,
   schema: SHARED,
-  workers: CORE,
+  workers: [...CORE, "store-away"],
   "store-away": CORE,
   compose: [...CORE, "repair", "pairs", "workers", "store-away"],
   main: [...CORE, "compose", "workers", "store-away", "adapters"],

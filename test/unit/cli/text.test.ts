@@ -37,7 +37,7 @@ const CLEAN = sampleRouteState({
 test("status begins with the sentence that matters, then what is wrong, then the worst route", () => {
   const lines = formatStatus(status({ routes: [CLEAN, sampleRouteState()] }), 160, plain);
   assert.deepEqual(lines.slice(0, 6), [
-    "The services disagree in 31 of 18,194 compared exchanges: users (31, 0.17 %). 12 more could not be compared.",
+    "Not safe to cut over users: 31 of 18,192 compared exchanges differ (0.17 %). 12 more could not be compared.",
     "",
     "! users: not compared: 12 dropped(queue-full)",
     "",

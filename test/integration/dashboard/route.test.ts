@@ -152,16 +152,16 @@ test("a share of reads is mirrored and another one dialled to next, what becomes
   const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/reports`);
   await page.getByRole("region", { name: "Mirroring and reads" }).getByText("Writes are not mirrored").waitFor();
-  assert.equal(await page.getByLabel("Reads that next answers, %").count(), 0, "a phase without a shadow has no share");
+  assert.equal(await page.getByRole("spinbutton", { name: "Reads that next answers, %" }).count(), 0, "a phase without a shadow has no share");
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
   const section = page.getByRole("region", { name: "Mirroring and reads" });
   await section.getByText("Writes are mirrored, of reads 100 %. Next answers 0 % of reads.").waitFor();
   await section.getByLabel("Reason").fill("first users on next");
-  await section.getByLabel("Reads that next answers, %").fill("100");
+  await section.getByRole("spinbutton", { name: "Reads that next answers, %" }).fill("100");
   await section.getByRole("button", { name: "Set: Reads that next answers, %" }).click();
   await section.getByText("the share of reads that next answers is set to 100 % over the file by loopback").waitFor();
   await section.getByText("first users on next").waitFor();
-  await section.getByLabel("Reads that are mirrored, %").fill("12.5");
+  await section.getByRole("spinbutton", { name: "Reads that are mirrored, %" }).fill("12.5");
   await page.keyboard.press("Enter");
   await section.getByText("the mirrored share of reads is set to 12.5 % over the file by loopback").waitFor();
   const route = await shop.api<RouteView>("/api/v1/routes/orders");
@@ -184,7 +184,7 @@ test("a dial by which ETags of one service would go to the other is refused, in 
   const shop = await openShop(t);
   const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
-  await page.getByLabel("Reads that next answers, %").fill("5");
+  await page.getByRole("spinbutton", { name: "Reads that next answers, %" }).fill("5");
   await page.keyboard.press("Enter");
   await page.getByText(/^Not changed: reads of orders cannot be dialled: .*etag/i).waitFor();
   assert.deepEqual((await shop.api<RouteView>("/api/v1/routes/orders")).overrides, []);

@@ -12,6 +12,7 @@ export interface RepairOptions extends ApiOptions {
   readonly route?: string;
   readonly dryRun?: boolean;
   readonly rate?: string;
+  readonly reason?: string;
 }
 
 const LOOK_EVERY_MS = 200;
@@ -19,10 +20,10 @@ const LOOK_EVERY_MS = 200;
 const LINE_EVERY_MS = 5_000;
 
 export async function runRepair(options: RepairOptions): Promise<ExitCode> {
-  const { route, dryRun = false, rate } = options;
+  const { route, dryRun = false, rate, reason } = options;
   const api = await openApi(options);
   const terminal = openTerminal(options);
-  const started = await api.post<JobRecord>("/api/v1/repairs/run", { route, dryRun, rate });
+  const started = await api.post<JobRecord>("/api/v1/repairs/run", { route, dryRun, rate, reason });
   if (started === null) throw api.stranger();
   const job = await watchRun(api, started, terminal, options.json === true);
   if (options.json === true) terminal.print(JSON.stringify(job));

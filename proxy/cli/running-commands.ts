@@ -161,6 +161,7 @@ export function addRemedies(program: Command, ended: Ended): void {
     .option("--route <name>", "only of this route")
     .option("--dry-run", "read and compare, and say what would be written; nothing is changed")
     .option("--rate <rate>", "keys that may be begun: 20/s, 600/m (default: repair.rate of each route)")
+    .option("--reason <text>", "why; kept in the audit")
     .addHelpText(
       "after",
       example("crossfade repair --route users --dry-run", "crossfade repair --route users --rate 50/s"),

@@ -1,6 +1,6 @@
 /**
  * `npm run screenshots [-- FOLDER] [--only NAME]`: every page of the dashboard on live data, on a phone, a laptop and a 4k screen, light and dark,
- * as PNG files to look at. Default folder: screenshots.
+ * as PNG files to look at; and some where there is nothing yet, too much of everything, and where the store is gone. Default folder: screenshots.
  */
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { openBrowser, THEMES, view } from "../support/browser.ts";
 import { openShop } from "../support/shop.ts";
 import { shownPages } from "../support/dashboard-pages.ts";
+import { shownStates } from "../support/dashboard-states.ts";
 
 const WIDTHS = [
   [360, 780],
@@ -28,14 +29,19 @@ try {
   shop.breakCarts(false);
   await shop.traffic(10);
   const browser = await openBrowser(cleanup);
-  const pages = (await shownPages(shop)).filter(({ name }) => values.only === undefined || name === values.only);
+  const own = (await shownPages(shop)).map((page) => ({ ...page, origin: shop.crossfade.adminUrl }));
+  const pages = [...own, ...(await shownStates(cleanup))].filter(
+    ({ name }) => values.only === undefined || name === values.only,
+  );
   const live = setInterval(() => void shop.send("PUT", "/users/8", { name: "live" }), 300);
   ends.push(() => Promise.resolve(clearInterval(live)));
   for (const theme of THEMES) {
     for (const [width, height] of WIDTHS) {
-      for (const { name, address, ready } of pages) {
-        const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width, height, theme });
-        await page.goto(`${shop.crossfade.adminUrl}/${address}`);
+      for (const { name, origin, address, ready } of pages) {
+        // More of the same on a screen that has room.
+        if (width === 3840 && origin !== shop.crossfade.adminUrl) continue;
+        const { page, complaints } = await view(browser, origin, { width, height, theme });
+        await page.goto(`${origin}/${address}`);
         await ready(page).catch(async (error: unknown) => {
           await page.screenshot({ path: join(folder, `failed-${name}.png`) });
           console.log(complaints.join("\n"), await page.title(), page.url());

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openBrowser, overflow, THEMES, view, violations } from "../../support/browser.ts";
 import { shownPages, tellBackfill } from "../../support/dashboard-pages.ts";
+import { shownStates } from "../../support/dashboard-states.ts";
 import { openShop } from "../../support/shop.ts";
 
 const WIDTHS = [360, 1280, 3840];
@@ -29,6 +30,22 @@ test(`every page is accessible and fits, in both themes, at ${WIDTHS.join(", ")}
     assert.equal(await page.locator("h1").count(), 1, name);
   }
   assert.deepEqual(complaints, []);
+});
+
+test("pages fit and are accessible where there is nothing yet, too much of everything, and where the store is gone", async (t) => {
+  const browser = await openBrowser(t);
+  for (const { name, origin, address, ready } of await shownStates(t)) {
+    const { page, complaints } = await view(browser, origin, { width: 360 });
+    for (const width of [360, 1280]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto(`${origin}/${address}`);
+      await ready(page);
+      assert.deepEqual(await violations(page), [], `${name} at ${width} px`);
+      assert.equal(await overflow(page), 0, `${name} at ${width} px is too wide`);
+    }
+    assert.deepEqual(complaints, [], name);
+    await page.context().close();
+  }
 });
 
 test("an address of nowhere says so, and leads back", async (t) => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { StatusView } from "../../../proxy/admin/status-view.ts";
 import type { RepairRecord } from "../../../proxy/evidence.ts";
 import { openBrowser, view } from "../../support/browser.ts";
@@ -56,6 +57,7 @@ test("a run over the repair list is started here, dry first, and what it found i
   await runs.getByText("What was found").click();
   await runs.getByText(/^carts\/2: /).waitFor();
   assert.ok((await listed()).length > 0, "a dry run changes nothing");
+  await page.getByRole("region", { name: "Repair carts" }).getByLabel("Reason").fill("next is well again");
   await page.getByRole("checkbox", { name: "it may write to the shadow" }).check();
   await page.getByRole("button", { name: "Repair now" }).click();
   await runs.getByRole("heading", { name: "Repair of carts done" }).waitFor();
@@ -67,6 +69,14 @@ test("a run over the repair list is started here, dry first, and what it found i
       [true, "carts"],
     ],
   );
+  const { items: changes } = await shop.api<{ items: AuditEntry[] }>("/api/v1/audit");
+  const told = changes.filter(({ action }) => action === "repair").map(({ what, reason }) => [what.split(":")[0], reason]);
+  assert.deepEqual(told, [
+    ["repair ended (done)", "next is well again"],
+    ["repair started", "next is well again"],
+    ["dry run of a repair ended (done)", null],
+    ["dry run of a repair started", null],
+  ]);
   assert.deepEqual(complaints, []);
 });
 

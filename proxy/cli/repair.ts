@@ -4,7 +4,7 @@ import type { JobRecord } from "../repair-job.ts";
 import { type ApiOptions, type Api, openApi } from "./api.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { formatJob, isAllRepaired, progressBar, progressLine } from "./repair-text.ts";
-import { openTerminal, type Terminal } from "./terminal.ts";
+import { clearLine, openTerminal, type Terminal, writeOver } from "./terminal.ts";
 
 export interface RepairOptions extends ApiOptions {
   readonly json?: boolean;
@@ -81,7 +81,7 @@ function shownProgress(say: (line: string) => void): Progress {
     };
   }
   return {
-    show: (job) => void stderr.write(`\r\u001b[K${progressBar(job)}`),
-    clear: () => void stderr.write("\r\u001b[K"),
+    show: (job) => writeOver(progressBar(job)),
+    clear: clearLine,
   };
 }

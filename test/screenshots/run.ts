@@ -5,6 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import type { Page } from "playwright-core";
 import { openBrowser, THEMES, view } from "../support/browser.ts";
 import { openShop } from "../support/shop.ts";
 import { shownPages } from "../support/dashboard-pages.ts";
@@ -15,6 +16,13 @@ const WIDTHS = [
   [1280, 900],
   [3840, 2160],
 ] as const;
+
+/** Of a picture: the browser takes long for more, and nobody looks at it. */
+const TALLEST = 12_000;
+
+async function heightOf(page: Page): Promise<number> {
+  return await page.evaluate<number>("document.documentElement.scrollHeight");
+}
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
 const folder = resolve(positionals[0] ?? "screenshots");
@@ -50,7 +58,7 @@ try {
         // Rates need some seconds to be known.
         await page.waitForTimeout(name === "overview" ? 2_500 : 300);
         const file = join(folder, `${name}-${width}-${theme}.png`);
-        await page.screenshot({ path: file, fullPage: width < 3840 });
+        await page.screenshot({ path: file, fullPage: width < 3840 && (await heightOf(page)) < TALLEST });
         console.log(file, complaints.join(" "));
         await page.context().close();
       }

@@ -1,4 +1,4 @@
-/** The dashboard where there is nothing yet, where there is too much of everything, and where the store is gone. */
+/** The dashboard where there is nothing yet, where there is too much of everything, after a cutover, and where the store is gone. */
 import { createAdmin } from "../../proxy/admin/server.ts";
 import type { RouteState } from "../../proxy/admin/parts.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
@@ -32,7 +32,7 @@ export async function shownStates(t: Cleanup): Promise<readonly ShownState[]> {
     t.after(() => admin.close());
     return `http://127.0.0.1:${admin.address.port}`;
   };
-  const [empty, many, sick] = await Promise.all([nothingYet(), tooMuch(), withoutStore()].map(serve));
+  const [empty, many, sick, moved] = await Promise.all([nothingYet(), tooMuch(), withoutStore(), cutOver()].map(serve));
   const heading =
     (name: string | RegExp): ShownPage["ready"] =>
     async (page) =>
@@ -62,6 +62,7 @@ export async function shownStates(t: Cleanup): Promise<readonly ShownState[]> {
       ["process", "#/process", /^Members/],
       ["unseen", "#/unseen", nameOf(0)],
     ]),
+    ...on(moved, "moved", [["route", "#/routes/users", "What still leans on legacy, or on Crossfade?"]]),
     ...on(sick, "sick", [
       ["overview", "#/", "Routes"],
       ["route", "#/routes/users", "Phase"],
@@ -133,6 +134,19 @@ function tooMuch(): SampleParts {
     }),
   );
   parts.input = sampleStatusInput({ routes: states });
+  return parts;
+}
+
+/** Next answers clients, and the file does not know it yet. */
+function cutOver(): SampleParts {
+  const parts = sampleAdminParts(fixedStore());
+  const moved = sampleRouteState({
+    phase: "next-primary",
+    primary: "next",
+    shadow: "legacy",
+    rollback: { price: "keys", text: "12 keys are on the repair list; repair them first" },
+  });
+  parts.input = sampleStatusInput({ routes: [moved] });
   return parts;
 }
 

@@ -32,7 +32,7 @@ test(`every page is accessible and fits, in both themes, at ${WIDTHS.join(", ")}
   assert.deepEqual(complaints, []);
 });
 
-test("pages fit and are accessible where there is nothing yet, too much of everything, and where the store is gone", async (t) => {
+test("pages fit and are accessible where there is nothing yet, too much of everything, after a cutover and without the store", async (t) => {
   const browser = await openBrowser(t);
   for (const { name, origin, address, ready } of await shownStates(t)) {
     const { page, complaints } = await view(browser, origin, { width: 360 });
@@ -40,6 +40,9 @@ test("pages fit and are accessible where there is nothing yet, too much of every
       await page.setViewportSize({ width, height: 900 });
       await page.goto(`${origin}/${address}`);
       await ready(page);
+      const current = page.getByRole("navigation", { name: "Pages" }).locator("[aria-current]");
+      const { x, width: wide } = (await current.boundingBox()) ?? assert.fail(name);
+      assert.ok(x >= 0 && x + wide <= width, `${name} at ${width} px: where one is cannot be seen`);
       assert.deepEqual(await violations(page), [], `${name} at ${width} px`);
       assert.equal(await overflow(page), 0, `${name} at ${width} px is too wide`);
     }

@@ -11,7 +11,7 @@ import {
 } from "../../../proxy/cli/divergence-text.ts";
 import { parseEvent } from "../../../proxy/admin/event-stream.ts";
 import { describeStop } from "../../../proxy/cli/start.ts";
-import { formatStatus, isBad } from "../../../proxy/cli/status-text.ts";
+import { fitHeight, formatStatus, isBad } from "../../../proxy/cli/status-text.ts";
 import type { Paint } from "../../../proxy/cli/terminal.ts";
 import {
   sampleDivergence,
@@ -44,6 +44,18 @@ test("status begins with the sentence that matters, then what is wrong, then the
     "users   dual-write  18,205 writes = 18,011 match + 150 excused + 31 divergent + 12 dropped(queue-full) + 1 pending · 0.17 % divergent",
     "orders  dual-write  2 writes = 2 match",
   ]);
+});
+
+test("of more than a screen the first lines are shown, as many as there is room for, and the rest is counted", () => {
+  const routes = Array.from({ length: 50 }, (_, i) => ({ ...CLEAN, name: `route-${i}` }));
+  const lines = formatStatus(status({ routes: [...routes, sampleRouteState()] }), 80, plain);
+  const shown = fitHeight(lines, 24);
+  assert.equal(shown.length, 23, "the cursor has the last row");
+  assert.deepEqual(shown.slice(0, 22), lines.slice(0, 22));
+  assert.equal(shown.at(-1), `… and ${lines.length - 22} more lines: crossfade status`);
+  assert.ok(shown.some((line) => line.startsWith("users ")), "what is wrong is among them");
+  assert.equal(fitHeight(lines, lines.length + 1), lines);
+  assert.equal(fitHeight(lines, null), lines);
 });
 
 test("at 80 columns sums are wrapped between their parts and nothing is lost", () => {

@@ -1,5 +1,5 @@
 /**
- * `npm run screenshots [-- FOLDER] [--only NAME]`: every page of the dashboard on live data, on a phone, a laptop and a 4k screen, light and dark,
+ * `npm run screenshots [-- FOLDER] [--only NAME] [--width PX] [--theme dark]`: every page of the dashboard on live data, on a phone, a laptop and a 4k screen, light and dark,
  * as PNG files to look at; and some where there is nothing yet, too much of everything, and where the store is gone. Default folder: screenshots.
  */
 import { mkdirSync } from "node:fs";
@@ -24,7 +24,11 @@ async function heightOf(page: Page): Promise<number> {
   return await page.evaluate<number>("document.documentElement.scrollHeight");
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, width: { type: "string" }, theme: { type: "string" } },
+});
+const isWanted = (given: string | undefined, value: string): boolean => given === undefined || given === value;
 const folder = resolve(positionals[0] ?? "screenshots");
 mkdirSync(folder, { recursive: true });
 const ends: (() => Promise<void>)[] = [];
@@ -39,12 +43,12 @@ try {
   const browser = await openBrowser(cleanup);
   const own = (await shownPages(shop)).map((page) => ({ ...page, origin: shop.crossfade.adminUrl }));
   const pages = [...own, ...(await shownStates(cleanup))].filter(
-    ({ name }) => values.only === undefined || name === values.only,
+    ({ name }) => isWanted(values.only, name),
   );
   const live = setInterval(() => void shop.send("PUT", "/users/8", { name: "live" }), 300);
   ends.push(() => Promise.resolve(clearInterval(live)));
-  for (const theme of THEMES) {
-    for (const [width, height] of WIDTHS) {
+  for (const theme of THEMES.filter((one) => isWanted(values.theme, one))) {
+    for (const [width, height] of WIDTHS.filter(([one]) => isWanted(values.width, String(one)))) {
       for (const { name, origin, address, ready } of pages) {
         // More of the same on a screen that has room.
         if (width === 3840 && origin !== shop.crossfade.adminUrl) continue;

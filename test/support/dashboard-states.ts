@@ -22,7 +22,7 @@ export interface ShownState extends ShownPage {
   readonly origin: string;
 }
 
-const MANY = 300;
+const MANY = 150;
 const LONG = "customer-with-a-name-that-nobody-thought-would-be-this-long";
 const LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenabzeichen";
 

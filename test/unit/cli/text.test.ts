@@ -122,6 +122,14 @@ test("a divergence is listed with its first differences, each in one line", () =
   ]);
 });
 
+test("a request that does not fit beside the rest has a line of its own, and is cut no sooner than it has to be", () => {
+  const record = sampleDivergence({ route: "orders", path: "/orders/28", query: "expand=items", differences: [] });
+  assert.deepEqual(formatDivergence(record, 80, plain), [
+    `${record.id}  11-22 12:00:30  orders  divergent`,
+    "    PUT /orders/28?expand=items",
+  ]);
+});
+
 test("what was dropped or failed says why", () => {
   const dropped = sampleDivergence({ outcome: "dropped", reason: "queue-full", differences: [], shadow: null });
   assert.match(formatDivergence(dropped, 160, plain)[0] ?? "", /  dropped\(queue-full\)  PUT/);

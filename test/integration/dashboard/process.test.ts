@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { request } from "undici";
 import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { StatusView } from "../../../proxy/admin/status-view.ts";
 import type { RepairRecord } from "../../../proxy/evidence.ts";
@@ -32,6 +33,10 @@ test("all mirroring is switched off and on, the first page is loud about it, and
     (await changes.innerText()).replaceAll(/\s+/g, " "),
     /loopback override: mirror off the whole process next is on fire/,
   );
+  const change = { method: "PATCH", headers: { "content-type": "application/json" }, body: '{"reads":"5%"}' } as const;
+  await request(`${adminUrl}/api/v1/routes/carts`, change);
+  await changes.getByRole("link", { name: "carts" }).click();
+  await page.getByRole("heading", { level: 1, name: "carts" }).waitFor();
   assert.deepEqual(complaints, []);
 });
 

@@ -12,11 +12,7 @@ export const IDLE_AFTER_MS = 10 * 60_000;
  * One sentence for somebody who reads no second one: what stands against a cutover, else that nothing comes, else what is known,
  * and of how much. `warnings`: whatever else is wrong; beside any of them nothing is called quiet.
  */
-export function headlineOf(
-  input: StatusInput,
-  routes: readonly RouteStatus[],
-  warnings: readonly string[],
-): string {
+export function headlineOf(input: StatusInput, routes: readonly RouteStatus[], warnings: readonly string[]): string {
   if (input.notReady !== null) return `Not ready: ${input.notReady}.`;
   if (input.killSwitch !== null) return "Mirroring is off: nothing is sent to a shadow and nothing is compared.";
 

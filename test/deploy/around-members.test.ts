@@ -32,7 +32,8 @@ test("the collector takes every signal that members send, by parts that it has, 
     assert.deepEqual([...new Set(used)].sort(), Object.keys(collector[part]).sort(), part);
   }
   // It refuses before it runs out of memory, which it can only where nothing was taken yet.
-  for (const [signal, { processors }] of Object.entries(pipelines)) assert.equal(processors[0], "memory_limiter", signal);
+  for (const [signal, { processors }] of Object.entries(pipelines))
+    assert.equal(processors[0], "memory_limiter", signal);
 });
 
 test("members send to the port at which the collector listens", () => {
@@ -51,7 +52,10 @@ test("Grafana finds its dashboard where it looks, and the Prometheus that the da
   );
   const mounts = (services["grafana"]?.volumes ?? []).map((volume) => volume.split(":"));
   for (const { options } of providers) {
-    assert.ok(mounts.some(([, at = ""]) => at === `${options.path}/crossfade.json`), options.path);
+    assert.ok(
+      mounts.some(([, at = ""]) => at === `${options.path}/crossfade.json`),
+      options.path,
+    );
   }
   const { datasources } = readYaml<{ datasources: readonly { type: string; url: string; isDefault: boolean }[] }>(
     "grafana/provisioning/datasources/prometheus.yaml",

@@ -20,7 +20,9 @@ const { values } = parseArgs({ options: { cold: { type: "boolean", default: fals
 /** What a shell has that was just opened: nothing of this checkout, of npm's script or of Node's. */
 function freshEnvironment(folder: string): NodeJS.ProcessEnv {
   const ours = Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|INIT_CWD$|CROSSFADE_)/.test(name));
-  const path = (process.env["PATH"] ?? "").split(delimiter).filter((entry) => !entry.includes(`${sep}node_modules${sep}`));
+  const path = (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .filter((entry) => !entry.includes(`${sep}node_modules${sep}`));
   // The page writes no more than it says: not even npm's notice that there is a newer one.
   const env = { ...Object.fromEntries(ours), PATH: path.join(delimiter), npm_config_update_notifier: "false" };
   return values.cold ? { ...env, npm_config_cache: join(folder, "npm-cache") } : env;

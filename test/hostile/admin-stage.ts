@@ -110,7 +110,9 @@ export async function startAdminStage(t: Cleanup, { tokens }: { readonly tokens:
   await bench.send("PUT", `/users/${CANARY}`, { name: CANARY });
   type Listed = { readonly items: readonly { readonly id: string }[] };
   const kept = ["divergences", "groups", "pairs"].map((list) => `/api/v1/${list}`);
-  await until(async () => (await Promise.all(kept.map((list) => asOperator<Listed>(list)))).every(({ items }) => items.length > 0));
+  await until(async () =>
+    (await Promise.all(kept.map((list) => asOperator<Listed>(list)))).every(({ items }) => items.length > 0),
+  );
   // What can be paused, stopped, and lied about.
   const backfill = await asOperator<{ readonly id: string }>("/api/v1/running-jobs", {
     kind: "backfill",

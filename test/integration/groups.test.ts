@@ -164,10 +164,7 @@ test("an acknowledged cause is quiet in status and exit code until it comes back
 
   const quiet = await cli("status");
   assert.deepEqual([quiet.code, quiet.stderr], [0, ""]);
-  assert.match(
-    quiet.stdout,
-    /^(?:All quiet|No difference is open): 0 of 1 match, 1 known cause\./,
-  );
+  assert.match(quiet.stdout, /^(?:All quiet|No difference is open): 0 of 1 match, 1 known cause\./);
   const table = await cli("divergences", "groups", "--state", "acknowledged");
   assert.match(table.stdout, new RegExp(`${id} +1 +100 % +acknowledged +steady`));
   for (const [command, flag, value, count] of [

@@ -183,7 +183,10 @@ routes:
 test("crossfade mirror does the same from a terminal", async (t) => {
   const tagged =
     '  - { name: tagged, match: { path: "/tagged/**" }, compare: { headers: [content-type, location, etag] } }\n';
-  const bench = await startBench(t, { routes: ROUTES.replace("  - { name: rest", `${tagged}  - { name: rest`), store: "memory" });
+  const bench = await startBench(t, {
+    routes: ROUTES.replace("  - { name: rest", `${tagged}  - { name: rest`),
+    store: "memory",
+  });
   const run = (...args: string[]) => runCli(["mirror", ...args, "--admin", bench.crossfade.adminUrl]);
   const off = await run("off");
   assert.deepEqual(
@@ -206,6 +209,9 @@ test("crossfade mirror does the same from a terminal", async (t) => {
   assert.equal((await run("sideways")).code, 2);
   for (const flag of ["--reads", "--dial"]) {
     const nowhere = await run("on", flag, "5%");
-    assert.deepEqual([nowhere.code, nowhere.stderr], [2, `crossfade: ${flag} is about one route; name it with --route\n`]);
+    assert.deepEqual(
+      [nowhere.code, nowhere.stderr],
+      [2, `crossfade: ${flag} is about one route; name it with --route\n`],
+    );
   }
 });

@@ -42,9 +42,7 @@ try {
   await shop.traffic(10);
   const browser = await openBrowser(cleanup);
   const own = (await shownPages(shop)).map((page) => ({ ...page, origin: shop.crossfade.adminUrl }));
-  const pages = [...own, ...(await shownStates(cleanup))].filter(
-    ({ name }) => isWanted(values.only, name),
-  );
+  const pages = [...own, ...(await shownStates(cleanup))].filter(({ name }) => isWanted(values.only, name));
   const live = setInterval(() => void shop.send("PUT", "/users/8", { name: "live" }), 300);
   ends.push(() => Promise.resolve(clearInterval(live)));
   for (const theme of THEMES.filter((one) => isWanted(values.theme, one))) {

@@ -37,7 +37,11 @@ export async function shownStates(t: Cleanup): Promise<readonly ShownState[]> {
     (name: string | RegExp): ShownPage["ready"] =>
     async (page) =>
       await page.getByRole("heading", { name }).first().waitFor();
-  const on = (origin: string | undefined, of: string, pages: readonly (readonly [name: string, address: string, ready: string | RegExp])[]) =>
+  const on = (
+    origin: string | undefined,
+    of: string,
+    pages: readonly (readonly [name: string, address: string, ready: string | RegExp])[],
+  ) =>
     pages.map(([name, address, ready]) => ({
       name: `${of}-${name}`,
       origin: origin ?? "",
@@ -107,7 +111,10 @@ function tooMuch(): SampleParts {
       id: i.toString(16).padStart(8, "0"),
       route: nameOf(i),
       count: 1_000_000_000,
-      signature: Array.from({ length: 12 }, (__, n) => ({ at: `/${LONG_WORD}/items/*/${LONG_WORD}-${n}`, kind: "value" })),
+      signature: Array.from({ length: 12 }, (__, n) => ({
+        at: `/${LONG_WORD}/items/*/${LONG_WORD}-${n}`,
+        kind: "value",
+      })),
     }),
   );
   const parts = sampleAdminParts(fixedStore({ divergences: records, groups }));
@@ -171,7 +178,10 @@ function withoutStore(): SampleParts {
   parts.input = {
     ...input,
     store: { ...input.store, kind: "redis", problem, lostWrites: 1_204 },
-    journal: { ...input.journal, problem: "journal: ENOSPC, no space left on the device; writes are forwarded unjournaled" },
+    journal: {
+      ...input.journal,
+      problem: "journal: ENOSPC, no space left on the device; writes are forwarded unjournaled",
+    },
     log: { ...input.log, problem: "divergence log ./crossfade-divergences.ndjson: ENOSPC", lostLines: 31 },
     services: input.services.map((service) =>
       service.name === "next" ? { ...service, problem: "ECONNREFUSED" } : service,

@@ -120,8 +120,8 @@ function Dialled({ route }: { readonly route: RouteView }): JSX.Element {
       )}
       {fell > 0 && (
         <>
-          : of {plural(fell, "read")} that fell to it {spellCount(next)}; legacy answered {spellCount(pinned)}, for what a
-          write had pinned, and {spellCount(askedAgain)}, for want of an answer of next's
+          : of {plural(fell, "read")} that fell to it {spellCount(next)}; legacy answered {spellCount(pinned)}, for what
+          a write had pinned, and {spellCount(askedAgain)}, for want of an answer of next's
         </>
       )}
       .

@@ -75,7 +75,9 @@ test("a run over the repair list is started here, dry first, and what it found i
     ],
   );
   const { items: changes } = await shop.api<{ items: AuditEntry[] }>("/api/v1/audit");
-  const told = changes.filter(({ action }) => action === "repair").map(({ what, reason }) => [what.split(":")[0], reason]);
+  const told = changes
+    .filter(({ action }) => action === "repair")
+    .map(({ what, reason }) => [what.split(":")[0], reason]);
   assert.deepEqual(told, [
     ["repair ended (done)", "next is well again"],
     ["repair started", "next is well again"],

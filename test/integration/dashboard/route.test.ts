@@ -152,7 +152,11 @@ test("a share of reads is mirrored and another one dialled to next, what becomes
   const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/reports`);
   await page.getByRole("region", { name: "Mirroring and reads" }).getByText("Writes are not mirrored").waitFor();
-  assert.equal(await page.getByRole("spinbutton", { name: "Reads that next answers, %" }).count(), 0, "a phase without a shadow has no share");
+  assert.equal(
+    await page.getByRole("spinbutton", { name: "Reads that next answers, %" }).count(),
+    0,
+    "a phase without a shadow has no share",
+  );
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
   const section = page.getByRole("region", { name: "Mirroring and reads" });
   await section.getByText("Writes are mirrored, of reads 100 %. Next answers 0 % of reads.").waitFor();

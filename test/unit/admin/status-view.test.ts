@@ -98,7 +98,8 @@ test("status is loud about open causes, and only about those", () => {
   const causes = (counts: Partial<NonNullable<RouteState["causes"]>>): Partial<StatusInput> => ({
     routes: [sampleRouteState({ causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0, ...counts } })],
   });
-  const loud = /^Not safe to cut over users: 31 of 18,192 compared exchanges differ \(0\.17 %(?:, \d open causes?)?\)\./;
+  const loud =
+    /^Not safe to cut over users: 31 of 18,192 compared exchanges differ \(0\.17 %(?:, \d open causes?)?\)\./;
   const table: readonly (readonly [over: Partial<StatusInput>, summary: RegExp])[] = [
     [{ routes: [sampleRouteState({ causes: null })] }, loud],
     [causes({ new: 1, acknowledged: 4 }), loud],

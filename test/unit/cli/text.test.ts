@@ -53,7 +53,10 @@ test("of more than a screen the first lines are shown, as many as there is room 
   assert.equal(shown.length, 23, "the cursor has the last row");
   assert.deepEqual(shown.slice(0, 22), lines.slice(0, 22));
   assert.equal(shown.at(-1), `… and ${lines.length - 22} more lines: crossfade status`);
-  assert.ok(shown.some((line) => line.startsWith("users ")), "what is wrong is among them");
+  assert.ok(
+    shown.some((line) => line.startsWith("users ")),
+    "what is wrong is among them",
+  );
   assert.equal(fitHeight(lines, lines.length + 1), lines);
   assert.equal(fitHeight(lines, null), lines);
 });

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Command, commandsOf, fits } from "./page.ts";
+import { freePort } from "../support/free-port.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** What a reader has after `git clone` and `npm install`. */
@@ -25,13 +25,13 @@ export interface Follower {
   follow(page: string): Promise<void>;
 }
 
-export interface EndingFollower extends Follower {
+interface EndingFollower extends Follower {
   /** Ends all that was started. */
   end(): Promise<void>;
 }
 
 /** Where a page is followed. */
-export interface Place {
+interface Place {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   /** For one command. */
@@ -60,7 +60,7 @@ export async function startFollower(t: TestContext): Promise<Follower> {
 export async function followIn({ folder, env: given, patienceMs, begun }: Place): Promise<EndingFollower> {
   const { COLUMNS: _, CROSSFADE_TOKEN: __, CROSSFADE_ADMIN: ___, NODE_TEST_CONTEXT: ____, ...inherited } = given;
   const env = { ...inherited, NO_COLOR: "1", COLUMNS: "200" };
-  const ports = new Map(await Promise.all(PORTS.map(async (port) => [port, await freePort()] as const)));
+  const ports = new Map(await Promise.all(PORTS.map(async (port) => [port, String(await freePort())] as const)));
   const terminals = new Map<string, Running>();
   const shell = startShell(folder, env, patienceMs);
 
@@ -136,14 +136,6 @@ async function within(holds: () => boolean, why: () => string, patienceMs: numbe
     assert.ok(Date.now() < deadline, why());
     await pause(20);
   }
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
 }
 
 interface Running {

@@ -5,7 +5,7 @@ import { Told, When } from "./text.tsx";
 
 type State = GateCondition["state"];
 
-export interface Condition {
+interface Condition {
   readonly name: string;
   readonly state: State;
   readonly text: string;

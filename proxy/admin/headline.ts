@@ -51,7 +51,7 @@ function disagreement(divergent: readonly RouteStatus[]): string {
   const head = before.length > 0 ? "Not safe to cut over" : "The services disagree after the cutover of";
   const verb = count === 1 ? "differs" : "differ";
   const differ = `${spellCount(count)} of ${plural(compared, "compared exchange")} ${verb} (${spellShare(count / compared)}${causes}).`;
-  const after = before.length > 0 && before.length < divergent.length ? divergent.length - before.length : 0;
+  const after = divergent.length - routes.length;
   const also = after === 0 ? "" : ` So ${after === 1 ? "does" : "do"} ${plural(after, "route")} after the cutover.`;
   const back = regressed === 0 ? "" : ` ${plural(regressed, "cause")} came back.`;
   return `${head} ${namesOf(routes)}: ${differ}${also}${back}`;

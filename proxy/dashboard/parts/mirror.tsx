@@ -56,24 +56,26 @@ export function MirrorSection({
           )}
         </Notice>
       ))}
-      <form class="fields" onSubmit={(event) => event.preventDefault()}>
-        <ReasonField value={reason} onInput={setReason} required={false} />
-        {!sharedDatabase &&
-          (mirror.writes ? (
-            <button type="button" class="danger" disabled={doing.busy} onClick={() => put({ mirror: false })}>
-              Stop mirroring writes
+      {(shadow !== null || overrides.length > 0) && (
+        <form class="fields" onSubmit={(event) => event.preventDefault()}>
+          <ReasonField value={reason} onInput={setReason} required={false} />
+          {shadow !== null && !sharedDatabase && (
+            <button
+              type="button"
+              class={mirror.writes ? "danger" : ""}
+              disabled={doing.busy}
+              onClick={() => put({ mirror: !mirror.writes })}
+            >
+              {mirror.writes ? "Stop mirroring writes" : "Mirror writes"}
             </button>
-          ) : (
-            <button type="button" disabled={doing.busy} onClick={() => put({ mirror: true })}>
-              Mirror writes
+          )}
+          {overrides.length > 0 && (
+            <button type="button" disabled={doing.busy} onClick={back}>
+              As the file says
             </button>
-          ))}
-        {overrides.length > 0 && (
-          <button type="button" disabled={doing.busy} onClick={back}>
-            As the file says
-          </button>
-        )}
-      </form>
+          )}
+        </form>
+      )}
       {shadow !== null && (
         <ShareForm
           label="Reads that are mirrored, %"

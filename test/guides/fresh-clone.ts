@@ -17,9 +17,13 @@ const PATIENCE_MS = 10 * 60_000;
 
 const { values } = parseArgs({ options: { cold: { type: "boolean", default: false } } });
 
-/** What a shell has that was just opened: nothing of this checkout, of npm's script or of Node's. */
+/** Of npm's own: where packages come from, however somebody has said so. The rest is of the script that runs this. */
+const OF_SOURCES = /^npm_config_(?:registry|cache|cafile|proxy|https_proxy|userconfig|globalconfig)$/;
+const OF_THIS_CHECKOUT = /^(?:npm_|NODE_|INIT_CWD$|CROSSFADE_)/;
+
+/** What a shell has that was just opened. */
 function freshEnvironment(folder: string): NodeJS.ProcessEnv {
-  const ours = Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|INIT_CWD$|CROSSFADE_)/.test(name));
+  const ours = Object.entries(process.env).filter(([name]) => OF_SOURCES.test(name) || !OF_THIS_CHECKOUT.test(name));
   const path = (process.env["PATH"] ?? "")
     .split(delimiter)
     .filter((entry) => !entry.includes(`${sep}node_modules${sep}`));

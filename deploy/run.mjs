@@ -70,6 +70,7 @@ const COMMANDS = {
     buildIfStale(node);
     return await run(node, ["test/soak/run.ts", ...args]);
   },
+  "fresh-clone": async (node, args) => await run(node, ["test/guides/fresh-clone.ts", ...args]),
   screenshots: async (node, args) => {
     buildIfStale(node);
     return await run(node, ["test/screenshots/run.ts", ...args]);

@@ -238,10 +238,10 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     redactor,
     orderStamp: () => orderStamp(orderBase(null)),
     everyMs: parts.repairEveryMs,
-    audit: ({ what, by, job }) => {
+    audit: ({ what, by, reason, job }) => {
       const run = job.dryRun ? "dry run of a repair" : "repair";
       const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
-      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
+      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason });
     },
     caught,
   });

@@ -72,6 +72,9 @@ function sentenceOf(
   const quiet = spellTime(quietMs);
   if (missing.length === 0)
     return `CLEAN. Nothing of ${route.name} leant on legacy or on Crossfade for ${quiet}${beside}`;
+  // While legacy answers, that nothing else leant on it says nothing.
+  const first = missing.find(({ name, waitMs }) => name === "phase" && waitMs === null);
+  if (first !== undefined) return `NOT YET. ${first.text}`;
   const why = missing.map(({ text }) => text).join("; ");
   const wait = etaMs === null ? "" : `: about ${spellTime(etaMs)} more if nothing else happens`;
   if (legacyCanGo) {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { request } from "undici";
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { StatusView } from "../../../proxy/admin/status-view.ts";
 import type { RepairRecord } from "../../../proxy/evidence.ts";
 import { view } from "../../support/browser.ts";
@@ -34,6 +36,10 @@ test("all mirroring is switched off and on, the first page is loud about it, and
     (await changes.innerText()).replaceAll(/\s+/g, " "),
     /loopback override: mirror off the whole process next is on fire/,
   );
+  const change = { method: "PATCH", headers: { "content-type": "application/json" }, body: '{"reads":"5%"}' } as const;
+  await request(`${adminUrl}/api/v1/routes/carts`, change);
+  await changes.getByRole("link", { name: "carts" }).click();
+  await page.getByRole("heading", { level: 1, name: "carts" }).waitFor();
   assert.deepEqual(complaints, []);
 });
 
@@ -59,6 +65,7 @@ test("a run over the repair list is started here, dry first, and what it found i
   await runs.getByText("What was found").click();
   await runs.getByText(/^carts\/2: /).waitFor();
   assert.ok((await listed()).length > 0, "a dry run changes nothing");
+  await page.getByRole("region", { name: "Repair carts" }).getByLabel("Reason").fill("next is well again");
   await page.getByRole("checkbox", { name: "it may write to the shadow" }).check();
   await page.getByRole("button", { name: "Repair now" }).click();
   await runs.getByRole("heading", { name: "Repair of carts done" }).waitFor();
@@ -70,6 +77,16 @@ test("a run over the repair list is started here, dry first, and what it found i
       [true, "carts"],
     ],
   );
+  const { items: changes } = await shop.api<{ items: AuditEntry[] }>("/api/v1/audit");
+  const told = changes
+    .filter(({ action }) => action === "repair")
+    .map(({ what, reason }) => [what.split(":")[0], reason]);
+  assert.deepEqual(told, [
+    ["repair ended (done)", "next is well again"],
+    ["repair started", "next is well again"],
+    ["dry run of a repair ended (done)", null],
+    ["dry run of a repair started", null],
+  ]);
   assert.deepEqual(complaints, []);
 });
 

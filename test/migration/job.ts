@@ -24,10 +24,9 @@ export interface JobResult {
   readonly written: number;
   readonly readAgain: number;
   readonly toRepair: number;
+  readonly longestFreezeMs: number;
   /** Of the run that came to the end: resident bytes a while after its start, in the middle and at the end; null: nobody can tell. */
   readonly memory: readonly [number, number, number] | null;
-  /** What the last run said. */
-  readonly said: string;
 }
 
 const MOST_RUNS = 50;
@@ -70,9 +69,9 @@ export async function runJob(site: Site, given: JobGiven, problems: string[]): P
       continue;
     }
     if (code !== 0 && end.toRepair === 0) problems.push(`backfill of ${pair} ended with ${code}: ${stdout}${stderr}`);
-    const { read, written, readAgain, toRepair } = end;
+    const { read, written, readAgain, toRepair, longestFreezeMs } = end;
     const seconds = (performance.now() - begunAt) / 1_000;
-    return { kills, lostMembers, seconds, read, written, readAgain, toRepair, memory: resident, said: stdout };
+    return { kills, lostMembers, seconds, read, written, readAgain, toRepair, longestFreezeMs, memory: resident };
   }
   const noted = existsSync(file) ? readFileSync(file, "utf8") : "nothing";
   throw new Error(`the backfill of ${pair} did not come to its end; it noted ${noted}\n${problems.join("\n")}`);
@@ -84,6 +83,7 @@ interface JobEnd {
   readonly written: number;
   readonly readAgain: number;
   readonly toRepair: number;
+  readonly longestFreezeMs: number;
 }
 
 /** Another one for each run. */

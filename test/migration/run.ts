@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type MigrationResult, runMigration } from "./migration.ts";
+import { runMigrationMutants } from "./mutants.ts";
 import { Databases, PAIRS } from "./pairs.ts";
 import { Site } from "./site.ts";
 
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     kills: { type: "string", default: "5" },
     planted: { type: "string", default: "25" },
     "max-rate": { type: "string" },
+    mutants: { type: "boolean", default: false },
   },
 });
 
@@ -26,7 +28,7 @@ const number = (name: "rows" | "seed" | "rate" | "kills" | "planted"): number =>
   return given;
 };
 
-process.exitCode = await runAll();
+process.exitCode = values.mutants ? await runMigrationMutants(say) : await runAll();
 
 async function runAll(): Promise<number> {
   const rows = number("rows");
@@ -34,6 +36,8 @@ async function runAll(): Promise<number> {
   for (const [n, name] of (values.only?.split(",") ?? Object.keys(PAIRS)).entries()) {
     const databases = new Databases();
     const site = new Site(CLI);
+    const giveUp = (): void => void site.close().then(() => databases.stop()).then(() => process.exit(130));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, giveUp);
     const seed = number("seed") + n;
     try {
       say(`${name}: ${rows.toLocaleString("en")} rows, --seed ${seed}`);
@@ -58,6 +62,7 @@ async function runAll(): Promise<number> {
       tell(result);
       violated += result.problems.length;
     } finally {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, giveUp);
       await site.close();
       await databases.stop();
     }
@@ -78,7 +83,7 @@ ${result.pair}
   rows at the end       ${result.rows}, of which legacy has what its clients were told
   live writes           ${counts(accepted)}; ${result.refused} refused, ${result.unanswered} not answered
   killed                the job ${job.kills} times, a member ${result.membersKilled} times; ${job.lostMembers} runs lost their member
-  backfill              ${job.read} rows read, ${job.written} written, ${job.readAgain} read again, ${job.toRepair} left to repair
+  backfill              ${job.read} rows read, ${job.written} written, ${job.readAgain} read again, ${job.toRepair} left to repair; copies waited ${job.longestFreezeMs} ms at the longest
   time                  ${job.seconds.toFixed(1)} s with kills, ${Math.round(job.read / job.seconds).toLocaleString("en")} rows/s
   memory of the job     ${job.memory === null ? "not known" : job.memory.map(mib).join(", ")} (start, middle, end of its last run)
   reconcile             ${result.reconcileFound} found in ${result.reconcileSeconds.toFixed(1)} s, ${result.excused} of them listed for the killed member

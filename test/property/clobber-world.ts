@@ -371,6 +371,7 @@ class World {
       live: this.#live(),
       key: ["key"],
       idOf: (row) => String(row["key"]),
+      now: () => 0,
       read: async (keys) =>
         await this.#gate("reads", () => {
           const from = this.#older ?? this.#source;

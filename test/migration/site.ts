@@ -2,6 +2,7 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -90,7 +91,8 @@ export class Site {
     const port = await freePort();
     const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", this.folder, "--save", "", "--loglevel", "warning"];
     this.#children.push(spawn(findRedisServer(), args, { stdio: "ignore" }));
-    // The members wait until it answers.
+    // Members wait for it too, and no longer than ten seconds.
+    while (!(await answers(port))) await wait(20);
     return `redis://127.0.0.1:${port}`;
   }
 
@@ -166,6 +168,16 @@ export class Member implements Door {
     const said = await answer.body.text();
     if (answer.statusCode !== 200) throw new Error(`PATCH ${path}: ${answer.statusCode} ${said}`);
   }
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  const isOpen = await once(socket, "connect").then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isOpen;
 }
 
 export async function endOf(child: ChildProcess): Promise<Ended> {

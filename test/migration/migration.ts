@@ -53,6 +53,8 @@ const DOUBTED_MS = 2_000;
 /** Where it was so slow that writes passed by its journal. */
 const DOUBTED_IN_GAP_MS = 60_000;
 const MOST_PROBLEMS = 20;
+/** One entry may wait for 2 s, a service's maxWork. */
+const MOST_REPAIR_RUNS = 30;
 
 export async function runMigration(
   site: Site,
@@ -93,7 +95,7 @@ async function migrate(site: Site, pair: PairPlace, plan: MigrationPlan, given: 
   say(`${name}: ${job.read} rows read in ${job.seconds.toFixed(1)} s, ${job.kills} kills; draining`);
   await site.drained();
   const [member] = site.members as [Member];
-  const unlisted = await repairKeys(site, member, name);
+  const unlisted = await repairKeys(site, member, name, problems);
 
   const { log } = clients;
   const made = new Set(log.made());
@@ -175,27 +177,29 @@ interface Unlisted {
 }
 
 /** Makes what is on the repair list by its key equal; what is left has no key. */
-async function repairKeys(site: Site, { configFile, adminUrl, ...member }: Member, pair: string): Promise<Unlisted> {
-  for (;;) {
-    await site.run("repair", "--route", pair, "--config", configFile, "--admin", adminUrl);
-    const entries = await listed(adminUrl);
-    if (!entries.some(({ key }) => key?.startsWith(`${pair}/`) === true)) {
-      const gaps = (await get<{ items: readonly { route: string | null }[] }>(adminUrl, "/api/v1/gaps?limit=1000")).items;
-      void member;
-      const isOurs = (route: string | null): boolean => route === null || route.startsWith(pair);
-      const isGap = gaps.some(({ route }) => isOurs(route));
-      return { isGap, isWhole: isGap || entries.some(({ route }) => isOurs(route)) };
+async function repairKeys(site: Site, member: Member, pair: string, problems: string[]): Promise<Unlisted> {
+  const at = ["--config", member.configFile, "--admin", member.adminUrl];
+  const isOurs = ({ route }: { readonly route: string | null }): boolean => route === null || route.startsWith(pair);
+  for (let runs = 1; ; runs += 1) {
+    await site.run("repair", "--route", pair, ...at);
+    const { items } = await member.api<{ items: readonly Listed[] }>("/api/v1/repairs?limit=1000");
+    const keyed = items.filter(({ key }) => key?.startsWith(`${pair}/`) === true);
+    if (keyed.length > 0 && runs < MOST_REPAIR_RUNS) {
+      await wait(200);
+      continue;
     }
-    await wait(200);
+    for (const { key, reason, lastError } of keyed) problems.push(`${key} stays on the list (${reason}): ${lastError}`);
+    const gaps = (await member.api<{ items: readonly { route: string | null }[] }>("/api/v1/gaps?limit=1000")).items;
+    const isGap = gaps.some(isOurs);
+    return { isGap, isWhole: isGap || items.some(isOurs) };
   }
 }
 
-async function listed(adminUrl: string): Promise<readonly { readonly route: string; readonly key: string | null }[]> {
-  return (await get<{ items: { route: string; key: string | null }[] }>(adminUrl, "/api/v1/repairs?limit=1000")).items;
-}
-
-async function get<T>(adminUrl: string, path: string): Promise<T> {
-  return (await (await fetch(adminUrl + path)).json()) as T;
+interface Listed {
+  readonly route: string;
+  readonly key: string | null;
+  readonly reason: string;
+  readonly lastError: string | null;
 }
 
 interface Finding {

@@ -90,14 +90,14 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "a repair": { rows: COPIED, live: [{ does: "repair", key: "a" }] },
   "a repair, and a write of another row that touches its row": {
-    rows: { a: { value: 1, copied: true }, b: { value: 2, copied: true } },
+    rows: COPIED,
     live: [
       { does: "repair", key: "a" },
       { does: "add", key: "b", touches: "a" },
     ],
   },
   "a repair, and a write at another member that touches its row": {
-    rows: { a: { value: 1, copied: true }, b: { value: 2, copied: true } },
+    rows: COPIED,
     members: 2,
     live: [
       { does: "repair", key: "a" },

@@ -140,7 +140,9 @@ export class Clients {
 
 const NUMBERS: ReadonlySet<string> = new Set(["area", "far"]);
 
-function requestOf(write: LiveWrite): readonly [method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body: string | null] {
+function requestOf(
+  write: LiveWrite,
+): readonly [method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body: string | null] {
   switch (write.kind) {
     case "create":
       return ["POST", "/places", spell(write.values)];

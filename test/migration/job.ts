@@ -63,7 +63,11 @@ export async function runJob(site: Site, given: JobGiven, problems: string[]): P
     const end = JSON.parse(stdout.split("\n").find((line) => line.startsWith('{"type":"backfill"')) ?? "{}") as JobEnd;
     if (end.end !== "done") {
       // Its member was killed under it.
-      if (member.proxyUrl === null || /ECONNREFUSED|ECONNRESET|socket hang up|other side closed|does not answer|not running/i.test(stderr)) lostMembers += 1;
+      if (
+        member.proxyUrl === null ||
+        /ECONNREFUSED|ECONNRESET|socket hang up|other side closed|does not answer|not running/i.test(stderr)
+      )
+        lostMembers += 1;
       else problems.push(`backfill of ${pair} ended with ${code}: ${stdout}${stderr}`);
       if (problems.length > 3) break;
       continue;

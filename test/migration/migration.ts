@@ -85,7 +85,11 @@ async function migrate(site: Site, pair: PairPlace, plan: MigrationPlan, given: 
   const killing = killMember(site, clients, plan, chance.next());
   let job: JobResult;
   try {
-    job = await runJob(site, { pair: name, ...plan, options: plan.jobOptions, chance: seeded(plan.seed + 1) }, problems);
+    job = await runJob(
+      site,
+      { pair: name, ...plan, options: plan.jobOptions, chance: seeded(plan.seed + 1) },
+      problems,
+    );
   } finally {
     await killing.catch(() => null);
     await clients.stop();
@@ -104,7 +108,8 @@ async function migrate(site: Site, pair: PairPlace, plan: MigrationPlan, given: 
     const why = log.whyNot(row);
     if (why !== null) problems.push(`legacy: ${why}`);
   });
-  for (const id of made) if (!log.mayBeGone(id)) problems.push(`legacy: ${id} is not there, and a client was told that it is`);
+  for (const id of made)
+    if (!log.mayBeGone(id)) problems.push(`legacy: ${id} is not there, and a client was told that it is`);
   const isDoubted = doubted(killed, unlisted.isGap, plan.rows);
   const excused = moved.differences.filter((one) => unlisted.isWhole && isDoubted(one));
   for (const one of moved.differences) {
@@ -211,7 +216,9 @@ interface Finding {
 async function reconcile(site: Site, { configFile, adminUrl }: Member, pair: string) {
   const { stdout, stderr } = await site.run("reconcile", pair, "--config", configFile, "--admin", adminUrl, "--json");
   const lines = stdout.split("\n").filter((line) => line !== "");
-  const parsed = lines.map((line) => JSON.parse(line) as Finding & { readonly type?: string; readonly extraUnknown?: unknown });
+  const parsed = lines.map(
+    (line) => JSON.parse(line) as Finding & { readonly type?: string; readonly extraUnknown?: unknown },
+  );
   const sums = parsed.find(({ type }) => type === "reconcile");
   if (sums === undefined) throw new Error(`reconcile of ${pair} ended otherwise: ${stdout}${stderr}`);
   return { findings: parsed.filter(({ type }) => type === undefined) };
@@ -232,7 +239,8 @@ async function repairByHand(site: Site, member: Member, pair: string, problems: 
 
 function sameDifferences(found: Compared["differences"], expected: readonly RowDifference[], problems: string[]): void {
   const told = new Set(found.map(spell));
-  for (const one of expected) if (!told.delete(spell(one))) problems.push(`planted, and we did not see it: ${spell(one)}`);
+  for (const one of expected)
+    if (!told.delete(spell(one))) problems.push(`planted, and we did not see it: ${spell(one)}`);
   for (const one of told) problems.push(`nobody planted: ${one}`);
 }
 
@@ -244,11 +252,17 @@ function sameFindings(
   problems: string[],
   when: string,
 ): void {
-  const called = (column: string): string => (overHttp ? ({ name: "title", seen: "seen_at" }[column] ?? column) : column);
+  const called = (column: string): string =>
+    overHttp ? ({ name: "title", seen: "seen_at" }[column] ?? column) : column;
   const wanted = new Map(
     expected.map((one) => [
       one.id,
-      one.kind === "mismatched" ? `mismatched ${one.columns.map((column) => `/${called(column)}`).toSorted().join(" ")}` : one.kind,
+      one.kind === "mismatched"
+        ? `mismatched ${one.columns
+            .map((column) => `/${called(column)}`)
+            .toSorted()
+            .join(" ")}`
+        : one.kind,
     ]),
   );
   for (const { kind, key, differences = [] } of findings) {
@@ -276,7 +290,9 @@ function doubted(
 }
 
 function spell(one: RowDifference): string {
-  return one.kind === "mismatched" ? `mismatched ${one.id} ${one.columns.toSorted().join(" ")}` : `${one.kind} ${one.id}`;
+  return one.kind === "mismatched"
+    ? `mismatched ${one.id} ${one.columns.toSorted().join(" ")}`
+    : `${one.kind} ${one.id}`;
 }
 
 function countBy(planted: readonly Planted[], of: (one: Planted) => string): Record<string, number> {

@@ -93,7 +93,9 @@ export async function runMigrationMutants(say: (line: string) => void): Promise<
     }
     const caught = await caughtBy(mutant);
     if (caught === null) missed += 1;
-    say(`${caught === null ? "NOT CAUGHT" : "caught    "}  ${mutant.name} (${mutant.file}): ${caught ?? "nothing was violated"}`);
+    say(
+      `${caught === null ? "NOT CAUGHT" : "caught    "}  ${mutant.name} (${mutant.file}): ${caught ?? "nothing was violated"}`,
+    );
   }
   say(`${MIGRATION_MUTANTS.length} tried, ${MIGRATION_MUTANTS.length - missed} caught`);
   return missed === 0 ? 0 : 1;

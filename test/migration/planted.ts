@@ -13,7 +13,8 @@ const SPOILED: Readonly<Record<string, Spoil>> = {
   rounded: ({ area }) => (area?.endsWith("00000000") === false ? { area: `${area.slice(0, -8)}00000000` } : null),
   "rounded beyond a double": ({ far }) => {
     const rounded = BigInt(Number(far));
-    const held = rounded === BigInt(far) || rounded > 2n ** 63n - 1n ? BigInt(far) + (far.startsWith("-") ? 1n : -1n) : rounded;
+    const held =
+      rounded === BigInt(far) || rounded > 2n ** 63n - 1n ? BigInt(far) + (far.startsWith("-") ? 1n : -1n) : rounded;
     return { far: String(held) };
   },
   trimmed: ({ name }) => (name === name.trim() ? null : { name: name.trim() }),

@@ -36,7 +36,11 @@ async function runAll(): Promise<number> {
   for (const [n, name] of (values.only?.split(",") ?? Object.keys(PAIRS)).entries()) {
     const databases = new Databases();
     const site = new Site(CLI);
-    const giveUp = (): void => void site.close().then(() => databases.stop()).then(() => process.exit(130));
+    const giveUp = (): void =>
+      void site
+        .close()
+        .then(() => databases.stop())
+        .then(() => process.exit(130));
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, giveUp);
     const seed = number("seed") + n;
     try {

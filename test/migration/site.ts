@@ -9,7 +9,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
 import { request } from "undici";
 import { findRedisServer } from "../../deploy/servers.mjs";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import type { Door } from "./clients.ts";
 import type { TableAddress } from "./tables.ts";
 
@@ -49,7 +49,9 @@ export class Site {
       const folder = join(this.folder, `member-${n}`);
       const file = join(this.folder, `member-${n}.yaml`);
       writeFileSync(file, configText({ folder, adminPort: await freePort(), store, legacy, next, pairs }));
-      this.members.push(new Member(`member-${n}`, file, () => this.spawn(["start", "--config", file, "--log-level", "fatal"])));
+      this.members.push(
+        new Member(`member-${n}`, file, () => this.spawn(["start", "--config", file, "--log-level", "fatal"])),
+      );
     }
     await Promise.all(this.members.map((member) => member.start()));
   }
@@ -89,7 +91,18 @@ export class Site {
 
   async #startRedis(): Promise<string> {
     const port = await freePort();
-    const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", this.folder, "--save", "", "--loglevel", "warning"];
+    const args = [
+      "--port",
+      `${port}`,
+      "--bind",
+      "127.0.0.1",
+      "--dir",
+      this.folder,
+      "--save",
+      "",
+      "--loglevel",
+      "warning",
+    ];
     this.#children.push(spawn(findRedisServer(), args, { stdio: "ignore" }));
     // Members wait for it too, and no longer than ten seconds.
     while (!(await answers(port))) await wait(20);
@@ -144,7 +157,9 @@ export class Member implements Door {
         if (found !== null) resolve(found);
       });
       child.once("exit", (code) => {
-        void this.#errors.then((said) => reject(new Error(`${this.name} ended with ${code} before it was ready: ${said}`)));
+        void this.#errors.then((said) =>
+          reject(new Error(`${this.name} ended with ${code} before it was ready: ${said}`)),
+        );
       });
     });
     this.adminUrl = ready[2] as string;
@@ -227,7 +242,9 @@ function configText({ folder, adminPort, store, legacy, next, pairs }: ConfigGiv
     touches: [{ entity: ${name} }]
 `,
   );
-  const collections = pairs.map((pair) => `  - name: ${pair.name}\n    route: ${pair.name}\n${tablesOf(pair, legacy, next)}`);
+  const collections = pairs.map(
+    (pair) => `  - name: ${pair.name}\n    route: ${pair.name}\n${tablesOf(pair, legacy, next)}`,
+  );
   return `listen: 127.0.0.1:0
 admin: { listen: "127.0.0.1:${adminPort}" }
 store: "${store}"

@@ -96,8 +96,15 @@ const MYSQL: Dialect = {
 
 const SQLITE: Dialect = {
   place: () => "?",
-  read: { ...PLAIN, code: "CASE WHEN code IS NULL THEN NULL ELSE lower(hex(code)) END", area: "area", far: "far", seen: "seen" },
-  write: (column, place) => (column === "far" || column === "n" || column === "id" ? `CAST(${place} AS INTEGER)` : place),
+  read: {
+    ...PLAIN,
+    code: "CASE WHEN code IS NULL THEN NULL ELSE lower(hex(code)) END",
+    area: "area",
+    far: "far",
+    seen: "seen",
+  },
+  write: (column, place) =>
+    column === "far" || column === "n" || column === "id" ? `CAST(${place} AS INTEGER)` : place,
   param: (column, value) => (column === "code" && value !== null ? Buffer.from(value, "hex") : value),
 };
 
@@ -200,10 +207,11 @@ function mysqlConnection(url: string): Connection {
     ask: (sql, params) =>
       again(async () => {
         const [rows] = await pool.query({ sql, values: [...params], rowsAsArray: true, typeCast: false });
-        return (rows as unknown as (Buffer | null)[][]).map((row) => row.map((value) => value?.toString("utf8") ?? null));
+        return (rows as unknown as (Buffer | null)[][]).map((row) =>
+          row.map((value) => value?.toString("utf8") ?? null),
+        );
       }),
-    change: (sql, params) =>
-      again(async () => (await pool.query<ResultSetHeader>(sql, [...params]))[0].affectedRows),
+    change: (sql, params) => again(async () => (await pool.query<ResultSetHeader>(sql, [...params]))[0].affectedRows),
     close: () => pool.end(),
   };
 }
@@ -215,7 +223,10 @@ function sqliteConnection(file: string): Connection {
   db.defaultSafeIntegers(true);
   return {
     async ask(sql, params) {
-      const rows = db.prepare<unknown[], unknown[]>(sql).raw().all(...params);
+      const rows = db
+        .prepare<unknown[], unknown[]>(sql)
+        .raw()
+        .all(...params);
       return await Promise.resolve(rows.map((row) => row.map((value) => (value === null ? null : String(value)))));
     },
     change: async (sql, params) => await Promise.resolve(db.prepare<unknown[]>(sql).run(...params).changes),

@@ -69,7 +69,11 @@ test("so does what this one has under way, a write that has yet to tell what it 
   const { one } = membersOf(t);
   one.changes.began("repair 1", "users", { keys: ["users/1"], lateOf: [], anyOf: [] });
   assert.equal(await (await one.begin()).crossed(), false);
-  for (const reach of [TRANSFER, { ...TRANSFER, keys: [], lateOf: ["users"] }, { ...TRANSFER, keys: [], anyOf: ["users"] }]) {
+  for (const reach of [
+    TRANSFER,
+    { ...TRANSFER, keys: [], lateOf: ["users"] },
+    { ...TRANSFER, keys: [], anyOf: ["users"] },
+  ]) {
     one.changes.began("live", "transfers", reach);
     assert.equal(await (await one.begin()).crossed(), true);
     one.changes.ended("live", null);
@@ -97,7 +101,10 @@ test("many watches share one question, and entities that nothing touches ask nob
   const { one } = membersOf(t);
   assert.equal(one.watches.begin("transfers/1", "repair 1"), null);
   const watches = await Promise.all(Array.from({ length: 20 }, () => one.begin()));
-  assert.deepEqual(await Promise.all(watches.map((watch) => watch.crossed())), watches.map(() => false));
+  assert.deepEqual(
+    await Promise.all(watches.map((watch) => watch.crossed())),
+    watches.map(() => false),
+  );
   // The first of each goes alone, and all that came meanwhile together.
   assert.equal(one.now.asked, 4);
 });

@@ -269,13 +269,16 @@ function writtenOf(ends: readonly RowEnd[]): Written {
 function confirmedFor({ confirm, withinMs }: CommitGuard): () => Promise<boolean> {
   let askedAt = Number.NEGATIVE_INFINITY;
   let asking: Promise<boolean> | null = null;
+  let isOver = false;
   const ask = async (): Promise<boolean> => {
     const now = performance.now();
     const isConfirmed = await confirm();
     if (isConfirmed) askedAt = now;
+    else isOver = true;
     return isConfirmed;
   };
   return async () => {
+    if (isOver) return false;
     if (performance.now() - askedAt > withinMs / 2) {
       asking ??= ask().finally(() => (asking = null));
       if (!(await asking)) return false;

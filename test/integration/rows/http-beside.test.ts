@@ -63,6 +63,9 @@ test("an API that may take longer than live writes wait for a killed job is refu
   const { next, setup, admin } = await besideProxy(t, () => true);
   const ended = await setup("asShadow: { maxWork: 30s }").run("backfill", "users", ...admin);
   assert.equal(ended.code, 1);
-  assert.match(ended.stderr, /is there up to 30 s later \(services\.next\.asShadow\.maxWork\), .* wait for 3 s .*; write maxWork: 3s/);
+  assert.match(
+    ended.stderr,
+    /is there up to 30 s later \(services\.next\.asShadow\.maxWork\), .* wait for 3 s .*; write maxWork: 3s/,
+  );
   assert.deepEqual(next.bodies(), []);
 });

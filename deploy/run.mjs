@@ -66,6 +66,10 @@ const COMMANDS = {
     buildIfStale(node);
     return await run(node, ["test/cutover/run.ts", ...args]);
   },
+  migration: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/migration/run.ts", ...args]);
+  },
   soak: async (node, args) => {
     buildIfStale(node);
     return await run(node, ["test/soak/run.ts", ...args]);

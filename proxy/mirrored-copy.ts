@@ -248,6 +248,8 @@ function sendCopy(
     answeredAt: copy.answeredAt,
     deadline: copy.answeredAt + service.asShadow.maxAgeMs,
     primaryAccepted: isAccepted(copy.primary.status),
+    // While rows are brought over this is most answers: each would wait for all that was answered before it, one after another.
+    isExpected: (status) => isNotCopied(parts, copy, status),
     place: copy.place,
     unsettled: parts.unsettled,
     elsewhere:

@@ -171,8 +171,8 @@ export interface RowTarget extends RowSource {
    */
   revise(keys: readonly RowKey[], decide: (there: readonly Row[]) => Revision): Promise<void>;
   /**
-   * As `upsert`, if it is confirmed; null: it was not, and nothing is written. Absent: this port cannot, and rows are not to be
-   * written beside live writes.
+   * As `upsert`, if it is confirmed; null: it was not, and nothing is written (where rows are written singly: nothing further).
+   * Absent: this port cannot, and rows are not to be written beside live writes.
    */
   upsertConfirmed?(rows: readonly Row[], guard: CommitGuard): Promise<Written | null>;
   /** Returns how many rows there were. */

@@ -112,7 +112,7 @@ interface How extends Running {
 
 async function backfill(
   open: OpenCollection,
-  { collection, route }: NamedCollection,
+  { collection, route, next }: NamedCollection,
   { writes, beside, proxy, values }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
@@ -132,8 +132,8 @@ async function backfill(
     told?.progress({ waiting: why });
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
-  const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
-  const job = writes ? await openRowJob({ collection, route }, options) : null;
+  const live = beside === null ? null : await openLiveBackfill(beside, { collection, next }, open, waits);
+  const job = writes ? await openRowJob({ collection, route, next }, options) : null;
   // From here on: one that is refused has not begun.
   const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
   const report = openJobReport(proxy, order, () => stop.abort());
@@ -313,7 +313,9 @@ function tell(
   const { collection, read, written, kept, leftOut, readAgain, toRepair, setAside, conflicts } = checkpoint;
   if (options.json === true) {
     const set = { setAside: setAside.length, conflicts: conflicts.length };
-    const rows = { read, written: file === null ? 0 : written, kept, leftOut, readAgain, toRepair, ...set };
+    const { longestFreezeMs } = checkpoint;
+    const counts = { kept, leftOut, readAgain, toRepair, longestFreezeMs, ...set };
+    const rows = { read, written: file === null ? 0 : written, ...counts };
     terminal.print(JSON.stringify({ type: "backfill", collection, end: kind, dryRun: file === null, ...rows }));
     for (const each of setAside) terminal.print(JSON.stringify({ type: "set-aside", ...each }));
     for (const key of conflicts) terminal.print(JSON.stringify({ type: "conflict", key }));

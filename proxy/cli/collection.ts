@@ -2,9 +2,10 @@
 import { openRows } from "../../adapters/rows/open.ts";
 import { nearestName } from "../config/nearest.ts";
 import type { CollectionSettings, ColumnRule } from "../config/collection-settings.ts";
-import type { RouteSettings } from "../config/settings.ts";
+import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
 import { columnsTransformer } from "../migrate/declared-rows.ts";
 import { AS_THEY_ARE, digestOfTransform, openTransformer, type Transformer } from "../migrate/transformer.ts";
+import { serviceNameFor } from "../phases.ts";
 import type { RowTarget } from "../rows.ts";
 import type { RowValuePair, RowValues } from "../row-values.ts";
 import { actingRoute } from "./acting-route.ts";
@@ -15,15 +16,20 @@ import { loadedSettings } from "./loaded-settings.ts";
 export interface NamedCollection {
   readonly collection: CollectionSettings;
   readonly route: RouteSettings;
+  /** The service that next is for the route. */
+  readonly next: ServiceSettings;
 }
 
 /** @throws Exit where the configuration cannot be used, or has no such collection */
 export function findCollection(name: string, config: string | undefined): NamedCollection {
   const file = config ?? DEFAULT_CONFIG;
-  const { collections, routes } = loadedSettings(file, { forTraffic: true });
+  const settings = loadedSettings(file, { forTraffic: true });
+  const { collections, routes } = settings;
   const collection = collections.find((one) => one.name === name);
   const route = routes.find((one) => one.name === collection?.route);
-  if (collection !== undefined && route !== undefined) return { collection, route };
+  if (collection !== undefined && route !== undefined) {
+    return { collection, route, next: serviceOf(settings, serviceNameFor("next", route)) };
+  }
   const names = collections.map((one) => one.name);
   const near = nearestName(name, names);
   const there = names.length === 0 ? `${file} has none (collections)` : `there are ${names.join(", ")}`;

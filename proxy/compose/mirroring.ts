@@ -39,6 +39,7 @@ import type { Members } from "../members.ts";
 import type { SharedPins } from "../pins.ts";
 import { createDialling } from "./dialling.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
+import { createTouchWatches } from "../touch-watch.ts";
 import type { Turns } from "../turns.ts";
 import { uncopiedRow } from "../uncopied-row.ts";
 import { readBodyForValues } from "../value-bodies.ts";
@@ -158,6 +159,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const transforms = createTransforms(caught);
   const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
   const [changes, freezes] = [new ChangeLog(), new Freezes()];
+  const touching = createTouchWatches({ snapshot, changes, journal, clock, members: parts.calls });
   const backfills = createBackfills({
     snapshot,
     changes,
@@ -172,6 +174,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     },
     clock,
     audit,
+    touching,
     members: parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) },
   });
   const beside = { hold, openWrites, changes, freezes };
@@ -227,6 +230,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const repairs = createRepairs({
     ...shared,
     ...beside,
+    touching,
     store,
     visit: pipeline.visit,
     upstream: (service) => upstream("shadow", service),

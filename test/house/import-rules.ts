@@ -36,6 +36,7 @@ const WIRING = new Set([
   "pipeline.ts",
   "backfills.ts",
   "backfill-part.ts",
+  "touch-watch.ts",
   "front.ts",
   "front-watch.ts",
   "intake.ts",

@@ -25,7 +25,7 @@ import { makeUlid } from "./identity.ts";
 import type { ClientMapping } from "./client-mapping.ts";
 import { type Dial, isDialled } from "./dial.ts";
 import { dialledUpstream } from "./dialled-upstream.ts";
-import type { Arrived, Entered, Intake } from "./intake.ts";
+import type { Arrived, CrossingWrite, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import { NO_ROUTE } from "./leanings.ts";
 import type { Noise, Watched } from "./noise.ts";
@@ -159,6 +159,8 @@ export function createFront(parts: FrontParts): Front {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (traced !== null) watch = { ...watch, traced };
       if (requestClass === "write") watch = counted(watch, route.name, head);
+      if (plan.why === "writes-off" && route.sharedDatabase)
+        watch = crossing(watch, { snapshot, request: head, found, plan });
       try {
         const service = serviceNameFor(plan.primary, route);
         forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
@@ -225,6 +227,25 @@ export function createFront(parts: FrontParts): Front {
       ...watch,
       ended: (ending) => {
         parts.openWrites.leave(id);
+        return watch.ended(ending);
+      },
+    };
+  }
+
+  /** Whoever compares reads of the same database hears of the write. */
+  function crossing(watch: Watch, write: CrossingWrite): Watch {
+    let entered: Entered;
+    try {
+      entered = parts.intake.cross(write);
+    } catch (error) {
+      parts.caught("crossing", error, ofRequest(write.request));
+      return watch;
+    }
+    return {
+      ...watch,
+      takers: watch.takers ?? entered.takers(),
+      ended: (ending) => {
+        void entered.ended(ending);
         return watch.ended(ending);
       },
     };

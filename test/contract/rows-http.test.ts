@@ -68,7 +68,7 @@ function contractWith(
   const placeOf = new WeakMap<object, HttpRows>();
   rowContract({
     name: `http by ${name}`,
-    lacks: ["schema", "constraints", "transactions"],
+    lacks: ["schema", "constraints", "transactions", "tombstones"],
     // JSON has one null, and a document within a document its own spelling.
     spelled: (row) => {
       const { meta } = row;

@@ -23,18 +23,19 @@ async function open(
   url: string,
   table: string,
   key: readonly string[],
-  more: { version?: string; readOnly?: boolean } = {},
+  more: { version?: string | undefined; tombstone?: string | undefined; readOnly?: boolean } = {},
 ) {
-  return await openMysql({ url, table, key, version: more.version ?? null }, table, more.readOnly ?? false);
+  const { version = null, tombstone = null, readOnly = false } = more;
+  return await openMysql({ url, table, key, version, tombstone }, table, readOnly);
 }
 
 /** Each way in which rows are written is held to the contract: what is unique decides it. */
 function contractWith(name: string, constraints: (key: string) => string): void {
   rowContract({
     name,
-    async open({ key, version }) {
+    async open({ key, version, tombstone }) {
       const url = await create(`, ${constraints(key.join(", "))}`);
-      const table = await open(url, "t", key, version === undefined ? {} : { version });
+      const table = await open(url, "t", key, { version, tombstone });
       urlOf.set(table, url);
       return table;
     },

@@ -21,9 +21,10 @@ async function create(constraints: string): Promise<string> {
 
 rowContract({
   name: "postgres",
-  async open({ key, version }) {
+  async open({ key, version, tombstone }) {
     const url = await create(`, PRIMARY KEY (${key.join(", ")})`);
-    const table = await openPostgres({ url, table: "t", key, version: version ?? null }, "t", false);
+    const place = { url, table: "t", key, version: version ?? null, tombstone: tombstone ?? null };
+    const table = await openPostgres(place, "t", false);
     urlOf.set(table, url);
     return table;
   },

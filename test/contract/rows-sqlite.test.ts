@@ -27,9 +27,10 @@ function create(constraints: string): string {
 
 const database: RowDatabase = {
   name: "sqlite",
-  async open({ key, version }) {
+  async open({ key, version, tombstone }) {
     const file = create(`, PRIMARY KEY (${key.join(", ")})`);
-    const table = await openSqlite({ file, table: "t", key, version: version ?? null }, "t", false);
+    const place = { file, table: "t", key, version: version ?? null, tombstone: tombstone ?? null };
+    const table = await openSqlite(place, "t", false);
     fileOf.set(table, file);
     return table;
   },

@@ -95,6 +95,8 @@ export type ColumnRule =
 /** The column of a mark, and of the time of a row's last change; changes before `since` (epoch ms) are not counted. */
 export interface MarkSettings {
   readonly column: string;
+  /** In lower case: Crossfade puts the first mark of `is` into it, for the services to store. null: they know themselves. */
+  readonly header: string | null;
   readonly is: readonly string[];
   readonly changedAt: string;
   readonly since: number;

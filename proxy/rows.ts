@@ -73,6 +73,8 @@ export interface RowSource {
   readonly digests: RowDigests | null;
   /** What is read may be older than what its database has told others of. Absent: it never is. */
   lags?(): Promise<boolean>;
+  /** How far what is read is behind its database's primary, in ms; null: it is no replica, or does not know. Absent: nobody can tell. */
+  lagMs?(): Promise<number | null>;
   /** How many rows were changed since then by somebody who left no mark. Absent: nobody can count them. */
   unmarked?(marks: Marks): Promise<number>;
   /**

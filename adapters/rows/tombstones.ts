@@ -46,12 +46,16 @@ export function tombstoneSql(
   return {
     isLive: (of) => (isFlag ? sql.isNotTrue(`${of}${mark}`) : `${of}${mark} IS NULL`),
     noMark: isFlag ? sql.no : "NULL",
-    bury: version === null || versionKind === null ? marked : `${marked}, ${quote(version)} = ${next(quote(version), versionKind)}`,
+    bury:
+      version === null || versionKind === null
+        ? marked
+        : `${marked}, ${quote(version)} = ${next(quote(version), versionKind)}`,
   };
 
   function next(column: string, of: ColumnKind): string {
     if (of === "integer" || of === "decimal") return `coalesce(${column}, 0) + 1`;
-    if (sql.now(of) === null) fail(`its version ${version} has to be a number or a time, where deleted rows stay (tombstone)`);
+    if (sql.now(of) === null)
+      fail(`its version ${version} has to be a number or a time, where deleted rows stay (tombstone)`);
     return sql.laterThan(column, of);
   }
 }

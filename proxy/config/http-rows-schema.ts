@@ -165,9 +165,10 @@ export function httpPlace(written: WrittenHttp, refuse: Refuse): RowPlace {
   const { http, table, key, version, list = {}, kinds = {}, leaveOut = [] } = written;
   if (table !== undefined) return refuse("is of a database, and this place is http:; leave it out", ["table"]);
   if (written.tombstone !== undefined)
-    return refuse("is of a database, and this place is http:, whose API keeps what it deletes as it does; leave it out", [
-      "tombstone",
-    ]);
+    return refuse(
+      "is of a database, and this place is http:, whose API keeps what it deletes as it does; leave it out",
+      ["tombstone"],
+    );
   const url = new URL(http);
   const paging = pagingOf(list, key, refuse);
   if (written.item === undefined && key.length > 1) {

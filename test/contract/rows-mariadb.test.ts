@@ -387,3 +387,26 @@ test("mariadb: what is confirmed leaves the connection as it was, and a primary 
   assert.equal(await table.lags?.(), false);
   await table.close();
 });
+
+test("mariadb: a schema has conditions and foreign keys, and none that only make a column hold JSON", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TABLE orders (shop int, id bigint, PRIMARY KEY (shop, id));
+     CREATE TABLE t (id bigint PRIMARY KEY, price decimal(10,2) CHECK (price > 0), shop int, \`order\` bigint, meta json,
+       CONSTRAINT both_or_none CHECK (shop IS NULL = (\`order\` IS NULL)),
+       CONSTRAINT of_order FOREIGN KEY (shop, \`order\`) REFERENCES orders (shop, id))`,
+  );
+  const table = await open(url, "t", ["id"], { readOnly: true });
+  const { rules } = (await table.schema?.("none")) ?? assert.fail();
+  assert.deepEqual(
+    rules?.map(({ kind, name, columns }) => [kind, name, columns]),
+    [
+      ["check", "both_or_none", ["shop", "order"]],
+      ["check", "price", ["price"]],
+      ["foreign-key", "of_order", ["shop", "order"]],
+    ],
+  );
+  assert.deepEqual([rules[1]?.says, rules[2]?.says], ["`price` > 0", "orders (shop, id)"]);
+  await table.close();
+});

@@ -89,3 +89,21 @@ test("sqlite: what cannot be stored is refused in words", async () => {
   await assert.rejects(table.upsert([{ ...full(1n), unknown: 1n }]), /it has no column unknown, which a row has/);
   await table.close();
 });
+
+test("sqlite: a schema has conditions, read from the text that made the table, and foreign keys", async () => {
+  const file = join(folder, "rules.db");
+  const db = new Database(file);
+  db.exec(`CREATE TABLE orders (shop INT, id INT, PRIMARY KEY (shop, id));
+    CREATE TABLE t (id INTEGER PRIMARY KEY, -- CHECK (nothing)
+      price TEXT CHECK (length(price) > 0 AND price <> 'a) CHECK (b'), shop INT, "check" INT DEFAULT 1,
+      CONSTRAINT "both" CHECK ( shop <> "check" ), FOREIGN KEY (shop, "check") REFERENCES orders)`);
+  db.close();
+  const table = await openSqlite({ file, table: "t", key: ["id"], version: null }, "t", true);
+  const { rules } = (await table.schema?.("none")) ?? assert.fail();
+  assert.deepEqual(rules, [
+    { kind: "check", name: "check", columns: ["price"], says: "length(price) > 0 AND price <> 'a) CHECK (b'" },
+    { kind: "check", name: "both", columns: ["shop", "check"], says: 'shop <> "check"' },
+    { kind: "foreign-key", name: "shop_check", columns: ["shop", "check"], says: "orders (its key, its key)" },
+  ]);
+  await table.close();
+});

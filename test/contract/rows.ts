@@ -525,10 +525,7 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
     });
   }
 
-  async function withTable(
-    table: ContractTable,
-    work: (table: RowTarget) => Promise<void>,
-  ): Promise<void> {
+  async function withTable(table: ContractTable, work: (table: RowTarget) => Promise<void>): Promise<void> {
     const opened = await open(table);
     try {
       await work(opened);

@@ -65,7 +65,8 @@ test("writes of a collection's routes reach both services with its mark, in plac
   assert.deepEqual(marks(bench.next), written);
 
   const options = { cwd: bench.folder };
-  const reconcile = async (): Promise<string> => (await runCli(["reconcile", "users", "--config", bench.configFile], options)).stdout;
+  const reconcile = async (): Promise<string> =>
+    (await runCli(["reconcile", "users", "--config", bench.configFile], options)).stdout;
   assert.match(await reconcile(), /2 equal.*\nusers {2}changed around the proxy: 0 rows of legacy, 0 of next\n$/);
   // A job that writes by itself sends no header to anybody.
   for (const db of databases)

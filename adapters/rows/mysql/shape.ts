@@ -92,6 +92,7 @@ interface TableParts {
   /** Schema and table. */
   readonly of: readonly (string | null)[];
   readonly isJson: (column: string) => boolean;
+  readonly isMaria: boolean;
 }
 
 /** Where the table is, and which of its columns hold JSON. `fail` throws what makes it unusable. */
@@ -107,7 +108,7 @@ export async function readParts(ask: Ask, table: string, fail: (why: string) => 
   // MySQL has JSON as a type of its own.
   const checks = isMaria ? await ask(JSON_SQL, of) : [];
   const isJson = (name: string): boolean => checks.some(([clause]) => clause === `json_valid(\`${name}\`)`);
-  return { of, isJson };
+  return { of, isJson, isMaria };
 }
 
 function sameNames(names: readonly string[], key: readonly string[]): boolean {

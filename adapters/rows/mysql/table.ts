@@ -196,7 +196,10 @@ export function mysqlTable(
       if (!asked.has(spelled))
         throw refused(`it takes the key ${spelled}, which is there, for the same as one of these rows`);
       const mark = tombstone === null ? null : (row[tombstone] ?? null);
-      there.set(spelled, { version: versioned ? (row[version] ?? null) : null, isLive: mark === null || mark === false });
+      there.set(spelled, {
+        version: versioned ? (row[version] ?? null) : null,
+        isLive: mark === null || mark === false,
+      });
     }
     const isThere = (row: Row): boolean => there.has(spellKey(keyOf(row, key)));
     await writeRows(
@@ -249,7 +252,9 @@ export function mysqlTable(
     const set = columns.filter((each) => !key.includes(each));
     if (set.length === 0) return;
     const values = set.map((each) => `${quote(each)} = ${literal(of, each, row[each] ?? null)}`);
-    await run(`UPDATE ${of.table} SET ${[...values, ...noMark(of, columns)].join(", ")} WHERE ${isOneOf(of, [keyOf(row, key)])}`);
+    await run(
+      `UPDATE ${of.table} SET ${[...values, ...noMark(of, columns)].join(", ")} WHERE ${isOneOf(of, [keyOf(row, key)])}`,
+    );
   }
 
   /** A row that is written over a deleted one is there again. */
@@ -315,9 +320,7 @@ export function mysqlTable(
       return { rows: sent.map((row) => toRow(of, row)), isFull: sent.length === limit };
     },
     byKeys: async (keys) => await rowsOf(keys, "live"),
-    ...(tombstone === null
-      ? {}
-      : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, "deleted") }),
+    ...(tombstone === null ? {} : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, "deleted") }),
     async upsert(rows): Promise<Written> {
       const of = await shape();
       return await inTransaction(() => upsertAll(rows, of), of.keyIndex);

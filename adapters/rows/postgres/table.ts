@@ -31,7 +31,10 @@ export interface PostgresTable {
 }
 
 /** `client` is connected, with the session of open.ts, and ends with the table. */
-export function postgresTable(client: Client, { name, table, key, version, tombstone = null }: PostgresTable): RowTarget {
+export function postgresTable(
+  client: Client,
+  { name, table, key, version, tombstone = null }: PostgresTable,
+): RowTarget {
   let known: Promise<PostgresShape> | null = null;
   const copyChoice = new CopyChoice();
   const shape = async (): Promise<PostgresShape> =>
@@ -256,6 +259,10 @@ export function postgresTable(client: Client, { name, table, key, version, tombs
       const [found] = await ask("SELECT pg_is_in_recovery()", []);
       return found?.[0] === "t";
     },
+    async lagMs(): Promise<number | null> {
+      const [[lag = null] = []] = await ask(LAG_SQL, []);
+      return lag === null ? null : Number(lag);
+    },
     async revise(keys, decide): Promise<void> {
       const of = await shape();
       await inTransaction(async () => {
@@ -293,6 +300,11 @@ export function postgresTable(client: Client, { name, table, key, version, tombs
     return key.map((column) => `t.${quote(column)} = k.${quote(column)}`).join(" AND ");
   }
 }
+
+/** What a replica has received it has yet to apply; how old the last of what it has applied is says how much. */
+const LAG_SQL = `
+SELECT round(CASE WHEN NOT pg_is_in_recovery() THEN NULL WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END)`;
 
 const UNIQUE_VIOLATION = "23505";
 /** What COPY answers for a table with row security. */

@@ -24,7 +24,10 @@ test("a backfill brings back no row that next has deleted since; reconcile takes
     setup.next.prepare("SELECT id, name, version, deleted_at IS NULL FROM users ORDER BY id").raw().all();
   const copied = await setup.run("backfill", "users");
   assert.equal(copied.code, 1, copied.stderr);
-  assert.match(copied.stdout, /^users {2}5 rows read, 3 written, 2 kept \(.*\), 1 in conflict \(one version, two contents\)$/m);
+  assert.match(
+    copied.stdout,
+    /^users {2}5 rows read, 3 written, 2 kept \(.*\), 1 in conflict \(one version, two contents\)$/m,
+  );
   assert.match(copied.stdout, /^ {2}3 {2}differs at the same version$/m);
   const there = [
     [1n, "one", 1n, 1n],
@@ -54,7 +57,10 @@ test("a source whose deleted rows stay says so too, or its deleted rows would be
   const refused = await silent.run("backfill", "users");
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /has a column deleted_at too, .*; write tombstone: deleted_at at the source as well/);
-  const said = collectionSetup(t, { ...given, tables: TABLES.replace("users, key: id }", "users, key: id, tombstone: deleted_at }") });
+  const said = collectionSetup(t, {
+    ...given,
+    tables: TABLES.replace("users, key: id }", "users, key: id, tombstone: deleted_at }"),
+  });
   assert.equal((await said.run("backfill", "users")).code, 0);
   assert.deepEqual(said.next.prepare("SELECT id FROM users").pluck().all(), [1n]);
   assert.equal((await said.run("reconcile", "users")).code, 0);

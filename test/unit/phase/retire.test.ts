@@ -138,15 +138,24 @@ test("comparisons with marks tell of changes past Crossfade, as far as they reac
     "no change in legacy past Crossfade in 58 days, by a comparison 2 days ago, which is too long: crossfade reconcile of the rows of users",
   );
   // Marks of before it say nothing, and neither does what was before the cutover.
-  for (const over of [{ looked: { from: NOON + 50 * DAY, to: NOON + 60 * DAY, freshForMs } }, { cutOverAt: NOON + 50 * DAY, looked: { from, to: NOON + 60 * DAY, freshForMs } }])
+  for (const over of [
+    { looked: { from: NOON + 50 * DAY, to: NOON + 60 * DAY, freshForMs } },
+    { cutOverAt: NOON + 50 * DAY, looked: { from, to: NOON + 60 * DAY, freshForMs } },
+  ])
     assert.equal(direct(over).found?.state, "missing");
-  const late = direct({ leanings: [WATCHED, leaned("direct-write", 3, NOON + 40 * DAY)], looked: { from, to: NOON + 60 * DAY, freshForMs } });
+  const late = direct({
+    leanings: [WATCHED, leaned("direct-write", 3, NOON + 40 * DAY)],
+    looked: { from, to: NOON + 60 * DAY, freshForMs },
+  });
   assert.deepEqual([late.found?.state, late.found?.figure, late.answer.etaMs], ["missing", 3, 10 * DAY]);
   assert.equal(
     late.found?.text,
-    "3 changes in legacy past Crossfade, the last found 20 days ago, by a comparison 0 s ago; 30 days without are asked for",
+    "3 changes in legacy past Crossfade, the last found 20 days ago, by a comparison 0 seconds ago; 30 days without are asked for",
   );
-  const over = direct({ leanings: [WATCHED, leaned("direct-write", 3, NOON + 20 * DAY)], looked: { from, to: NOON + 60 * DAY, freshForMs } });
+  const over = direct({
+    leanings: [WATCHED, leaned("direct-write", 3, NOON + 20 * DAY)],
+    looked: { from, to: NOON + 60 * DAY, freshForMs },
+  });
   assert.equal(over.found?.state, "met");
 });
 

@@ -25,7 +25,7 @@ import { makeUlid } from "./identity.ts";
 import type { ClientMapping } from "./client-mapping.ts";
 import { type Dial, isDialled } from "./dial.ts";
 import { dialledUpstream } from "./dialled-upstream.ts";
-import type { Arrived, CrossingWrite, Entered, Intake } from "./intake.ts";
+import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import { NO_ROUTE } from "./leanings.ts";
 import type { Noise, Watched } from "./noise.ts";
@@ -39,7 +39,7 @@ import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
 import { clientTrace } from "./trace-context.ts";
 import { beginTrace, tracedHeaders } from "./tracing.ts";
-import { NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
+import { crossingWatch, NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
 
 export interface FrontParts {
   /** The settings that an exchange arriving now will keep. */
@@ -160,7 +160,7 @@ export function createFront(parts: FrontParts): Front {
       if (traced !== null) watch = { ...watch, traced };
       if (requestClass === "write") watch = counted(watch, route.name, head);
       if (plan.why === "writes-off" && route.sharedDatabase)
-        watch = crossing(watch, { snapshot, request: head, found, plan });
+        watch = crossingWatch(parts, watch, { snapshot, request: head, found, plan });
       try {
         const service = serviceNameFor(plan.primary, route);
         const marks = requestClass === "write" ? route.markHeaders : [];
@@ -228,25 +228,6 @@ export function createFront(parts: FrontParts): Front {
       ...watch,
       ended: (ending) => {
         parts.openWrites.leave(id);
-        return watch.ended(ending);
-      },
-    };
-  }
-
-  /** Whoever compares reads of the same database hears of the write. */
-  function crossing(watch: Watch, write: CrossingWrite): Watch {
-    let entered: Entered;
-    try {
-      entered = parts.intake.cross(write);
-    } catch (error) {
-      parts.caught("crossing", error, ofRequest(write.request));
-      return watch;
-    }
-    return {
-      ...watch,
-      takers: watch.takers ?? entered.takers(),
-      ended: (ending) => {
-        void entered.ended(ending);
         return watch.ended(ending);
       },
     };

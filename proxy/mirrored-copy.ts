@@ -24,6 +24,7 @@ import {
 import { DIVERGENT, dropped, skipped } from "./outcome.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { crossedBy } from "./crossed-read.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
 import { spanBegins, tellMismatch, tellShadowSpan } from "./traced-copy.ts";
 import { ALONE } from "./turns.ts";
@@ -65,18 +66,6 @@ function leaveTurn(parts: PipelineParts, { exchange, teaching }: Copy): void {
 }
 
 const CROSSED: Finding = { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") };
-
-/**
- * Of a read: whether a write of the key that is in no lane here came between, so that the two answers are of two states: another
- * member's, or one to the database that both services use. null: no.
- */
-function crossedBy(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> | null {
-  if (exchange.plan.requestClass === "write") return null;
-  const ms = parts.clock.now() - exchange.arrivedAt;
-  const elsewhere = parts.turns.crossed(about.keys, ms);
-  if (!exchange.route.sharedDatabase) return elsewhere;
-  return parts.crossing.crossed(about.keys, ms).then(async (is) => is || (await elsewhere) === true);
-}
 
 /** A backfill is about to write rows that this write changes: it is the newer one, and follows. null: it need not wait. */
 function whenThawed(parts: PipelineParts, { exchange }: Copy): Promise<unknown> | null {

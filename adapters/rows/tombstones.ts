@@ -1,6 +1,14 @@
 /** Deleted rows that stay in their table, marked, so that nothing older brings them back: how each database is told of them. */
 import type { ColumnKind } from "../../proxy/rows.ts";
 
+/** What is asked of a table by name. */
+export interface NamedColumns {
+  readonly table: string;
+  readonly key: readonly string[];
+  readonly version: string | null;
+  readonly tombstone: string | null;
+}
+
 export interface TombstonePlace {
   /** The column that marks them. */
   readonly tombstone: string;

@@ -1,6 +1,6 @@
 /** What a table of MySQL or MariaDB is made of, from information_schema. */
 import type { ColumnKind, RowColumn } from "../../../proxy/rows.ts";
-import { type TombstoneSql, tombstoneSql } from "../tombstones.ts";
+import { type NamedColumns, type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { kindOf, type MysqlColumn, quote } from "./values.ts";
 
 export interface MysqlShape {
@@ -19,13 +19,6 @@ export interface MysqlShape {
   readonly isCollatedKey: boolean;
   /** null: deleted rows are gone. */
   readonly tombstones: TombstoneSql | null;
-}
-
-interface NamedColumns {
-  readonly table: string;
-  readonly key: readonly string[];
-  readonly version: string | null;
-  readonly tombstone: string | null;
 }
 
 /** Answers rows of texts; values of the statement are escaped. */

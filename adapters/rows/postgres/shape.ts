@@ -1,6 +1,6 @@
 /** What a table of PostgreSQL is made of, from its catalogues. */
 import type { ColumnKind, RowColumn, RowValue } from "../../../proxy/rows.ts";
-import { type TombstoneSql, tombstoneSql } from "../tombstones.ts";
+import { type NamedColumns, type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { isUnknownTable } from "./failures.ts";
 import { type PostgresType, readerFor, typeFor } from "./values.ts";
 
@@ -16,13 +16,6 @@ export interface PostgresShape {
   readonly estimate: number | null;
   /** null: deleted rows are gone. */
   readonly tombstones: TombstoneSql | null;
-}
-
-interface NamedColumns {
-  readonly table: string;
-  readonly key: readonly string[];
-  readonly version: string | null;
-  readonly tombstone: string | null;
 }
 
 /** Answers rows of texts. */

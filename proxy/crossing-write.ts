@@ -1,17 +1,16 @@
 /** A write to a database that both services use: it is not mirrored, and reads have to know that they crossed it. */
 import { guarded } from "./ending.ts";
 import type { Exchange } from "./exchange.ts";
-import { captures } from "./forward/capture.ts";
+import { type BodyTakers, captures } from "./forward/capture.ts";
 import type { PrimaryEnding } from "./forward/forwarder.ts";
-import type { Entered } from "./intake.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { Reach } from "./reach.ts";
 import { keysAtHead } from "./route/entity-key.ts";
 import { reachAtAnswer, reachAtHead } from "./route/write-reach.ts";
 import { primaryWorkMs, sourcesOf, whatItIsAbout } from "./settlement.ts";
 
-/** Before its primary is called. Its client waits for nothing here. */
-export function enterCrossingWrite(parts: PipelineParts, exchange: Exchange): Entered {
+/** Before its primary is called. Its client waits for nothing here. What it returns is an `Entered` (intake.ts). */
+export function enterCrossingWrite(parts: PipelineParts, exchange: Exchange) {
   const { id, route, params, request, snapshot } = exchange;
   const from = { route, params, request };
   const keys = keysAtHead(from, "write");
@@ -22,13 +21,13 @@ export function enterCrossingWrite(parts: PipelineParts, exchange: Exchange): En
   guarded(parts, "turns", () => void parts.turns.take(id, isLate ? [] : reach.keys), exchange);
 
   return {
-    takers() {
+    takers(): BodyTakers | null {
       if (!isLate) return null;
       const { bodyInMemoryBytes, bodyOnDiskBytes } = snapshot.settings.limits;
       return captures({ memoryBytes: bodyInMemoryBytes, diskBytes: bodyOnDiskBytes }, parts.copies);
     },
     isPlaced: () => true,
-    ended(ending) {
+    ended(ending: PrimaryEnding): null {
       const whole = isLate && ending.end === "answered" ? lateReach(parts, exchange, keys, ending) : null;
       const landsForMs = ending.end === "unknown" ? primaryWorkMs(exchange) : 0;
       guarded(parts, "crossing", () => parts.crossing.ended(id, whole, landsForMs), exchange);

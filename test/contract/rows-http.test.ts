@@ -5,7 +5,8 @@ import type { HttpRows, RowListPaging } from "../../proxy/config/collection-sett
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { Row, RowTarget } from "../../proxy/rows.ts";
 import { canonicalJson, type RowsApi, type RowsApiGiven, startRowsApi } from "../support/rows-api.ts";
-import { full, rowContract } from "./rows.ts";
+import { full } from "./contract-table.ts";
+import { rowContract } from "./rows.ts";
 
 const apis: RowsApi[] = [];
 after(async () => {

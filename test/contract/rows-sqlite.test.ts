@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { openSqlite } from "../../adapters/rows/sqlite/open.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import { type RowDatabase, full, rowContract } from "./rows.ts";
+import { full } from "./contract-table.ts";
+import { type RowDatabase, rowContract } from "./rows.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "crossfade-rows-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -12,13 +12,8 @@ import {
   type RowTarget,
   spellKey,
 } from "../../proxy/rows.ts";
+import { type ContractTable, full } from "./contract-table.ts";
 import { tombstoneContract } from "./tombstones.ts";
-
-export interface ContractTable {
-  readonly key: readonly string[];
-  readonly version?: string;
-  readonly tombstone?: string;
-}
 
 export interface RowDatabase {
   readonly name: string;
@@ -446,12 +441,6 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
       await opened.close();
     }
   }
-}
-
-/** A row with a value in every column. */
-export function full(id: bigint, given: Row = {}): Row {
-  const row = { id, tenant: "t", name: "n", price: "1.5", ratio: 2.5, done: false, meta: "{}", version: 1n };
-  return { ...row, photo: Buffer.from([1]), ...given };
 }
 
 /**

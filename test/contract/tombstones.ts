@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { Row, RowTarget } from "../../proxy/rows.ts";
-import { type ContractTable, full } from "./rows.ts";
+import { type ContractTable, full } from "./contract-table.ts";
 
 /** `done` marks them. */
 export function tombstoneContract(

@@ -2,16 +2,16 @@
  * Writes to a database that both services use (`sharedDatabase`), by what they change. They are not mirrored and have no lane, and
  * what one of them changes both sides see at once: two answers to a read that it crosses are of two states.
  *
- *   began ── (its keys are known) ── ended ── (may land no more)
+ *   began ── ended (its keys are known) ── (may land no more)
  */
 import { entityOfKey, namesEntity, type Reach } from "../reach.ts";
 
 interface Write {
   readonly since: number;
-  reach: Reach;
-  /** Resolves once what it changes is known, or it has ended. */
-  readonly known: Promise<void>;
-  readonly tell: () => void;
+  readonly reach: Reach;
+  /** Resolves once it has ended: all that it changes is known then. */
+  readonly over: Promise<void>;
+  readonly end: () => void;
 }
 
 /** Keys whose last write is remembered; past it the one that was written longest ago is forgotten. */
@@ -33,7 +33,7 @@ export class CrossingWrites {
   /** Before the primary is called. */
   began(id: string, reach: Reach): void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#open.set(id, { since: this.#monotonic(), reach, known: promise, tell: resolve });
+    this.#open.set(id, { since: this.#monotonic(), reach, over: promise, end: resolve });
   }
 
   /**
@@ -48,7 +48,7 @@ export class CrossingWrites {
     const until = this.#monotonic() + landsForMs;
     for (const place of new Set([...keys, ...keys.map(entityOfKey), ...anyOf.map(anyKeyOf), ...anyOf]))
       this.#note(place, until);
-    write.tell();
+    write.end();
   }
 
   /**
@@ -63,10 +63,10 @@ export class CrossingWrites {
 
   /** Writes that are under way now and have yet to tell which of these they are of. */
   async #lateKnown(entities: ReadonlySet<string>): Promise<void> {
-    for (const { since, reach, known } of [...this.#open.values()]) {
+    for (const { since, reach, over } of [...this.#open.values()]) {
       if (!reach.lateOf.some((entity) => entities.has(entity))) continue;
       const leftMs = since + LATE_KEY_WAIT_MS - this.#monotonic();
-      if (leftMs > 0) await within(known, leftMs);
+      if (leftMs > 0) await within(over, leftMs);
     }
   }
 

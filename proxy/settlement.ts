@@ -272,7 +272,10 @@ function isGraphqlRead({ route, request }: Exchange, { requestBody, requestCompl
 }
 
 /** Its keys, once body and answer are there. */
-function whatItIsAbout({ exchange, keys }: OpenExchange, answered: PrimaryAnswered): About {
+export function whatItIsAbout(
+  { exchange, keys }: Pick<OpenExchange, "exchange" | "keys">,
+  answered: PrimaryAnswered,
+): About {
   if (keys.length > 0) return aboutKeys(keys);
   const { route } = exchange;
   const from = sourcesOf(exchange, answered);

@@ -12,6 +12,7 @@ import { Spool } from "../forward/spool.ts";
 import type { GapMarker, Journal, LastingBodies } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
 import { ChangeLog } from "../mirror/change-log.ts";
+import { CrossingWrites } from "../mirror/crossing-writes.ts";
 import { Freezes } from "../mirror/freezes.ts";
 import { Gaps } from "../mirror/gaps.ts";
 import { identityRewrite } from "../mirror/shadow-request.ts";
@@ -218,6 +219,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       values,
       gaps: new Gaps(store, clock, parts.marker),
       openWrites,
+      crossing: new CrossingWrites(() => clock.monotonic()),
       changes,
       pins: dialling.pins,
       freezes,

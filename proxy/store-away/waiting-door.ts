@@ -44,6 +44,8 @@ export interface WaitingDoor extends Waiting {
   handOver(handlers: Handlers): Listener;
 }
 
+const NOTHING_MIRRORED = "nothing is mirrored without a store";
+
 /** @throws CrossfadeError: the address is taken */
 export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingDoor> {
   const { settings, snapshot, refused, tunnels, clock, caught } = parts;
@@ -55,7 +57,12 @@ export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingD
     // Nothing could be told of a copy: the gap is told before the first write.
     mirroringEnabled: () => false,
     upstream: (role, service) => pools.for(role, service),
-    intake: { open: () => caught("pipeline", new TypeError("nothing is mirrored without a store")) },
+    intake: {
+      open: () => caught("pipeline", new TypeError(NOTHING_MIRRORED)),
+      cross() {
+        throw new TypeError(NOTHING_MIRRORED);
+      },
+    },
     clients: { of: () => null, dialled: () => null },
     // Without the store nobody knows what a write may have touched.
     dial: { mayAsk: () => false, count: () => undefined },

@@ -182,6 +182,11 @@ export class WorkerSeat {
     const { snapshot, request, found } = this.#arrived(message);
     const open: Open = { entered: null, takers: null, openedAt: this.#parts.clock.monotonic() };
     this.#exchanges.set(exchange, open);
+    if (shadow === null) {
+      const plan = { mirror: false, primary, shadow, requestClass, why: "writes-off" } as const;
+      open.entered = this.#parts.intake.cross({ snapshot, request, found, plan });
+      return;
+    }
     const trace = message.trace === null ? null : traceFrom(message.trace, this.#parts.clock);
     const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass }, trace };
     this.#parts.intake.open(
@@ -271,6 +276,8 @@ function answered(
   bytes: Buffer,
 ): PrimaryEnding {
   const takers = begun ?? entered.takers();
+  const none = capturedInMemory(Buffer.alloc(0));
+  if (takers === null) return { ...ending, requestBody: none, body: none, release: () => undefined };
   // They are views of what was read from the link.
   if (told.request.kept > 0) takers.request.take(Buffer.from(bytes.subarray(0, told.request.kept)));
   if (told.answer.kept > 0) takers.answer.take(Buffer.from(bytes.subarray(told.request.kept)));

@@ -16,6 +16,7 @@ import { createListener } from "../../proxy/listen/server.ts";
 import type { Noise } from "../../proxy/noise.ts";
 import { Backlog } from "../../proxy/mirror/backlog.ts";
 import { ChangeLog } from "../../proxy/mirror/change-log.ts";
+import { CrossingWrites } from "../../proxy/mirror/crossing-writes.ts";
 import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { Gaps } from "../../proxy/mirror/gaps.ts";
 import { Pins } from "../../proxy/mirror/pins.ts";
@@ -105,6 +106,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
   const pipeline = createPipeline(
     {
       openWrites,
+      crossing: new CrossingWrites(clock.monotonic),
       changes: new ChangeLog(),
       pins: new Pins(null),
       freezes: new Freezes(),

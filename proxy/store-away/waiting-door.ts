@@ -14,6 +14,7 @@ import { OpenWrites } from "../phase/open-writes.ts";
 import { WriteHold } from "../phase/write-hold.ts";
 import type { Clock } from "../ports.ts";
 import { Pools } from "../upstream/pools.ts";
+import { noIntake } from "./no-intake.ts";
 import { createAwayFront } from "./away-front.ts";
 
 export interface WaitingDoorParts {
@@ -44,8 +45,6 @@ export interface WaitingDoor extends Waiting {
   handOver(handlers: Handlers): Listener;
 }
 
-const NOTHING_MIRRORED = "nothing is mirrored without a store";
-
 /** @throws CrossfadeError: the address is taken */
 export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingDoor> {
   const { settings, snapshot, refused, tunnels, clock, caught } = parts;
@@ -57,12 +56,7 @@ export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingD
     // Nothing could be told of a copy: the gap is told before the first write.
     mirroringEnabled: () => false,
     upstream: (role, service) => pools.for(role, service),
-    intake: {
-      open: () => caught("pipeline", new TypeError(NOTHING_MIRRORED)),
-      cross() {
-        throw new TypeError(NOTHING_MIRRORED);
-      },
-    },
+    intake: noIntake(caught),
     clients: { of: () => null, dialled: () => null },
     // Without the store nobody knows what a write may have touched.
     dial: { mayAsk: () => false, count: () => undefined },

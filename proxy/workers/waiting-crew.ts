@@ -2,6 +2,7 @@
 import { HELD } from "../barrier/own-writes.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import { NO_ROUTE } from "../leanings.ts";
+import { noIntake } from "../store-away/no-intake.ts";
 import type { Waiting, WaitingDoorParts } from "../store-away/waiting-door.ts";
 import { createCrew, type Crew, type CrewParts } from "./crew.ts";
 
@@ -30,12 +31,7 @@ export async function openWaitingCrew(parts: WaitingCrewParts): Promise<WaitingC
   const crew = await createCrew({
     ...{ acting, tunnels, clock, caught, warn },
     refused: [...refused.keys()],
-    intake: {
-      open(_arrived, _goOn, failed) {
-        caught("pipeline", new TypeError("nothing is mirrored without a store"));
-        failed();
-      },
-    },
+    intake: noIntake(caught),
     noise: { watchChosen: () => null, sawFailure: () => undefined },
     telemetry: {
       clientRequest: () => undefined,

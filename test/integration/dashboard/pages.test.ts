@@ -41,7 +41,6 @@ const STATES = {
 
 for (const [state, when] of Object.entries(STATES)) {
   test(`pages are accessible on a phone and fit, ${when}`, async (t) => {
-    const browser = browser;
     const states = (await shownStates(t)).filter(({ name }) => name.startsWith(`${state}-`));
     assert.notEqual(states.length, 0);
     for (const { name, origin, address, ready } of states) {

@@ -47,7 +47,7 @@ async function passes(node, name, args) {
       said += text;
     });
   }
-  const [code] = await once(child, "close");
+  const [code] = /** @type {[number | null]} */ (await once(child, "close"));
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   if (code !== 0) process.stdout.write(said);
   console.log(`${code === 0 ? "ok     " : "failed "} ${name} (${seconds} s)`);

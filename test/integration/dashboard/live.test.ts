@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { createAdmin } from "../../../proxy/admin/server.ts";
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
 import { sampleAdminParts } from "../../support/admin-parts.ts";
-import { view, violations } from "../../support/browser.ts";
+import { openBrowser, view, violations } from "../../support/browser.ts";
 import { makeRecord } from "../../support/evidence.ts";
 import { openFileBrowser } from "../../support/file-browser.ts";
 import { fixedStore } from "../../support/fixed-store.ts";
@@ -125,7 +125,8 @@ test("100,000 divergences are in the document as some dozens, and scrolling cost
   const admin = await createAdmin(sampleAdminParts(store));
   t.after(() => admin.close());
   const origin = `http://127.0.0.1:${admin.address.port}`;
-  const { page, complaints } = await view(browser, origin, { width: 1280 });
+  // It measures: not in a browser that has shown other pages.
+  const { page, complaints } = await view(await openBrowser(t), origin, { width: 1280 });
   await page.goto(`${origin}/#/live`);
   const box = page.locator(".vbox");
   await box.locator(".vrows [role=row]").first().waitFor();

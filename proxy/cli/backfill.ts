@@ -140,7 +140,7 @@ async function backfill(
   told = report;
   await report.asked;
   const { version } = collection.target;
-  const parts = { collection, options, report, live, target: open.target, waits };
+  const parts = { collection, options, report, live, open, waits };
   let how: "done" | "stopped" | null = null;
   const onSignal = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
@@ -265,14 +265,14 @@ interface ThrottledBy {
   readonly options: BackfillFlags;
   readonly report: JobReport;
   readonly live: LiveBackfill | null;
-  readonly target: OpenCollection["target"];
+  readonly open: OpenCollection;
   readonly waits: (why: string | null) => void;
 }
 
 /** While it is held up the proxy hears that it is there: it would forget it otherwise. */
 const STILL_HERE_MS = 20_000;
 
-function throttleOf({ collection, options, report, live, target, waits }: ThrottledBy): Throttle {
+function throttleOf({ collection, options, report, live, open: { source, target }, waits }: ThrottledBy): Throttle {
   const file = options.pauseFile ?? `./crossfade-backfill-${collection.name}.pause`;
   let heardAt = performance.now();
   return createThrottle(
@@ -283,6 +283,7 @@ function throttleOf({ collection, options, report, live, target, waits }: Thrott
         return wanted?.state === "paused" ? `paused by ${wanted.by}` : null;
       },
       lagMs: () => report.lagMs(),
+      sourceLagMs: async () => (await source.lagMs?.()) ?? null,
       probe: async () => await target.page(null, 1),
       async stillHere() {
         if (performance.now() - heardAt < STILL_HERE_MS) return;

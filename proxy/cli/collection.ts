@@ -54,7 +54,7 @@ export interface OpenCollection {
 
 /** The source is opened so that it cannot be written; so is the target, unless `write`. @throws CrossfadeError */
 export async function openCollection(
-  { source, target, transform, columns }: CollectionSettings,
+  { source, target, transform, columns, name }: CollectionSettings,
   { write }: { readonly write: boolean },
 ): Promise<OpenCollection> {
   const opened: { close(): Promise<void> }[] = [];
@@ -66,16 +66,28 @@ export async function openCollection(
     return each;
   };
   try {
-    return {
+    const open = {
       source: keep(await openRows(source, { write: false })),
       target: keep(await openRows(target, { write })),
       transformer: transform === null ? declared(columns) : keep(await openTransformer(transform)),
       close,
     };
+    if (open.transformer === AS_THEY_ARE && target.tombstone !== null && source.tombstone === null)
+      await refuseOneSided(open.source, target.tombstone, name);
+    return open;
   } catch (thrown) {
     await close();
     throw thrown;
   }
+}
+
+/** Deleted rows of the source would be made, and never be found at the target. */
+async function refuseOneSided(source: RowTarget, tombstone: string, collection: string): Promise<void> {
+  if (!(await source.describe()).columns.some(({ name }) => name === tombstone)) return;
+  throw new Exit(
+    EXIT.no,
+    `${source.name} has a column ${tombstone} too, which marks deleted rows at the target of ${collection}; write tombstone: ${tombstone} at the source as well, or take it out of the target, if deleted rows are to be copied and compared as rows`,
+  );
 }
 
 function declared(columns: readonly ColumnRule[]): Transformer {

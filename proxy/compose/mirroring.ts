@@ -9,9 +9,10 @@ import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
-import type { GapMarker, Journal } from "../journal.ts";
+import type { GapMarker, Journal, LastingBodies } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
 import { ChangeLog } from "../mirror/change-log.ts";
+import { CrossingWrites } from "../mirror/crossing-writes.ts";
 import { Freezes } from "../mirror/freezes.ts";
 import { Gaps } from "../mirror/gaps.ts";
 import { identityRewrite } from "../mirror/shadow-request.ts";
@@ -65,6 +66,8 @@ export interface MirroringParts {
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
+  /** Large bodies that outlive the process with the journal; null: none do. */
+  readonly bodies: LastingBodies | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
   readonly records: Records;
@@ -115,7 +118,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const queue = new ByteBudget(shareOfQueue(settings).parentBytes);
   const disk = new ByteBudget(settings.limits.spoolBytes);
   const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
-  const spool = new Spool(spoolFolder, disk, queue);
+  const lasting = parts.bodies && { ...parts.bodies, recorded: () => journal.whenReached(journal.position()) };
+  const spool = new Spool(spoolFolder, disk, queue, lasting);
   const copies = { budget: queue, spool };
   const comparer = createComparer({
     queueBytes: settings.limits.queuedBytes,
@@ -215,6 +219,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       values,
       gaps: new Gaps(store, clock, parts.marker),
       openWrites,
+      crossing: new CrossingWrites(() => clock.monotonic()),
       changes,
       pins: dialling.pins,
       freezes,
@@ -239,10 +244,10 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     redactor,
     orderStamp: () => orderStamp(orderBase(null)),
     everyMs: parts.repairEveryMs,
-    audit: ({ what, by, job }) => {
+    audit: ({ what, by, reason, job }) => {
       const run = job.dryRun ? "dry run of a repair" : "repair";
       const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
-      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
+      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason });
     },
     caught,
   });

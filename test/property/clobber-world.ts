@@ -32,6 +32,8 @@ export interface Rule {
   readonly watches: boolean;
   /** true: a row is written where its updated_at is newer than the target's, or the target has none. */
   readonly newerWins: boolean;
+  /** true: next keeps what it deletes, marked, with the time of its deletion; the newer one wins over that too. */
+  readonly tombstones: boolean;
 }
 
 export const THE_RULE: Rule = {
@@ -47,6 +49,7 @@ export const THE_RULE: Rule = {
   confirms: "all",
   watches: true,
   newerWins: false,
+  tombstones: false,
 };
 
 export interface Live {
@@ -86,6 +89,8 @@ interface Frozen {
 interface Cell {
   readonly value: number;
   readonly at: number;
+  /** It stands for a row that was deleted. */
+  readonly isDeleted?: true;
 }
 type Table = Record<string, Cell>;
 
@@ -158,6 +163,7 @@ class World {
     const spell = (table: Table): string =>
       JSON.stringify(
         Object.entries(table)
+          .filter(([, { isDeleted }]) => isDeleted !== true)
           .map(([key, { value }]) => [key, value])
           .sort(),
       );
@@ -351,16 +357,18 @@ class World {
     const at = this.#scenario.oneTime === true ? 0 : i + 1;
     const add = (key: string): void => {
       const cell = table[key];
-      if (cell !== undefined) table[key] = { value: cell.value + 10 ** (i + 1), at };
+      if (cell !== undefined && cell.isDeleted !== true) table[key] = { value: cell.value + 10 ** (i + 1), at };
     };
     const { key } = live;
-    const isThere = table[key] !== undefined;
+    const isThere = table[key] !== undefined && table[key].isDeleted !== true;
     switch (live.does) {
       case "put":
         if (isThere || table === this.#source || this.#scenario.putMakes === true) table[key] = { value: 100 + i, at };
         break;
       case "delete":
-        delete table[key];
+        // What next has never had it cannot mark.
+        if (this.#rule.tombstones && table === this.#target && isThere) table[key] = { value: 0, at, isDeleted: true };
+        else if (isThere) delete table[key];
         break;
       case "create":
         if (!isThere) table[key] = { value: 200 + i, at };

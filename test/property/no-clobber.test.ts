@@ -164,6 +164,34 @@ test("a row with a newer updated_at wins: deletes are undone, and so are writes 
   assert.ok(equal.divergent.length > 0);
 });
 
+const VERSIONED: Rule = { ...THE_RULE, newerWins: true, tombstones: true };
+
+for (const name of [
+  "an update",
+  "a delete",
+  "a delete of a row that is not copied",
+  "a relative update",
+  "an update that is delivered twice",
+  "a freeze that ends early under a delete",
+]) {
+  test(`with versions and tombstones beside the rule both sides end alike: ${name}`, async (t) => {
+    const { divergent, schedules } = await explore(scenarioOf(name), VERSIONED);
+    t.diagnostic(`${schedules} schedules`);
+    assert.deepEqual(divergent, []);
+  });
+}
+
+test("of rows that next has, versions and tombstones alone keep what is written or deleted as a whole, and no relative write", async (t) => {
+  const alone: Rule = { ...NEWER_WINS, tombstones: true };
+  for (const name of ["a delete", "an update", "a delete, and an insert anew"]) {
+    const { divergent, schedules } = await explore(scenarioOf(name), alone);
+    t.diagnostic(`${name}: ${schedules} schedules`);
+    assert.deepEqual(divergent, [], name);
+  }
+  for (const name of ["a relative update", "a delete of a row that is not copied"])
+    assert.ok((await explore(scenarioOf(name), alone)).divergent.length > 0, name);
+});
+
 function scenarioOf(name: string): Scenario {
   const found = SCENARIOS[name];
   if (found === undefined) throw new TypeError(`there is no scenario ${name}`);

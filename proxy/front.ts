@@ -17,14 +17,17 @@ import {
   type Snapshot,
 } from "./exchange.ts";
 import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
+import { Patience } from "./forward/patience.ts";
 import { refuse, type Refusal } from "./forward/refusal.ts";
 import type { OpenTunnels } from "./forward/open-tunnels.ts";
 import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
 import { makeUlid } from "./identity.ts";
-import type { ClientMapping } from "./client-mapping.ts";
-import { type Dial, isDialled } from "./dial.ts";
+import type { Asked, ClientMapping } from "./client-mapping.ts";
+import { type Dial, fallsBack, isDialled } from "./dial.ts";
 import { dialledUpstream } from "./dialled-upstream.ts";
+import type { Fallback } from "./fallback.ts";
+import { type FallbackUpstream, fallbackUpstream } from "./fallback-upstream.ts";
 import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import { NO_ROUTE } from "./leanings.ts";
@@ -34,7 +37,7 @@ import { holdBack, type WriteHold } from "./phase/write-hold.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
-import { dialledTo } from "./route/pin-names.ts";
+import { dialledTo, wholeRead } from "./route/pin-names.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
 import { clientTrace } from "./trace-context.ts";
@@ -49,6 +52,7 @@ export interface FrontParts {
   readonly intake: Intake;
   readonly clients: ClientMapping;
   readonly dial: Dial;
+  readonly fallback: Fallback;
   /** Writes whose source of truth is being changed wait here. */
   readonly hold: Pick<WriteHold, "holds" | "take">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
@@ -67,6 +71,8 @@ export interface Front {
 }
 
 export function createFront(parts: FrontParts): Front {
+  const patience = new Patience();
+
   /** Nobody above catches: what fails here must end the client's exchange, and nothing else. */
   function handle(request: IncomingMessage, response: ServerResponse, target: string): void {
     try {
@@ -150,14 +156,17 @@ export function createFront(parts: FrontParts): Front {
       samplePoint: () => samplePoint(sampleKey(found, head)),
       mirroringEnabled: parts.mirroringEnabled(),
     });
-    const mapping = parts.clients.of({ snapshot, request: head, found });
+    const traced = traceOf(snapshot, head, route);
+    const mapped = parts.clients.of({ snapshot, request: head, found });
+    const behind = requestClass === "read" ? behindNext({ snapshot, request: head, found }, traced) : null;
+    const mapping = behind === null ? mapped : around(behind, mapped);
     // What is asked twice is asked as the client asks.
     const learns = route.compare.noise.readShare > 0 && mapping === null;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
-    const traced = traceOf(snapshot, head, route);
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (traced !== null) watch = { ...watch, traced };
+      if (behind !== null) watch = { ...watch, answeredBy: answererOf(behind, snapshot, route) };
       if (requestClass === "write") watch = counted(watch, route.name, head);
       try {
         const service = serviceNameFor(plan.primary, route);
@@ -183,14 +192,30 @@ export function createFront(parts: FrontParts): Front {
         { snapshot, request: head, found, plan, trace },
         (entered) => {
           const arrived = { snapshot, request: head, found, plan, trace };
-          forwardMirrored(request, response, arrived, entered, watched, mapping, traced);
+          forwardMirrored(request, response, arrived, entered, watched, mapping, traced, behind);
         },
         failed,
+        () => {
+          guard("noise", () => {
+            watched?.ended(NOT_FORWARDED);
+            watched?.closed();
+          });
+          refuse(response, BROUGHT_OVER, request.complete);
+        },
       );
     } catch (error) {
       failed();
       throw error;
     }
+  }
+
+  /** legacy behind next, for an entity that next has not. null: next alone answers. */
+  function behindNext(asked: Asked, traced: Traced | null): FallbackUpstream | null {
+    const { found, request } = asked;
+    if (!fallsBack(found.route)) return null;
+    const whole = wholeRead(found, request);
+    if (whole === null) return null;
+    return fallbackUpstream({ ...parts, patience }, asked, whole, traced === null ? null : traced.trace);
   }
 
   /** next is asked, and legacy where it gives no answer that counts. */
@@ -282,6 +307,7 @@ export function createFront(parts: FrontParts): Front {
     watched: Watched | null,
     mapping: Mapping,
     traced: Traced | null,
+    behind: FallbackUpstream | null,
   ): void {
     const service = serviceNameFor(plan.primary, route);
     const watch: Watch = {
@@ -290,10 +316,12 @@ export function createFront(parts: FrontParts): Front {
       ended: (ending) => {
         // Before it is settled, which lets go of the copy.
         if (watched !== null) guard("noise", () => watched.ended(ending));
-        return entered.ended(ending);
+        const isAnothers = ending.end === "answered" && behind?.isLegacys() === true;
+        return entered.ended(isAnothers ? { ...ending, isAnothers } : ending);
       },
       closed: watched === null ? null : () => watched.closed(),
       traced,
+      ...(behind === null ? {} : { answeredBy: answererOf(behind, snapshot, route) }),
     };
     forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
   }
@@ -443,6 +471,22 @@ const MOVING: Refusal = {
   detail: "cutover",
   retryAfterSeconds: 1,
 };
+
+/** The same: what legacy had of it is being brought over, and next has not said whether it took it. */
+const BROUGHT_OVER: Refusal = {
+  status: 503,
+  title: "What this request is about is being brought over to the service behind this proxy",
+  detail: "copy-forward",
+  retryAfterSeconds: 1,
+};
+
+function around({ around: wrap }: FallbackUpstream, mapped: Mapping): NonNullable<Mapping> {
+  return (next) => wrap(mapped === null ? next : mapped(next));
+}
+
+function answererOf(behind: FallbackUpstream, { settings }: Snapshot, route: RouteSettings): () => ServiceSettings {
+  return () => serviceOf(settings, behind.isLegacys() ? "legacy" : route.next);
+}
 
 /** Only the client's own trace is known here. */
 function ofRequest({ headers }: RequestHead): OfRequest | undefined {

@@ -12,6 +12,7 @@ import type { ChangeLog } from "./mirror/change-log.ts";
 import type { Freezes } from "./mirror/freezes.ts";
 import type { Gaps } from "./mirror/gaps.ts";
 import type { Holes } from "./mirror/holes.ts";
+import type { KeyHolds } from "./mirror/key-holds.ts";
 import type { Pins } from "./mirror/pins.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
@@ -74,6 +75,8 @@ export interface PipelineParts {
   readonly pins: Pins;
   /** Copies of these rows are held back. */
   readonly freezes: Freezes;
+  /** Writes of these keys are, before their primary is called. */
+  readonly keyHolds: KeyHolds;
   readonly copying: Copying;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;

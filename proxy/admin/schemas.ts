@@ -2,6 +2,7 @@
 import { TRANSFORM_HOOKS } from "../config/compare-settings.ts";
 import { DETECTORS, PHASES, TREAT_AS } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
+import { COPY_RESULTS, FALLBACK_RESULTS } from "../fallback-results.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import {
   BACKFILL_OPEN_SCHEMA,
@@ -107,6 +108,10 @@ const routeStatus = {
   gateEvidence: number,
   mappedForClients: object({ requests: count, answers: count, unmapped: count }),
   dialledReads: object({ next: count, pinned: count, askedAgain: count }),
+  fallbackReads: object({
+    ...Object.fromEntries(FALLBACK_RESULTS.map((result) => [result, count])),
+    copies: object(Object.fromEntries(COPY_RESULTS.map((result) => [result, count]))),
+  }),
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
   overrides: listOf(ref("Override")),
 };
@@ -244,7 +249,7 @@ export const SCHEMAS = {
       when: enumOf(["accepted", "always"]),
       acceptRealEffects: orNull(text),
     }),
-    reads: object({ dialShare: share, by: orNull(text) }),
+    reads: object({ dialShare: share, by: orNull(text), fallback: flag }),
     sharedDatabase: flag,
     compare: object({
       status: enumOf(["exact", "class"]),

@@ -3,9 +3,10 @@ import { dirname, resolve } from "node:path";
 import type { Backfills } from "../backfill-window.ts";
 import { createBackfills, type SharedBackfills } from "../backfills.ts";
 import { ByteBudget } from "../byte-budget.ts";
+import { createCopies } from "../copy-forward/copies.ts";
 import { createComparer } from "../compare/comparer.ts";
 import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
-import type { Settings } from "../config/settings.ts";
+import type { ServiceSettings, Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
@@ -14,6 +15,7 @@ import { Backlog } from "../mirror/backlog.ts";
 import { ChangeLog } from "../mirror/change-log.ts";
 import { Freezes } from "../mirror/freezes.ts";
 import { Gaps } from "../mirror/gaps.ts";
+import { KeyHolds } from "../mirror/key-holds.ts";
 import { identityRewrite } from "../mirror/shadow-request.ts";
 import { Taints } from "../mirror/taints.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
@@ -35,6 +37,8 @@ import { keyedHash } from "../record/keyed-hash.ts";
 import { deriveKey } from "../record/secret-key.ts";
 import type { Dial } from "../dial.ts";
 import type { DialCounts } from "../dial-counts.ts";
+import type { Fallback } from "../fallback.ts";
+import type { FallbackCounts } from "../fallback-counts.ts";
 import type { Members } from "../members.ts";
 import type { SharedPins } from "../pins.ts";
 import { createDialling } from "./dialling.ts";
@@ -61,6 +65,8 @@ export interface MirroringParts {
   readonly turns: Turns;
   readonly pins: SharedPins | null;
   readonly members: Pick<Members, "list">;
+  /** Epoch ms: since when next is the route's source of truth; null: it is not, or nobody noted it. */
+  readonly cutOverAt: (route: string) => number | null;
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
@@ -97,6 +103,8 @@ export interface Mirroring {
   readonly clientMappings: ClientMappings;
   readonly dial: Dial;
   readonly dialCounts: DialCounts;
+  readonly fallback: Fallback;
+  readonly fallbackCounts: FallbackCounts;
   /** Once what an earlier process left is in the books. */
   beginDialling(): void;
   /** Once services and gates are closed. */
@@ -154,7 +162,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
   const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
-  const [changes, freezes] = [new ChangeLog(), new Freezes()];
+  const [changes, freezes, keyHolds] = [new ChangeLog(), new Freezes(), new KeyHolds()];
   const backfills = createBackfills({
     snapshot,
     changes,
@@ -187,7 +195,9 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     onChange: parts.acting.onChange,
     shared: parts.pins,
     members: parts.members,
+    cutOverAt: parts.cutOverAt,
     isBroken: (service) => gate(service).state() === "open",
+    missed: (miss) => copiesForward.missed(miss),
   });
 
   const pipeline = createPipeline(
@@ -215,32 +225,43 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       changes,
       pins: dialling.pins,
       freezes,
+      keyHolds,
       copying: backfills,
       caught,
     },
-    { hold, tunnels: parts.tunnels, clients, dial: dialling.dial },
+    { hold, tunnels: parts.tunnels, clients, dial: dialling.dial, fallback: dialling.fallback },
   );
 
-  const repairs = createRepairs({
+  const ofBothSides = {
     ...shared,
     ...beside,
-    store,
     visit: pipeline.visit,
-    upstream: (service) => upstream("shadow", service),
-    primaryGate: (service) => services.readGate(service),
+    upstream: (service: ServiceSettings) => upstream("shadow", service),
+    primaryGate: (service: ServiceSettings) => services.readGate(service),
     copies,
-    taints,
     values,
+    orderStamp: () => orderStamp(orderBase(null)),
+    caught,
+  };
+  const copiesForward = createCopies({
+    ...ofBothSides,
+    keyHolds,
+    isShared,
+    counted: (route, result) => dialling.fallbackCounts.copied(route, result),
+  });
+
+  const repairs = createRepairs({
+    ...ofBothSides,
+    store,
+    taints,
     sealer,
     redactor,
-    orderStamp: () => orderStamp(orderBase(null)),
     everyMs: parts.repairEveryMs,
     audit: ({ what, by, job }) => {
       const run = job.dryRun ? "dry run of a repair" : "repair";
       const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
       audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
     },
-    caught,
   });
 
   const replay = createReplay({
@@ -273,9 +294,12 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     clientMappings,
     dial: dialling.dial,
     dialCounts: dialling.counts,
+    fallback: dialling.fallback,
+    fallbackCounts: dialling.fallbackCounts,
     beginDialling: () => dialling.begin(),
     async close() {
       dialling.end();
+      await copiesForward.stop();
       await comparer.close();
       await transforms.close();
       await repairs.stop();

@@ -4,7 +4,7 @@
  */
 import type { ConfigPath } from "./message.ts";
 
-const ROUTE_SETTINGS = ["verify.share", "reads.fallback"];
+const ROUTE_SETTINGS = ["verify.share"];
 
 const NOT_YET: ReadonlySet<string> = new Set([
   ...ROUTE_SETTINGS.map((setting) => `routes.*.${setting}`),

@@ -86,6 +86,7 @@ const ROUTE_FIELDS = [
   "verify.readBack",
   "reads.dial",
   "reads.by",
+  "reads.fallback",
   "repair.automatic",
   "repair.rate",
   "repair.write",
@@ -336,6 +337,7 @@ function resolveRoute(
     reads: {
       dialShare: choose("reads.dial", written.reads?.dial, defaults.reads?.dial, base.reads.dialShare),
       by: choose<Locator | null>("reads.by", written.reads?.by, defaults.reads?.by, base.reads.by),
+      fallback: choose("reads.fallback", written.reads?.fallback, defaults.reads?.fallback, base.reads.fallback),
     },
     repair: {
       automatic: choose("repair.automatic", repair?.automatic, defaults.repair?.automatic, base.repair.automatic),

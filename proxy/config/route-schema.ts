@@ -165,6 +165,10 @@ const routeShape = {
         "Whose reads stay on one side, and go to legacy after a write of theirs until next has it. Default: the entity's, by its key. A request without it is legacy's.",
         ["header", "cookie", "query"],
       ).optional(),
+      fallback: switchField(
+        "Whether legacy is asked for an entity that next, as the primary, answers 404 to, until a comparison of all rows is clean; what legacy has is brought over.",
+        DEFAULT_ROUTE.reads.fallback,
+      ).optional(),
     })
     .describe("Who answers reads. Default: the primary, all of them.")
     .optional(),

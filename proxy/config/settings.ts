@@ -267,6 +267,8 @@ export interface RouteSettings {
     readonly dialShare: number;
     /** What one side answers alike for (`header:x-user`); null: the entity key. */
     readonly by: Locator | null;
+    /** Whether legacy is asked for an entity that next has not, while next is the primary and not known to have all. */
+    readonly fallback: boolean;
   };
   readonly repair: {
     /** Whether the shadow is written to without being asked. */

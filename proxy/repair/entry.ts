@@ -1,7 +1,5 @@
 /** An entry of the repair list made ready: where its entity is read, between which services, and what stands in the way. */
-import { staysHere } from "../config/addresses.ts";
 import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
-import { endpointOf } from "../endpoint.ts";
 import type { RepairWork } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
@@ -74,14 +72,4 @@ function placeOf(shown: string, sealed: string | null, sealer: Pick<Sealer, "ope
   }
   const text = sealer.open(sealed);
   return text === null ? null : (JSON.parse(text) as EntityPlace);
-}
-
-/** Why nothing may be written to the shadow beyond reading it, or null. */
-export function whyNoWrites({ route, shadow }: Pick<ReadyEntry, "route" | "shadow">): string | null {
-  if (route.sharedDatabase)
-    return "both services use one database (sharedDatabase): what differs is what they make of it";
-  if (shadow.effects === "suppressed" || shadow.effects === "sandboxed") return null;
-  if (route.mirror.acceptRealEffects !== null || staysHere(endpointOf(shadow.origin))) return null;
-  const declared = shadow.effects === null ? "are not declared" : "are real";
-  return `the effects of ${shadow.name} ${declared}; write effects: suppressed (or sandboxed) at services.${shadow.name}, or accept them at the route: mirror: { acceptRealEffects: … }`;
 }

@@ -13,7 +13,11 @@ const SOUND = "compare: { headers: [content-type, etag] }\nreads: { dial: 10%, b
 
 test("the dial and whose reads stay on one side are read", (t) => {
   const { settings, origins } = settingsOf(t, withRoute(SOUND));
-  assert.deepEqual(settings.routes[0]?.reads, { dialShare: 0.1, by: { source: "header", name: "x-user" } });
+  assert.deepEqual(settings.routes[0]?.reads, {
+    dialShare: 0.1,
+    by: { source: "header", name: "x-user" },
+    fallback: false,
+  });
   assert.deepEqual([origins[0]?.["reads.dial"], origins[0]?.["reads.by"]], ["route", "route"]);
 });
 

@@ -28,7 +28,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     values: { learn: [], apply: [], give: [], find: null, unmapped: "pass", clientSees: "legacy" },
     transform: { path: null, methods: [], headers: [], body: [], module: null },
     verify: { readBack: null },
-    reads: { dialShare: 0, by: null },
+    reads: { dialShare: 0, by: null, fallback: false },
     repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
     gate: DEFAULT_ROUTE.gate,
     retire: DEFAULT_ROUTE.retire,

@@ -63,6 +63,8 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
     clientMappings: { count() {} },
     dial: { mayAsk: () => false },
     dialCounts: { count() {} },
+    fallback: { mayAsk: () => false, missed() {} },
+    fallbackCounts: { count() {} },
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });

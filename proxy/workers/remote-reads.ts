@@ -1,22 +1,32 @@
-/** Whether next may answer a read, as the parent knows; and what a worker's dialled reads came to, told from time to time. */
-import type { Dial, DialQuestion } from "../dial.ts";
-import type { DialResult } from "../dial-results.ts";
+/**
+ * Whether another service than its primary may answer a read, as the parent knows; and what a worker's reads of that kind came to,
+ * told from time to time.
+ */
+import type { DialQuestion } from "../dial.ts";
 import type { Link } from "./link.ts";
-import type { DialledTold, FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, ReadsTold, ToWorker } from "./messages.ts";
 
-/** A parent that is busy for longer is not waited for: legacy answers. */
+/** A parent that is busy for longer is not waited for: the primary answers. */
 const ANSWERED_WITHIN_MS = 50;
 /** As often as what a worker measures. */
 const TOLD_EVERY_MS = 250;
 
-export class RemoteDial implements Dial {
+export class RemoteReads<Result extends string> {
   readonly #link: Pick<Link<FromWorker, ToWorker>, "send">;
+  readonly #type: "dial" | "fallback";
+  readonly #tell: (counts: readonly ReadsTold<Result>[]) => void;
   readonly #asked = new Map<number, (mayAsk: boolean) => void>();
   #questions = 0;
-  #counts = new Map<string, DialledTold>();
+  #counts = new Map<string, ReadsTold<Result>>();
 
-  constructor(link: Pick<Link<FromWorker, ToWorker>, "send">) {
+  constructor(
+    link: Pick<Link<FromWorker, ToWorker>, "send">,
+    type: "dial" | "fallback",
+    tell: (counts: readonly ReadsTold<Result>[]) => void,
+  ) {
     this.#link = link;
+    this.#type = type;
+    this.#tell = tell;
     setInterval(() => this.flush(), TOLD_EVERY_MS).unref();
   }
 
@@ -30,15 +40,15 @@ export class RemoteDial implements Dial {
       };
       const timer = setTimeout(answered, ANSWERED_WITHIN_MS, false);
       this.#asked.set(question, answered);
-      this.#link.send({ type: "dial", question, ...asked });
+      this.#link.send({ type: this.#type, question, ...asked });
     });
   }
 
-  told({ question, mayAsk }: Extract<ToWorker, { type: "dial" }>): void {
+  told({ question, mayAsk }: Extract<ToWorker, { type: "dial" | "fallback" }>): void {
     this.#asked.get(question)?.(mayAsk);
   }
 
-  count(route: string, result: DialResult): void {
+  count(route: string, result: Result): void {
     const name = `${result} ${route}`;
     this.#counts.set(name, { route, result, times: (this.#counts.get(name)?.times ?? 0) + 1 });
   }
@@ -47,6 +57,6 @@ export class RemoteDial implements Dial {
     if (this.#counts.size === 0) return;
     const counts = [...this.#counts.values()];
     this.#counts = new Map();
-    this.#link.send({ type: "dialled", counts });
+    this.#tell(counts);
   }
 }

@@ -12,8 +12,11 @@ import type { Pins } from "./mirror/pins.ts";
 import { PHASE_ROLES } from "./phases.ts";
 import type { SharedPins } from "./pins.ts";
 
-/** How long a read waits to hear what other members have pinned; then legacy answers it. */
-const OTHERS_WITHIN_MS = 20;
+/**
+ * How long a read waits to hear what other members have pinned; then its primary's answer counts. By who was to answer: where next was
+ * to be asked first nothing is lost, where legacy was to be asked last the client is told that there is no such thing.
+ */
+const OTHERS_WITHIN_MS = { next: 20, legacy: 500 } as const;
 
 export interface ConfirmedParts {
   readonly pins: Pick<Pins, "holdsAny" | "isWhole">;
@@ -70,7 +73,8 @@ export function isConfirmed(
   if (!parts.mirroringEnabled() || !parts.pins.isWhole) return false;
   if (parts.pins.holdsAny(names) || parts.rests.restsAny(names, service)) return false;
   const { shared } = parts;
-  return shared === null ? true : within(shared.areFree(names, specOf(settings) ?? "", parts.rests.others()));
+  if (shared === null) return true;
+  return within(shared.areFree(names, specOf(settings) ?? "", parts.rests.others()), OTHERS_WITHIN_MS[service]);
 }
 
 export function isDialled({ phase, reads }: RouteSettings): boolean {
@@ -104,9 +108,9 @@ function spell({ source, name }: Locator): string {
   return `${source}:${name}`;
 }
 
-function within(answer: Promise<boolean>): Promise<boolean> {
+function within(answer: Promise<boolean>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, OTHERS_WITHIN_MS, false);
+    const timer = setTimeout(resolve, ms, false);
     void answer.then((isFree) => {
       clearTimeout(timer);
       resolve(isFree);

@@ -189,7 +189,9 @@ function prepare(present: RouteSettings, { key, path, host }: Miss, { settings, 
   const values = valuesOfEntity({ route, place, paths: { path: read, above }, isUncreated: false, settings, steps });
   if (typeof values === "string") return null;
   const paths = { path: read, above, makesIds: values !== null && values.own !== null };
-  return { route, legacy, next, place, paths, values };
+  // Under legacy's id next has said that it has none: it is looked up, and made under an id of next's own where that finds nothing.
+  const isLookedUp = values !== null && values.find !== null;
+  return { route, legacy, next, place, paths, values: isLookedUp ? { ...values, isUncreated: true } : values };
 }
 
 function sidesOf(parts: CopiesParts, { route, legacy, next, place, paths, values }: Ready, snapshot: Snapshot) {

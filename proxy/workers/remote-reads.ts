@@ -6,8 +6,11 @@ import type { DialQuestion } from "../dial.ts";
 import type { Link } from "./link.ts";
 import type { FromWorker, ReadsTold, ToWorker } from "./messages.ts";
 
-/** A parent that is busy for longer is not waited for: the primary answers. */
-const ANSWERED_WITHIN_MS = 50;
+/**
+ * A parent that is busy for longer is not waited for: the primary answers. That is as good where the other one was to be asked first;
+ * where the primary has nothing, it is a 404 that the client could have been spared.
+ */
+const ANSWERED_WITHIN_MS = { dial: 50, fallback: 1_000 } as const;
 /** As often as what a worker measures. */
 const TOLD_EVERY_MS = 250;
 
@@ -38,7 +41,7 @@ export class RemoteReads<Result extends string> {
         this.#asked.delete(question);
         resolve(mayAsk);
       };
-      const timer = setTimeout(answered, ANSWERED_WITHIN_MS, false);
+      const timer = setTimeout(answered, ANSWERED_WITHIN_MS[this.#type], false);
       this.#asked.set(question, answered);
       this.#link.send({ type: this.#type, question, ...asked });
     });

@@ -154,6 +154,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
       tunnels: new OpenTunnels(),
       clients: { of: () => null, dialled: () => null, fallenBack: () => null },
       dial: { mayAsk: () => false, count() {} },
+      fallback: { mayAsk: () => false, count() {}, missed() {} },
     },
   );
   const listener = await createListener(

@@ -59,7 +59,8 @@ export function fallbackUpstream(
     isLegacys = end === "second";
     try {
       fallback.count(route, RESULT_OF[end]);
-      if (isLegacys) fallback.missed({ route, key, path: request.path, host: headerOf(request.headers, "host") });
+      const host = headerOf(request.headers, "host");
+      if (isLegacys) fallback.missed({ route, key, path: request.path, host, names });
     } catch (error) {
       parts.caught("fallback", error);
     }

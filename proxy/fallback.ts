@@ -17,6 +17,8 @@ export interface Miss {
   readonly path: string;
   /** The client's Host; null: it sent none. */
   readonly host: string | null;
+  /** What has to be confirmed by legacy before anything of it counts. */
+  readonly names: readonly string[];
 }
 
 export interface Fallback {

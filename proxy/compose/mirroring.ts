@@ -247,6 +247,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     ...ofBothSides,
     keyHolds,
     isShared,
+    isConfirmed: ({ route, names }) => dialling.fallback.mayAsk({ route, names, revision: snapshot().revision }),
     counted: (route, result) => dialling.fallbackCounts.copied(route, result),
   });
 

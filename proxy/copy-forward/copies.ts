@@ -22,13 +22,15 @@ import { valuesOfEntity, type ValuesOfEntity } from "../repair/values-of-entity.
 import { keyAtHead } from "../route/entity-key.ts";
 import { classifyRequest } from "../route/plan.ts";
 import type { QuietKey } from "../turns.ts";
-import { copyForward, type HeldBack, type TurnEnd } from "./turn.ts";
+import { copyForward, type HeldBack, type TurnEnd, type TurnOrder } from "./turn.ts";
 
 export interface CopiesParts extends BothSidesParts {
   readonly snapshot: () => Snapshot;
   readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>) => Promise<T | null>;
   readonly changes: Pick<ChangeLog, "began" | "ended" | "mayChange">;
   readonly keyHolds: Pick<KeyHolds, "begin">;
+  /** See `TurnOrder.isConfirmed`. */
+  readonly isConfirmed: (miss: Miss) => boolean | Promise<boolean>;
   readonly hold: Pick<WriteHold, "holds">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   /** Others write to next too, and are not held back: nothing is brought over. */
@@ -156,7 +158,9 @@ async function copyOne(
     const snapshot = parts.snapshot();
     const ready = prepare(route, miss, snapshot);
     if (ready === null) return "refused";
-    const ended = await parts.visit(miss.key, QUIET_PATIENCE_MS, (turn) => takeTurn(parts, ready, snapshot, turn, id));
+    const ended = await parts.visit(miss.key, QUIET_PATIENCE_MS, (turn) =>
+      takeTurn(parts, { ...ready, isConfirmed: () => parts.isConfirmed(miss) }, snapshot, turn, id),
+    );
     if (ended === null) return "busy";
     if (ended.end !== "late") return ended.end;
     await untilLanded(parts, ready, snapshot, ended.held, stopped);
@@ -214,12 +218,12 @@ function sidesOf(parts: CopiesParts, { route, legacy, next, place, paths, values
 
 async function takeTurn(
   parts: CopiesParts,
-  ready: Ready,
+  ready: Ready & Pick<TurnOrder, "isConfirmed">,
   snapshot: Snapshot,
   turn: QuietKey,
   id: string,
 ): Promise<TurnEnd> {
-  const { route, place, paths } = ready;
+  const { route, place, paths, isConfirmed } = ready;
   const reach = { keys: [place.key], lateOf: [], anyOf: [] };
   let hasBegun = false;
   const hold = (): HeldBack => {
@@ -242,7 +246,8 @@ async function takeTurn(
       },
     };
   };
-  return await copyForward(turn, sidesOf(parts, ready, snapshot), { paths, rule: route.repair.write, hold });
+  const order = { paths, rule: route.repair.write, hold, isConfirmed };
+  return await copyForward(turn, sidesOf(parts, ready, snapshot), order);
 }
 
 /** Until next shows what it was sent, or can apply it no more: a client's write before that might be undone by it. */

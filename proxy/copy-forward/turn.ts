@@ -25,6 +25,8 @@ export interface TurnOrder {
   readonly paths: RepairPaths;
   readonly rule: RouteSettings["repair"]["write"];
   readonly hold: () => HeldBack;
+  /** Whether legacy has all that next was told of the key, for all that is known. */
+  readonly isConfirmed: () => boolean | Promise<boolean>;
 }
 
 export type TurnEnd =
@@ -37,7 +39,7 @@ export type TurnEnd =
 export async function copyForward(
   turn: QuietKey,
   sides: Sides,
-  { paths, rule, hold }: TurnOrder,
+  { paths, rule, hold, isConfirmed }: TurnOrder,
 ): Promise<TurnEnd> {
   const seen: Reading[] = [];
   const kept = (reading: Reading): Reading => {
@@ -57,6 +59,8 @@ export async function copyForward(
 
     held = hold();
     if (!(await held.quiet()) || (await turn.crossed())) return { end: "busy" };
+    // Since a client asked, a write may have come and left it in doubt what legacy holds.
+    if (!(await isConfirmed())) return { end: "busy" };
     const stamp = sides.orderStamp();
     if (next.is !== "apart") next = kept(await sides.read("shadow"));
     if (next.is === "present") return { end: "there" };

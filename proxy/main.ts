@@ -270,6 +270,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     clientMappings: mirroring.clientMappings,
     dialCounts: mirroring.dialCounts,
     fallbackCounts: mirroring.fallbackCounts,
+    readBacks: mirroring.readBacks,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },

@@ -4,7 +4,7 @@ import type { Comparer } from "./compare/comparer.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
 import type { EvidenceBook } from "./evidence-book.ts";
 import type { ServiceSettings } from "./config/settings.ts";
-import type { Role, Snapshot } from "./exchange.ts";
+import type { Role, Settled, Snapshot } from "./exchange.ts";
 import type { CaptureParts } from "./forward/capture.ts";
 import type { Copying } from "./backfill-window.ts";
 import type { Backlog } from "./mirror/backlog.ts";
@@ -44,6 +44,8 @@ export interface PipelineParts {
   readonly recorder: Recorder;
   /** What speaks for a cutover and against it. */
   readonly evidence: Pick<EvidenceBook, "settled">;
+  /** Reads mirrored writes back. */
+  readonly readBacks: { settled(settled: Settled): void };
   /** Says which exchanges are kept whole. */
   readonly pairs: Pick<PairKeeper, "choose">;
   readonly ruleCounters: RuleCounters;

@@ -35,6 +35,7 @@ import type { PresentState } from "./members.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
+import type { ReadBackResult } from "./read-back-results.ts";
 import type { RepairResult } from "./repair-job.ts";
 import type { RowJobEnd } from "./row-jobs.ts";
 
@@ -387,6 +388,8 @@ export interface Telemetry {
   fallbackRead(route: string, result: FallbackResult, times: number): void;
   /** What became of an entity that legacy had and next had not. */
   copiedForward(route: string, result: CopyResult): void;
+  /** A mirrored write was read back. */
+  readBack(route: string, result: ReadBackResult): void;
   configReload(result: "applied" | "refused"): void;
   /** Of a request that is traced; nobody calls it for any other. */
   span(span: EndedSpan): void;

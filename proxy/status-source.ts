@@ -5,6 +5,7 @@ import type { Phase, RouteSettings, ServiceSettings } from "./config/settings.ts
 import type { ClientMappings } from "./client-mappings.ts";
 import type { DialCounts } from "./dial-counts.ts";
 import type { FallbackCounts } from "./fallback-counts.ts";
+import type { ReadBackCounts } from "./read-back-results.ts";
 import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
@@ -63,6 +64,7 @@ export interface StatusSourceParts {
   readonly clientMappings: Pick<ClientMappings, "of">;
   readonly dialCounts: Pick<DialCounts, "of">;
   readonly fallbackCounts: Pick<FallbackCounts, "of">;
+  readonly readBacks: { of(route: string): ReadBackCounts };
   readonly reachability: Reachability;
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly workers: () => StatusInput["workers"];
@@ -175,6 +177,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       mappedForClients: parts.clientMappings.of(route.name),
       dialledReads: parts.dialCounts.of(route.name),
       fallbackReads: parts.fallbackCounts.of(route.name),
+      readBacks: parts.readBacks.of(route.name),
     };
   }
 

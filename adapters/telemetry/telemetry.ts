@@ -135,6 +135,12 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
     unit: "{entity}",
     attributes: ["route", "result"],
   });
+  const readBacks = new CellCounter({
+    name: "crossfade.read_backs",
+    description: "Mirrored writes whose entity was read at both services afterwards, by what came of it",
+    unit: "{write}",
+    attributes: ["route", "result"],
+  });
   const reloads = new CellCounter({
     name: "crossfade.config.reloads",
     description: "Changed config files, by whether they were taken",
@@ -180,6 +186,7 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       dialledReads,
       fallbackReads,
       copiesForward,
+      readBacks,
       reloads,
       sentItems,
     ];
@@ -207,6 +214,7 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       dialledRead: (route, result, times) => dialledReads.add(times, route, result),
       fallbackRead: (route, result, times) => fallbackReads.add(times, route, result),
       copiedForward: (route, result) => copiesForward.add(1, route, result),
+      readBack: (route, result) => readBacks.add(1, route, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

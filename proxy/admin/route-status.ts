@@ -3,6 +3,7 @@ import type { RollbackPrice } from "../phase-move.ts";
 import type { MappedForClients } from "../client-mappings.ts";
 import type { DialledReads } from "../dial-counts.ts";
 import type { FallbackReads } from "../fallback-counts.ts";
+import type { ReadBackCounts } from "../read-back-results.ts";
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
 import type { Override } from "../overrides.ts";
@@ -47,6 +48,8 @@ export interface RouteStatus {
   readonly dialledReads: DialledReads;
   /** Since the process began: reads that next, as the primary, had nothing for. */
   readonly fallbackReads: FallbackReads;
+  /** Since the process began: mirrored writes that were read back. */
+  readonly readBacks: ReadBackCounts;
   /** What operators have set over the file. */
   readonly overrides: readonly Override[];
 }
@@ -88,6 +91,7 @@ export function buildRouteStatus(
     mappedForClients: state.mappedForClients,
     dialledReads: state.dialledReads,
     fallbackReads: state.fallbackReads,
+    readBacks: state.readBacks,
     overrides: state.overrides,
   };
 }

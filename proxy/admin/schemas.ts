@@ -27,6 +27,7 @@ import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gat
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { LEANS_ON, RETIRE_CONDITIONS } from "../retire.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
+import { READ_BACK_RESULTS } from "../read-back-results.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
 import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, RUNNING_JOB_STATES } from "../running-job.ts";
 import { RUNNING_JOB_ORDER_SCHEMA, RUNNING_JOB_REPORT_SCHEMA } from "./running-job-requests.ts";
@@ -108,6 +109,7 @@ const routeStatus = {
   gateEvidence: number,
   mappedForClients: object({ requests: count, answers: count, unmapped: count }),
   dialledReads: object({ next: count, pinned: count, askedAgain: count }),
+  readBacks: object(Object.fromEntries(READ_BACK_RESULTS.map((result) => [result, count]))),
   fallbackReads: object({
     ...Object.fromEntries(FALLBACK_RESULTS.map((result) => [result, count])),
     copies: object(Object.fromEntries(COPY_RESULTS.map((result) => [result, count]))),
@@ -327,7 +329,8 @@ export const SCHEMAS = {
     differences: listOf(ref("Difference")),
     moreDifferences: count,
     error: orNull(text),
-  }),
+    readBack: object({ of: text, ageMs: count }),
+  }, ["readBack"]),
   Place: object({
     route: text,
     method: text,

@@ -44,6 +44,7 @@ import type { SharedPins } from "../pins.ts";
 import { createDialling } from "./dialling.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
 import type { Turns } from "../turns.ts";
+import { createReadBacks, type ReadBacks } from "../verify/read-backs.ts";
 import { uncopiedRow } from "../uncopied-row.ts";
 import { readBodyForValues } from "../value-bodies.ts";
 import { shareOfQueue } from "../workers/shares.ts";
@@ -105,6 +106,7 @@ export interface Mirroring {
   readonly dialCounts: DialCounts;
   readonly fallback: Fallback;
   readonly fallbackCounts: FallbackCounts;
+  readonly readBacks: Pick<ReadBacks, "of">;
   /** Once what an earlier process left is in the books. */
   beginDialling(): void;
   /** Once services and gates are closed. */
@@ -226,6 +228,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       pins: dialling.pins,
       freezes,
       keyHolds,
+      readBacks: { settled: (settled) => readBacks.settled(settled) },
       copying: backfills,
       caught,
     },
@@ -243,6 +246,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     orderStamp: () => orderStamp(orderBase(null)),
     caught,
   };
+  const readBacks = createReadBacks({ ...ofBothSides, mirroringEnabled, recorder: records.recorder, random: Math.random });
   const copiesForward = createCopies({
     ...ofBothSides,
     keyHolds,
@@ -297,10 +301,12 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     dialCounts: dialling.counts,
     fallback: dialling.fallback,
     fallbackCounts: dialling.fallbackCounts,
+    readBacks,
     beginDialling: () => dialling.begin(),
     async close() {
       dialling.end();
       await copiesForward.stop();
+      await readBacks.stop();
       await comparer.close();
       await transforms.close();
       await repairs.stop();

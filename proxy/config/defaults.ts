@@ -144,7 +144,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   },
   values: { learn: [], apply: [], give: [], find: null, unmapped: "pass", clientSees: "legacy" },
   transform: { path: null, methods: [], headers: [], body: [], module: null },
-  verify: { readBack: null },
+  verify: { readBack: null, share: 0 },
   reads: { dialShare: 0, by: null, fallback: false },
   repair: { automatic: false, ratePerSecond: 20, write: "put-else-post", attempts: 5 },
   gate: GATE_DEFAULTS.normal,

@@ -225,13 +225,14 @@ function valueLines({ phase, values: { learn, apply, give, find, unmapped } }: R
   ];
 }
 
-function repairLines({ readBack, repair, shadow }: RouteExplained): readonly string[] {
+function repairLines({ readBack, readBackShare: share, repair, shadow }: RouteExplained): readonly string[] {
   if (readBack === null || shadow === null) return [];
   if (readBack.readBack === null) return wrap(`Repair: not by state: ${readBack.why}.`, 0);
   const how = readBack.how === "declared" ? "verify.readBack" : "derived from the path";
   const when = repair.automatic ? "by itself" : "by crossfade repair";
+  const verified = share === 0 ? "" : ` ${spellShare(share)} of mirrored writes are read back so once they have settled.`;
   return wrap(
-    `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).`,
+    `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).${verified}`,
     0,
   );
 }

@@ -126,6 +126,7 @@ export interface RouteExplained {
   readonly reshaped: readonly string[];
   /** Of a write: where its entity is read to verify and repair it. */
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
+  readonly readBackShare: number;
   readonly repair: RouteSettings["repair"];
   readonly gate: GateSettings;
   readonly retire: RouteSettings["retire"];
@@ -279,6 +280,7 @@ function explainRoute(
             ),
           )
         : null,
+    readBackShare: route.verify.share,
     repair: route.repair,
     gate: route.gate,
     retire: route.retire,

@@ -84,6 +84,7 @@ const ROUTE_FIELDS = [
   "values.unmapped",
   "values.clientSees",
   "verify.readBack",
+  "verify.share",
   "reads.dial",
   "reads.by",
   "reads.fallback",
@@ -333,6 +334,7 @@ function resolveRoute(
         defaults.verify?.readBack,
         base.verify.readBack,
       ),
+      share: choose("verify.share", verify?.share, defaults.verify?.share, base.verify.share),
     },
     reads: {
       dialShare: choose("reads.dial", written.reads?.dial, defaults.reads?.dial, base.reads.dialShare),

@@ -152,6 +152,10 @@ const routeShape = {
           "The request that shows an entity whole: :id is the id in its key, other names are those of the route's path. Default: the entity's own path, where a write went to it or to the path above it.",
         examples: ["GET /users/:id"],
       }).optional(),
+      share: shareField(
+        "The share of mirrored writes whose entity is asked for at both services once the copy has settled, and compared. Writes that a service answers with 202 or 207, or GraphQL with errors, are read back in any case.",
+        spellShare(DEFAULT_ROUTE.verify.share),
+      ).optional(),
     })
     .describe("How it is verified that both services hold the same.")
     .optional(),

@@ -261,6 +261,8 @@ export interface RouteSettings {
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
     readonly readBack: string | null;
+    /** The share of mirrored writes that are read back on both sides, 0 to 1. */
+    readonly share: number;
   };
   readonly reads: {
     /** The share of reads that next answers while legacy is the primary, 0 to 1. */

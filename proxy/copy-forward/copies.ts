@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { whyNoWrites } from "../config/own-writes.ts";
-import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
+import type { RouteSettings } from "../config/settings.ts";
 import { fallsBack } from "../dial.ts";
 import type { Miss } from "../fallback.ts";
 import type { CopyResult } from "../fallback-results.ts";
@@ -15,12 +15,8 @@ import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Snapshot } from "../exchange.ts";
 import { entityOfKey } from "../reach.ts";
-import { type EntityPlace, readBackOf, type ReadBackSteps } from "../read-back.ts";
 import { bothSides, type BothSidesParts } from "../repair/both-sides.ts";
-import type { RepairPaths } from "../repair/plan.ts";
-import { valuesOfEntity, type ValuesOfEntity } from "../repair/values-of-entity.ts";
-import { keyAtHead } from "../route/entity-key.ts";
-import { classifyRequest } from "../route/plan.ts";
+import { readyFor, type ReadyEntry } from "../repair/entry.ts";
 import type { QuietKey } from "../turns.ts";
 import { copyForward, type HeldBack, type TurnEnd, type TurnOrder } from "./turn.ts";
 
@@ -170,35 +166,27 @@ async function copyOne(
   }
 }
 
-/** How legacy's entity goes over to next: as it did while legacy was the primary. */
-interface Ready {
-  readonly route: RouteSettings;
-  readonly legacy: ServiceSettings;
-  readonly next: ServiceSettings;
-  readonly place: EntityPlace;
-  readonly paths: RepairPaths;
-  readonly values: ValuesOfEntity | null;
-}
-
-/** null: it cannot be read on both sides, or next may not be written to. */
-function prepare(present: RouteSettings, { key, path, host }: Miss, { settings, router }: Snapshot): Ready | null {
+/**
+ * How legacy's entity goes over to next: as it did while legacy was the primary. null: it cannot be read on both sides, or next may
+ * not be written to.
+ */
+function prepare(present: RouteSettings, { key, path, host }: Miss, snapshot: Snapshot): ReadyEntry | null {
   const route: RouteSettings = { ...present, phase: "backfilling" };
-  const [legacy, next] = [serviceOf(settings, "legacy"), serviceOf(settings, route.next)];
-  if (whyNoWrites(route, next) !== null) return null;
   const place = { key, method: "GET", path, host };
-  const steps: ReadBackSteps = { match: (request) => router.match(request), keyAtHead, classifyRequest };
-  const found = readBackOf(route, place, false, steps);
-  if (!found.readable) return null;
-  const { path: read, above } = found;
-  const values = valuesOfEntity({ route, place, paths: { path: read, above }, isUncreated: false, settings, steps });
-  if (typeof values === "string") return null;
-  const paths = { path: read, above, makesIds: values !== null && values.own !== null };
+  const entry = readyFor({ route, place, part: false, isUncreated: false }, snapshot);
+  if (!entry.ready || whyNoWrites(route, entry.shadow) !== null) return null;
+  const { paths, values } = entry;
   // Under legacy's id next has said that it has none: it is looked up, and made under an id of next's own where that finds nothing.
   const isLookedUp = values !== null && values.find !== null;
-  return { route, legacy, next, place, paths, values: isLookedUp ? { ...values, isUncreated: true } : values };
+  return {
+    ...entry,
+    paths: { ...paths, makesIds: values !== null && values.own !== null },
+    values: isLookedUp ? { ...values, isUncreated: true } : values,
+  };
 }
 
-function sidesOf(parts: CopiesParts, { route, legacy, next, place, paths, values }: Ready, snapshot: Snapshot) {
+function sidesOf(parts: CopiesParts, entry: ReadyEntry, snapshot: Snapshot) {
+  const { route, primary: legacy, shadow: next, place, paths, values } = entry;
   const quick = { ...next.asShadow, timeoutMs: Math.min(next.asShadow.timeoutMs, NEXT_WITHIN_MS) };
   return bothSides(parts, {
     snapshot,
@@ -218,7 +206,7 @@ function sidesOf(parts: CopiesParts, { route, legacy, next, place, paths, values
 
 async function takeTurn(
   parts: CopiesParts,
-  ready: Ready & Pick<TurnOrder, "isConfirmed">,
+  ready: ReadyEntry & Pick<TurnOrder, "isConfirmed">,
   snapshot: Snapshot,
   turn: QuietKey,
   id: string,
@@ -253,12 +241,12 @@ async function takeTurn(
 /** Until next shows what it was sent, or can apply it no more: a client's write before that might be undone by it. */
 async function untilLanded(
   parts: CopiesParts,
-  ready: Ready,
+  ready: ReadyEntry,
   snapshot: Snapshot,
   held: HeldBack,
   stopped: AbortSignal,
 ): Promise<void> {
-  const until = parts.clock.monotonic() + ready.next.asPrimary.maxWorkMs;
+  const until = parts.clock.monotonic() + ready.shadow.asPrimary.maxWorkMs;
   while (parts.clock.monotonic() < until && !stopped.aborted) {
     await sleep(LATE_LOOK_MS, undefined, { signal: stopped }).catch(() => undefined);
     const reading = await sidesOf(parts, ready, snapshot).read("shadow");

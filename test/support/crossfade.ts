@@ -38,6 +38,7 @@ export interface RouteJson {
   readonly lagMs: number;
   readonly breaker: string | null;
   readonly dialledReads: { readonly next: number; readonly pinned: number; readonly askedAgain: number };
+  readonly readBacks: Readonly<Record<string, number>>;
   readonly fallbackReads: {
     readonly legacy: number;
     readonly neither: number;

@@ -109,6 +109,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
       pins: new Pins(null),
       freezes: new Freezes(),
       keyHolds: new KeyHolds(),
+      readBacks: { settled() {} },
       copying: { isCopying: () => false },
       snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
       mirroringEnabled: () => true,

@@ -67,3 +67,22 @@ test("writes of the same rows by another route count as well; a shared database 
   assert.match(errorsOf(t, other).join("\n"), /writes of changes do not reach next/);
   assert.deepEqual(settingsOf(t, withRoute(`${SOUND}\nsharedDatabase: true`)).settings.routes[0]?.reads.dialShare, 0.1);
 });
+
+test("a fallback by which legacy would bring back what was deleted, or that can do nothing, is refused, with the way out", (t) => {
+  const cases: readonly (readonly [route: string, expected: RegExp, legacy?: string])[] = [
+    [
+      "reads: { fallback: true }\nmirror: { writes: false }",
+      /reads\.fallback is true, and writes of users are not mirrored .*; mirror them, or write fallback: false/,
+    ],
+    ["reads: { fallback: true }\nsharedDatabase: true", /both services use one database .*; take it out/],
+    ["reads: { fallback: true }", /legacy is not to see clients' credentials/, ", asShadow: { credentials: strip }"],
+    ["reads: { fallback: maybe }", /reads\.fallback is "maybe"/],
+  ];
+  for (const [route, expected, legacy = ""] of cases) {
+    const text = withRoute(route).replace('url: "http://127.0.0.1:3000"', `url: "http://127.0.0.1:3000"${legacy}`);
+    const errors = errorsOf(t, text);
+    assert.match(errors.join("\n"), expected);
+    assert.equal(errors.length, 1, errors.join("\n"));
+  }
+  assert.equal(settingsOf(t, withRoute("reads: { fallback: true }")).settings.routes[0]?.reads.fallback, true);
+});

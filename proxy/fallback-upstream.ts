@@ -21,7 +21,10 @@ export interface FallbackUpstreamParts {
 }
 
 export interface FallbackUpstream {
-  readonly around: (next: Upstream) => Upstream;
+  /** `mapped`: how clients see next; null: as it is. */
+  readonly around: (mapped: ((next: Upstream) => Upstream) | null) => (next: Upstream) => Upstream;
+  /** Once it is known. */
+  readonly answeredBy: () => ServiceSettings;
   /** Once it is known: whether the client has legacy's answer. */
   readonly isLegacys: () => boolean;
 }
@@ -78,9 +81,9 @@ export function fallbackUpstream(
     },
   };
   return {
-    around: (next) =>
+    around: (mapped) => (next) =>
       missedUpstream({
-        first: next,
+        first: mapped === null ? next : mapped(next),
         second,
         mayAsk() {
           const answer = fallback.mayAsk({ route, names, revision: snapshot.revision });
@@ -91,6 +94,7 @@ export function fallbackUpstream(
         ended,
         left: () => stopWaiting(null),
       }),
+    answeredBy: () => (isLegacys ? legacy : serviceOf(snapshot.settings, found.route.next)),
     isLegacys: () => isLegacys,
   };
 }

@@ -16,9 +16,9 @@ import {
   type RouteFound,
   type Snapshot,
 } from "./exchange.ts";
-import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
+import { forward } from "./forward/forwarder.ts";
 import { Patience } from "./forward/patience.ts";
-import { refuse, type Refusal } from "./forward/refusal.ts";
+import { BROUGHT_OVER, MOVING, refuse } from "./forward/refusal.ts";
 import type { OpenTunnels } from "./forward/open-tunnels.ts";
 import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders } from "./headers.ts";
@@ -39,10 +39,10 @@ import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
 import { dialledTo, wholeRead } from "./route/pin-names.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
-import { type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
+import { serverSpan } from "./spans.ts";
 import { clientTrace } from "./trace-context.ts";
 import { beginTrace, tracedHeaders } from "./tracing.ts";
-import { NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
+import { NOT_FORWARDED, spanOfPrimary, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
 
 export interface FrontParts {
   /** The settings that an exchange arriving now will keep. */
@@ -159,14 +159,14 @@ export function createFront(parts: FrontParts): Front {
     const traced = traceOf(snapshot, head, route);
     const mapped = parts.clients.of({ snapshot, request: head, found });
     const behind = requestClass === "read" ? behindNext({ snapshot, request: head, found }, traced) : null;
-    const mapping = behind === null ? mapped : around(behind, mapped);
+    const mapping = behind === null ? mapped : behind.around(mapped);
     // What is asked twice is asked as the client asks.
     const learns = route.compare.noise.readShare > 0 && mapping === null;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (traced !== null) watch = { ...watch, traced };
-      if (behind !== null) watch = { ...watch, answeredBy: answererOf(behind, snapshot, route) };
+      if (behind !== null) watch = { ...watch, answeredBy: behind.answeredBy };
       if (requestClass === "write") watch = counted(watch, route.name, head);
       try {
         const service = serviceNameFor(plan.primary, route);
@@ -180,11 +180,14 @@ export function createFront(parts: FrontParts): Front {
     }
     const trace = traced === null ? null : traced.trace;
     // Whoever watches it would wait for its end for ever.
-    const failed = (): void => {
+    const unwatch = (): void => {
       guard("noise", () => {
         watched?.ended(NOT_FORWARDED);
         watched?.closed();
       });
+    };
+    const failed = (): void => {
+      unwatch();
       response.destroy();
     };
     try {
@@ -196,10 +199,7 @@ export function createFront(parts: FrontParts): Front {
         },
         failed,
         () => {
-          guard("noise", () => {
-            watched?.ended(NOT_FORWARDED);
-            watched?.closed();
-          });
+          unwatch();
           refuse(response, BROUGHT_OVER, request.complete);
         },
       );
@@ -321,7 +321,7 @@ export function createFront(parts: FrontParts): Front {
       },
       closed: watched === null ? null : () => watched.closed(),
       traced,
-      ...(behind === null ? {} : { answeredBy: answererOf(behind, snapshot, route) }),
+      ...(behind === null ? {} : { answeredBy: behind.answeredBy }),
     };
     forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
   }
@@ -397,7 +397,7 @@ export function createFront(parts: FrontParts): Front {
           if (traced !== null)
             guard(
               "telemetry",
-              () => parts.telemetry.span(spanOfPrimary(traced, ending, watch.answeredBy?.() ?? service)),
+              () => parts.telemetry.span(spanOfPrimary(traced, ending, watch.answeredBy?.() ?? service, parts.clock)),
               head,
             );
           return held;
@@ -437,19 +437,6 @@ export function createFront(parts: FrontParts): Front {
     }
   }
 
-  function spanOfPrimary({ trace, asked }: Traced, ending: PrimaryEnding, service: ServiceSettings): EndedSpan {
-    return primarySpan(trace, {
-      method: asked.method,
-      route: asked.route?.name ?? NO_ROUTE,
-      endedAt: parts.clock.monotonic(),
-      ms: ending.end === "unreached" ? 0 : ending.ms,
-      status: ending.end === "unreached" ? null : ending.status,
-      errorType: ending.end === "answered" ? null : ending.end,
-      service: service.name,
-      origin: service.origin,
-    });
-  }
-
   function guard(step: string, work: () => void, head?: RequestHead): void {
     try {
       work();
@@ -463,30 +450,6 @@ export function createFront(parts: FrontParts): Front {
 
 /** See `ClientMapping`. */
 type Mapping = ReturnType<ClientMapping["of"]>;
-
-/** Nothing was sent: the client may send it again. */
-const MOVING: Refusal = {
-  status: 503,
-  title: "The service behind this proxy is being changed",
-  detail: "cutover",
-  retryAfterSeconds: 1,
-};
-
-/** The same: what legacy had of it is being brought over, and next has not said whether it took it. */
-const BROUGHT_OVER: Refusal = {
-  status: 503,
-  title: "What this request is about is being brought over to the service behind this proxy",
-  detail: "copy-forward",
-  retryAfterSeconds: 1,
-};
-
-function around({ around: wrap }: FallbackUpstream, mapped: Mapping): NonNullable<Mapping> {
-  return (next) => wrap(mapped === null ? next : mapped(next));
-}
-
-function answererOf(behind: FallbackUpstream, { settings }: Snapshot, route: RouteSettings): () => ServiceSettings {
-  return () => serviceOf(settings, behind.isLegacys() ? "legacy" : route.next);
-}
 
 /** Only the client's own trace is known here. */
 function ofRequest({ headers }: RequestHead): OfRequest | undefined {

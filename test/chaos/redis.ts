@@ -9,6 +9,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { findRedisServer } from "../../deploy/servers.mjs";
+import { freePort } from "../support/free-port.ts";
 
 const START_WITHIN_MS = 30_000;
 
@@ -172,15 +173,4 @@ export class RedisPair {
   get #follower(): RedisServer {
     return this.#servers[this.#lead === 0 ? 1 : 0];
   }
-}
-
-/** Redis takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -8,7 +8,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Agent, request } from "undici";
 import type { MoveReport } from "../../proxy/phase-move.ts";
 import { findRedisServer } from "../../deploy/servers.mjs";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Account, check, type ClientKey, type Verdict } from "./check.ts";
 
 export interface CutoverPlan {

@@ -12,7 +12,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { request } from "undici";
 import { findRedisServer } from "../../deploy/servers.mjs";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import { accountOf } from "./cutover.ts";
 import { type Caught, type Moment, type RedisWire, startRedisWire, type Step } from "./redis-wire.ts";
 

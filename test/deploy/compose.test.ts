@@ -10,7 +10,8 @@ import { parse } from "yaml";
 import { ROOT } from "../../deploy/prepare.mjs";
 import type { MemberView } from "../../proxy/admin/member-view.ts";
 import { startCli } from "../support/cli.ts";
-import { freePort, redisServer } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
+import { redisServer } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 
 const FOLDER = join(ROOT, "deploy");

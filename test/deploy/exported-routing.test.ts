@@ -14,7 +14,7 @@ import { compileRouter } from "../../proxy/route/router.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { runCli } from "../support/cli.ts";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 import { startNginx, takesConnections } from "./nginx-front.ts";

@@ -17,7 +17,7 @@ import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import { findNginx } from "../../deploy/checkers.mjs";
 import { ROOT } from "../../deploy/prepare.mjs";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 
 const SNIPPETS = join(ROOT, "deploy/nginx");

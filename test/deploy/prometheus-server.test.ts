@@ -9,7 +9,7 @@ import { request } from "undici";
 import { parse, stringify } from "yaml";
 import { findPrometheus } from "../../deploy/checkers.mjs";
 import { ROOT } from "../../deploy/prepare.mjs";
-import { freePort } from "../support/redis.ts";
+import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 import { startBusyProxy } from "./busy-proxy.ts";
 import { expressionsOf } from "./dashboard.ts";

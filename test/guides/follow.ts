@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Command, commandsOf, fits } from "./page.ts";
+import { freePort } from "../support/free-port.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** What a reader has after `git clone` and `npm install`. */
@@ -39,7 +39,7 @@ export async function startFollower(t: TestContext): Promise<Follower> {
     NO_COLOR: "1",
     COLUMNS: "200",
   };
-  const ports = new Map(await Promise.all(PORTS.map(async (port) => [port, await freePort()] as const)));
+  const ports = new Map(await Promise.all(PORTS.map(async (port) => [port, String(await freePort())] as const)));
   const terminals = new Map<string, Running>();
   const shell = startShell(folder, env);
   t.after(async () => {
@@ -111,14 +111,6 @@ async function within(holds: () => boolean, why: () => string): Promise<void> {
     assert.ok(Date.now() < deadline, why());
     await pause(20);
   }
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
 }
 
 interface Running {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findMariadb } from "../../deploy/servers.mjs";
 import { ownerOf } from "./postgres.ts";
-import { freePort } from "./redis.ts";
+import { freePort } from "./free-port.ts";
 
 export interface MariadbServer {
   /** A new, empty database; its URL. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findPostgresFolder } from "../../deploy/servers.mjs";
-import { freePort } from "./redis.ts";
+import { freePort } from "./free-port.ts";
 
 export interface PostgresServer {
   /** Of the process that the sessions' processes are children of. */

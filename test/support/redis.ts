@@ -3,13 +3,13 @@ import { Redis } from "ioredis";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { ConnectionOptions } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findRedisServer } from "../../deploy/servers.mjs";
+import { freePort } from "./free-port.ts";
 
 export interface RedisServer {
   readonly port: number;
@@ -35,18 +35,6 @@ export interface RedisServerOptions {
     readonly tls?: ConnectionOptions;
     readonly port?: number;
   };
-}
-
-/** A port that nobody has. Redis takes no 0, and a cluster's bus is 10,000 above. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, "close");
-    if (port < 55_000) return port;
-  }
 }
 
 export async function redisServer(t: TestContext, options: RedisServerOptions = {}): Promise<RedisServer> {

@@ -3,23 +3,13 @@
  * with the bench. Arguments: the binary, legacy's origin, and next's where writes are mirrored.
  */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../support/free-port.ts";
 
 const [binary = "", legacy = "", next] = process.argv.slice(2);
-
-/** nginx cannot choose a port itself. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 function configText(folder: string, port: number): string {
   const upstream = (name: string, origin: string): string =>

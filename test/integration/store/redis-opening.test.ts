@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { asFailure } from "../../../adapters/store/redis/failures.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { makeAuthority } from "../../support/certificates.ts";
-import { freePort, redisServer } from "../../support/redis.ts";
+import { freePort } from "../../support/free-port.ts";
+import { redisServer } from "../../support/redis.ts";
 import { countsOf, eligible, match, openStoreAt, redisSettings } from "../../support/redis-store.ts";
 
 const refusedWith = (words: RegExp) => (thrown: unknown) => {

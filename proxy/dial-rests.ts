@@ -69,9 +69,7 @@ export function createDialRests(parts: RestParts): DialRests {
       unkept = [];
     }
     const [work, members] = await Promise.all([parts.store.openWork(), parts.members.list()]);
-    const keysOf = memoised((route) =>
-      parts.store.repairWork({ route, after: 0, dueAt: null, limit: MOST_KEYS + 1 }),
-    );
+    const keysOf = memoised((route) => parts.store.repairWork({ route, after: 0, dueAt: null, limit: MOST_KEYS + 1 }));
     const settings = parts.settings();
     const names = {
       next: await restsOf(settings, work, "next", keysOf),

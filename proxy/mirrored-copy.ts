@@ -407,7 +407,9 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
 /** GraphQL answers 200 to what it applied in part, or not at all. */
 function hasErrors({ exchange, primary }: Copy, shadow: Answer): boolean {
   if (exchange.route.treatAs !== "graphql" || exchange.plan.requestClass === "read") return false;
-  return tellsErrors(bytesInMemory(primary.body)) || tellsErrors(shadow.body.kind === "memory" ? shadow.body.bytes : null);
+  return (
+    tellsErrors(bytesInMemory(primary.body)) || tellsErrors(shadow.body.kind === "memory" ? shadow.body.bytes : null)
+  );
 }
 
 /** No rule excuses a value that is two things at once. */

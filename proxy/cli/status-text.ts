@@ -90,11 +90,15 @@ function sentenceOf(route: RouteStatus): string {
   }
   const { equal, differs } = route.readBacks;
   if (equal + differs > 0) {
-    more.push(`${plural(equal + differs, "write")} read back${differs === 0 ? "" : `, ${spellCount(differs)} of them different`}`);
+    more.push(
+      `${plural(equal + differs, "write")} read back${differs === 0 ? "" : `, ${spellCount(differs)} of them different`}`,
+    );
   }
   const { legacy, copies } = route.fallbackReads;
   if (legacy > 0) {
-    more.push(`${plural(legacy, "read")} answered by legacy for want of a row at next, ${spellCount(copies.copied)} brought over`);
+    more.push(
+      `${plural(legacy, "read")} answered by legacy for want of a row at next, ${spellCount(copies.copied)} brought over`,
+    );
   }
   if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
   if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);

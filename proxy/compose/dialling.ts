@@ -12,8 +12,7 @@ import { Pins } from "../mirror/pins.ts";
 import type { SharedPins } from "../pins.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 
-export interface DiallingParts
-  extends Pick<DialParts, "mirroringEnabled" | "isBroken">, Pick<FallbackParts, "missed"> {
+export interface DiallingParts extends Pick<DialParts, "mirroringEnabled" | "isBroken">, Pick<FallbackParts, "missed"> {
   readonly snapshot: () => Snapshot;
   readonly onChange: Switchboard["onChange"];
   readonly shared: SharedPins | null;

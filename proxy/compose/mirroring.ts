@@ -246,7 +246,12 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     orderStamp: () => orderStamp(orderBase(null)),
     caught,
   };
-  const readBacks = createReadBacks({ ...ofBothSides, mirroringEnabled, recorder: records.recorder, random: Math.random });
+  const readBacks = createReadBacks({
+    ...ofBothSides,
+    mirroringEnabled,
+    recorder: records.recorder,
+    random: Math.random,
+  });
   const copiesForward = createCopies({
     ...ofBothSides,
     keyHolds,

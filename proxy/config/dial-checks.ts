@@ -35,7 +35,8 @@ export function checkFallbacks(input: Resolved, places: Places, findings: Findin
     const path = pathOf(input, i, "reads.fallback");
     if (route.sharedDatabase) {
       const why = "is true, and both services use one database (sharedDatabase): legacy has nothing that next has not";
-      if (input.origins[i]?.["reads.fallback"] === "route") findings.errors.push(places.at(path, `${why}; take it out`));
+      if (input.origins[i]?.["reads.fallback"] === "route")
+        findings.errors.push(places.at(path, `${why}; take it out`));
       continue;
     }
     const deaf = unmirrored(settings, route);

@@ -230,7 +230,8 @@ function repairLines({ readBack, readBackShare: share, repair, shadow }: RouteEx
   if (readBack.readBack === null) return wrap(`Repair: not by state: ${readBack.why}.`, 0);
   const how = readBack.how === "declared" ? "verify.readBack" : "derived from the path";
   const when = repair.automatic ? "by itself" : "by crossfade repair";
-  const verified = share === 0 ? "" : ` ${spellShare(share)} of mirrored writes are read back so once they have settled.`;
+  const verified =
+    share === 0 ? "" : ` ${spellShare(share)} of mirrored writes are read back so once they have settled.`;
   return wrap(
     `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).${verified}`,
     0,

@@ -208,9 +208,10 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       }
     },
     of: (route) =>
-      Object.fromEntries(
-        READ_BACK_RESULTS.map((result) => [result, counts.get(`${result} ${route}`) ?? 0]),
-      ) as Record<ReadBackResult, number>,
+      Object.fromEntries(READ_BACK_RESULTS.map((result) => [result, counts.get(`${result} ${route}`) ?? 0])) as Record<
+        ReadBackResult,
+        number
+      >,
     async stop() {
       stopping.abort();
       if (timer !== null) clearTimeout(timer);
@@ -247,10 +248,7 @@ function isLeftOpen({ primary, shadow, hasErrors }: Settled): boolean {
 function longestWorkMs({ snapshot: { settings }, route }: Exchange): number {
   const { primary, shadow } = PHASE_ROLES[route.phase];
   const serviceFor = (of: "legacy" | "next") => serviceOf(settings, serviceNameFor(of, route));
-  return Math.max(
-    serviceFor(primary).asPrimary.maxWorkMs,
-    shadow === null ? 0 : serviceFor(shadow).asShadow.maxWorkMs,
-  );
+  return Math.max(serviceFor(primary).asPrimary.maxWorkMs, shadow === null ? 0 : serviceFor(shadow).asShadow.maxWorkMs);
 }
 
 function within<S extends ReadyEntry["primary"]>(service: S, ms: number): S {

@@ -34,7 +34,13 @@ interface StageOptions {
 /** With next as the primary, and legacy looked at at least once. */
 async function startStage(t: TestContext, { old, fresh = {}, routes = ROUTES(), ...services }: StageOptions) {
   const [before, after] = [stateful({ warm: { n: 0 }, ...old }), stateful(fresh)];
-  const bench = await startBench(t, { routes, store: "sqlite", legacy: before.answer, next: after.answer, ...services });
+  const bench = await startBench(t, {
+    routes,
+    store: "sqlite",
+    legacy: before.answer,
+    next: after.answer,
+    ...services,
+  });
   await moveAll(bench, "advance");
   await until(async () => (await bench.send("GET", "/users/warm")).status === 200);
   await until(async () => (await readsOf(bench)).copies["copied"] === 1);
@@ -42,7 +48,8 @@ async function startStage(t: TestContext, { old, fresh = {}, routes = ROUTES(), 
 }
 
 async function readsOf(bench: Bench): Promise<RouteJson["fallbackReads"]> {
-  return (await bench.status()).routes.find(({ name }) => name === "users")?.fallbackReads as RouteJson["fallbackReads"];
+  return (await bench.status()).routes.find(({ name }) => name === "users")
+    ?.fallbackReads as RouteJson["fallbackReads"];
 }
 
 const pathsOf = (bench: Bench["legacy"], method: string): string[] =>
@@ -228,7 +235,8 @@ routes:
     next: (seen, response) => {
       const [, id = ""] = /^\/users(?:\/([^/?]+))?/.exec(seen.target) ?? [];
       if (seen.method === "GET" && id === "") return json(200, [])(seen, response);
-      if (seen.method === "GET") return made.has(id) ? json(200, made.get(id))(seen, response) : json(404, {})(seen, response);
+      if (seen.method === "GET")
+        return made.has(id) ? json(200, made.get(id))(seen, response) : json(404, {})(seen, response);
       if (seen.method !== "POST") return json(405, {})(seen, response);
       const user = { ...(JSON.parse(seen.body.toString()) as { email: string }), id: `k${made.size}` };
       made.set(user.id, user);
@@ -249,7 +257,9 @@ test("retire counts what legacy answered, and nothing falls back once next is al
   const stage = await startStage(t, { old: { 7: { id: 7 } } });
   const retire = async () => {
     const answer = await request(`${stage.crossfade.adminUrl}/api/v1/routes/users/retire?quiet=1h`);
-    const { conditions } = (await answer.body.json()) as { conditions: { name: string; figure: number; state: string }[] };
+    const { conditions } = (await answer.body.json()) as {
+      conditions: { name: string; figure: number; state: string }[];
+    };
     return conditions.find(({ name }) => name === "fallbacks");
   };
   const { legacy } = await readsOf(stage);

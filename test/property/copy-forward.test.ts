@@ -9,16 +9,15 @@ const FIRST_SEED = Number(process.env["CROSSFADE_TEST_SEED"] ?? Math.floor(Math.
 
 function playSeed(seed: number, leftOut: LeftOut = {}): Promise<Ended> {
   const { next } = seeded(seed);
-  const writes = Array.from(
-    { length: Math.floor(next() * 4) },
-    (): ClientWrite => ({ kind: next() < 0.5 ? "put" : "delete", key: next() < 0.7 ? "early" : "late" }),
-  );
+  const writes = Array.from({ length: Math.floor(next() * 4) }, (): ClientWrite => ({
+    kind: next() < 0.5 ? "put" : "delete",
+    key: next() < 0.7 ? "early" : "late",
+  }));
   return play(writes, next, leftOut);
 }
 
 /** Of what clients wrote nothing may be undone: neither written over nor brought back. */
-const isWrong = ({ next, told, isUnknowable }: Ended): boolean =>
-  !isUnknowable && told !== undefined && next !== told;
+const isWrong = ({ next, told, isUnknowable }: Ended): boolean => !isUnknowable && told !== undefined && next !== told;
 
 test("in every order of clients' writes and a row that is brought over, what clients wrote last is what next has", async (t) => {
   t.diagnostic(`seed ${FIRST_SEED}`);

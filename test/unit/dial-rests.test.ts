@@ -19,7 +19,9 @@ const open = (route: string, repairs: number, gaps = 0, legacyMisses = { repairs
 test("keys on the repair list rest with what is about several of their entity; gaps, whole collections and long lists rest all", async (t) => {
   const { settings } = settingsOf(t, CONFIG);
   const of = async (work: ReturnType<typeof open>, keys: readonly (string | null)[]): Promise<string[]> => {
-    return [...(await restsOf(settings, [work], "next", () => Promise.resolve(keys.map((key) => ({ key, misses: null })))))].sort();
+    return [
+      ...(await restsOf(settings, [work], "next", () => Promise.resolve(keys.map((key) => ({ key, misses: null }))))),
+    ].sort();
   };
   assert.deepEqual(await of(open("users", 2), ["users/1", "users/007"]), ["k:users/1", "k:users/7", "s:users"]);
   assert.deepEqual(await of(open("users", 1), [null]), ["a:users", "s:users"]);

@@ -124,7 +124,7 @@ routes:
       keyAtHead,
       samplePoint,
       dialPoint,
-    wholeRead,
+      wholeRead,
     };
     const explained = explainRequest(loaded.settings, loaded.origins, steps, { method: "PUT", path: "/a/1" });
     const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");

@@ -55,7 +55,15 @@ test("with a module nothing is learnt, and check says so", (t) => {
 test("explain says what is learnt", (t) => {
   const { settings, origins } = settingsOf(t, routes("    compare: { noise: { reads: 1%, compared: 5% } }\n"));
   const router = compileRouter(settings.routes);
-  const steps = { match: router.match.bind(router), classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint, wholeRead };
+  const steps = {
+    match: router.match.bind(router),
+    classifyRequest,
+    planExchange,
+    keyAtHead,
+    samplePoint,
+    dialPoint,
+    wholeRead,
+  };
   const explained = explainRequest(settings, origins, steps, { method: "GET", path: "/a/1" });
   const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");
   assert.ok(

@@ -70,7 +70,15 @@ test("where a gate is written and GET is never compared, check says that it will
 test("explain says what the gate asks for", (t) => {
   const { settings, origins } = settingsOf(t, routes("    gate: { profile: low-traffic }\n"));
   const router = compileRouter(settings.routes);
-  const steps = { match: router.match.bind(router), classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint, wholeRead };
+  const steps = {
+    match: router.match.bind(router),
+    classifyRequest,
+    planExchange,
+    keyAtHead,
+    samplePoint,
+    dialPoint,
+    wholeRead,
+  };
   const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/users/1" });
   const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");
   assert.match(

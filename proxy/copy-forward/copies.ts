@@ -53,9 +53,12 @@ const NEXT_WITHIN_MS = 1_000;
 const LATE_PATIENCE_MS = 250;
 const LOOK_EVERY_MS = 10;
 const LATE_LOOK_MS = 500;
-/** What came to nothing is not tried again with each request for it. */
+/**
+ * What came to nothing is not tried again with each request for it; and of one that is done some who asked before may be heard of late
+ * (workers tell of them in their time).
+ */
 const AGAIN_AFTER_MS: Readonly<Record<CopyResult, number>> = {
-  ...{ copied: 0, there: 0, gone: 0, busy: 1_000, failed: 10_000, differs: 10_000, refused: 60_000 },
+  ...{ copied: 5_000, there: 5_000, gone: 5_000, busy: 1_000, failed: 10_000, differs: 10_000, refused: 60_000 },
 };
 const MOST_RESTING = 10_000;
 
@@ -112,10 +115,8 @@ export function createCopies(parts: CopiesParts): Copies {
 
   function ended({ route, key }: Miss, result: CopyResult): void {
     parts.counted(route, result);
-    const again = AGAIN_AFTER_MS[result];
     resting.delete(key);
-    if (again === 0) return;
-    resting.set(key, parts.clock.monotonic() + again);
+    resting.set(key, parts.clock.monotonic() + AGAIN_AFTER_MS[result]);
     const [oldest] = resting.keys();
     if (resting.size > MOST_RESTING && oldest !== undefined) resting.delete(oldest);
   }

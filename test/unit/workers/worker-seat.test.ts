@@ -37,7 +37,10 @@ function open(exchange: number, requestClass: "write" | "read" = "write"): Extra
   };
 }
 
-function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void) => void, isPlaced = true) {
+function seated(
+  intake: (arrived: Arrived, goOn: () => void, failed: () => void, refused: () => void) => void,
+  isPlaced = true,
+) {
   const told: ToWorker[] = [];
   const ended: PrimaryEnding[] = [];
   const budget = new ByteBudget(1 << 20);
@@ -50,7 +53,9 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
       return null;
     },
   };
-  const books: Intake = { open: (arrived, goOn, failed) => intake(arrived, () => goOn(entered), failed) };
+  const books: Intake = {
+    open: (arrived, goOn, failed, refused) => intake(arrived, () => goOn(entered), failed, refused),
+  };
   const { snapshot, route } = makeSettled().exchange;
   const seat = new WorkerSeat({
     link: { send: (message) => void told.push(message) },
@@ -108,8 +113,15 @@ test("what cannot be entered is told, so that nobody waits for it", () => {
     throw new Error("no place in any lane");
   });
   assert.throws(() => seat.take(open(1), NONE), /no place/);
-  assert.deepEqual(told, [{ type: "not-entered", exchange: 1 }]);
+  assert.deepEqual(told, [{ type: "not-entered", exchange: 1, isRefused: false }]);
   seat.gone("it was killed");
+});
+
+test("what is held back for too long is told apart: its client may send it again", () => {
+  const { seat, told } = seated((_arrived, _goOn, _failed, refused) => refused());
+  seat.take(open(1), NONE);
+  assert.deepEqual(told, [{ type: "not-entered", exchange: 1, isRefused: true }]);
+  seat.gone("the test ends");
 });
 
 test("what fails later on is told and forgotten: its end is in the books already", () => {
@@ -122,7 +134,7 @@ test("what fails later on is told and forgotten: its end is in the books already
   later[0]?.();
   assert.deepEqual(told, [
     { type: "go", exchange: 1, isHeld: false },
-    { type: "not-entered", exchange: 1 },
+    { type: "not-entered", exchange: 1, isRefused: false },
   ]);
   seat.gone("it was killed");
   assert.deepEqual(ended, []);

@@ -10,6 +10,7 @@ import { headerOf } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import { DIVERGENT } from "../outcome.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { isAccepted } from "../mirror/verdicts.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Telemetry } from "../ports.ts";
@@ -232,12 +233,15 @@ function lookedOf(mended: Mended | null): Looked {
   return mended.end === "differs" ? mended.seen : "unsaid";
 }
 
-/** A mirrored write of one entity that both services have answered, and that nothing else is to be done about. */
-function isOneWrite({ exchange, moreKeys, outcome, repair, shadow, taintedBy }: Settled): boolean {
+/** A mirrored write of one entity that both services took, and that nothing else is to be done about. */
+function isOneWrite({ exchange, moreKeys, primary, repair, shadow, taintedBy }: Settled): boolean {
   const { plan } = exchange;
-  const isCompared = outcome.kind === "match" || outcome.kind === "ignored" || outcome.kind === "divergent";
   const isAlone = moreKeys.length === 0 && repair === null && taintedBy === null;
-  return plan.mirror && plan.requestClass === "write" && isCompared && isAlone && shadow !== null;
+  return plan.mirror && plan.requestClass === "write" && isAlone && isTaken(primary) && isTaken(shadow);
+}
+
+function isTaken(answer: { readonly status: number | null } | null): boolean {
+  return answer !== null && answer.status !== null && isAccepted(answer.status);
 }
 
 function isLeftOpen({ primary, shadow, hasErrors }: Settled): boolean {

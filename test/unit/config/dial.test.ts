@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { explainRequest } from "../../../proxy/config/explain.ts";
+import { formatExplanation } from "../../../proxy/config/explain-text.ts";
+import { decisionSteps } from "../../../proxy/cli/decision-steps.ts";
 import { errorsOf, settingsOf } from "../../support/config-file.ts";
 
 const withRoute = (route: string, next = ""): string => `
@@ -85,4 +88,22 @@ test("a fallback by which legacy would bring back what was deleted, or that can 
     assert.equal(errors.length, 1, errors.join("\n"));
   }
   assert.equal(settingsOf(t, withRoute("reads: { fallback: true }")).settings.routes[0]?.reads.fallback, true);
+});
+
+test("explain says of a read whether legacy is asked for it, and whether what it has is brought over", (t) => {
+  const said = (more: string, path: string): string => {
+    const text = withRoute(`phase: next-primary\nreads: { fallback: true }${more}`);
+    const { settings, origins } = settingsOf(t, text);
+    const explained = explainRequest(settings, origins, decisionSteps(settings), { method: "GET", path });
+    return formatExplanation(explained).join(" ").replace(/\s+/g, " ");
+  };
+  assert.match(
+    said("", "/users/7"),
+    /Fallback: where next answers 404 legacy is asked, unless a write of it is not confirmed there; what legacy has is brought over, and writes of its key wait/,
+  );
+  assert.match(said("", "/users"), /Fallback: none, as it is not a GET or HEAD of one whole entity: next alone answers/);
+  assert.match(
+    said('\nverify: { readBack: "GET /users/:other" }', "/users/7"),
+    /what legacy has is not brought over: the write's path has no :other for verify\.readBack/,
+  );
 });

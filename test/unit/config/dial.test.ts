@@ -101,7 +101,10 @@ test("explain says of a read whether legacy is asked for it, and whether what it
     said("", "/users/7"),
     /Fallback: where next answers 404 legacy is asked, unless a write of it is not confirmed there; what legacy has is brought over, and writes of its key wait/,
   );
-  assert.match(said("", "/users"), /Fallback: none, as it is not a GET or HEAD of one whole entity: next alone answers/);
+  assert.match(
+    said("", "/users"),
+    /Fallback: none, as it is not a GET or HEAD of one whole entity: next alone answers/,
+  );
   assert.match(
     said('\nverify: { readBack: "GET /users/:other" }', "/users/7"),
     /what legacy has is not brought over: the write's path has no :other for verify\.readBack/,

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { loadSettings } from "../../../proxy/config/load.ts";
 import type { Settings } from "../../../proxy/config/settings.ts";
 import { compareRules } from "../../support/compare-cases.ts";
-import { errorsOf, makeFolder, settingsOf, spellMessages } from "../../support/config-file.ts";
+import { makeFolder, settingsOf, spellMessages } from "../../support/config-file.ts";
 
 const TWO_URLS = `services:
   legacy: { url: "http://127.0.0.1:3000" }

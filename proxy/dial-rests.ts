@@ -6,6 +6,7 @@
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import { isMissingAt, type RepairWork } from "./evidence.ts";
 import type { Identity } from "./exchange.ts";
+import { lookEvery, type Looks } from "./looks.ts";
 import type { Member } from "./members.ts";
 import type { Doubtful, Pins } from "./mirror/pins.ts";
 import type { OpenWork, Store } from "./ports.ts";
@@ -32,10 +33,7 @@ export interface RestParts {
   readonly monotonic: () => number;
 }
 
-export interface DialRests {
-  /** From now on; the first look comes at once. */
-  begin(): void;
-  end(): void;
+export interface DialRests extends Looks {
   /** Whether one of them rests at the service that is to answer, or nobody knows. */
   restsAny(names: readonly string[], service: Identity): boolean;
   /** Ids of the other members, as of the last look. */
@@ -50,8 +48,6 @@ interface Look {
 
 export function createDialRests(parts: RestParts): DialRests {
   let look: Look | null = null;
-  let running = false;
-  let timer: NodeJS.Timeout | null = null;
   let isFirst = true;
   /** Of writes that ended in doubt whose rest is kept in the store, and until when (monotonic ms) they stay pinned all the same. */
   let kept: { readonly names: readonly string[]; readonly until: number }[] = [];
@@ -86,27 +82,9 @@ export function createDialRests(parts: RestParts): DialRests {
     }
   }
 
-  async function goOn(): Promise<void> {
-    try {
-      await lookNow();
-    } catch {
-      // The store says what is wrong with it. What was seen last counts for a while, and then nothing is dialled.
-    }
-    if (!running) return;
-    timer = setTimeout(() => void goOn(), LOOK_EVERY_MS);
-    timer.unref();
-  }
-
   return {
-    begin() {
-      if (running) return;
-      running = true;
-      void goOn();
-    },
-    end() {
-      running = false;
-      if (timer !== null) clearTimeout(timer);
-    },
+    // What was seen last counts for a while, and then the primaries alone answer.
+    ...lookEvery(LOOK_EVERY_MS, lookNow),
     restsAny(names, service) {
       if (look === null || parts.monotonic() - look.begunAt > TRUSTED_FOR_MS || parts.waiting() > 0) return true;
       const resting = look.names[service];

@@ -4,6 +4,7 @@
  */
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import { fallsBack } from "./dial.ts";
+import { lookEvery, type Looks } from "./looks.ts";
 import type { Store } from "./ports.ts";
 import { collectionsOf, foundOf, isClean, ownEntity, type RowJobEnd } from "./row-jobs.ts";
 
@@ -16,42 +17,21 @@ export interface FallbackEndsParts {
   readonly cutOverAt: (route: string) => number | null;
 }
 
-export interface FallbackEnds {
-  /** From now on. */
-  begin(): void;
-  end(): void;
+export interface FallbackEnds extends Looks {
   isOver(route: string): boolean;
 }
 
 export function createFallbackEnds({ store, settings, cutOverAt }: FallbackEndsParts): FallbackEnds {
   let over: ReadonlySet<string> = new Set();
-  let running = false;
-  let timer: NodeJS.Timeout | null = null;
-
-  async function goOn(): Promise<void> {
-    try {
-      const ends = await store.rowJobs();
-      const present = settings();
-      const routes = present.routes.filter((route) => fallsBack(route));
-      over = new Set(routes.filter((one) => isOver(present, one, ends, cutOverAt(one.name))).map(({ name }) => name));
-    } catch {
-      // The store says what is wrong with it; what was seen last counts.
-    }
-    if (!running) return;
-    timer = setTimeout(() => void goOn(), LOOK_EVERY_MS);
-    timer.unref();
-  }
+  const looks = lookEvery(LOOK_EVERY_MS, async () => {
+    const ends = await store.rowJobs();
+    const present = settings();
+    const routes = present.routes.filter((route) => fallsBack(route));
+    over = new Set(routes.filter((one) => isOver(present, one, ends, cutOverAt(one.name))).map(({ name }) => name));
+  });
 
   return {
-    begin() {
-      if (running) return;
-      running = true;
-      void goOn();
-    },
-    end() {
-      running = false;
-      if (timer !== null) clearTimeout(timer);
-    },
+    ...looks,
     isOver: (route) => over.has(route),
   };
 }

@@ -3,23 +3,8 @@ import { test } from "node:test";
 import { CrossfadeError, type ErrorCode } from "../../../proxy/errors.ts";
 import { missedUpstream } from "../../../proxy/forward/missed-upstream.ts";
 import { Patience } from "../../../proxy/forward/patience.ts";
-import type { AnswerSink, Upstream, UpstreamRequest } from "../../../proxy/ports.ts";
-
-/** An upstream whose answers the test gives. */
-function scripted() {
-  const sent: UpstreamRequest[] = [];
-  const aborted: string[] = [];
-  let sink: AnswerSink | null = null;
-  const upstream: Upstream = {
-    send(request, to) {
-      sent.push(request);
-      sink = to;
-      return { abort: (why) => void aborted.push(why), resume() {}, endSide() {}, relay() {} };
-    },
-    close: () => Promise.resolve(),
-  };
-  return { upstream, sent, aborted, sink: () => sink as AnswerSink };
-}
+import type { UpstreamRequest } from "../../../proxy/ports.ts";
+import { scripted } from "../../support/scripted-upstream.ts";
 
 function start(mayAsk: boolean | Promise<boolean> = true, withinMs = 60_000) {
   const [first, second] = [scripted(), scripted()];

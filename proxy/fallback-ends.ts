@@ -1,6 +1,6 @@
 /**
  * Which routes fall back no more: all of their rows were compared and found equal by comparisons that began after next had become the
- * primary. Looked up again and again while any route falls back; what was over stays so until the route is moved or its tables change.
+ * primary. Looked up again and again while any route falls back. The last comparison counts: one that finds rows missing has it go on.
  */
 import type { RouteSettings, Settings } from "./config/settings.ts";
 import { fallsBack } from "./dial.ts";

@@ -151,8 +151,12 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       if (look >= LOOKS_MS.length && parts.clock.monotonic() + pauseMs > until) break;
       if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
       if (stopping.signal.aborted) return ended(one, "failed");
-      // A later write of the key has its own.
-      if (waiting.has(one.place.key)) return ended(one, "key-written-meanwhile");
+      // A later write of the key tells what came of this one too.
+      const later = waiting.get(one.place.key);
+      if (later !== undefined) {
+        waiting.set(one.place.key, { ...later, isOpen: later.isOpen || one.isOpen });
+        return count(route.name, "key-written-meanwhile");
+      }
       last = await lookOnce(one, entry, present);
       if (last === "equal") return ended(one, "equal");
     }

@@ -1,7 +1,7 @@
 /** Asks both services about one entity, with the shadow leg's own connections, breaker, limits and rate. */
 import { type JudgeParts, judgeAnswers } from "../compare/judge.ts";
 import type { RouteSettings, ServiceSettings } from "../config/settings.ts";
-import type { Role, Snapshot } from "../exchange.ts";
+import { epochOf, type Role, type Snapshot } from "../exchange.ts";
 import { Capture, type CaptureParts } from "../forward/capture.ts";
 import { deliver, type DeliveryEnd } from "../mirror/delivery.ts";
 import type { ShadowGate } from "../mirror/shadow-gate.ts";
@@ -56,6 +56,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
     route,
     id: entity.id,
     markKey: parts.markKey,
+    epoch: epochOf({ snapshot, route }),
     host: entity.host,
   });
   const carrier = createCarrier(parts, entity);

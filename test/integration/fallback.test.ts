@@ -71,8 +71,12 @@ for (const workers of [0, 2]) {
     await until(async () => (await readsOf(stage)).copies["copied"] === 2);
     const puts = stage.next.seen.filter(({ method, target }) => method === "PUT" && target === "/users/7");
     assert.deepEqual(
-      puts.map((seen) => [seen.header("if-none-match"), seen.header("x-crossfade-shadow") !== null]),
-      [["*", true]],
+      puts.map((seen) => [
+        seen.header("if-none-match"),
+        seen.header("x-crossfade-shadow") !== null,
+        seen.header("x-crossfade-epoch"),
+      ]),
+      [["*", true, "2"]],
     );
     const asked = pathsOf(stage.legacy, "GET").length;
     assert.equal((await stage.send("GET", "/users/7")).text, '{"id":7,"name":"Ada"}');

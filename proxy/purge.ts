@@ -7,6 +7,8 @@ export interface PurgeRequest {
   readonly route: string | null;
   /** Counts what would go, and changes nothing. */
   readonly dryRun: boolean;
+  /** Why, in words of whoever asks; null: nothing was said. */
+  readonly reason: string | null;
   /** Who asks. */
   readonly by: string;
 }

@@ -32,6 +32,8 @@ export interface RepairOrder {
   readonly dryRun: boolean;
   /** Keys a second that are begun; null: what each route says. */
   readonly ratePerSecond: number | null;
+  /** Why, in words of whoever asks; null: nothing was said. */
+  readonly reason: string | null;
   /** Who asks. */
   readonly by: string;
 }

@@ -27,7 +27,12 @@ export interface RunningJobs {
   /** null: there is none of that id. */
   report(id: string, report: RunningJobReport): RunningJobAnswer | null;
   /** running: it may go on. null: there is none of that id. `over`: it has ended. */
-  want(id: string, state: "running" | "paused" | "stopped", by: string): RunningJobRecord | "over" | null;
+  want(
+    id: string,
+    state: "running" | "paused" | "stopped",
+    by: string,
+    reason: string | null,
+  ): RunningJobRecord | "over" | null;
   /** The newest first. */
   jobs(): readonly RunningJobRecord[];
   job(id: string): RunningJobRecord | null;
@@ -110,14 +115,14 @@ export function createRunningJobs({ collections, lagMs, clock, audit }: RunningJ
       if (report.end !== null) job.endedAt ??= job.heardAt;
       return answerFor(job);
     },
-    want(id, state, by) {
+    want(id, state, by, reason) {
       const job = find(id);
       if (job === undefined) return null;
       if (job.report.end !== null) return "over";
       job.wanted = state === "running" ? null : { state, by };
       const { kind, collection } = job.order;
       const what = `${kind} ${state === "running" ? "to go on" : state === "paused" ? "paused" : "to stop"}`;
-      audit({ by, action: "backfill", subject: collection, what, reason: null });
+      audit({ by, action: "backfill", subject: collection, what, reason });
       return recordOf(job);
     },
     jobs: () => jobs.map(recordOf),

@@ -29,6 +29,14 @@ export function given(value: unknown): boolean {
 export const REASON_MIN = 3;
 export const REASON_MAX = 500;
 
+/** Of what may be done without saying why. */
+export const REASON_SCHEMA = {
+  type: "string",
+  minLength: REASON_MIN,
+  maxLength: REASON_MAX,
+  description: "Why; kept in the audit",
+} as const;
+
 /** Words of whoever changes something; null: none were given. @throws Problem 400 */
 export function readReason(value: unknown): string | null {
   if (!given(value)) return null;

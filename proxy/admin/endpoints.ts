@@ -309,14 +309,14 @@ function jobsOf({ repairs, runningJobs }: AdminParts): readonly AnyJob[] {
 }
 
 /** @throws Problem 404, 409 */
-function changeJob({ repairs, runningJobs }: AdminParts, id: string, state: JobChange, by: string): AnyJob {
+function changeJob({ repairs, runningJobs }: AdminParts, id: string, { state, reason }: JobChange, by: string): AnyJob {
   const of = runningJobs.job(id);
   if (of === null) {
-    if (state === "cancelled" || repairs.job(id) === null) return jobOf(repairs.cancel(id, by), id);
+    if (state === "cancelled" || repairs.job(id) === null) return jobOf(repairs.cancel(id, by, reason), id);
     throw new Problem(409, 'a run over the repair list does not pause; send {"state":"cancelled"}, and start it again');
   }
   if (of.kind === "reconcile") throw new Problem(409, "a comparison of rows ends where it was started, with Ctrl-C");
-  const job = runningJobs.want(id, state === "cancelled" ? "stopped" : state, by);
+  const job = runningJobs.want(id, state === "cancelled" ? "stopped" : state, by, reason);
   if (job === "over") throw new Problem(409, `the backfill of ${of.collection} is over (${of.state})`);
   return jobOf(job, id);
 }

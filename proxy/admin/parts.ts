@@ -214,7 +214,7 @@ export interface RepairRuns {
   jobs(): readonly JobRecord[];
   job(id: string): JobRecord | null;
   /** null: there is none of that id. */
-  cancel(id: string, by: string): JobRecord | null;
+  cancel(id: string, by: string, reason: string | null): JobRecord | null;
 }
 
 /** What has been learnt of places in answers. */

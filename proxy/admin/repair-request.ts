@@ -2,7 +2,7 @@
 import { nearestName } from "../config/nearest.ts";
 import { parseRate } from "../config/units.ts";
 import type { RepairOrder } from "../repair-job.ts";
-import { bad, given, parseChange } from "./change-body.ts";
+import { bad, given, parseChange, readReason, REASON_SCHEMA } from "./change-body.ts";
 
 const ROUTE_MAX_CHARS = 1024;
 const FASTEST = 10_000;
@@ -14,17 +14,22 @@ export const REPAIR_RUN_SCHEMA = {
     route: { type: "string", maxLength: ROUTE_MAX_CHARS, description: "Only of this route" },
     dryRun: { type: "boolean", description: "Read and compare, and change nothing" },
     rate: { type: "string", description: "Keys that may be begun: 20/s, 600/m. Default: repair.rate of each route" },
+    reason: REASON_SCHEMA,
   },
   additionalProperties: false,
 } as const;
 
 const JOB_CHANGES = ["cancelled", "paused", "running"] as const;
-export type JobChange = (typeof JOB_CHANGES)[number];
+export interface JobChange {
+  readonly state: (typeof JOB_CHANGES)[number];
+  readonly reason: string | null;
+}
 
 export const JOB_CHANGE_SCHEMA = {
   type: "object",
   properties: {
     state: { type: "string", enum: JOB_CHANGES, description: "paused and running are of backfills" },
+    reason: REASON_SCHEMA,
   },
   required: ["state"],
   additionalProperties: false,
@@ -32,7 +37,8 @@ export const JOB_CHANGE_SCHEMA = {
 
 /** @throws Problem 400, naming the member and what to write */
 export function readRepairRun(text: string, by: string, routes: readonly string[]): RepairOrder {
-  const { route, dryRun, rate } = parseChange(text === "" ? "{}" : text, ["route", "dryRun", "rate"], EXAMPLE);
+  const body = parseChange(text === "" ? "{}" : text, Object.keys(REPAIR_RUN_SCHEMA.properties), EXAMPLE);
+  const { route, dryRun, rate, reason } = body;
   if (given(route) && (typeof route !== "string" || !routes.includes(route))) {
     const near = typeof route === "string" ? nearestName(route, routes) : null;
     throw bad(
@@ -46,6 +52,7 @@ export function readRepairRun(text: string, by: string, routes: readonly string[
     route: typeof route === "string" ? route : null,
     dryRun: dryRun === true,
     ratePerSecond: given(rate) ? readRate(rate) : null,
+    reason: readReason(reason),
     by,
   };
 }
@@ -59,9 +66,9 @@ function readRate(rate: unknown): number {
 
 /** @throws Problem 400 */
 export function readJobChange(text: string): JobChange {
-  const { state } = parseChange(text, ["state"], 'send {"state":"cancelled"}');
+  const { state, reason } = parseChange(text, Object.keys(JOB_CHANGE_SCHEMA.properties), 'send {"state":"cancelled"}');
   const change = JOB_CHANGES.find((each) => each === state);
   if (change === undefined)
     throw bad("state", state, `is not what a job can be set to; write ${JOB_CHANGES.join(" or ")}`);
-  return change;
+  return { state: change, reason: readReason(reason) };
 }

@@ -50,10 +50,11 @@ export function buildStatusView(
       divergenceBelow: own?.gate.divergenceBelow ?? 0,
     });
   });
+  const warnings = warningsOf(input, routes);
   return {
-    summary: headlineOf(input, routes),
+    summary: headlineOf(input, routes, warnings),
     ready: input.notReady === null,
-    warnings: warningsOf(input, routes),
+    warnings,
     routes,
     store: input.store,
     jobs,

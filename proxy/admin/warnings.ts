@@ -1,6 +1,7 @@
 import { crossesBarrier } from "../phase-steps.ts";
 import { spellShare } from "../config/units.ts";
 import type { Override } from "../overrides.ts";
+import { IDLE_AFTER_MS } from "./headline.ts";
 import { memberWarnings } from "./member-warnings.ts";
 import type { StatusInput } from "./parts.ts";
 import { outcomeParts, plural, spellBytes, spellCount, spellSpan } from "./sentences.ts";
@@ -9,8 +10,6 @@ import { type RouteStatus, unaccountedFor } from "./route-status.ts";
 const NEARLY_FULL = 0.8;
 /** Below this much time until writes drop, somebody should look now. */
 const SHORT_HEADROOM_S = 300;
-/** A route that mirrors and has seen nothing for this long after the start is probably not where the traffic is. */
-const IDLE_AFTER_MS = 10 * 60_000;
 /** Routes with failing modules that the warning names. */
 const MODULES_NAMED = 5;
 /** Rules without use that a warning names. */

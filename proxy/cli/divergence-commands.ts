@@ -90,6 +90,7 @@ function addPurge(divergences: Command, ended: Ended): void {
     .requiredOption("--key <key>", "the plain entity key: users/42")
     .option("--route <name>", "only of this route")
     .option("--dry-run", "say what would go, and change nothing")
+    .option("--reason <text>", "why; kept in the audit")
     .addHelpText(
       "after",
       example("crossfade divergences purge --key users/42 --dry-run", "crossfade divergences purge --key users/42"),

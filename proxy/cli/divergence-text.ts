@@ -12,7 +12,7 @@ import {
   type ReadBackOf,
 } from "../evidence.ts";
 import { spellSignature } from "../group-sentence.ts";
-import { type Column, cut, table, wrap } from "./columns.ts";
+import { type Column, cut, table, widthOf, wrap } from "./columns.ts";
 import { describeFindings } from "./findings.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";
@@ -21,11 +21,12 @@ import { spellDuration } from "../config/units.ts";
 const DIFFERENCES_LISTED = 3;
 const ROOM_FOR_TIMES = 110;
 
-/** Two lines and more: what happened, then where the answers differ. */
+/** Two lines and more: what happened, on a narrow terminal in two, then where the answers differ. */
 export function formatDivergence(record: DivergenceRecord, width: number, paint: Paint): readonly string[] {
   const request = printable(`${record.method} ${askedFor(record)}`);
   const head = `${record.id}  ${shortTime(record.time)}  ${printable(record.route)}  ${outcomeOf(record)}  `;
-  const lines = [cut(`${head}${request}`, width)];
+  const fits = widthOf(head) + widthOf(request) <= width;
+  const lines = fits ? [head + request] : [cut(head.trimEnd(), width), cut(`    ${request}`, width)];
   const listed = record.differences.slice(0, DIFFERENCES_LISTED);
   for (const difference of listed) lines.push(cut(`    ${spellDifference(difference)}`, width));
   const more = record.differences.length - listed.length + record.moreDifferences;

@@ -12,6 +12,7 @@ export interface MirrorOptions extends ApiOptions {
   readonly color?: boolean;
   readonly route?: string;
   readonly reads?: string;
+  readonly dial?: string;
   readonly reason?: string;
 }
 
@@ -19,11 +20,12 @@ export type MirrorState = "on" | "off" | "unpin";
 
 /** Exit 1: there is no such route; 2: it cannot be switched so. */
 export async function runMirror(state: MirrorState, options: MirrorOptions): Promise<ExitCode> {
-  const { route, reads, reason } = options;
+  const { route, reads, dial, reason } = options;
   const api = await openApi(options);
   const terminal = openTerminal(options);
   if (route === undefined) {
-    if (reads !== undefined) throw new Exit(EXIT.usage, "--reads is about one route; name it with --route");
+    const ofOne = reads !== undefined ? "--reads" : dial !== undefined ? "--dial" : null;
+    if (ofOne !== null) throw new Exit(EXIT.usage, `${ofOne} is about one route; name it with --route`);
     const enabled = state !== "off";
     const answer = await api.post<{ enabled: boolean; kept: boolean }>("/api/v1/mirror", { enabled, reason });
     if (answer === null) throw api.stranger();
@@ -36,7 +38,7 @@ export async function runMirror(state: MirrorState, options: MirrorOptions): Pro
   const back = state === "unpin";
   const changed = await api.patch<RouteView>(`/api/v1/routes/${encodeURIComponent(route)}`, {
     mirror: back ? null : state === "on",
-    ...(back ? { reads: null, dial: null } : reads === undefined ? {} : { reads }),
+    ...(back ? { reads: null, dial: null } : { reads, dial }),
     reason,
   });
   if (changed === null) {
@@ -48,12 +50,14 @@ export async function runMirror(state: MirrorState, options: MirrorOptions): Pro
 
 const NOT_KEPT = "; the store could not keep it, so that a restart would forget it: crossfade status says why";
 
-/** `users: writes mirrored (pinned), 5% of reads`. */
-function spellMirror({ name, mirror, overrides }: Pick<RouteView, "name" | "mirror" | "overrides">): string {
+/** `users: writes are mirrored (pinned), 5% of reads (pinned)`, and what next answers where it answers any. */
+function spellMirror({ name, mirror, reads, overrides }: RouteView): string {
   const pinned = (setting: Override["setting"]): string =>
     overrides.some((override) => override.setting === setting) ? " (pinned)" : " (as the file says)";
   const writes = `writes ${mirror.writes ? "are mirrored" : "are not mirrored"}${pinned("mirror")}`;
-  return `${printable(name)}: ${writes}, ${spellShare(mirror.readShare)} of reads${pinned("reads")}`;
+  const isDialled = reads.dialShare > 0 || overrides.some(({ setting }) => setting === "dial");
+  const dialled = isDialled ? `; next answers ${spellShare(reads.dialShare)} of reads${pinned("dial")}` : "";
+  return `${printable(name)}: ${writes}, ${spellShare(mirror.readShare)} of reads${pinned("reads")}${dialled}`;
 }
 
 function say(terminal: Terminal, { json }: MirrorOptions, value: unknown, words: string): void {

@@ -1,4 +1,6 @@
 /** How far a command has come, on stderr: one line that is written over on a terminal, a line now and then elsewhere. */
+import { clearLine, writeOver } from "./terminal.ts";
+
 const LIVE_EVERY_MS = 100;
 const LINE_EVERY_MS = 10_000;
 
@@ -19,11 +21,11 @@ export function openProgress(say: (line: string) => void): Progress {
       if (now - toldAt < (live ? LIVE_EVERY_MS : LINE_EVERY_MS)) return;
       toldAt = now;
       shown = true;
-      if (live) stderr.write(`\r\u001b[K${words}`);
+      if (live) writeOver(words);
       else say(words);
     },
     end() {
-      if (live && shown) stderr.write("\r\u001b[K");
+      if (live && shown) clearLine();
     },
   };
 }

@@ -11,13 +11,14 @@ export interface PurgeOptions extends ApiOptions {
   readonly key: string;
   readonly route?: string;
   readonly dryRun?: boolean;
+  readonly reason?: string;
 }
 
 export async function runPurge(options: PurgeOptions): Promise<ExitCode> {
-  const { key, route, dryRun = false } = options;
+  const { key, route, reason, dryRun = false } = options;
   const api = await openApi(options);
   const terminal = openTerminal(options);
-  const result = await api.post<PurgeResult>("/api/v1/divergences/purge", { key, route, dryRun });
+  const result = await api.post<PurgeResult>("/api/v1/divergences/purge", { key, route, dryRun, reason });
   if (result === null) throw api.stranger();
   if (options.json === true) {
     terminal.print(JSON.stringify(result));

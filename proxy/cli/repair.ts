@@ -4,7 +4,7 @@ import type { JobRecord } from "../repair-job.ts";
 import { type ApiOptions, type Api, openApi } from "./api.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { formatJob, isAllRepaired, progressBar, progressLine } from "./repair-text.ts";
-import { openTerminal, type Terminal } from "./terminal.ts";
+import { clearLine, openTerminal, type Terminal, writeOver } from "./terminal.ts";
 
 export interface RepairOptions extends ApiOptions {
   readonly json?: boolean;
@@ -12,6 +12,7 @@ export interface RepairOptions extends ApiOptions {
   readonly route?: string;
   readonly dryRun?: boolean;
   readonly rate?: string;
+  readonly reason?: string;
 }
 
 const LOOK_EVERY_MS = 200;
@@ -19,10 +20,10 @@ const LOOK_EVERY_MS = 200;
 const LINE_EVERY_MS = 5_000;
 
 export async function runRepair(options: RepairOptions): Promise<ExitCode> {
-  const { route, dryRun = false, rate } = options;
+  const { route, dryRun = false, rate, reason } = options;
   const api = await openApi(options);
   const terminal = openTerminal(options);
-  const started = await api.post<JobRecord>("/api/v1/repairs/run", { route, dryRun, rate });
+  const started = await api.post<JobRecord>("/api/v1/repairs/run", { route, dryRun, rate, reason });
   if (started === null) throw api.stranger();
   const job = await watchRun(api, started, terminal, options.json === true);
   if (options.json === true) terminal.print(JSON.stringify(job));
@@ -80,7 +81,7 @@ function shownProgress(say: (line: string) => void): Progress {
     };
   }
   return {
-    show: (job) => void stderr.write(`\r\u001b[K${progressBar(job)}`),
-    clear: () => void stderr.write("\r\u001b[K"),
+    show: (job) => writeOver(progressBar(job)),
+    clear: clearLine,
   };
 }

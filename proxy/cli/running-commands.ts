@@ -33,6 +33,7 @@ export function addOperation(program: Command, ended: Ended): void {
     )
     .option("--route <name>", "only this route")
     .option("--reads <share>", "of --route: also copy this share of its reads (5%)")
+    .option("--dial <share>", "of --route: let next answer this share of its reads (5%)")
     .option("--reason <text>", "why; kept and shown")
     .addHelpText(
       "after",
@@ -40,6 +41,7 @@ export function addOperation(program: Command, ended: Ended): void {
         'crossfade mirror off --reason "next is on fire"',
         "crossfade mirror on",
         "crossfade mirror on --route users --reads 5%",
+        "crossfade mirror on --route users --dial 5%",
         "crossfade mirror unpin --route users",
       ),
     )
@@ -161,6 +163,7 @@ export function addRemedies(program: Command, ended: Ended): void {
     .option("--route <name>", "only of this route")
     .option("--dry-run", "read and compare, and say what would be written; nothing is changed")
     .option("--rate <rate>", "keys that may be begun: 20/s, 600/m (default: repair.rate of each route)")
+    .option("--reason <text>", "why; kept in the audit")
     .addHelpText(
       "after",
       example("crossfade repair --route users --dry-run", "crossfade repair --route users --rate 50/s"),

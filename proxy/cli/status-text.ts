@@ -28,6 +28,13 @@ export function formatStatus(status: StatusView, width: number, paint: Paint): r
   return lines;
 }
 
+/** What is wrong stands first and is to be seen: of more lines than a screen has, the last ones are left out. The cursor takes a row. */
+export function fitHeight(lines: readonly string[], height: number | null): readonly string[] {
+  if (height === null || lines.length < height) return lines;
+  const shown = Math.max(1, height - 2);
+  return [...lines.slice(0, shown), `… and ${plural(lines.length - shown, "more line")}: crossfade status`];
+}
+
 /** `backfill users  1,204 of about 18,204 rows, … · waiting: …` */
 function jobLine(job: RunningJobRecord): string {
   const { kind, collection, dryRun, state, waiting, wanted } = job;

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { StatusView } from "../admin/status-view.ts";
 import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
-import { formatStatus, isBad } from "./status-text.ts";
+import { fitHeight, formatStatus, isBad } from "./status-text.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 export interface StatusOptions extends ApiOptions {
@@ -47,7 +47,11 @@ function show(terminal: Terminal, status: StatusView, { json, watch: watching }:
     terminal.print(JSON.stringify(status));
     return;
   }
-  const text = formatStatus(status, terminal.width, terminal.paint).join("\n");
+  const lines = formatStatus(status, terminal.width, terminal.paint);
+  if (watching !== true || !terminal.interactive) {
+    terminal.print(lines.join("\n"));
+    return;
+  }
   // Home, and clear what is below: no flicker, and no scrollback filled.
-  terminal.print(watching === true && terminal.interactive ? `\u001b[H\u001b[J${text}` : text);
+  terminal.print(`\u001b[H\u001b[J${fitHeight(lines, terminal.height).join("\n")}`);
 }

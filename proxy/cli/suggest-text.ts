@@ -65,7 +65,7 @@ function spellHidden({ rule, hides, leaves, known, samples }: Suggestion, width:
   const left = leaves === 0 ? "" : `; ${plural(leaves, "other difference")} there ${leaves === 1 ? "stays" : "stay"}`;
   const head = `${rule.kind} ${printable(rule.at)}: ${plural(hides.differences, "difference")} in ${plural(hides.exchanges, "exchange")}, ${spellShare(hides.share)} of those that differ${left}`;
   return [
-    cut(`  ${head}`, width),
+    ...indented(head, 2, width),
     ...spellKnown(known, width),
     ...samples.map((sample) => cut(`      ${spellSample(sample)}`, width)),
   ];
@@ -88,17 +88,22 @@ function spellKnown(known: Known | null, width: number): readonly string[] {
       ? []
       : [`${spellCount(distinct)} different of ${plural(values, "value")} of the primary (${classes.join(", ")})`]),
   ];
-  return facts.map((fact) => cut(`      ${fact}`, width));
+  return facts.flatMap((fact) => indented(fact, 6, width));
 }
 
 function spellDoubt({ at, kinds, exchanges, why, known, sample, rule }: Doubt, width: number): readonly string[] {
   const place = at === "status" ? at : `${at === "" ? "(whole)" : printable(at)} ${kinds.join(", ")}`;
   const times = exchanges === 0 ? "not seen of late" : plural(exchanges, "exchange");
-  const lines = [cut(`  ${place}, ${times}: ${why}`, width)];
+  const lines = [...indented(`${place}, ${times}: ${why}`, 2, width)];
   lines.push(...spellKnown(known, width));
   if (sample !== null) lines.push(cut(`      ${spellSample(sample)}`, width));
   if (rule !== null) lines.push(cut(`      if it does not matter: ${rule.kind}: [${spellRule(rule, null)}]`, width));
   return lines;
+}
+
+/** A sentence below what it is about; its later lines are two columns further in. */
+function indented(sentence: string, columns: number, width: number): readonly string[] {
+  return wrap(sentence, width - columns, 2).map((line) => " ".repeat(columns) + line);
 }
 
 function spellSample({ id, primary, shadow }: Sample): string {

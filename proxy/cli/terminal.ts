@@ -1,5 +1,6 @@
 /** Writing for people and for programs. */
 import { styleText } from "node:util";
+import { cut } from "./columns.ts";
 import { EXIT } from "./exit.ts";
 
 export type Paint = (style: "bold" | "dim" | "red" | "green" | "yellow", text: string) => string;
@@ -8,6 +9,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Columns that a line may take. */
   readonly width: number;
+  /** Rows that are seen at once; null: it is no terminal. */
+  readonly height: number | null;
   readonly paint: Paint;
   print(line: string): void;
   complain(line: string): void;
@@ -16,6 +19,16 @@ export interface Terminal {
 /** Where output is not a terminal and nobody says how wide it is: wide enough not to cut much, narrow enough to read. */
 const PIPED_WIDTH = 160;
 const MIN_WIDTH = 40;
+
+/** On stderr, in place of the line before: cut, since one that wraps cannot be written over. */
+export function writeOver(words: string): void {
+  const { stderr } = process;
+  stderr.write(`\r\u001b[K${cut(words, (stderr.columns ?? MIN_WIDTH) - 1)}`);
+}
+
+export function clearLine(): void {
+  process.stderr.write("\r\u001b[K");
+}
 
 /** A reader of stdout that has seen enough (`| head`) ends the process, and is no error. */
 export function endWithReader(): void {
@@ -33,6 +46,9 @@ export function openTerminal(options: { readonly color?: boolean | undefined } =
     get width() {
       const told = stdout.columns ?? Number(env["COLUMNS"]);
       return Math.max(MIN_WIDTH, told > 0 ? told : PIPED_WIDTH);
+    },
+    get height() {
+      return stdout.rows ?? null;
     },
     paint: (style, text) => (colored ? styleText(style, text, { validateStream: false }) : text),
     print: (line) => void stdout.write(`${line}\n`),

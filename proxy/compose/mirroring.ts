@@ -10,9 +10,10 @@ import type { ServiceSettings, Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
-import type { GapMarker, Journal } from "../journal.ts";
+import type { GapMarker, Journal, LastingBodies } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
 import { ChangeLog } from "../mirror/change-log.ts";
+import { CrossingWrites } from "../mirror/crossing-writes.ts";
 import { Freezes } from "../mirror/freezes.ts";
 import { Gaps } from "../mirror/gaps.ts";
 import { KeyHolds } from "../mirror/key-holds.ts";
@@ -43,6 +44,7 @@ import type { Members } from "../members.ts";
 import type { SharedPins } from "../pins.ts";
 import { createDialling } from "./dialling.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
+import { createTouchWatches } from "../touch-watch.ts";
 import type { Turns } from "../turns.ts";
 import { createReadBacks, type ReadBacks } from "../verify/read-backs.ts";
 import { uncopiedRow } from "../uncopied-row.ts";
@@ -71,6 +73,8 @@ export interface MirroringParts {
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
+  /** Large bodies that outlive the process with the journal; null: none do. */
+  readonly bodies: LastingBodies | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
   readonly records: Records;
@@ -124,7 +128,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const queue = new ByteBudget(shareOfQueue(settings).parentBytes);
   const disk = new ByteBudget(settings.limits.spoolBytes);
   const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
-  const spool = new Spool(spoolFolder, disk, queue);
+  const lasting = parts.bodies && { ...parts.bodies, recorded: () => journal.whenReached(journal.position()) };
+  const spool = new Spool(spoolFolder, disk, queue, lasting);
   const copies = { budget: queue, spool };
   const comparer = createComparer({
     queueBytes: settings.limits.queuedBytes,
@@ -165,6 +170,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const transforms = createTransforms(caught);
   const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
   const [changes, freezes, keyHolds] = [new ChangeLog(), new Freezes(), new KeyHolds()];
+  const touching = createTouchWatches({ snapshot, changes, journal, clock, members: parts.calls });
   const backfills = createBackfills({
     snapshot,
     changes,
@@ -179,6 +185,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     },
     clock,
     audit,
+    touching,
     members: parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) },
   });
   const beside = { hold, openWrites, changes, freezes };
@@ -224,6 +231,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       values,
       gaps: new Gaps(store, clock, parts.marker),
       openWrites,
+      crossing: new CrossingWrites(() => clock.monotonic()),
       changes,
       pins: dialling.pins,
       freezes,
@@ -238,6 +246,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const ofBothSides = {
     ...shared,
     ...beside,
+    touching,
     visit: pipeline.visit,
     upstream: (service: ServiceSettings) => upstream("shadow", service),
     primaryGate: (service: ServiceSettings) => services.readGate(service),
@@ -267,10 +276,10 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     sealer,
     redactor,
     everyMs: parts.repairEveryMs,
-    audit: ({ what, by, job }) => {
+    audit: ({ what, by, reason, job }) => {
       const run = job.dryRun ? "dry run of a repair" : "repair";
       const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
-      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason: null });
+      audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason });
     },
   });
 

@@ -104,10 +104,10 @@ export async function createRecords(parts: RecordsParts): Promise<Records> {
     pairs,
     audit: (entry) => {
       desk.log[entry.failed === null ? "warn" : "error"]({ purge: entry }, "divergences of a key were purged");
-      const { by, key, dryRun, failed, records, logLines } = entry;
+      const { by, key, dryRun, failed, records, logLines, reason } = entry;
       if (dryRun) return;
       const what = `${records} records, ${logLines} lines of the log erased${failed === null ? "" : `; failed: ${failed}`}`;
-      audit({ by, action: "purge", subject: key, what, reason: null });
+      audit({ by, action: "purge", subject: key, what, reason });
     },
   });
   const webhook = createWebhook({

@@ -54,9 +54,14 @@ export function App(): JSX.Element {
 
 function Navigation({ place }: { readonly place: Place }): JSX.Element {
   const current = WITHIN[place.page] ?? place.page;
+  const list = useRef<HTMLUListElement>(null);
+  // On a phone the list scrolls: where one is has to be seen.
+  useLayoutEffect(() => {
+    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [current]);
   return (
     <nav aria-label="Pages">
-      <ul>
+      <ul ref={list}>
         {NAVIGATION.map(([page, name]) => (
           <li key={page}>
             <a href={spellPlace(page)} aria-current={page === current ? "page" : undefined}>

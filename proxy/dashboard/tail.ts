@@ -31,6 +31,13 @@ export function lineOf(record: DivergenceRecord): TailLine {
   };
 }
 
+/** UTC, as short as a column is: `12:03:04` today, else `11-22 12:03`. */
+export function spellBriefly(iso: string, now: number): string {
+  const [day = "", time = ""] = iso.split("T");
+  const isToday = day === new Date(now).toISOString().slice(0, 10);
+  return isToday ? time.slice(0, 8) : `${day.slice(5)} ${time.slice(0, 5)}`;
+}
+
 function cut(text: string, most: number): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }

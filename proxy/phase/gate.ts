@@ -237,7 +237,7 @@ function spanCondition({ since, until }: KeptGateEvidence, { spanMs }: GateSetti
 
 function mustMatchCondition(causes: readonly MustMatchCause[]): GateCondition {
   if (causes.length === 0) return condition("must-match", true, "no open cause at a place that must match");
-  const places = causes.map(({ at }) => (at === "" ? "the whole answer" : at)).join(", ");
+  const places = [...new Set(causes.map(({ at }) => (at === "" ? "the whole answer" : at)))].join(", ");
   return condition("must-match", false, `${plural(causes.length, "open cause")} at places that must match: ${places}`);
 }
 

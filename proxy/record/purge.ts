@@ -21,6 +21,7 @@ export interface PurgeAudit extends Omit<PurgeResult, "kept"> {
   readonly key: string;
   readonly route: string | null;
   readonly by: string;
+  readonly reason: string | null;
   readonly failed: string | null;
 }
 
@@ -40,10 +41,10 @@ export function createPurge({
 }: PurgeParts): (request: PurgeRequest) => Promise<PurgeResult> {
   let before: Promise<unknown> = Promise.resolve();
 
-  async function purge({ key, route, dryRun, by }: PurgeRequest): Promise<PurgeResult> {
+  async function purge({ key, route, dryRun, reason, by }: PurgeRequest): Promise<PurgeResult> {
     const isKey = redactor.recognise(key);
     const done = { records: 0, samples: 0, pairs: 0, logLines: 0 };
-    const told = { key: redactor.standIn(key), route, by, dryRun };
+    const told = { key: redactor.standIn(key), route, by, reason, dryRun };
     // What was settled until now reaches the store at the end of its turn, a pair once it is redacted.
     await pairs.whenDone();
     await turn();

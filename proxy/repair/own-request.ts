@@ -45,6 +45,7 @@ export function writeRequest(
     const { body } = entity;
     headers.push("content-length", String(body.kind === "memory" ? body.bytes.length : body.length));
   }
+  for (const [name, value] of parts.route.markHeaders) headers.push(name, value);
   const { epoch } = parts;
   headers.push("idempotency-key", `repair-${parts.id}`, "x-crossfade-order", order, "x-crossfade-epoch", String(epoch));
   return { method, target: path, headers: withMark(parts, headers), body: entity?.body ?? EMPTY };

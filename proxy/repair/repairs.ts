@@ -25,6 +25,7 @@ export interface RepairsParts extends OneEntryParts {
 export interface RepairAudit {
   readonly what: "started" | "cancelled" | "ended";
   readonly by: string;
+  readonly reason: string | null;
   readonly job: Pick<JobRecord, "id" | "route" | "dryRun" | "state" | "total" | "done" | "results" | "error">;
 }
 
@@ -36,7 +37,7 @@ export interface Repairs {
   jobs(): readonly JobRecord[];
   job(id: string): JobRecord | null;
   /** What is under way ends with the entries that were begun. null: no such job. */
-  cancel(id: string, by: string): JobRecord | null;
+  cancel(id: string, by: string, reason: string | null): JobRecord | null;
   /** A shadow is back: goes through the list by itself, soon. */
   wake(): void;
   /** Nothing more is begun. Resolves when what was begun has ended. */
@@ -79,7 +80,7 @@ export function createRepairs(parts: RepairsParts): Repairs {
       jobs = [job, ...jobs].slice(0, JOBS_KEPT);
       current = job;
       alone.abort();
-      audit("started", order.by, job);
+      audit("started", order, job);
       working = working.then(() => run(job));
       return job.record();
     } finally {
@@ -112,12 +113,12 @@ export function createRepairs(parts: RepairsParts): Repairs {
     }
     job.end(parts.clock.now(), error);
     current = null;
-    audit("ended", job.order.by, job);
+    audit("ended", job.order, job);
   }
 
-  function audit(what: RepairAudit["what"], by: string, job: RepairJob): void {
+  function audit(what: RepairAudit["what"], { by, reason }: Pick<RepairAudit, "by" | "reason">, job: RepairJob): void {
     const { id, route, dryRun, state, total, done, results, error } = job.record();
-    parts.audit({ what, by, job: { id, route, dryRun, state, total, done, results, error } });
+    parts.audit({ what, by, reason, job: { id, route, dryRun, state, total, done, results, error } });
   }
 
   function wake(): void {
@@ -177,12 +178,12 @@ export function createRepairs(parts: RepairsParts): Repairs {
     running: () => current?.id ?? null,
     jobs: () => jobs.map((job) => job.record()),
     job: (id) => jobs.find((job) => job.id === id)?.record() ?? null,
-    cancel(id, by) {
+    cancel(id, by, reason) {
       const job = jobs.find((candidate) => candidate.id === id);
       if (job === undefined) return null;
       if (job === current && !job.abort.signal.aborted) {
         job.abort.abort();
-        audit("cancelled", by, job);
+        audit("cancelled", { by, reason }, job);
       }
       return job.record();
     },

@@ -22,6 +22,7 @@ import type { RepairMark } from "../record/repair-entry.ts";
 import { bothSides, type BothSidesParts } from "../repair/both-sides.ts";
 import { type ReadyEntry, readyFor } from "../repair/entry.ts";
 import { mend, type Mended, type Seen } from "../repair/mend.ts";
+import type { TouchWatches } from "../touch-watch.ts";
 import type { QuietKey } from "../turns.ts";
 
 export interface ReadBacksParts extends BothSidesParts {
@@ -29,6 +30,7 @@ export interface ReadBacksParts extends BothSidesParts {
   readonly mirroringEnabled: () => boolean;
   readonly visit: <T>(key: string, patienceMs: number, work: (turn: QuietKey) => Promise<T>) => Promise<T | null>;
   readonly hold: Pick<WriteHold, "holds">;
+  readonly touching: Pick<TouchWatches, "begin">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly recorder: Pick<Recorder, "readBack" | "repairEntry" | "mark">;
   readonly telemetry: BothSidesParts["telemetry"] & Pick<Telemetry, "readBack">;
@@ -173,7 +175,10 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
     const id = `read back ${one.exchange.id}`;
     parts.openWrites.enter(id, route.name, "an entity that is read back");
     try {
-      const mended = await parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => {
+      const mended = await parts.visit(place.key, QUIET_PATIENCE_MS, async (turn) => {
+        // The turn keeps writes of the key away, and not those of other keys that change this one too.
+        const watch = await parts.touching.begin(place.key, id);
+        const isCrossed = async (): Promise<boolean> => (await turn.crossed()) || (await watch?.crossed()) === true;
         const sides = bothSides(parts, {
           ...{ snapshot, route, values, path: paths.path, host: place.host },
           primary: within(primary, LOOK_MAX_MS),
@@ -184,7 +189,7 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
           leavesOut: false,
         });
         const order = { paths, rule: route.repair.write, mayWrite: false, announce: () => Promise.resolve(false) };
-        return mend(turn, sides, order, (ms) => sleep(ms));
+        return await mend({ crossed: isCrossed }, sides, order, (ms) => sleep(ms)).finally(() => watch?.end());
       });
       return lookedOf(mended);
     } finally {

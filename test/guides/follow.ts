@@ -25,6 +25,21 @@ export interface Follower {
   follow(page: string): Promise<void>;
 }
 
+interface EndingFollower extends Follower {
+  /** Ends all that was started. */
+  end(): Promise<void>;
+}
+
+/** Where a page is followed. */
+interface Place {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** For one command. */
+  readonly patienceMs: number;
+  /** Is told of each command before it is run. */
+  readonly begun?: (where: string, command: Command) => void;
+}
+
 /** In an empty folder that looks like a clone; `crossfade` is the built command. All that was started ends with the test. */
 export async function startFollower(t: TestContext): Promise<Follower> {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-guide-"));
@@ -32,20 +47,22 @@ export async function startFollower(t: TestContext): Promise<Follower> {
   const bin = mkdtempSync(join(tmpdir(), "crossfade-guide-bin-"));
   const shim = `#!/bin/sh\nexec "${process.execPath}" "${join(ROOT, "dist/proxy/cli/main.js")}" "$@"\n`;
   writeFileSync(join(bin, "crossfade"), shim, { mode: 0o755 });
-  const { COLUMNS: _, CROSSFADE_TOKEN: __, CROSSFADE_ADMIN: ___, NODE_TEST_CONTEXT: ____, ...inherited } = process.env;
-  const env = {
-    ...inherited,
-    PATH: [bin, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter),
-    NO_COLOR: "1",
-    COLUMNS: "200",
-  };
-  const ports = new Map(await Promise.all(PORTS.map(async (port) => [port, String(await freePort())] as const)));
-  const terminals = new Map<string, Running>();
-  const shell = startShell(folder, env);
+  const path = [bin, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+  const follower = await followIn({ folder, env: { ...process.env, PATH: path }, patienceMs: PATIENCE_MS });
   t.after(async () => {
-    await Promise.all([...terminals.values(), shell].map((one) => one.kill()));
+    await follower.end();
     for (const one of [folder, bin]) rmSync(one, { recursive: true, force: true });
   });
+  return follower;
+}
+
+/** In a folder that is there: its own pages. */
+export async function followIn({ folder, env: given, patienceMs, begun }: Place): Promise<EndingFollower> {
+  const { COLUMNS: _, CROSSFADE_TOKEN: __, CROSSFADE_ADMIN: ___, NODE_TEST_CONTEXT: ____, ...inherited } = given;
+  const env = { ...inherited, NO_COLOR: "1", COLUMNS: "200" };
+  const ports = new Map(await Promise.all(PORTS.map(async (port) => [port, String(await freePort())] as const)));
+  const terminals = new Map<string, Running>();
+  const shell = startShell(folder, env, patienceMs);
 
   const withPorts = (text: string): string =>
     text.replaceAll(/(?<![\d.])(?:3000|4000|8080|9090)\b/g, (port) => ports.get(port) ?? port);
@@ -75,13 +92,14 @@ export async function startFollower(t: TestContext): Promise<Follower> {
     await within(
       () => fits(running.output(), [...expected, "…"]),
       () => telling(where, text, expected, running.output()),
+      patienceMs,
     );
   }
 
   async function runToItsEnd(text: string, expected: readonly string[], code: number, where: string): Promise<void> {
     let ended = await shell.run(text);
     const right = (): boolean => fits(ended.output, expected) && ended.code === code;
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = Date.now() + patienceMs;
     while (LOOKS.test(text) && !right() && Date.now() < deadline) {
       await pause(LOOK_AGAIN_MS);
       ended = await shell.run(text);
@@ -94,9 +112,16 @@ export async function startFollower(t: TestContext): Promise<Follower> {
 
   return {
     async follow(page) {
-      const commands = commandsOf(readFileSync(join(ROOT, page), "utf8"));
+      const commands = commandsOf(readFileSync(join(folder, page), "utf8"));
       assert.notEqual(commands.length, 0, page);
-      for (const command of commands) await run(command, `${page}:${command.line}`);
+      for (const command of commands) {
+        const where = `${page}:${command.line}`;
+        begun?.(where, command);
+        await run(command, where);
+      }
+    },
+    async end() {
+      await Promise.all([...terminals.values(), shell].map((one) => one.kill()));
     },
   };
 }
@@ -105,8 +130,8 @@ function telling(where: string, text: string, expected: readonly string[], outpu
   return [`${where}: $ ${text}`, "shall print", ...expected, "and printed", output].join("\n");
 }
 
-async function within(holds: () => boolean, why: () => string): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+async function within(holds: () => boolean, why: () => string, patienceMs: number): Promise<void> {
+  const deadline = Date.now() + patienceMs;
   while (!holds()) {
     assert.ok(Date.now() < deadline, why());
     await pause(20);
@@ -168,7 +193,7 @@ interface Shell {
 const END = "::guide-end::";
 
 /** One bash for all commands, so that variables and functions last. */
-function startShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
+function startShell(cwd: string, env: NodeJS.ProcessEnv, patienceMs: number): Shell {
   const child = spawn("bash", ["--noprofile", "--norc"], {
     cwd,
     env,
@@ -187,6 +212,7 @@ function startShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
       await within(
         () => done() !== null || hasEnded(child),
         () => `$ ${text}\ndoes not end:\n${output}`,
+        patienceMs,
       );
       const end = done();
       assert.ok(end !== null, `$ ${text}\nended the shell:\n${output}`);

@@ -54,6 +54,17 @@ export interface AdminStage {
 }
 
 const WRITE_EVERY_MS = 4;
+/** Of writes: a backfill that says nothing for a minute is shown as silent. */
+const BACKFILL_TELLS_EVERY = 500;
+
+const ROUTES = `
+routes: [{ name: users, match: { path: "/users/**" } }, { name: rest, match: { path: "/**" }, phase: legacy-only }]
+collections:
+  - name: users
+    route: users
+    source: { sqlite: ./legacy.db, table: users, key: id }
+    target: { sqlite: ./next.db, table: users, key: id }
+`;
 
 /** `tokens: false`: on loopback whoever reaches it may do everything, and only foreign pages are kept out. */
 export async function startAdminStage(t: Cleanup, { tokens }: { readonly tokens: boolean }): Promise<AdminStage> {
@@ -76,27 +87,46 @@ export async function startAdminStage(t: Cleanup, { tokens }: { readonly tokens:
   const bench = await startBench(t, {
     legacy: json(200, { name: CANARY, ok: true }),
     next: json(200, { name: `${CANARY}-of-next`, ok: true }),
-    routes:
-      'routes: [{ name: users, match: { path: "/users/**" } }, { name: rest, match: { path: "/**" }, phase: legacy-only }]',
+    routes: ROUTES,
     ...(tokens ? { admin: `tokens: [${named}]` } : {}),
   });
   const { adminUrl } = bench.crossfade;
   const ask = (attack: Attack): Promise<Reply> => send(adminUrl, agent, attack);
-  const asOperator = async <T>(target: string): Promise<T> => {
-    const { text } = await ask({ target, headers: { authorization: `Bearer ${OPERATE}` } });
+  const asOperator = async <T>(target: string, body?: unknown): Promise<T> => {
+    const headers = { authorization: `Bearer ${OPERATE}` };
+    const attack: Attack =
+      body === undefined
+        ? { target, headers }
+        : {
+            method: "POST",
+            target,
+            headers: { ...headers, "content-type": "application/json" },
+            body: JSON.stringify(body),
+          };
+    const { text } = await ask(attack);
     return JSON.parse(text) as T;
   };
 
   await bench.send("PUT", `/users/${CANARY}`, { name: CANARY });
   type Listed = { readonly items: readonly { readonly id: string }[] };
   const kept = ["divergences", "groups", "pairs"].map((list) => `/api/v1/${list}`);
-  await until(async () => (await Promise.all(kept.map(asOperator<Listed>))).every(({ items }) => items.length > 0));
+  await until(async () =>
+    (await Promise.all(kept.map((list) => asOperator<Listed>(list)))).every(({ items }) => items.length > 0),
+  );
+  // What can be paused, stopped, and lied about.
+  const backfill = await asOperator<{ readonly id: string }>("/api/v1/running-jobs", {
+    kind: "backfill",
+    collection: "users",
+  });
+  const tellBackfill = (): Promise<unknown> =>
+    asOperator(`/api/v1/running-jobs/${backfill.id}/progress`, { rows: 6_068, written: 6_068 });
+  await tellBackfill();
   const idOf = async (list: string): Promise<string> => (await asOperator<Listed>(list)).items[0]?.id ?? "none";
   const ids: Readonly<Record<string, string>> = {
     divergences: await idOf("/api/v1/divergences"),
     groups: await idOf("/api/v1/groups"),
     members: await idOf("/api/v1/members"),
-    jobs: await idOf("/api/v1/jobs"),
+    jobs: backfill.id,
   };
   const operations = operationsOf(await asOperator<Document>("/api/v1/openapi.json"), ids);
 
@@ -106,6 +136,7 @@ export async function startAdminStage(t: Cleanup, { tokens }: { readonly tokens:
     for (; going; sent++) {
       const { status, text } = await bench.send("PUT", "/steady", { n: sent });
       if (status !== 200 || !text.includes(CANARY)) failed.push({ sent, status, text });
+      if (sent % BACKFILL_TELLS_EVERY === 0) await tellBackfill();
       await new Promise((resolve) => setTimeout(resolve, WRITE_EVERY_MS));
     }
   })();
@@ -129,7 +160,7 @@ export async function startAdminStage(t: Cleanup, { tokens }: { readonly tokens:
 }
 
 /** Members of answers that change by themselves. */
-const MOVING: ReadonlySet<string> = new Set(["heard", "trend"]);
+const MOVING: ReadonlySet<string> = new Set(["heard", "heardAt", "trend"]);
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -198,6 +198,13 @@ test("with tokens, nothing gets through that is not allowed", async (t) => {
     assert.ok(mirror !== undefined);
     assert.equal((await stage.ask(attackOn(mirror, bearer(OPERATE)))).status, 200);
     assert.notDeepEqual(await stage.state(), before, "the state that was compared shows what is changed");
+    const job = operations.find(({ path, method }) => path === "/api/v1/jobs/{id}" && method === "PATCH");
+    assert.ok(job !== undefined);
+    const stopped = await stage.ask(attackOn(job, bearer(OPERATE)));
+    assert.deepEqual(
+      [stopped.status, (JSON.parse(stopped.text) as { wanted: unknown }).wanted],
+      [200, { state: "stopped", by: "ops" }],
+    );
     const { text } = await stage.ask({ target: "/api/v1/divergences", headers: bearer(READ) });
     assert.ok(text.includes(CANARY), "there was something to be seen");
   });

@@ -91,6 +91,7 @@ test("it answers what went, in the documented shape, and writes who asked into t
   assert.deepEqual(said, {
     route: null,
     by: "loopback",
+    reason: null,
     dryRun: false,
     records: 2,
     samples: 2,

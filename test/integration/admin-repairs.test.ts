@@ -48,9 +48,16 @@ async function start(t: TestContext) {
 
 test("a run is started with what was asked and by whom; a second one is refused with the id of the first", async (t) => {
   const { ask, orders } = await start(t);
-  const first = await ask("POST", "/api/v1/repairs/run", { route: "users", dryRun: true, rate: "600/m" });
+  const first = await ask("POST", "/api/v1/repairs/run", {
+    route: "users",
+    dryRun: true,
+    rate: "600/m",
+    reason: " next is back ",
+  });
   assert.deepEqual([first.status, first.body["id"]], [200, "01JOB"]);
-  assert.deepEqual(orders, [{ route: "users", dryRun: true, ratePerSecond: 10, by: "loopback" }]);
+  assert.deepEqual(orders, [
+    { route: "users", dryRun: true, ratePerSecond: 10, reason: "next is back", by: "loopback" },
+  ]);
   const second = await ask("POST", "/api/v1/repairs/run", {});
   assert.deepEqual([second.status, second.body["job"]], [409, "01JOB"]);
 });

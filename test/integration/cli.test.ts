@@ -134,7 +134,7 @@ test("tail prints divergences as they are recorded", async () => {
 test("status ends with 1 where a route diverges and with 0 where all is well", async () => {
   const divergent = await ask("status");
   assert.equal(divergent.code, 1);
-  assert.match(divergent.stdout, /^The services disagree in 31 of 18,192 compared exchanges/);
+  assert.match(divergent.stdout, /^Not safe to cut over users: 31 of 18,192 compared exchanges differ/);
   parts.input = sampleStatusInput({
     routes: [sampleRouteState({ eligible: 2, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 2 }] })],
   });

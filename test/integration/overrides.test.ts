@@ -181,7 +181,12 @@ routes:
 });
 
 test("crossfade mirror does the same from a terminal", async (t) => {
-  const bench = await startBench(t, { routes: ROUTES, store: "memory" });
+  const tagged =
+    '  - { name: tagged, match: { path: "/tagged/**" }, compare: { headers: [content-type, location, etag] } }\n';
+  const bench = await startBench(t, {
+    routes: ROUTES.replace("  - { name: rest", `${tagged}  - { name: rest`),
+    store: "memory",
+  });
   const run = (...args: string[]) => runCli(["mirror", ...args, "--admin", bench.crossfade.adminUrl]);
   const off = await run("off");
   assert.deepEqual(
@@ -193,7 +198,20 @@ test("crossfade mirror does the same from a terminal", async (t) => {
   assert.equal(users.stdout.trim(), "users: writes are mirrored (pinned), 5% of reads (pinned)");
   const back = await run("unpin", "--route", "users");
   assert.equal(back.stdout.trim(), "users: writes are mirrored (as the file says), 0% of reads (as the file says)");
+  const dialled = await run("on", "--route", "tagged", "--dial", "12.5%");
+  assert.equal(
+    dialled.stdout.trim(),
+    "tagged: writes are mirrored (pinned), 0% of reads (as the file says); next answers 12.5% of reads (pinned)",
+  );
+  const refused = await run("on", "--route", "users", "--dial", "5%");
+  assert.deepEqual([refused.code, /cannot be dialled: nobody compares ETags/.test(refused.stderr)], [2, true]);
   assert.equal((await run("off", "--route", "nobody")).code, 1);
   assert.equal((await run("sideways")).code, 2);
-  assert.equal((await run("on", "--reads", "5%")).code, 2);
+  for (const flag of ["--reads", "--dial"]) {
+    const nowhere = await run("on", flag, "5%");
+    assert.deepEqual(
+      [nowhere.code, nowhere.stderr],
+      [2, `crossfade: ${flag} is about one route; name it with --route\n`],
+    );
+  }
 });

@@ -91,7 +91,7 @@ test("crossfade divergences purge leaves no byte of a key in store and log, and 
   assert.match(dry.stdout, /the repair list and gaps stay/);
   assert.equal((await running.keys()).length, 61);
 
-  const done = await running.purge("--key", `users/${hostile}`, "--json");
+  const done = await running.purge("--key", `users/${hostile}`, "--json", "--reason", "asked for by the user");
   assert.equal(done.code, 0, done.stderr);
   const { records, logLines, dryRun } = JSON.parse(done.stdout) as PurgeResult;
   assert.deepEqual([records, logLines, dryRun], [20, 20, false]);
@@ -119,7 +119,15 @@ test("crossfade divergences purge leaves no byte of a key in store and log, and 
   const { key, samples, pairs, ...said } = purge;
   assert.match(String(key), /^\[redacted [0-9a-f]{8}\]$/);
   assert.deepEqual([typeof samples, typeof pairs], ["number", "number"]);
-  assert.deepEqual(said, { route: null, by: "loopback", dryRun: false, records: 20, logLines: 20, failed: null });
+  assert.deepEqual(said, {
+    route: null,
+    by: "loopback",
+    reason: "asked for by the user",
+    dryRun: false,
+    records: 20,
+    logLines: 20,
+    failed: null,
+  });
   assert.ok(!stderr.includes("o'brien"));
 });
 

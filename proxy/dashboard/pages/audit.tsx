@@ -1,9 +1,30 @@
 import type { JSX } from "preact";
-import type { AuditEntry } from "../../audit.ts";
+import type { AuditAction, AuditEntry } from "../../audit.ts";
+import { spellPlace } from "../address.ts";
 import { useList } from "../parts/more.tsx";
 import { Cell, HeadCell, Row, Section, Table } from "../parts/section.tsx";
 import { Told, When } from "../parts/text.tsx";
 import { useLive } from "../state.tsx";
+
+/** Where what was changed has a page of its own. */
+const PLACES: Readonly<Partial<Record<AuditAction, (subject: string) => string>>> = {
+  group: (id) => spellPlace("cause", id),
+  override: (route) => spellPlace("route", route),
+  phase: (route) => spellPlace("route", route),
+  repair: (route) => spellPlace("repairs", "", { route }),
+  replay: (id) => spellPlace("live", "", { id }),
+};
+
+function Subject({ action, subject }: Pick<AuditEntry, "action" | "subject">): JSX.Element {
+  if (subject === null) return <>the whole process</>;
+  const href = PLACES[action]?.(subject);
+  if (href === undefined) return <Told text={subject} />;
+  return (
+    <a href={href}>
+      <Told text={subject} />
+    </a>
+  );
+}
 
 export function AuditPage(): JSX.Element {
   const { status } = useLive();
@@ -28,7 +49,7 @@ export function AuditPage(): JSX.Element {
                   <Told text={`${action}: ${what}`} />
                 </Cell>
                 <Cell label="of">
-                  <Told text={subject ?? "the whole process"} />
+                  <Subject action={action} subject={subject} />
                 </Cell>
                 <Cell label="why" wide>
                   <Told text={reason ?? "–"} />

@@ -11,10 +11,9 @@ import { TailFollower } from "../follow-tail.ts";
 import { Notice, Problem } from "../parts/notice.tsx";
 import { Sample } from "../parts/sample.tsx";
 import { Section } from "../parts/section.tsx";
-import { spellTime } from "../parts/text.tsx";
 import { VirtualRows } from "../parts/virtual-rows.tsx";
 import { useAsk, useLive } from "../state.tsx";
-import { MOST_LINES, Tail } from "../tail.ts";
+import { MOST_LINES, spellBriefly, Tail } from "../tail.ts";
 
 type Query = Readonly<Record<string, string>>;
 
@@ -193,8 +192,8 @@ function Cells({ tail, i }: { readonly tail: Tail; readonly i: number }): JSX.El
   const { time, route, outcome, asked, what } = line;
   return (
     <>
-      <span role="gridcell" class="quiet">
-        {spellTime(time).replace(" UTC", "")}
+      <span role="gridcell" class="quiet" title={time}>
+        {spellBriefly(time, Date.now())}
       </span>
       <span role="gridcell">{printable(route)}</span>
       <span role="gridcell" class={outcome === "divergent" ? "tone-bad" : "tone-warn"}>

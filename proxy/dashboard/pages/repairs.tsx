@@ -10,6 +10,7 @@ import { change } from "../client.ts";
 import { RunningJobs } from "../parts/running-jobs.tsx";
 import { useList } from "../parts/more.tsx";
 import { Badge, Problem } from "../parts/notice.tsx";
+import { ReasonField } from "../parts/reason.tsx";
 import { GapsTable, RepairsTable } from "../parts/repairs-table.tsx";
 import { Section } from "../parts/section.tsx";
 import { Told, When } from "../parts/text.tsx";
@@ -74,13 +75,16 @@ export function RepairsPage({ query }: { readonly query: Readonly<Record<string,
 function RunSection({ route, onStarted }: { readonly route: string; readonly onStarted: () => void }): JSX.Element {
   const doing = useDoing<JobRecord>();
   const [sure, setSure] = useState(false);
+  const [reason, setReason] = useState("");
   const run = (dryRun: boolean): void =>
     doing.run(async () => {
       const job = await change<JobRecord>("POST", "/api/v1/repairs/run", {
         dryRun,
         ...(route === "" ? {} : { route }),
+        ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
       });
       setSure(false);
+      setReason("");
       onStarted();
       return job;
     });
@@ -92,6 +96,7 @@ function RunSection({ route, onStarted }: { readonly route: string; readonly onS
         nothing.
       </p>
       <div class="fields">
+        <ReasonField value={reason} onInput={setReason} required={false} />
         <button type="button" disabled={doing.busy} onClick={() => run(true)}>
           Dry run
         </button>

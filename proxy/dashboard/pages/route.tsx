@@ -2,9 +2,11 @@ import type { JSX } from "preact";
 import type { RouteView } from "../../admin/route-view.ts";
 import { spellEvidence, spellSpan } from "../../admin/sentences.ts";
 import type { GapRecord, RepairRecord } from "../../evidence.ts";
+import { PHASE_ROLES } from "../../phases.ts";
 import { spellPlace } from "../address.ts";
 import { CauseList, useOpenCauses } from "../parts/cause-list.tsx";
 import { GateSection } from "../parts/gate.tsx";
+import { LeaningsSection } from "../parts/leanings.tsx";
 import { MirrorSection } from "../parts/mirror.tsx";
 import { Badge, Problem } from "../parts/notice.tsx";
 import { OutcomeBar } from "../parts/outcome-bar.tsx";
@@ -55,7 +57,11 @@ export function RoutePage({ name }: { readonly name: string }): JSX.Element {
             <RouteCharts route={route} />
           </Section>
           <div class="columns even">
-            <GateSection route={route} />
+            {PHASE_ROLES[route.phase].primary === "legacy" ? (
+              <GateSection route={route} />
+            ) : (
+              <LeaningsSection route={route} />
+            )}
             <PhaseSection route={route} onMoved={asked.again} />
           </div>
           <Causes name={name} now={now} />

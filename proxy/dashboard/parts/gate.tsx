@@ -1,18 +1,12 @@
 import type { JSX } from "preact";
 import type { RouteStatus } from "../../admin/route-status.ts";
 import { plural, spellCount, spellShare, spellSpan } from "../../admin/sentences.ts";
-import type { GateAnswer, GateCondition } from "../../gate-evidence.ts";
+import type { GateAnswer } from "../../gate-evidence.ts";
 import { useAsk } from "../state.tsx";
-import { Mark, Notice, Problem, type Tone } from "./notice.tsx";
+import { Conditions } from "./conditions.tsx";
+import { Notice, Problem } from "./notice.tsx";
 import { Facts, Section } from "./section.tsx";
 import { Told, When } from "./text.tsx";
-
-const TONES: Readonly<Record<GateCondition["state"], Tone>> = { met: "good", missing: "bad", "not-asked": "none" };
-const WORDS: Readonly<Record<GateCondition["state"], string>> = {
-  met: "met",
-  missing: "missing",
-  "not-asked": "not asked",
-};
 
 /** Whether next may become the primary: what is missing first, and when that may be. */
 export function GateSection({ route }: { readonly route: RouteStatus }): JSX.Element {
@@ -26,8 +20,6 @@ export function GateSection({ route }: { readonly route: RouteStatus }): JSX.Ele
 }
 
 function Answer({ gate }: { readonly gate: GateAnswer }): JSX.Element {
-  const order = ["missing", "not-asked", "met"];
-  const conditions = gate.conditions.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
   return (
     <>
       <Notice tone={gate.open ? "good" : "bad"}>
@@ -35,19 +27,7 @@ function Answer({ gate }: { readonly gate: GateAnswer }): JSX.Element {
           <Told text={gate.sentence} />
         </strong>
       </Notice>
-      <ul class="plain checks">
-        {conditions.map(({ name, state, text }) => (
-          <li key={name}>
-            <Mark tone={TONES[state]} />
-            <span>
-              <span class="check-name">
-                {name}, {WORDS[state]}:
-              </span>{" "}
-              <Told text={text} />
-            </span>
-          </li>
-        ))}
-      </ul>
+      <Conditions of={gate.conditions} />
       <Facts
         of={[
           ["asked", `below ${spellShare(gate.divergenceBelow)}, ${spellShare(gate.confidence)} sure`],

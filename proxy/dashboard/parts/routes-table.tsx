@@ -108,7 +108,7 @@ export function Divergence({ route }: { readonly route: RouteStatus }): JSX.Elem
   return (
     <span class="divergence">
       <strong class={above && divergenceRate > 0 ? "tone-bad" : "tone-good"}>{spellShare(divergenceRate)}</strong>{" "}
-      <span class="quiet">asked: below {spellShare(divergenceBelow)}</span>
+      <span class="quiet">asked: below {spellShare(divergenceBelow).replace(" ", "\u00a0")}</span>
     </span>
   );
 }

@@ -2,17 +2,22 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { request } from "undici";
+import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { StatusView } from "../../../proxy/admin/status-view.ts";
 import type { RepairRecord } from "../../../proxy/evidence.ts";
-import { openBrowser, view } from "../../support/browser.ts";
+import { view } from "../../support/browser.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop } from "../../support/shop.ts";
 import { until } from "../../support/until.ts";
+
+const browser = await openFileBrowser();
 
 test("all mirroring is switched off and on, the first page is loud about it, and the audit has who and why", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(1);
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   await page.goto(`${adminUrl}/#/process`);
   const section = page.getByRole("region", { name: "The kill switch" });
   await section.getByLabel("Reason").fill("next is on fire");
@@ -31,6 +36,10 @@ test("all mirroring is switched off and on, the first page is loud about it, and
     (await changes.innerText()).replaceAll(/\s+/g, " "),
     /loopback override: mirror off the whole process next is on fire/,
   );
+  const change = { method: "PATCH", headers: { "content-type": "application/json" }, body: '{"reads":"5%"}' } as const;
+  await request(`${adminUrl}/api/v1/routes/carts`, change);
+  await changes.getByRole("link", { name: "carts" }).click();
+  await page.getByRole("heading", { level: 1, name: "carts" }).waitFor();
   assert.deepEqual(complaints, []);
 });
 
@@ -41,7 +50,7 @@ test("a run over the repair list is started here, dry first, and what it found i
     (await shop.api<{ items: RepairRecord[] }>("/api/v1/repairs?route=carts")).items;
   await until(async () => (await listed()).length > 0);
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   await page.goto(`${adminUrl}/#/repairs?route=carts`);
   const keys = page.getByRole("table", { name: "Keys on the repair list" });
   await keys.getByText("carts/2", { exact: true }).waitFor();
@@ -56,6 +65,7 @@ test("a run over the repair list is started here, dry first, and what it found i
   await runs.getByText("What was found").click();
   await runs.getByText(/^carts\/2: /).waitFor();
   assert.ok((await listed()).length > 0, "a dry run changes nothing");
+  await page.getByRole("region", { name: "Repair carts" }).getByLabel("Reason").fill("next is well again");
   await page.getByRole("checkbox", { name: "it may write to the shadow" }).check();
   await page.getByRole("button", { name: "Repair now" }).click();
   await runs.getByRole("heading", { name: "Repair of carts done" }).waitFor();
@@ -67,6 +77,16 @@ test("a run over the repair list is started here, dry first, and what it found i
       [true, "carts"],
     ],
   );
+  const { items: changes } = await shop.api<{ items: AuditEntry[] }>("/api/v1/audit");
+  const told = changes
+    .filter(({ action }) => action === "repair")
+    .map(({ what, reason }) => [what.split(":")[0], reason]);
+  assert.deepEqual(told, [
+    ["repair ended (done)", "next is well again"],
+    ["repair started", "next is well again"],
+    ["dry run of a repair ended (done)", null],
+    ["dry run of a repair started", null],
+  ]);
   assert.deepEqual(complaints, []);
 });
 
@@ -85,7 +105,7 @@ test("what is not seen is named: open tunnels, bodies over the cap, reads that a
     return reasons["body-too-large"] === 1;
   });
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   await page.goto(`${adminUrl}/#/unseen`);
   const of = (route: string) => page.getByRole("region", { name: route, exact: true });
   await of("carts").getByText("1 tunnel open").waitFor();
@@ -104,7 +124,7 @@ test("services that do not answer, limits and members are told as the API has th
   await shop.traffic(1);
   const status = await shop.api<StatusView>("/api/v1/status");
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 360 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 360 });
   await page.goto(`${adminUrl}/#/process`);
   const members = page.getByRole("table", { name: "Members" });
   await members.getByText("answers here").waitFor();

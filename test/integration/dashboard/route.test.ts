@@ -2,11 +2,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
+import { request } from "undici";
+import type { RouteView } from "../../../proxy/admin/route-view.ts";
 import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { GateAnswer } from "../../../proxy/gate-evidence.ts";
-import { openBrowser, view, violations } from "../../support/browser.ts";
+import type { RetireAnswer } from "../../../proxy/retire.ts";
+import { view, violations } from "../../support/browser.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop } from "../../support/shop.ts";
 import { until } from "../../support/until.ts";
+
+const browser = await openFileBrowser();
 
 /** Presses Tab until the focus is on something of that name. */
 async function tabTo(page: Page, name: string): Promise<void> {
@@ -23,7 +29,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
 test("the gate says what is missing, as the API does", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(8);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/users`);
   const section = page.getByRole("region", { name: "May next become the primary?" });
   const gate = await shop.api<GateAnswer>("/api/v1/routes/users/gate");
@@ -37,7 +43,7 @@ test("the gate says what is missing, as the API does", async (t) => {
 test("by keyboard alone: from the first page to a route, a dry run, and the move with its reason", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(2);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.getByRole("heading", { name: "Routes" }).waitFor();
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate("document.activeElement.innerText"), "Skip to the content");
@@ -78,7 +84,7 @@ test("by keyboard alone: from the first page to a route, a dry run, and the move
 test("a move that the gate refuses says what is missing, and is forced only with a reason", async (t) => {
   const shop = await openShop(t, { legacyService: "effects: suppressed" });
   await shop.traffic(2);
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
   await page.getByRole("button", { name: "Advance to next-primary" }).click();
   const dialog = page.getByRole("dialog");
@@ -104,7 +110,7 @@ test("a move that the gate refuses says what is missing, and is forced only with
 test("charts have both sides, and the same as a table", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(3);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/users`);
   await page.getByRole("img", { name: /^At most, in exchanges a second: match [\d.]+, excused [\d.]+/ }).waitFor();
   await page
@@ -120,15 +126,96 @@ test("charts have both sides, and the same as a table", async (t) => {
 
 test("mirroring of a route is stopped and given back to the file, with a reason that is kept", async (t) => {
   const shop = await openShop(t);
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 360 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 360 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/users`);
-  const section = page.getByRole("region", { name: "Mirroring" });
+  const section = page.getByRole("region", { name: "Mirroring and reads" });
   await section.getByLabel("Reason").fill("next is being moved");
   await section.getByRole("button", { name: "Stop mirroring writes" }).click();
-  await section.getByText("mirror is set to false over the file by loopback").waitFor();
+  await section.getByText("mirroring of writes is set to off over the file by loopback").waitFor();
   await section.getByText("next is being moved").waitFor();
   await section.getByRole("button", { name: "As the file says" }).click();
   await section.getByRole("button", { name: "Stop mirroring writes" }).waitFor();
   const { overrides } = await shop.api<{ overrides: unknown[] }>("/api/v1/routes/users");
   assert.deepEqual(overrides, []);
+});
+
+const DIALLED = `
+routes:
+  - name: orders
+    match: { path: "/orders/**" }
+    mirror: { reads: 100% }
+    compare: { headers: [content-type, location, etag] }
+  - name: reports
+    match: { path: "/**" }
+    phase: legacy-only
+`;
+
+test("a share of reads is mirrored and another one dialled to next, what becomes of it is told, and the file has it back", async (t) => {
+  const shop = await openShop(t, { routes: DIALLED });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
+  await page.goto(`${shop.crossfade.adminUrl}/#/routes/reports`);
+  await page.getByRole("region", { name: "Mirroring and reads" }).getByText("Writes are not mirrored").waitFor();
+  assert.equal(
+    await page.getByRole("spinbutton", { name: "Reads that next answers, %" }).count(),
+    0,
+    "a phase without a shadow has no share",
+  );
+  await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
+  const section = page.getByRole("region", { name: "Mirroring and reads" });
+  await section.getByText("Writes are mirrored, of reads 100 %. Next answers 0 % of reads.").waitFor();
+  await section.getByLabel("Reason").fill("first users on next");
+  await section.getByRole("spinbutton", { name: "Reads that next answers, %" }).fill("100");
+  await section.getByRole("button", { name: "Set: Reads that next answers, %" }).click();
+  await section.getByText("the share of reads that next answers is set to 100 % over the file by loopback").waitFor();
+  await section.getByText("first users on next").waitFor();
+  await section.getByRole("spinbutton", { name: "Reads that are mirrored, %" }).fill("12.5");
+  await page.keyboard.press("Enter");
+  await section.getByText("the mirrored share of reads is set to 12.5 % over the file by loopback").waitFor();
+  const route = await shop.api<RouteView>("/api/v1/routes/orders");
+  assert.deepEqual([route.reads.dialShare, route.mirror.readShare], [1, 0.125]);
+  // Where next may be behind legacy answers: either way the read fell to next.
+  await until(async () => {
+    await shop.send("GET", "/orders/1");
+    const { dialledReads } = await shop.api<RouteView>("/api/v1/routes/orders");
+    return dialledReads.next + dialledReads.pinned > 0;
+  });
+  await section.getByText(/^Writes are mirrored.* that fell to it \d+; legacy answered \d+/).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await section.getByRole("button", { name: "As the file says" }).click();
+  await section.getByText("Writes are mirrored, of reads 100 %. Next answers 0 % of reads").waitFor();
+  assert.deepEqual((await shop.api<RouteView>("/api/v1/routes/orders")).overrides, []);
+  assert.deepEqual(complaints, []);
+});
+
+test("a dial by which ETags of one service would go to the other is refused, in the API's words", async (t) => {
+  const shop = await openShop(t);
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
+  await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
+  await page.getByRole("spinbutton", { name: "Reads that next answers, %" }).fill("5");
+  await page.keyboard.press("Enter");
+  await page.getByText(/^Not changed: reads of orders cannot be dialled: .*etag/i).waitFor();
+  assert.deepEqual((await shop.api<RouteView>("/api/v1/routes/orders")).overrides, []);
+});
+
+test("once next is the primary its page says what still leans on legacy, as the API does", async (t) => {
+  const shop = await openShop(t, { legacyService: "effects: suppressed" });
+  await shop.traffic(2);
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
+  await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
+  await page.getByRole("heading", { name: "May next become the primary?" }).waitFor();
+  const moved = await request(`${shop.crossfade.adminUrl}/api/v1/routes/orders/phase`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ step: "advance", force: true, reason: "a rehearsal" }),
+  });
+  assert.equal(moved.statusCode, 200, await moved.body.text());
+  const section = page.getByRole("region", { name: "What still leans on legacy, or on Crossfade?" });
+  await section.getByText(/^NOT YET\. /).waitFor();
+  assert.equal(await page.getByRole("heading", { name: "May next become the primary?" }).count(), 0);
+  const { conditions } = await shop.api<RetireAnswer>("/api/v1/routes/orders/retire");
+  const text = (await section.innerText()).replaceAll(/\s+/g, " ");
+  for (const { name, state } of conditions)
+    assert.ok(text.includes(`${name}, ${state.replace("-", " ")}:`), `${name} ${state} in ${text}`);
+  assert.deepEqual(await violations(page), []);
+  assert.deepEqual(complaints, []);
 });

@@ -49,18 +49,18 @@ test("a job is known from its begin, with what it told last; of a collection tha
 test("whoever wants it to pause is told to it and to the audit; what is over cannot be changed", () => {
   const { jobs, audited } = setup();
   const { id } = jobs.begin(ORDER, "ops") ?? assert.fail();
-  const paused = jobs.want(id, "paused", "eve");
+  const paused = jobs.want(id, "paused", "eve", "the target is busy");
   assert.equal(typeof paused === "object" && paused?.state, "paused");
   assert.deepEqual(jobs.report(id, REPORT)?.wanted, { state: "paused", by: "eve" });
-  jobs.want(id, "running", "eve");
+  jobs.want(id, "running", "eve", null);
   assert.equal(jobs.report(id, REPORT)?.wanted, null);
   assert.deepEqual(
-    audited.map(({ by, what, subject }) => `${by}: ${subject} ${what}`),
-    ["eve: people backfill paused", "eve: people backfill to go on"],
+    audited.map(({ by, what, subject, reason }) => `${by}: ${subject} ${what} (${reason})`),
+    ["eve: people backfill paused (the target is busy)", "eve: people backfill to go on (null)"],
   );
   jobs.report(id, { ...REPORT, end: "done" });
-  assert.equal(jobs.want(id, "paused", "eve"), "over");
-  assert.equal(jobs.want("01NONE", "paused", "eve"), null);
+  assert.equal(jobs.want(id, "paused", "eve", null), "over");
+  assert.equal(jobs.want("01NONE", "paused", "eve", null), null);
 });
 
 test("a job that was killed is silent after a minute, and no longer shown as open after ten", () => {
@@ -95,7 +95,7 @@ test("status tells of each in a line: how far, and what it waits for", () => {
   assert.match(lines(), /backfill people {2}1,204 of about 18,204 rows, 5,000 rows\/s, about 3 s to go, 2 set aside\n/);
   jobs.report(id, { ...REPORT, waiting: "paused by ops" });
   assert.match(lines(), /about 3 s to go · waiting: paused by ops\n/);
-  jobs.want(id, "paused", "eve");
+  jobs.want(id, "paused", "eve", "the target is busy");
   jobs.report(id, REPORT);
   assert.match(lines(), /· to be paused by eve\n/);
   stage.now += 61_000;

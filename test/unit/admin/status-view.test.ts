@@ -98,22 +98,26 @@ test("status is loud about open causes, and only about those", () => {
   const causes = (counts: Partial<NonNullable<RouteState["causes"]>>): Partial<StatusInput> => ({
     routes: [sampleRouteState({ causes: { new: 0, acknowledged: 0, fixed: 0, regressed: 0, ...counts } })],
   });
-  const loud = /^The services disagree in 31 of 18,192 compared exchanges: users \(31, 0\.17 %\)\./;
+  const loud =
+    /^Not safe to cut over users: 31 of 18,192 compared exchanges differ \(0\.17 %(?:, \d open causes?)?\)\./;
   const table: readonly (readonly [over: Partial<StatusInput>, summary: RegExp])[] = [
     [{ routes: [sampleRouteState({ causes: null })] }, loud],
     [causes({ new: 1, acknowledged: 4 }), loud],
-    [causes({ regressed: 2, fixed: 1 }), /31, 0\.17 %\)\. 2 causes came back\. 12 more could not be compared\.$/],
+    [
+      causes({ regressed: 2, fixed: 1 }),
+      /\(0\.17 %, 2 open causes\)\. 2 causes came back\. 12 more could not be compared\.$/,
+    ],
     // Their evidence was lost: nobody can have dealt with it.
     [causes({}), loud],
     [
       causes({ acknowledged: 2, fixed: 1 }),
-      /^No difference is open: the services disagree in 31 of 18,192 compared exchanges, and that is dealt with \(2 causes acknowledged, 1 cause fixed\)\. 12 more/,
+      /^No difference is open: 18,011 of 18,192 match, 150 excused, 3 known causes\. 12 more could not be compared\.$/,
     ],
   ];
   for (const [over, summary] of table) {
     const status = view(over);
     assert.match(status.summary, summary);
-    const isLoud = status.summary.startsWith("The services disagree");
+    const isLoud = status.summary.startsWith("Not safe to cut over users: ");
     assert.equal(status.routes.some(hasOpenCause), isLoud);
   }
   const quiet = sampleRouteState({ name: "quiet", causes: { new: 0, acknowledged: 1, fixed: 0, regressed: 0 } });
@@ -176,6 +180,14 @@ const KILLED = {
   reason: null,
 } as const;
 
+const KNOWN: Partial<RouteState> = {
+  outcomes: [
+    { outcome: "match", reason: null, count: 4 },
+    { outcome: "divergent", reason: null, count: 1 },
+  ],
+  causes: { new: 0, acknowledged: 1, fixed: 0, regressed: 0 },
+};
+
 test("the summary says first what matters most", () => {
   const quiet = sampleRouteState({ eligible: 0, pending: 0, outcomes: [] });
   const clean = sampleRouteState({ eligible: 5, pending: 0, outcomes: [{ outcome: "match", reason: null, count: 5 }] });
@@ -185,16 +197,32 @@ test("the summary says first what matters most", () => {
     outcomes: [{ outcome: "shadow-error", reason: null, count: 5 }],
   });
   const alone = { ...quiet, phase: "legacy-only", shadow: null, breaker: null } as const;
+  const input = sampleStatusInput();
   const cases: readonly (readonly [over: Partial<StatusInput>, expected: RegExp])[] = [
     [{ notReady: "draining" }, /^Not ready: draining\.$/],
     [{ killSwitch: KILLED }, /^Mirroring is off/],
     [
       {},
-      /^The services disagree in 31 of 18,192 compared exchanges: users \(31, 0\.17 %\)\. 12 more could not be compared\.$/,
+      /^Not safe to cut over users: 31 of 18,192 compared exchanges differ \(0\.17 %\)\. 12 more could not be compared\.$/,
     ],
-    [{ routes: [clean] }, /^No difference in 5 compared exchanges\.$/],
+    [{ routes: [clean] }, /^All quiet: 5 of 5 match\.$/],
+    [{ routes: [{ ...clean, ...KNOWN }] }, /^All quiet: 4 of 5 match, 1 known cause\.$/],
+    [{ routes: [clean], warnings: ["w"] }, /^No difference is open: 5 of 5 match\.$/],
+    [{ routes: [{ ...clean, gaps: 1 }] }, /^No difference is open: 5 of 5 match\.$/],
+    [
+      { routes: [{ ...clean, seen: false }], now: input.startedAt + 3_600_000 },
+      /^Mirroring is idle: nothing to copy has come in the 1 h since the start\. No difference is open: 5 of 5 match\.$/,
+    ],
+    [
+      { routes: [{ ...clean, seen: false }, clean], now: input.startedAt + 3_600_000 },
+      /^No difference is open: 10 of 10 match\.$/,
+    ],
     [{ routes: [failing] }, /^Nothing could be compared: all 5 copies failed or were given up\.$/],
-    [{ routes: [quiet] }, /^Nothing has been compared yet, 1 min 05 s after the start/],
+    [{ routes: [quiet] }, /^Mirroring is idle: nothing to copy has come in the 1 min 05 s since the start\.$/],
+    [
+      { routes: [{ ...quiet, eligible: 1, pending: 1 }] },
+      /^Nothing has been compared yet, 1 min 05 s after the start: no mirrored exchange has ended\.$/,
+    ],
     [{ routes: [alone] }, /^No route mirrors/],
   ];
   for (const [over, expected] of cases) assert.match(view(over).summary, expected);
@@ -211,7 +239,20 @@ test("of many divergent routes the three worst are named", () => {
   );
   assert.equal(
     view({ routes }).summary,
-    "The services disagree in 15 of 15 compared exchanges: r5 (5, 100 %), r4 (4, 100 %), r3 (3, 100 %) and 2 more.",
+    "Not safe to cut over r5, r4, r3 and 2 more: 15 of 15 compared exchanges differ (100 %).",
+  );
+});
+
+test("what differs after a cutover stands against none", () => {
+  const over = { phase: "next-primary", wanted: "next-primary", primary: "next", shadow: "legacy" } as const;
+  const moved = sampleRouteState({ name: "orders", ...over });
+  assert.match(
+    view({ routes: [moved] }).summary,
+    /^The services disagree after the cutover of orders: 31 of 18,192 compared exchanges differ \(0\.17 %\)\. /,
+  );
+  assert.match(
+    view({ routes: [moved, sampleRouteState()] }).summary,
+    /^Not safe to cut over users: 31 of 18,192 compared exchanges differ \(0\.17 %\)\. So does 1 route after the cutover\. /,
   );
 });
 

@@ -11,7 +11,7 @@ import {
 } from "../../../proxy/cli/divergence-text.ts";
 import { parseEvent } from "../../../proxy/admin/event-stream.ts";
 import { describeStop } from "../../../proxy/cli/start.ts";
-import { formatStatus, isBad } from "../../../proxy/cli/status-text.ts";
+import { fitHeight, formatStatus, isBad } from "../../../proxy/cli/status-text.ts";
 import type { Paint } from "../../../proxy/cli/terminal.ts";
 import {
   sampleDivergence,
@@ -37,13 +37,28 @@ const CLEAN = sampleRouteState({
 test("status begins with the sentence that matters, then what is wrong, then the worst route", () => {
   const lines = formatStatus(status({ routes: [CLEAN, sampleRouteState()] }), 160, plain);
   assert.deepEqual(lines.slice(0, 6), [
-    "The services disagree in 31 of 18,194 compared exchanges: users (31, 0.17 %). 12 more could not be compared.",
+    "Not safe to cut over users: 31 of 18,192 compared exchanges differ (0.17 %). 12 more could not be compared.",
     "",
     "! users: not compared: 12 dropped(queue-full)",
     "",
     "users   dual-write  18,205 writes = 18,011 match + 150 excused + 31 divergent + 12 dropped(queue-full) + 1 pending · 0.17 % divergent",
     "orders  dual-write  2 writes = 2 match",
   ]);
+});
+
+test("of more than a screen the first lines are shown, as many as there is room for, and the rest is counted", () => {
+  const routes = Array.from({ length: 50 }, (_, i) => ({ ...CLEAN, name: `route-${i}` }));
+  const lines = formatStatus(status({ routes: [...routes, sampleRouteState()] }), 80, plain);
+  const shown = fitHeight(lines, 24);
+  assert.equal(shown.length, 23, "the cursor has the last row");
+  assert.deepEqual(shown.slice(0, 22), lines.slice(0, 22));
+  assert.equal(shown.at(-1), `… and ${lines.length - 22} more lines: crossfade status`);
+  assert.ok(
+    shown.some((line) => line.startsWith("users ")),
+    "what is wrong is among them",
+  );
+  assert.equal(fitHeight(lines, lines.length + 1), lines);
+  assert.equal(fitHeight(lines, null), lines);
 });
 
 test("at 80 columns sums are wrapped between their parts and nothing is lost", () => {
@@ -107,6 +122,14 @@ test("a divergence is listed with its first differences, each in one line", () =
     '    /b value  "1" → absent',
     '    /c value  "1" → absent',
     "    and 6 more differences",
+  ]);
+});
+
+test("a request that does not fit beside the rest has a line of its own, and is cut no sooner than it has to be", () => {
+  const record = sampleDivergence({ route: "orders", path: "/orders/28", query: "expand=items", differences: [] });
+  assert.deepEqual(formatDivergence(record, 80, plain), [
+    `${record.id}  11-22 12:00:30  orders  divergent`,
+    "    PUT /orders/28?expand=items",
   ]);
 });
 

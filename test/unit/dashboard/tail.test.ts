@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lineOf, MOST_LINES, Tail, type TailLine } from "../../../proxy/dashboard/tail.ts";
+import { lineOf, MOST_LINES, spellBriefly, Tail, type TailLine } from "../../../proxy/dashboard/tail.ts";
 import { makeRecord } from "../../support/evidence.ts";
 
 function line(n: number): TailLine {
@@ -82,4 +82,10 @@ test("a line says what differs, or what went wrong, and long ones are cut", () =
   const failed = makeRecord({ outcome: "dropped", reason: "queue-full", differences: [], error: "x".repeat(1_000) });
   assert.equal(lineOf(failed).outcome, "dropped(queue-full)");
   assert.ok(lineOf(failed).what.length < 200);
+});
+
+test("times are short: of today the clock, of earlier days the day as well", () => {
+  const now = Date.parse("2026-11-22T13:00:00.000Z");
+  assert.equal(spellBriefly("2026-11-22T12:03:04.567Z", now), "12:03:04");
+  assert.equal(spellBriefly("2026-11-21T23:59:59.999Z", now), "11-21 23:59");
 });

@@ -140,6 +140,11 @@ test("an open cause at a place that must match comes before everything else", ()
   );
   const beside = askGate(question(enough, 8, { mustMatch, gaps: 1 }));
   assert.match(beside.sentence, /; missing beside: gaps$/);
+  const twice = askGate(question(enough, 8, { mustMatch: [...mustMatch, ...mustMatch] }));
+  assert.equal(
+    twice.conditions.find(({ name }) => name === "must-match")?.text,
+    "2 open causes at places that must match: /total",
+  );
 });
 
 test("where a route takes every method, those that came and GET are asked for, HEAD is not", () => {

@@ -35,6 +35,7 @@ test("an API needs its URL and key alone, and the rest has defaults", (t) => {
     table: "/v1/users/",
     key: ["id"],
     version: null,
+    tombstone: null,
   });
 });
 

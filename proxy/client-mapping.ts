@@ -39,6 +39,8 @@ export interface ClientMapping {
   of(asked: Asked): ((primary: Upstream) => Upstream) | null;
   /** next as the client of a read that it answers while legacy is the primary sees it; null: as it is. Not counted. */
   dialled(asked: Asked): ((next: Upstream) => Upstream) | null;
+  /** legacy as the client of a read that it answers while next is the primary sees it; null: as it is. Not counted. */
+  fallenBack(asked: Asked): ((legacy: Upstream) => Upstream) | null;
 }
 
 export interface Asked {
@@ -79,6 +81,13 @@ export function createClientMapping(parts: ClientMappingParts): ClientMapping {
       const need: Need = { primary: "next", strict: true, values, transform: isTransformed(route) };
       if (!need.values && !need.transform) return null;
       return (next) => mappedUpstream(next, new OneClient({ ...parts, counted: UNCOUNTED }, asked, need), room);
+    },
+    fallenBack(asked) {
+      const { learn, apply } = asked.found.route.values;
+      if (learn.length + apply.length === 0) return null;
+      // What has no pair legacy made, and never told next: it means the same to both that know it.
+      const need: Need = { primary: "legacy", strict: false, values: true, transform: false };
+      return (legacy) => mappedUpstream(legacy, new OneClient({ ...parts, counted: UNCOUNTED }, asked, need), room);
     },
   };
 }

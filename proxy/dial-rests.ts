@@ -1,9 +1,12 @@
 /**
- * Where next is not known to hold what legacy holds: names of keys on the repair list and of routes with gaps, looked up again and
- * again while any route's reads are dialled. A look that is too old says nothing, and then nothing is dialled.
+ * Where one service is not known to hold what the other holds: names of keys on the repair list and of routes with gaps, looked up
+ * again and again while any route's reads may be answered by what is not their primary. A look that is too old says nothing, and
+ * then the primary alone answers.
  */
 import type { RouteSettings, Settings } from "./config/settings.ts";
-import type { RepairWork } from "./evidence.ts";
+import { isMissingAt, type RepairWork } from "./evidence.ts";
+import type { Identity } from "./exchange.ts";
+import { lookEvery, type Looks } from "./looks.ts";
 import type { Member } from "./members.ts";
 import type { Doubtful, Pins } from "./mirror/pins.ts";
 import type { OpenWork, Store } from "./ports.ts";
@@ -30,26 +33,21 @@ export interface RestParts {
   readonly monotonic: () => number;
 }
 
-export interface DialRests {
-  /** From now on; the first look comes at once. */
-  begin(): void;
-  end(): void;
-  /** Whether one of them rests, or nobody knows. */
-  restsAny(names: readonly string[]): boolean;
+export interface DialRests extends Looks {
+  /** Whether one of them rests at the service that is to answer, or nobody knows. */
+  restsAny(names: readonly string[], service: Identity): boolean;
   /** Ids of the other members, as of the last look. */
   others(): readonly string[];
 }
 
 interface Look {
   readonly begunAt: number;
-  readonly names: ReadonlySet<string>;
+  readonly names: Readonly<Record<Identity, ReadonlySet<string>>>;
   readonly others: readonly string[];
 }
 
 export function createDialRests(parts: RestParts): DialRests {
   let look: Look | null = null;
-  let running = false;
-  let timer: NodeJS.Timeout | null = null;
   let isFirst = true;
   /** Of writes that ended in doubt whose rest is kept in the store, and until when (monotonic ms) they stay pinned all the same. */
   let kept: { readonly names: readonly string[]; readonly until: number }[] = [];
@@ -67,9 +65,12 @@ export function createDialRests(parts: RestParts): DialRests {
       unkept = [];
     }
     const [work, members] = await Promise.all([parts.store.openWork(), parts.members.list()]);
-    const names = await restsOf(parts.settings(), work, (route) =>
-      parts.store.repairWork({ route, after: 0, dueAt: null, limit: MOST_KEYS + 1 }),
-    );
+    const keysOf = memoised((route) => parts.store.repairWork({ route, after: 0, dueAt: null, limit: MOST_KEYS + 1 }));
+    const settings = parts.settings();
+    const names = {
+      next: await restsOf(settings, work, "next", keysOf),
+      legacy: await restsOf(settings, work, "legacy", keysOf),
+    };
     const others = members.filter(({ isSelf, state }) => !isSelf && state !== "left").map(({ id }) => id);
     look = { begunAt, names, others };
     const now = parts.monotonic();
@@ -81,56 +82,57 @@ export function createDialRests(parts: RestParts): DialRests {
     }
   }
 
-  async function goOn(): Promise<void> {
-    try {
-      await lookNow();
-    } catch {
-      // The store says what is wrong with it. What was seen last counts for a while, and then nothing is dialled.
-    }
-    if (!running) return;
-    timer = setTimeout(() => void goOn(), LOOK_EVERY_MS);
-    timer.unref();
-  }
-
   return {
-    begin() {
-      if (running) return;
-      running = true;
-      void goOn();
-    },
-    end() {
-      running = false;
-      if (timer !== null) clearTimeout(timer);
-    },
-    restsAny(names) {
+    // What was seen last counts for a while, and then the primaries alone answer.
+    ...lookEvery(LOOK_EVERY_MS, lookNow),
+    restsAny(names, service) {
       if (look === null || parts.monotonic() - look.begunAt > TRUSTED_FOR_MS || parts.waiting() > 0) return true;
-      const { names: resting } = look;
+      const resting = look.names[service];
       return resting.size > 0 && names.some((name) => resting.has(name));
     },
     others: () => look?.others ?? [],
   };
 }
 
-/** The names that rest. Pure, but for `keysOf`: what the store has to repair of a route. */
+type KeysOf = (route: string) => Promise<readonly Pick<RepairWork, "key" | "misses">[]>;
+
+/** Both services are asked about. */
+function memoised(keysOf: KeysOf): KeysOf {
+  const known = new Map<string, ReturnType<KeysOf>>();
+  return (route) => {
+    const keys = known.get(route) ?? keysOf(route);
+    known.set(route, keys);
+    return keys;
+  };
+}
+
+/**
+ * The names that rest at a service. next rests wherever the two may differ: it is asked while legacy is right. legacy rests where it may
+ * miss something itself; what next alone misses is what it is asked for. Pure, but for `keysOf`: what the store has to repair of
+ * a route.
+ */
 export async function restsOf(
   { routes }: Settings,
-  work: readonly Pick<OpenWork, "route" | "repairs" | "gaps">[],
-  keysOf: (route: string) => Promise<readonly Pick<RepairWork, "key">[]>,
+  work: readonly Pick<OpenWork, "route" | "repairs" | "gaps" | "legacyMisses">[],
+  service: Identity,
+  keysOf: KeysOf,
 ): Promise<ReadonlySet<string>> {
   const resting = new Set<string>();
   const restEntity = (entity: string | null): void => {
     if (entity === null) resting.add(ALL);
     else for (const name of [nameOfAny(entity), nameOfSome(entity)]) resting.add(name);
   };
-  for (const { route: name, repairs, gaps } of work) {
+  for (const { route: name, legacyMisses, ...both } of work) {
+    const { repairs, gaps } = service === "next" ? both : legacyMisses;
     if (repairs + gaps === 0) continue;
     const route = routes.find((one) => one.name === name);
     if (gaps > 0) {
       restAll(route, restEntity);
       continue;
     }
-    const keys = await keysOf(name);
-    if (keys.length > MOST_KEYS || keys.some(({ key }) => key === null || !namesEntity(key)))
+    const listed = await keysOf(name);
+    const keys = service === "next" ? listed : listed.filter(({ misses }) => isMissingAt("legacy", misses));
+    if (listed.length > MOST_KEYS || keys.some(({ key }) => key === null || !namesEntity(key)))
       restAll(route, restEntity);
     else {
       for (const { key } of keys) {

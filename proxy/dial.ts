@@ -7,24 +7,30 @@ import type { Locator } from "./config/terms.ts";
 import type { DialCounts } from "./dial-counts.ts";
 import type { DialRests } from "./dial-rests.ts";
 import type { DialResult } from "./dial-results.ts";
-import type { Snapshot } from "./exchange.ts";
+import type { Identity, Snapshot } from "./exchange.ts";
 import type { Pins } from "./mirror/pins.ts";
 import { PHASE_ROLES } from "./phases.ts";
 import type { SharedPins } from "./pins.ts";
 
-/** How long a read waits to hear what other members have pinned; then legacy answers it. */
-const OTHERS_WITHIN_MS = 20;
+/**
+ * How long a read waits to hear what other members have pinned; then its primary's answer counts. By who was to answer: where next was
+ * to be asked first nothing is lost, where legacy was to be asked last the client is told that there is no such thing.
+ */
+const OTHERS_WITHIN_MS = { next: 20, legacy: 500 } as const;
 
-export interface DialParts {
+export interface ConfirmedParts {
   readonly pins: Pick<Pins, "holdsAny" | "isWhole">;
   readonly rests: Pick<DialRests, "restsAny" | "others">;
   readonly shared: SharedPins | null;
-  readonly snapshot: () => Pick<Snapshot, "settings" | "revision">;
   readonly mirroringEnabled: () => boolean;
+}
+
+export interface DialParts extends ConfirmedParts {
+  readonly snapshot: () => Pick<Snapshot, "settings" | "revision">;
   readonly isBroken: (service: ServiceSettings) => boolean;
 }
 
-/** What a read has to find free, and of which route. */
+/** What a read has to find free, and of which route: that another service than its primary may answer it. */
 export interface DialQuestion {
   /** Of the settings that it arrived under: others may pin by something else. */
   readonly revision: number;
@@ -49,13 +55,26 @@ export function createDial(parts: DialParts, counts: Pick<DialCounts, "count">):
       if (parts.isBroken(serviceOf(settings, route.next))) return false;
       // What is written is there for both.
       if (route.sharedDatabase) return true;
-      if (!parts.mirroringEnabled() || !parts.pins.isWhole) return false;
-      if (parts.pins.holdsAny(names) || parts.rests.restsAny(names)) return false;
-      const { shared } = parts;
-      return shared === null ? true : within(shared.areFree(names, specOf(settings) ?? "", parts.rests.others()));
+      return isConfirmed(parts, settings, names, "next");
     },
     count: (route, result) => counts.count(route, result),
   };
+}
+
+/**
+ * Whether whoever is not the primary has all that the primary was told of what these name, for all that is known. Never rejects.
+ */
+export function isConfirmed(
+  parts: ConfirmedParts,
+  settings: Settings,
+  names: readonly string[],
+  service: Identity,
+): boolean | Promise<boolean> {
+  if (!parts.mirroringEnabled() || !parts.pins.isWhole) return false;
+  if (parts.pins.holdsAny(names) || parts.rests.restsAny(names, service)) return false;
+  const { shared } = parts;
+  if (shared === null) return true;
+  return within(shared.areFree(names, specOf(settings) ?? "", parts.rests.others()), OTHERS_WITHIN_MS[service]);
 }
 
 export function isDialled({ phase, reads }: RouteSettings): boolean {
@@ -72,9 +91,16 @@ export function bysOf({ routes }: Settings): readonly Locator[] {
   return [...bys.values()];
 }
 
-/** What has to be pinned for these settings; null: nothing, nobody dials. Equal texts pin alike. */
+/** Whether legacy may be asked for what next, the primary, has not. */
+export function fallsBack({ phase, reads, sharedDatabase }: RouteSettings): boolean {
+  const { primary, shadow } = PHASE_ROLES[phase];
+  return reads.fallback && primary === "next" && shadow !== null && !sharedDatabase;
+}
+
+/** What has to be pinned for these settings; null: nothing, each read is its primary's. Equal texts pin alike. */
 export function specOf(settings: Settings): string | null {
-  if (!settings.routes.some((route) => isDialled(route) && !route.sharedDatabase)) return null;
+  const isNeeded = settings.routes.some((route) => (isDialled(route) && !route.sharedDatabase) || fallsBack(route));
+  if (!isNeeded) return null;
   return ["key", ...bysOf(settings).map(spell).sort()].join(" ");
 }
 
@@ -82,9 +108,9 @@ function spell({ source, name }: Locator): string {
   return `${source}:${name}`;
 }
 
-function within(answer: Promise<boolean>): Promise<boolean> {
+function within(answer: Promise<boolean>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, OTHERS_WITHIN_MS, false);
+    const timer = setTimeout(resolve, ms, false);
     void answer.then((isFree) => {
       clearTimeout(timer);
       resolve(isFree);

@@ -65,11 +65,13 @@ export function finish(
     build: found.build,
     taintedBy: found.taintedBy,
     answers: found.answers,
+    ...(found.hasErrors === true ? { hasErrors: true } : {}),
   };
   const record = (): void => {
     try {
       parts.recorder.settle(settled);
       guarded(parts, "evidence", () => parts.evidence.settled(settled), exchange);
+      parts.readBacks.settled(settled);
       if (isWrite) parts.journal.settled(exchange.id, journalEnd(parts, settled));
       primary?.release();
       recorded?.();

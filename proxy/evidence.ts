@@ -59,6 +59,14 @@ export interface DivergenceRecord {
   readonly moreDifferences: number;
   /** What went wrong on the shadow's side, in words, or null. */
   readonly error: string | null;
+  /** It is no exchange of a client's: the entity of this write was read at both services. */
+  readonly readBack?: ReadBackOf;
+}
+
+/** Which write was read back, and how long after it had come. */
+export interface ReadBackOf {
+  readonly of: string;
+  readonly ageMs: number;
 }
 
 export const GROUP_STATES = ["new", "acknowledged", "fixed", "regressed"] as const;
@@ -164,6 +172,7 @@ export const REPAIR_REASONS = [
   "keys-not-followed",
   "unmapped-value",
   "not-copied",
+  "read-back",
 ] as const;
 export type RepairReason = (typeof REPAIR_REASONS)[number];
 

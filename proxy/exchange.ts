@@ -219,6 +219,8 @@ export interface Settled {
   readonly notBefore: number | null;
   /** It made its entity at the primary, and is known not to have reached the shadow. */
   readonly uncreated: boolean;
+  /** GraphQL: an answer tells of errors, so that part of the write may not have been applied. */
+  readonly hasErrors?: true;
   /** Both answers, where the exchange was chosen to be kept whole as a pair. */
   readonly answers: { readonly primary: WholeAnswer; readonly shadow: WholeAnswer } | null;
 }

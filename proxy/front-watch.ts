@@ -4,7 +4,9 @@ import type { BodyTakers } from "./forward/capture.ts";
 import type { PrimaryEnding } from "./forward/forwarder.ts";
 import type { CrossingWrite, Entered, Intake } from "./intake.ts";
 import type { Watched } from "./noise.ts";
-import type { Asked } from "./spans.ts";
+import type { Clock } from "./ports.ts";
+import { NO_ROUTE } from "./leanings.ts";
+import { type Asked, type EndedSpan, primarySpan } from "./spans.ts";
 import type { Trace } from "./trace.ts";
 
 /** Who is to hear of a forwarded request what. */
@@ -54,6 +56,25 @@ export const UNWATCHED: Watch = {
   closed: null,
   traced: null,
 };
+
+/** `service`: who answered in the end. */
+export function spanOfPrimary(
+  { trace, asked }: Traced,
+  ending: PrimaryEnding,
+  service: ServiceSettings,
+  clock: Pick<Clock, "monotonic">,
+): EndedSpan {
+  return primarySpan(trace, {
+    method: asked.method,
+    route: asked.route?.name ?? NO_ROUTE,
+    endedAt: clock.monotonic(),
+    ms: ending.end === "unreached" ? 0 : ending.ms,
+    status: ending.end === "unreached" ? null : ending.status,
+    errorType: ending.end === "answered" ? null : ending.end,
+    service: service.name,
+    origin: service.origin,
+  });
+}
 
 /** A write to a database that both services use: whoever compares reads of it hears of the write. */
 export function crossingWatch(

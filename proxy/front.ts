@@ -16,15 +16,18 @@ import {
   type RouteFound,
   type Snapshot,
 } from "./exchange.ts";
-import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
-import { refuse, type Refusal } from "./forward/refusal.ts";
+import { forward } from "./forward/forwarder.ts";
+import { Patience } from "./forward/patience.ts";
+import { BROUGHT_OVER, MOVING, refuse } from "./forward/refusal.ts";
 import type { OpenTunnels } from "./forward/open-tunnels.ts";
 import { openTunnel } from "./forward/tunnel.ts";
 import { endToEndHeaders, withHeaders } from "./headers.ts";
 import { makeUlid } from "./identity.ts";
-import type { ClientMapping } from "./client-mapping.ts";
-import { type Dial, isDialled } from "./dial.ts";
+import type { Asked, ClientMapping } from "./client-mapping.ts";
+import { type Dial, fallsBack, isDialled } from "./dial.ts";
 import { dialledUpstream } from "./dialled-upstream.ts";
+import type { Fallback } from "./fallback.ts";
+import { type FallbackUpstream, fallbackUpstream } from "./fallback-upstream.ts";
 import type { Arrived, Entered, Intake } from "./intake.ts";
 import { readRequestHead } from "./listen/request-head.ts";
 import { NO_ROUTE } from "./leanings.ts";
@@ -34,12 +37,20 @@ import { holdBack, type WriteHold } from "./phase/write-hold.ts";
 import { PHASE_ROLES, serviceNameFor } from "./phases.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
 import { keyAtHead, samplePoint } from "./route/entity-key.ts";
-import { dialledTo } from "./route/pin-names.ts";
+import { dialledTo, wholeRead } from "./route/pin-names.ts";
 import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
-import { type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
+import { serverSpan } from "./spans.ts";
 import { clientTrace } from "./trace-context.ts";
 import { beginTrace, tracedHeaders } from "./tracing.ts";
-import { crossingWatch, NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
+import {
+  crossingWatch,
+  NOT_FORWARDED,
+  spanOfPrimary,
+  toldOnce,
+  type Traced,
+  UNWATCHED,
+  type Watch,
+} from "./front-watch.ts";
 
 export interface FrontParts {
   /** The settings that an exchange arriving now will keep. */
@@ -49,6 +60,7 @@ export interface FrontParts {
   readonly intake: Intake;
   readonly clients: ClientMapping;
   readonly dial: Dial;
+  readonly fallback: Fallback;
   /** Writes whose source of truth is being changed wait here. */
   readonly hold: Pick<WriteHold, "holds" | "take">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
@@ -67,6 +79,8 @@ export interface Front {
 }
 
 export function createFront(parts: FrontParts): Front {
+  const patience = new Patience();
+
   /** Nobody above catches: what fails here must end the client's exchange, and nothing else. */
   function handle(request: IncomingMessage, response: ServerResponse, target: string): void {
     try {
@@ -150,14 +164,17 @@ export function createFront(parts: FrontParts): Front {
       samplePoint: () => samplePoint(sampleKey(found, head)),
       mirroringEnabled: parts.mirroringEnabled(),
     });
-    const mapping = parts.clients.of({ snapshot, request: head, found });
+    const traced = traceOf(snapshot, head, route);
+    const mapped = parts.clients.of({ snapshot, request: head, found });
+    const behind = requestClass === "read" ? behindNext({ snapshot, request: head, found }, traced) : null;
+    const mapping = behind === null ? mapped : behind.around(mapped);
     // What is asked twice is asked as the client asks.
     const learns = route.compare.noise.readShare > 0 && mapping === null;
     const watched = learns ? watchNoise({ snapshot, request: head, route, params: found.params, plan }) : null;
-    const traced = traceOf(snapshot, head, route);
     if (!plan.mirror) {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (traced !== null) watch = { ...watch, traced };
+      if (behind !== null) watch = { ...watch, answeredBy: behind.answeredBy };
       if (requestClass === "write") watch = counted(watch, route.name, head);
       if (plan.why === "writes-off" && route.sharedDatabase)
         watch = crossingWatch(parts, watch, { snapshot, request: head, found, plan });
@@ -174,11 +191,14 @@ export function createFront(parts: FrontParts): Front {
     }
     const trace = traced === null ? null : traced.trace;
     // Whoever watches it would wait for its end for ever.
-    const failed = (): void => {
+    const unwatch = (): void => {
       guard("noise", () => {
         watched?.ended(NOT_FORWARDED);
         watched?.closed();
       });
+    };
+    const failed = (): void => {
+      unwatch();
       response.destroy();
     };
     try {
@@ -186,14 +206,27 @@ export function createFront(parts: FrontParts): Front {
         { snapshot, request: head, found, plan, trace },
         (entered) => {
           const arrived = { snapshot, request: head, found, plan, trace };
-          forwardMirrored(request, response, arrived, entered, watched, mapping, traced);
+          forwardMirrored(request, response, arrived, entered, watched, mapping, traced, behind);
         },
         failed,
+        () => {
+          unwatch();
+          refuse(response, BROUGHT_OVER, request.complete);
+        },
       );
     } catch (error) {
       failed();
       throw error;
     }
+  }
+
+  /** legacy behind next, for an entity that next has not. null: next alone answers. */
+  function behindNext(asked: Asked, traced: Traced | null): FallbackUpstream | null {
+    const { found, request } = asked;
+    if (!fallsBack(found.route)) return null;
+    const whole = wholeRead(found, request);
+    if (whole === null) return null;
+    return fallbackUpstream({ ...parts, patience }, asked, whole, traced === null ? null : traced.trace);
   }
 
   /** next is asked, and legacy where it gives no answer that counts. */
@@ -285,6 +318,7 @@ export function createFront(parts: FrontParts): Front {
     watched: Watched | null,
     mapping: Mapping,
     traced: Traced | null,
+    behind: FallbackUpstream | null,
   ): void {
     const service = serviceNameFor(plan.primary, route);
     const watch: Watch = {
@@ -293,10 +327,12 @@ export function createFront(parts: FrontParts): Front {
       ended: (ending) => {
         // Before it is settled, which lets go of the copy.
         if (watched !== null) guard("noise", () => watched.ended(ending));
-        return entered.ended(ending);
+        const isAnothers = ending.end === "answered" && behind?.isLegacys() === true;
+        return entered.ended(isAnothers ? { ...ending, isAnothers } : ending);
       },
       closed: watched === null ? null : () => watched.closed(),
       traced,
+      ...(behind === null ? {} : { answeredBy: behind.answeredBy }),
     };
     const marks = plan.requestClass === "write" ? route.markHeaders : [];
     forwardTo(request, response, head, snapshot, service, route.name, watch, mapping, marks);
@@ -374,7 +410,7 @@ export function createFront(parts: FrontParts): Front {
           if (traced !== null)
             guard(
               "telemetry",
-              () => parts.telemetry.span(spanOfPrimary(traced, ending, watch.answeredBy?.() ?? service)),
+              () => parts.telemetry.span(spanOfPrimary(traced, ending, watch.answeredBy?.() ?? service, parts.clock)),
               head,
             );
           return held;
@@ -414,19 +450,6 @@ export function createFront(parts: FrontParts): Front {
     }
   }
 
-  function spanOfPrimary({ trace, asked }: Traced, ending: PrimaryEnding, service: ServiceSettings): EndedSpan {
-    return primarySpan(trace, {
-      method: asked.method,
-      route: asked.route?.name ?? NO_ROUTE,
-      endedAt: parts.clock.monotonic(),
-      ms: ending.end === "unreached" ? 0 : ending.ms,
-      status: ending.end === "unreached" ? null : ending.status,
-      errorType: ending.end === "answered" ? null : ending.end,
-      service: service.name,
-      origin: service.origin,
-    });
-  }
-
   function guard(step: string, work: () => void, head?: RequestHead): void {
     try {
       work();
@@ -440,14 +463,6 @@ export function createFront(parts: FrontParts): Front {
 
 /** See `ClientMapping`. */
 type Mapping = ReturnType<ClientMapping["of"]>;
-
-/** Nothing was sent: the client may send it again. */
-const MOVING: Refusal = {
-  status: 503,
-  title: "The service behind this proxy is being changed",
-  detail: "cutover",
-  retryAfterSeconds: 1,
-};
 
 /** Only the client's own trace is known here. */
 function ofRequest({ headers }: RequestHead): OfRequest | undefined {

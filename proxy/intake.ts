@@ -16,6 +16,7 @@ import type { Copy } from "./copy.ts";
 import { enterCrossingWrite } from "./crossing-write.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keysAtHead } from "./route/entity-key.ts";
+import type { Reach } from "./reach.ts";
 import { pinsOfWrite } from "./route/pin-names.ts";
 import { reachAtHead } from "./route/write-reach.ts";
 import { keyForAll, settle, type OpenExchange } from "./settlement.ts";
@@ -40,9 +41,10 @@ export interface Arrived {
 export interface Intake {
   /**
    * Calls `goOn` once the primary may be called: at once where nothing is to be waited for. Where it cannot be entered it throws, or
-   * calls `failed` later. Where `goOn` throws, now or later, the exchange is ended in the books, and `failed` is called.
+   * calls `failed` later. Where `goOn` throws, now or later, the exchange is ended in the books, and `failed` is called. Where it is
+   * held back for as long as a client may wait, `refused` is: nothing was sent, and it is in no books.
    */
-  open(arrived: Arrived, goOn: (entered: Entered) => void, failed: () => void): void;
+  open(arrived: Arrived, goOn: (entered: Entered) => void, failed: () => void, refused: () => void): void;
   /** A write to a database that both services use: reads that it crosses are to be told apart. The primary may be called at once. */
   cross(write: CrossingWrite): Entered;
 }
@@ -63,13 +65,54 @@ export interface Entered {
 }
 
 export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
+  /** What holds clients' writes back ends before anything of it is in the books: whoever holds would meet it there. */
   function open(
     { snapshot, request, found, plan, trace }: Arrived,
     goOn: (entered: Entered) => void,
     failed: () => void,
+    refused: () => void,
   ): void {
     const exchange = exchangeOf({ snapshot, request, found, plan }, trace);
-    const keys = keysAtHead({ route: found.route, params: found.params, request }, plan.requestClass);
+    const from = { route: found.route, params: found.params, request };
+    const keys = keysAtHead(from, plan.requestClass);
+    if (plan.requestClass === "read") {
+      enter(exchange, keys, null, goOn, failed);
+      return;
+    }
+    parts.openWrites.enter(exchange.id, found.route.name, `${request.method} ${request.path}`);
+    const reach = reachAtHead(from, keys);
+    const enterHeld = (): void => {
+      const held = parts.keyHolds.held(reach);
+      if (held === null) {
+        enter(exchange, keys, reach, goOn, failed);
+        return;
+      }
+      held
+        .then((mayGoOn) => {
+          if (mayGoOn) {
+            enterHeld();
+            return;
+          }
+          parts.openWrites.leave(exchange.id);
+          refused();
+        })
+        .catch((error: unknown) => {
+          parts.caught("pipeline", error, exchange);
+          failed();
+        });
+    };
+    enterHeld();
+  }
+
+  /** From here on it is in the books. `reach` null: of a read. */
+  function enter(
+    exchange: Exchange,
+    keys: readonly string[],
+    reach: Reach | null,
+    goOn: (entered: Entered) => void,
+    failed: () => void,
+  ): void {
+    const { request, plan, route } = exchange;
     const mark = headerOf(request.headers, SHADOW_MARK_HEADER);
     const open: OpenExchange = {
       exchange,
@@ -78,16 +121,13 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
       ticket: lanes.intend(keys, plan.requestClass),
       lanes,
     };
-    if (plan.requestClass === "write") {
-      parts.openWrites.enter(exchange.id, found.route.name, `${request.method} ${request.path}`);
-      const from = { route: found.route, params: found.params, request };
-      const reach = reachAtHead(from, keys);
-      guarded(parts, "changes", () => parts.changes.began(exchange.id, found.route.name, reach));
+    if (reach !== null) {
+      guarded(parts, "changes", () => parts.changes.began(exchange.id, route.name, reach));
       const { isNeeded, bys } = parts.pins;
       parts.pins.began(exchange.id, isNeeded ? pinsOfWrite(reach, bys, request) : []);
     }
     try {
-      parts.recorder.eligible(found.route.name, plan.requestClass);
+      parts.recorder.eligible(route.name, plan.requestClass);
     } catch (error) {
       // Its client's exchange is ended by whoever catches this.
       lanes.withdraw(open.ticket);

@@ -65,6 +65,12 @@ export function actingPhase(route: Pick<RouteSettings, "phase">, kept: KeptPhase
   return kept.file === route.phase || crossesBarrier(kept.phase, route.phase) ? kept.phase : route.phase;
 }
 
+/** Epoch ms: since when next is the source of truth; null: it is not, or nobody noted it. */
+export function cutOverOf(kept: KeptPhase | undefined): number | null {
+  if (kept === undefined || PHASE_ROLES[kept.phase].primary !== "next") return null;
+  return Date.parse(kept.cutOverAt ?? kept.at);
+}
+
 export function withPhases(file: Settings, kept: ReadonlyMap<string, KeptPhase>): Settings {
   if (kept.size === 0) return file;
   const routes = file.routes.map((route) => {

@@ -75,6 +75,10 @@ export function createLeaningCounter(parts: {
         // Answers are the primary's own: what clients still say is what cannot be taken from them.
         if (of === "request") lean(route, "translation", times);
       },
+      fallbackRead(route, result, times) {
+        telemetry.fallbackRead(route, result, times);
+        if (result === "legacy") lean(route, "fallback", times);
+      },
     }),
     flush,
     close() {

@@ -35,6 +35,7 @@ import { CountedWrites } from "./mirror/counted-writes.ts";
 import { createMemoryJournal } from "./mirror/journal.ts";
 import { streamPrimaries } from "./phases.ts";
 import { OpenWrites } from "./phase/open-writes.ts";
+import { cutOverOf } from "./kept-phase.ts";
 import { openPhaseBook } from "./phase/phase-book.ts";
 import { WriteHold } from "./phase/write-hold.ts";
 import { deliveryKey, loadSecretKey, randomSecretKey } from "./record/secret-key.ts";
@@ -144,7 +145,8 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   watched();
   acting.onChange(watched);
   const heard = leaning.heard(telemetry.telemetry);
-  const retire = createRetireReport({ counter: leaning, store, phases, snapshot, clock });
+  const cutOverAt = (route: string): number | null => cutOverOf(phases.rowOf(route));
+  const retire = createRetireReport({ counter: leaning, store, cutOverAt, snapshot, clock });
   const every = { store, secretKey, telemetry: heard, clock, desk, audit };
 
   const records = await createRecords({
@@ -178,6 +180,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
         movingAlone?.settled(settled);
       },
     },
+    cutOverAt,
     hold,
     openWrites,
     tunnels,
@@ -269,6 +272,8 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     cutoverGate: records.cutoverGate,
     clientMappings: mirroring.clientMappings,
     dialCounts: mirroring.dialCounts,
+    fallbackCounts: mirroring.fallbackCounts,
+    readBacks: mirroring.readBacks,
     reachability: services.reachability,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
@@ -313,6 +318,8 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       clientMappings: mirroring.clientMappings,
       dial: mirroring.dial,
       dialCounts: mirroring.dialCounts,
+      fallback: mirroring.fallback,
+      fallbackCounts: mirroring.fallbackCounts,
       telemetry: heard,
       tunnels,
       waiting,

@@ -27,6 +27,7 @@ import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { crossedBy } from "./crossed-read.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
+import { tellsErrors } from "./route/graphql.ts";
 import { spanBegins, tellMismatch, tellShadowSpan } from "./traced-copy.ts";
 import { ALONE } from "./turns.ts";
 
@@ -354,6 +355,7 @@ function compareCopy(
     guarded(parts, "pair", () => (answers = parts.pairs.choose(exchange, outcome, ofPrimary, compared)), exchange);
     const found = {
       ...NOTHING_FOUND,
+      ...(hasErrors(copy, compared) ? ({ hasErrors: true } as const) : {}),
       outcome,
       repair,
       notBefore,
@@ -412,6 +414,14 @@ function compareCopy(
   void learnFrom(parts, copy, teaching, answer, sent.passed)
     .then((learnt) => judge(learnt.answer, learnt.conflicts))
     .catch((error: unknown) => parts.caught("lane", error, exchange));
+}
+
+/** GraphQL answers 200 to what it applied in part, or not at all. */
+function hasErrors({ exchange, primary }: Copy, shadow: Answer): boolean {
+  if (exchange.route.treatAs !== "graphql" || exchange.plan.requestClass === "read") return false;
+  return (
+    tellsErrors(bytesInMemory(primary.body)) || tellsErrors(shadow.body.kind === "memory" ? shadow.body.bytes : null)
+  );
 }
 
 /** No rule excuses a value that is two things at once. */

@@ -4,7 +4,7 @@ import type { Comparer } from "./compare/comparer.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
 import type { EvidenceBook } from "./evidence-book.ts";
 import type { ServiceSettings } from "./config/settings.ts";
-import type { Role, Snapshot } from "./exchange.ts";
+import type { Role, Settled, Snapshot } from "./exchange.ts";
 import type { CaptureParts } from "./forward/capture.ts";
 import type { Copying } from "./backfill-window.ts";
 import type { Backlog } from "./mirror/backlog.ts";
@@ -13,6 +13,7 @@ import type { CrossingWrites } from "./mirror/crossing-writes.ts";
 import type { Freezes } from "./mirror/freezes.ts";
 import type { Gaps } from "./mirror/gaps.ts";
 import type { Holes } from "./mirror/holes.ts";
+import type { KeyHolds } from "./mirror/key-holds.ts";
 import type { Pins } from "./mirror/pins.ts";
 import type { ShadowGate } from "./mirror/shadow-gate.ts";
 import type { Rewrite } from "./mirror/shadow-request.ts";
@@ -44,6 +45,8 @@ export interface PipelineParts {
   readonly recorder: Recorder;
   /** What speaks for a cutover and against it. */
   readonly evidence: Pick<EvidenceBook, "settled">;
+  /** Reads mirrored writes back. */
+  readonly readBacks: { settled(settled: Settled): void };
   /** Says which exchanges are kept whole. */
   readonly pairs: Pick<PairKeeper, "choose">;
   readonly ruleCounters: RuleCounters;
@@ -77,6 +80,8 @@ export interface PipelineParts {
   readonly pins: Pins;
   /** Copies of these rows are held back. */
   readonly freezes: Freezes;
+  /** Writes of these keys are, before their primary is called. */
+  readonly keyHolds: KeyHolds;
   readonly copying: Copying;
   /** Told of writes that went to the primary without their intent being durable. */
   readonly gaps: Gaps;

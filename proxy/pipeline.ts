@@ -35,7 +35,7 @@ export interface Pipeline extends Front {
 
 export function createPipeline(
   given: Omit<PipelineParts, "holes" | "journalHasMore" | "journalCaughtUp">,
-  client: Pick<FrontParts, "hold" | "tunnels" | "clients" | "dial">,
+  client: Pick<FrontParts, "hold" | "tunnels" | "clients" | "dial" | "fallback">,
 ): Pipeline {
   const parts: PipelineParts = {
     ...given,

@@ -24,6 +24,7 @@ import type {
 } from "./evidence.ts";
 import type { DialResult } from "./dial-results.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
+import type { CopyResult, FallbackResult } from "./fallback-results.ts";
 import type { KeptGateEvidence } from "./gate-evidence.ts";
 import type { Leaning } from "./leanings.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
@@ -34,6 +35,7 @@ import type { PresentState } from "./members.ts";
 import type { KeptPlace, NotTwiceReason } from "./places.ts";
 import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
+import type { ReadBackResult } from "./read-back-results.ts";
 import type { RepairResult } from "./repair-job.ts";
 import type { RowJobEnd } from "./row-jobs.ts";
 
@@ -382,6 +384,12 @@ export interface Telemetry {
   mappedForClient(route: string, of: "request" | "answer", result: "mapped" | "unmapped", times: number): void;
   /** A read that fell to next while legacy was the primary. */
   dialledRead(route: string, result: DialResult, times: number): void;
+  /** A read that next, as the primary, had nothing for. */
+  fallbackRead(route: string, result: FallbackResult, times: number): void;
+  /** What became of an entity that legacy had and next had not. */
+  copiedForward(route: string, result: CopyResult): void;
+  /** A mirrored write was read back. */
+  readBack(route: string, result: ReadBackResult): void;
   configReload(result: "applied" | "refused"): void;
   /** Of a request that is traced; nobody calls it for any other. */
   span(span: EndedSpan): void;

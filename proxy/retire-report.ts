@@ -4,8 +4,6 @@ import type { Snapshot } from "./exchange.ts";
 import type { GapRecord } from "./evidence.ts";
 import type { LeaningCounter } from "./leaning-counter.ts";
 import { NO_ROUTE } from "./leanings.ts";
-import type { PhaseBook } from "./phase/phase-book.ts";
-import { PHASE_ROLES } from "./phases.ts";
 import type { Clock, Store } from "./ports.ts";
 import { askRetire, type LookedForChanges } from "./phase/retire.ts";
 import type { RetireAnswer } from "./retire.ts";
@@ -14,7 +12,8 @@ import { collectionsOf, foundOf, ownEntity } from "./row-jobs.ts";
 export interface RetireReportParts {
   readonly counter: Pick<LeaningCounter, "flush">;
   readonly store: Pick<Store, "leanings" | "openWork" | "gaps" | "rowJobs">;
-  readonly phases: Pick<PhaseBook, "rowOf">;
+  /** Epoch ms: since when next is the route's source of truth; null: it is not, or nobody noted it. */
+  readonly cutOverAt: (route: string) => number | null;
   readonly snapshot: () => Snapshot;
   readonly clock: Pick<Clock, "now">;
 }
@@ -38,13 +37,11 @@ export function createRetireReport(parts: RetireReportParts): RetireReport {
       parts.counter.flush();
       const leanings = await parts.store.leanings();
       const open = (await parts.store.openWork()).find((one) => one.route === name);
-      const isBeyond = PHASE_ROLES[route.phase].primary === "next";
-      const kept = parts.phases.rowOf(name);
       return askRetire({
         route,
         quietMs: quietMs ?? route.retire.quietMs,
         now: parts.clock.now(),
-        cutOverAt: isBeyond && kept !== undefined ? Date.parse(kept.cutOverAt ?? kept.at) : null,
+        cutOverAt: parts.cutOverAt(name),
         leanings: leanings.filter((one) => one.route === name || (one.route === NO_ROUTE && one.on === "unmatched")),
         openRepairs: open?.repairs ?? 0,
         gaps: (open?.gaps ?? 0) === 0 ? [] : await allGaps(parts.store, name),

@@ -243,6 +243,8 @@ function whyNotMirrored(parts: PipelineParts, open: OpenExchange, answered: Prim
   if (isWrite && isGraphqlRead(exchange, answered)) {
     return { outcome: skipped("sampled-out"), repair: null, primaryEnd: "refused" };
   }
+  // The primary has no such row: what the two sides hold of it is no comparison.
+  if (answered.isAnothers === true) return { outcome: skipped("not-copied"), repair: null };
   const { requestBody, body } = answered;
   const lost = (why: "queue-full" | "spool-full"): NotMirrored => {
     const error = why === "spool-full" ? parts.copies.spool.problem : null;

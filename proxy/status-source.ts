@@ -4,6 +4,8 @@ import type { ModuleHealth } from "./compare/module-health.ts";
 import type { Phase, RouteSettings, ServiceSettings } from "./config/settings.ts";
 import type { ClientMappings } from "./client-mappings.ts";
 import type { DialCounts } from "./dial-counts.ts";
+import type { FallbackCounts } from "./fallback-counts.ts";
+import type { ReadBackCounts } from "./read-back-results.ts";
 import type { CutoverGate } from "./cutover-gate.ts";
 import { serviceOf } from "./config/settings.ts";
 import type { Snapshot } from "./exchange.ts";
@@ -61,6 +63,8 @@ export interface StatusSourceParts {
   readonly cutoverGate: Pick<CutoverGate, "evidence">;
   readonly clientMappings: Pick<ClientMappings, "of">;
   readonly dialCounts: Pick<DialCounts, "of">;
+  readonly fallbackCounts: Pick<FallbackCounts, "of">;
+  readonly readBacks: { of(route: string): ReadBackCounts };
   readonly reachability: Reachability;
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly workers: () => StatusInput["workers"];
@@ -172,6 +176,8 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       gateEvidence: parts.cutoverGate.evidence(route.name),
       mappedForClients: parts.clientMappings.of(route.name),
       dialledReads: parts.dialCounts.of(route.name),
+      fallbackReads: parts.fallbackCounts.of(route.name),
+      readBacks: parts.readBacks.of(route.name),
     };
   }
 

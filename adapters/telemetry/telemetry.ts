@@ -123,6 +123,24 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
     unit: "{read}",
     attributes: ["route", "result"],
   });
+  const fallbackReads = new CellCounter({
+    name: "crossfade.fallback.reads",
+    description: "Reads of entities that next, as the primary, had not, by what legacy had of them",
+    unit: "{read}",
+    attributes: ["route", "result"],
+  });
+  const copiesForward = new CellCounter({
+    name: "crossfade.fallback.copies",
+    description: "Entities that legacy had and next had not, by what became of bringing them over",
+    unit: "{entity}",
+    attributes: ["route", "result"],
+  });
+  const readBacks = new CellCounter({
+    name: "crossfade.read_backs",
+    description: "Mirrored writes whose entity was read at both services afterwards, by what came of it",
+    unit: "{write}",
+    attributes: ["route", "result"],
+  });
   const reloads = new CellCounter({
     name: "crossfade.config.reloads",
     description: "Changed config files, by whether they were taken",
@@ -166,6 +184,9 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       secondReads,
       mappedForClients,
       dialledReads,
+      fallbackReads,
+      copiesForward,
+      readBacks,
       reloads,
       sentItems,
     ];
@@ -191,6 +212,9 @@ export function createTelemetry(options: TelemetryOptions): TelemetryAdapter {
       secondRead: (route, result) => secondReads.add(1, route, result),
       mappedForClient: (route, of, result, times) => mappedForClients.add(times, route, of, result),
       dialledRead: (route, result, times) => dialledReads.add(times, route, result),
+      fallbackRead: (route, result, times) => fallbackReads.add(times, route, result),
+      copiedForward: (route, result) => copiesForward.add(1, route, result),
+      readBack: (route, result) => readBacks.add(1, route, result),
       configReload: (result) => reloads.add(1, result),
     },
     observe(read) {

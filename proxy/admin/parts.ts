@@ -9,6 +9,8 @@ import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
 import type { MappedForClients } from "../client-mappings.ts";
 import type { DialledReads } from "../dial-counts.ts";
+import type { FallbackReads } from "../fallback-counts.ts";
+import type { ReadBackCounts } from "../read-back-results.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { GateAnswer } from "../gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
@@ -80,6 +82,10 @@ export interface RouteState {
   readonly mappedForClients: MappedForClients;
   /** Reads that fell to next while legacy was the primary, since the process began. */
   readonly dialledReads: DialledReads;
+  /** Reads that next, as the primary, had nothing for, since the process began. */
+  readonly fallbackReads: FallbackReads;
+  /** Mirrored writes that were read back, since the process began. */
+  readonly readBacks: ReadBackCounts;
 }
 
 /** What was done to learn of noise since the process began; all 0 where the route does not ask for it. */

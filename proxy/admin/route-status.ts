@@ -2,6 +2,8 @@
 import type { RollbackPrice } from "../phase-move.ts";
 import type { MappedForClients } from "../client-mappings.ts";
 import type { DialledReads } from "../dial-counts.ts";
+import type { FallbackReads } from "../fallback-counts.ts";
+import type { ReadBackCounts } from "../read-back-results.ts";
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
 import type { Override } from "../overrides.ts";
@@ -44,6 +46,10 @@ export interface RouteStatus {
   readonly mappedForClients: MappedForClients;
   /** Since the process began: reads that fell to next while legacy was the primary. */
   readonly dialledReads: DialledReads;
+  /** Since the process began: reads that next, as the primary, had nothing for. */
+  readonly fallbackReads: FallbackReads;
+  /** Since the process began: mirrored writes that were read back. */
+  readonly readBacks: ReadBackCounts;
   /** What operators have set over the file. */
   readonly overrides: readonly Override[];
 }
@@ -84,6 +90,8 @@ export function buildRouteStatus(
     gateEvidence: state.gateEvidence,
     mappedForClients: state.mappedForClients,
     dialledReads: state.dialledReads,
+    fallbackReads: state.fallbackReads,
+    readBacks: state.readBacks,
     overrides: state.overrides,
   };
 }

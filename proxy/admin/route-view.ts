@@ -20,7 +20,7 @@ export interface RouteView extends RouteStatus {
   readonly treatAs: RouteSettings["treatAs"];
   readonly mirror: RouteSettings["mirror"];
   /** Who answers reads while legacy is the primary. */
-  readonly reads: { readonly dialShare: number; readonly by: string | null };
+  readonly reads: { readonly dialShare: number; readonly by: string | null; readonly fallback: boolean };
   /** Both services work on the same tables: writes are never mirrored. */
   readonly sharedDatabase: boolean;
   readonly compare: {
@@ -70,7 +70,7 @@ export function viewRoute(
     key: route.key.map(spellLocator),
     treatAs: route.treatAs,
     mirror: route.mirror,
-    reads: { dialShare: route.reads.dialShare, by: route.reads.by === null ? null : spellLocator(route.reads.by) },
+    reads: { ...route.reads, by: route.reads.by === null ? null : spellLocator(route.reads.by) },
     sharedDatabase: route.sharedDatabase,
     compare: {
       status: compare.status,

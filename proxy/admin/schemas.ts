@@ -2,6 +2,7 @@
 import { TRANSFORM_HOOKS } from "../config/compare-settings.ts";
 import { DETECTORS, PHASES, TREAT_AS } from "../config/settings.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
+import { COPY_RESULTS, FALLBACK_RESULTS } from "../fallback-results.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import {
   BACKFILL_OPEN_SCHEMA,
@@ -26,6 +27,7 @@ import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gat
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
 import { LEANS_ON, RETIRE_CONDITIONS } from "../retire.ts";
 import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
+import { READ_BACK_RESULTS } from "../read-back-results.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
 import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, RUNNING_JOB_STATES } from "../running-job.ts";
 import { RUNNING_JOB_ORDER_SCHEMA, RUNNING_JOB_REPORT_SCHEMA } from "./running-job-requests.ts";
@@ -107,6 +109,11 @@ const routeStatus = {
   gateEvidence: number,
   mappedForClients: object({ requests: count, answers: count, unmapped: count }),
   dialledReads: object({ next: count, pinned: count, askedAgain: count }),
+  readBacks: object(Object.fromEntries(READ_BACK_RESULTS.map((result) => [result, count]))),
+  fallbackReads: object({
+    ...Object.fromEntries(FALLBACK_RESULTS.map((result) => [result, count])),
+    copies: object(Object.fromEntries(COPY_RESULTS.map((result) => [result, count]))),
+  }),
   causes: orNull(object(Object.fromEntries(GROUP_STATES.map((state) => [state, count])))),
   overrides: listOf(ref("Override")),
 };
@@ -244,7 +251,7 @@ export const SCHEMAS = {
       when: enumOf(["accepted", "always"]),
       acceptRealEffects: orNull(text),
     }),
-    reads: object({ dialShare: share, by: orNull(text) }),
+    reads: object({ dialShare: share, by: orNull(text), fallback: flag }),
     sharedDatabase: flag,
     compare: object({
       status: enumOf(["exact", "class"]),
@@ -302,27 +309,31 @@ export const SCHEMAS = {
     ),
   }),
   Difference: object({ at: text, kind: enumOf(DIFFERENCE_KINDS), primary: orNull(text), shadow: orNull(text) }),
-  Divergence: object({
-    id: text,
-    time,
-    route: text,
-    phase: enumOf(PHASES),
-    outcome: enumOf(OUTCOME_KINDS),
-    reason: orNull(enumOf(reasons)),
-    key: orNull(text),
-    method: text,
-    path: text,
-    query: orNull(text),
-    traceId: text,
-    group: orNull(text),
-    taintedBy: orNull(text),
-    build: orNull(text),
-    primary: object(leg),
-    shadow: orNull(object({ ...leg, attempts: count })),
-    differences: listOf(ref("Difference")),
-    moreDifferences: count,
-    error: orNull(text),
-  }),
+  Divergence: object(
+    {
+      id: text,
+      time,
+      route: text,
+      phase: enumOf(PHASES),
+      outcome: enumOf(OUTCOME_KINDS),
+      reason: orNull(enumOf(reasons)),
+      key: orNull(text),
+      method: text,
+      path: text,
+      query: orNull(text),
+      traceId: text,
+      group: orNull(text),
+      taintedBy: orNull(text),
+      build: orNull(text),
+      primary: object(leg),
+      shadow: orNull(object({ ...leg, attempts: count })),
+      differences: listOf(ref("Difference")),
+      moreDifferences: count,
+      error: orNull(text),
+      readBack: object({ of: text, ageMs: count }),
+    },
+    ["readBack"],
+  ),
   Place: object({
     route: text,
     method: text,

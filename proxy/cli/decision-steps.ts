@@ -1,7 +1,7 @@
 import type { ExplainSteps } from "../config/explain.ts";
 import type { Settings } from "../config/settings.ts";
 import { keyAtHead, samplePoint } from "../route/entity-key.ts";
-import { dialPoint } from "../route/pin-names.ts";
+import { dialPoint, wholeRead } from "../route/pin-names.ts";
 import { classifyRequest, planExchange } from "../route/plan.ts";
 import { compileRouter } from "../route/router.ts";
 
@@ -15,5 +15,6 @@ export function decisionSteps(settings: Settings): ExplainSteps {
     keyAtHead,
     samplePoint,
     dialPoint,
+    wholeRead,
   };
 }

@@ -9,12 +9,14 @@ import {
   type GroupRecord,
   type LegRecord,
   OPEN_STATES,
+  type ReadBackOf,
 } from "../evidence.ts";
 import { spellSignature } from "../group-sentence.ts";
 import { type Column, cut, table, widthOf, wrap } from "./columns.ts";
 import { describeFindings } from "./findings.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";
+import { spellDuration } from "../config/units.ts";
 
 const DIFFERENCES_LISTED = 3;
 const ROOM_FOR_TIMES = 110;
@@ -51,6 +53,7 @@ export function formatDivergenceInFull(record: DivergenceRecord, width: number, 
     ["group", record.group],
     ["build", record.build],
     ["follows", record.taintedBy === null ? null : `${record.taintedBy}, a failed write of the same key`],
+    ["read back", record.readBack === undefined ? null : spellReadBackOf(record.readBack)],
     ["trace", record.traceId],
   ];
   const nameWidth = Math.max(...facts.map(([name]) => name.length)) + 2;
@@ -121,6 +124,10 @@ export function formatGroupInFull({ samples, ...group }: GroupInFull, width: num
   ];
   if (samples.length > 0) lines.push("", paint("dim", "samples"));
   return [...lines, ...samples.flatMap((sample) => formatDivergence(sample, width, paint))];
+}
+
+function spellReadBackOf({ of, ageMs }: ReadBackOf): string {
+  return `of the write ${of}, ${spellDuration(Math.round(ageMs))} after it came`;
 }
 
 export function spellDifference({ at, kind, primary, shadow }: Difference): string {

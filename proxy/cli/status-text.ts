@@ -95,6 +95,18 @@ function sentenceOf(route: RouteStatus): string {
     const back = pinned + askedAgain === 0 ? "" : ` of ${spellCount(next + pinned + askedAgain)} that fell to it`;
     more.push(`${plural(next, "read")} answered by next${back}`);
   }
+  const { equal, differs } = route.readBacks;
+  if (equal + differs > 0) {
+    more.push(
+      `${plural(equal + differs, "write")} read back${differs === 0 ? "" : `, ${spellCount(differs)} of them different`}`,
+    );
+  }
+  const { legacy, copies } = route.fallbackReads;
+  if (legacy > 0) {
+    more.push(
+      `${plural(legacy, "read")} answered by legacy for want of a row at next, ${spellCount(copies.copied)} brought over`,
+    );
+  }
   if (route.lagMs > 0) more.push(`lag ${spellSpan(route.lagMs)}`);
   if (route.breaker !== null && route.breaker !== "closed") more.push(`breaker ${route.breaker}`);
   if (route.shadow === null) return [`not mirrored, ${route.primary} alone`, ...more].join(" · ");

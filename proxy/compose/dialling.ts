@@ -1,29 +1,36 @@
 import type { Switchboard } from "../config/switchboard.ts";
-import { bysOf, createDial, type Dial, type DialParts, specOf } from "../dial.ts";
+import { bysOf, createDial, type Dial, type DialParts, fallsBack, specOf } from "../dial.ts";
 import { createDialCounts, type DialCounts } from "../dial-counts.ts";
 import { createDialRests } from "../dial-rests.ts";
 import type { Snapshot } from "../exchange.ts";
+import { createFallback, type Fallback, type FallbackParts } from "../fallback.ts";
+import { createFallbackCounts, type FallbackCounts } from "../fallback-counts.ts";
+import { createFallbackEnds } from "../fallback-ends.ts";
 import type { Journal } from "../journal.ts";
 import type { Members } from "../members.ts";
 import { Pins } from "../mirror/pins.ts";
 import type { SharedPins } from "../pins.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 
-export interface DiallingParts extends Pick<DialParts, "mirroringEnabled" | "isBroken"> {
+export interface DiallingParts extends Pick<DialParts, "mirroringEnabled" | "isBroken">, Pick<FallbackParts, "missed"> {
   readonly snapshot: () => Snapshot;
   readonly onChange: Switchboard["onChange"];
   readonly shared: SharedPins | null;
   readonly store: Store;
   readonly journal: Journal;
   readonly members: Pick<Members, "list">;
+  /** See `FallbackEnds`. */
+  readonly cutOverAt: (route: string) => number | null;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
 }
 
-/** What of reads next may answer, and what has to be kept from it for that. */
+/** What of reads another service than their primary may answer, and what has to be kept from it for that. */
 export interface Dialling {
   readonly dial: Dial;
   readonly counts: DialCounts;
+  readonly fallback: Fallback;
+  readonly fallbackCounts: FallbackCounts;
   readonly pins: Pins;
   /** Once what an earlier process left is in the books. */
   begin(): void;
@@ -35,17 +42,21 @@ export function createDialling(parts: DiallingParts): Dialling {
   const settings = () => snapshot().settings;
   const pins = new Pins(shared);
   const counts = createDialCounts(parts.telemetry);
+  const fallbackCounts = createFallbackCounts(parts.telemetry);
   const rests = createDialRests({
     ...{ store, members, pins, settings },
     waiting: () => journal.waiting(),
     earlierSettled: () => shared?.settledEarlierLives(),
     monotonic: () => clock.monotonic(),
   });
+  const ends = createFallbackEnds({ store, settings, cutOverAt: parts.cutOverAt });
   let hasBegun = false;
 
   function follow(): void {
     pins.pinFor(specOf(settings()), bysOf(settings()));
-    if (pins.isNeeded && hasBegun) rests.begin();
+    if (!pins.isNeeded || !hasBegun) return;
+    rests.begin();
+    if (settings().routes.some(fallsBack)) ends.begin();
   }
 
   parts.onChange(follow);
@@ -53,11 +64,16 @@ export function createDialling(parts: DiallingParts): Dialling {
   return {
     dial: createDial({ ...parts, pins, rests }, counts),
     counts,
+    fallback: createFallback({ ...parts, pins, rests, ends, counts: fallbackCounts }),
+    fallbackCounts,
     pins,
     begin() {
       hasBegun = true;
       follow();
     },
-    end: () => rests.end(),
+    end() {
+      rests.end();
+      ends.end();
+    },
   };
 }

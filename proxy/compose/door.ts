@@ -3,6 +3,8 @@ import type { ClientMappings } from "../client-mappings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { Dial } from "../dial.ts";
 import type { DialCounts } from "../dial-counts.ts";
+import type { Fallback } from "../fallback.ts";
+import type { FallbackCounts } from "../fallback-counts.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { createListener, type Handlers, type Listener } from "../listen/server.ts";
 import type { PairBook } from "../mirror/values/pair-book.ts";
@@ -25,6 +27,8 @@ export interface DoorParts {
   readonly clientMappings: ClientMappings;
   readonly dial: Dial;
   readonly dialCounts: DialCounts;
+  readonly fallback: Fallback;
+  readonly fallbackCounts: FallbackCounts;
   readonly clock: Clock;
   readonly warn: (line: string) => void;
   readonly caught: Caught;

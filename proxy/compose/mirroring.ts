@@ -3,9 +3,10 @@ import { dirname, resolve } from "node:path";
 import type { Backfills } from "../backfill-window.ts";
 import { createBackfills, type SharedBackfills } from "../backfills.ts";
 import { ByteBudget } from "../byte-budget.ts";
+import { createCopies } from "../copy-forward/copies.ts";
 import { createComparer } from "../compare/comparer.ts";
 import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
-import type { Settings } from "../config/settings.ts";
+import type { ServiceSettings, Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
@@ -15,6 +16,7 @@ import { ChangeLog } from "../mirror/change-log.ts";
 import { CrossingWrites } from "../mirror/crossing-writes.ts";
 import { Freezes } from "../mirror/freezes.ts";
 import { Gaps } from "../mirror/gaps.ts";
+import { KeyHolds } from "../mirror/key-holds.ts";
 import { identityRewrite } from "../mirror/shadow-request.ts";
 import { Taints } from "../mirror/taints.ts";
 import { Unsettled } from "../mirror/unsettled.ts";
@@ -36,12 +38,15 @@ import { keyedHash } from "../record/keyed-hash.ts";
 import { deriveKey } from "../record/secret-key.ts";
 import type { Dial } from "../dial.ts";
 import type { DialCounts } from "../dial-counts.ts";
+import type { Fallback } from "../fallback.ts";
+import type { FallbackCounts } from "../fallback-counts.ts";
 import type { Members } from "../members.ts";
 import type { SharedPins } from "../pins.ts";
 import { createDialling } from "./dialling.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
 import { createTouchWatches } from "../touch-watch.ts";
 import type { Turns } from "../turns.ts";
+import { createReadBacks, type ReadBacks } from "../verify/read-backs.ts";
 import { uncopiedRow } from "../uncopied-row.ts";
 import { readBodyForValues } from "../value-bodies.ts";
 import { shareOfQueue } from "../workers/shares.ts";
@@ -63,6 +68,8 @@ export interface MirroringParts {
   readonly turns: Turns;
   readonly pins: SharedPins | null;
   readonly members: Pick<Members, "list">;
+  /** Epoch ms: since when next is the route's source of truth; null: it is not, or nobody noted it. */
+  readonly cutOverAt: (route: string) => number | null;
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
@@ -101,6 +108,9 @@ export interface Mirroring {
   readonly clientMappings: ClientMappings;
   readonly dial: Dial;
   readonly dialCounts: DialCounts;
+  readonly fallback: Fallback;
+  readonly fallbackCounts: FallbackCounts;
+  readonly readBacks: Pick<ReadBacks, "of">;
   /** Once what an earlier process left is in the books. */
   beginDialling(): void;
   /** Once services and gates are closed. */
@@ -159,7 +169,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
   const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
-  const [changes, freezes] = [new ChangeLog(), new Freezes()];
+  const [changes, freezes, keyHolds] = [new ChangeLog(), new Freezes(), new KeyHolds()];
   const touching = createTouchWatches({ snapshot, changes, journal, clock, members: parts.calls });
   const backfills = createBackfills({
     snapshot,
@@ -194,7 +204,9 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     onChange: parts.acting.onChange,
     shared: parts.pins,
     members: parts.members,
+    cutOverAt: parts.cutOverAt,
     isBroken: (service) => gate(service).state() === "open",
+    missed: (miss) => copiesForward.missed(miss),
   });
 
   const pipeline = createPipeline(
@@ -223,33 +235,52 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       changes,
       pins: dialling.pins,
       freezes,
+      keyHolds,
+      readBacks: { settled: (settled) => readBacks.settled(settled) },
       copying: backfills,
       caught,
     },
-    { hold, tunnels: parts.tunnels, clients, dial: dialling.dial },
+    { hold, tunnels: parts.tunnels, clients, dial: dialling.dial, fallback: dialling.fallback },
   );
 
-  const repairs = createRepairs({
+  const ofBothSides = {
     ...shared,
     ...beside,
     touching,
-    store,
     visit: pipeline.visit,
-    upstream: (service) => upstream("shadow", service),
-    primaryGate: (service) => services.readGate(service),
+    upstream: (service: ServiceSettings) => upstream("shadow", service),
+    primaryGate: (service: ServiceSettings) => services.readGate(service),
     copies,
-    taints,
     values,
+    orderStamp: () => orderStamp(orderBase(null)),
+    caught,
+  };
+  const readBacks = createReadBacks({
+    ...ofBothSides,
+    mirroringEnabled,
+    recorder: records.recorder,
+    random: Math.random,
+  });
+  const copiesForward = createCopies({
+    ...ofBothSides,
+    keyHolds,
+    isShared,
+    isConfirmed: ({ route, names }) => dialling.fallback.mayAsk({ route, names, revision: snapshot().revision }),
+    counted: (route, result) => dialling.fallbackCounts.copied(route, result),
+  });
+
+  const repairs = createRepairs({
+    ...ofBothSides,
+    store,
+    taints,
     sealer,
     redactor,
-    orderStamp: () => orderStamp(orderBase(null)),
     everyMs: parts.repairEveryMs,
     audit: ({ what, by, reason, job }) => {
       const run = job.dryRun ? "dry run of a repair" : "repair";
       const sums = what === "ended" ? ` (${job.state}): ${JSON.stringify(job.results)}` : "";
       audit({ by, action: "repair", subject: job.route, what: `${run} ${what}${sums}`, reason });
     },
-    caught,
   });
 
   const replay = createReplay({
@@ -282,9 +313,14 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     clientMappings,
     dial: dialling.dial,
     dialCounts: dialling.counts,
+    fallback: dialling.fallback,
+    fallbackCounts: dialling.fallbackCounts,
+    readBacks,
     beginDialling: () => dialling.begin(),
     async close() {
       dialling.end();
+      await copiesForward.stop();
+      await readBacks.stop();
       await comparer.close();
       await transforms.close();
       await repairs.stop();

@@ -1,4 +1,4 @@
-/** Which routes may have their reads dialled, at check and when it is switched on while the proxy runs. */
+/** Which routes may have their reads answered by another service than their primary, at check and when that is switched on while the proxy runs. */
 import { PHASE_ROLES } from "../phases.ts";
 import type { Findings } from "./findings.ts";
 import type { Places } from "./places.ts";
@@ -27,6 +27,35 @@ export function checkDials(input: Resolved, places: Places, findings: Findings):
   }
 }
 
+/** Routes that ask legacy for what next has not: what would bring back rows that clients have deleted, and what does nothing. */
+export function checkFallbacks(input: Resolved, places: Places, findings: Findings): void {
+  const { settings } = input;
+  for (const [i, route] of settings.routes.entries()) {
+    if (!route.reads.fallback) continue;
+    const path = pathOf(input, i, "reads.fallback");
+    if (route.sharedDatabase) {
+      const why = "is true, and both services use one database (sharedDatabase): legacy has nothing that next has not";
+      if (input.origins[i]?.["reads.fallback"] === "route")
+        findings.errors.push(places.at(path, `${why}; take it out`));
+      continue;
+    }
+    const deaf = unmirrored(settings, route);
+    if (deaf !== null) {
+      const why = `writes of ${deaf.name} are not mirrored (mirror.writes: false): legacy would bring back what they deleted`;
+      findings.errors.push(places.at(path, `is true, and ${why}; mirror them, or write fallback: false`));
+    }
+    if (settings.services["legacy"]?.asShadow.credentials === "strip") {
+      const why =
+        "legacy is not to see clients' credentials (asShadow.credentials: strip), without which it cannot answer for next";
+      findings.errors.push(places.at(path, `is true, and ${why}; write forward, or fallback: false`));
+    }
+    if (PHASE_ROLES[route.phase].primary === "next" && PHASE_ROLES[route.phase].shadow === null) {
+      const why = `is true, and in phase ${route.phase} nobody asks legacy`;
+      findings.warnings.push(places.at(path, `${why}; take it out`));
+    }
+  }
+}
+
 /** Why next may not answer any of its reads while legacy is the primary, and the way out; null: it may. */
 export function whyNotDialled(settings: Settings, route: RouteSettings): string | null {
   const { [route.next]: next } = settings.services;
@@ -40,7 +69,7 @@ export function whyNotDialled(settings: Settings, route: RouteSettings): string 
   return whyEtagsCross(route) ?? whyCursorsCross(route);
 }
 
-/** A route about the same rows whose writes next never sees. */
+/** A route about the same rows whose writes the shadow never sees. */
 function unmirrored({ routes }: Settings, route: RouteSettings): RouteSettings | null {
   if (route.sharedDatabase) return null;
   const kin = routes.filter(

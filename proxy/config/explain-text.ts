@@ -29,6 +29,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...wrap(mirrorSentence(route), 0),
     ...markLines(route),
     ...dialLines(route),
+    ...fallbackLines(route),
     ...reachLines(route),
     ...keyLines(route),
     ...compareLines(route),
@@ -113,6 +114,23 @@ function dialLines({ dial, shadow, primary }: RouteExplained): readonly string[]
     ? `${shadow.service} answers, unless a write that it may be about is not confirmed there, or it gives no answer below 400: then ${primary.service} does`
     : `${primary.service} answers`;
   return wrap(`Dial: ${spellShare(dial.share)} by ${dial.by}; ${where}, so that ${who}.`, 0);
+}
+
+function fallbackLines({ fallback, shadow, primary }: RouteExplained): readonly string[] {
+  if (fallback === null || shadow === null) return [];
+  const [next, legacy] = [primary.service, shadow.service];
+  if (!fallback.isWhole) {
+    return wrap(`Fallback: none, as it is not a GET or HEAD of one whole entity: ${next} alone answers.`, 0);
+  }
+  const { whyNotCopied } = fallback;
+  const copied =
+    whyNotCopied === null
+      ? `what ${legacy} has is brought over, and writes of its key wait for that`
+      : `what ${legacy} has is not brought over: ${whyNotCopied}`;
+  return wrap(
+    `Fallback: where ${next} answers 404 ${legacy} is asked, unless a write of it is not confirmed there; ${copied}. It ends with a comparison of all rows that finds them equal.`,
+    0,
+  );
 }
 
 /** What may end a request that the service itself would have answered. */
@@ -214,13 +232,15 @@ function valueLines({ phase, values: { learn, apply, give, find, unmapped } }: R
   ];
 }
 
-function repairLines({ readBack, repair, shadow }: RouteExplained): readonly string[] {
+function repairLines({ readBack, readBackShare: share, repair, shadow }: RouteExplained): readonly string[] {
   if (readBack === null || shadow === null) return [];
   if (readBack.readBack === null) return wrap(`Repair: not by state: ${readBack.why}.`, 0);
   const how = readBack.how === "declared" ? "verify.readBack" : "derived from the path";
   const when = repair.automatic ? "by itself" : "by crossfade repair";
+  const verified =
+    share === 0 ? "" : ` ${spellShare(share)} of mirrored writes are read back so once they have settled.`;
   return wrap(
-    `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).`,
+    `Repair: ${readBack.readBack} on both services (${how}); ${shadow.service} is written to ${when} (${repair.write}, ${repair.ratePerSecond}/s).${verified}`,
     0,
   );
 }

@@ -15,17 +15,27 @@ import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { hostOf } from "../target.ts";
 import { targetAtNext } from "../transform.ts";
 import { needsAnswer, spellLocator } from "./locator.ts";
+import { whyNoWrites } from "./own-writes.ts";
 import type { RouteOrigins } from "./resolve.ts";
 import { readBackOfRequest } from "../read-back.ts";
 import { type RepairRow, spellReadBack } from "./repair-table.ts";
 import { spellMatch } from "./route-table.ts";
 import { serviceRow, type ServiceRow } from "./service-table.ts";
 import type { CompareSettings } from "./compare-settings.ts";
-import type { FindSettings, GateSettings, LearnPlace, Phase, RouteSettings, Settings, ValuePlace } from "./settings.ts";
+import {
+  type FindSettings,
+  type GateSettings,
+  type LearnPlace,
+  type Phase,
+  type RouteSettings,
+  serviceOf,
+  type Settings,
+  type ValuePlace,
+} from "./settings.ts";
 import type { Locator } from "./terms.ts";
 import { spellDuration } from "./units.ts";
 
-/** `planExchange`, `classifyRequest`, `keyAtHead`, `samplePoint` and `dialPoint` of route/, and the router's `match`. */
+/** `planExchange`, `classifyRequest`, `keyAtHead`, `samplePoint`, `dialPoint` and `wholeRead` of route/, and the router's `match`. */
 export interface ExplainSteps {
   match(request: RequestHead): RouteFound | null;
   classifyRequest(method: string, treatAs: RouteSettings["treatAs"], override: string | null): RequestClass;
@@ -45,6 +55,7 @@ export interface ExplainSteps {
   samplePoint(key: string): number;
   /** Of route/pin-names.ts. */
   dialPoint(found: RouteFound, request: RequestHead): number | null;
+  wholeRead(found: RouteFound, request: RequestHead): unknown;
 }
 
 export interface ExplainRequest {
@@ -87,6 +98,8 @@ export interface RouteExplained {
     readonly isDialled: boolean;
     readonly at: number;
   } | null;
+  /** Of a read while next is the primary and legacy may be asked for what next has not: null where that is not so. */
+  readonly fallback: FallbackExplained | null;
   /** Where this entity falls in the sample, in percent; null where it does not matter. */
   readonly sampleAt: number | null;
   readonly entity: string | null;
@@ -115,6 +128,7 @@ export interface RouteExplained {
   readonly reshaped: readonly string[];
   /** Of a write: where its entity is read to verify and repair it. */
   readonly readBack: Pick<RepairRow, "readBack" | "how" | "why"> | null;
+  readonly readBackShare: number;
   readonly repair: RouteSettings["repair"];
   readonly gate: GateSettings;
   readonly retire: RouteSettings["retire"];
@@ -123,6 +137,13 @@ export interface RouteExplained {
   /** How the primary, and the shadow where there is one, are reached. */
   readonly services: readonly ServiceRow[];
   readonly origins: RouteOrigins | null;
+}
+
+export interface FallbackExplained {
+  /** Reads of parts and of several are next's alone. */
+  readonly isWhole: boolean;
+  /** Why what legacy has is not brought over, in words; null: it is. */
+  readonly whyNotCopied: string | null;
 }
 
 export interface Explanation {
@@ -229,6 +250,7 @@ function explainRoute(
     readShare,
     sampleAt: requestClass === "read" && readShare > 0 && readShare < 1 ? Number((sample() * 100).toFixed(2)) : null,
     dial: requestClass === "read" ? explainDial({ route, params }, request, steps) : null,
+    fallback: requestClass === "read" ? explainFallback({ route, params }, request, settings, steps) : null,
     entity: route.entity,
     key,
     locators: route.key.map((locator) => explainLocator(locator, steps, route, params, request)),
@@ -261,6 +283,7 @@ function explainRoute(
             ),
           )
         : null,
+    readBackShare: route.verify.share,
     repair: route.repair,
     gate: route.gate,
     retire: route.retire,
@@ -332,4 +355,31 @@ function explainDial(found: RouteFound, request: RequestHead, steps: ExplainStep
   const by = reads.by === null ? "entity" : spellLocator(reads.by);
   const at = Number(((fallsAt ?? 1) * 100).toFixed(2));
   return { share: reads.dialShare, by, isDialled: fallsAt !== null && fallsAt < reads.dialShare, at };
+}
+
+function explainFallback(
+  found: RouteFound,
+  request: RequestHead,
+  settings: Settings,
+  steps: ExplainSteps,
+): FallbackExplained | null {
+  const { route } = found;
+  const { primary, shadow } = PHASE_ROLES[route.phase];
+  if (!route.reads.fallback || primary !== "next" || shadow === null || route.sharedDatabase) return null;
+  const isWhole = steps.wholeRead(found, request) !== null;
+  return { isWhole, whyNotCopied: isWhole ? whyNotCopied(route, request, settings, steps) : null };
+}
+
+function whyNotCopied(
+  route: RouteSettings,
+  request: RequestHead,
+  settings: Settings,
+  steps: ExplainSteps,
+): string | null {
+  if (settings.store.kind === "redis") return "several members write to next";
+  const forbidden = whyNoWrites(route, serviceOf(settings, route.next));
+  if (forbidden !== null) return forbidden;
+  const { method, path } = request;
+  const read = readBackOfRequest(route, { method, path, host: headerOf(request.headers, "host") }, steps);
+  return read.readable ? null : read.why;
 }

@@ -1,6 +1,6 @@
 /** What the schema finds wrong, in the words of this project: predicates that follow a setting's name. */
 import { z } from "zod";
-import { knownElsewhere } from "./later.ts";
+import { knownElsewhere } from "./known-elsewhere.ts";
 import { showValue, type ConfigPath } from "./message.ts";
 import { nearestName } from "./nearest.ts";
 import { configSchema, type Written } from "./schema.ts";

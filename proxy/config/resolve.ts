@@ -85,8 +85,10 @@ const ROUTE_FIELDS = [
   "values.unmapped",
   "values.clientSees",
   "verify.readBack",
+  "verify.share",
   "reads.dial",
   "reads.by",
+  "reads.fallback",
   "repair.automatic",
   "repair.rate",
   "repair.write",
@@ -338,10 +340,12 @@ function resolveRoute(
         defaults.verify?.readBack,
         base.verify.readBack,
       ),
+      share: choose("verify.share", verify?.share, defaults.verify?.share, base.verify.share),
     },
     reads: {
       dialShare: choose("reads.dial", written.reads?.dial, defaults.reads?.dial, base.reads.dialShare),
       by: choose<Locator | null>("reads.by", written.reads?.by, defaults.reads?.by, base.reads.by),
+      fallback: choose("reads.fallback", written.reads?.fallback, defaults.reads?.fallback, base.reads.fallback),
     },
     repair: {
       automatic: choose("repair.automatic", repair?.automatic, defaults.repair?.automatic, base.repair.automatic),

@@ -6,7 +6,7 @@ import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
 import { splitPath } from "../target.ts";
 import { staysHere } from "./addresses.ts";
 import { checkComparisons } from "./compare-checks.ts";
-import { checkDials } from "./dial-checks.ts";
+import { checkDials, checkFallbacks } from "./dial-checks.ts";
 import type { Findings } from "./findings.ts";
 import { spellLocator } from "./locator.ts";
 import type { Places } from "./places.ts";
@@ -57,6 +57,7 @@ export function checkRoutes(input: RouteRulesInput, places: Places, findings: Fi
   checkValues(input, places, findings, patternOf, neverYields);
   checkSharedDatabases(input, places, findings);
   checkDials(input, places, findings);
+  checkFallbacks(input, places, findings);
   checkTransforms(input.settings.routes, places, findings);
   checkGates(input, places, findings);
   checkGraphql(input, places, findings);

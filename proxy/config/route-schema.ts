@@ -152,6 +152,10 @@ const routeShape = {
           "The request that shows an entity whole: :id is the id in its key, other names are those of the route's path. Default: the entity's own path, where a write went to it or to the path above it.",
         examples: ["GET /users/:id"],
       }).optional(),
+      share: shareField(
+        "The share of mirrored writes whose entity is asked for at both services once the copy has settled, and compared. Writes that a service answers with 202 or 207, or GraphQL with errors, are read back in any case.",
+        spellShare(DEFAULT_ROUTE.verify.share),
+      ).optional(),
     })
     .describe("How it is verified that both services hold the same.")
     .optional(),
@@ -164,6 +168,10 @@ const routeShape = {
       by: locatorField(
         "Whose reads stay on one side, and go to legacy after a write of theirs until next has it. Default: the entity's, by its key. A request without it is legacy's.",
         ["header", "cookie", "query"],
+      ).optional(),
+      fallback: switchField(
+        "Whether legacy is asked for an entity that next, as the primary, answers 404 to, until a comparison of all rows is clean; what legacy has is brought over.",
+        DEFAULT_ROUTE.reads.fallback,
       ).optional(),
     })
     .describe("Who answers reads. Default: the primary, all of them.")

@@ -263,12 +263,16 @@ export interface RouteSettings {
   readonly verify: {
     /** Path pattern of the GET that shows an entity whole (`/users/:id`); null: derived where it is plain (read-back.ts). */
     readonly readBack: string | null;
+    /** The share of mirrored writes that are read back on both sides, 0 to 1. */
+    readonly share: number;
   };
   readonly reads: {
     /** The share of reads that next answers while legacy is the primary, 0 to 1. */
     readonly dialShare: number;
     /** What one side answers alike for (`header:x-user`); null: the entity key. */
     readonly by: Locator | null;
+    /** Whether legacy is asked for an entity that next has not, while next is the primary and not known to have all. */
+    readonly fallback: boolean;
   };
   readonly repair: {
     /** Whether the shadow is written to without being asked. */

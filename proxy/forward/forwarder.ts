@@ -26,6 +26,8 @@ export interface PrimaryAnswered {
   /** false: the answer came before the client had sent all of its body. */
   readonly requestComplete: boolean;
   readonly ms: number;
+  /** Another service answered in its place (reads.fallback). */
+  readonly isAnothers?: true;
   /** Gives back the memory and disk that both copies hold; call it once, when nobody reads them any more. */
   readonly release: () => void;
 }

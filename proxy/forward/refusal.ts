@@ -8,6 +8,22 @@ export interface Refusal {
   readonly retryAfterSeconds?: number;
 }
 
+/** Nothing was sent: the client may send it again. */
+export const MOVING: Refusal = {
+  status: 503,
+  title: "The service behind this proxy is being changed",
+  detail: "cutover",
+  retryAfterSeconds: 1,
+};
+
+/** The same: what legacy had of it is being brought over, and next has not said whether it took it. */
+export const BROUGHT_OVER: Refusal = {
+  status: 503,
+  title: "What this request is about is being brought over to the service behind this proxy",
+  detail: "copy-forward",
+  retryAfterSeconds: 1,
+};
+
 const TIMEOUTS: ReadonlySet<ErrorCode> = new Set([
   "connect-timeout",
   "headers-timeout",

@@ -74,6 +74,18 @@ export class ChangeLog {
     return this.#open.get(id)?.reach ?? null;
   }
 
+  /** Whether anything that is under way may change the entity of this key. */
+  mayChange(key: string): boolean {
+    const entity = entityOfKey(key);
+    const id = foldId(key.slice(entity.length + 1));
+    return [...this.#open.values()].some(
+      ({ reach }) =>
+        reach.lateOf.includes(entity) ||
+        reach.anyOf.includes(entity) ||
+        reach.keys.some((one) => entityOfKey(one) === entity && foldId(one.slice(entity.length + 1)) === id),
+    );
+  }
+
   /** Nothing of it is on its way any more; `until` (epoch ms): but for an attempt that nobody heard the end of. */
   ended(id: string, until: number | null): void {
     const change = this.#open.get(id);

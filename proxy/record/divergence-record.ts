@@ -1,5 +1,5 @@
 /** Builds the one line that log, store and API show of an exchange: everything in it is redacted. */
-import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
+import type { DivergenceRecord, GroupRecord, ReadBackOf } from "../evidence.ts";
 import type { Settled } from "../exchange.ts";
 import { failureSignature, groupId, groupSignature } from "../groups.ts";
 import { reasonOf } from "../outcome.ts";
@@ -13,7 +13,12 @@ export interface Recorded {
 }
 
 /** `rootGroup`: the group of the failed write that this exchange follows from, where it follows from one that is known. */
-export function buildRecord(settled: Settled, redacted: Redacted, rootGroup: string | null): Recorded {
+export function buildRecord(
+  settled: Settled,
+  redacted: Redacted,
+  rootGroup: string | null,
+  readBack?: ReadBackOf,
+): Recorded {
   const { exchange, outcome, shadow } = settled;
   const { route, plan } = exchange;
   const signature = signatureOf(settled, redacted);
@@ -38,6 +43,7 @@ export function buildRecord(settled: Settled, redacted: Redacted, rootGroup: str
     differences: redacted.differences,
     moreDifferences: settled.moreDifferences,
     error: redacted.error,
+    ...(readBack === undefined ? {} : { readBack }),
   };
   return { record, signature };
 }

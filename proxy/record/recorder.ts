@@ -3,7 +3,7 @@
  * wrong here is caught, counted under its step's name, and stops neither the other steps nor anyone else.
  */
 import type { Caught } from "../caught.ts";
-import type { DivergenceRecord, RepairReason } from "../evidence.ts";
+import type { DivergenceRecord, ReadBackOf, RepairReason } from "../evidence.ts";
 import type { Exchange, RequestClass, Settled } from "../exchange.ts";
 import { type Outcome, type OutcomeKind, reasonOf } from "../outcome.ts";
 import type { Store, StoreWrite, Telemetry } from "../ports.ts";
@@ -42,6 +42,10 @@ export interface Recorder {
   settle(settled: Settled): void;
   /** What the repair list holds of the exchange: its key redacted, its place sealed. */
   repairEntry(settled: Settled, reason: RepairReason): RepairMark;
+  /** A difference that was found by reading a write back: evidence that counts in its group, and no outcome. Never throws. */
+  readBack(found: Settled, readBack: ReadBackOf): void;
+  /** Puts on the repair list what `repairEntry` made. */
+  mark(mark: RepairMark): void;
   /** Hands what waits for the end of this turn to the store: before the store itself is closed. */
   close(): Promise<void>;
 }
@@ -120,13 +124,13 @@ export function createRecorder(parts: RecorderParts): Recorder {
   }
 
   /** Returns the group of the record. */
-  function publish(settled: Settled, shown: Redacted, notable: boolean): string | null {
+  function publish(settled: Settled, shown: Redacted, notable: boolean, readBack?: ReadBackOf): string | null {
     let recorded: (Recorded & { readonly json: string }) | null = null;
     step(
       "record",
       () => {
         const rootGroup = settled.outcome.kind === "divergent" ? causes.groupOf(settled.taintedBy) : null;
-        const built = buildRecord(settled, shown, rootGroup);
+        const built = buildRecord(settled, shown, rootGroup, readBack);
         // The lane taints what follows such a write with its id.
         if (settled.repair !== null && built.record.group !== null) causes.add(settled.exchange.id, built.record.group);
         recorded = { ...built, json: JSON.stringify(built.record) };
@@ -183,6 +187,14 @@ export function createRecorder(parts: RecorderParts): Recorder {
     leavesEvidence: (settled) => isShown(settled) || settled.repair !== null || settled.answers !== null,
     settle,
     repairEntry: (settled, reason) => repairOf(settled, reason),
+    readBack(found, readBack) {
+      const { route } = found.exchange;
+      step("telemetry", () => {
+        for (const { kind } of found.differences) telemetry.difference(route.name, kind);
+      });
+      publish(found, redact(found), true, readBack);
+    },
+    mark: (mark) => write(mark),
     close: async () => {
       step("pair", () => parts.pairs.finish());
       flush();

@@ -1,7 +1,7 @@
 /** Asks both services about one entity, with the shadow leg's own connections, breaker, limits and rate. */
 import { type JudgeParts, judgeAnswers } from "../compare/judge.ts";
 import type { RouteSettings, ServiceSettings } from "../config/settings.ts";
-import type { Role, Snapshot } from "../exchange.ts";
+import { epochOf, type Role, type Snapshot } from "../exchange.ts";
 import { Capture, type CaptureParts } from "../forward/capture.ts";
 import { deliver, type DeliveryEnd } from "../mirror/delivery.ts";
 import type { ShadowGate } from "../mirror/shadow-gate.ts";
@@ -42,6 +42,8 @@ export interface Entity {
   readonly mayLearn: boolean;
   /** It is made without what it names and the shadow has not, which a later write brings. */
   readonly leavesOut: boolean;
+  /** What is there is not written over, as far as the service knows conditions. */
+  readonly onlyCreates?: true;
 }
 
 const NOBODY_BEFORE = new Unsettled();
@@ -54,6 +56,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
     route,
     id: entity.id,
     markKey: parts.markKey,
+    epoch: epochOf({ snapshot, route }),
     host: entity.host,
   });
   const carrier = createCarrier(parts, entity);
@@ -116,6 +119,7 @@ export function bothSides(parts: BothSidesParts, entity: Entity): Sides {
     read,
     async write(write, body, order) {
       const request = writeRequest(own(entity.shadow), write.method, write.path, body, order);
+      if (entity.onlyCreates === true && write.method === "PUT") request.headers.push("if-none-match", "*");
       const asked = values === null ? null : values.asked(write.method, write.path);
       if (write.makes === true && asked === null) {
         return { end: "unmapped", why: "no route takes it, so that the values in its path are not mapped" };

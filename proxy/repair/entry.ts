@@ -1,7 +1,5 @@
 /** An entry of the repair list made ready: where its entity is read, between which services, and what stands in the way. */
-import { staysHere } from "../config/addresses.ts";
 import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
-import { endpointOf } from "../endpoint.ts";
 import type { RepairWork } from "../evidence.ts";
 import type { Snapshot } from "../exchange.ts";
 import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
@@ -29,12 +27,12 @@ export type PreparedEntry = ReadyEntry | { readonly ready: false; readonly why: 
 
 export function prepareEntry(
   work: Pick<RepairWork, "route" | "key" | "place" | "notBefore" | "misses">,
-  { settings, router }: Snapshot,
+  snapshot: Snapshot,
   sealer: Pick<Sealer, "open">,
 ): PreparedEntry {
-  const route = settings.routes.find(({ name }) => name === work.route);
+  const route = snapshot.settings.routes.find(({ name }) => name === work.route);
   if (route === undefined) return { ready: false, why: "its route is no longer in the configuration" };
-  const { primary, shadow } = PHASE_ROLES[route.phase];
+  const { shadow } = PHASE_ROLES[route.phase];
   if (shadow === null) return { ready: false, why: `phase ${route.phase} has no shadow` };
   if (work.key === null)
     return { ready: false, why: "it stands for the whole collection, which reconcile alone clears" };
@@ -42,18 +40,37 @@ export function prepareEntry(
   if (place === null) {
     return { ready: false, why: "its exact key was not kept, or with another key file beside the store" };
   }
+  // What next has not got says nothing of legacy, which is the shadow after a cutover.
+  const isUncreated = work.place?.uncreated === true && work.notBefore === null && work.misses === shadow;
+  return readyFor({ route, place, part: work.place?.part === true, isUncreated }, snapshot);
+}
+
+export interface EntityOfWrite {
+  readonly route: RouteSettings;
+  /** Exact. */
+  readonly place: EntityPlace;
+  /** A write went below the entity. */
+  readonly part: boolean;
+  /** Its create did not reach the shadow, for certain. */
+  readonly isUncreated: boolean;
+}
+
+export function readyFor(
+  { route, place, part, isUncreated }: EntityOfWrite,
+  { settings, router }: Snapshot,
+): PreparedEntry {
+  const { primary, shadow } = PHASE_ROLES[route.phase];
+  if (shadow === null) return { ready: false, why: `phase ${route.phase} has no shadow` };
   const steps = {
     match: (request: Parameters<typeof router.match>[0]) => router.match(request),
     keyAtHead,
     classifyRequest,
   };
-  const found = readBackOf(route, place, work.place?.part === true, steps);
+  const found = readBackOf(route, place, part, steps);
   if (!found.readable) return { ready: false, why: found.why };
   // Where clients have it made is known; the path above what is read may be another place.
   const isMadeThere = found.how === "declared" && makesIds(route) && isCreate(place);
   const paths = { path: found.path, above: isMadeThere ? place.path : found.above };
-  // What next has not got says nothing of legacy, which is the shadow after a cutover.
-  const isUncreated = work.place?.uncreated === true && work.notBefore === null && work.misses === shadow;
   const values = valuesOfEntity({ route, place, paths, isUncreated, settings, steps });
   if (typeof values === "string") return { ready: false, why: values };
   return {
@@ -74,14 +91,4 @@ function placeOf(shown: string, sealed: string | null, sealer: Pick<Sealer, "ope
   }
   const text = sealer.open(sealed);
   return text === null ? null : (JSON.parse(text) as EntityPlace);
-}
-
-/** Why nothing may be written to the shadow beyond reading it, or null. */
-export function whyNoWrites({ route, shadow }: Pick<ReadyEntry, "route" | "shadow">): string | null {
-  if (route.sharedDatabase)
-    return "both services use one database (sharedDatabase): what differs is what they make of it";
-  if (shadow.effects === "suppressed" || shadow.effects === "sandboxed") return null;
-  if (route.mirror.acceptRealEffects !== null || staysHere(endpointOf(shadow.origin))) return null;
-  const declared = shadow.effects === null ? "are not declared" : "are real";
-  return `the effects of ${shadow.name} ${declared}; write effects: suppressed (or sandboxed) at services.${shadow.name}, or accept them at the route: mirror: { acceptRealEffects: … }`;
 }

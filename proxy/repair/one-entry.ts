@@ -1,6 +1,7 @@
 /** One entry, from the list and back: made ready, mended in its key's turn, and what came of it kept by revision. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
+import { whyNoWrites } from "../config/own-writes.ts";
 import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import type { QuietKey } from "../turns.ts";
@@ -17,7 +18,7 @@ import type { TouchWatches } from "../touch-watch.ts";
 import { asItWas, endOf, impossibleEnd } from "./after.ts";
 import { keepBeforeWriting } from "./before-writing.ts";
 import { bothSides, type BothSidesParts, type Entity } from "./both-sides.ts";
-import { prepareEntry, type ReadyEntry, whyNoWrites } from "./entry.ts";
+import { prepareEntry, type ReadyEntry } from "./entry.ts";
 import { mend, type Mended } from "./mend.ts";
 import { showAttempt } from "./shown.ts";
 
@@ -81,7 +82,7 @@ async function repairNow(
     const why = `a request of before may land until ${work.notBefore}`;
     return finding(work, "not-before", { why });
   }
-  const forbidden = mode === "repair" ? whyNoWrites(entry) : null;
+  const forbidden = mode === "repair" ? whyNoWrites(entry.route, entry.shadow) : null;
   const mayWrite = mode === "repair" && forbidden === null;
   let isAnnounced = false;
   const announce = async (landsUntil: number): Promise<boolean> => {

@@ -13,6 +13,8 @@ export interface OwnRequestParts {
   /** Names the attempt in logs of both services. */
   readonly id: string;
   readonly markKey: Buffer;
+  /** Of the route: a service may refuse what is told under an earlier one. */
+  readonly epoch: number;
   /** As the client of the write named it, or null. */
   readonly host: string | null;
 }
@@ -44,7 +46,8 @@ export function writeRequest(
     headers.push("content-length", String(body.kind === "memory" ? body.bytes.length : body.length));
   }
   for (const [name, value] of parts.route.markHeaders) headers.push(name, value);
-  headers.push("idempotency-key", `repair-${parts.id}`, "x-crossfade-order", order, "x-crossfade-epoch", "1");
+  const { epoch } = parts;
+  headers.push("idempotency-key", `repair-${parts.id}`, "x-crossfade-order", order, "x-crossfade-epoch", String(epoch));
   return { method, target: path, headers: withMark(parts, headers), body: entity?.body ?? EMPTY };
 }
 

@@ -45,7 +45,7 @@ export interface Repairs {
 }
 
 /** Their state is in doubt, not known to be wrong: reading both sides may be all that is needed. */
-const IN_DOUBT: readonly RepairReason[] = ["overlap", "late-attempt", "unknown", "not-copied"];
+const IN_DOUBT: readonly RepairReason[] = ["overlap", "late-attempt", "unknown", "not-copied", "read-back"];
 const JOBS_KEPT = 20;
 /** In a row, while the breaker is open: each of them takes as long as a turn may. */
 const UNREACHED_MAX = 8;

@@ -107,3 +107,18 @@ function operationsOf(text: string): readonly Operation[] | null {
   }
   return kind === null ? operations : null;
 }
+
+/** Whether the answer to an operation, or to one of a batch, tells of errors. What cannot be read does not. */
+export function tellsErrors(answer: Buffer | null): boolean {
+  const read = answer === null || answer.length > TOLD_MAX_BYTES ? null : parseExact(answer);
+  if (read === null || !read.ok) return false;
+  const results = Array.isArray(read.value) ? (read.value as readonly JsonValue[]) : [read.value];
+  return results.some((one) => {
+    if (!(one instanceof JsonObject)) return false;
+    const errors = one.values[one.names.lastIndexOf("errors")];
+    return Array.isArray(errors) && errors.length > 0;
+  });
+}
+
+/** Errors come instead of data, or beside little of it. */
+const TOLD_MAX_BYTES = 256 * 1024;

@@ -5,7 +5,7 @@
 import type { Locator } from "../config/terms.ts";
 import { headerOf, type RequestHead, type RouteFound } from "../exchange.ts";
 import { entityOfKey, foldId, namesEntity, type Reach } from "../reach.ts";
-import { cookieOf, entityAtHead, keyAtHead, samplePoint } from "./entity-key.ts";
+import { cookieOf, entityAtHead, isOfWholeEntity, keyAtHead, samplePoint } from "./entity-key.ts";
 
 /** Everything: what nothing narrower can be said of. */
 export const ALL = "*";
@@ -83,6 +83,21 @@ export function dialledTo(found: RouteFound, request: RequestHead): readonly str
   const read = dialledRead(found, request);
   if (read === null) return null;
   return pointOf(read) < found.route.reads.dialShare ? read.names : null;
+}
+
+/** A read of one whole entity, which another service can be asked for as it is. */
+export interface WholeRead {
+  readonly key: string;
+  /** All of them have to be free. */
+  readonly names: readonly string[];
+}
+
+/** null: it is of a part, of several, or of nothing that has a key; or it cannot be asked of two services one after the other. */
+export function wholeRead({ route, params }: RouteFound, request: RequestHead): WholeRead | null {
+  if (!isPlain(request)) return null;
+  const found = keyAtHead({ route, params, request });
+  if (!found.known || !namesEntity(found.key) || !isOfWholeEntity(request.path, found.key)) return null;
+  return { key: found.key, names: [nameOfKey(found.key), nameOfAny(entityOfKey(found.key)), ALL] };
 }
 
 /** Not the point that reads are compared by: otherwise those that are compared would be those that next answers. */

@@ -57,9 +57,10 @@ export async function openWaitingDoor(parts: WaitingDoorParts): Promise<WaitingD
     mirroringEnabled: () => false,
     upstream: (role, service) => pools.for(role, service),
     intake: noIntake(caught),
-    clients: { of: () => null, dialled: () => null },
+    clients: { of: () => null, dialled: () => null, fallenBack: () => null },
     // Without the store nobody knows what a write may have touched.
     dial: { mayAsk: () => false, count: () => undefined },
+    fallback: { mayAsk: () => false, count: () => undefined, missed: () => undefined },
     hold: { holds: () => false, take: () => () => undefined },
     openWrites,
     tunnels,

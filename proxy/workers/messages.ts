@@ -8,6 +8,8 @@ import type { LastingKind } from "../forward/open-tunnels.ts";
 import type { DialQuestion } from "../dial.ts";
 import type { DialResult } from "../dial-results.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { Miss } from "../fallback.ts";
+import type { FallbackResult } from "../fallback-results.ts";
 import type { Sought } from "../mirror/values/pair-book.ts";
 import type { ValuePair } from "../mirror/values/seal.ts";
 import type { MappingTold } from "./relayed-mappings.ts";
@@ -27,6 +29,7 @@ export type EndingTold =
       readonly headers: RawHeaders;
       readonly requestComplete: boolean;
       readonly ms: number;
+      readonly isAnothers?: true;
     }
   | { readonly end: "unknown"; readonly status: number | null; readonly why: string; readonly ms: number }
   | { readonly end: "unreached"; readonly why: string };
@@ -54,10 +57,10 @@ export type Series = { readonly route: string; readonly count: number } & (
   | { readonly of: "primary"; readonly status: number | null }
 );
 
-/** Reads of a route that fell to next. */
-export interface DialledTold {
+/** Reads of a route that another service than its primary was to answer, or might have been. */
+export interface ReadsTold<Result extends string> {
   readonly route: string;
-  readonly result: DialResult;
+  readonly result: Result;
   readonly times: number;
 }
 
@@ -111,9 +114,11 @@ export type FromWorker =
   | { readonly type: "mapped-for-clients"; readonly counts: readonly MappingTold[] }
   /** A connection of the route has changed its protocol, or an event stream has begun; or either has ended after that. */
   | { readonly type: "lasting"; readonly route: string; readonly kind: LastingKind; readonly more: 1 | -1 }
-  /** Whether next may answer a read. */
-  | ({ readonly type: "dial"; readonly question: number } & DialQuestion)
-  | { readonly type: "dialled"; readonly counts: readonly DialledTold[] }
+  /** Whether next may answer a read, or legacy one that next had nothing for. */
+  | ({ readonly type: "dial" | "fallback"; readonly question: number } & DialQuestion)
+  | { readonly type: "dialled"; readonly counts: readonly ReadsTold<DialResult>[] }
+  | { readonly type: "fell-back"; readonly counts: readonly ReadsTold<FallbackResult>[] }
+  | { readonly type: "missed"; readonly miss: Miss }
   /** It holds back since `hold`, has told of all that it had let through before, and its writes that are not mirrored have ended. */
   | { readonly type: "quiet"; readonly hold: number }
   /** Writes that it holds back now, and those it has refused in this hold. */
@@ -134,11 +139,11 @@ export type ToWorker =
     }
   /** In the order of the question, null for what nobody knows; null for all: the store did not say. */
   | { readonly type: "values"; readonly question: number; readonly found: readonly (ValuePair | null)[] | null }
-  | { readonly type: "dial"; readonly question: number; readonly mayAsk: boolean }
+  | { readonly type: "dial" | "fallback"; readonly question: number; readonly mayAsk: boolean }
   /** Where `isHeld`, the answer's last byte waits for `placed`, whatever tells its key. */
   | { readonly type: "go"; readonly exchange: number; readonly isHeld: boolean }
-  /** It could not be entered into the books: instead of `go`. */
-  | { readonly type: "not-entered"; readonly exchange: number }
+  /** It could not be entered into the books, or was held back for too long: instead of `go`. */
+  | { readonly type: "not-entered"; readonly exchange: number; readonly isRefused: boolean }
   | { readonly type: "placed"; readonly exchange: number }
   /** New writes of these routes wait, within these bounds. Answered with `quiet`. */
   | { readonly type: "hold"; readonly hold: number; readonly routes: readonly string[]; readonly bounds: HoldBounds }

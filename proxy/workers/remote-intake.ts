@@ -33,7 +33,12 @@ export class RemoteIntake implements Intake {
     this.#caught = caught;
   }
 
-  open({ snapshot, request, found, plan, trace }: Arrived, goOn: (entered: Entered) => void, failed: () => void): void {
+  open(
+    { snapshot, request, found, plan, trace }: Arrived,
+    goOn: (entered: Entered) => void,
+    failed: () => void,
+    refused: () => void,
+  ): void {
     const exchange = ++this.#last;
     const { primary, shadow, requestClass } = plan;
     const waits = requestClass === "write" || this.#link.behindBytes > BEHIND_BYTES;
@@ -44,7 +49,7 @@ export class RemoteIntake implements Intake {
       const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, whenPlaced);
       letGoOn(endedOnce(entered), goOn, failed, this.#caught);
     };
-    if (waits) this.#waiting.set(exchange, { goOn: begin, failed });
+    if (waits) this.#waiting.set(exchange, { goOn: begin, failed, refused });
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
     this.#link.send({ type: "open", exchange, waits, trace: trace === null ? null : toldTrace(trace), ...told });
     if (!waits) begin(false);
@@ -65,8 +70,10 @@ export class RemoteIntake implements Intake {
     this.#taken(exchange)?.goOn(isHeld);
   }
 
-  notEntered(exchange: number): void {
-    this.#taken(exchange)?.failed();
+  notEntered(exchange: number, isRefused: boolean): void {
+    const waiting = this.#taken(exchange);
+    if (isRefused) waiting?.refused();
+    else waiting?.failed();
   }
 
   placed(exchange: number): void {
@@ -119,6 +126,7 @@ export class RemoteIntake implements Intake {
 interface Waiting {
   readonly goOn: (isHeld: boolean) => void;
   readonly failed: () => void;
+  readonly refused: () => void;
 }
 
 /**
@@ -132,6 +140,6 @@ const NO_BODY = { body: { length: 0, kept: 0, isLost: false }, chunks: [] };
 
 export function tell(ending: PrimaryEnding): EndingTold {
   if (ending.end !== "answered") return ending;
-  const { end, status, headers, requestComplete, ms } = ending;
-  return { end, status, headers, requestComplete, ms };
+  const { end, status, headers, requestComplete, ms, isAnothers } = ending;
+  return { end, status, headers, requestComplete, ms, ...(isAnothers === true ? { isAnothers } : {}) };
 }

@@ -44,6 +44,8 @@ export async function openWaitingCrew(parts: WaitingCrewParts): Promise<WaitingC
     // Without the store nobody knows what a write may have touched.
     dial: { mayAsk: () => false },
     dialCounts: { count: () => undefined },
+    fallback: { mayAsk: () => false, missed: () => undefined },
+    fallbackCounts: { count: () => undefined },
   });
   return {
     kind: "workers",

@@ -9,7 +9,9 @@ import { ByteBudget } from "../byte-budget.ts";
 import type { OfRequest } from "../caught.ts";
 import { createClientMapping } from "../client-mapping.ts";
 import type { Settings } from "../config/settings.ts";
+import type { DialResult } from "../dial-results.ts";
 import { CrossfadeError } from "../errors.ts";
+import type { FallbackResult } from "../fallback-results.ts";
 import type { Snapshot } from "../exchange.ts";
 import { createFront, type Front } from "../front.ts";
 import { ClientValues } from "../mirror/values/client-values.ts";
@@ -28,10 +30,10 @@ import { Link } from "./link.ts";
 import { type FromWorker, LINK_FD, type ToWorker } from "./messages.ts";
 import { RelayedMappings } from "./relayed-mappings.ts";
 import { RelayedTelemetry } from "./relayed-telemetry.ts";
-import { RemoteDial } from "./remote-dial.ts";
 import { RemoteIntake } from "./remote-intake.ts";
 import { RemoteNoise } from "./remote-noise.ts";
 import { RemotePairs } from "./remote-pairs.ts";
+import { RemoteReads } from "./remote-reads.ts";
 import { ofWorker, shareOfQueue } from "./shares.ts";
 
 if (cluster.worker === undefined) throw new TypeError("a worker is started by its parent alone");
@@ -51,7 +53,8 @@ const intake = new RemoteIntake(link, budget, caught);
 const telemetry = new RelayedTelemetry(link);
 const pairs = new RemotePairs(link, systemClock);
 const mappings = new RelayedMappings((counts) => link.send({ type: "mapped-for-clients", counts }));
-const dial = new RemoteDial(link);
+const dial = new RemoteReads<DialResult>(link, "dial", (counts) => link.send({ type: "dialled", counts }));
+const missed = new RemoteReads<FallbackResult>(link, "fallback", (counts) => link.send({ type: "fell-back", counts }));
 const choice = { mirroringEnabled: () => mirroringEnabled, random: Math.random };
 const pools = new Pools();
 const hold = new WriteHold();
@@ -79,6 +82,11 @@ const front = createFront({
     caught,
   }),
   dial,
+  fallback: {
+    mayAsk: (question) => missed.mayAsk(question),
+    count: (route, result) => missed.count(route, result),
+    missed: (miss) => link.send({ type: "missed", miss }),
+  },
   tunnels: {
     opened(lasting, held) {
       const { route, kind } = lasting;
@@ -123,7 +131,7 @@ function take(message: ToWorker, bytes: Buffer): void {
       intake.go(message.exchange, message.isHeld);
       break;
     case "not-entered":
-      intake.notEntered(message.exchange);
+      intake.notEntered(message.exchange, message.isRefused);
       break;
     case "placed":
       intake.placed(message.exchange);
@@ -139,6 +147,9 @@ function take(message: ToWorker, bytes: Buffer): void {
       break;
     case "dial":
       dial.told(message);
+      break;
+    case "fallback":
+      missed.told(message);
       break;
     case "close":
       void close();
@@ -211,6 +222,7 @@ async function close(): Promise<void> {
   telemetry.flush();
   mappings.flush();
   dial.flush();
+  missed.flush();
   link.send({ type: "closed" });
 }
 

@@ -3,6 +3,8 @@ import type { Dial } from "../dial.ts";
 import type { DialCounts } from "../dial-counts.ts";
 import type { ClientMappings } from "../client-mappings.ts";
 import type { Snapshot } from "../exchange.ts";
+import type { Fallback } from "../fallback.ts";
+import type { FallbackCounts } from "../fallback-counts.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
 import type { Arrived, Entered, Intake } from "../intake.ts";
@@ -26,6 +28,8 @@ export interface SeatParts {
   readonly clientMappings: Pick<ClientMappings, "count">;
   readonly dial: Pick<Dial, "mayAsk">;
   readonly dialCounts: Pick<DialCounts, "count">;
+  readonly fallback: Pick<Fallback, "mayAsk" | "missed">;
+  readonly fallbackCounts: Pick<FallbackCounts, "count">;
   readonly clock: Clock;
   readonly caught: Caught;
 }
@@ -47,7 +51,10 @@ type Others =
   | "values"
   | "mapped-for-clients"
   | "dial"
-  | "dialled";
+  | "dialled"
+  | "fallback"
+  | "fell-back"
+  | "missed";
 type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly watched: number }>;
 
 /**
@@ -109,10 +116,17 @@ export class WorkerSeat {
         for (const { times, ...mapping } of message.counts) this.#parts.clientMappings.count(mapping, times);
         break;
       case "dial":
+      case "fallback":
         void this.#mayAsk(message);
         break;
       case "dialled":
         for (const { route, result, times } of message.counts) this.#parts.dialCounts.count(route, result, times);
+        break;
+      case "fell-back":
+        for (const { route, result, times } of message.counts) this.#parts.fallbackCounts.count(route, result, times);
+        break;
+      case "missed":
+        this.#parts.fallback.missed(message.miss);
         break;
       case "caught":
         caught(message.step, new Error(message.why), message.request ?? undefined);
@@ -161,11 +175,17 @@ export class WorkerSeat {
     }
   }
 
-  async #mayAsk({ question, route, revision, names }: Extract<FromWorker, { type: "dial" }>): Promise<void> {
-    const { dial, link, snapshotOf } = this.#parts;
+  async #mayAsk({
+    type,
+    question,
+    route,
+    revision,
+    names,
+  }: Extract<FromWorker, { type: "dial" | "fallback" }>): Promise<void> {
+    const { link, snapshotOf } = this.#parts;
     const told = snapshotOf(revision).revision;
-    const mayAsk = await dial.mayAsk({ route, names, revision: told });
-    link.send({ type: "dial", question, mayAsk });
+    const mayAsk = await this.#parts[type].mayAsk({ route, names, revision: told });
+    link.send({ type, question, mayAsk });
   }
 
   #enter(message: Extract<FromWorker, { type: "open" }>): void {
@@ -201,12 +221,13 @@ export class WorkerSeat {
         if (waits) this.#parts.link.send({ type: "go", exchange, isHeld: !entered.isPlaced() });
       },
       () => this.#notEntered(exchange),
+      () => this.#notEntered(exchange, true),
     );
   }
 
-  #notEntered(exchange: number): void {
+  #notEntered(exchange: number, isRefused = false): void {
     this.#exchanges.delete(exchange);
-    this.#parts.link.send({ type: "not-entered", exchange });
+    this.#parts.link.send({ type: "not-entered", exchange, isRefused });
   }
 
   #ended({ exchange, ending, request, answer, isHeld }: Extract<FromWorker, { type: "ended" }>, bytes: Buffer): void {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { request } from "undici";
 import { loadSettings } from "../../proxy/config/load.ts";
 import { startCrossfade } from "../../proxy/main.ts";
-import { whyNoWrites } from "../../proxy/repair/entry.ts";
+import { whyNoWrites } from "../../proxy/config/own-writes.ts";
 import type { JobRecord } from "../../proxy/repair-job.ts";
 import { endOf, runCli, spawnCli } from "../support/cli.ts";
 import { ended, ownRequests, post, repair, repairsOf, resultsOf, startRepair, until } from "../support/repairs.ts";
@@ -136,12 +136,12 @@ test("a service whose effects nobody has declared or accepted is not written to 
   const next = loaded.settings.services["next"];
   assert.ok(route !== undefined && next !== undefined);
   const away = { ...next, origin: "http://10.1.2.3:80" };
-  assert.equal(whyNoWrites({ route, shadow: { ...away, effects: "suppressed" } }), null);
-  assert.equal(whyNoWrites({ route, shadow: { ...next, effects: null } }), null);
+  assert.equal(whyNoWrites(route, { ...away, effects: "suppressed" }), null);
+  assert.equal(whyNoWrites(route, { ...next, effects: null }), null);
   const undeclared = /effects of next are not declared; write effects/;
-  assert.match(whyNoWrites({ route, shadow: { ...away, effects: null } }) ?? "", undeclared);
+  assert.match(whyNoWrites(route, { ...away, effects: null }) ?? "", undeclared);
   const accepted = { ...route, mirror: { ...route.mirror, acceptRealEffects: "we know what we do" } };
-  assert.equal(whyNoWrites({ route: accepted, shadow: { ...away, effects: "real" } }), null);
+  assert.equal(whyNoWrites(accepted, { ...away, effects: "real" }), null);
 });
 
 test("crossfade repair: what it would do, what it did, what is left; exit 0 once nothing is left", async (t) => {

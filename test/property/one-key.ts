@@ -40,7 +40,8 @@ const KEY = "users/1";
 /** Enough for a key that writes cross again and again. */
 const REPAIRS_MAX = 6;
 
-class Scheduler {
+/** What waits goes on one after the other, in the order that `random` makes. */
+export class Scheduler {
   readonly #waiting: (() => void)[] = [];
   readonly #random: () => number;
 
@@ -200,10 +201,10 @@ function same(a: { id: number; revision: number }, b: { id: number; revision: nu
   return a.id === b.id && a.revision === b.revision;
 }
 
-function answerOf(text: string): Answer {
+export function answerOf(text: string): Answer {
   return { status: 200, headers: [], body: { kind: "memory", bytes: Buffer.from(text) }, ms: 0 };
 }
 
-function textOf({ body }: Answer): string {
+export function textOf({ body }: Answer): string {
   return body.kind === "memory" ? body.bytes.toString() : "";
 }

@@ -63,6 +63,13 @@ export function sampleRouteState(over: Partial<RouteState> = {}): RouteState {
     gateEvidence: 0,
     mappedForClients: { requests: 0, answers: 0, unmapped: 0 },
     dialledReads: { next: 0, pinned: 0, askedAgain: 0 },
+    readBacks: {
+      ...{ equal: 0, differs: 0, "key-written-meanwhile": 0, unreadable: 0, failed: 0, "left-out": 0 },
+    },
+    fallbackReads: {
+      ...{ legacy: 0, neither: 0, unasked: 0, failed: 0 },
+      copies: { copied: 0, differs: 0, there: 0, gone: 0, busy: 0, refused: 0, failed: 0 },
+    },
     ...over,
   };
 }

@@ -38,6 +38,14 @@ export interface RouteJson {
   readonly lagMs: number;
   readonly breaker: string | null;
   readonly dialledReads: { readonly next: number; readonly pinned: number; readonly askedAgain: number };
+  readonly readBacks: Readonly<Record<string, number>>;
+  readonly fallbackReads: {
+    readonly legacy: number;
+    readonly neither: number;
+    readonly unasked: number;
+    readonly failed: number;
+    readonly copies: Readonly<Record<string, number>>;
+  };
   readonly mappedForClients: { readonly requests: number; readonly answers: number; readonly unmapped: number };
 }
 

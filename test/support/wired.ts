@@ -19,6 +19,7 @@ import { ChangeLog } from "../../proxy/mirror/change-log.ts";
 import { CrossingWrites } from "../../proxy/mirror/crossing-writes.ts";
 import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { Gaps } from "../../proxy/mirror/gaps.ts";
+import { KeyHolds } from "../../proxy/mirror/key-holds.ts";
 import { Pins } from "../../proxy/mirror/pins.ts";
 import { InFlight } from "../../proxy/mirror/in-flight.ts";
 import { ShadowGate } from "../../proxy/mirror/shadow-gate.ts";
@@ -110,6 +111,8 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
       changes: new ChangeLog(),
       pins: new Pins(null),
       freezes: new Freezes(),
+      keyHolds: new KeyHolds(),
+      readBacks: { settled() {} },
       copying: { isCopying: () => false },
       snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
       mirroringEnabled: () => true,
@@ -153,8 +156,9 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
     {
       hold: new WriteHold(),
       tunnels: new OpenTunnels(),
-      clients: { of: () => null, dialled: () => null },
+      clients: { of: () => null, dialled: () => null, fallenBack: () => null },
       dial: { mayAsk: () => false, count() {} },
+      fallback: { mayAsk: () => false, count() {}, missed() {} },
     },
   );
   const listener = await createListener(

@@ -6,7 +6,7 @@ import { runCheck, runExplain, type Report } from "../../../proxy/config/check.t
 import type { Explanation, ExplainRequest, ExplainSteps } from "../../../proxy/config/explain.ts";
 import type { Settings } from "../../../proxy/config/settings.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { makeFolder, NOW } from "../../support/config-file.ts";
@@ -38,6 +38,7 @@ function steps(settings: Settings): ExplainSteps {
     keyAtHead,
     samplePoint,
     dialPoint,
+    wholeRead,
   };
 }
 

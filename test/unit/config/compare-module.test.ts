@@ -10,7 +10,7 @@ import { explainRequest } from "../../../proxy/config/explain.ts";
 import { loadSettings } from "../../../proxy/config/load.ts";
 import type { ConfigMessage } from "../../../proxy/config/message.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { makeFolder, NOW, spellMessages } from "../../support/config-file.ts";
@@ -124,6 +124,7 @@ routes:
       keyAtHead,
       samplePoint,
       dialPoint,
+      wholeRead,
     };
     const explained = explainRequest(loaded.settings, loaded.origins, steps, { method: "PUT", path: "/a/1" });
     const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { explainRequest } from "../../../proxy/config/explain.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { errorsOf, makeFolder, settingsOf, spellMessages } from "../../support/config-file.ts";
@@ -55,7 +55,15 @@ test("with a module nothing is learnt, and check says so", (t) => {
 test("explain says what is learnt", (t) => {
   const { settings, origins } = settingsOf(t, routes("    compare: { noise: { reads: 1%, compared: 5% } }\n"));
   const router = compileRouter(settings.routes);
-  const steps = { match: router.match.bind(router), classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint };
+  const steps = {
+    match: router.match.bind(router),
+    classifyRequest,
+    planExchange,
+    keyAtHead,
+    samplePoint,
+    dialPoint,
+    wholeRead,
+  };
   const explained = explainRequest(settings, origins, steps, { method: "GET", path: "/a/1" });
   const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");
   assert.ok(

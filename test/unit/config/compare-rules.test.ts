@@ -4,7 +4,7 @@ import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { explainRequest } from "../../../proxy/config/explain.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { namedRules } from "../../../proxy/rule-names.ts";
 import { errorsOf, settingsOf, spellMessages } from "../../support/config-file.ts";
@@ -289,6 +289,7 @@ test("explain shows every rule, and what must match", (t) => {
     keyAtHead,
     samplePoint,
     dialPoint,
+    wholeRead,
   };
   const lines = formatExplanation(
     explainRequest(loaded.settings, loaded.origins, steps, { method: "PUT", path: "/users/42" }),

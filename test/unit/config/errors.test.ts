@@ -140,10 +140,10 @@ const AFTER_TWO_URLS: readonly (readonly [yaml: string, errors: readonly string[
     ],
   ],
   [
-    "limits:\n  spol: 1GiB\nroutes: [{ name: a, match: { path: /a }, verify: { share: 1% } }]",
+    "limits:\n  spol: 1GiB\nroutes: [{ name: a, match: { path: /a }, verify: { shares: 1% } }]",
     [
       "5:3 limits.spol is not a setting; did you mean spool?",
-      "6:52 routes[0].verify.share is not in this version yet; take it out",
+      "6:52 routes[0].verify.shares is not a setting; did you mean share?",
     ],
   ],
   ["defaults: { name: x }", ["4:13 defaults.name belongs to one route; write it in routes"]],

@@ -4,7 +4,7 @@ import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
 import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { explainRequest } from "../../../proxy/config/explain.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { errorsOf, settingsOf, spellMessages } from "../../support/config-file.ts";
@@ -70,7 +70,15 @@ test("where a gate is written and GET is never compared, check says that it will
 test("explain says what the gate asks for", (t) => {
   const { settings, origins } = settingsOf(t, routes("    gate: { profile: low-traffic }\n"));
   const router = compileRouter(settings.routes);
-  const steps = { match: router.match.bind(router), classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint };
+  const steps = {
+    match: router.match.bind(router),
+    classifyRequest,
+    planExchange,
+    keyAtHead,
+    samplePoint,
+    dialPoint,
+    wholeRead,
+  };
   const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/users/1" });
   const text = formatExplanation(explained).join(" ").replace(/\s+/g, " ");
   assert.match(

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { explainRequest } from "../../../proxy/config/explain.ts";
 import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { errorsOf, settingsOf, spellMessages } from "../../support/config-file.ts";
@@ -16,7 +16,7 @@ routes: [{ name: graph, match: { path: /graphql }, ${settings} }]
 test("explain says that the body of a POST tells; a GET is a read", (t) => {
   const { settings, origins } = settingsOf(t, route("treatAs: graphql"));
   const { match } = compileRouter(settings.routes);
-  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint };
+  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint, wholeRead };
   const told = (method: string): string =>
     formatExplanation(explainRequest(settings, origins, steps, { method, path: "/graphql" }))
       .join(" ")

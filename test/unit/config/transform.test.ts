@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { explainRequest } from "../../../proxy/config/explain.ts";
 import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { errorsOf, settingsOf, spellMessages } from "../../support/config-file.ts";
@@ -32,7 +32,7 @@ test("a path at next that cannot be told from the client's is refused, with its 
 test("explain tells where the copy of a request goes", (t) => {
   const { settings, origins } = settingsOf(t, withPath("/users/:id?"));
   const { match } = compileRouter(settings.routes);
-  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint };
+  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint, wholeRead };
   const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/v1/users/7?x=1" });
   assert.ok(formatExplanation(explained).includes("Path at next: /users/7?x=1."));
   const cutOver = settingsOf(t, withPath("/users/:id?", "phase: next-only"), { flags: { adoptPhases: true } });
@@ -88,7 +88,7 @@ test("explain tells what else is another thing at next", (t) => {
     "{ methods: { PUT: PATCH }, headers: [{ legacy: x-a, next: x-b }], body: [{ legacy: /a, next: /b }] }";
   const { settings, origins } = settingsOf(t, withTransform(transform));
   const { match } = compileRouter(settings.routes);
-  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint };
+  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint, wholeRead };
   const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/users/7" });
   assert.match(
     formatExplanation(explained).join(" ").replace(/\s+/g, " "),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { explainRequest } from "../../../proxy/config/explain.ts";
 import { formatExplanation } from "../../../proxy/config/explain-text.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
-import { dialPoint } from "../../../proxy/route/pin-names.ts";
+import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
 import { errorsOf, settingsOf, spellMessages } from "../../support/config-file.ts";
@@ -85,7 +85,7 @@ test("next may be the primary of a route with values: clients keep legacy's, and
   assert.deepEqual(spellMessages(warnings), []);
   assert.equal(settings.routes[0]?.values.clientSees, "legacy");
   const { match } = compileRouter(settings.routes);
-  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint };
+  const steps = { match, classifyRequest, planExchange, keyAtHead, samplePoint, dialPoint, wholeRead };
   const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/users/7" });
   assert.match(
     formatExplanation(explained).join(" ").replace(/\s+/g, " "),
@@ -125,6 +125,7 @@ test("explain tells what is learnt, applied and given, and what becomes of a val
     keyAtHead,
     samplePoint,
     dialPoint,
+    wholeRead,
   };
   const explained = explainRequest(settings, origins, steps, { method: "PUT", path: "/users/7" });
   const text = formatExplanation(explained).join("\n").replace(/\n +/g, " ");

@@ -2,23 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CrossfadeError, type ErrorCode } from "../../../proxy/errors.ts";
 import { secondChoiceUpstream } from "../../../proxy/forward/second-choice.ts";
-import type { AnswerSink, Upstream, UpstreamRequest } from "../../../proxy/ports.ts";
-
-/** An upstream whose answers the test gives. */
-function scripted() {
-  const sent: UpstreamRequest[] = [];
-  const aborted: string[] = [];
-  let sink: AnswerSink | null = null;
-  const upstream: Upstream = {
-    send(request, to) {
-      sent.push(request);
-      sink = to;
-      return { abort: (why) => void aborted.push(why), resume() {}, endSide() {}, relay() {} };
-    },
-    close: () => Promise.resolve(),
-  };
-  return { upstream, sent, aborted, sink: () => sink as AnswerSink };
-}
+import type { UpstreamRequest } from "../../../proxy/ports.ts";
+import { scripted } from "../../support/scripted-upstream.ts";
 
 function start() {
   const [first, second] = [scripted(), scripted()];

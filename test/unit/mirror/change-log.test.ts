@@ -118,3 +118,21 @@ test("a write that is brought back from the journal is the one that it was", () 
   assert.equal(log.reachOf("x"), null);
   assert.deepEqual(look(log, since, log.mark(), ["1"]), ["1"]);
 });
+
+test("whether anything under way may change an entity: of its key, of one that is not told yet, or of any", () => {
+  const log = new ChangeLog();
+  assert.equal(log.mayChange("users/7"), false);
+  for (const reach of [
+    { keys: ["users/007"], lateOf: [], anyOf: [] },
+    { keys: [], lateOf: ["users"], anyOf: [] },
+    { keys: ["orders/1"], lateOf: [], anyOf: ["users"] },
+  ]) {
+    log.began("1", "users", reach);
+    assert.deepEqual([log.mayChange("users/7"), log.mayChange("people/7")], [true, false]);
+    log.ended("1", null);
+    assert.equal(log.mayChange("users/7"), false);
+  }
+  log.began("2", "users", { keys: [], lateOf: ["users"], anyOf: [] });
+  log.answered("2", { keys: ["users/8"], lateOf: [], anyOf: [] });
+  assert.deepEqual([log.mayChange("users/7"), log.mayChange("users/8")], [false, true]);
+});

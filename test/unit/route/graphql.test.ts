@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { classifyGraphql } from "../../../proxy/route/graphql.ts";
+import { classifyGraphql, tellsErrors } from "../../../proxy/route/graphql.ts";
 
 const PERSISTED = [
   ["abc", "read"],
@@ -96,4 +96,13 @@ test("no document with a mutation that may be executed counts as a read, whateve
       },
     ),
   );
+});
+
+test("an answer tells of errors where it has a list of them, of any operation of a batch", () => {
+  const tells = (text: string): boolean => tellsErrors(Buffer.from(text));
+  for (const text of ['{"errors":[{"message":"no"}]}', '{"data":{"a":1},"errors":[1]}', '[{"data":1},{"errors":[1]}]'])
+    assert.equal(tells(text), true, text);
+  for (const text of ['{"data":{"errors":[1]}}', '{"errors":[]}', '{"errors":null}', "[]", "no JSON", ""])
+    assert.equal(tells(text), false, text);
+  assert.equal(tellsErrors(null), false);
 });

@@ -28,6 +28,8 @@ function remote() {
   return { intake, told, steps, arrived: { snapshot, request, found: { route, params }, plan, trace: null } };
 }
 
+const NOT_REFUSED = (): void => assert.fail("it was not held back");
+
 test("a write that cannot be forwarded when its parent lets it go ends unknown there, once, and the worker lives", () => {
   const { intake, told, steps, arrived } = remote();
   let failed = 0;
@@ -36,7 +38,7 @@ test("a write that cannot be forwarded when its parent lets it go ends unknown t
     entered.push(one);
     throw new Error("no connection can be made of this");
   };
-  intake.open(arrived, goOn, () => (failed += 1));
+  intake.open(arrived, goOn, () => (failed += 1), NOT_REFUSED);
   assert.deepEqual([entered.length, failed], [0, 0]);
   intake.go(1, false);
   assert.deepEqual([steps, failed], [["pipeline: Error: no connection can be made of this"], 1]);
@@ -65,6 +67,7 @@ test("an answer's last byte waits for its parent only where only the answer tell
         void held?.then(() => hasEnded.set(exchange, true));
       },
       () => assert.fail("it was entered"),
+      NOT_REFUSED,
     );
     intake.go(exchange, isHeld);
   }

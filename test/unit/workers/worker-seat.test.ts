@@ -37,7 +37,10 @@ function open(exchange: number, requestClass: "write" | "read" = "write"): Extra
   };
 }
 
-function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void) => void, isPlaced = true) {
+function seated(
+  intake: (arrived: Arrived, goOn: () => void, failed: () => void, refused: () => void) => void,
+  isPlaced = true,
+) {
   const told: ToWorker[] = [];
   const ended: PrimaryEnding[] = [];
   const budget = new ByteBudget(1 << 20);
@@ -52,7 +55,7 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
   };
   const crossed: CrossingWrite[] = [];
   const books: Intake = {
-    open: (arrived, goOn, failed) => intake(arrived, () => goOn(entered), failed),
+    open: (arrived, goOn, failed, refused) => intake(arrived, () => goOn(entered), failed, refused),
     cross(write) {
       crossed.push(write);
       return { ...entered, takers: () => null };
@@ -70,6 +73,8 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
     clientMappings: { count() {} },
     dial: { mayAsk: () => false },
     dialCounts: { count() {} },
+    fallback: { mayAsk: () => false, missed() {} },
+    fallbackCounts: { count() {} },
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });
@@ -135,8 +140,15 @@ test("what cannot be entered is told, so that nobody waits for it", () => {
     throw new Error("no place in any lane");
   });
   assert.throws(() => seat.take(open(1), NONE), /no place/);
-  assert.deepEqual(told, [{ type: "not-entered", exchange: 1 }]);
+  assert.deepEqual(told, [{ type: "not-entered", exchange: 1, isRefused: false }]);
   seat.gone("it was killed");
+});
+
+test("what is held back for too long is told apart: its client may send it again", () => {
+  const { seat, told } = seated((_arrived, _goOn, _failed, refused) => refused());
+  seat.take(open(1), NONE);
+  assert.deepEqual(told, [{ type: "not-entered", exchange: 1, isRefused: true }]);
+  seat.gone("the test ends");
 });
 
 test("what fails later on is told and forgotten: its end is in the books already", () => {
@@ -149,7 +161,7 @@ test("what fails later on is told and forgotten: its end is in the books already
   later[0]?.();
   assert.deepEqual(told, [
     { type: "go", exchange: 1, isHeld: false },
-    { type: "not-entered", exchange: 1 },
+    { type: "not-entered", exchange: 1, isRefused: false },
   ]);
   seat.gone("it was killed");
   assert.deepEqual(ended, []);

@@ -89,21 +89,6 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     lapses: 1,
   },
   "a repair": { rows: COPIED, live: [{ does: "repair", key: "a" }] },
-  "a repair, and a write of another row that touches its row": {
-    rows: COPIED,
-    live: [
-      { does: "repair", key: "a" },
-      { does: "add", key: "b", touches: "a" },
-    ],
-  },
-  "a repair, and a write at another member that touches its row": {
-    rows: COPIED,
-    members: 2,
-    live: [
-      { does: "repair", key: "a" },
-      { does: "add", key: "b", touches: "a", member: 1 },
-    ],
-  },
   "a repair and an update": {
     rows: COPIED,
     live: [
@@ -129,11 +114,6 @@ const WEAKER: readonly (readonly [what: string, rule: Partial<Rule>, scenario: s
   ["rows that were touched are written", { drop: false }, "a relative update"],
   ["nobody waits for keys that bodies tell", { waitForKeys: false }, "a relative update whose key is in its body"],
   ["undeclared reach is no reach", { undeclared: false }, "a write of which nobody knows what it changes"],
-  [
-    "a repair does not look for writes that touch its row",
-    { watches: false },
-    "a repair, and a write of another row that touches its row",
-  ],
   ["no confirmation", { confirm: false }, "a freeze that ends early"],
   ["a confirmation, and no fence", { fence: false }, "a freeze that ends early under a delete"],
   ["one member alone is asked what was touched", { looks: "one" }, "a relative update at another member"],

@@ -9,10 +9,10 @@ import { join } from "node:path";
 import { check } from "./check.mjs";
 import { findNginx, findPromtool } from "./checkers.mjs";
 import { findChromium, findMariadb, findPostgresFolder, findRedisServer } from "./servers.mjs";
+import { runAllTests, TEST_FILES } from "./tests.mjs";
 import { buildIfStale, environment, installIfMissing, PrepareError, ROOT, usableNode } from "./prepare.mjs";
 
 const CLI = "dist/proxy/cli/main.js";
-const TEST_FILES = "test/**/*.test.ts";
 /** For one test, and for one file of them. */
 const TEST_TIMEOUT_MS = 180_000;
 
@@ -26,9 +26,9 @@ const COMMANDS = {
   test: async (node, args) => {
     // The admin listener serves the dashboard from dist, also where the rest runs unbuilt.
     buildIfStale(node);
-    const files = args.some((arg) => !arg.startsWith("-")) ? [] : [TEST_FILES];
+    const namesFiles = args.some((arg) => !arg.startsWith("-"));
     // Once and before: files that run at the same time would install them at the same time.
-    if (files.length > 0) {
+    if (!namesFiles) {
       findRedisServer();
       findPostgresFolder();
       findMariadb();
@@ -37,8 +37,12 @@ const COMMANDS = {
       findChromium();
     }
     // Two files at once: more of them share two cores, and the ones that measure time then measure their neighbours.
-    const flags = ["--test", "--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`];
-    return await run(node, [...flags, ...args, ...files], { variables: COMPILED_ONCE });
+    const flags = ["--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`];
+    const runNode = async (/** @type {string[]} */ given, variables = {}) => {
+      return await run(node, given, { variables: { ...COMPILED_ONCE, ...variables } });
+    };
+    if (args.length === 0) return await runAllTests(runNode, flags);
+    return await runNode(["--test", ...flags, ...args, ...(namesFiles ? [] : [TEST_FILES])]);
   },
   check: async (node) => await check(node),
   format: async (node, args) => await run(node, ["node_modules/oxfmt/bin/oxfmt", ...args]),
@@ -62,6 +66,10 @@ const COMMANDS = {
     buildIfStale(node);
     return await run(node, ["test/cutover/run.ts", ...args]);
   },
+  migration: async (node, args) => {
+    buildIfStale(node);
+    return await run(node, ["test/migration/run.ts", ...args]);
+  },
   soak: async (node, args) => {
     buildIfStale(node);
     return await run(node, ["test/soak/run.ts", ...args]);
@@ -79,6 +87,9 @@ async function runCli(node, args) {
   return await run(node, [CLI, ...args], { tied: true });
 }
 
+/** Whoever was told to end begins nothing more. @type {NodeJS.Signals | null} */
+let toldToEnd = null;
+
 /**
  * Resolves to the exit code. Signals are passed on, and the end of this process is seen by a `tied` child as the end of
  * its IPC channel, so that not even `kill -9` leaves a proxy behind.
@@ -86,6 +97,7 @@ async function runCli(node, args) {
  * @returns {Promise<number>}
  */
 async function run(node, args, options = {}) {
+  if (toldToEnd !== null) return 128 + constants.signals[toldToEnd];
   const child = spawn(node, args, {
     cwd: options.tied ? process.cwd() : ROOT,
     env: { ...environment(node), ...options.variables },
@@ -93,7 +105,12 @@ async function run(node, args, options = {}) {
   });
   /** @type {NodeJS.Signals[]} */
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"];
-  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  for (const signal of signals) {
+    process.on(signal, () => {
+      toldToEnd = signal;
+      child.kill(signal);
+    });
+  }
   if (options.tied) endWithNpm(child);
   return await new Promise((resolve, reject) => {
     child.once("error", reject);

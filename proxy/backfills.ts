@@ -28,11 +28,14 @@ import { MINUTE } from "./config/units.ts";
 import type { Snapshot } from "./exchange.ts";
 import { makeUlid } from "./identity.ts";
 import type { MemberCalls } from "./member-calls.ts";
+import type { TouchOrder, TouchWatches } from "./touch-watch.ts";
 
 export interface BackfillsParts extends BackfillPartParts {
   /** Puts the entity of this key on the repair list: next may not have it as it is. */
   readonly leaveToRepair: (route: RouteSettings, snapshot: Snapshot, key: string, jobId: string) => void;
   readonly audit: (change: AuditedChange) => void;
+  /** Members ask one another of it in the same way. */
+  readonly touching: Pick<TouchWatches, "answer">;
   /** null: nobody shares the store. */
   readonly members: SharedBackfills | null;
 }
@@ -111,6 +114,8 @@ export function createBackfills(parts: BackfillsParts): Backfills & Copying {
     };
     sessions.set(job.id, session);
     part.heard(job, 0);
+    // Before anything is read: what next has not may be on its way where others deliver too.
+    void askAll({ what: "thaw", ...orderOf(session) }, 0);
     parts.audit({ by, action: "backfill", subject: name, what: "backfill beside live writes begun", reason: null });
     return { end: "opened", opened: { id: job.id, entity: job.entity } };
   }
@@ -259,7 +264,8 @@ export function createBackfills(parts: BackfillsParts): Backfills & Copying {
     const { members } = parts;
     if (members === null) return;
     await members.calls.serve(async (text, ageMs) => {
-      const order = JSON.parse(text) as MemberOrder;
+      const order = JSON.parse(text) as MemberOrder | TouchOrder;
+      if (order.what === "touches") return JSON.stringify(parts.touching.answer(order));
       replaceOthers(order.job, (id) => id < order.job.id);
       const reply: MemberReply = { settings: members.settings(), said: await answerOrder(order, ageMs) };
       return JSON.stringify(reply);

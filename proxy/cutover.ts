@@ -5,17 +5,17 @@
  * before that leaves the old one.
  */
 import type { AuditedChange } from "./audit.ts";
+import { behindGap } from "./behind-gap.ts";
 import type { Phase, RouteSettings, Settings } from "./config/settings.ts";
 import type { Switchboard } from "./config/switchboard.ts";
 import { type CutoverChecks, type Planned, spellTunnels } from "./cutover-checks.ts";
 import { makeUlid } from "./identity.ts";
-import { behindAfter, cutOver, groupOf, type KeptPhase, type PhaseMove } from "./kept-phase.ts";
+import { behindAfter, cutOver, groupOf, type KeptPhase, nextChange, type PhaseMove } from "./kept-phase.ts";
 import { crossesBarrier, step, stepTowards } from "./phase-steps.ts";
 import { type MoveCheck, type MoveOrder, type MoveReport } from "./phase-move.ts";
 import type { Barrier, Crossed } from "./barrier/barrier.ts";
 import type { PhaseBook } from "./phase/phase-book.ts";
 import { plural } from "./phase/words.ts";
-import { PHASE_ROLES } from "./phases.ts";
 import type { Clock, Store } from "./ports.ts";
 
 export interface CutoverParts {
@@ -31,6 +31,8 @@ export interface CutoverParts {
 export interface Cutover {
   /** null: there is no such route. @throws CrossfadeError `store-unavailable` before anything was held */
   move(order: MoveOrder): Promise<MoveReport | null>;
+  /** One that this process was asked for is under way, or tried. */
+  readonly isMoving: boolean;
 }
 
 /** Of the routes that move; null: none is kept. */
@@ -76,6 +78,10 @@ export function createCutover(parts: CutoverParts): Cutover {
     }
     const stepped = step(route.phase, order.step);
     if (!stepped.legal) return refused(nowhere, [missing("step", stepped.why)]);
+    if (order.to !== undefined && order.to !== stepped.to) {
+      const why = `it is in ${route.phase} by now, from where ${order.step} leads to ${stepped.to} and not to ${order.to}`;
+      return refused(nowhere, [missing("step", why)]);
+    }
     return { ...about, to: stepped.to, crosses: crossesBarrier(route.phase, stepped.to) };
   }
 
@@ -110,20 +116,15 @@ export function createCutover(parts: CutoverParts): Cutover {
    * the move, which forgets since when that is: whoever makes it may die right behind it.
    */
   async function openGaps({ routes, to }: Planned, before: RowsBefore): Promise<readonly string[]> {
-    const { shadow: misses } = PHASE_ROLES[to];
-    if (misses === null) return [];
-    const ids: string[] = [];
-    for (const { name: route, sharedDatabase } of routes) {
+    const gaps = routes.flatMap(({ name: route, sharedDatabase }) => {
       const from = before.get(route)?.behindSince ?? null;
-      if (sharedDatabase || from === null) continue;
-      const id = makeUlid(clock.now());
-      ids.push(id);
-      store.append([
-        { type: "gap-opened", id, route, from, why: "the route mirrored nothing: its phase had no shadow", misses },
-      ]);
-    }
-    if (ids.length > 0) await store.flush();
-    return ids;
+      if (sharedDatabase || from === null) return [];
+      return behindGap(makeUlid(clock.now()), from, { route, phase: to }) ?? [];
+    });
+    if (gaps.length === 0) return [];
+    store.append(gaps);
+    await store.flush();
+    return gaps.map(({ id }) => id);
   }
 
   function endGaps(ids: readonly string[], end: Crossed["end"]): void {
@@ -152,6 +153,7 @@ export function createCutover(parts: CutoverParts): Cutover {
         route: name,
         phase: to,
         epoch: (before?.epoch ?? 1) + (crosses ? 1 : 0),
+        ...nextChange(before),
         file: file.get(name) ?? to,
         by: order.by,
         at,
@@ -232,7 +234,12 @@ export function createCutover(parts: CutoverParts): Cutover {
     };
   }
 
-  return { move };
+  return {
+    move,
+    get isMoving() {
+      return isMoving;
+    },
+  };
 }
 
 /** The audit's words. */

@@ -100,6 +100,8 @@ export type BodyCopy =
   | { readonly kind: "digest"; readonly length: number; readonly sha256: string | Promise<string> };
 
 export interface SpooledBody {
+  /** Under which it outlives the process, beside the journal; null: it ends with the process. */
+  readonly name: string | null;
   readonly length: number;
   /** Once all of it is on disk: null, or why the copy is not whole. */
   whole(): Promise<string | null>;
@@ -109,6 +111,8 @@ export interface SpooledBody {
   read(): AsyncIterable<Buffer>;
   /** For another thread to read, until it is discarded. Only of a copy that is whole. */
   stored(): Promise<StoredBody>;
+  /** The journal alone needs it from here on: to be discarded says nothing of it, until it is brought back (spool.ts). */
+  leave(): void;
   discard(): void;
 }
 

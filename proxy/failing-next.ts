@@ -14,7 +14,7 @@ import type { Clock } from "./ports.ts";
 export interface FailingNextParts {
   readonly snapshot: () => Snapshot;
   readonly move: Cutover["move"];
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Clock;
   /** As of the evidence. */
   readonly seed: number;
   /** Default 10 s. */
@@ -42,6 +42,8 @@ const FAILED_FROM = 500;
 interface Watched {
   readonly epoch: number;
   block: UnitBlock;
+  /** ms, of a clock that is never set: since when the block is open. */
+  since: number;
   logS: number;
   /** Of the blocks in which the stake has grown. */
   units: number;
@@ -62,7 +64,8 @@ export function createFailingNext(parts: FailingNextParts): FailingNext {
     const known = routes.get(name);
     if (known !== undefined && known.epoch >= epoch) return known.epoch === epoch ? known : null;
     const block = new UnitBlock(clock.now());
-    const fresh: Watched = { epoch, block, logS: 0, units: 0, failed: 0, stays: null };
+    const since = clock.monotonic();
+    const fresh: Watched = { epoch, block, since, logS: 0, units: 0, failed: 0, stays: null };
     routes.set(name, fresh);
     return fresh;
   }
@@ -70,6 +73,7 @@ export function createFailingNext(parts: FailingNextParts): FailingNext {
   function closeBlock(watched: Watched, bound: number): void {
     const { clean, divergent: failed } = watched.block.counts().all;
     watched.block = new UnitBlock(clock.now());
+    watched.since = clock.monotonic();
     watched.logS = afterBlock(watched.logS, { well: clean, failed }, bound);
     const goesOn = watched.logS > 0;
     watched.units = goesOn ? watched.units + clean + failed : 0;
@@ -77,21 +81,22 @@ export function createFailingNext(parts: FailingNextParts): FailingNext {
   }
 
   async function lookOnce(): Promise<void> {
-    const present = parts.snapshot();
-    for (const route of present.settings.routes) {
-      const watched = routes.get(route.name);
-      if (watched === undefined) continue;
-      if (route.phase !== "next-primary" || watched.epoch !== (present.epochs.get(route.name) ?? 1)) {
-        routes.delete(route.name);
+    for (const [name, watched] of [...routes]) {
+      // Anew for each: what was moved back meanwhile has taken those along that move together with it.
+      const present = parts.snapshot();
+      const route = present.settings.routes.find((one) => one.name === name);
+      if (route?.phase !== "next-primary" || watched.epoch !== (present.epochs.get(name) ?? 1)) {
+        routes.delete(name);
         continue;
       }
-      if (clock.now() - watched.block.from >= blockMs) closeBlock(watched, route.gate.failuresBelow);
+      if (clock.monotonic() - watched.since >= blockMs) closeBlock(watched, route.gate.failuresBelow);
       if (isShown(watched) && route.gate.automaticReturn && !stopped) await goBack(route, watched);
     }
   }
 
   async function goBack(route: RouteSettings, watched: Watched): Promise<void> {
-    const order = { route: route.name, step: "rollback", force: false, dryRun: false, by: "gate" } as const;
+    const [force, dryRun] = [false, false];
+    const order = { route: route.name, step: "rollback", to: "dual-write", force, dryRun, by: "gate" } as const;
     try {
       const report = await parts.move({ ...order, reason: `automatic return: ${spell(watched)}` });
       watched.stays = report?.end === "moved" ? null : (report?.sentence ?? "there is no such route");

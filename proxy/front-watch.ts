@@ -1,6 +1,8 @@
+import type { Caught } from "./caught.ts";
 import type { ServiceSettings } from "./config/settings.ts";
 import type { BodyTakers } from "./forward/capture.ts";
 import type { PrimaryEnding } from "./forward/forwarder.ts";
+import type { CrossingWrite, Entered, Intake } from "./intake.ts";
 import type { Watched } from "./noise.ts";
 import type { Asked } from "./spans.ts";
 import type { Trace } from "./trace.ts";
@@ -52,3 +54,26 @@ export const UNWATCHED: Watch = {
   closed: null,
   traced: null,
 };
+
+/** A write to a database that both services use: whoever compares reads of it hears of the write. */
+export function crossingWatch(
+  { intake, caught }: { readonly intake: Pick<Intake, "cross">; readonly caught: Caught },
+  watch: Watch,
+  write: CrossingWrite,
+): Watch {
+  let entered: Entered;
+  try {
+    entered = intake.cross(write);
+  } catch (error) {
+    caught("crossing", error);
+    return watch;
+  }
+  return {
+    ...watch,
+    takers: watch.takers ?? entered.takers(),
+    ended: (ending) => {
+      void entered.ended(ending);
+      return watch.ended(ending);
+    },
+  };
+}

@@ -20,7 +20,7 @@ import { forward, type PrimaryEnding } from "./forward/forwarder.ts";
 import { refuse, type Refusal } from "./forward/refusal.ts";
 import type { OpenTunnels } from "./forward/open-tunnels.ts";
 import { openTunnel } from "./forward/tunnel.ts";
-import { endToEndHeaders } from "./headers.ts";
+import { endToEndHeaders, withHeaders } from "./headers.ts";
 import { makeUlid } from "./identity.ts";
 import type { ClientMapping } from "./client-mapping.ts";
 import { type Dial, isDialled } from "./dial.ts";
@@ -39,7 +39,7 @@ import { classifyRequest, methodOverride, planExchange } from "./route/plan.ts";
 import { type EndedSpan, primarySpan, serverSpan } from "./spans.ts";
 import { clientTrace } from "./trace-context.ts";
 import { beginTrace, tracedHeaders } from "./tracing.ts";
-import { NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
+import { crossingWatch, NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
 
 export interface FrontParts {
   /** The settings that an exchange arriving now will keep. */
@@ -159,9 +159,12 @@ export function createFront(parts: FrontParts): Front {
       let watch = watched === null ? UNWATCHED : watchOf(watched);
       if (traced !== null) watch = { ...watch, traced };
       if (requestClass === "write") watch = counted(watch, route.name, head);
+      if (plan.why === "writes-off" && route.sharedDatabase)
+        watch = crossingWatch(parts, watch, { snapshot, request: head, found, plan });
       try {
         const service = serviceNameFor(plan.primary, route);
-        forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
+        const marks = requestClass === "write" ? route.markHeaders : [];
+        forwardTo(request, response, head, snapshot, service, route.name, watch, mapping, marks);
       } catch (error) {
         void watch.ended(NOT_FORWARDED);
         if (watch.closed !== null) guard("noise", watch.closed);
@@ -295,7 +298,8 @@ export function createFront(parts: FrontParts): Front {
       closed: watched === null ? null : () => watched.closed(),
       traced,
     };
-    forwardTo(request, response, head, snapshot, service, route.name, watch, mapping);
+    const marks = plan.requestClass === "write" ? route.markHeaders : [];
+    forwardTo(request, response, head, snapshot, service, route.name, watch, mapping, marks);
   }
 
   /** The copy of an answer that nobody else needs. */
@@ -322,12 +326,13 @@ export function createFront(parts: FrontParts): Front {
     routeName: string,
     watch: Watch,
     mapping: Mapping,
+    marks: RouteSettings["markHeaders"] = [],
   ): void {
     const service = serviceOf(snapshot.settings, serviceName);
     const primary = parts.upstream("primary", service);
     const begunAt = parts.clock.monotonic();
     const { traced } = watch;
-    const headers = endToEndHeaders(head, { host: hostFor(service), proto: head.scheme });
+    const headers = withHeaders(endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }), marks);
     forward(
       {
         request,

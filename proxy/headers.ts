@@ -105,6 +105,18 @@ export function endToEndHeaders(request: RequestHead, by: ForwardedBy): string[]
   return to;
 }
 
+/** The same with these in place of those that the client sent under their names (lower case). */
+export function withHeaders(headers: string[], put: readonly (readonly [name: string, value: string])[]): string[] {
+  if (put.length === 0) return headers;
+  const names = new HeaderNames(put.map(([name]) => name));
+  const to: string[] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (!names.has(headers[i] as string)) to.push(headers[i] as string, headers[i + 1] as string);
+  }
+  for (const [name, value] of put) to.push(name, value);
+  return to;
+}
+
 /**
  * A primary's answer headers as the client gets them: the end-to-end ones, in order, case and repetition, and
  * `Transfer-Encoding` where it is kept.

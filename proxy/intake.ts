@@ -13,6 +13,7 @@ import type { Intent } from "./journal.ts";
 import type { Lanes } from "./mirror/lanes.ts";
 import { isOurShadowMark, SHADOW_MARK_HEADER } from "./mirror/mark.ts";
 import type { Copy } from "./copy.ts";
+import { enterCrossingWrite } from "./crossing-write.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { keysAtHead } from "./route/entity-key.ts";
 import { pinsOfWrite } from "./route/pin-names.ts";
@@ -42,12 +43,16 @@ export interface Intake {
    * calls `failed` later. Where `goOn` throws, now or later, the exchange is ended in the books, and `failed` is called.
    */
   open(arrived: Arrived, goOn: (entered: Entered) => void, failed: () => void): void;
+  /** A write to a database that both services use: reads that it crosses are to be told apart. The primary may be called at once. */
+  cross(write: CrossingWrite): Entered;
 }
+
+export type CrossingWrite = Pick<Arrived, "snapshot" | "request" | "found"> & { readonly plan: Plan };
 
 /** An exchange that is in the books and has to be ended there. */
 export interface Entered {
-  /** For copies of both bodies. */
-  takers(): BodyTakers;
+  /** For copies of both bodies. null: nobody needs them. */
+  takers(): BodyTakers | null;
   /**
    * false: where it stands among other members' writes is not known yet. Then it is settled, and has its order stamp, a little after
    * `ended`, and whoever writes the key next must not come before that.
@@ -63,18 +68,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     goOn: (entered: Entered) => void,
     failed: () => void,
   ): void {
-    const arrivedAt = parts.clock.now();
-    const exchange: Exchange = {
-      id: makeUlid(arrivedAt),
-      arrivedAt,
-      snapshot,
-      request,
-      route: found.route,
-      params: found.params,
-      plan,
-      traceId: (trace ?? clientTrace(request.headers))?.traceId ?? makeTraceId(),
-      trace,
-    };
+    const exchange = exchangeOf({ snapshot, request, found, plan }, trace);
     const keys = keysAtHead({ route: found.route, params: found.params, request }, plan.requestClass);
     const mark = headerOf(request.headers, SHADOW_MARK_HEADER);
     const open: OpenExchange = {
@@ -105,11 +99,33 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     journalIntent(open, () => letGoOn(entered(open), goOn, failed, parts.caught));
   }
 
+  function exchangeOf({ snapshot, request, found, plan }: CrossingWrite, trace: Trace | null): Exchange {
+    const arrivedAt = parts.clock.now();
+    return {
+      id: makeUlid(arrivedAt),
+      arrivedAt,
+      snapshot,
+      request,
+      route: found.route,
+      params: found.params,
+      plan,
+      traceId: (trace ?? clientTrace(request.headers))?.traceId ?? makeTraceId(),
+      trace,
+    };
+  }
+
   function entered(open: OpenExchange): Entered {
     const { limits } = open.exchange.snapshot.settings;
     return endedOnce({
       takers: () =>
-        captures({ memoryBytes: limits.bodyInMemoryBytes, diskBytes: limits.bodyOnDiskBytes }, parts.copies),
+        captures(
+          {
+            memoryBytes: limits.bodyInMemoryBytes,
+            diskBytes: limits.bodyOnDiskBytes,
+            lasting: open.exchange.plan.requestClass === "write" && parts.journal.kind === "durable",
+          },
+          parts.copies,
+        ),
       // What its answer tells may have to be told to others too.
       isPlaced: () => parts.turns.placed(open.exchange.id) === null && !parts.pins.areShared,
       ended(ending) {
@@ -246,7 +262,7 @@ export function createIntake(parts: PipelineParts, lanes: Lanes<Copy>): Intake {
     guarded(parts, "turns", () => parts.turns.doubt(exchange.id), exchange);
   }
 
-  return { open };
+  return { open, cross: (write) => endedOnce(enterCrossingWrite(parts, exchangeOf(write, null))) };
 }
 
 /** What comes after the first end gives back what it holds. */
@@ -290,10 +306,10 @@ export function letGoOn(
   }
 }
 
-/** Whether it came in time. */
+/** Whether it came in time. After a long turn timers come before what has come meanwhile: one look at that first. */
 function within(promise: Promise<void>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, false);
+    const timer = setTimeout(() => setImmediate(resolve, false), ms);
     void promise.then(() => {
       clearTimeout(timer);
       resolve(true);

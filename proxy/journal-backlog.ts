@@ -7,7 +7,7 @@ import { type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
 import { exchangeAgain, isStillMirrored, primaryAgain } from "./journaled-write.ts";
 import type { Lanes } from "./mirror/lanes.ts";
 import type { Copy } from "./copy.ts";
-import type { Exchange } from "./exchange.ts";
+import type { BodyCopy, Exchange } from "./exchange.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
 import { standsAlone } from "./mirrored-copy.ts";
 import { dropped, skipped, UNKNOWN } from "./outcome.ts";
@@ -97,7 +97,7 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
   function bringOne(waitingWrite: WaitingWrite, costBytes: number): void {
     const { intent, write, order, attempts } = waitingWrite;
     const exchange = exchangeAgain(parts.snapshot(), intent, write.shadow);
-    const primary = primaryAgain(waitingWrite);
+    const primary = primaryAgain(waitingWrite, parts.copies.spool);
     parts.openWrites.enter(exchange.id, exchange.route.name);
     guarded(parts, "changes", () => {
       const reach = reachAtAnswer(sourcesOf(exchange, primary), write.about);
@@ -115,7 +115,8 @@ export function createJournalBacklog(parts: PipelineParts, lanes: Lanes<Copy>): 
     const answeredAt = parts.clock.monotonic() - Math.max(0, parts.clock.now() - write.answeredAt);
     if (isLostBehind(waitingWrite, { exchange, primary, answeredAt, costBytes })) return;
     const waiting = parts.backlog.add(exchange.route.name, answeredAt);
-    const { about, body, overlapped } = write;
+    const { about, overlapped } = write;
+    const body = (primary.requestBody as { copy: BodyCopy }).copy;
     const place = parts.unsettled.add(shadowNameOf(exchange));
     const teaching = beginTeaching(parts, exchange, primary);
     const held = { primary, body, costBytes, waiting, place, teaching };
@@ -171,7 +172,7 @@ function whyNotDelivered({ write, attempts }: WaitingWrite, isMirrored: boolean)
     return { ...NOTHING_FOUND, outcome, repair: "dropped", uncreated, error };
   };
   if (!isMirrored) return given("accepted by an earlier process; its route no longer mirrors", dropped("shutdown"));
-  if (write.body.kind === "memory") return null;
+  if (write.body.kind !== "digest") return null;
   return given("its body was in the spool of a process that ended", dropped("spool-full"));
 }
 

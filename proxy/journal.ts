@@ -21,10 +21,29 @@ export interface Intent {
 
 export type PrimaryEnd = "accepted" | "refused" | "unknown";
 
-/** A body as the journal keeps it: whole, or past its bound only what tells whether another one equals it. */
+/** A body as the journal keeps it: whole, in a file of its own, or past its bound only what tells whether another one equals it. */
 export type JournaledBody =
   | { readonly kind: "memory"; readonly bytes: Buffer }
+  /** In the spool, under a name that outlives the process. Whether it is whole only the file tells. */
+  | ({ readonly kind: "spooled" } & LastingName)
   | { readonly kind: "digest"; readonly length: number; readonly sha256: string };
+
+/** A body that lies in a file of its own beside the journal. */
+export interface LastingName {
+  readonly name: string;
+  readonly length: number;
+}
+
+/** Where such bodies lie, and what earlier processes left there. */
+export interface LastingBodies {
+  /** Mode 0700; it is there. */
+  readonly folder: string;
+  readonly key: Buffer;
+  /** power: a body counts as whole once the disk says that it would survive a power cut. */
+  readonly survives: "process" | "power";
+  /** What writes without an outcome still need; all else that lies there is nobody's. */
+  readonly needed: readonly LastingName[];
+}
 
 /** All that delivering and comparing need of an accepted write, in another process life if need be. */
 export interface AcceptedWrite {
@@ -36,7 +55,7 @@ export interface AcceptedWrite {
   readonly orderBase?: number;
   /** Which of the two services is the shadow. */
   readonly shadow: Identity;
-  /** The request's; a digest where it is larger than the journal keeps. */
+  /** The request's; a digest where it does not outlive the process. */
   readonly body: JournaledBody;
   readonly answer: {
     readonly status: number;

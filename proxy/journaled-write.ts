@@ -2,9 +2,10 @@
 import { hash } from "node:crypto";
 import { DEFAULT_ROUTE } from "./config/defaults.ts";
 import type { RouteSettings } from "./config/settings.ts";
-import type { About, Exchange, Identity, Snapshot } from "./exchange.ts";
+import type { About, BodyCopy, Exchange, Identity, Snapshot } from "./exchange.ts";
 import type { Captured } from "./forward/capture.ts";
 import type { PrimaryAnswered } from "./forward/forwarder.ts";
+import type { Spool } from "./forward/spool.ts";
 import type { Ticket, Lanes } from "./mirror/lanes.ts";
 import { PHASE_ROLES } from "./phases.ts";
 import type { AcceptedWrite, Intent, JournaledBody, WaitingWrite } from "./journal.ts";
@@ -25,7 +26,6 @@ export function acceptedWrite<Work>(
     overlapped: lanes.overlaps(ticket, about.keys),
     orderBase,
     shadow: exchange.plan.shadow ?? "next",
-    // A body in the spool does not outlive the process yet.
     body: journaled(ending.requestBody, Infinity),
     answer: {
       status: ending.status,
@@ -38,11 +38,14 @@ export function acceptedWrite<Work>(
 }
 
 function journaled(captured: Captured, maxBytes: number): JournaledBody {
-  // The digest of what lies in the spool is known a little later, when the order of the lane has long been decided.
-  if (captured.kind === "lost" || captured.copy.kind !== "memory") {
-    return { kind: "digest", length: captured.length, sha256: "" };
+  const copy = captured.kind === "lost" ? null : captured.copy;
+  if (copy?.kind === "spooled" && copy.file.name !== null) {
+    // It ends here: from then on a crash finds it whole, however long its copy waits.
+    void copy.file.whole();
+    return { kind: "spooled", length: copy.length, name: copy.file.name };
   }
-  const { copy } = captured;
+  // The digest of what lies in the spool is known a little later, when the order of the lane has long been decided.
+  if (copy?.kind !== "memory") return { kind: "digest", length: captured.length, sha256: "" };
   if (copy.bytes.length <= maxBytes) return copy;
   return { kind: "digest", length: copy.bytes.length, sha256: hash("sha256", copy.bytes, "hex") };
 }
@@ -79,19 +82,37 @@ const GONE_ROUTE: Omit<RouteSettings, "name"> = {
   match: { path: "/**", methods: null, host: null, headers: [] },
 };
 
-/** The primary's answer as it was; its bodies are paid for by whoever takes it up. */
-export function primaryAgain({ write }: WaitingWrite): PrimaryAnswered {
+/** The primary's answer as it was; bodies in memory are paid for by whoever takes it up. */
+export function primaryAgain({ write }: WaitingWrite, spool: Pick<Spool, "bring">): PrimaryAnswered {
   const { answer, body } = write;
+  const [sent, answered] = [copyAgain(body, spool), copyAgain(answer.body, spool)];
   return {
     end: "answered",
     status: answer.status,
     headers: answer.headers,
-    body: { kind: "kept", copy: answer.body, length: lengthOf(answer.body) },
-    requestBody: { kind: "kept", copy: body, length: lengthOf(body) },
+    body: { kind: "kept", copy: answered, length: lengthOf(answer.body) },
+    requestBody: { kind: "kept", copy: sent, length: lengthOf(body) },
     requestComplete: true,
     ms: answer.ms,
-    release() {},
+    release() {
+      for (const copy of [sent, answered]) if (copy.kind === "spooled") copy.file.discard();
+    },
   };
+}
+
+function copyAgain(body: JournaledBody, spool: Pick<Spool, "bring">): BodyCopy {
+  if (body.kind !== "spooled") return body;
+  return { kind: "spooled", length: body.length, file: spool.bring(body.name, body.length) };
+}
+
+/** The journal alone has the write from here on: its bodies in the spool stay when their copies are given back. */
+export function leaveBodies({ requestBody, body }: PrimaryAnswered): void {
+  for (const one of [requestBody, body]) if (one.kind === "kept" && one.copy.kind === "spooled") one.copy.file.leave();
+}
+
+/** It has not been kept after all. */
+export function takeBackBodies({ body, answer }: AcceptedWrite, spool: Pick<Spool, "bring">): void {
+  for (const one of [body, answer.body]) if (one.kind === "spooled") spool.bring(one.name, one.length);
 }
 
 export function lengthOf(body: JournaledBody): number {

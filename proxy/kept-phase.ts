@@ -8,6 +8,8 @@ export interface KeptPhase {
   readonly phase: Phase;
   /** One more with each move over the barrier; the first is 1. Sent to services as `x-crossfade-epoch`. */
   readonly epoch: number;
+  /** How often the route's phase has been set, this time included; absent: by a version that did not count, 0. */
+  readonly changes?: number;
   /** What the file said when it was set: another value there acts, as far as it crosses no barrier. */
   readonly file: Phase;
   /** Who has set it: a token's name, `loopback`, or `file`. */
@@ -35,6 +37,26 @@ export function isStill(kept: KeptPhase | undefined, expected: PhaseMove["instea
 }
 
 /**
+ * Whether a row was set after another one of its route: a store that has the other one has lost it. Not by `at`, which is as each
+ * process' clock had it.
+ */
+export function isLater(row: OrderedRow, other: OrderedRow | undefined): boolean {
+  if (other === undefined) return true;
+  return row.epoch === other.epoch ? changesOf(row) > changesOf(other) : row.epoch > other.epoch;
+}
+
+type OrderedRow = Pick<KeptPhase, "epoch" | "changes">;
+
+/** Of the row that is set in place of this one. */
+export function nextChange(before: OrderedRow | null | undefined): Required<Pick<KeptPhase, "changes">> {
+  return { changes: (before === null || before === undefined ? 0 : changesOf(before)) + 1 };
+}
+
+function changesOf({ changes = 0 }: OrderedRow): number {
+  return changes;
+}
+
+/**
  * The phase that acts. The file's acts when its value changes; a move by CLI or API holds until then. A file never takes a
  * route over the barrier.
  */
@@ -54,7 +76,7 @@ export function withPhases(file: Settings, kept: ReadonlyMap<string, KeptPhase>)
 
 /** What is to be kept where the file says something else than when the row was set, or says it for the first time; null: nothing. */
 export function rowForFile(route: RouteSettings, kept: KeptPhase | undefined, at: string): KeptPhase | null {
-  const said = { route: route.name, file: route.phase, by: "file", at, reason: null };
+  const said = { route: route.name, file: route.phase, by: "file", at, reason: null, ...nextChange(kept) };
   if (kept === undefined) {
     return { ...said, phase: route.phase, ...cutOver(route.phase, null, at), epoch: 1, behindSince: null };
   }

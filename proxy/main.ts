@@ -16,6 +16,7 @@ import { createMoving } from "./compose/moving.ts";
 import { createMovingAlone, type MovingAlone } from "./compose/moving-alone.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
+import { openWaiting, type WaitingDoors } from "./compose/waiting.ts";
 import { createServiceSide } from "./compose/service-side.ts";
 import { ENDS_SOON_MS } from "./config/certificates.ts";
 import type { Environment } from "./config/environment.ts";
@@ -25,6 +26,7 @@ import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./drain.ts";
 import { spellEndpoint } from "./endpoint.ts";
 import { createLeaningCounter } from "./leaning-counter.ts";
+import { NO_ROUTE } from "./leanings.ts";
 import { OpenTunnels } from "./forward/open-tunnels.ts";
 import { makeUlid } from "./identity.ts";
 import { holdHeapGrowth } from "./heap-growth.ts";
@@ -43,7 +45,6 @@ import { createRowValues } from "./row-value-map.ts";
 import { createRunningJobs } from "./running-jobs.ts";
 import { createStatusSource } from "./status-source.ts";
 import { startWithoutStore, type WithoutStore } from "./store-away/start-without-store.ts";
-import type { WaitingDoor } from "./store-away/waiting-door.ts";
 import { systemClock } from "./system-clock.ts";
 import { createClashCheck } from "./value-clash.ts";
 import { createValueList } from "./value-list.ts";
@@ -101,7 +102,7 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
 }
 
 /** `waiting`: what clients and supervisors come to already. */
-async function startWith(opened: OpenedStore, options: StartOptions, waiting: WaitingDoor | null): Promise<Crossfade> {
+async function startWith(opened: OpenedStore, options: StartOptions, waiting: WaitingDoors | null): Promise<Crossfade> {
   const { settings } = options;
   const clock = systemClock;
   const version = readVersion();
@@ -168,6 +169,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     members,
     calls: opened.calls,
     marker: durable?.marker ?? null,
+    bodies: durable?.bodies ?? null,
     services,
     records,
     evidence: {
@@ -201,6 +203,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     tunnels,
     workers: () => door?.holds ?? null,
     standing: new OwnStanding(standingFileOf(settings)),
+    secretKey,
     clock,
     audit,
     caught: desk.caught,
@@ -318,6 +321,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
       caught: desk.caught,
     });
     door = listener;
+    if (waiting !== null && waiting.unmatched() > 0) leaning.lean(NO_ROUTE, "unmatched", waiting.unmatched());
     const admin = await createAdmin({
       version,
       listen: waiting?.adminAddress ?? settings.admin.listen,
@@ -369,6 +373,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
         file: settings.file,
         running: settings,
         actingPhases: () => Object.fromEntries(snapshot().settings.routes.map(({ name, phase }) => [name, phase])),
+        isMoving: moving.isMoving,
         files: options.files ?? [],
         flags: options.flags ?? {},
         env: options.env ?? process.env,
@@ -441,9 +446,10 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
 function partsWithoutStore(
   options: StartOptions,
   thrown: unknown,
-): Parameters<typeof startWithoutStore<OpenedStore, Crossfade>>[0] {
+): Parameters<typeof startWithoutStore<OpenedStore, Crossfade, WaitingDoors>>[0] {
   const { settings } = options;
   const { folder } = settings.member;
+  const warn = (line: string): void => options.warn?.(line);
   return {
     settings,
     thrown,
@@ -461,18 +467,20 @@ function partsWithoutStore(
         throw error;
       }
     },
+    openDoor: (safe) => openWaiting(settings, safe, { clock: systemClock, warn }),
     clock: systemClock,
-    warn: (line) => options.warn?.(line),
+    warn,
   };
 }
 
 /** As long as the store is away, and from then on. */
-function whileAway({ door, whole, stop }: WithoutStore<Crossfade>, settings: Settings): Crossfade {
+function whileAway({ door, whole, stop }: WithoutStore<Crossfade, WaitingDoors>, settings: Settings): Crossfade {
+  const { listener } = door.clients;
   let stopped: Promise<StopReport> | null = null;
   const end = async (budgetMs: number): Promise<StopReport> => {
     const begunAt = systemClock.monotonic();
     stop();
-    const late = setTimeout(() => door.listener.closeAllConnections(), budgetMs);
+    const late = setTimeout(() => listener.closeAllConnections(), budgetMs);
     const crossfade = await whole.catch(() => null);
     if (crossfade === null) await door.close();
     clearTimeout(late);
@@ -483,7 +491,7 @@ function whileAway({ door, whole, stop }: WithoutStore<Crossfade>, settings: Set
   const failed = whole.then(() => NEVER);
   failed.catch(() => "whoever waits for it is told");
   return {
-    proxyUrl: urlOf(door.listener.address, settings.tls === null ? "http" : "https"),
+    proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
     adminUrl: urlOf(door.adminAddress, "http"),
     failed,
     // Until then a changed file has nobody to act on it.

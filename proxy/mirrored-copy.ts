@@ -22,8 +22,10 @@ import {
   type Unanswered,
 } from "./mirror/verdicts.ts";
 import { DIVERGENT, dropped, skipped } from "./outcome.ts";
+import { leaveBodies } from "./journaled-write.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import { bytesInMemory, type Finding, finish, guarded, NOTHING_FOUND } from "./ending.ts";
+import { crossedBy } from "./crossed-read.ts";
 import { isOfWholeEntity } from "./route/entity-key.ts";
 import { spanBegins, tellMismatch, tellShadowSpan } from "./traced-copy.ts";
 import { ALONE } from "./turns.ts";
@@ -43,11 +45,12 @@ export async function mirrorCopy(parts: PipelineParts, lanes: Lanes<Copy>, turn:
     if (thawed !== null) await thawed;
     const sent = await takeTurn(parts, lanes, known);
     const crossed = sent === null ? null : crossedBy(parts, turn.work);
+    const isCrossed = crossed !== null && (await crossed);
     if (sent === null) endTeaching(parts, turn.work);
-    else if (crossed !== null && (await crossed)) {
+    else if (isCrossed && !turn.work.exchange.route.sharedDatabase) {
       finishCopy(parts, turn.work, CROSSED, () => sent.end.copy.discard());
       endTeaching(parts, turn.work);
-    } else compareWhenPut(parts, known, sent);
+    } else compareWhenPut(parts, known, { ...sent, isCrossed });
   } catch (error) {
     parts.caught("lane", error, turn.work.exchange);
     endTeaching(parts, turn.work);
@@ -65,12 +68,6 @@ function leaveTurn(parts: PipelineParts, { exchange, teaching }: Copy): void {
 
 const CROSSED: Finding = { ...NOTHING_FOUND, outcome: skipped("key-written-meanwhile") };
 
-/** Of a read: whether another member's write of the key came between, so that the two answers are of two states. null: no. */
-function crossedBy(parts: PipelineParts, { exchange, about }: Copy): Promise<boolean> | null {
-  if (exchange.plan.requestClass === "write") return null;
-  return parts.turns.crossed(about.keys, parts.clock.now() - exchange.arrivedAt);
-}
-
 /** A backfill is about to write rows that this write changes: it is the newer one, and follows. null: it need not wait. */
 function whenThawed(parts: PipelineParts, { exchange }: Copy): Promise<unknown> | null {
   if (exchange.plan.requestClass === "read") return null;
@@ -83,7 +80,8 @@ function whenThawed(parts: PipelineParts, { exchange }: Copy): Promise<unknown> 
 function afterOthers(parts: PipelineParts, turn: Turn<Copy>): Turn<Copy> | Promise<Turn<Copy>> {
   const { exchange, answeredAt } = turn.work;
   if (exchange.plan.requestClass === "read") {
-    const crossed = crossedBy(parts, turn.work);
+    // All that is known of a shared database are its reads: one is not given up before it has been compared.
+    const crossed = exchange.route.sharedDatabase ? null : crossedBy(parts, turn.work);
     return crossed === null ? turn : crossed.then((is) => (is ? { ...turn, crossed: true } : turn));
   }
   const come = parts.turns.come(exchange.id, answeredAt + shadowOf(turn.work).asShadow.maxAgeMs);
@@ -218,6 +216,9 @@ interface Sent {
   readonly passed: ReadonlySet<string>;
 }
 
+/** Sent to a shadow that has answered; `isCrossed`: what differs between the two answers says nothing. */
+type Comparable = Sent & { readonly isCrossed: boolean };
+
 function sendCopy(
   parts: PipelineParts,
   copy: Copy,
@@ -247,6 +248,8 @@ function sendCopy(
     answeredAt: copy.answeredAt,
     deadline: copy.answeredAt + service.asShadow.maxAgeMs,
     primaryAccepted: isAccepted(copy.primary.status),
+    // While rows are brought over this is most answers: each would wait for all that was answered before it, one after another.
+    isExpected: (status) => isNotCopied(parts, copy, status),
     place: copy.place,
     unsettled: parts.unsettled,
     elsewhere:
@@ -276,7 +279,7 @@ function sendCopy(
 }
 
 /** The answer is put as legacy would have put it first, which a module of the user's may take its time for. */
-function compareWhenPut(parts: PipelineParts, turn: Turn<Copy>, sent: Sent): void {
+function compareWhenPut(parts: PipelineParts, turn: Turn<Copy>, sent: Comparable): void {
   const put = parts.transforms.answer(sent.end.answer, turn.work.exchange);
   if (!(put instanceof Promise)) {
     compareCopy(parts, turn, sent, put);
@@ -290,7 +293,12 @@ function compareWhenPut(parts: PipelineParts, turn: Turn<Copy>, sent: Sent): voi
     });
 }
 
-function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy>, sent: Sent, answer: Answer): void {
+function compareCopy(
+  parts: PipelineParts,
+  { work: copy, overlapped }: Turn<Copy>,
+  sent: Comparable,
+  answer: Answer,
+): void {
   const { exchange, about, answeredAt, primary, teaching } = copy;
   const { end } = sent;
   const taintedBy = parts.taints.taintedBy(about.keys, answeredAt);
@@ -310,6 +318,10 @@ function compareCopy(parts: PipelineParts, { work: copy, overlapped }: Turn<Copy
   let begunAt = 0;
   const told = (judged: Judged, compared: Answer): void => {
     const { outcome, differences, moreDifferences, excusedBy, error } = judged;
+    if (sent.isCrossed && outcome.kind === "divergent") {
+      finishCopy(parts, copy, { ...CROSSED, shadow }, () => end.copy.discard());
+      return;
+    }
     tellMismatch(parts, copy, judged, begunAt);
     if (excusedBy !== null) {
       guarded(
@@ -459,6 +471,7 @@ function leaveToJournal(parts: PipelineParts, copy: Copy): void {
   parts.budget.give(copy.costBytes);
   parts.backlog.leave(copy.waiting);
   parts.turns.leave(copy.exchange.id);
+  leaveBodies(copy.primary);
   copy.primary.release();
 }
 

@@ -6,6 +6,8 @@ export interface MoveOrder {
   readonly route: string;
   /** unpin: back to what the file says. */
   readonly step: Step | "unpin";
+  /** Where it was decided that it leads; it is refused where, by now, it would lead elsewhere. Absent: wherever it does. */
+  readonly to?: Phase;
   /** Past the gate, and what is on the repair list or in gaps. Needs a reason. */
   readonly force: boolean;
   readonly reason: string | null;

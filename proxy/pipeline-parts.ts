@@ -9,6 +9,7 @@ import type { CaptureParts } from "./forward/capture.ts";
 import type { Copying } from "./backfill-window.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { ChangeLog } from "./mirror/change-log.ts";
+import type { CrossingWrites } from "./mirror/crossing-writes.ts";
 import type { Freezes } from "./mirror/freezes.ts";
 import type { Gaps } from "./mirror/gaps.ts";
 import type { Holes } from "./mirror/holes.ts";
@@ -68,6 +69,8 @@ export interface PipelineParts {
   readonly transforms: Transforms;
   /** Mirrored writes among them. */
   readonly openWrites: OpenWrites;
+  /** Writes to a database that both services use, for reads that they cross. */
+  readonly crossing: CrossingWrites;
   /** What mirrored writes may be changing, for backfills beside them. */
   readonly changes: ChangeLog;
   /** What the shadow has not confirmed, for reads that it may answer. */

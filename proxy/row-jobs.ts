@@ -67,7 +67,9 @@ export function tablesDigest({ source, target, transform, columns, values }: Col
   return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 16);
 }
 
-function placeOf({ database, key, ...place }: RowPlace): unknown {
+function placeOf({ database, key, tombstone, ...more }: RowPlace): unknown {
+  // Where there are none it is as it was before there could be.
+  const place = tombstone === null ? more : { ...more, tombstone };
   if (!("url" in database)) return [database, key, place];
   const { protocol, host, pathname } = new URL(database.url);
   return [protocol, host, pathname, key, place];

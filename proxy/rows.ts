@@ -67,10 +67,14 @@ export interface RowSource {
   page(after: RowKey | null, limit: number, upTo?: RowKey | null): Promise<RowPage>;
   /** Of these keys the rows that are there, in any order. */
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
+  /** Of these keys the deleted rows that stay in the table, marked; nothing else here sees them as rows. Absent: there are none. */
+  tombstones?(keys: readonly RowKey[]): Promise<readonly Row[]>;
   /** null: this database computes none. */
   readonly digests: RowDigests | null;
   /** What is read may be older than what its database has told others of. Absent: it never is. */
   lags?(): Promise<boolean>;
+  /** How far what is read is behind its database's primary, in ms; null: it is no replica, or does not know. Absent: nobody can tell. */
+  lagMs?(): Promise<number | null>;
   /** How many rows were changed since then by somebody who left no mark. Absent: nobody can count them. */
   unmarked?(marks: Marks): Promise<number>;
   /**
@@ -162,7 +166,7 @@ export interface RowTarget extends RowSource {
   readonly singly?: true;
   /**
    * Inserts, or writes the columns that are given over those of the row with this key; of several rows with one key the last
-   * counts. Where the table has a version column, only over an older version.
+   * counts. Where the table has a version column, only over an older version; so too over a deleted row that stays.
    */
   upsert(rows: readonly Row[]): Promise<Written>;
   /**
@@ -171,11 +175,11 @@ export interface RowTarget extends RowSource {
    */
   revise(keys: readonly RowKey[], decide: (there: readonly Row[]) => Revision): Promise<void>;
   /**
-   * As `upsert`, if it is confirmed; null: it was not, and nothing is written. Absent: this port cannot, and rows are not to be
-   * written beside live writes.
+   * As `upsert`, if it is confirmed; null: it was not, and nothing is written (where rows are written singly: nothing further).
+   * Absent: this port cannot, and rows are not to be written beside live writes.
    */
   upsertConfirmed?(rows: readonly Row[], guard: CommitGuard): Promise<Written | null>;
-  /** Returns how many rows there were. */
+  /** Where deleted rows stay they are marked, as of a newer version. Returns how many rows there were. */
   remove(keys: readonly RowKey[]): Promise<number>;
   /** Counters that number new rows go on after the highest key. To be called once rows were written with their keys. */
   settleCounters(): Promise<void>;

@@ -16,7 +16,7 @@ import { dropped, type Outcome, skipped, UNKNOWN } from "./outcome.ts";
 import { serviceNameFor } from "./phases.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { AcceptedWrite, PrimaryEnd } from "./journal.ts";
-import { acceptedWrite } from "./journaled-write.ts";
+import { acceptedWrite, leaveBodies, takeBackBodies } from "./journaled-write.ts";
 import { batchKeys, keyAtAnswer, keyOfRoute, type LateKeySources } from "./route/entity-key.ts";
 import { classifyGraphql } from "./route/graphql.ts";
 import { pinsOfWrite } from "./route/pin-names.ts";
@@ -159,6 +159,7 @@ function keepInJournal(
   const kept = parts.journal.keep(exchange.id, write);
   if (kept === null) return false;
   const { key, keys, moreKeys } = write.about;
+  leaveBodies(ending);
   lanes.postpone(ticket, keys);
   void kept.then((isDurable) => {
     if (isDurable) {
@@ -172,6 +173,7 @@ function keepInJournal(
       parts,
       "settle",
       () => {
+        takeBackBodies(write, parts.copies.spool);
         parts.taints.add(keys, exchange.id, answeredAt);
         teachNothing(parts, exchange, ending);
         finish(parts, exchange, key, ending, lost);
@@ -270,7 +272,10 @@ function isGraphqlRead({ route, request }: Exchange, { requestBody, requestCompl
 }
 
 /** Its keys, once body and answer are there. */
-function whatItIsAbout({ exchange, keys }: OpenExchange, answered: PrimaryAnswered): About {
+export function whatItIsAbout(
+  { exchange, keys }: Pick<OpenExchange, "exchange" | "keys">,
+  answered: PrimaryAnswered,
+): About {
   if (keys.length > 0) return aboutKeys(keys);
   const { route } = exchange;
   const from = sourcesOf(exchange, answered);

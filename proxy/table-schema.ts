@@ -45,6 +45,16 @@ export interface UniqueIndex {
   readonly primary: boolean;
 }
 
+/** Refuses rows: by a condition, or unless another table has what they name. */
+export interface TableRule {
+  readonly kind: "check" | "foreign-key";
+  readonly name: string;
+  /** That it is about, as far as is known. */
+  readonly columns: readonly string[];
+  /** The condition as the database spells it, or the table and columns that are named: `orders (id)`. */
+  readonly says: string;
+}
+
 export const DATABASES = ["postgres", "mysql", "sqlite"] as const;
 export type DatabaseKind = (typeof DATABASES)[number];
 
@@ -55,6 +65,8 @@ export interface TableSchema {
   /** In their order. */
   readonly columns: readonly SchemaColumn[];
   readonly unique: readonly UniqueIndex[];
+  /** Absent: a schema that was saved before they were looked for. */
+  readonly rules?: readonly TableRule[] | undefined;
 }
 
 /**

@@ -27,6 +27,8 @@ export interface Transition {
   readonly drains: boolean;
   /** What is kept with the commit. */
   readonly moves: readonly PhaseMove[];
+  /** Of the one that leads, as members compare them (members.ts): one whose services and routes are others is not ready. */
+  readonly settings?: string;
   /** Who has to take part: all that were registered when it was announced. */
   readonly members: readonly string[];
   /** Epoch ms by the store's clock: from then on it can only be aborted. */
@@ -59,6 +61,7 @@ export interface Announced {
   readonly id: string;
   readonly moves: readonly PhaseMove[];
   readonly drains: boolean;
+  readonly settings?: string;
   /** Then it can only be aborted. */
   readonly forMs: number;
 }
@@ -86,7 +89,7 @@ export interface Transitions {
   deny(id: string, why: string): Promise<TransitionView>;
   /** This member holds back for it, and has read no end of it: of an uncertain one, or one that the store has lost. */
   witness(transition: Transition): Promise<TransitionView>;
-  /** Rows of a higher epoch than the store's, which has lost them: kept. An uncertain transition to them is committed. */
+  /** Rows that were set after the store's, which has lost them: kept. An uncertain transition to them is committed. */
   tellAgain(rows: readonly KeptPhase[]): Promise<TransitionView>;
 }
 

@@ -48,10 +48,13 @@ export function createUnattended(parts: UnattendedParts): Unattended {
     warnings = left;
   }
 
-  /** null: it has moved. A dry run first: a move waits for copies to come close, and another one cannot begin meanwhile. */
+  /**
+   * null: it has moved. A dry run first: a move waits for copies to come close, and another one cannot begin meanwhile. Another member,
+   * whose file says the same, may have moved it by the time that is over: one step, not two.
+   */
   async function tryTo({ route, step: wanted, to }: Possible): Promise<string | null> {
     const reason = `unattended: the file says ${to}`;
-    const order = { route, step: wanted, force: false, reason, by: "file" };
+    const order = { route, step: wanted, to, force: false, reason, by: "file" };
     try {
       const would = await parts.move({ ...order, dryRun: true });
       if (would?.end !== "would-move") return would?.sentence ?? "there is no such route";

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../../proxy/config/settings.ts";
-import type { JournalAccount } from "../../proxy/journal.ts";
+import type { JournalAccount, LastingBodies } from "../../proxy/journal.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import { openGapMarker, type OpenGapMarker, readGapMarker } from "./gap-marker.ts";
 import { type LogJournal, type LogSettings, openLogJournal, type ReadLog, readLog } from "./log.ts";
@@ -13,6 +13,8 @@ export interface DurableJournal {
   readonly marker: OpenGapMarker;
   /** Writes of earlier processes without an outcome, by route. */
   readonly open: JournalAccount["open"];
+  /** Where large bodies lie that outlive the process. */
+  readonly bodies: LastingBodies;
 }
 
 export interface BesideStoreOptions {
@@ -62,15 +64,20 @@ export class BesideStore {
     if (this.#read === null) throw new Error("it could not be read");
     const { log, settings, account } = this.#read;
     const marker = await openGapMarker(this.#marker, settings.survives);
+    const journalKey = this.#options.journalKey();
     const journal = await openLogJournal({
       ...settings,
-      journalKey: this.#options.journalKey(),
+      journalKey,
       read: log,
       countedUpTo: Math.max(account.upTo, countedUpTo),
       generation: store.generation,
       counted: () => store.journalMark(),
     });
-    return { journal, marker, open: account.open };
+    const folder = join(this.folder, "bodies");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+    const bodies = { folder, key: journalKey, survives: settings.survives, needed: journal.spooled };
+    return { journal, marker, open: account.open, bodies };
   }
 
   get #marker(): string {

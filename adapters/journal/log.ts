@@ -12,6 +12,7 @@ import type {
   Intent,
   Journal,
   JournalAccount,
+  LastingName,
   LeftOver,
   WaitingWrite,
 } from "../../proxy/journal.ts";
@@ -71,6 +72,8 @@ export interface LogJournal extends Journal {
   readonly kind: "durable";
   /** Without a copy that could be delivered; each is to be settled. */
   readonly leftOver: readonly LeftOver[];
+  /** Bodies in files of their own that writes of earlier lives need. */
+  readonly spooled: readonly LastingName[];
 }
 
 export interface LogOptions extends LogSettings {
@@ -93,6 +96,7 @@ export async function openLogJournal(options: LogOptions): Promise<LogJournal> {
 class Log implements LogJournal {
   readonly kind = "durable";
   readonly leftOver: readonly LeftOver[];
+  readonly spooled: readonly LastingName[];
   readonly #options: LogOptions;
   readonly #segments: Segment[];
   readonly #writer: LogWriter;
@@ -139,6 +143,7 @@ class Log implements LogJournal {
         sent: null,
       });
     }
+    this.spooled = scanned.spooled;
     this.leftOver = scanned.intents.map(({ intent, end, key }) => ({ intent, end, key }));
     this.#upkeep = new Upkeep({
       folder: options.folder,
@@ -359,7 +364,7 @@ class Log implements LogJournal {
     );
     const pin = this.#pin(bytes);
     entry.accepted = pin;
-    entry.isWhole = bytes > 0 && write.body.kind === "memory";
+    entry.isWhole = bytes > 0 && write.body.kind !== "digest";
     entry.sentAtOnce = bytes > 0 && write.sentAtOnce === true;
     entry.spelled = null;
     this.#free(entry.intent);

@@ -114,8 +114,8 @@ export class RecordBuffer {
       answer.status,
       answer.ms,
       answer.headers,
-      digestOf(body),
-      digestOf(answer.body),
+      elsewhereOf(body),
+      elsewhereOf(answer.body),
     ]);
     const bodies = [bytesOf(body), bytesOf(answer.body)];
     const flags = (kept ? KEPT : 0) | (write.sentAtOnce === true ? SENT : 0);
@@ -270,20 +270,21 @@ function decodeIntent(bytes: Buffer): Intent {
   return { exchangeId, route, request, key, traceId, arrivedAt };
 }
 
-type Digest = readonly [length: number, sha256: string] | null;
+/** What stands for a body that is not in the record; `name`: the spool has it under that. */
+type Elsewhere = readonly [length: number, sha256: string, name?: string] | null;
 
 function decodeAccepted(parts: readonly Buffer[]): { generation: number; intent: Intent; write: AcceptedWrite } {
   const [intent, meta, body, answer] = parts as [Buffer, Buffer, Buffer, Buffer];
-  type Written = [About, boolean, Identity, number, number, number, number, RawHeaders, Digest, Digest];
-  const [about, overlapped, shadow, answeredAt, generation, status, ms, headers, bodyDigest, answerDigest] =
+  type Written = [About, boolean, Identity, number, number, number, number, RawHeaders, Elsewhere, Elsewhere];
+  const [about, overlapped, shadow, answeredAt, generation, status, ms, headers, bodyElsewhere, answerElsewhere] =
     parse<Written>(meta);
   const write: AcceptedWrite = {
     about,
     overlapped,
     shadow,
     answeredAt,
-    body: bodyFrom(body, bodyDigest),
-    answer: { status, headers, body: bodyFrom(answer, answerDigest), ms },
+    body: bodyFrom(body, bodyElsewhere),
+    answer: { status, headers, body: bodyFrom(answer, answerElsewhere), ms },
   };
   return { generation, intent: decodeIntent(intent), write };
 }
@@ -294,14 +295,23 @@ function bytesOf(body: JournaledBody): Buffer {
   return body.kind === "memory" ? body.bytes : NO_BYTES;
 }
 
-function digestOf(body: JournaledBody): Digest {
-  return body.kind === "memory" ? null : [body.length, body.sha256];
+/** Versions that know of no names take what has one for a body that is gone. */
+function elsewhereOf(body: JournaledBody): Elsewhere {
+  switch (body.kind) {
+    case "memory":
+      return null;
+    case "spooled":
+      return [body.length, "", body.name];
+    case "digest":
+      return [body.length, body.sha256];
+  }
 }
 
 /** A copy: the frame that it was read in must not live as long as the body does. */
-function bodyFrom(bytes: Buffer, digest: Digest): JournaledBody {
-  if (digest === null) return { kind: "memory", bytes: Buffer.from(bytes) };
-  return { kind: "digest", length: digest[0], sha256: digest[1] };
+function bodyFrom(bytes: Buffer, elsewhere: Elsewhere): JournaledBody {
+  if (elsewhere === null) return { kind: "memory", bytes: Buffer.from(bytes) };
+  const [length, sha256, name] = elsewhere;
+  return name === undefined ? { kind: "digest", length, sha256 } : { kind: "spooled", length, name };
 }
 
 function parse<T>(bytes: Buffer): T {

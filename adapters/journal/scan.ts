@@ -5,7 +5,7 @@
  */
 import { readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import type { Intent, PrimaryEnd } from "../../proxy/journal.ts";
+import type { AcceptedWrite, Intent, LastingName, PrimaryEnd } from "../../proxy/journal.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { decodeSegmentHead, isUnfinished, nextFrame, openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
 import { Positions } from "./positions.ts";
@@ -54,6 +54,8 @@ export interface Scanned {
   /** Entries that are no longer to be delivered. */
   readonly settled: Positions;
   readonly carried: readonly CarriedPlace[];
+  /** Of those that wait. */
+  readonly spooled: readonly LastingName[];
   /** Accepted, and without an outcome. */
   readonly waiting: number;
   /** Of those that wait. */
@@ -94,6 +96,7 @@ class Scan {
   readonly #intents = new Map<number, OpenIntent>();
   readonly #sent = new Map<number, SentRecord>();
   readonly #settled = new Positions();
+  readonly #spooled = new Map<number, readonly LastingName[]>();
   /** Records are read twice where a process died between carrying a segment on and giving it up. */
   readonly #readBefore = new Positions();
   readonly #carried: (CarriedPlace & { readonly entry: number })[] = [];
@@ -191,6 +194,7 @@ class Scan {
         accepted.bytes.push(bytes);
         accepted.routes.push(this.#routeNumber(record.intent.route));
         accepted.answeredAt.push(record.write.answeredAt);
+        this.#noteSpooled(entry, record.write);
         if (record.carried) this.#carried.push({ position, segment, at, entry });
         return;
       }
@@ -246,9 +250,15 @@ class Scan {
       sent: this.#sent,
       settled: this.#settled,
       carried: this.#carried.filter(({ entry }) => !this.#settled.has(entry)).sort((a, b) => a.position - b.position),
+      spooled: [...this.#spooled].flatMap(([entry, names]) => (this.#settled.has(entry) ? [] : names)),
       waiting,
       waitingSince,
     };
+  }
+
+  #noteSpooled(entry: number, { body, answer }: AcceptedWrite): void {
+    const spooled = [body, answer.body].filter((one) => one.kind === "spooled");
+    if (spooled.length > 0) this.#spooled.set(entry, spooled);
   }
 
   #damaged(words: string): void {

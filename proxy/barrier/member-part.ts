@@ -1,11 +1,12 @@
 /**
  * What each member does in a transition (transition.ts), whoever began it: says that it is ready, holds new writes back, says that
- * those under way have ended, and lets go of the held ones only on having read how it ended. A lower epoch than its own is
+ * those under way have ended, and lets go of the held ones only on having read how it ended. What was set before what it has is
  * never taken: the store is told again what it has lost. Where the store may have lost an end, each says what it knows of it: that
  * there was none, since it has not agreed; that it was aborted; or that it has read nothing.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
+import { isLater, isStill } from "../kept-phase.ts";
 import {
   isUnderWay,
   type Transition,
@@ -23,7 +24,9 @@ export interface MemberPartParts {
   /** This member's. */
   readonly id: string;
   readonly own: OwnWrites;
-  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain">;
+  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain" | "uncopied">;
+  /** What services and routes are, as its file has them; the same text where they are the same. */
+  readonly settings: () => string;
   /** Other phases act from here on. */
   readonly moved: () => void;
   /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
@@ -53,6 +56,8 @@ export interface MemberPart {
   /** Of the last hold. */
   readonly refused: number;
   readonly isHolding: boolean;
+  /** A move is under way, or was when it was looked last. */
+  readonly isUnderWay: boolean;
   stop(): void;
 }
 
@@ -131,7 +136,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       else if (transition === null || !isUnderWay(transition)) parts.phases.keepAgain();
       else if (view.isUncertain) await inDoubt(transition);
       else await takePart(transition, view.now);
-      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt) parts.standing.agrees([]);
+      if (!isUnderWayStill && holding === null && parts.standing.isInDoubt)
+        parts.standing.agrees(parts.phases.uncopied());
     } catch (error) {
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
     }
@@ -188,7 +194,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     return moves.every(({ row }) => {
       const kept = parts.phases.rowOf(row.route);
       if (kept === undefined) return false;
-      return kept.epoch > row.epoch || (kept.epoch === row.epoch && kept.at === row.at);
+      return isStill(kept, row) || isLater(kept, row);
     });
   }
 
@@ -198,8 +204,14 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function readiness(transition: Transition): TransitionAck {
     const routes = routesOf(transition);
-    const why = (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
+    const why = whyApart(transition) ?? (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
     return { state: why === null ? "ready" : "not-ready", why, tunnels: tunnelsOf(routes) };
+  }
+
+  /** A file may have been changed since it was looked whether all are alike. */
+  function whyApart({ settings }: Transition): string | null {
+    if (settings === undefined || settings === parts.settings()) return null;
+    return "it runs other services and routes than the one that leads the move";
   }
 
   /** Before anybody is held back: should this process end, its next one must not go by its copy of these. */
@@ -278,7 +290,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         await pause(ASK_AGAIN_MS);
       }
       try {
-        parts.standing.registered(holding === null ? [] : routesOf(holding));
+        const held = holding === null ? [] : routesOf(holding);
+        parts.standing.registered([...new Set([...held, ...parts.phases.uncopied()])]);
       } catch (error) {
         // Then nothing is forwarded, should the store be away at the next start.
         parts.caught("phases", error);
@@ -300,6 +313,9 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     },
     get isHolding() {
       return holding !== null;
+    },
+    get isUnderWay() {
+      return isUnderWayStill || holding !== null;
     },
     stop() {
       isOver = true;

@@ -42,7 +42,7 @@ export interface OwnWrites {
 }
 
 /** A held write is refused after so long, also where the store does not say whether the move was kept. */
-const HELD: HoldBounds = { atMost: 1_000, forMs: 5_000 };
+export const HELD: HoldBounds = { atMost: 1_000, forMs: 5_000 };
 
 export function createOwnWrites({ hold, openWrites, workers, settled }: OwnWritesParts): OwnWrites {
   let routes: readonly string[] = [];

@@ -19,6 +19,8 @@ export interface SharedBarrierParts {
   readonly transitions: Transitions;
   readonly part: Pick<MemberPart, "took" | "refused" | "isHolding">;
   readonly phases: Pick<PhaseBook, "rowOf">;
+  /** See `MemberPartParts`. */
+  readonly settings: () => string;
   /** What a member is called in sentences. */
   readonly nameOf: (member: string) => Promise<string>;
   readonly clock: Clock;
@@ -37,7 +39,7 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
   async function cross({ moves, drains, stillFit }: Crossing): Promise<Crossed> {
     const id = makeUlid(clock.now());
     const announced = await transitions
-      .announce({ id, moves, drains, forMs: ANNOUNCED_FOR_MS })
+      .announce({ id, moves, drains, settings: parts.settings(), forMs: ANNOUNCED_FOR_MS })
       .catch(async (error: unknown) => {
         // It may have been announced all the same: nobody is to wait for it.
         await giveUp(id, moves, "the store did not answer");

@@ -4,7 +4,8 @@ import type { Standing, StandingFile } from "../standing.ts";
 /** Of this process. Each call is durable when it returns, and throws as the disk does; what is so already is not written again. */
 export class OwnStanding {
   readonly #file: StandingFile | null;
-  #written: Standing = { isRegistered: false, inDoubt: [] };
+  /** null: the file says what the process before has left. */
+  #written: Standing | null = null;
 
   /** null: it has no identity that lasts. */
   constructor(file: StandingFile | null) {
@@ -12,7 +13,7 @@ export class OwnStanding {
   }
 
   get isInDoubt(): boolean {
-    return this.#written.inDoubt.length > 0;
+    return this.#written !== null && this.#written.inDoubt.length > 0;
   }
 
   registered(inDoubt: readonly string[]): void {
@@ -20,16 +21,16 @@ export class OwnStanding {
   }
 
   agrees(routes: readonly string[]): void {
-    this.#write({ ...this.#written, inDoubt: routes });
+    this.#write({ isRegistered: this.#written?.isRegistered === true, inDoubt: routes });
   }
 
   left(): void {
-    this.#write({ ...this.#written, isRegistered: false });
+    this.#write({ isRegistered: false, inDoubt: this.#written?.inDoubt ?? [] });
   }
 
   #write(standing: Standing): void {
     const isSame =
-      standing.isRegistered === this.#written.isRegistered &&
+      standing.isRegistered === this.#written?.isRegistered &&
       standing.inDoubt.join("\n") === this.#written.inDoubt.join("\n");
     if (isSame) return;
     this.#file?.write(standing);

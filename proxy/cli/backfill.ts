@@ -112,7 +112,7 @@ interface How extends Running {
 
 async function backfill(
   open: OpenCollection,
-  { collection, route }: NamedCollection,
+  { collection, route, next }: NamedCollection,
   { writes, beside, proxy, values }: How,
   options: BackfillFlags,
 ): Promise<ExitCode> {
@@ -132,15 +132,15 @@ async function backfill(
     told?.progress({ waiting: why });
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
-  const live = beside === null ? null : await openLiveBackfill(beside, collection, open, waits);
-  const job = writes ? await openRowJob({ collection, route }, options) : null;
+  const live = beside === null ? null : await openLiveBackfill(beside, { collection, next }, open, waits);
+  const job = writes ? await openRowJob({ collection, route, next }, options) : null;
   // From here on: one that is refused has not begun.
   const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
   const report = openJobReport(proxy, order, () => stop.abort());
   told = report;
   await report.asked;
   const { version } = collection.target;
-  const parts = { collection, options, report, live, target: open.target, waits };
+  const parts = { collection, options, report, live, open, waits };
   let how: "done" | "stopped" | null = null;
   const onSignal = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
@@ -265,14 +265,14 @@ interface ThrottledBy {
   readonly options: BackfillFlags;
   readonly report: JobReport;
   readonly live: LiveBackfill | null;
-  readonly target: OpenCollection["target"];
+  readonly open: OpenCollection;
   readonly waits: (why: string | null) => void;
 }
 
 /** While it is held up the proxy hears that it is there: it would forget it otherwise. */
 const STILL_HERE_MS = 20_000;
 
-function throttleOf({ collection, options, report, live, target, waits }: ThrottledBy): Throttle {
+function throttleOf({ collection, options, report, live, open: { source, target }, waits }: ThrottledBy): Throttle {
   const file = options.pauseFile ?? `./crossfade-backfill-${collection.name}.pause`;
   let heardAt = performance.now();
   return createThrottle(
@@ -283,6 +283,7 @@ function throttleOf({ collection, options, report, live, target, waits }: Thrott
         return wanted?.state === "paused" ? `paused by ${wanted.by}` : null;
       },
       lagMs: () => report.lagMs(),
+      sourceLagMs: async () => (await source.lagMs?.()) ?? null,
       probe: async () => await target.page(null, 1),
       async stillHere() {
         if (performance.now() - heardAt < STILL_HERE_MS) return;
@@ -313,7 +314,9 @@ function tell(
   const { collection, read, written, kept, leftOut, readAgain, toRepair, setAside, conflicts } = checkpoint;
   if (options.json === true) {
     const set = { setAside: setAside.length, conflicts: conflicts.length };
-    const rows = { read, written: file === null ? 0 : written, kept, leftOut, readAgain, toRepair, ...set };
+    const { longestFreezeMs } = checkpoint;
+    const counts = { kept, leftOut, readAgain, toRepair, longestFreezeMs, ...set };
+    const rows = { read, written: file === null ? 0 : written, ...counts };
     terminal.print(JSON.stringify({ type: "backfill", collection, end: kind, dryRun: file === null, ...rows }));
     for (const each of setAside) terminal.print(JSON.stringify({ type: "set-aside", ...each }));
     for (const key of conflicts) terminal.print(JSON.stringify({ type: "conflict", key }));

@@ -2,9 +2,10 @@
 import { openRows } from "../../adapters/rows/open.ts";
 import { nearestName } from "../config/nearest.ts";
 import type { CollectionSettings, ColumnRule } from "../config/collection-settings.ts";
-import type { RouteSettings } from "../config/settings.ts";
+import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
 import { columnsTransformer } from "../migrate/declared-rows.ts";
 import { AS_THEY_ARE, digestOfTransform, openTransformer, type Transformer } from "../migrate/transformer.ts";
+import { serviceNameFor } from "../phases.ts";
 import type { RowTarget } from "../rows.ts";
 import type { RowValuePair, RowValues } from "../row-values.ts";
 import { actingRoute } from "./acting-route.ts";
@@ -15,15 +16,20 @@ import { loadedSettings } from "./loaded-settings.ts";
 export interface NamedCollection {
   readonly collection: CollectionSettings;
   readonly route: RouteSettings;
+  /** The service that next is for the route. */
+  readonly next: ServiceSettings;
 }
 
 /** @throws Exit where the configuration cannot be used, or has no such collection */
 export function findCollection(name: string, config: string | undefined): NamedCollection {
   const file = config ?? DEFAULT_CONFIG;
-  const { collections, routes } = loadedSettings(file, { forTraffic: true });
+  const settings = loadedSettings(file, { forTraffic: true });
+  const { collections, routes } = settings;
   const collection = collections.find((one) => one.name === name);
   const route = routes.find((one) => one.name === collection?.route);
-  if (collection !== undefined && route !== undefined) return { collection, route };
+  if (collection !== undefined && route !== undefined) {
+    return { collection, route, next: serviceOf(settings, serviceNameFor("next", route)) };
+  }
   const names = collections.map((one) => one.name);
   const near = nearestName(name, names);
   const there = names.length === 0 ? `${file} has none (collections)` : `there are ${names.join(", ")}`;
@@ -48,7 +54,7 @@ export interface OpenCollection {
 
 /** The source is opened so that it cannot be written; so is the target, unless `write`. @throws CrossfadeError */
 export async function openCollection(
-  { source, target, transform, columns }: CollectionSettings,
+  { source, target, transform, columns, name }: CollectionSettings,
   { write }: { readonly write: boolean },
 ): Promise<OpenCollection> {
   const opened: { close(): Promise<void> }[] = [];
@@ -60,16 +66,28 @@ export async function openCollection(
     return each;
   };
   try {
-    return {
+    const open = {
       source: keep(await openRows(source, { write: false })),
       target: keep(await openRows(target, { write })),
       transformer: transform === null ? declared(columns) : keep(await openTransformer(transform)),
       close,
     };
+    if (open.transformer === AS_THEY_ARE && target.tombstone !== null && source.tombstone === null)
+      await refuseOneSided(open.source, target.tombstone, name);
+    return open;
   } catch (thrown) {
     await close();
     throw thrown;
   }
+}
+
+/** Deleted rows of the source would be made, and never be found at the target. */
+async function refuseOneSided(source: RowTarget, tombstone: string, collection: string): Promise<void> {
+  if (!(await source.describe()).columns.some(({ name }) => name === tombstone)) return;
+  throw new Exit(
+    EXIT.no,
+    `${source.name} has a column ${tombstone} too, which marks deleted rows at the target of ${collection}; write tombstone: ${tombstone} at the source as well, or take it out of the target, if deleted rows are to be copied and compared as rows`,
+  );
 }
 
 function declared(columns: readonly ColumnRule[]): Transformer {

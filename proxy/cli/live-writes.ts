@@ -1,29 +1,48 @@
 /** A backfill's side of the talk with the proxy that mirrors the writes of its rows (docs/rows.md, "Beside live writes"). */
-import type { Confirmed, FreezeAnswer, FreezeOrder, Marked, OpenedBackfill } from "../backfill-window.ts";
+import {
+  COMMIT_WITHIN_MS,
+  type Confirmed,
+  FREEZE_MS,
+  type FreezeAnswer,
+  type FreezeOrder,
+  type Marked,
+  type OpenedBackfill,
+} from "../backfill-window.ts";
 import type { CollectionSettings } from "../config/collection-settings.ts";
 import type { LiveParts } from "../migrate/backfill.ts";
 import type { LiveWrites } from "../migrate/live-chunk.ts";
 import type { Row } from "../rows.ts";
 import type { Api } from "./api.ts";
-import type { OpenCollection } from "./collection.ts";
+import { SECOND } from "../config/units.ts";
+import type { NamedCollection, OpenCollection } from "./collection.ts";
 import { EXIT, Exit } from "./exit.ts";
 
 export interface LiveBackfill extends LiveParts {
   end(how: "done" | "stopped"): Promise<void>;
 }
 
+/** What an API was sent while a freeze was confirmed has to be there before that freeze ends by itself. */
+const LANDS_WITHIN_MS = FREEZE_MS - COMMIT_WITHIN_MS;
 const RESTARTED = "the proxy was restarted";
 
 /** @throws Exit: nothing answers, or it says why the rows cannot be brought over beside live writes */
 export async function openLiveBackfill(
   api: Api,
-  collection: CollectionSettings,
+  { collection, next }: Pick<NamedCollection, "collection" | "next">,
   { source, target }: OpenCollection,
   waits: (why: string | null) => void,
 ): Promise<LiveBackfill> {
   const idColumn = await idColumnOf(collection, source);
   if (target.upsertConfirmed === undefined) {
     throw refused(collection, `${target.name} cannot hold back a commit until the proxy has confirmed it`);
+  }
+  const { maxWorkMs } = next.asShadow;
+  if (target.singly === true && maxWorkMs > LANDS_WITHIN_MS) {
+    throw refused(
+      collection,
+      `a row that ${target.name} was sent is there up to ${maxWorkMs / SECOND} s later (services.${next.name}.asShadow.maxWork), ` +
+        `and live writes wait for ${LANDS_WITHIN_MS / SECOND} s where the job is killed; write maxWork: ${LANDS_WITHIN_MS / SECOND}s if it takes no longer`,
+    );
   }
   if ((await source.lags?.()) === true) {
     throw refused(

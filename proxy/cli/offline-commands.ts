@@ -116,7 +116,10 @@ export function addRowCommands(program: Command, ended: Ended): void {
     .option("--checkpoint <file>", "where it is noted (default: ./crossfade-backfill-COLLECTION.json)")
     .addOption(new Option("--max-rate <rows>", "rows a second at most").argParser(wholeNumber(9_999_999)))
     .addOption(
-      new Option("--max-lag <time>", "wait while copies of the route's live writes are further behind: 10s, 500ms, off")
+      new Option(
+        "--max-lag <time>",
+        "wait while copies of the route's live writes, or a replica that is read, are further behind: 10s, 500ms, off",
+      )
         .default(10 * SECOND, "10s")
         .argParser(timeOrOff),
     )

@@ -10,8 +10,8 @@ import type { Noise } from "../noise.ts";
 import type { WorkerHolds } from "../barrier/own-writes.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { Clock, Telemetry } from "../ports.ts";
-import type { WaitingDoor } from "../store-away/waiting-door.ts";
-import { createCrew, type CrewState } from "../workers/crew.ts";
+import { createCrew, type CrewParts, type CrewState } from "../workers/crew.ts";
+import type { WaitingDoors } from "./waiting.ts";
 
 export interface DoorParts {
   readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
@@ -20,7 +20,7 @@ export interface DoorParts {
   readonly telemetry: Telemetry;
   readonly tunnels: OpenTunnels;
   /** null: nobody listens yet. */
-  readonly waiting: WaitingDoor | null;
+  readonly waiting: Pick<WaitingDoors, "clients" | "leaveAdmin"> | null;
   readonly pairs: PairBook;
   readonly clientMappings: ClientMappings;
   readonly dial: Dial;
@@ -44,8 +44,11 @@ const NO_WORKERS: CrewState = { wanted: 0, running: 0, replaced: 0 };
 /** @throws CrossfadeError: the address is taken */
 export async function openDoor(parts: DoorParts): Promise<Door> {
   const { acting, pipeline, waiting, ...others } = parts;
+  await waiting?.leaveAdmin();
+  const clients = waiting?.clients ?? null;
   if (acting.snapshot().settings.workers > 0) {
-    const crew = await createCrew({ ...others, acting, intake: pipeline.intake });
+    const ofCrew: CrewParts = { ...others, acting, intake: pipeline.intake, refused: null };
+    const crew = clients?.kind === "workers" ? clients.handOver(ofCrew) : await createCrew(ofCrew);
     return { ...crew, workers: () => crew.state(), holds: crew };
   }
   const handlers: Handlers = {
@@ -53,6 +56,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     tunnel: pipeline.tunnel,
     tunnels: (protocol) => acting.snapshot().settings.tunnels.includes(protocol),
   };
-  const listener = await (waiting?.handOver(handlers) ?? createListener(acting.snapshot().settings, handlers));
+  const { settings } = acting.snapshot();
+  const listener = clients?.kind === "own" ? clients.handOver(handlers) : await createListener(settings, handlers);
   return { ...listener, workers: () => NO_WORKERS, holds: null, end: () => Promise.resolve() };
 }

@@ -1,9 +1,12 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { Environment } from "../config/environment.ts";
 import type { StartFlags } from "../config/flags.ts";
 import { type SettingsWatch, watchSettings } from "../config/live.ts";
 import { formatConfigMessage } from "../config/message.ts";
 import { rereadInThread } from "../config/reader.ts";
 import type { ActingPhases } from "../config/reload-rules.ts";
+import type { Reading } from "../config/reread.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Telemetry } from "../ports.ts";
 import type { Desk } from "./desk.ts";
@@ -13,6 +16,8 @@ export interface FollowFileParts {
   /** As at the start. */
   readonly running: Settings;
   readonly actingPhases: () => ActingPhases;
+  /** Routes are being moved, by whichever process. */
+  readonly isMoving: () => boolean;
   /** Certificates, keys and modules that the settings came from. */
   readonly files: readonly string[];
   readonly flags: StartFlags;
@@ -20,7 +25,7 @@ export interface FollowFileParts {
   /** Takes the new settings into use. What it throws refuses the whole file. */
   readonly take: (next: Settings) => void;
   readonly revision: () => number;
-  readonly telemetry: Telemetry;
+  readonly telemetry: Pick<Telemetry, "configReload">;
   readonly desk: Desk;
 }
 
@@ -32,17 +37,40 @@ export interface FollowedFile extends Pick<SettingsWatch, "close"> {
   expiredRules(): readonly string[];
 }
 
+/** How often it is looked whether a move is over. */
+const LOOK_AGAIN_MS = 50;
+
 /** Follows the config file: each change is taken whole or not at all, and said either way. */
 export function followFile(parts: FollowFileParts): FollowedFile {
   const { file, flags, telemetry, desk } = parts;
   let expiredRules: readonly string[] = [];
+  let isClosed = false;
+  /** What the file was held against: a move meanwhile may make another primary of what it leaves as it is. */
+  let actingThen: ActingPhases = {};
+  const hasMoved = (): boolean => parts.isMoving() || !isDeepStrictEqual(actingThen, parts.actingPhases());
+
+  async function read(running: Settings): Promise<Reading> {
+    for (;;) {
+      if (parts.isMoving())
+        desk.log.info({ file }, "routes are being moved; the changed file waits until that has ended");
+      while (parts.isMoving() && !isClosed) await pause(LOOK_AGAIN_MS);
+      actingThen = parts.actingPhases();
+      const reading = await rereadInThread({
+        input: { file, flags, env: { ...parts.env } },
+        running,
+        acting: actingThen,
+      });
+      if (isClosed || !hasMoved()) return reading;
+    }
+  }
+
   const watch = watchSettings({
     file,
     running: parts.running,
     files: parts.files,
-    read: (running) =>
-      rereadInThread({ input: { file, flags, env: { ...parts.env } }, running, acting: parts.actingPhases() }),
+    read,
     apply({ settings: next, expired }) {
+      if (hasMoved()) throw new Error("routes were moved while it was read; send SIGHUP");
       parts.take(next);
       expiredRules = expired.map(formatConfigMessage);
       for (const rule of expiredRules) desk.log.warn({ rule }, "an ignore rule has expired and no longer excuses");
@@ -64,6 +92,9 @@ export function followFile(parts: FollowFileParts): FollowedFile {
     },
     refusal: () => watch.refusal()?.map(formatConfigMessage).join("\n") ?? null,
     expiredRules: () => expiredRules,
-    close: () => watch.close(),
+    close() {
+      isClosed = true;
+      watch.close();
+    },
   };
 }

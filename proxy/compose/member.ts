@@ -3,8 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { Journal } from "../journal.ts";
 import type { MemberSelf } from "../members.ts";
-import { deriveKey } from "../record/secret-key.ts";
-import { createSettingsDigest } from "./settings-digest.ts";
+import { createOwnDigest } from "./settings-digest.ts";
 
 export interface MemberSelfParts {
   readonly settings: Settings;
@@ -24,7 +23,7 @@ export function createMemberSelf(parts: MemberSelfParts): MemberSelf {
   const { acting } = parts;
   const { name } = parts.settings.member;
   const host = hostname();
-  const digestOf = createSettingsDigest(deriveKey(parts.secretKey, "settings"));
+  const digest = createOwnDigest(parts.secretKey, acting);
   return {
     report: () => ({
       name,
@@ -33,7 +32,7 @@ export function createMemberSelf(parts: MemberSelfParts): MemberSelf {
       pid: process.pid,
       startedAt: parts.startedAt,
       state: parts.isStopping() ? "draining" : "serving",
-      settings: { revision: acting.snapshot().revision, digest: digestOf(acting.file()) },
+      settings: { revision: acting.snapshot().revision, digest: digest() },
       open: parts.journal.depth(),
     }),
     overridesKept: (kept, lost) => acting.follow(kept, lost),

@@ -9,9 +9,10 @@ import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import { Spool } from "../forward/spool.ts";
-import type { GapMarker, Journal } from "../journal.ts";
+import type { GapMarker, Journal, LastingBodies } from "../journal.ts";
 import { Backlog } from "../mirror/backlog.ts";
 import { ChangeLog } from "../mirror/change-log.ts";
+import { CrossingWrites } from "../mirror/crossing-writes.ts";
 import { Freezes } from "../mirror/freezes.ts";
 import { Gaps } from "../mirror/gaps.ts";
 import { identityRewrite } from "../mirror/shadow-request.ts";
@@ -39,6 +40,7 @@ import type { Members } from "../members.ts";
 import type { SharedPins } from "../pins.ts";
 import { createDialling } from "./dialling.ts";
 import { createRepairs, type Repairs } from "../repair/repairs.ts";
+import { createTouchWatches } from "../touch-watch.ts";
 import type { Turns } from "../turns.ts";
 import { uncopiedRow } from "../uncopied-row.ts";
 import { readBodyForValues } from "../value-bodies.ts";
@@ -64,6 +66,8 @@ export interface MirroringParts {
   /** How members ask one another; null: nobody shares the store. */
   readonly calls: Omit<SharedBackfills, "settings"> | null;
   readonly marker: GapMarker | null;
+  /** Large bodies that outlive the process with the journal; null: none do. */
+  readonly bodies: LastingBodies | null;
   readonly secretKey: Buffer;
   readonly services: ServiceSide;
   readonly records: Records;
@@ -114,7 +118,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const queue = new ByteBudget(shareOfQueue(settings).parentBytes);
   const disk = new ByteBudget(settings.limits.spoolBytes);
   const spoolFolder = settings.store.kind === "sqlite" ? dirname(resolve(settings.store.file)) : tmpdir();
-  const spool = new Spool(spoolFolder, disk, queue);
+  const lasting = parts.bodies && { ...parts.bodies, recorded: () => journal.whenReached(journal.position()) };
+  const spool = new Spool(spoolFolder, disk, queue, lasting);
   const copies = { budget: queue, spool };
   const comparer = createComparer({
     queueBytes: settings.limits.queuedBytes,
@@ -155,6 +160,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const transforms = createTransforms(caught);
   const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
   const [changes, freezes] = [new ChangeLog(), new Freezes()];
+  const touching = createTouchWatches({ snapshot, changes, journal, clock, members: parts.calls });
   const backfills = createBackfills({
     snapshot,
     changes,
@@ -169,6 +175,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     },
     clock,
     audit,
+    touching,
     members: parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) },
   });
   const beside = { hold, openWrites, changes, freezes };
@@ -212,6 +219,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
       values,
       gaps: new Gaps(store, clock, parts.marker),
       openWrites,
+      crossing: new CrossingWrites(() => clock.monotonic()),
       changes,
       pins: dialling.pins,
       freezes,
@@ -224,6 +232,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const repairs = createRepairs({
     ...shared,
     ...beside,
+    touching,
     store,
     visit: pipeline.visit,
     upstream: (service) => upstream("shadow", service),

@@ -20,6 +20,7 @@ import type { PhaseBook } from "../phase/phase-book.ts";
 import { createSharedBarrier } from "../barrier/shared-barrier.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Clock, Store } from "../ports.ts";
+import { createOwnDigest } from "./settings-digest.ts";
 import type { RetireReport } from "../retire-report.ts";
 import type { Transitions } from "../transition.ts";
 
@@ -44,6 +45,8 @@ export interface MovingParts {
   readonly tunnels: OpenTunnels;
   readonly workers: () => WorkerHolds | null;
   readonly standing: OwnStanding;
+  /** The same for all who share the store. */
+  readonly secretKey: Buffer;
   readonly clock: Clock;
   readonly audit: (change: AuditedChange) => void;
   readonly caught: (step: string, error: unknown) => void;
@@ -54,6 +57,8 @@ export interface Moving {
   readonly own: OwnWrites;
   /** What this member does in the moves of all; null: it is alone. */
   readonly part: MemberPart | null;
+  /** A move is under way, whoever was asked for it. */
+  readonly isMoving: () => boolean;
 }
 
 export function createMoving(parts: MovingParts): Moving {
@@ -77,21 +82,23 @@ export function createMoving(parts: MovingParts): Moving {
   });
   const cutoverOver = (barrier: Parameters<typeof createCutover>[0]["barrier"]): Cutover =>
     createCutover({ ...parts, checks, barrier });
-  if (transitions === null)
-    return { cutover: cutoverOver(createLocalBarrier({ own, phases, moved, clock })), own, part: null };
+  if (transitions === null) {
+    const cutover = cutoverOver(createLocalBarrier({ own, phases, moved, clock }));
+    return { cutover, own, part: null, isMoving: () => cutover.isMoving };
+  }
+  const settings = createOwnDigest(parts.secretKey, acting);
   const { notClose } = checks;
   const monotonic = (): number => clock.monotonic();
   const part = createMemberPart({
-    ...{ transitions, id: members.id, own, phases, moved, notClose, tunnels, monotonic, caught },
+    ...{ transitions, id: members.id, own, phases, settings, moved, notClose, tunnels, monotonic, caught },
     standing: parts.standing,
   });
   const nameOfMember = async (id: string): Promise<string> => {
     const member = (await members.list()).find((one) => one.id === id);
     return member === undefined ? id : nameOf(member);
   };
-  return {
-    cutover: cutoverOver(createSharedBarrier({ transitions, part, phases, nameOf: nameOfMember, clock })),
-    own,
-    part,
-  };
+  const cutover = cutoverOver(
+    createSharedBarrier({ transitions, part, phases, settings, nameOf: nameOfMember, clock }),
+  );
+  return { cutover, own, part, isMoving: () => cutover.isMoving || part.isUnderWay };
 }

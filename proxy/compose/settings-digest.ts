@@ -1,5 +1,7 @@
 import type { Settings } from "../config/settings.ts";
+import type { Switchboard } from "../config/switchboard.ts";
 import { keyedHash } from "../record/keyed-hash.ts";
+import { deriveKey } from "../record/secret-key.ts";
 
 const DIGEST_LENGTH = 8;
 
@@ -18,4 +20,10 @@ export function createSettingsDigest(key: Buffer): (settings: Settings) => strin
     }
     return digest;
   };
+}
+
+/** Of what is in use. `secretKey`: the same for all who share the store. */
+export function createOwnDigest(secretKey: Buffer, acting: Pick<Switchboard, "file">): () => string {
+  const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
+  return () => digestOf(acting.file());
 }

@@ -60,6 +60,12 @@ export function checkCollections(
       const way = near === null ? "write it at the route too (values)" : `did you mean ${near}?`;
       wrong("values", `have the kind ${kind}, which no route has; ${way}`);
     }
+    if (target !== source && target.tombstone !== null && target.version === null) {
+      wrong(
+        "target",
+        `has a tombstone, ${target.tombstone}, and no version: nothing would tell a row that is older than its deletion; write version: COLUMN`,
+      );
+    }
     if (source.version !== null) wrong("source", "has a version, which is asked of the target; leave it out");
     if (transform !== null) {
       const kind = extname(transform);

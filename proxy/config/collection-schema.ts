@@ -47,9 +47,13 @@ const placeSchema = z
       "Of a target: a column that grows with each change. A row is written over an older version only. Default: none, and a row is written over whatever is there.",
       ["version"],
     ).optional(),
+    tombstone: columnField(
+      "Of a table whose deleted rows stay: the column that marks them, a boolean or a time that is null in all others. They are no rows to whoever reads; at a target, which has a version too, only a newer row is written over one, and what a repair removes becomes one. Default: none, and deleted rows are gone.",
+      ["deleted_at"],
+    ).optional(),
   })
   .transform((written, context): RowPlace => {
-    const { postgres, mysql, sqlite, http, table, key, version = null } = written;
+    const { postgres, mysql, sqlite, http, table, key, version = null, tombstone = null } = written;
     const named: readonly (readonly [kind: string, database: RowPlace["database"] | null])[] = [
       ...(postgres === undefined ? [] : [["postgres", { kind: "postgres", url: postgres }] as const]),
       ...(mysql === undefined ? [] : [["mysql", { kind: "mysql", url: mysql }] as const]),
@@ -74,7 +78,7 @@ const placeSchema = z
     const foreign = HTTP_ONLY.find((name) => written[name] !== undefined);
     if (foreign !== undefined) return refuse(`is of an http: place, and this one is ${kind}:; leave it out`, [foreign]);
     if (table === undefined) return refuse("is missing; write the table's name", ["table"]);
-    return { database, table, key, version };
+    return { database, table, key, version, tombstone };
   });
 
 export const collectionSchema = z.strictObject({

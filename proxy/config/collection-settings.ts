@@ -56,6 +56,8 @@ export interface RowPlace {
   readonly key: readonly string[];
   /** A column that grows with each change of a row: a row is written over an older version only. null: there is none. */
   readonly version: string | null;
+  /** A column that marks deleted rows, which stay so that nothing older brings them back. null: they are gone. */
+  readonly tombstone: string | null;
 }
 
 /** Rows that are brought over from one service's database to the other's, and compared. */
@@ -93,6 +95,8 @@ export type ColumnRule =
 /** The column of a mark, and of the time of a row's last change; changes before `since` (epoch ms) are not counted. */
 export interface MarkSettings {
   readonly column: string;
+  /** In lower case: Crossfade puts the first mark of `is` into it, for the services to store. null: they know themselves. */
+  readonly header: string | null;
   readonly is: readonly string[];
   readonly changedAt: string;
   readonly since: number;

@@ -1,8 +1,8 @@
 /** What a collection says of columns and of ids that are others at next. */
 import { z } from "zod";
 import { freeText, nameField, parsedText } from "./fields.ts";
-import { COLUMN_STEPS, type ColumnRule } from "./collection-settings.ts";
-import { parseSince } from "./texts.ts";
+import { COLUMN_STEPS, type ColumnRule, type MarkSettings } from "./collection-settings.ts";
+import { parseHeaderName, parseSince, sentHeaderProblem } from "./texts.ts";
 
 export const columnField = (effect: string, examples: readonly string[]) =>
   freeText({ effect, examples }, { min: 1, max: 128 });
@@ -50,6 +50,11 @@ export const marksSchema = z
     column: columnField("The column, of both tables, that whoever writes a row for a request puts a mark in.", [
       "written_by",
     ]),
+    header: parsedText(parseHeaderName, {
+      effect:
+        "A header that Crossfade puts on every write of these rows' routes that it sends to either service, with the first mark of is as its value; a client's own is taken off. The services put it in the column, and write none where they write by themselves. Default: none, and they know which writes are of requests.",
+      examples: ["x-written-by"],
+    }).optional(),
     is: z
       .array(freeText({ effect: "A mark.", examples: ["api"] }, { min: 1, max: 200 }))
       .min(1)
@@ -60,6 +65,11 @@ export const marksSchema = z
       effect: "From when on the services mark what they write: a day (UTC), or an instant with its zone.",
       examples: ["2026-11-22", "2026-11-22T12:00:00Z"],
     }),
+  })
+  .transform(({ header = null, ...marks }, context): MarkSettings => {
+    const problem = header === null ? null : sentHeaderProblem(header, marks.is[0] ?? "");
+    if (problem !== null) context.addIssue({ code: "custom", message: problem, path: ["header"] });
+    return { ...marks, header };
   })
   .describe(
     "How changes around the proxy are told: crossfade reconcile counts those of either side, and the gate asks that there are none. Default: they are not counted.",

@@ -117,6 +117,7 @@ export const DEFAULT_ROUTE: Omit<RouteSettings, "name" | "match" | "entity"> = {
   group: null,
   unattended: false,
   sharedDatabase: false,
+  markHeaders: [],
   keepStreams: false,
   key: [
     { source: "path", name: "id" },

@@ -27,6 +27,7 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
     ...passedLines(passed, "Routes before it"),
     ...wrap(phaseSentence(route), 0),
     ...wrap(mirrorSentence(route), 0),
+    ...markLines(route),
     ...dialLines(route),
     ...reachLines(route),
     ...keyLines(route),
@@ -97,6 +98,12 @@ function notMirroredWords(plan: Extract<Plan, { readonly mirror: false }>, route
 function sampleWords({ readShare, sampleAt }: RouteExplained): string {
   const share = `mirror.reads is ${spellShare(readShare)}`;
   return sampleAt === null ? share : `${share}, and this entity falls at ${sampleAt}%`;
+}
+
+function markLines({ marks }: RouteExplained): readonly string[] {
+  if (marks.length === 0) return [];
+  const headers = marks.map(([name, value]) => `${name}: ${value}`).join(", ");
+  return wrap(`Marked: both services get it with ${headers}, in place of the client's own (marks of a collection).`, 0);
 }
 
 function dialLines({ dial, shadow, primary }: RouteExplained): readonly string[] {

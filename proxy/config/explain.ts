@@ -77,6 +77,8 @@ export interface RouteExplained {
   /** accepted: a copy goes out only once the primary has accepted the request. */
   readonly when: RouteSettings["mirror"]["when"];
   readonly sharedDatabase: boolean;
+  /** Put on it for both services; of a write alone. */
+  readonly marks: RouteSettings["markHeaders"];
   readonly readShare: number;
   /** Who answers this read; null: a write, or nobody dials. */
   readonly dial: {
@@ -223,6 +225,7 @@ function explainRoute(
     }),
     when: route.mirror.when,
     sharedDatabase: route.sharedDatabase,
+    marks: requestClass === "write" ? route.markHeaders : [],
     readShare,
     sampleAt: requestClass === "read" && readShare > 0 && readShare < 1 ? Number((sample() * 100).toFixed(2)) : null,
     dial: requestClass === "read" ? explainDial({ route, params }, request, steps) : null,

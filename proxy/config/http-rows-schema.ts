@@ -145,6 +145,7 @@ export const HTTP_ONLY = Object.keys(HTTP_FIELD_SCHEMAS) as readonly HttpFieldNa
 interface WrittenHttp {
   readonly http: string;
   readonly table?: string | undefined;
+  readonly tombstone?: string | undefined;
   readonly key: readonly string[];
   readonly version?: string | undefined;
   readonly list?: z.output<typeof listSchema> | undefined;
@@ -163,6 +164,11 @@ type Refuse = (message: string, path?: readonly string[]) => never;
 export function httpPlace(written: WrittenHttp, refuse: Refuse): RowPlace {
   const { http, table, key, version, list = {}, kinds = {}, leaveOut = [] } = written;
   if (table !== undefined) return refuse("is of a database, and this place is http:; leave it out", ["table"]);
+  if (written.tombstone !== undefined)
+    return refuse(
+      "is of a database, and this place is http:, whose API keeps what it deletes as it does; leave it out",
+      ["tombstone"],
+    );
   const url = new URL(http);
   const paging = pagingOf(list, key, refuse);
   if (written.item === undefined && key.length > 1) {
@@ -198,6 +204,7 @@ export function httpPlace(written: WrittenHttp, refuse: Refuse): RowPlace {
     table: url.pathname,
     key,
     version: version ?? null,
+    tombstone: null,
   };
 }
 

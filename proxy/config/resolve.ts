@@ -20,6 +20,7 @@ import {
   GATE_DEFAULTS,
   NO_MODULE,
 } from "./defaults.ts";
+import { withMarkHeaders } from "./mark-headers.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Environment } from "./environment.ts";
 import type { Modules } from "./module/read-modules.ts";
@@ -134,6 +135,7 @@ export function resolveSettings(
       ? []
       : [[name, resolveService(name, service, service.url, maxAgeMs, certificates.services.get(name))] as const],
   );
+  const collections = (written.collections ?? []).map((collection) => resolveCollection(collection, file));
   const { divergenceLog, limits } = written;
   const settings: Settings = {
     file,
@@ -164,8 +166,11 @@ export function resolveSettings(
     webhook: resolveWebhook(written.webhook),
     telemetry: resolveTelemetry(written.telemetry, env),
     services: Object.fromEntries(services),
-    routes: routes.map(({ route }) => route),
-    collections: (written.collections ?? []).map((collection) => resolveCollection(collection, file)),
+    routes: withMarkHeaders(
+      routes.map(({ route }) => route),
+      collections,
+    ),
+    collections,
   };
   return { settings, origins: routes.map(({ origins }) => origins) };
 }
@@ -275,6 +280,7 @@ function resolveRoute(
     group: choose<string | null>("group", written.group, defaults.group, null),
     unattended: choose("unattended", written.unattended, defaults.unattended, base.unattended),
     sharedDatabase,
+    markHeaders: base.markHeaders,
     keepStreams: choose("keepStreams", written.keepStreams, defaults.keepStreams, base.keepStreams),
     key: choose("key", written.key, defaults.key, base.key),
     keys: choose("keys", written.keys, defaults.keys, base.keys),

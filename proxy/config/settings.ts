@@ -235,6 +235,8 @@ export interface RouteSettings {
   readonly keys: readonly Locator[];
   /** For backfills beside live writes: further rows that a write changes. */
   readonly touches: readonly Touch[];
+  /** Put on its writes, to either service, in place of a client's own; names in lower case. */
+  readonly markHeaders: readonly (readonly [name: string, value: string])[];
   readonly treatAs: (typeof TREAT_AS)[number];
   /** Of `treatAs: graphql`: queries that clients name by an id alone. */
   readonly persisted: readonly PersistedQuery[];

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { parsePattern } from "../pattern.ts";
 import { withoutPort } from "../target.ts";
 import { isHostName } from "./addresses.ts";
+import { isHeaderName } from "./locator.ts";
 import { nearestName } from "./nearest.ts";
 import { DAY, type Parsed } from "./units.ts";
 
@@ -140,6 +141,12 @@ export function parseProtocol(text: string): Parsed<string> {
     return { ok: false, error: `is ${shown}; HTTP in a tunnel would pass unseen and unmirrored: leave it out` };
   }
   return { ok: true, value: name };
+}
+
+/** In lower case. */
+export function parseHeaderName(text: string): Parsed<string> {
+  if (isHeaderName(text)) return { ok: true, value: text.toLowerCase() };
+  return { ok: false, error: `is ${JSON.stringify(text)}, which is no name that a header can have` };
 }
 
 export function parseMethod(text: string): Parsed<string> {

@@ -1,13 +1,16 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { BodyCopy } from "../exchange.ts";
-import type { Spool, SpoolFile } from "./spool.ts";
+import type { Spool } from "./spool.ts";
+import type { SpoolFile } from "./spool-file.ts";
 
 export interface CaptureLimits {
   /** One body in memory. */
   readonly memoryBytes: number;
   /** One body on disk. */
   readonly diskBytes: number;
+  /** What goes to the spool outlives the process, where the journal has the write. */
+  readonly lasting?: boolean;
 }
 
 /** What became of the copy. `lost`: the budget or the spool gave out; the stream itself went on. */
@@ -127,7 +130,7 @@ export class Capture implements BodyTaker {
 
   #toSpool(chunk: Buffer): void {
     if (this.#file === null) {
-      this.#file = this.#spool.begin();
+      this.#file = this.#spool.begin(this.#limits.lasting);
       for (const earlier of this.#chunks) this.#file.write(earlier);
       this.#budget.give(this.#held);
       this.#held = 0;

@@ -32,8 +32,12 @@ export class OpenTunnels {
   readonly #counts: Readonly<Record<LastingKind, Map<string, number>>> = { tunnel: new Map(), events: new Map() };
   readonly #open = new Set<OpenOne>();
   #primaryOf: (route: string) => Identity | null = () => null;
+  #random: () => number = () => 0;
 
-  /** Until the connection is closed. */
+  /**
+   * Until the connection is closed. What was asked of the old primary before a move, and is answered behind it, is closed like those
+   * that were there.
+   */
   opened(lasting: Lasting, held: Held): void {
     const { route, kind } = lasting;
     const one = { ...lasting, held, isToClose: false };
@@ -43,6 +47,7 @@ export class OpenTunnels {
       this.#open.delete(one);
       this.add(route, kind, -1);
     });
+    if (this.#isOld(one)) this.#closeSoon(one);
   }
 
   /** That changed their protocol. */
@@ -72,16 +77,21 @@ export class OpenTunnels {
    */
   follow(primaryOf: (route: string) => Identity | null, random: () => number): void {
     this.#primaryOf = primaryOf;
-    const isOld = ({ route, primary }: Lasting): boolean => (this.#primaryOf(route) ?? primary) !== primary;
-    for (const one of this.#open) {
-      if (one.isToClose || !isOld(one)) continue;
-      one.isToClose = true;
-      const close = (): void => {
-        one.isToClose = false;
-        // Not after a rollback meanwhile.
-        if (this.#open.has(one) && isOld(one)) one.held.destroy();
-      };
-      setTimeout(close, random() * CLOSED_WITHIN_MS).unref();
-    }
+    this.#random = random;
+    for (const one of this.#open) if (!one.isToClose && this.#isOld(one)) this.#closeSoon(one);
+  }
+
+  #isOld({ route, primary }: Lasting): boolean {
+    return (this.#primaryOf(route) ?? primary) !== primary;
+  }
+
+  #closeSoon(one: OpenOne): void {
+    one.isToClose = true;
+    const close = (): void => {
+      one.isToClose = false;
+      // Not after a rollback meanwhile.
+      if (this.#open.has(one) && this.#isOld(one)) one.held.destroy();
+    };
+    setTimeout(close, this.#random() * CLOSED_WITHIN_MS).unref();
   }
 }

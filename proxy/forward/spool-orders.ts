@@ -9,6 +9,13 @@ export interface SpoolThreadData {
   readonly memory: SharedArrayBuffer;
 }
 
+/** It keeps its name, and has its tag behind it (lasting-bodies.ts) once it is whole. */
+export interface LastingOrder {
+  readonly tagKey: Uint8Array;
+  /** With it on the disk, and not only with the system. */
+  readonly isSynced: boolean;
+}
+
 export type SpoolOrder =
   | {
       readonly order: "open";
@@ -16,6 +23,8 @@ export type SpoolOrder =
       readonly path: string;
       readonly key: Uint8Array;
       readonly iv: Uint8Array;
+      /** null: it is unlinked at once. */
+      readonly lasting: LastingOrder | null;
     }
   /** The first `length` bytes of a slot, which is free again once a reply says so. */
   | { readonly order: "write"; readonly file: number; readonly slot: number; readonly length: number }
@@ -30,4 +39,5 @@ export type SpoolReply =
   | { readonly reply: "failed"; readonly file: number; readonly why: string }
   /** The digest of everything written. */
   | { readonly reply: "written"; readonly file: number; readonly sha256: string }
-  | { readonly reply: "freed"; readonly slots: readonly number[] };
+  | { readonly reply: "freed"; readonly slots: readonly number[] }
+  | { readonly reply: "closed"; readonly file: number };

@@ -23,6 +23,8 @@ const SLOTS = 256;
 
 const SCRIPT = new URL(import.meta.url.endsWith(".ts") ? "./spool-worker.ts" : "./spool-worker.js", import.meta.url);
 
+type OpenOrder = Extract<SpoolOrder, { order: "open" }>;
+
 type Waiting = { readonly file: ThreadFile } & ({ readonly chunk: Buffer } | { readonly order: SpoolOrder });
 
 /**
@@ -36,6 +38,7 @@ export class SpoolThread {
   /** Whose bytes a slot holds, and how many. */
   readonly #held = new Map<number, { readonly file: ThreadFile; length: number }>();
   readonly #files = new Map<number, ThreadFile>();
+  readonly #closing = new Map<number, () => void>();
   /** What has no slot yet, and what has to come behind it. */
   #waiting: Waiting[] = [];
   #orders: SpoolOrder[] = [];
@@ -43,9 +46,10 @@ export class SpoolThread {
   /** Questions without an answer: while there are any the thread keeps the process alive. */
   #asked = 0;
 
-  open(file: ThreadFile, path: string, key: Uint8Array, iv: Uint8Array): void {
+  open(file: ThreadFile, { path, key, iv, lasting }: Omit<OpenOrder, "order" | "file">): void {
     this.#files.set(file.id, file);
-    this.#order(file, { order: "open", file: file.id, path, key, iv });
+    const kept = lasting === null ? null : { tagKey: lasting.tagKey, isSynced: lasting.isSynced };
+    this.#order(file, { order: "open", file: file.id, path, key, iv, lasting: kept });
   }
 
   /** Takes a copy. */
@@ -70,7 +74,9 @@ export class SpoolThread {
     this.#order(file, { order: "tell", file: file.id });
   }
 
-  close(file: ThreadFile): void {
+  /** `closed`: called once nothing of it is done any more. */
+  close(file: ThreadFile, closed: () => void): void {
+    this.#closing.set(file.id, closed);
     this.#order(file, { order: "close", file: file.id });
   }
 
@@ -166,6 +172,10 @@ export class SpoolThread {
         if (this.#asked === 0) this.#worker?.unref();
         this.#files.get(reply.file)?.written(reply.sha256);
         break;
+      case "closed":
+        this.#closing.get(reply.file)?.();
+        this.#closing.delete(reply.file);
+        break;
       case "freed":
         for (const slot of reply.slots) this.#freed(slot);
         this.#fill();
@@ -207,11 +217,14 @@ export class SpoolThread {
     const lost = [...this.#files.values()];
     const waiting = this.#waiting;
     const held = [...this.#held.values()];
+    const closing = [...this.#closing.values()];
     this.#files.clear();
+    this.#closing.clear();
     this.#held.clear();
     this.#waiting = [];
     for (const { file, length } of held) file.taken(length);
     for (const next of waiting) if ("chunk" in next) next.file.taken(next.chunk.length);
     for (const file of lost) file.lost(why);
+    for (const closed of closing) closed();
   }
 }

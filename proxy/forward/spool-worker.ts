@@ -1,10 +1,18 @@
 /** The spool's thread: digests, encrypts and writes what the main thread has put into shared memory. */
 import { createCipheriv, createHash, type Hash } from "node:crypto";
-import { closeSync, openSync, unlinkSync, writevSync } from "node:fs";
+import { closeSync, fdatasyncSync, fsyncSync, openSync, unlinkSync, writeSync, writevSync } from "node:fs";
+import { dirname } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { SPOOL_CIPHER } from "../stored-body.ts";
 import { giveWayToTraffic } from "../thread-priority.ts";
-import { SLOT_BYTES, type SpoolOrder, type SpoolReply, type SpoolThreadData } from "./spool-orders.ts";
+import { tagOf } from "./lasting-bodies.ts";
+import {
+  type LastingOrder,
+  SLOT_BYTES,
+  type SpoolOrder,
+  type SpoolReply,
+  type SpoolThreadData,
+} from "./spool-orders.ts";
 
 interface OpenFile {
   readonly hash: Hash;
@@ -12,6 +20,8 @@ interface OpenFile {
   /** null: it could not be opened or written, or only its digest is wanted. */
   fd: number | null;
   written: number;
+  readonly path: string;
+  readonly lasting: LastingOrder | null;
 }
 
 const { memory } = workerData as SpoolThreadData;
@@ -44,16 +54,15 @@ function carryOut(orders: readonly SpoolOrder[]): readonly SpoolReply[] {
           break;
         }
         case "digest-only":
-          forget(order.file);
+          giveUp(order.file);
           break;
-        case "tell": {
-          const sha256 = files.get(order.file)?.hash.copy().digest("hex") ?? "";
-          replies.push({ reply: "written", file: order.file, sha256 });
+        case "tell":
+          tell(order.file, replies);
           break;
-        }
         case "close":
           forget(order.file);
           files.delete(order.file);
+          replies.push({ reply: "closed", file: order.file });
           break;
         default: {
           const _never: never = order;
@@ -61,25 +70,58 @@ function carryOut(orders: readonly SpoolOrder[]): readonly SpoolReply[] {
         }
       }
     } catch (error) {
-      replies.push({ reply: "failed", file: order.file, why: error instanceof Error ? error.message : String(error) });
+      replies.push(failed(order.file, error));
     }
   }
   if (freed.length > 0) replies.push({ reply: "freed", slots: freed });
   return replies;
 }
 
-function open({ file, path, key, iv }: Extract<SpoolOrder, { order: "open" }>, replies: SpoolReply[]): void {
+function failed(file: number, error: unknown): SpoolReply {
+  return { reply: "failed", file, why: error instanceof Error ? error.message : String(error) };
+}
+
+function open({ file, path, key, iv, lasting }: Extract<SpoolOrder, { order: "open" }>, replies: SpoolReply[]): void {
   const state: OpenFile = {
     hash: createHash("sha256"),
     cipher: createCipheriv(SPOOL_CIPHER, key, iv),
     fd: null,
     written: 0,
+    path,
+    lasting,
   };
   files.set(file, state);
   const fd = openSync(path, "wx+", 0o600);
   state.fd = fd;
-  unlinkSync(path);
+  if (lasting === null) unlinkSync(path);
   replies.push({ reply: "opened", file, fd });
+}
+
+/** Whoever asked is answered in any case. */
+function tell(file: number, replies: SpoolReply[]): void {
+  const state = files.get(file);
+  const sha256 = state?.hash.copy().digest("hex") ?? "";
+  try {
+    if (state !== undefined) setTag(state, sha256);
+  } catch (error) {
+    replies.push(failed(file, error));
+  }
+  replies.push({ reply: "written", file, sha256 });
+}
+
+/** From here on another process takes it for whole. */
+function setTag({ fd, lasting, path, written }: OpenFile, sha256: string): void {
+  if (fd === null || lasting === null) return;
+  const tag = tagOf(lasting.tagKey, sha256, written);
+  for (let at = 0; at < tag.length;) at += writeSync(fd, tag, at, tag.length - at, written + at);
+  if (!lasting.isSynced) return;
+  fdatasyncSync(fd);
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function write(file: number, writes: readonly { readonly slot: number; readonly length: number }[]): void {
@@ -104,6 +146,13 @@ function write(file: number, writes: readonly { readonly slot: number; readonly 
 /** A cipher returns new memory for each chunk, of which V8 let 43 MiB pass before it collected in this thread. */
 function free({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+/** Nobody needs what is in it. */
+function giveUp(file: number): void {
+  const state = files.get(file);
+  if (state?.lasting && state.fd !== null) unlinkSync(state.path);
+  forget(file);
 }
 
 function forget(file: number): void {

@@ -1,15 +1,28 @@
-import { createDecipheriv, randomBytes } from "node:crypto";
-import { close, mkdirSync, read } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { readdirSync, unlinkSync } from "node:fs";
+import { unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { ByteBudget } from "../byte-budget.ts";
 import type { SpooledBody } from "../exchange.ts";
-import { SPOOL_CIPHER, type StoredBody } from "../stored-body.ts";
-import { SpoolThread, type ThreadFile } from "./spool-thread.ts";
+import { AdoptedBody } from "./adopted-body.ts";
+import type { LastingBodies } from "../journal.ts";
+import { keysOf, lastingFile, lastingName, NAME_BYTES } from "./lasting-bodies.ts";
+import { SpoolFile } from "./spool-file.ts";
+import { SpoolThread } from "./spool-thread.ts";
+
+/** How long the end of the process waits for what is left to be whole, and for what has settled to be erased. */
+const CLOSE_PATIENCE_MS = 5_000;
+
+/** Bodies of writes that are to outlive the process, beside the journal that knows of them. */
+interface LastingSpool extends LastingBodies {
+  /** Resolves when what the journal was told until now is written, rejects where it cannot be; null: it is. */
+  readonly recorded: () => Promise<void> | null;
+}
 
 /**
- * Bodies above the memory cap, on disk: encrypted with a key that lives in this process only, in files that are unlinked
- * as soon as they are open. What a crash leaves is neither found nor readable; the journal says what was lost.
+ * Bodies above the memory cap, on disk, encrypted. Most are of files that are unlinked as soon as they are open, under a key that lives
+ * in this process only: what a crash leaves of them is neither found nor readable. Those of writes that a journal has (`lasting`)
+ * outlive the process, under the journal's key: the next one brings them back with their writes.
  */
 export class Spool {
   readonly #folder: string;
@@ -17,204 +30,141 @@ export class Spool {
   readonly #memory: ByteBudget;
   readonly #key = randomBytes(32);
   readonly #thread = new SpoolThread();
+  readonly #lasting: LastingSpool | null;
   #made = 0;
+  /** Of this process; the journal alone needs them, until they are brought back. */
+  readonly #left = new Map<string, SpoolFile>();
+  /** Bytes of files that earlier processes left, by name: what the disk's budget was charged for. */
+  readonly #adopted = new Map<string, number>();
+  readonly #erasing = new Set<Promise<void>>();
   /** The last failure, in words, or null while the spool works. */
   problem: string | null = null;
 
-  /** `memory` pays for bytes that wait for the disk, `disk` for what the files hold. */
-  constructor(folder: string, disk: ByteBudget, memory: ByteBudget) {
+  /**
+   * `memory` pays for bytes that wait for the disk, `disk` for what the files hold. `lasting`, null: nothing outlives the process.
+   * What lies there and no write needs is erased.
+   */
+  constructor(folder: string, disk: ByteBudget, memory: ByteBudget, lasting: LastingSpool | null = null) {
     this.#folder = folder;
     this.#disk = disk;
     this.#memory = memory;
+    this.#lasting = lasting;
+    if (lasting !== null) this.#adopt(lasting);
   }
 
   get usedBytes(): number {
     return this.#disk.usedBytes;
   }
 
-  begin(): SpoolFile {
+  /** `lasting`: of a write that the journal has. */
+  begin(lasting = false): SpoolFile {
     const id = this.#made++;
-    const path = join(this.#folder, `crossfade-spool-${process.pid}-${Date.now().toString(36)}-${id}`);
-    return new SpoolFile({
+    const parts = {
       id,
-      path,
-      key: this.#key,
       thread: this.#thread,
       disk: this.#disk,
       memory: this.#memory,
-      failed: (why) => {
+      failed: (why: string) => {
         this.problem = why;
+      },
+    };
+    if (!lasting || this.#lasting === null) {
+      const path = join(this.#folder, `crossfade-spool-${process.pid}-${Date.now().toString(36)}-${id}`);
+      return new SpoolFile({ ...parts, path, key: this.#key, iv: randomBytes(16), lasting: null });
+    }
+    const { folder, key: journalKey, survives } = this.#lasting;
+    const name = randomBytes(NAME_BYTES).toString("hex");
+    const path = lastingFile(folder, name);
+    const { key, iv, tagKey } = keysOf(journalKey, name);
+    return new SpoolFile({
+      ...parts,
+      path,
+      key,
+      iv,
+      lasting: {
+        name,
+        tagKey,
+        isSynced: survives === "power",
+        left: (file) => void this.#left.set(name, file),
+        discarded: (closed) => this.#erase(path, closed),
       },
     });
   }
 
-  prepare(): void {
-    mkdirSync(this.#folder, { recursive: true });
+  /** A body that was left, in this process life or an earlier one, is its caller's to discard from here on. */
+  bring(name: string, length: number): SpooledBody {
+    const left = this.#left.get(name);
+    this.#left.delete(name);
+    if (left !== undefined) {
+      left.takeBack();
+      return left;
+    }
+    if (this.#lasting === null) throw new TypeError(`no journal has a body ${name}`);
+    const { folder, key } = this.#lasting;
+    const discarded = (): void => {
+      this.#disk.give(this.#adopted.get(name) ?? 0);
+      this.#adopted.delete(name);
+      this.#erase(lastingFile(folder, name), Promise.resolve());
+    };
+    return new AdoptedBody(name, length, { folder, keys: keysOf(key, name), discarded });
   }
 
-  /** Ends its thread. What was not whole by now never will be. */
+  /** What was left is whole by then, as far as the disk has taken it; what was not whole by now otherwise never will be. */
   async close(): Promise<void> {
+    const left = [...this.#left.values()];
+    await within(Promise.all([...left.map((file) => file.whole()), ...this.#erasing]));
     await this.#thread.end();
-  }
-}
-
-interface SpoolFileParts {
-  readonly id: number;
-  readonly path: string;
-  readonly key: Buffer;
-  readonly thread: SpoolThread;
-  readonly disk: ByteBudget;
-  readonly memory: ByteBudget;
-  readonly failed: (why: string) => void;
-}
-
-const readFd = promisify(read);
-const BLOCK_BYTES = 256 * 1024;
-
-/** One body on its way to disk, then readable any number of times until it is discarded. */
-export class SpoolFile implements SpooledBody, ThreadFile {
-  readonly id: number;
-  readonly #parts: SpoolFileParts;
-  readonly #iv = randomBytes(16);
-  #length = 0;
-  /** What the disk's budget was charged for. */
-  #onDisk = 0;
-  #isDigestOnly = false;
-  #fd: number | null = null;
-  /** Its thread has ended. */
-  #isOurs = false;
-  #sha256: string | null = null;
-  #whole: Promise<string | null> | null = null;
-  #tell: ((failure: string | null) => void) | null = null;
-  #discarded = false;
-  /** Why the copy is not whole, as far as is known yet. */
-  failure: string | null = null;
-
-  constructor(parts: SpoolFileParts) {
-    this.id = parts.id;
-    this.#parts = parts;
-    parts.thread.open(this, parts.path, parts.key, this.#iv);
+    await Promise.all(left.map((file) => file.close()));
   }
 
-  get length(): number {
-    return this.#length;
-  }
-
-  /** The digest of everything taken. Only of a file that is whole. */
-  get sha256(): string {
-    return this.#sha256 ?? "";
-  }
-
-  /** Takes a copy of one chunk; false once the copy has failed or does not fit. Never throws, never waits. */
-  write(chunk: Buffer): boolean {
-    if (this.failure !== null || this.#discarded) return false;
-    const { disk, memory, thread } = this.#parts;
-    if (!this.#isDigestOnly) {
-      if (!disk.take(chunk.length)) {
-        this.failed("the spool is full");
-        return false;
+  #adopt({ folder, needed }: LastingSpool): void {
+    const wanted = new Map(needed.map(({ name, length }) => [name, length]));
+    for (const file of readdirSync(folder)) {
+      const name = lastingName(file);
+      if (name === null) continue;
+      const length = wanted.get(name);
+      if (length === undefined) this.#eraseNow(join(folder, file));
+      else {
+        // It is there, whatever fits.
+        this.#disk.take(length, Infinity);
+        this.#adopted.set(name, length);
       }
-      this.#onDisk += chunk.length;
-    }
-    this.#length += chunk.length;
-    if (!memory.take(chunk.length)) {
-      this.failed("the disk is slower than the bodies that come");
-      return false;
-    }
-    thread.write(this, chunk);
-    return true;
-  }
-
-  /** Keeps nothing from here on; what is written is still digested. */
-  digestOnly(): void {
-    this.#isDigestOnly = true;
-    this.#parts.thread.digestOnly(this);
-    this.#giveDisk();
-  }
-
-  /** Not to be called before all of it was written. */
-  whole(): Promise<string | null> {
-    if (this.failure !== null || this.#sha256 !== null) return Promise.resolve(this.failure);
-    this.#whole ??= new Promise((resolve) => {
-      this.#tell = resolve;
-      this.#parts.thread.ask(this);
-    });
-    return this.#whole;
-  }
-
-  async *read(): AsyncGenerator<Buffer> {
-    const fd = await this.#readable();
-    const decipher = createDecipheriv(SPOOL_CIPHER, this.#parts.key, this.#iv);
-    const block = Buffer.allocUnsafe(BLOCK_BYTES);
-    for (let at = 0; at < this.#length;) {
-      const { bytesRead } = await readFd(fd, block, 0, Math.min(block.length, this.#length - at), at);
-      if (bytesRead === 0) throw new Error("spooled body is shorter than it was");
-      at += bytesRead;
-      yield decipher.update(block.subarray(0, bytesRead));
     }
   }
 
-  async stored(): Promise<StoredBody> {
-    const fd = await this.#readable();
-    const [key, iv] = [Uint8Array.from(this.#parts.key), Uint8Array.from(this.#iv)];
-    return { kind: "stored", length: this.#length, fd, key, iv };
+  /**
+   * Not before it is recorded what became of the write: a crash in between would find a write without its body. Where the disk refuses
+   * that record the body goes all the same: it may be what fills the disk.
+   */
+  #erase(path: string, closed: Promise<void>): void {
+    const recorded = this.#lasting?.recorded() ?? null;
+    const erasing = Promise.all([closed, recorded?.catch(() => undefined)])
+      .then(() => unlink(path))
+      .catch((error: unknown) => this.#notErased(path, error))
+      .finally(() => this.#erasing.delete(erasing));
+    this.#erasing.add(erasing);
   }
 
-  discard(): void {
-    if (this.#discarded) return;
-    this.#discarded = true;
-    this.#giveDisk();
-    if (this.#isOurs) this.#close();
-    else this.#parts.thread.close(this);
-    this.#end("it was discarded");
+  #eraseNow(path: string): void {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      this.#notErased(path, error);
+    }
   }
 
-  // ---------------------------------------------------------------- what its thread tells
-
-  opened(fd: number): void {
-    this.#fd = fd;
+  #notErased(path: string, error: unknown): void {
+    // It may have been none: its disk was full.
+    if (!(error instanceof Error) || ("code" in error && error.code === "ENOENT")) return;
+    this.problem = `${path} cannot be erased: ${error.message}`;
   }
+}
 
-  failed(why: string): void {
-    this.failure ??= why;
-    this.#parts.failed(why);
-    this.#end(this.failure);
-  }
-
-  lost(why: string): void {
-    this.#isOurs = true;
-    if (this.#discarded) this.#close();
-    else if (this.#sha256 === null) this.failed(why);
-  }
-
-  written(sha256: string): void {
-    if (this.failure === null) this.#sha256 = sha256;
-    this.#end(this.failure);
-  }
-
-  taken(bytes: number): void {
-    this.#parts.memory.give(bytes);
-  }
-
-  async #readable(): Promise<number> {
-    const failure = await this.whole();
-    if (failure !== null || this.#fd === null) throw new Error(`spooled body is not whole: ${failure}`);
-    return this.#fd;
-  }
-
-  #end(failure: string | null): void {
-    this.#tell?.(failure);
-    this.#tell = null;
-  }
-
-  #giveDisk(): void {
-    this.#parts.disk.give(this.#onDisk);
-    this.#onDisk = 0;
-  }
-
-  #close(): void {
-    // Nothing hangs on it: its name is gone already.
-    if (this.#fd !== null) close(this.#fd, () => {});
-    this.#fd = null;
-  }
+async function within(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_PATIENCE_MS);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

@@ -89,7 +89,7 @@ export async function fingerprintOf(source: RowSource, target: RowSource, transf
 
 /** `beside` live writes, or at rest. */
 export function firstCheckpoint(collection: string, fingerprint: string, beside: boolean): Checkpoint {
-  const counts = { read: 0, written: 0, kept: 0, leftOut: 0, readAgain: 0, toRepair: 0 };
+  const counts = { read: 0, written: 0, kept: 0, leftOut: 0, readAgain: 0, toRepair: 0, longestFreezeMs: 0 };
   return { collection, fingerprint, beside, after: null, done: false, ...counts, setAside: [], conflicts: [] };
 }
 
@@ -125,6 +125,7 @@ export async function runBackfill(
       leftOut: checkpoint.leftOut + counts.leftOut,
       readAgain: checkpoint.readAgain + chunk.readAgain,
       toRepair: checkpoint.toRepair + chunk.toRepair,
+      longestFreezeMs: Math.max(checkpoint.longestFreezeMs, Math.round(chunk.longestFreezeMs)),
       setAside: [...checkpoint.setAside, ...setAside],
       conflicts: [...checkpoint.conflicts, ...conflicts],
     };
@@ -152,6 +153,7 @@ interface Chunk {
   readonly conflicts: readonly string[];
   readonly readAgain: number;
   readonly toRepair: number;
+  readonly longestFreezeMs: number;
   /** What it took, without what it waited for others. */
   readonly ms: number;
 }
@@ -188,6 +190,7 @@ function chunksAtRest({ source, target, transformer, mapped, conflictsOf, now }:
         conflicts,
         readAgain: 0,
         toRepair: 0,
+        longestFreezeMs: 0,
         ms: now() - began,
       };
     },
@@ -229,6 +232,7 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
           await pause(ms);
           waited += now() - from;
         },
+        now,
         waits,
         signal,
       });
@@ -242,6 +246,7 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
         conflicts: done.written.flatMap(({ conflicts }) => conflicts),
         readAgain: done.readAgain,
         toRepair: done.toRepair,
+        longestFreezeMs: done.longestFreezeMs,
         ms: now() - began - waited,
       };
     },

@@ -28,13 +28,15 @@ export interface Checkpoint {
   readonly readAgain: number;
   /** Those that were written too often, and are on the repair list. */
   readonly toRepair: number;
+  /** How long copies of a chunk's rows were held back at the longest. */
+  readonly longestFreezeMs: number;
   readonly setAside: readonly SetAside[];
   /** Keys of rows that differ from the target's of the same version. */
   readonly conflicts: readonly string[];
 }
 
 /** What a file of an earlier version has not. */
-const NONE = { beside: false, readAgain: 0, toRepair: 0, conflicts: [] };
+const NONE = { beside: false, readAgain: 0, toRepair: 0, longestFreezeMs: 0, conflicts: [] };
 
 /** null: there is none. @throws CrossfadeError where it cannot be read */
 export function readCheckpoint(file: string): Checkpoint | null {

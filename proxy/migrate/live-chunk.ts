@@ -35,6 +35,8 @@ export interface LiveChunkParts<Written> {
   /** What is to be written of these rows; called with the freeze in place, once for those that may be written. */
   readonly prepare: (rows: readonly Row[]) => Promise<Prepared<Written>>;
   readonly pause: (ms: number) => Promise<void>;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
   /** It waits, and for what; null: no more. */
   readonly waits: (why: string | null) => void;
   readonly signal: AbortSignal;
@@ -52,6 +54,8 @@ export interface LiveChunk<Written> {
   /** Rows that were read again, each time. */
   readonly readAgain: number;
   readonly toRepair: number;
+  /** How long copies of its rows were held back at the longest. */
+  readonly longestFreezeMs: number;
   /** It was to stop before all of it was written: the chunk is not done. */
   readonly stopped: boolean;
 }
@@ -68,14 +72,14 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
   /** What is to be read, each in a window of its own; null: the chunk itself. */
   const queue: (readonly RowKey[] | null)[] = [null];
   let page: RowPage = { rows: [], isFull: true };
-  let [readAgain, toRepair, waited] = [0, 0, 0];
+  let [readAgain, toRepair, waited, longestFreezeMs] = [0, 0, 0, 0];
   const pause = async (why: string | null): Promise<void> => {
     if (why !== null) parts.waits(why);
     await parts.pause(Math.min(FIRST_PAUSE_MS * 2 ** waited, LONGEST_PAUSE_MS));
     waited += 1;
   };
   for (let keys = queue.shift(); keys !== undefined; keys = queue.shift()) {
-    if (parts.signal.aborted) return { page, written, readAgain, toRepair, stopped: true };
+    if (parts.signal.aborted) return { page, written, readAgain, toRepair, longestFreezeMs, stopped: true };
     const since = await live.window();
     const { rows, isFull } = await parts.read(keys);
     const read = await live.mark();
@@ -85,7 +89,9 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
     if (rows.length === 0) continue;
     const prepared = await parts.prepare(rows);
     const frozen = await live.freeze({ since, read, ids: [...new Set(rows.map(parts.idOf))] });
+    const frozenAt = parts.now();
     const done = frozen.end === "frozen" ? await writeFrozen(parts, prepared, frozen) : null;
+    if (frozen.end === "frozen") longestFreezeMs = Math.max(longestFreezeMs, parts.now() - frozenAt);
     // What stands in the way is no fault of the rows: they are read again, and not counted as dropped.
     if (frozen.end === "later") {
       queue.unshift(keys);
@@ -118,7 +124,7 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
     await pause(frozen.end === "dirty" ? frozen.why : null);
   }
   parts.waits(null);
-  return { page, written, readAgain, toRepair, stopped: false };
+  return { page, written, readAgain, toRepair, longestFreezeMs, stopped: false };
 }
 
 /** The fewer rows, the shorter a window, and the less falls into it. */

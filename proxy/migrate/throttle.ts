@@ -1,6 +1,6 @@
 /**
  * When a job over rows may go on with its next chunk. Whoever asks waits here for as long as there is a reason not to: it was
- * paused, the copies of live writes fall behind, the target is slow to answer, or rows go faster than was allowed. The reason
+ * paused, the copies of live writes fall behind, or the replica that is read does, the target is slow to answer, or rows go faster than was allowed. The reason
  * is told in words.
  */
 export interface ThrottleParts {
@@ -8,6 +8,8 @@ export interface ThrottleParts {
   readonly pausedBy: () => string | null;
   /** How far behind the copies of the route's live writes are, in ms; null: nobody knows, or there are none. */
   readonly lagMs: () => number | null;
+  /** How far the source is behind its own primary, in ms; null: it is no replica, or nobody knows. @throws CrossfadeError */
+  readonly sourceLagMs: () => Promise<number | null>;
   /** Asks the target for one row. @throws CrossfadeError */
   readonly probe: () => Promise<unknown>;
   /** While it waits, at every look: who has to hear of it is told. */
@@ -52,6 +54,10 @@ export function createThrottle(parts: ThrottleParts, bounds: ThrottleBounds): Th
     const lag = parts.lagMs();
     if (bounds.lagMs !== null && lag !== null && lag > bounds.lagMs) {
       return `copies of live writes are ${spell(lag)} behind (--max-lag ${spell(bounds.lagMs)})`;
+    }
+    const sourceLag = bounds.lagMs === null ? null : await parts.sourceLagMs();
+    if (bounds.lagMs !== null && sourceLag !== null && sourceLag > bounds.lagMs) {
+      return `the source is a replica, and ${spell(sourceLag)} behind (--max-lag ${spell(bounds.lagMs)})`;
     }
     const latency = bounds.latencyMs === null ? null : await latencyMs(bounds.latencyMs);
     if (latency === null || bounds.latencyMs === null || latency <= bounds.latencyMs) return null;

@@ -16,17 +16,16 @@ export async function versionConflicts(
 ): Promise<readonly string[]> {
   const { columns } = await target.describe();
   const kinds: Kinds = new Map(columns.map(({ name, kind }) => [name, kind]));
-  const there = new Map(
-    (await target.byKeys(rows.map((row) => keyOf(row, target.key)))).map((row) => [
-      spellKey(keyOf(row, target.key)),
-      row,
-    ]),
-  );
+  const wanted = rows.map((row) => keyOf(row, target.key));
+  const byKey = (found: readonly Row[]) => new Map(found.map((row) => [spellKey(keyOf(row, target.key)), row]));
+  const [there, deleted] = [byKey(await target.byKeys(wanted)), byKey((await target.tombstones?.(wanted)) ?? [])];
   const spell = (row: Row, names: readonly string[]) => rowJson(row, names, kinds);
   return rows.flatMap((row) => {
     const key = spellKey(keyOf(row, target.key));
-    const other = there.get(key);
+    const other = there.get(key) ?? deleted.get(key);
     if (other === undefined || !isSame(spell(row, [version]), spell(other, [version]), compare, now)) return [];
+    // There for one, and deleted for the other.
+    if (deleted.has(key)) return [key];
     // What the row says nothing of is the target's own.
     const names = Object.keys(row);
     return isSame(spell(row, names), spell(other, names), compare, now) ? [] : [key];

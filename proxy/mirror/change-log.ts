@@ -28,6 +28,8 @@ export interface ReadWindow {
   readonly since: number;
   /** All had been read at this one. */
   readonly read: number;
+  /** A change of the reader's own, which is not looked at. */
+  readonly own?: string | null;
 }
 
 export type Looked =
@@ -106,7 +108,7 @@ export class ChangeLog {
   }
 
   /** What has happened, or may have, to the rows of these ids (folded) since the window was opened. `now`: epoch ms. */
-  look({ entity, since, read }: ReadWindow, ids: ReadonlySet<string>, now: number): Looked {
+  look({ entity, since, read, own = null }: ReadWindow, ids: ReadonlySet<string>, now: number): Looked {
     this.#settleLanded(now);
     if (since < this.#rememberedFrom || now < this.#unknownUntil) {
       return { kind: "dirty", why: "more was written meanwhile than is remembered" };
@@ -122,11 +124,11 @@ export class ChangeLog {
       }
       return null;
     };
-    for (const change of this.#concerned(since)) {
+    for (const change of this.#concerned(since, own)) {
       const dirty = meets(change);
       if (dirty !== null) return dirty;
     }
-    for (const change of this.#open.values()) {
+    for (const change of this.#openBut(own)) {
       // One that began after all was read is not in it, and what it writes to the shadow waits for the freeze to end.
       if (change.began <= read && change.reach.lateOf.includes(entity)) late = change.route;
     }
@@ -134,14 +136,18 @@ export class ChangeLog {
     return { kind: "later", why: `the primary has not answered a write of ${late} that tells its key with its answer` };
   }
 
-  *#concerned(since: number): Generator<Change> {
+  *#concerned(since: number, own: string | null): Generator<Change> {
     for (let i = this.#ended.length - 1; i >= 0; i--) {
       const change = this.#ended[i] as Ended;
       if (change.end <= since) break;
       yield change;
     }
     yield* this.#landing;
-    yield* this.#open.values();
+    yield* this.#openBut(own);
+  }
+
+  *#openBut(own: string | null): Generator<Change> {
+    for (const [id, change] of this.#open) if (id !== own) yield change;
   }
 
   #next(): number {

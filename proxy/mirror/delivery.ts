@@ -32,6 +32,8 @@ export interface DeliveryJob extends AttemptJob {
   /** Monotonic ms after which no attempt begins. */
   readonly deadline: number;
   readonly primaryAccepted: boolean;
+  /** Whether a refusal with this status is what was to be expected, so that nothing earlier need have come first. */
+  readonly isExpected?: (status: number) => boolean;
   /** Among what was answered and has not settled; null for a read, which changes nothing and waits for nothing. */
   readonly place: Place | null;
   readonly unsettled: Unsettled;
@@ -175,7 +177,8 @@ class Delivery {
       late: credentials === "forward" && (age > expiresAfterMs || this.#unknown),
     });
     // A read is answered by what is there when it comes, and by nothing that was sent before.
-    return happened === "refused" && job.place === null ? "answered" : happened;
+    const explained = job.place === null || job.isExpected?.(status) === true;
+    return happened === "refused" && explained ? "answered" : happened;
   }
 
   #hasEarlier(): boolean {

@@ -1,7 +1,7 @@
 import { hostFor, type ServiceSettings } from "../config/settings.ts";
 import type { BodyCopy, Exchange } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
-import { endToEndHeaders, HeaderNames } from "../headers.ts";
+import { endToEndHeaders, HeaderNames, withHeaders } from "../headers.ts";
 import { shadowTraceState } from "../spans.ts";
 import { clientTrace, clientTraceState, isSampled, makeTraceParent, spellTraceParent } from "../trace-context.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mark.ts";
@@ -50,7 +50,9 @@ export interface ShadowRequestParts {
 /** As legacy would get it: what is another thing at next is changed after it (proxy/transform/at-next.ts). */
 export function buildShadowRequest(parts: ShadowRequestParts): ShadowRequest {
   const { exchange, service } = parts;
-  const copied = endToEndHeaders(exchange.request, { host: hostFor(service), proto: exchange.request.scheme });
+  const marks = exchange.plan.requestClass === "write" ? exchange.route.markHeaders : [];
+  const by = { host: hostFor(service), proto: exchange.request.scheme };
+  const copied = withHeaders(endToEndHeaders(exchange.request, by), marks);
   const skipped = notCopiedTo(service);
   const headers: string[] = [];
   for (let i = 0; i < copied.length; i += 2) {

@@ -16,7 +16,7 @@ import type { ChangeLog } from "../mirror/change-log.ts";
 import type { Freezes } from "../mirror/freezes.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
-import { endToEndHeaders } from "../headers.ts";
+import { endToEndHeaders, withHeaders } from "../headers.ts";
 import { makeTraceId } from "../identity.ts";
 import { NotAttempted, type ShadowGate } from "../mirror/shadow-gate.ts";
 import type { ValueMap } from "../mirror/values/value-map.ts";
@@ -190,14 +190,16 @@ function exchangeOf({ snapshot, clock }: ReplayParts, { id }: StoredPair, plan: 
 
 function askPrimary(
   parts: ReplayParts,
-  { request, snapshot }: Exchange,
+  { request, snapshot, route, plan }: Exchange,
   { primary, body }: ReplayPlan,
 ): Promise<Answered | Unanswered> {
   const { timeoutMs, totalTimeoutMs } = primary.asPrimary;
+  const marks = plan.requestClass === "write" ? route.markHeaders : [];
+  const headers = withHeaders(endToEndHeaders(request, { host: hostFor(primary), proto: request.scheme }), marks);
   return ask(parts.upstream("primary", primary), {
     method: request.method,
     target: request.target,
-    headers: withOwn(endToEndHeaders(request, { host: hostFor(primary), proto: request.scheme }), primary),
+    headers: withOwn(headers, primary),
     body,
     headersTimeoutMs: timeoutMs,
     totalTimeoutMs: totalTimeoutMs ?? timeoutMs,

@@ -4,7 +4,17 @@ import { PHASE_ROLES } from "../phases.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Clock, Store } from "../ports.ts";
 import type { Transitions } from "../transition.ts";
-import { actingPhase, type KeptPhase, type PhaseMove, rowForFile, withPhases } from "../kept-phase.ts";
+import { behindGap } from "../behind-gap.ts";
+import { makeUlid } from "../identity.ts";
+import {
+  actingPhase,
+  isLater,
+  isStill,
+  type KeptPhase,
+  type PhaseMove,
+  rowForFile,
+  withPhases,
+} from "../kept-phase.ts";
 import { crossesBarrier, stepTowards } from "../phase-steps.ts";
 
 export interface PhaseBook {
@@ -21,16 +31,18 @@ export interface PhaseBook {
   /** What the store has now. */
   reread(): Promise<void>;
   /**
-   * The store has these. What is of a lower epoch than here is not taken, and told as `lost`, as is what it has no row of. `changed`:
-   * others act now.
+   * The store has these. What was set before what is known here is not taken, and told as `lost`, as is what it has no row of.
+   * `changed`: others act now.
    */
   follow(rows: readonly KeptPhase[]): { readonly lost: readonly KeptPhase[]; readonly changed: boolean };
+  /** Routes of which the copy beside the store, on disk, does not say what is known here. */
+  uncopied(): readonly string[];
   /** A sentence for each route that its file wants on the other side of the barrier. */
   warnings(file: Settings): readonly string[];
 }
 
 export interface PhaseBookParts {
-  readonly store: Pick<Store, "phases" | "movePhases">;
+  readonly store: Pick<Store, "phases" | "movePhases" | "append">;
   /** null: nobody shares the store. */
   readonly transitions: Pick<Transitions, "tellAgain"> | null;
   readonly clock: Clock;
@@ -55,8 +67,14 @@ export interface PhasesCopy {
 /** @throws CrossfadeError `config-invalid` where the file wants next as primary of a route that the store knows nothing of */
 export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
   const { store, clock } = parts;
+  /** Told of by this process, by route and beginning. */
+  const gaps = new Set<string>();
   let kept = byRoute(await store.phases());
-  const lost = parts.copy?.read().filter(({ route, epoch }) => (kept.get(route)?.epoch ?? 0) < epoch) ?? [];
+  let copied = byRoute(parts.copy?.read() ?? []);
+  const lost = [...copied.values()].filter((row) => isLater(row, kept.get(row.route)));
+  // What this process' last life did not mirror, and what of that the store has lost.
+  for (const [route, row] of copied) cameBackElsewhere(row, kept.get(route));
+  for (const row of lost) cameBack(kept.get(row.route), row, false);
   if (lost.length > 0 && parts.copy !== null) {
     if (parts.transitions !== null) await parts.transitions.tellAgain(lost);
     else await store.movePhases(lost.map((row) => ({ row, instead: kept.get(row.route) ?? null })));
@@ -65,6 +83,7 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
     parts.warn(`the store has lost the phases of ${which}; they are taken from ${parts.copy.file}`);
   }
   refuseUnknown(parts, kept);
+  keepCopy();
 
   /** Of files, and not kept yet: the store was away. By route. */
   const unkept = new Map<string, PhaseMove>();
@@ -93,24 +112,58 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
   function follow(rows: readonly KeptPhase[]): ReturnType<PhaseBook["follow"]> {
     const theirs = byRoute(rows);
     const own = [...kept.values()].filter(({ route }) => !unkept.has(route));
-    const lost = own.filter(({ route, epoch }) => (theirs.get(route)?.epoch ?? 0) < epoch);
+    const lost = own.filter((row) => isLater(row, theirs.get(row.route)));
+    for (const row of lost) cameBack(theirs.get(row.route), row, false);
     const news = rows.filter((row) => isNews(row, kept.get(row.route)));
+    for (const row of news) cameBackElsewhere(kept.get(row.route), row);
     if (news.length > 0) put(news);
+    else keepCopy();
     return { lost, changed: news.length > 0 };
   }
 
   function isNews(row: KeptPhase, own: KeptPhase | undefined): boolean {
-    if (own === undefined || row.epoch > own.epoch) return true;
-    return row.epoch === own.epoch && row.at !== own.at && !unkept.has(row.route);
+    if (own === undefined || isLater(row, own)) return true;
+    // Two were set in place of one: the store's is the one that all have.
+    return !isLater(own, row) && row.at !== own.at && !unkept.has(row.route);
   }
 
   function put(rows: readonly KeptPhase[]): void {
     kept = new Map([...kept, ...byRoute(rows)]);
+    keepCopy();
+  }
+
+  function uncopied(): readonly string[] {
+    if (parts.copy === null) return [];
+    return [...kept.values()].filter((row) => !isStill(copied.get(row.route), row)).map(({ route }) => route);
+  }
+
+  function keepCopy(): void {
+    if (uncopied().length === 0) return;
     try {
       parts.copy?.write([...kept.values()]);
+      copied = kept;
     } catch (error) {
       parts.caught("phases", error);
     }
+  }
+
+  /**
+   * `row` in place of `before`: where copies go out again that did not meanwhile, that time is a gap. `isTold`: whoever set it has
+   * told of it, and everybody was held back until then.
+   */
+  function cameBack(before: KeptPhase | undefined, row: KeptPhase | undefined, isTold: boolean): void {
+    const from = before?.behindSince ?? null;
+    if (from === null || row === undefined || row.behindSince !== null || isTold) return;
+    const name = `${row.route} ${from}`;
+    const gap = gaps.has(name) ? null : behindGap(makeUlid(clock.now()), from, row);
+    if (gap === null) return;
+    gaps.add(name);
+    store.append([gap, { type: "gap-closed", id: gap.id, to: new Date(clock.now()).toISOString() }]);
+  }
+
+  /** `row` was set by somebody else. A file acts in each process by itself; of two that were set at once one is not told of. */
+  function cameBackElsewhere(before: KeptPhase | undefined, row: KeptPhase | undefined): void {
+    cameBack(before, row, row !== undefined && row.by !== "file" && isLater(row, before));
   }
 
   const book: PhaseBook = {
@@ -125,6 +178,7 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
         const row = rowForFile(route, before, at);
         if (row === null) continue;
         rows.push(row);
+        if (!route.sharedDatabase) cameBack(before, row, false);
         unkept.set(route.name, { row, instead: unkept.get(route.name)?.instead ?? before ?? null });
       }
       if (rows.length === 0) return;
@@ -146,6 +200,7 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
       follow(await store.phases());
     },
     follow,
+    uncopied,
     warnings: (file) =>
       file.routes.flatMap((route) => {
         const acting = actingPhase(route, kept.get(route.name));

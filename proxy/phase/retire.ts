@@ -17,6 +17,16 @@ export interface RetireQuestion {
   readonly leanings: readonly Leaning[];
   readonly openRepairs: number;
   readonly gaps: readonly GapRecord[];
+  /** null: nobody looked for changes in legacy past Crossfade. */
+  readonly looked: LookedForChanges | null;
+}
+
+/** Comparisons of all rows of the route, with marks: what they covered, epoch ms. */
+export interface LookedForChanges {
+  readonly from: number;
+  readonly to: number;
+  /** One that is older says nothing of now. */
+  readonly freshForMs: number;
 }
 
 /** A condition as it is judged; `waitMs`: what time alone brings, null: it does not. */
@@ -145,9 +155,10 @@ function quietCondition(
   };
 }
 
-/** Crossfade sees what passes it. */
+/** Crossfade sees what passes it; comparisons of rows see what left no mark, up to when they were made. */
 function directWritesCondition(question: RetireQuestion): Judged {
   const name = "direct-writes";
+  if (question.looked !== null) return lookedCondition(question, question.looked);
   if (question.leanings.some(({ on }) => on === "direct-write")) {
     return quietCondition(question, name, "legacy", "direct-write", [
       "change in legacy past Crossfade",
@@ -158,6 +169,31 @@ function directWritesCondition(question: RetireQuestion): Judged {
     ? "not asked: both services write to one database"
     : "not asked: what is written to legacy past Crossfade is not seen; crossfade reconcile finds what came of it, legacy's own log who does it";
   return { name, leansOn: "legacy", state: "not-asked", text, figure: null, since: null, waitMs: 0 };
+}
+
+function lookedCondition(question: RetireQuestion, { from, to, freshForMs }: LookedForChanges): Judged {
+  const { now, quietMs, cutOverAt, route } = question;
+  const found = question.leanings.find(({ on, times }) => on === "direct-write" && times > 0);
+  const since = Math.max(from, cutOverAt ?? 0, found?.last ?? 0);
+  const quietFor = Math.max(0, to - since);
+  const isFresh = now - to <= freshForMs;
+  const isMet = quietFor >= quietMs && isFresh;
+  const so =
+    found === undefined
+      ? `no change in legacy past Crossfade in ${spellTime(quietFor)}`
+      : `${spellCount(found.times)} ${found.times === 1 ? "change" : "changes"} in legacy past Crossfade, the last found ${spellTime(Math.max(0, now - found.last))} ago`;
+  const asked = quietFor >= quietMs ? "" : `; ${spellTime(quietMs)} without are asked for`;
+  const compared = `, by a comparison ${spellTime(Math.max(0, now - to))} ago`;
+  const again = isFresh ? "" : `, which is too long: crossfade reconcile of the rows of ${route.name}`;
+  return {
+    name: "direct-writes",
+    leansOn: "legacy",
+    state: isMet ? "met" : "missing",
+    text: `${so}${compared}${again}${asked}`,
+    figure: found?.times ?? 0,
+    since: isoOf(since),
+    waitMs: isFresh ? Math.max(0, quietMs - quietFor) : null,
+  };
 }
 
 function repairsCondition(question: RetireQuestion): Judged {

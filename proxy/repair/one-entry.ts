@@ -13,6 +13,7 @@ import type { Store, Telemetry } from "../ports.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
+import type { TouchWatches } from "../touch-watch.ts";
 import { asItWas, endOf, impossibleEnd } from "./after.ts";
 import { keepBeforeWriting } from "./before-writing.ts";
 import { bothSides, type BothSidesParts, type Entity } from "./both-sides.ts";
@@ -28,6 +29,7 @@ export interface OneEntryParts extends BothSidesParts {
   /** For backfills beside it. */
   readonly changes: Pick<ChangeLog, "began" | "ended">;
   readonly freezes: Pick<Freezes, "held">;
+  readonly touching: Pick<TouchWatches, "begin">;
   readonly hold: Pick<WriteHold, "holds">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
   readonly sealer: Pick<Sealer, "open">;
@@ -140,7 +142,18 @@ function takeTurn(
 ): Promise<Mended | null> {
   const { route, primary, shadow, paths, place, values } = entry;
   const written = writes?.work ?? null;
-  return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, written, () => mendNow(turn)));
+  return parts.visit(place.key, QUIET_PATIENCE_MS, (turn) => asWrite(parts, entry, written, () => mendWatched(turn)));
+
+  /** The turn keeps writes of the key away, and not those of other keys that change this one too. */
+  async function mendWatched(turn: QuietKey): Promise<Mended> {
+    const watch = await parts.touching.begin(place.key, changeOf(written));
+    if (watch === null) return await mendNow(turn);
+    try {
+      return await mendNow({ crossed: async () => (await turn.crossed()) || (await watch.crossed()) });
+    } finally {
+      watch.end();
+    }
+  }
 
   function mendNow(turn: QuietKey): Promise<Mended> {
     const turnMs = Math.min(TURN_MAX_MS, shadow.asShadow.maxAgeMs / 2);
@@ -173,7 +186,7 @@ async function asWrite(
   repair: () => Promise<Mended>,
 ): Promise<Mended> {
   if (work === null) return await repair();
-  const id = `repair ${work.id}`;
+  const id = changeOf(work);
   const reach = { keys: [place.key], lateOf: [], anyOf: route.touches.map(({ entity }) => entity) };
   parts.changes.began(id, route.name, reach);
   let landsUntil: number | null = null;
@@ -185,6 +198,11 @@ async function asWrite(
   } finally {
     parts.changes.ended(id, landsUntil);
   }
+}
+
+/** What it is called in the log of changes. */
+function changeOf(work: RepairWork | null): string {
+  return `repair ${work?.id}`;
 }
 
 function keep(parts: OneEntryParts, work: RepairWork, end: RepairEnd): Promise<"done" | "changed"> {

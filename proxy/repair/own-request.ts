@@ -43,6 +43,7 @@ export function writeRequest(
     const { body } = entity;
     headers.push("content-length", String(body.kind === "memory" ? body.bytes.length : body.length));
   }
+  for (const [name, value] of parts.route.markHeaders) headers.push(name, value);
   headers.push("idempotency-key", `repair-${parts.id}`, "x-crossfade-order", order, "x-crossfade-epoch", "1");
   return { method, target: path, headers: withMark(parts, headers), body: entity?.body ?? EMPTY };
 }

@@ -1,5 +1,5 @@
 /** Whether what works with one schema works with another: a migration is additive, or next's table takes all of legacy's rows. Pure. */
-import type { ColumnType, SchemaColumn, TableSchema, UniqueIndex } from "../table-schema.ts";
+import type { ColumnType, SchemaColumn, TableRule, TableSchema, UniqueIndex } from "../table-schema.ts";
 import { compareTypes } from "./compare-types.ts";
 import type { FindingKind, SchemaFinding, Severity } from "./findings.ts";
 
@@ -30,6 +30,7 @@ export function compareSchemas(comparison: Comparison): readonly SchemaFinding[]
     }),
     ...added.filter((column) => !renamed.has(column)).flatMap((column) => addedColumn(column, comparison)),
     ...uniqueChanges(comparison, added),
+    ...newRules(comparison, added),
   ];
   return worstFirst(found);
 }
@@ -205,9 +206,50 @@ function collationChange(was: SchemaColumn, now: SchemaColumn): readonly SchemaF
   return [finding("hazard", "collation", now.name, `${before.name} → ${after.name}: ${why}`)];
 }
 
+/** Whoever does not know such a column leaves it null: nulls are not equal, name nothing, and make no condition false. */
+function leftNull(added: readonly SchemaColumn[]): ReadonlySet<string> {
+  return new Set(added.filter(({ nullable, filled }) => nullable && !filled).map(({ name }) => name));
+}
+
+function newRules({ before, after, between, transformed }: Comparison, added: readonly SchemaColumn[]) {
+  if (before.rules === undefined || after.rules === undefined) return [];
+  const unknown = leftNull(added);
+  const said = new Set(before.rules.map(gistOf));
+  // Two databases spell one condition in two ways.
+  const isSure = before.database === after.database;
+  const sideText = between === "sides" ? "next has it and legacy has not" : "new";
+  return after.rules
+    .filter((rule) => !said.has(gistOf(rule)) && !isLeftOut(rule, unknown))
+    .map(({ kind, name, columns, says }) => {
+      const isCheck = kind === "check";
+      const severity: Severity = transformed || (isCheck && !isSure) ? "hazard" : "breaking";
+      const what = isCheck ? `check ${name} (${says})` : `foreign key ${name} to ${says}`;
+      const why = isCheck ? "rows that were taken are refused" : "rows that name nothing there are refused";
+      return finding(
+        severity,
+        isCheck ? "new-check" : "new-foreign-key",
+        columns.join(", "),
+        `${what}: ${sideText}; ${why}`,
+      );
+    });
+}
+
+/** A foreign key says nothing of a row with one null; a condition over columns that are all null is not false. */
+function isLeftOut({ kind, columns }: TableRule, unknown: ReadonlySet<string>): boolean {
+  const isNull = (column: string): boolean => unknown.has(column);
+  return columns.length > 0 && (kind === "check" ? columns.every(isNull) : columns.some(isNull));
+}
+
+/** Without what databases put around it by themselves: casts, parentheses, quotation marks of names, spaces. */
+function gistOf({ kind, columns, says }: TableRule): string {
+  const gist = says.replaceAll(/'(?:[^']|'')*'|::[a-z]+( varying| precision)?|[\s()"`]/g, (part) =>
+    part.startsWith("'") ? part : "",
+  );
+  return JSON.stringify(kind === "check" ? [kind, gist] : [kind, gist, columns]);
+}
+
 function uniqueChanges({ before, after, between, transformed }: Comparison, added: readonly SchemaColumn[]) {
-  // Whoever does not know such a column leaves it null, and nulls are not equal.
-  const unknown = new Set(added.filter(({ nullable, filled }) => nullable && !filled).map(({ name }) => name));
+  const unknown = leftNull(added);
   const isNew = after.unique.filter(
     (index) => !before.unique.some((old) => implies(old, index)) && !index.parts.some((part) => unknown.has(part)),
   );

@@ -16,6 +16,8 @@ export const FINDING_KINDS = [
   "no-default",
   "new-unique",
   "lost-unique",
+  "new-check",
+  "new-foreign-key",
   "added",
   "zone",
   "collation",

@@ -57,6 +57,16 @@ const tableSchema: z.ZodType<TableSchema> = z.strictObject({
       primary: z.boolean(),
     }),
   ),
+  rules: z
+    .array(
+      z.strictObject({
+        kind: z.enum(["check", "foreign-key"]),
+        name: z.string(),
+        columns: z.array(z.string()),
+        says: z.string(),
+      }),
+    )
+    .optional(),
 });
 
 const savedSchema = z.strictObject({

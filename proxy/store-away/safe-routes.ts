@@ -22,7 +22,6 @@ export type Safe =
 export function safeRoutes(file: Settings, standing: Standing, rows: readonly KeptPhase[]): Safe {
   if (!standing.isRegistered)
     return { isSafe: false, why: "this member has left, so that phases may have moved without it" };
-  if (file.workers > 0) return { isSafe: false, why: "with workers nothing is forwarded without it" };
   const kept = new Map(rows.map((row) => [row.route, row]));
   const unknown = file.routes.find(({ name, phase }) => PHASE_ROLES[phase].primary === "next" && !kept.has(name));
   if (unknown !== undefined) {
@@ -31,7 +30,8 @@ export function safeRoutes(file: Settings, standing: Standing, rows: readonly Ke
   }
   const settings = withPhases(file, kept);
   const epochs = new Map(rows.map(({ route, epoch }) => [route, epoch]));
-  const snapshot: Snapshot = { revision: 1, settings, router: compileRouter(settings.routes), epochs };
+  // Before the first one of the process when it is whole: workers tell of both by their numbers.
+  const snapshot: Snapshot = { revision: 0, settings, router: compileRouter(settings.routes), epochs };
   const refused = new Map<string, string>();
   for (const route of settings.routes) {
     const isMapped = isTurned(snapshot, route) || (PHASE_ROLES[route.phase].primary === "next" && isTransformed(route));

@@ -3,18 +3,17 @@
  * phases what is safe, and becomes whole once the store is there. The writes meanwhile are in a gap, which is on disk before the
  * first of them.
  */
-import { setTimeout as pause } from "node:timers/promises";
+import { setTimeout as pauseFor } from "node:timers/promises";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
-import { OpenTunnels } from "../forward/open-tunnels.ts";
 import type { KeptPhase } from "../kept-phase.ts";
 import { PHASE_ROLES } from "../phases.ts";
 import type { Clock } from "../ports.ts";
 import type { Standing } from "../standing.ts";
-import { safeRoutes } from "./safe-routes.ts";
-import { openWaitingDoor, type WaitingDoor } from "./waiting-door.ts";
+import { type Safe, safeRoutes } from "./safe-routes.ts";
+import type { Waiting } from "./waiting-door.ts";
 
-export interface WithoutStoreParts<Opened, Whole> {
+export interface WithoutStoreParts<Opened, Whole, Door extends Waiting> {
   readonly settings: Settings;
   /** Why the store could not be opened. */
   readonly thrown: unknown;
@@ -26,32 +25,36 @@ export interface WithoutStoreParts<Opened, Whole> {
   readonly lock: () => { close(): void };
   /** Writes of these routes are in no journal from then on (epoch ms); durable when it returns. */
   readonly markUnjournaled: (routes: readonly string[], from: number) => void;
+  /** Takes clients' requests from here on. @throws CrossfadeError: an address is taken */
+  readonly openDoor: (safe: Extract<Safe, { isSafe: true }>) => Promise<Door>;
   /** Resolves once the store can be reached, and nobody who starts has to wait for others; or when it is over. */
   readonly storeIsBack: (isOver: () => boolean) => Promise<void>;
   /** Once the lock is closed. @throws CrossfadeError */
   readonly open: () => Promise<Opened>;
   /** Builds the rest, at this door; `note` is for operators. */
-  readonly begin: (opened: Opened, door: WaitingDoor, note: string) => Promise<Whole>;
+  readonly begin: (opened: Opened, door: Door, note: string) => Promise<Whole>;
   readonly clock: Clock;
+  readonly pause?: (ms: number) => Promise<unknown>;
   readonly warn: (line: string) => void;
 }
 
-export interface WithoutStore<Whole> {
-  readonly door: WaitingDoor;
+export interface WithoutStore<Whole, Door> {
+  readonly door: Door;
   /** null: it was stopped before. Rejects where the store is there and cannot be used, or something else fails. */
   readonly whole: Promise<Whole | null>;
   /** Nobody waits for the store any more. */
   stop(): void;
 }
 
-const AGAIN_AFTER_MS = 1_000;
 const WRITES_END_WITHIN_MS = 3_000;
+/** A write that takes longer holds the others up each time; the pauses double. */
+const AGAIN_AFTER_MS = { first: 1_000, most: 10_000 };
 
 /** @throws `thrown`, with why this member may not serve without a store */
-export async function startWithoutStore<Opened, Whole>(
-  parts: WithoutStoreParts<Opened, Whole>,
-): Promise<WithoutStore<Whole>> {
-  const { settings, thrown, clock } = parts;
+export async function startWithoutStore<Opened, Whole, Door extends Waiting>(
+  parts: WithoutStoreParts<Opened, Whole, Door>,
+): Promise<WithoutStore<Whole, Door>> {
+  const { settings, thrown, clock, pause = pauseFor } = parts;
   const standing = isAway(thrown) ? parts.standing() : null;
   // A first start has nothing to go by.
   if (standing === null || !(thrown instanceof CrossfadeError)) throw thrown;
@@ -65,12 +68,10 @@ export async function startWithoutStore<Opened, Whole>(
     .filter(({ phase, mirror }) => PHASE_ROLES[phase].shadow !== null && mirror.writes)
     .map(({ name }) => name);
   let locked = parts.lock();
-  const caught = (step: string, error: unknown): void => parts.warn(`${step}: ${String(error)}`);
-  let door: WaitingDoor;
+  let door: Door;
   try {
     parts.markUnjournaled(mirrored, since);
-    const tunnels = new OpenTunnels();
-    door = await openWaitingDoor({ settings, ...safe, tunnels, clock, caught });
+    door = await parts.openDoor(safe);
   } catch (error) {
     locked.close();
     throw error;
@@ -82,6 +83,7 @@ export async function startWithoutStore<Opened, Whole>(
 
   let isStopped = false;
   async function becomeWhole(): Promise<Whole | null> {
+    let pauseMs = AGAIN_AFTER_MS.first;
     for (;;) {
       await parts.storeIsBack(() => isStopped);
       if (isStopped) {
@@ -90,7 +92,8 @@ export async function startWithoutStore<Opened, Whole>(
       }
       if (!(await door.settled(WRITES_END_WITHIN_MS))) {
         door.goOn();
-        await pause(AGAIN_AFTER_MS);
+        await pause(pauseMs);
+        pauseMs = Math.min(AGAIN_AFTER_MS.most, 2 * pauseMs);
         continue;
       }
       locked.close();

@@ -28,6 +28,8 @@ export interface CrewParts extends Omit<SeatParts, "link" | "snapshotOf"> {
   readonly acting: Pick<Switchboard, "snapshot" | "mirroringEnabled" | "onChange">;
   /** Said to operators. */
   readonly warn: (line: string) => void;
+  /** The store is away at a start, and these routes are answered 503; null: it is there. */
+  readonly refused: readonly string[] | null;
 }
 
 export interface CrewState {
@@ -40,12 +42,15 @@ export interface CrewState {
 
 export interface Crew extends Listener, WorkerHolds {
   state(): CrewState;
+  /** What workers tell goes into these books from here on, and they go on under these settings. */
+  serve(parts: CrewParts): void;
   /** Ends the processes. What they have at a primary ends `unknown`. */
   end(): Promise<void>;
 }
 
 interface Post {
   readonly worker: Worker;
+  readonly seat: WorkerSeat;
   readonly link: Link<ToWorker, FromWorker>;
   /** The settings that it told of last. */
   revision: number;
@@ -105,8 +110,10 @@ async function freePort(host: string): Promise<number> {
   return port;
 }
 
-async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
-  const { acting, clock } = parts;
+async function startCrew(first: CrewParts, listen: Endpoint): Promise<Crew> {
+  let parts = first;
+  let { acting } = parts;
+  const { clock } = parts;
   const { workers: wanted, socketMode } = acting.snapshot().settings;
   const posts = new Set<Post>();
   /** Those that a worker may speak of yet. */
@@ -133,7 +140,8 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     const { revision, settings, epochs } = acting.snapshot();
     snapshots.set(revision, acting.snapshot());
     const mirroringEnabled = acting.mirroringEnabled();
-    link.send({ type: "settings", revision, mirroringEnabled, epochs: [...epochs] }, [
+    const { refused } = parts;
+    link.send({ type: "settings", revision, mirroringEnabled, refused, epochs: [...epochs] }, [
       serialize({ ...settings, listen }),
     ]);
   }
@@ -173,7 +181,7 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     const { revision } = acting.snapshot();
     const startedAt = clock.monotonic();
     const over = Promise.resolve();
-    const post: Post = { worker, link, revision, isReady: false, isClosed: false, startedAt, over };
+    const post: Post = { worker, seat, link, revision, isReady: false, isClosed: false, startedAt, over };
     posts.add(post);
     holds.begins(link);
     tellSettings(post);
@@ -284,9 +292,10 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
     ready = resolve;
     refused = reject;
   });
-  acting.onChange(() => {
+  const tellAll = (): void => {
     for (const post of posts) tellSettings(post);
-  });
+  };
+  acting.onChange(tellAll);
   for (let n = 0; n < wanted; n++) start();
   try {
     await started;
@@ -311,6 +320,12 @@ async function startCrew(parts: CrewParts, listen: Endpoint): Promise<Crew> {
       for (const { link } of posts) link.send({ type: "cut-off" });
     },
     state: () => ({ wanted, running: running(), replaced }),
+    serve(next) {
+      [parts, acting] = [next, next.acting];
+      for (const { seat } of posts) seat.serve(next);
+      acting.onChange(tellAll);
+      tellAll();
+    },
     holdWrites: (routes, bounds) => holds.holdWrites(routes, bounds),
     releaseWrites: () => holds.releaseWrites(),
     get held() {

@@ -67,11 +67,14 @@ export type FromWorker =
   | { readonly type: "not-listening"; readonly code: ErrorCode; readonly why: string }
   /** Requests that arrive from now on are told under this revision. */
   | { readonly type: "took"; readonly revision: number }
-  /** A request that is to be mirrored; where it `waits`, the primary is not called before `go`. */
+  /**
+   * A request that is to be mirrored; where it `waits`, the primary is not called before `go`. `shadow` null: a write to a database
+   * that both services use, which is not mirrored.
+   */
   | ({
       readonly type: "open";
       readonly exchange: number;
-      readonly shadow: Identity;
+      readonly shadow: Identity | null;
       readonly waits: boolean;
       /** null: it is not traced. */
       readonly trace: ToldTrace | null;
@@ -124,6 +127,8 @@ export type ToWorker =
       readonly type: "settings";
       readonly revision: number;
       readonly mirroringEnabled: boolean;
+      /** The store is away at a start, and these routes are answered 503; null: it is there. */
+      readonly refused: readonly string[] | null;
       /** See `Snapshot`. */
       readonly epochs: readonly (readonly [route: string, epoch: number])[];
     }

@@ -1,8 +1,9 @@
 import type { ByteBudget } from "../byte-budget.ts";
 import type { BodyTakers } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
-import { type Arrived, endedOnce, type Entered, type Intake, letGoOn } from "../intake.ts";
+import { type Arrived, type CrossingWrite, endedOnce, type Entered, type Intake, letGoOn } from "../intake.ts";
 import { keysAtHead } from "../route/entity-key.ts";
+import { reachAtHead } from "../route/write-reach.ts";
 import type { Link } from "./link.ts";
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
 import { toldTrace } from "../trace.ts";
@@ -47,6 +48,17 @@ export class RemoteIntake implements Intake {
     const told = { revision: snapshot.revision, request, primary, shadow, requestClass };
     this.#link.send({ type: "open", exchange, waits, trace: trace === null ? null : toldTrace(trace), ...told });
     if (!waits) begin(false);
+  }
+
+  cross({ snapshot, request, found, plan }: CrossingWrite): Entered {
+    const exchange = ++this.#last;
+    const { primary, requestClass } = plan;
+    const told = { revision: snapshot.revision, request, primary, shadow: null, requestClass };
+    this.#link.send({ type: "open", exchange, waits: false, trace: null, ...told });
+    const entered = this.#entered(exchange, snapshot.settings.limits.bodyInMemoryBytes, "any");
+    const from = { route: found.route, params: found.params, request };
+    const isLate = reachAtHead(from, keysAtHead(from, "write")).lateOf.length > 0;
+    return endedOnce(isLate ? entered : { ...entered, takers: () => null });
   }
 
   go(exchange: number, isHeld: boolean): void {

@@ -11,12 +11,13 @@ import { createClientMapping } from "../client-mapping.ts";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
-import { createFront } from "../front.ts";
+import { createFront, type Front } from "../front.ts";
 import { ClientValues } from "../mirror/values/client-values.ts";
 import { OpenTunnels } from "../forward/open-tunnels.ts";
 import { streamPrimaries } from "../phases.ts";
 import { OpenWrites } from "../phase/open-writes.ts";
 import { WriteHold } from "../phase/write-hold.ts";
+import { createAwayFront } from "../store-away/away-front.ts";
 import { createListener, type Listener } from "../listen/server.ts";
 import { compileRouter } from "../route/router.ts";
 import { systemClock } from "../system-clock.ts";
@@ -40,6 +41,8 @@ const TELL_EVERY_MS = 20;
 
 let snapshot: Snapshot | null = null;
 let mirroringEnabled = false;
+/** Routes that are answered 503 since the store is away; null: it is there. */
+let refused: ReadonlySet<string> | null = null;
 let listener: Promise<Listener> | null = null;
 
 const link = new Link<FromWorker, ToWorker>(new Socket({ fd: LINK_FD }), take, () => process.exit(0));
@@ -90,6 +93,16 @@ const front = createFront({
   caught,
 });
 
+const away = createAwayFront({
+  snapshot: current,
+  refused: (route) => refused?.has(route) === true,
+  ...{ hold, front, goOn: handle, caught },
+});
+
+function handle(...arrived: Parameters<Front["handle"]>): void {
+  (refused === null ? front : away).handle(...arrived);
+}
+
 function caught(step: string, error: unknown, request?: OfRequest): void {
   link.send({ type: "caught", step, why: wordsOf(error), request: request ?? null });
 }
@@ -103,6 +116,7 @@ function take(message: ToWorker, bytes: Buffer): void {
   switch (message.type) {
     case "settings":
       mirroringEnabled = message.mirroringEnabled;
+      refused = message.refused === null ? null : new Set(message.refused);
       takeSettings(message, deserialize(bytes) as Settings);
       break;
     case "go":
@@ -177,7 +191,11 @@ function tellHeld(number: number): void {
 async function listen(settings: Settings): Promise<void> {
   listener = createListener(
     settings,
-    { ...front, tunnels: (protocol) => current().settings.tunnels.includes(protocol) },
+    {
+      handle,
+      tunnel: (...arrived) => (refused === null ? front : away).tunnel(...arrived),
+      tunnels: (protocol) => current().settings.tunnels.includes(protocol),
+    },
     { isShared: true },
   );
   try {

@@ -55,7 +55,7 @@ type Exchanges = Extract<FromWorker, { readonly exchange: number } | { readonly 
  * dies: the primary may have them.
  */
 export class WorkerSeat {
-  readonly #parts: SeatParts;
+  #parts: SeatParts;
   readonly #exchanges = new Map<number, Open>();
   readonly #watched = new Map<number, Watched>();
   /** Its own, by route. */
@@ -124,6 +124,12 @@ export class WorkerSeat {
     }
   }
 
+  /** What it tells from here on goes into these books. */
+  serve(parts: Omit<SeatParts, "link" | "snapshotOf">): void {
+    const { link, snapshotOf } = this.#parts;
+    this.#parts = { ...parts, link, snapshotOf };
+  }
+
   /** Nothing more comes from it. */
   gone(why: string): void {
     this.#isGone = true;
@@ -176,6 +182,11 @@ export class WorkerSeat {
     const { snapshot, request, found } = this.#arrived(message);
     const open: Open = { entered: null, takers: null, openedAt: this.#parts.clock.monotonic() };
     this.#exchanges.set(exchange, open);
+    if (shadow === null) {
+      const plan = { mirror: false, primary, shadow, requestClass, why: "writes-off" } as const;
+      open.entered = this.#parts.intake.cross({ snapshot, request, found, plan });
+      return;
+    }
     const trace = message.trace === null ? null : traceFrom(message.trace, this.#parts.clock);
     const arrived: Arrived = { snapshot, request, found, plan: { mirror: true, primary, shadow, requestClass }, trace };
     this.#parts.intake.open(
@@ -265,6 +276,8 @@ function answered(
   bytes: Buffer,
 ): PrimaryEnding {
   const takers = begun ?? entered.takers();
+  const none = capturedInMemory(Buffer.alloc(0));
+  if (takers === null) return { ...ending, requestBody: none, body: none, release: () => undefined };
   // They are views of what was read from the link.
   if (told.request.kept > 0) takers.request.take(Buffer.from(bytes.subarray(0, told.request.kept)));
   if (told.answer.kept > 0) takers.answer.take(Buffer.from(bytes.subarray(told.request.kept)));

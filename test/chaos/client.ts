@@ -8,6 +8,9 @@ import type { Chance } from "../hostile/random.ts";
 import type { Write, WriteBody } from "./entities.ts";
 import type { SentWrite } from "./records.ts";
 
+/** `limits.bodyInMemory` of the proxy. */
+export const BODY_IN_MEMORY_BYTES = 16 * 1024;
+
 export interface ClientOptions {
   readonly name: string;
   readonly chance: Chance;
@@ -21,6 +24,9 @@ const SHARED = ["shared-0", "shared-1", "shared-2"];
 /** Beyond what a primary is waited for (stage.ts), unless the proxy itself stands still. */
 const GIVE_UP_MS = 5_000;
 const LONGEST_PAUSE_MS = 12;
+/** One body in so many goes by way of the spool, and is as long as that takes. */
+const LARGE_EVERY = 8;
+const PAD = "x".repeat(2 * BODY_IN_MEMORY_BYTES);
 /** Where nobody is there, asking at once again is no traffic. */
 const UNANSWERED_PAUSE_MS = 30;
 
@@ -97,7 +103,8 @@ export class Client {
     const path = `/items${id === null ? "" : `/${id}`}${method === "DELETE" ? `?tag=${body.tag}` : ""}`;
     const url = await this.#options.url();
     const times = { began: performance.now(), beganAt: Date.now() };
-    const answer = await this.#send(url, method, path, method === "DELETE" ? null : JSON.stringify(body), body.tag);
+    const whole = this.#options.chance.below(LARGE_EVERY) === 0 ? { ...body, pad: PAD } : body;
+    const answer = await this.#send(url, method, path, method === "DELETE" ? null : JSON.stringify(whole), body.tag);
     const ended = { ended: performance.now(), endedAt: Date.now() };
     this.#options.ended({ tag: body.tag, method, status: answer?.status ?? null, ...times, ...ended });
     return answer;

@@ -12,6 +12,8 @@ export interface WriteBody {
   /** A whole entity, as `crossfade repair` writes it: kept as it is. */
   readonly last?: string;
   readonly version?: number;
+  /** Makes it too large to be kept in memory by the proxy; part of what has to arrive, and of nothing that is kept. */
+  readonly pad?: string;
 }
 
 export interface Write {

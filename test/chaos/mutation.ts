@@ -56,7 +56,7 @@ async function caughtBy(mutant: Mutant): Promise<string | null> {
 }
 
 /** Beside the real one, so that it finds the same dependencies. */
-function breakCopy({ file, text, instead }: Mutant): string {
+export function breakCopy({ file, text, instead }: Pick<Mutant, "file" | "text" | "instead">): string {
   mkdirSync(join(ROOT, ".tmp"), { recursive: true });
   const folder = mkdtempSync(join(ROOT, ".tmp", "mutant-"));
   cpSync(BUILT, join(folder, "dist"), { recursive: true });
@@ -70,7 +70,7 @@ function breakCopy({ file, text, instead }: Mutant): string {
   return folder;
 }
 
-function timesIn({ file, text }: Mutant): number {
+export function timesIn({ file, text }: Pick<Mutant, "file" | "text">): number {
   return timesOf(text, readFileSync(join(BUILT, file), "utf8"));
 }
 

@@ -48,7 +48,8 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
   }
   const bytes = await text(request);
   // A DELETE has no body: its tag is in the query. What a repair writes has no tag of its own.
-  const sent = (bytes === "" ? {} : JSON.parse(bytes)) as Partial<WriteBody>;
+  // The log holds what was done, and the digest all that came.
+  const { pad: _, ...sent } = (bytes === "" ? {} : JSON.parse(bytes)) as Partial<WriteBody>;
   const body: WriteBody = { ...sent, tag: url.searchParams.get("tag") ?? sent.tag ?? "repair" };
   const header = (name: string): string | null => request.headers[name]?.toString() ?? null;
   const arrived: Arrived = {

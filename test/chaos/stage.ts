@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Chance } from "../hostile/random.ts";
 import { Proxy, Service } from "./children.ts";
 import { ENTITY } from "./check-run.ts";
-import { Client } from "./client.ts";
+import { BODY_IN_MEMORY_BYTES, Client } from "./client.ts";
 import { SmallDisk } from "./disk.ts";
 import type { SentWrite } from "./records.ts";
 import { RedisPair } from "./redis.ts";
@@ -174,6 +174,7 @@ workers: ${workers}
 admin: { listen: "127.0.0.1:0" }
 divergenceLog: { file: "${join(folder, "store", `${name}.ndjson`)}" }
 member: { folder: "${join(folder, name)}" }
+limits: { bodyInMemory: ${BODY_IN_MEMORY_BYTES / 1024}KiB }
 services:
   legacy:
     url: "${legacy.url}"

@@ -23,18 +23,19 @@ async function open(
   url: string,
   table: string,
   key: readonly string[],
-  more: { version?: string; readOnly?: boolean } = {},
+  more: { version?: string | undefined; tombstone?: string | undefined; readOnly?: boolean } = {},
 ) {
-  return await openMysql({ url, table, key, version: more.version ?? null }, table, more.readOnly ?? false);
+  const { version = null, tombstone = null, readOnly = false } = more;
+  return await openMysql({ url, table, key, version, tombstone }, table, readOnly);
 }
 
 /** Each way in which rows are written is held to the contract: what is unique decides it. */
 function contractWith(name: string, constraints: (key: string) => string): void {
   rowContract({
     name,
-    async open({ key, version }) {
+    async open({ key, version, tombstone }) {
       const url = await create(`, ${constraints(key.join(", "))}`);
-      const table = await open(url, "t", key, version === undefined ? {} : { version });
+      const table = await open(url, "t", key, { version, tombstone });
       urlOf.set(table, url);
       return table;
     },
@@ -384,5 +385,28 @@ test("mariadb: what is confirmed leaves the connection as it was, and a primary 
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   assert.equal((await table.page(null, 10)).rows.length, 1);
   assert.equal(await table.lags?.(), false);
+  await table.close();
+});
+
+test("mariadb: a schema has conditions and foreign keys, and none that only make a column hold JSON", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TABLE orders (shop int, id bigint, PRIMARY KEY (shop, id));
+     CREATE TABLE t (id bigint PRIMARY KEY, price decimal(10,2) CHECK (price > 0), shop int, \`order\` bigint, meta json,
+       CONSTRAINT both_or_none CHECK (shop IS NULL = (\`order\` IS NULL)),
+       CONSTRAINT of_order FOREIGN KEY (shop, \`order\`) REFERENCES orders (shop, id))`,
+  );
+  const table = await open(url, "t", ["id"], { readOnly: true });
+  const { rules } = (await table.schema?.("none")) ?? assert.fail();
+  assert.deepEqual(
+    rules?.map(({ kind, name, columns }) => [kind, name, columns]),
+    [
+      ["check", "both_or_none", ["shop", "order"]],
+      ["check", "price", ["price"]],
+      ["foreign-key", "of_order", ["shop", "order"]],
+    ],
+  );
+  assert.deepEqual([rules[1]?.says, rules[2]?.says], ["`price` > 0", "orders (shop, id)"]);
   await table.close();
 });

@@ -21,9 +21,10 @@ async function create(constraints: string): Promise<string> {
 
 rowContract({
   name: "postgres",
-  async open({ key, version }) {
+  async open({ key, version, tombstone }) {
     const url = await create(`, PRIMARY KEY (${key.join(", ")})`);
-    const table = await openPostgres({ url, table: "t", key, version: version ?? null }, "t", false);
+    const place = { url, table: "t", key, version: version ?? null, tombstone: tombstone ?? null };
+    const table = await openPostgres(place, "t", false);
     urlOf.set(table, url);
     return table;
   },
@@ -283,4 +284,23 @@ test("postgres: a schema has domains by what they are made of, bounds, and uniqu
       { parts: ["lower(email::text)", "u"], where: "u IS NOT NULL", primary: false },
     ],
   );
+});
+
+test("postgres: a schema has conditions and foreign keys, also those that old rows are not held to", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TABLE orders (shop int, id bigint, PRIMARY KEY (shop, id));
+     CREATE TABLE t (id bigint PRIMARY KEY, price numeric NOT NULL, shop int, "order" bigint, CONSTRAINT positive CHECK (price > 0),
+       CONSTRAINT of_order FOREIGN KEY (shop, "order") REFERENCES orders);
+     ALTER TABLE t ADD CONSTRAINT late CHECK (shop <> 0) NOT VALID`,
+  );
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", true);
+  const { rules } = (await table.schema?.("none")) ?? assert.fail();
+  assert.deepEqual(rules, [
+    { kind: "check", name: "late", columns: ["shop"], says: "shop <> 0" },
+    { kind: "foreign-key", name: "of_order", columns: ["shop", "order"], says: "orders (shop, id)" },
+    { kind: "check", name: "positive", columns: ["price"], says: "price > 0::numeric" },
+  ]);
+  await table.close();
 });

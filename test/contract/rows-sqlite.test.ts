@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { openSqlite } from "../../adapters/rows/sqlite/open.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import { type RowDatabase, full, rowContract } from "./rows.ts";
+import { full } from "./contract-table.ts";
+import { type RowDatabase, rowContract } from "./rows.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "crossfade-rows-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -27,9 +28,10 @@ function create(constraints: string): string {
 
 const database: RowDatabase = {
   name: "sqlite",
-  async open({ key, version }) {
+  async open({ key, version, tombstone }) {
     const file = create(`, PRIMARY KEY (${key.join(", ")})`);
-    const table = await openSqlite({ file, table: "t", key, version: version ?? null }, "t", false);
+    const place = { file, table: "t", key, version: version ?? null, tombstone: tombstone ?? null };
+    const table = await openSqlite(place, "t", false);
     fileOf.set(table, file);
     return table;
   },
@@ -86,5 +88,23 @@ test("sqlite: what cannot be stored is refused in words", async () => {
     (error) => error instanceof CrossfadeError && error.code === "rows-refused",
   );
   await assert.rejects(table.upsert([{ ...full(1n), unknown: 1n }]), /it has no column unknown, which a row has/);
+  await table.close();
+});
+
+test("sqlite: a schema has conditions, read from the text that made the table, and foreign keys", async () => {
+  const file = join(folder, "rules.db");
+  const db = new Database(file);
+  db.exec(`CREATE TABLE orders (shop INT, id INT, PRIMARY KEY (shop, id));
+    CREATE TABLE t (id INTEGER PRIMARY KEY, -- CHECK (nothing)
+      price TEXT CHECK (length(price) > 0 AND price <> 'a) CHECK (b'), shop INT, "check" INT DEFAULT 1,
+      CONSTRAINT "both" CHECK ( shop <> "check" ), FOREIGN KEY (shop, "check") REFERENCES orders)`);
+  db.close();
+  const table = await openSqlite({ file, table: "t", key: ["id"], version: null }, "t", true);
+  const { rules } = (await table.schema?.("none")) ?? assert.fail();
+  assert.deepEqual(rules, [
+    { kind: "check", name: "check", columns: ["price"], says: "length(price) > 0 AND price <> 'a) CHECK (b'" },
+    { kind: "check", name: "both", columns: ["shop", "check"], says: 'shop <> "check"' },
+    { kind: "foreign-key", name: "shop_check", columns: ["shop", "check"], says: "orders (its key, its key)" },
+  ]);
   await table.close();
 });

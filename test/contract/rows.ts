@@ -12,6 +12,8 @@ import {
   type RowTarget,
   spellKey,
 } from "../../proxy/rows.ts";
+import { type ContractTable, full } from "./contract-table.ts";
+import { tombstoneContract } from "./tombstones.ts";
 
 export interface RowDatabase {
   readonly name: string;
@@ -20,16 +22,16 @@ export interface RowDatabase {
    * it), `name` text null, `price` exact decimal, `ratio` double, `done` boolean, `photo` bytes, `meta` JSON,
    * `version` 64-bit null.
    */
-  open(table: { readonly key: readonly string[]; readonly version?: string }): Promise<RowTarget>;
+  open(table: ContractTable): Promise<RowTarget>;
   /** The same table again, so that it cannot be written. */
   openReadOnly(target: RowTarget): Promise<RowTarget>;
   /** Opens a table that there is not, or with a key that is none. */
   openBroken(which: "no-table" | "no-column" | "no-unique" | "null-key"): Promise<RowTarget>;
   /**
-   * What is not behind this port: a catalogue that tells a schema, one that tells what is unique, transactions. Each is held
-   * to what the port says of itself.
+   * What is not behind this port: a catalogue that tells a schema, one that tells what is unique, transactions, deleted rows
+   * that stay. Each is held to what the port says of itself.
    */
-  readonly lacks?: readonly ("schema" | "constraints" | "transactions")[];
+  readonly lacks?: readonly ("schema" | "constraints" | "transactions" | "tombstones")[];
   /** What it gives back for a row: JSON in its own spelling. Default: the row. */
   readonly spelled?: (row: Row) => Row;
   /** Rows of a batch that no statement takes in one piece. Default: 20,000. */
@@ -293,6 +295,8 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
     });
   });
 
+  if (!lacks.includes("tombstones")) tombstoneContract(contract, withTable);
+
   contract("a batch with one row that cannot be written leaves nothing behind", async () => {
     await withTable({ key: ID }, async (table) => {
       await table.upsert([full(1n, { name: "old" })]);
@@ -429,10 +433,7 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
     });
   }
 
-  async function withTable(
-    table: { readonly key: readonly string[]; readonly version?: string },
-    work: (table: RowTarget) => Promise<void>,
-  ): Promise<void> {
+  async function withTable(table: ContractTable, work: (table: RowTarget) => Promise<void>): Promise<void> {
     const opened = await open(table);
     try {
       await work(opened);
@@ -440,12 +441,6 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
       await opened.close();
     }
   }
-}
-
-/** A row with a value in every column. */
-export function full(id: bigint, given: Row = {}): Row {
-  const row = { id, tenant: "t", name: "n", price: "1.5", ratio: 2.5, done: false, meta: "{}", version: 1n };
-  return { ...row, photo: Buffer.from([1]), ...given };
 }
 
 /**

@@ -11,8 +11,9 @@ tryFaults([
   { fault: "kill leader", step: COMMIT, moment: "before", phase: "dual-write" },
   { fault: "kill leader", step: COMMIT, moment: "after", phase: "next-primary" },
   { fault: "join", step: COMMIT, moment: "before" },
+  { fault: "restart all", step: COMMIT, moment: "after" },
 ]);
 
 test("the cases of the long form are all that there are", () => {
-  assert.deepEqual([CASES.length, new Set(CASES.map(({ fault }) => fault)).size], [102, 12]);
+  assert.deepEqual([CASES.length, new Set(CASES.map(({ fault }) => fault)).size], [152, 17]);
 });

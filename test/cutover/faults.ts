@@ -13,7 +13,7 @@ import { Redis } from "ioredis";
 import { request } from "undici";
 import { findRedisServer } from "../../deploy/servers.mjs";
 import { freePort } from "../support/free-port.ts";
-import { accountOf } from "./cutover.ts";
+import { agreed, Clients, violationsOf } from "./fault-account.ts";
 import { type Caught, type Moment, type RedisWire, startRedisWire, type Step } from "./redis-wire.ts";
 
 export const STEPS: readonly { readonly step: Step; readonly by: "leader" | "other" }[] = [
@@ -32,8 +32,15 @@ export const FAULTS = [
   "stop other",
   "cut leader off",
   "cut other off",
+  "cut both off",
   "lose the connection",
   "kill redis",
+  "stop redis",
+  // It is not heard any more, as Redis has it, and lives.
+  "silence leader",
+  "silence other",
+  // One after the other, by SIGTERM, while Redis is killed.
+  "restart all",
   "join",
   "leave",
   // Of the commit alone: a failover to a replica that did not have it, which one member had read and the other had not.
@@ -58,7 +65,7 @@ export interface FaultResult {
   readonly violations: readonly string[];
 }
 
-/** Every case that there is: 5 steps, 2 moments, 10 faults, and what a Redis may forget. */
+/** Every case that there is: 5 steps, 2 moments, 15 faults, and what a Redis may forget. */
 export const CASES: readonly FaultCase[] = FAULTS.flatMap((fault) =>
   STEPS.flatMap((_, step) => (["before", "after"] as const).map((moment) => ({ step, moment, fault }))).filter(
     ({ step, moment }) => !fault.startsWith("forget") || (step === STEPS.length - 1 && moment === "before"),
@@ -67,8 +74,9 @@ export const CASES: readonly FaultCase[] = FAULTS.flatMap((fault) =>
 
 /** Longer than a move may take, and than held writes wait. */
 const STOPPED_MS = 6_000;
-const SETTLED_WITHIN_MS = 40_000;
 const MOST_TRIES = 5;
+/** Of a member that is asked to end while Redis is away, and may hold writes back. */
+const ENDED_WITHIN_MS = 15_000;
 
 interface Member {
   readonly name: string;
@@ -128,7 +136,7 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
       void (async () => {
         bringBack = await strike();
         // What a process that is gone, or cut off, has not sent yet is never seen.
-        const isSender = fault === `kill ${at.by}` || fault === `cut ${at.by} off`;
+        const isSender = [`kill ${at.by}`, `cut ${at.by} off`, "cut both off", "restart all"].includes(fault);
         if (fault.startsWith("forget")) {
           if (fault === "forget leader unaware") what.passUnanswered();
           else what.pass();
@@ -155,12 +163,29 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
           await exited(victim.child);
           return () => again(victim);
         }
-        case "stop":
-          victim.child.kill("SIGSTOP");
-          return () => Promise.resolve(void victim.child.kill("SIGCONT"));
-        case "cut":
-          victim.wire.cut();
-          return () => Promise.resolve(victim.wire.mend());
+        case "stop": {
+          const { child } = who === "redis" ? { child: redis } : victim;
+          child.kill("SIGSTOP");
+          return () => Promise.resolve(void child.kill("SIGCONT"));
+        }
+        case "cut": {
+          const cut = who === "both" ? members : [victim];
+          for (const one of cut) one.wire.cut();
+          return async () => cut.forEach((one) => one.wire.mend());
+        }
+        case "silence":
+          return await silence(redisPort, victim.name);
+        case "restart":
+          redis.kill("SIGKILL");
+          await exited(redis);
+          for (const one of members) {
+            one.child.kill("SIGTERM");
+            await Promise.race([exited(one.child), wait(ENDED_WITHIN_MS)]);
+            one.child.kill("SIGKILL");
+            await exited(one.child);
+            await again(one);
+          }
+          return () => Promise.resolve(void (redis = startRedis()));
         case "join":
           members.push(await begin("third"));
           return () => Promise.resolve();
@@ -198,7 +223,7 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
       moving = move(leader.adminUrl);
     }
     await happened.promise;
-    const lasts = fault.startsWith("stop") || fault.startsWith("cut") ? STOPPED_MS : 300;
+    const lasts = ["stop", "cut", "silence"].some((verb) => fault.startsWith(verb)) ? STOPPED_MS : 300;
     await wait(lasts);
     await bringBack();
     const answered = await Promise.race([moving, wait(15_000).then(() => NO_ANSWER)]);
@@ -219,108 +244,6 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
   }
 }
 
-/** Each writes its own key, one write behind the other, at any member. */
-class Clients {
-  readonly acknowledged = new Map<string, Set<number>>();
-  /** Answers of 503: those writes were sent nowhere. */
-  refused = 0;
-  readonly unexpected: string[] = [];
-  readonly #members: readonly Member[];
-  #running: Promise<void>[] = [];
-  #isOver = false;
-
-  constructor(members: readonly Member[]) {
-    this.#members = members;
-  }
-
-  begin(): void {
-    this.#running = Array.from({ length: 6 }, (_, n) => this.#write(`/users/${n}`));
-  }
-
-  async end(): Promise<void> {
-    this.#isOver = true;
-    await Promise.all(this.#running);
-  }
-
-  async #write(key: string): Promise<void> {
-    const own = new Set<number>();
-    this.acknowledged.set(key, own);
-    for (let n = 1; !this.#isOver; n++) {
-      const member = this.#members[n % this.#members.length] as Member;
-      const headers = { "content-type": "application/json" };
-      const body = JSON.stringify({ n });
-      const answer = await request(member.proxyUrl + key, { method: "PUT", body, headers }).catch(() => null);
-      const text = (await answer?.body.text().catch(() => "")) ?? "";
-      if (answer?.statusCode === 200) own.add(n);
-      else if (answer?.statusCode === 503) this.refused++;
-      // Where its member is killed a client gets no answer.
-      else if (answer !== null) this.unexpected.push(`${key} ${n}: ${answer.statusCode} ${text}`);
-      await wait(answer === null ? 50 : 30);
-    }
-  }
-}
-
-/** Every member says the same, and holds nothing back. */
-async function agreed(members: readonly Member[]): Promise<string> {
-  const until = performance.now() + SETTLED_WITHIN_MS;
-  for (;;) {
-    const said = await Promise.all(members.map(({ adminUrl }) => routeOf(adminUrl)));
-    const [first] = said;
-    if (
-      first !== null &&
-      first !== undefined &&
-      said.every((one) => one?.phase === first.phase && one.heldWrites === null)
-    )
-      return first.phase;
-    if (performance.now() > until) return `they do not agree: ${JSON.stringify(said)}`;
-    await wait(50);
-  }
-}
-
-async function violationsOf(
-  members: readonly Member[],
-  clients: Clients,
-  [legacyUrl, nextUrl]: readonly [string, string],
-  phase: string,
-): Promise<readonly string[]> {
-  const violations = [...clients.unexpected];
-  if (phase !== "dual-write" && phase !== "next-primary") return [...violations, phase];
-  const until = performance.now() + SETTLED_WITHIN_MS;
-  for (const { adminUrl } of members) {
-    for (;;) {
-      const route = await routeOf(adminUrl);
-      if (route?.pending === 0) break;
-      if (performance.now() > until) return [...violations, `${route?.pending ?? "all"} writes have no outcome`];
-      await wait(50);
-    }
-  }
-  const [first] = members;
-  const open = await workOf((first as Member).adminUrl);
-  const [{ applied: legacy }, { applied: next }] = [await accountOf(legacyUrl), await accountOf(nextUrl)];
-  for (const [key, ns] of clients.acknowledged) {
-    const sides = [legacy[key] ?? [], next[key] ?? []];
-    let last: number | null = null;
-    let changes = 0;
-    for (const n of [...ns].sort((a, b) => a - b)) {
-      const own = sides.map((applied) => applied.filter((one) => one.n === n && !one.copy).length);
-      const copies = sides.map((applied) => applied.filter((one) => one.n === n && one.copy).length);
-      if ((own[0] === 1) === (own[1] === 1) || (own[0] ?? 0) + (own[1] ?? 0) !== 1) {
-        violations.push(`split: ${key} ${n} was taken as primary ${own[0]} times by legacy, ${own[1]} by next`);
-        continue;
-      }
-      const side = own[0] === 1 ? 0 : 1;
-      if (copies[1 - side] === 0 && !open.isKnown(key)) violations.push(`lost: ${key} ${n} reached one side alone`);
-      if (last !== null && side !== last) changes++;
-      last = side;
-    }
-    if (changes > 1) violations.push(`wrong side: ${key} changed its primary ${changes} times in one move`);
-    const isAtNext = last === 1;
-    if (last !== null && isAtNext !== (phase === "next-primary"))
-      violations.push(`wrong side: ${key} was written last at ${isAtNext ? "next" : "legacy"}, in phase ${phase}`);
-  }
-  return violations;
-}
-
 /** What members agree on, as Redis has it. */
 async function wholeOf(port: number): Promise<readonly (readonly [key: string, dump: Buffer])[]> {
   return await withRedis(port, async (redis) => {
@@ -336,6 +259,19 @@ async function putBack(port: number, before: readonly (readonly [string, Buffer]
   });
 }
 
+/** What it says of itself counts for nothing, as if it were lost on the way. */
+async function silence(port: number, name: string): Promise<() => Promise<void>> {
+  const redis = new Redis({ port, host: "127.0.0.1" });
+  const rows = await redis.hgetall("crossfade:{0}:members");
+  const id = Object.keys(rows).find((one) => (JSON.parse(rows[one] as string) as { name: string }).name === name);
+  const say = (): void => void redis.hset("crossfade:{0}:members:heard", id as string, "0 0").catch(() => undefined);
+  const timer = setInterval(say, 20);
+  return async () => {
+    clearInterval(timer);
+    redis.disconnect();
+  };
+}
+
 async function withRedis<T>(port: number, work: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis({ port, host: "127.0.0.1" });
   try {
@@ -343,27 +279,6 @@ async function withRedis<T>(port: number, work: (redis: Redis) => Promise<T>): P
   } finally {
     redis.disconnect();
   }
-}
-
-async function workOf(adminUrl: string): Promise<{ isKnown(key: string): boolean }> {
-  const list = async (name: string): Promise<readonly { key?: string | null }[]> => {
-    const { body } = await request(`${adminUrl}/api/v1/${name}?limit=1000`);
-    return ((await body.json()) as { items: { key?: string | null }[] }).items;
-  };
-  const [repairs, gaps] = [await list("repairs"), await list("gaps")];
-  const keys = new Set(repairs.map(({ key }) => key));
-  return { isKnown: (path) => gaps.length > 0 || keys.has(null) || keys.has(path.slice(1)) };
-}
-
-interface RouteJson {
-  readonly phase: string;
-  readonly heldWrites: number | null;
-  readonly pending: number;
-}
-
-async function routeOf(adminUrl: string): Promise<RouteJson | null> {
-  const answer = await request(`${adminUrl}/api/v1/routes/users`).catch(() => null);
-  return answer?.statusCode === 200 ? ((await answer.body.json()) as RouteJson) : null;
 }
 
 const NO_ANSWER = { status: null, detail: "no answer" };

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { baseOf } from "../../adapters/store/redis/keys.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Isolated, type IsolatedStatus, startIsolated } from "../support/isolated.ts";
-import { redisServer, type RedisServer } from "../support/redis.ts";
+import { hurryUp, moveSlot, redisCluster, redisServer, type RedisServer, timesSaid } from "../support/redis.ts";
+import { until } from "../support/until.ts";
 
 type StoreHealth = IsolatedStatus["store"];
 
@@ -19,19 +22,54 @@ interface Fault {
   readonly end: (redis: RedisServer) => Promise<unknown> | void;
 }
 
+/** A busy machine must not be taken for a sick shadow. */
+const PATIENT = "{ timeout: 60s }";
+
+const DURABLE = ["--appendonly", "yes", "--appendfsync", "always"];
+
 const FAULTS: readonly Fault[] = [
   { name: "killed", begin: (redis) => redis.kill(), end: (redis) => redis.start() },
   { name: "hanging", begin: (redis) => redis.signal("SIGSTOP"), end: (redis) => redis.signal("SIGCONT") },
   {
-    name: "full",
+    name: "full (OOM)",
     begin: (redis) => redis.admin.config("SET", "maxmemory", "1"),
-    end: (redis) => redis.admin.config("SET", "maxmemory", "0"),
+    end: async (redis) => {
+      assert.ok((await timesSaid(redis, "OOM")) > 0);
+      await redis.admin.config("SET", "maxmemory", "0");
+    },
+  },
+  {
+    name: "made a replica (READONLY)",
+    begin: async (redis) => redis.admin.replicaof("127.0.0.1", await freePort()),
+    end: async (redis) => {
+      assert.ok((await timesSaid(redis, "READONLY")) > 0);
+      await redis.admin.replicaof("NO", "ONE");
+    },
+  },
+  {
+    name: "reading its data (LOADING)",
+    begin: async (redis) => {
+      // It looks at its connections after each 1,024 commands that it has read.
+      const pipeline = redis.admin.pipeline();
+      for (let n = 0; n < 4_096; n++) pipeline.set(`others:${n}`, n);
+      await pipeline.exec();
+      await redis.kill();
+      await redis.start({ wait: false, args: [...DURABLE, "--key-load-delay", "10000"] });
+    },
+    end: async (redis) => {
+      await hurryUp(redis.port);
+      for (;;) {
+        if ((await redis.admin.ping().catch(() => "")) === "PONG") break;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      assert.ok((await timesSaid(redis, "LOADING")) > 0);
+    },
   },
 ];
 
 for (const { name, begin, end } of FAULTS) {
   test(`with Redis ${name}, no answer waits for it; copies are sent, compared and counted, what is wrong is said, and nothing is lost when it is well again`, async (t) => {
-    const redis = await redisServer(t, { args: ["--appendonly", "yes", "--appendfsync", "always"] });
+    const redis = await redisServer(t, { args: DURABLE });
     const it = await startIsolated(t, { store: `"${redis.url}"`, shadowAnswer: { ok: false } });
     await begin(redis);
     for (let round = 0; round < 3; round++) {
@@ -50,6 +88,64 @@ for (const { name, begin, end } of FAULTS) {
     assert.deepEqual([records, eligible], [24, 24]);
   });
 }
+
+test("with Redis told to forget its scripts again and again under load (NOSCRIPT), no answer is another one, and everything is counted once, without a word", async (t) => {
+  const redis = await redisServer(t);
+  const it = await startIsolated(t, { store: `"${redis.url}"`, shadowAnswer: { ok: false }, asShadow: PATIENT });
+  let forgetting = true;
+  const flushes = (async () => {
+    while (forgetting) await redis.admin.script("FLUSH");
+  })();
+  const writes = 200;
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, client) => {
+      for (let n = client; n < writes; n += 8) await it.write(n);
+    }),
+  );
+  assert.equal((await it.settled(writes)).outcomes["divergent"], writes);
+  forgetting = false;
+  await flushes;
+  const well = await storeOnce(it, ({ pendingWrites }) => pendingWrites === 0);
+  assert.deepEqual([well.problem, well.lostWrites], [null, 0]);
+  assert.ok((await timesSaid(redis, "NOSCRIPT")) > 1);
+  const records = Number(await redis.admin.hlen("crossfade:{0}:records"));
+  const eligible = Number(await redis.admin.hget("crossfade:{0}:eligible", "default"));
+  assert.deepEqual([records, eligible], [writes, writes]);
+});
+
+test("with slots of a three-node cluster moved while writes come (MOVED), no answer is another one; what was counted goes along", async (t) => {
+  const cluster = await redisCluster(t, 3);
+  const it = await startIsolated(t, { store: `"${cluster.url}"`, shadowAnswer: { ok: false }, asShadow: PATIENT });
+  let [moving, sent] = [true, 0];
+  const traffic = Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (moving) await it.write(sent++);
+    }),
+  );
+  const [admin] = cluster.nodes.map((node) => node.admin);
+  assert.ok(admin);
+  const slots = await Promise.all(
+    Array.from({ length: 16 }, async (_, partition) =>
+      Number(await admin.cluster("KEYSLOT", baseOf("crossfade", partition))),
+    ),
+  );
+  for (const slot of slots) {
+    const before = sent;
+    await moveSlot(cluster, slot);
+    await until(() => sent > before);
+  }
+  moving = false;
+  await traffic;
+  const route = await it.settled(sent);
+  assert.equal(route.outcomes["divergent"], sent);
+  const well = await storeOnce(it, ({ pendingWrites, problem }) => pendingWrites === 0 && problem === null);
+  assert.equal(well.lostWrites, 0);
+  const said = await Promise.all(cluster.nodes.map((node) => timesSaid(node, "MOVED")));
+  assert.ok(
+    said.some((times) => times > 0),
+    said.join(),
+  );
+});
 
 test("two proxies on one Redis: either's divergences are listed by both, and a secret has one stand-in", async (t) => {
   const redis = await redisServer(t);

@@ -127,24 +127,6 @@ for (const store of ["sqlite", "redis"] as const) {
     );
   });
 
-  test(`${store}: accepted: where the primary's answer lay in the spool the copy is delivered all the same, and says that nothing was compared`, async (t) => {
-    const it = await start(t, { next: "effects: suppressed\nidempotency: honoured" });
-    it.legacy.answerWith(json(200, { rows: "x".repeat(2 << 20) }));
-    const held = heldAnswer();
-    it.next.answerWith(held.answer);
-    await it.send("PUT", "/users/1", "{}");
-    await it.next.sawAtLeast(1);
-    await it.recorded();
-    await it.kill();
-    held.release();
-    it.next.answerWith(json(200, { rows: "x".repeat(2 << 20) }));
-    await it.start();
-    await assertWhole(it, 1);
-    assert.deepEqual(received(it), ["PUT /users/1 {}", "PUT /users/1 {}"]);
-    const [route] = (await it.status()).routes;
-    assert.deepEqual([route?.outcomes["match"], route?.reasons["spool-full"]], [0, 1]);
-  });
-
   test(`${store}: sent: to a service that honours the idempotency key an unsafe method is sent again, with that key`, async (t) => {
     const it = await start(t, { next: "effects: suppressed\nidempotency: honoured" });
     const held = heldAnswer();
@@ -250,27 +232,4 @@ test("redis: a member whose folder is removed while it runs says so, and comes b
   const [eligible, accounted] = accounts(route);
   assert.equal(accounted, eligible);
   assert.ok((await it.gaps()).length > 0);
-});
-
-test("a body in the spool ends with its process: the write is given up, and its key not judged while what was sent may land", async (t) => {
-  const it = await startJournaled(t);
-  const held = heldAnswer();
-  it.next.answerWith(held.answer);
-  assert.equal(await it.send("PUT", "/users/1", JSON.stringify("x".repeat(2 << 20))), 200);
-  await it.next.sawAtLeast(1);
-  await it.recorded();
-  await it.kill();
-  held.release();
-  await it.start();
-  assert.deepEqual((await it.settled(1)).reasons, { "spool-full": 1 });
-  assert.equal(it.next.seen.length, 1);
-  const { items } = await it.api<{ items: { key: string; reason: string; notBefore: string | null }[] }>(
-    "/api/v1/repairs",
-  );
-  assert.deepEqual(
-    items.map(({ key, reason }) => [key, reason]),
-    [["users/1", "dropped"]],
-  );
-  // By default the shadow may work for 30 s on what it was sent.
-  assert.ok(Date.parse(items[0]?.notBefore ?? "") > Date.now() + 20_000, String(items[0]?.notBefore));
 });

@@ -17,6 +17,7 @@ import { delimiter, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { findNginx, findPromtool } from "../../deploy/checkers.mjs";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -30,6 +31,9 @@ if (args.includes("wait")) {
 if (args.includes("fail")) process.exitCode = 7;
 console.log(args.join(" "));
 `;
+
+/** Or they would be looked for, and put, below the small project. */
+const FOUND = { CROSSFADE_TEST_PROMTOOL: findPromtool(), CROSSFADE_TEST_NGINX: findNginx() };
 
 const LOCK = JSON.stringify({ packages: { "": {}, "node_modules/some": { version: "1.0.0" } } });
 
@@ -130,6 +134,59 @@ test("dependencies that differ from the lock are installed, once, and a failure 
   assert.deepEqual(await withNpm("exit 1"), { code: 0, stdout: "demo\n", stderr: "" });
 });
 
+const PIDS = `import { appendFileSync } from "node:fs"; appendFileSync("pids", process.pid + "\\n");`;
+const SUITE = `import test, { afterEach, describe } from "node:test"; ${PIDS}`;
+
+test("all tests run: files that may share a process do, the others have their own, and the last words count all of them", async () => {
+  write("test/unit/a.test.ts", `${SUITE}\ntest("one", () => {}); describe("more", () => { test("two", () => {}); });`);
+  write("test/unit/b.test.ts", `${SUITE}\ntest("three", () => {});`);
+  write("test/unit/c.test.ts", `${SUITE}\ntest("four", () => {}); test("not now", { skip: true }, () => {});`);
+  write("test/unit/hooked.test.ts", `${SUITE}\nafterEach(() => {}); test("five", () => {});`);
+  write("test/integration/d.test.ts", `${SUITE}\ntest("six", () => {});`);
+  const well = await run("test");
+  assert.equal(well.code, 0, well.stdout + well.stderr);
+  assert.match(well.stdout, /✔ four .*✔ six /s);
+  assert.deepEqual(countsOf(well.stdout), [
+    "tests 7",
+    "suites 1",
+    "pass 6",
+    "fail 0",
+    "cancelled 0",
+    "skipped 1",
+    "todo 0",
+  ]);
+  const pids = readFileSync(join(project, "pids"), "utf8").trim().split("\n");
+  assert.deepEqual([pids.length, new Set(pids).size], [5, 4]);
+
+  // A failure among those that share, told of by what a test of theirs sets, and one that ends its whole process.
+  write("test/unit/b.test.ts", `${SUITE}\ntest("three", () => { throw new Error("no"); });`);
+  write(
+    "test/unit/c.test.ts",
+    `${SUITE}\ntest("four", () => { process.nextTick(() => { process["exitCode"] = 0; }); });`,
+  );
+  const failed = await run("test");
+  assert.deepEqual([failed.code, countsOf(failed.stdout)[3]], [1, "fail 1"], failed.stdout);
+  assert.match(failed.stdout, /✖ three .*✔ six /s);
+  write("test/unit/b.test.ts", `${SUITE}\ntest("three", () => process["kill"](process.pid, "SIGKILL"));`);
+  const died = await run("test");
+  assert.equal(died.code, 1);
+  assert.match(died.stdout, /✔ six .*1 of 3 runs ended without a count of their tests: see above\n$/s);
+});
+
+test("tests of a file run in a process of its own, with the flags that stand beside it", async () => {
+  write("test/unit/only.test.ts", `${SUITE}\ntest("yes", () => {}); test("no", () => { throw new Error("ran"); });`);
+  const named = await run("test", "test/unit/only.test.ts", "--test-name-pattern=yes");
+  assert.equal(named.code, 0, named.stdout);
+  assert.deepEqual(countsOf(named.stdout).slice(0, 3), ["tests 1", "suites 0", "pass 1"]);
+});
+
+/** Node's own words, once each. */
+function countsOf(stdout: string): readonly string[] {
+  return [...stdout.matchAll(/^\u2139 ((?:tests|suites|pass|fail|cancelled|skipped|todo) \d+)$/gm)].map(
+    ([, count = ""]) => count,
+  );
+}
+
 test("an unknown command is a usage error", async () => {
   const { code, stderr } = await run("nonsense");
   assert.equal(code, 2);
@@ -172,9 +229,11 @@ function launch(...args: string[]): Launched {
 
 function launchBy(command: string, ...args: string[]): Launched {
   const path = [join(project, "bin"), dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+  // With it in place Node takes a runner for a test file of another one.
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const child = spawn(command, args, {
     cwd: project,
-    env: { ...process.env, LOCK, PATH: path, npm_lifecycle_event: "start" },
+    env: { ...env, ...FOUND, LOCK, PATH: path, npm_lifecycle_event: "start" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = once(child, "exit");

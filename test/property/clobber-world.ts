@@ -28,8 +28,12 @@ export interface Rule {
   readonly looks: "all" | "one";
   readonly freezes: "all" | "one";
   readonly confirms: "all" | "one";
+  /** Whether a repair looks for writes of other rows that touch its own. */
+  readonly watches: boolean;
   /** true: a row is written where its updated_at is newer than the target's, or the target has none. */
   readonly newerWins: boolean;
+  /** true: next keeps what it deletes, marked, with the time of its deletion; the newer one wins over that too. */
+  readonly tombstones: boolean;
 }
 
 export const THE_RULE: Rule = {
@@ -43,7 +47,9 @@ export const THE_RULE: Rule = {
   looks: "all",
   freezes: "all",
   confirms: "all",
+  watches: true,
   newerWins: false,
+  tombstones: false,
 };
 
 export interface Live {
@@ -83,6 +89,8 @@ interface Frozen {
 interface Cell {
   readonly value: number;
   readonly at: number;
+  /** It stands for a row that was deleted. */
+  readonly isDeleted?: true;
 }
 type Table = Record<string, Cell>;
 
@@ -105,6 +113,8 @@ class World {
   readonly #repairs = new Set<string>();
   /** What a repair has read. */
   readonly #seen = new Map<number, { readonly cell: Cell | null; readonly writes: number }>();
+  /** Of a repair: where each member's log stood before it read. */
+  readonly #watched = new Map<number, readonly number[]>();
   /** Of the log, what could still matter. */
   #history: string[] = [];
   #now = 0;
@@ -153,6 +163,7 @@ class World {
     const spell = (table: Table): string =>
       JSON.stringify(
         Object.entries(table)
+          .filter(([, { isDeleted }]) => isDeleted !== true)
           .map(([key, { value }]) => [key, value])
           .sort(),
       );
@@ -163,6 +174,7 @@ class World {
     const frozen = this.#frozen.map((one) => (one === null ? null : [one.number === this.#freezes, ...one.ids]));
     return JSON.stringify([
       [this.#source, this.#target, this.#places, [...this.#repairs].sort(), [...this.#seen], this.#now, this.#writes],
+      [...this.#watched.keys()].map((i) => this.#isTouched(i)),
       [frozen, this.#lapses, this.#job?.name, this.#held, this.#isDone, this.#history, this.#older],
     ]);
   }
@@ -251,12 +263,20 @@ class World {
         return step("begins", () => this.#began(i, { keys: [`t/${key}`], lateOf: [], anyOf: [] }));
       case 1:
         if (this.#rule.freeze && this.#frozen[memberOf(this.#scenario.live[i])]?.ids.has(key) === true) return [];
-        return step("reads", () => this.#seen.set(i, { cell: this.#source[key] ?? null, writes: this.#writes }));
+        return step("reads", () => {
+          if (this.#rule.watches) {
+            this.#watched.set(
+              i,
+              this.#logs.map((log) => log.openWindow(`repair ${i}`)),
+            );
+          }
+          this.#seen.set(i, { cell: this.#source[key] ?? null, writes: this.#writes });
+        });
       case 2:
         return step("writes", () => {
           const seen = this.#seen.get(i);
           // A write that began since may be in what was read, and is yet to be delivered: the key stays on the list.
-          if (seen === undefined || seen.writes !== this.#writes) return;
+          if (seen === undefined || seen.writes !== this.#writes || this.#isTouched(i)) return;
           if (seen.cell === null) delete this.#target[key];
           else this.#target[key] = seen.cell;
           this.#repairs.delete(key);
@@ -264,12 +284,22 @@ class World {
       case 3:
         return step("ends", () => {
           const seen = this.#seen.get(i);
-          if (seen?.writes !== this.#writes) this.#repairs.add(key);
+          if (seen?.writes !== this.#writes || this.#isTouched(i)) this.#repairs.add(key);
           this.#ended(i, null);
         });
       default:
         return [];
     }
+  }
+
+  /** Whether anything but this repair itself was under way since it read, or may have been, that changes its row. */
+  #isTouched(i: number): boolean {
+    const key = (this.#scenario.live[i] as Live).key;
+    return (this.#watched.get(i) ?? []).some((since, member) => {
+      const window = { entity: "t", since, read: Number.POSITIVE_INFINITY, own: String(i) };
+      const looked = (this.#logs[member] as ChangeLog).look(window, new Set([key]), this.#now);
+      return looked.kind !== "known" || looked.touched.has(key);
+    });
   }
 
   #isUnderWay(i: number): boolean {
@@ -327,16 +357,18 @@ class World {
     const at = this.#scenario.oneTime === true ? 0 : i + 1;
     const add = (key: string): void => {
       const cell = table[key];
-      if (cell !== undefined) table[key] = { value: cell.value + 10 ** (i + 1), at };
+      if (cell !== undefined && cell.isDeleted !== true) table[key] = { value: cell.value + 10 ** (i + 1), at };
     };
     const { key } = live;
-    const isThere = table[key] !== undefined;
+    const isThere = table[key] !== undefined && table[key].isDeleted !== true;
     switch (live.does) {
       case "put":
         if (isThere || table === this.#source || this.#scenario.putMakes === true) table[key] = { value: 100 + i, at };
         break;
       case "delete":
-        delete table[key];
+        // What next has never had it cannot mark.
+        if (this.#rule.tombstones && table === this.#target && isThere) table[key] = { value: 0, at, isDeleted: true };
+        else if (isThere) delete table[key];
         break;
       case "create":
         if (!isThere) table[key] = { value: 200 + i, at };
@@ -371,6 +403,7 @@ class World {
       live: this.#live(),
       key: ["key"],
       idOf: (row) => String(row["key"]),
+      now: () => 0,
       read: async (keys) =>
         await this.#gate("reads", () => {
           const from = this.#older ?? this.#source;

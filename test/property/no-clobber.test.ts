@@ -89,6 +89,21 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     lapses: 1,
   },
   "a repair": { rows: COPIED, live: [{ does: "repair", key: "a" }] },
+  "a repair, and a write of another row that touches its row": {
+    rows: COPIED,
+    live: [
+      { does: "repair", key: "a" },
+      { does: "add", key: "b", touches: "a" },
+    ],
+  },
+  "a repair, and a write at another member that touches its row": {
+    rows: COPIED,
+    members: 2,
+    live: [
+      { does: "repair", key: "a" },
+      { does: "add", key: "b", touches: "a", member: 1 },
+    ],
+  },
   "a repair and an update": {
     rows: COPIED,
     live: [
@@ -114,6 +129,11 @@ const WEAKER: readonly (readonly [what: string, rule: Partial<Rule>, scenario: s
   ["rows that were touched are written", { drop: false }, "a relative update"],
   ["nobody waits for keys that bodies tell", { waitForKeys: false }, "a relative update whose key is in its body"],
   ["undeclared reach is no reach", { undeclared: false }, "a write of which nobody knows what it changes"],
+  [
+    "a repair does not look for writes that touch its row",
+    { watches: false },
+    "a repair, and a write of another row that touches its row",
+  ],
   ["no confirmation", { confirm: false }, "a freeze that ends early"],
   ["a confirmation, and no fence", { fence: false }, "a freeze that ends early under a delete"],
   ["one member alone is asked what was touched", { looks: "one" }, "a relative update at another member"],
@@ -142,6 +162,34 @@ test("a row with a newer updated_at wins: deletes are undone, and so are writes 
   ];
   const equal = await explore({ rows: NOT_COPIED, live, oneTime: true }, NEWER_WINS);
   assert.ok(equal.divergent.length > 0);
+});
+
+const VERSIONED: Rule = { ...THE_RULE, newerWins: true, tombstones: true };
+
+for (const name of [
+  "an update",
+  "a delete",
+  "a delete of a row that is not copied",
+  "a relative update",
+  "an update that is delivered twice",
+  "a freeze that ends early under a delete",
+]) {
+  test(`with versions and tombstones beside the rule both sides end alike: ${name}`, async (t) => {
+    const { divergent, schedules } = await explore(scenarioOf(name), VERSIONED);
+    t.diagnostic(`${schedules} schedules`);
+    assert.deepEqual(divergent, []);
+  });
+}
+
+test("of rows that next has, versions and tombstones alone keep what is written or deleted as a whole, and no relative write", async (t) => {
+  const alone: Rule = { ...NEWER_WINS, tombstones: true };
+  for (const name of ["a delete", "an update", "a delete, and an insert anew"]) {
+    const { divergent, schedules } = await explore(scenarioOf(name), alone);
+    t.diagnostic(`${name}: ${schedules} schedules`);
+    assert.deepEqual(divergent, [], name);
+  }
+  for (const name of ["a relative update", "a delete of a row that is not copied"])
+    assert.ok((await explore(scenarioOf(name), alone)).divergent.length > 0, name);
 });
 
 function scenarioOf(name: string): Scenario {

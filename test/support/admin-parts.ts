@@ -225,6 +225,7 @@ function sampleRetire({ routes: [users] }: Settings, quietMs: number): RetireAns
     ],
     openRepairs: 0,
     gaps: [],
+    looked: null,
   });
 }
 

@@ -26,6 +26,8 @@ export interface CollectionGiven {
   /** YAML of further settings of the collection. */
   readonly more?: string;
   readonly phase?: string;
+  /** YAML within `services.next`, beside its url. */
+  readonly nextService?: string;
   readonly route?: string;
 }
 
@@ -45,7 +47,7 @@ export function collectionSetup(t: TestContext, given: CollectionGiven): Collect
     join(folder, "crossfade.yaml"),
     `services:
   legacy: { url: "http://127.0.0.1:1" }
-  next: { url: "http://127.0.0.1:2" }
+  next: { url: "http://127.0.0.1:2"${given.nextService === undefined ? "" : `, ${given.nextService}`} }
 admin: { listen: "127.0.0.1:3" }
 routes:
   - name: users

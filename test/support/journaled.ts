@@ -35,7 +35,7 @@ export interface Journaled {
   api<T>(path: string): Promise<T>;
   status(): Promise<JournaledStatus>;
   repairs(): Promise<(readonly [key: string | null, reason: string])[]>;
-  gaps(): Promise<readonly { readonly why: string; readonly to: string | null }[]>;
+  gaps(): Promise<readonly { readonly why: string; readonly from: string; readonly to: string | null }[]>;
   /** Everything recorded so far survives a kill. */
   recorded(): Promise<void>;
   /** `kill -9`; resolves when the process is gone. */
@@ -126,7 +126,8 @@ export async function startJournaled(t: TestContext, options: JournaledOptions =
       return items.map(({ key, reason }) => [key, reason] as const);
     },
     async gaps() {
-      return (await api<{ items: { why: string; to: string | null }[] }>("/api/v1/gaps?limit=1000")).items;
+      return (await api<{ items: { why: string; from: string; to: string | null }[] }>("/api/v1/gaps?limit=1000"))
+        .items;
     },
     async recorded() {
       await until(({ journal }) => journal.pendingBytes === 0);

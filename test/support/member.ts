@@ -20,6 +20,8 @@ export interface MemberOptions {
   readonly more?: string;
   /** In place of the one that the settings name. */
   readonly store?: Promise<OpenedStore>;
+  /** See `StartOptions`. */
+  readonly failingBlockMs?: number;
 }
 
 export interface TestMember {
@@ -80,6 +82,7 @@ export async function startSite(
         files: loaded.files,
         logLevel: "silent",
         ...(options.store === undefined ? {} : { store: options.store }),
+        ...(options.failingBlockMs === undefined ? {} : { failingBlockMs: options.failingBlockMs }),
         warn: (line) => void notes.push(line),
       });
       running.add(crossfade);

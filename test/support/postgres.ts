@@ -12,6 +12,8 @@ import { freePort } from "./free-port.ts";
 export interface PostgresServer {
   /** Of the process that the sessions' processes are children of. */
   readonly pid: number | undefined;
+  /** Of a database of that name. */
+  urlOf(name: string): string;
   /** A new, empty database; its URL. */
   database(): Promise<string>;
   /** Runs statements in a database. */
@@ -43,6 +45,34 @@ export async function postgresServer(): Promise<PostgresServer> {
     { ...owner, cwd: "/", encoding: "utf8" },
   );
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  return await startIn(folder, bin, owner);
+}
+
+/** A streaming replica of the server that this URL is of: read only, as far as it has applied what it has received. */
+export async function postgresReplica(primary: string): Promise<PostgresServer> {
+  const bin = findPostgresFolder();
+  const folder = mkdtempSync(join(tmpdir(), "crossfade-replica-"));
+  const owner = ownerOf(folder);
+  const from = `postgres://postgres@${new URL(primary).host}/postgres`;
+  const copied = spawnSync(
+    join(bin, "pg_basebackup"),
+    [
+      "--dbname",
+      from,
+      "--pgdata",
+      folder,
+      "--write-recovery-conf",
+      "--wal-method=stream",
+      "--checkpoint=fast",
+      "--no-sync",
+    ],
+    { ...owner, cwd: "/", encoding: "utf8" },
+  );
+  if (copied.status !== 0) throw new Error(`pg_basebackup failed: ${copied.stderr}`);
+  return await startIn(folder, bin, owner);
+}
+
+async function startIn(folder: string, bin: string, owner: ReturnType<typeof ownerOf>): Promise<PostgresServer> {
   const port = await freePort();
   const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
   const child = spawn(join(bin, "postgres"), ["-D", folder, ...settings.flatMap((setting) => ["-c", setting])], {
@@ -78,6 +108,7 @@ export async function postgresServer(): Promise<PostgresServer> {
   let databases = 0;
   return {
     pid: child.pid,
+    urlOf,
     run,
     async database() {
       databases += 1;

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -125,6 +126,41 @@ export async function redisCluster(t: TestContext, size = 3, replicas = 0): Prom
     while (!String(await admin.info("replication")).includes("master_link_status:up")) await sleep(50);
   }
   return { url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(",")}`, nodes };
+}
+
+/** As an operator does it: key by key, and then every node is told. Resolves to the node that has the slot now. */
+export async function moveSlot({ nodes }: RedisCluster, slot: number): Promise<RedisServer> {
+  const ids = await Promise.all(nodes.map((node) => node.admin.cluster("MYID") as Promise<string>));
+  const from = Math.floor((slot * nodes.length) / SLOTS);
+  const to = (from + 1) % nodes.length;
+  const [source, target] = [nodes[from] as RedisServer, nodes[to] as RedisServer];
+  await target.admin.cluster("SETSLOT", slot, "IMPORTING", String(ids[from]));
+  await source.admin.cluster("SETSLOT", slot, "MIGRATING", String(ids[to]));
+  for (;;) {
+    const keys = (await source.admin.cluster("GETKEYSINSLOT", slot, 10)) as string[];
+    if (keys.length === 0) break;
+    await source.admin.migrate("127.0.0.1", target.port, "", 0, 5_000, "KEYS", ...keys);
+  }
+  for (const node of [target, source, ...nodes]) await node.admin.cluster("SETSLOT", slot, "NODE", String(ids[to]));
+  return target;
+}
+
+/**
+ * Ends the delay of one that was started with `--key-load-delay`. It takes no other command while it reads its data; a client of ours
+ * would wait until it has.
+ */
+export async function hurryUp(port: number): Promise<void> {
+  const socket = createConnection(port, "127.0.0.1");
+  socket.write("CONFIG SET key-load-delay 0\r\n");
+  const [reply] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  if (reply.toString() !== "+OK\r\n") throw new Error(`Redis said ${reply.toString()}`);
+}
+
+/** How often it has answered with this error: `NOSCRIPT`, `MOVED`. */
+export async function timesSaid({ admin }: Pick<RedisServer, "admin">, code: string): Promise<number> {
+  const stats = await admin.info("errorstats");
+  return Number(new RegExp(`^errorstat_${code}:count=(\\d+)`, "m").exec(stats)?.[1] ?? 0);
 }
 
 /** One that decides alone, about a master that it calls `mymaster`. */

@@ -16,6 +16,7 @@ import { createListener } from "../../proxy/listen/server.ts";
 import type { Noise } from "../../proxy/noise.ts";
 import { Backlog } from "../../proxy/mirror/backlog.ts";
 import { ChangeLog } from "../../proxy/mirror/change-log.ts";
+import { CrossingWrites } from "../../proxy/mirror/crossing-writes.ts";
 import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { Gaps } from "../../proxy/mirror/gaps.ts";
 import { Pins } from "../../proxy/mirror/pins.ts";
@@ -30,7 +31,7 @@ import { WriteHold } from "../../proxy/phase/write-hold.ts";
 import { createPipeline, type Pipeline } from "../../proxy/pipeline.ts";
 import type { Journal } from "../../proxy/journal.ts";
 import type { Store, Upstream } from "../../proxy/ports.ts";
-import { ALONE } from "../../proxy/turns.ts";
+import { ALONE, type Turns } from "../../proxy/turns.ts";
 import { type Counters, createCounters } from "../../proxy/record/counters.ts";
 import { createRuleCounters } from "../../proxy/record/rule-counters.ts";
 import { createRecorder, type Recorder } from "../../proxy/record/recorder.ts";
@@ -63,6 +64,7 @@ export interface WireOptions {
   /** Connections to a primary. */
   readonly primary?: (usual: () => Upstream) => Upstream;
   readonly noise?: Pick<Noise, "watch">;
+  readonly turns?: Turns;
   /** By default nothing may fail. */
   readonly caught?: (step: string, error: unknown) => void;
 }
@@ -104,6 +106,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
   const pipeline = createPipeline(
     {
       openWrites,
+      crossing: new CrossingWrites(clock.monotonic),
       changes: new ChangeLog(),
       pins: new Pins(null),
       freezes: new Freezes(),
@@ -139,7 +142,7 @@ export async function wire(t: TestContext, journal: Journal, options: WireOption
       markKey: Buffer.alloc(32, 7),
       orderStamp: (base) => `${base}.${++position}`,
       orderBase: () => 3,
-      turns: ALONE,
+      turns: options.turns ?? ALONE,
       rewrite: options.rewrite ?? identityRewrite,
       values: testValueMap(store, clock, caught),
       ruleCounters: createRuleCounters(),

@@ -7,6 +7,7 @@ import { ChangeLog } from "../../proxy/mirror/change-log.ts";
 import { Freezes } from "../../proxy/mirror/freezes.ts";
 import { OpenWrites } from "../../proxy/phase/open-writes.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
+import { createTouchWatches } from "../../proxy/touch-watch.ts";
 import { settingsOf } from "../support/config-file.ts";
 
 const CONFIG = `
@@ -56,6 +57,13 @@ async function member(t: TestContext, wire: Wire, life: string) {
     leaveToRepair: () => undefined,
     clock: { now: () => now.epoch, monotonic: () => (now.monotonic += 500) },
     audit: () => undefined,
+    touching: createTouchWatches({
+      snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
+      changes,
+      journal: { waiting: () => now.waiting },
+      clock: { now: () => now.epoch },
+      members: { calls: wire.callsOf(life), life },
+    }),
     members: { calls: wire.callsOf(life), life, settings: () => now.settings },
   });
   await made.attend();

@@ -44,6 +44,7 @@ function backfills(t: TestContext) {
     leaveToRepair: () => undefined,
     clock: { now: () => now.epoch, monotonic: () => now.monotonic },
     audit: (change) => void audited.push(change),
+    touching: { answer: () => assert.fail("nobody shares the store") },
     members: null,
   });
   const opening = made.open("users", "ops");

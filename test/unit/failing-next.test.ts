@@ -13,26 +13,34 @@ const REFUSED = skipped("not-accepted");
 
 interface Stage {
   readonly failing: FailingNext;
-  readonly clock: HandClock;
+  readonly clock: HandClock & { set(ms: number): void };
   readonly orders: MoveOrder[];
-  answer(keys: number, status: number | null, outcome: Outcome): void;
+  answer(keys: number, status: number | null, outcome: Outcome, route?: string): void;
   /** The next block has begun. */
   pass(): Promise<void>;
   report: MoveReport;
   snapshot: Snapshot;
+  /** The move was made: of all routes. */
+  isBack(): void;
 }
 
-function stage(t: TestContext, gate: Partial<RouteSettings["gate"]> = {}): Stage {
-  const clock = handClock();
+function stage(t: TestContext, gate: Partial<RouteSettings["gate"]> = {}, names: readonly string[] = ["users"]): Stage {
+  const hand = handClock();
+  let setBy = 0;
+  const clock = { ...hand, now: () => hand.now() + setBy, set: (ms: number) => void (setBy += ms) };
   const orders: MoveOrder[] = [];
   const [given] = [makeSettled().exchange.snapshot];
   const route = { ...DEFAULT_ROUTE, ...makeSettled().exchange.route, phase: "next-primary" as const };
-  const settings: Settings = { ...given.settings, routes: [{ ...route, gate: { ...route.gate, ...gate } }] };
+  const routesIn = (phase: RouteSettings["phase"]): Settings["routes"] =>
+    names.map((name) => ({ ...route, name, phase, gate: { ...route.gate, ...gate } }));
+  const settings: Settings = { ...given.settings, routes: routesIn("next-primary") };
+  const epochs = (epoch: number): Snapshot["epochs"] => new Map(names.map((name) => [name, epoch]));
   const it: Stage = {
     failing: createFailingNext({
       snapshot: () => it.snapshot,
       move(order) {
         orders.push(order);
+        if (it.report.end === "moved" && names.length > 1) it.isBack();
         return Promise.resolve(it.report);
       },
       clock,
@@ -43,12 +51,12 @@ function stage(t: TestContext, gate: Partial<RouteSettings["gate"]> = {}): Stage
     }),
     clock,
     orders,
-    answer(keys, status, outcome) {
+    answer(keys, status, outcome, name = "users") {
       for (let i = 0; i < keys; i++) {
         const primary = { status, ms: 1, bytes: 0 };
         const exchange = { plan: PLAN, snapshot: it.snapshot };
         it.failing.settled(
-          makeSettled({ key: `users/${i}`, outcome, primary, exchange, route: { phase: "next-primary" } }),
+          makeSettled({ key: `${name}/${i}`, outcome, primary, exchange, route: { name, phase: "next-primary" } }),
         );
       }
     },
@@ -57,7 +65,11 @@ function stage(t: TestContext, gate: Partial<RouteSettings["gate"]> = {}): Stage
       await it.failing.look();
     },
     report: { end: "refused", sentence: "users stays in next-primary: 1 key on the repair list" } as MoveReport,
-    snapshot: { ...given, settings, epochs: new Map([["users", 2]]) },
+    snapshot: { ...given, settings, epochs: epochs(2) },
+    isBack() {
+      const { settings: before } = it.snapshot;
+      it.snapshot = { ...it.snapshot, settings: { ...before, routes: routesIn("dual-write") }, epochs: epochs(3) };
+    },
   };
   t.after(() => it.failing.stop());
   return it;
@@ -89,6 +101,7 @@ test("switched on it goes back, never by force; what stands in the way is told a
   assert.deepEqual(it.orders.at(-1), {
     route: "users",
     step: "rollback",
+    to: "dual-write",
     force: false,
     dryRun: false,
     by: "gate",
@@ -96,9 +109,7 @@ test("switched on it goes back, never by force; what stands in the way is told a
   });
   assert.equal(it.orders.length, 2);
   // It is back, and what came in before says nothing of the next time.
-  const [route] = it.snapshot.settings.routes;
-  const settings = { ...it.snapshot.settings, routes: [{ ...(route as RouteSettings), phase: "dual-write" as const }] };
-  it.snapshot = { ...it.snapshot, settings, epochs: new Map([["users", 3]]) };
+  it.isBack();
   await it.pass();
   assert.deepEqual([it.orders.length, it.failing.warnings()], [2, []]);
 });
@@ -121,4 +132,24 @@ test("what legacy answers as the primary is not looked at", async (t) => {
   }
   await it.pass();
   assert.deepEqual(it.orders, []);
+});
+
+test("of routes that move together one takes the others along: each goes back by one phase", async (t) => {
+  const it = stage(t, { automaticReturn: true }, ["users", "orders"]);
+  it.report = { end: "moved", sentence: "moved" } as MoveReport;
+  for (const route of ["users", "orders"]) it.answer(20, 503, REFUSED, route);
+  await it.pass();
+  await it.pass();
+  assert.deepEqual(
+    it.orders.map(({ route, to }) => [route, to]),
+    [["users", "dual-write"]],
+  );
+});
+
+test("a clock that is set back does not put it off", async (t) => {
+  const it = stage(t, { automaticReturn: true });
+  it.answer(20, 503, REFUSED);
+  it.clock.set(-3_600_000);
+  await it.pass();
+  assert.equal(it.orders.length, 1);
 });

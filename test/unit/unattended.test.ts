@@ -100,6 +100,7 @@ test("it moves once nothing stands in the way, never by force, and says what it 
   assert.deepEqual(orders.at(-1), {
     route: "users",
     step: "advance",
+    to: "next-primary",
     force: false,
     dryRun: false,
     by: "file",

@@ -22,7 +22,12 @@ export interface RowRequest {
   /** JSON. */
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Asked right before it is sent, each time. false: it must not be. */
+  readonly allowed?: () => Promise<boolean>;
 }
+
+/** A request that was not allowed by the time that it was to be sent. */
+export class NotAllowed extends Error {}
 
 export interface RowAnswer {
   readonly status: number;
@@ -40,7 +45,7 @@ export interface ClientOptions {
 }
 
 export interface RowClient {
-  /** @throws CrossfadeError where nothing answers, or 5xx, 408 or 429 again and again */
+  /** @throws CrossfadeError where nothing answers, or 5xx, 408 or 429 again and again; NotAllowed */
   ask(wanted: RowRequest): Promise<RowAnswer>;
   close(): Promise<void>;
 }
@@ -108,6 +113,7 @@ export function openClient({ name, origin, headers, requestsPerSecond }: ClientO
     async ask(wanted) {
       for (let tries = 1; ; tries += 1) {
         await turn();
+        if (wanted.allowed !== undefined && !(await wanted.allowed())) throw new NotAllowed();
         const { method } = wanted;
         let waitMs = FIRST_PAUSE_MS * 2 ** (tries - 1);
         try {

@@ -7,6 +7,7 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import { JsonObject } from "../../../proxy/json/value.ts";
 import {
   type ColumnKind,
+  type CommitGuard,
   lastOfEachKey,
   type Row,
   type RowColumn,
@@ -17,7 +18,7 @@ import {
   type Written,
 } from "../../../proxy/rows.ts";
 import { answerReader } from "./answers.ts";
-import { AT_ONCE, pathOf, type RowAnswer, type RowClient, type RowRequest } from "./client.ts";
+import { AT_ONCE, NotAllowed, pathOf, type RowAnswer, type RowClient, type RowRequest } from "./client.ts";
 import { rowList, spellPart } from "./list.ts";
 import { kindOf, spellObject, withMembers } from "./values.ts";
 
@@ -111,16 +112,17 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
     return { row, object, etag: etag !== null && etag.startsWith('"') ? etag : null };
   }
 
-  async function put(row: Row, there: Standing | null): Promise<RowEnd> {
+  async function put(row: Row, there: Standing | null, allowed?: RowRequest["allowed"]): Promise<RowEnd> {
     const of = reader.key(row);
     const body = bodyOf(row, there);
     // It is there already as it should be: nothing that hangs on a write is set off.
     if (there !== null && body === spellObject(withMembers(there.object, {}, place.kinds, leaveOut))) return "written";
     const isPosted = there === null && place.create === "POST";
     const condition = there === null ? { "if-none-match": "*" } : there.etag === null ? {} : { "if-match": there.etag };
+    const sent = { body, ...(allowed === undefined ? {} : { allowed }) };
     const wanted: RowRequest = isPosted
-      ? { method: "POST", target: `${url.pathname}${url.search}`, body }
-      : { method: "PUT", target: addressOf(of), body, headers: condition };
+      ? { method: "POST", target: `${url.pathname}${url.search}`, ...sent }
+      : { method: "PUT", target: addressOf(of), ...sent, headers: condition };
     const answer = await client.ask(wanted);
     if (answer.status === 412) return "moved";
     if (there === null && !isPosted && (answer.status === 404 || answer.status === 410)) {
@@ -141,11 +143,11 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
     }
   }
 
-  async function upsertOne(row: Row): Promise<RowEnd> {
+  async function upsertOne(row: Row, allowed?: RowRequest["allowed"]): Promise<RowEnd> {
     for (let moves = 0; moves < MOST_MOVES; moves += 1) {
       const there = await standing(reader.key(row));
       if (there !== null && version !== null && Object.hasOwn(row, version) && !isNewer(row, there.row)) return "kept";
-      const end = await put(row, there);
+      const end = await put(row, there, allowed);
       if (end !== "moved") return end;
     }
     throw busy(spellKey(reader.key(row)));
@@ -220,9 +222,18 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
     },
     async upsert(rows): Promise<Written> {
       writable();
-      const ends = await severalOf(lastOfEachKey(rows, key), upsertOne);
-      const kept = ends.filter((end) => end === "kept").length;
-      return { written: ends.length - kept, kept };
+      return writtenOf(await severalOf(lastOfEachKey(rows, key), (row) => upsertOne(row)));
+    },
+    // Each row is a commit of its own: it is sent while what was confirmed holds, and is there before that ends.
+    async upsertConfirmed(rows, guard): Promise<Written | null> {
+      writable();
+      const allowed = confirmedFor(guard);
+      try {
+        return writtenOf(await severalOf(lastOfEachKey(rows, key), (row) => upsertOne(row, allowed)));
+      } catch (thrown) {
+        if (thrown instanceof NotAllowed) return null;
+        throw thrown;
+      }
     },
     async revise(keys, decide): Promise<void> {
       writable();
@@ -246,6 +257,33 @@ export function httpTable({ name, place, key, version, readOnly }: HttpTable, cl
     // Whoever gives out numbers behind the API goes on as it does.
     settleCounters: async () => await Promise.resolve(),
     close: async () => await client.close(),
+  };
+}
+
+function writtenOf(ends: readonly RowEnd[]): Written {
+  const kept = ends.filter((end) => end === "kept").length;
+  return { written: ends.length - kept, kept };
+}
+
+/** Whether a row may be sent now: what was confirmed is confirmed again once half of its time is over. */
+function confirmedFor({ confirm, withinMs }: CommitGuard): () => Promise<boolean> {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let asking: Promise<boolean> | null = null;
+  let isOver = false;
+  const ask = async (): Promise<boolean> => {
+    const now = performance.now();
+    const isConfirmed = await confirm();
+    if (isConfirmed) askedAt = now;
+    else isOver = true;
+    return isConfirmed;
+  };
+  return async () => {
+    if (isOver) return false;
+    if (performance.now() - askedAt > withinMs / 2) {
+      asking ??= ask().finally(() => (asking = null));
+      if (!(await asking)) return false;
+    }
+    return performance.now() - askedAt <= withinMs;
   };
 }
 

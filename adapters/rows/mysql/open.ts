@@ -16,6 +16,7 @@ export interface MysqlPlace {
   readonly table: string;
   readonly key: readonly string[];
   readonly version: string | null;
+  readonly tombstone?: string | null;
 }
 
 /**

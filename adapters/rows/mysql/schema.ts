@@ -1,6 +1,13 @@
 /** The schema of a table of MySQL or MariaDB, from information_schema. */
 import { held, parseDeclared } from "../schema-parts.ts";
-import type { ColumnType, SchemaColumn, SchemaLook, TableSchema, UniqueIndex } from "../../../proxy/table-schema.ts";
+import type {
+  ColumnType,
+  SchemaColumn,
+  SchemaLook,
+  TableRule,
+  TableSchema,
+  UniqueIndex,
+} from "../../../proxy/table-schema.ts";
 import { type Ask, readParts } from "./shape.ts";
 import { kindOf, quote } from "./values.ts";
 
@@ -11,7 +18,7 @@ export async function readSchema(
   look: SchemaLook,
   fail: (why: string) => never,
 ): Promise<TableSchema> {
-  const { of, isJson } = await readParts(ask, table, fail);
+  const { of, isJson, isMaria } = await readParts(ask, table, fail);
   const read = (await ask(COLUMNS_SQL, of)).map(
     ([column, type, declared, length, nullable, filled, generated, collation, indexed]) => ({
       isIndexed: Number(indexed) > 0,
@@ -44,7 +51,21 @@ export async function readSchema(
     where: null,
     primary: index === "PRIMARY",
   }));
-  return { database: "mysql", table: name, columns, unique };
+  const checks = (await ask(isMaria ? MARIA_CHECKS_SQL : CHECKS_SQL, of)).map(([rule, says]): TableRule => ({
+    kind: "check",
+    name: rule ?? "",
+    columns: [...new Set([...(says ?? "").matchAll(/`([^`]+)`/g)].map(([, column = ""]) => column))],
+    says: says ?? "",
+  }));
+  const references = (await ask(REFERENCES_SQL, of)).map(([rule, parts, other, named]): TableRule => ({
+    kind: "foreign-key",
+    name: rule ?? "",
+    columns: JSON.parse(parts ?? "[]") as string[],
+    says: `${other} (${(JSON.parse(named ?? "[]") as string[]).join(", ")})`,
+  }));
+  // What makes MariaDB's JSON is its column's type.
+  const rules = [...checks.filter(({ says }) => !/^json_valid\(`[^`]+`\)$/.test(says)), ...references];
+  return { database: "mysql", table: name, columns, unique, rules };
 }
 
 const INTEGERS: Readonly<Record<string, number>> = { tinyint: 8, smallint: 16, mediumint: 24, int: 32, bigint: 64 };
@@ -105,3 +126,19 @@ SELECT INDEX_NAME, concat('[', group_concat(json_quote(if(SUB_PART IS NULL, coal
        concat(COLUMN_NAME, '(', SUB_PART, ')'))) ORDER BY SEQ_IN_INDEX), ']')
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0
 GROUP BY INDEX_NAME ORDER BY INDEX_NAME = 'PRIMARY' DESC, INDEX_NAME`;
+
+const MARIA_CHECKS_SQL = `
+SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
+WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ? ORDER BY CONSTRAINT_NAME`;
+
+/** In MySQL no two tables of a database have a check of one name, and the view does not say whose it is. */
+const CHECKS_SQL = `
+SELECT c.CONSTRAINT_NAME, c.CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS c
+JOIN information_schema.TABLE_CONSTRAINTS t ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME
+WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME = ? AND t.CONSTRAINT_TYPE = 'CHECK' ORDER BY c.CONSTRAINT_NAME`;
+
+const REFERENCES_SQL = `
+SELECT CONSTRAINT_NAME, concat('[', group_concat(json_quote(COLUMN_NAME) ORDER BY ORDINAL_POSITION), ']'), REFERENCED_TABLE_NAME,
+       concat('[', group_concat(json_quote(REFERENCED_COLUMN_NAME) ORDER BY ORDINAL_POSITION), ']')
+FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME IS NOT NULL
+GROUP BY CONSTRAINT_NAME, REFERENCED_TABLE_NAME ORDER BY CONSTRAINT_NAME`;

@@ -1,5 +1,6 @@
 /** What a table of MySQL or MariaDB is made of, from information_schema. */
-import type { RowColumn } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowColumn } from "../../../proxy/rows.ts";
+import { type NamedColumns, type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { kindOf, type MysqlColumn, quote } from "./values.ts";
 
 export interface MysqlShape {
@@ -16,6 +17,8 @@ export interface MysqlShape {
   readonly isIntegerKey: boolean;
   /** Keys are told apart by a collation, which takes `Z` and `z` for one. */
   readonly isCollatedKey: boolean;
+  /** null: deleted rows are gone. */
+  readonly tombstones: TombstoneSql | null;
 }
 
 /** Answers rows of texts; values of the statement are escaped. */
@@ -24,7 +27,7 @@ export type Ask = (sql: string, values: readonly unknown[]) => Promise<readonly 
 /** `fail` throws what makes the table unusable. */
 export async function readShape(
   ask: Ask,
-  { table, key, version }: { readonly table: string; readonly key: readonly string[]; readonly version: string | null },
+  { table, key, version, tombstone }: NamedColumns,
   fail: (why: string) => never,
 ): Promise<MysqlShape> {
   const { of, isJson } = await readParts(ask, table, fail);
@@ -37,7 +40,7 @@ export async function readShape(
   }));
   if (columns.length === 0) fail(`there is no table ${table}`);
   const byName = new Map(columns.map((column) => [column.name, column]));
-  for (const wanted of version === null ? key : [...key, version]) {
+  for (const wanted of [...key, version, tombstone].filter((column) => column !== null)) {
     if (!byName.has(wanted)) fail(`it has no column ${wanted}; it has ${[...byName.keys()].join(", ")}`);
   }
   const versionKind = version === null ? null : byName.get(version)?.kind;
@@ -54,6 +57,7 @@ export async function readShape(
     );
   }
   const [[rows = null] = []] = await ask(ESTIMATE_SQL, of);
+  const kind = (column: string): ColumnKind | undefined => byName.get(column)?.kind;
   return {
     table: of.map((part) => quote(part ?? "")).join("."),
     columns,
@@ -63,13 +67,25 @@ export async function readShape(
     isOnlyUnique: unique.length === 1,
     isIntegerKey: key.every((column) => byName.get(column)?.kind === "integer"),
     isCollatedKey: key.some((column) => ["text", "other"].includes(byName.get(column)?.kind ?? "")),
+    tombstones: tombstone === null ? null : tombstoneSql({ tombstone, version }, { ...DIALECT, kindOf: kind }, fail),
   };
 }
+
+/** In the session's time zone, which is UTC. A second more: the column may hold no fractions. */
+const DIALECT = {
+  quote,
+  isNotTrue: (column: string) => `${column} IS NOT TRUE`,
+  yes: "TRUE",
+  no: "FALSE",
+  now: (kind: ColumnKind) => (kind === "instant" || kind === "datetime" ? "now(6)" : null),
+  laterThan: (column: string) => `greatest(now(6), coalesce(${column}, now(6)) + INTERVAL 1 SECOND)`,
+};
 
 interface TableParts {
   /** Schema and table. */
   readonly of: readonly (string | null)[];
   readonly isJson: (column: string) => boolean;
+  readonly isMaria: boolean;
 }
 
 /** Where the table is, and which of its columns hold JSON. `fail` throws what makes it unusable. */
@@ -85,7 +101,7 @@ export async function readParts(ask: Ask, table: string, fail: (why: string) => 
   // MySQL has JSON as a type of its own.
   const checks = isMaria ? await ask(JSON_SQL, of) : [];
   const isJson = (name: string): boolean => checks.some(([clause]) => clause === `json_valid(\`${name}\`)`);
-  return { of, isJson };
+  return { of, isJson, isMaria };
 }
 
 function sameNames(names: readonly string[], key: readonly string[]): boolean {

@@ -27,6 +27,8 @@ export interface MysqlTable {
   readonly table: string;
   readonly key: readonly string[];
   readonly version: string | null;
+  /** The column that marks deleted rows, which stay; null: they do not. */
+  readonly tombstone?: string | null;
 }
 
 type Sent = readonly (Buffer | null)[];
@@ -38,11 +40,14 @@ const STATEMENT_BYTES = 2 * 1024 * 1024;
 const RACES = 5;
 
 /** `connection` is in the session of open.ts, and ends with the table. */
-export function mysqlTable(connection: Connection, { name, table, key, version }: MysqlTable): RowTarget {
+export function mysqlTable(
+  connection: Connection,
+  { name, table, key, version, tombstone = null }: MysqlTable,
+): RowTarget {
   let known: Promise<MysqlShape> | null = null;
   let packet: Promise<number> | null = null;
   const shape = async (): Promise<MysqlShape> =>
-    await (known ??= readShape(askTexts, { table, key, version }, (why) => {
+    await (known ??= readShape(askTexts, { table, key, version, tombstone }, (why) => {
       throw unusable(why);
     }));
   const escape = (text: string): string => connection.escape(text);
@@ -123,6 +128,7 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     const bounds = [
       ...(after === null ? [] : [isBeyond(of, after, ">")]),
       ...(upTo === null ? [] : [isBeyond(of, upTo, "<")]),
+      ...(of.tombstones === null ? [] : [of.tombstones.isLive("")]),
     ];
     return bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
   }
@@ -147,6 +153,18 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     }
   }
 
+  /** What is asked of rows that are looked for, beside their keys. */
+  function only(which: "live" | "deleted", { tombstones }: MysqlShape): string {
+    return tombstones === null ? "" : ` AND ${which === "live" ? "" : "NOT "}(${tombstones.isLive("")})`;
+  }
+
+  async function removeRows(of: MysqlShape, keys: readonly RowKey[]): Promise<void> {
+    const head = of.tombstones === null ? `DELETE FROM ${of.table}` : `UPDATE ${of.table} SET ${of.tombstones.bury}`;
+    for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
+      await run(`${head} WHERE ${isOneOf(of, keys.slice(from, from + KEYS_AT_ONCE))}${only("live", of)}`);
+    }
+  }
+
   function writable(of: MysqlShape, columns: readonly string[]): readonly string[] {
     return columns.filter((each) => !column(of, each).generated);
   }
@@ -164,19 +182,24 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
   async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: MysqlShape): Promise<Written> {
     const written = writable(of, columns);
     const versioned = version !== null && written.includes(version);
-    if (!versioned && of.isOnlyUnique && of.isIntegerKey) {
+    if (!versioned && tombstone === null && of.isOnlyUnique && of.isIntegerKey) {
       await writeRows(of, written, rows, "over");
       return { written: rows.length, kept: 0 };
     }
     // Which index a row runs into is not the database's to choose: rows that are there are looked for by the key, and locked.
-    const there = new Map<string, RowValue>();
+    const there = new Map<string, { readonly version: RowValue; readonly isLive: boolean }>();
     const asked = new Set(rows.map((row) => spellKey(keyOf(row, key))));
     const keys = rows.map((row) => keyOf(row, key));
-    for await (const row of found(of, keys, versioned ? [...key, version] : key, " FOR UPDATE")) {
+    const looked = [...key, versioned ? version : null, tombstone].filter((each) => each !== null);
+    for await (const row of found(of, keys, [...new Set(looked)], " FOR UPDATE")) {
       const spelled = spellKey(keyOf(row, key));
       if (!asked.has(spelled))
         throw refused(`it takes the key ${spelled}, which is there, for the same as one of these rows`);
-      there.set(spelled, versioned ? (row[version] ?? null) : null);
+      const mark = tombstone === null ? null : (row[tombstone] ?? null);
+      there.set(spelled, {
+        version: versioned ? (row[version] ?? null) : null,
+        isLive: mark === null || mark === false,
+      });
     }
     const isThere = (row: Row): boolean => there.has(spellKey(keyOf(row, key)));
     await writeRows(
@@ -186,8 +209,10 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
       "new",
     );
     const over = rows.filter((row) => {
-      if (!isThere(row)) return false;
-      return !versioned || isNewer(row[version] ?? null, there.get(spellKey(keyOf(row, key))) ?? null);
+      const before = there.get(spellKey(keyOf(row, key)));
+      if (before === undefined) return false;
+      // One that tells no version is newer than none that was deleted.
+      return versioned ? isNewer(row[version] ?? null, before.version) : before.isLive;
     });
     // A row runs into the primary key before any other index.
     if (of.keyIndex === "PRIMARY") await writeRows(of, written, over, "over");
@@ -200,7 +225,7 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     const set = columns.filter((each) => !key.includes(each));
     const [first = ""] = key;
     const names = set.length === 0 ? [first] : set;
-    const over = names.map((each) => `${quote(each)} = VALUES(${quote(each)})`).join(", ");
+    const over = [...names.map((each) => `${quote(each)} = VALUES(${quote(each)})`), ...noMark(of, columns)].join(", ");
     const head = `INSERT INTO ${of.table} (${columns.map(quote).join(",")}) VALUES `;
     const tail = as === "over" ? ` ON DUPLICATE KEY UPDATE ${over}` : "";
     const most = await (packet ??= mostBytes());
@@ -227,7 +252,15 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     const set = columns.filter((each) => !key.includes(each));
     if (set.length === 0) return;
     const values = set.map((each) => `${quote(each)} = ${literal(of, each, row[each] ?? null)}`);
-    await run(`UPDATE ${of.table} SET ${values.join(", ")} WHERE ${isOneOf(of, [keyOf(row, key)])}`);
+    await run(
+      `UPDATE ${of.table} SET ${[...values, ...noMark(of, columns)].join(", ")} WHERE ${isOneOf(of, [keyOf(row, key)])}`,
+    );
+  }
+
+  /** A row that is written over a deleted one is there again. */
+  function noMark({ tombstones }: MysqlShape, columns: readonly string[]): readonly string[] {
+    if (tombstone === null || tombstones === null || columns.includes(tombstone)) return [];
+    return [`${quote(tombstone)} = ${tombstones.noMark}`];
   }
 
   function literal(of: MysqlShape, wanted: string, value: RowValue): string {
@@ -258,6 +291,14 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
     }
   }
 
+  async function rowsOf(keys: readonly RowKey[], which: "live" | "deleted"): Promise<readonly Row[]> {
+    const of = await shape();
+    const all = of.columns.map((each) => each.name);
+    const rows: Row[] = [];
+    for await (const row of found(of, keys, all, only(which, of))) rows.push(row);
+    return askedOf(of, rows, keys);
+  }
+
   return {
     name,
     key,
@@ -278,17 +319,8 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
       );
       return { rows: sent.map((row) => toRow(of, row)), isFull: sent.length === limit };
     },
-    async byKeys(keys): Promise<readonly Row[]> {
-      const of = await shape();
-      const rows: Row[] = [];
-      for await (const row of found(
-        of,
-        keys,
-        of.columns.map((each) => each.name),
-      ))
-        rows.push(row);
-      return askedOf(of, rows, keys);
-    },
+    byKeys: async (keys) => await rowsOf(keys, "live"),
+    ...(tombstone === null ? {} : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, "deleted") }),
     async upsert(rows): Promise<Written> {
       const of = await shape();
       return await inTransaction(() => upsertAll(rows, of), of.keyIndex);
@@ -326,22 +358,24 @@ export function mysqlTable(connection: Connection, { name, table, key, version }
       const all = of.columns.map((each) => each.name);
       await inTransaction(async () => {
         const rows: Row[] = [];
-        for await (const row of found(of, keys, all, " FOR UPDATE")) rows.push(row);
+        for await (const row of found(of, keys, all, `${only("live", of)} FOR UPDATE`)) rows.push(row);
         const { add, replace, remove } = decide(askedOf(of, rows, keys));
-        for (const set of byColumns(add)) await writeRows(of, writable(of, set.columns), set.rows, "new");
+        for (const set of byColumns(add)) {
+          // In its place there may be a deleted row that stays.
+          if (of.tombstones === null) await writeRows(of, writable(of, set.columns), set.rows, "new");
+          else await upsertAlike(set.columns, set.rows, of);
+        }
         for (const set of byColumns(replace)) await upsertAlike(set.columns, set.rows, of);
-        for (const each of remove) await run(`DELETE FROM ${of.table} WHERE ${isOneOf(of, [each])}`);
+        for (const each of remove) await removeRows(of, [each]);
       }, of.keyIndex);
     },
     async remove(keys): Promise<number> {
       const of = await shape();
       return await inTransaction(async () => {
         const rows: Row[] = [];
-        for await (const row of found(of, keys, key, " FOR UPDATE")) rows.push(row);
+        for await (const row of found(of, keys, key, `${only("live", of)} FOR UPDATE`)) rows.push(row);
         const there = askedOf(of, rows, keys).map((row) => keyOf(row, key));
-        for (let from = 0; from < there.length; from += KEYS_AT_ONCE) {
-          await run(`DELETE FROM ${of.table} WHERE ${isOneOf(of, there.slice(from, from + KEYS_AT_ONCE))}`);
-        }
+        await removeRows(of, there);
         return there.length;
       }, of.keyIndex);
     },

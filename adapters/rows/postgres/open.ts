@@ -13,6 +13,7 @@ export interface PostgresPlace {
   readonly table: string;
   readonly key: readonly string[];
   readonly version: string | null;
+  readonly tombstone?: string | null;
 }
 
 /** `readOnly`: the session refuses to write, whatever is asked of it. @throws CrossfadeError */

@@ -1,6 +1,13 @@
 /** The schema of a table of PostgreSQL, from its catalogues. */
 import { parseDeclared, held } from "../schema-parts.ts";
-import type { ColumnType, SchemaColumn, SchemaLook, TableSchema, UniqueIndex } from "../../../proxy/table-schema.ts";
+import type {
+  ColumnType,
+  SchemaColumn,
+  SchemaLook,
+  TableRule,
+  TableSchema,
+  UniqueIndex,
+} from "../../../proxy/table-schema.ts";
 import { isUnknownTable } from "./failures.ts";
 import { type Ask, quote } from "./shape.ts";
 
@@ -45,7 +52,13 @@ export async function readSchema(
     where: where ?? null,
     primary: primary === "t",
   }));
-  return { database: "postgres", table: name, columns, unique };
+  const rules = (await ask(RULES_SQL, [table])).map(([kind, rule, of, says, parts]): TableRule => ({
+    kind: kind === "c" ? "check" : "foreign-key",
+    name: rule ?? "",
+    columns: JSON.parse(of ?? "[]") as string[],
+    says: kind === "c" ? (says ?? "") : `${says} (${(JSON.parse(parts ?? "[]") as string[]).join(", ")})`,
+  }));
+  return { database: "postgres", table: name, columns, unique, rules };
 }
 
 const INTEGERS: Readonly<Record<string, number>> = { smallint: 16, integer: 32, bigint: 64 };
@@ -125,3 +138,13 @@ SELECT c.relname, (SELECT json_agg(coalesce(a.attname, pg_get_indexdef(i.indexre
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid
 ORDER BY i.indisprimary DESC, c.relname`;
+
+/** Of a partition those that it has from its parent too. One that is NOT VALID holds for what is written from now on. */
+const RULES_SQL = `
+SELECT c.contype, c.conname,
+       (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum),
+       CASE c.contype WHEN 'c' THEN pg_get_expr(c.conbin, c.conrelid, true) ELSE c.confrelid::regclass::text END,
+       (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(c.confkey) WITH ORDINALITY AS k(attnum, n)
+        JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum)
+FROM pg_constraint c WHERE c.conrelid = $1::regclass AND c.contype IN ('c', 'f') ORDER BY c.conname`;

@@ -1,5 +1,6 @@
 /** What a table of PostgreSQL is made of, from its catalogues. */
-import type { RowColumn, RowValue } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowColumn, RowValue } from "../../../proxy/rows.ts";
+import { type NamedColumns, type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { isUnknownTable } from "./failures.ts";
 import { type PostgresType, readerFor, typeFor } from "./values.ts";
 
@@ -13,6 +14,8 @@ export interface PostgresShape {
   readonly columns: readonly PostgresColumn[];
   readonly byName: ReadonlyMap<string, PostgresColumn>;
   readonly estimate: number | null;
+  /** null: deleted rows are gone. */
+  readonly tombstones: TombstoneSql | null;
 }
 
 /** Answers rows of texts. */
@@ -21,7 +24,7 @@ export type Ask = (sql: string, values: readonly unknown[]) => Promise<readonly 
 /** `fail` throws what makes the table unusable. */
 export async function readShape(
   ask: Ask,
-  { table, key, version }: { readonly table: string; readonly key: readonly string[]; readonly version: string | null },
+  { table, key, version, tombstone }: NamedColumns,
   fail: (why: string) => never,
 ): Promise<PostgresShape> {
   const rows = await ask(COLUMNS_SQL, [table]).catch((thrown: unknown) => {
@@ -40,7 +43,7 @@ export async function readShape(
     };
   });
   const byName = new Map(columns.map((column) => [column.name, column]));
-  for (const wanted of version === null ? key : [...key, version]) {
+  for (const wanted of [...key, version, tombstone].filter((column) => column !== null)) {
     if (!byName.has(wanted)) fail(`it has no column ${wanted}; it has ${[...byName.keys()].join(", ")}`);
   }
   const [found] = await ask(TABLE_SQL, [table, key]);
@@ -51,8 +54,20 @@ export async function readShape(
     );
   }
   const estimate = Number(tuples);
-  return { table: quoted ?? table, columns, byName, estimate: estimate > 0 ? estimate : null };
+  const kindOf = (column: string): ColumnKind | undefined => byName.get(column)?.kind;
+  const tombstones = tombstone === null ? null : tombstoneSql({ tombstone, version }, { ...DIALECT, kindOf }, fail);
+  return { table: quoted ?? table, columns, byName, estimate: estimate > 0 ? estimate : null, tombstones };
 }
+
+/** In the session's time zone, which is UTC. A second more: the column may hold no fractions. */
+const DIALECT = {
+  quote,
+  isNotTrue: (column: string) => `${column} IS NOT TRUE`,
+  yes: "TRUE",
+  no: "FALSE",
+  now: (kind: ColumnKind) => (kind === "instant" || kind === "datetime" ? "now()" : null),
+  laterThan: (column: string) => `greatest(now(), ${column} + interval '1 second')`,
+};
 
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

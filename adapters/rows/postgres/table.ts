@@ -26,14 +26,19 @@ export interface PostgresTable {
   readonly table: string;
   readonly key: readonly string[];
   readonly version: string | null;
+  /** The column that marks deleted rows, which stay; null: they do not. */
+  readonly tombstone?: string | null;
 }
 
 /** `client` is connected, with the session of open.ts, and ends with the table. */
-export function postgresTable(client: Client, { name, table, key, version }: PostgresTable): RowTarget {
+export function postgresTable(
+  client: Client,
+  { name, table, key, version, tombstone = null }: PostgresTable,
+): RowTarget {
   let known: Promise<PostgresShape> | null = null;
   const copyChoice = new CopyChoice();
   const shape = async (): Promise<PostgresShape> =>
-    await (known ??= readShape(ask, { table, key, version }, (why) => {
+    await (known ??= readShape(ask, { table, key, version, tombstone }, (why) => {
       throw unusable(why);
     }));
 
@@ -86,6 +91,7 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     const bounds = [
       ...(after === null ? [] : [`(${order}) > (${places(after)})`]),
       ...(upTo === null ? [] : [`(${order}) <= (${places(upTo)})`]),
+      ...(of.tombstones === null ? [] : [of.tombstones.isLive("")]),
     ];
     return { where: bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`, values };
   }
@@ -126,18 +132,21 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
   async function upsertAlike(columns: readonly string[], rows: readonly Row[], of: PostgresShape): Promise<Written> {
     const written = writable(columns, of);
     const set = written.filter((column) => !key.includes(column));
-    const newer =
-      version === null || !written.includes(version)
-        ? ""
-        : ` WHERE t.${quote(version)} IS NULL OR t.${quote(version)} < excluded.${quote(version)}`;
-    const action =
-      set.length === 0
-        ? "DO NOTHING"
-        : `DO UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
+    const sets = set.map((column) => `${quote(column)} = excluded.${quote(column)}`);
+    if (tombstone !== null && of.tombstones !== null && !written.includes(tombstone))
+      sets.push(`${quote(tombstone)} = ${of.tombstones.noMark}`);
+    const action = set.length === 0 ? "DO NOTHING" : `DO UPDATE SET ${sets.join(", ")}${onlyOver(written, of)}`;
     const rowCount = await insert(written, rows, of, `ON CONFLICT (${key.map(quote).join(", ")}) ${action}`);
     // A row of nothing but its key is there already, as it should be.
     const changed = set.length === 0 ? rows.length : rowCount;
     return { written: changed, kept: rows.length - changed };
+  }
+
+  /** A row that tells no version is newer than none that was deleted. */
+  function onlyOver(written: readonly string[], { tombstones }: PostgresShape): string {
+    if (version !== null && written.includes(version))
+      return ` WHERE t.${quote(version)} IS NULL OR t.${quote(version)} < excluded.${quote(version)}`;
+    return tombstones === null ? "" : ` WHERE ${tombstones.isLive("t.")}`;
   }
 
   /** Returns how many rows were written. */
@@ -150,16 +159,24 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     return rowCount ?? 0;
   }
 
-  async function rowsOf(keys: readonly RowKey[], of: PostgresShape, lock: string): Promise<readonly Row[]> {
+  async function rowsOf(
+    keys: readonly RowKey[],
+    of: PostgresShape,
+    { lock = "", deleted = false } = {},
+  ): Promise<readonly Row[]> {
     if (keys.length === 0) return [];
     const list = of.columns.map(({ name: column }) => `t.${quote(column)}`).join(", ");
-    const sql = `SELECT ${list} FROM ${recordsOf(key, of)} JOIN ${of.table} t ON ${sameKey()} ${lock}`;
+    const live = of.tombstones === null ? "" : ` WHERE ${deleted ? "NOT " : ""}(${of.tombstones.isLive("t.")})`;
+    const sql = `SELECT ${list} FROM ${recordsOf(key, of)} JOIN ${of.table} t ON ${sameKey()}${live} ${lock}`;
     return toRows(of, await ask(sql, [keysJson(keys)]));
   }
 
   async function removeRows(keys: readonly RowKey[], of: PostgresShape): Promise<number> {
     if (keys.length === 0) return 0;
-    const sql = `DELETE FROM ${of.table} t USING ${recordsOf(key, of)} WHERE ${sameKey()}`;
+    const sql =
+      of.tombstones === null
+        ? `DELETE FROM ${of.table} t USING ${recordsOf(key, of)} WHERE ${sameKey()}`
+        : `UPDATE ${of.table} t SET ${of.tombstones.bury} FROM ${recordsOf(key, of)} WHERE ${sameKey()} AND ${of.tombstones.isLive("t.")}`;
     return (await run(sql, [keysJson(keys)])).rowCount ?? 0;
   }
 
@@ -209,8 +226,11 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       return { rows: toRows(of, raw), isFull: raw.length === limit };
     },
     async byKeys(keys): Promise<readonly Row[]> {
-      return await rowsOf(keys, await shape(), "");
+      return await rowsOf(keys, await shape());
     },
+    ...(tombstone === null
+      ? {}
+      : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, await shape(), { deleted: true }) }),
     async upsert(rows): Promise<Written> {
       const of = await shape();
       const last = lastOfEachKey(rows, key);
@@ -239,11 +259,19 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
       const [found] = await ask("SELECT pg_is_in_recovery()", []);
       return found?.[0] === "t";
     },
+    async lagMs(): Promise<number | null> {
+      const [[lag = null] = []] = await ask(LAG_SQL, []);
+      return lag === null ? null : Number(lag);
+    },
     async revise(keys, decide): Promise<void> {
       const of = await shape();
       await inTransaction(async () => {
-        const { add, replace, remove } = decide(await rowsOf(keys, of, "FOR UPDATE OF t"));
-        for (const set of byColumns(add)) await insert(writable(set.columns, of), set.rows, of, "");
+        const { add, replace, remove } = decide(await rowsOf(keys, of, { lock: "FOR UPDATE OF t" }));
+        for (const set of byColumns(add)) {
+          // In its place there may be a deleted row that stays.
+          if (of.tombstones === null) await insert(writable(set.columns, of), set.rows, of, "");
+          else await upsertAlike(set.columns, set.rows, of);
+        }
         for (const set of byColumns(replace)) await upsertAlike(set.columns, set.rows, of);
         await removeRows(remove, of);
       });
@@ -272,6 +300,11 @@ export function postgresTable(client: Client, { name, table, key, version }: Pos
     return key.map((column) => `t.${quote(column)} = k.${quote(column)}`).join(" AND ");
   }
 }
+
+/** What a replica has received it has yet to apply; how old the last of what it has applied is says how much. */
+const LAG_SQL = `
+SELECT round(CASE WHEN NOT pg_is_in_recovery() THEN NULL WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+             ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END)`;
 
 const UNIQUE_VIOLATION = "23505";
 /** What COPY answers for a table with row security. */

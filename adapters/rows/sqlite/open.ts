@@ -12,6 +12,7 @@ export interface SqlitePlace {
   readonly table: string;
   readonly key: readonly string[];
   readonly version: string | null;
+  readonly tombstone?: string | null;
 }
 
 /** `readOnly`: the file is opened so that nothing can be written. @throws CrossfadeError */

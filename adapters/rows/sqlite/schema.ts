@@ -2,6 +2,7 @@
 import type { Database } from "better-sqlite3";
 import type { ColumnType, SchemaColumn, SchemaLook, TableSchema, UniqueIndex } from "../../../proxy/table-schema.ts";
 import { held, parseDeclared } from "../schema-parts.ts";
+import { rulesOf } from "./rules.ts";
 import { kindOf, quote } from "./values.ts";
 
 interface Declared {
@@ -68,7 +69,9 @@ export async function readSchema(
         .get() ?? []
     );
   });
-  return { database: "sqlite", table: name, columns, unique: uniqueOf(db, indexes, parts, rowId?.name ?? null) };
+  const unique = uniqueOf(db, indexes, parts, rowId?.name ?? null);
+  const names = declared.map((column) => column.name);
+  return { database: "sqlite", table: name, columns, unique, rules: rulesOf(db, table, names) };
 }
 
 function partsOf(db: Database, index: string): readonly IndexPart[] {

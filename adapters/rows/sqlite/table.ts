@@ -3,6 +3,7 @@ import type { Database } from "better-sqlite3";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
+  type ColumnKind,
   lastOfEachKey,
   type Row,
   type RowColumn,
@@ -12,6 +13,7 @@ import {
   type TableShape,
   type Written,
 } from "../../../proxy/rows.ts";
+import { type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { readSchema } from "./schema.ts";
 import { kindOf, quote, readStored, type Stored, storedFor } from "./values.ts";
 
@@ -20,6 +22,8 @@ export interface SqliteTable {
   readonly table: string;
   readonly key: readonly string[];
   readonly version: string | null;
+  /** The column that marks deleted rows, which stay; null: they do not. */
+  readonly tombstone?: string | null;
 }
 
 interface Declared {
@@ -35,10 +39,11 @@ interface Declared {
 const PARAMETERS_MAX = 30_000;
 
 /** `db` is closed with the table. */
-export function sqliteTable(db: Database, { name, table, key, version }: SqliteTable): RowTarget {
+export function sqliteTable(db: Database, { name, table, key, version, tombstone = null }: SqliteTable): RowTarget {
   db.defaultSafeIntegers(true);
   const of = quote(table);
   let known: readonly RowColumn[] | null = null;
+  let marked: TombstoneSql | null = null;
 
   /** Everything is asked here, so that whatever SQLite throws is told in our words. */
   function run<T>(work: () => T): T {
@@ -57,7 +62,7 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     const declared = db.prepare<[string], Declared>("SELECT * FROM pragma_table_xinfo(?)").all(table);
     if (declared.length === 0) throw unusable(`there is no table ${table}`);
     const names = declared.map((column) => column.name);
-    for (const wanted of version === null ? key : [...key, version]) {
+    for (const wanted of [...key, version, tombstone].filter((column) => column !== null)) {
       if (!names.includes(wanted)) throw unusable(`it has no column ${wanted}; it has ${names.join(", ")}`);
     }
     if (!isUnique(declared)) {
@@ -101,6 +106,15 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     return found?.wr === 1n;
   }
 
+  /** null: deleted rows are gone. */
+  function tombstones(): TombstoneSql | null {
+    if (tombstone === null) return null;
+    const kind = (column: string): ColumnKind | undefined => columns().find(({ name: each }) => each === column)?.kind;
+    return (marked ??= tombstoneSql({ tombstone, version }, { ...DIALECT, kindOf: kind }, (why) => {
+      throw unusable(why);
+    }));
+  }
+
   function unusable(why: string): CrossfadeError {
     return new CrossfadeError("rows-unusable", `${name}: ${why}`, { source: "config" });
   }
@@ -129,10 +143,12 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     return `(${key.map(quote).join(", ")}) IN (VALUES ${keys.map(() => one).join(", ")})`;
   }
 
-  function rowsOf(keys: readonly RowKey[]): readonly Row[] {
+  function rowsOf(keys: readonly RowKey[], deleted = false): readonly Row[] {
+    const live = tombstones()?.isLive("");
+    const which = live === undefined ? "" : ` AND ${deleted ? "NOT " : ""}(${live})`;
     return [...keyGroups(keys)].flatMap((group) =>
       db
-        .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} WHERE ${isOneOf(group)}`)
+        .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} WHERE ${isOneOf(group)}${which}`)
         .raw()
         .all(...keyParameters(group))
         .map(toRow),
@@ -140,11 +156,15 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
   }
 
   function removeRows(keys: readonly RowKey[]): number {
+    const marks = tombstones();
     let removed = 0;
     for (const group of keyGroups(keys)) {
-      removed += db
-        .prepare<unknown[]>(`DELETE FROM ${of} WHERE ${isOneOf(group)}`)
-        .run(...keyParameters(group)).changes;
+      const which = isOneOf(group);
+      const sql =
+        marks === null
+          ? `DELETE FROM ${of} WHERE ${which}`
+          : `UPDATE ${of} SET ${marks.bury} WHERE ${which} AND ${marks.isLive("")}`;
+      removed += db.prepare<unknown[]>(sql).run(...keyParameters(group)).changes;
     }
     return removed;
   }
@@ -152,14 +172,11 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
   function upsertAlike(names: readonly string[], rows: readonly Row[]): Written {
     const written = names.filter((column) => columns().find((each) => each.name === column)?.generated !== true);
     const set = written.filter((column) => !key.includes(column));
-    const newer =
-      version === null || !written.includes(version)
-        ? ""
-        : ` WHERE ${of}.${quote(version)} IS NULL OR ${of}.${quote(version)} < excluded.${quote(version)}`;
-    const action =
-      set.length === 0
-        ? "NOTHING"
-        : `UPDATE SET ${set.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}${newer}`;
+    const marks = tombstones();
+    const sets = set.map((column) => `${quote(column)} = excluded.${quote(column)}`);
+    if (tombstone !== null && marks !== null && !written.includes(tombstone))
+      sets.push(`${quote(tombstone)} = ${marks.noMark}`);
+    const action = set.length === 0 ? "NOTHING" : `UPDATE SET ${sets.join(", ")}${onlyOver(written)}`;
     const declared = written.map(declaredOf);
     const insert = db.prepare<Stored[]>(
       `INSERT INTO ${of} (${written.map(quote).join(", ")}) VALUES (${written.map(() => "?").join(", ")}) ` +
@@ -172,6 +189,14 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     }
     // A row of nothing but its key is there already, as it should be.
     return set.length === 0 ? { written: rows.length, kept: 0 } : { written: changed, kept: rows.length - changed };
+  }
+
+  /** A row that tells no version is newer than none that was deleted. */
+  function onlyOver(written: readonly string[]): string {
+    if (version !== null && written.includes(version))
+      return ` WHERE ${of}.${quote(version)} IS NULL OR ${of}.${quote(version)} < excluded.${quote(version)}`;
+    const live = tombstones()?.isLive(`${of}.`);
+    return live === undefined ? "" : ` WHERE ${live}`;
   }
 
   function upsertAll(rows: readonly Row[]): Written {
@@ -219,6 +244,7 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
           const bounds = [
             ...(after === null ? [] : [`(${order}) > ${place}`]),
             ...(upTo === null ? [] : [`(${order}) <= ${place}`]),
+            ...(tombstone === null ? [] : [tombstones()?.isLive("") ?? ""]),
           ];
           const where = bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")} `;
           const ends = [after, upTo].filter((each) => each !== null);
@@ -230,6 +256,9 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
         }),
       ),
     byKeys: async (keys) => await Promise.resolve(run(() => rowsOf(keys))),
+    ...(tombstone === null
+      ? {}
+      : { tombstones: async (keys: readonly RowKey[]) => await Promise.resolve(run(() => rowsOf(keys, true))) }),
     upsert: async (rows) => await Promise.resolve(run(() => db.transaction(() => upsertAll(rows))())),
     // The file is locked from here on: whoever else would write it waits for the commit.
     async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
@@ -277,6 +306,17 @@ export function sqliteTable(db: Database, { name, table, key, version }: SqliteT
     close: async () => await Promise.resolve(run(() => void db.close())),
   };
 }
+
+/** Times are texts here, as `strftime` spells them. */
+const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+const DIALECT = {
+  quote,
+  isNotTrue: (column: string) => `${column} IS NOT 1`,
+  yes: "1",
+  no: "0",
+  now: (kind: ColumnKind) => (kind === "text" || kind === "other" ? NOW : null),
+  laterThan: (column: string) => `max(coalesce(${column}, ''), ${NOW})`,
+};
 
 function asRowsError(name: string, thrown: unknown): unknown {
   if (thrown instanceof CrossfadeError) return thrown;

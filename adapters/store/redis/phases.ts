@@ -30,6 +30,7 @@ interface KeptTransition {
   readonly state: TransitionState;
   readonly coordinator: string;
   readonly drains: boolean;
+  readonly settings?: string;
   readonly moves: readonly SentMove[];
   readonly members: readonly string[];
   readonly until: number;
@@ -76,9 +77,9 @@ export class RedisPhases implements Transitions {
     return this.#step({ what: "look" });
   }
 
-  announce({ id, moves, drains, forMs }: Announced): Promise<TransitionView> {
+  announce({ moves, ...announced }: Announced): Promise<TransitionView> {
     const { id: member, life } = this.#settings;
-    return this.#step({ what: "announce", id, member, life, moves: moves.map(sent), drains, forMs });
+    return this.#step({ what: "announce", member, life, moves: moves.map(sent), ...announced });
   }
 
   prepare(id: string, forMs: number): Promise<TransitionView> {
@@ -109,8 +110,7 @@ export class RedisPhases implements Transitions {
   }
 
   tellAgain(rows: readonly KeptPhase[]): Promise<TransitionView> {
-    const epochs = Object.fromEntries(rows.map(({ route, epoch }) => [route, epoch]));
-    return this.#step({ what: "tellAgain", moves: rows.map((row) => sent({ row, instead: null })), epochs });
+    return this.#step({ what: "tellAgain", moves: rows.map((row) => sent({ row, instead: null })) });
   }
 
   async #step(order: object): Promise<TransitionView> {

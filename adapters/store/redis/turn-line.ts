@@ -18,6 +18,8 @@ export interface TurnSettings {
   readonly trustMs: number;
 }
 
+/** Redis has not answered for so long: what comes now does not wait for it, so that a client waits for a sick Redis once. */
+const SLOW_MS = 50;
 /** Of one script: what it does is done while nobody else is answered. */
 const MOST_AT_ONCE = 500;
 /** Where there was no answer: how soon it is given up in Redis too, should nothing else be asked. */
@@ -43,6 +45,8 @@ export class TurnLine {
   heardAt: number;
   /** Monotonic ms: since when an answer is waited for; null: none is. */
   askedAt: number | null = null;
+  /** An answer is late, and not merely unread: after a long turn of ours it lies there, and nobody has looked. */
+  isSlow = false;
   /** Redis' own time in the last answer, in microseconds since 1970: segments are numbered by it. */
   toldUs: number;
   #toldAt: number;
@@ -117,6 +121,11 @@ export class TurnLine {
     const ops = mustReset ? [["reset", ""], ...batch.map(({ op }) => op)] : batch.map(({ op }) => op);
     const sentAt = clock.monotonic();
     this.askedAt = sentAt;
+    let looked: NodeJS.Immediate | undefined;
+    const late = setTimeout(() => {
+      looked = setImmediate(() => (this.isSlow = true));
+    }, SLOW_MS);
+    late.unref();
     try {
       const answer = (await link.run(SCRIPTS.turns, this.#base, { run, ops, open: this.open.lowest() })) as readonly [
         string,
@@ -138,6 +147,9 @@ export class TurnLine {
         if (this.#mustReset && link.isUp) void this.ask(["look", "", "0"]);
       }, RESET_AFTER_MS).unref();
     } finally {
+      clearTimeout(late);
+      clearImmediate(looked);
+      this.isSlow = false;
       this.#isOut = false;
       this.askedAt = null;
     }

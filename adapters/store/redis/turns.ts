@@ -15,8 +15,6 @@ import { type Op, TurnLine, type TurnSettings } from "./turn-line.ts";
 const AWAY_EVERY_MS = 10;
 /** How long writes that are at their primary hold up those of other members, as in a member's own lanes. */
 const AT_PRIMARY_MAX_MS = 5_000;
-/** Redis has not answered for so long: what comes now does not wait for it, so that a client waits for a sick Redis once. */
-const SLOW_MS = 50;
 /** How long a turn is waited for while Redis is not there, or does not answer. */
 const AWAY_MAX_MS = 1_000;
 /** Of a batch: members that wait for one another's keys in a cluster, where no step takes several keys at once. */
@@ -199,10 +197,8 @@ export class RedisTurns implements Turns {
       const { hash: text, line } = this.#at(key);
       return { hash: text, line, segment: null, isHead: false, atPrimary, hurriedAt: null, era: line.era, open: null };
     });
-    const now = this.#settings.clock.monotonic();
     const lines = places.length > 0 ? places.map(({ line }) => line) : this.#lines.slice(0, 1);
-    const isSlow = lines.some(({ askedAt }) => askedAt !== null && now - askedAt >= SLOW_MS);
-    const unsure = isSlow || !this.#settings.link.isUp;
+    const unsure = lines.some(({ isSlow }) => isSlow) || !this.#settings.link.isUp;
     const entry: Entry = {
       places,
       unsure,

@@ -2,15 +2,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ListedGroup } from "../../../proxy/evidence.ts";
-import { openBrowser, view, type Viewer } from "../../support/browser.ts";
-import type { Cleanup } from "../../support/crossfade.ts";
+import { view, type Viewer } from "../../support/browser.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop, type Shop } from "../../support/shop.ts";
 
-async function openCause(t: Cleanup, shop: Shop, at: string): Promise<Viewer & { readonly cause: ListedGroup }> {
+const browser = await openFileBrowser();
+
+async function openCause(shop: Shop, at: string): Promise<Viewer & { readonly cause: ListedGroup }> {
   const { items } = await shop.api<{ items: ListedGroup[] }>("/api/v1/groups?route=users&limit=50");
   const cause = items.find(({ signature }) => signature.length === 1 && signature[0]?.at === at);
   assert.ok(cause !== undefined, `no cause at ${at}`);
-  const viewer = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const viewer = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await viewer.page.goto(`${shop.crossfade.adminUrl}/#/causes/${cause.id}`);
   await viewer.page.getByRole("heading", { name: "Request" }).waitFor();
   return { ...viewer, cause };
@@ -19,7 +21,7 @@ async function openCause(t: Cleanup, shop: Shop, at: string): Promise<Viewer & {
 test("both sides stand side by side to the digit, and what is redacted is said to be, and nowhere else", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(8);
-  const { page, complaints } = await openCause(t, shop, "/balance");
+  const { page, complaints } = await openCause(shop, "/balance");
   const row = page.getByRole("table", { name: "What differs" }).getByRole("row").last();
   assert.match(
     (await row.innerText()).replaceAll(/\s+/g, " "),
@@ -43,7 +45,7 @@ test("both sides stand side by side to the digit, and what is redacted is said t
 test("a sample stands in the address, and its request is copied as a command", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(8);
-  const { page, cause } = await openCause(t, shop, "/balance");
+  const { page, cause } = await openCause(shop, "/balance");
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await page.getByRole("navigation", { name: "Samples of this cause" }).getByRole("link").last().click();
   assert.match(page.url(), new RegExp(`#/causes/${cause.id}\\?sample=[0-9A-Z]{26}$`));
@@ -60,7 +62,7 @@ test("a sample stands in the address, and its request is copied as a command", a
 test("a cause is acknowledged with a reason, and status is quiet about it until it is opened again", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(4);
-  const { page, cause, complaints } = await openCause(t, shop, "/balance");
+  const { page, cause, complaints } = await openCause(shop, "/balance");
   const section = page.getByRole("region", { name: "What is known of it" });
   await section.getByRole("button", { name: "Acknowledge" }).click();
   assert.equal((await shop.api<ListedGroup>(`/api/v1/groups/${cause.id}`)).state, "new", "not without a reason");
@@ -86,7 +88,7 @@ test("a cause is acknowledged with a reason, and status is quiet about it until 
 test("what is excused is written as YAML that a config takes, and places that must match are named", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(10);
-  const { page } = await openCause(t, shop, "/name");
+  const { page } = await openCause(shop, "/name");
   const section = page.getByRole("region", { name: "Excuse this" });
   await section.getByLabel("/name").selectOption("normalise as trim");
   await section.getByLabel("Because").fill("next pads names");
@@ -112,7 +114,7 @@ test("a request is sent once more, a write only by saying why, and the verdict i
   await shop.traffic(6);
   const { items } = await shop.api<{ items: ListedGroup[] }>("/api/v1/groups?route=orders&limit=50");
   const reads = items.find(({ method, signature }) => method === "GET" && signature.length === 1);
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/causes/${reads?.id}`);
   const before = shop.next.seen.length;
   await page.getByRole("button", { name: "Send it once more" }).click();
@@ -124,7 +126,7 @@ test("without the role for bodies whole exchanges are not shown, and nothing can
   const token = "reads-alone-51Hx0Qw9";
   const shop = await openShop(t, { admin: `tokens: [{ name: reader, role: read, token: "${token}" }]` });
   await shop.send("PUT", "/users/4", { name: "Ann", password: "hunter2" });
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.getByLabel("Token").fill(token);
   await page.keyboard.press("Enter");
   await page.getByRole("main").getByText("/balance precision").click();

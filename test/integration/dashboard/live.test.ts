@@ -5,16 +5,19 @@ import type { Page } from "playwright-core";
 import { createAdmin } from "../../../proxy/admin/server.ts";
 import type { DivergenceRecord } from "../../../proxy/evidence.ts";
 import { sampleAdminParts } from "../../support/admin-parts.ts";
-import { openBrowser, view, violations } from "../../support/browser.ts";
+import { view, violations } from "../../support/browser.ts";
 import { makeRecord } from "../../support/evidence.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { fixedStore } from "../../support/fixed-store.ts";
 import { startRelay } from "../../support/relay.ts";
 import { openShop } from "../../support/shop.ts";
 
+const browser = await openFileBrowser();
+
 test("divergences come as they are recorded, before those of earlier, and are narrowed by what the address says", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(4);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/live`);
   const grid = page.getByRole("grid", { name: "Divergences, the newest first" });
   const rows = grid.locator(".vrows [role=row]");
@@ -36,7 +39,7 @@ test("divergences come as they are recorded, before those of earlier, and are na
 test("by keyboard: one stop for the whole list, arrows within it, Enter opens, Escape closes", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(6);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/live`);
   const box = page.locator(".vbox");
   await box.locator(".vrows [role=row]").first().waitFor();
@@ -62,7 +65,7 @@ test("what came while there was no connection is there when it is back, once", a
   await shop.traffic(2);
   const port = Number(new URL(shop.crossfade.adminUrl).port);
   const relay = await startRelay(t, port);
-  const { page } = await view(await openBrowser(t), `http://127.0.0.1:${relay.port}`, { width: 1280 });
+  const { page } = await view(browser, `http://127.0.0.1:${relay.port}`, { width: 1280 });
   await page.goto(`http://127.0.0.1:${relay.port}/#/live?route=users`);
   const rows = page.locator(".vrows [role=row]");
   await shop.send("PUT", "/users/4", { name: "before" });
@@ -122,7 +125,7 @@ test("100,000 divergences are in the document as some dozens, and scrolling cost
   const admin = await createAdmin(sampleAdminParts(store));
   t.after(() => admin.close());
   const origin = `http://127.0.0.1:${admin.address.port}`;
-  const { page, complaints } = await view(await openBrowser(t), origin, { width: 1280 });
+  const { page, complaints } = await view(browser, origin, { width: 1280 });
   await page.goto(`${origin}/#/live`);
   const box = page.locator(".vbox");
   await box.locator(".vrows [role=row]").first().waitFor();

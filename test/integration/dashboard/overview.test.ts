@@ -5,15 +5,17 @@ import type { StatusView } from "../../../proxy/admin/status-view.ts";
 import { spellCount } from "../../../proxy/admin/sentences.ts";
 import { createAdmin } from "../../../proxy/admin/server.ts";
 import { sampleAdminParts, sampleRouteState, sampleStatusInput } from "../../support/admin-parts.ts";
-import { openBrowser, view } from "../../support/browser.ts";
+import { view } from "../../support/browser.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { fixedStore } from "../../support/fixed-store.ts";
 import { startRelay } from "../../support/relay.ts";
 import { openShop } from "../../support/shop.ts";
 
+const browser = await openFileBrowser();
+
 test("it opens with the sentence that matters, and the bars sum to the whole", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(14);
-  const browser = await openBrowser(t);
   const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   const status = await shop.api<StatusView>("/api/v1/status");
   await page.getByRole("heading", { level: 1, name: status.summary }).waitFor();
@@ -45,7 +47,7 @@ test("it opens with the sentence that matters, and the bars sum to the whole", a
 test("figures change as traffic comes, without a reload, and the connection says that they are of now", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(1);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   const users = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "users" }) });
   await users.getByText("1 write =").waitFor();
   await page.evaluate("globalThis.loadedOnce = true");
@@ -63,7 +65,7 @@ test("a connection that is lost says of when the figures are, and comes back by 
   await shop.traffic(2);
   const relay = await startRelay(t, Number(new URL(shop.crossfade.adminUrl).port));
   const origin = `http://127.0.0.1:${relay.port}`;
-  const { page } = await view(await openBrowser(t), origin, { width: 1280 });
+  const { page } = await view(browser, origin, { width: 1280 });
   const users = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "users" }) });
   await users.getByText("2 writes =").waitFor();
   // Port 1 takes no connections.
@@ -82,7 +84,6 @@ test("where tokens are required one is asked for, kept in the tab, and stands in
   const token = "s3cret-Of-Ops-51Hx0Qw9";
   const shop = await openShop(t, { admin: `tokens: [{ name: ops, role: read, token: "${token}" }]` });
   const origin = shop.crossfade.adminUrl;
-  const browser = await openBrowser(t);
   const { page, complaints } = await view(browser, origin, { width: 1280 });
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));
@@ -110,7 +111,7 @@ test("of 500 routes the 100 that are worst are shown, and all of them when asked
   parts.input = sampleStatusInput({ routes });
   const admin = await createAdmin(parts);
   t.after(() => admin.close());
-  const { page, complaints } = await view(await openBrowser(t), `http://127.0.0.1:${admin.address.port}`, {
+  const { page, complaints } = await view(browser, `http://127.0.0.1:${admin.address.port}`, {
     width: 1280,
   });
   const names = page.getByRole("table", { name: "Routes, what is wrong first" }).getByRole("rowheader");

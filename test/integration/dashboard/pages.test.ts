@@ -1,10 +1,13 @@
 /** Every page on live data from real traffic: without violations of axe-core, in both themes, from a phone to a 4k screen. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openBrowser, overflow, THEMES, view, violations } from "../../support/browser.ts";
+import { overflow, THEMES, view, violations } from "../../support/browser.ts";
 import { shownPages, tellBackfill } from "../../support/dashboard-pages.ts";
 import { shownStates } from "../../support/dashboard-states.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop } from "../../support/shop.ts";
+
+const browser = await openFileBrowser();
 
 for (const width of [360, 1280, 3840]) {
   test(`every page is accessible and fits at ${width} px, in both themes`, async (t) => {
@@ -14,7 +17,7 @@ for (const width of [360, 1280, 3840]) {
     await shop.traffic(1);
     shop.breakCarts(false);
     const { adminUrl } = shop.crossfade;
-    const { page, complaints } = await view(await openBrowser(t), adminUrl, { width });
+    const { page, complaints } = await view(browser, adminUrl, { width });
     for (const { name, address, ready } of await shownPages(shop)) {
       await page.goto(`${adminUrl}/${address}`);
       await ready(page);
@@ -38,7 +41,6 @@ const STATES = {
 
 for (const [state, when] of Object.entries(STATES)) {
   test(`pages are accessible on a phone and fit, ${when}`, async (t) => {
-    const browser = await openBrowser(t);
     const states = (await shownStates(t)).filter(({ name }) => name.startsWith(`${state}-`));
     assert.notEqual(states.length, 0);
     for (const { name, origin, address, ready } of states) {
@@ -61,7 +63,7 @@ for (const [state, when] of Object.entries(STATES)) {
 
 test("an address of nowhere says so, and leads back", async (t) => {
   const shop = await openShop(t);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/nowhere`);
   await page.getByRole("heading", { name: "There is no such page" }).waitFor();
   assert.deepEqual(await violations(page), []);
@@ -74,7 +76,7 @@ test("a backfill is told on the first page and among the repairs, with what it w
   const shop = await openShop(t);
   const { adminUrl } = shop.crossfade;
   const id = await tellBackfill(shop);
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   const said = /6,068 of about 18,204 rows, 512 rows\/s, about 24 s to go, 3 set aside/;
   for (const address of ["#/", "#/repairs"]) {
     await page.goto(`${adminUrl}/${address}`);

@@ -6,15 +6,18 @@ import { request } from "undici";
 import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { StatusView } from "../../../proxy/admin/status-view.ts";
 import type { RepairRecord } from "../../../proxy/evidence.ts";
-import { openBrowser, view } from "../../support/browser.ts";
+import { view } from "../../support/browser.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop } from "../../support/shop.ts";
 import { until } from "../../support/until.ts";
+
+const browser = await openFileBrowser();
 
 test("all mirroring is switched off and on, the first page is loud about it, and the audit has who and why", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(1);
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   await page.goto(`${adminUrl}/#/process`);
   const section = page.getByRole("region", { name: "The kill switch" });
   await section.getByLabel("Reason").fill("next is on fire");
@@ -47,7 +50,7 @@ test("a run over the repair list is started here, dry first, and what it found i
     (await shop.api<{ items: RepairRecord[] }>("/api/v1/repairs?route=carts")).items;
   await until(async () => (await listed()).length > 0);
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   await page.goto(`${adminUrl}/#/repairs?route=carts`);
   const keys = page.getByRole("table", { name: "Keys on the repair list" });
   await keys.getByText("carts/2", { exact: true }).waitFor();
@@ -102,7 +105,7 @@ test("what is not seen is named: open tunnels, bodies over the cap, reads that a
     return reasons["body-too-large"] === 1;
   });
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 1280 });
   await page.goto(`${adminUrl}/#/unseen`);
   const of = (route: string) => page.getByRole("region", { name: route, exact: true });
   await of("carts").getByText("1 tunnel open").waitFor();
@@ -121,7 +124,7 @@ test("services that do not answer, limits and members are told as the API has th
   await shop.traffic(1);
   const status = await shop.api<StatusView>("/api/v1/status");
   const { adminUrl } = shop.crossfade;
-  const { page, complaints } = await view(await openBrowser(t), adminUrl, { width: 360 });
+  const { page, complaints } = await view(browser, adminUrl, { width: 360 });
   await page.goto(`${adminUrl}/#/process`);
   const members = page.getByRole("table", { name: "Members" });
   await members.getByText("answers here").waitFor();

@@ -7,9 +7,12 @@ import type { RouteView } from "../../../proxy/admin/route-view.ts";
 import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { GateAnswer } from "../../../proxy/gate-evidence.ts";
 import type { RetireAnswer } from "../../../proxy/retire.ts";
-import { openBrowser, view, violations } from "../../support/browser.ts";
+import { view, violations } from "../../support/browser.ts";
+import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop } from "../../support/shop.ts";
 import { until } from "../../support/until.ts";
+
+const browser = await openFileBrowser();
 
 /** Presses Tab until the focus is on something of that name. */
 async function tabTo(page: Page, name: string): Promise<void> {
@@ -26,7 +29,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
 test("the gate says what is missing, as the API does", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(8);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/users`);
   const section = page.getByRole("region", { name: "May next become the primary?" });
   const gate = await shop.api<GateAnswer>("/api/v1/routes/users/gate");
@@ -40,7 +43,7 @@ test("the gate says what is missing, as the API does", async (t) => {
 test("by keyboard alone: from the first page to a route, a dry run, and the move with its reason", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(2);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.getByRole("heading", { name: "Routes" }).waitFor();
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate("document.activeElement.innerText"), "Skip to the content");
@@ -81,7 +84,7 @@ test("by keyboard alone: from the first page to a route, a dry run, and the move
 test("a move that the gate refuses says what is missing, and is forced only with a reason", async (t) => {
   const shop = await openShop(t, { legacyService: "effects: suppressed" });
   await shop.traffic(2);
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
   await page.getByRole("button", { name: "Advance to next-primary" }).click();
   const dialog = page.getByRole("dialog");
@@ -107,7 +110,7 @@ test("a move that the gate refuses says what is missing, and is forced only with
 test("charts have both sides, and the same as a table", async (t) => {
   const shop = await openShop(t);
   await shop.traffic(3);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/users`);
   await page.getByRole("img", { name: /^At most, in exchanges a second: match [\d.]+, excused [\d.]+/ }).waitFor();
   await page
@@ -123,7 +126,7 @@ test("charts have both sides, and the same as a table", async (t) => {
 
 test("mirroring of a route is stopped and given back to the file, with a reason that is kept", async (t) => {
   const shop = await openShop(t);
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 360 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 360 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/users`);
   const section = page.getByRole("region", { name: "Mirroring and reads" });
   await section.getByLabel("Reason").fill("next is being moved");
@@ -149,7 +152,7 @@ routes:
 
 test("a share of reads is mirrored and another one dialled to next, what becomes of it is told, and the file has it back", async (t) => {
   const shop = await openShop(t, { routes: DIALLED });
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/reports`);
   await page.getByRole("region", { name: "Mirroring and reads" }).getByText("Writes are not mirrored").waitFor();
   assert.equal(
@@ -186,7 +189,7 @@ test("a share of reads is mirrored and another one dialled to next, what becomes
 
 test("a dial by which ETags of one service would go to the other is refused, in the API's words", async (t) => {
   const shop = await openShop(t);
-  const { page } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
   await page.getByRole("spinbutton", { name: "Reads that next answers, %" }).fill("5");
   await page.keyboard.press("Enter");
@@ -197,7 +200,7 @@ test("a dial by which ETags of one service would go to the other is refused, in 
 test("once next is the primary its page says what still leans on legacy, as the API does", async (t) => {
   const shop = await openShop(t, { legacyService: "effects: suppressed" });
   await shop.traffic(2);
-  const { page, complaints } = await view(await openBrowser(t), shop.crossfade.adminUrl, { width: 1280 });
+  const { page, complaints } = await view(browser, shop.crossfade.adminUrl, { width: 1280 });
   await page.goto(`${shop.crossfade.adminUrl}/#/routes/orders`);
   await page.getByRole("heading", { name: "May next become the primary?" }).waitFor();
   const moved = await request(`${shop.crossfade.adminUrl}/api/v1/routes/orders/phase`, {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { request } from "undici";
 import type { AuditEntry } from "../../../proxy/audit.ts";
 import type { GateAnswer, GateCondition } from "../../../proxy/gate-evidence.ts";
+import type { RetireAnswer, RetireCondition } from "../../../proxy/retire.ts";
 import { collectionSetup } from "../../support/collection.ts";
 import { startBench } from "../../support/crossfade.ts";
 
@@ -43,6 +44,11 @@ ${columns}`,
     const answer = await bench.api<GateAnswer>("/api/v1/routes/users/gate");
     return Object.fromEntries(answer.conditions.map((condition) => [condition.name, condition]));
   };
+  const direct = async (): Promise<RetireCondition | undefined> => {
+    const { conditions } = await bench.api<RetireAnswer>("/api/v1/routes/users/retire");
+    return conditions.find(({ name }) => name === "direct-writes");
+  };
+  assert.equal((await direct())?.state, "not-asked");
   const before = await gate();
   assert.match(before["backfill"]?.text ?? "", /^users: its rows were not brought over; crossfade backfill users$/);
   assert.match(before["reconcile"]?.text ?? "", /^users: its rows were not compared/);
@@ -87,6 +93,10 @@ ${columns}`,
     /^3 rows against 3: 0 missing, .*; 1 gaps and 0 repairs of whole collections ended$/,
   );
 
+  const asked = await direct();
+  assert.match(asked?.text ?? "", /^no change in legacy past Crossfade in /);
+  assert.equal(asked?.figure, 0);
+
   // Somebody writes past the proxy, the same on both sides.
   for (const [db, column] of [
     [setup.legacy, "mail"],
@@ -99,6 +109,8 @@ ${columns}`,
     (await gate())["reconcile"]?.text ?? "",
     /^users: 1 row of legacy and 1 of next changed around the proxy/,
   );
+
+  assert.match((await direct())?.text ?? "", /^1 change in legacy past Crossfade, the last found .* ago/);
 
   // A job that nobody began.
   const end = await request(`${adminUrl}/api/v1/row-jobs/01NONE/end`, {

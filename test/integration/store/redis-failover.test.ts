@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { baseOf, partitionOf } from "../../../adapters/store/redis/keys.ts";
 import type { RepairWork } from "../../../proxy/evidence.ts";
 import { makeRecord, recordWrite } from "../../support/evidence.ts";
-import { redisCluster, redisServer, redisSentinel } from "../../support/redis.ts";
+import { moveSlot, redisCluster, redisSentinel, redisServer } from "../../support/redis.ts";
 import {
   countsOf,
   eligible,
@@ -147,8 +147,8 @@ test("a cluster whose master is killed goes on with its replica: the other slots
 });
 
 test("a slot that moves to another node while writes go on takes its partition with it", async (t) => {
-  const { url, nodes } = await redisCluster(t, 3);
-  const store = await openStoreAt(t, url, { patienceMs: 10_000 });
+  const cluster = await redisCluster(t, 3);
+  const store = await openStoreAt(t, cluster.url, { patienceMs: 10_000 });
   const base = baseOf("crossfade", partitionOf("users", 16));
   let sent = 0;
   const traffic = setInterval(() => {
@@ -157,22 +157,8 @@ test("a slot that moves to another node while writes go on takes its partition w
   }, 2);
   t.after(() => clearInterval(traffic));
   await until(() => sent > 20);
-  const admin = nodes[0]?.admin;
-  assert.ok(admin);
-  const slot = Number(await admin.cluster("KEYSLOT", base));
-  const ids = await Promise.all(nodes.map((node) => node.admin.cluster("MYID") as Promise<string>));
-  const from = Math.floor((slot * 3) / 16_384);
-  const to = (from + 1) % 3;
-  const [source, target] = [nodes[from], nodes[to]];
-  assert.ok(source && target);
-  await target.admin.cluster("SETSLOT", slot, "IMPORTING", String(ids[from]));
-  await source.admin.cluster("SETSLOT", slot, "MIGRATING", String(ids[to]));
-  for (;;) {
-    const keys = (await source.admin.cluster("GETKEYSINSLOT", slot, 10)) as string[];
-    if (keys.length === 0) break;
-    await source.admin.migrate("127.0.0.1", target.port, "", 0, 5_000, "KEYS", ...keys);
-  }
-  for (const node of [target, source, ...nodes]) await node.admin.cluster("SETSLOT", slot, "NODE", String(ids[to]));
+  const slot = Number(await cluster.nodes[0]?.admin.cluster("KEYSLOT", base));
+  const target = await moveSlot(cluster, slot);
   const atMove = sent;
   await until(() => sent > atMove + 20);
   clearInterval(traffic);

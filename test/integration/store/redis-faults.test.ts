@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect } from "node:net";
 import { test } from "node:test";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupEvent } from "../../../proxy/evidence.ts";
 import { makeRecord, recordWrite } from "../../support/evidence.ts";
-import { redisServer } from "../../support/redis.ts";
+import { hurryUp, redisServer } from "../../support/redis.ts";
 import {
   countsOf,
   eligible,
@@ -135,15 +133,6 @@ test("a Redis that is reading its data is waited for", async (t) => {
   // Hooks end Redis first, and what is under way then would be waited for as long as their patience says.
   await Promise.all([store.close(), (await second).close()]);
 });
-
-/** It takes no other command while it reads its data; a client of ours would wait until it has. */
-async function hurryUp(port: number): Promise<void> {
-  const socket = connect(port, "127.0.0.1");
-  socket.write("CONFIG SET key-load-delay 0\r\n");
-  const [reply] = (await once(socket, "data")) as [Buffer];
-  socket.destroy();
-  assert.equal(reply.toString(), "+OK\r\n");
-}
 
 test("a Redis that is told to evict while it is in use is said to be none to trust, until it is put right", async (t) => {
   const redis = await redisServer(t);

@@ -424,6 +424,22 @@ test("a Redis that hangs is waited for once, and not by each write; what waits f
   assert.equal(await hasCome(one.turns.come("after", LATER)), "mine");
 });
 
+test("a long turn of a member's own is not taken for a Redis that is slow: what comes behind it has its place", async (t) => {
+  const redis = await redisServer(t);
+  const [one] = (await members(t, redis.url, 1)) as [RedisStore];
+  await take(one.turns, "warm", "users/0");
+  const taken = one.turns.take("before", ["users/1"]);
+  // What is asked goes out in a later turn; the answer is there while this one goes on, and nobody looks.
+  await new Promise(setImmediate);
+  const until = performance.now() + 200;
+  while (performance.now() < until) JSON.stringify({ busy: until });
+  const behind = one.turns.take("behind", ["users/2"]);
+  assert.notEqual(behind, null, "it does not wait, and is in doubt");
+  await Promise.all([taken, behind]);
+  await accept(one.turns, "behind", ["users/2"], 1);
+  assert.equal(await hasCome(one.turns.come("behind", LATER)), "mine");
+});
+
 test("when all is done Redis holds no turn", async (t) => {
   const redis = await redisServer(t);
   const all = (await members(t, redis.url, 3)).map(({ turns }) => turns);

@@ -49,7 +49,13 @@ async function startMember(t: TestContext, port: number, prefix: string): Promis
   };
   const part = createMemberPart({
     ...{ transitions, id: store.members.id, own, phases: book, standing: new OwnStanding(null), caught },
-    ...{ moved: () => undefined, notClose: () => null, tunnels: () => 0, monotonic: () => performance.now() },
+    ...{
+      settings: () => "0",
+      moved: () => undefined,
+      notClose: () => null,
+      tunnels: () => 0,
+      monotonic: () => performance.now(),
+    },
   });
   let isAwake = false;
   await store.members.join({
@@ -80,10 +86,13 @@ const STATES = ["nothing", "announced", "prepared", "drained"] as const;
 class Move {
   readonly #members: readonly [Member, Member];
   readonly #end: End;
+  /** To the phase beyond the barrier, or to one on this side of it. */
+  readonly #crosses: boolean;
 
-  constructor(members: readonly [Member, Member], end: End) {
+  constructor(members: readonly [Member, Member], end: End, crosses = true) {
     this.#members = members;
     this.#end = end;
+    this.#crosses = crosses;
   }
 
   async #all(word: string): Promise<void> {
@@ -100,8 +109,12 @@ class Move {
     announced: async () => {
       const [{ store, book }] = this.#members;
       const instead = book.rowOf("users") as KeptPhase;
-      const row = { ...instead, phase: "next-primary", epoch: 2, at: "2026-11-22T12:00:01.000Z" } as const;
-      await store.transitions.announce({ id: MOVE, moves: [{ row, instead }], drains: true, forMs: 60_000 });
+      const drains = this.#crosses;
+      const at = "2026-11-22T12:00:01.000Z";
+      const row: KeptPhase = drains
+        ? { ...instead, phase: "next-primary", epoch: 2, changes: 2, at }
+        : { ...instead, phase: "legacy-only", changes: 2, at, behindSince: at };
+      await store.transitions.announce({ id: MOVE, moves: [{ row, instead }], drains, forMs: 60_000 });
       await this.#all("ready");
     },
     prepared: async () => void (await this.#members[0].store.transitions.prepare(MOVE, 60_000)),
@@ -140,11 +153,13 @@ test("whatever a replica had not heard of a move when it became the master, all 
   await replica.admin.replicaof("127.0.0.1", master.port);
   const relay = await startRelay(t, master.port);
   const ends: readonly End[] = ["none", "committed, read by nobody", "committed, read by one", "aborted, read by one"];
-  const all = STATES.flatMap((known) => ends.map((end) => ({ known, end })));
+  const all = [true, false].flatMap((crosses) =>
+    STATES.flatMap((known) => ends.map((end) => ({ known, end, crosses }))),
+  );
   const moves = await Promise.all(
     all.map(async (one, n) => {
       const members = [await startMember(t, relay.port, `p${n}`), await startMember(t, relay.port, `p${n}`)] as const;
-      return { ...one, members, move: new Move(members, one.end) };
+      return { ...one, members, move: new Move(members, one.end, one.crosses) };
     }),
   );
   await Promise.all(
@@ -171,9 +186,10 @@ test("whatever a replica had not heard of a move when it became the master, all 
     }),
   );
   for (const { members } of moves) for (const { wake } of members) wake();
-  for (const { known, end, members } of moves) {
-    const phase = end === "committed, read by one" ? "next-primary" : "dual-write";
-    const what = `${end}; the replica knew it as ${known}`;
+  for (const { known, end, crosses, members } of moves) {
+    const to = crosses ? "next-primary" : "legacy-only";
+    const phase = end === "committed, read by one" ? to : "dual-write";
+    const what = `to ${to}: ${end}; the replica knew it as ${known}`;
     await until(() => members.every(({ part }) => !part.isHolding));
     await until(async () => (await members[0].store.phases())[0]?.phase === phase).catch((error: unknown) =>
       assert.fail(`${what}: ${String(error)}`),

@@ -172,13 +172,17 @@ test("a member that has left is not waited for, one that has said nothing is", a
   assert.equal(stateOf(await leader.transitions.commit("01A")), "committed");
 });
 
-test("rows of a higher epoch than what the store has are told again, others are not", async (t) => {
+test("rows that were set after what the store has are told again, others are not", async (t) => {
   const { redis, all } = await startMembers(t, 1);
   const [{ transitions }] = all as [RedisStore];
   assert.equal(
     phaseIn(await transitions.tellAgain([{ ...row("legacy-only", 1), at: "2026-11-22T13:00:00.000Z" }])),
     "dual-write",
   );
+  // Of one epoch too.
+  const off = { ...row("legacy-only", 1), changes: 1 };
+  assert.equal(phaseIn(await transitions.tellAgain([off])), "legacy-only");
+  assert.equal(phaseIn(await transitions.tellAgain([row("dual-write", 1)])), "legacy-only");
   assert.equal(phaseIn(await transitions.tellAgain([NEW])), "next-primary");
   await redis.admin.flushall();
   assert.deepEqual((await transitions.tellAgain([NEW])).phases, [NEW]);

@@ -29,6 +29,7 @@ function start() {
   const state = {
     ...{ rows: [OLD] as readonly KeptPhase[], now: 0, view: viewOf(null), isAway: false, drains: true },
     held: false,
+    uncopied: [] as readonly string[],
     standing: null as Standing | null,
   };
   const step =
@@ -62,7 +63,9 @@ function start() {
       },
       rowOf: () => state.rows[0],
       keepAgain: () => undefined,
+      uncopied: () => state.uncopied,
     },
+    settings: () => "ours",
     moved: () => undefined,
     notClose: () => null,
     tunnels: () => 0,
@@ -201,4 +204,24 @@ test("what its next process may go by is on disk before it agrees, until it has 
   state.view = viewOf(null, { phases: [NEW] });
   await part.mayLeave();
   assert.deepEqual(state.standing, { isRegistered: false, inDoubt: [] });
+});
+
+test("a route whose row could not be copied stays in doubt: its next process must not go by an older one", async () => {
+  const { part, state, took } = start();
+  state.uncopied = ["users"];
+  await part.catchUp();
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: ["users"] });
+  await took(viewOf(announced));
+  await took(viewOf(transition()));
+  await took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: ["users"] });
+  state.uncopied = [];
+  await took(viewOf(null, { phases: [NEW] }));
+  assert.deepEqual(state.standing, { isRegistered: true, inDoubt: [] });
+});
+
+test("one whose file has other services and routes than the leader's is not ready: it was changed since they were compared", async () => {
+  const { took } = start();
+  assert.equal(await took(viewOf({ ...announced, settings: "theirs" })), "ack:not-ready");
+  assert.equal(await took(viewOf({ ...announced, settings: "ours" })), "ack:ready");
 });

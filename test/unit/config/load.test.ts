@@ -90,6 +90,7 @@ const COMPLETE: Omit<Settings, "file"> = {
       group: null,
       unattended: false,
       sharedDatabase: false,
+      markHeaders: [],
       keepStreams: false,
       key: [
         { source: "path", name: "id" },

@@ -56,3 +56,14 @@ test("where the move is taken back meanwhile, they stay", (t) => {
   t.mock.timers.tick(1);
   assert.equal(held.isClosed, true);
 });
+
+test("a stream that was asked of the old primary before the move, and is answered behind it, is closed too", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const open = new OpenTunnels();
+  open.follow(routes("next-primary"), () => 0.5);
+  const [late, kept] = [opened(open, "users", "events"), opened(open, "kept", "events")];
+  t.mock.timers.tick(0.4 * CLOSED_WITHIN_MS);
+  assert.equal(late.isClosed, false);
+  t.mock.timers.tick(0.2 * CLOSED_WITHIN_MS);
+  assert.deepEqual([late.isClosed, kept.isClosed, open.lasting("users")], [true, false, 0]);
+});

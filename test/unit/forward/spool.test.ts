@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ByteBudget } from "../../../proxy/byte-budget.ts";
-import { Spool, type SpoolFile } from "../../../proxy/forward/spool.ts";
+import { Spool } from "../../../proxy/forward/spool.ts";
+import type { SpoolFile } from "../../../proxy/forward/spool-file.ts";
 import { readStored } from "../../../proxy/stored-body.ts";
 import { until } from "../../support/until.ts";
 

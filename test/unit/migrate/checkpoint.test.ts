@@ -19,6 +19,7 @@ test("a key of any kind comes back from a checkpoint as it was", (t) => {
     leftOut: 0,
     readAgain: 0,
     toRepair: 0,
+    longestFreezeMs: 9,
     conflicts: [],
     setAside: [{ key: "1", why: "w" }],
   };

@@ -18,7 +18,7 @@ async function chunk(
     told.push(what);
     return Promise.resolve(answer);
   };
-  let [freezes, confirms] = [0, 0];
+  let [freezes, confirms, clock] = [0, 0, 0];
   const done = await writeLiveChunk<string>({
     live: {
       window: () => say("window", 1),
@@ -42,6 +42,7 @@ async function chunk(
         },
       }),
     pause: () => Promise.resolve(),
+    now: () => (clock += 5),
     waits: () => undefined,
     signal: new AbortController().signal,
   });
@@ -58,6 +59,7 @@ test("the window is opened before anything is read, all is read before the freez
     written: ["1,2,3,4"],
     readAgain: 0,
     toRepair: 0,
+    longestFreezeMs: 5,
     stopped: false,
   });
 });
@@ -114,6 +116,7 @@ test("it stops before a window, and says that the chunk is not done", async () =
     read: never,
     prepare: never,
     pause: never,
+    now: never,
     waits: () => undefined,
     signal: stop.signal,
   });

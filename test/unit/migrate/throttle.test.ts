@@ -8,6 +8,7 @@ function setup(bounds: Partial<ThrottleBounds>) {
     now: 0,
     paused: null as string | null,
     lagMs: null as number | null,
+    sourceLagMs: null as number | null,
     probeMs: 1,
     probes: 0,
     stillHere: 0,
@@ -18,6 +19,7 @@ function setup(bounds: Partial<ThrottleBounds>) {
     {
       pausedBy: () => stage.paused,
       lagMs: () => stage.lagMs,
+      sourceLagMs: () => Promise.resolve(stage.sourceLagMs),
       probe() {
         stage.probes += 1;
         stage.now += stage.probeMs;
@@ -69,6 +71,20 @@ test("it waits for as long as there is a reason, names it, and lets itself be he
   await pass();
   assert.deepEqual(told, ["paused by ops", "copies of live writes are 12.3 s behind (--max-lag 10 s)", null]);
   assert.equal(stage.stillHere, 4);
+});
+
+test("a replica that is read is waited for until it has caught up", async () => {
+  const { stage, told, pass, after } = setup({ lagMs: 10_000 });
+  stage.sourceLagMs = 61_000;
+  after((waits) => {
+    if (waits === 3) stage.sourceLagMs = 0;
+  });
+  await pass();
+  assert.deepEqual(told, ["the source is a replica, and 61 s behind (--max-lag 10 s)", null]);
+  const off = setup({});
+  off.stage.sourceLagMs = 61_000;
+  await off.pass();
+  assert.deepEqual(off.told, [null]);
 });
 
 test("a lag that nobody knows, and one that is off, hold nothing up", async () => {

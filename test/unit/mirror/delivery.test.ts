@@ -171,6 +171,9 @@ test("where other members send too, what is refused is sent once more when what 
   const never = (): Promise<boolean> => assert.fail("nobody is asked");
   assert.equal((await delivered([answers(404)], { method: "GET", elsewhere: never })).end, "404");
   assert.equal((await delivered([answers(500)], { unsettled, place, elsewhere: never })).end, "500");
+  // Nor does a refusal that was to be expected.
+  const isExpected = (status: number): boolean => status === 404;
+  assert.equal((await delivered([answers(404)], { unsettled, place, elsewhere: never, isExpected })).end, "404");
 });
 
 test("what is refused is sent once more when what was answered earlier has settled, a POST too", async () => {

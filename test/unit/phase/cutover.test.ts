@@ -109,3 +109,16 @@ test("what a route without a shadow has missed is a gap before the move forgets 
   await assert.rejects(failed.cutover.move(ORDER), /it is away/);
   assert.deepEqual(gapsOf(failed.all()), ["gap-opened", "gap-withdrawn"]);
 });
+
+test("a step that was decided on from another phase is not made from the one that acts by now", async (t) => {
+  // Another member, whose file says the same, was first.
+  const { cutover } = cutoverOf(t, { row: rowIn("dual-write", 3), cross: () => assert.fail("one step is enough") });
+  const report = await cutover.move({ ...ORDER, step: "rollback", to: "dual-write" });
+  assert.equal(report?.end, "refused");
+  assert.equal(
+    report?.sentence,
+    "users stays in dual-write: it is in dual-write by now, from where rollback leads to legacy-only and not to dual-write",
+  );
+  const wanted = cutoverOf(t, { row: rowIn("dual-write", 3), cross: async () => MOVED });
+  assert.equal((await wanted.cutover.move({ ...ORDER, step: "rollback", to: "legacy-only" }))?.end, "moved");
+});

@@ -23,7 +23,7 @@ const WATCHED = leaned("watched", 0, NOON);
 function ask(over: Partial<RetireQuestion> = {}): RetireAnswer {
   const route = { name: "users", phase: "next-primary", sharedDatabase: false } as const;
   const asked = { route, quietMs: QUIET, now: NOON + 60 * DAY, cutOverAt: NOON, leanings: [WATCHED] };
-  return askRetire({ ...asked, openRepairs: 0, gaps: [], ...over });
+  return askRetire({ ...asked, openRepairs: 0, gaps: [], looked: null, ...over });
 }
 
 function missingOf({ conditions }: RetireAnswer): string[] {
@@ -118,6 +118,45 @@ test("a zero is worth as much as it was watched: from the start of counting, and
   assert.equal(soon.conditions[0]?.text, "next-primary: next has answered for 5 days; 30 days are asked for");
   const unknown = ask({ cutOverAt: null });
   assert.deepEqual([missingOf(unknown), unknown.etaMs], [["phase"], 30 * DAY]);
+});
+
+test("comparisons with marks tell of changes past Crossfade, as far as they reach and are fresh", () => {
+  const [from, freshForMs] = [NOON, DAY];
+  const direct = (over: Partial<RetireQuestion>) => {
+    const answer = ask(over);
+    return { answer, found: answer.conditions.find(({ name }) => name === "direct-writes") };
+  };
+  const quiet = direct({ looked: { from, to: NOON + 59.5 * DAY, freshForMs } });
+  assert.deepEqual([quiet.answer.clean, quiet.found?.state, quiet.found?.figure], [true, "met", 0]);
+  assert.equal(quiet.found?.text, "no change in legacy past Crossfade in 60 days, by a comparison 12 hours ago");
+  assert.doesNotMatch(quiet.answer.sentence, /not asked/);
+
+  const stale = direct({ looked: { from, to: NOON + 58 * DAY, freshForMs } });
+  assert.deepEqual([stale.found?.state, stale.answer.etaMs], ["missing", null]);
+  assert.equal(
+    stale.found?.text,
+    "no change in legacy past Crossfade in 58 days, by a comparison 2 days ago, which is too long: crossfade reconcile of the rows of users",
+  );
+  // Marks of before it say nothing, and neither does what was before the cutover.
+  for (const over of [
+    { looked: { from: NOON + 50 * DAY, to: NOON + 60 * DAY, freshForMs } },
+    { cutOverAt: NOON + 50 * DAY, looked: { from, to: NOON + 60 * DAY, freshForMs } },
+  ])
+    assert.equal(direct(over).found?.state, "missing");
+  const late = direct({
+    leanings: [WATCHED, leaned("direct-write", 3, NOON + 40 * DAY)],
+    looked: { from, to: NOON + 60 * DAY, freshForMs },
+  });
+  assert.deepEqual([late.found?.state, late.found?.figure, late.answer.etaMs], ["missing", 3, 10 * DAY]);
+  assert.equal(
+    late.found?.text,
+    "3 changes in legacy past Crossfade, the last found 20 days ago, by a comparison 0 seconds ago; 30 days without are asked for",
+  );
+  const over = direct({
+    leanings: [WATCHED, leaned("direct-write", 3, NOON + 20 * DAY)],
+    looked: { from, to: NOON + 60 * DAY, freshForMs },
+  });
+  assert.equal(over.found?.state, "met");
 });
 
 test("before the cutover, with keys on the list, or with a gap that hides what only legacy has, waiting does not help", () => {

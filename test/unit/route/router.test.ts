@@ -20,6 +20,7 @@ function route(name: string, path: string, match: Partial<RouteMatch> = {}): Rou
     touches: [],
     unattended: false,
     sharedDatabase: false,
+    markHeaders: [],
     keepStreams: false,
     treatAs: "by-method",
     persisted: [],

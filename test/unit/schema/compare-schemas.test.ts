@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compareSchemas } from "../../../proxy/schema/compare-schemas.ts";
 import { hazardsOf } from "../../../proxy/schema/hazards.ts";
 import { readSaved, spellSaved } from "../../../proxy/schema/saved-schema.ts";
-import type { SchemaColumn, TableSchema } from "../../../proxy/table-schema.ts";
+import type { SchemaColumn, TableRule, TableSchema } from "../../../proxy/table-schema.ts";
 import { BIGINT, column, INT, schemaOf, TEXT, unique } from "../../support/schema.ts";
 
 const ID = column("id", INT);
@@ -138,4 +138,48 @@ test("a saved schema is read as it was, and what is none is told by its place", 
     /\/crossfadeSchema is not 1/,
   );
   assert.match(why(spellSaved(saved).replace('"bits": 64', '"bits": "64"')), /\/source\/columns\/0\/type\/bits /);
+});
+
+test("new conditions and foreign keys break, but for columns that old writers leave null; spellings of one are one", () => {
+  const price = column("price", INT);
+  const rule = (says: string, columns: readonly string[], kind: TableRule["kind"] = "check"): TableRule => ({
+    kind,
+    name: "r",
+    columns,
+    says,
+  });
+  const with_ = (rules: readonly TableRule[] | undefined, more: Partial<TableSchema> = {}): TableSchema =>
+    schemaOf([ID, price], { rules, ...more });
+  const positive = rule("price > 0", ["price"]);
+  const named = rule("orders (id)", ["price"], "foreign-key");
+  assert.deepEqual(told(with_([]), with_([positive, named])), [
+    "breaking new-check price",
+    "breaking new-foreign-key price",
+  ]);
+  assert.deepEqual(told(with_([positive]), with_([rule("((`price` > 0))", ["price"])])), []);
+  const called = (name: string): TableSchema => with_([rule(name, ["name"])]);
+  assert.deepEqual(told(called("name = 'A b'::text"), called("((name) = 'A b')")), []);
+  assert.deepEqual(told(called("name = 'A b'"), called("name = 'Ab'")), ["breaking new-check name"]);
+  assert.deepEqual(told(with_([named]), with_([rule("orders (code)", ["price"], "foreign-key")])), [
+    "breaking new-foreign-key price",
+  ]);
+  assert.deepEqual(told(with_([positive]), with_([])), []);
+  assert.deepEqual(
+    told(with_(undefined), with_([positive])),
+    [],
+    "a schema that was saved before they were looked for",
+  );
+  const extra = column("code", TEXT, { nullable: true });
+  const added = (...rules: readonly TableRule[]): readonly string[] =>
+    told(with_([]), schemaOf([ID, price, extra], { rules }));
+  assert.deepEqual(added(rule("code <> ''", ["code"]), rule("codes (id)", ["code", "id"], "foreign-key")), [
+    "additive added code",
+  ]);
+  assert.deepEqual(added(rule("code IS NOT NULL OR price > 0", ["code", "price"])), [
+    "breaking new-check code, price",
+    "additive added code",
+  ]);
+  const other = with_([positive], { database: "mysql" });
+  assert.deepEqual(told(with_([]), other, "sides"), ["hazard new-check price"]);
+  assert.deepEqual(told(with_([]), with_([named]), "sides", true), ["hazard new-foreign-key price"]);
 });

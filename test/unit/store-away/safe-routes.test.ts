@@ -10,11 +10,10 @@ const AT_NEXT: KeptPhase = {
   ...{ at: "2026-11-22T12:00:00.000Z", reason: null, behindSince: null },
 };
 
-function file(t: TestContext, users: string, more = "") {
+function file(t: TestContext, users: string) {
   return settingsOf(
     t,
-    `${more}
-services:
+    `services:
   legacy: { url: "http://127.0.0.1:3000" }
   next: { url: "http://127.0.0.1:4000" }
 routes:
@@ -37,14 +36,13 @@ test("a registered member goes by its copy of the phases, and by its file where 
   );
 });
 
-test("one that has left, one whose copy knows nothing of what its file says of next, and one with workers forward nothing", (t) => {
+test("one that has left, and one whose copy knows nothing of what its file says of next, forward nothing", (t) => {
   assert.match(whyNot(safeRoutes(file(t, ""), { isRegistered: false, inDoubt: [] }, [AT_NEXT])), /has left/);
   assert.match(
     whyNot(safeRoutes(file(t, ", phase: next-primary"), REGISTERED, [])),
     /next is the source of truth of users/,
   );
   assert.equal(refused(safeRoutes(file(t, ", phase: next-primary"), REGISTERED, [AT_NEXT])).length, 0);
-  assert.match(whyNot(safeRoutes(file(t, "", "workers: 2"), REGISTERED, [AT_NEXT])), /with workers/);
 });
 
 test("routes of a move whose end is in the store alone are refused, and those whose clients call things by what is there alone", (t) => {

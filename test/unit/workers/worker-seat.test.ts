@@ -5,7 +5,7 @@ import type { RequestHead } from "../../../proxy/exchange.ts";
 import { captures } from "../../../proxy/forward/capture.ts";
 import type { PrimaryEnding } from "../../../proxy/forward/forwarder.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
-import type { Arrived, Entered, Intake } from "../../../proxy/intake.ts";
+import type { Arrived, CrossingWrite, Entered, Intake } from "../../../proxy/intake.ts";
 import { systemClock } from "../../../proxy/system-clock.ts";
 import type { FromWorker, ToWorker } from "../../../proxy/workers/messages.ts";
 import { WorkerSeat } from "../../../proxy/workers/worker-seat.ts";
@@ -50,7 +50,14 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
       return null;
     },
   };
-  const books: Intake = { open: (arrived, goOn, failed) => intake(arrived, () => goOn(entered), failed) };
+  const crossed: CrossingWrite[] = [];
+  const books: Intake = {
+    open: (arrived, goOn, failed) => intake(arrived, () => goOn(entered), failed),
+    cross(write) {
+      crossed.push(write);
+      return { ...entered, takers: () => null };
+    },
+  };
   const { snapshot, route } = makeSettled().exchange;
   const seat = new WorkerSeat({
     link: { send: (message) => void told.push(message) },
@@ -66,7 +73,7 @@ function seated(intake: (arrived: Arrived, goOn: () => void, failed: () => void)
     clock: systemClock,
     caught: (_step, error) => assert.fail(String(error)),
   });
-  return { seat, told, ended, budget };
+  return { seat, told, ended, crossed, budget };
 }
 const NO_PARAMS = { named: {}, rest: [] };
 const NONE = Buffer.alloc(0);
@@ -99,6 +106,28 @@ test("of a write whose place is not known in time the worker is told to hold bac
   seat.take(open(1), NONE);
   assert.deepEqual(told, [{ type: "go", exchange: 1, isHeld: true }]);
   seat.gone("the test ends");
+});
+
+test("a write to a database that both services use is told and not waited for, and ends with its worker", () => {
+  const { seat, told, ended, crossed } = seated(() => assert.fail("it is not mirrored"));
+  const ending = { end: "answered", status: 200, headers: [], requestComplete: true, ms: 3 } as const;
+  const none = { length: 0, kept: 0, isLost: false };
+  seat.take({ ...open(1), shadow: null, waits: false }, NONE);
+  seat.take({ type: "ended", exchange: 1, ending, request: none, answer: none, isHeld: false }, NONE);
+  seat.take({ ...open(2), shadow: null, waits: false }, NONE);
+  seat.gone("it was killed");
+  assert.deepEqual(
+    crossed.map(({ plan, request }) => [plan.mirror, request.method]),
+    [
+      [false, "PUT"],
+      [false, "PUT"],
+    ],
+  );
+  assert.deepEqual(
+    ended.map(({ end }) => end),
+    ["answered", "unknown"],
+  );
+  assert.deepEqual(told, []);
 });
 
 test("what cannot be entered is told, so that nobody waits for it", () => {

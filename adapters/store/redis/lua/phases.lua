@@ -84,6 +84,7 @@ function steps.announce()
     id = order.id,
     coordinator = order.member,
     drains = order.drains,
+    settings = order.settings,
     moves = order.moves,
     members = registered(),
     ['until'] = now + order.forMs,
@@ -152,22 +153,32 @@ function steps.witness()
   return 'done'
 end
 
--- By whoever has read that it was committed.
-local function isAlreadyMade(epochs)
-  if not isUnderWay() or not transition.drains then return false end
+-- Whether a row was set after another one of its route: kept-phase.ts.
+local function isLater(row, other)
+  if row.epoch ~= other.epoch then return row.epoch > other.epoch end
+  return (row.changes or 0) > (other.changes or 0)
+end
+
+-- By whoever has read that it was committed, or what was moved since.
+local function isAlreadyMade(told)
+  if not isUnderWay() then return false end
   for _, move in ipairs(transition.moves) do
-    local epoch = epochs[move.route]
-    if not epoch or epoch < cjson.decode(move.row).epoch then return false end
+    local row, made = told[move.route], cjson.decode(move.row)
+    local isIt = row and row.epoch == made.epoch and row.at == made.at
+    if not row or not (isIt or isLater(row, made)) then return false end
   end
   return true
 end
 
 function steps.tellAgain()
+  local told = {}
   for _, move in ipairs(order.moves) do
+    local row = cjson.decode(move.row)
+    told[move.route] = row
     local text = call('HGET', key('phases'), move.route)
-    if not text or cjson.decode(text).epoch < order.epochs[move.route] then keep({ move }) end
+    if not text or isLater(row, cjson.decode(text)) then keep({ move }) end
   end
-  if isAlreadyMade(order.epochs) then put('committed') end
+  if isAlreadyMade(told) then put('committed') end
   return 'done'
 end
 

@@ -1,0 +1,3 @@
+import { tryPair } from "./try-pair.ts";
+
+tryPair("http-http");

@@ -1,8 +1,8 @@
 import type { RouteSettings, Settings } from "./config/settings.ts";
-import type { Difference, RepairReason } from "./evidence.ts";
+import type { Difference, RepairReason } from "./evidence/evidence.ts";
 import type { Outcome } from "./outcome.ts";
-import type { StoredBody } from "./stored-body.ts";
-import type { Trace } from "./trace.ts";
+import type { StoredBody } from "./evidence/stored-body.ts";
+import type { Trace } from "./tracing/trace.ts";
 
 /** The part a service plays for a route in its present phase. */
 export type Role = "primary" | "shadow";

@@ -2,7 +2,7 @@
  * The journal's port: delivery data, the durable record of writes until they settle (docs/semantics.md, "Journal"). Never
  * evidence.
  */
-import type { RepairReason, SealedPlace } from "./evidence.ts";
+import type { RepairReason, SealedPlace } from "./evidence/evidence.ts";
 import type { About, Identity, RawHeaders, RequestHead } from "./exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
 import type { StoreWrite } from "./ports.ts";

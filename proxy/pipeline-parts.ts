@@ -1,12 +1,12 @@
-import type { ByteBudget } from "./byte-budget.ts";
+import type { ByteBudget } from "./process/byte-budget.ts";
 import type { Caught } from "./caught.ts";
 import type { Comparer } from "./compare/comparer.ts";
 import type { ModuleHealth } from "./compare/module-health.ts";
-import type { EvidenceBook } from "./evidence-book.ts";
+import type { EvidenceBook } from "./evidence/evidence-book.ts";
 import type { ServiceSettings } from "./config/settings.ts";
 import type { Role, Settled, Snapshot } from "./exchange.ts";
 import type { CaptureParts } from "./forward/capture.ts";
-import type { Copying } from "./backfill-window.ts";
+import type { Copying } from "./rows/backfill-window.ts";
 import type { Backlog } from "./mirror/backlog.ts";
 import type { ChangeLog } from "./mirror/change-log.ts";
 import type { CrossingWrites } from "./mirror/crossing-writes.ts";
@@ -24,12 +24,12 @@ import type { Transforms } from "./transform/transforms.ts";
 import type { Journal } from "./journal.ts";
 import type { OpenWrites } from "./phase/open-writes.ts";
 import type { Clock, Telemetry, Upstream } from "./ports.ts";
-import type { Noise } from "./noise.ts";
+import type { Noise } from "./noise/noise.ts";
 import type { Unsettled } from "./mirror/unsettled.ts";
 import type { PairKeeper } from "./record/pair-keeper.ts";
 import type { Recorder } from "./record/recorder.ts";
 import type { RuleCounters } from "./record/rule-counters.ts";
-import type { Turns } from "./turns.ts";
+import type { Turns } from "./members/turns.ts";
 
 /** Everything the pipeline works with; `main.ts` builds it once. */
 export interface PipelineParts {

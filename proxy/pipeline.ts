@@ -3,16 +3,16 @@
  * The steps are called in this order, by front.ts down to `answer`, for the client; by intake.ts, settlement.ts and
  * mirrored-copy.ts from `settle` on, for the record only: whatever goes wrong there is caught, counted and survived.
  */
-import { createFront, type Front, type FrontParts } from "./front.ts";
-import { createIntake, type Intake } from "./intake.ts";
+import { createFront, type Front, type FrontParts } from "./life/front.ts";
+import { createIntake, type Intake } from "./life/intake.ts";
 import type { LeftOver } from "./journal.ts";
-import { createJournalBacklog, settleLeftOver } from "./journal-backlog.ts";
+import { createJournalBacklog, settleLeftOver } from "./life/journal-backlog.ts";
 import { Holes } from "./mirror/holes.ts";
 import { Lanes } from "./mirror/lanes.ts";
-import type { Copy } from "./copy.ts";
-import { abandonCopies, mirrorCopy } from "./mirrored-copy.ts";
+import type { Copy } from "./life/copy.ts";
+import { abandonCopies, mirrorCopy } from "./life/mirrored-copy.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
-import type { QuietKey } from "./turns.ts";
+import type { QuietKey } from "./members/turns.ts";
 
 /** How long an earlier intent without an answer holds up a lane. */
 const LANE_INTENT_WAIT_MS = 5_000;

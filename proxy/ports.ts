@@ -2,7 +2,7 @@
  * What the core asks of the outside. Adapters implement these; the core never imports an adapter.
  */
 import type { Readable } from "node:stream";
-import type { AuditEntry } from "./audit.ts";
+import type { AuditEntry } from "./evidence/audit.ts";
 import type { Phase } from "./config/settings.ts";
 import type { CrossfadeError } from "./errors.ts";
 import type {
@@ -21,23 +21,23 @@ import type {
   RepairRecord,
   RepairWork,
   SealedPlace,
-} from "./evidence.ts";
-import type { DialResult } from "./dial-results.ts";
+} from "./evidence/evidence.ts";
+import type { DialResult } from "./reads/dial-results.ts";
 import type { RawHeaders, Role } from "./exchange.ts";
-import type { CopyResult, FallbackResult } from "./fallback-results.ts";
-import type { KeptGateEvidence } from "./gate-evidence.ts";
-import type { Leaning } from "./leanings.ts";
+import type { CopyResult, FallbackResult } from "./reads/fallback-results.ts";
+import type { KeptGateEvidence } from "./moves/gate-evidence.ts";
+import type { Leaning } from "./moves/leanings.ts";
 import type { OutcomeKind, OutcomeReason } from "./outcome.ts";
-import type { EndedSpan } from "./spans.ts";
-import type { Override, OverrideSetting } from "./overrides.ts";
-import type { KeptPhase, PhaseMove } from "./kept-phase.ts";
-import type { PresentState } from "./members.ts";
-import type { KeptPlace, NotTwiceReason } from "./places.ts";
-import type { PairOutcome, PairsKept, StoredPair } from "./stored-pair.ts";
-import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./value-pairs.ts";
+import type { EndedSpan } from "./tracing/spans.ts";
+import type { Override, OverrideSetting } from "./moves/overrides.ts";
+import type { KeptPhase, PhaseMove } from "./moves/kept-phase.ts";
+import type { PresentState } from "./members/members.ts";
+import type { KeptPlace, NotTwiceReason } from "./evidence/places.ts";
+import type { PairOutcome, PairsKept, StoredPair } from "./evidence/stored-pair.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./ids/value-pairs.ts";
 import type { ReadBackResult } from "./read-back-results.ts";
 import type { RepairResult } from "./repair-job.ts";
-import type { RowJobEnd } from "./row-jobs.ts";
+import type { RowJobEnd } from "./rows/row-jobs.ts";
 
 // ---------------------------------------------------------------- upstream
 

@@ -1,5 +1,5 @@
 /** Runs over the repair list: what is asked, and how far one is. Shapes of API and CLI. */
-import type { Difference } from "./evidence.ts";
+import type { Difference } from "./evidence/evidence.ts";
 
 /** What became of one entry in a run. */
 export const REPAIR_RESULTS = [

@@ -1,6 +1,6 @@
 /** Opens the table that a collection names. */
 import type { RowPlace } from "../../proxy/config/collection-settings.ts";
-import type { RowTarget } from "../../proxy/rows.ts";
+import type { RowTarget } from "../../proxy/rows/rows.ts";
 import { openHttp } from "./http/open.ts";
 import { openMysql } from "./mysql/open.ts";
 import { openPostgres } from "./postgres/open.ts";

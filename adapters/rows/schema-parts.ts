@@ -1,5 +1,5 @@
 /** What reading a schema has in common over databases. */
-import type { SchemaColumn, SchemaLook } from "../../proxy/table-schema.ts";
+import type { SchemaColumn, SchemaLook } from "../../proxy/rows/table-schema.ts";
 
 /** `character varying(10)`, `timestamp(3) with time zone`, `bigint(20) unsigned`: the words without the numbers, in lower case. */
 export function parseDeclared(declared: string): { readonly word: string; readonly numbers: readonly number[] } {

@@ -1,5 +1,5 @@
 /** Deleted rows that stay in their table, marked, so that nothing older brings them back: how each database is told of them. */
-import type { ColumnKind } from "../../proxy/rows.ts";
+import type { ColumnKind } from "../../proxy/rows/rows.ts";
 
 /** What is asked of a table by name. */
 export interface NamedColumns {

@@ -3,13 +3,13 @@
  * away: counts by what they count, repairs by key, places by their address, evidence of the gate by route, overrides by what
  * they set, and of the audit as much as a store keeps. Gaps do not come with traffic, so they stay a list.
  */
-import { AUDIT_KEPT } from "../../proxy/audit.ts";
-import { bothMissing, type Missing, type OutcomeCount } from "../../proxy/evidence.ts";
-import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
-import { addLeaning, type Leaning, leaningName, repairLeaning } from "../../proxy/leanings.ts";
-import type { KeptPlace } from "../../proxy/places.ts";
+import { AUDIT_KEPT } from "../../proxy/evidence/audit.ts";
+import { bothMissing, type Missing, type OutcomeCount } from "../../proxy/evidence/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/moves/gate-evidence.ts";
+import { addLeaning, type Leaning, leaningName, repairLeaning } from "../../proxy/moves/leanings.ts";
+import type { KeptPlace } from "../../proxy/evidence/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
-import type { RowJobEnd } from "../../proxy/row-jobs.ts";
+import type { RowJobEnd } from "../../proxy/rows/row-jobs.ts";
 import { laterOf } from "./later-of.ts";
 import { newerPlace } from "./newer-place.ts";
 import { placeKey } from "./place-key.ts";

@@ -1,8 +1,8 @@
 /** A group as it is shown, from what a store keeps of it: one reading for every store. */
-import type { GroupDecision, GroupRecord, GroupState } from "../../proxy/evidence.ts";
-import { stateNow } from "../../proxy/group-states.ts";
-import { isFailure } from "../../proxy/groups.ts";
-import { trendOf } from "../../proxy/trend.ts";
+import type { GroupDecision, GroupRecord, GroupState } from "../../proxy/evidence/evidence.ts";
+import { stateNow } from "../../proxy/evidence/group-states.ts";
+import { isFailure } from "../../proxy/evidence/groups.ts";
+import { trendOf } from "../../proxy/evidence/trend.ts";
 
 export interface KeptGroup {
   readonly id: string;

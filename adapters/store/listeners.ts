@@ -1,4 +1,4 @@
-import type { GroupEvent } from "../../proxy/evidence.ts";
+import type { GroupEvent } from "../../proxy/evidence/evidence.ts";
 
 export type GroupListener = (event: GroupEvent) => void;
 

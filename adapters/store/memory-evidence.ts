@@ -1,7 +1,13 @@
 /** Divergence records, their groups and samples, in memory and within what is to be kept. */
-import type { DivergenceRecord, GroupDecision, GroupEvent, GroupRecord, ListedGroup } from "../../proxy/evidence.ts";
+import type {
+  DivergenceRecord,
+  GroupDecision,
+  GroupEvent,
+  GroupRecord,
+  ListedGroup,
+} from "../../proxy/evidence/evidence.ts";
 import type { DivergenceQuery, ErasureQuery } from "../../proxy/ports.ts";
-import { coversPlace } from "../../proxy/covers-place.ts";
+import { coversPlace } from "../../proxy/evidence/covers-place.ts";
 import { MemoryGroups } from "./memory-groups.ts";
 import type { Retention } from "./retention.ts";
 

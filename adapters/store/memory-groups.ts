@@ -1,7 +1,13 @@
 /** Groups in memory: counts, states and the last day of each. */
-import type { DivergenceRecord, GroupDecision, GroupEvent, GroupRecord, GroupState } from "../../proxy/evidence.ts";
-import { stateNow, stateWhenSeen } from "../../proxy/group-states.ts";
-import { hourOf, TREND_HOURS } from "../../proxy/trend.ts";
+import type {
+  DivergenceRecord,
+  GroupDecision,
+  GroupEvent,
+  GroupRecord,
+  GroupState,
+} from "../../proxy/evidence/evidence.ts";
+import { stateNow, stateWhenSeen } from "../../proxy/evidence/group-states.ts";
+import { hourOf, TREND_HOURS } from "../../proxy/evidence/trend.ts";
 import { viewGroup } from "./group-view.ts";
 import { drawSample } from "./samples.ts";
 

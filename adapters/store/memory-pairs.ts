@@ -1,6 +1,6 @@
 /** Exchanges kept whole, in memory and within what is to be kept. */
 import type { ErasureQuery, PairQuery, StoreWrite } from "../../proxy/ports.ts";
-import type { PairsKept, StoredPair } from "../../proxy/stored-pair.ts";
+import type { PairsKept, StoredPair } from "../../proxy/evidence/stored-pair.ts";
 import type { Retention } from "./retention.ts";
 import { surplusPair } from "./samples.ts";
 

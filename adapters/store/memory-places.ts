@@ -1,5 +1,5 @@
 /** What is known of places, in memory and within what is to be kept. */
-import type { KeptPlace } from "../../proxy/places.ts";
+import type { KeptPlace } from "../../proxy/evidence/places.ts";
 import { placeKey } from "./place-key.ts";
 import type { Retention } from "./retention.ts";
 

@@ -1,5 +1,5 @@
 /** The repair list of the memory store. */
-import { bothMissing, type RepairEnd, type RepairWork } from "../../proxy/evidence.ts";
+import { bothMissing, type RepairEnd, type RepairWork } from "../../proxy/evidence/evidence.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { laterOf } from "./later-of.ts";
 import { newerPlace } from "./newer-place.ts";

@@ -1,6 +1,6 @@
 /** Pairs of values, by their hashes. */
 import type { Identity } from "../../proxy/exchange.ts";
-import type { PairSought, PairTaught, ValuePairRow } from "../../proxy/value-pairs.ts";
+import type { PairSought, PairTaught, ValuePairRow } from "../../proxy/ids/value-pairs.ts";
 
 export class MemoryValues {
   readonly #rows = new Set<ValuePairRow & { readonly seq: number }>();

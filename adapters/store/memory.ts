@@ -1,5 +1,5 @@
 /** The store of tests and of `--store memory:`: the same contract, bounded, gone with the process. */
-import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
+import { AUDIT_KEPT, type AuditEntry } from "../../proxy/evidence/audit.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import {
   type DivergenceRecord,
@@ -12,12 +12,12 @@ import {
   type RepairEnd,
   type RepairRecord,
   type RepairWork,
-} from "../../proxy/evidence.ts";
-import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
-import { addLeaning, type Leaning, leaningName, repairLeaning } from "../../proxy/leanings.ts";
-import { isStill, type KeptPhase, type PhaseMove } from "../../proxy/kept-phase.ts";
-import { isFailure } from "../../proxy/groups.ts";
-import { changeOverrides, type Override } from "../../proxy/overrides.ts";
+} from "../../proxy/evidence/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/moves/gate-evidence.ts";
+import { addLeaning, type Leaning, leaningName, repairLeaning } from "../../proxy/moves/leanings.ts";
+import { isStill, type KeptPhase, type PhaseMove } from "../../proxy/moves/kept-phase.ts";
+import { isFailure } from "../../proxy/evidence/groups.ts";
+import { changeOverrides, type Override } from "../../proxy/moves/overrides.ts";
 import type {
   Clock,
   DivergenceQuery,
@@ -32,9 +32,9 @@ import type {
   StoreHealth,
   StoreWrite,
 } from "../../proxy/ports.ts";
-import type { RowJobEnd } from "../../proxy/row-jobs.ts";
-import type { PairsKept, StoredPair } from "../../proxy/stored-pair.ts";
-import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../proxy/value-pairs.ts";
+import type { RowJobEnd } from "../../proxy/rows/row-jobs.ts";
+import type { PairsKept, StoredPair } from "../../proxy/evidence/stored-pair.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../proxy/ids/value-pairs.ts";
 import { decodeCursor, encodeCursor, pageLimit, type ListName } from "./cursor.ts";
 import { rowJobName } from "./rows.ts";
 import { GroupListeners, type GroupListener } from "./listeners.ts";

@@ -1,4 +1,4 @@
-import type { SealedPlace } from "../../proxy/evidence.ts";
+import type { SealedPlace } from "../../proxy/evidence/evidence.ts";
 
 /** Where an entity is that is marked again: as the later mark says; what either says of it holds until it is off the list. */
 export function newerPlace(known: SealedPlace | null, later: SealedPlace | null): SealedPlace | null {

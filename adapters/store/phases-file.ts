@@ -6,8 +6,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../../proxy/config/settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { KeptPhase } from "../../proxy/kept-phase.ts";
-import { writeWhole } from "../../proxy/whole-file.ts";
+import type { KeptPhase } from "../../proxy/moves/kept-phase.ts";
+import { writeWhole } from "../../proxy/process/whole-file.ts";
 
 export interface PhasesFile {
   readonly file: string;

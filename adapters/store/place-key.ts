@@ -1,4 +1,4 @@
-import type { PlaceAddress } from "../../proxy/places.ts";
+import type { PlaceAddress } from "../../proxy/evidence/places.ts";
 
 /** The same for the same place alone. */
 export function placeKey({ route, method, path, at }: PlaceAddress): string {

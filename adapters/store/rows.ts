@@ -1,11 +1,11 @@
 /** What a store is given to keep, as rows: cut into batches by backlog.ts. Plain data. */
-import type { Missing, OutcomeCount, RepairReason, SealedPlace } from "../../proxy/evidence.ts";
-import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
-import type { Leaning } from "../../proxy/leanings.ts";
-import type { KeptPlace } from "../../proxy/places.ts";
+import type { Missing, OutcomeCount, RepairReason, SealedPlace } from "../../proxy/evidence/evidence.ts";
+import type { KeptGateEvidence } from "../../proxy/moves/gate-evidence.ts";
+import type { Leaning } from "../../proxy/moves/leanings.ts";
+import type { KeptPlace } from "../../proxy/evidence/places.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
-import type { RowJobEnd } from "../../proxy/row-jobs.ts";
-import type { PairsKept } from "../../proxy/stored-pair.ts";
+import type { RowJobEnd } from "../../proxy/rows/row-jobs.ts";
+import type { PairsKept } from "../../proxy/evidence/stored-pair.ts";
 
 export interface RepairRow {
   readonly route: string;

@@ -1,9 +1,9 @@
 /** Whether a member may rely on its own copy of the phases while the store is away: a file beside that copy. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Standing, StandingFile } from "../../proxy/standing.ts";
+import type { Standing, StandingFile } from "../../proxy/members/standing.ts";
 import type { Settings } from "../../proxy/config/settings.ts";
-import { writeWhole } from "../../proxy/whole-file.ts";
+import { writeWhole } from "../../proxy/process/whole-file.ts";
 
 /** null: nobody shares the store, or its identity ends with the process. */
 export function standingFileOf({ store, journal, member }: Settings): StandingFile | null {

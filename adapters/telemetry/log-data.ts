@@ -1,6 +1,6 @@
 /** What the logs say, as OpenTelemetry's logger takes it. */
 import { type AnyValue, type LogRecord, SeverityNumber } from "@opentelemetry/api";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import type { OutcomeKind } from "../../proxy/outcome.ts";
 
 export interface TracedLog {

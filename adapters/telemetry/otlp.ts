@@ -15,8 +15,8 @@ import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs
 import { type MetricProducer, type MetricReader, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace";
 import type { TelemetrySettings } from "../../proxy/config/settings.ts";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
-import type { EndedSpan } from "../../proxy/spans.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
+import type { EndedSpan } from "../../proxy/tracing/spans.ts";
 import { divergenceLog, processLog } from "./log-data.ts";
 import { exportVia } from "./export-via.ts";
 import type { Outbox, Tally } from "./outbox.ts";

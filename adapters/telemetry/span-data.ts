@@ -1,7 +1,7 @@
 import { createTraceState, type HrTime, type SpanContext, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { EndedSpan } from "../../proxy/spans.ts";
+import type { EndedSpan } from "../../proxy/tracing/spans.ts";
 import type { Scope } from "./resource.ts";
 
 const KINDS: Readonly<Record<EndedSpan["kind"], SpanKind>> = {

@@ -2,7 +2,7 @@ import { METHODS } from "node:http";
 import type { TelemetrySettings } from "../../proxy/config/settings.ts";
 import { makeUlid } from "../../proxy/identity.ts";
 import type { Gauges, Telemetry } from "../../proxy/ports.ts";
-import type { TelemetryHealth } from "../../proxy/telemetry-health.ts";
+import type { TelemetryHealth } from "../../proxy/process/telemetry-health.ts";
 import { CellCounter, CellHistogram } from "./cells.ts";
 import type { Exposition } from "./exposition.ts";
 import { openSending } from "./sending.ts";

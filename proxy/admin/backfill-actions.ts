@@ -1,5 +1,5 @@
 /** What a backfill that runs beside live writes asks of the proxy (docs/rows.md). */
-import type { OfBackfill } from "../backfill-window.ts";
+import type { OfBackfill } from "../rows/backfill-window.ts";
 import type { Action } from "./action.ts";
 import {
   IDS_MAX_BYTES,

@@ -1,7 +1,7 @@
 /** The bodies of `POST /api/v1/backfills` and below: one reading for error messages and the OpenAPI document. Pure. */
-import { FREEZE_MOST_IDS, type FreezeOrder } from "../backfill-window.ts";
-import { MOST_ROW_VALUES, type RowValueAsked } from "../row-values.ts";
-import type { ReconcileReport, RowJobReport } from "../row-jobs.ts";
+import { FREEZE_MOST_IDS, type FreezeOrder } from "../rows/backfill-window.ts";
+import { MOST_ROW_VALUES, type RowValueAsked } from "../rows/row-values.ts";
+import type { ReconcileReport, RowJobReport } from "../rows/row-jobs.ts";
 import { bad, given, parseChange } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 

@@ -1,5 +1,5 @@
 /** What the admin listener answers, but for the page and the event stream: one table for routing and the OpenAPI document. */
-import type { GroupState } from "../evidence.ts";
+import type { GroupState } from "../evidence/evidence.ts";
 import type { Page, Store } from "../ports.ts";
 import { nearestName } from "../config/nearest.ts";
 import type { History } from "./history.ts";
@@ -11,13 +11,13 @@ import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
 import { type JobChange, readJobChange } from "./repair-request.ts";
 import type { JobRecord } from "../repair-job.ts";
-import type { RunningJobRecord } from "../running-job.ts";
+import type { RunningJobRecord } from "../rows/running-job.ts";
 import { DEFAULT_LIMIT, type ParameterName, type QueryValues } from "./query.ts";
 import { type RouteView, viewRoute } from "./route-view.ts";
 import { withOwnDisagreements } from "./own-disagreements.ts";
 import type { SchemaName } from "./schemas.ts";
 import { buildStatusView, type StatusView } from "./status-view.ts";
-import { PAIR_OUTCOMES } from "../stored-pair.ts";
+import { PAIR_OUTCOMES } from "../evidence/stored-pair.ts";
 
 export interface Call {
   readonly parts: AdminParts;

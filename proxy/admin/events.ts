@@ -3,8 +3,8 @@
  * one beyond a bound: it is told how many it was spared. With no reader none of this runs.
  */
 import type { ServerResponse } from "node:http";
-import { coversPlace } from "../covers-place.ts";
-import type { DivergenceRecord } from "../evidence.ts";
+import { coversPlace } from "../evidence/covers-place.ts";
+import type { DivergenceRecord } from "../evidence/evidence.ts";
 import type { ParameterName, QueryValues } from "./query.ts";
 import { Problem } from "./problem.ts";
 import type { StatusView } from "./status-view.ts";

@@ -1,4 +1,4 @@
-import type { DivergenceRecord } from "../evidence.ts";
+import type { DivergenceRecord } from "../evidence/evidence.ts";
 
 export interface Feed {
   /** Costs one length check while nobody listens. A listener that throws is the listener's problem: it is dropped. */

@@ -1,6 +1,6 @@
 /** The body of `PATCH /api/v1/groups/:id`: one reading for error messages and the OpenAPI document. Pure. */
 import { nearestName } from "../config/nearest.ts";
-import type { GroupDecision } from "../evidence.ts";
+import type { GroupDecision } from "../evidence/evidence.ts";
 import { REASON_MAX, REASON_MIN, bad, given, parseChange, readReason } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 

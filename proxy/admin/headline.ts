@@ -1,4 +1,4 @@
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import type { StatusInput } from "./parts.ts";
 import { plural, spellCount, spellShare, spellSpan } from "./sentences.ts";
 import { hasOpenCause, type RouteStatus } from "./route-status.ts";

@@ -1,5 +1,5 @@
 /** A member as API and CLI show it. Pure. */
-import type { Member, MemberSettings, MemberState } from "../members.ts";
+import type { Member, MemberSettings, MemberState } from "../members/members.ts";
 
 export interface MemberView {
   readonly id: string;

@@ -1,6 +1,6 @@
 /** What is wrong among the members, a sentence each. Pure. */
-import { variantsOf } from "../member-variants.ts";
-import { type Member, nameOf } from "../members.ts";
+import { variantsOf } from "../members/member-variants.ts";
+import { type Member, nameOf } from "../members/members.ts";
 import { plural, spellSpan } from "./sentences.ts";
 
 export function* memberWarnings(members: readonly Member[], now: number): Generator<string> {

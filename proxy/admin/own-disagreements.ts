@@ -1,6 +1,6 @@
 /** A group with what is known of its places: whether the primary disagrees with itself there. Pure. */
-import type { GroupRecord } from "../evidence.ts";
-import type { OwnDisagreement } from "../places.ts";
+import type { GroupRecord } from "../evidence/evidence.ts";
+import type { OwnDisagreement } from "../evidence/places.ts";
 import type { PlacesKnown } from "./parts.ts";
 
 export interface OfGroup {

@@ -2,34 +2,34 @@
  * What the admin listener asks of the process it looks at. `main.ts` wires it; every call is cheap, and none but
  * `metricsText`, `lookAgain`, `values`, `gate`, `retire`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
-import type { Backfills } from "../backfill-window.ts";
-import type { RowJobEnds } from "../row-jobs.ts";
-import type { RowValues } from "../row-values.ts";
+import type { Backfills } from "../rows/backfill-window.ts";
+import type { RowJobEnds } from "../rows/row-jobs.ts";
+import type { RowValues } from "../rows/row-values.ts";
 import type { Phase } from "../config/settings.ts";
-import type { DivergenceRecord, OutcomeCount } from "../evidence.ts";
-import type { MappedForClients } from "../client-mappings.ts";
-import type { DialledReads } from "../dial-counts.ts";
-import type { FallbackReads } from "../fallback-counts.ts";
+import type { DivergenceRecord, OutcomeCount } from "../evidence/evidence.ts";
+import type { MappedForClients } from "../ids/client-mappings.ts";
+import type { DialledReads } from "../reads/dial-counts.ts";
+import type { FallbackReads } from "../reads/fallback-counts.ts";
 import type { ReadBackCounts } from "../read-back-results.ts";
 import type { Snapshot } from "../exchange.ts";
-import type { GateAnswer } from "../gate-evidence.ts";
+import type { GateAnswer } from "../moves/gate-evidence.ts";
 import type { Journal, JournalHealth } from "../journal.ts";
 import type { CauseCounts, Page, Store, StoreHealth } from "../ports.ts";
-import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../places.ts";
-import type { MoveOrder, MoveReport, RollbackPrice } from "../phase-move.ts";
-import type { AuditedChange } from "../audit.ts";
-import type { Member, Members } from "../members.ts";
-import type { Override } from "../overrides.ts";
-import type { PurgeRequest, PurgeResult } from "../purge.ts";
-import type { RunningJobs } from "../running-jobs.ts";
+import type { NotTwiceReason, OwnDisagreement, PlaceRecord, SurveyFailure } from "../evidence/places.ts";
+import type { MoveOrder, MoveReport, RollbackPrice } from "../moves/phase-move.ts";
+import type { AuditedChange } from "../evidence/audit.ts";
+import type { Member, Members } from "../members/members.ts";
+import type { Override } from "../moves/overrides.ts";
+import type { PurgeRequest, PurgeResult } from "../evidence/purge.ts";
+import type { RunningJobs } from "../rows/running-jobs.ts";
 import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import type { OverrideChange } from "../config/switchboard.ts";
-import type { RetireAnswer } from "../retire.ts";
-import type { ReplayEnd, ReplayRequest } from "../replay-request.ts";
-import type { PairLoss } from "../stored-pair.ts";
-import type { ListedValue, PairsQuery } from "../value-pairs.ts";
-import type { TelemetryHealth } from "../telemetry-health.ts";
-import type { WebhookHealth } from "../webhook-health.ts";
+import type { RetireAnswer } from "../moves/retire.ts";
+import type { ReplayEnd, ReplayRequest } from "../evidence/replay-request.ts";
+import type { PairLoss } from "../evidence/stored-pair.ts";
+import type { ListedValue, PairsQuery } from "../ids/value-pairs.ts";
+import type { TelemetryHealth } from "../process/telemetry-health.ts";
+import type { WebhookHealth } from "../process/webhook-health.ts";
 
 export type BreakerState = "closed" | "half-open" | "open";
 

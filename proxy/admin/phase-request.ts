@@ -1,6 +1,6 @@
 /** The body of `POST /api/v1/routes/:name/phase`: one reading for error messages and the OpenAPI document. Pure. */
-import { STEPS } from "../phase-steps.ts";
-import type { MoveOrder } from "../phase-move.ts";
+import { STEPS } from "../moves/phase-steps.ts";
+import type { MoveOrder } from "../moves/phase-move.ts";
 import { bad, given, parseChange, readReason, REASON_MAX, REASON_MIN } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 

@@ -1,5 +1,5 @@
 /** The body of `POST /api/v1/divergences/purge`: one reading for error messages and the OpenAPI document. Pure. */
-import type { PurgeRequest } from "../purge.ts";
+import type { PurgeRequest } from "../evidence/purge.ts";
 import { bad, given, parseChange, readReason, REASON_SCHEMA } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 

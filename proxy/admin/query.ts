@@ -2,7 +2,7 @@
 import { nearestName } from "../config/nearest.ts";
 import { parseDuration, spellDuration } from "../config/units.ts";
 import { QUIET_BOUNDS } from "../config/defaults.ts";
-import { DIFFERENCE_KINDS, GROUP_STATES, type DifferenceKind, type GroupState } from "../evidence.ts";
+import { DIFFERENCE_KINDS, GROUP_STATES, type DifferenceKind, type GroupState } from "../evidence/evidence.ts";
 import { OUTCOME_KINDS, type OutcomeKind } from "../outcome.ts";
 import { Problem } from "./problem.ts";
 

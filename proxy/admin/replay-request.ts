@@ -1,5 +1,5 @@
 /** The body of `POST /api/v1/divergences/:id/replay`: one reading for error messages and the OpenAPI document. Pure. */
-import type { ReplayRequest } from "../replay-request.ts";
+import type { ReplayRequest } from "../evidence/replay-request.ts";
 import { bad, given, parseChange, readReason, REASON_MAX, REASON_MIN } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 

@@ -1,12 +1,12 @@
 /** One route's counts, as API, page and CLI show them. Pure. */
-import type { RollbackPrice } from "../phase-move.ts";
-import type { MappedForClients } from "../client-mappings.ts";
-import type { DialledReads } from "../dial-counts.ts";
-import type { FallbackReads } from "../fallback-counts.ts";
+import type { RollbackPrice } from "../moves/phase-move.ts";
+import type { MappedForClients } from "../ids/client-mappings.ts";
+import type { DialledReads } from "../reads/dial-counts.ts";
+import type { FallbackReads } from "../reads/fallback-counts.ts";
 import type { ReadBackCounts } from "../read-back-results.ts";
 import type { Phase } from "../config/settings.ts";
 import { OUTCOME_KINDS, type OutcomeKind, type OutcomeReason } from "../outcome.ts";
-import type { Override } from "../overrides.ts";
+import type { Override } from "../moves/overrides.ts";
 import type { CauseCounts } from "../ports.ts";
 import type { BreakerState, RouteState } from "./parts.ts";
 

@@ -1,5 +1,10 @@
 /** The bodies of `POST /api/v1/running-jobs` and below: one reading for messages and OpenAPI. Pure. */
-import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, type RunningJobOrder, type RunningJobReport } from "../running-job.ts";
+import {
+  RUNNING_JOB_ENDS,
+  RUNNING_JOB_KINDS,
+  type RunningJobOrder,
+  type RunningJobReport,
+} from "../rows/running-job.ts";
 import { bad, given, parseChange } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 

@@ -1,8 +1,14 @@
 /** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of everything the API answers. */
 import { TRANSFORM_HOOKS } from "../config/compare-settings.ts";
 import { DETECTORS, PHASES, TREAT_AS } from "../config/settings.ts";
-import { DIFFERENCE_KINDS, GROUP_STATES, REPAIR_REASONS, REPAIR_STATES, TREND_DIRECTIONS } from "../evidence.ts";
-import { COPY_RESULTS, FALLBACK_RESULTS } from "../fallback-results.ts";
+import {
+  DIFFERENCE_KINDS,
+  GROUP_STATES,
+  REPAIR_REASONS,
+  REPAIR_STATES,
+  TREND_DIRECTIONS,
+} from "../evidence/evidence.ts";
+import { COPY_RESULTS, FALLBACK_RESULTS } from "../reads/fallback-results.ts";
 import { DECISION_STATES, GROUP_CHANGE_SCHEMA } from "./group-change.ts";
 import {
   BACKFILL_OPEN_SCHEMA,
@@ -14,26 +20,26 @@ import {
   ROW_JOB_END_SCHEMA,
   ROW_VALUES_SCHEMA,
 } from "./backfill-requests.ts";
-import { AUDIT_ACTIONS } from "../audit.ts";
-import { MEMBER_STATES } from "../members.ts";
+import { AUDIT_ACTIONS } from "../evidence/audit.ts";
+import { MEMBER_STATES } from "../members/members.ts";
 import { FORGET_SCHEMA } from "./forget-request.ts";
-import { CHECK_NAMES, MOVE_ENDS } from "../phase-move.ts";
+import { CHECK_NAMES, MOVE_ENDS } from "../moves/phase-move.ts";
 import { PHASE_MOVE_SCHEMA } from "./phase-request.ts";
 import { MIRROR_SWITCH_SCHEMA, ROUTE_CHANGE_SCHEMA } from "./override-change.ts";
 import { PURGE_SCHEMA } from "./purge-request.ts";
 import { JOB_CHANGE_SCHEMA, REPAIR_RUN_SCHEMA } from "./repair-request.ts";
 import { REPLAY_SCHEMA } from "./replay-request.ts";
-import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../gate-evidence.ts";
+import { CONDITION_STATES, EPOCH_REASONS, GATE_CONDITIONS, STRATA } from "../moves/gate-evidence.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../outcome.ts";
-import { LEANS_ON, RETIRE_CONDITIONS } from "../retire.ts";
-import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../places.ts";
+import { LEANS_ON, RETIRE_CONDITIONS } from "../moves/retire.ts";
+import { NOT_TWICE_REASONS, SURVEY_FAILURES } from "../evidence/places.ts";
 import { READ_BACK_RESULTS } from "../read-back-results.ts";
 import { JOB_STATES, REPAIR_RESULTS } from "../repair-job.ts";
-import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, RUNNING_JOB_STATES } from "../running-job.ts";
+import { RUNNING_JOB_ENDS, RUNNING_JOB_KINDS, RUNNING_JOB_STATES } from "../rows/running-job.ts";
 import { RUNNING_JOB_ORDER_SCHEMA, RUNNING_JOB_REPORT_SCHEMA } from "./running-job-requests.ts";
 
-import { REPLAY_VERDICTS } from "../replay-request.ts";
-import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../stored-pair.ts";
+import { REPLAY_VERDICTS } from "../evidence/replay-request.ts";
+import { BODY_LEFT_OUT, PAIR_LOSSES, PAIR_OUTCOMES } from "../evidence/stored-pair.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 

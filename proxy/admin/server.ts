@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { isLoopback } from "../config/addresses.ts";
 import type { Address } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
-import { listenError } from "../listen-error.ts";
+import { listenError } from "../process/listen-error.ts";
 import type { Action } from "./action.ts";
 import { ACTIONS } from "./actions.ts";
 import { type DashboardFile, type DashboardFiles, readDashboard } from "./dashboard-files.ts";

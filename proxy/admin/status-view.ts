@@ -1,6 +1,6 @@
 /** `GET /api/v1/status`: built from plain data, and what the dashboard and the CLI show. Pure. */
 import type { Settings } from "../config/settings.ts";
-import type { RunningJobRecord } from "../running-job.ts";
+import type { RunningJobRecord } from "../rows/running-job.ts";
 import { headlineOf } from "./headline.ts";
 import { type MemberView, viewMember } from "./member-view.ts";
 import type { StatusInput } from "./parts.ts";

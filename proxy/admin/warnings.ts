@@ -1,6 +1,6 @@
-import { crossesBarrier } from "../phase-steps.ts";
+import { crossesBarrier } from "../moves/phase-steps.ts";
 import { spellShare } from "../config/units.ts";
-import type { Override } from "../overrides.ts";
+import type { Override } from "../moves/overrides.ts";
 import { IDLE_AFTER_MS } from "./headline.ts";
 import { memberWarnings } from "./member-warnings.ts";
 import type { StatusInput } from "./parts.ts";

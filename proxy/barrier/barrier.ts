@@ -1,7 +1,7 @@
 /** How routes get to their next phases with nothing in between: by one process alone. Several do it together: shared-barrier.ts. */
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
-import type { PhaseMove } from "../kept-phase.ts";
+import type { PhaseMove } from "../moves/kept-phase.ts";
 import type { Clock } from "../ports.ts";
 import type { OwnWrites } from "./own-writes.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";

@@ -6,14 +6,14 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
-import { isLater, isStill } from "../kept-phase.ts";
+import { isLater, isStill } from "../moves/kept-phase.ts";
 import {
   isUnderWay,
   type Transition,
   type TransitionAck,
   type Transitions,
   type TransitionView,
-} from "../transition.ts";
+} from "../moves/transition.ts";
 import { DRAIN_WITHIN_MS } from "./barrier.ts";
 import type { OwnWrites } from "./own-writes.ts";
 import type { OwnStanding } from "./standing.ts";

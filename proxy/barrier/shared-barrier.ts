@@ -7,9 +7,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
 import { makeUlid } from "../identity.ts";
-import type { PhaseMove } from "../kept-phase.ts";
+import type { PhaseMove } from "../moves/kept-phase.ts";
 import type { Clock } from "../ports.ts";
-import { awaited, isUnderWay, type Transition, type Transitions, type TransitionView } from "../transition.ts";
+import { awaited, isUnderWay, type Transition, type Transitions, type TransitionView } from "../moves/transition.ts";
 import { areKept, type Barrier, type Crossed, type Crossing, DRAIN_WITHIN_MS, roundMs } from "./barrier.ts";
 import type { MemberPart } from "./member-part.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";

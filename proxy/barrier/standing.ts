@@ -1,5 +1,5 @@
 /** What this member may rely on, should it start while the store is away, kept up to date (standing.ts). */
-import type { Standing, StandingFile } from "../standing.ts";
+import type { Standing, StandingFile } from "../members/standing.ts";
 
 /** Of this process. Each call is durable when it returns, and throws as the disk does; what is so already is not written again. */
 export class OwnStanding {

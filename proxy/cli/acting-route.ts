@@ -2,7 +2,7 @@
 import type { RouteView } from "../admin/route-view.ts";
 import type { RouteSettings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { Exit } from "./exit.ts";
 

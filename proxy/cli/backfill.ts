@@ -14,11 +14,11 @@ import { mapRows } from "../migrate/mapped-rows.ts";
 import { spellRowTypes } from "../migrate/row-types.ts";
 import { createThrottle, type Throttle } from "../migrate/throttle.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import type { JobRecord } from "../repair-job.ts";
-import { progressText, type RunningJobProgress } from "../running-job.ts";
-import { keyOf, spellKey } from "../rows.ts";
-import type { RowValues } from "../row-values.ts";
+import { progressText, type RunningJobProgress } from "../rows/running-job.ts";
+import { keyOf, spellKey } from "../rows/rows.ts";
+import type { RowValues } from "../rows/row-values.ts";
 import { actingRoute } from "./acting-route.ts";
 import type { Api, ApiOptions } from "./api.ts";
 import {

@@ -5,9 +5,9 @@ import type { CollectionSettings, ColumnRule } from "../config/collection-settin
 import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
 import { columnsTransformer } from "../migrate/declared-rows.ts";
 import { AS_THEY_ARE, digestOfTransform, openTransformer, type Transformer } from "../migrate/transformer.ts";
-import { serviceNameFor } from "../phases.ts";
-import type { RowTarget } from "../rows.ts";
-import type { RowValuePair, RowValues } from "../row-values.ts";
+import { serviceNameFor } from "../moves/phases.ts";
+import type { RowTarget } from "../rows/rows.ts";
+import type { RowValuePair, RowValues } from "../rows/row-values.ts";
 import { actingRoute } from "./acting-route.ts";
 import { type ApiOptions, DEFAULT_CONFIG } from "./api.ts";
 import { EXIT, Exit } from "./exit.ts";

@@ -10,8 +10,8 @@ import {
   type LegRecord,
   OPEN_STATES,
   type ReadBackOf,
-} from "../evidence.ts";
-import { spellSignature } from "../group-sentence.ts";
+} from "../evidence/evidence.ts";
+import { spellSignature } from "../evidence/group-sentence.ts";
 import { type Column, cut, table, widthOf, wrap } from "./columns.ts";
 import { describeFindings } from "./findings.ts";
 import type { Paint } from "./terminal.ts";

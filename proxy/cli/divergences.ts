@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import type { DivergenceRecord, GroupRecord } from "../evidence.ts";
+import type { DivergenceRecord, GroupRecord } from "../evidence/evidence.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import {
   formatDivergence,

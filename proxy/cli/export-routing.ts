@@ -3,7 +3,7 @@ import { phasesFileOf } from "../../adapters/store/phases-file.ts";
 import type { RouteView } from "../admin/route-view.ts";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
-import { withPhases } from "../kept-phase.ts";
+import { withPhases } from "../moves/kept-phase.ts";
 import { envoyOf } from "../routing-export/envoy.ts";
 import { exportRouting } from "../routing-export/exported-routing.ts";
 import { nginxOf } from "../routing-export/nginx.ts";

@@ -1,11 +1,11 @@
 /** `crossfade divergences export`: all records that match, for other programs, however many there are. */
 import { once } from "node:events";
-import type { DivergenceRecord } from "../evidence.ts";
+import type { DivergenceRecord } from "../evidence/evidence.ts";
 import { type Api, openApi } from "./api.ts";
-import { spellCurl } from "../curl.ts";
+import { spellCurl } from "../evidence/curl.ts";
 import type { ListOptions } from "./divergences.ts";
 import { FIXTURE_HEAD, writeFixture } from "../pairs/fixture.ts";
-import type { StoredPair } from "../stored-pair.ts";
+import type { StoredPair } from "../evidence/stored-pair.ts";
 import { readPages } from "./pages.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openTerminal } from "./terminal.ts";

@@ -1,5 +1,5 @@
 /** Says in words where the two answers of one sample differ. Pure. */
-import type { Difference, DivergenceRecord } from "../evidence.ts";
+import type { Difference, DivergenceRecord } from "../evidence/evidence.ts";
 import { spellCount } from "../admin/sentences.ts";
 
 /** What kind of thing differs, the most serious first. */

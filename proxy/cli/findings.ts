@@ -1,8 +1,8 @@
 /** Turns groups of divergences into sentences for people. Pure: everything it says stands in the groups and their samples. */
 import { plural } from "../admin/sentences.ts";
-import { askedFor, type DivergenceRecord, type GroupRecord } from "../evidence.ts";
-import { spellSignature } from "../group-sentence.ts";
-import { isFailure } from "../groups.ts";
+import { askedFor, type DivergenceRecord, type GroupRecord } from "../evidence/evidence.ts";
+import { spellSignature } from "../evidence/group-sentence.ts";
+import { isFailure } from "../evidence/groups.ts";
 import { CLAUSE_RANKS, type ClauseRank, describeDifferences, idsMade, sidesOf } from "./finding-clauses.ts";
 
 /** A group with samples, as `GET /api/v1/groups/:id` answers. */

@@ -1,6 +1,6 @@
 /** The gate's answer for people: its sentence, each condition, and what the evidence is made of. Pure. */
 import { plural, spellCount, spellShare, spellSpan } from "../admin/sentences.ts";
-import type { GateAnswer, GateCondition } from "../gate-evidence.ts";
+import type { GateAnswer, GateCondition } from "../moves/gate-evidence.ts";
 import { pad, wrap } from "./columns.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";

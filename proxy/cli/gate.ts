@@ -1,5 +1,5 @@
 /** `crossfade gate ROUTE`: whether it may be cut over, and what is missing. */
-import type { GateAnswer } from "../gate-evidence.ts";
+import type { GateAnswer } from "../moves/gate-evidence.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { formatGate } from "./gate-text.ts";

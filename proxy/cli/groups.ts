@@ -1,6 +1,6 @@
 /** What an operator says of a group: `crossfade divergences ack | fixed | reopen`. */
-import type { GroupDecision, GroupRecord } from "../evidence.ts";
-import { spellSignature } from "../group-sentence.ts";
+import type { GroupDecision, GroupRecord } from "../evidence/evidence.ts";
+import { spellSignature } from "../evidence/group-sentence.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { spellDecision } from "./divergence-text.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";

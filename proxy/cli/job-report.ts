@@ -10,7 +10,7 @@ import {
   type RunningJobProgress,
   type RunningJobReport,
   type RunningJobWanted,
-} from "../running-job.ts";
+} from "../rows/running-job.ts";
 import type { Api } from "./api.ts";
 
 const EVERY_MS = 1_000;

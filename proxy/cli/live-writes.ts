@@ -7,11 +7,11 @@ import {
   type FreezeOrder,
   type Marked,
   type OpenedBackfill,
-} from "../backfill-window.ts";
+} from "../rows/backfill-window.ts";
 import type { CollectionSettings } from "../config/collection-settings.ts";
 import type { LiveParts } from "../migrate/backfill.ts";
 import type { LiveWrites } from "../migrate/live-chunk.ts";
-import type { Row } from "../rows.ts";
+import type { Row } from "../rows/rows.ts";
 import type { Api } from "./api.ts";
 import { SECOND } from "../config/units.ts";
 import type { NamedCollection, OpenCollection } from "./collection.ts";

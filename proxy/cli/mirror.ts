@@ -1,6 +1,6 @@
 /** `crossfade mirror on | off | unpin`: the kill switch, and what of one route is mirrored. */
 import type { RouteView } from "../admin/route-view.ts";
-import type { Override } from "../overrides.ts";
+import type { Override } from "../moves/overrides.ts";
 import { spellShare } from "../config/units.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";

@@ -1,7 +1,7 @@
 /** Options and help that several commands share. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../config/units.ts";
-import { DIFFERENCE_KINDS, GROUP_STATES } from "../evidence.ts";
+import { DIFFERENCE_KINDS, GROUP_STATES } from "../evidence/evidence.ts";
 import { OUTCOME_KINDS } from "../outcome.ts";
 import type { ExitCode } from "./exit.ts";
 

@@ -1,6 +1,6 @@
 /** A route's phase, and what became of a move, for people. Pure. */
 import type { RouteView } from "../admin/route-view.ts";
-import { CHECK_NAMES, type MoveReport } from "../phase-move.ts";
+import { CHECK_NAMES, type MoveReport } from "../moves/phase-move.ts";
 import { pad, wrap } from "./columns.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";

@@ -1,6 +1,6 @@
 /** `crossfade phase ROUTE [advance | rollback | unpin]`: where a route stands, and its next step. */
 import type { RouteView } from "../admin/route-view.ts";
-import type { MoveReport } from "../phase-move.ts";
+import type { MoveReport } from "../moves/phase-move.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { formatMove, formatPhase } from "./phase-text.ts";

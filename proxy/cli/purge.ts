@@ -1,5 +1,5 @@
 /** `crossfade divergences purge`: erases what evidence holds of one entity. */
-import type { PurgeResult } from "../purge.ts";
+import type { PurgeResult } from "../evidence/purge.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { openTerminal } from "./terminal.ts";

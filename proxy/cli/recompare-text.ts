@@ -1,7 +1,7 @@
 /** What `crossfade recompare` found, for people and for programs. Pure. */
 import { plural, spellCount } from "../admin/sentences.ts";
-import { askedFor } from "../evidence.ts";
-import { spellSignature } from "../group-sentence.ts";
+import { askedFor } from "../evidence/evidence.ts";
+import { spellSignature } from "../evidence/group-sentence.ts";
 import type { Appeared, RecompareReport, Vanished } from "../pairs/recompare.ts";
 import { cut, wrap } from "./columns.ts";
 import { spellDifference } from "./divergence-text.ts";

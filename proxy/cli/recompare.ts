@@ -9,7 +9,7 @@ import type { Settings } from "../config/settings.ts";
 import { readFixtures } from "../pairs/fixture.ts";
 import { Recomparison, type RecompareReport } from "../pairs/recompare.ts";
 import { compileRouter } from "../route/router.ts";
-import type { StoredPair } from "../stored-pair.ts";
+import type { StoredPair } from "../evidence/stored-pair.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { configFileOf } from "./check.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";

@@ -1,5 +1,5 @@
 /** `crossfade replay ID`: a recorded request sent once more, and how its answers stand to what was recorded. */
-import type { ReplayResult, ReplayVerdict } from "../replay-request.ts";
+import type { ReplayResult, ReplayVerdict } from "../evidence/replay-request.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { cut } from "./columns.ts";
 import { spellDifference } from "./divergence-text.ts";

@@ -1,6 +1,6 @@
 /** What `crossfade retire` says of a route: its sentence, then each condition. Pure. */
 import { printable } from "../controls.ts";
-import { RETIRE_CONDITIONS, type RetireAnswer } from "../retire.ts";
+import { RETIRE_CONDITIONS, type RetireAnswer } from "../moves/retire.ts";
 import { pad, wrap } from "./columns.ts";
 import { STATE_WORDS } from "./gate-text.ts";
 import type { Paint } from "./terminal.ts";

@@ -1,6 +1,6 @@
 /** `crossfade retire [ROUTE]`: what still leans on legacy or on Crossfade, of one route or of each. */
 import type { StatusView } from "../admin/status-view.ts";
-import type { RetireAnswer } from "../retire.ts";
+import type { RetireAnswer } from "../moves/retire.ts";
 import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { formatRetire } from "./retire-text.ts";

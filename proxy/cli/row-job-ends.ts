@@ -1,6 +1,6 @@
 /** Tells the running proxy how a job over rows ended: the gate asks for it, and gaps end by it. */
-import { PHASE_ROLES } from "../phases.ts";
-import type { RowJobReport, RowJobTold } from "../row-jobs.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
+import type { RowJobReport, RowJobTold } from "../rows/row-jobs.ts";
 import { actingRoute } from "./acting-route.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import type { NamedCollection } from "./collection.ts";

@@ -2,7 +2,7 @@
 import type { Locator } from "../config/terms.ts";
 import { matchesPointer } from "../json/pointer.ts";
 import { isSecretName } from "../record/secret-names.ts";
-import type { Row, RowValue } from "../rows.ts";
+import type { Row, RowValue } from "../rows/rows.ts";
 
 const VALUE_MAX_CHARS = 80;
 

@@ -2,7 +2,7 @@
 import { alignColumns } from "../config/columns.ts";
 import type { SchemaFinding, Severity } from "../schema/findings.ts";
 import { languageTypes } from "../schema/language-types.ts";
-import type { SchemaColumn, TableSchema } from "../table-schema.ts";
+import type { SchemaColumn, TableSchema } from "../rows/table-schema.ts";
 import { wrap } from "./columns.ts";
 
 const INDENT = 10;

@@ -1,9 +1,9 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
 import { outcomeSum, plural, spellCount, spellEvidence, spellShare, spellSpan } from "../admin/sentences.ts";
 import type { StatusView } from "../admin/status-view.ts";
-import { GROUP_STATES } from "../evidence.ts";
+import { GROUP_STATES } from "../evidence/evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
-import { progressText, type RunningJobRecord } from "../running-job.ts";
+import { progressText, type RunningJobRecord } from "../rows/running-job.ts";
 import { cut, pad, widthOf, wrap, wrapWords } from "./columns.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";

@@ -1,15 +1,15 @@
 /** `crossfade suggest`: rules to paste, learnt from what a running Crossfade has recorded. */
 import type { RouteView } from "../admin/route-view.ts";
 import { nearestName } from "../config/nearest.ts";
-import type { DivergenceRecord, ListedGroup } from "../evidence.ts";
-import { isFailure } from "../groups.ts";
-import type { PlaceRecord } from "../places.ts";
-import type { StoredPair } from "../stored-pair.ts";
+import type { DivergenceRecord, ListedGroup } from "../evidence/evidence.ts";
+import { isFailure } from "../evidence/groups.ts";
+import type { PlaceRecord } from "../evidence/places.ts";
+import type { StoredPair } from "../evidence/stored-pair.ts";
 import type { RouteEvidence } from "../suggest/evidence.ts";
 import { sightingsIn } from "../suggest/id-sightings.ts";
 import { suggestValues } from "../suggest/ids.ts";
 import { suggestRules } from "../suggest/suggest.ts";
-import type { ListedValue } from "../value-pairs.ts";
+import type { ListedValue } from "../ids/value-pairs.ts";
 import { type Api, type ApiOptions, openApi } from "./api.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";

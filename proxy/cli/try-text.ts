@@ -1,7 +1,7 @@
 /** What `crossfade try` found, for people and for programs. Pure. */
 import { plural, spellCount } from "../admin/sentences.ts";
-import { askedFor } from "../evidence.ts";
-import { spellSignature } from "../group-sentence.ts";
+import { askedFor } from "../evidence/evidence.ts";
+import { spellSignature } from "../evidence/group-sentence.ts";
 import { LEFT_OUT, type LeftOutWhy } from "../try/choose.ts";
 import type { Cause } from "../try/tally.ts";
 import type { TrialReport } from "../try/trial.ts";

@@ -1,5 +1,5 @@
 /** `crossfade values`: what values of one service are at the other, as a table for other tools. */
-import type { ListedValue } from "../value-pairs.ts";
+import type { ListedValue } from "../ids/value-pairs.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { readPages } from "./pages.ts";

@@ -1,6 +1,6 @@
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import { MAX_DIFFERENCES, type Verdict } from "../exchange.ts";
-import { MODULE_NORMALISE } from "../rule-names.ts";
+import { MODULE_NORMALISE } from "../evidence/rule-names.ts";
 import { type AnswerPair, areSame, type ComparableAnswer, compareAnswers, type HookUse } from "./diff-answers.ts";
 import { giveAnswer, takeAnswer } from "./hook-answers.ts";
 import { type HookCalls, type Hooks, kindWords, Nonsense } from "./hook-calls.ts";

@@ -1,7 +1,7 @@
 import type { CompareSettings } from "../config/compare-settings.ts";
-import type { Difference, DifferenceKind } from "../evidence.ts";
+import type { Difference, DifferenceKind } from "../evidence/evidence.ts";
 import { MAX_DIFFERENCES, type Verdict } from "../exchange.ts";
-import { MODULE_JUDGE } from "../rule-names.ts";
+import { MODULE_JUDGE } from "../evidence/rule-names.ts";
 import { formatPointer, type PointerTokens } from "../json/pointer.ts";
 import { printExact, printPair } from "../json/print-exact.ts";
 import { JsonObject, type JsonValue } from "../json/value.ts";

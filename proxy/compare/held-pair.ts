@@ -1,5 +1,5 @@
 /** A pair on its way to be compared: its bodies are in memory, or lie in the spool until the comparing thread reads them. */
-import type { StoredBody } from "../stored-body.ts";
+import type { StoredBody } from "../evidence/stored-body.ts";
 import type { AnswerPair, ComparableAnswer } from "./diff-answers.ts";
 import type { ComparableBody } from "./diff-bodies.ts";
 

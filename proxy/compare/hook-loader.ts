@@ -2,7 +2,7 @@
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import type { HookName, ModuleSettings, TransformHookName } from "../config/compare-settings.ts";
-import { digestOfModule, isUsersFile } from "../module-files.ts";
+import { digestOfModule, isUsersFile } from "../process/module-files.ts";
 import { HookError, type Hooks, type StepLog, thrownWords } from "./hook-calls.ts";
 
 type LoadableModule = ModuleSettings<HookName | TransformHookName>;

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
-import type { ByteBudget } from "../byte-budget.ts";
+import type { ByteBudget } from "../process/byte-budget.ts";
 import type { CompareSettings } from "../config/compare-settings.ts";
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import type { Answer, BodyCopy, RuleTimes } from "../exchange.ts";
 import { DIVERGENT, dropped, IGNORED, MATCH, type Outcome } from "../outcome.ts";
 import type { Clock, Telemetry } from "../ports.ts";

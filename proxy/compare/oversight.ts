@@ -1,4 +1,4 @@
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import type { PointerTokens } from "../json/pointer.ts";
 import type { Place } from "./rules/places.ts";
 

@@ -1,7 +1,7 @@
 /** The thread that looks at all places of a pair. Started by surveyor.ts; one pair at a time. */
 import { parentPort, workerData } from "node:worker_threads";
-import type { Survey } from "../places.ts";
-import { giveWayToTraffic } from "../thread-priority.ts";
+import type { Survey } from "../evidence/places.ts";
+import { giveWayToTraffic } from "../process/thread-priority.ts";
 import { type SurveyPair, surveyPair } from "./survey.ts";
 
 const port = parentPort;

@@ -1,13 +1,13 @@
 /** What a pair of answers tells of all its places, whether they differ there or not. Pure. */
 import { hash } from "node:crypto";
 import type { CompareSettings } from "../config/compare-settings.ts";
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import { headerOf } from "../exchange.ts";
-import { generalPlace } from "../groups.ts";
+import { generalPlace } from "../evidence/groups.ts";
 import { escapeToken, formatPointer, type PointerTokens } from "../json/pointer.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
-import { type Survey, SURVEYED_MAX_BYTES, type SurveyedPlace } from "../places.ts";
-import { classOfText } from "../value-classes.ts";
+import { type Survey, SURVEYED_MAX_BYTES, type SurveyedPlace } from "../evidence/places.ts";
+import { classOfText } from "../ids/value-classes.ts";
 import { bodyTypeOf } from "./bodies/body-type.ts";
 import { type BodyRead, readBody } from "./bodies/read-body.ts";
 import { contentEncodingOf, undoContentEncoding } from "./decode.ts";

@@ -3,7 +3,7 @@
  * pair that finds no room here is not counted, and no comparison waits for one that does.
  */
 import { Worker } from "node:worker_threads";
-import { type Survey, SURVEYED_MAX_BYTES } from "../places.ts";
+import { type Survey, SURVEYED_MAX_BYTES } from "../evidence/places.ts";
 import type { ComparableAnswer } from "./diff-answers.ts";
 import type { SurveyPair } from "./survey.ts";
 

@@ -1,8 +1,8 @@
 /** The thread that compares what would hold up the event loop. Started by comparer.ts; one pair at a time. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Verdict } from "../exchange.ts";
-import { readStored } from "../stored-body.ts";
-import { giveWayToTraffic } from "../thread-priority.ts";
+import { readStored } from "../evidence/stored-body.ts";
+import { giveWayToTraffic } from "../process/thread-priority.ts";
 import { compareByModule } from "./compare-by-module.ts";
 import { type AnswerPair, type ComparableAnswer, compareAnswers, type HookUse } from "./diff-answers.ts";
 import type { HeldAnswer, HeldPair } from "./held-pair.ts";

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { AuditedChange } from "../audit.ts";
+import type { AuditedChange } from "../evidence/audit.ts";
 import type { Caught } from "../caught.ts";
 import { makeUlid } from "../identity.ts";
 import type { Clock, Store } from "../ports.ts";

@@ -1,15 +1,15 @@
 import type { Switchboard } from "../config/switchboard.ts";
-import { bysOf, createDial, type Dial, type DialParts, fallsBack, specOf } from "../dial.ts";
-import { createDialCounts, type DialCounts } from "../dial-counts.ts";
-import { createDialRests } from "../dial-rests.ts";
+import { bysOf, createDial, type Dial, type DialParts, fallsBack, specOf } from "../reads/dial.ts";
+import { createDialCounts, type DialCounts } from "../reads/dial-counts.ts";
+import { createDialRests } from "../reads/dial-rests.ts";
 import type { Snapshot } from "../exchange.ts";
-import { createFallback, type Fallback, type FallbackParts } from "../fallback.ts";
-import { createFallbackCounts, type FallbackCounts } from "../fallback-counts.ts";
-import { createFallbackEnds } from "../fallback-ends.ts";
+import { createFallback, type Fallback, type FallbackParts } from "../reads/fallback.ts";
+import { createFallbackCounts, type FallbackCounts } from "../reads/fallback-counts.ts";
+import { createFallbackEnds } from "../reads/fallback-ends.ts";
 import type { Journal } from "../journal.ts";
-import type { Members } from "../members.ts";
+import type { Members } from "../members/members.ts";
 import { Pins } from "../mirror/pins.ts";
-import type { SharedPins } from "../pins.ts";
+import type { SharedPins } from "../members/pins.ts";
 import type { Clock, Store, Telemetry } from "../ports.ts";
 
 export interface DiallingParts extends Pick<DialParts, "mirroringEnabled" | "isBroken">, Pick<FallbackParts, "missed"> {

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
 import type { Journal } from "../journal.ts";
-import type { MemberSelf } from "../members.ts";
+import type { MemberSelf } from "../members/members.ts";
 import { createOwnDigest } from "./settings-digest.ts";
 
 export interface MemberSelfParts {

@@ -1,12 +1,12 @@
 /** What moves routes without anybody being asked: a file that may, and the way back from a next that fails. */
 import { randomInt } from "node:crypto";
 import type { Switchboard } from "../config/switchboard.ts";
-import type { Cutover } from "../cutover.ts";
+import type { Cutover } from "../moves/cutover.ts";
 import type { Settled } from "../exchange.ts";
-import { createFailingNext } from "../failing-next.ts";
+import { createFailingNext } from "../moves/failing-next.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";
 import type { Clock } from "../ports.ts";
-import { createUnattended } from "../unattended.ts";
+import { createUnattended } from "../moves/unattended.ts";
 import type { Desk } from "./desk.ts";
 
 export interface MovingAloneParts {

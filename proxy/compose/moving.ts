@@ -1,14 +1,14 @@
 /** What moves routes from phase to phase, over as many processes as share the store. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { AuditedChange } from "../audit.ts";
+import type { AuditedChange } from "../evidence/audit.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
-import { createCutoverChecks } from "../cutover-checks.ts";
-import type { CutoverGate } from "../cutover-gate.ts";
-import { createCutover, type Cutover } from "../cutover.ts";
+import { createCutoverChecks } from "../moves/cutover-checks.ts";
+import type { CutoverGate } from "../moves/cutover-gate.ts";
+import { createCutover, type Cutover } from "../moves/cutover.ts";
 import type { OpenTunnels } from "../forward/open-tunnels.ts";
 import type { Journal } from "../journal.ts";
-import { type Members, nameOf } from "../members.ts";
+import { type Members, nameOf } from "../members/members.ts";
 import type { Backlog } from "../mirror/backlog.ts";
 import type { CountedWrites } from "../mirror/counted-writes.ts";
 import { createLocalBarrier } from "../barrier/barrier.ts";
@@ -21,8 +21,8 @@ import { createSharedBarrier } from "../barrier/shared-barrier.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Clock, Store } from "../ports.ts";
 import { createOwnDigest } from "./settings-digest.ts";
-import type { RetireReport } from "../retire-report.ts";
-import type { Transitions } from "../transition.ts";
+import type { RetireReport } from "../moves/retire-report.ts";
+import type { Transitions } from "../moves/transition.ts";
 
 export interface MovingParts {
   readonly settings: Settings;

@@ -1,5 +1,5 @@
 /** Rows that are brought over and compared: a part of `Settings`. */
-import type { ColumnKind } from "../rows.ts";
+import type { ColumnKind } from "../rows/rows.ts";
 import type { CompareSettings } from "./compare-settings.ts";
 import type { Effects, Locator } from "./terms.ts";
 

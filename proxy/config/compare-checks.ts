@@ -1,5 +1,5 @@
 /** Rules about comparison rules: those that are past, hide each other, blind the comparison, or touch what must match. */
-import { namedRules, type NamedRule } from "../rule-names.ts";
+import { namedRules, type NamedRule } from "../evidence/rule-names.ts";
 import type { Findings } from "./findings.ts";
 import type { ConfigPath } from "./message.ts";
 import type { Places } from "./places.ts";

@@ -1,5 +1,5 @@
 /** Which routes may have their reads answered by another service than their primary, at check and when that is switched on while the proxy runs. */
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import type { Findings } from "./findings.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";

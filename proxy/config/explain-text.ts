@@ -1,7 +1,7 @@
 /** An explanation in sentences, for a terminal of 80 columns. */
 import type { Plan } from "../exchange.ts";
-import { namedRules } from "../rule-names.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { namedRules } from "../evidence/rule-names.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import type { Explanation, LocatorExplained, RouteExplained } from "./explain.ts";
 import type { Origin, RouteField, RouteOrigins } from "./resolve.ts";
 import { MAX_BATCH_KEYS } from "./settings.ts";

@@ -11,9 +11,9 @@ import {
   type RouteFound,
 } from "../exchange.ts";
 import { parsePattern, patternMatches } from "../pattern.ts";
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import { hostOf } from "../target.ts";
-import { targetAtNext } from "../transform.ts";
+import { targetAtNext } from "../ids/transform.ts";
 import { needsAnswer, spellLocator } from "./locator.ts";
 import { whyNoWrites } from "./own-writes.ts";
 import type { RouteOrigins } from "./resolve.ts";

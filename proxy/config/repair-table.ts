@@ -1,7 +1,7 @@
 /** How the writes of each mirrored route are verified and repaired, as `crossfade check` prints it. */
 import { METHODS } from "node:http";
 import { parsePattern } from "../pattern.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import { type ReadBack, type ReadBackSteps, readBackOfRequest } from "../read-back.ts";
 import { splitPath } from "../target.ts";
 import { alignColumns } from "./columns.ts";

@@ -25,7 +25,7 @@ import type { Certificates } from "./certificates.ts";
 import type { Environment } from "./environment.ts";
 import type { Modules } from "./module/read-modules.ts";
 import type { ConfigPath } from "./message.ts";
-import type { RuleKind } from "../rule-names.ts";
+import type { RuleKind } from "../evidence/rule-names.ts";
 import type { WrittenCompare } from "./compare-schema.ts";
 import type { WrittenDefaults, WrittenRoute } from "./route-schema.ts";
 import type { WrittenCollection } from "./collection-schema.ts";

@@ -1,8 +1,8 @@
 /** Rules about routes: names, phases, real effects, keys, and which route hides which. */
 import { endpointOf } from "../endpoint.ts";
 import { parsePattern, patternCovers, patternMatches, type Pattern } from "../pattern.ts";
-import { groupOf } from "../kept-phase.ts";
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { groupOf } from "../moves/kept-phase.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import { splitPath } from "../target.ts";
 import { staysHere } from "./addresses.ts";
 import { checkComparisons } from "./compare-checks.ts";

@@ -1,5 +1,5 @@
 /** The effective route table, as `crossfade check` prints it. */
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import { alignColumns } from "./columns.ts";
 import { spellLocator } from "./locator.ts";
 import type { Phase, RouteMatch, Settings } from "./settings.ts";

@@ -1,5 +1,5 @@
 /** What a route with one database behind both services says that cannot be, or that does nothing. */
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import type { Findings } from "./findings.ts";
 import type { Places } from "./places.ts";
 import { pathOf, type Resolved } from "./resolve.ts";

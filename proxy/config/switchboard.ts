@@ -1,12 +1,12 @@
 /** The settings that act: those of the file under what an operator has set over them, which is kept in the store and told in the audit. */
 import { isDeepStrictEqual } from "node:util";
-import type { AuditedChange } from "../audit.ts";
+import type { AuditedChange } from "../evidence/audit.ts";
 import { whyNotDialled } from "./dial-checks.ts";
 import { whyNotMirrored } from "./route-rules.ts";
 import { spellShare } from "./units.ts";
 import type { Settings } from "./settings.ts";
 import { CrossfadeError } from "../errors.ts";
-import type { Missing } from "../evidence.ts";
+import type { Missing } from "../evidence/evidence.ts";
 import type { Router, Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import {
@@ -16,8 +16,8 @@ import {
   type OverrideSetting,
   pausedRoutes,
   withOverrides,
-} from "../overrides.ts";
-import { PHASE_ROLES } from "../phases.ts";
+} from "../moves/overrides.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import type { Clock, Store } from "../ports.ts";
 
 /** What an operator asks for. A setting that is absent stays as it is; null takes its override back. */

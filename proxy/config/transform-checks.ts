@@ -1,7 +1,7 @@
 /** Rules about what is another thing at next. */
 import { moveProblem as memberProblem } from "../json/move-members.ts";
 import { parsePointer } from "../json/pointer.ts";
-import { moveProblem } from "../moved-path.ts";
+import { moveProblem } from "../ids/moved-path.ts";
 import { parsePattern } from "../pattern.ts";
 import type { Findings } from "./findings.ts";
 import type { ConfigPath } from "./message.ts";

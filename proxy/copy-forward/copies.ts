@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { whyNoWrites } from "../config/own-writes.ts";
 import type { RouteSettings } from "../config/settings.ts";
-import { fallsBack } from "../dial.ts";
-import type { Miss } from "../fallback.ts";
-import type { CopyResult } from "../fallback-results.ts";
+import { fallsBack } from "../reads/dial.ts";
+import type { Miss } from "../reads/fallback.ts";
+import type { CopyResult } from "../reads/fallback-results.ts";
 import { makeUlid } from "../identity.ts";
 import type { ChangeLog } from "../mirror/change-log.ts";
 import type { KeyHolds } from "../mirror/key-holds.ts";
@@ -17,7 +17,7 @@ import type { Snapshot } from "../exchange.ts";
 import { entityOfKey } from "../reach.ts";
 import { bothSides, type BothSidesParts } from "../repair/both-sides.ts";
 import { readyFor, type ReadyEntry } from "../repair/entry.ts";
-import type { QuietKey } from "../turns.ts";
+import type { QuietKey } from "../members/turns.ts";
 import { copyForward, type HeldBack, type TurnEnd, type TurnOrder } from "./turn.ts";
 
 export interface CopiesParts extends BothSidesParts {

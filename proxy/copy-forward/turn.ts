@@ -10,7 +10,7 @@
 import type { RouteSettings } from "../config/settings.ts";
 import type { Sides, WriteEnd } from "../repair/mend.ts";
 import { isTaken, otherWay, planRepair, type Reading, type RepairPaths } from "../repair/plan.ts";
-import type { QuietKey } from "../turns.ts";
+import type { QuietKey } from "../members/turns.ts";
 
 /** Clients' writes that may change the entity wait. */
 export interface HeldBack {

@@ -1,5 +1,5 @@
 /** Rules that would excuse a cause, as they stand in a config file. Pure. */
-import type { SignaturePart } from "../evidence.ts";
+import type { SignaturePart } from "../evidence/evidence.ts";
 import type { SuggestedRule } from "../suggest/rule.ts";
 import { spellRule } from "../suggest/yaml.ts";
 

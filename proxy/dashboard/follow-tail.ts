@@ -1,5 +1,5 @@
 /** Fills a `Tail`: what is there, page by page, and what comes, with nothing lost where the connection was. */
-import type { DivergenceRecord } from "../evidence.ts";
+import type { DivergenceRecord } from "../evidence/evidence.ts";
 import { ask } from "./client.ts";
 import { type Connection, follow } from "./live.ts";
 import { lineOf, type Tail } from "./tail.ts";

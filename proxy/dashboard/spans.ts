@@ -1,5 +1,5 @@
 /** Texts cut where a reader has to look: what two have apart, and what stands in for a secret. Pure. */
-import { STAND_IN } from "../stored-pair.ts";
+import { STAND_IN } from "../evidence/stored-pair.ts";
 
 export interface Span {
   readonly text: string;

@@ -1,5 +1,5 @@
 /** What a live list holds: the newest first, so many and no more, each once. Pure, but that it is changed in place. */
-import { askedFor, type DivergenceRecord } from "../evidence.ts";
+import { askedFor, type DivergenceRecord } from "../evidence/evidence.ts";
 
 /** What a line shows; the rest is asked for when it is opened. */
 export interface TailLine {

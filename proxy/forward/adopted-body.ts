@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import type { SpooledBody } from "../exchange.ts";
-import type { StoredBody } from "../stored-body.ts";
+import type { StoredBody } from "../evidence/stored-body.ts";
 import { type BodyKeys, isTag, lastingFile, readSealed, TAG_BYTES, tagOf } from "./lasting-bodies.ts";
 
 interface AdoptedParts {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import type { ByteBudget } from "../byte-budget.ts";
+import type { ByteBudget } from "../process/byte-budget.ts";
 import type { BodyCopy } from "../exchange.ts";
 import type { Spool } from "./spool.ts";
 import type { SpoolFile } from "./spool-file.ts";

@@ -2,7 +2,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { RawHeaders } from "../exchange.ts";
 import { answerHeaders } from "../headers.ts";
-import { resetSocket } from "../reset-socket.ts";
+import { resetSocket } from "../process/reset-socket.ts";
 
 /** How the client is told where the answer ends. */
 export type AnswerFraming =

@@ -11,7 +11,7 @@ import { createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from "node:cr
 import { read } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { SPOOL_CIPHER } from "../stored-body.ts";
+import { SPOOL_CIPHER } from "../evidence/stored-body.ts";
 
 export const TAG_BYTES = 32;
 /** Random: a name is its keys' salt, and used once. */

@@ -4,7 +4,7 @@
  * of what it gets.
  */
 import type { Readable } from "node:stream";
-import type { ByteBudget } from "../byte-budget.ts";
+import type { ByteBudget } from "../process/byte-budget.ts";
 import { chunks } from "../chunks.ts";
 import { CrossfadeError } from "../errors.ts";
 import { headerOf, type RawHeaders } from "../exchange.ts";

@@ -4,7 +4,7 @@
  */
 import type { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
-import type { NotTwiceReason } from "../places.ts";
+import type { NotTwiceReason } from "../evidence/places.ts";
 import type { AnswerSink, Clock, Upstream, UpstreamCall } from "../ports.ts";
 
 export interface SecondRead {

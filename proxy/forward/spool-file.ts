@@ -1,7 +1,7 @@
 import { close } from "node:fs";
-import type { ByteBudget } from "../byte-budget.ts";
+import type { ByteBudget } from "../process/byte-budget.ts";
 import type { SpooledBody } from "../exchange.ts";
-import type { StoredBody } from "../stored-body.ts";
+import type { StoredBody } from "../evidence/stored-body.ts";
 import { readSealed } from "./lasting-bodies.ts";
 import type { SpoolThread, ThreadFile } from "./spool-thread.ts";
 

@@ -3,8 +3,8 @@ import { createCipheriv, createHash, type Hash } from "node:crypto";
 import { closeSync, fdatasyncSync, fsyncSync, openSync, unlinkSync, writeSync, writevSync } from "node:fs";
 import { dirname } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { SPOOL_CIPHER } from "../stored-body.ts";
-import { giveWayToTraffic } from "../thread-priority.ts";
+import { SPOOL_CIPHER } from "../evidence/stored-body.ts";
+import { giveWayToTraffic } from "../process/thread-priority.ts";
 import { tagOf } from "./lasting-bodies.ts";
 import {
   type LastingOrder,

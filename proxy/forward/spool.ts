@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, unlinkSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { ByteBudget } from "../byte-budget.ts";
+import type { ByteBudget } from "../process/byte-budget.ts";
 import type { SpooledBody } from "../exchange.ts";
 import { AdoptedBody } from "./adopted-body.ts";
 import type { LastingBodies } from "../journal.ts";

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
 import type { AnswerSink, Clock, Upstream, UpstreamCall } from "../ports.ts";
-import { resetSocket } from "../reset-socket.ts";
+import { resetSocket } from "../process/reset-socket.ts";
 import { type AnswerFraming, cutOff, writeAnswerHead, writeTrailers } from "./client-answer.ts";
 import { refuse, refusalFor } from "./refusal.ts";
 

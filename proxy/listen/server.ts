@@ -11,7 +11,7 @@ import type { AddressInfo, Socket } from "node:net";
 import httpProxy from "@fastify/http-proxy";
 import Fastify from "fastify";
 import type { Endpoint, ListenTlsSettings, Settings } from "../config/settings.ts";
-import { listenError } from "../listen-error.ts";
+import { listenError } from "../process/listen-error.ts";
 import { headFault, refuseHead } from "./head-faults.ts";
 import { createHttp2Sessions } from "./http2-sessions.ts";
 import { createSecureServer, type SecureServer } from "./tls.ts";

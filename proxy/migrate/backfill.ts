@@ -6,7 +6,7 @@
  * writes each chunk has its window (live-chunk.ts).
  */
 import { createHash } from "node:crypto";
-import { COMMIT_WITHIN_MS } from "../backfill-window.ts";
+import { COMMIT_WITHIN_MS } from "../rows/backfill-window.ts";
 import {
   keyOf,
   type Row,
@@ -16,7 +16,7 @@ import {
   type RowTarget,
   type RowValue,
   type Written,
-} from "../rows.ts";
+} from "../rows/rows.ts";
 import type { Checkpoint, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
 import { type LiveWrites, writeLiveChunk } from "./live-chunk.ts";

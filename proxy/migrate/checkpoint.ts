@@ -1,8 +1,8 @@
 /** How far a backfill has come: a small file that is replaced after each chunk, so that a kill loses one chunk at most. */
 import { readFileSync, rmSync } from "node:fs";
 import { CrossfadeError } from "../errors.ts";
-import type { RowKey, RowValue } from "../rows.ts";
-import { writeWhole } from "../whole-file.ts";
+import type { RowKey, RowValue } from "../rows/rows.ts";
+import { writeWhole } from "../process/whole-file.ts";
 
 export interface SetAside {
   readonly key: string;

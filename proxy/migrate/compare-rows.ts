@@ -2,8 +2,8 @@
 import { Findings } from "../compare/findings.ts";
 import { diffJson } from "../compare/diff-json.ts";
 import type { CompareSettings } from "../config/compare-settings.ts";
-import type { DifferenceKind } from "../evidence.ts";
-import { keyOf, type Row, type RowKey, type RowSource, spellKey } from "../rows.ts";
+import type { DifferenceKind } from "../evidence/evidence.ts";
+import { keyOf, type Row, type RowKey, type RowSource, spellKey } from "../rows/rows.ts";
 import { type Kinds, rowJson } from "./row-json.ts";
 import type { SourceKeys } from "./mapped-rows.ts";
 import type { Transformer } from "./transformer.ts";

@@ -1,6 +1,6 @@
 /** What the configuration says of columns (`columns`), in place of a module of the user's. Pure. */
 import type { ColumnRule, ColumnStep } from "../config/collection-settings.ts";
-import { putColumn, type Row, type RowValue } from "../rows.ts";
+import { putColumn, type Row, type RowValue } from "../rows/rows.ts";
 import type { Made } from "./made-rows.ts";
 import type { Transformer } from "./transformer.ts";
 

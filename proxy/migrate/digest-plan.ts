@@ -2,7 +2,7 @@
  * Whether both databases can compute digests that tell the same of the same rows, and how. Equal digests have to mean rows that
  * the comparison takes for equal; rows that are equal and have other digests are only read and compared. Pure.
  */
-import type { DigestColumn, DigestWay, RowColumn, RowDigests, TableShape } from "../rows.ts";
+import type { DigestColumn, DigestWay, RowColumn, RowDigests, TableShape } from "../rows/rows.ts";
 
 export interface DigestSide {
   readonly digests: RowDigests | null;

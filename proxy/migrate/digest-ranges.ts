@@ -10,7 +10,7 @@ import {
   type RowHash,
   type RowKey,
   spellKey,
-} from "../rows.ts";
+} from "../rows/rows.ts";
 
 export interface DigestCounts {
   readonly chunks: number;

@@ -1,5 +1,5 @@
 import { CrossfadeError } from "../errors.ts";
-import type { RowColumn, RowTarget, RowValue } from "../rows.ts";
+import type { RowColumn, RowTarget, RowValue } from "../rows/rows.ts";
 
 /** A target that is asked for its shape alone: what would be written is looked at, and nothing is. */
 export function withoutWriting(target: RowTarget): RowTarget {

@@ -7,9 +7,9 @@
  * A row is written if nothing that may concern it was under way from before it was read until its key was frozen; what is
  * written live from then on reaches the target after the commit. What is dropped five times is left to repair by state.
  */
-import type { FreezeAnswer, FreezeOrder } from "../backfill-window.ts";
+import type { FreezeAnswer, FreezeOrder } from "../rows/backfill-window.ts";
 import { foldId } from "../reach.ts";
-import { keyOf, type Row, type RowKey, type RowPage, spellKey } from "../rows.ts";
+import { keyOf, type Row, type RowKey, type RowPage, spellKey } from "../rows/rows.ts";
 
 /** The running proxy, of one backfill. Whatever fails throws. */
 export interface LiveWrites {

@@ -1,6 +1,6 @@
 /** The target's rows of a chunk, and how they are written: what cannot be made or written is set aside, and the others go on. */
 import { CrossfadeError } from "../errors.ts";
-import { keyOf, type Row, spellKey, type Written } from "../rows.ts";
+import { keyOf, type Row, spellKey, type Written } from "../rows/rows.ts";
 import type { SetAside } from "./checkpoint.ts";
 import type { Mapped } from "./mapped-rows.ts";
 import type { Transformer } from "./transformer.ts";

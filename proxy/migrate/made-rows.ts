@@ -1,5 +1,5 @@
 /** What the user's transform makes of rows, and what of it is a row. */
-import { putColumn, type Row, type RowValue } from "../rows.ts";
+import { putColumn, type Row, type RowValue } from "../rows/rows.ts";
 
 /** Of one row of the source. */
 export type Made = { readonly ok: true; readonly rows: readonly Row[] } | { readonly ok: false; readonly why: string };

@@ -3,14 +3,14 @@
  * that next gave it, a new one teaches the pair, and columns that name other rows get next's ids.
  */
 import type { CollectionValues } from "../config/collection-settings.ts";
-import { putColumn, type Row, type RowKey, type RowSource, type RowValue } from "../rows.ts";
+import { putColumn, type Row, type RowKey, type RowSource, type RowValue } from "../rows/rows.ts";
 import {
   type JsonSpelling,
   MOST_ROW_VALUES,
   type RowValueAsked,
   type RowValuePair,
   type RowValues,
-} from "../row-values.ts";
+} from "../rows/row-values.ts";
 import type { Made } from "./made-rows.ts";
 import type { Transformer } from "./transformer.ts";
 

@@ -6,7 +6,7 @@
  * written is no difference.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { keyOf, type KeySpan, type Row, type RowDigests, type RowKey, type RowSource, spellKey } from "../rows.ts";
+import { keyOf, type KeySpan, type Row, type RowDigests, type RowKey, type RowSource, spellKey } from "../rows/rows.ts";
 import {
   type ComparedPair,
   kindsOf,

@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { CrossfadeError } from "../errors.ts";
-import { keyOf, type Row, type RowKey, type RowTarget, spellKey } from "../rows.ts";
+import { keyOf, type Row, type RowKey, type RowTarget, spellKey } from "../rows/rows.ts";
 import type { Made } from "./made-rows.ts";
 import { type Suspect, type TablePair, unclaimed } from "./compare-rows.ts";
 

@@ -2,7 +2,7 @@
  * Rows on their way between threads: the names of their columns once, and all values in one list. A list of objects costs the
  * structured clone more than twice as much, as it spells every name with every row. Pure.
  */
-import { isSameNames, putColumn, type Row, type RowValue } from "../rows.ts";
+import { isSameNames, putColumn, type Row, type RowValue } from "../rows/rows.ts";
 import type { Made } from "./made-rows.ts";
 
 /** Rows one after another that have the same columns in the same order. */

@@ -1,7 +1,7 @@
 /** Rows as the JSON that the rules of comparison know: columns are members, and their values keep every digit. Pure. */
 import { parseExact } from "../json/parse-exact.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
-import type { ColumnKind, Row, RowValue } from "../rows.ts";
+import type { ColumnKind, Row, RowValue } from "../rows/rows.ts";
 
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/;
 

@@ -1,5 +1,5 @@
 /** The rows of a collection as TypeScript declares them, for whoever writes its transform. Pure. */
-import type { ColumnKind, RowColumn, TableShape } from "../rows.ts";
+import type { ColumnKind, RowColumn, TableShape } from "../rows/rows.ts";
 
 interface TypedTable {
   /** Of people. */

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { CrossfadeError } from "../errors.ts";
-import type { Row } from "../rows.ts";
+import type { Row } from "../rows/rows.ts";
 import type { Made } from "./made-rows.ts";
 import { packRows, unpackMade } from "./row-block.ts";
 import type { FromTransform, TransformOrder } from "./worker.ts";

@@ -5,7 +5,7 @@
 import { diffJson } from "../compare/diff-json.ts";
 import { Findings } from "../compare/findings.ts";
 import type { CompareSettings } from "../config/compare-settings.ts";
-import { keyOf, type Row, type RowSource, spellKey } from "../rows.ts";
+import { keyOf, type Row, type RowSource, spellKey } from "../rows/rows.ts";
 import { type Kinds, rowJson } from "./row-json.ts";
 
 /** `now`: epoch ms; rules that are past excuse nothing. Returns keys of the target. */

@@ -1,4 +1,4 @@
-import type { Missing } from "../evidence.ts";
+import type { Missing } from "../evidence/evidence.ts";
 import { makeUlid } from "../identity.ts";
 import type { GapMarker } from "../journal.ts";
 import type { Clock, Store } from "../ports.ts";

@@ -4,7 +4,7 @@
  * sees that on the repair list (dial-rests.ts).
  */
 import type { Locator } from "../config/terms.ts";
-import type { SharedPins } from "../pins.ts";
+import type { SharedPins } from "../members/pins.ts";
 
 interface Held {
   names: readonly string[];

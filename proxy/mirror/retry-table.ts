@@ -2,7 +2,7 @@
  * What is tried again, what is a verdict, and what is left to repair by state: one table, the same one that
  * docs/delivery.md shows. A row is chosen by what happened to an attempt; the first that fits counts.
  */
-import type { RepairReason } from "../evidence.ts";
+import type { RepairReason } from "../evidence/evidence.ts";
 
 /** What happened to one attempt at the shadow. */
 export const HAPPENINGS = [

@@ -2,8 +2,14 @@ import { hostFor, type ServiceSettings } from "../config/settings.ts";
 import type { BodyCopy, Exchange } from "../exchange.ts";
 import { headerOf } from "../exchange.ts";
 import { endToEndHeaders, HeaderNames, withHeaders } from "../headers.ts";
-import { shadowTraceState } from "../spans.ts";
-import { clientTrace, clientTraceState, isSampled, makeTraceParent, spellTraceParent } from "../trace-context.ts";
+import { shadowTraceState } from "../tracing/spans.ts";
+import {
+  clientTrace,
+  clientTraceState,
+  isSampled,
+  makeTraceParent,
+  spellTraceParent,
+} from "../tracing/trace-context.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "./mark.ts";
 
 /** One copy as the shadow will get it; a rewrite changes it before it is sent. */

@@ -1,4 +1,4 @@
-import type { RepairReason } from "../evidence.ts";
+import type { RepairReason } from "../evidence/evidence.ts";
 import type { Outcome } from "../outcome.ts";
 import { dropped, SHADOW_ERROR, SHADOW_TIMEOUT, skipped } from "../outcome.ts";
 import type { DeliveryEnd } from "./delivery.ts";

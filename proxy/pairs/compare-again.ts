@@ -6,10 +6,10 @@ import type { Comparer } from "../compare/comparer.ts";
 import { type ComparableAnswer, compareAnswers } from "../compare/diff-answers.ts";
 import type { CompareSettings } from "../config/compare-settings.ts";
 import type { RouteSettings } from "../config/settings.ts";
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import type { RawHeaders, Verdict } from "../exchange.ts";
-import type { PairAnswer, StoredPair } from "../stored-pair.ts";
-import { moduleName, type NamedRule, rulesOnValues } from "../rule-names.ts";
+import type { PairAnswer, StoredPair } from "../evidence/stored-pair.ts";
+import { moduleName, type NamedRule, rulesOnValues } from "../evidence/rule-names.ts";
 import { isMasked, KnownDifferences } from "./difference-keys.ts";
 
 export interface ComparedAgain {

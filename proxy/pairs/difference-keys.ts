@@ -2,10 +2,10 @@
  * What makes two differences the same one, whatever exchange they are of. Where a value is redacted only its place counts:
  * a stand-in says whether two values are the same, and nothing of what they are. Pure.
  */
-import type { Difference } from "../evidence.ts";
-import { generalPlace, groupSignature } from "../groups.ts";
+import type { Difference } from "../evidence/evidence.ts";
+import { generalPlace, groupSignature } from "../evidence/groups.ts";
 import { withoutStandIns } from "../record/redaction.ts";
-import { STAND_IN } from "../stored-pair.ts";
+import { STAND_IN } from "../evidence/stored-pair.ts";
 
 /** Whether a stand-in is in one of its values or in its place. */
 export function isMasked({ at, primary, shadow }: Difference): boolean {

@@ -5,8 +5,8 @@
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { PHASES } from "../config/settings.ts";
-import { DIFFERENCE_KINDS } from "../evidence.ts";
-import { BODY_LEFT_OUT, type PairBody, type PairMessage, type StoredPair } from "../stored-pair.ts";
+import { DIFFERENCE_KINDS } from "../evidence/evidence.ts";
+import { BODY_LEFT_OUT, type PairBody, type PairMessage, type StoredPair } from "../evidence/stored-pair.ts";
 
 const headersSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 const bodySchema = z.union([

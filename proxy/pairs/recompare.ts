@@ -1,11 +1,11 @@
 /** What other rules would make of the pairs that are kept: causes that vanish, and causes that appear. */
 import type { Comparer } from "../compare/comparer.ts";
 import type { RouteSettings } from "../config/settings.ts";
-import type { DivergenceRecord, SignaturePart } from "../evidence.ts";
+import type { DivergenceRecord, SignaturePart } from "../evidence/evidence.ts";
 import type { RequestHead, Router } from "../exchange.ts";
-import { groupId, groupSignature } from "../groups.ts";
+import { groupId, groupSignature } from "../evidence/groups.ts";
 import { withoutStandIns } from "../record/redaction.ts";
-import type { PairOutcome, StoredPair } from "../stored-pair.ts";
+import type { PairOutcome, StoredPair } from "../evidence/stored-pair.ts";
 import { type ComparedAgain, compareAgain } from "./compare-again.ts";
 
 export interface RecompareParts {

@@ -6,10 +6,10 @@
 import { type ServiceSettings, serviceOf } from "../config/settings.ts";
 import type { RawHeaders, RequestClass, RequestHead, RouteFound, Snapshot } from "../exchange.ts";
 import { CREDENTIAL_HEADERS } from "../mirror/shadow-request.ts";
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
-import type { ReplayRefusal, ReplayRequest } from "../replay-request.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
+import type { ReplayRefusal, ReplayRequest } from "../evidence/replay-request.ts";
 import { classifyRequest, methodOverride } from "../route/plan.ts";
-import type { StoredPair } from "../stored-pair.ts";
+import type { StoredPair } from "../evidence/stored-pair.ts";
 import { headOf } from "./recompare.ts";
 
 export interface ReplayPlan {

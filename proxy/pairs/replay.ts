@@ -1,7 +1,7 @@
 /** Sends a recorded request once more, compares the answers anew, and says how they stand to what was recorded. */
 import { type JudgeParts, judgeAnswers } from "../compare/judge.ts";
 import { hostFor, type ServiceSettings } from "../config/settings.ts";
-import type { Difference, LegRecord } from "../evidence.ts";
+import type { Difference, LegRecord } from "../evidence/evidence.ts";
 import {
   type Answer,
   type BodyCopy,
@@ -26,8 +26,14 @@ import type { Store, Upstream } from "../ports.ts";
 import { buildRecord } from "../record/divergence-record.ts";
 import type { DecodeBody } from "../record/pair-redaction.ts";
 import type { Redactor } from "../record/redaction.ts";
-import type { ReplayEnd, ReplayRefusal, ReplayRequest, ReplayResult, ReplayVerdict } from "../replay-request.ts";
-import { PAIR_OUTCOMES, type PairAnswer, type StoredPair } from "../stored-pair.ts";
+import type {
+  ReplayEnd,
+  ReplayRefusal,
+  ReplayRequest,
+  ReplayResult,
+  ReplayVerdict,
+} from "../evidence/replay-request.ts";
+import { PAIR_OUTCOMES, type PairAnswer, type StoredPair } from "../evidence/stored-pair.ts";
 import type { Transforms } from "../transform/transforms.ts";
 import { type Answered, ask, type Question, type Unanswered } from "../try/ask.ts";
 import { compareAgain } from "./compare-again.ts";

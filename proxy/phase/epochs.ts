@@ -7,7 +7,7 @@ import {
   STRATA,
   type StratumEvidence,
   type StratumName,
-} from "../gate-evidence.ts";
+} from "../moves/gate-evidence.ts";
 import type { Outcome, SkipReason } from "../outcome.ts";
 import { betOn, isSpent, logThreshold } from "./e-process.ts";
 import type { BlockCounts, UnitVerdict } from "./unit-block.ts";

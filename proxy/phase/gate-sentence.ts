@@ -1,5 +1,5 @@
 /** The one sentence that says whether a route may be cut over. Pure. */
-import type { GateAnswer, GateCondition, MustMatchCause } from "../gate-evidence.ts";
+import type { GateAnswer, GateCondition, MustMatchCause } from "../moves/gate-evidence.ts";
 import { plural, spellCount, spellPercent, spellTime } from "./words.ts";
 
 type Judged = Omit<GateAnswer, "open" | "sentence">;

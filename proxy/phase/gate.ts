@@ -8,8 +8,8 @@ import {
   type MustMatchCause,
   STRATA,
   type StratumEvidence,
-} from "../gate-evidence.ts";
-import { type CollectionFound, type EndedOf, isClean } from "../row-jobs.ts";
+} from "../moves/gate-evidence.ts";
+import { type CollectionFound, type EndedOf, isClean } from "../rows/row-jobs.ts";
 import { logThreshold, unitsNeeded, unitsNeededAt } from "./e-process.ts";
 import { judgeSentence } from "./gate-sentence.ts";
 import { latencyRatio } from "./latency.ts";

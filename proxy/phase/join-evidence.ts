@@ -8,7 +8,13 @@
  * alpha. Beyond that, capitals below 1 are multiplied in, so that what was seen anywhere is not outvoted; lowering is sound.
  */
 import type { GateSettings } from "../config/settings.ts";
-import { barrierOf, type KeptGateEvidence, STRATA, type StratumEvidence, type StratumName } from "../gate-evidence.ts";
+import {
+  barrierOf,
+  type KeptGateEvidence,
+  STRATA,
+  type StratumEvidence,
+  type StratumName,
+} from "../moves/gate-evidence.ts";
 import { isSpent } from "./e-process.ts";
 import { mergeTallies } from "./epochs.ts";
 

@@ -1,10 +1,10 @@
 /** The phases that act, and what of them the store keeps. */
 import type { Phase, Settings } from "../config/settings.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import { CrossfadeError } from "../errors.ts";
 import type { Clock, Store } from "../ports.ts";
-import type { Transitions } from "../transition.ts";
-import { behindGap } from "../behind-gap.ts";
+import type { Transitions } from "../moves/transition.ts";
+import { behindGap } from "../moves/behind-gap.ts";
 import { makeUlid } from "../identity.ts";
 import {
   actingPhase,
@@ -14,8 +14,8 @@ import {
   type PhaseMove,
   rowForFile,
   withPhases,
-} from "../kept-phase.ts";
-import { crossesBarrier, stepTowards } from "../phase-steps.ts";
+} from "../moves/kept-phase.ts";
+import { crossesBarrier, stepTowards } from "../moves/phase-steps.ts";
 
 export interface PhaseBook {
   /** The file's settings with the phases that act. */

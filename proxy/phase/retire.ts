@@ -1,9 +1,9 @@
 /** Whether legacy can be switched off for a route, and Crossfade taken out: one condition after the other. Pure. */
 import type { RouteSettings } from "../config/settings.ts";
-import type { GapRecord } from "../evidence.ts";
-import type { Leaning, LeaningKind } from "../leanings.ts";
-import { PHASE_ROLES } from "../phases.ts";
-import type { RetireAnswer, RetireCondition } from "../retire.ts";
+import type { GapRecord } from "../evidence/evidence.ts";
+import type { Leaning, LeaningKind } from "../moves/leanings.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
+import type { RetireAnswer, RetireCondition } from "../moves/retire.ts";
 import { plural, spellCount, spellTime } from "./words.ts";
 
 export interface RetireQuestion {

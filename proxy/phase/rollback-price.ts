@@ -1,5 +1,5 @@
 import type { RouteSettings } from "../config/settings.ts";
-import type { RollbackPrice } from "../phase-move.ts";
+import type { RollbackPrice } from "../moves/phase-move.ts";
 import { plural, spellCount } from "./words.ts";
 
 /** `repairs`, `gaps`: those in which legacy may miss something. null: from there no way leads back over the barrier. */

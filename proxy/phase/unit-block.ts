@@ -1,5 +1,5 @@
 /** Distinct keys of one route in one block of time, and what became of each: exchanges of a burst are one unit. Pure. */
-import { STRATA, type StratumName } from "../gate-evidence.ts";
+import { STRATA, type StratumName } from "../moves/gate-evidence.ts";
 
 export type UnitVerdict = "clean" | "excused" | "divergent";
 export type BlockCounts = Readonly<Record<StratumName, { clean: number; divergent: number; excused: number }>>;

@@ -2,7 +2,7 @@
  * What became of eligible exchanges, per route, in memory. Writes go on from the store's totals; reads count per process
  * life. At any moment eligible = pending + the sum of the outcomes, where `pending` is counted by itself.
  */
-import type { OutcomeCount } from "../evidence.ts";
+import type { OutcomeCount } from "../evidence/evidence.ts";
 import type { RequestClass } from "../exchange.ts";
 import {
   DROP_REASONS,

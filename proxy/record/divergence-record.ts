@@ -1,9 +1,9 @@
 /** Builds the one line that log, store and API show of an exchange: everything in it is redacted. */
-import type { DivergenceRecord, GroupRecord, ReadBackOf } from "../evidence.ts";
+import type { DivergenceRecord, GroupRecord, ReadBackOf } from "../evidence/evidence.ts";
 import type { Settled } from "../exchange.ts";
-import { failureSignature, groupId, groupSignature } from "../groups.ts";
+import { failureSignature, groupId, groupSignature } from "../evidence/groups.ts";
 import { reasonOf } from "../outcome.ts";
-import { serviceNameFor } from "../phases.ts";
+import { serviceNameFor } from "../moves/phases.ts";
 import { type Redacted, withoutStandIns } from "./redaction.ts";
 
 export interface Recorded {

@@ -3,7 +3,7 @@
  * else is left out but for a keyed digest: what is secret in it cannot be told from what is not.
  */
 import { isUtf8 } from "node:buffer";
-import type { BodyLeftOut, PairBody } from "../stored-pair.ts";
+import type { BodyLeftOut, PairBody } from "../evidence/stored-pair.ts";
 import type { Masking } from "./masking.ts";
 import { redactMultipart } from "./pair-multipart.ts";
 import { redactForm, redactJsonBody, redactLines } from "./pair-text.ts";

@@ -3,7 +3,7 @@
  * the first few are taken, and then one now and then. What becomes of those that are taken is the store's affair (it keeps
  * some of the first, the last and those between); here it is decided what work is done at all.
  */
-import type { PairOutcome } from "../stored-pair.ts";
+import type { PairOutcome } from "../evidence/stored-pair.ts";
 
 /** As many as a store keeps of one cause. */
 const TAKEN_AT_FIRST = 8;

@@ -5,9 +5,9 @@
 import type { Answer, BodyCopy, Exchange, Settled, WholeAnswer } from "../exchange.ts";
 import type { Outcome } from "../outcome.ts";
 import type { StoreWrite } from "../ports.ts";
-import { PAIR_OUTCOMES, type PairLoss, type PairOutcome, type StoredPair } from "../stored-pair.ts";
+import { PAIR_OUTCOMES, type PairLoss, type PairOutcome, type StoredPair } from "../evidence/stored-pair.ts";
 import type { CompareSettings } from "../config/compare-settings.ts";
-import { moduleName, rulesOnValues } from "../rule-names.ts";
+import { moduleName, rulesOnValues } from "../evidence/rule-names.ts";
 import { PairChoice } from "./pair-choice.ts";
 import { PairQueue } from "./pair-queue.ts";
 import type { DecodeBody } from "./pair-redaction.ts";

@@ -1,7 +1,7 @@
 /** Redacts all of an exchange that is kept whole: its request and both answers. */
 import { headerOf, type RawHeaders, type Settled, type WholeAnswer } from "../exchange.ts";
-import { serviceNameFor } from "../phases.ts";
-import type { PairAnswer, PairMessage, PairRequest, StoredPair } from "../stored-pair.ts";
+import { serviceNameFor } from "../moves/phases.ts";
+import type { PairAnswer, PairMessage, PairRequest, StoredPair } from "../evidence/stored-pair.ts";
 import type { Masking } from "./masking.ts";
 import { leaveUndecoded, redactBody } from "./pair-body.ts";
 

@@ -2,8 +2,8 @@
  * What has been learnt of places in answers: counts, classes, and how many different values the primary has answered with;
  * no value. Bounded in every direction; what finds no room is counted and left out. The store keeps a copy.
  */
-import type { KeptPlace, OwnDisagreement, PlaceRecord, SurveyedPlace } from "../places.ts";
-import { MANY_PATHS } from "../places.ts";
+import type { KeptPlace, OwnDisagreement, PlaceRecord, SurveyedPlace } from "../evidence/places.ts";
+import { MANY_PATHS } from "../evidence/places.ts";
 
 /** The places of one pair, redacted. */
 export interface SurveyedPair {

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
 import type { Store } from "../ports.ts";
-import type { PurgeRequest, PurgeResult } from "../purge.ts";
+import type { PurgeRequest, PurgeResult } from "../evidence/purge.ts";
 import type { DivergenceLog } from "./divergence-log.ts";
 import type { LineFate } from "./log-erasure.ts";
 import type { PairKeeper } from "./pair-keeper.ts";

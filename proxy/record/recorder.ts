@@ -3,7 +3,7 @@
  * wrong here is caught, counted under its step's name, and stops neither the other steps nor anyone else.
  */
 import type { Caught } from "../caught.ts";
-import type { DivergenceRecord, ReadBackOf, RepairReason } from "../evidence.ts";
+import type { DivergenceRecord, ReadBackOf, RepairReason } from "../evidence/evidence.ts";
 import type { Exchange, RequestClass, Settled } from "../exchange.ts";
 import { type Outcome, type OutcomeKind, reasonOf } from "../outcome.ts";
 import type { Store, StoreWrite, Telemetry } from "../ports.ts";

@@ -2,7 +2,7 @@
 import type { Detector, RouteSettings } from "../config/settings.ts";
 import type { Locator } from "../config/terms.ts";
 import { matchesPointer, parsePointer, type PointerTokens } from "../json/pointer.ts";
-import { namedRules } from "../rule-names.ts";
+import { namedRules } from "../evidence/rule-names.ts";
 import { isSecretHeader, isSecretName } from "./secret-names.ts";
 
 const rulesOf = new WeakMap<RouteSettings, RedactionRules>();

@@ -4,7 +4,7 @@
  * URL); what the route's `redact` names and `redactDetect` finds; and wherever any of these turns up again. A keyed hash stands in for it,
  * `[redacted 1f3a9c2e]`, so that same and different stay visible.
  */
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import { type Exchange, headerOf, type RawHeaders, type Settled } from "../exchange.ts";
 import { escapeToken, formatPointer, parsePointer } from "../json/pointer.ts";
 import { maskDetected } from "./detectors.ts";

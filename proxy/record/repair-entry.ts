@@ -1,5 +1,5 @@
 /** What the repair list is told of a settled write: its key as it may be shown, and where its entity stands, sealed. */
-import type { RepairReason } from "../evidence.ts";
+import type { RepairReason } from "../evidence/evidence.ts";
 import { headerOf, type Settled } from "../exchange.ts";
 import type { StoreWrite } from "../ports.ts";
 import { type EntityPlace, goesToPart, isCreate } from "../read-back.ts";

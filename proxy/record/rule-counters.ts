@@ -2,7 +2,7 @@
 import type { CompareSettings } from "../config/compare-settings.ts";
 import type { RouteSettings } from "../config/settings.ts";
 import type { RuleTimes } from "../exchange.ts";
-import { countedRules } from "../rule-names.ts";
+import { countedRules } from "../evidence/rule-names.ts";
 
 export interface RuleUse {
   /** Its name, as `rule-names.ts` spells it. */

@@ -6,10 +6,10 @@ import { request as requestPlain, type ClientRequest } from "node:http";
 import { request as requestSecure } from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
 import type { WebhookSettings } from "../config/settings.ts";
-import type { GroupEvent } from "../evidence.ts";
-import { spellEvent } from "../group-sentence.ts";
+import type { GroupEvent } from "../evidence/evidence.ts";
+import { spellEvent } from "../evidence/group-sentence.ts";
 import type { Store } from "../ports.ts";
-import type { WebhookHealth } from "../webhook-health.ts";
+import type { WebhookHealth } from "../process/webhook-health.ts";
 
 const SECOND = 1000;
 const WAITING_MAX = 100;

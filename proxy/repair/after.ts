@@ -1,5 +1,5 @@
 /** What the repair list is told of an attempt: back-off, parking, and until when a late request may land. Pure. */
-import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
+import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence/evidence.ts";
 import { MINUTE, SECOND } from "../config/units.ts";
 import type { Mended } from "./mend.ts";
 

@@ -1,5 +1,5 @@
 /** What stands before a repair's write: a process that dies behind it leaves one that may land, or has made what nobody knows of. */
-import type { RepairWork } from "../evidence.ts";
+import type { RepairWork } from "../evidence/evidence.ts";
 import type { Store } from "../ports.ts";
 import { asItWas } from "./after.ts";
 

@@ -6,7 +6,7 @@ import { isTurned } from "../mirror/values/held.ts";
 import type { ValueMap } from "../mirror/values/value-map.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { FoundScalar } from "../json/read-pointer.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import { headOf } from "../read-back.ts";
 import type { Transforms } from "../transform/transforms.ts";
 import { isSameKey, naturalKeyOf } from "./look-alikes.ts";

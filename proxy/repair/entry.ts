@@ -1,8 +1,8 @@
 /** An entry of the repair list made ready: where its entity is read, between which services, and what stands in the way. */
 import { type RouteSettings, serviceOf, type ServiceSettings } from "../config/settings.ts";
-import type { RepairWork } from "../evidence.ts";
+import type { RepairWork } from "../evidence/evidence.ts";
 import type { Snapshot } from "../exchange.ts";
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import { type EntityPlace, isCreate, makesIds, readBackOf } from "../read-back.ts";
 import { keyAtHead } from "../route/entity-key.ts";
 import { classifyRequest } from "../route/plan.ts";

@@ -1,5 +1,5 @@
 /** How far a run is, as API and CLI show it. */
-import type { RepairWork } from "../evidence.ts";
+import type { RepairWork } from "../evidence/evidence.ts";
 import {
   type JobRecord,
   REPAIRED,

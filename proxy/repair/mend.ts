@@ -7,9 +7,9 @@
  *                                busy                              busy ┘        └ differs → failed
  */
 import type { RouteSettings } from "../config/settings.ts";
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import type { Answer, Role } from "../exchange.ts";
-import type { QuietKey } from "../turns.ts";
+import type { QuietKey } from "../members/turns.ts";
 import {
   type Agreement,
   isTaken,

@@ -1,10 +1,10 @@
 /** One entry, from the list and back: made ready, mended in its key's turn, and what came of it kept by revision. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence.ts";
+import type { RepairEnd, RepairEvidence, RepairWork } from "../evidence/evidence.ts";
 import { whyNoWrites } from "../config/own-writes.ts";
 import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
-import type { QuietKey } from "../turns.ts";
+import type { QuietKey } from "../members/turns.ts";
 import type { ChangeLog } from "../mirror/change-log.ts";
 import type { Freezes } from "../mirror/freezes.ts";
 import type { Taints } from "../mirror/taints.ts";
@@ -14,7 +14,7 @@ import type { Store, Telemetry } from "../ports.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
-import type { TouchWatches } from "../touch-watch.ts";
+import type { TouchWatches } from "../life/touch-watch.ts";
 import { asItWas, endOf, impossibleEnd } from "./after.ts";
 import { keepBeforeWriting } from "./before-writing.ts";
 import { bothSides, type BothSidesParts, type Entity } from "./both-sides.ts";

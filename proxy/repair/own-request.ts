@@ -2,7 +2,7 @@
 import { hostFor, type RouteSettings, type ServiceSettings } from "../config/settings.ts";
 import { type Answer, headerOf } from "../exchange.ts";
 import { makeTraceId } from "../identity.ts";
-import { makeTraceParent } from "../trace-context.ts";
+import { makeTraceParent } from "../tracing/trace-context.ts";
 import { SHADOW_MARK_HEADER, shadowMark } from "../mirror/mark.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import type { RepairMethod } from "./plan.ts";

@@ -1,6 +1,6 @@
 /** What has to be done so that the shadow holds what the primary holds. Pure. */
 import type { RouteSettings } from "../config/settings.ts";
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import type { Answer } from "../exchange.ts";
 
 /** How one side answers when it is asked for the entity. */

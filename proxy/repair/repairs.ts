@@ -3,10 +3,10 @@
  * breaker closes and on a timer: what has to be verified is read on both sides, and where the route says `automatic` it
  * is written too. One at a time: two would take each other's keys, and a run that is asked for comes first.
  */
-import type { RepairReason } from "../evidence.ts";
+import type { RepairReason } from "../evidence/evidence.ts";
 import { serviceOf, type RouteSettings } from "../config/settings.ts";
 import { makeUlid } from "../identity.ts";
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import type { Store } from "../ports.ts";
 import type { JobRecord, RepairOrder } from "../repair-job.ts";
 import { RepairJob } from "./job.ts";

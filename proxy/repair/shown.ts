@@ -1,5 +1,5 @@
 /** What may be shown of an attempt: path, reason and differences, redacted as evidence of the route is. */
-import type { Difference } from "../evidence.ts";
+import type { Difference } from "../evidence/evidence.ts";
 import { headerOf, type Snapshot } from "../exchange.ts";
 import { UNKNOWN } from "../outcome.ts";
 import type { Redactor } from "../record/redaction.ts";

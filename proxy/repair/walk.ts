@@ -1,6 +1,6 @@
 /** Goes through the repair list once, at a rate, a few entries at a time; where it stood is in the list itself. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RepairWork } from "../evidence.ts";
+import type { RepairWork } from "../evidence/evidence.ts";
 import type { Clock, RepairWorkQuery, Store } from "../ports.ts";
 import type { RepairFinding } from "../repair-job.ts";
 

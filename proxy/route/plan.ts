@@ -1,6 +1,6 @@
 import type { Phase, RouteSettings } from "../config/settings.ts";
 import { headerOf, type NotMirroredWhy, type Plan, type RequestClass, type RequestHead } from "../exchange.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 
 export interface PlanInput {
   readonly phase: Phase;

@@ -4,7 +4,7 @@
  */
 import type { RouteMatch, RouteSettings, ServiceSettings, Settings } from "../config/settings.ts";
 import { type Pattern, parsePattern, type PatternSegment } from "../pattern.ts";
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import { splitPath } from "../target.ts";
 
 export interface ExportedRoute {

@@ -1,5 +1,5 @@
 /** Whether what works with one schema works with another: a migration is additive, or next's table takes all of legacy's rows. Pure. */
-import type { ColumnType, SchemaColumn, TableRule, TableSchema, UniqueIndex } from "../table-schema.ts";
+import type { ColumnType, SchemaColumn, TableRule, TableSchema, UniqueIndex } from "../rows/table-schema.ts";
 import { compareTypes } from "./compare-types.ts";
 import type { FindingKind, SchemaFinding, Severity } from "./findings.ts";
 

@@ -1,5 +1,5 @@
 /** Whether a column that holds one type can become another. Pure. */
-import type { ColumnType } from "../table-schema.ts";
+import type { ColumnType } from "../rows/table-schema.ts";
 
 /**
  * same · widened: it takes all that it took, and more · narrowed: it does not take all that it took · lossy: it takes it, and

@@ -1,5 +1,5 @@
 /** What one table has in store for whoever reads it: widths that programs and JSON do not have. Pure. */
-import type { SchemaColumn, TableSchema } from "../table-schema.ts";
+import type { SchemaColumn, TableSchema } from "../rows/table-schema.ts";
 import { boundsOf } from "./compare-types.ts";
 import type { SchemaFinding } from "./findings.ts";
 

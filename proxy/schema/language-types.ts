@@ -1,5 +1,5 @@
 /** What a column's values need to be in a program, so that none is rounded or cut. Pure. */
-import type { ColumnType, SchemaColumn } from "../table-schema.ts";
+import type { ColumnType, SchemaColumn } from "../rows/table-schema.ts";
 
 export interface LanguageTypes {
   readonly typescript: string;

@@ -1,6 +1,6 @@
 /** A schema that was saved, for CI and for later: what the file has, and what is wrong with one that is none. Pure. */
 import { z } from "zod";
-import { type ColumnType, DATABASES, type TableSchema } from "../table-schema.ts";
+import { type ColumnType, DATABASES, type TableSchema } from "../rows/table-schema.ts";
 
 export interface SavedSchema {
   readonly collection: string;

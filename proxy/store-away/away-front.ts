@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Snapshot } from "../exchange.ts";
 import { type Refusal, refuse } from "../forward/refusal.ts";
-import type { Front } from "../front.ts";
+import type { Front } from "../life/front.ts";
 import { readRequestHead } from "../listen/request-head.ts";
 import { holdBack, type WriteHold } from "../phase/write-hold.ts";
 import { classifyRequest, methodOverride } from "../route/plan.ts";

@@ -1,4 +1,4 @@
-import type { Intake } from "../intake.ts";
+import type { Intake } from "../life/intake.ts";
 
 /** What takes exchanges to be mirrored where none is: without the store nothing could be told of a copy. */
 export function noIntake(caught: (step: string, error: unknown) => void): Intake {

@@ -1,12 +1,12 @@
 /** What may be forwarded by a member's own copy of the phases while the store is away. Pure. */
 import type { Settings } from "../config/settings.ts";
 import type { Snapshot } from "../exchange.ts";
-import { type KeptPhase, withPhases } from "../kept-phase.ts";
+import { type KeptPhase, withPhases } from "../moves/kept-phase.ts";
 import { isTurned } from "../mirror/values/held.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import { compileRouter } from "../route/router.ts";
-import type { Standing } from "../standing.ts";
-import { isTransformed } from "../transform.ts";
+import type { Standing } from "../members/standing.ts";
+import { isTransformed } from "../ids/transform.ts";
 
 export type Safe =
   | {

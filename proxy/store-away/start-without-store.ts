@@ -6,10 +6,10 @@
 import { setTimeout as pauseFor } from "node:timers/promises";
 import type { Settings } from "../config/settings.ts";
 import { CrossfadeError } from "../errors.ts";
-import type { KeptPhase } from "../kept-phase.ts";
-import { PHASE_ROLES } from "../phases.ts";
+import type { KeptPhase } from "../moves/kept-phase.ts";
+import { PHASE_ROLES } from "../moves/phases.ts";
 import type { Clock } from "../ports.ts";
-import type { Standing } from "../standing.ts";
+import type { Standing } from "../members/standing.ts";
 import { type Safe, safeRoutes } from "./safe-routes.ts";
 import type { Waiting } from "./waiting-door.ts";
 

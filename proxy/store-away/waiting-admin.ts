@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Address } from "../config/settings.ts";
-import { listenError } from "../listen-error.ts";
+import { listenError } from "../process/listen-error.ts";
 
 export interface WaitingAdmin {
   readonly address: Address;

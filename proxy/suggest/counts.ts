@@ -1,5 +1,5 @@
 /** What was counted of a place beside the divergences: how often it agrees, and whether the primary agrees with itself. Pure. */
-import type { PlaceRecord } from "../places.ts";
+import type { PlaceRecord } from "../evidence/places.ts";
 import type { PlaceEvidence } from "./evidence.ts";
 import type { SuggestedRule } from "./rule.ts";
 

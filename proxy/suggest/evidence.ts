@@ -1,9 +1,9 @@
 /** What a store has recorded of a route, turned into pairs of values by place. Pure. */
-import { generalPlace } from "../groups.ts";
-import type { Difference, DifferenceKind, DivergenceRecord } from "../evidence.ts";
+import { generalPlace } from "../evidence/groups.ts";
+import type { Difference, DifferenceKind, DivergenceRecord } from "../evidence/evidence.ts";
 import { parseExact } from "../json/parse-exact.ts";
 import { JsonNumber, type JsonValue } from "../json/value.ts";
-import type { PlaceRecord } from "../places.ts";
+import type { PlaceRecord } from "../evidence/places.ts";
 import { scopesOf } from "./scopes.ts";
 
 /** What is known of a route. */

@@ -1,12 +1,12 @@
 /** Where values stand in the exchanges that were recorded: what answers made, and what later requests said. Pure. */
-import type { DivergenceRecord } from "../evidence.ts";
-import { generalPlace } from "../groups.ts";
+import type { DivergenceRecord } from "../evidence/evidence.ts";
+import { generalPlace } from "../evidence/groups.ts";
 import { parseExact } from "../json/parse-exact.ts";
 import { escapeToken } from "../json/pointer.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../json/value.ts";
 import type { RawHeaders } from "../exchange.ts";
 import { decodeSegment, parsePattern } from "../pattern.ts";
-import { STAND_IN, type PairBody, type StoredPair } from "../stored-pair.ts";
+import { STAND_IN, type PairBody, type StoredPair } from "../evidence/stored-pair.ts";
 
 /** One exchange, from its divergence record, from the pair that was kept of it, or from both. */
 export interface SeenExchange {

@@ -1,6 +1,6 @@
 /** Which places hold ids and tokens that each service makes for itself, as `values` of routes. Pure. */
-import type { ListedValue } from "../value-pairs.ts";
-import { STAND_IN } from "../stored-pair.ts";
+import type { ListedValue } from "../ids/value-pairs.ts";
+import { STAND_IN } from "../evidence/stored-pair.ts";
 import type { AnsweredPair, SeenExchange } from "./id-sightings.ts";
 import { isIdName, isOwnId, meansBusiness } from "./names.ts";
 

@@ -1,6 +1,6 @@
 /** Which exchanges are of one kind: one method, and paths that differ in nothing but ids. Pure. */
-import type { DivergenceRecord } from "../evidence.ts";
-import { generalPlace } from "../groups.ts";
+import type { DivergenceRecord } from "../evidence/evidence.ts";
+import { generalPlace } from "../evidence/groups.ts";
 
 /** More different segments than this in one place of a path are ids, whatever they look like. */
 const MOST_NAMES = 8;

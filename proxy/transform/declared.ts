@@ -2,7 +2,7 @@
 import type { RouteSettings } from "../config/settings.ts";
 import type { Answer } from "../exchange.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
-import { type Answered, entityAtNext, headersAtLegacy, NO_PLACE, targetAtNext } from "../transform.ts";
+import { type Answered, entityAtNext, headersAtLegacy, NO_PLACE, targetAtNext } from "../ids/transform.ts";
 import { answerToLegacy, requestToNext, type Reshaped } from "./reshape.ts";
 
 export function requestAtNext(request: ShadowRequest, route: RouteSettings): Reshaped<ShadowRequest> {

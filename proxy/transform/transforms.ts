@@ -8,7 +8,7 @@ import type { RouteSettings } from "../config/settings.ts";
 import type { Answer, Exchange } from "../exchange.ts";
 import type { ShadowRequest } from "../mirror/shadow-request.ts";
 import { answerAtLegacy, ownRequestAtNext, requestAtNext } from "./declared.ts";
-import type { Answered } from "../transform.ts";
+import type { Answered } from "../ids/transform.ts";
 import type { HeldReply, HeldRequest } from "./module-message.ts";
 import { ModuleThread } from "./module-thread.ts";
 import type { ModuleCall, ModuleReply } from "./worker.ts";

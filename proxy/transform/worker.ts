@@ -4,7 +4,7 @@ import { HookCalls, HookError, type HookFailure } from "../compare/hook-calls.ts
 import { hookLoader } from "../compare/hook-loader.ts";
 import { openStepLog } from "../compare/hook-watch.ts";
 import type { ModuleSettings, TransformHookName } from "../config/compare-settings.ts";
-import { giveWayToTraffic } from "../thread-priority.ts";
+import { giveWayToTraffic } from "../process/thread-priority.ts";
 import { type HeldReply, type HeldRequest, throughAnswer, throughRequest } from "./module-message.ts";
 
 export type ModuleCall = { readonly module: ModuleSettings<TransformHookName> } & (

@@ -1,6 +1,6 @@
 /** The sums of a trial and its causes, each with a sample. */
-import { askedFor, type DivergenceRecord, type SignaturePart } from "../evidence.ts";
-import { failureSignature, groupId } from "../groups.ts";
+import { askedFor, type DivergenceRecord, type SignaturePart } from "../evidence/evidence.ts";
+import { failureSignature, groupId } from "../evidence/groups.ts";
 import { buildRecord } from "../record/divergence-record.ts";
 import type { Redactor } from "../record/redaction.ts";
 import type { LeftOutWhy } from "./choose.ts";

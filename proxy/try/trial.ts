@@ -8,7 +8,7 @@ import type { Snapshot } from "../exchange.ts";
 import { createRedactor } from "../record/redaction.ts";
 import { deriveKey, randomSecretKey } from "../record/secret-key.ts";
 import { compileRouter } from "../route/router.ts";
-import { systemClock } from "../system-clock.ts";
+import { systemClock } from "../process/system-clock.ts";
 import { Pools } from "../upstream/pools.ts";
 import { watchReachability } from "../upstream/reachability.ts";
 import { type Chosen, chooseRequest, type LeftOutWhy, REQUEST_MAX_BYTES } from "./choose.ts";

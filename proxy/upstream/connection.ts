@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { CrossfadeError } from "../errors.ts";
 import type { RawHeaders } from "../exchange.ts";
-import { resetSocket } from "../reset-socket.ts";
+import { resetSocket } from "../process/reset-socket.ts";
 import { InvalidAnswer } from "./answer-head.ts";
 import { AnswerParser, type AnswerEvents } from "./answer-parser.ts";
 import type { Call, Carrier } from "./call.ts";

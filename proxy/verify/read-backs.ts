@@ -9,7 +9,7 @@ import { serviceOf } from "../config/settings.ts";
 import { headerOf } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import { DIVERGENT } from "../outcome.ts";
-import { PHASE_ROLES, serviceNameFor } from "../phases.ts";
+import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import { isAccepted } from "../mirror/verdicts.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
@@ -22,8 +22,8 @@ import type { RepairMark } from "../record/repair-entry.ts";
 import { bothSides, type BothSidesParts } from "../repair/both-sides.ts";
 import { type ReadyEntry, readyFor } from "../repair/entry.ts";
 import { mend, type Mended, type Seen } from "../repair/mend.ts";
-import type { TouchWatches } from "../touch-watch.ts";
-import type { QuietKey } from "../turns.ts";
+import type { TouchWatches } from "../life/touch-watch.ts";
+import type { QuietKey } from "../members/turns.ts";
 
 export interface ReadBacksParts extends BothSidesParts {
   readonly snapshot: () => Snapshot;

@@ -15,7 +15,7 @@ import { CrossfadeError } from "../errors.ts";
 import type { Snapshot } from "../exchange.ts";
 import type { Listener } from "../listen/server.ts";
 import { removeStaleSocket, setSocketMode } from "../listen/unix-socket.ts";
-import { listenError } from "../listen-error.ts";
+import { listenError } from "../process/listen-error.ts";
 import type { WorkerHolds } from "../barrier/own-writes.ts";
 import { Beginnings } from "./beginnings.ts";
 import { CrewHolds } from "./crew-holds.ts";

@@ -5,18 +5,18 @@
 import type { Identity, RawHeaders, RequestClass, RequestHead } from "../exchange.ts";
 import type { OfRequest } from "../caught.ts";
 import type { LastingKind } from "../forward/open-tunnels.ts";
-import type { DialQuestion } from "../dial.ts";
-import type { DialResult } from "../dial-results.ts";
+import type { DialQuestion } from "../reads/dial.ts";
+import type { DialResult } from "../reads/dial-results.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { Miss } from "../fallback.ts";
-import type { FallbackResult } from "../fallback-results.ts";
+import type { Miss } from "../reads/fallback.ts";
+import type { FallbackResult } from "../reads/fallback-results.ts";
 import type { Sought } from "../mirror/values/pair-book.ts";
 import type { ValuePair } from "../mirror/values/seal.ts";
 import type { MappingTold } from "./relayed-mappings.ts";
 import type { Endpoint } from "../config/settings.ts";
 import type { HoldBounds } from "../phase/write-hold.ts";
-import type { EndedSpan } from "../spans.ts";
-import type { ToldTrace } from "../trace.ts";
+import type { EndedSpan } from "../tracing/spans.ts";
+import type { ToldTrace } from "../tracing/trace.ts";
 
 /** The worker's end of the link, behind its standard streams and Node's own channel. */
 export const LINK_FD = 4;

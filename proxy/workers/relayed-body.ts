@@ -1,4 +1,4 @@
-import type { ByteBudget } from "../byte-budget.ts";
+import type { ByteBudget } from "../process/byte-budget.ts";
 import type { BodyTaker, Captured } from "../forward/capture.ts";
 import type { BodyTold } from "./messages.ts";
 

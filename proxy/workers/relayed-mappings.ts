@@ -1,4 +1,4 @@
-import type { ClientMappings, Mapping } from "../client-mappings.ts";
+import type { ClientMappings, Mapping } from "../ids/client-mappings.ts";
 
 export interface MappingTold extends Mapping {
   readonly times: number;

@@ -1,5 +1,5 @@
 import type { Telemetry } from "../ports.ts";
-import type { EndedSpan } from "../spans.ts";
+import type { EndedSpan } from "../tracing/spans.ts";
 import type { FromWorker, Series } from "./messages.ts";
 import type { Link } from "./link.ts";
 

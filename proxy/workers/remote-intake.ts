@@ -1,12 +1,12 @@
-import type { ByteBudget } from "../byte-budget.ts";
+import type { ByteBudget } from "../process/byte-budget.ts";
 import type { BodyTakers } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
-import { type Arrived, type CrossingWrite, endedOnce, type Entered, type Intake, letGoOn } from "../intake.ts";
+import { type Arrived, type CrossingWrite, endedOnce, type Entered, type Intake, letGoOn } from "../life/intake.ts";
 import { keysAtHead } from "../route/entity-key.ts";
 import { reachAtHead } from "../route/write-reach.ts";
 import type { Link } from "./link.ts";
 import type { EndingTold, FromWorker, ToWorker } from "./messages.ts";
-import { toldTrace } from "../trace.ts";
+import { toldTrace } from "../tracing/trace.ts";
 import { RelayedBody } from "./relayed-body.ts";
 
 type ToParent = Pick<Link<FromWorker, ToWorker>, "send" | "behindBytes">;

@@ -1,8 +1,8 @@
-import { ByteBudget } from "../byte-budget.ts";
+import { ByteBudget } from "../process/byte-budget.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
-import type { Noise, Watched } from "../noise.ts";
-import { type ChoiceParts, isWatched, type Watchable } from "../noise-choice.ts";
-import { SURVEYED_MAX_BYTES } from "../places.ts";
+import type { Noise, Watched } from "../noise/noise.ts";
+import { type ChoiceParts, isWatched, type Watchable } from "../noise/noise-choice.ts";
+import { SURVEYED_MAX_BYTES } from "../evidence/places.ts";
 import type { Link } from "./link.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RelayedBody } from "./relayed-body.ts";

@@ -2,7 +2,7 @@
  * Whether another service than its primary may answer a read, as the parent knows; and what a worker's reads of that kind came to,
  * told from time to time.
  */
-import type { DialQuestion } from "../dial.ts";
+import type { DialQuestion } from "../reads/dial.ts";
 import type { Link } from "./link.ts";
 import type { FromWorker, ReadsTold, ToWorker } from "./messages.ts";
 

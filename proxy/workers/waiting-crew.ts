@@ -1,7 +1,7 @@
 /** Workers that clients come to while the store is away at a start: the same processes go on once it is there (store-away/waiting-door.ts). */
 import { HELD } from "../barrier/own-writes.ts";
 import type { Switchboard } from "../config/switchboard.ts";
-import { NO_ROUTE } from "../leanings.ts";
+import { NO_ROUTE } from "../moves/leanings.ts";
 import { noIntake } from "../store-away/no-intake.ts";
 import type { Waiting, WaitingDoorParts } from "../store-away/waiting-door.ts";
 import { createCrew, type Crew, type CrewParts } from "./crew.ts";

@@ -1,18 +1,18 @@
 import type { Caught } from "../caught.ts";
-import type { Dial } from "../dial.ts";
-import type { DialCounts } from "../dial-counts.ts";
-import type { ClientMappings } from "../client-mappings.ts";
+import type { Dial } from "../reads/dial.ts";
+import type { DialCounts } from "../reads/dial-counts.ts";
+import type { ClientMappings } from "../ids/client-mappings.ts";
 import type { Snapshot } from "../exchange.ts";
-import type { Fallback } from "../fallback.ts";
-import type { FallbackCounts } from "../fallback-counts.ts";
+import type { Fallback } from "../reads/fallback.ts";
+import type { FallbackCounts } from "../reads/fallback-counts.ts";
 import { type BodyTakers, type Captured, capturedInMemory } from "../forward/capture.ts";
 import type { PrimaryEnding } from "../forward/forwarder.ts";
-import type { Arrived, Entered, Intake } from "../intake.ts";
+import type { Arrived, Entered, Intake } from "../life/intake.ts";
 import { OpenTunnels } from "../forward/open-tunnels.ts";
 import type { PairBook } from "../mirror/values/pair-book.ts";
-import type { Noise, Watched } from "../noise.ts";
+import type { Noise, Watched } from "../noise/noise.ts";
 import type { Clock, Telemetry } from "../ports.ts";
-import { traceFrom } from "../tracing.ts";
+import { traceFrom } from "../tracing/tracing.ts";
 import type { Link } from "./link.ts";
 import type { BodyTold, EndingTold, FromWorker, RequestTold, Series, ToWorker } from "./messages.ts";
 

@@ -13,7 +13,7 @@ import type { RouteSettings, ValuePlace } from "../../proxy/config/settings.ts";
 import type { BodyCopy, Exchange } from "../../proxy/exchange.ts";
 import type { ClientValues } from "../../proxy/mirror/values/client-values.ts";
 import type { ValueMap } from "../../proxy/mirror/values/value-map.ts";
-import { systemClock } from "../../proxy/system-clock.ts";
+import { systemClock } from "../../proxy/process/system-clock.ts";
 import { testClientValues, testSeal, testValueMap } from "../support/value-map.ts";
 import { medianOf } from "./statistics.ts";
 

@@ -93,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an unknown end at the primary leaves no repair entry",
-    file: "proxy/settlement.js",
+    file: "proxy/life/settlement.js",
     text: "const doubt = unknown ?",
     instead: "const doubt = false ?",
     episode: "services",
@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a refusal of the shadow leaves no repair entry",
-    file: "proxy/mirrored-copy.js",
+    file: "proxy/life/mirrored-copy.js",
     text: 'return "shadow-refused";',
     instead: "return null;",
     episode: "services",
@@ -111,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an outcome is not counted",
-    file: "proxy/ending.js",
+    file: "proxy/life/ending.js",
     text: "parts.recorder.settle(settled);",
     instead: "if (isWrite && exchange.arrivedAt % 2 === 0) parts.recorder.settle(settled);",
     episode: "services",
@@ -120,7 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an intent that a kill left behind leaves no repair entry",
-    file: "proxy/journal-backlog.js",
+    file: "proxy/life/journal-backlog.js",
     text: 'repair: "unknown",',
     instead: "repair: null,",
     episode: "kills",
@@ -129,7 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what a kill left in the journal is not brought back",
-    file: "proxy/journal-backlog.js",
+    file: "proxy/life/journal-backlog.js",
     text: "while (!stopped && journal.waiting() > 0)",
     instead: "while (false)",
     episode: "kills",
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what was on the wire at a kill is sent again as if it were new",
-    file: "proxy/journal-backlog.js",
+    file: "proxy/life/journal-backlog.js",
     text: "earlierAttempts: attempts",
     instead: "earlierAttempts: 0",
     episode: "kills",

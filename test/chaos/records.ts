@@ -1,5 +1,5 @@
 /** What a chaos run leaves behind, and what the checker reads. */
-import type { GapRecord, RepairRecord } from "../../proxy/evidence.ts";
+import type { GapRecord, RepairRecord } from "../../proxy/evidence/evidence.ts";
 import type { Entity, Write } from "./entities.ts";
 
 /** One write as its client saw it. */

@@ -1,5 +1,5 @@
 /** The table that every database of the contract makes, and rows of it. */
-import type { Row } from "../../proxy/rows.ts";
+import type { Row } from "../../proxy/rows/rows.ts";
 
 export interface ContractTable {
   readonly key: readonly string[];

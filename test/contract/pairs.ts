@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page, Store, StoreWrite } from "../../proxy/ports.ts";
-import type { StoredPair } from "../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../proxy/evidence/stored-pair.ts";
 import { handClock, makeRecord, recordWrite, type HandClock } from "../support/evidence.ts";
 import { makePair, pairWrite } from "../support/pairs.ts";
 import type { OpenStore, StoreSetup } from "./store.ts";

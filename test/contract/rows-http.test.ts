@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import { openHttp } from "../../adapters/rows/http/open.ts";
 import type { HttpRows, RowListPaging } from "../../proxy/config/collection-settings.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { Row, RowTarget } from "../../proxy/rows.ts";
+import type { Row, RowTarget } from "../../proxy/rows/rows.ts";
 import { canonicalJson, type RowsApi, type RowsApiGiven, startRowsApi } from "../support/rows-api.ts";
 import { full } from "./contract-table.ts";
 import { rowContract } from "./rows.ts";

@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import { openMysql } from "../../adapters/rows/mysql/open.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import { mariadbServer } from "../support/mariadb.ts";
-import { keyOf, type Row, spellKey } from "../../proxy/rows.ts";
+import { keyOf, type Row, spellKey } from "../../proxy/rows/rows.ts";
 import { rowContract } from "./rows.ts";
 
 const server = await mariadbServer();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { openPostgres } from "../../adapters/rows/postgres/open.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { Row } from "../../proxy/rows.ts";
+import type { Row } from "../../proxy/rows/rows.ts";
 import { postgresServer } from "../support/postgres.ts";
 import { rowContract } from "./rows.ts";
 

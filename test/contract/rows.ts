@@ -11,7 +11,7 @@ import {
   type RowSource,
   type RowTarget,
   spellKey,
-} from "../../proxy/rows.ts";
+} from "../../proxy/rows/rows.ts";
 import { type ContractTable, full } from "./contract-table.ts";
 import { tombstoneContract } from "./tombstones.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Retention } from "../../adapters/store/retention.ts";
-import { AUDIT_KEPT, type AuditEntry } from "../../proxy/audit.ts";
+import { AUDIT_KEPT, type AuditEntry } from "../../proxy/evidence/audit.ts";
 import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type {
@@ -12,15 +12,15 @@ import type {
   GroupState,
   RepairEnd,
   RepairWork,
-} from "../../proxy/evidence.ts";
-import { failureSignature, groupId } from "../../proxy/groups.ts";
-import type { KeptGateEvidence } from "../../proxy/gate-evidence.ts";
-import type { RowJobEnd } from "../../proxy/row-jobs.ts";
-import type { KeptPhase } from "../../proxy/kept-phase.ts";
-import { type LeaningKind, leaningName, NO_ROUTE } from "../../proxy/leanings.ts";
+} from "../../proxy/evidence/evidence.ts";
+import { failureSignature, groupId } from "../../proxy/evidence/groups.ts";
+import type { KeptGateEvidence } from "../../proxy/moves/gate-evidence.ts";
+import type { RowJobEnd } from "../../proxy/rows/row-jobs.ts";
+import type { KeptPhase } from "../../proxy/moves/kept-phase.ts";
+import { type LeaningKind, leaningName, NO_ROUTE } from "../../proxy/moves/leanings.ts";
 import { beginEpoch } from "../../proxy/phase/epochs.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
-import type { KeptPlace } from "../../proxy/places.ts";
+import type { KeptPlace } from "../../proxy/evidence/places.ts";
 import type { Page, RepairWorkQuery, Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite, type HandClock } from "../support/evidence.ts";
 

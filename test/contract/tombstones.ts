@@ -1,7 +1,7 @@
 /** What a database has to do for deleted rows that stay in their table, marked. */
 import assert from "node:assert/strict";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { Row, RowTarget } from "../../proxy/rows.ts";
+import type { Row, RowTarget } from "../../proxy/rows/rows.ts";
 import { type ContractTable, full } from "./contract-table.ts";
 
 /** `done` marks them. */

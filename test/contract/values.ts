@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { Store } from "../../proxy/ports.ts";
-import type { ValuePairRow } from "../../proxy/value-pairs.ts";
+import type { ValuePairRow } from "../../proxy/ids/value-pairs.ts";
 import { handClock, type HandClock } from "../support/evidence.ts";
 import type { OpenStore } from "./store.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type ComparableAnswer, compareAnswers, compareCheaply } from "../../proxy/compare/diff-answers.ts";
 import type { CompareSettings } from "../../proxy/config/compare-settings.ts";
-import type { Difference } from "../../proxy/evidence.ts";
+import type { Difference } from "../../proxy/evidence/evidence.ts";
 import type { Verdict } from "../../proxy/exchange.ts";
 import { COMPARED_AT, readPairs } from "./pairs.ts";
 

@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { ComparableAnswer } from "../../proxy/compare/diff-answers.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import type { CompareSettings } from "../../proxy/config/compare-settings.ts";
-import type { Difference } from "../../proxy/evidence.ts";
+import type { Difference } from "../../proxy/evidence/evidence.ts";
 
 /** When the pairs are compared: decides which rules have expired. */
 export const COMPARED_AT = Date.UTC(2026, 10, 1);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Agent, request } from "undici";
-import type { MoveReport } from "../../proxy/phase-move.ts";
+import type { MoveReport } from "../../proxy/moves/phase-move.ts";
 import { findRedisServer } from "../../deploy/servers.mjs";
 import { freePort } from "../support/free-port.ts";
 import { type Account, check, type ClientKey, type Verdict } from "./check.ts";

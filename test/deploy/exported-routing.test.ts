@@ -8,7 +8,7 @@ import { test, type TestContext } from "node:test";
 import { parse } from "yaml";
 import { exportRouting, type ExportedRoute } from "../../proxy/routing-export/exported-routing.ts";
 import { envoyOf } from "../../proxy/routing-export/envoy.ts";
-import { movePath } from "../../proxy/moved-path.ts";
+import { movePath } from "../../proxy/ids/moved-path.ts";
 import { parsePattern, type Pattern } from "../../proxy/pattern.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
 import { loadSettings } from "../../proxy/config/load.ts";

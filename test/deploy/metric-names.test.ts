@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { MEMBER_STATES } from "../../proxy/members.ts";
+import { MEMBER_STATES } from "../../proxy/members/members.ts";
 import { OUTCOME_KINDS } from "../../proxy/outcome.ts";
 import { PHASES } from "../../proxy/config/settings.ts";
 import { labelsByMetric, startBusyProxy } from "./busy-proxy.ts";

@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import { Agent, request } from "undici";
-import type { RepairRecord } from "../../proxy/evidence.ts";
+import type { RepairRecord } from "../../proxy/evidence/evidence.ts";
 import { startSite } from "../support/member.ts";
 import { type Answer, json, type SeenRequest } from "../support/service.ts";
 import { until } from "../support/until.ts";

@@ -31,52 +31,65 @@ const OTHER_FOLDERS = [
   "compose",
   "cli",
 ] as const;
+/** Folders of what all parts share, by what it is about: values, and the files that put steps together (`WIRING`). */
+const TOPICS: ReadonlySet<string> = new Set([
+  "evidence",
+  "ids",
+  "life",
+  "members",
+  "moves",
+  "noise",
+  "process",
+  "reads",
+  "rows",
+  "tracing",
+]);
 /** What starts a process' worth of parts: main.ts, and the entry point of those who embed it. */
 const MAIN = new Set(["main.ts", "create-crossfade.ts"]);
-/** Files beside the folders that put steps together; every other file there holds values that all parts share. */
+/** Files that put steps together; every other file of their folders, and of proxy/ itself, holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
-  "backfills.ts",
-  "backfill-part.ts",
-  "touch-watch.ts",
-  "front.ts",
-  "front-watch.ts",
-  "intake.ts",
+  "rows/backfills.ts",
+  "rows/backfill-part.ts",
+  "life/touch-watch.ts",
+  "life/front.ts",
+  "life/front-watch.ts",
+  "life/intake.ts",
   "pipeline-parts.ts",
-  "settlement.ts",
-  "crossing-write.ts",
-  "copy.ts",
-  "copy-mapping.ts",
-  "client-mapping.ts",
-  "dial.ts",
-  "dial-rests.ts",
-  "dialled-upstream.ts",
-  "fallback.ts",
-  "fallback-ends.ts",
-  "fallback-upstream.ts",
-  "mirrored-copy.ts",
-  "crossed-read.ts",
-  "traced-copy.ts",
-  "ending.ts",
-  "evidence-book.ts",
-  "cutover-gate.ts",
-  "cutover.ts",
-  "cutover-checks.ts",
-  "retire-report.ts",
-  "unattended.ts",
-  "failing-next.ts",
-  "journaled-write.ts",
-  "journal-backlog.ts",
-  "noise.ts",
-  "noise-learning.ts",
-  "noise-choice.ts",
-  "drain.ts",
-  "status-source.ts",
-  "value-bodies.ts",
-  "value-clash.ts",
-  "value-list.ts",
-  "row-value-map.ts",
-  "row-job-ends.ts",
+  "life/settlement.ts",
+  "life/crossing-write.ts",
+  "life/copy.ts",
+  "ids/copy-mapping.ts",
+  "ids/client-mapping.ts",
+  "reads/dial.ts",
+  "reads/dial-rests.ts",
+  "reads/dialled-upstream.ts",
+  "reads/fallback.ts",
+  "reads/fallback-ends.ts",
+  "reads/fallback-upstream.ts",
+  "life/mirrored-copy.ts",
+  "reads/crossed-read.ts",
+  "tracing/traced-copy.ts",
+  "life/ending.ts",
+  "evidence/evidence-book.ts",
+  "moves/cutover-gate.ts",
+  "moves/cutover.ts",
+  "moves/cutover-checks.ts",
+  "moves/retire-report.ts",
+  "moves/unattended.ts",
+  "moves/failing-next.ts",
+  "life/journaled-write.ts",
+  "life/journal-backlog.ts",
+  "noise/noise.ts",
+  "noise/noise-learning.ts",
+  "noise/noise-choice.ts",
+  "life/drain.ts",
+  "life/status-source.ts",
+  "ids/value-bodies.ts",
+  "ids/value-clash.ts",
+  "ids/value-list.ts",
+  "rows/row-value-map.ts",
+  "rows/row-job-ends.ts",
 ]);
 
 type Step = (typeof STEPS)[number];
@@ -150,7 +163,10 @@ function partOf(file: string): Part | null {
   const [top, folder, ...rest] = file.split("/");
   if (top === "adapters") return "adapters";
   if (top !== "proxy" || folder === undefined) return null;
-  if (rest.length === 0) return MAIN.has(folder) ? "main" : WIRING.has(folder) ? "wiring" : "values";
+  if (rest.length === 0 || TOPICS.has(folder)) {
+    const name = [folder, ...rest].join("/");
+    return MAIN.has(name) ? "main" : WIRING.has(name) ? "wiring" : "values";
+  }
   if (/^proxy\/config\/(?:(?:collection-|compare-)?settings|terms)\.ts$/.test(file)) return "settings";
   return [...STEPS, ...OTHER_FOLDERS].find((name) => name === folder) ?? null;
 }

@@ -5,9 +5,9 @@ import { z } from "zod";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
 import { SCHEMAS } from "../../proxy/admin/schemas.ts";
 import { createAdmin } from "../../proxy/admin/server.ts";
-import type { GroupRecord } from "../../proxy/evidence.ts";
+import type { GroupRecord } from "../../proxy/evidence/evidence.ts";
 import type { Store } from "../../proxy/ports.ts";
-import { systemClock } from "../../proxy/system-clock.ts";
+import { systemClock } from "../../proxy/process/system-clock.ts";
 import { sampleAdminParts, type SampleParts } from "../support/admin-parts.ts";
 import { makeRecord, recordWrite } from "../support/evidence.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { createAdmin } from "../../proxy/admin/server.ts";
-import { createRunningJobs } from "../../proxy/running-jobs.ts";
+import { createRunningJobs } from "../../proxy/rows/running-jobs.ts";
 import { sampleAdminParts } from "../support/admin-parts.ts";
 import { fixedStore } from "../support/fixed-store.ts";
 

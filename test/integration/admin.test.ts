@@ -11,7 +11,7 @@ import { createAdmin } from "../../proxy/admin/server.ts";
 import type { StatusView } from "../../proxy/admin/status-view.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { Store } from "../../proxy/ports.ts";
-import type { StoredPair } from "../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../proxy/evidence/stored-pair.ts";
 import {
   type SampleParts,
   sampleAdminParts,

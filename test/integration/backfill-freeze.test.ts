@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { request } from "undici";
-import { FREEZE_MS } from "../../proxy/backfill-window.ts";
+import { FREEZE_MS } from "../../proxy/rows/backfill-window.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/crossfade.ts";
 import type { SeenRequest } from "../support/service.ts";
 import { startJournaled } from "../support/journaled.ts";

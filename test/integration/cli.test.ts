@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
-import { groupId, groupSignature } from "../../proxy/groups.ts";
+import { groupId, groupSignature } from "../../proxy/evidence/groups.ts";
 import { type Admin, createAdmin } from "../../proxy/admin/server.ts";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import type { Store } from "../../proxy/ports.ts";
 import {
   type SampleParts,

@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
 import { createAdmin } from "../../proxy/admin/server.ts";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { sampleAdminParts, sampleStatusInput } from "../support/admin-parts.ts";
 import { type Ended, endOf, runCli, spawnCli } from "../support/cli.ts";
 import { handClock, makeRecord, recordWrite } from "../support/evidence.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Journal } from "../../proxy/journal.ts";
 import { createNullJournal } from "../../proxy/mirror/journal.ts";
-import type { Noise, Watched } from "../../proxy/noise.ts";
+import type { Noise, Watched } from "../../proxy/noise/noise.ts";
 import { type Wired, wire, type WireOptions } from "../support/wired.ts";
 
 /** Durable in a later turn: what goes on then is called by nobody who would catch anything. */

@@ -1,7 +1,7 @@
 /** The gate over several members on one Redis, so coarse that it opens within seconds. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { GateAnswer } from "../../proxy/gate-evidence.ts";
+import type { GateAnswer } from "../../proxy/moves/gate-evidence.ts";
 import { startSite, type TestMember } from "../support/member.ts";
 import { until } from "../support/redis-store.ts";
 import { json } from "../support/service.ts";

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { request } from "undici";
 import { loadSettings } from "../../proxy/config/load.ts";
-import type { GateAnswer } from "../../proxy/gate-evidence.ts";
+import type { GateAnswer } from "../../proxy/moves/gate-evidence.ts";
 import { startCrossfade, type Crossfade } from "../../proxy/main.ts";
 import { runCli } from "../support/cli.ts";
 import { startBench } from "../support/crossfade.ts";

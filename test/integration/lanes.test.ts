@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
-import { systemClock } from "../../proxy/system-clock.ts";
-import { createLoneMember } from "../../proxy/members.ts";
-import { ALONE } from "../../proxy/turns.ts";
+import { systemClock } from "../../proxy/process/system-clock.ts";
+import { createLoneMember } from "../../proxy/members/members.ts";
+import { ALONE } from "../../proxy/members/turns.ts";
 import { startBench, type Bench, type BenchOptions } from "../support/crossfade.ts";
 import { json, type Answer, type SeenRequest } from "../support/service.ts";
 

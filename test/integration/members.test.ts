@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { test } from "node:test";
-import type { AuditEntry } from "../../proxy/audit.ts";
+import type { AuditEntry } from "../../proxy/evidence/audit.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
 import type { MemberView } from "../../proxy/admin/member-view.ts";
 import { startBench } from "../support/crossfade.ts";

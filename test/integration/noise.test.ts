@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { request } from "undici";
 import { loadSettings } from "../../proxy/config/load.ts";
 import { startCrossfade } from "../../proxy/main.ts";
-import type { PlaceRecord } from "../../proxy/places.ts";
+import type { PlaceRecord } from "../../proxy/evidence/places.ts";
 import { runCli } from "../support/cli.ts";
 import { type Bench, startBench, sumOf } from "../support/crossfade.ts";
 import { type Answer, json, type SeenRequest } from "../support/service.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { request } from "undici";
-import type { MoveReport } from "../../proxy/phase-move.ts";
+import type { MoveReport } from "../../proxy/moves/phase-move.ts";
 import { openStoreAt } from "../support/redis-store.ts";
 import { startSite, type TestMember } from "../support/member.ts";
 import { json, type SeenRequest, type TestService } from "../support/service.ts";

@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { request } from "undici";
 import { loadSettings } from "../../proxy/config/load.ts";
 import { startCrossfade } from "../../proxy/main.ts";
-import type { MoveReport } from "../../proxy/phase-move.ts";
+import type { MoveReport } from "../../proxy/moves/phase-move.ts";
 import { runCli } from "../support/cli.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/crossfade.ts";
 import { type Answer, json, type SeenRequest } from "../support/service.ts";

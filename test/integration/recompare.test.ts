@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { RecompareSums } from "../../proxy/pairs/recompare.ts";
-import type { StoredPair } from "../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../proxy/evidence/stored-pair.ts";
 import { type Ended, runCli } from "../support/cli.ts";
 import { type Bench, startBench } from "../support/crossfade.ts";
 import type { Answer } from "../support/service.ts";

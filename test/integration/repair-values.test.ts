@@ -1,7 +1,7 @@
 /** Repairs between two services that give ids of their own: what they ask and write is mapped, and what they make is learnt. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { RepairRecord } from "../../proxy/evidence.ts";
+import type { RepairRecord } from "../../proxy/evidence/evidence.ts";
 import { createBlog } from "../support/blog-api.ts";
 import { createRewrittenBlog } from "../support/blog-rewrite.ts";
 import { type Bench, startBench } from "../support/crossfade.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { createBlog } from "../support/blog-api.ts";
 import { PLANTED, playBlog } from "../support/blog-client.ts";
 import { createRewrittenBlog } from "../support/blog-rewrite.ts";

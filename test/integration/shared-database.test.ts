@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { request } from "undici";
-import type { MoveReport } from "../../proxy/phase-move.ts";
+import type { MoveReport } from "../../proxy/moves/phase-move.ts";
 import { runCli } from "../support/cli.ts";
 import { collectionSetup } from "../support/collection.ts";
 import { startBench } from "../support/crossfade.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { createBlog, type Blog } from "../support/blog-api.ts";
 import { PLANTED, playBlog } from "../support/blog-client.ts";
 import { runCli } from "../support/cli.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { test, type TestContext } from "node:test";
-import type { DivergenceRecord, ListedGroup } from "../../proxy/evidence.ts";
-import { spellSignature } from "../../proxy/group-sentence.ts";
+import type { DivergenceRecord, ListedGroup } from "../../proxy/evidence/evidence.ts";
+import { spellSignature } from "../../proxy/evidence/group-sentence.ts";
 import { runCli, type Ended } from "../support/cli.ts";
 import { type Bench, startBench } from "../support/crossfade.ts";
 import { type Answer, json } from "../support/service.ts";

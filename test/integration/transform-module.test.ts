@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { headerOf } from "../../proxy/exchange.ts";
 import { type Bench, startBench } from "../support/crossfade.ts";
 import { pairOf, refuse } from "../support/repair-pair.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { request } from "undici";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { headerOf } from "../../proxy/exchange.ts";
 import { startBench } from "../support/crossfade.ts";
 import { pairOf, refuse } from "../support/repair-pair.ts";

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import type { Sums } from "../../proxy/try/tally.ts";
 import { type Ended, runCli } from "../support/cli.ts";
 import { type HarEntry, harEntry, harText } from "../support/har.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Agent, request } from "undici";
-import type { RepairRecord } from "../../proxy/evidence.ts";
+import type { RepairRecord } from "../../proxy/evidence/evidence.ts";
 import type { JobRecord } from "../../proxy/repair-job.ts";
 import { countedFrom, createIdApi, type IdApi, wordIds } from "../support/id-api.ts";
 import { startSite, type TestMember } from "../support/member.ts";

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { gzipSync } from "node:zlib";
 import { request } from "undici";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import { startCrossfade } from "../../proxy/main.ts";
-import type { ListedValue } from "../../proxy/value-pairs.ts";
+import type { ListedValue } from "../../proxy/ids/value-pairs.ts";
 import { startBench, type Bench } from "../support/crossfade.ts";
 import { json, type Answer } from "../support/service.ts";
 

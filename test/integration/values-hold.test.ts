@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { startBench, type Bench } from "../support/crossfade.ts";
 import { json, type Answer, type SeenRequest } from "../support/service.ts";
 import { until } from "../support/until.ts";

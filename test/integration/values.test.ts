@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { startBench, type Bench, type BenchOptions } from "../support/crossfade.ts";
 import { countedFrom, createIdApi, ID_API_ROUTES, wordIds, type IdApi } from "../support/id-api.ts";
 

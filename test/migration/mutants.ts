@@ -38,7 +38,7 @@ export const MIGRATION_MUTANTS: readonly MigrationMutant[] = [
   },
   {
     name: "other members are not asked",
-    file: "proxy/backfills.js",
+    file: "proxy/rows/backfills.js",
     text: "if (members === null) return { own: await own,",
     instead: "if (true) return { own: await own,",
   },

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test, type TestContext } from "node:test";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { startBetween, type Between } from "../support/between.ts";
 import { localPouch, remotePouch, startCouch, type Pouch } from "../support/couch.ts";
 import { sumOf } from "../support/crossfade.ts";

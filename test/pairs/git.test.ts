@@ -9,7 +9,7 @@ import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test, type TestContext } from "node:test";
-import type { DivergenceRecord, RepairRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, RepairRecord } from "../../proxy/evidence/evidence.ts";
 import { startBetween, type Between } from "../support/between.ts";
 import { git, requireGit, startGitServer, tryGit, type GitServer } from "../support/git.ts";
 import { sumOf } from "../support/crossfade.ts";

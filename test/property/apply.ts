@@ -1,5 +1,5 @@
 /** Applies differences, as evidence tells them, to a model. */
-import type { Difference } from "../../proxy/evidence.ts";
+import type { Difference } from "../../proxy/evidence/evidence.ts";
 import { type Cell, copyOf, List, Members, type Model, readModel } from "./json-oracle.ts";
 
 /** `printed`: no text of it was cut. Throws where a difference is not about a place of the model. */

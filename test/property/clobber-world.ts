@@ -6,7 +6,7 @@
 import { type LiveWrites, type Prepared, writeLiveChunk } from "../../proxy/migrate/live-chunk.ts";
 import { ChangeLog } from "../../proxy/mirror/change-log.ts";
 import type { Reach } from "../../proxy/reach.ts";
-import type { Row } from "../../proxy/rows.ts";
+import type { Row } from "../../proxy/rows/rows.ts";
 
 /** The rule as it is, or without one of its parts. */
 export interface Rule {

@@ -6,7 +6,7 @@ import type { Answer, Role } from "../../proxy/exchange.ts";
 import { Lanes, type Ticket, type Turn } from "../../proxy/mirror/lanes.ts";
 import { mend, type Sides } from "../../proxy/repair/mend.ts";
 import type { Reading } from "../../proxy/repair/plan.ts";
-import type { QuietKey } from "../../proxy/turns.ts";
+import type { QuietKey } from "../../proxy/members/turns.ts";
 
 export type WriteKind = "put" | "append" | "delete";
 

@@ -4,7 +4,7 @@ import { after, test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
 import { openRedisStore } from "../../adapters/store/redis/store.ts";
-import type { GroupEvent, Missing } from "../../proxy/evidence.ts";
+import type { GroupEvent, Missing } from "../../proxy/evidence/evidence.ts";
 import type { Store, StoreWrite } from "../../proxy/ports.ts";
 import { handClock, makeRecord, NOON, recordWrite } from "../support/evidence.ts";
 import { redisServer } from "../support/redis.ts";

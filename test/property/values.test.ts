@@ -8,7 +8,7 @@ import { Lanes, type Ticket, type Turn } from "../../proxy/mirror/lanes.ts";
 import type { MappedRequest } from "../../proxy/mirror/values/request-map.ts";
 import type { Teaching } from "../../proxy/mirror/values/teaching.ts";
 import { compileRouter } from "../../proxy/route/router.ts";
-import { systemClock } from "../../proxy/system-clock.ts";
+import { systemClock } from "../../proxy/process/system-clock.ts";
 import { settingsOf } from "../support/config-file.ts";
 import { testValueMap } from "../support/value-map.ts";
 import { holdsAsync } from "./properties.ts";

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import type { ComparableAnswer } from "../../proxy/compare/diff-answers.ts";
 import type { CompareSettings } from "../../proxy/config/compare-settings.ts";
-import type { Difference } from "../../proxy/evidence.ts";
-import type { RuleKind } from "../../proxy/rule-names.ts";
+import type { Difference } from "../../proxy/evidence/evidence.ts";
+import type { RuleKind } from "../../proxy/evidence/rule-names.ts";
 
 type FixtureAnswer =
   | string

@@ -1,7 +1,7 @@
 /** Every page of the dashboard, and how one knows that it is all there. */
 import type { Page } from "playwright-core";
 import { request } from "undici";
-import type { DivergenceRecord, ListedGroup } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, ListedGroup } from "../../proxy/evidence/evidence.ts";
 import type { Bench } from "./crossfade.ts";
 
 export interface ShownPage {

@@ -2,7 +2,7 @@
 import { createAdmin } from "../../proxy/admin/server.ts";
 import type { RouteState } from "../../proxy/admin/parts.ts";
 import { CrossfadeError } from "../../proxy/errors.ts";
-import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord, GroupRecord } from "../../proxy/evidence/evidence.ts";
 import { OUTCOME_KINDS } from "../../proxy/outcome.ts";
 import type { Store } from "../../proxy/ports.ts";
 import {

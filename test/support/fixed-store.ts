@@ -1,8 +1,14 @@
-import type { AuditEntry } from "../../proxy/audit.ts";
-import type { DivergenceRecord, GapRecord, GroupDecision, GroupRecord, RepairRecord } from "../../proxy/evidence.ts";
+import type { AuditEntry } from "../../proxy/evidence/audit.ts";
+import type {
+  DivergenceRecord,
+  GapRecord,
+  GroupDecision,
+  GroupRecord,
+  RepairRecord,
+} from "../../proxy/evidence/evidence.ts";
 import type { DivergenceQuery, Store } from "../../proxy/ports.ts";
-import type { StoredPair } from "../../proxy/stored-pair.ts";
-import type { ValuePairRow } from "../../proxy/value-pairs.ts";
+import type { StoredPair } from "../../proxy/evidence/stored-pair.ts";
+import type { ValuePairRow } from "../../proxy/ids/value-pairs.ts";
 
 export interface FixedEvidence {
   readonly divergences?: readonly DivergenceRecord[];

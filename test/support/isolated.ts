@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Agent, request } from "undici";
-import type { DivergenceRecord } from "../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import { startCli } from "./cli.ts";
 import { type RouteJson, type StatusJson, sumOf } from "./crossfade.ts";
 import { type FaultyService, startFaultyService } from "./faults.ts";

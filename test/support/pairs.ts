@@ -1,9 +1,9 @@
 /** Exchanges that are kept whole, and a keeper that keeps none. */
-import { groupId, groupSignature } from "../../proxy/groups.ts";
+import { groupId, groupSignature } from "../../proxy/evidence/groups.ts";
 import { makeUlid } from "../../proxy/identity.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import type { PairKeeper } from "../../proxy/record/pair-keeper.ts";
-import type { StoredPair } from "../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../proxy/evidence/stored-pair.ts";
 import { NOON } from "./evidence.ts";
 
 export const NO_PAIRS: PairKeeper = {

@@ -7,7 +7,7 @@ import { DEFAULT_SERVICE } from "../../proxy/config/defaults.ts";
 import { parseRedisUrl } from "../../proxy/config/redis-address.ts";
 import type { RedisSettings } from "../../proxy/config/settings.ts";
 import type { StoreHealth, StoreWrite } from "../../proxy/ports.ts";
-import { systemClock } from "../../proxy/system-clock.ts";
+import { systemClock } from "../../proxy/process/system-clock.ts";
 
 /** The settings that a Redis URL stands for. */
 export function redisSettings(url: string, more: Partial<RedisSettings> = {}): RedisSettings {

@@ -1,7 +1,7 @@
 /** What tests of repair ask of a running Crossfade. */
 import assert from "node:assert/strict";
 import { request } from "undici";
-import type { RepairRecord } from "../../proxy/evidence.ts";
+import type { RepairRecord } from "../../proxy/evidence/evidence.ts";
 import type { JobRecord } from "../../proxy/repair-job.ts";
 import type { SeenRequest, TestService } from "./service.ts";
 

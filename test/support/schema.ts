@@ -1,5 +1,5 @@
 /** Schemas of tests, written as short as they are read. */
-import type { ColumnType, SchemaColumn, TableSchema, UniqueIndex } from "../../proxy/table-schema.ts";
+import type { ColumnType, SchemaColumn, TableSchema, UniqueIndex } from "../../proxy/rows/table-schema.ts";
 
 export const INT = { is: "integer", bits: 32, signed: true } as const;
 export const BIGINT = { is: "integer", bits: 64, signed: true } as const;

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { ByteBudget } from "../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../proxy/process/byte-budget.ts";
 import { Spool } from "../../proxy/forward/spool.ts";
-import type { StoredBody } from "../../proxy/stored-body.ts";
+import type { StoredBody } from "../../proxy/evidence/stored-body.ts";
 
 /** A body as the spool holds it, until the test ends. */
 export async function spooled(t: TestContext, text: string): Promise<StoredBody> {

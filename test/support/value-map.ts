@@ -4,7 +4,7 @@ import { createSeal, type Seal } from "../../proxy/mirror/values/seal.ts";
 import { ValueMap } from "../../proxy/mirror/values/value-map.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import { keyedHash } from "../../proxy/record/keyed-hash.ts";
-import { readBodyForValues } from "../../proxy/value-bodies.ts";
+import { readBodyForValues } from "../../proxy/ids/value-bodies.ts";
 
 export function testSeal(key: Buffer = Buffer.alloc(32, 9)): Seal {
   return createSeal(key, keyedHash(key));

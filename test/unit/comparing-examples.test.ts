@@ -8,7 +8,7 @@ import { createComparer } from "../../proxy/compare/comparer.ts";
 import type { ComparableAnswer } from "../../proxy/compare/diff-answers.ts";
 import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
 import { NORMALISERS, SHAPES, type CompareSettings } from "../../proxy/config/compare-settings.ts";
-import type { Difference } from "../../proxy/evidence.ts";
+import type { Difference } from "../../proxy/evidence/evidence.ts";
 import type { Verdict } from "../../proxy/exchange.ts";
 import { makeFolder, NOW } from "../support/config-file.ts";
 import { compareBoth, readCompare } from "../support/compare-texts.ts";

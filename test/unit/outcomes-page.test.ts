@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { REPAIR_REASONS } from "../../proxy/evidence.ts";
+import { REPAIR_REASONS } from "../../proxy/evidence/evidence.ts";
 import { DROP_REASONS, OUTCOME_KINDS, SKIP_REASONS } from "../../proxy/outcome.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/outcomes.md"), "utf8");

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { createNullJournal } from "../../proxy/mirror/journal.ts";
-import { ALONE, type Turns } from "../../proxy/turns.ts";
+import { ALONE, type Turns } from "../../proxy/members/turns.ts";
 import { wire } from "../support/wired.ts";
 
 /** Says something once it is asked, and sets the flag when that is on its way. */

@@ -5,7 +5,7 @@ import { parseExact } from "../../../proxy/json/parse-exact.ts";
 import { parsePointer } from "../../../proxy/json/pointer.ts";
 import { readPointer } from "../../../proxy/json/read-pointer.ts";
 import { JsonObject, type JsonValue } from "../../../proxy/json/value.ts";
-import { keyOf, type Row, type RowKey, type RowValue, spellKey } from "../../../proxy/rows.ts";
+import { keyOf, type Row, type RowKey, type RowValue, spellKey } from "../../../proxy/rows/rows.ts";
 import type { RowAnswer } from "./client.ts";
 import { readRow } from "./values.ts";
 

@@ -5,7 +5,7 @@
  * were read earlier are never handed out.
  */
 import type { HttpRows } from "../../../proxy/config/collection-settings.ts";
-import { type Row, type RowKey, type RowPage, type RowValue, spellKey } from "../../../proxy/rows.ts";
+import { type Row, type RowKey, type RowPage, type RowValue, spellKey } from "../../../proxy/rows/rows.ts";
 import { type AnswerReader, toldBy } from "./answers.ts";
 import type { RowAnswer } from "./client.ts";
 

@@ -1,5 +1,5 @@
 import type { HttpRows } from "../../../proxy/config/collection-settings.ts";
-import type { RowTarget } from "../../../proxy/rows.ts";
+import type { RowTarget } from "../../../proxy/rows/rows.ts";
 import { openClient } from "./client.ts";
 import { httpTable } from "./table.ts";
 

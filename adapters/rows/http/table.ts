@@ -16,7 +16,7 @@ import {
   spellKey,
   type TableShape,
   type Written,
-} from "../../../proxy/rows.ts";
+} from "../../../proxy/rows/rows.ts";
 import { answerReader } from "./answers.ts";
 import { AT_ONCE, NotAllowed, pathOf, type RowAnswer, type RowClient, type RowRequest } from "./client.ts";
 import { rowList, spellPart } from "./list.ts";

@@ -4,7 +4,7 @@ import { canonicalNumber } from "../../../proxy/json/number.ts";
 import { parseExact } from "../../../proxy/json/parse-exact.ts";
 import { printExact } from "../../../proxy/json/print-exact.ts";
 import { JsonNumber, JsonObject, type JsonValue } from "../../../proxy/json/value.ts";
-import { type ColumnKind, putColumn, type Row, type RowValue } from "../../../proxy/rows.ts";
+import { type ColumnKind, putColumn, type Row, type RowValue } from "../../../proxy/rows/rows.ts";
 
 export type DeclaredKinds = Readonly<Record<string, ColumnKind>>;
 

@@ -1,5 +1,5 @@
 /** Digests of ranges of rows, computed by MySQL and MariaDB. */
-import type { DigestColumn, RowDigest, RowDigests, RowKey } from "../../../proxy/rows.ts";
+import type { DigestColumn, RowDigest, RowDigests, RowKey } from "../../../proxy/rows/rows.ts";
 import type { MysqlShape } from "./shape.ts";
 import { type MysqlColumn, quote, readSent, selected } from "./values.ts";
 

@@ -1,7 +1,7 @@
 /** Connects to MySQL or MariaDB in the session that values.ts reads. */
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "mysql2/promise";
-import type { RowTarget } from "../../../proxy/rows.ts";
+import type { RowTarget } from "../../../proxy/rows/rows.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { loadDriver } from "../driver.ts";
 import { asRowsError } from "./failures.ts";

@@ -7,7 +7,7 @@ import type {
   TableRule,
   TableSchema,
   UniqueIndex,
-} from "../../../proxy/table-schema.ts";
+} from "../../../proxy/rows/table-schema.ts";
 import { type Ask, readParts } from "./shape.ts";
 import { kindOf, quote } from "./values.ts";
 

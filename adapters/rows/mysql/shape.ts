@@ -1,5 +1,5 @@
 /** What a table of MySQL or MariaDB is made of, from information_schema. */
-import type { ColumnKind, RowColumn } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowColumn } from "../../../proxy/rows/rows.ts";
 import { type NamedColumns, type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { kindOf, type MysqlColumn, quote } from "./values.ts";
 

@@ -14,7 +14,7 @@ import {
   spellKey,
   type TableShape,
   type Written,
-} from "../../../proxy/rows.ts";
+} from "../../../proxy/rows/rows.ts";
 import { mysqlDigests } from "./digests.ts";
 import { asRowsError, isRace } from "./failures.ts";
 import { readSchema } from "./schema.ts";

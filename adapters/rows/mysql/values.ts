@@ -1,6 +1,6 @@
 /** Values as MySQL and MariaDB send them in texts, and as literals of a statement that their columns take without rounding. */
 import { Buffer } from "node:buffer";
-import type { ColumnKind, RowValue } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowValue } from "../../../proxy/rows/rows.ts";
 
 export interface MysqlColumn {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** Rows by COPY, which costs PostgreSQL a third of an upsert; but it only inserts, so rows that are there make it fail whole. */
 import type { Client } from "pg";
-import type { Row } from "../../../proxy/rows.ts";
+import type { Row } from "../../../proxy/rows/rows.ts";
 import { loadDriver } from "../driver.ts";
 import { spellText } from "./values.ts";
 

@@ -1,5 +1,5 @@
 /** Digests of ranges of rows, computed by PostgreSQL. */
-import type { DigestColumn, DigestWay, RowDigest, RowDigests, RowKey } from "../../../proxy/rows.ts";
+import type { DigestColumn, DigestWay, RowDigest, RowDigests, RowKey } from "../../../proxy/rows/rows.ts";
 import { type Ask, type PostgresColumn, type PostgresShape, quote } from "./shape.ts";
 
 export interface KeyRange {

@@ -1,5 +1,5 @@
 /** Connects to PostgreSQL in the session that values.ts reads. */
-import type { RowTarget } from "../../../proxy/rows.ts";
+import type { RowTarget } from "../../../proxy/rows/rows.ts";
 import { loadDriver } from "../driver.ts";
 import { asRowsError } from "./failures.ts";
 import { postgresTable } from "./table.ts";

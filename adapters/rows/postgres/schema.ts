@@ -7,7 +7,7 @@ import type {
   TableRule,
   TableSchema,
   UniqueIndex,
-} from "../../../proxy/table-schema.ts";
+} from "../../../proxy/rows/table-schema.ts";
 import { isUnknownTable } from "./failures.ts";
 import { type Ask, quote } from "./shape.ts";
 

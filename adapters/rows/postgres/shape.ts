@@ -1,5 +1,5 @@
 /** What a table of PostgreSQL is made of, from its catalogues. */
-import type { ColumnKind, RowColumn, RowValue } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowColumn, RowValue } from "../../../proxy/rows/rows.ts";
 import { type NamedColumns, type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { isUnknownTable } from "./failures.ts";
 import { type PostgresType, readerFor, typeFor } from "./values.ts";

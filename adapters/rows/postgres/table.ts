@@ -12,7 +12,7 @@ import {
   type RowValue,
   type TableShape,
   type Written,
-} from "../../../proxy/rows.ts";
+} from "../../../proxy/rows/rows.ts";
 import { CopyChoice, copyRows } from "./copy.ts";
 import { type KeyRange, postgresDigests } from "./digests.ts";
 import { asRowsError, stateOf } from "./failures.ts";

@@ -1,5 +1,5 @@
 /** Values as PostgreSQL spells them on the wire, and back; nothing is rounded, because the driver parses nothing. */
-import type { ColumnKind, RowValue } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowValue } from "../../../proxy/rows/rows.ts";
 
 /** What a type is to us, by its name in pg_type; an array's is that of its elements. */
 export interface PostgresType {

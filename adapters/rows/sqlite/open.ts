@@ -1,5 +1,5 @@
 /** Opens an SQLite file that belongs to a service: it must be there, and others may be using it. */
-import type { RowTarget } from "../../../proxy/rows.ts";
+import type { RowTarget } from "../../../proxy/rows/rows.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { loadDriver } from "../driver.ts";
 import { sqliteTable } from "./table.ts";

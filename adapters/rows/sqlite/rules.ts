@@ -1,6 +1,6 @@
 /** Conditions and foreign keys of a table of SQLite, which tells the first by nothing but the text that made the table. */
 import type { Database } from "better-sqlite3";
-import type { TableRule } from "../../../proxy/table-schema.ts";
+import type { TableRule } from "../../../proxy/rows/table-schema.ts";
 
 interface Reference {
   readonly id: bigint;

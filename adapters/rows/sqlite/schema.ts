@@ -1,6 +1,12 @@
 /** The schema of a table of SQLite: what its declarations mean by SQLite's rules, and what people mean by them. */
 import type { Database } from "better-sqlite3";
-import type { ColumnType, SchemaColumn, SchemaLook, TableSchema, UniqueIndex } from "../../../proxy/table-schema.ts";
+import type {
+  ColumnType,
+  SchemaColumn,
+  SchemaLook,
+  TableSchema,
+  UniqueIndex,
+} from "../../../proxy/rows/table-schema.ts";
 import { held, parseDeclared } from "../schema-parts.ts";
 import { rulesOf } from "./rules.ts";
 import { kindOf, quote } from "./values.ts";

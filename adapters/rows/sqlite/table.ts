@@ -12,7 +12,7 @@ import {
   type RowTarget,
   type TableShape,
   type Written,
-} from "../../../proxy/rows.ts";
+} from "../../../proxy/rows/rows.ts";
 import { type TombstoneSql, tombstoneSql } from "../tombstones.ts";
 import { readSchema } from "./schema.ts";
 import { kindOf, quote, readStored, type Stored, storedFor } from "./values.ts";

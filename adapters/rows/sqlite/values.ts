@@ -1,6 +1,6 @@
 /** Values as SQLite stores them, by their own type: a column's declaration says what they mean, and hardly what they are. */
 import { Buffer } from "node:buffer";
-import type { ColumnKind, RowValue } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowValue } from "../../../proxy/rows/rows.ts";
 
 /** What better-sqlite3 gives with `safeIntegers`. */
 export type Stored = null | bigint | number | string | Buffer;

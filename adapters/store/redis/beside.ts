@@ -1,5 +1,5 @@
 /** What a shared store counts beside the process that asks. */
-import type { OutcomeCount } from "../../../proxy/evidence.ts";
+import type { OutcomeCount } from "../../../proxy/evidence/evidence.ts";
 import type { OutcomeKind, OutcomeReason } from "../../../proxy/outcome.ts";
 import { readRun, type RunBefore } from "./lasting-run.ts";
 

@@ -5,8 +5,8 @@
  */
 import { hkdfSync, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AnswerCall, MemberAnswers, MemberCalls } from "../../../proxy/member-calls.ts";
-import { type Member, nameOf } from "../../../proxy/members.ts";
+import type { AnswerCall, MemberAnswers, MemberCalls } from "../../../proxy/members/member-calls.ts";
+import { type Member, nameOf } from "../../../proxy/members/members.ts";
 import { createSealer, type Sealer } from "../../../proxy/sealed.ts";
 import { baseOf } from "./keys.ts";
 import type { RedisLink } from "./link.ts";

@@ -1,5 +1,11 @@
 /** Groups: the most frequent first, one with its samples, and what an operator decides. */
-import type { DivergenceRecord, GroupDecision, GroupRecord, GroupState, ListedGroup } from "../../../proxy/evidence.ts";
+import type {
+  DivergenceRecord,
+  GroupDecision,
+  GroupRecord,
+  GroupState,
+  ListedGroup,
+} from "../../../proxy/evidence/evidence.ts";
 import type { GroupQuery, OpenWork, Page, Store } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { viewGroup } from "../group-view.ts";

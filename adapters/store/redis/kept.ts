@@ -1,10 +1,10 @@
 /** What is kept of the store as a whole, in partition 0: what operators set and changed, places, and evidence of the gate. */
-import type { AuditEntry } from "../../../proxy/audit.ts";
-import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
-import type { Override } from "../../../proxy/overrides.ts";
-import type { KeptPlace } from "../../../proxy/places.ts";
+import type { AuditEntry } from "../../../proxy/evidence/audit.ts";
+import type { KeptGateEvidence } from "../../../proxy/moves/gate-evidence.ts";
+import type { Override } from "../../../proxy/moves/overrides.ts";
+import type { KeptPlace } from "../../../proxy/evidence/places.ts";
 import type { Page } from "../../../proxy/ports.ts";
-import type { RowJobEnd } from "../../../proxy/row-jobs.ts";
+import type { RowJobEnd } from "../../../proxy/rows/row-jobs.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
 import type { Reading } from "./reading.ts";

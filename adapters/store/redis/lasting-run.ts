@@ -4,7 +4,7 @@
  * even gets a gap (docs/semantics.md, "Journal"). The same as previous-run.ts of SQLite does, as writes.
  */
 import type { OutcomeKind, OutcomeReason } from "../../../proxy/outcome.ts";
-import type { Missing, OutcomeCount } from "../../../proxy/evidence.ts";
+import type { Missing, OutcomeCount } from "../../../proxy/evidence/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";

@@ -2,7 +2,7 @@
  * What this process life has counted in one partition, as totals. Redis keeps the same totals for each run and adds only
  * what they have grown by, so a count is neither added twice nor, where Redis lost the last writes, missing for good.
  */
-import type { OutcomeCount } from "../../../proxy/evidence.ts";
+import type { OutcomeCount } from "../../../proxy/evidence/evidence.ts";
 import type { EssentialRows } from "../rows.ts";
 
 type Title = readonly [route: string, outcome: string, reason: string];

@@ -8,8 +8,8 @@ import type {
   RepairRecord,
   RepairWork,
   SealedPlace,
-} from "../../../proxy/evidence.ts";
-import type { Leaning, LeaningKind } from "../../../proxy/leanings.ts";
+} from "../../../proxy/evidence/evidence.ts";
+import type { Leaning, LeaningKind } from "../../../proxy/moves/leanings.ts";
 import type { Page, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit, type ListName } from "../cursor.ts";
 import { page } from "../page.ts";

@@ -3,8 +3,8 @@
  * once a second what it runs. There is no subscription: one that is dead without a word would have to be found out by
  * looking, and looking alone is quick enough.
  */
-import type { Override } from "../../../proxy/overrides.ts";
-import type { ForgetEnd, Member, MemberReport, Members, MemberSelf } from "../../../proxy/members.ts";
+import type { Override } from "../../../proxy/moves/overrides.ts";
+import type { ForgetEnd, Member, MemberReport, Members, MemberSelf } from "../../../proxy/members/members.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { Clock } from "../../../proxy/ports.ts";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,8 +1,8 @@
 /** A batch as the commit script reads it. */
-import { isFailure } from "../../../proxy/groups.ts";
-import type { GroupRecord } from "../../../proxy/evidence.ts";
-import { leaningName } from "../../../proxy/leanings.ts";
-import { hourOf } from "../../../proxy/trend.ts";
+import { isFailure } from "../../../proxy/evidence/groups.ts";
+import type { GroupRecord } from "../../../proxy/evidence/evidence.ts";
+import { leaningName } from "../../../proxy/moves/leanings.ts";
+import { hourOf } from "../../../proxy/evidence/trend.ts";
 import { placeKey } from "../place-key.ts";
 import { epochMs, type Batch, type ControlRow, rowJobName } from "../rows.ts";
 import { sampleRank } from "../samples.ts";

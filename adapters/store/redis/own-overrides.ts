@@ -1,5 +1,5 @@
 /** What this process has changed of the overrides and Redis may not have yet: it acts here all the same. */
-import { changeOverrides, type Override } from "../../../proxy/overrides.ts";
+import { changeOverrides, type Override } from "../../../proxy/moves/overrides.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import type { BacklogMark } from "../backlog.ts";
 

@@ -1,6 +1,6 @@
 /** Exchanges kept whole: a few of each bucket, newest first, and erased. */
 import type { ErasureQuery, Page, PairQuery } from "../../../proxy/ports.ts";
-import type { StoredPair } from "../../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../../proxy/evidence/stored-pair.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
 import { newestFirst, PartReader, takeMerged, type Placed } from "./merge.ts";

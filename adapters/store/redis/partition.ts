@@ -4,7 +4,7 @@
  * given back and cut anew.
  */
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import type { GroupEvent, Missing } from "../../../proxy/evidence.ts";
+import type { GroupEvent, Missing } from "../../../proxy/evidence/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { Clock, StoreWrite } from "../../../proxy/ports.ts";
 import { Backlog, type BacklogMark, type Room } from "../backlog.ts";

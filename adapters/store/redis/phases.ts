@@ -1,6 +1,6 @@
 /** Phases and transitions (lua/phases.lua): one member's way to what all share. */
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import type { KeptPhase, PhaseMove } from "../../../proxy/kept-phase.ts";
+import type { KeptPhase, PhaseMove } from "../../../proxy/moves/kept-phase.ts";
 import type {
   Announced,
   Transition,
@@ -8,7 +8,7 @@ import type {
   Transitions,
   TransitionState,
   TransitionView,
-} from "../../../proxy/transition.ts";
+} from "../../../proxy/moves/transition.ts";
 import { baseOf } from "./keys.ts";
 import type { RedisLink } from "./link.ts";
 import type { Reading } from "./reading.ts";

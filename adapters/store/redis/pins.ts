@@ -7,7 +7,7 @@
  */
 import { hash } from "node:crypto";
 import type { Clock } from "../../../proxy/ports.ts";
-import type { SharedPins } from "../../../proxy/pins.ts";
+import type { SharedPins } from "../../../proxy/members/pins.ts";
 import { baseOf, partitionOf } from "./keys.ts";
 import type { RedisLink } from "./link.ts";
 import { SCRIPTS } from "./scripts.ts";

@@ -1,5 +1,5 @@
 /** Every question the port has, put to whichever partitions may know. */
-import type { GroupDecision } from "../../../proxy/evidence.ts";
+import type { GroupDecision } from "../../../proxy/evidence/evidence.ts";
 import type { DivergenceQuery, GroupQuery, PairQuery, RepairWorkQuery, Store } from "../../../proxy/ports.ts";
 import { decideGroup, group, groups, openWork } from "./groups.ts";
 import { audit, gateEvidence, overrides, places, rowJobs } from "./kept.ts";

@@ -1,9 +1,9 @@
 /** Divergence records: found by what they are, newest first, and erased. */
-import type { DifferenceKind, DivergenceRecord } from "../../../proxy/evidence.ts";
+import type { DifferenceKind, DivergenceRecord } from "../../../proxy/evidence/evidence.ts";
 import type { DivergenceQuery, ErasedRecords, ErasureQuery, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
-import { coversPlace } from "../../../proxy/covers-place.ts";
+import { coversPlace } from "../../../proxy/evidence/covers-place.ts";
 import { newestFirst, PartReader, takeMerged, type Placed } from "./merge.ts";
 import type { Reading } from "./reading.ts";
 import { SCRIPTS } from "./scripts.ts";

@@ -1,9 +1,9 @@
 /** The steps that Redis makes whole: Lua scripts, known to it by their digests once it has seen them. */
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { AUDIT_KEPT } from "../../../proxy/audit.ts";
-import { QUIET_AFTER_ONE, QUIET_AT_LEAST, QUIET_TIMES } from "../../../proxy/group-states.ts";
-import { TREND_HOURS } from "../../../proxy/trend.ts";
+import { AUDIT_KEPT } from "../../../proxy/evidence/audit.ts";
+import { QUIET_AFTER_ONE, QUIET_AT_LEAST, QUIET_TIMES } from "../../../proxy/evidence/group-states.ts";
+import { TREND_HOURS } from "../../../proxy/evidence/trend.ts";
 import { DRAWN_SAMPLES, KEPT_PAIRS } from "../samples.ts";
 
 export interface Script {

@@ -4,7 +4,7 @@
  * and what is under way is unsure.
  */
 import { hash } from "node:crypto";
-import type { SharedTurn, TurnCome, Turns } from "../../../proxy/turns.ts";
+import type { SharedTurn, TurnCome, Turns } from "../../../proxy/members/turns.ts";
 import { EarlierElsewhere } from "./earlier.ts";
 import { baseOf, partitionOf } from "./keys.ts";
 import type { OpenNumber } from "./open-numbers.ts";

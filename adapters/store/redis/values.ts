@@ -1,6 +1,6 @@
 /** Pairs of values: those of one kind are in one partition, so that each is kept whole or not at all. */
 import type { Page } from "../../../proxy/ports.ts";
-import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/ids/value-pairs.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
 import { newestFirst, PartReader, takeMerged, type Placed } from "./merge.ts";

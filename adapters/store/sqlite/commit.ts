@@ -1,6 +1,6 @@
 /** Applies batches, each in one transaction: counts, repairs and gaps here, records and groups in evidence.ts. */
 import type { Database } from "better-sqlite3";
-import { AUDIT_KEPT } from "../../../proxy/audit.ts";
+import { AUDIT_KEPT } from "../../../proxy/evidence/audit.ts";
 import type { Retention } from "../retention.ts";
 import { prepareEvidence } from "./evidence.ts";
 import { prepareGateEvidence } from "./gate-evidence.ts";

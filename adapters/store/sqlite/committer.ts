@@ -8,7 +8,7 @@ import { stat } from "node:fs/promises";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
-import type { PairsKept } from "../../../proxy/stored-pair.ts";
+import type { PairsKept } from "../../../proxy/evidence/stored-pair.ts";
 import { GroupListeners } from "../listeners.ts";
 import type { Retention } from "../retention.ts";
 import { Backlog, Room, type BacklogLimits, type BacklogMark } from "../backlog.ts";

@@ -1,6 +1,6 @@
 /** Divergence records, their groups and samples, within what is to be kept. */
 import type { Database } from "better-sqlite3";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
+import type { GroupEvent } from "../../../proxy/evidence/evidence.ts";
 import type { Retention } from "../retention.ts";
 import { drawSample } from "../samples.ts";
 import { type GroupedRow, prepareGroups } from "./groups.ts";

@@ -1,6 +1,6 @@
 /** What was counted for the gate: one row each, written anew when it changes. */
 import type { Database } from "better-sqlite3";
-import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/moves/gate-evidence.ts";
 
 /** Every call is made inside a transaction. */
 export function prepareGateEvidence(db: Database): (row: KeptGateEvidence) => void {

@@ -1,7 +1,7 @@
 /** Questions about groups, and the one change that is made to them from outside: what an operator decides. */
 import type { Database } from "better-sqlite3";
-import type { GroupDecision, GroupRecord, GroupState, ListedGroup } from "../../../proxy/evidence.ts";
-import { stateNow } from "../../../proxy/group-states.ts";
+import type { GroupDecision, GroupRecord, GroupState, ListedGroup } from "../../../proxy/evidence/evidence.ts";
+import { stateNow } from "../../../proxy/evidence/group-states.ts";
 import type { Page } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { viewGroup } from "../group-view.ts";

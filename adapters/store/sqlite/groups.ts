@@ -1,9 +1,9 @@
 /** Counts records in their groups, and moves the groups' states with what is seen. Called inside a commit's transaction. */
 import type { Database } from "better-sqlite3";
-import type { GroupDecision, GroupEvent, GroupRecord, GroupState } from "../../../proxy/evidence.ts";
-import { stateNow, stateWhenSeen } from "../../../proxy/group-states.ts";
-import { isFailure } from "../../../proxy/groups.ts";
-import { hourOf, TREND_HOURS } from "../../../proxy/trend.ts";
+import type { GroupDecision, GroupEvent, GroupRecord, GroupState } from "../../../proxy/evidence/evidence.ts";
+import { stateNow, stateWhenSeen } from "../../../proxy/evidence/group-states.ts";
+import { isFailure } from "../../../proxy/evidence/groups.ts";
+import { hourOf, TREND_HOURS } from "../../../proxy/evidence/trend.ts";
 import { COMPARED_OF_ROUTE } from "./group-queries.ts";
 import type { EvidenceRow } from "../rows.ts";
 

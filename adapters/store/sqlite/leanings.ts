@@ -1,6 +1,6 @@
 /** What leaned on legacy or on Crossfade: one row a route and kind, added to. */
 import type { Database } from "better-sqlite3";
-import type { Leaning } from "../../../proxy/leanings.ts";
+import type { Leaning } from "../../../proxy/moves/leanings.ts";
 
 /** Every call is made inside a transaction. */
 export function prepareLeanings(db: Database): (more: Leaning) => void {

@@ -1,5 +1,5 @@
 /** What passes between the process and the thread that owns the file. Plain data: it is cloned. */
-import type { AuditEntry } from "../../../proxy/audit.ts";
+import type { AuditEntry } from "../../../proxy/evidence/audit.ts";
 import type { ErrorCode } from "../../../proxy/errors.ts";
 import type {
   GapRecord,
@@ -11,17 +11,17 @@ import type {
   RepairEnd,
   RepairRecord,
   RepairWork,
-} from "../../../proxy/evidence.ts";
-import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
+} from "../../../proxy/evidence/evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/moves/gate-evidence.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
-import type { Leaning } from "../../../proxy/leanings.ts";
-import type { Override } from "../../../proxy/overrides.ts";
-import type { KeptPhase, PhaseMove } from "../../../proxy/kept-phase.ts";
-import type { KeptPlace } from "../../../proxy/places.ts";
+import type { Leaning } from "../../../proxy/moves/leanings.ts";
+import type { Override } from "../../../proxy/moves/overrides.ts";
+import type { KeptPhase, PhaseMove } from "../../../proxy/moves/kept-phase.ts";
+import type { KeptPlace } from "../../../proxy/evidence/places.ts";
 import type { DivergenceQuery, GroupQuery, OpenWork, Page, PairQuery, RepairWorkQuery } from "../../../proxy/ports.ts";
-import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/ids/value-pairs.ts";
 import type { Retention } from "../retention.ts";
-import type { RowJobEnd } from "../../../proxy/row-jobs.ts";
+import type { RowJobEnd } from "../../../proxy/rows/row-jobs.ts";
 import type { Batch, PairSizes } from "../rows.ts";
 
 /** An error as it crosses between threads. */

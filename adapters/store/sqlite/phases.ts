@@ -1,6 +1,6 @@
 /** The phases of routes: one row each, moved together or not at all. */
 import type { Database } from "better-sqlite3";
-import { isStill, type KeptPhase, type PhaseMove } from "../../../proxy/kept-phase.ts";
+import { isStill, type KeptPhase, type PhaseMove } from "../../../proxy/moves/kept-phase.ts";
 
 export function phases(db: Database): readonly KeptPhase[] {
   const rows = db.prepare<[], string>("SELECT kept FROM phase ORDER BY route").pluck().all();

@@ -1,6 +1,6 @@
 /** What is known of places: one row each, written anew when it changes. */
 import type { Database } from "better-sqlite3";
-import type { KeptPlace } from "../../../proxy/places.ts";
+import type { KeptPlace } from "../../../proxy/evidence/places.ts";
 import type { Retention } from "../retention.ts";
 
 /** Every call is made inside a transaction. */

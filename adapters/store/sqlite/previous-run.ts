@@ -5,7 +5,7 @@
  */
 import type { Database } from "better-sqlite3";
 import { statSync } from "node:fs";
-import type { Missing } from "../../../proxy/evidence.ts";
+import type { Missing } from "../../../proxy/evidence/evidence.ts";
 import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import { prepareEssentials } from "./commit.ts";

@@ -1,9 +1,9 @@
 /** Answers questions from the tables. Every answer is bounded: a page, or one row for each route. */
 import type { Database } from "better-sqlite3";
-import type { AuditEntry } from "../../../proxy/audit.ts";
-import type { GapRecord, Missing, OutcomeCount } from "../../../proxy/evidence.ts";
-import type { Override } from "../../../proxy/overrides.ts";
-import { coversPlace } from "../../../proxy/covers-place.ts";
+import type { AuditEntry } from "../../../proxy/evidence/audit.ts";
+import type { GapRecord, Missing, OutcomeCount } from "../../../proxy/evidence/evidence.ts";
+import type { Override } from "../../../proxy/moves/overrides.ts";
+import { coversPlace } from "../../../proxy/evidence/covers-place.ts";
 import type { DivergenceQuery, OpenWork, Page } from "../../../proxy/ports.ts";
 import { decodeCursor, encodeCursor, pageLimit } from "../cursor.ts";
 import { erase, overwrite, shownKeys } from "./erasure.ts";

@@ -1,6 +1,12 @@
 /** The repair list: marks fold into one row for each key; an attempt ends the revision that it saw and no other. */
 import type { Database } from "better-sqlite3";
-import type { Missing, RepairEvidence, RepairRecord, RepairWork, SealedPlace } from "../../../proxy/evidence.ts";
+import type {
+  Missing,
+  RepairEvidence,
+  RepairRecord,
+  RepairWork,
+  SealedPlace,
+} from "../../../proxy/evidence/evidence.ts";
 import type { Page, RepairWorkQuery } from "../../../proxy/ports.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";

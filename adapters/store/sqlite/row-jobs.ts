@@ -1,6 +1,6 @@
 /** How jobs over rows ended: the last of each, written anew. */
 import type { Database } from "better-sqlite3";
-import type { RowJobEnd } from "../../../proxy/row-jobs.ts";
+import type { RowJobEnd } from "../../../proxy/rows/row-jobs.ts";
 import { rowJobName } from "../rows.ts";
 
 /** Every call is made inside a transaction. */

@@ -1,8 +1,8 @@
 /** The embedded store: one SQLite file, locked for this process alone and owned by a thread of its own. */
-import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../../proxy/evidence/evidence.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, Store } from "../../../proxy/ports.ts";
-import type { StoredPair } from "../../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../../proxy/evidence/stored-pair.ts";
 import { pageLimit } from "../cursor.ts";
 import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
 import { DEFAULT_BACKLOG, type BacklogLimits } from "../backlog.ts";

@@ -1,7 +1,7 @@
 /** Pairs of values: kept for good, found by either hash. */
 import type { Database } from "better-sqlite3";
 import type { Page } from "../../../proxy/ports.ts";
-import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/value-pairs.ts";
+import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "../../../proxy/ids/value-pairs.ts";
 import { decodeCursor, pageLimit } from "../cursor.ts";
 import { page } from "../page.ts";
 

@@ -2,7 +2,7 @@
 import type { Database } from "better-sqlite3";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { JournalAccount } from "../../../proxy/journal.ts";
-import { giveWayToTraffic } from "../../../proxy/thread-priority.ts";
+import { giveWayToTraffic } from "../../../proxy/process/thread-priority.ts";
 import { type Commit, prepareCommit } from "./commit.ts";
 import { asFailure, isCorrupt } from "./failures.ts";
 import type { Failure, FromWorker, Opened, OpeningOrder, ToWorker } from "./messages.ts";

@@ -1,7 +1,7 @@
 /** The demo's story: real differences, a next that hangs, and accounts that sum. Everything told is measured or asked of the admin API. */
 import type { StatusView } from "../../admin/status-view.ts";
 import { plural, spellCount } from "../../admin/sentences.ts";
-import type { GroupRecord } from "../../evidence.ts";
+import type { GroupRecord } from "../../evidence/evidence.ts";
 import type { Api } from "../api.ts";
 import { EXIT, Exit } from "../exit.ts";
 import { describeFindings, type Finding, type GroupEvidence } from "../findings.ts";

@@ -1,7 +1,7 @@
 /** The rules of a route, made ready once, and those of them that act for one pair of answers. */
 import type { CompareSettings, RuleCondition } from "../../config/compare-settings.ts";
 import { headerOf, type RawHeaders } from "../../exchange.ts";
-import { namedRules } from "../../rule-names.ts";
+import { namedRules } from "../../evidence/rule-names.ts";
 import { parseMediaType } from "../decode.ts";
 import { byKind, NOWHERE, type Place, placesOf, type RulesHere } from "./places.ts";
 import { type ScopedRule, scopeRule } from "./scoped-rule.ts";

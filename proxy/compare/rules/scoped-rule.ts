@@ -2,7 +2,7 @@
 import type { RuleCondition } from "../../config/compare-settings.ts";
 import { parsePointer } from "../../json/pointer.ts";
 import { JsonNumber, type JsonValue } from "../../json/value.ts";
-import type { NamedRule, RuleKind } from "../../rule-names.ts";
+import type { NamedRule, RuleKind } from "../../evidence/rule-names.ts";
 import { type Normaliser, NORMALISER_OF } from "./normalisers.ts";
 import { scalarKey } from "./scalar-key.ts";
 import { SHAPE_TESTS, type ShapeTest } from "./shapes.ts";

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import { NO_MODULE } from "../defaults.ts";
-import { digestOfModule } from "../../module-files.ts";
+import { digestOfModule } from "../../process/module-files.ts";
 import type { Findings } from "../findings.ts";
 import { showValue, type ConfigPath } from "../message.ts";
 import type { Places } from "../places.ts";

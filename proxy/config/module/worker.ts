@@ -2,7 +2,7 @@
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 import { workerData } from "node:worker_threads";
-import { isUsersFile } from "../../module-files.ts";
+import { isUsersFile } from "../../process/module-files.ts";
 import type { Inspected, InspectMessage, InspectOrder, ModuleHook } from "./inspect.ts";
 
 /** Of what is said while a module is imported. */

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { AuditAction, AuditEntry } from "../../audit.ts";
+import type { AuditAction, AuditEntry } from "../../evidence/audit.ts";
 import { spellPlace } from "../address.ts";
 import { useList } from "../parts/more.tsx";
 import { Cell, HeadCell, Row, Section, Table } from "../parts/section.tsx";

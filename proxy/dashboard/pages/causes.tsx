@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { plural } from "../../admin/sentences.ts";
-import { GROUP_STATES } from "../../evidence.ts";
+import { GROUP_STATES } from "../../evidence/evidence.ts";
 import { printable } from "../../controls.ts";
 import { spellPlace } from "../address.ts";
 import { type Cause, CauseList } from "../parts/cause-list.tsx";

@@ -2,10 +2,10 @@
 import type { JSX } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { plural, spellCount } from "../../admin/sentences.ts";
-import { DIFFERENCE_KINDS, type DivergenceRecord } from "../../evidence.ts";
+import { DIFFERENCE_KINDS, type DivergenceRecord } from "../../evidence/evidence.ts";
 import { OUTCOME_KINDS } from "../../outcome.ts";
 import { printable } from "../../controls.ts";
-import type { StoredPair } from "../../stored-pair.ts";
+import type { StoredPair } from "../../evidence/stored-pair.ts";
 import { spellPlace } from "../address.ts";
 import { TailFollower } from "../follow-tail.ts";
 import { Notice, Problem } from "../parts/notice.tsx";

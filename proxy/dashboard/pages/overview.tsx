@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { hasOpenCause, worstFirst } from "../../admin/route-status.ts";
 import { plural, spellSpan } from "../../admin/sentences.ts";
 import type { StatusView } from "../../admin/status-view.ts";
-import type { RunningJobRecord } from "../../running-job.ts";
+import type { RunningJobRecord } from "../../rows/running-job.ts";
 import { spellPlace } from "../address.ts";
 import { CauseList, useOpenCauses } from "../parts/cause-list.tsx";
 import { Mark, Notice, Problem, type Tone } from "../parts/notice.tsx";

@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { plural, spellCount } from "../../admin/sentences.ts";
-import type { GapRecord, RepairRecord } from "../../evidence.ts";
+import type { GapRecord, RepairRecord } from "../../evidence/evidence.ts";
 import { printable } from "../../controls.ts";
 import { type JobRecord, REPAIR_RESULTS } from "../../repair-job.ts";
 import { spellPlace } from "../address.ts";
-import type { RunningJobRecord } from "../../running-job.ts";
+import type { RunningJobRecord } from "../../rows/running-job.ts";
 import { change } from "../client.ts";
 import { RunningJobs } from "../parts/running-jobs.tsx";
 import { useList } from "../parts/more.tsx";

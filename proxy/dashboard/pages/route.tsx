@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
 import type { RouteView } from "../../admin/route-view.ts";
 import { spellEvidence, spellSpan } from "../../admin/sentences.ts";
-import type { GapRecord, RepairRecord } from "../../evidence.ts";
-import { PHASE_ROLES } from "../../phases.ts";
+import type { GapRecord, RepairRecord } from "../../evidence/evidence.ts";
+import { PHASE_ROLES } from "../../moves/phases.ts";
 import { spellPlace } from "../address.ts";
 import { CauseList, useOpenCauses } from "../parts/cause-list.tsx";
 import { GateSection } from "../parts/gate.tsx";

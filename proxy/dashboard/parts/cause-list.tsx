@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
 import type { OfGroup } from "../../admin/own-disagreements.ts";
 import { plural, spellShare } from "../../admin/sentences.ts";
-import type { GroupState, ListedGroup } from "../../evidence.ts";
-import { spellPart } from "../../group-sentence.ts";
+import type { GroupState, ListedGroup } from "../../evidence/evidence.ts";
+import { spellPart } from "../../evidence/group-sentence.ts";
 import { spellPlace } from "../address.ts";
 import type { Refused } from "../client.ts";
 import { useAsk } from "../state.tsx";

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { GateCondition } from "../../gate-evidence.ts";
+import type { GateCondition } from "../../moves/gate-evidence.ts";
 import { Mark, type Tone } from "./notice.tsx";
 import { Told, When } from "./text.tsx";
 

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
-import type { GroupRecord } from "../../evidence.ts";
+import type { GroupRecord } from "../../evidence/evidence.ts";
 import { change } from "../client.ts";
 import { useDoing } from "../state.tsx";
 import { Notice, Problem } from "./notice.tsx";

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { printable } from "../../controls.ts";
-import type { PairBody, PairMessage, StoredPair } from "../../stored-pair.ts";
+import type { PairBody, PairMessage, StoredPair } from "../../evidence/stored-pair.ts";
 import { isWithin, prettyJson } from "../pretty.ts";
 import { Told } from "./text.tsx";
 import { Value } from "./value.tsx";

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
-import type { GroupRecord } from "../../evidence.ts";
+import type { GroupRecord } from "../../evidence/evidence.ts";
 import type { RouteView } from "../../admin/route-view.ts";
 import { rulesFor, spellExcuse } from "../excuse.ts";
 import { useAsk } from "../state.tsx";

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { RouteStatus } from "../../admin/route-status.ts";
 import { plural, spellCount, spellShare, spellSpan } from "../../admin/sentences.ts";
-import type { GateAnswer } from "../../gate-evidence.ts";
+import type { GateAnswer } from "../../moves/gate-evidence.ts";
 import { useAsk } from "../state.tsx";
 import { Conditions } from "./conditions.tsx";
 import { Notice, Problem } from "./notice.tsx";

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { RouteStatus } from "../../admin/route-status.ts";
 import { spellSpan } from "../../admin/sentences.ts";
-import type { RetireAnswer } from "../../retire.ts";
+import type { RetireAnswer } from "../../moves/retire.ts";
 import { useAsk } from "../state.tsx";
 import { Conditions } from "./conditions.tsx";
 import { Notice, Problem } from "./notice.tsx";

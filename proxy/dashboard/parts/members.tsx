@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { MemberView } from "../../admin/member-view.ts";
 import { spellCount } from "../../admin/sentences.ts";
-import type { MemberState } from "../../members.ts";
+import type { MemberState } from "../../members/members.ts";
 import { change } from "../client.ts";
 import { useDoing } from "../state.tsx";
 import { useList } from "./more.tsx";

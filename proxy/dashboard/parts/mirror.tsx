@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { RouteView } from "../../admin/route-view.ts";
 import { plural, spellCount, spellShare } from "../../admin/sentences.ts";
-import { PHASE_ROLES } from "../../phases.ts";
+import { PHASE_ROLES } from "../../moves/phases.ts";
 import { change } from "../client.ts";
 import { useDoing } from "../state.tsx";
 import { Notice, Problem } from "./notice.tsx";

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { plural } from "../../admin/sentences.ts";
-import type { GapRecord, RepairRecord } from "../../evidence.ts";
+import type { GapRecord, RepairRecord } from "../../evidence/evidence.ts";
 import { Badge } from "./notice.tsx";
 import { Cell, HeadCell, Row, Table } from "./section.tsx";
 import { Told, When } from "./text.tsx";

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { ReplayResult, ReplayVerdict } from "../../replay-request.ts";
+import type { ReplayResult, ReplayVerdict } from "../../evidence/replay-request.ts";
 import { change } from "../client.ts";
 import { useDoing } from "../state.tsx";
 import { Notice, Problem, type Tone } from "./notice.tsx";

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { progressText, type RunningJobRecord, type RunningJobState } from "../../running-job.ts";
+import { progressText, type RunningJobRecord, type RunningJobState } from "../../rows/running-job.ts";
 import { change } from "../client.ts";
 import { useDoing } from "../state.tsx";
 import { Badge, Problem, type Tone } from "./notice.tsx";

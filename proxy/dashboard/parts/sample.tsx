@@ -1,9 +1,9 @@
 /** One divergence: where the answers differ, side by side, and the whole exchange where it was kept. */
 import type { JSX } from "preact";
-import type { DivergenceRecord } from "../../evidence.ts";
-import { askedFor } from "../../evidence.ts";
-import { spellCurl, spellPairCurl } from "../../curl.ts";
-import type { StoredPair } from "../../stored-pair.ts";
+import type { DivergenceRecord } from "../../evidence/evidence.ts";
+import { askedFor } from "../../evidence/evidence.ts";
+import { spellCurl, spellPairCurl } from "../../evidence/curl.ts";
+import type { StoredPair } from "../../evidence/stored-pair.ts";
 import { useLive } from "../state.tsx";
 import { CopyButton } from "./copy.tsx";
 import { Exchange } from "./exchange.tsx";

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { GroupTrend } from "../../evidence.ts";
+import type { GroupTrend } from "../../evidence/evidence.ts";
 
 const WIDTH = 96;
 const HEIGHT = 16;

@@ -6,7 +6,7 @@
  */
 import type { RouteSettings } from "../../config/settings.ts";
 import type { Snapshot } from "../../exchange.ts";
-import { PHASE_ROLES } from "../../phases.ts";
+import { PHASE_ROLES } from "../../moves/phases.ts";
 import type { PairBook, Sought } from "./pair-book.ts";
 import type { Partner } from "./pair-cache.ts";
 import { otherSide } from "./seal.ts";

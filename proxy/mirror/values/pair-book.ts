@@ -4,7 +4,7 @@
  */
 import type { Identity } from "../../exchange.ts";
 import type { Clock, Store } from "../../ports.ts";
-import type { PairTaught } from "../../value-pairs.ts";
+import type { PairTaught } from "../../ids/value-pairs.ts";
 import { PairCache, type Partner } from "./pair-cache.ts";
 import type { Seal, Value, ValuePair } from "./seal.ts";
 

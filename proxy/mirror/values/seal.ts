@@ -1,7 +1,7 @@
 /** Pairs as they are kept: found by keyed hashes, their texts encrypted. */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { Identity } from "../../exchange.ts";
-import type { ValuePairRow } from "../../value-pairs.ts";
+import type { ValuePairRow } from "../../ids/value-pairs.ts";
 
 /** How a service spells a value: in JSON as a text or a number, or somewhere that knows texts alone. */
 export type Spelling = "string" | "number" | "plain";

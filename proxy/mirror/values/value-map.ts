@@ -4,7 +4,7 @@
  * is the common tongue: as long as legacy has always been the primary, legacy's (held.ts).
  */
 import type { LearnPlace, ValuePlace, ValueSettings } from "../../config/settings.ts";
-import type { Difference } from "../../evidence.ts";
+import type { Difference } from "../../evidence/evidence.ts";
 import type { Answer, BodyCopy, Exchange, Identity, RawHeaders } from "../../exchange.ts";
 import { isAccepted } from "../verdicts.ts";
 import { asClientsKnow } from "./answer-map.ts";

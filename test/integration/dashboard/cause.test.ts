@@ -1,7 +1,7 @@
 /** The page of a cause: what differs to the digit, what is redacted, and what can be said and done about it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ListedGroup } from "../../../proxy/evidence.ts";
+import type { ListedGroup } from "../../../proxy/evidence/evidence.ts";
 import { view, type Viewer } from "../../support/browser.ts";
 import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop, type Shop } from "../../support/shop.ts";

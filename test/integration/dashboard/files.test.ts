@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { openMemoryStore } from "../../../adapters/store/memory.ts";
 import { createAdmin } from "../../../proxy/admin/server.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 import { sampleAdminParts, sampleSettings } from "../../support/admin-parts.ts";
 
 const open: { close(): Promise<void> }[] = [];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { createAdmin } from "../../../proxy/admin/server.ts";
-import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../../proxy/evidence/evidence.ts";
 import { sampleAdminParts } from "../../support/admin-parts.ts";
 import { openBrowser, view, violations } from "../../support/browser.ts";
 import { makeRecord } from "../../support/evidence.ts";

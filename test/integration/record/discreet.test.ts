@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openSqliteStore } from "../../../adapters/store/sqlite/store.ts";
 import { divergenceLog } from "../../../adapters/telemetry/log-data.ts";
-import type { Difference } from "../../../proxy/evidence.ts";
+import type { Difference } from "../../../proxy/evidence/evidence.ts";
 import type { Settled, WholeAnswer } from "../../../proxy/exchange.ts";
 import { parseExact } from "../../../proxy/json/parse-exact.ts";
 import { parsePointer } from "../../../proxy/json/pointer.ts";

@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { openMemoryStore } from "../../../adapters/store/memory.ts";
 import type { WebhookSettings } from "../../../proxy/config/settings.ts";
 import { createWebhook, type Webhook, type WebhookParts } from "../../../proxy/record/webhook.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 import { makeRecord, recordWrite } from "../../support/evidence.ts";
 
 interface Call {

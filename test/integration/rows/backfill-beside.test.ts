@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { AuditEntry } from "../../../proxy/audit.ts";
+import type { AuditEntry } from "../../../proxy/evidence/audit.ts";
 import { type CollectionGiven, collectionSetup } from "../../support/collection.ts";
 import { type Bench, startBench } from "../../support/crossfade.ts";
 import { json, startService } from "../../support/service.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { request } from "undici";
-import type { AuditEntry } from "../../../proxy/audit.ts";
-import type { GateAnswer, GateCondition } from "../../../proxy/gate-evidence.ts";
-import type { RetireAnswer, RetireCondition } from "../../../proxy/retire.ts";
+import type { AuditEntry } from "../../../proxy/evidence/audit.ts";
+import type { GateAnswer, GateCondition } from "../../../proxy/moves/gate-evidence.ts";
+import type { RetireAnswer, RetireCondition } from "../../../proxy/moves/retire.ts";
 import { collectionSetup } from "../../support/collection.ts";
 import { startBench } from "../../support/crossfade.ts";
 

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { request } from "undici";
-import type { RunningJobRecord } from "../../../proxy/running-job.ts";
+import type { RunningJobRecord } from "../../../proxy/rows/running-job.ts";
 import { endOf, runCli, spawnCli } from "../../support/cli.ts";
 import { startBench } from "../../support/crossfade.ts";
 import { until } from "../../support/until.ts";

@@ -4,7 +4,7 @@ import { openPostgres } from "../../../adapters/rows/postgres/open.ts";
 import { DEFAULT_ROUTE } from "../../../proxy/config/defaults.ts";
 import { reconcile, type Reconciled, type RowFinding } from "../../../proxy/migrate/reconcile.ts";
 import { AS_THEY_ARE } from "../../../proxy/migrate/transformer.ts";
-import type { RowSource } from "../../../proxy/rows.ts";
+import type { RowSource } from "../../../proxy/rows/rows.ts";
 import { collectionSetup } from "../../support/collection.ts";
 import { postgresServer } from "../../support/postgres.ts";
 

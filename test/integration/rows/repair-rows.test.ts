@@ -7,7 +7,7 @@ import type { Suspect } from "../../../proxy/migrate/compare-rows.ts";
 import { reconcile } from "../../../proxy/migrate/reconcile.ts";
 import { repairRows } from "../../../proxy/migrate/repair-rows.ts";
 import { AS_THEY_ARE } from "../../../proxy/migrate/transformer.ts";
-import type { RowTarget } from "../../../proxy/rows.ts";
+import type { RowTarget } from "../../../proxy/rows/rows.ts";
 import { collectionSetup } from "../../support/collection.ts";
 import { mariadbServer } from "../../support/mariadb.ts";
 import { postgresServer } from "../../support/postgres.ts";

@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { RunningJobRecord } from "../../../proxy/running-job.ts";
+import type { RunningJobRecord } from "../../../proxy/rows/running-job.ts";
 import { endOf, runCli, spawnCli } from "../../support/cli.ts";
 import { startBench } from "../../support/crossfade.ts";
 import { postgresReplica, postgresServer } from "../../support/postgres.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openPostgres } from "../../../adapters/rows/postgres/open.ts";
 import { openMysql } from "../../../adapters/rows/mysql/open.ts";
-import type { RowTarget } from "../../../proxy/rows.ts";
+import type { RowTarget } from "../../../proxy/rows/rows.ts";
 import { collectionSetup } from "../../support/collection.ts";
 import { mariadbServer } from "../../support/mariadb.ts";
 import { postgresServer } from "../../support/postgres.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { baseOf, partitionOf } from "../../../adapters/store/redis/keys.ts";
-import type { RepairWork } from "../../../proxy/evidence.ts";
+import type { RepairWork } from "../../../proxy/evidence/evidence.ts";
 import { makeRecord, recordWrite } from "../../support/evidence.ts";
 import { moveSlot, redisCluster, redisSentinel, redisServer } from "../../support/redis.ts";
 import {

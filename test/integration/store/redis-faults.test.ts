@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
+import type { GroupEvent } from "../../../proxy/evidence/evidence.ts";
 import { makeRecord, recordWrite } from "../../support/evidence.ts";
 import { hurryUp, redisServer } from "../../support/redis.ts";
 import {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { GroupEvent } from "../../../proxy/evidence.ts";
+import type { GroupEvent } from "../../../proxy/evidence/evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { handClock, makeRecord, recordWrite } from "../../support/evidence.ts";
 import { redisServer } from "../../support/redis.ts";

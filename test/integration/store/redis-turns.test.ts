@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { RedisStore, RedisStoreOptions } from "../../../adapters/store/redis/shared-store.ts";
-import type { TurnCome, Turns } from "../../../proxy/turns.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import type { TurnCome, Turns } from "../../../proxy/members/turns.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 import { redisCluster, redisServer } from "../../support/redis.ts";
 import { openStoreAt, until } from "../../support/redis-store.ts";
 

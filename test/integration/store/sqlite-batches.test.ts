@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import Database from "better-sqlite3";
 import { openSqliteStore } from "../../../adapters/store/sqlite/store.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 import { evidenceFolder } from "../../support/evidence.ts";
 
 test("counts alone reach the store's thread at most ten times a second, and all of them do", async (t) => {

@@ -1,11 +1,11 @@
-/** Transitions of phases in a real Redis, step by step: what takes effect when, and what never does (proxy/transition.ts). */
+/** Transitions of phases in a real Redis, step by step: what takes effect when, and what never does (proxy/moves/transition.ts). */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import type { RedisMember, RedisStore } from "../../../adapters/store/redis/shared-store.ts";
-import type { KeptPhase } from "../../../proxy/kept-phase.ts";
-import type { MemberSelf } from "../../../proxy/members.ts";
-import type { TransitionAck, TransitionView } from "../../../proxy/transition.ts";
+import type { KeptPhase } from "../../../proxy/moves/kept-phase.ts";
+import type { MemberSelf } from "../../../proxy/members/members.ts";
+import type { TransitionAck, TransitionView } from "../../../proxy/moves/transition.ts";
 import { redisServer, type RedisServer, type RedisServerOptions } from "../../support/redis.ts";
 import { openStoreAt, until } from "../../support/redis-store.ts";
 

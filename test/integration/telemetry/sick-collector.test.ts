@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { request } from "undici";
-import type { TelemetryHealth } from "../../../proxy/telemetry-health.ts";
+import type { TelemetryHealth } from "../../../proxy/process/telemetry-health.ts";
 import { startCollector } from "../../support/collector.ts";
 import { type Answer, hang } from "../../support/service.ts";
 import { startTraced, type Traced, TRACES } from "../../support/traced.ts";

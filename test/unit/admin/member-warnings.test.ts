@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { memberWarnings } from "../../../proxy/admin/member-warnings.ts";
 import { viewMember } from "../../../proxy/admin/member-view.ts";
 import { formatMembers } from "../../../proxy/cli/instances.ts";
-import type { Member } from "../../../proxy/members.ts";
+import type { Member } from "../../../proxy/members/members.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00.000Z");
 

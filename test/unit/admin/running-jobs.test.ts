@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AuditedChange } from "../../../proxy/audit.ts";
+import type { AuditedChange } from "../../../proxy/evidence/audit.ts";
 import { buildStatusView } from "../../../proxy/admin/status-view.ts";
 import { formatStatus } from "../../../proxy/cli/status-text.ts";
-import { NO_PROGRESS, progressText, type RunningJobReport } from "../../../proxy/running-job.ts";
-import { createRunningJobs } from "../../../proxy/running-jobs.ts";
+import { NO_PROGRESS, progressText, type RunningJobReport } from "../../../proxy/rows/running-job.ts";
+import { createRunningJobs } from "../../../proxy/rows/running-jobs.ts";
 import { sampleSettings, sampleStatusInput } from "../../support/admin-parts.ts";
 
 const REPORT: RunningJobReport = {

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { createMemberPart } from "../../../proxy/barrier/member-part.ts";
 import { OwnStanding } from "../../../proxy/barrier/standing.ts";
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import type { KeptPhase } from "../../../proxy/kept-phase.ts";
-import type { Standing } from "../../../proxy/standing.ts";
-import type { Transition, Transitions, TransitionView } from "../../../proxy/transition.ts";
+import type { KeptPhase } from "../../../proxy/moves/kept-phase.ts";
+import type { Standing } from "../../../proxy/members/standing.ts";
+import type { Transition, Transitions, TransitionView } from "../../../proxy/moves/transition.ts";
 
 const SELF = "01SELF";
 const OLD: KeptPhase = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { OwnStanding } from "../../../proxy/barrier/standing.ts";
-import type { Standing } from "../../../proxy/standing.ts";
+import type { Standing } from "../../../proxy/members/standing.ts";
 
 test("one that leaves says so, whatever its file says of the process before, and also where it could not say that it came", () => {
   // The process before was killed.

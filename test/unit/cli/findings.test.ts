@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { describeFindings, type Finding, type GroupEvidence } from "../../../proxy/cli/findings.ts";
-import type { Difference, DivergenceRecord } from "../../../proxy/evidence.ts";
-import { groupId, groupSignature } from "../../../proxy/groups.ts";
+import type { Difference, DivergenceRecord } from "../../../proxy/evidence/evidence.ts";
+import { groupId, groupSignature } from "../../../proxy/evidence/groups.ts";
 
 interface Seen {
   readonly method?: string;

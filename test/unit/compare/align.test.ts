@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { alignElements } from "../../../proxy/compare/align.ts";
-import type { Difference } from "../../../proxy/evidence.ts";
+import type { Difference } from "../../../proxy/evidence/evidence.ts";
 import { compareRules } from "../../support/compare-cases.ts";
 import { compareTexts, readCompare, wordsOf } from "../../support/compare-texts.ts";
 import { chances, ownMembers, type Plain, plainValues, spell } from "../../support/json-spelling.ts";

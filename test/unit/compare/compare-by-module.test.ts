@@ -7,7 +7,7 @@ import { compareByModule } from "../../../proxy/compare/compare-by-module.ts";
 import { type ComparableAnswer, DECODED_MAX_BYTES } from "../../../proxy/compare/diff-answers.ts";
 import type { HookAnswer } from "../../../proxy/compare/hook-answers.ts";
 import { HookCalls, HookError, type Hooks, thrownWords } from "../../../proxy/compare/hook-calls.ts";
-import type { Difference as Found } from "../../../proxy/evidence.ts";
+import type { Difference as Found } from "../../../proxy/evidence/evidence.ts";
 import type { Verdict } from "../../../proxy/exchange.ts";
 import { compareRules, jsonAnswer } from "../../support/compare-cases.ts";
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import { createComparer } from "../../../proxy/compare/comparer.ts";
 import { judgeAnswers, type Judged } from "../../../proxy/compare/judge.ts";
 import { createModuleHealth } from "../../../proxy/compare/module-health.ts";
@@ -11,7 +11,7 @@ import type { BodyCopy } from "../../../proxy/exchange.ts";
 import { Capture } from "../../../proxy/forward/capture.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
 import type { Telemetry } from "../../../proxy/ports.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 import { compareRules } from "../../support/compare-cases.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "crossfade-over-the-cap-"));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { compareAnswers } from "../../../proxy/compare/diff-answers.ts";
-import type { Difference } from "../../../proxy/evidence.ts";
+import type { Difference } from "../../../proxy/evidence/evidence.ts";
 import { MAX_DIFFERENCES, type Verdict } from "../../../proxy/exchange.ts";
 import { formatPointer } from "../../../proxy/json/pointer.ts";
 import { compareRules, jsonAnswer } from "../../support/compare-cases.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { surveyPair } from "../../../proxy/compare/survey.ts";
 import type { ComparableAnswer } from "../../../proxy/compare/diff-answers.ts";
-import type { SurveyedPlace } from "../../../proxy/places.ts";
+import type { SurveyedPlace } from "../../../proxy/evidence/places.ts";
 import { compareRules, jsonAnswer } from "../../support/compare-cases.ts";
 import { NOON } from "../../support/evidence.ts";
 

@@ -6,7 +6,7 @@ import { compileRouter } from "../../../proxy/route/router.ts";
 import { keyAtHead, samplePoint } from "../../../proxy/route/entity-key.ts";
 import { dialPoint, wholeRead } from "../../../proxy/route/pin-names.ts";
 import { classifyRequest, planExchange } from "../../../proxy/route/plan.ts";
-import { namedRules } from "../../../proxy/rule-names.ts";
+import { namedRules } from "../../../proxy/evidence/rule-names.ts";
 import { errorsOf, settingsOf, spellMessages } from "../../support/config-file.ts";
 
 const TWO_URLS = `services:

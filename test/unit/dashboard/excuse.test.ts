@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rulesFor, spellExcuse } from "../../../proxy/dashboard/excuse.ts";
-import { DIFFERENCE_KINDS, type SignaturePart } from "../../../proxy/evidence.ts";
+import { DIFFERENCE_KINDS, type SignaturePart } from "../../../proxy/evidence/evidence.ts";
 import { settingsOf } from "../../support/config-file.ts";
 
 const CONFIG =

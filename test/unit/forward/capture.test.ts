@@ -4,10 +4,10 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import { Capture } from "../../../proxy/forward/capture.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
-import { readStored } from "../../../proxy/stored-body.ts";
+import { readStored } from "../../../proxy/evidence/stored-body.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "crossfade-capture-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

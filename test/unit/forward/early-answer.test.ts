@@ -4,12 +4,12 @@ import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import { captures } from "../../../proxy/forward/capture.ts";
 import { forward, type PrimaryEnding } from "../../../proxy/forward/forwarder.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
 import type { StreamedBody, Upstream } from "../../../proxy/ports.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 
 const MIB = 1024 * 1024;
 

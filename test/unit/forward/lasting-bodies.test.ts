@@ -13,13 +13,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import type { SpooledBody } from "../../../proxy/exchange.ts";
 import { lastingFile, TAG_BYTES } from "../../../proxy/forward/lasting-bodies.ts";
 import type { LastingName } from "../../../proxy/journal.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
 import type { SpoolFile } from "../../../proxy/forward/spool-file.ts";
-import { readStored } from "../../../proxy/stored-body.ts";
+import { readStored } from "../../../proxy/evidence/stored-body.ts";
 import { until } from "../../support/until.ts";
 
 const KEY = randomBytes(32);

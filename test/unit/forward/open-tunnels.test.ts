@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { CLOSED_WITHIN_MS, OpenTunnels } from "../../../proxy/forward/open-tunnels.ts";
-import { streamPrimaries } from "../../../proxy/phases.ts";
+import { streamPrimaries } from "../../../proxy/moves/phases.ts";
 
 class Held extends EventEmitter {
   isClosed = false;

@@ -4,10 +4,10 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
 import type { SpoolFile } from "../../../proxy/forward/spool-file.ts";
-import { readStored } from "../../../proxy/stored-body.ts";
+import { readStored } from "../../../proxy/evidence/stored-body.ts";
 import { until } from "../../support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "crossfade-spool-"));

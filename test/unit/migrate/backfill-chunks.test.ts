@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { firstCheckpoint, runBackfill } from "../../../proxy/migrate/backfill.ts";
 import { AS_THEY_ARE } from "../../../proxy/migrate/transformer.ts";
-import type { Row, RowTarget } from "../../../proxy/rows.ts";
+import type { Row, RowTarget } from "../../../proxy/rows/rows.ts";
 
 const ROWS = 5_000;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import { readCheckpoint, writeCheckpoint } from "../../../proxy/migrate/checkpoint.ts";
-import type { RowKey } from "../../../proxy/rows.ts";
+import type { RowKey } from "../../../proxy/rows/rows.ts";
 
 test("a key of any kind comes back from a checkpoint as it was", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-checkpoint-"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ColumnRule } from "../../../proxy/config/collection-settings.ts";
 import { makeByRules } from "../../../proxy/migrate/declared-rows.ts";
-import type { Row } from "../../../proxy/rows.ts";
+import type { Row } from "../../../proxy/rows/rows.ts";
 
 const ROW: Row = { id: 7n, mail: " Ann@X ", name: "Ann", flag: true, note: "" };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type DigestSide, planDigests } from "../../../proxy/migrate/digest-plan.ts";
 import { compareHashes, differingSpans } from "../../../proxy/migrate/digest-ranges.ts";
-import type { ColumnKind, DigestWay, RowDigests, RowKey } from "../../../proxy/rows.ts";
+import type { ColumnKind, DigestWay, RowDigests, RowKey } from "../../../proxy/rows/rows.ts";
 
 type Column = readonly [name: string, kind: ColumnKind, declared: string];
 

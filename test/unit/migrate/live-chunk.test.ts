@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FreezeOrder } from "../../../proxy/backfill-window.ts";
+import type { FreezeOrder } from "../../../proxy/rows/backfill-window.ts";
 import { type LiveWrites, MOST_DROPS, writeLiveChunk } from "../../../proxy/migrate/live-chunk.ts";
-import type { Row } from "../../../proxy/rows.ts";
+import type { Row } from "../../../proxy/rows/rows.ts";
 
 type Answer = Awaited<ReturnType<LiveWrites["freeze"]>>;
 

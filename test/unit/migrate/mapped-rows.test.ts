@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { CollectionValues } from "../../../proxy/config/collection-settings.ts";
 import { mapRows, mappingTransformer, sourceKeysBy } from "../../../proxy/migrate/mapped-rows.ts";
 import { AS_THEY_ARE } from "../../../proxy/migrate/transformer.ts";
-import type { RowValues } from "../../../proxy/row-values.ts";
-import type { Row, RowSource } from "../../../proxy/rows.ts";
+import type { RowValues } from "../../../proxy/rows/row-values.ts";
+import type { Row, RowSource } from "../../../proxy/rows/rows.ts";
 
 const VALUES: CollectionValues = {
   learn: [{ from: "id", to: "id", kind: "user" }],

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Made } from "../../../proxy/migrate/made-rows.ts";
 import { packMade, packRows, unpackMade, unpackRows } from "../../../proxy/migrate/row-block.ts";
-import type { Row, RowValue } from "../../../proxy/rows.ts";
+import type { Row, RowValue } from "../../../proxy/rows/rows.ts";
 
 const scalar: fc.Arbitrary<RowValue> = fc.oneof(
   fc.constant(null),

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { spellRowTypes } from "../../../proxy/migrate/row-types.ts";
-import type { ColumnKind, RowColumn } from "../../../proxy/rows.ts";
+import type { ColumnKind, RowColumn } from "../../../proxy/rows/rows.ts";
 
 function column(name: string, kind: ColumnKind, declared: string, more: Partial<RowColumn> = {}): RowColumn {
   return { name, kind, declared, nullable: false, generated: false, ...more };

@@ -7,7 +7,7 @@ import { deliver, type DeliveryEnd, type DeliveryJob } from "../../../proxy/mirr
 import { InFlight } from "../../../proxy/mirror/in-flight.ts";
 import { ShadowGate } from "../../../proxy/mirror/shadow-gate.ts";
 import { Unsettled } from "../../../proxy/mirror/unsettled.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 
 type Attempt =
   | { readonly status: number; readonly headers?: readonly string[] }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pins } from "../../../proxy/mirror/pins.ts";
-import type { SharedPins } from "../../../proxy/pins.ts";
+import type { SharedPins } from "../../../proxy/members/pins.ts";
 
 /** What others would be told, in order. */
 function shared(): SharedPins & { readonly said: string[]; tell(): void } {

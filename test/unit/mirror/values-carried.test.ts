@@ -6,7 +6,7 @@ import { carry, type Carried, type Carrying } from "../../../proxy/mirror/values
 import type { Partner } from "../../../proxy/mirror/values/pair-cache.ts";
 import type { Value } from "../../../proxy/mirror/values/seal.ts";
 import type { Teacher } from "../../../proxy/mirror/values/teaching.ts";
-import { readBodyForValues } from "../../../proxy/value-bodies.ts";
+import { readBodyForValues } from "../../../proxy/ids/value-bodies.ts";
 import { settingsOf } from "../../support/config-file.ts";
 
 const at = (source: ValuePlace["at"]["source"], name: string, kind = "user"): ValuePlace => ({

@@ -7,7 +7,7 @@ import type { RouteSettings } from "../../../proxy/config/settings.ts";
 import { type ComparedAgain, compareAgain } from "../../../proxy/pairs/compare-again.ts";
 import { Recomparison } from "../../../proxy/pairs/recompare.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
-import type { PairBody, StoredPair } from "../../../proxy/stored-pair.ts";
+import type { PairBody, StoredPair } from "../../../proxy/evidence/stored-pair.ts";
 import { NOON } from "../../support/evidence.ts";
 import { JSON_HEADERS, makePair } from "../../support/pairs.ts";
 

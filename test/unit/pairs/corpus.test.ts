@@ -10,7 +10,7 @@ import { compareAgain } from "../../../proxy/pairs/compare-again.ts";
 import { readFixtures, writeFixture } from "../../../proxy/pairs/fixture.ts";
 import { createPairKeeper } from "../../../proxy/record/pair-keeper.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
-import type { StoredPair } from "../../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../../proxy/evidence/stored-pair.ts";
 import { COMPARED_AT, readPairs, type Pair } from "../../corpus/pairs.ts";
 import { makeSettled } from "../../support/evidence.ts";
 

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { createComparer } from "../../../proxy/compare/comparer.ts";
 import { readFixtures } from "../../../proxy/pairs/fixture.ts";
 import { Recomparison } from "../../../proxy/pairs/recompare.ts";
-import { REPLAY_REFUSALS, REPLAY_VERDICTS } from "../../../proxy/replay-request.ts";
+import { REPLAY_REFUSALS, REPLAY_VERDICTS } from "../../../proxy/evidence/replay-request.ts";
 import { compileRouter } from "../../../proxy/route/router.ts";
-import { PAIR_LOSSES } from "../../../proxy/stored-pair.ts";
+import { PAIR_LOSSES } from "../../../proxy/evidence/stored-pair.ts";
 import { settingsOf } from "../../support/config-file.ts";
 
 const PAGE = readFileSync(new URL("../../../docs/pairs.md", import.meta.url), "utf8");

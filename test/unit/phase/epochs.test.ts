@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
-import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/moves/gate-evidence.ts";
 import { dropped, SHADOW_ERROR, SHADOW_TIMEOUT, skipped, UNKNOWN } from "../../../proxy/outcome.ts";
 import { IGNORED, DIVERGENT, MATCH, SKIP_REASONS } from "../../../proxy/outcome.ts";
 import { beginEpoch, blockMsOf, closeBlock, NO_TALLY, verdictOf } from "../../../proxy/phase/epochs.ts";

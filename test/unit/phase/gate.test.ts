@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
-import type { GateAnswer, GateCondition, KeptGateEvidence, StratumEvidence } from "../../../proxy/gate-evidence.ts";
-import type { CollectionFound, EndedOf } from "../../../proxy/row-jobs.ts";
+import type {
+  GateAnswer,
+  GateCondition,
+  KeptGateEvidence,
+  StratumEvidence,
+} from "../../../proxy/moves/gate-evidence.ts";
+import type { CollectionFound, EndedOf } from "../../../proxy/rows/row-jobs.ts";
 import { bets } from "../../../proxy/phase/e-process.ts";
 import { beginEpoch } from "../../../proxy/phase/epochs.ts";
 import { askGate, type GateQuestion } from "../../../proxy/phase/gate.ts";

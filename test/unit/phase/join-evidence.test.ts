@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
-import type { KeptGateEvidence, StratumEvidence } from "../../../proxy/gate-evidence.ts";
+import type { KeptGateEvidence, StratumEvidence } from "../../../proxy/moves/gate-evidence.ts";
 import { bets } from "../../../proxy/phase/e-process.ts";
 import { beginEpoch, NO_TALLY } from "../../../proxy/phase/epochs.ts";
 import { joinEvidence } from "../../../proxy/phase/join-evidence.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
 import { GATE_PROFILES } from "../../../proxy/config/settings.ts";
-import { GATE_CONDITIONS } from "../../../proxy/gate-evidence.ts";
+import { GATE_CONDITIONS } from "../../../proxy/moves/gate-evidence.ts";
 import { logThreshold, unitsNeeded } from "../../../proxy/phase/e-process.ts";
 import { MOST_KEYS } from "../../../proxy/phase/unit-block.ts";
 import { spellCount, spellPercent, spellTime } from "../../../proxy/phase/words.ts";

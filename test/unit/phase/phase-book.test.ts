@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { CrossfadeError } from "../../../proxy/errors.ts";
-import { isStill, type KeptPhase, type PhaseMove } from "../../../proxy/kept-phase.ts";
+import { isStill, type KeptPhase, type PhaseMove } from "../../../proxy/moves/kept-phase.ts";
 import { openPhaseBook, type PhasesCopy } from "../../../proxy/phase/phase-book.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import type { Settings } from "../../../proxy/config/settings.ts";

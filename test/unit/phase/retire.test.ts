@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DEFAULT_ROUTE } from "../../../proxy/config/defaults.ts";
-import type { GapRecord } from "../../../proxy/evidence.ts";
-import { type Leaning, type LeaningKind, NO_ROUTE } from "../../../proxy/leanings.ts";
+import type { GapRecord } from "../../../proxy/evidence/evidence.ts";
+import { type Leaning, type LeaningKind, NO_ROUTE } from "../../../proxy/moves/leanings.ts";
 import { spellTime } from "../../../proxy/phase/words.ts";
 import { askRetire, type RetireQuestion } from "../../../proxy/phase/retire.ts";
-import { RETIRE_CONDITIONS, type RetireAnswer } from "../../../proxy/retire.ts";
+import { RETIRE_CONDITIONS, type RetireAnswer } from "../../../proxy/moves/retire.ts";
 import { NOON } from "../../support/evidence.ts";
 
 const DAY = 86_400_000;

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { GATE_DEFAULTS } from "../../../proxy/config/defaults.ts";
 import type { GateSettings } from "../../../proxy/config/settings.ts";
-import type { KeptGateEvidence } from "../../../proxy/gate-evidence.ts";
+import type { KeptGateEvidence } from "../../../proxy/moves/gate-evidence.ts";
 import { type Outcome, DIVERGENT, dropped, MATCH, SHADOW_TIMEOUT } from "../../../proxy/outcome.ts";
 import { betOn, logThreshold, unitsNeeded } from "../../../proxy/phase/e-process.ts";
 import { beginEpoch, closeBlock, NO_TALLY, verdictOf } from "../../../proxy/phase/epochs.ts";

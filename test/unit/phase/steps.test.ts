@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { actingPhase, behindAfter, type KeptPhase, rowForFile } from "../../../proxy/kept-phase.ts";
+import { actingPhase, behindAfter, type KeptPhase, rowForFile } from "../../../proxy/moves/kept-phase.ts";
 import { PHASES, type Phase, type RouteSettings } from "../../../proxy/config/settings.ts";
-import { crossesBarrier, type LegalMove, step, STEPS } from "../../../proxy/phase-steps.ts";
-import { PHASE_ROLES } from "../../../proxy/phases.ts";
+import { crossesBarrier, type LegalMove, step, STEPS } from "../../../proxy/moves/phase-steps.ts";
+import { PHASE_ROLES } from "../../../proxy/moves/phases.ts";
 
 /** As docs/cutover.md has it. */
 const TABLE: Readonly<Record<Phase, readonly [advance: Phase | null, rollback: Phase | null]>> = {

@@ -4,7 +4,7 @@ import type { Answer } from "../../../proxy/exchange.ts";
 import { DIVERGENT, dropped, IGNORED, MATCH } from "../../../proxy/outcome.ts";
 import { createPairKeeper, type PairKeeper, type PairWrite } from "../../../proxy/record/pair-keeper.ts";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
-import type { StoredPair } from "../../../proxy/stored-pair.ts";
+import type { StoredPair } from "../../../proxy/evidence/stored-pair.ts";
 import { makeSettled } from "../../support/evidence.ts";
 
 function open(isOn = true): { readonly keeper: PairKeeper; move(ms: number): void } {

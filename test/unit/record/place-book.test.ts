@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { test } from "node:test";
-import type { SurveyedPlace } from "../../../proxy/places.ts";
+import type { SurveyedPlace } from "../../../proxy/evidence/places.ts";
 import { PlaceBook, type SurveyedPair } from "../../../proxy/record/place-book.ts";
 import { NOON } from "../../support/evidence.ts";
 

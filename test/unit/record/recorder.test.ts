@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../../proxy/evidence/evidence.ts";
 import { headerOf } from "../../../proxy/exchange.ts";
-import { groupId } from "../../../proxy/groups.ts";
+import { groupId } from "../../../proxy/evidence/groups.ts";
 import {
   DIVERGENT,
   dropped,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRedactor } from "../../../proxy/record/redaction.ts";
-import { kindOfPath, withoutIds } from "../../../proxy/places.ts";
+import { kindOfPath, withoutIds } from "../../../proxy/evidence/places.ts";
 import { makeSettled } from "../../support/evidence.ts";
 
 const redactor = createRedactor(Buffer.alloc(32, 7));

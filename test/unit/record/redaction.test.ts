@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { Difference } from "../../../proxy/evidence.ts";
+import type { Difference } from "../../../proxy/evidence/evidence.ts";
 import { createRedactor, type Redacted } from "../../../proxy/record/redaction.ts";
 import { makeSettled, type SettledGiven } from "../../support/evidence.ts";
 

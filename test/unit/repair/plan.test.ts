@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RepairEnd } from "../../../proxy/evidence.ts";
+import type { RepairEnd } from "../../../proxy/evidence/evidence.ts";
 import { endOf } from "../../../proxy/repair/after.ts";
 import type { Mended } from "../../../proxy/repair/mend.ts";
 import { type Agreement, isTaken, otherWay, planRepair, type Reading } from "../../../proxy/repair/plan.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compareSchemas } from "../../../proxy/schema/compare-schemas.ts";
 import { hazardsOf } from "../../../proxy/schema/hazards.ts";
 import { readSaved, spellSaved } from "../../../proxy/schema/saved-schema.ts";
-import type { SchemaColumn, TableRule, TableSchema } from "../../../proxy/table-schema.ts";
+import type { SchemaColumn, TableRule, TableSchema } from "../../../proxy/rows/table-schema.ts";
 import { BIGINT, column, INT, schemaOf, TEXT, unique } from "../../support/schema.ts";
 
 const ID = column("id", INT);

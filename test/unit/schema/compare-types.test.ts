@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareTypes, type TypeVerdict } from "../../../proxy/schema/compare-types.ts";
 import { languageTypes } from "../../../proxy/schema/language-types.ts";
-import type { ColumnType } from "../../../proxy/table-schema.ts";
+import type { ColumnType } from "../../../proxy/rows/table-schema.ts";
 import { BIGINT, INT, TEXT } from "../../support/schema.ts";
 
 const decimal = (precision: number | null, scale: number | null = 0): ColumnType => ({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { KeptPhase } from "../../../proxy/kept-phase.ts";
+import type { KeptPhase } from "../../../proxy/moves/kept-phase.ts";
 import { type Safe, safeRoutes } from "../../../proxy/store-away/safe-routes.ts";
 import { settingsOf } from "../../support/config-file.ts";
 

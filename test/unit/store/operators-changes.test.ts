@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Essentials } from "../../../adapters/store/essentials.ts";
 import { OwnOverrides } from "../../../adapters/store/redis/own-overrides.ts";
-import { AUDIT_KEPT } from "../../../proxy/audit.ts";
-import type { Override } from "../../../proxy/overrides.ts";
+import { AUDIT_KEPT } from "../../../proxy/evidence/audit.ts";
+import type { Override } from "../../../proxy/moves/overrides.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 
 const said = { by: "ops", at: "2026-11-22T12:00:00.000Z", reason: null };

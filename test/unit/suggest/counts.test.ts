@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { describe, test } from "node:test";
-import type { DivergenceRecord } from "../../../proxy/evidence.ts";
-import type { PlaceRecord } from "../../../proxy/places.ts";
+import type { DivergenceRecord } from "../../../proxy/evidence/evidence.ts";
+import type { PlaceRecord } from "../../../proxy/evidence/places.ts";
 import { type Advice, suggestRules } from "../../../proxy/suggest/suggest.ts";
 import { spellRule } from "../../../proxy/suggest/yaml.ts";
 import { makeRecord, NOON } from "../../support/evidence.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { describe, test, type TestContext } from "node:test";
 import { parse } from "yaml";
-import type { DivergenceRecord } from "../../../proxy/evidence.ts";
+import type { DivergenceRecord } from "../../../proxy/evidence/evidence.ts";
 import type { Verdict } from "../../../proxy/exchange.ts";
 import { suggestRules, type Advice } from "../../../proxy/suggest/suggest.ts";
 import { spellCompare, spellRule } from "../../../proxy/suggest/yaml.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import { RelayedBody } from "../../../proxy/workers/relayed-body.ts";
 
 function relayed(memoryBytes: number, budgetBytes: number) {

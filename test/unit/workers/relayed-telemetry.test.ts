@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EndedSpan } from "../../../proxy/spans.ts";
+import type { EndedSpan } from "../../../proxy/tracing/spans.ts";
 import type { FromWorker } from "../../../proxy/workers/messages.ts";
 import { RelayedTelemetry } from "../../../proxy/workers/relayed-telemetry.ts";
 

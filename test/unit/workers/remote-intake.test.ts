@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
-import type { Entered } from "../../../proxy/intake.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
+import type { Entered } from "../../../proxy/life/intake.ts";
 import type { FromWorker } from "../../../proxy/workers/messages.ts";
 import { RemoteIntake } from "../../../proxy/workers/remote-intake.ts";
 import { makeSettled } from "../../support/evidence.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ByteBudget } from "../../../proxy/byte-budget.ts";
+import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import type { RequestHead } from "../../../proxy/exchange.ts";
 import { captures } from "../../../proxy/forward/capture.ts";
 import type { PrimaryEnding } from "../../../proxy/forward/forwarder.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
-import type { Arrived, CrossingWrite, Entered, Intake } from "../../../proxy/intake.ts";
-import { systemClock } from "../../../proxy/system-clock.ts";
+import type { Arrived, CrossingWrite, Entered, Intake } from "../../../proxy/life/intake.ts";
+import { systemClock } from "../../../proxy/process/system-clock.ts";
 import type { FromWorker, ToWorker } from "../../../proxy/workers/messages.ts";
 import { WorkerSeat } from "../../../proxy/workers/worker-seat.ts";
 import { makeSettled } from "../../support/evidence.ts";

@@ -11,23 +11,57 @@ const SOURCES = join(ROOT, "proxy/dashboard");
 /** What is bundled with it; their licences ask for a copy. */
 const BUNDLED = ["preact", "uplot"];
 
-/** Kinds of lines that no chart here draws, and a way to join tables: uPlot hangs them on itself, so that no bundler lets go of them. */
+/**
+ * Of uPlot what no chart here has: kinds of lines, a way to join tables, scales that are not linear, times in words. It hangs them on itself or chooses among
+ * them as it runs, so that no bundler lets go of them. What each text becomes.
+ * @type {readonly (readonly [text: string, becomes: string])[]}
+ */
 const UNUSED = [
-  "(paths.stepped = stepped);",
-  "(paths.bars    = bars);",
-  "(paths.spline  = monotoneCubic);",
-  "uPlot.join = join;",
+  ["(paths.stepped = stepped);", ""],
+  ["(paths.bars    = bars);", ""],
+  ["(paths.spline  = monotoneCubic);", ""],
+  ["uPlot.join = join;", ""],
+  ["uPlot.rangeLog = rangeLog;", ""],
+  ["uPlot.rangeAsinh = rangeAsinh;", ""],
+  ["uPlot.tzDate  = tzDate;", ""],
+  ["sc.distr == 3 ? snapLogX : sc.distr == 4 ? snapAsinhX : snapNumX", "snapNumX"],
+  ["sc.distr == 3 ? snapLogY : sc.distr == 4 ? snapAsinhY : snapNumY", "snapNumY"],
+  ["[_min, _max] = rangeLog(_min, _min, scaleX.log, false);", ";"],
+  ["[_min, _max] = rangeAsinh(_min, _min, scaleX.log, false);", ";"],
+  ["sc.distr == 3 ? logAxisSplits : sc.distr == 4 ? asinhAxisSplits : numAxisSplits", "numAxisSplits"],
+  [
+    "sc.distr >= 3 && sc.log == 10 ? log10AxisValsFilt : sc.distr == 3 && sc.log == 2 ? log2AxisValsFilt : retArg1",
+    "retArg1",
+  ],
+  // Ticks are spelled by the page itself.
+  ["isArr(av) ?\n\t\t\t\t\t\ttimeAxisVals(_tzDate, timeAxisStamps(av, _fmtDate)) :", ""],
+  ["isStr(av) ?\n\t\t\t\t\t\ttimeAxisVal(_tzDate, av) :", ""],
+  ["av || _timeAxisVals", "av"],
+  [
+    "timeAxisVals(_tzDate, timeAxisStamps((ms == 1 ? _timeAxisStampsMs : _timeAxisStampsS), _fmtDate))",
+    "null",
+  ],
+  ["timeSeriesVal(_tzDate, timeSeriesStamp(_timeSeriesStamp, _fmtDate))", "null"],
+  [
+    "isTime ? (isStr(sv) ? timeSeriesVal(_tzDate, timeSeriesStamp(sv, _fmtDate)) : sv || _timeSeriesVal) : sv || numSeriesVal",
+    "sv || numSeriesVal",
+  ],
 ];
+/** Rules of uPlot's style sheet for titles and legends, which no chart here shows. */
+const UNUSED_RULES = /[^{}]*\.u-(?:legend|inline|series|title)[^{}]*\{[^{}]*\}/g;
 
 /** @param {import("esbuild").PluginBuild} build */
 function leaveOutUnused(build) {
   build.onLoad({ filter: /uPlot\.esm\.js$/ }, ({ path }) => {
     let contents = readFileSync(path, "utf8");
-    for (const text of UNUSED) {
+    for (const [text, becomes] of UNUSED) {
       if (!contents.includes(text)) throw new Error(`${path} no longer has ${text}; look at what it brings now`);
-      contents = contents.replace(text, "");
+      contents = contents.replace(text, becomes);
     }
     return { contents, loader: "js" };
+  });
+  build.onLoad({ filter: /uPlot\.min\.css$/ }, ({ path }) => {
+    return { contents: readFileSync(path, "utf8").replaceAll(UNUSED_RULES, ""), loader: "css" };
   });
 }
 

@@ -42,7 +42,9 @@ const COMMANDS = {
       return await run(node, given, { variables: { ...COMPILED_ONCE, ...variables } });
     };
     if (args.length === 0) return await runAllTests(runNode, flags);
-    return await runNode(["--test", ...flags, ...args, ...(namesFiles ? [] : [TEST_FILES])]);
+    // Behind the first file Node takes flags for the test's own.
+    const given = [...args.filter((arg) => arg.startsWith("-")), ...args.filter((arg) => !arg.startsWith("-"))];
+    return await runNode(["--test", ...flags, ...given, ...(namesFiles ? [] : [TEST_FILES])]);
   },
   check: async (node) => await check(node),
   format: async (node, args) => await run(node, ["node_modules/oxfmt/bin/oxfmt", ...args]),

@@ -56,9 +56,9 @@ export function formatDivergenceInFull(record: DivergenceRecord, width: number, 
     ["read back", record.readBack === undefined ? null : spellReadBackOf(record.readBack)],
     ["trace", record.traceId],
   ];
-  const nameWidth = Math.max(...facts.map(([name]) => name.length)) + 2;
-  const lines = facts.flatMap(([name, value]) => {
-    if (value === null) return [];
+  const shown = facts.filter((fact): fact is [name: string, value: string] => fact[1] !== null);
+  const nameWidth = Math.max(...shown.map(([name]) => name.length)) + 2;
+  const lines = shown.flatMap(([name, value]) => {
     const [first = "", ...rest] = chop(printable(value), width - nameWidth);
     return [paint("dim", name.padEnd(nameWidth)) + first, ...rest.map((line) => " ".repeat(nameWidth) + line)];
   });

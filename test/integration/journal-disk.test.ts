@@ -220,13 +220,14 @@ test("delivery data is sealed while it waits, and is gone from the disk soon aft
     await it.send("PUT", `/users/${n}`, `{"password":"body-secret-1"}`, { authorization: "Bearer head-secret-1" });
   }
   await it.recorded();
-  const read = (): string =>
-    readdirSync(it.lanes)
-      .map((name) => readFileSync(join(it.lanes, name), "latin1"))
-      .join();
+  const entries = readdirSync(it.lanes, { withFileTypes: true, recursive: true });
+  const modeOf = ({ parentPath, name }: (typeof entries)[number]): number =>
+    statSync(join(parentPath, name)).mode & 0o777;
+  const files = entries.filter((entry) => entry.isFile());
+  const read = (): string => files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), "latin1")).join();
   assert.doesNotMatch(read(), /secret-1|users|Bearer/);
   assert.equal(statSync(it.lanes).mode & 0o777, 0o700);
-  for (const name of readdirSync(it.lanes)) assert.equal(statSync(join(it.lanes, name)).mode & 0o777, 0o600, name);
+  for (const entry of entries) assert.equal(modeOf(entry), entry.isFile() ? 0o600 : 0o700, entry.name);
   const before = new Set(it.laneFiles());
   held.release();
   await it.settled(20);

@@ -17,3 +17,18 @@ export async function keepBeforeWriting(
   const notBefore = new Date(landsUntil).toISOString();
   return (await store.endRepair(work, { ...asItWas(work), notBefore })) === "done";
 }
+
+/**
+ * What was announced is answered, and the entry was marked again meanwhile, which keeps the later of two times. Only what marked it
+ * may land now, and all of that by `latest` (epoch ms). Nothing where the entry has another time than the announced one.
+ */
+export async function keepAfterAnswer(
+  store: Pick<Store, "repairWork" | "endRepair">,
+  work: RepairWork,
+  announced: number,
+  latest: number,
+): Promise<void> {
+  const [now] = await store.repairWork({ after: work.id - 1, dueAt: null, limit: 1 });
+  if (announced <= latest || now?.id !== work.id || now.notBefore !== new Date(announced).toISOString()) return;
+  await store.endRepair(now, { ...asItWas(now), notBefore: new Date(latest).toISOString() });
+}

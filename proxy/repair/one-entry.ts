@@ -16,7 +16,7 @@ import type { RepairFinding, RepairResult } from "../repair-job.ts";
 import type { Sealer } from "../sealed.ts";
 import type { TouchWatches } from "../life/touch-watch.ts";
 import { asItWas, endOf, impossibleEnd } from "./after.ts";
-import { keepBeforeWriting } from "./before-writing.ts";
+import { keepAfterAnswer, keepBeforeWriting } from "./before-writing.ts";
 import { bothSides, type BothSidesParts, type Entity } from "./both-sides.ts";
 import { prepareEntry, type ReadyEntry } from "./entry.ts";
 import { mend, type Mended } from "./mend.ts";
@@ -84,10 +84,11 @@ async function repairNow(
   }
   const forbidden = mode === "repair" ? whyNoWrites(entry.route, entry.shadow) : null;
   const mayWrite = mode === "repair" && forbidden === null;
-  let isAnnounced = false;
+  const announced: { until: number | null } = { until: null };
   const announce = async (landsUntil: number): Promise<boolean> => {
-    isAnnounced = await keepBeforeWriting(parts.store, work, landsUntil);
-    return isAnnounced;
+    const isKept = await keepBeforeWriting(parts.store, work, landsUntil);
+    if (isKept) announced.until = landsUntil;
+    return isKept;
   };
   const mended = await takeTurn(parts, entry, snapshot, mayWrite ? { work, announce } : null, {
     mayLearn: mode !== "dry-run",
@@ -113,13 +114,16 @@ async function repairNow(
     evidence,
   });
   // What was announced is answered: nothing of it lands any more, but what it may have made is there.
-  const isOver = isAnnounced && !(mended.end === "busy" && mended.made === true);
+  const isOver = announced.until !== null && !(mended.end === "busy" && mended.made === true);
   const end = kept ?? (isOver ? asItWas(work) : null);
   const would = mended.end === "differs" ? mended.would : null;
   const told = { why: shown.why, would, differences: shown.differences };
   if (mode === "dry-run") return finding(work, resultOf(mended, end), told);
-  if (end !== null && (await keep(parts, work, end)) === "changed")
+  if (end !== null && (await keep(parts, work, end)) === "changed") {
+    const latest = parts.clock.now() + Math.max(entry.shadow.asShadow.maxWorkMs, entry.primary.asPrimary.maxWorkMs);
+    if (isOver && announced.until !== null) await keepAfterAnswer(parts.store, work, announced.until, latest);
     return finding(work, "busy", { why: "the key was marked again meanwhile" });
+  }
   if (mended.end === "equal") parts.taints.lift([entry.place.key], begunAt);
   const result = resultOf(mended, end);
   parts.telemetry.repaired(work.route, result, mended.end === "equal" ? now - Date.parse(work.since) : null);

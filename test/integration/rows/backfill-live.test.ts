@@ -31,7 +31,7 @@ interface Noted {
 
 const CLIENTS = 4;
 /** Of a copy that was given up nobody knows whether it was applied, and what it touched is on no list. */
-const PATIENT = "effects: suppressed\nasShadow: { timeout: 20s, maxWork: 5s }";
+const PATIENT = "effects: suppressed\nasShadow: { timeout: 2m, maxWork: 5s }";
 
 async function services(t: TestContext, rows: number) {
   const urls = await liveTables(server, rows);

@@ -49,20 +49,21 @@ const FAULTS: readonly Fault[] = [
   {
     name: "reading its data (LOADING)",
     begin: async (redis) => {
-      // It looks at its connections after each 1,024 commands that it has read.
+      // It looks at its connections after each 1,024 commands that it has read: three times a second, for half a minute.
       const pipeline = redis.admin.pipeline();
-      for (let n = 0; n < 4_096; n++) pipeline.set(`others:${n}`, n);
+      for (let n = 0; n < 65_536; n++) pipeline.set(`others:${n}`, n);
       await pipeline.exec();
       await redis.kill();
-      await redis.start({ wait: false, args: [...DURABLE, "--key-load-delay", "10000"] });
+      await redis.start({ wait: false, args: [...DURABLE, "--key-load-delay", "300"] });
     },
     end: async (redis) => {
+      // A command of the proxy has to be there when it looks.
+      await until(async () => (await timesSaid(redis, "LOADING")) > 0);
       await hurryUp(redis.port);
       for (;;) {
         if ((await redis.admin.ping().catch(() => "")) === "PONG") break;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
-      assert.ok((await timesSaid(redis, "LOADING")) > 0);
     },
   },
 ];

@@ -91,7 +91,9 @@ async function buildDashboard(folder) {
     if (name === undefined) throw new Error(`the bundle has no ${ending} file, only ${names.join(", ")}`);
     return `/assets/${name}`;
   };
-  const page = readFileSync(join(SOURCES, "page.html"), "utf8");
+  const page = readFileSync(join(SOURCES, "page.html"), "utf8")
+    .replaceAll(/\s+(?=[<>])/g, "")
+    .replaceAll(/\s+/g, " ");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "index.html"), page.replace("{style}", named(".css")).replace("{script}", named(".js")));
   writeFileSync(join(folder, "LICENSES.txt"), BUNDLED.map(licenceOf).join("\n"));

@@ -1,8 +1,10 @@
 /** Query parameters of the API: one table for parsing, error messages and the OpenAPI document. Pure. */
+import { isHeaderName } from "../config/locator.ts";
 import { nearestName } from "../config/nearest.ts";
 import { parseDuration, spellDuration } from "../config/units.ts";
 import { QUIET_BOUNDS } from "../config/defaults.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES, type DifferenceKind, type GroupState } from "../evidence/evidence.ts";
+import { parsePointer } from "../json/pointer.ts";
 import { OUTCOME_KINDS, type OutcomeKind } from "../outcome.ts";
 import { Problem } from "./problem.ts";
 
@@ -39,12 +41,23 @@ interface Parameter {
   readonly read: Read;
 }
 
-function readText(name: "route" | "valueKind" | "at" | "group" | "cursor"): Read {
+function readText(name: "route" | "valueKind" | "group" | "cursor"): Read {
   return (text, values) => {
     if (text.length > MAX_TEXT) return `has ${text.length} characters; at most ${MAX_TEXT} are taken`;
     values[name] = text;
     return null;
   };
+}
+
+/** A misspelt place must not read as "nothing differs there". Names of headers are kept in lower case. */
+function readAt(text: string, values: QueryValues): string | null {
+  if (text.length > MAX_TEXT) return `has ${text.length} characters; at most ${MAX_TEXT} are taken`;
+  const [, header] = /^header:(.*)$/is.exec(text) ?? [];
+  if (header === undefined ? parsePointer(text) === null : !isHeaderName(header)) {
+    return "is neither a JSON pointer (/total, /items/*/price) nor header:NAME (header:etag)";
+  }
+  values.at = header === undefined ? text : `header:${header.toLowerCase()}`;
+  return null;
 }
 
 function oneOf<T extends string>(known: readonly T[], set: (values: QueryValues, value: T) => void): Read {
@@ -115,7 +128,7 @@ export const PARAMETERS: Readonly<Record<ParameterName, Parameter>> = {
     description:
       "Only with a difference at this place or below it: a JSON pointer (`*` stands for one token), or header:NAME",
     schema: { type: "string", maxLength: MAX_TEXT },
-    read: readText("at"),
+    read: readAt,
   },
   outcome: {
     description: "Only with this outcome",

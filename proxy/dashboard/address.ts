@@ -39,7 +39,8 @@ export function readPlace(hash: string): Place {
   const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [first = "", ...rest] = path.split("/");
   const id = decode(rest.join("/"));
-  const [alone, withId] = SEGMENTS[first] ?? ["lost", "lost"];
+  // Of its own: an address may say `constructor`.
+  const [alone, withId] = (Object.hasOwn(SEGMENTS, first) && SEGMENTS[first]) || ["lost", "lost"];
   const query: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(search)) if (value !== "") query[name] = value;
   if (id === null) return { page: "lost", id: "", query };

@@ -31,7 +31,8 @@ export function App(): JSX.Element {
   const place = usePlace();
   const { connection, status } = useLive();
   const signedOut = connection.state === "signed-out";
-  useTitle(place, status?.summary ?? "");
+  // In a tab that is not looked at, or has lost its connection, the sentence of then would pass for that of now.
+  useTitle(place, connection.state === "live" ? (status?.summary ?? "") : "");
   const main = useFocusOnMove(place);
   return (
     <>

@@ -16,7 +16,7 @@ export interface TailState {
   /** Whether there is more before the oldest line. */
   readonly hasMore: boolean;
   readonly loading: boolean;
-  /** Why what is before could not be had. */
+  /** Why what is before could not be had, or nothing comes. */
   readonly problem: string | null;
 }
 
@@ -53,7 +53,8 @@ export class TailFollower {
         }
         this.#changed();
       },
-      connection: (connection) => this.#put({ connection }),
+      // A filter that the API refuses looks like a list of nothing, were it not said.
+      connection: (connection) => this.#put({ connection, problem: "why" in connection ? connection.why : null }),
     });
   }
 

@@ -28,6 +28,8 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 15_000;
 /** A status comes within 2 s of a change. */
 const UNCHANGED_MS = 5_000;
+/** About so long a tab that is not looked at keeps its connection: browsers have six for a host, over all their tabs. */
+const UNSEEN_MS = 5_000;
 /** No group has this id: the status alone is wanted. */
 const STATUS_ALONE = "/api/v1/events?group=none";
 
@@ -39,7 +41,13 @@ export async function follow(
 ): Promise<void> {
   let retryMs = FIRST_RETRY_MS;
   while (!signal.aborted) {
+    if (document.hidden) {
+      on.connection({ state: "connecting" });
+      await pause(LAST_RETRY_MS, signal);
+      continue;
+    }
     const quiet = new AbortController();
+    const unseen = setInterval(() => document.hidden && quiet.abort(), UNSEEN_MS);
     let silence: ReturnType<typeof setTimeout> | undefined;
     const heard = (): void => {
       clearTimeout(silence);
@@ -61,8 +69,9 @@ export async function follow(
       why = error instanceof Error && !quiet.signal.aborted ? error.message : "Crossfade has been silent for too long";
     } finally {
       clearTimeout(silence);
+      clearInterval(unseen);
     }
-    if (signal.aborted) break;
+    if (signal.aborted || document.hidden) continue;
     on.connection({ state: "lost", why, retryAt: Date.now() + retryMs });
     await pause(retryMs, signal);
     retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);

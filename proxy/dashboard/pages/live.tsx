@@ -142,7 +142,7 @@ function TailSection({ filters, open }: { readonly filters: Query; readonly open
       >
         {problem !== null && (
           <div role="alert">
-            <Notice tone="bad">What is before could not be had: {problem}</Notice>
+            <Notice tone="bad">Incomplete: {problem}</Notice>
           </div>
         )}
         {missed > 0 && (
@@ -156,7 +156,7 @@ function TailSection({ filters, open }: { readonly filters: Query; readonly open
           </Notice>
         )}
         {tail.length === 0 && !loading ? (
-          <p>None so far.</p>
+          connection.state === "live" && <p>None so far.</p>
         ) : (
           <VirtualRows
             label="Divergences, the newest first"

@@ -1,4 +1,4 @@
-/** The live list: what comes, what was before, breaks in between, and 100,000 lines. */
+/** The live list: what comes, what was before, breaks in between, and 100,000 lines; and that tabs leave each other room. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
@@ -152,4 +152,52 @@ test("100,000 divergences are in the document as some dozens, and scrolling cost
   );
   assert.ok(many.ms < 2 * few.ms, `${many.ms} ms against ${few.ms}`);
   assert.deepEqual(complaints, []);
+});
+
+test("a filter that the API refuses is told, and not that there is nothing", async (t) => {
+  const admin = await createAdmin(sampleAdminParts(fixedStore({ divergences: [] })));
+  t.after(() => admin.close());
+  const origin = `http://127.0.0.1:${admin.address.port}`;
+  const { page, complaints } = await view(browser, origin, { width: 360 });
+  await page.goto(`${origin}/#/live`);
+  await page.getByText("None so far.").waitFor();
+  await page.getByLabel(/^at /).fill("total");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText('at is "total", which is neither a JSON pointer').waitFor();
+  assert.equal(await page.getByText("None so far.").count(), 0);
+  await page.getByLabel(/^at /).fill("/total");
+  await page.keyboard.press("Enter");
+  await page.getByText("None so far.").waitFor();
+  assert.equal(await page.getByRole("alert").count(), 0);
+  assert.deepEqual(complaints, []);
+});
+
+/** As a browser says it of a tab that another one covers; no tab of a browser without a screen is. */
+async function look(page: Page, seen: boolean): Promise<void> {
+  await page.evaluate(`(() => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: ${!seen} });
+    document.dispatchEvent(new Event("visibilitychange"));
+  })()`);
+}
+
+test("tabs that are not looked at leave the one that is its connections, and go on once they are", async (t) => {
+  const admin = await createAdmin(sampleAdminParts(fixedStore({ divergences: [] })));
+  t.after(() => admin.close());
+  const origin = `http://127.0.0.1:${admin.address.port}`;
+  const { page: first } = await view(browser, origin, { width: 1280 });
+  const live = (page: Page): Promise<void> => page.locator(".connection.is-live").waitFor();
+  await live(first);
+  // A browser has six connections for one host, and each list has two.
+  for (let i = 0; i < 4; i += 1) {
+    const page = await first.context().newPage();
+    await page.clock.install();
+    await page.goto(`${origin}/#/live`);
+    await page.getByText("None so far.").waitFor();
+    await look(page, false);
+    await page.clock.fastForward(6_000);
+    await page.getByRole("status").getByText("connecting").waitFor();
+  }
+  const covered = first.context().pages().at(-1) as Page;
+  await look(covered, true);
+  await live(covered);
 });

@@ -65,6 +65,19 @@ test("limit is a whole number from 1 to 1000, and the error names value and boun
   }
 });
 
+test("a place is a pointer or a header, whose name is found however it is written", () => {
+  for (const text of ["", "/", "/items/*/price", "/a~1b~0c"]) {
+    assert.equal(readQuery(`at=${encodeURIComponent(text)}`, ALL, NOW).at, text);
+  }
+  assert.equal(readQuery("at=Header:ETag", ALL, NOW).at, "header:etag");
+  for (const text of ["total", "$.total", "/a~2", "header:", "header:a b", "header:é"]) {
+    assert.equal(
+      refusal(`at=${encodeURIComponent(text)}`).message,
+      `at is "${text}", which is neither a JSON pointer (/total, /items/*/price) nor header:NAME (header:etag)`,
+    );
+  }
+});
+
 test("a value of a closed list is named with the one it is near to", () => {
   assert.match(
     refusal("kind=presicion").message,

@@ -24,7 +24,7 @@ test("any route's name and any filter come back as they were", () => {
 });
 
 test("what is no address of ours is said to be none", () => {
-  for (const hash of ["#/nope", "#/routes/%zz", "#/live/x", "#/audit/1"])
+  for (const hash of ["#/nope", "#/routes/%zz", "#/live/x", "#/audit/1", "#/__proto__", "#/constructor"])
     assert.equal(readPlace(hash).page, "lost", hash);
   for (const hash of ["", "#", "#/"]) assert.equal(readPlace(hash).page, "overview", hash);
   assert.equal(spellPlace("live", "", { route: "", kind: "value" }), "#/live?kind=value");

@@ -75,13 +75,16 @@ function schemaOf(name: SchemaName): Json {
   return { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } };
 }
 
+/** An empty body is `{}` there. */
+const MAY_BE_EMPTY: ReadonlySet<SchemaName> = new Set(["RepairRun", "BackfillNothing"]);
+
 function describeAction({ path, summary, takes, answers }: Action): Json {
   const post = operation(summary, {
     parameters: pathParameters(path),
     content: schemaOf(answers),
     security: needs("operate"),
   });
-  return { ...post, requestBody: { required: true, content: schemaOf(takes) } };
+  return { ...post, requestBody: { required: !MAY_BE_EMPTY.has(takes), content: schemaOf(takes) } };
 }
 
 function describeChange({ path, change }: Endpoint): Json {

@@ -17,8 +17,12 @@ const PATIENCE_MS = 10 * 60_000;
 
 const { values } = parseArgs({ options: { cold: { type: "boolean", default: false } } });
 
-/** Of npm's own: where packages come from, however somebody has said so. The rest is of the script that runs this. */
-const OF_SOURCES = /^npm_config_(?:registry|cache|cafile|proxy|https_proxy|userconfig|globalconfig)$/;
+/**
+ * Where packages come from, and whom it is believed by, however somebody has said so: a network with an authority of its own is one
+ * that npm otherwise asks three times over, a minute for each package. The rest is of the script that runs this.
+ */
+const OF_SOURCES =
+  /^(?:npm_config_(?:registry|cache|cafile|proxy|https_proxy|userconfig|globalconfig)|NODE_(?:EXTRA_CA_CERTS|USE_SYSTEM_CA|USE_ENV_PROXY))$/;
 const OF_THIS_CHECKOUT = /^(?:npm_|NODE_|INIT_CWD$|CROSSFADE_)/;
 
 /** What a shell has that was just opened. */

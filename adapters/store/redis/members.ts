@@ -148,6 +148,8 @@ export class RedisMembers implements Members {
     else if (state === "gone") {
       this.#isRegistered = false;
       this.#saidAt = -Infinity;
+      // What has lost the registration may have lost the phases too, and have counted to the same number again.
+      this.#phases = -1;
       const at = new Date(this.#settings.clock.now()).toISOString();
       this.#problem = `this member was forgotten by an operator, or Redis lost its registration, at ${at}; it has registered again`;
     } else {

@@ -244,3 +244,13 @@ test("a member without a folder that has left is not asked what it knew of a mov
   assert.equal(stateOf(await leader.transitions.witness(transition)), "prepared");
   assert.equal(stateOf(await two.transitions.witness(transition)), "aborted");
 });
+
+test("a Redis that has lost the phases, and has counted their changes to the same number again, is looked at all the same", async (t) => {
+  const { redis } = await startMembers(t, 1);
+  let changes = 0;
+  const store = await openStoreAt(t, redis.url);
+  await store.members.join({ ...SELF, phasesChanged: () => void changes++ });
+  const before = changes;
+  await redis.admin.multi().flushall().hset("crossfade:{0}:clock", "phases", 1).exec();
+  await until(() => Promise.resolve(changes > before));
+});

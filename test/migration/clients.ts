@@ -97,7 +97,13 @@ export class Clients {
     if (what < 0.45) return { kind: "replace", id: mine(), values: values() };
     if (what < 0.72) return { kind: "bump", id: mine() };
     if (what < 0.84) return { kind: "remove", id: mine() };
-    if (what < 0.998) return { kind: "transfer", from: any(), to: any() };
+    if (what < 0.998) {
+      const from = any();
+      let to = any();
+      // A transfer to itself would take one away.
+      while (to === from) to = any();
+      return { kind: "transfer", from, to };
+    }
     return { kind: "raise", of: below(RAISED_EVERY) };
   }
 

@@ -186,7 +186,7 @@ async function repairKeys(site: Site, member: Member, pair: string, problems: st
   const at = ["--config", member.configFile, "--admin", member.adminUrl];
   const isOurs = ({ route }: { readonly route: string | null }): boolean => route === null || route.startsWith(pair);
   for (let runs = 1; ; runs += 1) {
-    await site.run("repair", "--route", pair, ...at);
+    const ran = await site.run("repair", "--route", pair, ...at);
     const { items } = await member.api<{ items: readonly Listed[] }>("/api/v1/repairs?limit=1000");
     const keyed = items.filter(({ key }) => key?.startsWith(`${pair}/`) === true);
     if (keyed.length > 0 && runs < MOST_REPAIR_RUNS) {
@@ -194,6 +194,7 @@ async function repairKeys(site: Site, member: Member, pair: string, problems: st
       continue;
     }
     for (const { key, reason, lastError } of keyed) problems.push(`${key} stays on the list (${reason}): ${lastError}`);
+    if (keyed.length > 0) problems.push(`repair ended with ${ran.code}: ${ran.stdout}${ran.stderr} ${JSON.stringify(items)}`);
     const gaps = (await member.api<{ items: readonly { route: string | null }[] }>("/api/v1/gaps?limit=1000")).items;
     const isGap = gaps.some(isOurs);
     return { isGap, isWhole: isGap || items.some(isOurs) };

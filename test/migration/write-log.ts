@@ -89,7 +89,6 @@ export class WriteLog {
         this.#of(write.id).gone = isSure ? "yes" : "maybe";
         return;
       case "transfer":
-        if (write.from === write.to) return;
         move(this.#moved, write.from, -1, isSure);
         move(this.#moved, write.to, 1, isSure);
         return;

@@ -24,7 +24,9 @@ LABEL org.opencontainers.image.title="Crossfade" \
 # The compile cache has no place on a read-only root.
 ENV NODE_ENV=production \
     NODE_DISABLE_COMPILE_CACHE=1 \
-    MALLOC_ARENA_MAX=2
+    MALLOC_ARENA_MAX=4 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
+    MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 COPY LICENSE package.json ./
 COPY --from=production /app/node_modules node_modules

@@ -76,10 +76,13 @@ export function usableNode() {
   );
 }
 
+/** As the image and the unit have it: glibc gives back what is freed (docs/limits.md, "What is not held"). */
+const C_LIBRARY = { MALLOC_ARENA_MAX: "4", MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" };
+
 /** The environment of what this project runs: its tools and its Node come first. @param {string} node */
 export function environment(node) {
   const path = [dirname(node), join(ROOT, "node_modules/.bin"), process.env["PATH"] ?? ""];
-  return { ...process.env, PATH: path.join(delimiter) };
+  return { ...C_LIBRARY, ...process.env, PATH: path.join(delimiter) };
 }
 
 /** Compiles `dist` unless it was made from the sources as they are. @param {string} node */

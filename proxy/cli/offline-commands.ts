@@ -5,6 +5,7 @@ import type { CheckOptions } from "./check.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ExplainOptions } from "./explain.ts";
 import { SECOND } from "../config/units.ts";
+import { holdYoung } from "../process/heap-growth.ts";
 import { type Ended, example, timeOrOff, wholeNumber, withConfig } from "./options.ts";
 import type { ReconcileFlags } from "./reconcile.ts";
 import type { SchemaFlags } from "./schema.ts";
@@ -38,7 +39,10 @@ export function addOfflineCommands(program: Command, ended: Ended): void {
     .option("--adopt-phases", "take the phases of the config although the store is new")
     .addOption(new Option("--log-level <level>", "how much is logged on stderr").choices(LOG_LEVELS).default("info"))
     .addHelpText("after", example("crossfade start --legacy http://127.0.0.1:3000 --next http://127.0.0.1:4000"))
-    .action(async (options: StartFlagsGiven) => ended(await (await import("./start.ts")).runStart(options)));
+    .action(async (options: StartFlagsGiven) => {
+      holdYoung();
+      ended(await (await import("./start.ts")).runStart(options));
+    });
 
   program
     .command("demo")

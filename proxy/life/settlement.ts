@@ -36,8 +36,8 @@ export interface OpenExchange {
   readonly isLoop: boolean;
 }
 
-/** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: 7.6 kB). */
-const COPY_OVERHEAD_BYTES = 8 * 1024;
+/** What one waiting copy costs beside its bodies and headers: lane entry, promises, exchange (measured: some 12 KiB). */
+const COPY_OVERHEAD_BYTES = 12 * 1024;
 /** And for each further lane that a batch waits in. */
 const LANE_BYTES = 512;
 /**

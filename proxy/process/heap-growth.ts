@@ -1,7 +1,7 @@
 /**
  * How far V8's heap grows beyond what lives in it. Left to itself V8 gives young objects two spaces of 32 MiB each, and old ones up
  * to four times what lives: on a shadow that hangs, at full load, a process held 368 MiB beyond idle where 64 were
- * queued. With these two it held 107, at no more CPU (docs/limits.md, "What is not held").
+ * queued (docs/limits.md, "What is not held").
  *
  * Both are flags of V8 that it looks at each time it decides (Node 24.21); the sizes that Node can set are read when a process
  * starts, by whoever starts it.
@@ -11,13 +11,21 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 const MIB = 1024 * 1024;
 /** Old objects: the next collection comes once there are so many percent more than the last one left. */
-const OLD_GROWS_BY_PERCENT = 30;
-/** Both halves together. In a process that has started V8 has them there already. */
-const YOUNG_MAX_BYTES = 32 * MIB;
+const OLD_GROWS_BY_PERCENT = 20;
+/** Both halves together. */
+const YOUNG_MAX_BYTES = 16 * MIB;
 
 /** Of V8: what young objects have is multiplied by that where many of them live on; 1: it stays. */
 export function youngGrowth(youngBytes: number): 1 | 2 {
   return youngBytes >= YOUNG_MAX_BYTES ? 1 : 2;
+}
+
+/**
+ * Before modules are loaded: what that takes is young and lives on, so that V8 would have given young objects all they can have by the
+ * time that `holdHeapGrowth` is called, and takes nothing away under load.
+ */
+export function holdYoung(): void {
+  setFlagsFromString("--semi-space-growth-factor=1");
 }
 
 /** Until what it returns is called. An idle process does nothing for it. */

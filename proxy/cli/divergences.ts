@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { DivergenceRecord, GroupRecord } from "../evidence/evidence.ts";
-import { type ApiOptions, openApi } from "./api.ts";
+import { nearestName } from "../config/nearest.ts";
+import { type Api, type ApiOptions, openApi } from "./api.ts";
 import {
   formatDivergence,
   formatDivergenceInFull,
@@ -34,8 +35,9 @@ const RECONNECT_AFTER_MS = 2_000;
 export async function runList(options: ListOptions): Promise<ExitCode> {
   const { route, since, kind, at, outcome, group, state, limit = DEFAULT_LIMIT } = options;
   const terminal = openTerminal(options);
+  const api = await openApi(options);
   const read = readPages<DivergenceRecord>(
-    await openApi(options),
+    api,
     "/api/v1/divergences",
     { route, since, kind, at, outcome, group, state },
     limit,
@@ -45,6 +47,7 @@ export async function runList(options: ListOptions): Promise<ExitCode> {
     else for (const line of formatDivergence(record, terminal.width, terminal.paint)) terminal.print(line);
   });
   if (options.json !== true) say(terminal, count, more, "divergences");
+  if (count === 0) await sayWhoseRoute(api, terminal, route);
   return EXIT.done;
 }
 
@@ -53,14 +56,15 @@ export async function runGroups(options: ListOptions): Promise<ExitCode> {
   const terminal = openTerminal(options);
   const { route, state, limit = DEFAULT_LIMIT } = options;
   const groups: GroupRecord[] = [];
-  const read = readPages<GroupRecord>(await openApi(options), "/api/v1/groups", { route, state }, limit);
+  const api = await openApi(options);
+  const read = readPages<GroupRecord>(api, "/api/v1/groups", { route, state }, limit);
   const { count, more } = await printAll(read, (group) => {
     if (options.json === true) terminal.print(JSON.stringify(group));
     else groups.push(group);
   });
-  if (options.json === true) return EXIT.done;
-  if (count > 0) for (const line of formatGroups(groups, terminal.width, terminal.paint)) terminal.print(line);
-  say(terminal, count, more, "groups");
+  if (groups.length > 0) for (const line of formatGroups(groups, terminal.width, terminal.paint)) terminal.print(line);
+  if (options.json !== true) say(terminal, count, more, "groups");
+  if (count === 0) await sayWhoseRoute(api, terminal, route);
   return EXIT.done;
 }
 
@@ -92,6 +96,7 @@ export async function runTail(options: ListOptions): Promise<ExitCode> {
   const { route, kind, at, outcome, group } = options;
   const api = await openApi(options);
   const terminal = openTerminal(options);
+  await sayWhoseRoute(api, terminal, route);
   const connect = (): Promise<IncomingMessage> => api.events("/api/v1/events", { route, kind, at, outcome, group });
   let stream = await connect();
   for (;;) {
@@ -141,6 +146,17 @@ async function printAll<T>(
     print(value);
     count++;
   }
+}
+
+/** A route that is configured no more may have left something, so its name is no mistake; one that never was may be a slip. */
+async function sayWhoseRoute(api: Api, terminal: Terminal, route: string | undefined): Promise<void> {
+  if (route === undefined) return;
+  const status = await api.get<{ readonly routes: readonly { readonly name: string }[] }>("/api/v1/status");
+  const names = (status?.routes ?? []).map(({ name }) => name);
+  if (names.includes(route)) return;
+  const near = nearestName(route, names);
+  const hint = near === null ? `there are ${names.join(", ")}` : `did you mean ${near}?`;
+  terminal.complain(`--route: no route is called ${JSON.stringify(route)} now; ${hint}`);
 }
 
 function say(terminal: Terminal, count: number, more: boolean, what: string): void {

@@ -83,8 +83,11 @@ test("divergences lists what the filters leave, one line of JSON each with --jso
   );
   assert.match(some.stdout, /  users  divergent  PUT \/users\/42\n    \/total value  1 → 2\n$/);
   assert.equal(some.stdout.trimEnd().split("\n").length, 2);
-  const none = await ask("divergences", "list", "--route", "nobody");
-  assert.deepEqual(none, { code: 0, stdout: "No divergences.\n", stderr: "" });
+  for (const what of ["divergences", "groups"]) {
+    const none = await ask("divergences", ...(what === "groups" ? ["groups"] : ["list"]), "--route", "usres");
+    const stderr = '--route: no route is called "usres" now; did you mean users?\n';
+    assert.deepEqual(none, { code: 0, stdout: `No ${what}.\n`, stderr });
+  }
 });
 
 test("a list that goes on says so on stderr, and --limit 3 is three whatever the pages are", async () => {

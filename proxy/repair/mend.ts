@@ -73,7 +73,7 @@ export type Mended =
   /** A live write of the key came in between. */
   | {
       readonly end: "busy";
-      /** A POST was taken, and what it made is there, whoever knows its id. */
+      /** A POST was taken, and what it made is there, under an id that is not known. */
       readonly made?: true;
     }
   /** What it names has to reach the shadow first. */
@@ -171,14 +171,14 @@ interface Verifying {
 
 async function verify(parts: Verifying): Promise<Mended> {
   const { turn, wrote, answered, order } = parts;
-  const busy: Mended = wrote === "POST" ? { end: "busy", made: true } : { end: "busy" };
-  let last: Mended = busy;
+  let last: Mended = { end: "busy" };
   for (const waitMs of LOOKS) {
     if (waitMs > 0) await parts.pause(waitMs);
-    if (await turn.crossed()) return busy;
+    // Whether what a POST made is known by its id decides when the next attempt may come.
+    if (await turn.crossed()) return wrote === "POST" ? busyAfterPost(await parts.read("shadow")) : { end: "busy" };
     const shadow = await parts.read("shadow");
     const primary = await parts.read("primary");
-    if (await turn.crossed()) return busy;
+    if (await turn.crossed()) return wrote === "POST" ? busyAfterPost(shadow) : { end: "busy" };
     const step = planRepair(primary, shadow, await parts.agreed(primary, shadow), order.paths, order.rule);
     if (step.step === "none") return { end: "equal", wrote };
     const differences = step.step === "write" ? step.differences : [];
@@ -196,6 +196,10 @@ async function verify(parts: Verifying): Promise<Mended> {
     }
   }
   return last;
+}
+
+function busyAfterPost(shadow: Reading): Mended {
+  return shadow.is === "present" ? { end: "busy" } : { end: "busy", made: true };
 }
 
 function seenOf(primary: Reading, shadow: Reading): Pick<Seen, "primary" | "shadow" | "differences" | "entity"> {

@@ -1,17 +1,21 @@
 /**
- * Being told that a turn has come, in place of looking (lua/turn.lua). Where the user may not subscribe, or while the connection is
+ * Being told that a turn has come, in place of looking, and that somebody waits for one (lua/turn.lua). Where the user may not subscribe, or while the connection is
  * away, nothing is told, and whoever waits looks: what is told makes it quicker and decides nothing.
  */
 import type { RedisSettings } from "../../../proxy/config/settings.ts";
 import { type Client, connect } from "./connection.ts";
 
-/** ms between two looks whether others are done: where that is told (what was told may have been lost), and where it is not. */
+/**
+ * ms between two looks whether others are done: where that is told (what was told may have been lost), and where it is not. `left`: how
+ * long that a turn is done may go untold while nobody has said that he waits for it.
+ */
 export interface LookEvery {
   readonly told: number;
   readonly untold: number;
+  readonly left: number;
 }
 
-const LOOK_EVERY_MS: LookEvery = { told: 50, untold: 10 };
+const LOOK_EVERY_MS: LookEvery = { told: 50, untold: 10, left: 10 };
 
 /** Somebody's wait for one turn. */
 export interface Call {
@@ -21,6 +25,8 @@ export interface Call {
 }
 
 export class TurnCalls {
+  /** Somebody waits for a turn of this run. */
+  onWanted: (hash: string, segment: string) => void = () => undefined;
   /** By `hash segment`, as they are told. */
   readonly #awaited = new Map<string, Set<() => void>>();
   readonly #every: LookEvery;
@@ -38,7 +44,7 @@ export class TurnCalls {
     // The store's own connection says what is wrong with Redis.
     client.on("error", () => undefined);
     client.on("close", () => (this.#isTold = false));
-    client.on("message", (_channel: string, turn: string) => this.tell(turn));
+    client.on("message", (_channel: string, told: string) => this.tell(told));
     client.on("ready", () => {
       const channels = bases.map((base) => `${base}turns:${run}`);
       client.subscribe(...channels).then(
@@ -48,6 +54,14 @@ export class TurnCalls {
         },
       );
     });
+  }
+
+  get isTold(): boolean {
+    return this.#isTold;
+  }
+
+  get leftMs(): number {
+    return this.#every.left;
   }
 
   /** When to look again, in ms. */
@@ -76,7 +90,13 @@ export class TurnCalls {
     };
   }
 
-  tell(turn: string): void {
+  tell(told: string): void {
+    const [hash = "", segment = "", isWanted] = told.split(" ");
+    if (isWanted !== undefined) this.onWanted(hash, segment);
+    else this.#come(`${hash} ${segment}`);
+  }
+
+  #come(turn: string): void {
     for (const wake of this.#awaited.get(turn) ?? []) wake();
   }
 

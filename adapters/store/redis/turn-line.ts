@@ -1,6 +1,7 @@
 /** What members ask of the turns in one partition, and what becomes of it where there is no answer. */
 import type { Clock } from "../../../proxy/ports.ts";
 import type { RedisLink } from "./link.ts";
+import { HeldTurns } from "./held-turns.ts";
 import { OpenNumbers } from "./open-numbers.ts";
 import { SCRIPTS } from "./scripts.ts";
 
@@ -54,9 +55,14 @@ export class TurnLine {
   readonly apart = new Set<string>();
   /** What this run has open; Redis is told with each script. */
   open = new OpenNumbers();
+  /** Segments of this run in which something is not done. */
+  held = new HeldTurns();
   readonly #settings: TurnSettings;
   readonly #base: string;
   readonly #waiting: Asked[] = [];
+  /** Goes along with whatever is asked next. */
+  readonly #later: Asked[] = [];
+  #laterAt: NodeJS.Timeout | null = null;
   #isOut = false;
   #isSoon = false;
 
@@ -76,6 +82,23 @@ export class TurnLine {
       this.#isSoon = false;
       void this.#send();
     });
+  }
+
+  /** The same, and nobody waits for it: a script of its own only where nothing else was asked within so many ms. */
+  addLater(asked: Asked, ms: number): void {
+    this.#later.push(asked);
+    this.#laterAt ??= setTimeout(() => this.hurry(), ms).unref();
+  }
+
+  /** Somebody waits for it after all. */
+  hurry(): void {
+    for (const asked of this.#takeLater()) this.add(asked);
+  }
+
+  #takeLater(): readonly Asked[] {
+    if (this.#laterAt !== null) clearTimeout(this.#laterAt);
+    this.#laterAt = null;
+    return this.#later.splice(0);
   }
 
   /** null: there is no answer. */
@@ -100,8 +123,9 @@ export class TurnLine {
     this.#mustReset = true;
     this.apart.clear();
     this.open = new OpenNumbers();
+    this.held = new HeldTurns();
     // Said of what stood, it would be taken for said of what is taken next.
-    const waiting = this.#waiting.splice(0);
+    const waiting = [...this.#takeLater(), ...this.#waiting.splice(0)];
     this.#waiting.push(...waiting.filter(({ op }) => !ENDS_TAKEN.has(op[0])));
     for (const { op, failed } of waiting) if (ENDS_TAKEN.has(op[0])) failed();
   }
@@ -109,6 +133,7 @@ export class TurnLine {
   async #send(): Promise<void> {
     if (this.#isOut || this.#waiting.length === 0) return;
     const { link, run, clock } = this.#settings;
+    this.#waiting.unshift(...this.#takeLater());
     const batch = this.#waiting.splice(0, MOST_AT_ONCE);
     if (!link.isUp) {
       for (const { failed } of batch) failed();

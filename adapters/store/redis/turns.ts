@@ -66,6 +66,10 @@ export class RedisTurns implements Turns {
     this.#lines = Array.from({ length: settings.partitions }, (_, partition) => {
       return new TurnLine(settings, baseOf(settings.prefix, partition));
     });
+    settings.calls.onWanted = (text, segment) => {
+      const line = this.#lineOf(text);
+      if (line.held.want(`${text} ${segment}`)) line.hurry();
+    };
     this.#elsewhere = new EarlierElsewhere(settings, this.#lines, () => this.#stopped);
     // Redis reads the script now, and not when the first write waits for it.
     for (const line of this.#lines) void line.ask(["time", ""]);
@@ -140,9 +144,9 @@ export class RedisTurns implements Turns {
     if (entry === undefined || entry.left) return;
     this.#entries.delete(id);
     entry.left = true;
-    if (entry.open === 0) releaseAll(entry);
+    if (entry.open === 0) this.#releaseAll(entry);
     // Otherwise what was taken is known when it is answered.
-    else entry.told.push(() => releaseAll(entry));
+    else entry.told.push(() => this.#releaseAll(entry));
   }
 
   crossed(keys: readonly string[], ms: number): Promise<boolean> | null {
@@ -215,7 +219,11 @@ export class RedisTurns implements Turns {
 
   #at(key: string): Pick<Place, "hash" | "line"> {
     const text = hash("sha256", `${this.#settings.secret.toString("base64")}\n${key}`, "base64url").slice(0, 22);
-    return { hash: text, line: this.#lines[partitionOf(text, this.#lines.length)] as TurnLine };
+    return { hash: text, line: this.#lineOf(text) };
+  }
+
+  #lineOf(text: string): TurnLine {
+    return this.#lines[partitionOf(text, this.#lines.length)] as TurnLine;
   }
 
   /** Resolves when each place has its answer, or none will come. */
@@ -231,6 +239,7 @@ export class RedisTurns implements Turns {
           place.isHead = isHead === 1;
           place.era = era;
           if (isTaken(place)) {
+            place.line.held.add(`${place.hash} ${segment}`);
             if (entry.isWrite) place.open = place.line.open.add(Number(number), entry.isAnswered);
             if (entry.isAnswered && place.atPrimary) this.#leavePrimary(entry, place);
           }
@@ -267,6 +276,26 @@ export class RedisTurns implements Turns {
         settle(entry);
       },
     });
+  }
+
+  /** That a copy is done is told with what is asked next, where others can say that they wait for it. */
+  #releaseAll(entry: Entry): void {
+    const { calls } = this.#settings;
+    for (const place of entry.places) {
+      place.open?.leave();
+      if (!isTaken(place)) continue;
+      const { line, hash: text, atPrimary } = place;
+      const segment = place.segment as string;
+      const isWanted = line.held.leave(`${text} ${segment}`);
+      const asked = {
+        op: [atPrimary ? "withdraw" : "done", text, segment] as const,
+        answered: () => undefined,
+        failed: () => undefined,
+      };
+      if (atPrimary || isWanted || !calls.isTold) line.add(asked);
+      else line.addLater(asked, calls.leftMs);
+      place.segment = null;
+    }
   }
 
   async #come(entry: Entry, deadline: number): Promise<TurnCome> {
@@ -357,17 +386,4 @@ function settle(entry: Entry, resolve?: () => void): void {
   if (entry.open > 0) return;
   resolve?.();
   for (const tell of entry.told.splice(0)) tell();
-}
-
-function releaseAll(entry: Entry): void {
-  for (const place of entry.places) {
-    place.open?.leave();
-    if (!isTaken(place)) continue;
-    place.line.add({
-      op: [place.atPrimary ? "withdraw" : "done", place.hash, place.segment as string],
-      answered: () => undefined,
-      failed: () => undefined,
-    });
-    place.segment = null;
-  }
 }

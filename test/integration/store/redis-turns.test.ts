@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 import type { RedisStore, RedisStoreOptions } from "../../../adapters/store/redis/shared-store.ts";
 import type { TurnCome, Turns } from "../../../proxy/members/turns.ts";
 import { systemClock } from "../../../proxy/process/system-clock.ts";
-import { redisCluster, redisServer } from "../../support/redis.ts";
+import { redisCluster, redisServer, type RedisServer } from "../../support/redis.ts";
 import { openStoreAt, until } from "../../support/redis-store.ts";
 
 const LATER = Infinity;
@@ -56,8 +56,12 @@ test("a key's writes go out in the order in which members took their turns, a me
   assert.equal(await hasCome(d), "mine");
 });
 
-/** Where turns are told nobody would look in the test's life. */
-const NEVER = { lookEveryMs: { told: 60_000, untold: 10 } };
+/** Where turns are told nobody would look in the test's life, or say by himself that he is done. */
+const NEVER = { lookEveryMs: { told: 60_000, untold: 10, left: 60_000 } };
+
+async function untilTold(redis: RedisServer, members: number): Promise<void> {
+  await until(async () => (await redis.admin.pubsub("CHANNELS", "crossfade:*:turns:*")).length === members);
+}
 
 async function isHandedOn([{ turns: one }, { turns: other }]: readonly [RedisStore, RedisStore]): Promise<void> {
   await take(one, "a", "users/1");
@@ -73,8 +77,55 @@ async function isHandedOn([{ turns: one }, { turns: other }]: readonly [RedisSto
 test("a turn that comes is told, and nobody has to look for it", async (t) => {
   const redis = await redisServer(t);
   const both = (await members(t, redis.url, 2, NEVER)) as [RedisStore, RedisStore];
-  await until(async () => (await redis.admin.pubsub("CHANNELS", "crossfade:*")).length === 2);
+  await untilTold(redis, 2);
   await isHandedOn(both);
+});
+
+test("a write asks Redis twice: that its copy is done goes along with what is asked next", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns }] = (await members(t, redis.url, 1, NEVER)) as [RedisStore];
+  await untilTold(redis, 1);
+  const scripts = async (): Promise<number> => {
+    const stats = await redis.admin.info("commandstats");
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+  };
+  const before = await scripts();
+  for (let n = 0; n < 100; n++) {
+    await take(turns, `${n}`, `users/${n}`);
+    await accept(turns, `${n}`, [`users/${n}`], 1);
+    assert.equal(await hasCome(turns.come(`${n}`, LATER)), "mine");
+    turns.leave(`${n}`);
+    await new Promise(setImmediate);
+  }
+  // Others of this process ask now and then.
+  const asked = (await scripts()) - before;
+  assert.ok(asked >= 200 && asked < 220, `${asked} scripts`);
+});
+
+test("whoever waits for a turn says so: that it is done is told at once, also where it was before", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2, NEVER)) as [RedisStore, RedisStore];
+  await untilTold(redis, 2);
+  await take(one, "done before", "users/1");
+  await accept(one, "done before", ["users/1"], 1);
+  one.leave("done before");
+  await take(other, "behind", "users/1");
+  await accept(other, "behind", ["users/1"], 1);
+  assert.equal(await hasCome(other.come("behind", LATER)), "mine");
+  // Two writes of one turn: it is done with the second.
+  await take(one, "first", "users/1");
+  await take(one, "second", "users/1");
+  for (const id of ["first", "second"]) await accept(one, id, ["users/1"], 1);
+  other.leave("behind");
+  assert.equal(await hasCome(one.come("second", LATER)), "mine");
+  await take(other, "last", "users/1");
+  await accept(other, "last", ["users/1"], 1);
+  const last = other.come("last", LATER);
+  assert.equal(await hasCome(last), "waits");
+  one.leave("first");
+  assert.equal(await hasCome(last), "waits");
+  one.leave("second");
+  assert.equal(await hasCome(last), "mine");
 });
 
 test("a user that may not subscribe looks for its turns", async (t) => {

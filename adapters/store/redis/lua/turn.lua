@@ -13,6 +13,11 @@ local function tellTurn(h, head)
   if owner then redis.pcall('PUBLISH', key('turns:' .. owner), h .. ' ' .. head) end
 end
 
+-- Whoever is done with it says so with what he asks next, and at once where somebody waits.
+local function tellWanted(owner, h, head)
+  redis.pcall('PUBLISH', key('turns:' .. owner), h .. ' ' .. head .. ' wanted')
+end
+
 local function advanceTurn(h)
   local turn = turnKey(h)
   local head = call('HGET', turn, 'head')

@@ -6,7 +6,8 @@
 -- enter  { segment, is at the head, overlapped, number }  both at once, where only the answer tells the key; ms: since it
 --                                                 began, 0: no write
 -- withdraw, done                                  the primary did not accept it; the shadow is done with it
--- look   'head' | 'waits' | 'idle': those before it are all at the primary | 'gone'; whether nobody came after it
+-- look   'head' | 'waits' | 'idle': those before it are all at the primary | 'gone'; whether nobody came after it. Who is at the head
+--                                                 is told that somebody waits
 -- peek   whether another run has a write of the key under way, or had one answered within so many ms
 -- earlier  { open, moved }                        of each run the lowest numbers that it has open (see the end), and when one ended
 -- time                                            nothing but the time
@@ -74,6 +75,7 @@ local function look(h, segment)
   local head = call('HGET', turn, 'head')
   if head == segment then return 'head' end
   local owner, writes = unpack(call('HMGET', turn, 'o' .. head, 'n' .. head))
+  tellWanted(owner, h, head)
   local atPrimary = tonumber(call('HGET', turnRuns(h), 'u:' .. owner) or '0')
   return atPrimary >= tonumber(writes) and 'idle' or 'waits'
 end

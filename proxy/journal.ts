@@ -102,6 +102,17 @@ export interface JournalEnd {
   readonly repairs: readonly JournaledRepair[];
 }
 
+/** Both services are to be asked for the entity of a write that has settled (docs/reads.md, "Read back"). */
+export interface DueReadBack {
+  /** What stands for it on the repair list where it is not done: it names the write, and where its entity stands. */
+  readonly mark: Extract<StoreWrite, { type: "repair" }>;
+  /** Its answers left open whether it was applied. */
+  readonly isOpen: boolean;
+  /** Epoch ms. */
+  readonly settledAt: number;
+  readonly traceId: string;
+}
+
 export interface JournalHealth {
   /** null: well. Otherwise what is wrong, in words. */
   readonly problem: string | null;
@@ -136,6 +147,10 @@ export interface Journal {
   canTellOfFirst(exchangeId: string): boolean;
   /** It was to be sent at once and has to wait: no attempt has been made. Nothing where `answered` did not say so. */
   heldUp(exchangeId: string): void;
+  /** The write, which settles in this turn, is to be read back, if need be in another process life. */
+  readBackDue(exchangeId: string, due: DueReadBack): void;
+  /** It is due no more; `mark`: what it left on the repair list. Nothing where it was not due. */
+  readBackEnded(exchangeId: string, mark: DueReadBack["mark"] | null): void;
   settled(exchangeId: string, end: JournalEnd): void;
   /** Accepted writes that nothing but the journal holds. */
   waiting(): number;

@@ -398,6 +398,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     }
 
     pipeline.resume(durable?.journal.leftOver ?? []);
+    mirroring.readBacks.resume(durable?.journal.readBacksLeft ?? []);
     mirroring.beginDialling();
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();

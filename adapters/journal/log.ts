@@ -9,6 +9,7 @@ import { truncate } from "node:fs/promises";
 import type {
   AcceptedWrite,
   DeliveredWrite,
+  DueReadBack,
   Intent,
   Journal,
   JournalAccount,
@@ -16,6 +17,7 @@ import type {
   LeftOver,
   WaitingWrite,
 } from "../../proxy/journal.ts";
+import { DueReadBacks } from "./due-read-backs.ts";
 import type { Entry, Pin } from "./entry.ts";
 import { spellIntent } from "./records.ts";
 import { scanFolder, type Scanned } from "./scan.ts";
@@ -74,6 +76,8 @@ export interface LogJournal extends Journal {
   readonly leftOver: readonly LeftOver[];
   /** Bodies in files of their own that writes of earlier lives need. */
   readonly spooled: readonly LastingName[];
+  /** Of writes of earlier lives, oldest first: each is to be ended. */
+  readonly readBacksLeft: readonly DueReadBack[];
 }
 
 export interface LogOptions extends LogSettings {
@@ -97,12 +101,14 @@ class Log implements LogJournal {
   readonly kind = "durable";
   readonly leftOver: readonly LeftOver[];
   readonly spooled: readonly LastingName[];
+  readonly readBacksLeft: readonly DueReadBack[];
   readonly #options: LogOptions;
   readonly #segments: Segment[];
   readonly #writer: LogWriter;
   readonly #reader: WaitingReader;
   readonly #entries = new Map<string, Entry>();
   readonly #takenBack = new Set<number>();
+  readonly #readBacks: DueReadBacks;
   readonly #upkeep: Upkeep;
   /** Of those that wait on disk. */
   #waiting: number;
@@ -145,10 +151,13 @@ class Log implements LogJournal {
     }
     this.spooled = scanned.spooled;
     this.leftOver = scanned.intents.map(({ intent, end, key }) => ({ intent, end, key }));
+    this.readBacksLeft = scanned.readBacks.map(({ due }) => due);
+    this.#readBacks = new DueReadBacks(this.#writer, scanned.readBacks);
     this.#upkeep = new Upkeep({
       folder: options.folder,
       segments: this.#segments,
       entries: this.#entries,
+      readBacks: this.#readBacks,
       writer: this.#writer,
       counted: options.counted,
       monotonic: options.monotonic,
@@ -240,6 +249,15 @@ class Log implements LogJournal {
     if (entry?.sentAtOnce !== true) return;
     entry.sentAtOnce = false;
     this.#recordSent(entry, 0);
+  }
+
+  readBackDue(exchangeId: string, due: DueReadBack): void {
+    const entry = this.#entries.get(exchangeId);
+    if (entry !== undefined) this.#readBacks.add(entry, due);
+  }
+
+  readBackEnded(exchangeId: string, mark: DueReadBack["mark"] | null): void {
+    this.#readBacks.end(exchangeId, mark);
   }
 
   settled(exchangeId: string, end: Parameters<Journal["settled"]>[1]): void {

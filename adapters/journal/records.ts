@@ -9,6 +9,7 @@
 import type {
   AcceptedWrite,
   DeliveredWrite,
+  DueReadBack,
   Intent,
   JournalEnd,
   JournaledBody,
@@ -17,7 +18,7 @@ import type {
 import type { About, Identity, RawHeaders, RequestHead } from "../../proxy/exchange.ts";
 import type { OutcomeKind, OutcomeReason } from "../../proxy/outcome.ts";
 
-const TYPE = { intended: 1, ended: 2, accepted: 3, sent: 4, settled: 5 } as const;
+const TYPE = { intended: 1, ended: 2, accepted: 3, sent: 4, settled: 5, due: 6, readBack: 7 } as const;
 const TYPES: Readonly<Record<number, keyof typeof TYPE>> = Object.fromEntries(
   Object.entries(TYPE).map(([name, number]) => [number, name as keyof typeof TYPE]),
 );
@@ -59,6 +60,9 @@ export type JournalRecord = Common &
       }
     | { readonly type: "sent"; readonly attempt: number }
     | { readonly type: "settled"; readonly route: string; readonly exchangeId: string; readonly end: JournalEnd }
+    /** The write is to be read back, and then: it is so no more. */
+    | { readonly type: "due"; readonly due: DueReadBack }
+    | { readonly type: "readBack"; readonly mark: DueReadBack["mark"] | null }
   );
 
 /** Bytes that grow; emptied and used again, so that a turn's records cost no allocation. */
@@ -134,6 +138,14 @@ export class RecordBuffer {
   ): number {
     const text = JSON.stringify([route, exchangeId, outcome, reason, repairs]);
     return this.#texts(TYPE.settled, 0, position, entry, [text]);
+  }
+
+  due(position: number, entry: number, { mark, isOpen, settledAt, traceId }: DueReadBack): number {
+    return this.#texts(TYPE.due, 0, position, entry, [JSON.stringify([mark, isOpen, settledAt, traceId])]);
+  }
+
+  readBack(position: number, entry: number, mark: DueReadBack["mark"] | null): number {
+    return this.#texts(TYPE.readBack, 0, position, entry, [JSON.stringify(mark)]);
   }
 
   /** A record once more, as it is. */
@@ -235,6 +247,12 @@ function decode(head: RecordHead): JournalRecord {
       const [route, exchangeId, outcome, reason, repairs] = parse<Written>(first);
       return { ...common, type, route, exchangeId, end: { outcome, reason, repairs } };
     }
+    case "due": {
+      const [mark, isOpen, settledAt, traceId] = parse<[DueReadBack["mark"], boolean, number, string]>(first);
+      return { ...common, type, due: { mark, isOpen, settledAt, traceId } };
+    }
+    case "readBack":
+      return { ...common, type, mark: parse<DueReadBack["mark"] | null>(first) };
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { readFile, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import type { AcceptedWrite, Intent, LastingName, PrimaryEnd } from "../../proxy/journal.ts";
+import type { AcceptedWrite, DueReadBack, Intent, LastingName, PrimaryEnd } from "../../proxy/journal.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { decodeSegmentHead, isUnfinished, nextFrame, openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
 import { Positions } from "./positions.ts";
@@ -27,6 +27,14 @@ export interface SentRecord {
   readonly attempt: number;
   readonly position: number;
   segment: Segment;
+  readonly bytes: number;
+}
+
+export interface DueRecord {
+  readonly entry: number;
+  readonly due: DueReadBack;
+  readonly position: number;
+  readonly segment: Segment;
   readonly bytes: number;
 }
 
@@ -54,6 +62,8 @@ export interface Scanned {
   /** Entries that are no longer to be delivered. */
   readonly settled: Positions;
   readonly carried: readonly CarriedPlace[];
+  /** Oldest first. */
+  readonly readBacks: readonly DueRecord[];
   /** Of those that wait. */
   readonly spooled: readonly LastingName[];
   /** Accepted, and without an outcome. */
@@ -97,6 +107,7 @@ class Scan {
   readonly #sent = new Map<number, SentRecord>();
   readonly #settled = new Positions();
   readonly #spooled = new Map<number, readonly LastingName[]>();
+  readonly #readBacks = new Map<number, DueRecord>();
   /** Records are read twice where a process died between carrying a segment on and giving it up. */
   readonly #readBefore = new Positions();
   readonly #carried: (CarriedPlace & { readonly entry: number })[] = [];
@@ -207,6 +218,13 @@ class Scan {
         this.#settled.add(entry);
         if (isUncounted) for (const write of countsOf(record)) this.#uncounted.push({ position, write });
         return;
+      case "due":
+        this.#readBacks.set(entry, { entry, due: record.due, position, segment, bytes });
+        return;
+      case "readBack":
+        this.#readBacks.delete(entry);
+        if (isUncounted && record.mark !== null) this.#uncounted.push({ position, write: record.mark });
+        return;
       default: {
         const never: never = record;
         throw new TypeError(`no such record: ${JSON.stringify(never)}`);
@@ -236,6 +254,8 @@ class Scan {
       segment.pin(bytes);
       add(intent.route);
     }
+    const readBacks = [...this.#readBacks.values()].sort((a, b) => a.position - b.position);
+    for (const { segment, bytes } of readBacks) segment.pin(bytes);
     for (const [entry, { segment, bytes }] of this.#sent) if (toDeliver.has(entry)) segment.pin(bytes);
     return {
       segments: this.#segments,
@@ -250,6 +270,7 @@ class Scan {
       sent: this.#sent,
       settled: this.#settled,
       carried: this.#carried.filter(({ entry }) => !this.#settled.has(entry)).sort((a, b) => a.position - b.position),
+      readBacks,
       spooled: [...this.#spooled].flatMap(([entry, names]) => (this.#settled.has(entry) ? [] : names)),
       waiting,
       waitingSince,

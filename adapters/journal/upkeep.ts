@@ -4,6 +4,7 @@
  * oldest, where less than half of it is still pinned, is carried on: those records are repeated at the end.
  */
 import { readFile, rename, unlink } from "node:fs/promises";
+import type { DueReadBacks } from "./due-read-backs.ts";
 import type { Entry, Pin } from "./entry.ts";
 import { openFrame, SEGMENT_HEAD_BYTES } from "./frames.ts";
 import { type RecordHead, recordHeads } from "./records.ts";
@@ -19,6 +20,7 @@ export interface UpkeepParts {
   /** Oldest first. */
   readonly segments: Segment[];
   readonly entries: ReadonlyMap<string, Entry>;
+  readonly readBacks: Pick<DueReadBacks, "pinOf">;
   readonly writer: LogWriter;
   /** The position up to which the store has counted. */
   readonly counted: () => number;
@@ -112,8 +114,9 @@ export class Upkeep {
       if (frame === null) return;
       for (const record of recordHeads(frame.records)) {
         const entry = pinned.get(record.entry);
-        if (entry !== undefined && this.#parts.entries.get(entry.exchangeId) === entry)
-          this.#carry(entry, record, head);
+        const isOpen = entry !== undefined && this.#parts.entries.get(entry.exchangeId) === entry;
+        const pin = record.type === "due" ? this.#parts.readBacks.pinOf(record.entry) : isOpen && pinOf(entry, record);
+        if (pin) this.#carry(pin, record, head);
       }
       at = frame.end;
       // A frame a turn: clients must not wait for all of them.
@@ -121,9 +124,8 @@ export class Upkeep {
     }
   }
 
-  #carry(entry: Entry, record: RecordHead, from: Segment): void {
-    const pin = pinOf(entry, record);
-    if (pin === null || pin.segment !== from || pin.position !== record.position) return;
+  #carry(pin: Pin, record: RecordHead, from: Segment): void {
+    if (pin.segment !== from || pin.position !== record.position) return;
     const bytes = this.#parts.writer.carry(record.bytes);
     from.carry(pin.bytes, this.#parts.writer.position);
     pin.segment = this.#parts.writer.segment;

@@ -110,7 +110,7 @@ export interface Mirroring {
   readonly dialCounts: DialCounts;
   readonly fallback: Fallback;
   readonly fallbackCounts: FallbackCounts;
-  readonly readBacks: Pick<ReadBacks, "of">;
+  readonly readBacks: Pick<ReadBacks, "of" | "resume">;
   /** Once what an earlier process left is in the books. */
   beginDialling(): void;
   /** Once services and gates are closed. */
@@ -258,6 +258,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const readBacks = createReadBacks({
     ...ofBothSides,
     mirroringEnabled,
+    journal,
+    sealer,
     recorder: records.recorder,
     random: Math.random,
   });

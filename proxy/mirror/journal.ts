@@ -13,6 +13,8 @@ export function createNullJournal(): Journal {
     sent: () => undefined,
     canTellOfFirst: () => true,
     heldUp() {},
+    readBackDue() {},
+    readBackEnded() {},
     settled() {},
     waiting: () => 0,
     waitingSince: () => null,

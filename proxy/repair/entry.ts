@@ -85,7 +85,7 @@ export function readyFor(
 }
 
 /** Entries of an earlier version have no place; a key that is shown whole is its own. */
-function placeOf(shown: string, sealed: string | null, sealer: Pick<Sealer, "open">): EntityPlace | null {
+export function placeOf(shown: string, sealed: string | null, sealer: Pick<Sealer, "open">): EntityPlace | null {
   if (sealed === null) {
     return shown.includes("[redacted ") ? null : { key: shown, method: "", path: "", host: null };
   }

@@ -1,7 +1,8 @@
 /**
  * Reads mirrored writes back: once a copy has settled, the entity is asked for at both services in its key's turn, and again for a while
  * where they differ. A share of writes (`verify.share`), and all whose answers do not say that they were applied whole and by then: 202,
- * 207, GraphQL with errors. What comes of it is an event of its own: the write's outcome stays. No client waits for it.
+ * 207, GraphQL with errors. What comes of it is an event of its own: the write's outcome stays. No client waits for it. The journal
+ * holds what is due until it has ended, so that the next process does what this one did not come to.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Exchange, Settled, Snapshot } from "../exchange.ts";
@@ -11,6 +12,8 @@ import { makeUlid } from "../identity.ts";
 import { DIVERGENT } from "../outcome.ts";
 import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
 import { isAccepted } from "../mirror/verdicts.ts";
+import type { DueReadBack, Journal } from "../journal.ts";
+import { exchangeAgain, isStillMirrored } from "../life/journaled-write.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Telemetry } from "../ports.ts";
@@ -20,8 +23,9 @@ import { type EntityPlace, goesToPart, headOf } from "../read-back.ts";
 import type { Recorder } from "../record/recorder.ts";
 import type { RepairMark } from "../record/repair-entry.ts";
 import { bothSides, type BothSidesParts } from "../repair/both-sides.ts";
-import { type ReadyEntry, readyFor } from "../repair/entry.ts";
+import { placeOf, type ReadyEntry, readyFor } from "../repair/entry.ts";
 import { mend, type Mended, type Seen } from "../repair/mend.ts";
+import type { Sealer } from "../sealed.ts";
 import type { TouchWatches } from "../life/touch-watch.ts";
 import type { QuietKey } from "../members/turns.ts";
 
@@ -32,6 +36,8 @@ export interface ReadBacksParts extends BothSidesParts {
   readonly hold: Pick<WriteHold, "holds">;
   readonly touching: Pick<TouchWatches, "begin">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
+  readonly journal: Pick<Journal, "readBackDue" | "readBackEnded">;
+  readonly sealer: Pick<Sealer, "open">;
   readonly recorder: Pick<Recorder, "readBack" | "repairEntry" | "mark">;
   readonly telemetry: BothSidesParts["telemetry"] & Pick<Telemetry, "readBack">;
   readonly random: () => number;
@@ -41,6 +47,8 @@ export interface ReadBacksParts extends BothSidesParts {
 export interface ReadBacks {
   /** An exchange has its outcome. Never throws. */
   settled(settled: Settled): void;
+  /** Those that earlier processes left in the journal. */
+  resume(left: readonly DueReadBack[]): void;
   of(route: string): ReadBackCounts;
   /** Nothing more is begun. Resolves when what was begun has ended. */
   stop(): Promise<void>;
@@ -59,6 +67,8 @@ interface Waiting {
 
 const MOST_WAITING = 1_000;
 const MOST_AT_ONCE = 4;
+/** What both services hold so long after says little of that write: its key goes on the repair list. */
+const TOO_OLD_MS = 60 * 60_000;
 /** For a key that is written all the time. */
 const QUIET_PATIENCE_MS = 2_000;
 /** Copies of the key wait for a look. */
@@ -71,7 +81,7 @@ const LATER_EVERY_MS = 5_000;
 export function createReadBacks(parts: ReadBacksParts): ReadBacks {
   const waiting = new Map<string, Waiting>();
   const running = new Set<Promise<void>>();
-  const busy = new Set<string>();
+  const busy = new Map<string, Waiting>();
   const counts = new Map<string, number>();
   const nextAt = new Map<string, number>();
   const stopping = new AbortController();
@@ -92,15 +102,48 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
     const { method, path, headers } = exchange.request;
     const place = { key, method, path, host: headerOf(headers, "host") };
     const mark = parts.recorder.repairEntry(one, "read-back");
-    const found: Waiting = { exchange, place, isOpen, mark, settledAt: parts.clock.monotonic() };
-    const before = waiting.get(key);
-    // Of a key the last write counts: what is read is what came of all of them.
-    if (before === undefined && waiting.size >= MOST_WAITING) {
-      ended(found, "left-out");
-      return;
+    // Until it is told what came of an open one, a write behind it is as open: the service may apply them the other way round.
+    const before = waiting.get(key) ?? busy.get(key);
+    const found = { exchange, place, isOpen: isOpen || before?.isOpen === true, mark };
+    if (enqueue({ ...found, settledAt: parts.clock.monotonic() })) {
+      const due = { mark, isOpen: found.isOpen, settledAt: parts.clock.now(), traceId: exchange.traceId };
+      parts.journal.readBackDue(exchange.id, due);
     }
-    waiting.set(key, { ...found, isOpen: isOpen || before?.isOpen === true });
     begin();
+  }
+
+  /** Whether there was room for it. */
+  function enqueue(one: Waiting): boolean {
+    const { key } = one.place;
+    const before = waiting.get(key);
+    if (before === undefined && waiting.size >= MOST_WAITING) {
+      ended(one, "left-out");
+      return false;
+    }
+    // Of a key the last write counts: what is read is what came of all of them.
+    waiting.set(key, one);
+    if (before !== undefined) parts.journal.readBackEnded(before.exchange.id, null);
+    return true;
+  }
+
+  function resume(due: DueReadBack): void {
+    const { mark, isOpen, settledAt, traceId } = due;
+    const { route, exchangeId } = mark;
+    const ageMs = Math.max(0, parts.clock.now() - settledAt);
+    const place = mark.key === null ? null : placeOf(mark.key, mark.place?.sealed ?? null, parts.sealer);
+    const give = (result: ReadBackResult, isOnList: boolean): void => {
+      count(route, result);
+      if (isOnList) parts.recorder.mark(mark);
+      parts.journal.readBackEnded(exchangeId, isOnList ? mark : null);
+    };
+    if (place === null || ageMs > TOO_OLD_MS) return give("left-out", true);
+    const { key, method, path, host } = place;
+    const headers = host === null ? [] : ["host", host];
+    const request = { method, target: path, path, query: "", headers, remoteAddress: "", scheme: "http" } as const;
+    const intent = { exchangeId, route, request, key, traceId, arrivedAt: Date.parse(mark.at) };
+    const exchange = exchangeAgain(parts.snapshot(), intent, mark.misses ?? null);
+    if (!parts.mirroringEnabled() || !isStillMirrored(exchange)) return give("failed", isOpen);
+    enqueue({ exchange, place, isOpen, mark, settledAt: parts.clock.monotonic() - ageMs });
   }
 
   function begin(): void {
@@ -118,7 +161,7 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       }
       nextAt.set(name, now + 1_000 / repair.ratePerSecond);
       waiting.delete(key);
-      busy.add(key);
+      busy.set(key, one);
       const work = readBack(one)
         .catch((error: unknown) => {
           parts.caught("read back", error);
@@ -152,11 +195,10 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       const pauseMs = LOOKS_MS[look] ?? LATER_EVERY_MS;
       if (look >= LOOKS_MS.length && parts.clock.monotonic() + pauseMs > until) break;
       if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
-      if (stopping.signal.aborted) return ended(one, "failed");
+      if (stopping.signal.aborted) return leave(one);
       // A later write of the key tells what came of this one too.
-      const later = waiting.get(one.place.key);
-      if (later !== undefined) {
-        waiting.set(one.place.key, { ...later, isOpen: later.isOpen || one.isOpen });
+      if (waiting.has(one.place.key)) {
+        parts.journal.readBackEnded(one.exchange.id, null);
         return count(route.name, "key-written-meanwhile");
       }
       last = await lookOnce(one, entry, present);
@@ -206,7 +248,14 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       parts.recorder.readBack(eventOf(one, entry, seen, parts.clock.now()), { of: exchange.id, ageMs });
     }
     const isUntold = isOpen && result !== "equal" && result !== "unreadable";
-    if (isProven || isUntold) parts.recorder.mark(mark);
+    const isOnList = isProven || isUntold;
+    if (isOnList) parts.recorder.mark(mark);
+    parts.journal.readBackEnded(exchange.id, isOnList ? mark : null);
+  }
+
+  /** The process ends. What answers left open anybody may verify; what was chosen is the next process's, where there is a journal. */
+  function leave(one: Waiting): void {
+    if (one.isOpen) ended(one, "failed");
   }
 
   return {
@@ -217,6 +266,16 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
         parts.caught("read back", error);
       }
     },
+    resume(left) {
+      for (const due of left) {
+        try {
+          resume(due);
+        } catch (error) {
+          parts.caught("read back", error);
+        }
+      }
+      begin();
+    },
     of: (route) =>
       Object.fromEntries(READ_BACK_RESULTS.map((result) => [result, counts.get(`${result} ${route}`) ?? 0])) as Record<
         ReadBackResult,
@@ -225,8 +284,7 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
     async stop() {
       stopping.abort();
       if (timer !== null) clearTimeout(timer);
-      // What its answers left open is to be verified by whoever comes next.
-      for (const one of waiting.values()) if (one.isOpen) parts.recorder.mark(one.mark);
+      for (const one of waiting.values()) leave(one);
       waiting.clear();
       await Promise.all(running);
     },

@@ -7,7 +7,7 @@ import { journalContract } from "./journal.ts";
 
 journalContract("memory", async () => ({
   outlivesProcess: false,
-  open: async () => ({ journal: createMemoryJournal(), leftOver: [] }),
+  open: async () => ({ journal: createMemoryJournal(), leftOver: [], readBacksLeft: [] }),
 }));
 
 for (const survives of ["process", "power"] as const) {
@@ -28,7 +28,7 @@ for (const survives of ["process", "power"] as const) {
           generation: ++generation,
           counted: () => 0,
         });
-        return { journal, leftOver: journal.leftOver };
+        return { journal, leftOver: journal.leftOver, readBacksLeft: journal.readBacksLeft };
       },
     };
   });

@@ -1,10 +1,14 @@
 /** What every journal does, wherever it keeps its records. Each adapter runs this unchanged. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { AcceptedWrite, Intent, Journal, JournalEnd, LeftOver } from "../../proxy/journal.ts";
+import type { AcceptedWrite, DueReadBack, Intent, Journal, JournalEnd, LeftOver } from "../../proxy/journal.ts";
 
 export interface JournalSetup {
-  open(): Promise<{ readonly journal: Journal; readonly leftOver: readonly LeftOver[] }>;
+  open(): Promise<{
+    readonly journal: Journal;
+    readonly leftOver: readonly LeftOver[];
+    readonly readBacksLeft: readonly DueReadBack[];
+  }>;
   /** Whether what one process recorded is there for the next. */
   readonly outlivesProcess: boolean;
 }
@@ -41,6 +45,13 @@ export function writeOf(body: string, overlapped = false): AcceptedWrite {
     answer,
     answeredAt: 1_700_000_000_001,
   };
+}
+
+export function dueOf(exchangeId: string): DueReadBack {
+  const place = { sealed: "c2VhbGVk", part: false };
+  const told = { at: "2026-11-28T00:00:00.000Z", notBefore: null, place, misses: "next" } as const;
+  const mark = { type: "repair", route: "users", key: "users/1", reason: "read-back", exchangeId, ...told } as const;
+  return { mark, isOpen: exchangeId.startsWith("open"), settledAt: 1_700_000_000_002, traceId: "0af7" };
 }
 
 export function journalContract(name: string, setUp: (t: TestContext) => Promise<JournalSetup>): void {
@@ -95,7 +106,9 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
     const { journal } = await open();
     journal.answered("x", "accepted", "users/1", writeOf("{}"));
     await journal.sent("x", 1);
+    journal.readBackDue("x", dueOf("x"));
     journal.settled("x", MATCH);
+    journal.readBackEnded("x", null);
     assert.equal(journal.keep("x", writeOf("{}")), null);
     assert.equal(journal.holds("x"), false);
     assert.deepEqual([journal.depth(), journal.waiting(), journal.waitingSince("users")], [0, 0, null]);
@@ -225,4 +238,26 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
       await next.journal.close();
     },
   );
+
+  prove("a read-back that is due is found by each process until it has ended, and holds up nothing", async (setup) => {
+    const { journal } = await setup.open();
+    for (const id of ["read", "waits", "open"]) {
+      await journal.intend(intentOf(id));
+      journal.answered(id, "accepted", "users/1", writeOf("{}"));
+      journal.readBackDue(id, dueOf(id));
+      journal.settled(id, MATCH);
+    }
+    assert.equal(journal.depth(), 0);
+    journal.readBackEnded("read", null);
+    await journal.close();
+    if (!setup.outlivesProcess) return;
+    const { journal: next, readBacksLeft } = await setup.open();
+    assert.deepEqual(readBacksLeft, [dueOf("waits"), dueOf("open")]);
+    assert.deepEqual([next.depth(), next.waiting()], [0, 0]);
+    next.readBackEnded("waits", dueOf("waits").mark);
+    await next.close();
+    const third = await setup.open();
+    assert.deepEqual(third.readBacksLeft, [dueOf("open")]);
+    await third.journal.close();
+  });
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { type LogJournal, openLogJournal, readLog } from "../../../adapters/journal/log.ts";
-import { intentOf, MATCH, writeOf } from "../../contract/journal.ts";
+import { dueOf, intentOf, MATCH, writeOf } from "../../contract/journal.ts";
 
 const KEY = Buffer.alloc(32, 7);
 const LITTLE_SEGMENT = 4096;
@@ -124,6 +124,7 @@ test("whatever was recorded, counted, looked after and interrupted: the next pro
       const kept = new Set<string>();
       /** Their record stands for attempt 1, which is not made yet. */
       const atOnce = new Set<string>();
+      const due = new Set<string>();
       const pick = (from: Iterable<string>): string | undefined => [...from][roll(Math.max(1, [...from].length))];
       for (let step = 0; step < 150; step++) {
         const what = roll(20);
@@ -164,7 +165,13 @@ test("whatever was recorded, counted, looked after and interrupted: the next pro
           if (id === undefined) continue;
           intended.delete(id);
           accepted.delete(id);
+          if (roll(4) === 0) {
+            due.add(id);
+            journal.readBackDue(id, dueOf(id));
+          }
           journal.settled(id, MATCH);
+          const read = roll(3) === 0 ? pick(due) : undefined;
+          if (read !== undefined && due.delete(read)) journal.readBackEnded(read, null);
         } else if (what < 18) {
           if (roll(2) === 0) count();
           await look();
@@ -179,6 +186,7 @@ test("whatever was recorded, counted, looked after and interrupted: the next pro
           copyFiles(folder, copy);
           const next = await open(copy);
           assert.deepEqual(new Set(next.leftOver.map(({ intent }) => intent.exchangeId)), intended);
+          assert.deepEqual(next.readBacksLeft, [...due].map(dueOf), `seed ${seed}, step ${step}`);
           assert.deepEqual(await waitingIn(next), [...accepted], `seed ${seed}, step ${step}`);
           await next.close();
           if (roll(2) === 0) continue;
@@ -291,6 +299,11 @@ test("records beyond what the store has counted are counted once, those before n
   } as const;
   journal.settled("b", { outcome: "unknown", reason: null, repairs: [repair] });
   await journal.intend(intentOf("c"));
+  const { mark } = dueOf("c");
+  for (const left of [null, mark]) {
+    journal.readBackDue("c", dueOf("c"));
+    journal.readBackEnded("c", left);
+  }
   const settings = { folder, journalKey: KEY, survives: "process", limitBytes: () => 1, monotonic: () => 0 } as const;
   const read = await readLog(settings, upTo);
   const { uncounted, open: stillOpen, coversGeneration } = read.account();
@@ -299,6 +312,7 @@ test("records beyond what the store has counted are counted once, those before n
     { position: 4, write: { type: "count", route: "users", outcome: "unknown", reason: null } },
     { position: 4, write: { type: "repair", route: "users", exchangeId: "b", ...repair } },
     { position: 5, write: { type: "eligible", route: "users" } },
+    { position: 9, write: mark },
   ]);
   assert.deepEqual(stillOpen, [{ route: "users", count: 1 }]);
   assert.equal(coversGeneration, 1);

@@ -14,6 +14,8 @@ import type { TryOptions } from "./try.ts";
 
 /** Of `try`: answers of 16 MiB each are in memory for as many requests. */
 const MOST_AT_ONCE = 16;
+/** Of `reconcile`: keys of so many rows are in memory at once, twice. */
+const MOST_SAMPLED = 1_000_000;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 export function addOfflineCommands(program: Command, ended: Ended): void {
@@ -164,6 +166,12 @@ export function addRowCommands(program: Command, ended: Ended): void {
     .option("--repair", "make them equal: print each step, do it, look again")
     .option("--dry-run", "with --repair: print the steps, do none")
     .option("--keep-extra", "with --repair: leave rows that the source has not")
+    .addOption(
+      new Option(
+        "--sample <rows>",
+        "compare so many rows of either side, drawn at random, and tell how many of all may differ; the gate takes it for nothing",
+      ).argParser(wholeNumber(MOST_SAMPLED)),
+    )
     .option(
       "--limit <count>",
       "rows that are told of; all are counted (default: 100, with --json all)",
@@ -171,10 +179,18 @@ export function addRowCommands(program: Command, ended: Ended): void {
     )
     .addHelpText(
       "after",
-      example("crossfade reconcile users --json > users.ndjson", "crossfade reconcile users --repair --dry-run"),
+      example(
+        "crossfade reconcile users --json > users.ndjson",
+        "crossfade reconcile users --sample 10000",
+        "crossfade reconcile users --repair --dry-run",
+      ),
     )
     .action(async (collection: string, options: ReconcileFlags) =>
-      ended(await (await import("./reconcile.ts")).runReconcile(collection, options)),
+      ended(
+        options.sample === undefined
+          ? await (await import("./reconcile.ts")).runReconcile(collection, options)
+          : await (await import("./sample.ts")).runSample(collection, { ...options, sample: options.sample }),
+      ),
     );
 }
 

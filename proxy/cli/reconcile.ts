@@ -25,11 +25,12 @@ export interface ReconcileFlags extends ApiOptions {
   readonly dryRun?: boolean;
   readonly keepExtra?: boolean;
   readonly limit?: number;
+  /** So many rows of each side, drawn at random. */
+  readonly sample?: number;
 }
 
 /** More rows than these are repaired by the next run. */
 const MOST_REPAIRS = 100_000;
-const DEFAULT_LIMIT = 100;
 /** Places of one row that are told on its line. */
 const PLACES = 5;
 
@@ -48,7 +49,7 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
   const report = await reportOf(name, options);
   let howEnded: RunningJobEnd = "failed";
-  const limit = options.limit ?? (options.json === true ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT);
+  const limit = mostTold(options);
   const beganAt = performance.now();
   let told = 0;
   const toRepair: Suspect[] = [];
@@ -123,8 +124,15 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
   }
 }
 
+const DEFAULT_LIMIT = 100;
+
+/** Rows that are told one by one. */
+export function mostTold({ limit, json }: ReconcileFlags): number {
+  return limit ?? (json === true ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT);
+}
+
 /** To the proxy that the configuration names, if it answers. */
-async function reportOf(collection: string, options: ReconcileFlags): Promise<JobReport> {
+export async function reportOf(collection: string, options: ReconcileFlags): Promise<JobReport> {
   const api = await openApi(options).catch(() => null);
   const isDry = options.repair === true && options.dryRun === true;
   return openJobReport(api, { kind: "reconcile", collection, dryRun: isDry }, () => undefined);
@@ -156,7 +164,11 @@ interface ComparedTables extends OpenCollection {
 }
 
 /** Rows are compared under the ids that next has for them. */
-async function mappedTables(tables: OpenCollection, values: CollectionValues, ask: RowValues): Promise<ComparedTables> {
+export async function mappedTables(
+  tables: OpenCollection,
+  values: CollectionValues,
+  ask: RowValues,
+): Promise<ComparedTables> {
   return {
     ...tables,
     transformer: mappingTransformer(tables.transformer, values, ask),
@@ -198,7 +210,7 @@ function repairText(name: string, done: Repaired, left: number): string {
   return `${name}  ${parts.join(", ")}; ${verified}`;
 }
 
-function findingText(finding: RowFinding): string {
+export function findingText(finding: RowFinding): string {
   const { kind, key } = finding;
   if (finding.kind === "unmade") return `${kind.padEnd(10)}  ${key}  ${finding.why}`;
   if (finding.kind !== "mismatched") return `${kind.padEnd(10)}  ${key}`;

@@ -57,6 +57,14 @@ interface Looked {
 /** Keys that are asked for at once. */
 export const PAGE_ROWS = 2_000;
 
+export function* groupsOf(keys: readonly RowKey[]): Generator<readonly RowKey[]> {
+  for (let from = 0; from < keys.length; from += PAGE_ROWS) yield keys.slice(from, from + PAGE_ROWS);
+}
+
+/** Why rows that only the target has are not looked for. */
+export const KEYS_CHANGE =
+  "the transform makes rows with keys of their own, so that nothing tells which row of the source one belongs to";
+
 /** What stands at the target against these rows of the source. */
 export async function lookAt(rows: readonly Row[], parts: ComparedPair, kinds: BothKinds): Promise<Looked> {
   const { source, target, transformer, compare, now } = parts;

@@ -5,12 +5,12 @@
  * and be wrong where two databases sort texts in two ways. What differs is looked at again at the end: a row that was being
  * written is no difference.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { keyOf, type KeySpan, type Row, type RowDigests, type RowKey, type RowSource, spellKey } from "../rows/rows.ts";
 import {
   type ComparedPair,
+  groupsOf,
+  KEYS_CHANGE,
   kindsOf,
-  lookAgain,
   lookAt,
   PAGE_ROWS,
   type RowDifference,
@@ -19,6 +19,7 @@ import {
 } from "./compare-rows.ts";
 import { type DigestPlan, type DigestSide, planDigests } from "./digest-plan.ts";
 import { compareHashes, differingSpans, type DigestCounts, type DigestPair, type HashedSpan } from "./digest-ranges.ts";
+import { settleSuspects } from "./settle-suspects.ts";
 import { AS_THEY_ARE } from "./transformer.ts";
 
 /** A row that is not the same on both sides. */
@@ -55,10 +56,6 @@ export interface ReconcileParts extends ComparedPair {
 
 /** Suspects that are kept to be looked at again, by key alone; further ones are told as they were found. */
 const MOST_SUSPECTS = 100_000;
-const RECHECKS = 3;
-/** Beyond which it is not waited for that suspects become fewer: a table that is always written has always some. */
-const MOST_RECHECKS = 10;
-const RECHECK_AFTER_MS = 500;
 
 interface Tally {
   sourceRows: number;
@@ -159,22 +156,10 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
   } else {
     await read({ after: null, upTo: null });
   }
-  const extraUnknown = keysChange
-    ? "the transform makes rows with keys of their own, so that nothing tells which row of the source one belongs to"
-    : null;
+  const extraUnknown = keysChange ? KEYS_CHANGE : null;
 
-  let open: readonly Suspect[] = suspects;
-  for (
-    let again = 0, isSettling = true;
-    open.length > 0 && (again < RECHECKS || (isSettling && again < MOST_RECHECKS));
-    again += 1
-  ) {
-    await sleep(RECHECK_AFTER_MS);
-    const still = await lookAgain(open, parts, kinds);
-    isSettling = still.length < open.length;
-    sums.settled += Math.max(0, open.length - still.length);
-    open = still;
-  }
+  const open = await settleSuspects(suspects, parts, kinds);
+  sums.settled += Math.max(0, suspects.length - open.length);
   open.forEach(report);
   const { found, ...rest } = sums;
   return { ...rest, ...found, digests, noDigests: plan.possible ? null : plan.why, extraUnknown };
@@ -200,10 +185,6 @@ async function planOf({
   if (!plan.possible) return plan;
   if (source.digests === null || target.digests === null) throw new TypeError("a plan needs the digests of both");
   return { ...plan, source: source.digests, target: target.digests };
-}
-
-function* groupsOf(keys: readonly RowKey[]): Generator<readonly RowKey[]> {
-  for (let from = 0; from < keys.length; from += PAGE_ROWS) yield keys.slice(from, from + PAGE_ROWS);
 }
 
 async function* pagesOf(table: RowSource, span: KeySpan): AsyncGenerator<readonly Row[]> {

@@ -69,6 +69,8 @@ export interface RowSource {
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
   /** Of these keys the deleted rows that stay in the table, marked; nothing else here sees them as rows. Absent: there are none. */
   tombstones?(keys: readonly RowKey[]): Promise<readonly Row[]>;
+  /** Keys of so many rows at random, each set of rows as likely as any other; all where there are fewer. Absent: it cannot draw. */
+  draw?(rows: number): Promise<readonly RowKey[]>;
   /** null: this database computes none. */
   readonly digests: RowDigests | null;
   /** What is read may be older than what its database has told others of. Absent: it never is. */

@@ -12,6 +12,7 @@ import {
   type RowTarget,
   spellKey,
 } from "../../proxy/rows/rows.ts";
+import { drawRows } from "../../proxy/migrate/draw-rows.ts";
 import { type ContractTable, full } from "./contract-table.ts";
 import { tombstoneContract } from "./tombstones.ts";
 
@@ -163,6 +164,34 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
       assert.deepEqual(await between(["b", 1n], ["c", 9n], 3), ["b/2", "b/3", "c/1"]);
       assert.deepEqual(await between(["b", 3n], null), ["c/1", "c/2", "c/3"]);
       assert.deepEqual(await between(["b", 3n], ["b", 3n]), []);
+    });
+  });
+
+  contract("rows are drawn at random, none oftener than another, however uneven their keys are", async () => {
+    await withTable({ key: ID }, async (table) => {
+      // Every tenth one has all keys before it for itself, which a draw by keys would give it the chance of.
+      const sparse = Array.from({ length: 20 }, (_, i) => full(BigInt(i + 1) * 1_000_000n));
+      await table.upsert([...Array.from({ length: 180 }, (_, i) => full(BigInt(i))), ...sparse]);
+      let drawnSparse = 0;
+      const [draws, each] = [30, 50];
+      const drawnOf = new Map<string, number>();
+      for (let i = 0; i < draws; i += 1) {
+        const { keys } = await drawRows(table, each, Math.random);
+        const spelled = new Set(keys.map(spellKey));
+        assert.equal(spelled.size, each, "no row is drawn twice");
+        for (const key of spelled) drawnOf.set(key, (drawnOf.get(key) ?? 0) + 1);
+        drawnSparse += keys.filter(([id]) => (id as bigint) >= 1_000_000n).length;
+      }
+      // 150 of 1,500 are to be expected, with a deviation of 10: six times that does not happen.
+      assert.ok(Math.abs(drawnSparse - 150) < 60, `${drawnSparse} of ${draws * each} draws are of the sparse tenth`);
+      // Of each 7.5, with a deviation of 2.4.
+      assert.ok(Math.max(...drawnOf.values()) < 23, "none is drawn much oftener than others");
+      const all = await drawRows(table, 500, Math.random);
+      assert.deepEqual([new Set(all.keys.map(spellKey)).size, all.of], [200, 200]);
+    });
+    await withTable({ key: ["tenant", "id"] }, async (table) => {
+      await table.upsert([full(1n, { tenant: "b" }), full(1n, { tenant: "a" })]);
+      assert.deepEqual((await drawRows(table, 9, Math.random)).keys.map(spellKey).sort(), ["a/1", "b/1"]);
     });
   });
 

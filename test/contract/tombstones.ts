@@ -25,6 +25,7 @@ export function tombstoneContract(
       assert.equal(await table.remove([[1n]]), 0, "it was removed before");
       assert.deepEqual(await names(table), ["three"]);
       assert.deepEqual(await table.byKeys([[1n], [2n]]), []);
+      assert.deepEqual(await table.draw?.(10), [[3n]]);
       assert.deepEqual(await buried(table), [
         [1n, 6n],
         [2n, 1n],

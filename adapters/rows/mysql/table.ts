@@ -319,6 +319,14 @@ export function mysqlTable(
       );
       return { rows: sent.map((row) => toRow(of, row)), isFull: sent.length === limit };
     },
+    async draw(rows): Promise<readonly RowKey[]> {
+      const of = await shape();
+      const columns = key.map((each) => column(of, each));
+      const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
+      const list = columns.map(selected).join(", ");
+      const sent = await ask(`SELECT ${list} FROM ${of.table} ${live} ORDER BY RAND() LIMIT ${rows}`);
+      return sent.map((row) => columns.map((each, i) => readSent(row[i] ?? null, each)));
+    },
     byKeys: async (keys) => await rowsOf(keys, "live"),
     ...(tombstone === null ? {} : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, "deleted") }),
     async upsert(rows): Promise<Written> {

@@ -36,7 +36,7 @@ export function postgresDigests({ shape, ask, key, keyRange }: DigestParts): Row
         `SELECT ${order} FROM ${of.table} ${where} ORDER BY ${order} OFFSET ${rows - 1} LIMIT 1`,
         values,
       );
-      return found === undefined ? null : readKey(of, found);
+      return found === undefined ? null : readKey(of, key, found);
     },
     async of(way, columns, { after, upTo }): Promise<RowDigest> {
       const of = await shape();
@@ -54,13 +54,13 @@ export function postgresDigests({ shape, ask, key, keyRange }: DigestParts): Row
         `SELECT ${hash}, ${order} FROM ${of.table} ${where} ORDER BY ${order} LIMIT ${limit}`,
         values,
       );
-      return rows.map(([found = null, ...each]) => ({ key: readKey(of, each), hash: asDigest(found) }));
+      return rows.map(([found = null, ...each]) => ({ key: readKey(of, key, each), hash: asDigest(found) }));
     },
   };
+}
 
-  function readKey(of: PostgresShape, texts: readonly (string | null)[]): RowKey {
-    return texts.map((text, i) => (text === null ? null : (of.byName.get(key[i] ?? "")?.read(text) ?? null)));
-  }
+export function readKey(of: PostgresShape, key: readonly string[], texts: readonly (string | null)[]): RowKey {
+  return texts.map((text, i) => (text === null ? null : (of.byName.get(key[i] ?? "")?.read(text) ?? null)));
 }
 
 function asDigest(text: string | null): bigint {

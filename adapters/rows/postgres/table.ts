@@ -14,7 +14,7 @@ import {
   type Written,
 } from "../../../proxy/rows/rows.ts";
 import { CopyChoice, copyRows } from "./copy.ts";
-import { type KeyRange, postgresDigests } from "./digests.ts";
+import { type KeyRange, postgresDigests, readKey } from "./digests.ts";
 import { asRowsError, stateOf } from "./failures.ts";
 import { readSchema } from "./schema.ts";
 import { type PostgresColumn, type PostgresShape, quote, readShape } from "./shape.ts";
@@ -224,6 +224,13 @@ export function postgresTable(
         values,
       );
       return { rows: toRows(of, raw), isFull: raw.length === limit };
+    },
+    // Rows of one page of the table were written together: TABLESAMPLE SYSTEM would draw them together too.
+    async draw(rows): Promise<readonly RowKey[]> {
+      const of = await shape();
+      const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
+      const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of.table} ${live} ORDER BY random() LIMIT ${rows}`;
+      return (await ask(sql, [])).map((texts) => readKey(of, key, texts));
     },
     async byKeys(keys): Promise<readonly Row[]> {
       return await rowsOf(keys, await shape());

@@ -255,6 +255,16 @@ export function sqliteTable(db: Database, { name, table, key, version, tombstone
           return { rows: stored.map(toRow), isFull: stored.length === limit };
         }),
       ),
+    draw: async (rows) =>
+      await Promise.resolve(
+        run(() => {
+          const kinds = key.map((each) => columns().find(({ name: column }) => column === each)?.kind ?? "other");
+          const live = tombstone === null ? "" : `WHERE ${tombstones()?.isLive("") ?? ""} `;
+          const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of} ${live}ORDER BY random() LIMIT ?`;
+          const drawn = db.prepare<[number], Stored[]>(sql).raw().all(rows);
+          return drawn.map((stored) => stored.map((value, i) => readStored(value, kinds[i] ?? "other")));
+        }),
+      ),
     byKeys: async (keys) => await Promise.resolve(run(() => rowsOf(keys))),
     ...(tombstone === null
       ? {}

@@ -24,7 +24,7 @@ export interface MemberPartParts {
   /** This member's. */
   readonly id: string;
   readonly own: OwnWrites;
-  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain" | "uncopied">;
+  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain" | "keepCopy" | "uncopied">;
   /** What services and routes are, as its file has them; the same text where they are the same. */
   readonly settings: () => string;
   /** Other phases act from here on. */
@@ -144,11 +144,13 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       if (transition !== null && !isUnderWayStill) ended = transition.id;
       const { lost, changed } = parts.phases.follow(view.phases);
       if (changed) parts.moved();
+      if (lost.length === 0 && holding !== null && (ended === holding.id || hasMade(holding))) letGo();
+      // The disk takes its time while held writes are on their way; in the same turn, so that none of them is answered before.
+      parts.phases.keepCopy();
       if (lost.length > 0) {
         await transitions.tellAgain(lost);
         return;
       }
-      if (holding !== null && (ended === holding.id || hasMade(holding))) letGo();
       if (holding !== null && transition?.id !== holding.id) await whenLost(holding);
       else if (transition === null || !isUnderWay(transition)) parts.phases.keepAgain();
       else if (view.isUncertain) await inDoubt(transition);
@@ -322,6 +324,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     async mayLeave() {
       try {
         const { lost } = parts.phases.follow((await transitions.look()).phases);
+        parts.phases.keepCopy();
         if (lost.length > 0) await transitions.tellAgain(lost);
         parts.standing.left();
         return true;

@@ -30,6 +30,7 @@ function start() {
     ...{ rows: [OLD] as readonly KeptPhase[], now: 0, view: viewOf(null), isAway: false, drains: true },
     held: false,
     looks: 0,
+    disk: [] as string[],
     lookAgainMs: 3,
     uncopied: [] as readonly string[],
     standing: null as Standing | null,
@@ -69,6 +70,7 @@ function start() {
       },
       rowOf: () => state.rows[0],
       keepAgain: () => undefined,
+      keepCopy: () => state.disk.push(state.held ? "held" : "let go"),
       uncopied: () => state.uncopied,
     },
     settings: () => "ours",
@@ -142,6 +144,16 @@ test("one that has read the commit tells it again, whatever state the store is b
   for (const view of [viewOf(announced, uncertain), viewOf(transition(), uncertain), viewOf(null)])
     assert.equal(await took(view), "tellAgain");
   assert.equal(state.held, false);
+});
+
+test("writes that were held are let go before the disk is asked, and it has taken the new phase in that same turn", async () => {
+  const { part, state } = start();
+  await part.took(viewOf(announced));
+  await part.took(viewOf(transition()));
+  state.disk = [];
+  const taken = part.took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
+  assert.deepEqual(state.disk, ["let go"]);
+  await taken;
 });
 
 test("while a move is under way a step that is told is looked at at once, and whoever leads has that look", async () => {

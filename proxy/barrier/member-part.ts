@@ -24,7 +24,7 @@ export interface MemberPartParts {
   /** This member's. */
   readonly id: string;
   readonly own: OwnWrites;
-  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain" | "uncopied">;
+  readonly phases: Pick<PhaseBook, "follow" | "rowOf" | "keepAgain" | "keepCopy" | "uncopied">;
   /** What services and routes are, as its file has them; the same text where they are the same. */
   readonly settings: () => string;
   /** Other phases act from here on. */
@@ -41,6 +41,8 @@ export interface MemberPartParts {
 export interface MemberPart {
   /** Something has changed, or may have. */
   wake(): void;
+  /** What is looked at next, once this member has acted on it. Rejects where the store cannot be asked. */
+  nextView(): Promise<TransitionView>;
   /** Somebody has looked: acts on it, and has told what is to be told when it resolves. Never rejects. */
   took(view: TransitionView): Promise<void>;
   /**
@@ -61,8 +63,6 @@ export interface MemberPart {
   stop(): void;
 }
 
-/** While a transition is under way: as long as this is between two looks, and a write waits for half of it on the average. */
-const LOOK_EVERY_MS = 3;
 /** The store cannot be asked: nobody is let go before it can. */
 const ASK_AGAIN_MS = 20;
 /** Redis' clock is the one that counts; should it be set back, a member's own ends what nobody leads any more. */
@@ -88,11 +88,15 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   let told = "";
   let isLooking = false;
   let isWoken = false;
+  /** Ends the pause before the next look. */
+  let rouse: () => void = () => undefined;
+  let asked: PromiseWithResolvers<TransitionView> | null = null;
   let isOver = false;
 
   async function look(): Promise<void> {
     if (isLooking) {
       isWoken = true;
+      rouse();
       return;
     }
     isLooking = true;
@@ -100,20 +104,33 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       do {
         isWoken = false;
         const goOn = await lookOnce();
-        if (!goOn && !isWoken) break;
-        await pause(goOn === "later" ? ASK_AGAIN_MS : LOOK_EVERY_MS);
-      } while (!isOver);
+        if (isWoken) continue;
+        if (!goOn && asked === null) break;
+        await rest(goOn === "later" || isOver ? ASK_AGAIN_MS : transitions.lookAgainMs);
+      } while (!isOver || asked !== null);
     } finally {
       isLooking = false;
     }
+  }
+
+  async function rest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    rouse = resolve;
+    await promise;
+    clearTimeout(timer);
   }
 
   async function lookOnce(): Promise<boolean | "later"> {
     try {
       const view = await transitions.look();
       await took(view);
+      asked?.resolve(view);
+      asked = null;
       return isUnderWayStill;
     } catch (error) {
+      asked?.reject(error);
+      asked = null;
       if (!(error instanceof CrossfadeError)) parts.caught("phases", error);
       // Otherwise the member hears of what it has missed when the store is back.
       return isUnderWayStill ? "later" : false;
@@ -127,11 +144,13 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       if (transition !== null && !isUnderWayStill) ended = transition.id;
       const { lost, changed } = parts.phases.follow(view.phases);
       if (changed) parts.moved();
+      if (lost.length === 0 && holding !== null && (ended === holding.id || hasMade(holding))) letGo();
+      // The disk takes its time while held writes are on their way; in the same turn, so that none of them is answered before.
+      parts.phases.keepCopy();
       if (lost.length > 0) {
         await transitions.tellAgain(lost);
         return;
       }
-      if (holding !== null && (ended === holding.id || hasMade(holding))) letGo();
       if (holding !== null && transition?.id !== holding.id) await whenLost(holding);
       else if (transition === null || !isUnderWay(transition)) parts.phases.keepAgain();
       else if (view.isUncertain) await inDoubt(transition);
@@ -281,6 +300,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   return {
     wake: () => void look(),
+    nextView() {
+      asked ??= Promise.withResolvers<TransitionView>();
+      if (!isLooking) void look();
+      return asked.promise;
+    },
     took,
     async catchUp() {
       for (;;) {
@@ -300,6 +324,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     async mayLeave() {
       try {
         const { lost } = parts.phases.follow((await transitions.look()).phases);
+        parts.phases.keepCopy();
         if (lost.length > 0) await transitions.tellAgain(lost);
         parts.standing.left();
         return true;
@@ -319,6 +344,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     },
     stop() {
       isOver = true;
+      rouse();
     },
   };
 }

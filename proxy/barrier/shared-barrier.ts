@@ -17,7 +17,7 @@ import { plural } from "../phase/words.ts";
 
 export interface SharedBarrierParts {
   readonly transitions: Transitions;
-  readonly part: Pick<MemberPart, "took" | "refused" | "isHolding">;
+  readonly part: Pick<MemberPart, "took" | "nextView" | "refused" | "isHolding">;
   readonly phases: Pick<PhaseBook, "rowOf">;
   /** See `MemberPartParts`. */
   readonly settings: () => string;
@@ -28,7 +28,6 @@ export interface SharedBarrierParts {
 
 /** Copies that are far behind are waited for so long, before anybody is held back. */
 const READY_WITHIN_MS = 10_000;
-const LOOK_EVERY_MS = 3;
 const ASK_AGAIN_MS = 100;
 /** An announced transition outlives the one who announced it by so much at most. */
 const ANNOUNCED_FOR_MS = READY_WITHIN_MS + 2_000;
@@ -83,16 +82,15 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
   /** null: every member has said so. Else why that is not so in time. */
   async function untilAll(id: string, state: "ready" | "drained", withinMs: number): Promise<string | null> {
     const until = clock.monotonic() + withinMs;
-    for (;;) {
-      const view = await transitions.look();
-      await part.took(view);
+    let view = await transitions.look();
+    await part.took(view);
+    for (;; view = await part.nextView()) {
       const { transition } = view;
       if (transition === null || transition.id !== id || !isUnderWay(transition)) return whyOver(transition, id);
       const missing = awaited(view, state);
       if (missing.length === 0) return null;
       const failed = missing.find((member) => transition.acks.get(member)?.state === "failed");
       if (failed !== undefined || clock.monotonic() > until) return await spellMissing(transition, missing, failed);
-      await pause(LOOK_EVERY_MS);
     }
   }
 

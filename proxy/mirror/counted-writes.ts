@@ -74,11 +74,11 @@ export class CountedWrites implements Pick<Store, "append"> {
     const last = this.#waiting.at(-1);
     const until = this.#clock.monotonic() + withinMs;
     const isBehind = (): boolean => last !== undefined && this.#waiting.includes(last);
-    while (isBehind() && this.#clock.monotonic() < until) {
+    for (;;) {
+      if (isBehind()) this.#look();
+      if (!isBehind() || this.#clock.monotonic() >= until) return !isBehind();
       await new Promise((resolve) => setTimeout(resolve, LOOK_ASKED_MS));
-      this.#look();
     }
-    return !isBehind();
   }
 
   /** The process ends: hands over what still waits. */

@@ -71,6 +71,8 @@ export interface Announced {
  * (`store-unavailable`) where its answer is lost: then it may have taken effect, or may yet.
  */
 export interface Transitions {
+  /** While one is under way: ms between two looks. Steps may be told as well, as a change of phases. */
+  readonly lookAgainMs: number;
   look(): Promise<TransitionView>;
   /** Takes effect where this member is registered, no other one is under way, and all routes are as expected. */
   announce(announced: Announced): Promise<TransitionView>;

@@ -32,9 +32,11 @@ export interface PhaseBook {
   reread(): Promise<void>;
   /**
    * The store has these. What was set before what is known here is not taken, and told as `lost`, as is what it has no row of.
-   * `changed`: others act now.
+   * `changed`: others act now. The copy beside the store has them once `keepCopy` was called.
    */
   follow(rows: readonly KeptPhase[]): { readonly lost: readonly KeptPhase[]; readonly changed: boolean };
+  /** What is known here is on disk, in the copy beside the store, when this returns; where the disk refuses it is `uncopied`. */
+  keepCopy(): void;
   /** Routes of which the copy beside the store, on disk, does not say what is known here. */
   uncopied(): readonly string[];
   /** A sentence for each route that its file wants on the other side of the barrier. */
@@ -116,8 +118,7 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
     for (const row of lost) cameBack(theirs.get(row.route), row, false);
     const news = rows.filter((row) => isNews(row, kept.get(row.route)));
     for (const row of news) cameBackElsewhere(kept.get(row.route), row);
-    if (news.length > 0) put(news);
-    else keepCopy();
+    if (news.length > 0) know(news);
     return { lost, changed: news.length > 0 };
   }
 
@@ -127,8 +128,12 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
     return !isLater(own, row) && row.at !== own.at && !unkept.has(row.route);
   }
 
-  function put(rows: readonly KeptPhase[]): void {
+  function know(rows: readonly KeptPhase[]): void {
     kept = new Map([...kept, ...byRoute(rows)]);
+  }
+
+  function put(rows: readonly KeptPhase[]): void {
+    know(rows);
     keepCopy();
   }
 
@@ -198,8 +203,10 @@ export async function openPhaseBook(parts: PhaseBookParts): Promise<PhaseBook> {
     },
     async reread() {
       follow(await store.phases());
+      keepCopy();
     },
     follow,
+    keepCopy,
     uncopied,
     warnings: (file) =>
       file.routes.flatMap((route) => {

@@ -25,7 +25,7 @@ for (const [site, { rounds, writesPerSecond, ...processes }] of Object.entries(S
       betweenMs: 50,
     };
     const result = await runCutovers(plan, () => undefined);
-    const { held, slowest, undisturbed, words, ...counts } = result;
+    const { held, slowest, undisturbed, words, parts, ...counts } = result;
     t.diagnostic(
       `${JSON.stringify(counts)}; held ${percentile(held, 0.5)} ms, slowest ${percentile(slowest, 1).toFixed(0)} ms`,
     );
@@ -33,6 +33,9 @@ for (const [site, { rounds, writesPerSecond, ...processes }] of Object.entries(S
     assert.deepEqual([counts.clientErrors, counts.moves], [0, 2 * rounds]);
     if (processes.members === 0) assert.equal(counts.doubted, 0, "one process knows what was before");
     assert.ok(counts.writes > 100 && undisturbed.length > 0);
+    // Each step of a move over several members was told.
+    assert.equal(parts.length, processes.members === 0 ? 0 : counts.moves);
+    assert.ok(counts.costs.proxyMicros > 0);
   });
 
 const applied = (n: number, copy = false): Applied => ({ seq: n, n, copy, epoch: null });

@@ -9,6 +9,8 @@ import { Agent, request } from "undici";
 import type { MoveReport } from "../../proxy/moves/phase-move.ts";
 import { findRedisServer } from "../../deploy/servers.mjs";
 import { freePort } from "../support/free-port.ts";
+import { type Costs, countCosts } from "./costs.ts";
+import { watchWindows, type WindowParts } from "./window.ts";
 import { type Account, check, type ClientKey, type Verdict } from "./check.ts";
 
 export interface CutoverPlan {
@@ -38,6 +40,9 @@ export interface CutoverResult extends Verdict {
   readonly slowest: readonly number[];
   /** ms: writes that no move overlapped. */
   readonly undisturbed: readonly number[];
+  /** Of moves of several members. */
+  readonly parts: readonly WindowParts[];
+  readonly costs: Costs;
 }
 
 /** A machine on which copies stay behind for that long does not bear that many writes. */
@@ -52,16 +57,20 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
   const folder = mkdtempSync(join(tmpdir(), "crossfade-cutover-"));
   const children: ChildProcess[] = [];
   const dispatcher = new Agent({ connections: plan.clients, pipelining: 1 });
+  const closing: (() => void)[] = [];
   let isOver = false;
   try {
     const [legacy, next] = [await service(children), await service(children)];
-    const store =
-      plan.members > 0 ? `"${await startRedis(folder, children)}"` : `sqlite:${join(folder, "crossfade.db")}`;
+    const redis = plan.members > 0 ? await startRedis(folder, children) : null;
+    const store = redis === null ? `sqlite:${join(folder, "crossfade.db")}` : `"${redis.url}"`;
     const members: StartedProxy[] = [];
     for (let n = 0; n < Math.max(1, plan.members); n++)
       members.push(
         await startProxy({ plan, folder, name: `member-${n + 1}`, store, services: [legacy, next] }, children),
       );
+    const windows = redis === null ? null : await watchWindows(redis.url);
+    if (windows !== null) closing.push(() => windows.close());
+    const costsOf = await countCosts({ proxies: members.map(({ child }) => child), redis });
     const keys = Array.from({ length: plan.clients }, (_, n) => ({ key: `/users/${n}`, acknowledged: 0 }));
     const sent: Sent[] = [];
     let clientErrors = 0;
@@ -100,6 +109,7 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
     isOver = true;
     await Promise.all(clients);
     for (const { adminUrl } of members) await untilSettled(adminUrl);
+    const costs = await costsOf(sent.length);
     const [ofLegacy, ofNext] = [await accountOf(legacy), await accountOf(next)];
     // What is listed has not been read, or was read and is listed again: a process reads before it takes an entry off.
     const doubted = new Set([...(await listedAsOverlap(members[0] as StartedProxy)), ...ofLegacy.read, ...ofNext.read]);
@@ -116,10 +126,13 @@ export async function runCutovers(plan: CutoverPlan, say: (line: string) => void
       held,
       slowest: spans.map((span) => Math.max(0, ...sent.filter((one) => overlaps(span, one)).map(({ ms }) => ms))),
       undisturbed: sent.filter((one) => !spans.some((span) => overlaps(span, one))).map(({ ms }) => ms),
+      parts: windows?.parts ?? [],
+      costs,
     };
   } finally {
     // Also where a move threw: clients would go on for good.
     isOver = true;
+    for (const close of closing) close();
     await dispatcher.destroy();
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(children.map(ended));
@@ -166,16 +179,18 @@ async function service(children: ChildProcess[]): Promise<string> {
 }
 
 interface StartedProxy {
+  readonly child: ChildProcess;
   readonly proxyUrl: string;
   readonly adminUrl: string;
 }
 
-async function startRedis(folder: string, children: ChildProcess[]): Promise<string> {
+async function startRedis(folder: string, children: ChildProcess[]) {
   const port = await freePort();
   const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--loglevel", "warning"];
-  children.push(spawn(findRedisServer(), args, { stdio: "ignore" }));
+  const child = spawn(findRedisServer(), args, { stdio: "ignore" });
+  children.push(child);
   // The proxies wait until it answers.
-  return `redis://127.0.0.1:${port}`;
+  return { child, url: `redis://127.0.0.1:${port}` };
 }
 
 async function startProxy(
@@ -222,7 +237,7 @@ routes:
     });
     child.once("exit", (code) => reject(new Error(`the proxy ended with ${code} before it was ready`)));
   });
-  return { proxyUrl: ready[1] as string, adminUrl: ready[2] as string };
+  return { child, proxyUrl: ready[1] as string, adminUrl: ready[2] as string };
 }
 
 async function untilSettled(adminUrl: string): Promise<void> {

@@ -45,12 +45,28 @@ say(`
 | --- | --- | --- | --- |
 | writes held back, a move | ${spell(result.held)} |
 | slowest write of a client, a move | ${spell(result.slowest)} |
-| a write beside no move | ${spell(result.undisturbed)} |
+| a write beside no move | ${spell(result.undisturbed)} |${result.parts.length === 0 ? "" : spellParts()}
+
+${spellCosts()}
 `);
 for (const line of words) say(line);
 const isClean = clientErrors + lost + twice + reordered + split + wrongSide === 0;
 say(isClean ? "nothing was violated" : "VIOLATED");
 process.exitCode = isClean ? 0 : 1;
+
+function spellParts(): string {
+  const [drain, commit] = [result.parts.map((one) => one.drain), result.parts.map((one) => one.commit)];
+  return `
+| of a hold: until all had drained | ${spell(drain)} |
+| of a hold: from then to the commit | ${spell(commit)} |`;
+}
+
+function spellCosts(): string {
+  const { proxyMicros, redis } = result.costs;
+  const ofRedis =
+    redis === null ? "" : `, ${redis.micros.toFixed(0)} us of Redis, which ran ${redis.scripts.toFixed(2)} scripts`;
+  return `a write, moves and all else included: ${proxyMicros.toFixed(0)} us of CPU of the proxies${ofRedis}`;
+}
 
 /** Every case from `--from` to `--to`, one after the other: of all, a quarter of an hour. */
 async function runAllFaults(): Promise<number> {

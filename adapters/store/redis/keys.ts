@@ -8,7 +8,7 @@
  * | `overrides`          | hash  | [route, setting] → what an operator set over the file
  * | `audit`              | zset  | entry → position
  * | `places`             | hash  | address → what is known of a place; `places:seen` (zset) → last seen
- * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said, `transition:witness` (hash) member → that it has read no end
+ * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said, `transition:witness` (hash) member → that it has read no end; steps are told on the channel `moves`
  * | `gate-evidence`      | hash  | [route, run] → what was counted for the gate
  * | `row-jobs`           | hash  | job and collection → how the last one ended
  * | `members`            | hash  | member → what it said of itself; `members:life` which process it is; `members:heard`: when
@@ -49,6 +49,16 @@
  * | `values:order`       | zset  | name → position; `values:last` the highest; `values:ends` → when it ends
  */
 export const CLUSTER_PARTITIONS = 16;
+
+/** What is told of turns that come to `run`, or that others wait for. */
+export function turnsChannel(prefix: string, partition: number, run: string): string {
+  return `${baseOf(prefix, partition)}turns:${run}`;
+}
+
+/** What is told of steps of a transition. */
+export function movesChannel(prefix: string): string {
+  return `${baseOf(prefix, 0)}moves`;
+}
 
 export function baseOf(prefix: string, partition: number): string {
   return `${prefix}:{${partition}}:`;

@@ -1,7 +1,7 @@
 /**
- * The members of a store in Redis (lua/members.lua). Each looks four times a second whether overrides have changed, and says
- * once a second what it runs. There is no subscription: one that is dead without a word would have to be found out by
- * looking, and looking alone is quick enough.
+ * The members of a store in Redis (lua/members.lua). Each looks four times a second whether overrides or phases have changed, and says
+ * once a second what it runs. Of a move of phases it is told as well (told.ts), so as not to be late; looking is what is relied on, as a
+ * connection that is dead without a word would have to be found out by that.
  */
 import type { Override } from "../../../proxy/moves/overrides.ts";
 import type { ForgetEnd, Member, MemberReport, Members, MemberSelf } from "../../../proxy/members/members.ts";
@@ -88,6 +88,12 @@ export class RedisMembers implements Members {
       ForgetEnd,
     ];
     return end;
+  }
+
+  /** Of a step of a transition: `ID STEP`, and behind it the one member that waits for it where not all do. */
+  moveTold(told: string): void {
+    const [, , member = this.id] = told.split(" ");
+    if (member === this.id && !this.#isOver) this.#self?.phasesChanged();
   }
 
   /** The store has been away: what it has now may be less than what was known. */

@@ -13,6 +13,7 @@ import { baseOf } from "./keys.ts";
 import type { RedisLink } from "./link.ts";
 import type { Reading } from "./reading.ts";
 import { SCRIPTS } from "./scripts.ts";
+import type { Told } from "./told.ts";
 
 type Reply = readonly [
   now: string,
@@ -51,13 +52,21 @@ export interface RedisPhasesSettings {
   /** The member, and which process of it this is. */
   readonly id: string;
   readonly life: string;
+  readonly told: Pick<Told, "isOn">;
 }
+
+/** Where steps are told too, and where they are not: a step is waited for half of it on the average. */
+const LOOK_AGAIN_MS = { told: 20, untold: 3 };
 
 export class RedisPhases implements Transitions {
   readonly #settings: RedisPhasesSettings;
 
   constructor(settings: RedisPhasesSettings) {
     this.#settings = settings;
+  }
+
+  get lookAgainMs(): number {
+    return this.#settings.told.isOn ? LOOK_AGAIN_MS.told : LOOK_AGAIN_MS.untold;
   }
 
   async phases(): Promise<readonly KeptPhase[]> {

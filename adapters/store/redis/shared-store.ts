@@ -16,7 +16,7 @@ import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
 import { type BesideReply, type Counts, countsBeside } from "./beside.ts";
 import { Evictor } from "./eviction.ts";
 import { rewriteFiles } from "./files.ts";
-import { baseOf } from "./keys.ts";
+import { baseOf, movesChannel, turnsChannel } from "./keys.ts";
 import type { RunBefore } from "./lasting-run.ts";
 import type { RedisLink } from "./link.ts";
 import type { Meta } from "./opening.ts";
@@ -34,6 +34,7 @@ import { RedisPhases } from "./phases.ts";
 import { OwnOverrides } from "./own-overrides.ts";
 import { type LookEvery, TurnCalls } from "./turn-calls.ts";
 import { RedisPins } from "./pins.ts";
+import { Told } from "./told.ts";
 import { RedisTurns } from "./turns.ts";
 import { overrides } from "./kept.ts";
 import { homeOf, routesOf } from "./write-homes.ts";
@@ -120,7 +121,7 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #before: NonNullable<RunBegun["lasting"]>["before"];
   readonly turns: RedisTurns;
   readonly pins: RedisPins;
-  readonly #calls: TurnCalls;
+  readonly #told: Told;
   readonly members: RedisMembers;
   readonly memberCalls: RedisCalls;
   readonly life: string;
@@ -187,11 +188,17 @@ export class SharedStore extends Questions implements RedisStore {
       now: () => clock.now(),
       settleSoon: () => this.#flushWithin(ASK_AFTER_MS),
     });
-    const bases = Array.from({ length: meta.partitions }, (_, partition) => baseOf(redis.prefix, partition));
-    this.#calls = new TurnCalls(options.lookEveryMs);
-    this.#calls.listen(redis, bases, begun.run);
+    this.#told = new Told(
+      new Map([
+        ...this.#partitions.map((_, partition) => {
+          return [turnsChannel(redis.prefix, partition, begun.run), (told: string) => calls.tell(told)] as const;
+        }),
+        [movesChannel(redis.prefix), (told: string) => this.members.moveTold(told)],
+      ]),
+    );
+    const calls = new TurnCalls(this.#told, options.lookEveryMs);
     this.turns = new RedisTurns({
-      calls: this.#calls,
+      calls,
       ...{ link, clock, prefix: redis.prefix, partitions: meta.partitions, run: begun.run, secret: meta.secret },
       trustMs: runSilentMs / 2,
       openedAtUs: begun.atUs,
@@ -203,7 +210,7 @@ export class SharedStore extends Questions implements RedisStore {
     });
     const shared = { link, prefix: redis.prefix, reading: this.reading };
     const who = { id: begun.run, life: begun.lasting?.life ?? begun.run };
-    this.transitions = new RedisPhases({ ...shared, ...who });
+    this.transitions = new RedisPhases({ ...shared, ...who, told: this.#told });
     this.members = new RedisMembers({
       ...{ ...shared, ...who, clock },
       place: options.member?.place ?? null,
@@ -213,6 +220,7 @@ export class SharedStore extends Questions implements RedisStore {
     this.life = who.life;
     const { secret } = meta;
     this.memberCalls = new RedisCalls({ ...{ ...shared, ...who, secret }, members: () => this.members.list() });
+    this.#told.listen(redis);
     link.onUp = () => void this.#onUp();
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
@@ -349,7 +357,7 @@ export class SharedStore extends Questions implements RedisStore {
     await this.pins.stop();
     this.memberCalls.stop();
     await this.flush();
-    this.#calls.stop();
+    this.#told.stop();
     await this.#replication.note();
     this.reading.close();
     const isClean = this.#partitions.every(({ pendingEssentials }) => pendingEssentials === 0);

@@ -1,9 +1,5 @@
-/**
- * Being told that a turn has come, in place of looking, and that somebody waits for one (lua/turn.lua). Where the user may not subscribe, or while the connection is
- * away, nothing is told, and whoever waits looks: what is told makes it quicker and decides nothing.
- */
-import type { RedisSettings } from "../../../proxy/config/settings.ts";
-import { type Client, connect } from "./connection.ts";
+/** Being told that a turn has come, in place of looking, and that somebody waits for one (lua/turn.lua; told.ts). */
+import type { Told } from "./told.ts";
 
 /**
  * ms between two looks whether others are done: where that is told (what was told may have been lost), and where it is not. `left`: how
@@ -29,35 +25,16 @@ export class TurnCalls {
   onWanted: (hash: string, segment: string) => void = () => undefined;
   /** By `hash segment`, as they are told. */
   readonly #awaited = new Map<string, Set<() => void>>();
+  readonly #told: Pick<Told, "isOn">;
   readonly #every: LookEvery;
-  #client: Client | null = null;
-  #isTold = false;
 
-  constructor(every: LookEvery = LOOK_EVERY_MS) {
+  constructor(told: Pick<Told, "isOn">, every: LookEvery = LOOK_EVERY_MS) {
+    this.#told = told;
     this.#every = every;
   }
 
-  /** `bases`: of the partitions. `run`: whose turns. */
-  listen(settings: RedisSettings, bases: readonly string[], run: string): void {
-    const client = connect(settings);
-    this.#client = client;
-    // The store's own connection says what is wrong with Redis.
-    client.on("error", () => undefined);
-    client.on("close", () => (this.#isTold = false));
-    client.on("message", (_channel: string, told: string) => this.tell(told));
-    client.on("ready", () => {
-      const channels = bases.map((base) => `${base}turns:${run}`);
-      client.subscribe(...channels).then(
-        () => (this.#isTold = true),
-        (error: unknown) => {
-          if (/\bNOPERM\b/.test(String(error))) this.stop();
-        },
-      );
-    });
-  }
-
   get isTold(): boolean {
-    return this.#isTold;
+    return this.#told.isOn;
   }
 
   get leftMs(): number {
@@ -66,7 +43,7 @@ export class TurnCalls {
 
   /** When to look again, in ms. */
   get lookAgainMs(): number {
-    return this.#isTold ? this.#every.told : this.#every.untold;
+    return this.isTold ? this.#every.told : this.#every.untold;
   }
 
   /** Begun before it is looked whether the turn is there, so that none comes between the two. */
@@ -90,6 +67,7 @@ export class TurnCalls {
     };
   }
 
+  /** A message of this run's channels. */
   tell(told: string): void {
     const [hash = "", segment = "", isWanted] = told.split(" ");
     if (isWanted !== undefined) this.onWanted(hash, segment);
@@ -98,11 +76,5 @@ export class TurnCalls {
 
   #come(turn: string): void {
     for (const wake of this.#awaited.get(turn) ?? []) wake();
-  }
-
-  stop(): void {
-    this.#isTold = false;
-    this.#client?.disconnect();
-    this.#client = null;
   }
 }

@@ -29,6 +29,9 @@ function start() {
   const state = {
     ...{ rows: [OLD] as readonly KeptPhase[], now: 0, view: viewOf(null), isAway: false, drains: true },
     held: false,
+    looks: 0,
+    disk: [] as string[],
+    lookAgainMs: 3,
     uncopied: [] as readonly string[],
     standing: null as Standing | null,
   };
@@ -36,10 +39,14 @@ function start() {
     (word: string) =>
     async (...args: readonly unknown[]): Promise<TransitionView> => {
       if (state.isAway) throw new CrossfadeError("store-unavailable", "it is away", { source: "store" });
-      if (word !== "look") said.push([word, ...args.filter((arg) => typeof arg === "string").slice(0, 1)].join(" "));
+      if (word === "look") state.looks++;
+      else said.push([word, ...args.filter((arg) => typeof arg === "string").slice(0, 1)].join(" "));
       return state.view;
     };
   const transitions: Transitions = {
+    get lookAgainMs() {
+      return state.lookAgainMs;
+    },
     ...{ look: step("look"), announce: step("announce"), prepare: step("prepare"), commit: step("commit") },
     ...{ abort: step("abort"), deny: step("deny"), witness: step("witness"), tellAgain: step("tellAgain") },
     acknowledge: async (_, { state: word }) => step(`ack:${word}`)(),
@@ -63,6 +70,7 @@ function start() {
       },
       rowOf: () => state.rows[0],
       keepAgain: () => undefined,
+      keepCopy: () => state.disk.push(state.held ? "held" : "let go"),
       uncopied: () => state.uncopied,
     },
     settings: () => "ours",
@@ -136,6 +144,44 @@ test("one that has read the commit tells it again, whatever state the store is b
   for (const view of [viewOf(announced, uncertain), viewOf(transition(), uncertain), viewOf(null)])
     assert.equal(await took(view), "tellAgain");
   assert.equal(state.held, false);
+});
+
+test("writes that were held are let go before the disk is asked, and it has taken the new phase in that same turn", async () => {
+  const { part, state } = start();
+  await part.took(viewOf(announced));
+  await part.took(viewOf(transition()));
+  state.disk = [];
+  const taken = part.took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
+  assert.deepEqual(state.disk, ["let go"]);
+  await taken;
+});
+
+test("while a move is under way a step that is told is looked at at once, and whoever leads has that look", async () => {
+  const { part, state } = start();
+  state.lookAgainMs = 60_000;
+  state.view = viewOf(transition());
+  assert.equal((await part.nextView()).transition?.state, "prepared");
+  assert.equal(state.held, true);
+  const next = part.nextView();
+  await new Promise(setImmediate);
+  assert.equal(state.looks, 1, "nothing was told, and it is not time to look again");
+  state.view = viewOf(transition({ state: "committed" }), { phases: [NEW] });
+  part.wake();
+  assert.equal((await next).transition?.state, "committed");
+  assert.deepEqual([state.held, state.looks], [false, 2]);
+  await new Promise(setImmediate);
+  state.isAway = true;
+  await assert.rejects(part.nextView(), /it is away/);
+});
+
+test("who leads is not left without a look by a process that ends meanwhile", async () => {
+  const { part, state } = start();
+  state.lookAgainMs = 60_000;
+  state.view = viewOf(transition());
+  await part.nextView();
+  const next = part.nextView();
+  part.stop();
+  assert.equal((await next).transition?.state, "prepared");
 });
 
 test("one that starts while an end may be lost holds back until it is known, and has a say only where it takes part", async () => {

@@ -191,5 +191,6 @@ test("the copy beside the store says at each start what the store does, and whic
   assert.deepEqual([book.uncopied(), said, beside], [["users"], ["caught in phases"], [old]]);
   isFull = false;
   book.follow([over]);
+  book.keepCopy();
   assert.deepEqual([book.uncopied(), beside], [[], [over]]);
 });

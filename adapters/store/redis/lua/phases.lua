@@ -115,6 +115,8 @@ function steps.acknowledge()
   local isOfReady = said == 'ready' or said == 'not-ready'
   if isOfReady ~= (transition.state == 'announced') then return 'over' end
   call('HSET', key('transition:acks'), order.member, cjson.encode(order.ack))
+  local due = transition.state == 'announced' and 'ready' or 'drained'
+  if said == 'failed' or not missing(due) then tellStep(said, transition.coordinator) end
   return 'done'
 end
 

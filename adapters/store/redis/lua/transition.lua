@@ -38,11 +38,17 @@ local function changed()
   call('HINCRBY', key('clock'), 'phases', 1)
 end
 
+-- Steps are told (told.ts), where the user may: nobody relies on it. `member`: who waits for it; otherwise all do.
+local function tellStep(step, member)
+  redis.pcall('PUBLISH', key('moves'), transition.id .. ' ' .. step .. (member and ' ' .. member or ''))
+end
+
 local function put(state, why)
   transition.state = state
   if why then transition.why = why end
   call('SET', key('transition'), cjson.encode(transition))
   changed()
+  tellStep(state)
 end
 
 -- Of a member that has read neither that it was committed nor that it was aborted.

@@ -17,6 +17,7 @@ import { createMovingAlone, type MovingAlone } from "./compose/moving-alone.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
 import { openWaiting, type WaitingDoors } from "./compose/waiting.ts";
+import { createScheduled } from "./compose/scheduled.ts";
 import { createServiceSide } from "./compose/service-side.ts";
 import { ENDS_SOON_MS } from "./config/certificates.ts";
 import type { Environment } from "./config/environment.ts";
@@ -231,6 +232,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   // What was moved between its first look and its registration: nobody has waited for it.
   await part?.catchUp();
   await mirroring.backfills.attend();
+  const schedules = createScheduled({ ...every, snapshot, claim: opened.claim, env: options.env ?? process.env });
   const status = createStatusSource({
     clock,
     startedAt,
@@ -275,6 +277,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     fallbackCounts: mirroring.fallbackCounts,
     readBacks: mirroring.readBacks,
     reachability: services.reachability,
+    schedules,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
     webhook: () => records.webhook.health(),
@@ -402,9 +405,11 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();
     alone.begin();
+    schedules.begin(urlOf(admin.address, "http"));
     const end = async (budgetMs: number): Promise<StopReport> => {
       following?.close();
       alone.stop();
+      await schedules.stop();
       stopScavenging();
       letHeapGrow();
       const report = await drain(

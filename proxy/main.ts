@@ -14,6 +14,7 @@ import { createMoving } from "./compose/moving.ts";
 import { createMovingAlone, type MovingAlone } from "./compose/moving-alone.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
+import { createScheduled } from "./compose/scheduled.ts";
 import type { WaitingDoors } from "./compose/waiting.ts";
 import { createServiceSide } from "./compose/service-side.ts";
 import { ENDS_SOON_MS } from "./config/certificates.ts";
@@ -197,6 +198,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   // What was moved between its first look and its registration: nobody has waited for it.
   await part?.catchUp();
   await mirroring.backfills.attend();
+  const schedules = createScheduled({ ...every, snapshot, claim: opened.claim, env: options.env ?? process.env });
   const status = createStatusSource({
     clock,
     startedAt,
@@ -241,6 +243,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     fallbackCounts: mirroring.fallbackCounts,
     readBacks: mirroring.readBacks,
     reachability: services.reachability,
+    schedules,
     pairs: records.pairs,
     workers: () => door?.workers() ?? { wanted: settings.workers, running: 0, replaced: 0 },
     webhook: () => records.webhook.health(),
@@ -369,9 +372,11 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     const stopScavenging = scavengeWhenIdle();
     const letHeapGrow = holdHeapGrowth();
     alone.begin();
+    schedules.begin(urlOf(admin.address, "http"));
     const end = async (budgetMs: number): Promise<StopReport> => {
       following?.close();
       alone.stop();
+      await schedules.stop();
       stopScavenging();
       letHeapGrow();
       const report = await drain(

@@ -37,7 +37,7 @@ import type { PairOutcome, PairsKept, StoredPair } from "./evidence/stored-pair.
 import type { PairSought, PairsQuery, PairTaught, ValuePairRow } from "./ids/value-pairs.ts";
 import type { ReadBackResult } from "./read-back-results.ts";
 import type { RepairResult } from "./repair-job.ts";
-import type { RowJobEnd } from "./rows/row-jobs.ts";
+import type { ReconciledCounts, RowJobEnd } from "./rows/row-jobs.ts";
 
 // ---------------------------------------------------------------- upstream
 
@@ -416,6 +416,13 @@ export interface Gauges {
     readonly gateEvidence: number;
     /** The share of units that its gate lets diverge, 0 to 1. */
     readonly gateBound: number;
+  }[];
+  readonly collections: readonly {
+    readonly name: string;
+    /** The last comparison of all rows, and the last sample, as far as there were any. */
+    readonly reconciled: readonly ReconciledCounts[];
+    /** Since the begin of the last comparison of all rows that found both sides the same; null: none did. */
+    readonly cleanAgeSeconds: number | null;
   }[];
   readonly journalBytes: number;
   /** Whether the store takes and tells what it is asked to. */

@@ -12,6 +12,7 @@ import type { MemberCalls } from "../../proxy/members/member-calls.ts";
 import { createLoneMember, type Members } from "../../proxy/members/members.ts";
 import type { Clock, Store } from "../../proxy/ports.ts";
 import type { Transitions } from "../../proxy/moves/transition.ts";
+import { ALWAYS_OWN, type Claim } from "../../proxy/members/claims.ts";
 import type { SharedPins } from "../../proxy/members/pins.ts";
 import { ALONE, type Turns } from "../../proxy/members/turns.ts";
 import { BesideStore, type DurableJournal } from "../journal/beside-store.ts";
@@ -42,6 +43,8 @@ export interface OpenedStore {
   readonly transitions: Transitions | null;
   /** How they ask one another; null: nobody shares it. */
   readonly calls: { readonly calls: MemberCalls; readonly life: string } | null;
+  /** Which of them does what one does for all. */
+  readonly claim: Claim;
 }
 
 /**
@@ -64,11 +67,11 @@ export async function openStore(settings: Settings, clock: Clock, journalKey: ()
       }
       const { openRedisStore } = await import("./redis/store.ts");
       const store = await openRedisStore({ redis: wanted, clock, routes, retention });
-      const { secretKey, turns, pins, members, transitions } = store;
+      const { secretKey, turns, pins, members, transitions, claim } = store;
       const calls = { calls: store.memberCalls, life: store.life };
       const countsBeside = (): Promise<Counts> => store.countsBeside();
       const notes = [...store.notes, ONE_LIFE];
-      return { store, durable: null, notes, secretKey, turns, pins, members, transitions, calls, countsBeside };
+      return { store, durable: null, notes, secretKey, turns, pins, members, transitions, calls, countsBeside, claim };
     }
     case "sqlite":
       return openWithJournal(settings, wanted.file, { clock, routes, retention }, journalKey);
@@ -112,9 +115,9 @@ const ONE_LIFE =
 /** Nobody shares it. */
 function alone(
   clock: Clock,
-): Pick<OpenedStore, "turns" | "pins" | "members" | "transitions" | "calls" | "countsBeside"> {
+): Pick<OpenedStore, "turns" | "pins" | "members" | "transitions" | "calls" | "countsBeside" | "claim"> {
   const members = createLoneMember(makeUlid(clock.now()), () => clock.now());
-  return { turns: ALONE, pins: null, members, transitions: null, calls: null, countsBeside: null };
+  return { turns: ALONE, pins: null, members, transitions: null, calls: null, countsBeside: null, claim: ALWAYS_OWN };
 }
 
 async function openWithJournal(
@@ -167,7 +170,7 @@ async function openAsMember(
     const own = { run, hasRun, place, journal, problem, ended };
     store = await openRedisStore({ ...options, member: own });
     const shared = store;
-    const { secretKey, notes, turns, pins, members, transitions } = shared;
+    const { secretKey, notes, turns, pins, members, transitions, claim } = shared;
     const calls = { calls: shared.memberCalls, life: shared.life };
     const countsBeside = (): Promise<Counts> => shared.countsBeside();
     const durable = await beside.open(store).catch((thrown: unknown) => {
@@ -175,7 +178,7 @@ async function openAsMember(
     });
     member.begun();
     const all = [...notes, ...waitingNote(durable.open)];
-    return { store, durable, notes: all, secretKey, turns, pins, members, transitions, calls, countsBeside };
+    return { store, durable, notes: all, secretKey, turns, pins, members, transitions, calls, countsBeside, claim };
   } catch (thrown) {
     if (store === null) member.close();
     else await store.close();

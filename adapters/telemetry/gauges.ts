@@ -29,6 +29,21 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
   );
   const gateBound = gauge("crossfade.gate.bound", "1", "Share of entities that the gate lets diverge");
   const journalBytes = gauge("crossfade.journal.bytes", "By", "Bytes of the journal on disk");
+  const compared = gauge(
+    "crossfade.reconcile.rows",
+    "{row}",
+    "Rows of either side that the last comparison of a collection looked at; of: all or sample",
+  );
+  const differing = gauge(
+    "crossfade.reconcile.differing",
+    "{row}",
+    "Rows that it found to differ, by kind: missing, mismatched, extra, unmade; of: all or sample",
+  );
+  const cleanAge = gauge(
+    "crossfade.reconcile.clean.age",
+    "s",
+    "Age of the last comparison of all rows that found both sides the same; absent where none did",
+  );
   const store = gauge("crossfade.store.available", "1", "1 while the store takes what it is given, else 0");
   const members = gauge("crossfade.members", "{member}", "Members by state, as this one sees them");
   const variants = gauge(
@@ -58,8 +73,19 @@ export function observeGauges(meter: Meter, read: () => Gauges | null): void {
         result.observe(gateEvidence, route.gateEvidence, attributes);
         result.observe(gateBound, route.gateBound, attributes);
       }
+      for (const { name: collection, reconciled, cleanAgeSeconds } of now.collections) {
+        for (const { of, rows, differing: counts } of reconciled) {
+          result.observe(compared, rows, { collection, of });
+          for (const [kind, count] of Object.entries(counts))
+            result.observe(differing, count, { collection, of, kind });
+        }
+        if (cleanAgeSeconds !== null) result.observe(cleanAge, cleanAgeSeconds, { collection });
+      }
     },
     [
+      compared,
+      differing,
+      cleanAge,
       journalDepth,
       journalBytes,
       queueBytes,

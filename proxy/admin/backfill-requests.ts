@@ -1,7 +1,7 @@
 /** The bodies of `POST /api/v1/backfills` and below: one reading for error messages and the OpenAPI document. Pure. */
 import { FREEZE_MOST_IDS, type FreezeOrder } from "../rows/backfill-window.ts";
 import { MOST_ROW_VALUES, type RowValueAsked } from "../rows/row-values.ts";
-import type { ReconcileReport, RowJobReport } from "../rows/row-jobs.ts";
+import type { ReconcileReport, RowJobReport, SampledRows } from "../rows/row-jobs.ts";
 import { bad, given, parseChange } from "./change-body.ts";
 import { Problem } from "./problem.ts";
 
@@ -61,7 +61,24 @@ export const BACKFILL_END_SCHEMA = {
 const rows = { type: "integer", minimum: 0 } as const;
 
 const BACKFILL_COUNTS = ["read", "written", "setAside", "conflicts"] as const;
+const SAMPLE_COUNTS = ["missing", "mismatched", "unmade"] as const;
 const RECONCILE_COUNTS = ["sourceRows", "targetRows", "missing", "mismatched", "unmade"] as const;
+
+const sampledRows = {
+  type: "object",
+  properties: {
+    drawn: rows,
+    differing: rows,
+    shareAtMost: {
+      type: "number",
+      minimum: 0,
+      maximum: 1,
+      description: "Of all rows of that side, with 95 % confidence",
+    },
+  },
+  required: ["drawn", "differing", "shareAtMost"],
+  additionalProperties: false,
+} as const;
 
 export const ROW_JOB_END_SCHEMA = {
   anyOf: [
@@ -94,6 +111,18 @@ export const ROW_JOB_END_SCHEMA = {
         },
       },
       required: ["job", ...RECONCILE_COUNTS, "extra", "around"],
+      additionalProperties: false,
+    },
+    {
+      type: "object",
+      description: "Of rows that were drawn at random; the gate takes it for nothing",
+      properties: {
+        job: { type: "string", const: "sample" },
+        ...Object.fromEntries(SAMPLE_COUNTS.map((name) => [name, rows])),
+        legacy: sampledRows,
+        next: { anyOf: [sampledRows, { type: "null" }], description: "null: they could not be looked for" },
+      },
+      required: ["job", ...SAMPLE_COUNTS, "legacy", "next"],
       additionalProperties: false,
     },
   ],
@@ -172,21 +201,45 @@ export function readEnd(text: string): "done" | "stopped" {
 
 export function readRowJobReport(text: string): RowJobReport {
   const example = 'send {"job":"backfill","read":3,"written":3,"setAside":0,"conflicts":0}';
-  const body = parseChange(text, ["job", ...BACKFILL_COUNTS, ...RECONCILE_COUNTS, "extra", "around"], example);
+  const body = parseChange(
+    text,
+    ["job", ...BACKFILL_COUNTS, ...RECONCILE_COUNTS, "extra", "around", "legacy", "next"],
+    example,
+  );
   const { job, extra } = body;
   const countOf = (name: string): number => readPosition(body, name, example);
   if (job === "backfill") {
     const [read, written, setAside, conflicts] = BACKFILL_COUNTS.map(countOf) as [number, number, number, number];
     return { job, read, written, setAside, conflicts };
   }
+  if (job === "sample") {
+    const [absent, mismatched, unmade] = SAMPLE_COUNTS.map(countOf) as [number, number, number];
+    const next = body["next"] === null ? null : readSampled(body, "next");
+    return { job, legacy: readSampled(body, "legacy"), next, missing: absent, mismatched, unmade };
+  }
   if (job !== "reconcile")
-    throw given(job) ? bad("job", job, "is neither backfill nor reconcile") : missing("job", example);
+    throw given(job) ? bad("job", job, "is none of backfill, reconcile and sample") : missing("job", example);
   if (extra === undefined) throw missing("extra", "send a number, or null where they could not be looked for");
   const [sourceRows, targetRows, ...found] = RECONCILE_COUNTS.map(countOf) as [number, number, number, number, number];
   const [absent, mismatched, unmade] = found;
   const unclaimed = extra === null ? null : countOf("extra");
   const around = readAround(body["around"]);
   return { job, sourceRows, targetRows, missing: absent, mismatched, extra: unclaimed, unmade, around };
+}
+
+function readSampled(body: Readonly<Record<string, unknown>>, side: "legacy" | "next"): SampledRows {
+  const example = `send ${side}: {"drawn":100,"differing":0,"shareAtMost":0.03}`;
+  const value = body[side];
+  if (typeof value !== "object" || value === null) throw missing(side, example);
+  const { drawn, differing, shareAtMost, ...others } = value as Readonly<Record<string, unknown>>;
+  if (Object.keys(others).length > 0) throw bad(side, value, "has more than drawn, differing and shareAtMost");
+  if (typeof shareAtMost !== "number" || shareAtMost < 0 || shareAtMost > 1)
+    throw bad(side, value, "has a shareAtMost that is no share from 0 to 1");
+  const counts = [
+    readPosition({ drawn }, "drawn", example),
+    readPosition({ differing }, "differing", example),
+  ] as const;
+  return { drawn: counts[0], differing: counts[1], shareAtMost };
 }
 
 function readAround(value: unknown): ReconcileReport["around"] {

@@ -3,7 +3,9 @@
  * `metricsText`, `lookAgain`, `values`, `gate`, `retire`, `move`, `override`, `purge`, `replay` and the store's queries waits for anything, so that nothing asked here can hold up the proxy.
  */
 import type { Backfills } from "../rows/backfill-window.ts";
-import type { RowJobEnds } from "../rows/row-jobs.ts";
+import type { ReconcileSchedule } from "../config/collection-settings.ts";
+import type { ScheduleState } from "../rows/reconcile-schedule.ts";
+import type { EndedOf, RowJobEnds } from "../rows/row-jobs.ts";
 import type { RowValues } from "../rows/row-values.ts";
 import type { Phase } from "../config/settings.ts";
 import type { DivergenceRecord, OutcomeCount } from "../evidence/evidence.ts";
@@ -135,6 +137,18 @@ export interface RuleState {
   readonly stale: boolean;
 }
 
+/** What is known of a collection's rows. */
+export interface CollectionState {
+  readonly name: string;
+  readonly route: string;
+  /** Comparisons that the proxy begins by itself; null: none. */
+  readonly schedule: (ReconcileSchedule & ScheduleState) | null;
+  /** The last comparison of all rows, of the tables that are named now; null: there was none, or the store has not said. */
+  readonly reconcile: EndedOf<"reconcile"> | null;
+  /** The last sample. */
+  readonly sample: EndedOf<"sample"> | null;
+}
+
 /** The whole process as it is now. */
 export interface StatusInput {
   /** Epoch ms. */
@@ -146,6 +160,8 @@ export interface StatusInput {
   readonly warnings: readonly string[];
   /** In the order of the config. */
   readonly routes: readonly RouteState[];
+  /** In the order of the config. */
+  readonly collections: readonly CollectionState[];
   /** null: mirroring is not switched off for all routes. */
   readonly killSwitch: Override | null;
   readonly config: {

@@ -195,6 +195,7 @@ export const SCHEMAS = {
     ready: flag,
     warnings: listOf(text),
     routes: listOf(ref("RouteStatus")),
+    collections: listOf(ref("CollectionStatus")),
     store: object({
       kind: enumOf(["sqlite", "redis", "memory"]),
       problem: orNull(text),
@@ -245,6 +246,45 @@ export const SCHEMAS = {
     time,
   }),
   RouteStatus: object(routeStatus),
+  CollectionStatus: object({
+    name: text,
+    route: text,
+    schedule: orNull(
+      object({
+        everyMs: count,
+        sample: orNull(count),
+        nextAt: orNull(time),
+        runningSince: orNull(time),
+        problem: orNull(text),
+      }),
+    ),
+    reconcile: orNull(
+      object({
+        sourceRows: count,
+        targetRows: count,
+        missing: count,
+        mismatched: count,
+        extra: orNull(count),
+        unmade: count,
+        around: orNull(object({ legacy: count, next: count })),
+        begunAt: time,
+        endedAt: time,
+      }),
+    ),
+    sample: orNull(
+      object({
+        legacy: ref("SampledRows"),
+        next: orNull(ref("SampledRows")),
+        missing: count,
+        mismatched: count,
+        unmade: count,
+        begunAt: time,
+        endedAt: time,
+      }),
+    ),
+    cleanAt: orNull(time),
+  }),
+  SampledRows: object({ drawn: count, differing: count, shareAtMost: share }),
   Route: object({
     ...routeStatus,
     match: object({ path: text, methods: orNull(listOf(text)), host: orNull(text), headers: listOf(text) }),

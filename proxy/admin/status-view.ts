@@ -3,6 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import type { RunningJobRecord } from "../rows/running-job.ts";
 import { headlineOf } from "./headline.ts";
 import { type MemberView, viewMember } from "./member-view.ts";
+import { type CollectionStatus, viewCollection } from "./collection-status.ts";
 import type { StatusInput } from "./parts.ts";
 import { buildRouteStatus, type RouteStatus } from "./route-status.ts";
 import { warningsOf } from "./warnings.ts";
@@ -14,6 +15,7 @@ export interface StatusView {
   /** What is wrong, worst first. */
   readonly warnings: readonly string[];
   readonly routes: readonly RouteStatus[];
+  readonly collections: readonly CollectionStatus[];
   readonly store: StatusInput["store"];
   /** Backfills and comparisons of rows that are under way and tell this process of themselves. */
   readonly jobs: readonly RunningJobRecord[];
@@ -56,6 +58,7 @@ export function buildStatusView(
     ready: input.notReady === null,
     warnings,
     routes,
+    collections: input.collections.map(viewCollection),
     store: input.store,
     jobs,
     members: input.members.map(viewMember),

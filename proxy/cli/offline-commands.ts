@@ -4,6 +4,7 @@ import type { BackfillFlags } from "./backfill.ts";
 import type { CheckOptions } from "./check.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ExplainOptions } from "./explain.ts";
+import { MOST_SAMPLED } from "../config/collection-settings.ts";
 import { SECOND } from "../config/units.ts";
 import { holdYoung } from "../process/heap-growth.ts";
 import { type Ended, example, timeOrOff, wholeNumber, withConfig } from "./options.ts";
@@ -14,8 +15,6 @@ import type { TryOptions } from "./try.ts";
 
 /** Of `try`: answers of 16 MiB each are in memory for as many requests. */
 const MOST_AT_ONCE = 16;
-/** Of `reconcile`: keys of so many rows are in memory at once, twice. */
-const MOST_SAMPLED = 1_000_000;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 export function addOfflineCommands(program: Command, ended: Ended): void {

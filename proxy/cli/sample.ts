@@ -2,11 +2,13 @@
 import { CONFIDENCE } from "../migrate/sample-bound.ts";
 import { type Sampled, type SampledSide, sampleRows } from "../migrate/sample-rows.ts";
 import { printable } from "../controls.ts";
+import type { SampleReport } from "../rows/row-jobs.ts";
 import { NO_PROGRESS, progressText, type RunningJobEnd } from "../rows/running-job.ts";
 import { findTables, openCollection, valuesOf } from "./collection.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
 import { findingText, mappedTables, mostTold, type ReconcileFlags, reportOf } from "./reconcile.ts";
+import { openRowJob } from "./row-job-ends.ts";
 import { openTerminal } from "./terminal.ts";
 
 export interface SampleFlags extends ReconcileFlags {
@@ -14,7 +16,7 @@ export interface SampleFlags extends ReconcileFlags {
   readonly sample: number;
 }
 
-/** Nobody is told how it ended: the gate, gaps and repairs ask for a comparison of all rows. */
+/** What it finds is shown in the status, and no more: the gate, gaps and repairs ask for a comparison of all rows. */
 export async function runSample(name: string, options: SampleFlags): Promise<ExitCode> {
   if (options.repair === true || options.dryRun === true || options.keepExtra === true) {
     throw new Exit(EXIT.usage, "--sample looks at some rows alone, and --repair asks for all; write one of them");
@@ -30,6 +32,7 @@ export async function runSample(name: string, options: SampleFlags): Promise<Exi
   const beganAt = performance.now();
   let told = 0;
   try {
+    const job = await openRowJob(named, options);
     const open = values === null ? tables : await mappedTables(tables, collection.values, values);
     const sampled = await sampleRows({
       ...open,
@@ -56,6 +59,7 @@ export async function runSample(name: string, options: SampleFlags): Promise<Exi
     const differing = sampled.missing + sampled.mismatched + sampled.extra + sampled.unmade;
     report.progress({ differing });
     howEnded = "done";
+    await job.end(reportOfSample(sampled));
     if (options.json === true) {
       terminal.print(JSON.stringify({ type: "sample", collection: name, confidence: CONFIDENCE, ...sampled }));
     } else {
@@ -68,6 +72,12 @@ export async function runSample(name: string, options: SampleFlags): Promise<Exi
     await report.end(howEnded, null);
     await tables.close();
   }
+}
+
+function reportOfSample({ source, target, missing, mismatched, unmade }: Sampled): SampleReport {
+  const side = ({ drawn, differing, shareAtMost }: SampledSide) => ({ drawn, differing, shareAtMost });
+  const sides = { legacy: side(source), next: target === null ? null : side(target) };
+  return { job: "sample", ...sides, missing, mismatched, unmade };
 }
 
 function sampledText(name: string, sampled: Sampled): readonly string[] {

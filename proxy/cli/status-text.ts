@@ -1,5 +1,6 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
 import { outcomeSum, plural, spellCount, spellEvidence, spellShare, spellSpan } from "../admin/sentences.ts";
+import type { CollectionStatus } from "../admin/collection-status.ts";
 import type { StatusView } from "../admin/status-view.ts";
 import { GROUP_STATES } from "../evidence/evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
@@ -19,6 +20,9 @@ export function formatStatus(status: StatusView, width: number, paint: Paint): r
     for (const line of wrap(`! ${printable(warning)}`, width, 2)) lines.push(paint("yellow", line));
   }
   lines.push("", ...formatRoutes(status.routes, width, paint));
+  const compared = status.collections.map((collection) => collectionLine(collection, Date.parse(status.time)));
+  if (compared.some((line) => line !== null)) lines.push("");
+  for (const line of compared) if (line !== null) lines.push(...wrap(printable(line), width, 2));
   if (status.jobs.length > 0) lines.push("");
   for (const job of status.jobs) lines.push(...wrap(printable(jobLine(job)), width, 2));
   const up = spellSpan(Date.parse(status.time) - Date.parse(status.startedAt));
@@ -42,6 +46,34 @@ function jobLine(job: RunningJobRecord): string {
   if (state === "silent") return `${of} · silent since ${job.heardAt}; it was killed, or cannot reach this process`;
   if (waiting !== null) return `${of} · waiting: ${waiting}`;
   return wanted === null ? of : `${of} · to be ${wanted.state} by ${wanted.by}`;
+}
+
+/** `rows of users  compared 3 h ago: 18,204 rows equal · next in 3 h`; null: nothing is known and nothing is to come. */
+function collectionLine({ name, schedule, reconcile, sample, cleanAt }: CollectionStatus, now: number): string | null {
+  const ago = (time: string): string => `${spellSpan(Math.max(0, now - Date.parse(time)))} ago`;
+  const parts: string[] = [];
+  if (reconcile !== null) {
+    const { missing, mismatched, extra, unmade, sourceRows, begunAt } = reconcile;
+    const differ = missing + mismatched + (extra ?? 0) + unmade;
+    const found = differ === 0 ? `${plural(sourceRows, "row")} equal` : `${spellCount(differ)} differ`;
+    parts.push(`compared ${ago(begunAt)}: ${found}${extra === null ? ", extra ones not looked for" : ""}`);
+    if (differ > 0 && cleanAt !== null) parts.push(`equal ${ago(cleanAt)}`);
+  }
+  if (sample !== null) {
+    const { legacy, next, begunAt } = sample;
+    const differ = legacy.differing + (next?.differing ?? 0);
+    parts.push(
+      `sample ${ago(begunAt)}: ${spellCount(differ)} of ${plural(legacy.drawn + (next?.drawn ?? 0), "row")} differ`,
+    );
+  }
+  if (schedule !== null) {
+    const { runningSince, nextAt, problem } = schedule;
+    if (problem !== null) parts.push(`failed: ${problem}`);
+    if (runningSince !== null)
+      parts.push(`being compared since ${spellSpan(Math.max(0, now - Date.parse(runningSince)))}`);
+    else if (nextAt !== null) parts.push(`next in ${spellSpan(Math.max(0, Date.parse(nextAt) - now))}`);
+  }
+  return parts.length === 0 ? null : `rows of ${name}  ${parts.join(" · ")}`;
 }
 
 /** `, 3 members (1 silent)`; nothing where nobody shares the store. */

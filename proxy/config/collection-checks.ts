@@ -20,7 +20,7 @@ export function checkCollections(
   const kinds = [
     ...new Set(routes.flatMap(({ values }) => [...values.learn, ...values.apply].map(({ kind }) => kind))),
   ];
-  for (const [i, { name, route, source, target, transform, columns, values }] of collections.entries()) {
+  for (const [i, { name, route, source, target, transform, columns, values, reconcile }] of collections.entries()) {
     const wrong = (field: string, predicate: string): void => {
       findings.errors.push(places.at(["collections", i, field], predicate));
     };
@@ -35,6 +35,7 @@ export function checkCollections(
       const why = `of route ${route}, whose services use one database (sharedDatabase): nothing is brought over; take it out`;
       if (target !== source) wrong("target", `is there, ${why}`);
       if (transform !== null) wrong("transform", `is there, ${why}`);
+      if (reconcile !== null) wrong("reconcile", `is there, ${why}`);
     } else if (target === source) {
       wrong(
         "target",

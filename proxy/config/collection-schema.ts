@@ -7,6 +7,7 @@ import { HTTP_FIELDS, HTTP_ONLY, httpPlace } from "./http-rows-schema.ts";
 import { showValue } from "./message.ts";
 import type { RowPlace } from "./collection-settings.ts";
 import type { Parsed } from "./units.ts";
+import { scheduleSchema } from "./schedule-schema.ts";
 
 const placeSchema = z
   .strictObject({
@@ -103,6 +104,7 @@ export const collectionSchema = z.strictObject({
   columns: columnsSchema.optional(),
   values: rowValuesSchema.optional(),
   marks: marksSchema.optional(),
+  reconcile: scheduleSchema.optional(),
   compare: compareSchema
     .pick({ ignore: true, normalise: true, tolerance: true, unordered: true, equivalent: true, shapes: true })
     .describe("What crossfade reconcile takes for equal, in the rules of a route; places are columns: /email.")

@@ -77,8 +77,20 @@ export interface CollectionSettings {
   readonly values: CollectionValues;
   /** How changes that came by way of the proxy are marked, in both tables; null: they are not. */
   readonly marks: MarkSettings | null;
+  /** How often a running proxy has them compared; null: when somebody does. */
+  readonly reconcile: ReconcileSchedule | null;
   /** Of its rules; status and headers are of answers only. */
   readonly compare: CompareSettings;
+}
+
+/** Of a sample: keys of so many rows are in memory at once, twice. */
+export const MOST_SAMPLED = 1_000_000;
+
+export interface ReconcileSchedule {
+  /** From the begin of one to that of the next. */
+  readonly everyMs: number;
+  /** Rows that are drawn from either side; null: all are compared. */
+  readonly sample: number | null;
 }
 
 /** What a text of a column is made of first, in the order in which it is written. */

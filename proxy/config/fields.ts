@@ -161,7 +161,7 @@ export function bounded(
   );
 }
 
-export function countField(effect: string, { min, max }: Bounds, byDefault: number) {
+export function countField(effect: string, { min, max }: Bounds, byDefault?: number) {
   const range = `${min} to ${max}`;
   const error = ({ input }: { readonly input?: unknown }): string | undefined =>
     input === undefined ? undefined : `is ${showValue(input)}; write a whole number from ${range}`;
@@ -170,7 +170,7 @@ export function countField(effect: string, { min, max }: Bounds, byDefault: numb
     .int({ error })
     .min(min, { error })
     .max(max, { error })
-    .meta(describeField({ effect, byDefault, range }));
+    .meta(describeField({ effect, ...(byDefault === undefined ? {} : { byDefault }), range }));
 }
 
 export function switchField(effect: string, byDefault: boolean) {

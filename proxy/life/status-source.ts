@@ -1,4 +1,4 @@
-import type { RouteState, StatusInput } from "../admin/parts.ts";
+import type { CollectionState, RouteState, StatusInput } from "../admin/parts.ts";
 import type { ByteBudget } from "../process/byte-budget.ts";
 import type { ModuleHealth } from "../compare/module-health.ts";
 import type { Phase, RouteSettings, ServiceSettings } from "../config/settings.ts";
@@ -27,6 +27,8 @@ import type { Counters, RouteCounts } from "../record/counters.ts";
 import type { DivergenceLog } from "../record/divergence-log.ts";
 import type { PairKeeper } from "../record/pair-keeper.ts";
 import type { RuleCounters } from "../record/rule-counters.ts";
+import type { ReconcileSchedules } from "../rows/reconcile-schedule.ts";
+import { countsOf, endsOf, type RowJobEnd } from "../rows/row-jobs.ts";
 import type { Reachability } from "../upstream/reachability.ts";
 import type { TelemetryHealth } from "../process/telemetry-health.ts";
 import type { WebhookHealth } from "../process/webhook-health.ts";
@@ -66,6 +68,7 @@ export interface StatusSourceParts {
   readonly fallbackCounts: Pick<FallbackCounts, "of">;
   readonly readBacks: { of(route: string): ReadBackCounts };
   readonly reachability: Reachability;
+  readonly schedules: Pick<ReconcileSchedules, "of">;
   readonly pairs: Pick<PairKeeper, "losses">;
   readonly workers: () => StatusInput["workers"];
   readonly webhook: () => WebhookHealth | null;
@@ -97,6 +100,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
   let openWork: ReadonlyMap<string, OpenWork> | null = null;
   /** As the store last told. */
   let members: readonly Member[] = [];
+  let rowJobs: readonly RowJobEnd[] = [];
   let asking: Promise<void> | null = null;
   let afterThis: Promise<void> | null = null;
 
@@ -114,6 +118,11 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
       parts.members.list().then((listed) => {
         members = listed;
       }),
+      parts.snapshot().settings.collections.length === 0
+        ? undefined
+        : parts.store.rowJobs().then((ends) => {
+            rowJobs = ends;
+          }),
       parts.followOthers?.(),
     ]).then(() => {
       if (asking === asked) asking = null;
@@ -181,6 +190,20 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
     };
   }
 
+  function collectionStates(): readonly CollectionState[] {
+    return parts.snapshot().settings.collections.map((collection) => {
+      const { name, route, reconcile: schedule } = collection;
+      const { reconcile, sample } = endsOf(collection, rowJobs);
+      return {
+        name,
+        route,
+        schedule: schedule === null ? null : { ...schedule, ...parts.schedules.of(name) },
+        reconcile,
+        sample,
+      };
+    });
+  }
+
   function waiting(): number {
     return parts.backlog.size() + parts.journal.waiting();
   }
@@ -218,6 +241,7 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
         notReady: parts.notReady(),
         warnings: parts.warnings(),
         routes: routeStates(),
+        collections: collectionStates(),
         killSwitch: killSwitch(parts.overrides()),
         config: { file: settings.file, revision, error: parts.configError() },
         store,
@@ -273,6 +297,12 @@ export function createStatusSource(parts: StatusSourceParts): StatusSource {
           gapsOpen: state.gaps,
           gateEvidence: state.gateEvidence,
           gateBound: bounds.get(state.name) ?? 0,
+        })),
+        collections: collectionStates().map(({ name, reconcile, sample }) => ({
+          name,
+          reconciled: [reconcile, sample].flatMap((end) => (end === null ? [] : [countsOf(end)])),
+          cleanAgeSeconds:
+            reconcile?.cleanAt === undefined ? null : (parts.clock.now() - Date.parse(reconcile.cleanAt)) / 1000,
         })),
         headroomSeconds: headroomSeconds(),
       };

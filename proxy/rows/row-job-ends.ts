@@ -4,6 +4,7 @@
  * found equal since.
  */
 import type { AuditedChange } from "../evidence/audit.ts";
+import type { CollectionSettings } from "../config/collection-settings.ts";
 import type { RouteSettings, Settings } from "../config/settings.ts";
 import type { GapRecord, RepairWork } from "../evidence/evidence.ts";
 import type { Snapshot } from "../exchange.ts";
@@ -70,7 +71,9 @@ export function createRowJobEnds({ store, snapshot, clock, audit, leaning }: Row
       begun.delete(id);
       const endedAt = new Date(clock.now()).toISOString();
       const tables = tablesDigest(collection);
-      const end: RowJobEnd = { ...report, collection: collection.name, tables, begunAt: job.at, endedAt };
+      const of = { collection: collection.name, tables, begunAt: job.at, endedAt };
+      const cleanAt = report.job === "reconcile" ? await lastClean(collection, report, job.at) : null;
+      const end: RowJobEnd = { ...report, ...of, ...(cleanAt === null ? {} : { cleanAt }) };
       store.append([{ type: "row-job", end }]);
       await store.flush();
       if (report.job === "reconcile" && report.around !== null && report.around.legacy > 0)
@@ -82,6 +85,13 @@ export function createRowJobEnds({ store, snapshot, clock, audit, leaning }: Row
       return told;
     },
   };
+
+  async function lastClean(of: CollectionSettings, report: ReconcileReport, begunAt: string): Promise<string | null> {
+    if (isClean(report)) return begunAt;
+    const before = foundOf(of, await store.rowJobs()).reconcile;
+    if (before === null) return null;
+    return before.cleanAt ?? (isClean(before) ? before.begunAt : null);
+  }
 
   async function endWhatIsBehind(settings: Settings, { gaps, repairs }: Begun): Promise<RowJobTold> {
     const ends = await store.rowJobs();

@@ -28,7 +28,25 @@ export interface ReconcileReport {
   readonly around: { readonly legacy: number; readonly next: number } | null;
 }
 
-export type RowJobReport = BackfillReport | ReconcileReport;
+/** Some rows of either side were compared: neither a clean comparison nor one that is not. */
+export interface SampleReport {
+  readonly job: "sample";
+  readonly legacy: SampledRows;
+  /** Rows that legacy has not; null: they could not be looked for. */
+  readonly next: SampledRows | null;
+  readonly missing: number;
+  readonly mismatched: number;
+  readonly unmade: number;
+}
+
+export interface SampledRows {
+  readonly drawn: number;
+  readonly differing: number;
+  /** Of all rows of that side, 0 to 1, with 95 % confidence. */
+  readonly shareAtMost: number;
+}
+
+export type RowJobReport = BackfillReport | ReconcileReport | SampleReport;
 
 /** The last one of its kind of its collection. A store keeps it for good. */
 export type RowJobEnd = RowJobReport & {
@@ -38,6 +56,11 @@ export type RowJobEnd = RowJobReport & {
   /** ISO 8601, UTC. */
   readonly begunAt: string;
   readonly endedAt: string;
+  /**
+   * Of a comparison of all rows: when the last one began, this one included, that found both sides the same. Absent: none did, or an
+   * earlier version kept it.
+   */
+  readonly cleanAt?: string;
 };
 
 export type EndedOf<Job extends RowJobEnd["job"]> = Extract<RowJobEnd, { readonly job: Job }>;
@@ -54,6 +77,23 @@ export interface RowJobEnds {
   begin(collection: string): Promise<string | null>;
   /** null: nobody knows a job of that id. Rejects where the store has no answer. */
   end(id: string, report: RowJobReport, by: string): Promise<RowJobTold | null>;
+}
+
+/** Of a comparison, as it is measured. */
+export interface ReconciledCounts {
+  readonly of: "all" | "sample";
+  /** Rows of either side that were looked at. */
+  readonly rows: number;
+  /** By kind; what was not looked for is absent. */
+  readonly differing: Readonly<Partial<Record<"missing" | "mismatched" | "extra" | "unmade", number>>>;
+}
+
+export function countsOf(end: EndedOf<"reconcile"> | EndedOf<"sample">): ReconciledCounts {
+  const { missing, mismatched, unmade } = end;
+  const extra = end.job === "sample" ? (end.next?.differing ?? null) : end.extra;
+  const differing = { missing, mismatched, unmade, ...(extra === null ? {} : { extra }) };
+  if (end.job === "reconcile") return { of: "all", rows: end.sourceRows + end.targetRows, differing };
+  return { of: "sample", rows: end.legacy.drawn + (end.next?.drawn ?? 0), differing };
 }
 
 /** Both sides hold the same rows. */
@@ -100,10 +140,18 @@ export interface CollectionFound {
 }
 
 export function foundOf(collection: CollectionSettings, ends: readonly RowJobEnd[]): CollectionFound {
+  return { name: collection.name, ...endsOf(collection, ends) };
+}
+
+/** The last end of each kind, where it was about the tables that are named now. */
+export function endsOf(
+  collection: CollectionSettings,
+  ends: readonly RowJobEnd[],
+): { readonly [Job in RowJobEnd["job"]]: EndedOf<Job> | null } {
   const tables = tablesDigest(collection);
   const of = <Job extends RowJobEnd["job"]>(job: Job): EndedOf<Job> | null =>
     (ends.find((end) => end.collection === collection.name && end.job === job && end.tables === tables) as
       | EndedOf<Job>
       | undefined) ?? null;
-  return { name: collection.name, backfill: of("backfill"), reconcile: of("reconcile") };
+  return { backfill: of("backfill"), reconcile: of("reconcile"), sample: of("sample") };
 }

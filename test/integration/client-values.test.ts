@@ -8,6 +8,7 @@ import { createLoneMember } from "../../proxy/members/members.ts";
 import { openMemoryStore } from "../../adapters/store/memory.ts";
 import type { ListedValue } from "../../proxy/ids/value-pairs.ts";
 import { systemClock } from "../../proxy/process/system-clock.ts";
+import { ALWAYS_OWN } from "../../proxy/members/claims.ts";
 import { ALONE } from "../../proxy/members/turns.ts";
 import { type Bench, type BenchOptions, startBench } from "../support/crossfade.ts";
 import { countedFrom, createIdApi, ID_API_ROUTES, wordIds } from "../support/id-api.ts";
@@ -330,6 +331,7 @@ test("where the store does not say what a value is, nothing is sent and the clie
     pins: null,
     countsBeside: null,
     transitions: null,
+    claim: ALWAYS_OWN,
     calls: null,
     members,
   };

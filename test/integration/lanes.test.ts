@@ -5,6 +5,7 @@ import type { DivergenceRecord } from "../../proxy/evidence/evidence.ts";
 import type { StoreWrite } from "../../proxy/ports.ts";
 import { systemClock } from "../../proxy/process/system-clock.ts";
 import { createLoneMember } from "../../proxy/members/members.ts";
+import { ALWAYS_OWN } from "../../proxy/members/claims.ts";
 import { ALONE } from "../../proxy/members/turns.ts";
 import { startBench, type Bench, type BenchOptions } from "../support/crossfade.ts";
 import { json, type Answer, type SeenRequest } from "../support/service.ts";
@@ -31,6 +32,7 @@ async function startMarked(t: TestContext, options: BenchOptions = {}): Promise<
         turns: ALONE,
         pins: null,
         transitions: null,
+        claim: ALWAYS_OWN,
         calls: null,
         countsBeside: null,
         members: createLoneMember("01JMEMBER", () => systemClock.now()),

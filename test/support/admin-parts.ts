@@ -82,6 +82,7 @@ export function sampleStatusInput(over: Partial<StatusInput> = {}): StatusInput 
     notReady: null,
     warnings: [],
     routes: [sampleRouteState()],
+    collections: [],
     killSwitch: null,
     config: { file: "crossfade.yaml", revision: 1, error: null },
     store: { kind: "memory", problem: null, lostWrites: 0, pendingWrites: 0 },

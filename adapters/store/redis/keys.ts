@@ -11,6 +11,7 @@
  * | `phases`             | hash  | route → the phase that it is in; `transition` (string) the last one, `transition:acks` (hash) member → what it said, `transition:witness` (hash) member → that it has read no end; steps are told on the channel `moves`
  * | `gate-evidence`      | hash  | [route, run] → what was counted for the gate
  * | `row-jobs`           | hash  | job and collection → how the last one ended
+ * | `claim:WHAT`         | string | the process that does it for all, until nobody renews it (claim.lua)
  * | `members`            | hash  | member → what it said of itself; `members:life` which process it is; `members:heard`: when
  *                                 (time that any was heard, and Redis' own; members.lua); `members:clock` those times
  * | `calls`              | hash  | what members are asked about → the last question, and when; `call:A` (string) its sealed text, `call:A:answers`

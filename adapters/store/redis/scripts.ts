@@ -63,4 +63,5 @@ export const SCRIPTS = {
   members: load("transition", "members"),
   phases: load("transition", "phases"),
   calls: load("calls"),
+  claim: load("claim"),
 } as const;

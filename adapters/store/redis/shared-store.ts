@@ -7,6 +7,7 @@ import type { Members } from "../../../proxy/members/members.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { Clock, ErasedRecords, ErasureQuery, Store, StoreHealth, StoreWrite } from "../../../proxy/ports.ts";
 import type { Transitions } from "../../../proxy/moves/transition.ts";
+import type { Claim } from "../../../proxy/members/claims.ts";
 import type { SharedPins } from "../../../proxy/members/pins.ts";
 import type { Turns } from "../../../proxy/members/turns.ts";
 import type { PairsKept } from "../../../proxy/evidence/stored-pair.ts";
@@ -102,6 +103,7 @@ export interface RedisStore extends Store {
   /** Which process this is, among all that ever used the store. */
   readonly life: string;
   readonly transitions: Transitions;
+  readonly claim: Claim;
   /** What evidence is redacted under: the same for all that share the store. */
   readonly secretKey: Buffer;
   /** What an operator should know of this opening, a sentence each. */
@@ -126,6 +128,7 @@ export class SharedStore extends Questions implements RedisStore {
   readonly memberCalls: RedisCalls;
   readonly life: string;
   readonly transitions: RedisPhases;
+  readonly claim: Claim;
   readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
   readonly #notes: string[];
   readonly #heartbeat: NodeJS.Timeout;
@@ -218,6 +221,8 @@ export class SharedStore extends Questions implements RedisStore {
       overrides: () => this.#own.over(() => overrides(this.reading)),
     });
     this.life = who.life;
+    this.claim = async (what, forMs) =>
+      (await link.run(SCRIPTS.claim, baseOf(redis.prefix, 0), { what, forMs, life: who.life })) === 1;
     const { secret } = meta;
     this.memberCalls = new RedisCalls({ ...{ ...shared, ...who, secret }, members: () => this.members.list() });
     this.#told.listen(redis);

@@ -33,6 +33,17 @@ const GAUGES: Gauges = {
       gateBound: 0.0001,
     },
   ],
+  collections: [
+    {
+      name: "users",
+      reconciled: [
+        { of: "all", rows: 20, differing: { missing: 1, mismatched: 0, extra: 2, unmade: 0 } },
+        { of: "sample", rows: 10, differing: { missing: 0, mismatched: 1, unmade: 0 } },
+      ],
+      cleanAgeSeconds: 3600,
+    },
+    { name: "orders", reconciled: [], cleanAgeSeconds: null },
+  ],
   journalBytes: 8192,
   isStoreWell: true,
   members: { serving: 2, draining: 0, silent: 1 },

@@ -19,6 +19,9 @@ const TEST_TIMEOUT_MS = 180_000;
 /** Hundreds of processes load the same sources: what Node made of each is kept, which halves their start. */
 const COMPILED_ONCE = { NODE_COMPILE_CACHE: join(ROOT, "node_modules/.cache/crossfade-tests") };
 
+/** Below the root, because its packages are looked for from there. */
+const TEST_CLI = join(ROOT, ".tmp/test-cli");
+
 /** @type {Record<string, (node: string, args: string[]) => Promise<number>>} */
 const COMMANDS = {
   start: async (node, args) => await runCli(node, args.length === 0 ? ["demo"] : ["start", ...args]),
@@ -36,15 +39,22 @@ const COMMANDS = {
       findNginx();
       findChromium();
     }
+    const flags = [`--test-timeout=${TEST_TIMEOUT_MS}`];
+    if (args.length === 0) {
+      const bundled = await run(node, ["deploy/test-cli.mjs", TEST_CLI], {});
+      if (bundled !== 0) return bundled;
+      const variables = { ...COMPILED_ONCE, CROSSFADE_TEST_CLI: join(TEST_CLI, "proxy/cli/main.js") };
+      return await runAllTests(
+        async (given, more, timeoutMs) => await run(node, given, { variables: { ...variables, ...more }, timeoutMs }),
+        flags,
+      );
+    }
     // Two files at once: more of them share two cores, and the ones that measure time then measure their neighbours.
-    const flags = ["--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT_MS}`];
-    const runNode = async (/** @type {string[]} */ given, variables = {}) => {
-      return await run(node, given, { variables: { ...COMPILED_ONCE, ...variables } });
-    };
-    if (args.length === 0) return await runAllTests(runNode, flags);
+    flags.push("--test-concurrency=2");
     // Behind the first file Node takes flags for the test's own.
     const given = [...args.filter((arg) => arg.startsWith("-")), ...args.filter((arg) => !arg.startsWith("-"))];
-    return await runNode(["--test", ...flags, ...given, ...(namesFiles ? [] : [TEST_FILES])]);
+    const files = namesFiles ? [] : [TEST_FILES];
+    return await run(node, ["--test", ...flags, ...given, ...files], { variables: COMPILED_ONCE });
   },
   check: async (node) => await check(node),
   format: async (node, args) => await run(node, ["node_modules/oxfmt/bin/oxfmt", ...args]),
@@ -91,11 +101,24 @@ async function runCli(node, args) {
 
 /** Whoever was told to end begins nothing more. @type {NodeJS.Signals | null} */
 let toldToEnd = null;
+/** @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+/** @type {readonly NodeJS.Signals[]} */
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"];
+
+function passSignalsOn() {
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      toldToEnd = signal;
+      for (const child of running) child.kill(signal);
+    });
+  }
+}
 
 /**
  * Resolves to the exit code. Signals are passed on, and the end of this process is seen by a `tied` child as the end of
  * its IPC channel, so that not even `kill -9` leaves a proxy behind.
- * @param {string} node @param {string[]} args @param {{ tied?: boolean, variables?: Record<string, string> }} [options]
+ * @param {string} node @param {string[]} args @param {{ tied?: boolean, variables?: Record<string, string>, timeoutMs?: number }} [options]
  * @returns {Promise<number>}
  */
 async function run(node, args, options = {}) {
@@ -104,19 +127,18 @@ async function run(node, args, options = {}) {
     cwd: options.tied ? process.cwd() : ROOT,
     env: { ...environment(node), ...options.variables },
     stdio: options.tied ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
+    timeout: options.timeoutMs,
+    killSignal: "SIGKILL",
   });
-  /** @type {NodeJS.Signals[]} */
-  const signals = ["SIGTERM", "SIGINT", "SIGHUP"];
-  for (const signal of signals) {
-    process.on(signal, () => {
-      toldToEnd = signal;
-      child.kill(signal);
-    });
-  }
+  if (process.listenerCount("SIGTERM") === 0) passSignalsOn();
+  running.add(child);
   if (options.tied) endWithNpm(child);
   return await new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]));
+    child.once("exit", (code, signal) => {
+      running.delete(child);
+      resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]);
+    });
   });
 }
 

@@ -9,11 +9,12 @@ import { FAULTS, planFaults } from "./faults.ts";
 import { MUTANTS } from "./mutants.ts";
 import { timesOf } from "./mutation.ts";
 import { violationsOf } from "./report.ts";
+import { ENTRY } from "../support/entry.ts";
 import { Chance } from "../hostile/random.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Unbuilt, with few enough faults that every change can afford them; another order each day. */
+/** With few enough faults that every change can afford them; another order each day. */
 async function episode(
   t: TestContext,
   options: Pick<EpisodeOptions, "kind" | "honours"> &
@@ -26,7 +27,7 @@ async function episode(
     members: 1,
     store: "sqlite",
     ...options,
-    entry: join(ROOT, "proxy/cli/main.ts"),
+    entry: ENTRY,
     seed: Math.floor(Date.now() / 86_400_000),
     clients: 6,
     canFill: whyNoDisk() === null,

@@ -1,10 +1,10 @@
 /** The short form of `npm run cutover`, and what it is judged by. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
 import { check } from "./check.ts";
 import { percentile, runCutovers } from "./cutover.ts";
 import type { Applied } from "./service.ts";
+import { ENTRY } from "../support/entry.ts";
 
 /** How long a pause is tells nothing on a machine that runs other tests: the long form prints it. */
 const SITES = {
@@ -17,7 +17,7 @@ const SITES = {
 for (const [site, { rounds, writesPerSecond, ...processes }] of Object.entries(SITES))
   test(`${site}: cutovers and rollbacks in a row under load: no client error, no write lost, split, doubled or out of order`, async (t) => {
     const plan = {
-      cli: join(import.meta.dirname, "../../proxy/cli/main.ts"),
+      cli: ENTRY,
       ...processes,
       rounds,
       writesPerSecond,

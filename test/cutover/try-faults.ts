@@ -1,17 +1,16 @@
 /** Cases of faults.ts as tests: some of those that `npm run cutover -- --faults` goes through. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
+import { ENTRY } from "../support/entry.ts";
 import { type FaultCase, runFault, STEPS } from "./faults.ts";
 
 export const [READY, PREPARE, DRAINED, COMMIT] = [1, 2, 3, 4] as const;
 
 /** `phase`: the one that it has to be afterwards, where only one of both is right. */
 export function tryFaults(some: readonly (FaultCase & { readonly phase?: string })[]): void {
-  const cli = join(import.meta.dirname, "../../proxy/cli/main.ts");
   for (const { phase, ...one } of some) {
     test(`${one.fault}, ${one.moment} ${STEPS[one.step]?.step}: fully old or fully new, and no write is lost or on a wrong side`, async (t) => {
-      const result = await runFault(cli, one);
+      const result = await runFault(ENTRY, one);
       t.diagnostic(JSON.stringify(result));
       assert.deepEqual(result.violations, []);
       assert.ok(result.acknowledged > 0);

@@ -9,8 +9,7 @@ import { createInterface } from "node:readline";
 import { describe, test, type TestContext } from "node:test";
 import type { StoryReport } from "../../proxy/cli/demo/story.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
-
-const CLI = join(import.meta.dirname, "../../proxy/cli/main.ts");
+import { ENTRY } from "../support/entry.ts";
 
 interface Demo {
   readonly child: ChildProcess;
@@ -25,7 +24,7 @@ interface Demo {
 
 function startDemo(t: TestContext, ...args: readonly string[]): Demo {
   const temp = mkdtempSync(join(tmpdir(), "crossfade-demo-test-"));
-  const child = spawn(process.execPath, [CLI, "demo", ...args], {
+  const child = spawn(process.execPath, [ENTRY, "demo", ...args], {
     env: { ...process.env, TMPDIR: temp, CROSSFADE_DEMO_ONCE: "" },
     stdio: ["ignore", "pipe", "pipe"],
   });

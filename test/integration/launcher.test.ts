@@ -134,29 +134,51 @@ test("dependencies that differ from the lock are installed, once, and a failure 
   assert.deepEqual(await withNpm("exit 1"), { code: 0, stdout: "demo\n", stderr: "" });
 });
 
-const PIDS = `import { appendFileSync } from "node:fs"; appendFileSync("pids", process.pid + "\\n");`;
-const SUITE = `import test, { afterEach, describe } from "node:test"; ${PIDS}`;
+const LIFE = `
+import { appendFileSync } from "node:fs";
+import { basename } from "node:path";
+const tell = (what) => appendFileSync("life", what + " " + basename(import.meta.url) + " " + process.pid + "\\n");
+tell("begin");
+after(() => tell("end"));`;
+const SUITE = `import test, { after, afterEach, describe } from "node:test"; ${LIFE}`;
 
-test("all tests run: files that may share a process do, the others have their own, and the last words count all of them", async () => {
+test("all tests run: files that may share a process do, the others have their own, some wait for quiet, and the last words count all of them", async () => {
   write("test/unit/a.test.ts", `${SUITE}\ntest("one", () => {}); describe("more", () => { test("two", () => {}); });`);
   write("test/unit/b.test.ts", `${SUITE}\ntest("three", () => {});`);
   write("test/unit/c.test.ts", `${SUITE}\ntest("four", () => {}); test("not now", { skip: true }, () => {});`);
   write("test/unit/hooked.test.ts", `${SUITE}\nafterEach(() => {}); test("five", () => {});`);
-  write("test/integration/d.test.ts", `${SUITE}\ntest("six", () => {});`);
+  write("test/unit/setting.test.ts", `${SUITE}\nprocess.env["A"] = "1"; test("six", () => {});`);
+  write("test/integration/d.test.ts", `${SUITE}\ntest("seven", () => {});`);
+  write(
+    "test/hostile/e.test.ts",
+    `${SUITE}\ntest("eight", async () => { await import(process.env["CROSSFADE_TEST_CLI"]); });`,
+  );
+  write("test/chaos/f.test.ts", `${SUITE}\ntest("nine", () => {});`);
+  write("test/scale/g.test.ts", `${SUITE}\ntest("ten", () => {});`);
+  write("test/scale/h.test.ts", `${SUITE}\ntest("eleven", () => {});`);
   const well = await run("test");
   assert.equal(well.code, 0, well.stdout + well.stderr);
-  assert.match(well.stdout, /✔ four .*✔ six /s);
+  assert.match(well.stdout, /✔ four .*✔ eleven /s);
   assert.deepEqual(countsOf(well.stdout), [
-    "tests 7",
+    "tests 12",
     "suites 1",
-    "pass 6",
+    "pass 11",
     "fail 0",
     "cancelled 0",
     "skipped 1",
     "todo 0",
   ]);
-  const pids = readFileSync(join(project, "pids"), "utf8").trim().split("\n");
-  assert.deepEqual([pids.length, new Set(pids).size], [5, 4]);
+  const life = readFileSync(join(project, "life"), "utf8").trim().split("\n");
+  const pidOf = (name: string): string | undefined =>
+    life.find((line) => line.startsWith(`begin ${name}.test.ts `))?.split(" ")[2];
+  const sharing = [["a", "b", "c"], ["d", "e"], ["hooked"], ["setting"], ["f"], ["g"], ["h"]];
+  for (const together of sharing) assert.equal(new Set(together.map(pidOf)).size, 1, together.join(" "));
+  assert.equal(new Set(sharing.flat().map(pidOf)).size, sharing.length);
+  // Nothing is beside those that want quiet, not even each other.
+  assert.deepEqual(
+    life.slice(-4).map((line) => line.split(".")[0]),
+    ["begin g", "end g", "begin h", "end h"],
+  );
 
   // A failure among those that share, told of by what a test of theirs sets, and one that ends its whole process.
   write("test/unit/b.test.ts", `${SUITE}\ntest("three", () => { throw new Error("no"); });`);
@@ -166,11 +188,14 @@ test("all tests run: files that may share a process do, the others have their ow
   );
   const failed = await run("test");
   assert.deepEqual([failed.code, countsOf(failed.stdout)[3]], [1, "fail 1"], failed.stdout);
-  assert.match(failed.stdout, /✖ three .*✔ six /s);
+  assert.match(failed.stdout, /✖ three .*✔ eleven /s);
   write("test/unit/b.test.ts", `${SUITE}\ntest("three", () => process["kill"](process.pid, "SIGKILL"));`);
   const died = await run("test");
   assert.equal(died.code, 1);
-  assert.match(died.stdout, /✔ six .*1 of 3 runs ended without a count of their tests: see above\n$/s);
+  assert.match(
+    died.stdout,
+    /✔ eleven .*a run ended with 137, and not with its last test: test\/unit\/a\.test\.ts test\/unit\/b\.test\.ts test\/unit\/c\.test\.ts\n$/s,
+  );
 });
 
 test("tests of a file run in a process of its own, with the flags that stand beside it", async () => {

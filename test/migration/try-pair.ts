@@ -1,7 +1,7 @@
 /** The short form of `npm run migration`, as a test of one pair. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
+import { ENTRY } from "../support/entry.ts";
 import { runMigration } from "./migration.ts";
 import { Databases } from "./pairs.ts";
 import { PLANTED_KINDS } from "./planted.ts";
@@ -13,7 +13,7 @@ const EACH = 2;
 export function tryPair(name: string): void {
   test(`${name}: rows are moved beside live writes by a job that is killed, and so is a member; what is planted is found and repaired`, async (t) => {
     const databases = new Databases();
-    const site = new Site(join(import.meta.dirname, "../../proxy/cli/main.ts"));
+    const site = new Site(ENTRY);
     t.after(async () => {
       await site.close();
       await databases.stop();

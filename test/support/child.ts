@@ -1,7 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
-export const CLI = fileURLToPath(new URL("../../proxy/cli/main.ts", import.meta.url));
+import { ENTRY } from "./entry.ts";
 
 export interface CliChild {
   readonly process: ChildProcess;
@@ -13,12 +11,12 @@ export interface CliChild {
   ended(): Promise<number | null>;
 }
 
-/** `crossfade ARGS` as a process of its own, unbuilt. `limitBlocks`: no file may grow beyond so many 512-byte blocks. */
+/** `crossfade ARGS` as a process of its own. `limitBlocks`: no file may grow beyond so many 512-byte blocks. */
 export function spawnCli(
   args: readonly string[],
   options: { readonly cwd: string; readonly limitBlocks?: number },
 ): CliChild {
-  const command = [process.execPath, CLI, ...args];
+  const command = [process.execPath, ENTRY, ...args];
   const limit =
     options.limitBlocks === undefined ? [] : ["sh", "-c", `ulimit -f ${options.limitBlocks}; exec "$0" "$@"`];
   const [file = "", ...rest] = [...limit, ...command];

@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
-
-const MAIN = join(import.meta.dirname, "../../proxy/cli/main.ts");
+import { ENTRY } from "./entry.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -19,12 +17,14 @@ export interface CliOptions {
   readonly node?: readonly string[];
   /** Gives the child an IPC channel, as the launcher does. */
   readonly ipc?: boolean;
+  /** Another one than tests start. */
+  readonly entry?: string;
 }
 
-/** The `crossfade` command as a process of its own, unbuilt. */
+/** The `crossfade` command as a process of its own. */
 export function spawnCli(args: readonly string[], options: CliOptions = {}): ChildProcess {
   const { COLUMNS: _columns, CROSSFADE_TOKEN: _token, CROSSFADE_ADMIN: _admin, ...env } = process.env;
-  return spawn(process.execPath, [...(options.node ?? []), MAIN, ...args], {
+  return spawn(process.execPath, [...(options.node ?? []), options.entry ?? ENTRY, ...args], {
     cwd: options.cwd,
     env: { ...env, ...options.env },
     stdio: options.ipc === true ? ["ignore", "pipe", "pipe", "ipc"] : ["ignore", "pipe", "pipe"],

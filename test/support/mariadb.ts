@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findMariadb } from "../../deploy/servers.mjs";
 import { ownerOf } from "./postgres.ts";
 import { freePort } from "./free-port.ts";
+import { madeOnce } from "./made-once.ts";
 
 export interface MariadbServer {
   /** A new, empty database; its URL. */
@@ -25,12 +26,14 @@ export async function mariadbServer(): Promise<MariadbServer> {
   const folder = mkdtempSync(join(tmpdir(), "crossfade-mariadb-"));
   const owner = ownerOf(folder);
   const data = join(folder, "data");
-  const made = spawnSync(
-    install,
-    ["--no-defaults", `--datadir=${data}`, "--auth-root-authentication-method=normal", "--skip-test-db"],
-    { ...owner, cwd: folder, encoding: "utf8", env: { ...process.env, TMPDIR: folder, HOME: folder } },
-  );
-  if (made.status !== 0) throw new Error(`mariadb-install-db failed: ${made.stdout}${made.stderr}`);
+  madeOnce("mariadb", folder, () => {
+    const made = spawnSync(
+      install,
+      ["--no-defaults", `--datadir=${data}`, "--auth-root-authentication-method=normal", "--skip-test-db"],
+      { ...owner, cwd: folder, encoding: "utf8", env: { ...process.env, TMPDIR: folder, HOME: folder } },
+    );
+    if (made.status !== 0) throw new Error(`mariadb-install-db failed: ${made.stdout}${made.stderr}`);
+  });
   const port = await freePort();
   const child = spawn(
     server,

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findPostgresFolder } from "../../deploy/servers.mjs";
 import { freePort } from "./free-port.ts";
+import { madeOnce } from "./made-once.ts";
 
 export interface PostgresServer {
   /** Of the process that the sessions' processes are children of. */
@@ -27,24 +28,26 @@ export async function postgresServer(): Promise<PostgresServer> {
   const bin = findPostgresFolder();
   const folder = mkdtempSync(join(tmpdir(), "crossfade-postgres-"));
   const owner = ownerOf(folder);
-  const made = spawnSync(
-    join(bin, "initdb"),
-    [
-      "--no-sync",
-      "--username",
-      "postgres",
-      "--auth",
-      "trust",
-      "--encoding",
-      "UTF8",
-      "--locale",
-      "C.UTF-8",
-      "-D",
-      folder,
-    ],
-    { ...owner, cwd: "/", encoding: "utf8" },
-  );
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  madeOnce("postgres", folder, () => {
+    const made = spawnSync(
+      join(bin, "initdb"),
+      [
+        "--no-sync",
+        "--username",
+        "postgres",
+        "--auth",
+        "trust",
+        "--encoding",
+        "UTF8",
+        "--locale",
+        "C.UTF-8",
+        "-D",
+        folder,
+      ],
+      { ...owner, cwd: "/", encoding: "utf8" },
+    );
+    if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  });
   return await startIn(folder, bin, owner);
 }
 

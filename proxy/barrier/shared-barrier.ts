@@ -84,7 +84,7 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
     const until = clock.monotonic() + withinMs;
     let view = await transitions.look();
     await part.took(view);
-    for (;; view = await part.nextView()) {
+    for (; ; view = await part.nextView()) {
       const { transition } = view;
       if (transition === null || transition.id !== id || !isUnderWay(transition)) return whyOver(transition, id);
       const missing = awaited(view, state);

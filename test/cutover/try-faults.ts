@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type FaultCase, runFault, STEPS } from "./faults.ts";
+import { type FaultCase, runFault, spellCase } from "./faults.ts";
 
 export const [READY, PREPARE, DRAINED, COMMIT] = [1, 2, 3, 4] as const;
 
@@ -10,7 +10,7 @@ export const [READY, PREPARE, DRAINED, COMMIT] = [1, 2, 3, 4] as const;
 export function tryFaults(some: readonly (FaultCase & { readonly phase?: string })[]): void {
   const cli = join(import.meta.dirname, "../../proxy/cli/main.ts");
   for (const { phase, ...one } of some) {
-    test(`${one.fault}, ${one.moment} ${STEPS[one.step]?.step}: fully old or fully new, and no write is lost or on a wrong side`, async (t) => {
+    test(`${spellCase(one)}: fully old or fully new, and no write is lost or on a wrong side`, async (t) => {
       const result = await runFault(cli, one);
       t.diagnostic(JSON.stringify(result));
       assert.deepEqual(result.violations, []);

@@ -144,7 +144,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
       if (transition !== null && !isUnderWayStill) ended = transition.id;
       const { lost, changed } = parts.phases.follow(view.phases);
       if (changed) parts.moved();
-      if (lost.length === 0 && holding !== null && (ended === holding.id || hasMade(holding))) letGo();
+      if (lost.length === 0 && holding !== null && isOverBy(holding, transition)) letGo();
       // The disk takes its time while held writes are on their way; in the same turn, so that none of them is answered before.
       parts.phases.keepCopy();
       if (lost.length > 0) {
@@ -206,6 +206,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   /** Then it was not committed. */
   function hasNotAgreed(id: string): boolean {
     return seen === id && agreed !== id;
+  }
+
+  /** Its end was read, also where another one has followed it since. */
+  function isOverBy(one: Transition, last: Transition | null): boolean {
+    return ended === one.id || hasMade(one) || last?.givenUp.includes(one.id) === true;
   }
 
   /** It was committed, wherever that was read. */

@@ -31,6 +31,8 @@ export interface Transition {
   readonly settings?: string;
   /** Who has to take part: all that were registered when it was announced. */
   readonly members: readonly string[];
+  /** Those before it that were aborted, the last hundred of them. */
+  readonly givenUp: readonly string[];
   /** Epoch ms by the store's clock: from then on it can only be aborted. */
   readonly until: number;
   /** Of an aborted one. */

@@ -23,7 +23,12 @@ export const STEPS: readonly { readonly step: Step; readonly by: "leader" | "oth
   // The second one: of having drained.
   { step: "acknowledge", by: "other" },
   { step: "commit", by: "leader" },
+  // The leader's commit was lost on its way.
+  { step: "abort", by: "leader" },
+  // The leader was killed before it could commit, and the time of the move is over.
+  { step: "abort", by: "other" },
 ];
+const [DRAINED, COMMIT, ABORT_BY_LEADER, ABORT_BY_OTHER] = [3, 4, 5, 6] as const;
 
 export const FAULTS = [
   "kill leader",
@@ -46,6 +51,9 @@ export const FAULTS = [
   // Of the commit alone: a failover to a replica that did not have it, which one member had read and the other had not.
   "forget leader unaware",
   "forget other unaware",
+  // While it holds writes back, until it was given up and the next move is announced.
+  "sleep leader",
+  "sleep other",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -56,25 +64,58 @@ export interface FaultCase {
   readonly fault: Fault;
 }
 
+export function spellCase({ step, moment, fault }: FaultCase): string {
+  const at = STEPS[step] as (typeof STEPS)[number];
+  return `${fault}, ${moment} ${at.step}${at.step === "abort" ? ` by the ${at.by}` : ""}`;
+}
+
 export interface FaultResult {
   readonly phase: string;
   /** What whoever asked for the move was told; null: nothing ever came. */
   readonly answered: { readonly status: number | null; readonly detail: string };
   readonly acknowledged: number;
   readonly refused: number;
+  /** ms from when everything was back until all agreed. */
+  readonly agreedMs: number;
   readonly violations: readonly string[];
 }
 
-/** Every case that there is: 5 steps, 2 moments, 15 faults, and what a Redis may forget. */
-export const CASES: readonly FaultCase[] = FAULTS.flatMap((fault) =>
-  STEPS.flatMap((_, step) => (["before", "after"] as const).map((moment) => ({ step, moment, fault }))).filter(
-    ({ step, moment }) => !fault.startsWith("forget") || (step === STEPS.length - 1 && moment === "before"),
-  ),
-);
+const OF_ABORT_BY_LEADER: ReadonlySet<Fault> = new Set<Fault>([
+  ...(["kill leader", "kill other", "stop leader", "stop other", "cut leader off", "cut other off"] as const),
+  ...(["cut both off", "lose the connection", "kill redis", "stop redis", "join"] as const),
+]);
+/** The leader is gone by then. */
+const OF_ABORT_BY_OTHER: ReadonlySet<Fault> = new Set<Fault>([
+  ...(["kill other", "stop other", "cut other off", "lose the connection", "kill redis"] as const),
+]);
+
+function exists({ fault, step, moment }: FaultCase): boolean {
+  if (fault.startsWith("forget") || fault === "sleep leader") return step === COMMIT && moment === "before";
+  if (fault === "sleep other") return step === DRAINED && moment === "before";
+  if (step === ABORT_BY_LEADER) return OF_ABORT_BY_LEADER.has(fault);
+  return step !== ABORT_BY_OTHER || OF_ABORT_BY_OTHER.has(fault);
+}
+
+/** Every case that there is: 5 steps, 2 moments, 15 faults; 2 of what a Redis may forget; 32 of an abort, and 2 that sleep over it. */
+export const CASES: readonly FaultCase[] = [
+  ...casesOf(STEPS.slice(0, ABORT_BY_LEADER).keys()),
+  ...casesOf([ABORT_BY_LEADER, ABORT_BY_OTHER]),
+];
+
+function casesOf(steps: Iterable<number>): readonly FaultCase[] {
+  const all = [...steps];
+  return FAULTS.flatMap((fault) =>
+    all.flatMap((step) => (["before", "after"] as const).map((moment) => ({ step, moment, fault }))),
+  ).filter(exists);
+}
 
 /** Longer than a move may take, and than held writes wait. */
 const STOPPED_MS = 6_000;
 const MOST_TRIES = 5;
+/** Longer than held writes wait, members are heard again after a loss, and a start takes on a busy machine. */
+const AGREED_WITHIN_MS = 20_000;
+/** The next move is made by all as soon as the sleeper is awake; it would be given up after 10 s. */
+const MADE_WITHIN_MS = 8_000;
 /** Of a member that is asked to end while Redis is away, and may hold writes back. */
 const ENDED_WITHIN_MS = 15_000;
 
@@ -128,7 +169,10 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
     await wait(150);
 
     const at = STEPS[step] as (typeof STEPS)[number];
+    const isAbort = at.step === "abort";
+    const violations: string[] = [];
     let hasStruck = false;
+    let isGivenUp = false;
     const happened = Promise.withResolvers<void>();
     let bringBack: () => Promise<void> = () => Promise.resolve();
     const act = (what: Caught): void => {
@@ -144,7 +188,8 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
           setTimeout(happened.resolve, 100);
           return;
         }
-        if (fault === "lose the connection" || (isSender && moment === "before")) what.drop();
+        const isLost = fault === "lose the connection" || fault.startsWith("sleep");
+        if (isLost || (isSender && moment === "before")) what.drop();
         else what.pass();
         happened.resolve();
       })();
@@ -172,6 +217,12 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
           const cut = who === "both" ? members : [victim];
           for (const one of cut) one.wire.cut();
           return async () => cut.forEach((one) => one.wire.mend());
+        }
+        case "sleep": {
+          victim.child.kill("SIGSTOP");
+          return async () => {
+            violations.push(...(await moveOverSleeper(redisPort, victim, victim === leader ? other : leader)));
+          };
         }
         case "silence":
           return await silence(redisPort, victim.name);
@@ -212,13 +263,21 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
     };
     const wire = (at.by === "leader" ? leader : other).wire;
     // The first acknowledgement passes where the second is meant.
-    if (step === 3) wire.at("acknowledge", "after", ({ pass }) => (wire.at("acknowledge", moment, act), pass()));
-    else wire.at(at.step, moment, act);
+    if (step === DRAINED) wire.at("acknowledge", "after", ({ pass }) => (wire.at("acknowledge", moment, act), pass()));
+    else if (isAbort) {
+      // What the leader has not sent by then nobody does: whoever is left aborts.
+      leader.wire.at("commit", "before", ({ drop }) => {
+        isGivenUp = true;
+        if (step === ABORT_BY_OTHER) leader.child.kill("SIGKILL");
+        wire.at("abort", moment, act);
+        drop();
+      });
+    } else wire.at(at.step, moment, act);
     let moving = move(leader.adminUrl);
     // On a busy machine a move may be given up before it comes to its step: it is made again.
     for (let tries = 1; ; tries++) {
       const ended = await Promise.race([happened.promise, moving]);
-      if (ended === undefined || hasStruck) break;
+      if (ended === undefined || hasStruck || isGivenUp) break;
       if (tries === MOST_TRIES || ended.status === 200) throw new Error(`its step was not seen: ${ended.detail}`);
       moving = move(leader.adminUrl);
     }
@@ -226,13 +285,18 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
     const lasts = ["stop", "cut", "silence"].some((verb) => fault.startsWith(verb)) ? STOPPED_MS : 300;
     await wait(lasts);
     await bringBack();
+    if (step === ABORT_BY_OTHER) await again(leader);
+    const backAt = performance.now();
     const answered = await Promise.race([moving, wait(15_000).then(() => NO_ANSWER)]);
     const phase = await agreed(members);
+    const agreedMs = Math.round(performance.now() - backAt);
+    if (isAbort && phase !== "dual-write") violations.push(`it was given up, and ended in ${phase}`);
+    if (agreedMs > AGREED_WITHIN_MS) violations.push(`it took ${agreedMs} ms until all agreed`);
     await wait(300);
     await clients.end();
-    const violations = await violationsOf(members, clients, services, phase);
+    violations.push(...(await violationsOf(members, clients, services, phase)));
     const acknowledged = [...clients.acknowledged.values()].reduce((sum, { size }) => sum + size, 0);
-    return { phase, answered, acknowledged, refused: clients.refused, violations };
+    return { phase, answered, acknowledged, refused: clients.refused, agreedMs, violations };
   } finally {
     for (const child of children) {
       child.kill("SIGKILL");
@@ -242,6 +306,41 @@ export async function runFault(cli: string, { step, moment, fault }: FaultCase):
     for (const wire of wires) await wire.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Whoever sleeps has agreed to a move, which is given up meanwhile, and wakes to the next one. Returns what it did wrong. */
+async function moveOverSleeper(port: number, sleeper: Member, awake: Member): Promise<readonly string[]> {
+  const first = await untilTransition(port, ({ state }) => state === "aborted");
+  const announced = untilTransition(port, ({ id }) => id !== first).then(() => null);
+  let next = move(awake.adminUrl);
+  // Whoever led the first one may be busy with its end.
+  for (let early = await Promise.race([announced, next]); early !== null; early = await Promise.race([announced, next])) {
+    if (early.detail.includes("silent")) return [];
+    next = move(awake.adminUrl);
+  }
+  sleeper.child.kill("SIGCONT");
+  const until = performance.now() + MADE_WITHIN_MS;
+  for (;;) {
+    const left = Math.max(0, until - performance.now());
+    const { status, detail } = await Promise.race([next, wait(left).then(() => NO_ANSWER)]);
+    if (status === 200) return [];
+    // On a busy machine copies may be behind.
+    if (status !== 409 || left === 0) return [`the next move was not made: ${detail}`];
+    await wait(100);
+    next = move(awake.adminUrl);
+  }
+}
+
+/** Its id. */
+async function untilTransition(port: number, is: (one: { id: string; state: string }) => boolean): Promise<string> {
+  return await withRedis(port, async (redis) => {
+    for (;;) {
+      const text = await redis.get("crossfade:{0}:transition");
+      const one = text === null ? null : (JSON.parse(text) as { id: string; state: string });
+      if (one !== null && is(one)) return one.id;
+      await wait(20);
+    }
+  });
 }
 
 /** What members agree on, as Redis has it. */

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { percentile, runCutovers } from "./cutover.ts";
-import { CASES, runFault, STEPS } from "./faults.ts";
+import { CASES, runFault, spellCase } from "./faults.ts";
 
 const { values } = parseArgs({
   options: {
@@ -75,11 +75,11 @@ async function runAllFaults(): Promise<number> {
   const [from, to] = [Number(values.from), Number(values.to)];
   for (const [n, one] of CASES.entries()) {
     if (n + 1 < from || n + 1 > to) continue;
-    const { phase, violations, acknowledged, refused } = await runFault(CLI, one);
+    const { phase, violations, acknowledged, refused, agreedMs } = await runFault(CLI, one);
     ended[phase] = (ended[phase] ?? 0) + 1;
     if (violations.length > 0) violated++;
-    const where = `${one.fault}, ${one.moment} ${STEPS[one.step]?.step}`;
-    say(`${n + 1}/${CASES.length} ${where}: ${phase}, ${acknowledged} acknowledged, ${refused} refused with 503`);
+    const where = spellCase(one);
+    say(`${n + 1}/${CASES.length} ${where}: ${phase} after ${agreedMs} ms, ${acknowledged} acknowledged, ${refused} refused with 503`);
     for (const line of violations) say(`  VIOLATED ${line}`);
   }
   say(`${Math.max(0, to - from + 1)} of ${CASES.length} cases, ${violated} violated; ${JSON.stringify(ended)}`);

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ENTRY } from "../support/entry.ts";
-import { type FaultCase, runFault, STEPS } from "./faults.ts";
+import { type FaultCase, runFault, spellCase } from "./faults.ts";
 
 export const [READY, PREPARE, DRAINED, COMMIT] = [1, 2, 3, 4] as const;
 
 /** `phase`: the one that it has to be afterwards, where only one of both is right. */
 export function tryFaults(some: readonly (FaultCase & { readonly phase?: string })[]): void {
   for (const { phase, ...one } of some) {
-    test(`${one.fault}, ${one.moment} ${STEPS[one.step]?.step}: fully old or fully new, and no write is lost or on a wrong side`, async (t) => {
+    test(`${spellCase(one)}: fully old or fully new, and no write is lost or on a wrong side`, async (t) => {
       const result = await runFault(ENTRY, one);
       t.diagnostic(JSON.stringify(result));
       assert.deepEqual(result.violations, []);

@@ -34,6 +34,7 @@ interface KeptTransition {
   readonly settings?: string;
   readonly moves: readonly SentMove[];
   readonly members: readonly string[];
+  readonly givenUp?: readonly string[];
   readonly until: number;
   readonly why?: string;
 }
@@ -112,9 +113,10 @@ export class RedisPhases implements Transitions {
     return this.#step({ what: "abort", id, why, isKnown: true });
   }
 
-  witness({ acks: _, why: __, moves, ...transition }: Transition): Promise<TransitionView> {
+  witness({ acks: _, why: __, moves, givenUp, ...transition }: Transition): Promise<TransitionView> {
     const { id: member, life } = this.#settings;
-    const text = JSON.stringify({ ...transition, moves: moves.map(sent) } satisfies KeptTransition);
+    const before = givenUp.length === 0 ? {} : { givenUp };
+    const text = JSON.stringify({ ...transition, ...before, moves: moves.map(sent) } satisfies KeptTransition);
     return this.#step({ what: "witness", id: transition.id, member, life, transition: text });
   }
 
@@ -148,10 +150,10 @@ function read([now, rows, text, acks, registered, _, isUncertain, isSettling]: R
   };
 }
 
-function readTransition({ moves, why, ...kept }: KeptTransition, flat: readonly string[]): Transition {
+function readTransition({ moves, why, givenUp = [], ...kept }: KeptTransition, flat: readonly string[]): Transition {
   const acks = new Map<string, TransitionAck>();
   for (let i = 0; i < flat.length; i += 2)
     acks.set(flat[i] as string, JSON.parse(flat[i + 1] as string) as TransitionAck);
   const read = moves.map(({ row, instead }) => ({ row: JSON.parse(row) as KeptPhase, instead: instead ?? null }));
-  return { ...kept, moves: read, why: why ?? null, acks };
+  return { ...kept, moves: read, givenUp, why: why ?? null, acks };
 }

@@ -116,6 +116,24 @@ test("what is late can only be aborted, by any member, and an aborted one is nev
   assert.deepEqual([next.transition?.id, next.transition?.acks.size], ["01B", 0]);
 });
 
+test("whoever slept over aborted moves finds them told with the next one, over one that was committed too", async (t) => {
+  const { all } = await startMembers(t, 1);
+  const [{ transitions }] = all as [RedisStore];
+  const told: (readonly string[] | undefined)[] = [];
+  for (const id of ["01A", "01B"]) {
+    told.push((await transitions.announce({ ...announced, id })).transition?.givenUp);
+    await transitions.abort(id, "a test");
+  }
+  told.push((await transitions.announce({ ...announced, id: "01C" })).transition?.givenUp);
+  await transitions.acknowledge("01C", READY);
+  await transitions.prepare("01C", 10_000);
+  await transitions.acknowledge("01C", DRAINED);
+  assert.equal(stateOf(await transitions.commit("01C")), "committed");
+  const back = { row: row("dual-write", 3), instead: NEW };
+  told.push((await transitions.announce({ ...announced, id: "01D", moves: [back] })).transition?.givenUp);
+  assert.deepEqual(told, [[], ["01A"], ["01A", "01B"], ["01A", "01B"]]);
+});
+
 test("one at a time: neither another transition nor a phase by itself comes between", async (t) => {
   const { all } = await startMembers(t, 2);
   const [one, two] = all as [RedisStore, RedisStore];

@@ -17,7 +17,7 @@ const NEW: KeptPhase = { ...OLD, phase: "next-primary", epoch: 2, at: "2026-11-2
 
 const transition = (more: Partial<Transition> = {}): Transition => ({
   ...{ id: "01A", state: "prepared", coordinator: "01OTHER", drains: true, members: [SELF, "01OTHER"], until: 10_000 },
-  ...{ moves: [{ row: NEW, instead: OLD }], why: null, acks: new Map(), ...more },
+  ...{ moves: [{ row: NEW, instead: OLD }], givenUp: [], why: null, acks: new Map(), ...more },
 });
 const viewOf = (of: Transition | null, more: Partial<TransitionView> = {}): TransitionView => ({
   ...{ now: 0, phases: [OLD], transition: of, registered: [SELF, "01OTHER"], isUncertain: false, isSettling: false },
@@ -133,6 +133,17 @@ test("one that has read that it was aborted says so when the store has lost that
   await took(viewOf(transition({ state: "aborted" })));
   assert.equal(await took(viewOf(transition(), uncertain)), "deny 01A");
   assert.equal(state.held, false);
+});
+
+test("one that slept over an abort lets go once it finds the next move, and takes part in that", async () => {
+  const { took, state } = start();
+  await took(viewOf(announced));
+  assert.equal(await took(viewOf(transition())), "ack:drained");
+  const next = transition({ id: "01B", state: "announced", givenUp: ["01A"] });
+  assert.equal(await took(viewOf(next)), "ack:ready");
+  assert.equal(state.held, false);
+  assert.equal(await took(viewOf({ ...next, state: "prepared" })), "ack:drained");
+  assert.equal(state.held, true);
 });
 
 test("one that has read the commit tells it again, whatever state the store is back in", async () => {

@@ -73,6 +73,16 @@ function steps.move()
   return 'done'
 end
 
+-- Those that were aborted before, the last ones: whoever slept over the end of one reads it here. nil: none was, since an empty
+-- list would come out as an object.
+local function givenUp()
+  if not transition then return nil end
+  local ids = transition.givenUp or {}
+  if transition.state == 'aborted' then table.insert(ids, transition.id) end
+  while #ids > GIVEN_UP_TOLD do table.remove(ids, 1) end
+  return #ids > 0 and ids or nil
+end
+
 -- By a member that is registered as the process that it is: nobody waits for what one that is not has under way.
 function steps.announce()
   if call('HGET', key('members:life'), order.member) ~= order.life then return 'taken' end
@@ -87,6 +97,7 @@ function steps.announce()
     settings = order.settings,
     moves = order.moves,
     members = registered(),
+    givenUp = givenUp(),
     ['until'] = now + order.forMs,
     replication = replication(),
   }

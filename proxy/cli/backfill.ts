@@ -21,6 +21,7 @@ import { keyOf, spellKey } from "../rows/rows.ts";
 import type { RowValues } from "../rows/row-values.ts";
 import { actingRoute } from "./acting-route.ts";
 import type { Api, ApiOptions } from "./api.ts";
+import { chosenOf, chosenText } from "./chosen-rows.ts";
 import {
   digestOfRules,
   findTables,
@@ -46,6 +47,10 @@ export interface BackfillFlags extends ApiOptions {
   readonly dryRun?: boolean;
   readonly try?: number;
   readonly types?: string;
+  /** A file with a key a line, or keys with commas in between. */
+  readonly keys?: string;
+  /** ISO 8601, UTC. */
+  readonly since?: string;
   readonly restart?: boolean;
   readonly checkpoint?: string;
   readonly maxRate?: number;
@@ -64,16 +69,24 @@ const SHOWN = 20;
 export async function runBackfillCommand(name: string, options: BackfillFlags): Promise<ExitCode> {
   const named = findTables(name, options.config);
   if (options.types !== undefined) return await writeTypes(named, options.types, options);
+  if (options.keys !== undefined && options.since !== undefined)
+    throw new Exit(EXIT.usage, "--keys and --since each say which rows are brought over; write one of them");
   const writes = options.dryRun !== true && options.try === undefined;
   const running = await whoRuns(named, options, writes);
   const values = writes ? await valuesOf(named, options) : null;
-  const open = await openCollection(named.collection, { write: writes });
+  const all = await openCollection(named.collection, { write: writes });
   try {
+    const open = { ...all, source: await chosenOf(all.source, named.collection, options) };
     if (options.try !== undefined) return await tryRows(open, named, options.try, options);
     return await backfill(open, named, { writes, values, ...running }, options);
   } finally {
-    await open.close();
+    await all.close();
   }
+}
+
+/** What tells a backfill of some rows from one of others; null: all are brought over. */
+function choiceOf({ keys, since }: BackfillFlags): "keys" | "since" | null {
+  return keys !== undefined ? "keys" : since !== undefined ? "since" : null;
 }
 
 interface Running {
@@ -117,7 +130,9 @@ async function backfill(
   options: BackfillFlags,
 ): Promise<ExitCode> {
   const terminal = openTerminal(options);
-  const file = options.checkpoint ?? `./crossfade-backfill-${collection.name}.json`;
+  const choice = choiceOf(options);
+  const ownName = choice === null ? collection.name : `${collection.name}.${choice}`;
+  const file = options.checkpoint ?? `./crossfade-backfill-${ownName}.json`;
   const from = await beginning(open, collection, { file: writes ? file : null, beside: beside !== null }, options);
   if (from.done) {
     tell(terminal, { kind: "done", checkpoint: from }, file, options);
@@ -133,7 +148,8 @@ async function backfill(
     if (why !== null) progress.tell(`waiting: ${printable(why)}`);
   };
   const live = beside === null ? null : await openLiveBackfill(beside, { collection, next }, open, waits);
-  const job = writes ? await openRowJob({ collection, route, next }, options) : null;
+  // Of some rows the gate makes nothing: it asks whether all were brought over.
+  const job = writes && choice === null ? await openRowJob({ collection, route, next }, options) : null;
   // From here on: one that is refused has not begun.
   const order = { kind: "backfill", collection: collection.name, dryRun: !writes } as const;
   const report = openJobReport(proxy, order, () => stop.abort());
@@ -233,17 +249,21 @@ async function beginning(
   { source, target }: OpenCollection,
   collection: NamedCollection["collection"],
   { file, beside }: Noting,
-  { restart }: BackfillFlags,
+  options: BackfillFlags,
 ): Promise<Checkpoint> {
   const { name } = collection;
-  const fingerprint = await fingerprintOf(source, target, digestOfRules(collection));
+  const { restart } = options;
+  const choice = choiceOf(options);
+  const fingerprint = await fingerprintOf(source, target, digestOfRules(collection), chosenText(options));
   const first = firstCheckpoint(name, fingerprint, beside);
   if (file === null) return first;
   if (restart === true) removeCheckpoint(file);
   const noted = readCheckpoint(file);
-  if (noted === null) return first;
+  // Of some rows whoever asks again wants them again.
+  if (noted === null || (choice !== null && noted.done)) return first;
   if (noted.fingerprint !== fingerprint || noted.collection !== name) {
-    const of = `${file} is of a backfill of ${noted.collection} with other tables, columns or transform`;
+    const other = choice === null ? "" : `, or --${choice}`;
+    const of = `${file} is of a backfill of ${noted.collection} with other tables, columns or transform${other}`;
     throw new Exit(EXIT.no, `${of}; begin anew with --restart`);
   }
   if (noted.done || noted.beside === beside) return noted;

@@ -8,6 +8,7 @@ import { MOST_SAMPLED } from "../config/collection-settings.ts";
 import { SECOND } from "../config/units.ts";
 import { holdYoung } from "../process/heap-growth.ts";
 import { type Ended, example, timeOrOff, wholeNumber, withConfig } from "./options.ts";
+import { type Ended, example, instant, timeOrOff, wholeNumber, withConfig } from "./options.ts";
 import type { ReconcileFlags } from "./reconcile.ts";
 import type { SchemaFlags } from "./schema.ts";
 import type { StartFlagsGiven } from "./start.ts";
@@ -117,6 +118,15 @@ export function addRowCommands(program: Command, ended: Ended): void {
       new Option("--try <count>", "show so many rows before and after, write none").argParser(wholeNumber(1_000)),
     )
     .option("--types <file>", "write the types of both tables' rows (.d.ts), for the transform; bring nothing over")
+    .option(
+      "--keys <list>",
+      "bring over these rows alone: a file with a key a line, or keys with commas in between (7, eu/7)",
+    )
+    .option(
+      "--since <instant>",
+      "bring over rows that were changed since then alone, as changedAt of the collection says: 2026-11-22T12:00:00Z",
+      instant,
+    )
     .option("--restart", "begin anew, whatever is noted")
     .option("--checkpoint <file>", "where it is noted (default: ./crossfade-backfill-COLLECTION.json)")
     .addOption(new Option("--max-rate <rows>", "rows a second at most").argParser(wholeNumber(9_999_999)))
@@ -146,6 +156,7 @@ export function addRowCommands(program: Command, ended: Ended): void {
         "crossfade backfill users --types transforms/users.rows.d.ts",
         "crossfade backfill users --try 5",
         "crossfade backfill users --max-rate 5000",
+        "crossfade backfill users --keys 42,43",
       ),
     )
     .action(async (collection: string, options: BackfillFlags) =>

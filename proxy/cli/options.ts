@@ -1,5 +1,6 @@
 /** Options and help that several commands share. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseSince } from "../config/texts.ts";
 import { parseDuration } from "../config/units.ts";
 import { DIFFERENCE_KINDS, GROUP_STATES } from "../evidence/evidence.ts";
 import { OUTCOME_KINDS } from "../outcome.ts";
@@ -69,6 +70,13 @@ export function timeOrOff(text: string): number | null {
   const parsed = parseDuration(text);
   if (parsed.ok) return parsed.value;
   throw new InvalidArgumentError(`It ${parsed.error}, or off.`);
+}
+
+/** ISO 8601, UTC. */
+export function instant(text: string): string {
+  const parsed = parseSince(text);
+  if (parsed.ok) return new Date(parsed.value).toISOString();
+  throw new InvalidArgumentError(`It ${parsed.error}.`);
 }
 
 export function example(...lines: readonly string[]): string {

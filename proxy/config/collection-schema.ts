@@ -103,6 +103,10 @@ export const collectionSchema = z.strictObject({
   ).optional(),
   columns: columnsSchema.optional(),
   values: rowValuesSchema.optional(),
+  changedAt: columnField(
+    "The source's column that says when a row was changed last, for crossfade backfill --since. Default: changedAt of marks, or none.",
+    ["updated_at"],
+  ).optional(),
   marks: marksSchema.optional(),
   reconcile: scheduleSchema.optional(),
   compare: compareSchema

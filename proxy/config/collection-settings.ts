@@ -77,6 +77,8 @@ export interface CollectionSettings {
   readonly values: CollectionValues;
   /** How changes that came by way of the proxy are marked, in both tables; null: they are not. */
   readonly marks: MarkSettings | null;
+  /** The source's column that says when a row was changed last; null: none does. */
+  readonly changedAt: string | null;
   /** How often a running proxy has them compared; null: when somebody does. */
   readonly reconcile: ReconcileSchedule | null;
   /** Of its rules; status and headers are of answers only. */

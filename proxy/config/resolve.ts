@@ -179,7 +179,7 @@ export function resolveSettings(
 
 function resolveCollection(written: WrittenCollection, file: string | null): CollectionSettings {
   const { name, route, source, target = source, entityId, transform, columns, values, marks, compare } = written;
-  const { reconcile } = written;
+  const { reconcile, changedAt } = written;
   const asWritten: Choose = (_, own, __, builtIn) => own ?? builtIn;
   return {
     name,
@@ -191,6 +191,7 @@ function resolveCollection(written: WrittenCollection, file: string | null): Col
     columns: columns ?? [],
     values: { learn: values?.learn ?? [], apply: values?.apply ?? [] },
     marks: marks ?? null,
+    changedAt: changedAt ?? marks?.changedAt ?? null,
     reconcile: reconcile === undefined ? null : { everyMs: reconcile.every, sample: reconcile.sample ?? null },
     compare: { ...DEFAULT_ROUTE.compare, ...resolveRules(asWritten, compare, undefined) },
   };

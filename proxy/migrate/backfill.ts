@@ -75,7 +75,13 @@ export type BackfillEnd =
   | { readonly kind: "too-many-set-aside"; readonly checkpoint: Checkpoint };
 
 /** What tells two backfills apart that cannot go on with each other's work. */
-export async function fingerprintOf(source: RowSource, target: RowSource, transform: string | null): Promise<string> {
+export async function fingerprintOf(
+  source: RowSource,
+  target: RowSource,
+  transform: string | null,
+  /** Which rows; null: all. */
+  chosen: string | null = null,
+): Promise<string> {
   const shapes = [await source.describe(), await target.describe()];
   // Other rows have other columns, where nothing declares them.
   const columns = shapes.map((shape) =>
@@ -83,7 +89,15 @@ export async function fingerprintOf(source: RowSource, target: RowSource, transf
       .filter(({ declared }) => shape.sampled !== true || declared !== "")
       .map(({ name, declared }) => [name, declared]),
   );
-  const all = [source.name, source.key, target.name, target.key, columns, transform];
+  const all = [
+    source.name,
+    source.key,
+    target.name,
+    target.key,
+    columns,
+    transform,
+    ...(chosen === null ? [] : [chosen]),
+  ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
 

@@ -4,7 +4,6 @@
  * matter who ran that, nor whether this process was there.
  */
 import type { CollectionSettings, ReconcileSchedule } from "../config/collection-settings.ts";
-import { MINUTE, SECOND } from "../config/units.ts";
 import type { Claim } from "../members/claims.ts";
 import type { Clock, Store } from "../ports.ts";
 import { endsOf, type RowJobEnd } from "./row-jobs.ts";
@@ -43,11 +42,11 @@ export interface ReconcileSchedules {
   stop(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = SECOND;
+const LOOK_EVERY_MS = 1_000;
 /** Longer than a process that is well is ever silent; whoever was killed is followed by another one after that. */
-const CLAIM_MS = 30 * SECOND;
-const RENEW_EVERY_MS = 10 * SECOND;
-const RETRY_AFTER_MS = 5 * MINUTE;
+const CLAIM_MS = 30_000;
+const RENEW_EVERY_MS = 10_000;
+const RETRY_AFTER_MS = 5 * 60_000;
 
 const UNKNOWN: ScheduleState = { nextAt: null, runningSince: null, problem: null };
 

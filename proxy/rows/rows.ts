@@ -65,6 +65,8 @@ export interface RowSource {
   describe(): Promise<TableShape>;
   /** The rows after a key (null: from the first) and up to another (absent, null: to the last), `limit` at most, as of one moment. */
   page(after: RowKey | null, limit: number, upTo?: RowKey | null): Promise<RowPage>;
+  /** The same of rows that were changed since then, or do not say when. Absent: whoever reads all pages has to look. */
+  pageSince?(since: ChangedSince, after: RowKey | null, limit: number): Promise<RowPage>;
   /** Of these keys the rows that are there, in any order. */
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
   /** Of these keys the deleted rows that stay in the table, marked; nothing else here sees them as rows. Absent: there are none. */
@@ -85,6 +87,13 @@ export interface RowSource {
    */
   schema?(look: SchemaLook): Promise<TableSchema>;
   close(): Promise<void>;
+}
+
+export interface ChangedSince {
+  /** The column that says when a row was changed last. */
+  readonly column: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
 }
 
 /** What tells changes that came by way of the proxy from others. */

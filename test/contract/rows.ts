@@ -12,6 +12,7 @@ import {
   type RowTarget,
   spellKey,
 } from "../../proxy/rows/rows.ts";
+import { onlyKeys, onlySince, readKeys } from "../../proxy/migrate/chosen-rows.ts";
 import { drawRows } from "../../proxy/migrate/draw-rows.ts";
 import { type ContractTable, full } from "./contract-table.ts";
 import { tombstoneContract } from "./tombstones.ts";
@@ -164,6 +165,35 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
       assert.deepEqual(await between(["b", 1n], ["c", 9n], 3), ["b/2", "b/3", "c/1"]);
       assert.deepEqual(await between(["b", 3n], null), ["c/1", "c/2", "c/3"]);
       assert.deepEqual(await between(["b", 3n], ["b", 3n]), []);
+    });
+  });
+
+  contract("rows that were changed since a moment are read in pages, with those that do not say when", async () => {
+    await withTable({ key: ID }, async (table) => {
+      const at = (day: number): string => `2026-11-${day}T12:00:00Z`;
+      const days = [21, 23, 24, 20, 25, 21, 26];
+      await table.upsert([...days.map((day, i) => full(BigInt(i), { name: at(day) })), full(7n, { name: null })]);
+      const changed = onlySince(table, { column: "name", at: "2026-11-22T00:00:00.000Z" });
+      for (const limit of [1, 2, 3, 5, 100]) assert.deepEqual(await allIds(changed, limit), [1n, 2n, 4n, 6n, 7n]);
+      assert.deepEqual(await allIds(onlySince(table, { column: "name", at: "2027-01-01T00:00:00.000Z" }), 2), [7n]);
+    });
+  });
+
+  contract("rows of given keys are read in pages, in their order, without those that are not there", async () => {
+    await withTable({ key: ["tenant", "id"] }, async (table) => {
+      const rows = ["a", "b/c"].flatMap((tenant) => [1n, 2n, 3n].map((id) => full(id, { tenant })));
+      await table.upsert(rows);
+      const { columns } = await table.describe();
+      const keys = readKeys(["b~1c/3", "a/9", "a/1", "x/1", "b~1c/2", "a/1"], table.key, columns);
+      for (const limit of [1, 2, 3, 100]) {
+        const found = await everyRow(onlyKeys(table, keys), limit);
+        assert.deepEqual(
+          found.map((row) => spellKey(keyOf(row, table.key))),
+          ["b~1c/3", "a/1", "b~1c/2"],
+        );
+      }
+      assert.throws(() => readKeys(["a"], table.key, columns), /"a" has 1 parts, and the key has 2 columns/);
+      assert.throws(() => readKeys(["a/b"], table.key, columns), /"a\/b" is no whole number/);
     });
   });
 

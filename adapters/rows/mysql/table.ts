@@ -3,6 +3,7 @@ import type { Connection, ResultSetHeader } from "mysql2/promise";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
+  type ChangedSince,
   keyOf,
   lastOfEachKey,
   putColumn,
@@ -276,6 +277,29 @@ export function mysqlTable(
     return Number(most) - 1_024;
   }
 
+  async function pageOf(
+    after: RowKey | null,
+    limit: number,
+    upTo: RowKey | null,
+    since: ChangedSince | null,
+  ): Promise<RowPage> {
+    const of = await shape();
+    const range = keyRange(of, after, upTo);
+    const isSince =
+      since === null ? "" : `(${quote(since.column)} >= ${timeLiteral(since.at)} OR ${quote(since.column)} IS NULL)`;
+    const where = isSince === "" ? range : range === "" ? `WHERE ${isSince}` : `${range} AND ${isSince}`;
+    const sent = await ask(
+      `SELECT ${of.columns.map(selected).join(", ")} FROM ${of.table} FORCE INDEX (${quote(of.keyIndex)}) ` +
+        `${where} ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`,
+    );
+    return { rows: sent.map((row) => toRow(of, row)), isFull: sent.length === limit };
+  }
+
+  /** The session is in UTC. */
+  function timeLiteral(at: string): string {
+    return escape(at.replace("T", " ").replace("Z", ""));
+  }
+
   /** null: it is not to be. What another writer's lock, or its row, came between is done once more. */
   async function inTransaction<T>(work: () => Promise<T>, keyIndex: string): Promise<T> {
     for (let races = 0; ; races += 1) {
@@ -311,14 +335,8 @@ export function mysqlTable(
         throw unusable(why);
       }),
     digests: mysqlDigests({ shape, ask, key, keyRange }),
-    async page(after, limit, upTo = null): Promise<RowPage> {
-      const of = await shape();
-      const sent = await ask(
-        `SELECT ${of.columns.map(selected).join(", ")} FROM ${of.table} FORCE INDEX (${quote(of.keyIndex)}) ` +
-          `${keyRange(of, after, upTo)} ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`,
-      );
-      return { rows: sent.map((row) => toRow(of, row)), isFull: sent.length === limit };
-    },
+    page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
+    pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
     async draw(rows): Promise<readonly RowKey[]> {
       const of = await shape();
       const columns = key.map((each) => column(of, each));
@@ -349,7 +367,7 @@ export function mysqlTable(
     async unmarked({ column: of, is, changedAt, since }): Promise<number> {
       const { table: from } = await shape();
       const list = is.map(escape).join(", ");
-      const at = escape(since.replace("T", " ").replace("Z", ""));
+      const at = timeLiteral(since);
       const [[found = null] = []] = await askTexts(
         `SELECT count(*) FROM ${from} WHERE ${quote(changedAt)} >= ${at} AND (${quote(of)} IS NULL OR ${quote(of)} NOT IN (${list}))`,
         [],

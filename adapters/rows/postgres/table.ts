@@ -3,6 +3,7 @@ import type { Client } from "pg";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
+  type ChangedSince,
   lastOfEachKey,
   putColumn,
   type Row,
@@ -190,6 +191,22 @@ export function postgresTable(
     return sum;
   }
 
+  async function pageOf(
+    after: RowKey | null,
+    limit: number,
+    upTo: RowKey | null,
+    since: ChangedSince | null,
+  ): Promise<RowPage> {
+    const of = await shape();
+    const list = of.columns.map(({ name: column }) => quote(column)).join(", ");
+    const { where, values } = keyRange(of, after, upTo);
+    const changed =
+      since === null ? "" : `(${quote(since.column)} >= $${values.length + 1} OR ${quote(since.column)} IS NULL)`;
+    const sql = `SELECT ${list} FROM ${of.table} ${alsoWhere(where, changed)} ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`;
+    const raw = await ask(sql, since === null ? values : [...values, since.at]);
+    return { rows: toRows(of, raw), isFull: raw.length === limit };
+  }
+
   /** null: what was done is undone again. */
   async function inTransaction<T>(work: () => Promise<T>): Promise<T> {
     await run("BEGIN", []);
@@ -215,16 +232,8 @@ export function postgresTable(
         throw unusable(why);
       }),
     digests: postgresDigests({ shape, ask, key, keyRange }),
-    async page(after, limit, upTo = null): Promise<RowPage> {
-      const of = await shape();
-      const list = of.columns.map(({ name: column }) => quote(column)).join(", ");
-      const { where, values } = keyRange(of, after, upTo);
-      const raw = await ask(
-        `SELECT ${list} FROM ${of.table} ${where} ORDER BY ${key.map(quote).join(", ")} LIMIT ${limit}`,
-        values,
-      );
-      return { rows: toRows(of, raw), isFull: raw.length === limit };
-    },
+    page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
+    pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
     // Rows of one page of the table were written together: TABLESAMPLE SYSTEM would draw them together too.
     async draw(rows): Promise<readonly RowKey[]> {
       const of = await shape();
@@ -306,6 +315,12 @@ export function postgresTable(
   function sameKey(): string {
     return key.map((column) => `t.${quote(column)} = k.${quote(column)}`).join(" AND ");
   }
+}
+
+/** A condition beside others, or alone; empty: none. */
+function alsoWhere(where: string, also: string): string {
+  if (also === "") return where;
+  return where === "" ? `WHERE ${also}` : `${where} AND ${also}`;
 }
 
 /** What a replica has received it has yet to apply; how old the last of what it has applied is says how much. */

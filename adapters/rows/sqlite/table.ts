@@ -3,6 +3,7 @@ import type { Database } from "better-sqlite3";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
+  type ChangedSince,
   type ColumnKind,
   lastOfEachKey,
   type Row,
@@ -209,6 +210,25 @@ export function sqliteTable(db: Database, { name, table, key, version, tombstone
     return sum;
   }
 
+  function pageOf(after: RowKey | null, limit: number, upTo: RowKey | null, since: ChangedSince | null): RowPage {
+    const order = key.map(quote).join(", ");
+    const place = `(${key.map(() => "?").join(", ")})`;
+    const bounds = [
+      ...(after === null ? [] : [`(${order}) > ${place}`]),
+      ...(upTo === null ? [] : [`(${order}) <= ${place}`]),
+      ...(tombstone === null ? [] : [tombstones()?.isLive("") ?? ""]),
+      // Times are texts here, of several spellings that datetime() reads; what it does not read is no time.
+      ...(since === null ? [] : [`(datetime(${quote(since.column)}) >= datetime(?)) IS NOT 0`]),
+    ];
+    const where = bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")} `;
+    const ends = [after, upTo].filter((each) => each !== null);
+    const stored = db
+      .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} ${where}ORDER BY ${order} LIMIT ?`)
+      .raw()
+      .all(...keyParameters(ends), ...(since === null ? [] : [since.at]), limit);
+    return { rows: stored.map(toRow), isFull: stored.length === limit };
+  }
+
   const list = (): string =>
     columns()
       .map((column) => quote(column.name))
@@ -236,25 +256,8 @@ export function sqliteTable(db: Database, { name, table, key, version, tombstone
     },
     // It runs in this process: a digest would read the rows in the same thread.
     digests: null,
-    page: async (after, limit, upTo = null) =>
-      await Promise.resolve(
-        run((): RowPage => {
-          const order = key.map(quote).join(", ");
-          const place = `(${key.map(() => "?").join(", ")})`;
-          const bounds = [
-            ...(after === null ? [] : [`(${order}) > ${place}`]),
-            ...(upTo === null ? [] : [`(${order}) <= ${place}`]),
-            ...(tombstone === null ? [] : [tombstones()?.isLive("") ?? ""]),
-          ];
-          const where = bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")} `;
-          const ends = [after, upTo].filter((each) => each !== null);
-          const stored = db
-            .prepare<unknown[], Stored[]>(`SELECT ${list()} FROM ${of} ${where}ORDER BY ${order} LIMIT ?`)
-            .raw()
-            .all(...keyParameters(ends), limit);
-          return { rows: stored.map(toRow), isFull: stored.length === limit };
-        }),
-      ),
+    page: async (after, limit, upTo = null) => await Promise.resolve(run(() => pageOf(after, limit, upTo, null))),
+    pageSince: async (since, after, limit) => await Promise.resolve(run(() => pageOf(after, limit, null, since))),
     draw: async (rows) =>
       await Promise.resolve(
         run(() => {

@@ -218,3 +218,74 @@ const MANY = `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, at TEXT);
   WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
   INSERT INTO users SELECT i * 3, 'name ' || i, '2026-11-27T00:00:00Z' FROM n;`;
 const COPY = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, at TEXT);";
+
+const CHOSEN = `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, updated_at TEXT);
+  INSERT INTO users VALUES (1, 'a', '2026-11-20T12:00:00Z'), (2, 'b', '2026-11-23 12:00:00'), (3, 'c', NULL), (4, 'd', '2026-11-24T00:00:00.5Z');`;
+const CHOSEN_NEXT = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, updated_at TEXT);";
+const ids = ({ next }: CollectionSetup): unknown[] => next.prepare("SELECT id FROM users ORDER BY id").pluck().all();
+
+test("--keys brings over these rows alone, from a list or a file, as often as it is asked", async (t) => {
+  const setup = collectionSetup(t, { legacy: CHOSEN, next: CHOSEN_NEXT });
+  const some = await setup.run("backfill", "users", "--keys", "4,2,99,2");
+  assert.deepEqual([some.code, some.stdout], [0, "users  2 rows read, 2 written\n"], some.stderr);
+  assert.deepEqual(ids(setup), [2n, 4n]);
+  setup.next.exec("DELETE FROM users");
+  writeFileSync(join(setup.folder, "list.txt"), "3\n1\n");
+  for (const times of ["once", "again"]) {
+    const ended = await setup.run("backfill", "users", "--keys", "list.txt");
+    assert.deepEqual([ended.code, ended.stdout], [0, "users  2 rows read, 2 written\n"], times);
+  }
+  assert.deepEqual(ids(setup), [1n, 3n]);
+  // Where all rows were brought over stands beside it, and is not touched.
+  const all = await setup.run("backfill", "users");
+  assert.equal(all.stdout, "users  4 rows read, 4 written\n");
+  const wrong = await setup.run("backfill", "users", "--keys", "1,x");
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /--keys: "x" is no whole number/);
+  assert.equal((await setup.run("backfill", "users", "--keys", "1", "--since", "2026-11-22")).code, 2);
+});
+
+test("--since brings over rows that were changed since then, and those that do not say when", async (t) => {
+  const setup = collectionSetup(t, { legacy: CHOSEN, next: CHOSEN_NEXT, more: "    changedAt: updated_at\n" });
+  const ended = await setup.run("backfill", "users", "--since", "2026-11-23", "--chunk", "1");
+  assert.deepEqual([ended.code, ended.stdout], [0, "users  3 rows read, 3 written\n"], ended.stderr);
+  assert.deepEqual(ids(setup), [2n, 3n, 4n]);
+  setup.next.exec("DELETE FROM users");
+  await setup.run("backfill", "users", "--since", "2026-11-23T18:00:00Z");
+  assert.deepEqual(ids(setup), [3n, 4n]);
+  const wrong = await setup.run("backfill", "users", "--since", "yesterday");
+  assert.equal(wrong.code, 2);
+  const none = collectionSetup(t, { legacy: CHOSEN, next: CHOSEN_NEXT });
+  const unsaid = await none.run("backfill", "users", "--since", "2026-11-23");
+  assert.match(unsaid.stderr, /--since asks which column says when a row was changed; write changedAt at users/);
+});
+
+test("a backfill of some rows that was killed goes on where it was, and not with others", async (t) => {
+  const setup = collectionSetup(t, { legacy: MANY, next: COPY });
+  const keys = Array.from({ length: 2_000 }, (_, i) => String(6 * i + 3));
+  writeFileSync(join(setup.folder, "odd.txt"), keys.join("\n"));
+  const child = spawnCli(
+    ["backfill", "users", "--keys", "odd.txt", "--chunk", "50", "--max-rate", "1000"],
+    setup.options,
+  );
+  const exit = once(child, "exit");
+  const noted = () =>
+    JSON.parse(readFileSync(join(setup.folder, "crossfade-backfill-users.keys.json"), "utf8")) as { read: number };
+  await until(() => {
+    try {
+      return noted().read >= 300;
+    } catch {
+      return false;
+    }
+  });
+  child.kill("SIGKILL");
+  await exit;
+  const { read } = noted();
+  const other = await setup.run("backfill", "users", "--keys", "1,3");
+  assert.equal(other.code, 1);
+  assert.match(other.stderr, /with other tables, columns or transform, or --keys; begin anew with --restart/);
+  const ended = await setup.run("backfill", "users", "--keys", "odd.txt", "--json");
+  assert.match(ended.stderr, new RegExp(`going on after ${read} rows`));
+  assert.equal((JSON.parse(ended.stdout) as { read: number }).read, 2_000);
+  assert.equal(rowsOf(setup).length, 2_000);
+});

@@ -84,7 +84,7 @@ test("a sample of every so often leaves the gate where it was", async (t) => {
   assert.match(conditions.find(({ name }) => name === "reconcile")?.text ?? "", /^users: its rows were not compared/);
   const { schedule } = await found(async () => {
     const now = await users(bench);
-    return now.schedule?.nextAt == null ? null : now;
+    return (now.schedule?.nextAt ?? null) === null ? null : now;
   });
   const inMs = Date.parse(schedule?.nextAt ?? "") - Date.parse(sample?.begunAt ?? "");
   assert.equal(inMs, 60 * 60_000, "an hour after the last one began");
@@ -95,7 +95,7 @@ test("what cannot be compared is told with the reason", async (t) => {
   const bench = await startBench(t, { store: "sqlite", routes: configured(setup.folder, "{ every: 1h }") });
   const { schedule, reconcile } = await found(async () => {
     const now = await users(bench);
-    return now.schedule?.problem == null ? null : now;
+    return (now.schedule?.problem ?? null) === null ? null : now;
   });
   assert.match(schedule?.problem ?? "", /^crossfade reconcile ended with 3: .*there is no table users/);
   assert.equal(reconcile, null);

@@ -35,7 +35,7 @@ test("every property says what it does", () => {
 test("every property that may be left out names its default", () => {
   // Containers, and what has no default: names, addresses, declarations.
   const none =
-    /^\.(admin|divergenceLog|limits|journal|member|services|defaults)$|\.(mirror|compare|verify|repair|asShadow|asPrimary|own|match|path|at|because|as|within|values|url|effects|token|role|name|legacy|next|tls|ca|cert|key|kind|from|route|source|target|postgres|mysql|sqlite|http|list|page|cursor|after|table|to|column|is|changedAt|since)$|\.touches\.\*\.entity$|\.values\.find\.(read|by)$/;
+    /^\.(admin|divergenceLog|limits|journal|member|services|defaults)$|\.(mirror|compare|verify|repair|asShadow|asPrimary|own|match|path|at|because|as|within|values|url|effects|token|role|name|legacy|next|tls|ca|cert|key|kind|from|route|source|target|postgres|mysql|sqlite|http|list|page|cursor|after|table|to|column|is|changedAt|since|every)$|\.touches\.\*\.entity$|\.values\.find\.(read|by)$/;
   for (const [path, property] of properties(makeJsonSchema())) {
     if (none.test(path) && !path.endsWith("defaults.next")) continue;
     assert.match(spelled(property["description"]), /Default: /, path);

@@ -24,6 +24,7 @@ const USERS: CollectionSettings = {
   columns: [],
   values: { learn: [], apply: [] },
   marks: null,
+  changedAt: null,
   reconcile: { everyMs: 10 * MINUTE, sample: null },
   compare: DEFAULT_ROUTE.compare,
 };

@@ -3,7 +3,8 @@ import type { CrossfadeConfig } from "./config/schema.ts";
 import { loadSettings } from "./config/load.ts";
 import { type ConfigMessage, formatConfigMessage } from "./config/message.ts";
 import { CrossfadeError } from "./errors.ts";
-import { type Crossfade, startCrossfade } from "./main.ts";
+import type { Crossfade } from "./crossfade.ts";
+import { startCrossfade } from "./main.ts";
 
 export interface CreateOptions {
   /** Of the log on stderr: trace, debug, info, warn, error, fatal or silent. Default `warn`. */

@@ -20,3 +20,8 @@ export function spellEndpoint(endpoint: Endpoint): string {
   const { host, port } = endpoint;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** What a listener at this address is reached at. */
+export function urlOf(address: Endpoint, scheme: "http" | "https"): string {
+  return "path" in address ? spellEndpoint(address) : `${scheme}://${spellEndpoint(address)}`;
+}

@@ -1,7 +1,5 @@
 /** Builds the parts in the order in which data flows through them, starts them, and ends them. */
-import { markUnjournaled } from "../adapters/journal/gap-marker.ts";
-import { openMemberFolder } from "../adapters/member/folder.ts";
-import { markerFileOf, openStore, type OpenedStore, storeIsBack } from "../adapters/store/open.ts";
+import { openStore, type OpenedStore } from "../adapters/store/open.ts";
 import { phasesFileOf } from "../adapters/store/phases-file.ts";
 import { standingFileOf } from "../adapters/store/standing-file.ts";
 import { createTelemetry } from "../adapters/telemetry/telemetry.ts";
@@ -16,19 +14,18 @@ import { createMoving } from "./compose/moving.ts";
 import { createMovingAlone, type MovingAlone } from "./compose/moving-alone.ts";
 import { createMirroring } from "./compose/mirroring.ts";
 import { createRecords } from "./compose/records.ts";
-import { openWaiting, type WaitingDoors } from "./compose/waiting.ts";
+import type { WaitingDoors } from "./compose/waiting.ts";
 import { createServiceSide } from "./compose/service-side.ts";
 import { ENDS_SOON_MS } from "./config/certificates.ts";
-import type { Environment } from "./config/environment.ts";
-import type { StartFlags } from "./config/flags.ts";
-import type { Endpoint, ListenTlsSettings, Settings } from "./config/settings.ts";
+import type { ListenTlsSettings, Settings } from "./config/settings.ts";
 import { createSwitchboard } from "./config/switchboard.ts";
 import { drain, type StopReport } from "./life/drain.ts";
-import { spellEndpoint } from "./endpoint.ts";
+import { type Crossfade, DRAIN_BUDGET_MS, NEVER, type StartOptions } from "./crossfade.ts";
+import { urlOf } from "./endpoint.ts";
+import { startWhileAway } from "./start-while-away.ts";
 import { createLeaningCounter } from "./moves/leaning-counter.ts";
 import { NO_ROUTE } from "./moves/leanings.ts";
 import { OpenTunnels } from "./forward/open-tunnels.ts";
-import { makeUlid } from "./identity.ts";
 import { holdHeapGrowth } from "./process/heap-growth.ts";
 import { scavengeWhenIdle } from "./process/idle-scavenge.ts";
 import { CountedWrites } from "./mirror/counted-writes.ts";
@@ -45,45 +42,12 @@ import { createRowJobEnds } from "./rows/row-job-ends.ts";
 import { createRowValues } from "./rows/row-value-map.ts";
 import { createRunningJobs } from "./rows/running-jobs.ts";
 import { createStatusSource } from "./life/status-source.ts";
-import { startWithoutStore, type WithoutStore } from "./store-away/start-without-store.ts";
 import { systemClock } from "./process/system-clock.ts";
 import { createClashCheck } from "./ids/value-clash.ts";
 import { createValueList } from "./ids/value-list.ts";
 import { readVersion } from "./version.ts";
 import { shareOfQueue } from "./workers/shares.ts";
 
-export interface StartOptions {
-  readonly settings: Settings;
-  /** Certificates, keys and modules that the settings came from. */
-  readonly files?: readonly string[];
-  /** As given on the command line; a reloaded file is read under the same flags. */
-  readonly flags?: StartFlags;
-  readonly env?: Environment;
-  /** The store, where somebody has begun to open it already; by default the one that the settings name. */
-  readonly store?: Promise<OpenedStore>;
-  /** pino's levels; logs go to stderr. Default `info`. */
-  readonly logLevel?: string;
-  /** How often the repair list is gone through by itself. Default 10 s. */
-  readonly repairEveryMs?: number;
-  /** In blocks of what length it is judged whether next fails after a cutover. Default 10 s. */
-  readonly failingBlockMs?: number;
-  /** Called with each sentence that an operator should see at the start. */
-  readonly warn?: (line: string) => void;
-}
-
-export interface Crossfade {
-  readonly proxyUrl: string;
-  readonly adminUrl: string;
-  /** Reads the config file again: whole or not at all. Nothing happens where there is no file. */
-  reload(): Promise<void>;
-  /** Rejects where it ends by itself: a store that was away at the start is there, and cannot be used. */
-  readonly failed: Promise<never>;
-  /** Stops accepting, finishes, settles the lanes within the budget (default 10 s). Safe to call twice. */
-  stop(budgetMs?: number): Promise<StopReport>;
-}
-
-const DRAIN_BUDGET_MS = 10_000;
-const NEVER = new Promise<never>(() => undefined);
 const REPAIR_EVERY_MS = 10_000;
 
 /**
@@ -97,7 +61,9 @@ export async function startCrossfade(options: StartOptions): Promise<Crossfade> 
   try {
     opened = await (options.store ?? openStore(settings, systemClock, () => deliveryKey(settings)));
   } catch (thrown) {
-    return whileAway(await startWithoutStore(partsWithoutStore(options, thrown)), settings);
+    const begin = (later: OpenedStore, waiting: WaitingDoors, note: string): Promise<Crossfade> =>
+      startWith({ ...later, notes: [...later.notes, note] }, options, waiting);
+    return await startWhileAway(options, thrown, begin);
   }
   return await startWith(opened, options, null);
 }
@@ -451,63 +417,6 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
   }
 }
 
-function partsWithoutStore(
-  options: StartOptions,
-  thrown: unknown,
-): Parameters<typeof startWithoutStore<OpenedStore, Crossfade, WaitingDoors>>[0] {
-  const { settings } = options;
-  const { folder } = settings.member;
-  const warn = (line: string): void => options.warn?.(line);
-  return {
-    settings,
-    thrown,
-    standing: () => standingFileOf(settings)?.read() ?? null,
-    phases: () => phasesFileOf(settings)?.read() ?? [],
-    lock: () => openMemberFolder(folder, makeUlid(systemClock.now())),
-    markUnjournaled: (routes, from) => markUnjournaled(markerFileOf(folder), routes, from),
-    storeIsBack: (isOver) => storeIsBack(settings, isOver),
-    open: () => openStore(settings, systemClock, () => deliveryKey(settings)),
-    async begin(opened, door, note) {
-      try {
-        return await startWith({ ...opened, notes: [...opened.notes, note] }, options, door);
-      } catch (error) {
-        await opened.store.close();
-        throw error;
-      }
-    },
-    openDoor: (safe) => openWaiting(settings, safe, { clock: systemClock, warn }),
-    clock: systemClock,
-    warn,
-  };
-}
-
-/** As long as the store is away, and from then on. */
-function whileAway({ door, whole, stop }: WithoutStore<Crossfade, WaitingDoors>, settings: Settings): Crossfade {
-  const { listener } = door.clients;
-  let stopped: Promise<StopReport> | null = null;
-  const end = async (budgetMs: number): Promise<StopReport> => {
-    const begunAt = systemClock.monotonic();
-    stop();
-    const late = setTimeout(() => listener.closeAllConnections(), budgetMs);
-    const crossfade = await whole.catch(() => null);
-    if (crossfade === null) await door.close();
-    clearTimeout(late);
-    if (crossfade !== null) return await crossfade.stop(budgetMs);
-    const tookMs = systemClock.monotonic() - begunAt;
-    return { cutOff: false, abandoned: 0, left: 0, tookMs, unwritten: { storeWrites: 0, logLines: 0 } };
-  };
-  const failed = whole.then(() => NEVER);
-  failed.catch(() => "whoever waits for it is told");
-  return {
-    proxyUrl: urlOf(listener.address, settings.tls === null ? "http" : "https"),
-    adminUrl: urlOf(door.adminAddress, "http"),
-    failed,
-    // Until then a changed file has nobody to act on it.
-    reload: () => whole.then((crossfade) => crossfade?.reload()).catch(() => undefined),
-    stop: (budgetMs = DRAIN_BUDGET_MS) => (stopped ??= end(budgetMs)),
-  };
-}
-
 /** Of a store that nobody shares. */
 function ownSecretKey({ store }: Settings): Buffer {
   return store.kind === "sqlite" ? loadSecretKey(`${store.file}.key`) : randomSecretKey();
@@ -519,8 +428,4 @@ function certificateWarnings(tls: ListenTlsSettings | null, now: number): readon
   const day = new Date(tls.endsAt).toISOString().slice(0, 10);
   const when = tls.endsAt <= now ? `ended on ${day} and clients refuse it` : `ends on ${day}`;
   return [`the certificate for clients ${when}; renew tls.cert: the changed file is taken into use by itself`];
-}
-
-function urlOf(address: Endpoint, scheme: "http" | "https"): string {
-  return "path" in address ? spellEndpoint(address) : `${scheme}://${spellEndpoint(address)}`;
 }

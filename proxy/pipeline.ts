@@ -10,7 +10,8 @@ import { createJournalBacklog, settleLeftOver } from "./life/journal-backlog.ts"
 import { Holes } from "./mirror/holes.ts";
 import { Lanes } from "./mirror/lanes.ts";
 import type { Copy } from "./life/copy.ts";
-import { abandonCopies, mirrorCopy } from "./life/mirrored-copy.ts";
+import { abandonCopies } from "./life/copy-ending.ts";
+import { mirrorCopy } from "./life/mirrored-copy.ts";
 import type { PipelineParts } from "./pipeline-parts.ts";
 import type { QuietKey } from "./members/turns.ts";
 

@@ -5,25 +5,12 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Caught, OfRequest } from "../caught.ts";
-import { hostFor, type RouteSettings, type ServiceSettings, serviceOf } from "../config/settings.ts";
-import {
-  headerOf,
-  type RawHeaders,
-  type RequestClass,
-  type RequestHead,
-  type Role,
-  type RouteFound,
-  type Snapshot,
-} from "../exchange.ts";
-import { forward } from "../forward/forwarder.ts";
+import type { RouteSettings } from "../config/settings.ts";
+import type { RequestClass, RequestHead, RouteFound, Snapshot } from "../exchange.ts";
 import { Patience } from "../forward/patience.ts";
 import { BROUGHT_OVER, MOVING, refuse } from "../forward/refusal.ts";
-import type { OpenTunnels } from "../forward/open-tunnels.ts";
-import { openTunnel } from "../forward/tunnel.ts";
-import { endToEndHeaders, withHeaders } from "../headers.ts";
 import { makeUlid } from "../identity.ts";
-import type { Asked, ClientMapping } from "../ids/client-mapping.ts";
+import type { Asked } from "../ids/client-mapping.ts";
 import { type Dial, fallsBack, isDialled } from "../reads/dial.ts";
 import { dialledUpstream } from "../reads/dialled-upstream.ts";
 import type { Fallback } from "../reads/fallback.ts";
@@ -34,42 +21,25 @@ import { NO_ROUTE } from "../moves/leanings.ts";
 import type { Noise, Watched } from "../noise/noise.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import { holdBack, type WriteHold } from "../phase/write-hold.ts";
-import { PHASE_ROLES, serviceNameFor } from "../moves/phases.ts";
-import type { Clock, Telemetry, Upstream } from "../ports.ts";
+import { serviceNameFor } from "../moves/phases.ts";
 import { keyAtHead, samplePoint } from "../route/entity-key.ts";
 import { dialledTo, wholeRead } from "../route/pin-names.ts";
 import { classifyRequest, methodOverride, planExchange } from "../route/plan.ts";
-import { serverSpan } from "../tracing/spans.ts";
-import { clientTrace } from "../tracing/trace-context.ts";
-import { beginTrace, tracedHeaders } from "../tracing/tracing.ts";
-import {
-  crossingWatch,
-  NOT_FORWARDED,
-  spanOfPrimary,
-  toldOnce,
-  type Traced,
-  UNWATCHED,
-  type Watch,
-} from "./front-watch.ts";
+import { beginTrace } from "../tracing/tracing.ts";
+import { guarded } from "./ending.ts";
+import { forwardWatched, type Mapping, ofRequest } from "./front-forwarding.ts";
+import { type TunnelingParts, tunnelTo } from "./front-tunnel.ts";
+import { crossingWatch, NOT_FORWARDED, toldOnce, type Traced, UNWATCHED, type Watch } from "./front-watch.ts";
 
-export interface FrontParts {
-  /** The settings that an exchange arriving now will keep. */
-  readonly snapshot: () => Snapshot;
+export interface FrontParts extends TunnelingParts {
   readonly mirroringEnabled: () => boolean;
-  readonly upstream: (role: Role, service: ServiceSettings) => Upstream;
   readonly intake: Intake;
-  readonly clients: ClientMapping;
   readonly dial: Dial;
   readonly fallback: Fallback;
   /** Writes whose source of truth is being changed wait here. */
   readonly hold: Pick<WriteHold, "holds" | "take">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
-  readonly tunnels: Pick<OpenTunnels, "opened">;
   readonly noise: Pick<Noise, "watch" | "sawFailure">;
-  readonly telemetry: Pick<Telemetry, "clientRequest" | "serverRequest" | "span">;
-  readonly clock: Clock;
-  /** Something failed that is not the client's. */
-  readonly caught: Caught;
 }
 
 export interface Front {
@@ -97,16 +67,11 @@ export function createFront(parts: FrontParts): Front {
     const found = snapshot.router.match(head);
     if (found === null) {
       const traced = traceOf(snapshot, head, null);
-      forwardTo(
-        request,
-        response,
-        head,
-        snapshot,
-        "legacy",
-        NO_ROUTE,
-        traced === null ? UNWATCHED : { ...UNWATCHED, traced },
-        null,
-      );
+      forwardWatched(parts, {
+        ...{ request, response, head, snapshot, mapping: null, marks: [] },
+        ...{ serviceName: "legacy", routeName: NO_ROUTE },
+        watch: traced === null ? UNWATCHED : { ...UNWATCHED, traced },
+      });
       return;
     }
     const { route } = found;
@@ -135,7 +100,7 @@ export function createFront(parts: FrontParts): Front {
         forwardDialled(request, response, snapshot, head, found);
         return;
       }
-      guard("dial", () => parts.dial.count(route, "pinned"));
+      guarded(parts, "dial", () => parts.dial.count(route, "pinned"));
       forwardPlanned(request, response, snapshot, head, found, "read");
     };
     const answer = parts.dial.mayAsk({ route, names, revision: snapshot.revision });
@@ -179,12 +144,22 @@ export function createFront(parts: FrontParts): Front {
       if (plan.why === "writes-off" && route.sharedDatabase)
         watch = crossingWatch(parts, watch, { snapshot, request: head, found, plan });
       try {
-        const service = serviceNameFor(plan.primary, route);
+        const serviceName = serviceNameFor(plan.primary, route);
         const marks = requestClass === "write" ? route.markHeaders : [];
-        forwardTo(request, response, head, snapshot, service, route.name, watch, mapping, marks);
+        forwardWatched(parts, {
+          request,
+          response,
+          head,
+          snapshot,
+          serviceName,
+          routeName: route.name,
+          watch,
+          mapping,
+          marks,
+        });
       } catch (error) {
         void watch.ended(NOT_FORWARDED);
-        if (watch.closed !== null) guard("noise", watch.closed);
+        if (watch.closed !== null) guarded(parts, "noise", watch.closed);
         throw error;
       }
       return;
@@ -192,7 +167,7 @@ export function createFront(parts: FrontParts): Front {
     const trace = traced === null ? null : traced.trace;
     // Whoever watches it would wait for its end for ever.
     const unwatch = (): void => {
-      guard("noise", () => {
+      guarded(parts, "noise", () => {
         watched?.ended(NOT_FORWARDED);
         watched?.closed();
       });
@@ -242,14 +217,15 @@ export function createFront(parts: FrontParts): Front {
     const asked = { snapshot, request: head, found };
     const { upstream, answeredBy } = dialledUpstream(parts, asked, traced === null ? null : traced.trace);
     const watch = traced === null ? UNWATCHED : { ...UNWATCHED, traced, answeredBy };
-    forwardTo(request, response, head, snapshot, "legacy", route.name, watch, () => upstream);
+    const toWhom = { serviceName: "legacy", routeName: route.name, mapping: () => upstream, marks: [] };
+    forwardWatched(parts, { request, response, head, snapshot, watch, ...toWhom });
   }
 
   /** It begins anew once the hold is over: nothing of it has been decided, read or sent. */
   function heldBack(request: IncomingMessage, response: ServerResponse, target: string): void {
     holdBack(parts.hold, response, {
       goOn: () => handle(request, response, target),
-      refuse: () => guard("pipeline", () => refuse(response, MOVING, request.complete)),
+      refuse: () => guarded(parts, "pipeline", () => refuse(response, MOVING, request.complete)),
     });
   }
 
@@ -264,40 +240,6 @@ export function createFront(parts: FrontParts): Front {
         return watch.ended(ending);
       },
     };
-  }
-
-  function tunnel(request: IncomingMessage, socket: Socket, bytes: Buffer): void {
-    try {
-      const snapshot = parts.snapshot();
-      const head = readRequestHead(request, request.url ?? "");
-      const found = snapshot.router.match(head);
-      const primary = found === null ? "legacy" : PHASE_ROLES[found.route.phase].primary;
-      const routeName = found === null ? NO_ROUTE : found.route.name;
-      const service = serviceOf(snapshot.settings, found === null ? "legacy" : serviceNameFor(primary, found.route));
-      const mapping = found === null ? null : parts.clients.of({ snapshot, request: head, found });
-      const upstream = parts.upstream("primary", service);
-      parts.tunnels.opened({ route: routeName, kind: "tunnel", primary }, socket);
-      openTunnel({
-        request,
-        socket,
-        head: bytes,
-        upstream: mapping === null ? upstream : mapping(upstream),
-        method: head.method,
-        target: head.target,
-        headers: endToEndHeaders(head, { host: hostFor(service), proto: head.scheme, upgrade: true }),
-        headTimeoutMs: service.asPrimary.timeoutMs,
-        clock: parts.clock,
-        answered: (status, ms) => {
-          guard("telemetry", () => {
-            parts.telemetry.clientRequest("primary", routeName, status, ms);
-            parts.telemetry.serverRequest(routeName, head.method, status ?? 502, ms);
-          });
-        },
-      });
-    } catch (error) {
-      parts.caught("pipeline", error);
-      socket.destroy();
-    }
   }
 
   function watchNoise(arrived: Parameters<Noise["watch"]>[0]): Watched | null {
@@ -320,13 +262,13 @@ export function createFront(parts: FrontParts): Front {
     traced: Traced | null,
     behind: FallbackUpstream | null,
   ): void {
-    const service = serviceNameFor(plan.primary, route);
+    const serviceName = serviceNameFor(plan.primary, route);
     const watch: Watch = {
       takers: entered.takers(),
       settleWrite: plan.requestClass === "write",
       ended: (ending) => {
         // Before it is settled, which lets go of the copy.
-        if (watched !== null) guard("noise", () => watched.ended(ending));
+        if (watched !== null) guarded(parts, "noise", () => watched.ended(ending));
         const isAnothers = ending.end === "answered" && behind?.isLegacys() === true;
         return entered.ended(isAnothers ? { ...ending, isAnothers } : ending);
       },
@@ -335,7 +277,17 @@ export function createFront(parts: FrontParts): Front {
       ...(behind === null ? {} : { answeredBy: behind.answeredBy }),
     };
     const marks = plan.requestClass === "write" ? route.markHeaders : [];
-    forwardTo(request, response, head, snapshot, service, route.name, watch, mapping, marks);
+    forwardWatched(parts, {
+      request,
+      response,
+      head,
+      snapshot,
+      serviceName,
+      routeName: route.name,
+      watch,
+      mapping,
+      marks,
+    });
   }
 
   /** The copy of an answer that nobody else needs. */
@@ -344,98 +296,13 @@ export function createFront(parts: FrontParts): Front {
       takers: watched.takers?.() ?? null,
       settleWrite: false,
       ended: (ending) => {
-        guard("noise", () => watched.ended(ending));
+        guarded(parts, "noise", () => watched.ended(ending));
         if (ending.end === "answered") ending.release();
         return null;
       },
       closed: () => watched.closed(),
       traced: null,
     };
-  }
-
-  function forwardTo(
-    request: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead,
-    snapshot: Snapshot,
-    serviceName: string,
-    routeName: string,
-    watch: Watch,
-    mapping: Mapping,
-    marks: RouteSettings["markHeaders"] = [],
-  ): void {
-    const service = serviceOf(snapshot.settings, serviceName);
-    const primary = parts.upstream("primary", service);
-    const begunAt = parts.clock.monotonic();
-    const { traced } = watch;
-    const headers = withHeaders(endToEndHeaders(head, { host: hostFor(service), proto: head.scheme }), marks);
-    forward(
-      {
-        request,
-        response,
-        upstream: mapping === null ? primary : mapping(primary),
-        method: head.method,
-        target: head.target,
-        headers: traced === null ? headers : tracedHeaders(headers, traced.trace, traced.trace.spans.primary),
-        limits: {
-          headMs: service.asPrimary.timeoutMs,
-          idleMs: service.asPrimary.idleTimeoutMs ?? 0,
-          totalMs: service.asPrimary.totalTimeoutMs ?? 0,
-        },
-        takers: watch.takers,
-        settleWrite: watch.settleWrite,
-        begun: (status, answerHeaders) => {
-          if (status !== 200 || !isEventStream(answerHeaders)) return;
-          const primary = serviceName === "legacy" ? "legacy" : "next";
-          parts.tunnels.opened({ route: routeName, kind: "events", primary }, response);
-        },
-        ended: (ending) => {
-          const held = watch.ended(ending);
-          const reached = ending.end !== "unreached";
-          // A client that leaves is no failure of the primary's.
-          if ((ending.end !== "answered" || ending.status >= 500) && !response.destroyed)
-            guard("noise", () => parts.noise.sawFailure(service.origin), head);
-          guard(
-            "telemetry",
-            () => {
-              parts.telemetry.clientRequest(
-                "primary",
-                routeName,
-                reached ? ending.status : null,
-                reached ? ending.ms : 0,
-              );
-            },
-            head,
-          );
-          if (traced !== null)
-            guard(
-              "telemetry",
-              () => parts.telemetry.span(spanOfPrimary(traced, ending, watch.answeredBy?.() ?? service, parts.clock)),
-              head,
-            );
-          return held;
-        },
-        closed: (status) => {
-          if (watch.closed !== null) guard("noise", watch.closed, head);
-          guard(
-            "telemetry",
-            () => {
-              parts.telemetry.serverRequest(routeName, head.method, status, parts.clock.monotonic() - begunAt);
-            },
-            head,
-          );
-          if (traced === null) return;
-          guard(
-            "telemetry",
-            () => {
-              parts.telemetry.span(serverSpan(traced.trace, traced.asked, status, parts.clock.monotonic()));
-            },
-            head,
-          );
-        },
-      },
-      parts.clock,
-    );
   }
 
   function traceOf({ settings }: Snapshot, head: RequestHead, route: RouteSettings | null): Traced | null {
@@ -450,29 +317,7 @@ export function createFront(parts: FrontParts): Front {
     }
   }
 
-  function guard(step: string, work: () => void, head?: RequestHead): void {
-    try {
-      work();
-    } catch (error) {
-      parts.caught(step, error, head === undefined ? undefined : ofRequest(head));
-    }
-  }
-
-  return { handle, tunnel };
-}
-
-/** See `ClientMapping`. */
-type Mapping = ReturnType<ClientMapping["of"]>;
-
-/** Only the client's own trace is known here. */
-function ofRequest({ headers }: RequestHead): OfRequest | undefined {
-  const trace = clientTrace(headers);
-  return trace === null ? undefined : { id: null, traceId: trace.traceId };
-}
-
-function isEventStream(headers: RawHeaders): boolean {
-  const type = headerOf(headers, "content-type");
-  return type !== null && /^text\/event-stream\b/i.test(type);
+  return { handle, tunnel: (request, socket, head) => tunnelTo(parts, request, socket, head) };
 }
 
 /** Reads are sampled by what they are about: by entity where the head tells it, else by path. */

@@ -9,7 +9,7 @@ import type { Lanes } from "../mirror/lanes.ts";
 import type { Copy } from "./copy.ts";
 import type { BodyCopy, Exchange } from "../exchange.ts";
 import type { PrimaryAnswered } from "../forward/forwarder.ts";
-import { standsAlone } from "./mirrored-copy.ts";
+import { standsAlone } from "./copy-ending.ts";
 import { dropped, skipped, UNKNOWN } from "../outcome.ts";
 import type { PipelineParts } from "../pipeline-parts.ts";
 import type { LeftOver, WaitingWrite } from "../journal.ts";

@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a refusal of the shadow leaves no repair entry",
-    file: "proxy/life/mirrored-copy.js",
+    file: "proxy/life/compared-copy.js",
     text: 'return "shadow-refused";',
     instead: "return null;",
     episode: "services",

@@ -45,7 +45,7 @@ const TOPICS: ReadonlySet<string> = new Set([
   "tracing",
 ]);
 /** What starts a process' worth of parts: main.ts, and the entry point of those who embed it. */
-const MAIN = new Set(["main.ts", "create-crossfade.ts"]);
+const MAIN = new Set(["main.ts", "crossfade.ts", "start-while-away.ts", "create-crossfade.ts"]);
 /** Files that put steps together; every other file of their folders, and of proxy/ itself, holds values that all parts share. */
 const WIRING = new Set([
   "pipeline.ts",
@@ -54,6 +54,8 @@ const WIRING = new Set([
   "life/touch-watch.ts",
   "life/front.ts",
   "life/front-watch.ts",
+  "life/front-forwarding.ts",
+  "life/front-tunnel.ts",
   "life/intake.ts",
   "pipeline-parts.ts",
   "life/settlement.ts",
@@ -68,6 +70,8 @@ const WIRING = new Set([
   "reads/fallback-ends.ts",
   "reads/fallback-upstream.ts",
   "life/mirrored-copy.ts",
+  "life/compared-copy.ts",
+  "life/copy-ending.ts",
   "reads/crossed-read.ts",
   "tracing/traced-copy.ts",
   "life/ending.ts",

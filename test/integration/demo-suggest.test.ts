@@ -12,7 +12,8 @@ import { writeConfig } from "../../proxy/cli/demo/workspace.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
 import type { DivergenceRecord, ListedGroup } from "../../proxy/evidence/evidence.ts";
 import { spellSignature } from "../../proxy/evidence/group-sentence.ts";
-import { type Crossfade, startCrossfade } from "../../proxy/main.ts";
+import type { Crossfade } from "../../proxy/crossfade.ts";
+import { startCrossfade } from "../../proxy/main.ts";
 import { runCli } from "../support/cli.ts";
 import type { StatusJson } from "../support/crossfade.ts";
 

@@ -4,7 +4,8 @@ import { writeFileSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { request } from "undici";
 import { loadSettings } from "../../proxy/config/load.ts";
-import { startCrossfade, type Crossfade } from "../../proxy/main.ts";
+import type { Crossfade } from "../../proxy/crossfade.ts";
+import { startCrossfade } from "../../proxy/main.ts";
 import { runCli } from "../support/cli.ts";
 import { startBench, type Bench, type RouteJson } from "../support/crossfade.ts";
 

@@ -5,7 +5,7 @@ import http from "node:http";
 import net from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { Crossfade } from "../../proxy/main.ts";
+import type { Crossfade } from "../../proxy/crossfade.ts";
 import { makeFolder } from "../support/config-file.ts";
 import { startOn } from "../support/secure.ts";
 import { startService, type TestService } from "../support/service.ts";

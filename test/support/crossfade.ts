@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { request } from "undici";
 import type { OpenedStore } from "../../adapters/store/open.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
-import { startCrossfade, type Crossfade } from "../../proxy/main.ts";
+import type { Crossfade } from "../../proxy/crossfade.ts";
+import { startCrossfade } from "../../proxy/main.ts";
 import { startService, type Answer, type TestService } from "./service.ts";
 
 export interface Bench {

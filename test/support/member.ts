@@ -8,7 +8,8 @@ import type { OpenedStore } from "../../adapters/store/open.ts";
 import type { MemberView } from "../../proxy/admin/member-view.ts";
 import type { StatusView } from "../../proxy/admin/status-view.ts";
 import { loadSettings } from "../../proxy/config/load.ts";
-import { type Crossfade, startCrossfade } from "../../proxy/main.ts";
+import type { Crossfade } from "../../proxy/crossfade.ts";
+import { startCrossfade } from "../../proxy/main.ts";
 import { type RedisServer, redisServer } from "./redis.ts";
 import { type Answer, startService, type TestService } from "./service.ts";
 

@@ -16,16 +16,17 @@ import { DEFAULT_RETENTION, type Retention } from "../retention.ts";
 import { type BesideReply, type Counts, countsBeside } from "./beside.ts";
 import { Evictor } from "./eviction.ts";
 import { rewriteFiles } from "./files.ts";
-import { baseOf, partitionOf } from "./keys.ts";
+import { baseOf } from "./keys.ts";
 import type { RunBefore } from "./lasting-run.ts";
-import { RedisFailed, type RedisLink } from "./link.ts";
-import { replicationChanged, visitMeta, type Meta } from "./opening.ts";
+import type { RedisLink } from "./link.ts";
+import type { Meta } from "./opening.ts";
 import { Positions } from "./order.ts";
 import { erasePairs } from "./pairs.ts";
 import { Partition, readSizes, type SizesReply } from "./partition.ts";
 import { Reading } from "./reading.ts";
 import { Questions } from "./questions.ts";
 import { eraseRecords } from "./records.ts";
+import { Replication } from "./replication.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { RedisCalls } from "./calls.ts";
 import { RedisMembers } from "./members.ts";
@@ -35,6 +36,7 @@ import { type LookEvery, TurnCalls } from "./turn-calls.ts";
 import { RedisPins } from "./pins.ts";
 import { RedisTurns } from "./turns.ts";
 import { overrides } from "./kept.ts";
+import { homeOf, routesOf } from "./write-homes.ts";
 
 const SECOND = 1000;
 export const PATIENCE_MS = 10 * SECOND;
@@ -110,7 +112,6 @@ export class SharedStore extends Questions implements RedisStore {
   readonly secretKey: Buffer;
   readonly #options: RedisStoreOptions;
   readonly #link: RedisLink;
-  readonly #meta: Meta;
   readonly #listeners = new GroupListeners();
   readonly #patienceMs: number;
   readonly #partitions: readonly Partition[];
@@ -127,9 +128,8 @@ export class SharedStore extends Questions implements RedisStore {
   readonly #own = new OwnOverrides((mark) => this.#partitions[0]?.reached(mark) === true);
   readonly #notes: string[];
   readonly #heartbeat: NodeJS.Timeout;
-  #replication: readonly string[];
+  readonly #replication: Replication;
   #loss: string | null = null;
-  #unfit: string | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: RedisStoreOptions, link: RedisLink, meta: Meta, begun: RunBegun, warnings: readonly string[]) {
@@ -137,13 +137,13 @@ export class SharedStore extends Questions implements RedisStore {
     const { clock, redis } = options;
     this.#options = options;
     this.#link = link;
-    this.#meta = meta;
     this.run = begun.run;
     this.#before = begun.lasting?.before ?? [];
     this.generation = meta.generation;
     this.secretKey = meta.secret;
     this.#notes = [...warnings];
-    this.#replication = meta.replicationBefore.length === 0 ? link.seen.replication : meta.replicationBefore;
+    const allDurable = (): Promise<void> => this.#allDurable();
+    this.#replication = new Replication({ link, redis, clock, meta, allDurable });
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     const retention = { ...DEFAULT_RETENTION, ...options.retention };
     const evictor = new Evictor(
@@ -217,7 +217,7 @@ export class SharedStore extends Questions implements RedisStore {
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS);
     this.#heartbeat.unref();
     this.#compareReplication();
-    void this.#noteReplication();
+    void this.#replication.note();
   }
 
   get notes(): readonly string[] {
@@ -233,7 +233,7 @@ export class SharedStore extends Questions implements RedisStore {
   /** Owns up to what may have been lost while nobody looked. */
   #compareReplication(): void {
     const { clock, routes = [] } = this.#options;
-    if (!replicationChanged(this.#replication, this.#link.seen.replication)) return;
+    if (!this.#replication.hasChanged) return;
     const now = clock.now();
     const at = new Date(now).toISOString();
     const why = "store possibly lost: Redis was restarted or failed over while no Crossfade looked";
@@ -256,16 +256,12 @@ export class SharedStore extends Questions implements RedisStore {
       return;
     }
     for (const write of writes) {
-      if (isOfAllPartitions(write)) for (const partition of this.#partitions) partition.append(write);
-      else this.#partitions[this.#partitionFor(write)]?.append(write);
+      const home = homeOf(write, this.#partitions.length);
+      if (home === null) for (const partition of this.#partitions) partition.append(write);
+      else this.#partitions[home]?.append(write);
       const [first] = this.#partitions;
       if ((write.type === "pin" || write.type === "unpin") && first !== undefined) this.#own.note(write, first.mark());
     }
-  }
-
-  #partitionFor(write: Exclude<StoreWrite, OfAllPartitions>): number {
-    const route = routeOf(write);
-    return route === null ? 0 : partitionOf(route, this.#partitions.length);
   }
 
   flush(): Promise<void> {
@@ -284,7 +280,7 @@ export class SharedStore extends Questions implements RedisStore {
     const sum = (of: (partition: Partition) => number): number =>
       this.#partitions.reduce((total, partition) => total + of(partition), 0);
     const failed = this.#partitions.find(({ problem }) => problem !== null)?.problem ?? null;
-    const present = this.#link.problem ?? failed ?? this.#unfit;
+    const present = this.#link.problem ?? failed ?? this.#replication.unfit;
     return {
       kind: "redis",
       problem: present ?? this.#loss,
@@ -354,7 +350,7 @@ export class SharedStore extends Questions implements RedisStore {
     this.memberCalls.stop();
     await this.flush();
     this.#calls.stop();
-    await this.#noteReplication();
+    await this.#replication.note();
     this.reading.close();
     const isClean = this.#partitions.every(({ pendingEssentials }) => pendingEssentials === 0);
     for (const partition of this.#partitions) partition.abandon();
@@ -386,7 +382,7 @@ export class SharedStore extends Questions implements RedisStore {
   #beat(): void {
     this.#link.beat();
     for (const partition of this.#partitions) void partition.post();
-    void this.#followReplication();
+    void this.#replication.follow();
   }
 
   async #onUp(): Promise<void> {
@@ -394,48 +390,14 @@ export class SharedStore extends Questions implements RedisStore {
     this.turns.distrust();
     this.pins.distrust();
     for (const partition of this.#partitions) void partition.post();
-    await this.#noteReplication();
-  }
-
-  /** A cluster's nodes fail over one by one, without an end of the connection. */
-  async #followReplication(): Promise<void> {
-    if (!this.#link.isUp) return;
-    try {
-      await this.#link.look();
-      this.#unfit = null;
-      await this.#noteReplication();
-    } catch (thrown) {
-      // Where it does not answer the link says so; here, that it has become one that would have been refused.
-      if (thrown instanceof RedisFailed && !thrown.failure.error.retryable) this.#unfit = thrown.failure.error.message;
-    }
-  }
-
-  /**
-   * Whether anything of this process was lost, each partition's next batch finds out by its number: what is noted here
-   * is for the next opening, which has no such number.
-   */
-  async #noteReplication(): Promise<void> {
-    const { replication } = this.#link.seen;
-    if (replication.join() === this.#replication.join()) return;
-    try {
-      await this.#allDurable();
-      await visitMeta(this.#link, this.#options.redis, this.#visit(replication));
-      this.#replication = replication;
-    } catch {
-      // The next look notes it.
-    }
+    await this.#replication.note();
   }
 
   #onLost(sentence: string): void {
     this.turns.distrust();
     this.pins.distrust();
     this.#loss = `store ${this.#link.place}: ${sentence}`;
-    // Where it was emptied, what was said once for the whole store is gone as well.
-    void visitMeta(this.#link, this.#options.redis, this.#visit(this.#link.seen.replication)).catch(() => undefined);
-  }
-
-  #visit(replication: readonly string[]): Parameters<typeof visitMeta>[2] {
-    return { opening: false, now: this.#options.clock.now(), replication, known: this.#meta };
+    this.#replication.sayAgain();
   }
 }
 
@@ -443,44 +405,4 @@ const NOTHING_COUNTED = { outcomes: [], totals: [] };
 
 function lastingOf({ life, before }: NonNullable<RunBegun["lasting"]>, partition: number) {
   return { life, before: before[partition] as RunBefore };
-}
-
-/** Which route a gap was opened for, its end does not say; a mark stands for what came before it in any of them. */
-type OfAllPartitions = Extract<StoreWrite, { type: "gap-closed" | "gap-withdrawn" | "journal-mark" }>;
-
-function isOfAllPartitions(write: StoreWrite): write is OfAllPartitions {
-  return write.type === "gap-closed" || write.type === "gap-withdrawn" || write.type === "journal-mark";
-}
-
-/** null: it is of the store as a whole. */
-function routeOf(write: Exclude<StoreWrite, OfAllPartitions>): string | null {
-  switch (write.type) {
-    case "divergence":
-      return write.record.route;
-    case "pin":
-    case "unpin":
-    case "audit":
-    case "places":
-    case "gate-evidence":
-    case "row-job":
-      return null;
-    case "leaned":
-      return write.leaning.route;
-    case "count":
-    case "eligible":
-    case "compared-read":
-    case "pair":
-    case "repair":
-    case "gap-opened":
-    case "shadow":
-      return write.route;
-    default: {
-      const never: never = write;
-      throw new TypeError(`no such write: ${JSON.stringify(never)}`);
-    }
-  }
-}
-
-export function routesOf(partition: number, partitions: number, routes: readonly string[] = []): readonly string[] {
-  return routes.filter((route) => partitionOf(route, partitions) === partition);
 }

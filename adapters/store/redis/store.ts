@@ -9,7 +9,8 @@ import { RedisFailed, RedisLink } from "./link.ts";
 import { refuseTwin } from "./members.ts";
 import { checkPermissions, replicationChanged, visitMeta } from "./opening.ts";
 import { SCRIPTS } from "./scripts.ts";
-import { PATIENCE_MS, routesOf, SharedStore, type RedisStore, type RedisStoreOptions } from "./shared-store.ts";
+import { PATIENCE_MS, SharedStore, type RedisStore, type RedisStoreOptions } from "./shared-store.ts";
+import { routesOf } from "./write-homes.ts";
 
 const RETRY_MS = 100;
 

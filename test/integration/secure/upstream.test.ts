@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { request } from "undici";
-import type { Crossfade } from "../../../proxy/main.ts";
+import type { Crossfade } from "../../../proxy/crossfade.ts";
 import { makeAuthority } from "../../support/certificates.ts";
 import { makeFolder } from "../../support/config-file.ts";
 import { startOn, startRawUpstream } from "../../support/secure.ts";

@@ -14,6 +14,7 @@ import type { KeyHolds } from "../mirror/key-holds.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Snapshot } from "../exchange.ts";
+import { PacedQueue } from "../process/paced-queue.ts";
 import { entityOfKey } from "../reach.ts";
 import { bothSides, type BothSidesParts } from "../repair/both-sides.ts";
 import { readyFor, type ReadyEntry } from "../repair/entry.ts";
@@ -63,55 +64,25 @@ const AGAIN_AFTER_MS: Readonly<Record<CopyResult, number>> = {
 const MOST_RESTING = 10_000;
 
 export function createCopies(parts: CopiesParts): Copies {
-  const waiting = new Map<string, Miss>();
-  const running = new Map<string, Promise<void>>();
   /** Until when (monotonic ms); the oldest first. */
   const resting = new Map<string, number>();
-  /** When the next one of a route may begin. */
-  const nextAt = new Map<string, number>();
-  let timer: NodeJS.Timeout | null = null;
   const stopping = new AbortController();
 
-  function begin(): void {
-    if (stopping.signal.aborted) return;
-    const now = parts.clock.monotonic();
-    let soonest = Infinity;
-    for (const [key, miss] of waiting) {
-      if (running.size >= MOST_AT_ONCE) return;
-      if (running.has(entityOfKey(key))) continue;
-      const at = nextAt.get(miss.route) ?? 0;
-      if (at > now) {
-        soonest = Math.min(soonest, at);
-        continue;
-      }
-      waiting.delete(key);
-      start(miss, now);
-    }
-    if (soonest === Infinity || timer !== null) return;
-    timer = setTimeout(() => {
-      timer = null;
-      begin();
-    }, soonest - now);
-    timer.unref();
-  }
-
-  function start(miss: Miss, now: number): void {
-    const route = routeOf(miss.route);
-    if (route === null) return;
-    nextAt.set(miss.route, now + 1_000 / route.repair.ratePerSecond);
-    const entity = entityOfKey(miss.key);
-    const copying = copyOne(parts, route, miss, stopping.signal)
-      .then((result) => ended(miss, result))
-      .catch((error: unknown) => {
-        parts.caught("copy forward", error);
-        ended(miss, "failed");
-      })
-      .finally(() => {
-        running.delete(entity);
-        begin();
-      });
-    running.set(entity, copying);
-  }
+  const queue = new PacedQueue<Miss>({
+    clock: parts.clock,
+    mostWaiting: MOST_WAITING,
+    mostAtOnce: MOST_AT_ONCE,
+    laneOf: ({ key }) => entityOfKey(key),
+    ratePerSecond: ({ route }) => routeOf(route)?.repair.ratePerSecond ?? null,
+    async run(miss) {
+      const route = routeOf(miss.route);
+      if (route !== null) ended(miss, await copyOne(parts, route, miss, stopping.signal));
+    },
+    failed(miss, error) {
+      parts.caught("copy forward", error);
+      ended(miss, "failed");
+    },
+  });
 
   function ended({ route, key }: Miss, result: CopyResult): void {
     parts.counted(route, result);
@@ -128,15 +99,12 @@ export function createCopies(parts: CopiesParts): Copies {
   return {
     missed(miss) {
       if (parts.isShared || stopping.signal.aborted) return;
-      if (waiting.size >= MOST_WAITING || (resting.get(miss.key) ?? 0) > parts.clock.monotonic()) return;
-      if (!waiting.has(miss.key)) waiting.set(miss.key, miss);
-      begin();
+      if (!queue.hasRoomFor(miss.key) || (resting.get(miss.key) ?? 0) > parts.clock.monotonic()) return;
+      if (queue.waitingOf(miss.key) === null) queue.put(miss);
     },
     async stop() {
       stopping.abort();
-      if (timer !== null) clearTimeout(timer);
-      waiting.clear();
-      await Promise.all(running.values());
+      await queue.stop();
     },
   };
 }

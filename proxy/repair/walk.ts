@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RepairWork } from "../evidence/evidence.ts";
 import type { Clock, RepairWorkQuery, Store } from "../ports.ts";
+import { Pacer } from "../process/pacer.ts";
 import type { RepairFinding } from "../repair-job.ts";
 
 export interface WalkOrder {
@@ -57,14 +58,12 @@ async function* asTheyAre(store: WalkParts["store"], works: readonly RepairWork[
 }
 
 class Paced {
-  readonly #clock: Clock;
   readonly #order: WalkOrder;
-  /** When the next entry of a route may begin, monotonic ms. */
-  readonly #nextAt = new Map<string, number>();
+  readonly #pacer: Pacer;
 
   constructor(clock: Clock, order: WalkOrder) {
-    this.#clock = clock;
     this.#order = order;
+    this.#pacer = new Pacer(clock);
   }
 
   /** Returns those that were busy, unless these are told as they are too. */
@@ -85,7 +84,7 @@ class Paced {
     };
     try {
       for await (const work of works) {
-        await this.#turnOf(work.route);
+        await this.#pacer.turn(work.route, this.#order.rateOf(work.route), signal);
         if (running.size >= AT_ONCE) await Promise.race(running);
         if (signal.aborted || failures.length > 0) break;
         const one = begin(work).finally(() => running.delete(one));
@@ -96,13 +95,6 @@ class Paced {
     }
     if (failures.length > 0) throw failures[0];
     return busy;
-  }
-
-  async #turnOf(route: string): Promise<void> {
-    const now = this.#clock.monotonic();
-    const at = Math.max(now, this.#nextAt.get(route) ?? 0);
-    this.#nextAt.set(route, at + 1000 / this.#order.rateOf(route));
-    if (at > now) await pause(at - now, this.#order.signal);
   }
 }
 

@@ -15,7 +15,7 @@ import { type Chosen, chooseRequest, type LeftOutWhy, REQUEST_MAX_BYTES } from "
 import { createTransforms } from "../transform/transforms.ts";
 import { HarFile } from "./har-file.ts";
 import { HarFault, type RequestSpan, spellEntry } from "./har-scan.ts";
-import { Pacer } from "./pacer.ts";
+import { Pacer } from "../process/pacer.ts";
 import { replay, type ReplayParts } from "./replay.ts";
 import { Tally, type Tallied } from "./tally.ts";
 

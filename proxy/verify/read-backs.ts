@@ -17,6 +17,7 @@ import { exchangeAgain, isStillMirrored } from "../life/journaled-write.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import type { WriteHold } from "../phase/write-hold.ts";
 import type { Telemetry } from "../ports.ts";
+import { PacedQueue, type PacedWork } from "../process/paced-queue.ts";
 import type { ReadBackCounts, ReadBackResult } from "../read-back-results.ts";
 import { READ_BACK_RESULTS } from "../read-back-results.ts";
 import { type EntityPlace, goesToPart, headOf } from "../read-back.ts";
@@ -54,7 +55,7 @@ export interface ReadBacks {
   stop(): Promise<void>;
 }
 
-interface Waiting {
+interface Waiting extends PacedWork {
   readonly exchange: Exchange;
   readonly place: EntityPlace;
   /** Its answers leave open whether it was applied: whoever cannot read it has to say so. */
@@ -79,13 +80,20 @@ const LOOKS_MS = [0, 250, 1_000, 4_000];
 const LATER_EVERY_MS = 5_000;
 
 export function createReadBacks(parts: ReadBacksParts): ReadBacks {
-  const waiting = new Map<string, Waiting>();
-  const running = new Set<Promise<void>>();
-  const busy = new Map<string, Waiting>();
   const counts = new Map<string, number>();
-  const nextAt = new Map<string, number>();
   const stopping = new AbortController();
-  let timer: NodeJS.Timeout | null = null;
+  const queue = new PacedQueue<Waiting>({
+    clock: parts.clock,
+    mostWaiting: MOST_WAITING,
+    mostAtOnce: MOST_AT_ONCE,
+    laneOf: ({ key }) => key,
+    ratePerSecond: ({ exchange }) => exchange.route.repair.ratePerSecond,
+    run: readBack,
+    failed(one, error) {
+      parts.caught("read back", error);
+      ended(one, "failed");
+    },
+  });
 
   function count(route: string, result: ReadBackResult): void {
     const name = `${result} ${route}`;
@@ -93,37 +101,33 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
     parts.telemetry.readBack(route, result);
   }
 
-  function settled(one: Settled): void {
+  function settled(found: Settled): void {
     if (stopping.signal.aborted || !parts.mirroringEnabled()) return;
-    const { exchange, key } = one;
-    const isOpen = isLeftOpen(one);
-    if (!isOneWrite(one) || key === null) return;
+    const { exchange, key } = found;
+    const isOpen = isLeftOpen(found);
+    if (!isOneWrite(found) || key === null) return;
     if (!isOpen && parts.random() >= exchange.route.verify.share) return;
     const { method, path, headers } = exchange.request;
     const place = { key, method, path, host: headerOf(headers, "host") };
-    const mark = parts.recorder.repairEntry(one, "read-back");
+    const mark = parts.recorder.repairEntry(found, "read-back");
     // Until it is told what came of an open one, a write behind it is as open: the service may apply them the other way round.
-    const before = waiting.get(key) ?? busy.get(key);
-    const found = { exchange, place, isOpen: isOpen || before?.isOpen === true, mark };
-    if (enqueue({ ...found, settledAt: parts.clock.monotonic() })) {
-      const due = { mark, isOpen: found.isOpen, settledAt: parts.clock.now(), traceId: exchange.traceId };
-      parts.journal.readBackDue(exchange.id, due);
-    }
-    begin();
+    const before = queue.waitingOf(key) ?? queue.runningIn(key);
+    const one: Waiting = {
+      ...{ route: exchange.route.name, key, exchange, place, mark },
+      isOpen: isOpen || before?.isOpen === true,
+      settledAt: parts.clock.monotonic(),
+    };
+    if (!queue.hasRoomFor(key)) return ended(one, "left-out");
+    const due = { mark, isOpen: one.isOpen, settledAt: parts.clock.now(), traceId: exchange.traceId };
+    parts.journal.readBackDue(exchange.id, due);
+    put(one);
   }
 
-  /** Whether there was room for it. */
-  function enqueue(one: Waiting): boolean {
-    const { key } = one.place;
-    const before = waiting.get(key);
-    if (before === undefined && waiting.size >= MOST_WAITING) {
-      ended(one, "left-out");
-      return false;
-    }
-    // Of a key the last write counts: what is read is what came of all of them.
-    waiting.set(key, one);
-    if (before !== undefined) parts.journal.readBackEnded(before.exchange.id, null);
-    return true;
+  /** Of a key the last write counts: what is read is what came of all of them. */
+  function put(one: Waiting): void {
+    const before = queue.waitingOf(one.key);
+    if (before !== null) parts.journal.readBackEnded(before.exchange.id, null);
+    queue.put(one);
   }
 
   function resume(due: DueReadBack): void {
@@ -143,43 +147,9 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
     const intent = { exchangeId, route, request, key, traceId, arrivedAt: Date.parse(mark.at) };
     const exchange = exchangeAgain(parts.snapshot(), intent, mark.misses ?? null);
     if (!parts.mirroringEnabled() || !isStillMirrored(exchange)) return give("failed", isOpen);
-    enqueue({ exchange, place, isOpen, mark, settledAt: parts.clock.monotonic() - ageMs });
-  }
-
-  function begin(): void {
-    if (stopping.signal.aborted) return;
-    const now = parts.clock.monotonic();
-    let soonest = Infinity;
-    for (const [key, one] of waiting) {
-      if (running.size >= MOST_AT_ONCE) return;
-      if (busy.has(key)) continue;
-      const { name, repair } = one.exchange.route;
-      const at = nextAt.get(name) ?? 0;
-      if (at > now) {
-        soonest = Math.min(soonest, at);
-        continue;
-      }
-      nextAt.set(name, now + 1_000 / repair.ratePerSecond);
-      waiting.delete(key);
-      busy.set(key, one);
-      const work = readBack(one)
-        .catch((error: unknown) => {
-          parts.caught("read back", error);
-          ended(one, "failed");
-        })
-        .finally(() => {
-          running.delete(work);
-          busy.delete(key);
-          begin();
-        });
-      running.add(work);
-    }
-    if (soonest === Infinity || timer !== null) return;
-    timer = setTimeout(() => {
-      timer = null;
-      begin();
-    }, soonest - now);
-    timer.unref();
+    const one = { route, key, exchange, place, isOpen, mark, settledAt: parts.clock.monotonic() - ageMs };
+    if (queue.hasRoomFor(key)) put(one);
+    else ended(one, "left-out");
   }
 
   async function readBack(one: Waiting): Promise<void> {
@@ -197,7 +167,7 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
       if (stopping.signal.aborted) return leave(one);
       // A later write of the key tells what came of this one too.
-      if (waiting.has(one.place.key)) {
+      if (queue.waitingOf(one.key) !== null) {
         parts.journal.readBackEnded(one.exchange.id, null);
         return count(route.name, "key-written-meanwhile");
       }
@@ -274,7 +244,6 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
           parts.caught("read back", error);
         }
       }
-      begin();
     },
     of: (route) =>
       Object.fromEntries(READ_BACK_RESULTS.map((result) => [result, counts.get(`${result} ${route}`) ?? 0])) as Record<
@@ -283,10 +252,7 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       >,
     async stop() {
       stopping.abort();
-      if (timer !== null) clearTimeout(timer);
-      for (const one of waiting.values()) leave(one);
-      waiting.clear();
-      await Promise.all(running);
+      await queue.stop(leave);
     },
   };
 }

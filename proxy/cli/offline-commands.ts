@@ -7,7 +7,6 @@ import type { ExplainOptions } from "./explain.ts";
 import { MOST_SAMPLED } from "../config/collection-settings.ts";
 import { SECOND } from "../config/units.ts";
 import { holdYoung } from "../process/heap-growth.ts";
-import { type Ended, example, timeOrOff, wholeNumber, withConfig } from "./options.ts";
 import { type Ended, example, instant, timeOrOff, wholeNumber, withConfig } from "./options.ts";
 import type { ReconcileFlags } from "./reconcile.ts";
 import type { SchemaFlags } from "./schema.ts";

@@ -5,8 +5,7 @@ import { openMemoryStore } from "../../adapters/store/memory.ts";
 import type { Exchange } from "../../proxy/exchange.ts";
 import { Lanes, type Ticket, type Turn } from "../../proxy/mirror/lanes.ts";
 import type { Teaching } from "../../proxy/mirror/values/teaching.ts";
-import { compileRouter } from "../../proxy/route/router.ts";
-import { settingsOf } from "../support/config-file.ts";
+import { JSON_HEADERS, mirroredWrites } from "../support/mirrored-writes.ts";
 import { type Seeded, seeded } from "../support/seeded.ts";
 import { testValueMap } from "../support/value-map.ts";
 
@@ -25,8 +24,6 @@ const WRITES_EACH = 12;
 const SHADOW_SLOWER = 50;
 const MAX_AGE_MS = 800;
 const SEEDS = 16;
-
-const JSON_HEADERS = ["content-type", "application/json"];
 
 interface Thing {
   /** Legacy's. */
@@ -218,31 +215,8 @@ function answerOf({ thing }: Write, spell: (id: number) => string) {
 }
 
 test("32 clients and a shadow 50 times slower: no id is ever another's, every hold ends at its bound, nobody is left waiting", async (t) => {
-  const { settings } = settingsOf(t, ROUTES);
-  const router = compileRouter(settings.routes);
-  const exchangeOf = (target: string): Exchange => {
-    const request = {
-      method: target === "/things" ? "POST" : "PUT",
-      target,
-      path: target,
-      query: "",
-      headers: JSON_HEADERS,
-      remoteAddress: "::1",
-      scheme: "http",
-    } as const;
-    const found = router.match(request);
-    assert.ok(found !== null);
-    return {
-      id: "01",
-      arrivedAt: 0,
-      snapshot: { revision: 1, settings, router, epochs: new Map() },
-      request,
-      ...found,
-      plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" },
-      traceId: "0",
-      trace: null,
-    };
-  };
+  const writeOf = mirroredWrites(t, ROUTES);
+  const exchangeOf = (target: string): Exchange => writeOf(target === "/things" ? "POST" : "PUT", target);
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const seen = { held: 0, taught: 0, lost: 0, unmapped: 0, late: 0 };
   for (let seed = 1; seed <= SEEDS; seed++) {

@@ -7,9 +7,8 @@ import type { Exchange } from "../../proxy/exchange.ts";
 import { Lanes, type Ticket, type Turn } from "../../proxy/mirror/lanes.ts";
 import type { MappedRequest } from "../../proxy/mirror/values/request-map.ts";
 import type { Teaching } from "../../proxy/mirror/values/teaching.ts";
-import { compileRouter } from "../../proxy/route/router.ts";
 import { systemClock } from "../../proxy/process/system-clock.ts";
-import { settingsOf } from "../support/config-file.ts";
+import { JSON_HEADERS, mirroredWrites } from "../support/mirrored-writes.ts";
 import { testValueMap } from "../support/value-map.ts";
 import { holdsAsync } from "./properties.ts";
 
@@ -47,8 +46,6 @@ const step = fc.record({
   joins: fc.boolean(),
   pick: fc.nat(50),
 });
-
-const JSON_HEADERS = ["content-type", "application/json"];
 
 class World {
   readonly things: Thing[] = [];
@@ -155,29 +152,7 @@ function nextIdOf(id: number): number | string {
 }
 
 test("whatever the schedule, nothing waits for ever, every id is its own, and only what was lost is skipped", async (t) => {
-  const { settings } = settingsOf(t, ROUTES);
-  const router = compileRouter(settings.routes);
-  const request = {
-    method: "POST",
-    target: "/things",
-    path: "/things",
-    query: "",
-    headers: JSON_HEADERS,
-    remoteAddress: "::1",
-    scheme: "http",
-  } as const;
-  const found = router.match(request);
-  assert.ok(found !== null);
-  const template: Exchange = {
-    id: "01",
-    arrivedAt: 0,
-    snapshot: { revision: 1, settings, router, epochs: new Map() },
-    request,
-    ...found,
-    plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" },
-    traceId: "0",
-    trace: null,
-  };
+  const template = mirroredWrites(t, ROUTES)("POST", "/things");
   let [sent, skipped] = [0, 0];
   await holdsAsync(
     t,

@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { openMemoryStore } from "../../../adapters/store/memory.ts";
-import type { Exchange } from "../../../proxy/exchange.ts";
 import { systemClock } from "../../../proxy/process/system-clock.ts";
-import { compileRouter } from "../../../proxy/route/router.ts";
-import { settingsOf } from "../../support/config-file.ts";
+import { JSON_HEADERS, mirroredWrites } from "../../support/mirrored-writes.ts";
 import { testValueMap } from "../../support/value-map.ts";
 
 const ROUTES = `
@@ -17,31 +15,13 @@ routes:
       learn: [{ at: "answer:/id", kind: thing }, { at: "answer:/parts/*/id", kind: thing }]
       apply: [{ at: "path:id", kind: thing }, { at: "body:/refs/*", kind: thing }]
 `;
-const JSON_HEADERS = ["content-type", "application/json"];
 const NOTHING_PASSED: ReadonlySet<string> = new Set();
 
 function worldOf(t: TestContext) {
-  const { settings } = settingsOf(t, ROUTES);
-  const router = compileRouter(settings.routes);
   const values = testValueMap(openMemoryStore({ clock: systemClock }), systemClock, (step, error) => {
     assert.fail(`${step}: ${String(error)}`);
   });
-  const write = (method: string, target: string): Exchange => {
-    const asked = { method, target, path: target, query: "", headers: JSON_HEADERS };
-    const request = { ...asked, remoteAddress: "::1", scheme: "http" } as const;
-    const found = router.match(request);
-    assert.ok(found !== null);
-    return {
-      id: "01",
-      arrivedAt: 0,
-      snapshot: { revision: 1, settings, router, epochs: new Map() },
-      request,
-      ...found,
-      plan: { mirror: true, primary: "legacy", shadow: "next", requestClass: "write" },
-      traceId: "0",
-      trace: null,
-    };
-  };
+  const write = mirroredWrites(t, ROUTES);
   const bytes = (document: unknown): Buffer => Buffer.from(JSON.stringify(document));
   const answer = (document: unknown, status = 201) => ({ status, headers: JSON_HEADERS, body: bytes(document) });
 

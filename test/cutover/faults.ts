@@ -314,7 +314,11 @@ async function moveOverSleeper(port: number, sleeper: Member, awake: Member): Pr
   const announced = untilTransition(port, ({ id }) => id !== first).then(() => null);
   let next = move(awake.adminUrl);
   // Whoever led the first one may be busy with its end.
-  for (let early = await Promise.race([announced, next]); early !== null; early = await Promise.race([announced, next])) {
+  for (
+    let early = await Promise.race([announced, next]);
+    early !== null;
+    early = await Promise.race([announced, next])
+  ) {
     if (early.detail.includes("silent")) return [];
     next = move(awake.adminUrl);
   }

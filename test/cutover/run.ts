@@ -79,7 +79,9 @@ async function runAllFaults(): Promise<number> {
     ended[phase] = (ended[phase] ?? 0) + 1;
     if (violations.length > 0) violated++;
     const where = spellCase(one);
-    say(`${n + 1}/${CASES.length} ${where}: ${phase} after ${agreedMs} ms, ${acknowledged} acknowledged, ${refused} refused with 503`);
+    say(
+      `${n + 1}/${CASES.length} ${where}: ${phase} after ${agreedMs} ms, ${acknowledged} acknowledged, ${refused} refused with 503`,
+    );
     for (const line of violations) say(`  VIOLATED ${line}`);
   }
   say(`${Math.max(0, to - from + 1)} of ${CASES.length} cases, ${violated} violated; ${JSON.stringify(ended)}`);

@@ -560,8 +560,7 @@ export async function explore(scenario: Scenario, rule: Rule): Promise<Explored>
   const schedules = new Map<string, bigint>();
   const divergent = new Map<string, readonly string[]>();
 
-  async function go(path: readonly string[]): Promise<bigint> {
-    const world = await play(scenario, rule, path);
+  async function go(path: readonly string[], world: World): Promise<bigint> {
     const state = world.state();
     const known = schedules.get(state);
     if (known !== undefined) return known;
@@ -573,12 +572,17 @@ export async function explore(scenario: Scenario, rule: Rule): Promise<Explored>
       if (what !== null && !divergent.has(what)) divergent.set(what, path);
       ways = 1n;
     }
-    for (const { name } of steps) ways += await go([...path, name]);
+    for (const [n, { name }] of steps.entries()) {
+      // A world cannot be copied: the first way goes on in this one, each other way begins anew.
+      const there = n === 0 ? world : await play(scenario, rule, path);
+      await take(there, name, path);
+      ways += await go([...path, name], there);
+    }
     schedules.set(state, ways);
     return ways;
   }
 
-  const all = await go([]);
+  const all = await go([], await play(scenario, rule, []));
   return {
     states: schedules.size,
     schedules: all,
@@ -589,13 +593,15 @@ export async function explore(scenario: Scenario, rule: Rule): Promise<Explored>
 async function play(scenario: Scenario, rule: Rule, path: readonly string[]): Promise<World> {
   const world = new World(scenario, rule);
   await settled();
-  for (const name of path) {
-    const step = world.enabled().find((each) => each.name === name);
-    if (step === undefined) throw new Error(`no step is called ${name} after ${path.join("; ")}`);
-    step.run();
-    if (name.startsWith("job")) await settled();
-  }
+  for (const name of path) await take(world, name, path);
   return world;
+}
+
+async function take(world: World, name: string, path: readonly string[]): Promise<void> {
+  const step = world.enabled().find((each) => each.name === name);
+  if (step === undefined) throw new Error(`no step is called ${name} after ${path.join("; ")}`);
+  step.run();
+  if (name.startsWith("job")) await settled();
 }
 
 /** What the job does between two steps is done. */

@@ -3,9 +3,11 @@ import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type BackfillEnd,
+  type BackfillLane,
   type BackfillProgress,
   fingerprintOf,
   firstCheckpoint,
+  rangesBetween,
   runBackfill,
 } from "../migrate/backfill.ts";
 import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
@@ -52,6 +54,8 @@ export interface BackfillFlags extends ApiOptions {
   readonly keys?: string;
   /** ISO 8601, UTC. */
   readonly since?: string;
+  /** Ranges of keys that are brought over at the same time. */
+  readonly ranges?: number;
   readonly restart?: boolean;
   readonly checkpoint?: string;
   readonly maxRate?: number;
@@ -72,6 +76,8 @@ export async function runBackfillCommand(name: string, options: BackfillFlags): 
   if (options.types !== undefined) return await writeTypes(named, options.types, options);
   if (options.keys !== undefined && options.since !== undefined)
     throw new Exit(EXIT.usage, "--keys and --since each say which rows are brought over; write one of them");
+  if (options.ranges !== undefined && choiceOf(options) !== null)
+    throw new Exit(EXIT.usage, "--ranges splits the whole table; write it without --keys and --since");
   const writes = options.dryRun !== true && options.try === undefined;
   const running = await whoRuns(named, options, writes);
   const values = writes ? await valuesOf(named, options) : null;
@@ -88,6 +94,21 @@ export async function runBackfillCommand(name: string, options: BackfillFlags): 
 /** What tells a backfill of some rows from one of others; null: all are brought over. */
 function choiceOf({ keys, since }: BackfillFlags): "keys" | "since" | null {
   return keys !== undefined ? "keys" : since !== undefined ? "since" : null;
+}
+
+/** null: several ranges may be brought over at the same time. */
+function whyOneRange(beside: Api | null, values: RowValues | null, { source }: OpenCollection): string | null {
+  if (beside !== null)
+    return "its writes are mirrored, and the windows and freezes of several ranges would stand in each other's way; leave --ranges out";
+  if (values !== null)
+    return "ids of its rows are others at next (values), and rows may name others of a range that is not there yet; leave --ranges out";
+  return source.splits === undefined ? `${source.name} cannot be split by keys; leave --ranges out` : null;
+}
+
+/** What was begun goes on in the ranges that it was begun in. */
+async function splitInto(ranges: number, from: Checkpoint, source: OpenCollection["source"]): Promise<Checkpoint> {
+  if (ranges === 1 || from.read > 0 || from.done || from.ranges !== null) return from;
+  return { ...from, ranges: rangesBetween((await source.splits?.(ranges)) ?? []) };
 }
 
 interface Running {
@@ -134,13 +155,16 @@ async function backfill(
   const choice = choiceOf(options);
   const ownName = choice === null ? collection.name : `${collection.name}.${choice}`;
   const file = options.checkpoint ?? `./crossfade-backfill-${ownName}.json`;
-  const from = await beginning(open, collection, { file: writes ? file : null, beside: beside !== null }, options);
+  const whyOne = options.ranges === undefined ? null : whyOneRange(beside, values, open);
+  if (whyOne !== null) throw new Exit(EXIT.no, `${collection.name} is brought over as one range: ${whyOne}`);
+  const begun = await beginning(open, collection, { file: writes ? file : null, beside: beside !== null }, options);
+  const from = await splitInto(options.ranges ?? 1, begun, open.source);
   if (from.done) {
     tell(terminal, { kind: "done", checkpoint: from }, file, options);
     terminal.complain(`crossfade: it was done before; --restart does it again`);
     return codeOf({ kind: "done", checkpoint: from });
   }
-  if (from.after !== null) terminal.complain(`crossfade: going on after ${from.read} rows (${file})`);
+  if (from.read > 0) terminal.complain(`crossfade: going on after ${from.read} rows (${file})`);
   const progress = openProgress((line) => terminal.complain(`crossfade: ${line}`));
   const stop = new AbortController();
   let told: JobReport | null = null;
@@ -157,21 +181,29 @@ async function backfill(
   told = report;
   await report.asked;
   const { version } = collection.target;
-  const parts = { collection, options, report, live, open, waits };
+  const lanes: OpenCollection[] = [];
+  const laneOf = (tables: OpenCollection): BackfillLane => ({
+    ...tables,
+    target: writes ? tables.target : withoutWriting(tables.target),
+    conflictsOf: async (rows) =>
+      version === null
+        ? []
+        : await versionConflicts(rows, tables.target, { version, compare: collection.compare, now: Date.now() }),
+    throttle: throttleOf({ collection, options, report, live, open: tables, waits }),
+  });
   let how: "done" | "stopped" | null = null;
   const onSignal = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
   try {
+    while (lanes.length + 1 < Math.min(options.ranges ?? 1, from.ranges?.length ?? 1)) {
+      lanes.push(await openCollection(collection, { write: writes }));
+    }
     const end = await runBackfill(
       {
-        ...open,
-        target: writes ? open.target : withoutWriting(open.target),
+        ...laneOf(open),
+        more: lanes.map(laneOf),
         mapped: values === null ? null : (rows) => mapRows(rows, collection.values, values, true),
         live,
-        conflictsOf: async (rows) =>
-          version === null
-            ? []
-            : await versionConflicts(rows, open.target, { version, compare: collection.compare, now: Date.now() }),
         note: (checkpoint) => {
           if (writes) writeCheckpoint(file, checkpoint);
         },
@@ -180,7 +212,6 @@ async function backfill(
           report.progress(now);
           progress.tell(progressText("backfill", now), (columns) => rowsBar("backfill", now, columns));
         },
-        throttle: throttleOf(parts),
         now: () => performance.now(),
         wait: waitFor,
       },
@@ -207,6 +238,7 @@ async function backfill(
     throw thrown;
   } finally {
     if (how === null) await live?.end("stopped");
+    for (const each of lanes) await each.close();
     progress.end();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
   }

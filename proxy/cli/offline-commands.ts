@@ -15,6 +15,8 @@ import type { TryOptions } from "./try.ts";
 
 /** Of `try`: answers of 16 MiB each are in memory for as many requests. */
 const MOST_AT_ONCE = 16;
+/** Of `backfill`: each is two connections and a thread. */
+const MOST_RANGES = 32;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 export function addOfflineCommands(program: Command, ended: Ended): void {
@@ -125,6 +127,12 @@ export function addRowCommands(program: Command, ended: Ended): void {
       "--since <instant>",
       "bring over rows that were changed since then alone, as changedAt of the collection says: 2026-11-22T12:00:00Z",
       instant,
+    )
+    .addOption(
+      new Option(
+        "--ranges <count>",
+        "bring over so many ranges of keys at the same time, each over connections and a thread of its own; not beside live writes (default: 1)",
+      ).argParser(wholeNumber(MOST_RANGES)),
     )
     .option("--restart", "begin anew, whatever is noted")
     .option("--checkpoint <file>", "where it is noted (default: ./crossfade-backfill-COLLECTION.json)")

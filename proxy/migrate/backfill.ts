@@ -17,27 +17,33 @@ import {
   type RowValue,
   type Written,
 } from "../rows/rows.ts";
-import type { Checkpoint, SetAside } from "./checkpoint.ts";
+import type { Checkpoint, KeyRangeDone, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
 import { type LiveWrites, writeLiveChunk } from "./live-chunk.ts";
 import { type ChunkTarget, type MadeChunk, makeChunk, writeMade } from "./made-chunk.ts";
 import type { Throttle } from "./throttle.ts";
 import type { Transformer } from "./transformer.ts";
 
-export interface BackfillParts {
+/** What one range of keys is brought over with: connections and a thread that no other one uses at the time. */
+export interface BackfillLane {
   readonly source: RowSource;
   readonly target: RowTarget;
   readonly transformer: Transformer;
+  /** Of made rows that the target had a version of that is as new: the keys of those that differ from it. */
+  readonly conflictsOf: (rows: readonly Row[]) => Promise<readonly string[]>;
+  readonly throttle: Throttle;
+}
+
+export interface BackfillParts extends BackfillLane {
+  /** For further ranges at the same time. */
+  readonly more?: readonly BackfillLane[];
   /** What rows that are about to be written are under next's ids; null: the same. */
   readonly mapped: ChunkTarget["mapped"];
   /** null: the rows are at rest. */
   readonly live: LiveParts | null;
-  /** Of made rows that the target had a version of that is as new: the keys of those that differ from it. */
-  readonly conflictsOf: (rows: readonly Row[]) => Promise<readonly string[]>;
   /** After each chunk, before the next one is written. */
   readonly note: (checkpoint: Checkpoint) => void;
   readonly progress: (progress: BackfillProgress) => void;
-  readonly throttle: Throttle;
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -104,60 +110,104 @@ export async function fingerprintOf(
 /** `beside` live writes, or at rest. */
 export function firstCheckpoint(collection: string, fingerprint: string, beside: boolean): Checkpoint {
   const counts = { read: 0, written: 0, kept: 0, leftOut: 0, readAgain: 0, toRepair: 0, longestFreezeMs: 0 };
-  return { collection, fingerprint, beside, after: null, done: false, ...counts, setAside: [], conflicts: [] };
+  const none = { after: null, ranges: null, done: false };
+  return { collection, fingerprint, beside, ...none, ...counts, setAside: [], conflicts: [] };
 }
 
-/** @throws CrossfadeError where a database or the transform fails; what was noted stays, and it goes on from there */
+/** Of keys that split a source, in their order. */
+export function rangesBetween(keys: readonly RowKey[]): readonly KeyRangeDone[] {
+  return [null, ...keys].map((after, i) => ({ after, upTo: keys[i] ?? null, done: false }));
+}
+
+/**
+ * Each lane takes the next range that nobody has; all of them note how far they came in the one checkpoint.
+ * @throws CrossfadeError where a database or the transform fails; what was noted stays, and it goes on from there
+ */
 export async function runBackfill(
   parts: BackfillParts,
   from: Checkpoint,
   options: BackfillOptions,
 ): Promise<BackfillEnd> {
-  const { source, target } = parts;
-  const { estimate } = await source.describe();
+  const { estimate } = await parts.source.describe();
   const began = parts.now();
-  const chunks = parts.live === null ? chunksAtRest(parts) : chunksBesideWrites(parts, parts.live, options.signal);
+  const stopping = new AbortController();
+  const signal = AbortSignal.any([options.signal, stopping.signal]);
+  const left = rangesOf(from).flatMap(({ done }, i) => (done ? [] : [i]));
   let checkpoint = from;
-  let limit = options.chunkRows ?? FIRST_ROWS;
-  for (;;) {
-    await parts.throttle.pass(checkpoint.read - from.read, options.signal);
-    if (options.signal.aborted) {
-      await chunks.drop();
-      return { kind: "stopped", checkpoint };
-    }
-    const chunk = await chunks.next(checkpoint.after, limit);
-    if (chunk === null) return { kind: "stopped", checkpoint };
-    const { page, counts, setAside, conflicts } = chunk;
-    const last = page.rows.at(-1);
-    checkpoint = {
-      ...checkpoint,
-      after: last === undefined ? checkpoint.after : keyOf(last, source.key),
-      done: !page.isFull,
-      read: checkpoint.read + page.rows.length,
-      written: checkpoint.written + counts.written,
-      kept: checkpoint.kept + counts.kept,
-      leftOut: checkpoint.leftOut + counts.leftOut,
-      readAgain: checkpoint.readAgain + chunk.readAgain,
-      toRepair: checkpoint.toRepair + chunk.toRepair,
-      longestFreezeMs: Math.max(checkpoint.longestFreezeMs, Math.round(chunk.longestFreezeMs)),
-      setAside: [...checkpoint.setAside, ...setAside],
-      conflicts: [...checkpoint.conflicts, ...conflicts],
-    };
-    if (checkpoint.done) await target.settleCounters();
-    parts.note(checkpoint);
-    const now = parts.now();
-    const readNow = checkpoint.read - from.read;
-    parts.progress({ checkpoint, estimate, rowsPerSecond: readNow / Math.max((now - began) / 1000, 0.001) });
-    const refused = checkpoint.setAside.length + checkpoint.conflicts.length;
-    if (refused > options.mostSetAside) {
-      await chunks.drop();
-      return { kind: "too-many-set-aside", checkpoint };
-    }
-    if (checkpoint.done) return { kind: "done", checkpoint };
-    if (options.chunkRows === null) {
-      limit = nextChunkRows({ rows: page.rows.length, bytes: bytesOf(page.rows), ms: chunk.ms });
+  let refusedTooMany = false;
+
+  async function bringOver(lane: BackfillLane, range: number): Promise<void> {
+    const own = { ...parts, ...lane };
+    const { upTo = null } = rangesOf(from)[range] ?? {};
+    const chunks = parts.live === null ? chunksAtRest(own, upTo) : chunksBesideWrites(own, parts.live, signal);
+    let limit = options.chunkRows ?? FIRST_ROWS;
+    for (;;) {
+      await lane.throttle.pass(checkpoint.read - from.read, signal);
+      if (signal.aborted) return await chunks.drop();
+      const chunk = await chunks.next(rangesOf(checkpoint)[range]?.after ?? null, limit);
+      if (chunk === null) return;
+      const { page } = chunk;
+      checkpoint = advanced(checkpoint, range, chunk, lane.source.key);
+      if (checkpoint.done) await lane.target.settleCounters();
+      parts.note(checkpoint);
+      const readNow = checkpoint.read - from.read;
+      const seconds = Math.max((parts.now() - began) / 1000, 0.001);
+      parts.progress({ checkpoint, estimate, rowsPerSecond: readNow / seconds });
+      if (checkpoint.setAside.length + checkpoint.conflicts.length > options.mostSetAside) {
+        refusedTooMany = true;
+        stopping.abort();
+        return await chunks.drop();
+      }
+      if (!page.isFull) return;
+      if (options.chunkRows === null) {
+        limit = nextChunkRows({ rows: page.rows.length, bytes: bytesOf(page.rows), ms: chunk.ms });
+      }
     }
   }
+
+  async function inLane(lane: BackfillLane): Promise<void> {
+    try {
+      for (let range = left.shift(); range !== undefined && !signal.aborted; range = left.shift()) {
+        await bringOver(lane, range);
+      }
+    } catch (thrown) {
+      stopping.abort();
+      throw thrown;
+    }
+  }
+
+  const ends = await Promise.allSettled([parts, ...(parts.more ?? [])].map(inLane));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  if (refusedTooMany) return { kind: "too-many-set-aside", checkpoint };
+  return { kind: checkpoint.done ? "done" : "stopped", checkpoint };
+}
+
+function rangesOf({ ranges, after, done }: Checkpoint): readonly KeyRangeDone[] {
+  return ranges ?? [{ after, upTo: null, done }];
+}
+
+function advanced(checkpoint: Checkpoint, range: number, chunk: Chunk, key: readonly string[]): Checkpoint {
+  const { page, counts } = chunk;
+  const last = page.rows.at(-1);
+  const ranges = rangesOf(checkpoint).map((each, i) =>
+    i === range ? { ...each, after: last === undefined ? each.after : keyOf(last, key), done: !page.isFull } : each,
+  );
+  const isSplit = checkpoint.ranges !== null;
+  return {
+    ...checkpoint,
+    after: isSplit ? null : (ranges[0]?.after ?? null),
+    ranges: isSplit ? ranges : null,
+    done: ranges.every(({ done }) => done),
+    read: checkpoint.read + page.rows.length,
+    written: checkpoint.written + counts.written,
+    kept: checkpoint.kept + counts.kept,
+    leftOut: checkpoint.leftOut + counts.leftOut,
+    readAgain: checkpoint.readAgain + chunk.readAgain,
+    toRepair: checkpoint.toRepair + chunk.toRepair,
+    longestFreezeMs: Math.max(checkpoint.longestFreezeMs, Math.round(chunk.longestFreezeMs)),
+    setAside: [...checkpoint.setAside, ...chunk.setAside],
+    conflicts: [...checkpoint.conflicts, ...chunk.conflicts],
+  };
 }
 
 interface Chunk {
@@ -180,10 +230,13 @@ interface Chunks {
 }
 
 /** The next chunk is read and made while one is written. */
-function chunksAtRest({ source, target, transformer, mapped, conflictsOf, now }: BackfillParts): Chunks {
+function chunksAtRest(
+  { source, target, transformer, mapped, conflictsOf, now }: BackfillParts,
+  upTo: RowKey | null,
+): Chunks {
   let ahead: Promise<{ readonly page: RowPage; readonly made: MadeChunk }> | null = null;
   const readAndMake = async (after: RowKey | null, limit: number) => {
-    const page = await source.page(after, limit);
+    const page = await source.page(after, limit, upTo);
     return { page, made: await makeChunk(page.rows, source.key, transformer) };
   };
   return {

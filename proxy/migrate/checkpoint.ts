@@ -9,14 +9,23 @@ export interface SetAside {
   readonly why: string;
 }
 
+/** The rows after the last key that is done and up to another (null: from the first, to the last). */
+export interface KeyRangeDone {
+  readonly after: RowKey | null;
+  readonly upTo: RowKey | null;
+  readonly done: boolean;
+}
+
 export interface Checkpoint {
   readonly collection: string;
   /** Of both tables, the key and the transform: rows that were made in another way are not gone on with. */
   readonly fingerprint: string;
   /** It was written beside live writes that were mirrored; false: at rest. */
   readonly beside: boolean;
-  /** The last key that is done; null: none is. */
+  /** The last key that is done, where all keys are one range; null: none is. */
   readonly after: RowKey | null;
+  /** How far each range has come, in the order of their keys; null: all keys are one. */
+  readonly ranges: readonly KeyRangeDone[] | null;
   readonly done: boolean;
   readonly read: number;
   readonly written: number;
@@ -36,7 +45,7 @@ export interface Checkpoint {
 }
 
 /** What a file of an earlier version has not. */
-const NONE = { beside: false, readAgain: 0, toRepair: 0, longestFreezeMs: 0, conflicts: [] };
+const NONE = { beside: false, readAgain: 0, toRepair: 0, longestFreezeMs: 0, conflicts: [], ranges: null };
 
 /** null: there is none. @throws CrossfadeError where it cannot be read */
 export function readCheckpoint(file: string): Checkpoint | null {
@@ -48,8 +57,13 @@ export function readCheckpoint(file: string): Checkpoint | null {
     throw unusable(file, (thrown as Error).message);
   }
   try {
-    const written = JSON.parse(text) as Omit<Checkpoint, "after"> & { readonly after: readonly SpelledValue[] | null };
-    return { ...NONE, ...written, after: written.after === null ? null : written.after.map(readSpelled) };
+    const written = { ...NONE, ...(JSON.parse(text) as Spelled) };
+    const ranges = written.ranges?.map(({ after, upTo, done }) => ({
+      after: readKey(after),
+      upTo: readKey(upTo),
+      done,
+    }));
+    return { ...written, after: readKey(written.after), ranges: ranges ?? null };
   } catch (thrown) {
     throw unusable(file, (thrown as Error).message);
   }
@@ -58,8 +72,13 @@ export function readCheckpoint(file: string): Checkpoint | null {
 /** Whole or not at all, also when the machine loses its power. @throws CrossfadeError */
 export function writeCheckpoint(file: string, checkpoint: Checkpoint): void {
   try {
-    const after = checkpoint.after === null ? null : checkpoint.after.map(spell);
-    writeWhole(file, `${JSON.stringify({ ...checkpoint, after })}\n`);
+    const ranges = checkpoint.ranges?.map(({ after, upTo, done }) => ({
+      after: spellAll(after),
+      upTo: spellAll(upTo),
+      done,
+    }));
+    const spelled: Spelled = { ...checkpoint, after: spellAll(checkpoint.after), ranges: ranges ?? null };
+    writeWhole(file, `${JSON.stringify(spelled)}\n`);
   } catch (thrown) {
     throw unusable(file, (thrown as Error).message);
   }
@@ -74,6 +93,20 @@ function unusable(file: string, why: string): CrossfadeError {
   return new CrossfadeError("rows-unusable", `the checkpoint ${file} cannot be used: ${why}; ${way}`, {
     source: "config",
   });
+}
+
+type SpelledKey = readonly SpelledValue[] | null;
+type Spelled = Omit<Checkpoint, "after" | "ranges"> & {
+  readonly after: SpelledKey;
+  readonly ranges: readonly { readonly after: SpelledKey; readonly upTo: SpelledKey; readonly done: boolean }[] | null;
+};
+
+function spellAll(key: RowKey | null): SpelledKey {
+  return key === null ? null : key.map(spell);
+}
+
+function readKey(key: SpelledKey): RowKey | null {
+  return key === null ? null : key.map(readSpelled);
 }
 
 /** What JSON has no value for is an object with one member. */

@@ -71,6 +71,11 @@ export interface RowSource {
   byKeys(keys: readonly RowKey[]): Promise<readonly Row[]>;
   /** Of these keys the deleted rows that stay in the table, marked; nothing else here sees them as rows. Absent: there are none. */
   tombstones?(keys: readonly RowKey[]): Promise<readonly Row[]>;
+  /**
+   * Keys that end all but the last of so many ranges with about as many rows each, in the order of `page`; fewer where there are few
+   * rows. Absent: it cannot be split.
+   */
+  splits?(ranges: number): Promise<readonly RowKey[]>;
   /** Keys of so many rows at random, each set of rows as likely as any other; all where there are fewer. Absent: it cannot draw. */
   draw?(rows: number): Promise<readonly RowKey[]>;
   /** null: this database computes none. */
@@ -166,6 +171,15 @@ export interface Revision {
   /** Written over the rows that are there, as `upsert` does. */
   readonly replace: readonly Row[];
   readonly remove: readonly RowKey[];
+}
+
+/** Drawn rows that one range is told by: with so many no range has twice as many rows as another one, as good as ever. */
+export const DRAWN_A_RANGE = 200;
+
+/** Of drawn keys, sorted, those that split them into so many parts; no two are the same. */
+export function splittingKeys(drawn: readonly RowKey[], ranges: number): readonly RowKey[] {
+  const ends = Array.from({ length: ranges - 1 }, (_, i) => drawn[Math.floor(((i + 1) * drawn.length) / ranges) - 1]);
+  return [...new Set(ends)].filter((key) => key !== undefined);
 }
 
 /** A table that can be written. Each call is one transaction: it is done as a whole, or not at all (but see `singly`). */

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openPostgres } from "../../adapters/rows/postgres/open.ts";
 import { DEFAULT_ROUTE } from "../../proxy/config/defaults.ts";
-import { firstCheckpoint, runBackfill } from "../../proxy/migrate/backfill.ts";
+import { type BackfillLane, firstCheckpoint, rangesBetween, runBackfill } from "../../proxy/migrate/backfill.ts";
 import { reconcile } from "../../proxy/migrate/reconcile.ts";
 import { AS_THEY_ARE, openTransformer } from "../../proxy/migrate/transformer.ts";
 import { postgresServer } from "../support/postgres.ts";
@@ -33,6 +33,8 @@ export interface RowsCost {
   readonly backfill: BackfillCost;
   /** Once more, over the rows that are there. */
   readonly again: BackfillCost;
+  /** Into an empty table, in so many ranges of keys at the same time. */
+  readonly ranges: readonly (BackfillCost & { readonly count: number })[];
   /** What reconcile is measured against. */
   readonly hash: { readonly ms: number; readonly databaseMicros: number };
   readonly reconcile: readonly ReconcileCost[];
@@ -47,6 +49,7 @@ interface ReconcileCost {
 }
 
 const ROUNDS = 3;
+const RANGES = [2, 4];
 const PLANTED = [0, 20, 40];
 
 const SOURCE = `CREATE TABLE people (id bigint PRIMARY KEY, email text NOT NULL, full_name text NOT NULL, balance numeric(20,4) NOT NULL,
@@ -62,23 +65,30 @@ const TRANSFORM = `export default ({ full_name, email, ...row }) => {
 };
 `;
 
-async function backfill(): Promise<BackfillCost> {
-  const source = await openPostgres({ url, table: "people", key: ["id"], version: null }, "people", true);
-  const target = await openPostgres({ url, table: "users", key: ["id"], version: null }, "users", false);
-  const transformer = await openTransformer(transform);
+async function openLane(): Promise<BackfillLane> {
+  return {
+    source: await openPostgres({ url, table: "people", key: ["id"], version: null }, "people", true),
+    target: await openPostgres({ url, table: "users", key: ["id"], version: null }, "users", false),
+    transformer: await openTransformer(transform),
+    throttle: { pass: async () => await Promise.resolve() },
+    conflictsOf: async () => await Promise.resolve([]),
+  };
+}
+
+async function backfill(ranges = 1): Promise<BackfillCost> {
+  const [first, ...more] = (await Promise.all(Array.from({ length: ranges }, openLane))) as [BackfillLane];
   const began = performance.now();
   const before = process.cpuUsage();
   const databaseBefore = treeCpuMicros(server.pid);
   let [tenthAt, lastTenthAt, firstBytes] = [0, 0, 0];
+  const whole = firstCheckpoint("people", "bench", false);
+  const split = ranges === 1 ? null : rangesBetween((await first.source.splits?.(ranges)) ?? []);
   const end = await runBackfill(
     {
-      source,
-      target,
-      transformer,
+      ...first,
+      more,
       mapped: null,
       live: null,
-      throttle: { pass: async () => await Promise.resolve() },
-      conflictsOf: async () => await Promise.resolve([]),
       note: ({ read }) => {
         const at = performance.now() - began;
         if (tenthAt === 0 && read >= rows / 10) {
@@ -91,7 +101,7 @@ async function backfill(): Promise<BackfillCost> {
       now: () => performance.now(),
       wait: async () => await Promise.resolve(),
     },
-    firstCheckpoint("people", "bench", false),
+    { ...whole, ranges: split },
     { mostSetAside: 0, chunkRows: null, signal: new AbortController().signal },
   );
   const ms = performance.now() - began;
@@ -99,7 +109,9 @@ async function backfill(): Promise<BackfillCost> {
   assert.deepEqual([end.kind, end.checkpoint.written], ["done", rows]);
   const lastBytes = process.memoryUsage.rss();
   const databaseMicros = treeCpuMicros(server.pid) - databaseBefore;
-  for (const each of [source, target, transformer]) await each.close();
+  for (const lane of [first, ...more]) {
+    for (const each of [lane.source, lane.target, lane.transformer]) await each.close();
+  }
   const lastTenthMs = ms - lastTenthAt;
   return { ms, firstTenthMs: tenthAt, lastTenthMs, cpuMicros: user + system, databaseMicros, firstBytes, lastBytes };
 }
@@ -162,6 +174,11 @@ try {
   assert.deepEqual(await server.ask(url, wrong), [["0"]]);
   console.error("brought over");
   const again = await backfill();
+  const ranges: RowsCost["ranges"][number][] = [];
+  for (const count of RANGES) {
+    await server.run(url, "TRUNCATE users");
+    ranges.push({ count, ...(await backfill(count)) });
+  }
   await server.run(url, "DROP TABLE users");
   await server.run(url, "CREATE TABLE people2 (LIKE people INCLUDING ALL)");
   await server.run(url, "INSERT INTO people2 SELECT * FROM people");
@@ -190,6 +207,7 @@ try {
     database: `PostgreSQL ${database}`,
     backfill: first,
     again,
+    ranges,
     hash: medians(hashes),
     reconcile: reconciled,
   };

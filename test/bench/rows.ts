@@ -28,7 +28,11 @@ export async function runRows(quick: boolean): Promise<Part> {
               "database",
               "memory after a tenth, at the end",
             ],
-            [backfillLine("into an empty table", backfill, rows), backfillLine("over the same rows", again, rows)],
+            [
+              backfillLine("into an empty table", backfill, rows),
+              backfillLine("over the same rows", again, rows),
+              ...cost.ranges.map((each) => backfillLine(`into an empty table, --ranges ${each.count}`, each, rows)),
+            ],
           ),
         ],
       },

@@ -197,6 +197,27 @@ export function rowContract({ name, open, openReadOnly, openBroken, lacks = [], 
     });
   });
 
+  contract("a table is split into ranges of about as many rows, which hold every row once", async () => {
+    await withTable({ key: ["tenant", "id"] }, async (table) => {
+      if (table.splits === undefined) return;
+      assert.deepEqual(await table.splits(4), []);
+      await table.upsert([full(1n, { tenant: "only" })]);
+      assert.ok((await table.splits(4)).length <= 1);
+      // Most rows are of one tenant, and their numbers are far apart.
+      const many = Array.from({ length: 900 }, (_, i) => full(BigInt(i) ** 3n, { tenant: "m" }));
+      await table.upsert([...many, ...["a", "z'"].flatMap((tenant) => [1n, 2n, 3n].map((id) => full(id, { tenant })))]);
+      const keys = await table.splits(4);
+      assert.equal(keys.length, 3);
+      const held: string[] = [];
+      for (const [i, after] of [null, ...keys].entries()) {
+        const { rows } = await table.page(after, 10_000, keys[i] ?? null);
+        assert.ok(rows.length > 100 && rows.length < 400, `range ${i} has ${rows.length} of 907 rows`);
+        held.push(...rows.map((row) => spellKey(keyOf(row, table.key))));
+      }
+      assert.deepEqual([held.length, new Set(held).size], [907, 907]);
+    });
+  });
+
   contract("rows are drawn at random, none oftener than another, however uneven their keys are", async () => {
     await withTable({ key: ID }, async (table) => {
       // Every tenth one has all keys before it for itself, which a draw by keys would give it the chance of.

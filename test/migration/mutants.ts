@@ -57,7 +57,7 @@ export const MIGRATION_MUTANTS: readonly MigrationMutant[] = [
   {
     name: "after a kill it goes on 200 rows too late",
     file: "proxy/migrate/backfill.js",
-    text: "if (checkpoint.done) await target.settleCounters(); parts.note(checkpoint);",
+    text: "if (checkpoint.done) await lane.target.settleCounters(); parts.note(checkpoint);",
     instead: "parts.note({ ...checkpoint, after: checkpoint.after?.map((one) => one + 200n) ?? null });",
   },
   {

@@ -3,6 +3,7 @@ import type { Connection, ResultSetHeader } from "mysql2/promise";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
+  DRAWN_A_RANGE,
   type ChangedSince,
   keyOf,
   lastOfEachKey,
@@ -13,6 +14,7 @@ import {
   type RowTarget,
   type RowValue,
   spellKey,
+  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
@@ -277,6 +279,17 @@ export function mysqlTable(
     return Number(most) - 1_024;
   }
 
+  async function drawn(rows: number, order: string): Promise<readonly RowKey[]> {
+    const of = await shape();
+    const columns = key.map((each) => column(of, each));
+    const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
+    const names = key.map(quote).join(", ");
+    const sent = await ask(
+      `SELECT ${columns.map(selected).join(", ")} FROM (SELECT ${names} FROM ${of.table} ${live} ORDER BY RAND() LIMIT ${rows}) d ${order}`,
+    );
+    return sent.map((row) => columns.map((each, i) => readSent(row[i] ?? null, each)));
+  }
+
   async function pageOf(
     after: RowKey | null,
     limit: number,
@@ -337,14 +350,9 @@ export function mysqlTable(
     digests: mysqlDigests({ shape, ask, key, keyRange }),
     page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
     pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
-    async draw(rows): Promise<readonly RowKey[]> {
-      const of = await shape();
-      const columns = key.map((each) => column(of, each));
-      const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
-      const list = columns.map(selected).join(", ");
-      const sent = await ask(`SELECT ${list} FROM ${of.table} ${live} ORDER BY RAND() LIMIT ${rows}`);
-      return sent.map((row) => columns.map((each, i) => readSent(row[i] ?? null, each)));
-    },
+    draw: async (rows) => await drawn(rows, ""),
+    splits: async (ranges) =>
+      splittingKeys(await drawn(ranges * DRAWN_A_RANGE, `ORDER BY ${key.map(quote).join(", ")}`), ranges),
     byKeys: async (keys) => await rowsOf(keys, "live"),
     ...(tombstone === null ? {} : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, "deleted") }),
     async upsert(rows): Promise<Written> {

@@ -3,6 +3,7 @@ import type { Client } from "pg";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
+  DRAWN_A_RANGE,
   type ChangedSince,
   lastOfEachKey,
   putColumn,
@@ -11,6 +12,7 @@ import {
   type RowPage,
   type RowTarget,
   type RowValue,
+  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
@@ -191,6 +193,14 @@ export function postgresTable(
     return sum;
   }
 
+  /** Rows of one page of the table were written together: TABLESAMPLE SYSTEM would draw them together too. */
+  async function drawn(rows: number, from: (sql: string) => string): Promise<readonly RowKey[]> {
+    const of = await shape();
+    const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
+    const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of.table} ${live} ORDER BY random() LIMIT ${rows}`;
+    return (await ask(from(sql), [])).map((texts) => readKey(of, key, texts));
+  }
+
   async function pageOf(
     after: RowKey | null,
     limit: number,
@@ -234,12 +244,11 @@ export function postgresTable(
     digests: postgresDigests({ shape, ask, key, keyRange }),
     page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
     pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
-    // Rows of one page of the table were written together: TABLESAMPLE SYSTEM would draw them together too.
-    async draw(rows): Promise<readonly RowKey[]> {
-      const of = await shape();
-      const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
-      const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of.table} ${live} ORDER BY random() LIMIT ${rows}`;
-      return (await ask(sql, [])).map((texts) => readKey(of, key, texts));
+    draw: async (rows) => await drawn(rows, (sql) => sql),
+    async splits(ranges): Promise<readonly RowKey[]> {
+      const order = key.map(quote).join(", ");
+      const sorted = await drawn(ranges * DRAWN_A_RANGE, (sql) => `SELECT ${order} FROM (${sql}) d ORDER BY ${order}`);
+      return splittingKeys(sorted, ranges);
     },
     async byKeys(keys): Promise<readonly Row[]> {
       return await rowsOf(keys, await shape());

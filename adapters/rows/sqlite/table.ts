@@ -4,6 +4,7 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
   type ChangedSince,
+  DRAWN_A_RANGE,
   type ColumnKind,
   lastOfEachKey,
   type Row,
@@ -11,6 +12,7 @@ import {
   type RowKey,
   type RowPage,
   type RowTarget,
+  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
@@ -210,6 +212,14 @@ export function sqliteTable(db: Database, { name, table, key, version, tombstone
     return sum;
   }
 
+  function drawn(rows: number, from: (sql: string) => string): readonly RowKey[] {
+    const kinds = key.map((each) => columns().find(({ name: column }) => column === each)?.kind ?? "other");
+    const live = tombstone === null ? "" : `WHERE ${tombstones()?.isLive("") ?? ""} `;
+    const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of} ${live}ORDER BY random() LIMIT ?`;
+    const stored = db.prepare<[number], Stored[]>(from(sql)).raw().all(rows);
+    return stored.map((each) => each.map((value, i) => readStored(value, kinds[i] ?? "other")));
+  }
+
   function pageOf(after: RowKey | null, limit: number, upTo: RowKey | null, since: ChangedSince | null): RowPage {
     const order = key.map(quote).join(", ");
     const place = `(${key.map(() => "?").join(", ")})`;
@@ -258,14 +268,13 @@ export function sqliteTable(db: Database, { name, table, key, version, tombstone
     digests: null,
     page: async (after, limit, upTo = null) => await Promise.resolve(run(() => pageOf(after, limit, upTo, null))),
     pageSince: async (since, after, limit) => await Promise.resolve(run(() => pageOf(after, limit, null, since))),
-    draw: async (rows) =>
+    draw: async (rows) => await Promise.resolve(run(() => drawn(rows, (sql) => sql))),
+    splits: async (ranges) =>
       await Promise.resolve(
         run(() => {
-          const kinds = key.map((each) => columns().find(({ name: column }) => column === each)?.kind ?? "other");
-          const live = tombstone === null ? "" : `WHERE ${tombstones()?.isLive("") ?? ""} `;
-          const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of} ${live}ORDER BY random() LIMIT ?`;
-          const drawn = db.prepare<[number], Stored[]>(sql).raw().all(rows);
-          return drawn.map((stored) => stored.map((value, i) => readStored(value, kinds[i] ?? "other")));
+          const order = key.map(quote).join(", ");
+          const sorted = drawn(ranges * DRAWN_A_RANGE, (sql) => `SELECT ${order} FROM (${sql}) ORDER BY ${order}`);
+          return splittingKeys(sorted, ranges);
         }),
       ),
     byKeys: async (keys) => await Promise.resolve(run(() => rowsOf(keys))),

@@ -219,6 +219,66 @@ const MANY = `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, at TEXT);
   INSERT INTO users SELECT i * 3, 'name ' || i, '2026-11-27T00:00:00Z' FROM n;`;
 const COPY = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, at TEXT);";
 
+test("ranges of keys that were killed go on where each was, with another number of them at once too", async (t) => {
+  const setup = collectionSetup(t, { legacy: MANY, next: COPY, transform: "export default (row) => row;" });
+  const slowly = ["--chunk", "20", "--max-rate", "2000"];
+  const child = spawnCli(["backfill", "users", "--ranges", "4", ...slowly], setup.options);
+  const exit = once(child, "exit");
+  const noted = () =>
+    JSON.parse(readFileSync(join(setup.folder, "crossfade-backfill-users.json"), "utf8")) as {
+      readonly read: number;
+      readonly ranges: readonly { readonly after: unknown; readonly done: boolean }[];
+    };
+  await until(() => {
+    try {
+      return noted().ranges.filter(({ after, done }) => after !== null && !done).length === 4 && noted().read > 500;
+    } catch {
+      return false;
+    }
+  });
+  child.kill("SIGKILL");
+  await exit;
+  const { read, ranges } = noted();
+  // What is noted is there, also of the chunks that were under way.
+  const there = setup.next.prepare("SELECT count(*) FROM users").pluck().get() as bigint;
+  assert.ok(there >= BigInt(read) && read < 5_000, `${there} rows are there and ${read} are noted`);
+  assert.equal(ranges.length, 4);
+  const ended = await setup.run("backfill", "users", "--ranges", "2", "--json");
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.match(ended.stderr, new RegExp(`going on after ${read} rows`));
+  assert.equal((JSON.parse(ended.stdout) as { read: number }).read, 5_000, "no row is read in two ranges");
+  assert.equal(rowsOf(setup).length, 5_000);
+  const compared = await setup.run("reconcile", "users");
+  assert.equal(compared.stdout, "users  5000 rows against 5000: 5000 equal, 0 missing, 0 mismatched, 0 extra\n");
+});
+
+test("a row that cannot be made stops all ranges once there are too many of them, and each is told once", async (t) => {
+  const setup = collectionSetup(t, {
+    legacy: MANY,
+    next: COPY,
+    transform: "export default (row) => { if (row.id % 6n === 0n) throw new Error('even'); return row; };",
+  });
+  const ended = await setup.run(
+    "backfill",
+    "users",
+    "--ranges",
+    "3",
+    "--chunk",
+    "50",
+    "--max-set-aside",
+    "60",
+    "--json",
+  );
+  assert.equal(ended.code, 1);
+  const [sums, ...aside] = ended.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly end: string; readonly setAside: number; readonly key: string });
+  assert.equal(sums?.end, "too-many-set-aside");
+  assert.ok(aside.length > 60 && aside.length === sums.setAside && aside.length < 200, String(aside.length));
+  assert.equal(new Set(aside.map(({ key }) => key)).size, aside.length);
+});
+
 const CHOSEN = `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, updated_at TEXT);
   INSERT INTO users VALUES (1, 'a', '2026-11-20T12:00:00Z'), (2, 'b', '2026-11-23 12:00:00'), (3, 'c', NULL), (4, 'd', '2026-11-24T00:00:00.5Z');`;
 const CHOSEN_NEXT = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, updated_at TEXT);";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -29,9 +29,19 @@ test("a key of any kind comes back from a checkpoint as it was", (t) => {
     [Buffer.from([0, 255])],
   ];
   for (const after of keys) {
-    const checkpoint = { collection: "users", fingerprint: "f", beside: true, after, done: false, ...counts };
-    writeCheckpoint(file, checkpoint);
-    assert.deepEqual(readCheckpoint(file), checkpoint);
+    const ranges = [
+      { after, upTo: [7n], done: false },
+      { after: [7n], upTo: after, done: true },
+    ];
+    for (const split of [null, ranges]) {
+      const of = { collection: "users", fingerprint: "f", beside: true };
+      const checkpoint = { ...of, after: split === null ? after : null, ranges: split, done: false, ...counts };
+      writeCheckpoint(file, checkpoint);
+      assert.deepEqual(readCheckpoint(file), checkpoint);
+      const { ranges: _, ...earlier } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+      writeFileSync(file, JSON.stringify(earlier));
+      assert.equal(readCheckpoint(file)?.ranges, null, "an earlier version knew of none");
+    }
   }
   assert.equal(statSync(file).mode & 0o777, 0o600);
   writeFileSync(file, "{");

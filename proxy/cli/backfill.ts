@@ -29,6 +29,7 @@ import {
   openCollection,
   valuesOf,
 } from "./collection.ts";
+import { rowsBar } from "./bars.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { type JobReport, openJobReport } from "./job-report.ts";
 import { type LiveBackfill, openLiveBackfill } from "./live-writes.ts";
@@ -161,7 +162,7 @@ async function backfill(
         progress: (state) => {
           const now = progressOf(state);
           report.progress(now);
-          progress.tell(progressText("backfill", now));
+          progress.tell(progressText("backfill", now), (columns) => rowsBar("backfill", now, columns));
         },
         throttle: throttleOf(parts),
         now: () => performance.now(),

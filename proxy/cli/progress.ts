@@ -1,11 +1,12 @@
 /** How far a command has come, on stderr: one line that is written over on a terminal, a line now and then elsewhere. */
-import { clearLine, writeOver } from "./terminal.ts";
+import { clearLine, lineColumns, writeOver } from "./terminal.ts";
 
 const LIVE_EVERY_MS = 100;
 const LINE_EVERY_MS = 10_000;
 
 export interface Progress {
-  readonly tell: (words: string) => void;
+  /** `live`: the line of a terminal of so many columns, where that says more than `words`. */
+  readonly tell: (words: string, live?: (columns: number) => string) => void;
   readonly end: () => void;
 }
 
@@ -16,12 +17,12 @@ export function openProgress(say: (line: string) => void): Progress {
   let toldAt = performance.now();
   let shown = false;
   return {
-    tell(words) {
+    tell(words, lineOf) {
       const now = performance.now();
       if (now - toldAt < (live ? LIVE_EVERY_MS : LINE_EVERY_MS)) return;
       toldAt = now;
       shown = true;
-      if (live) writeOver(words);
+      if (live) writeOver(lineOf === undefined ? words : lineOf(lineColumns()));
       else say(words);
     },
     end() {

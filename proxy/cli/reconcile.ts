@@ -10,10 +10,12 @@ import type { RowValues } from "../rows/row-values.ts";
 import { whyNotWritten } from "./acting-route.ts";
 import { type ApiOptions, openApi } from "./api.ts";
 import { findTables, type OpenCollection, openCollection, valuesOf } from "./collection.ts";
+import { bar, rowsBar } from "./bars.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { NO_PROGRESS, progressText, type RunningJobEnd } from "../rows/running-job.ts";
 import { type JobReport, openJobReport } from "./job-report.ts";
-import { openProgress } from "./progress.ts";
+import { openProgress, type Progress } from "./progress.ts";
+import { spellCount } from "../admin/sentences.ts";
 import { openRowJob } from "./row-job-ends.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 import { printable } from "../controls.ts";
@@ -64,8 +66,9 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
         const rowsPerSecond = rows / Math.max((performance.now() - beganAt) / 1000, 0.001);
         const now = { ...NO_PROGRESS, rows, estimate, rowsPerSecond, differing: told };
         report.progress(now);
-        progress.tell(progressText("reconcile", now));
+        progress.tell(progressText("reconcile", now), (columns) => rowsBar("reconcile", now, columns));
       },
+      lookedThrough: (rows) => progress.tell(`${spellCount(rows)} rows of next looked through for extra ones`),
       tell: (finding, suspect) => {
         told += 1;
         if (repairs && toRepair.length < MOST_REPAIRS) toRepair.push(suspect);
@@ -107,7 +110,7 @@ export async function runReconcile(name: string, options: ReconcileFlags): Promi
     report.progress({ differing });
     howEnded = "done";
     if (repairs && toRepair.length > 0) {
-      const left = await repair(name, toRepair, { open, compare: collection.compare }, options);
+      const left = await repair(name, toRepair, { open, compare: collection.compare }, { options, progress });
       const isEqual = left === 0 && told <= toRepair.length;
       await end(
         isEqual ? { ...found, missing: 0, mismatched: 0, unmade: 0, extra: found.extra === null ? null : 0 } : found,
@@ -181,12 +184,20 @@ async function repair(
   name: string,
   suspects: readonly Suspect[],
   { open, compare }: { readonly open: ComparedTables; readonly compare: CompareSettings },
-  options: ReconcileFlags,
+  { options, progress }: { readonly options: ReconcileFlags; readonly progress: Progress },
 ): Promise<number> {
   const terminal = openTerminal(options);
-  const done = await repairRows(suspects, { ...open, keepExtra: options.keepExtra === true });
+  const done = await repairRows(suspects, {
+    ...open,
+    keepExtra: options.keepExtra === true,
+    progress(rows, of) {
+      const words = `${spellCount(rows)} of ${spellCount(of)} rows repaired`;
+      progress.tell(words, () => `${bar(rows / of)} ${words}`);
+    },
+  });
   await open.target.settleCounters();
   const left = await lookAgain(suspects, { ...open, compare, now: Date.now() }, await kindsOf(open));
+  progress.end();
   if (options.json === true) {
     for (const each of done.refused) terminal.print(JSON.stringify({ type: "refused", collection: name, ...each }));
     const counts = { ...done, refused: done.refused.length };

@@ -1,11 +1,11 @@
 /** A run over the repair list, for people. Pure. */
 import { plural, spellCount, spellSpan } from "../admin/sentences.ts";
 import { type JobRecord, REPAIRED, REPAIR_RESULTS, type RepairFinding, type RepairResult } from "../repair-job.ts";
+import { bar } from "./bars.ts";
 import { wrap } from "./columns.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "../controls.ts";
 
-const BAR_COLUMNS = 30;
 const SECOND = 1_000;
 
 const WORDS: Readonly<Record<RepairResult, string>> = {
@@ -32,9 +32,7 @@ export function isAllRepaired(job: JobRecord): boolean {
 
 /** `[=======>      ] 1,204 of 5,310 keys, 1,199 repaired` */
 export function progressBar(job: JobRecord): string {
-  const full = job.total === 0 ? BAR_COLUMNS : Math.floor((job.done / job.total) * BAR_COLUMNS);
-  const bar = full === BAR_COLUMNS ? "=".repeat(full) : `${"=".repeat(full)}>`;
-  return `[${bar.padEnd(BAR_COLUMNS)}] ${progressLine(job)}`;
+  return `${bar(job.total === 0 ? 1 : job.done / job.total)} ${progressLine(job)}`;
 }
 
 export function progressLine(job: JobRecord): string {

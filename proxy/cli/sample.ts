@@ -4,6 +4,7 @@ import { type Sampled, type SampledSide, sampleRows } from "../migrate/sample-ro
 import { printable } from "../controls.ts";
 import { NO_PROGRESS, progressText, type RunningJobEnd } from "../rows/running-job.ts";
 import { findTables, openCollection, valuesOf } from "./collection.ts";
+import { rowsBar } from "./bars.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
 import { openProgress } from "./progress.ts";
 import { findingText, mappedTables, mostTold, type ReconcileFlags, reportOf } from "./reconcile.ts";
@@ -41,7 +42,7 @@ export async function runSample(name: string, options: SampleFlags): Promise<Exi
         const rowsPerSecond = rows / Math.max((performance.now() - beganAt) / 1000, 0.001);
         const now = { ...NO_PROGRESS, rows, rowsPerSecond };
         report.progress(now);
-        progress.tell(progressText("reconcile", now));
+        progress.tell(progressText("reconcile", now), (columns) => rowsBar("reconcile", now, columns));
       },
       tell(finding) {
         told += 1;

@@ -20,10 +20,14 @@ export interface Terminal {
 const PIPED_WIDTH = 160;
 const MIN_WIDTH = 40;
 
+/** Of a line on stderr that is written over: one that fills the last column wraps in some terminals, and stays. */
+export function lineColumns(): number {
+  return (process.stderr.columns ?? MIN_WIDTH) - 1;
+}
+
 /** On stderr, in place of the line before: cut, since one that wraps cannot be written over. */
 export function writeOver(words: string): void {
-  const { stderr } = process;
-  stderr.write(`\r\u001b[K${cut(words, (stderr.columns ?? MIN_WIDTH) - 1)}`);
+  process.stderr.write(`\r\u001b[K${cut(words, lineColumns())}`);
 }
 
 export function clearLine(): void {

@@ -5,6 +5,7 @@ import { runTrial, type TrialReport } from "../try/trial.ts";
 import { withoutPort } from "../target.ts";
 import { configFileOf } from "./check.ts";
 import { EXIT, Exit, type ExitCode } from "./exit.ts";
+import { bar } from "./bars.ts";
 import { openProgress } from "./progress.ts";
 import { openTerminal } from "./terminal.ts";
 import { printable } from "../controls.ts";
@@ -45,7 +46,10 @@ export async function runTry(file: string, options: TryOptions): Promise<ExitCod
       concurrency: options.concurrency,
       limit: options.limit ?? null,
       host: options.host === undefined ? null : withoutPort(options.host),
-      progress: (done, of) => progress.tell(`${done} of ${of} requests sent to both services`),
+      progress: (done, of) => {
+        const words = `${done} of ${of} requests sent to both services`;
+        progress.tell(words, () => `${bar(of === 0 ? 1 : done / of)} ${words}`);
+      },
     });
   } catch (thrown) {
     if (thrown instanceof HarFault) throw new Exit(EXIT.failed, printable(`${file} ${thrown.message}`));

@@ -50,6 +50,8 @@ export interface Reconciled {
 export interface ReconcileParts extends ComparedPair {
   readonly tell: (finding: RowFinding, suspect: Suspect) => void;
   readonly progress: (rows: number, of: number | null) => void;
+  /** Of the target, looked through for those that the source has not. Absent: nobody hears of it. */
+  readonly lookedThrough?: (rows: number) => void;
   /** Of a chunk that has a digest; absent: as many as fit. */
   readonly chunkRows?: number;
 }
@@ -115,6 +117,7 @@ export async function reconcile(parts: ReconcileParts): Promise<Reconciled> {
     for await (const rows of pagesOf(target, span)) {
       sums.targetRows += rows.length;
       await compareTarget(rows.map((row) => keyOf(row, target.key)));
+      parts.lookedThrough?.(sums.targetRows);
     }
   }
   /** Of a span in which few rows may differ: those alone are read. */

@@ -13,6 +13,8 @@ export interface RepairParts extends TablePair {
   readonly target: RowTarget;
   /** Rows that the source has not are left where they are. */
   readonly keepExtra: boolean;
+  /** Of the rows that differ. Absent: nobody hears of it. */
+  readonly progress?: (rows: number, of: number) => void;
 }
 
 export interface Repaired {
@@ -38,6 +40,7 @@ export async function repairRows(suspects: readonly Suspect[], parts: RepairPart
     sum.removed += done.removed;
     sum.changed += done.changed;
     refused.push(...done.refused);
+    parts.progress?.(Math.min(from + ROWS_AT_ONCE, suspects.length), suspects.length);
   }
   return { ...sum, refused };
 }

@@ -91,7 +91,8 @@ export function progressText(kind: RunningJobKind, progress: RunningJobProgress)
   return parts.join(", ");
 }
 
-function spellLeft(seconds: number): string {
+/** `3 s`, `12 min`. Pure. */
+export function spellLeft(seconds: number): string {
   if (seconds < 100) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 100 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;

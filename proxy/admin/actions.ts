@@ -52,6 +52,10 @@ export const ACTIONS: readonly Action[] = [
       const shown = JSON.stringify(id.slice(0, 100));
       const end = await parts.members.forget(id);
       if (end === "unknown") throw new Problem(404, `no member has the id ${shown}; crossfade instances lists them`);
+      if (end === "settling") {
+        const why = "the store was restarted or has lost who is registered, and members are being heard again";
+        throw new Problem(409, `member ${shown} may be alive: ${why}; try again in some seconds`);
+      }
       if (end === "alive") {
         throw new Problem(409, `member ${shown} is alive; stop it, and it leaves by itself: silent ones are forgotten`);
       }

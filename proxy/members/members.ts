@@ -40,8 +40,11 @@ export interface Member extends Omit<MemberReport, "state"> {
   readonly isSelf: boolean;
 }
 
-/** alive: it was heard just now, and leaves by being stopped. */
-export type ForgetEnd = "forgotten" | "alive" | "unknown";
+/**
+ * alive: it was heard just now, and leaves by being stopped. settling: the store has lost that it is registered, and has not waited
+ * long enough for all to be heard again.
+ */
+export type ForgetEnd = "forgotten" | "alive" | "settling" | "unknown";
 
 export interface MemberSelf {
   readonly report: () => MemberReport;

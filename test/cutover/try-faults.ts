@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { ENTRY } from "../support/entry.ts";
 import { type FaultCase, runFault, spellCase } from "./faults.ts";
 
-export const [READY, PREPARE, DRAINED, COMMIT] = [1, 2, 3, 4] as const;
+export const [READY, PREPARE, DRAINED, COMMIT, ABORT_BY_LEADER, ABORT_BY_OTHER] = [1, 2, 3, 4, 5, 6] as const;
 
 /** `phase`: the one that it has to be afterwards, where only one of both is right. */
 export function tryFaults(some: readonly (FaultCase & { readonly phase?: string })[]): void {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import type { RedisMembers } from "../../../adapters/store/redis/members.ts";
 import type { RedisMember, RedisStore } from "../../../adapters/store/redis/shared-store.ts";
 import type { KeptPhase } from "../../../proxy/moves/kept-phase.ts";
 import type { MemberSelf } from "../../../proxy/members/members.ts";
@@ -249,6 +250,22 @@ test("one that is announced is in doubt too after a failover: that it was prepar
     [stateOf(await leader.transitions.tellAgain([NEW])), (await leader.phases())[0]?.phase],
     ["committed", "next-primary"],
   );
+});
+
+test("one that Redis has lost and a move in doubt waits for is not forgotten before it may have been heard: it may be alive", async (t) => {
+  const { redis, all } = await startMembers(t, 2, { args: ["--appendonly", "yes", "--appendfsync", "always"] });
+  const [leader, lost] = all as [RedisStore, RedisStore];
+  await prepared(all);
+  (lost.members as RedisMembers).stop();
+  for (const name of ["members", "members:life", "members:heard"])
+    await redis.admin.hdel(`crossfade:{0}:${name}`, lost.members.id);
+  await redis.kill();
+  await redis.start();
+  await until(async () => (await leader.transitions.look().catch(() => null)) !== null);
+  assert.equal(await leader.members.forget(lost.members.id), "settling");
+  await restarted(redis, [leader]);
+  assert.equal(await leader.members.forget(lost.members.id), "forgotten");
+  assert.equal(await leader.members.forget(leader.members.id), "alive");
 });
 
 test("a member without a folder that has left is not asked what it knew of a move that Redis has lost in part", async (t) => {

@@ -2,7 +2,7 @@
 -- 'look'   | { 'here' | 'gone' | 'taken', how often phases have changed, how often overrides have, which batch did that last }: whether this life is registered, another one is in its place
 -- 'say'    | the same; registers with what it says of itself, where it is there or begins
 -- 'leave'  | { 'left' | 'taken' }
--- 'forget' | { 'forgotten' | 'alive' | 'unknown' }
+-- 'forget' | { 'forgotten' | 'alive' | 'settling': it may be alive, and say so within seconds | 'unknown' }
 -- 'settled' | { 1: members have been heard again since Redis may have lost who is registered }; by one that is no member yet
 -- 'list'   | { time that members were heard, Redis' time, { id, text, … }, { id, heard, … } }
 
@@ -68,6 +68,7 @@ if order.what == 'forget' then
     for _, member in ipairs(transition.members) do isAwaited = isAwaited or member == order.id end
   end
   if not life and isAwaited then
+    if isSettling(now) then return { 'settling' } end
     bearWitness(order.id)
     return { 'forgotten' }
   end

@@ -264,7 +264,8 @@ class Log implements LogJournal {
     const entry = this.#entries.get(exchangeId);
     if (entry === undefined) return;
     this.#entries.delete(exchangeId);
-    this.#writer.append((records, position) => records.settled(position, entry.entry, entry, end));
+    // A crash within these milliseconds finds it sent, as it would a little earlier.
+    this.#writer.append((records, position) => records.settled(position, entry.entry, entry, end), false);
     this.#free(entry.intent);
     this.#free(entry.accepted);
     this.#free(entry.sent);

@@ -9,6 +9,8 @@ import { RecordBuffer } from "./records.ts";
 import { Segment } from "./segment.ts";
 
 const RETRY_MS = 1_000;
+/** What nobody waits for goes with what comes next, or alone after this. */
+const LATER_MS = 3;
 /** A write that takes longer than this is not waited for by anyone new. */
 const STALLED_MS = 250;
 /** What is recorded while nothing can be written; past it records are lost, and it is said. */
@@ -55,6 +57,7 @@ export class LogWriter {
   #batch: Batch | null = null;
   #begunAt = 0;
   #scheduled = false;
+  #later: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #failure: string | null = null;
   #rotate = false;
@@ -113,8 +116,11 @@ export class LogWriter {
     return this.#failure !== null || (this.#batch !== null && this.#options.monotonic() - this.#begunAt > STALLED_MS);
   }
 
-  /** `write` puts one record at this position and returns its length; so does this. 0: there was no room for it. */
-  append(write: (records: RecordBuffer, position: number) => number): number {
+  /**
+   * `write` puts one record at this position and returns its length; so does this. 0: there was no room for it. `hurries`: else it is
+   * written with what comes next, within 3 ms, or as soon as somebody waits for it.
+   */
+  append(write: (records: RecordBuffer, position: number) => number, hurries = true): number {
     const position = ++this.#position;
     if (this.#pending.used > MAX_PENDING_BYTES && this.isStuck) {
       this.lost += 1;
@@ -123,7 +129,8 @@ export class LogWriter {
     const bytes = write(this.#pending, position);
     this.#recorded = position;
     this.#segment.lastPosition = position;
-    this.#schedule();
+    if (hurries) this.#schedule();
+    else this.#later ??= setTimeout(() => this.#schedule(), LATER_MS);
     return bytes;
   }
 
@@ -136,6 +143,8 @@ export class LogWriter {
   }
 
   #schedule(): void {
+    if (this.#later !== null) clearTimeout(this.#later);
+    this.#later = null;
     if (!this.#scheduled && this.#batch === null) {
       this.#scheduled = true;
       setImmediate(() => {
@@ -151,6 +160,11 @@ export class LogWriter {
       if (this.#batch === null) return Promise.resolve();
       return (this.#batch.waiters ??= newWaiters()).promise;
     }
+    return this.#whenPending();
+  }
+
+  #whenPending(): Promise<void> {
+    this.#schedule();
     return (this.#waiters ??= newWaiters()).promise;
   }
 
@@ -160,7 +174,7 @@ export class LogWriter {
     const batch = this.#batch;
     return batch !== null && batch.position >= position
       ? (batch.waiters ??= newWaiters()).promise
-      : (this.#waiters ??= newWaiters()).promise;
+      : this.#whenPending();
   }
 
   /** A position that has no record. */

@@ -23,14 +23,14 @@ interface Waiting {
  */
 export class CountedWrites implements Pick<Store, "append"> {
   readonly #store: Pick<Store, "append">;
-  readonly #journal: Pick<Journal, "position" | "reached">;
+  readonly #journal: Pick<Journal, "position" | "reached" | "whenReached">;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(
     store: Pick<Store, "append">,
-    journal: Pick<Journal, "position" | "reached">,
+    journal: Pick<Journal, "position" | "reached" | "whenReached">,
     clock: Pick<Clock, "monotonic">,
   ) {
     this.#store = store;
@@ -74,6 +74,8 @@ export class CountedWrites implements Pick<Store, "append"> {
     const last = this.#waiting.at(-1);
     const until = this.#clock.monotonic() + withinMs;
     const isBehind = (): boolean => last !== undefined && this.#waiting.includes(last);
+    // What is waited for the journal writes at once.
+    if (last !== undefined) void this.#journal.whenReached(last.position);
     for (;;) {
       if (isBehind()) this.#look();
       if (!isBehind() || this.#clock.monotonic() >= until) return !isBehind();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import fs, { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -71,6 +71,27 @@ async function written(journal: LogJournal): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+test("that a write has settled is written with what comes next, and at once where somebody waits for it", async (t) => {
+  const { open } = world(t);
+  const journal = await open();
+  const frames = t.mock.method(fs, "writev");
+  for (let n = 0; n < 30; n++) {
+    const id = `01${n}`;
+    await journal.intend(intentOf(id));
+    const accepted = journal.answered(id, "accepted", "users/1", writeOf(id));
+    await journal.whenReached(accepted as number);
+    journal.settled(id, MATCH);
+    // As long as a frame takes to be begun.
+    for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
+  }
+  const count = frames.mock.callCount();
+  // Two of each, and the last end. Now and then this process is held up for those 3 ms.
+  assert.ok(count < 75, `${count} frames of 30 writes`);
+  const last = journal.position();
+  await journal.whenReached(last);
+  assert.equal(journal.reached(last), true);
+});
 
 /** Lengths of the files that there are. */
 function sizes(folder: string): number {

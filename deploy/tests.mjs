@@ -47,8 +47,9 @@ export const DEAREST = [
   "test/deploy/package.test.ts",
 ];
 
-/** They measure what a crowd beside them would change: one by one, when the others have ended. */
-const QUIET = /^test\/(scale|soak)\//;
+/** They measure what a crowd beside them would change: two at once, one a core, when the others have ended. */
+const QUIET = /^test\/((scale|soak)\/|integration\/demo\.)/;
+const QUIET_AT_ONCE = 2;
 
 /** On two cores; tests wait for timers, disks and each other for half of their time. */
 const AT_ONCE = 4;
@@ -85,7 +86,7 @@ export async function runAllTests(runNode, flags) {
     return { run, code, counts: readCounts(counts) };
   };
   try {
-    const ended = [...(await inTurn(crowd, AT_ONCE, doRun)), ...(await inTurn(quiet, 1, doRun))];
+    const ended = [...(await inTurn(crowd, AT_ONCE, doRun)), ...(await inTurn(quiet, QUIET_AT_ONCE, doRun))];
     return concludeTests(ended, performance.now() - began);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -14,7 +14,7 @@ export async function openRows(place: RowPlace, { write }: { readonly write: boo
   const { database } = place;
   switch (database.kind) {
     case "postgres":
-      return await openPostgres({ ...place, url: database.url }, nameOf(place), !write);
+      return await openPostgres({ ...place, ...database }, nameOf(place), !write);
     case "mysql":
       return await openMysql({ ...place, url: database.url }, nameOf(place), !write);
     case "sqlite":

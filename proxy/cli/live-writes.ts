@@ -23,6 +23,8 @@ export interface LiveBackfill extends LiveParts {
 
 /** What an API was sent while a freeze was confirmed has to be there before that freeze ends by itself. */
 const LANDS_WITHIN_MS = FREEZE_MS - COMMIT_WITHIN_MS;
+/** A window that is longer has more rows fall out of it: then it is opened anew. */
+const CATCH_UP_WITHIN_MS = 5 * SECOND;
 const RESTARTED = "the proxy was restarted";
 
 /** @throws Exit: nothing answers, or it says why the rows cannot be brought over beside live writes */
@@ -44,18 +46,26 @@ export async function openLiveBackfill(
         `and live writes wait for ${LANDS_WITHIN_MS / SECOND} s where the job is killed; write maxWork: ${LANDS_WITHIN_MS / SECOND}s if it takes no longer`,
     );
   }
-  if ((await source.lags?.()) === true) {
+  const isReplica = (await source.lags?.()) === true;
+  if (isReplica && source.catchUp === undefined) {
     throw refused(
       collection,
-      `${source.name} is a replica: it may lack what legacy has told its clients of; name the primary`,
+      `${source.name} is a replica: it may lack what legacy has told its clients of; name the primary` +
+        (collection.source.database.kind === "postgres" ? ", or write it beside the replica as primary: URL" : ""),
     );
   }
+  // What is not the primary's replica is told before a session is opened.
+  if (isReplica) await source.catchUp?.(0);
   const session = new Session(api, collection.name);
   await session.open();
   const upsertConfirmed = target.upsertConfirmed.bind(target);
   return {
     writes: session,
     idOf: (row) => idOf(row, idColumn),
+    async behind() {
+      if (!isReplica || (await source.catchUp?.(CATCH_UP_WITHIN_MS)) === true) return null;
+      return `${source.name} is a replica, and has not applied yet what its primary had ${CATCH_UP_WITHIN_MS / SECOND} s ago`;
+    },
     upsertConfirmed,
     waits,
     end: (how) => session.end(how),

@@ -44,6 +44,8 @@ export function checkCollections(
     } else if (isSamePlace(source, target)) {
       wrong("target", "is the source itself; rows would be written over those that they are read from");
     }
+    if (target !== source && target.database.kind === "postgres" && target.database.primary !== undefined)
+      wrong("target", "has a primary, which is of a source that is a replica; name next's primary itself as postgres");
     const unsaid = sharedDatabase ? null : whyEffects(target);
     if (unsaid !== null) wrong("target", unsaid);
     if (source.database.kind === "http" && source.database.effects !== null && target !== source) {

@@ -15,6 +15,11 @@ const placeSchema = z
       effect: "A PostgreSQL database, best from the environment. Never shown with its password.",
       examples: ["${LEGACY_DB}", "postgres://shop@localhost/legacy"],
     }).optional(),
+    primary: parsedText(parsePostgresUrl, {
+      effect:
+        "Of a PostgreSQL source that is a replica: the database that it follows, which is asked how far it has written. With it rows are read from the replica beside live writes too. Default: none, and a replica is read while no writes are mirrored alone.",
+      examples: ["${LEGACY_PRIMARY}"],
+    }).optional(),
     mysql: parsedText(parseMysqlUrl, {
       effect:
         "A MySQL or MariaDB database, best from the environment. Never shown with its password. Parameters: ssl-mode, ssl-ca, socket.",
@@ -54,9 +59,11 @@ const placeSchema = z
     ).optional(),
   })
   .transform((written, context): RowPlace => {
-    const { postgres, mysql, sqlite, http, table, key, version = null, tombstone = null } = written;
+    const { postgres, primary, mysql, sqlite, http, table, key, version = null, tombstone = null } = written;
     const named: readonly (readonly [kind: string, database: RowPlace["database"] | null])[] = [
-      ...(postgres === undefined ? [] : [["postgres", { kind: "postgres", url: postgres }] as const]),
+      ...(postgres === undefined
+        ? []
+        : [["postgres", { kind: "postgres", url: postgres, ...(primary === undefined ? {} : { primary }) }] as const]),
       ...(mysql === undefined ? [] : [["mysql", { kind: "mysql", url: mysql }] as const]),
       ...(sqlite === undefined ? [] : [["sqlite", { kind: "sqlite", file: sqlite }] as const]),
       ...(http === undefined ? [] : [["http", null] as const]),
@@ -75,6 +82,10 @@ const placeSchema = z
       return refuse("names no database; write postgres: URL, mysql: URL, sqlite: FILE or http: URL");
     }
     const [kind, database] = first;
+    if (primary !== undefined && kind !== "postgres") {
+      const why = "is of a postgres: source; of other replicas nothing tells how far they are";
+      return refuse(`${why}: read their primary itself`, ["primary"]);
+    }
     if (database === null) return httpPlace({ ...written, http: http ?? "" }, refuse);
     const foreign = HTTP_ONLY.find((name) => written[name] !== undefined);
     if (foreign !== undefined) return refuse(`is of an http: place, and this one is ${kind}:; leave it out`, [foreign]);

@@ -47,7 +47,9 @@ export interface HttpRows {
 export interface RowPlace {
   readonly database:
     /** `url` is secret: it may hold a password. */
-    | { readonly kind: "postgres" | "mysql"; readonly url: string }
+    | { readonly kind: "mysql"; readonly url: string }
+    /** `primary`, secret too: what the database at `url` is a replica of. */
+    | { readonly kind: "postgres"; readonly url: string; readonly primary?: string }
     | { readonly kind: "sqlite"; readonly file: string }
     | HttpRows;
   /** `users` or `shop.users`; of an API the path of its list. */

@@ -53,6 +53,8 @@ export interface LiveParts {
   readonly writes: LiveWrites;
   /** What an entity key calls the row, without the entity. */
   readonly idOf: (row: Row) => string;
+  /** See `LiveChunkParts`. */
+  readonly behind: () => Promise<string | null>;
   readonly upsertConfirmed: NonNullable<RowTarget["upsertConfirmed"]>;
   /** It waits, and for what; null: no more. */
   readonly waits: (why: string | null) => void;
@@ -288,6 +290,7 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
         live: writes,
         key: source.key,
         idOf,
+        behind: live.behind,
         read: (keys) =>
           timed(async () =>
             keys === null ? await source.page(after, limit) : { rows: await source.byKeys(keys), isFull: false },

@@ -4,6 +4,8 @@
  *   window ── read ── mark ── make ── freeze ─┬─ write ── confirm ── commit ── thaw
  *                                             └ drop what was touched: read it again, in a window of its own
  *
+ * Of a replica it is waited, once the window is open, until it has what its primary had by then.
+ *
  * A row is written if nothing that may concern it was under way from before it was read until its key was frozen; what is
  * written live from then on reaches the target after the commit. What is dropped five times is left to repair by state.
  */
@@ -30,6 +32,8 @@ export interface LiveChunkParts<Written> {
   readonly key: readonly string[];
   /** What an entity key calls the row, without the entity. */
   readonly idOf: (row: Row) => string;
+  /** Why what is read lacks some of what was told before this call, in words; null: it has all of it. Waits a while for that. */
+  readonly behind: () => Promise<string | null>;
   /** `keys` null: the chunk itself; else those of its rows that are there. */
   readonly read: (keys: readonly RowKey[] | null) => Promise<RowPage>;
   /** What is to be written of these rows; called with the freeze in place, once for those that may be written. */
@@ -81,6 +85,12 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
   for (let keys = queue.shift(); keys !== undefined; keys = queue.shift()) {
     if (parts.signal.aborted) return { page, written, readAgain, toRepair, longestFreezeMs, stopped: true };
     const since = await live.window();
+    const behind = await parts.behind();
+    if (behind !== null) {
+      queue.unshift(keys);
+      await pause(behind);
+      continue;
+    }
     const { rows, isFull } = await parts.read(keys);
     const read = await live.mark();
     // Read again as a whole it may hold other rows: the last reading is what is gone on after.

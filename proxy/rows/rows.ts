@@ -82,6 +82,11 @@ export interface RowSource {
   readonly digests: RowDigests | null;
   /** What is read may be older than what its database has told others of. Absent: it never is. */
   lags?(): Promise<boolean>;
+  /**
+   * Of a replica whose primary is known: resolves to true once whatever the primary had committed at the call is in what is read from
+   * here on; false: not within that time. Absent: nobody can tell.
+   */
+  catchUp?(withinMs: number): Promise<boolean>;
   /** How far what is read is behind its database's primary, in ms; null: it is no replica, or does not know. Absent: nobody can tell. */
   lagMs?(): Promise<number | null>;
   /** How many rows were changed since then by somebody who left no mark. Absent: nobody can count them. */

@@ -55,6 +55,13 @@ export interface TableRule {
   readonly says: string;
 }
 
+/** Runs beside writes of rows. One that is switched off is none. */
+export interface TableTrigger {
+  readonly name: string;
+  /** `before insert or update`; of several events in the order insert, update, delete, truncate. */
+  readonly when: string;
+}
+
 export const DATABASES = ["postgres", "mysql", "sqlite"] as const;
 export type DatabaseKind = (typeof DATABASES)[number];
 
@@ -67,6 +74,8 @@ export interface TableSchema {
   readonly unique: readonly UniqueIndex[];
   /** Absent: a schema that was saved before they were looked for. */
   readonly rules?: readonly TableRule[] | undefined;
+  /** By name. Absent: the same. */
+  readonly triggers?: readonly TableTrigger[] | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Whether what works with one schema works with another: a migration is additive, or next's table takes all of legacy's rows. Pure. */
 import type { ColumnType, SchemaColumn, TableRule, TableSchema, UniqueIndex } from "../rows/table-schema.ts";
+import { triggerChanges } from "./compare-triggers.ts";
 import { compareTypes } from "./compare-types.ts";
 import type { FindingKind, SchemaFinding, Severity } from "./findings.ts";
 
@@ -31,6 +32,7 @@ export function compareSchemas(comparison: Comparison): readonly SchemaFinding[]
     ...added.filter((column) => !renamed.has(column)).flatMap((column) => addedColumn(column, comparison)),
     ...uniqueChanges(comparison, added),
     ...newRules(comparison, added),
+    ...triggerChanges(before, after, comparison.between),
   ];
   return worstFirst(found);
 }

@@ -18,6 +18,8 @@ export const FINDING_KINDS = [
   "lost-unique",
   "new-check",
   "new-foreign-key",
+  "new-trigger",
+  "lost-trigger",
   "added",
   "zone",
   "collation",

@@ -67,6 +67,7 @@ const tableSchema: z.ZodType<TableSchema> = z.strictObject({
       }),
     )
     .optional(),
+  triggers: z.array(z.strictObject({ name: z.string(), when: z.string() })).optional(),
 });
 
 const savedSchema = z.strictObject({

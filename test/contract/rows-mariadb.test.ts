@@ -410,3 +410,16 @@ test("mariadb: a schema has conditions and foreign keys, and none that only make
   assert.deepEqual([rules[1]?.says, rules[2]?.says], ["`price` > 0", "orders (shop, id)"]);
   await table.close();
 });
+
+test("mariadb: a schema has triggers with what they run at", async () => {
+  const url = await server.database();
+  await server.run(url, "CREATE TABLE t (id bigint PRIMARY KEY, name text)");
+  await server.run(url, "CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW SET NEW.name = 'x'");
+  await server.run(url, "CREATE TRIGGER log AFTER INSERT ON t FOR EACH ROW SET @x = 1");
+  const table = await open(url, "t", ["id"], { readOnly: true });
+  assert.deepEqual((await table.schema?.("none"))?.triggers, [
+    { name: "log", when: "after insert" },
+    { name: "touch", when: "before update" },
+  ]);
+  await table.close();
+});

@@ -304,3 +304,23 @@ test("postgres: a schema has conditions and foreign keys, also those that old ro
   ]);
   await table.close();
 });
+
+test("postgres: a schema has triggers with what they run at, and none that is switched off or keeps a foreign key", async () => {
+  const url = await server.database();
+  await server.run(
+    url,
+    `CREATE TABLE orders (id bigint PRIMARY KEY);
+     CREATE TABLE t (id bigint PRIMARY KEY REFERENCES orders, name text);
+     CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+     CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+     CREATE TRIGGER log AFTER DELETE OR TRUNCATE ON t EXECUTE FUNCTION f();
+     CREATE TRIGGER off AFTER INSERT ON t EXECUTE FUNCTION f();
+     ALTER TABLE t DISABLE TRIGGER off`,
+  );
+  const table = await openPostgres({ url, table: "t", key: ["id"], version: null }, "t", true);
+  assert.deepEqual((await table.schema?.("none"))?.triggers, [
+    { name: "log", when: "after delete or truncate" },
+    { name: "touch", when: "before insert or update" },
+  ]);
+  await table.close();
+});

@@ -108,3 +108,19 @@ test("sqlite: a schema has conditions, read from the text that made the table, a
   ]);
   await table.close();
 });
+
+test("sqlite: a schema has triggers with what they run at", async () => {
+  const file = join(folder, "triggers.db");
+  const db = new Database(file);
+  db.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE other (id INTEGER PRIMARY KEY);
+    CREATE TRIGGER log_insert AFTER UPDATE OF name ON T BEGIN INSERT INTO other VALUES (NEW.id); END;
+    CREATE TRIGGER IF NOT EXISTS "delete" DELETE ON t BEGIN SELECT 1; END;
+    CREATE TRIGGER of_other BEFORE INSERT ON other BEGIN SELECT 1; END;`);
+  db.close();
+  const table = await openSqlite({ file, table: "t", key: ["id"], version: null }, "t", true);
+  assert.deepEqual((await table.schema?.("none"))?.triggers, [
+    { name: "delete", when: "before delete" },
+    { name: "log_insert", when: "after update" },
+  ]);
+  await table.close();
+});

@@ -21,7 +21,7 @@ export const MIGRATION_MUTANTS: readonly MigrationMutant[] = [
   {
     name: "the window is opened when all has been read",
     file: "proxy/migrate/live-chunk.js",
-    text: "const since = await live.window(); const { rows, isFull } = await parts.read(keys);",
+    text: "const since = await live.window(); const behind = await parts.behind(); if (behind !== null) { queue.unshift(keys); await pause(behind); continue; } const { rows, isFull } = await parts.read(keys);",
     instead: "const { rows, isFull } = await parts.read(keys); const since = await live.window();",
   },
   {

@@ -404,6 +404,7 @@ class World {
       key: ["key"],
       idOf: (row) => String(row["key"]),
       now: () => 0,
+      behind: () => Promise.resolve(null),
       read: async (keys) =>
         await this.#gate("reads", () => {
           const from = this.#older ?? this.#source;

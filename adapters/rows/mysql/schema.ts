@@ -6,6 +6,7 @@ import type {
   SchemaLook,
   TableRule,
   TableSchema,
+  TableTrigger,
   UniqueIndex,
 } from "../../../proxy/rows/table-schema.ts";
 import { type Ask, readParts } from "./shape.ts";
@@ -65,7 +66,11 @@ export async function readSchema(
   }));
   // What makes MariaDB's JSON is its column's type.
   const rules = [...checks.filter(({ says }) => !/^json_valid\(`[^`]+`\)$/.test(says)), ...references];
-  return { database: "mysql", table: name, columns, unique, rules };
+  const triggers = (await ask(TRIGGERS_SQL, of)).map(([trigger, when]): TableTrigger => ({
+    name: trigger ?? "",
+    when: when ?? "",
+  }));
+  return { database: "mysql", table: name, columns, unique, rules, triggers };
 }
 
 const INTEGERS: Readonly<Record<string, number>> = { tinyint: 8, smallint: 16, mediumint: 24, int: 32, bigint: 64 };
@@ -120,6 +125,11 @@ SELECT c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, if(c.DATA_TYPE LIKE '%text', c
        (SELECT count(*) FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA = c.TABLE_SCHEMA
         AND s.TABLE_NAME = c.TABLE_NAME AND s.COLUMN_NAME = c.COLUMN_NAME AND s.SEQ_IN_INDEX = 1)
 FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = ? AND c.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION`;
+
+/** To a user without the privilege TRIGGER there are none. */
+const TRIGGERS_SQL = `
+SELECT TRIGGER_NAME, LOWER(CONCAT(ACTION_TIMING, ' ', EVENT_MANIPULATION)) FROM information_schema.TRIGGERS
+WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? ORDER BY TRIGGER_NAME`;
 
 const UNIQUE_SQL = `
 SELECT INDEX_NAME, concat('[', group_concat(json_quote(if(SUB_PART IS NULL, coalesce(COLUMN_NAME, 'an expression'),

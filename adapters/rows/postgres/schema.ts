@@ -6,6 +6,7 @@ import type {
   SchemaLook,
   TableRule,
   TableSchema,
+  TableTrigger,
   UniqueIndex,
 } from "../../../proxy/rows/table-schema.ts";
 import { isUnknownTable } from "./failures.ts";
@@ -58,7 +59,11 @@ export async function readSchema(
     columns: JSON.parse(of ?? "[]") as string[],
     says: kind === "c" ? (says ?? "") : `${says} (${(JSON.parse(parts ?? "[]") as string[]).join(", ")})`,
   }));
-  return { database: "postgres", table: name, columns, unique, rules };
+  const triggers = (await ask(TRIGGERS_SQL, [table])).map(([trigger, when]): TableTrigger => ({
+    name: trigger ?? "",
+    when: when ?? "",
+  }));
+  return { database: "postgres", table: name, columns, unique, rules, triggers };
 }
 
 const INTEGERS: Readonly<Record<string, number>> = { smallint: 16, integer: 32, bigint: 64 };
@@ -138,6 +143,14 @@ SELECT c.relname, (SELECT json_agg(coalesce(a.attname, pg_get_indexdef(i.indexre
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid
 ORDER BY i.indisprimary DESC, c.relname`;
+
+/** The bits of tgtype are those of PostgreSQL's pg_trigger.h. */
+const TRIGGERS_SQL = `
+SELECT tgname,
+       CASE WHEN tgtype & 2 > 0 THEN 'before ' WHEN tgtype & 64 > 0 THEN 'instead of ' ELSE 'after ' END ||
+       concat_ws(' or ', CASE WHEN tgtype & 4 > 0 THEN 'insert' END, CASE WHEN tgtype & 16 > 0 THEN 'update' END,
+                 CASE WHEN tgtype & 8 > 0 THEN 'delete' END, CASE WHEN tgtype & 32 > 0 THEN 'truncate' END)
+FROM pg_trigger WHERE tgrelid = $1::regclass AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY tgname`;
 
 /** Of a partition those that it has from its parent too. One that is NOT VALID holds for what is written from now on. */
 const RULES_SQL = `

@@ -19,6 +19,7 @@ import {
 import { CopyChoice, copyRows } from "./copy.ts";
 import { type KeyRange, postgresDigests, readKey } from "./digests.ts";
 import { asRowsError, stateOf } from "./failures.ts";
+import type { FollowedPrimary } from "./follow-primary.ts";
 import { readSchema } from "./schema.ts";
 import { type PostgresColumn, type PostgresShape, quote, readShape } from "./shape.ts";
 import { spellJson, spellText } from "./values.ts";
@@ -37,6 +38,8 @@ export interface PostgresTable {
 export function postgresTable(
   client: Client,
   { name, table, key, version, tombstone = null }: PostgresTable,
+  /** What it is a replica of; null: nobody said. It ends with the table. */
+  primary: FollowedPrimary | null = null,
 ): RowTarget {
   let known: Promise<PostgresShape> | null = null;
   const copyChoice = new CopyChoice();
@@ -284,6 +287,7 @@ export function postgresTable(
       const [found] = await ask("SELECT pg_is_in_recovery()", []);
       return found?.[0] === "t";
     },
+    ...(primary === null ? {} : { catchUp: (withinMs: number) => primary.catchUp(withinMs) }),
     async lagMs(): Promise<number | null> {
       const [[lag = null] = []] = await ask(LAG_SQL, []);
       return lag === null ? null : Number(lag);
@@ -317,6 +321,7 @@ export function postgresTable(
       }
     },
     async close(): Promise<void> {
+      await primary?.close();
       await client.end();
     },
   };

@@ -1,6 +1,6 @@
 /** Conditions and foreign keys of a table of SQLite, which tells the first by nothing but the text that made the table. */
 import type { Database } from "better-sqlite3";
-import type { TableRule } from "../../../proxy/rows/table-schema.ts";
+import type { TableRule, TableTrigger } from "../../../proxy/rows/table-schema.ts";
 
 interface Reference {
   readonly id: bigint;
@@ -79,4 +79,19 @@ function namesIn(condition: string): ReadonlySet<string> {
 
 function bare(name: string): string {
   return /^["`[]/.test(name) ? name.slice(1, -1) : name;
+}
+
+/** What one runs at stands in the text that made it, after its name: one event, and before where nothing is said. */
+export function triggersOf(db: Database, table: string): readonly TableTrigger[] {
+  return db
+    .prepare<[string], { name: string; sql: string }>(
+      "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name",
+    )
+    .all(table)
+    .map(({ name, sql }) => {
+      const head = sql.slice(sql.indexOf(name) + name.length);
+      const [, timing = "before", event = ""] =
+        /\b(?:(before|after|instead\s+of)\s+)?(insert|update|delete)\b/i.exec(head) ?? [];
+      return { name, when: `${timing.replace(/\s+/, " ")} ${event}`.toLowerCase() };
+    });
 }

@@ -8,7 +8,7 @@ import type {
   UniqueIndex,
 } from "../../../proxy/rows/table-schema.ts";
 import { held, parseDeclared } from "../schema-parts.ts";
-import { rulesOf } from "./rules.ts";
+import { rulesOf, triggersOf } from "./rules.ts";
 import { kindOf, quote } from "./values.ts";
 
 interface Declared {
@@ -77,7 +77,8 @@ export async function readSchema(
   });
   const unique = uniqueOf(db, indexes, parts, rowId?.name ?? null);
   const names = declared.map((column) => column.name);
-  return { database: "sqlite", table: name, columns, unique, rules: rulesOf(db, table, names) };
+  const rules = rulesOf(db, table, names);
+  return { database: "sqlite", table: name, columns, unique, rules, triggers: triggersOf(db, table) };
 }
 
 function partsOf(db: Database, index: string): readonly IndexPart[] {

@@ -61,6 +61,7 @@ test("chunks beside live writes grow with what their rows take, however long mem
           leaveToRepair: () => slowly(undefined),
         },
         idOf: ({ id }) => String(id),
+        behind: () => Promise.resolve(null),
         upsertConfirmed: (rows, guard) => table.upsertConfirmed?.(rows, guard) ?? Promise.resolve(null),
         waits: () => undefined,
       },

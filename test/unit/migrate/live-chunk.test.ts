@@ -30,6 +30,7 @@ async function chunk(
     },
     key: ["id"],
     idOf: (row) => String(row["id"]),
+    behind: () => Promise.resolve(null),
     read: (keys) => {
       const rows = keys === null ? ROWS : ROWS.filter(({ id }) => keys.some(([key]) => key === id));
       return say(`read ${keys === null ? "all" : keys.join()}`, { rows, isFull: keys === null });
@@ -113,6 +114,7 @@ test("it stops before a window, and says that the chunk is not done", async () =
     live: { window: never, mark: never, freeze: never, confirm: never, thaw: never, leaveToRepair: never },
     key: ["id"],
     idOf: never,
+    behind: never,
     read: never,
     prepare: never,
     pause: never,

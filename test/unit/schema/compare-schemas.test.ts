@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compareSchemas } from "../../../proxy/schema/compare-schemas.ts";
 import { hazardsOf } from "../../../proxy/schema/hazards.ts";
 import { readSaved, spellSaved } from "../../../proxy/schema/saved-schema.ts";
-import type { SchemaColumn, TableRule, TableSchema } from "../../../proxy/rows/table-schema.ts";
+import type { SchemaColumn, TableRule, TableSchema, TableTrigger } from "../../../proxy/rows/table-schema.ts";
 import { BIGINT, column, INT, schemaOf, TEXT, unique } from "../../support/schema.ts";
 
 const ID = column("id", INT);
@@ -182,4 +182,20 @@ test("new conditions and foreign keys break, but for columns that old writers le
   const other = with_([positive], { database: "mysql" });
   assert.deepEqual(told(with_([]), other, "sides"), ["hazard new-check price"]);
   assert.deepEqual(told(with_([]), with_([named]), "sides", true), ["hazard new-foreign-key price"]);
+});
+
+test("a trigger that one side, or one time, lacks is a hazard, by its name and what it runs at", () => {
+  const touch = { name: "touch", when: "before update" };
+  const withAll = (...triggers: readonly TableTrigger[]): TableSchema => schemaOf([ID], { triggers });
+  for (const between of ["times", "sides"] as const) {
+    assert.deepEqual(told(withAll(touch), withAll({ ...touch, name: "TOUCH" }), between), []);
+    assert.deepEqual(told(withAll(touch), withAll(), between), ["hazard lost-trigger "]);
+    assert.deepEqual(told(withAll(), withAll(touch), between), ["hazard new-trigger "]);
+    const other = { ...touch, when: "after update" };
+    assert.deepEqual(told(withAll(touch), withAll(other), between), ["hazard lost-trigger ", "hazard new-trigger "]);
+  }
+  // One that was saved before they were looked for says nothing of them.
+  assert.deepEqual(told(schemaOf([ID]), withAll(touch)), []);
+  const saved = { collection: "users", taken: "2026-11-28T00:00:00.000Z", source: withAll(touch), target: null };
+  assert.deepEqual(readSaved(spellSaved(saved)), { ok: true, saved });
 });

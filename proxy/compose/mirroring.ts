@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import type { Backfills } from "../rows/backfill-window.ts";
 import { createBackfills, type SharedBackfills } from "../rows/backfills.ts";
 import { ByteBudget } from "../process/byte-budget.ts";
+import { createMemberHolds } from "../life/member-holds.ts";
 import { createCopies } from "../copy-forward/copies.ts";
 import { createComparer } from "../compare/comparer.ts";
 import { createModuleHealth, type ModuleHealth } from "../compare/module-health.ts";
@@ -171,6 +172,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
   const [changes, freezes, keyHolds] = [new ChangeLog(), new Freezes(), new KeyHolds()];
   const touching = createTouchWatches({ snapshot, changes, journal, clock, members: parts.calls });
+  const callers = parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) };
+  const memberHolds = createMemberHolds({ keyHolds, changes, clock, members: callers });
   const backfills = createBackfills({
     snapshot,
     changes,
@@ -186,7 +189,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
     clock,
     audit,
     touching,
-    members: parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) },
+    memberHolds,
+    members: callers,
   });
   const beside = { hold, openWrites, changes, freezes };
   const shared = { snapshot, gate, comparer, moduleHealth, telemetry, clock, budget: queue, markKey, transforms };
@@ -266,7 +270,7 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const copiesForward = createCopies({
     ...ofBothSides,
     keyHolds,
-    isShared,
+    memberHolds,
     isConfirmed: ({ route, names }) => dialling.fallback.mayAsk({ route, names, revision: snapshot().revision }),
     counted: (route, result) => dialling.fallbackCounts.copied(route, result),
   });

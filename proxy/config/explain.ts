@@ -376,7 +376,6 @@ function whyNotCopied(
   settings: Settings,
   steps: ExplainSteps,
 ): string | null {
-  if (settings.store.kind === "redis") return "several members write to next";
   const forbidden = whyNoWrites(route, serviceOf(settings, route.next));
   if (forbidden !== null) return forbidden;
   const { method, path } = request;

@@ -19,6 +19,7 @@ import { entityOfKey } from "../reach.ts";
 import { bothSides, type BothSidesParts } from "../repair/both-sides.ts";
 import { readyFor, type ReadyEntry } from "../repair/entry.ts";
 import type { QuietKey } from "../members/turns.ts";
+import type { MemberHolds } from "../life/member-holds.ts";
 import { copyForward, type HeldBack, type TurnEnd, type TurnOrder } from "./turn.ts";
 
 export interface CopiesParts extends BothSidesParts {
@@ -30,8 +31,8 @@ export interface CopiesParts extends BothSidesParts {
   readonly isConfirmed: (miss: Miss) => boolean | Promise<boolean>;
   readonly hold: Pick<WriteHold, "holds">;
   readonly openWrites: Pick<OpenWrites, "enter" | "leave">;
-  /** Others write to next too, and are not held back: nothing is brought over. */
-  readonly isShared: boolean;
+  /** Others write to next too. */
+  readonly memberHolds: Pick<MemberHolds, "hold">;
   readonly counted: (route: string, result: CopyResult) => void;
   readonly caught: (step: string, error: unknown) => void;
 }
@@ -98,7 +99,7 @@ export function createCopies(parts: CopiesParts): Copies {
 
   return {
     missed(miss) {
-      if (parts.isShared || stopping.signal.aborted) return;
+      if (stopping.signal.aborted) return;
       if (!queue.hasRoomFor(miss.key) || (resting.get(miss.key) ?? 0) > parts.clock.monotonic()) return;
       if (queue.waitingOf(miss.key) === null) queue.put(miss);
     },
@@ -185,25 +186,32 @@ async function takeTurn(
   let hasBegun = false;
   const hold = (): HeldBack => {
     const held = parts.keyHolds.begin(place.key);
+    const elsewhere = parts.memberHolds.hold(place.key, id);
     return {
+      elsewhere,
       async quiet() {
         const until = parts.clock.monotonic() + LATE_PATIENCE_MS;
         while (parts.changes.mayChange(place.key)) {
           if (parts.clock.monotonic() > until) return false;
           await sleep(LOOK_EVERY_MS);
         }
+        if ((await elsewhere?.begin()) === false) return false;
         hasBegun = true;
         parts.changes.began(id, route.name, reach);
         return true;
       },
-      narrow: () => held.narrow(),
+      narrow() {
+        held.narrow();
+        elsewhere?.narrow();
+      },
       lift() {
         held.lift();
+        elsewhere?.lift();
         if (hasBegun) parts.changes.ended(id, null);
       },
     };
   };
-  const order = { paths, rule: route.repair.write, hold, isConfirmed };
+  const order = { paths, rule: route.repair.write, hold, isConfirmed, writeMs: NEXT_WITHIN_MS };
   return await copyForward(turn, sidesOf(parts, ready, snapshot), order);
 }
 

@@ -5,6 +5,8 @@
  *   read legacy ─ crossed? ─ hold ─ crossed? ─ read next ─ nothing there → write → lift ─ read next: the same?
  *        └ gone      └ busy            └ busy        └ there
  *
+ * Where other members hold back theirs, legacy is read once more under the hold: what one of them had passed on by then is in that.
+ *
  * Whatever a live write may have had a part in is left alone: its key is newer than what legacy was read to have.
  */
 import type { RouteSettings } from "../config/settings.ts";
@@ -16,6 +18,8 @@ import type { QuietKey } from "../members/turns.ts";
 export interface HeldBack {
   /** Whether those that were under way when it began have ended, in time. */
   quiet(): Promise<boolean>;
+  /** null: nobody else has any. Whether other members still hold theirs in so many ms from now. */
+  readonly elsewhere: { standsFor(ms: number): boolean } | null;
   /** From now on those alone that are known to be of its key. */
   narrow(): void;
   lift(): void;
@@ -27,6 +31,8 @@ export interface TurnOrder {
   readonly hold: () => HeldBack;
   /** Whether legacy has all that next was told of the key, for all that is known. */
   readonly isConfirmed: () => boolean | Promise<boolean>;
+  /** How long a write to next may take. */
+  readonly writeMs: number;
 }
 
 export type TurnEnd =
@@ -39,7 +45,7 @@ export type TurnEnd =
 export async function copyForward(
   turn: QuietKey,
   sides: Sides,
-  { paths, rule, hold, isConfirmed }: TurnOrder,
+  { paths, rule, hold, isConfirmed, writeMs }: TurnOrder,
 ): Promise<TurnEnd> {
   const seen: Reading[] = [];
   const kept = (reading: Reading): Reading => {
@@ -48,7 +54,7 @@ export async function copyForward(
   };
   let held: HeldBack | null = null;
   try {
-    const legacy = kept(await sides.read("primary"));
+    let legacy = kept(await sides.read("primary"));
     if (legacy.is === "absent") return { end: "gone" };
     if (legacy.is !== "present") return { end: "failed", why: `legacy: ${legacy.why ?? "nobody knows its id there"}` };
     // Under an id of its own it may be there, whatever legacy's id finds.
@@ -61,6 +67,9 @@ export async function copyForward(
     if (!(await held.quiet()) || (await turn.crossed())) return { end: "busy" };
     // Since a client asked, a write may have come and left it in doubt what legacy holds.
     if (!(await isConfirmed())) return { end: "busy" };
+    if (held.elsewhere !== null) legacy = kept(await sides.read("primary"));
+    if (legacy.is === "absent") return { end: "gone" };
+    if (legacy.is !== "present") return { end: "failed", why: "legacy did not say what it holds" };
     const stamp = sides.orderStamp();
     if (next.is !== "apart") next = kept(await sides.read("shadow"));
     if (next.is === "present") return { end: "there" };
@@ -70,8 +79,12 @@ export async function copyForward(
       return { end: next.is === "unknown" && next.because === undefined ? "failed" : "refused", why };
     }
     let { write } = step;
+    // A process that stood still meanwhile must not write what others' clients may have written since.
+    const isHeld = (): boolean => held?.elsewhere?.standsFor(writeMs) ?? true;
+    if (!isHeld()) return { end: "busy" };
     let ended = await sides.write(write, legacy.answer, stamp);
     const other = ended.end === "answered" ? otherWay(write, ended.status, next, paths, rule) : null;
+    if (other !== null && !isHeld()) return { end: "busy" };
     if (other !== null) {
       write = other;
       ended = await sides.write(write, legacy.answer, stamp);

@@ -29,6 +29,7 @@ import type { Snapshot } from "../exchange.ts";
 import { makeUlid } from "../identity.ts";
 import type { MemberCalls } from "../members/member-calls.ts";
 import type { TouchOrder, TouchWatches } from "../life/touch-watch.ts";
+import type { HoldOrder, MemberHolds } from "../life/member-holds.ts";
 
 export interface BackfillsParts extends BackfillPartParts {
   /** Puts the entity of this key on the repair list: next may not have it as it is. */
@@ -36,6 +37,7 @@ export interface BackfillsParts extends BackfillPartParts {
   readonly audit: (change: AuditedChange) => void;
   /** Members ask one another of it in the same way. */
   readonly touching: Pick<TouchWatches, "answer">;
+  readonly memberHolds: Pick<MemberHolds, "answer">;
   /** null: nobody shares the store. */
   readonly members: SharedBackfills | null;
 }
@@ -264,8 +266,9 @@ export function createBackfills(parts: BackfillsParts): Backfills & Copying {
     const { members } = parts;
     if (members === null) return;
     await members.calls.serve(async (text, ageMs) => {
-      const order = JSON.parse(text) as MemberOrder | TouchOrder;
+      const order = JSON.parse(text) as MemberOrder | TouchOrder | HoldOrder;
       if (order.what === "touches") return JSON.stringify(parts.touching.answer(order));
+      if (order.what === "hold") return JSON.stringify(await parts.memberHolds.answer(order, ageMs));
       replaceOthers(order.job, (id) => id < order.job.id);
       const reply: MemberReply = { settings: members.settings(), said: await answerOrder(order, ageMs) };
       return JSON.stringify(reply);

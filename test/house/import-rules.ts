@@ -52,6 +52,7 @@ const WIRING = new Set([
   "rows/backfills.ts",
   "rows/backfill-part.ts",
   "life/touch-watch.ts",
+  "life/member-holds.ts",
   "life/front.ts",
   "life/front-watch.ts",
   "life/front-forwarding.ts",

@@ -122,7 +122,7 @@ export async function play(
   }
 
   function hold(): HeldBack {
-    if (leftOut.hold === true) return { quiet: () => Promise.resolve(true), narrow() {}, lift() {} };
+    if (leftOut.hold === true) return { elsewhere: null, quiet: () => Promise.resolve(true), narrow() {}, lift() {} };
     const held = holds.begin(KEY);
     return {
       async quiet() {
@@ -132,6 +132,7 @@ export async function play(
         }
         return true;
       },
+      elsewhere: null,
       ...held,
     };
   }
@@ -148,6 +149,7 @@ export async function play(
     for (let others = Math.floor(random() * 24); others > 0; others--) await step();
     const order = {
       ...({ paths: { path: "/users/1", above: "/users" }, rule: "put", hold } as const),
+      writeMs: 0,
       isConfirmed: () => leftOut.confirmed === true || isConfirmed(),
     };
     const ended: TurnEnd | null = await lanes.visit(KEY, 60_000, ({ crossed }) =>

@@ -57,6 +57,7 @@ async function member(t: TestContext, wire: Wire, life: string) {
     leaveToRepair: () => undefined,
     clock: { now: () => now.epoch, monotonic: () => (now.monotonic += 500) },
     audit: () => undefined,
+    memberHolds: { answer: () => assert.fail("nobody is brought over") },
     touching: createTouchWatches({
       snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
       changes,

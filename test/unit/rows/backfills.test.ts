@@ -45,6 +45,7 @@ function backfills(t: TestContext) {
     clock: { now: () => now.epoch, monotonic: () => now.monotonic },
     audit: (change) => void audited.push(change),
     touching: { answer: () => assert.fail("nobody shares the store") },
+    memberHolds: { answer: () => assert.fail("nobody is brought over") },
     members: null,
   });
   const opening = made.open("users", "ops");

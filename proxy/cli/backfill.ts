@@ -36,6 +36,7 @@ import { rowsBar } from "./bars.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { type JobReport, openJobReport } from "./job-report.ts";
 import { type LiveBackfill, openLiveBackfill } from "./live-writes.ts";
+import type { TimeOrOff } from "./options.ts";
 import { openProgress } from "./progress.ts";
 import { openRowJob, type RowJobTeller } from "./row-job-ends.ts";
 import { watchRun } from "./repair.ts";
@@ -60,9 +61,9 @@ export interface BackfillFlags extends ApiOptions {
   readonly checkpoint?: string;
   readonly maxRate?: number;
   /** ms; null: off. */
-  readonly maxLag: number | null;
+  readonly maxLag: TimeOrOff;
   /** ms; null: off. */
-  readonly maxLatency: number | null;
+  readonly maxLatency: TimeOrOff;
   readonly pauseFile?: string;
   readonly chunk?: number;
   readonly maxSetAside: number;
@@ -347,8 +348,12 @@ function throttleOf({ collection, options, report, live, open: { source, target 
       now: () => performance.now(),
       wait: waitFor,
     },
-    { lagMs: options.maxLag, latencyMs: options.maxLatency, rowsPerSecond: options.maxRate ?? null },
+    { lagMs: boundOf(options.maxLag), latencyMs: boundOf(options.maxLatency), rowsPerSecond: options.maxRate ?? null },
   );
+}
+
+function boundOf(given: TimeOrOff): number | null {
+  return given === "off" ? null : given;
 }
 
 function progressOf({ checkpoint, estimate, rowsPerSecond }: BackfillProgress): RunningJobProgress {

@@ -64,9 +64,11 @@ export function wholeNumber(most: number): (text: string) => number {
   };
 }
 
-/** In ms; null: off. */
-export function timeOrOff(text: string): number | null {
-  if (text.trim() === "off") return null;
+/** ms. Not null for off: commander takes that for no value. */
+export type TimeOrOff = number | "off";
+
+export function timeOrOff(text: string): TimeOrOff {
+  if (text.trim() === "off") return "off";
   const parsed = parseDuration(text);
   if (parsed.ok) return parsed.value;
   throw new InvalidArgumentError(`It ${parsed.error}, or off.`);

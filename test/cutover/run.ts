@@ -33,13 +33,14 @@ const result = await runCutovers(
   },
   say,
 );
-const { writes, moves, aborted, clientErrors, lost, twice, reordered, split, wrongSide, doubted, words } = result;
+const { writes, moves, aborted, clientErrors, lost, twice, reordered, split, wrongSide, words } = result;
+const { doubted, reorderedInDoubt } = result;
 const spell = (of: readonly number[]): string =>
   [0.5, 0.99, 1].map((share) => percentile(of, share).toFixed(1)).join(" | ");
 say(`
-| writes | moves | given up | client errors | lost | twice | reordered | split | wrong side | keys in doubt |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| ${[writes, moves, aborted, clientErrors, lost, twice, reordered, split, wrongSide, doubted].join(" | ")} |
+| writes | moves | given up | client errors | lost | twice | reordered | split | wrong side | keys in doubt | reordered among these |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| ${[writes, moves, aborted, clientErrors, lost, twice, reordered, split, wrongSide, doubted, reorderedInDoubt].join(" | ")} |
 
 | ms | median | p99 | most |
 | --- | --- | --- | --- |

@@ -124,6 +124,7 @@ class World {
   #freezes = 0;
   #lapses: number;
   #job: { readonly name: string; readonly run: () => void; readonly isOpen?: () => boolean } | null = null;
+  /** What the job knows: rows that it has read, and what members have answered since. */
   #held = "";
   #isDone = false;
   #older: Table | null = null;
@@ -410,7 +411,10 @@ class World {
           const from = this.#older ?? this.#source;
           const wanted = keys === null ? Object.keys(from) : keys.map(([key]) => String(key));
           const rows = wanted.flatMap((key) => rowOf(key, from[key]));
-          this.#held = JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value));
+          // Rows that were asked for and are not there are frozen too.
+          this.#held = JSON.stringify([wanted, rows], (_, value: unknown) =>
+            typeof value === "bigint" ? Number(value) : value,
+          );
           return { rows, isFull: false };
         }),
       prepare: (rows) => Promise.resolve(this.#prepared(rows)),
@@ -491,7 +495,11 @@ class World {
       },
       confirm: async (freeze) => {
         if (!this.#rule.confirm) return true;
-        const held = await this.#eachMember(confirms, "confirms", (member) => this.#frozen[member]?.number === freeze);
+        const held = await this.#eachMember(confirms, "confirms", (member) => {
+          const isHeld = this.#frozen[member]?.number === freeze;
+          this.#held += ` ${isHeld}`;
+          return isHeld;
+        });
         return held.every(Boolean);
       },
       thaw: async () => {
@@ -556,7 +564,11 @@ export interface Explored {
   readonly divergent: readonly { readonly what: string; readonly path: readonly string[] }[];
 }
 
-/** Every order of all steps; those that lead to the same state are gone on from once. */
+/**
+ * Every order of all steps; those that lead to the same state are gone on from once. How often the job has read is no part of a state: it
+ * decides when a dropped row is left to the repair list, and nothing else. With it the scenarios of no-clobber-touched have 62,356 and
+ * 263,725 states in place of 19,475 and 84,147, in five times the time, and no order that leaves the sides apart (28 November 2026).
+ */
 export async function explore(scenario: Scenario, rule: Rule): Promise<Explored> {
   const schedules = new Map<string, bigint>();
   const divergent = new Map<string, readonly string[]>();

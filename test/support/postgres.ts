@@ -24,11 +24,12 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-export async function postgresServer(): Promise<PostgresServer> {
+/** `ownSystem`: else its system identifier may be that of another test's server, whose folder was copied. */
+export async function postgresServer({ ownSystem = false } = {}): Promise<PostgresServer> {
   const bin = findPostgresFolder();
   const folder = mkdtempSync(join(tmpdir(), "crossfade-postgres-"));
   const owner = ownerOf(folder);
-  madeOnce("postgres", folder, () => {
+  const make = (): void => {
     const made = spawnSync(
       join(bin, "initdb"),
       [
@@ -47,7 +48,9 @@ export async function postgresServer(): Promise<PostgresServer> {
       { ...owner, cwd: "/", encoding: "utf8" },
     );
     if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
-  });
+  };
+  if (ownSystem) make();
+  else madeOnce("postgres", folder, make);
   return await startIn(folder, bin, owner);
 }
 

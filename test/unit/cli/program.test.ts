@@ -42,6 +42,12 @@ test("every command's help has an example, tells its options and fits 80 columns
   }
 });
 
+test("a bound that is switched off is no bound of nothing", () => {
+  const backfill = everyCommand(buildProgram(() => undefined)).find((command) => command.name() === "backfill");
+  backfill?.parseOptions(["--max-lag", "off", "--max-latency", "2s"]);
+  assert.deepEqual([backfill?.opts()["maxLag"], backfill?.opts()["maxLatency"]], ["off", 2_000]);
+});
+
 test("every command that asks a running Crossfade takes the common options", () => {
   for (const command of everyCommand(buildProgram(() => undefined))) {
     const asking = [

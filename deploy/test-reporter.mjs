@@ -6,13 +6,18 @@ import { writeFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { spec } from "node:test/reporters";
 
+/** Longer than a test may take (deploy/run.mjs): nothing is told any more. */
+const SILENT_MS = 240_000;
+
 const COUNT = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
 /** @typedef {import("node:test/reporters").TestEvent} TestEvent */
 
 /** @param {AsyncIterable<TestEvent>} source @returns {AsyncGenerator<TestEvent>} */
 async function* withoutCounts(source) {
+  const silence = setTimeout(endStuck, SILENT_MS).unref();
   for await (const event of source) {
+    silence.refresh();
     const { type, data } = event;
     // Each file has a summary of its own too.
     if (type === "test:summary" && data.file === undefined) {
@@ -27,4 +32,11 @@ async function* withoutCounts(source) {
 /** @param {AsyncIterable<TestEvent>} source */
 export default async function* reportPart(source) {
   yield* Readable.from(withoutCounts(source)).compose(new spec());
+}
+
+/** A run that does not end by itself has left something behind, which is a defect, and all of CI would wait for it. */
+function endStuck() {
+  const left = process.getActiveResourcesInfo().join(" ");
+  console.error(`no test has told anything for ${SILENT_MS / 1000} s, and there is still: ${left}`);
+  process.exit(1);
 }

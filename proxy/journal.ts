@@ -152,8 +152,8 @@ export interface Journal {
   /** It is due no more; `mark`: what it left on the repair list. Nothing where it was not due. */
   readBackEnded(exchangeId: string, mark: DueReadBack["mark"] | null): void;
   settled(exchangeId: string, end: JournalEnd): void;
-  /** Accepted writes that nothing but the journal holds. */
-  waiting(): number;
+  /** Accepted writes that nothing but the journal holds; `route`: of this one alone. */
+  waiting(route?: string): number;
   /** Epoch ms at which the primary had answered the oldest of them of this route, or a little before; null: none waits. */
   waitingSince(route: string): number | null;
   /** Some of them, in the order in which they were answered; each is to be taken before more are asked for. */

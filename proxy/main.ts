@@ -125,7 +125,7 @@ async function startWith(opened: OpenedStore, options: StartOptions, waiting: Wa
     open: durable?.open ?? [],
     version,
   });
-  const [hold, openWrites, tunnels] = [new WriteHold(), new OpenWrites(), waiting?.tunnels ?? new OpenTunnels()];
+  const [hold, openWrites, tunnels] = [new WriteHold(), new OpenWrites(journal), waiting?.tunnels ?? new OpenTunnels()];
   acting.onChange(() => tunnels.follow(streamPrimaries(snapshot().settings), Math.random));
   const services = createServiceSide(snapshot, clock, () => mirroring.repairs.wake());
   const mirroring = createMirroring({

@@ -271,8 +271,8 @@ class Log implements LogJournal {
     this.#free(entry.sent);
   }
 
-  waiting(): number {
-    return this.#waiting;
+  waiting(route?: string): number {
+    return route === undefined ? this.#waiting : this.#waitingSince.count(route);
   }
 
   waitingSince(route: string): number | null {

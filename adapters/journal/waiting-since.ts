@@ -4,7 +4,7 @@ interface OfRoute {
 }
 
 /**
- * For how long the oldest write that waits in the log has waited, by route: a number a route, however many wait. What waits
+ * How many writes wait in the log, by route, and for how long the oldest of them has: two numbers a route, however many wait. What waits
  * is taken in the order of answers, so that the oldest left of a route is no older than the one that was taken last: until
  * the next is taken, the age told is too high by the time between the two.
  */
@@ -32,6 +32,10 @@ export class WaitingSince {
   leave(route: string): void {
     const of = this.#byRoute.get(route);
     if (of !== undefined && --of.count === 0) this.#byRoute.delete(route);
+  }
+
+  count(route: string): number {
+    return this.#byRoute.get(route)?.count ?? 0;
   }
 
   /** When the primary had answered the oldest; null: none waits. */

@@ -53,7 +53,7 @@ export function createDialling(parts: DiallingParts): Dialling {
   let hasBegun = false;
 
   function follow(): void {
-    pins.pinFor(specOf(settings()), bysOf(settings()));
+    pins.pinFor(specOf(settings()), bysOf(settings()), journal.waiting() > 0);
     if (!pins.isNeeded || !hasBegun) return;
     rests.begin();
     if (settings().routes.some(fallsBack)) ends.begin();

@@ -170,8 +170,8 @@ export function createMirroring(parts: MirroringParts): Mirroring {
   const orderStamp = (base: number, position = journal.nextPosition()): string => `${base}.${position}`;
   const transforms = createTransforms(caught);
   const digestOf = createSettingsDigest(deriveKey(secretKey, "settings"));
-  const [changes, freezes, keyHolds] = [new ChangeLog(), new Freezes(), new KeyHolds()];
-  const touching = createTouchWatches({ snapshot, changes, journal, clock, members: parts.calls });
+  const [changes, freezes, keyHolds] = [new ChangeLog(() => journal.waiting()), new Freezes(), new KeyHolds()];
+  const touching = createTouchWatches({ snapshot, changes, clock, members: parts.calls });
   const callers = parts.calls === null ? null : { ...parts.calls, settings: () => digestOf(parts.acting.file()) };
   const memberHolds = createMemberHolds({ keyHolds, changes, clock, members: callers });
   const backfills = createBackfills({

@@ -164,6 +164,7 @@ function keepInJournal(
   void kept.then((isDurable) => {
     if (isDurable) {
       ending.release();
+      leaveMemory(parts, exchange.id);
       parts.journalHasMore();
       return;
     }
@@ -182,6 +183,15 @@ function keepInJournal(
     );
   });
   return true;
+}
+
+/** What waits in the journal is held by nothing else: an outage may last for hours. What asks for it asks the journal too. */
+function leaveMemory({ journal, openWrites, changes, pins }: PipelineParts, id: string): void {
+  // It was taken from there already.
+  if (journal.holds(id)) return;
+  openWrites.leave(id);
+  changes.postponed(id);
+  pins.postponed(id);
 }
 
 /** Whoever needs a value that this answer makes waits for what the shadow calls it. In the order of answers. */

@@ -47,7 +47,6 @@ export interface TouchReply {
 export interface TouchWatchParts {
   readonly snapshot: () => Snapshot;
   readonly changes: Pick<ChangeLog, "openWindow" | "closeWindow" | "mark" | "look">;
-  readonly journal: { waiting(): number };
   readonly clock: Pick<Clock, "now">;
   /** null: nobody shares the store. */
   readonly members: { readonly calls: Pick<MemberCalls, "ask">; readonly life: string } | null;
@@ -102,8 +101,7 @@ export function createTouchWatches(parts: TouchWatchParts): TouchWatches {
       });
       const crossed = look.filter(({ key, since }) => {
         const from = since[members?.life ?? ""];
-        // What waits in the journal alone is under way, and not in the log yet.
-        return from === undefined || parts.journal.waiting() > 0 || isCrossed(key, from, null);
+        return from === undefined || isCrossed(key, from, null);
       });
       return { at: Object.fromEntries(at), crossed: crossed.map(({ watch }) => watch) };
     },

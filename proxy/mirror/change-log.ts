@@ -4,8 +4,9 @@
  *
  *   began ── answered (its keys are known) ── ended ── (landed)
  *
- * A row that was read within a window may be written if nothing that may concern it was under way at any time of it. Pure:
- * times come in.
+ * A row that was read within a window may be written if nothing that may concern it was under way at any time of it. Of a write
+ * that waits in the journal alone nothing is kept here, however many do: while any does, everything may be about to change.
+ * Pure: times come in.
  */
 import { entityOfKey, foldId, type Reach } from "../reach.ts";
 
@@ -56,6 +57,12 @@ export class ChangeLog {
   #rememberedFrom = 0;
   /** Epoch ms: until then something that is not remembered may land. */
   #unknownUntil = 0;
+  readonly #waiting: () => number;
+
+  /** `waiting`: accepted writes that nothing but the journal holds. */
+  constructor(waiting: () => number = () => 0) {
+    this.#waiting = waiting;
+  }
 
   /** Before the primary is called. Of a write that is under way already only what is known of it changes. */
   began(id: string, route: string, reach: Reach): void {
@@ -69,6 +76,11 @@ export class ChangeLog {
     if (change !== undefined) this.#open.set(id, { ...change, reach });
   }
 
+  /** It waits in the journal alone from now on. It begins again, in the turn in which it is taken from there. */
+  postponed(id: string): void {
+    this.#open.delete(id);
+  }
+
   /** What it concerns, as far as is known. null: it is not under way. */
   reachOf(id: string): Reach | null {
     return this.#open.get(id)?.reach ?? null;
@@ -76,6 +88,7 @@ export class ChangeLog {
 
   /** Whether anything that is under way may change the entity of this key. */
   mayChange(key: string): boolean {
+    if (this.#waiting() > 0) return true;
     const entity = entityOfKey(key);
     const id = foldId(key.slice(entity.length + 1));
     return [...this.#open.values()].some(
@@ -122,6 +135,7 @@ export class ChangeLog {
   /** What has happened, or may have, to the rows of these ids (folded) since the window was opened. `now`: epoch ms. */
   look({ entity, since, read, own = null }: ReadWindow, ids: ReadonlySet<string>, now: number): Looked {
     this.#settleLanded(now);
+    if (this.#waiting() > 0) return { kind: "dirty", why: "accepted writes wait in the journal" };
     if (since < this.#rememberedFrom || now < this.#unknownUntil) {
       return { kind: "dirty", why: "more was written meanwhile than is remembered" };
     }

@@ -32,18 +32,31 @@ export class Pins {
   #era = 0;
   /** Writes that began before what is pinned now was. */
   #earlier = 0;
+  /** So did some that wait in the journal alone. */
+  #isBehind = false;
 
   constructor(shared: SharedPins | null) {
     this.#shared = shared;
   }
 
-  /** What is pinned from now on, and by what askers; null: nothing, since nobody dials. */
-  pinFor(spec: string | null, bys: readonly Locator[]): void {
+  /**
+   * What is pinned from now on, and by what askers; null: nothing, since nobody dials. `isBehind`: accepted writes wait in the
+   * journal alone, until `caughtUp`.
+   */
+  pinFor(spec: string | null, bys: readonly Locator[], isBehind = false): void {
     this.bys = bys;
     if (spec === this.#spec) return;
     this.#spec = spec;
     this.#era += 1;
     this.#earlier = this.#open.size;
+    this.#isBehind = isBehind;
+    this.#say();
+  }
+
+  /** Nothing waits in the journal alone. */
+  caughtUp(): void {
+    if (!this.#isBehind) return;
+    this.#isBehind = false;
     this.#say();
   }
 
@@ -58,7 +71,7 @@ export class Pins {
 
   /** Whether every write that is under way is pinned. */
   get isWhole(): boolean {
-    return this.#spec !== null && this.#earlier === 0;
+    return this.#spec !== null && this.#isAll;
   }
 
   /** Before the primary is called. */
@@ -82,6 +95,12 @@ export class Pins {
   told(id: string): Promise<void> | null {
     const { told } = this.#open.get(id) ?? (this.#latest?.id === id ? this.#latest : { told: null });
     return told;
+  }
+
+  /** It waits in the journal alone from now on: what pins something goes on to, and of another one nothing is kept. */
+  postponed(id: string): void {
+    const held = this.#open.get(id);
+    if (held?.names.length === 0 && held.era === this.#era) this.#open.delete(id);
   }
 
   /**
@@ -114,7 +133,11 @@ export class Pins {
   }
 
   #say(): void {
-    this.#shared?.say(this.#earlier === 0 ? this.#spec : null);
+    this.#shared?.say(this.#isAll ? this.#spec : null);
+  }
+
+  get #isAll(): boolean {
+    return this.#earlier === 0 && !this.#isBehind;
   }
 
   #hold(names: readonly string[]): Promise<void> | null {

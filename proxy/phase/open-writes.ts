@@ -1,9 +1,19 @@
-/** Writes that have begun and not ended, by route: mirrored ones until they have their outcome, others until the primary is done. */
+import type { Journal } from "../journal.ts";
+
+/**
+ * Writes that have begun and not ended, by route: mirrored ones until they have their outcome, others until the primary is done.
+ * Those that wait in the journal alone are counted there.
+ */
 export class OpenWrites {
+  readonly #journal: Pick<Journal, "waiting" | "waitingSince"> | null;
   /** In the order of their coming. */
   readonly #open = new Map<string, { readonly route: string; readonly what: string; readonly since: number }>();
   readonly #counts = new Map<string, number>();
   readonly #waiters = new Set<{ readonly routes: readonly string[]; readonly resolve: () => void }>();
+
+  constructor(journal: Pick<Journal, "waiting" | "waitingSince"> | null = null) {
+    this.#journal = journal;
+  }
 
   /** `id`: of the exchange, or of whatever else writes; entered twice it counts once. `what`: in words. */
   enter(id: string, route: string, what = "a write"): void {
@@ -12,7 +22,7 @@ export class OpenWrites {
     this.#counts.set(route, (this.#counts.get(route) ?? 0) + 1);
   }
 
-  /** Nothing where it was never entered. */
+  /** It ended, or waits in the journal alone; nothing where it was never entered. */
   leave(id: string): void {
     const route = this.#open.get(id)?.route;
     if (route === undefined) return;
@@ -31,11 +41,13 @@ export class OpenWrites {
   }
 
   count(routes: readonly string[]): number {
-    return routes.reduce((sum, route) => sum + (this.#counts.get(route) ?? 0), 0);
+    return routes.reduce((sum, route) => sum + (this.#counts.get(route) ?? 0) + this.#waiting(route), 0);
   }
 
   /** The one that has been under way for longest; null: none is. */
   oldest(routes: readonly string[]): { readonly what: string; readonly ms: number } | null {
+    const answeredAt = routes.flatMap((route) => this.#journal?.waitingSince(route) ?? []);
+    if (answeredAt.length > 0) return { what: "a write", ms: Date.now() - Math.min(...answeredAt) };
     for (const { route, what, since } of this.#open.values())
       if (routes.includes(route)) return { what, ms: performance.now() - since };
     return null;
@@ -50,5 +62,9 @@ export class OpenWrites {
     signal.addEventListener("abort", () => resolve(), { once: true });
     await promise;
     this.#waiters.delete(waiter);
+  }
+
+  #waiting(route: string): number {
+    return this.#journal?.waiting(route) ?? 0;
   }
 }

@@ -24,7 +24,7 @@ const MOST_KEYS = 1_000;
 export interface RestParts {
   readonly store: Pick<Store, "openWork" | "repairWork" | "flush" | "health">;
   readonly members: { list(): Promise<readonly Pick<Member, "id" | "state" | "isSelf">[]> };
-  readonly pins: Pick<Pins, "takeDoubtful" | "letGo">;
+  readonly pins: Pick<Pins, "takeDoubtful" | "letGo" | "caughtUp">;
   readonly settings: () => Settings;
   /** Accepted writes that are in the journal alone. */
   readonly waiting: () => number;
@@ -76,6 +76,7 @@ export function createDialRests(parts: RestParts): DialRests {
     const now = parts.monotonic();
     for (const { names: seen } of kept.filter(({ until }) => now >= until)) parts.pins.letGo(seen);
     kept = kept.filter(({ until }) => now < until);
+    if (parts.waiting() === 0) parts.pins.caughtUp();
     if (isFirst && parts.waiting() === 0 && problem === null) {
       isFirst = false;
       parts.earlierSettled();

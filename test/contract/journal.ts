@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { AcceptedWrite, DueReadBack, Intent, Journal, JournalEnd, LeftOver } from "../../proxy/journal.ts";
+import { until } from "../support/until.ts";
 
 export interface JournalSetup {
   open(): Promise<{
@@ -98,7 +99,7 @@ export function journalContract(name: string, setUp: (t: TestContext) => Promise
       all,
       all.toSorted((a, b) => a - b),
     );
-    while (!journal.reached(settled)) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => journal.reached(settled));
     await journal.close();
   });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { GateAnswer } from "../../proxy/moves/gate-evidence.ts";
 import { startSite, type TestMember } from "../support/member.ts";
-import { until } from "../support/redis-store.ts";
+import { until } from "../support/until.ts";
 import { json } from "../support/service.ts";
 
 const routes = (as = "exact"): string => `

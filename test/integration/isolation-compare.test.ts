@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startIsolated } from "../support/isolated.ts";
+import { until } from "../support/until.ts";
 
 test("no client waits for a comparison: while the comparing thread is held, exchanges go on, and their copies settle when it goes on", async (t) => {
   // Large enough to be compared in the thread.
@@ -12,7 +13,7 @@ test("no client waits for a comparison: while the comparing thread is held, exch
     await it.write(key);
     await it.read();
   }
-  while (it.shadow.seen() < 6) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => it.shadow.seen() >= 6);
   assert.equal((await it.status()).routes[0]?.pending, 6, "all clients have their answers and no copy its outcome");
   await it.write("last");
   await it.sicken({ compare: "none" });

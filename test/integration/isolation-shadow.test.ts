@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SHADOW_FAULTS } from "../support/faults.ts";
 import { startIsolated } from "../support/isolated.ts";
+import { until } from "../support/until.ts";
 
 const KEYS = [0, 1, 2, 3, 4, 5, 6, 7];
 
@@ -30,7 +31,7 @@ test("a client is answered while its copy hangs in the shadow, and the copy stil
   const it = await startIsolated(t, { asShadow: "{ timeout: 60s, maxAge: 60s }" });
   await it.shadow.become("hanging");
   for (let i = 0; i < 20; i++) await it.write(i);
-  while (it.shadow.seen() < 20) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => it.shadow.seen() >= 20);
   const [before] = (await it.status()).routes;
   assert.equal(before?.pending, 20, "all clients have their answers and no copy has");
   await it.shadow.become("none");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Isolated, type IsolatedStatus, startIsolated } from "../support/isolated.ts";
 import { STORE_FAULTS } from "../support/sick-threads.ts";
+import { until } from "../support/until.ts";
 
 type StoreHealth = IsolatedStatus["store"];
 
@@ -40,7 +41,7 @@ test("with shadow and store hanging at once, every client is answered; once both
   for (let key = 0; key < 20; key++) await it.write(key);
   assert.equal((await it.status()).routes[0]?.pending, 20);
   await it.shadow.become("none");
-  while (it.shadow.seen() < 20) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => it.shadow.seen() >= 20);
   it.shadow.release();
   assert.equal((await it.settled(20)).outcomes["match"], 20);
   await it.sicken({ store: "none" });

@@ -7,6 +7,7 @@ import type { Rewrite } from "../../proxy/mirror/shadow-request.ts";
 import { json } from "../support/service.ts";
 import { connectTo } from "../support/wire.ts";
 import { wire } from "../support/wired.ts";
+import { until } from "../support/until.ts";
 
 test("the primary is not called before the intent is durable, and each record of the journal's table is made once, in order", async (t) => {
   const calls: string[] = [];
@@ -28,7 +29,7 @@ test("the primary is not called before the intent is durable, and each record of
     json(200, {})(seen, response);
   });
   const answered = wired.put("/users/1");
-  while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => calls.length > 0);
   calls.push("durable");
   durable();
   assert.equal(await answered, 200);

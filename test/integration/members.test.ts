@@ -7,7 +7,7 @@ import type { MemberView } from "../../proxy/admin/member-view.ts";
 import { startBench } from "../support/crossfade.ts";
 import { startSite, type TestMember } from "../support/member.ts";
 import { runCli, startCli } from "../support/cli.ts";
-import { until } from "../support/redis-store.ts";
+import { until } from "../support/until.ts";
 
 const statesOf = (members: readonly MemberView[]): Record<string, string> =>
   Object.fromEntries(members.map(({ name, state }) => [name ?? "", state]));

@@ -8,6 +8,7 @@ import type { Crossfade } from "../../proxy/crossfade.ts";
 import { startCrossfade } from "../../proxy/main.ts";
 import { runCli } from "../support/cli.ts";
 import { startBench, type Bench, type RouteJson } from "../support/crossfade.ts";
+import { until } from "../support/until.ts";
 
 const ROUTES = `
 routes:
@@ -77,7 +78,7 @@ test("the kill switch keeps every write from the shadow, opens a gap per mirrore
   await ask(crossfade, "POST", "/api/v1/mirror", { enabled: true });
   assert.equal((await gapsOf(crossfade)).filter(({ to }) => to === null).length, 0);
   await put(crossfade, "/users/1");
-  while (bench.next.seen.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => bench.next.seen.length >= 2);
   const audit = await ask(crossfade, "GET", "/api/v1/audit?limit=2");
   const told = audit.body["items"] as { by: string; what: string; subject: null; reason: string | null }[];
   assert.deepEqual(

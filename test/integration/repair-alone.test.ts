@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { ownRequests, repair, repairsOf, until } from "../support/repairs.ts";
+import { ownRequests, repair, repairsOf } from "../support/repairs.ts";
+import { until } from "../support/until.ts";
 import { assertEqualEnds, type Pair, pairOf, refuse, USERS_ROUTE } from "../support/repair-pair.ts";
 import { json } from "../support/service.ts";
 

@@ -7,7 +7,8 @@ import { startCrossfade } from "../../proxy/main.ts";
 import { whyNoWrites } from "../../proxy/config/own-writes.ts";
 import type { JobRecord } from "../../proxy/repair-job.ts";
 import { endOf, runCli, spawnCli } from "../support/cli.ts";
-import { ended, ownRequests, post, repair, repairsOf, resultsOf, startRepair, until } from "../support/repairs.ts";
+import { ended, ownRequests, post, repair, repairsOf, resultsOf, startRepair } from "../support/repairs.ts";
+import { until } from "../support/until.ts";
 import { assertEqualEnds, type Pair, pairOf, refuse, USERS_ROUTE } from "../support/repair-pair.ts";
 import { json } from "../support/service.ts";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ended, ownRequests, repair, repairsOf, resultsOf, startRepair, until } from "../support/repairs.ts";
+import { ended, ownRequests, repair, repairsOf, resultsOf, startRepair } from "../support/repairs.ts";
+import { until } from "../support/until.ts";
 import { assertEqualEnds, type Pair, pairOf, refuse } from "../support/repair-pair.ts";
 import { json, type SeenRequest } from "../support/service.ts";
 

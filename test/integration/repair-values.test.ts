@@ -7,7 +7,8 @@ import { createRewrittenBlog } from "../support/blog-rewrite.ts";
 import { type Bench, startBench } from "../support/crossfade.ts";
 import { countedFrom, createIdApi, type IdApi, wordIds } from "../support/id-api.ts";
 import { moveAll } from "../support/move-all.ts";
-import { ownRequests, repair, repairsOf, resultsOf, until } from "../support/repairs.ts";
+import { ownRequests, repair, repairsOf, resultsOf } from "../support/repairs.ts";
+import { until } from "../support/until.ts";
 import { type Answer, json, type SeenRequest } from "../support/service.ts";
 
 const ROUTES = `routes:

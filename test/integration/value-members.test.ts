@@ -6,7 +6,7 @@ import type { RepairRecord } from "../../proxy/evidence/evidence.ts";
 import type { JobRecord } from "../../proxy/repair-job.ts";
 import { countedFrom, createIdApi, type IdApi, wordIds } from "../support/id-api.ts";
 import { startSite, type TestMember } from "../support/member.ts";
-import { until } from "../support/repairs.ts";
+import { until } from "../support/until.ts";
 import { json } from "../support/service.ts";
 import { seeded } from "../support/seeded.ts";
 

@@ -1,6 +1,6 @@
 /** Stores in Redis, opened as a test needs them. */
+import { until } from "./until.ts";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisStore, RedisStoreOptions } from "../../adapters/store/redis/shared-store.ts";
 import { openRedisStore } from "../../adapters/store/redis/store.ts";
 import { DEFAULT_SERVICE } from "../../proxy/config/defaults.ts";
@@ -42,11 +42,6 @@ export const [eligible, match] = writeOf("users");
 export function repairOf(key: string, route = "users"): StoreWrite {
   const at = new Date().toISOString();
   return { type: "repair", route, key, reason: "shadow-error", exchangeId: key, at, notBefore: null, place: null };
-}
-
-/** Waits for it as long as the test may take. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(10);
 }
 
 export async function healthOnce(

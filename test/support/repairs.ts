@@ -49,17 +49,6 @@ export function resultsOf({ results }: JobRecord): Readonly<Record<string, numbe
   return Object.fromEntries(Object.entries(results).filter(([, count]) => count > 0));
 }
 
-/** Longer than anything takes on a loaded machine: what has not come by then does not come. */
-const PATIENCE_MS = 60_000;
-
-export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`still not: ${isTrue.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** Requests that Crossfade made itself, from the `from`th on: `PUT /users/1`. */
 export function ownRequests(service: TestService, from = 0): readonly string[] {
   return service.seen

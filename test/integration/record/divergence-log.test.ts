@@ -21,6 +21,7 @@ import {
   openDivergenceLog,
 } from "../../../proxy/record/divergence-log.ts";
 import { evidenceFolder, handClock, type HandClock } from "../../support/evidence.ts";
+import { until } from "../../support/until.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const MIB = 1024 * 1024;
@@ -174,7 +175,7 @@ test("it is rotated by age, also while nothing is written, and what is too old i
   clock.move(8.1 * DAY);
   t.mock.timers.tick(60 * 60 * 1000);
   const isEmpty = (): boolean => statSync(file, { throwIfNoEntry: false })?.size === 0;
-  while (!isEmpty()) await new Promise((resolve) => setImmediate(resolve));
+  await until(isEmpty);
   // The second file's lines are 8 days old, but it has only now been closed.
   assert.deepEqual(numbersOf(file), [1]);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { redisServer } from "../../support/redis.ts";
-import { openStoreAt, until } from "../../support/redis-store.ts";
+import { openStoreAt } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 
 test("what one member claims is no other's until it is not renewed, and each thing is for itself", async (t) => {
   const redis = await redisServer(t);

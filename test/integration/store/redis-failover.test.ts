@@ -12,9 +12,9 @@ import {
   match,
   openStoreAt,
   repairOf,
-  until,
   writeOf,
 } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 import { startRelay } from "../../support/relay.ts";
 
 /** Its replicas have told that they have all of it. (WAIT would only speak of what its own connection wrote.) */

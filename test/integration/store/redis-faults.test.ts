@@ -4,16 +4,8 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import type { GroupEvent } from "../../../proxy/evidence/evidence.ts";
 import { makeRecord, recordWrite } from "../../support/evidence.ts";
 import { hurryUp, redisServer } from "../../support/redis.ts";
-import {
-  countsOf,
-  eligible,
-  healthOnce,
-  isWell,
-  match,
-  openStoreAt,
-  repairOf,
-  until,
-} from "../../support/redis-store.ts";
+import { countsOf, eligible, healthOnce, isWell, match, openStoreAt, repairOf } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 import { startRelay } from "../../support/relay.ts";
 
 const unavailable = (thrown: unknown): boolean =>

@@ -10,16 +10,8 @@ import { makeUlid } from "../../../proxy/identity.ts";
 import type { JournalAccount } from "../../../proxy/journal.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { redisCluster, redisServer } from "../../support/redis.ts";
-import {
-  countsOf,
-  eligible,
-  healthOnce,
-  match,
-  openStoreAt,
-  repairOf,
-  until,
-  writeOf,
-} from "../../support/redis-store.ts";
+import { countsOf, eligible, healthOnce, match, openStoreAt, repairOf, writeOf } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 import { startRelay } from "../../support/relay.ts";
 
 const NOTHING_LEFT: JournalAccount = {

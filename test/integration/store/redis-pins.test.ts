@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { RedisStore } from "../../../adapters/store/redis/shared-store.ts";
 import { redisServer } from "../../support/redis.ts";
-import { openStoreAt, until } from "../../support/redis-store.ts";
+import { openStoreAt } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 
 async function members(t: TestContext, url: string): Promise<readonly [RedisStore, RedisStore]> {
   const both = [await openStoreAt(t, url), await openStoreAt(t, url)] as const;

@@ -4,16 +4,8 @@ import type { GroupEvent } from "../../../proxy/evidence/evidence.ts";
 import type { StoreWrite } from "../../../proxy/ports.ts";
 import { handClock, makeRecord, recordWrite } from "../../support/evidence.ts";
 import { redisServer } from "../../support/redis.ts";
-import {
-  countsOf,
-  eligible,
-  healthOnce,
-  isWell,
-  match,
-  openStoreAt,
-  repairOf,
-  until,
-} from "../../support/redis-store.ts";
+import { countsOf, eligible, healthOnce, isWell, match, openStoreAt, repairOf } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 
 test("counts, repairs and groups of several processes add up, and each event is told by one of them", async (t) => {
   const redis = await redisServer(t);

@@ -4,7 +4,8 @@ import type { RedisStore, RedisStoreOptions } from "../../../adapters/store/redi
 import type { TurnCome, Turns } from "../../../proxy/members/turns.ts";
 import { systemClock } from "../../../proxy/process/system-clock.ts";
 import { redisCluster, redisServer, type RedisServer } from "../../support/redis.ts";
-import { openStoreAt, until } from "../../support/redis-store.ts";
+import { openStoreAt } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 
 const LATER = Infinity;
 

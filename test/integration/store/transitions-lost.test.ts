@@ -13,7 +13,8 @@ import { openPhaseBook, type PhaseBook } from "../../../proxy/phase/phase-book.t
 import { systemClock } from "../../../proxy/process/system-clock.ts";
 import { settingsOf } from "../../support/config-file.ts";
 import { redisServer, type RedisServer } from "../../support/redis.ts";
-import { openStoreAt, redisSettings, until } from "../../support/redis-store.ts";
+import { openStoreAt, redisSettings } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 import { type Relay, startRelay } from "../../support/relay.ts";
 
 interface Member {

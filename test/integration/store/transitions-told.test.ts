@@ -6,7 +6,8 @@ import type { RedisStore } from "../../../adapters/store/redis/shared-store.ts";
 import type { KeptPhase } from "../../../proxy/moves/kept-phase.ts";
 import type { TransitionAck } from "../../../proxy/moves/transition.ts";
 import { redisCluster, redisSentinel, redisServer } from "../../support/redis.ts";
-import { openStoreAt, until } from "../../support/redis-store.ts";
+import { openStoreAt } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 
 const CHANNEL = "crossfade:{0}:moves";
 const NEW: KeptPhase = {

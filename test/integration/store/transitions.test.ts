@@ -8,7 +8,8 @@ import type { KeptPhase } from "../../../proxy/moves/kept-phase.ts";
 import type { MemberSelf } from "../../../proxy/members/members.ts";
 import type { TransitionAck, TransitionView } from "../../../proxy/moves/transition.ts";
 import { redisServer, type RedisServer, type RedisServerOptions } from "../../support/redis.ts";
-import { openStoreAt, until } from "../../support/redis-store.ts";
+import { openStoreAt } from "../../support/redis-store.ts";
+import { until } from "../../support/until.ts";
 
 const SELF: MemberSelf = {
   report: () => ({

@@ -8,6 +8,7 @@ import { ByteBudget } from "../../../proxy/process/byte-budget.ts";
 import { Capture } from "../../../proxy/forward/capture.ts";
 import { Spool } from "../../../proxy/forward/spool.ts";
 import { readStored } from "../../../proxy/evidence/stored-body.ts";
+import { until } from "../../support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "crossfade-capture-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,7 +22,7 @@ function parts(queuedBytes: number, spoolBytes: number, at = folder) {
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
 async function settled(budget: ByteBudget): Promise<void> {
-  while (budget.usedBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => budget.usedBytes === 0);
 }
 
 test("up to the first cap a body is kept in memory, and the budget pays for exactly its bytes until it is discarded", () => {

@@ -21,8 +21,8 @@ function membersOf(t: TestContext) {
   const all = new Map<string, AnswerCall>();
   const deaf = new Set<string>();
   const member = (life: string) => {
-    const changes = new ChangeLog();
     const now = { waiting: 0, asked: 0 };
+    const changes = new ChangeLog(() => now.waiting);
     const calls = {
       async ask(_about: string, question: string) {
         now.asked += 1;
@@ -36,7 +36,6 @@ function membersOf(t: TestContext) {
     const watches = createTouchWatches({
       snapshot: () => snapshot,
       changes,
-      journal: { waiting: () => now.waiting },
       clock: { now: () => 1_000_000 },
       members: { calls, life },
     });

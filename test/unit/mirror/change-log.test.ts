@@ -136,3 +136,23 @@ test("whether anything under way may change an entity: of its key, of one that i
   log.answered("2", { keys: ["users/8"], lateOf: [], anyOf: [] });
   assert.deepEqual([log.mayChange("users/7"), log.mayChange("users/8")], [false, true]);
 });
+
+test("of what waits in the journal alone nothing is kept: everything may change until it has begun again and ended", () => {
+  const journal = { waiting: 0 };
+  const log = new ChangeLog(() => journal.waiting);
+  const since = log.openWindow("job");
+  log.began("kept", "users", of("users/1"));
+  journal.waiting = 1;
+  log.postponed("kept");
+  assert.equal(log.reachOf("kept"), null);
+  assert.equal(look(log, since, log.mark(), ["1", "2"]), "dirty");
+  assert.equal(log.mayChange("users/2"), true);
+  // Taken from there.
+  journal.waiting = 0;
+  log.began("kept", "users", of("users/1"));
+  assert.deepEqual(look(log, since, log.mark(), ["1", "2"]), ["1"]);
+  assert.deepEqual([log.mayChange("users/1"), log.mayChange("users/2")], [true, false]);
+  log.ended("kept", null);
+  assert.deepEqual(look(log, since, log.mark(), ["1", "2"]), ["1"]);
+  assert.deepEqual(look(log, log.openWindow("job"), log.mark(), ["1"]), []);
+});

@@ -95,3 +95,31 @@ test("pins are whole, and others told so, once every write that began under othe
   pins.pinFor(null, []);
   assert.deepEqual([pins.isNeeded, pins.isWhole], [false, false]);
 });
+
+test("of a write that waits in the journal alone only pins are kept, and pins are whole once none waits", () => {
+  const others = shared();
+  const pins = new Pins(others);
+  pins.began("unpinned", []);
+  pins.postponed("unpinned");
+  pins.pinFor("key", [], true);
+  assert.equal(pins.isWhole, false);
+  // Taken from there.
+  pins.began("unpinned", ["k:a/1"]);
+  pins.caughtUp();
+  assert.deepEqual([pins.isWhole, pins.holdsAny(["k:a/1"])], [true, true]);
+  pins.postponed("unpinned");
+  assert.equal(pins.holdsAny(["k:a/1"]), true);
+  pins.ended("unpinned", null);
+  assert.equal(pins.holdsAny(["k:a/1"]), false);
+  assert.deepEqual(
+    others.said.filter((words) => words.startsWith("say")),
+    ["say nothing", "say key"],
+  );
+  // What began under other pins counts until it ends, wherever it waits.
+  pins.began("earlier", []);
+  pins.pinFor("user", []);
+  pins.postponed("earlier");
+  assert.equal(pins.isWhole, false);
+  pins.ended("earlier", null);
+  assert.equal(pins.isWhole, true);
+});

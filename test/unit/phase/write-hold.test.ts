@@ -81,3 +81,28 @@ test("writes under way are counted by route, once each, and waited for until non
   await open.whenNone(["carts"], AbortSignal.timeout(1));
   assert.equal(open.count(["carts"]), 1);
 });
+
+test("writes that wait in the journal alone are under way: counted there, told as the oldest, and waited for", async () => {
+  const journal = { users: 1 };
+  const answeredAt = Date.now() - 5_000;
+  const open = new OpenWrites({
+    waiting: (route) => (route === "users" ? journal.users : 0),
+    waitingSince: (route) => (route === "users" && journal.users > 0 ? answeredAt : null),
+  });
+  assert.deepEqual([open.count(["users"]), open.count(["orders"]), open.count(["users", "orders"])], [1, 0, 1]);
+  assert.ok((open.oldest(["users"])?.ms ?? 0) >= 5_000);
+  assert.equal(open.oldest(["orders"]), null);
+  let isDone = false;
+  const done = open.whenNone(["users"], new AbortController().signal).then(() => (isDone = true));
+  open.enter("another", "users");
+  open.leave("another");
+  await new Promise(setImmediate);
+  assert.equal(isDone, false);
+  // Taken from there.
+  journal.users = 0;
+  open.enter("kept", "users");
+  await new Promise(setImmediate);
+  assert.equal(isDone, false);
+  open.leave("kept");
+  await done;
+});

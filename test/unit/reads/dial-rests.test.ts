@@ -56,7 +56,7 @@ test("at legacy rests what it may miss itself: what next alone misses is what it
 type RepairKey = { readonly key: string; readonly misses: "legacy" | "next" | null };
 
 function watched(t: TestContext) {
-  const state = { now: 0, problem: null as string | null, waiting: 0, fails: false, looks: 0, settled: 0 };
+  const state = { now: 0, problem: null as string | null, waiting: 0, fails: false, looks: 0, settled: 0, caughtUp: 0 };
   const [doubtful, free] = [[] as { names: string[]; unsureForMs: number }[], [] as string[]];
   const rests = createDialRests({
     store: {
@@ -75,7 +75,11 @@ function watched(t: TestContext) {
           { id: "you", isSelf: false, state: "silent" },
         ]),
     },
-    pins: { takeDoubtful: () => doubtful.splice(0), letGo: (names) => void free.push(...names) },
+    pins: {
+      takeDoubtful: () => doubtful.splice(0),
+      letGo: (names) => void free.push(...names),
+      caughtUp: () => void (state.caughtUp += 1),
+    },
     settings: () => settingsOf(t, CONFIG).settings,
     waiting: () => state.waiting,
     earlierSettled: () => void (state.settled += 1),
@@ -98,8 +102,13 @@ test("nothing is dialled before a look, after one that is too old, or while writ
   await until(() => !rests.restsAny(["k:users/1"], "next"));
   assert.deepEqual(rests.others(), ["you"]);
   assert.equal(state.settled, 1);
+  await until(() => state.caughtUp > 0);
   state.waiting = 1;
   assert.equal(rests.restsAny(["k:users/1"], "next"), true);
+  await looked();
+  const before = state.caughtUp;
+  await looked();
+  assert.equal(state.caughtUp, before);
   state.waiting = 0;
   state.fails = true;
   state.now = 3_001;

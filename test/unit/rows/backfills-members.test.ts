@@ -43,7 +43,7 @@ class Wire {
 
 async function member(t: TestContext, wire: Wire, life: string) {
   const now = { epoch: 1_000_000, monotonic: 0, settings: "same", waiting: 0 };
-  const [changes, freezes, openWrites] = [new ChangeLog(), new Freezes(), new OpenWrites()];
+  const [changes, freezes, openWrites] = [new ChangeLog(() => now.waiting), new Freezes(), new OpenWrites()];
   t.after(() => freezes.liftAll());
   const { settings } = settingsOf(t, CONFIG);
   const made = createBackfills({
@@ -61,7 +61,6 @@ async function member(t: TestContext, wire: Wire, life: string) {
     touching: createTouchWatches({
       snapshot: () => ({ revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() }),
       changes,
-      journal: { waiting: () => now.waiting },
       clock: { now: () => now.epoch },
       members: { calls: wire.callsOf(life), life },
     }),

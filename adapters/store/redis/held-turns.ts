@@ -1,11 +1,11 @@
-/** Turns that this run has taken and is not done with, and whether others wait for them. */
+/** Turns that this run has taken and is not done with: whether they have come, and whether others wait for them. */
 export class HeldTurns {
   /** By `hash segment`: writes of it that are not done. */
-  readonly #held = new Map<string, { writes: number; isWanted: boolean }>();
+  readonly #held = new Map<string, { writes: number; isWanted: boolean; hasCome: boolean }>();
 
   add(turn: string): void {
     const held = this.#held.get(turn);
-    if (held === undefined) this.#held.set(turn, { writes: 1, isWanted: false });
+    if (held === undefined) this.#held.set(turn, { writes: 1, isWanted: false, hasCome: false });
     else held.writes += 1;
   }
 
@@ -24,5 +24,15 @@ export class HeldTurns {
     const held = this.#held.get(turn);
     if (held !== undefined) held.isWanted = true;
     return held === undefined;
+  }
+
+  /** It was told that it has come. */
+  come(turn: string): void {
+    const held = this.#held.get(turn);
+    if (held !== undefined) held.hasCome = true;
+  }
+
+  hasCome(turn: string): boolean {
+    return this.#held.get(turn)?.hasCome === true;
   }
 }

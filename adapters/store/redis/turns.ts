@@ -70,6 +70,7 @@ export class RedisTurns implements Turns {
       const line = this.#lineOf(text);
       if (line.held.want(`${text} ${segment}`)) line.hurry();
     };
+    settings.calls.onCome = (text, segment) => this.#lineOf(text).held.come(`${text} ${segment}`);
     this.#elsewhere = new EarlierElsewhere(settings, this.#lines, () => this.#stopped);
     // Redis reads the script now, and not when the first write waits for it.
     for (const line of this.#lines) void line.ask(["time", ""]);
@@ -307,7 +308,7 @@ export class RedisTurns implements Turns {
     for (;;) {
       const now = clock.monotonic();
       if (entry.places.some((place) => !isTaken(place))) entry.unsure = true;
-      const behind = entry.places.find((place) => isTaken(place) && !(place.isHead && this.#isFresh(place)));
+      const behind = entry.places.find((place) => isTaken(place) && !(hasCome(place) && this.#isFresh(place)));
       if (behind === undefined) return entry.unsure ? "unsure" : "mine";
       const waitedFor = now - begunAt;
       const tooLong =
@@ -379,6 +380,11 @@ function takeOf({ hash: text, line }: Place): Op {
 
 function isTaken({ segment, era, line }: Place): boolean {
   return segment !== null && era === line.era;
+}
+
+/** It may have come while the write was at its primary. */
+function hasCome({ hash: text, segment, line, isHead }: Place): boolean {
+  return isHead || line.held.hasCome(`${text} ${segment}`);
 }
 
 function settle(entry: Entry, resolve?: () => void): void {

@@ -128,6 +128,27 @@ test("whoever waits for a turn says so: that it is done is told at once, also wh
   assert.equal(await hasCome(last), "mine");
 });
 
+test("a turn that comes while its write is at the primary is known by then, and Redis is not asked for it", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2, NEVER)) as [RedisStore, RedisStore];
+  await untilTold(redis, 2);
+  const told = redis.admin.duplicate();
+  t.after(() => told.disconnect());
+  const turns: string[] = [];
+  told.on("pmessage", (_pattern: string, _channel: string, message: string) => turns.push(message));
+  await told.psubscribe("crossfade:*:turns:*");
+  await take(one, "a", "users/1");
+  await accept(one, "a", ["users/1"], 1);
+  await take(other, "b", "users/1");
+  // Nobody has asked for it.
+  one.leave("a");
+  await until(() => turns.some((turn) => !turn.endsWith(" wanted")));
+  await accept(other, "b", ["users/1"], 1);
+  redis.signal("SIGSTOP");
+  assert.equal(await hasCome(other.come("b", LATER)), "mine");
+  redis.signal("SIGCONT");
+});
+
 test("a user that may not subscribe looks for its turns", async (t) => {
   const redis = await redisServer(t);
   await redis.admin.acl("SETUSER", "quiet", "on", ">secret", "~crossfade:*", "+@all", "resetchannels");

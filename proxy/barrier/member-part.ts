@@ -29,8 +29,8 @@ export interface MemberPartParts {
   readonly settings: () => string;
   /** Other phases act from here on. */
   readonly moved: () => void;
-  /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
-  readonly notClose: (routes: readonly string[]) => string | null;
+  /** Why copies of these routes are too far behind to hold writes back for, that long after it was announced; null: they are close. */
+  readonly notClose: (routes: readonly string[], waitedMs: number) => string | null;
   readonly tunnels: (route: string) => number;
   readonly standing: OwnStanding;
   /** ms. */
@@ -84,6 +84,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   let agreed = "";
   /** Of the one that was seen last in its state, by this member's clock. */
   let time = { of: "", overAt: 0 };
+  /** The one that was announced last, by this member's clock. */
+  let heard = { of: "", at: 0 };
   /** What was told of which, so that it is told once. */
   let told = "";
   let isLooking = false;
@@ -228,7 +230,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function readiness(transition: Transition): TransitionAck {
     const routes = routesOf(transition);
-    const why = whyApart(transition) ?? (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
+    if (heard.of !== transition.id) heard = { of: transition.id, at: parts.monotonic() };
+    // How close copies are is asked last: the disk takes its time.
+    const apart = whyApart(transition) ?? whyNotInDoubt(routes);
+    const waitedMs = parts.monotonic() - heard.at;
+    const why = apart ?? (transition.drains ? parts.notClose(routes, waitedMs) : null);
     return { state: why === null ? "ready" : "not-ready", why, tunnels: tunnelsOf(routes) };
   }
 

@@ -47,14 +47,23 @@ export interface CutoverChecks {
   of(planned: Planned): Promise<readonly MoveCheck[]>;
   /** ms that copies of these routes are behind. */
   lagOf(names: readonly string[]): number;
-  /** Of this member: why its copies are too far behind to hold writes back for; null: they are close. */
-  notClose(names: readonly string[]): string | null;
+  /**
+   * Of this member, in a move that was announced `waitedMs` ago: why its copies are too far behind to hold writes back for; null: they
+   * are close.
+   */
+  notClose(names: readonly string[], waitedMs: number): string | null;
   /** What counts against `to`: on the way back to legacy, what legacy may miss. */
   openOf(names: readonly string[], to: Phase): Promise<{ readonly repairs: number; readonly gaps: number }>;
 }
 
 /** Of writes under way, before any is held: the shadow is this close behind, or it is waited for so long. */
 const CLOSE_MS = 250;
+/**
+ * How close several members have to be at first, and how many ms of waiting are worth one of being further behind: who is held back waits
+ * for all of them to end, and nobody waits yet.
+ */
+const CLOSE_AT_FIRST_MS = 5;
+const WAITED_PER_MS = 4;
 const PATIENCE_MS = 10_000;
 const ASK_AGAIN_MS = 100;
 
@@ -150,11 +159,12 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     };
   }
 
-  function notClose(names: readonly string[]): string | null {
+  function notClose(names: readonly string[], waitedMs: number): string | null {
     const waiting = parts.journal.waiting();
     if (waiting > 0) return spellWaiting(waiting);
     const lag = lagOf(names);
-    return lag > CLOSE_MS ? `copies are ${spellCount(Math.round(lag))} ms behind` : whyTooLong(names);
+    const isClose = lag <= Math.min(CLOSE_MS, CLOSE_AT_FIRST_MS + waitedMs / WAITED_PER_MS);
+    return isClose ? whyTooLong(names) : `copies are ${spellCount(Math.round(lag))} ms behind`;
   }
 
   return { of: checksOf, lagOf, openOf, notClose };

@@ -30,6 +30,7 @@ function start() {
     ...{ rows: [OLD] as readonly KeptPhase[], now: 0, view: viewOf(null), isAway: false, drains: true },
     held: false,
     looks: 0,
+    notClose: (_waitedMs: number): string | null => null,
     disk: [] as string[],
     lookAgainMs: 3,
     uncopied: [] as readonly string[],
@@ -75,7 +76,7 @@ function start() {
     },
     settings: () => "ours",
     moved: () => undefined,
-    notClose: () => null,
+    notClose: (_, waitedMs) => state.notClose(waitedMs),
     tunnels: () => 0,
     standing: new OwnStanding({ read: () => state.standing, write: (next) => void (state.standing = next) }),
     monotonic: () => state.now,
@@ -275,6 +276,29 @@ test("a route whose row could not be copied stays in doubt: its next process mus
   state.uncopied = [];
   await took(viewOf(null, { phases: [NEW] }));
   assert.deepEqual(state.standing, { isRegistered: true, inDoubt: [] });
+});
+
+test("the longer a move is announced the less close copies have to be, and who was ready may say that he is not any more", async () => {
+  const { took, state } = start();
+  const waited: number[] = [];
+  state.now = 500;
+  state.notClose = (waitedMs) => {
+    waited.push(waitedMs);
+    return "copies are 30 ms behind";
+  };
+  assert.equal(await took(viewOf(announced)), "ack:not-ready");
+  // Told once.
+  state.now = 540;
+  assert.equal(await took(viewOf(announced)), "");
+  state.notClose = () => null;
+  assert.equal(await took(viewOf(announced)), "ack:ready");
+  state.notClose = () => "copies are 40 ms behind";
+  assert.equal(await took(viewOf(announced)), "ack:not-ready");
+  assert.deepEqual(waited, [0, 40]);
+  // Another one waits anew.
+  state.now = 9_000;
+  state.notClose = (waitedMs) => (waitedMs === 0 ? null : `${waitedMs} ms`);
+  assert.equal(await took(viewOf({ ...announced, id: "01B" })), "ack:ready");
 });
 
 test("one whose file has other services and routes than the leader's is not ready: it was changed since they were compared", async () => {

@@ -55,6 +55,8 @@ export interface MemberPart {
    * here on.
    */
   mayLeave(): Promise<boolean>;
+  /** For how long writes were held back for that one here, or are by now. ms; 0: they were not, or others have been since. */
+  heldMs(id: string): number;
   /** Of the last hold. */
   readonly refused: number;
   readonly isHolding: boolean;
@@ -84,6 +86,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   let agreed = "";
   /** Of the one that was seen last in its state, by this member's clock. */
   let time = { of: "", overAt: 0 };
+  /** The last hold, by this member's clock; `ms` null: it goes on. */
+  let held: { readonly of: string; readonly since: number; readonly ms: number | null } = { of: "", since: 0, ms: 0 };
   /** The one that was announced last, by this member's clock. */
   let heard = { of: "", at: 0 };
   /** What was told of which, so that it is told once. */
@@ -267,6 +271,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function hold(transition: Transition): void {
     holding = transition;
+    held = { of: transition.id, since: parts.monotonic(), ms: null };
     own.hold(routesOf(transition));
   }
 
@@ -304,9 +309,14 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     }
   }
 
+  function heldMs(): number {
+    return held.ms ?? parts.monotonic() - held.since;
+  }
+
   function letGo(): void {
     holding = null;
     own.release();
+    held = { ...held, ms: heldMs() };
   }
 
   return {
@@ -325,8 +335,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         await pause(ASK_AGAIN_MS);
       }
       try {
-        const held = holding === null ? [] : routesOf(holding);
-        parts.standing.registered([...new Set([...held, ...parts.phases.uncopied()])]);
+        const inDoubt = holding === null ? [] : routesOf(holding);
+        parts.standing.registered([...new Set([...inDoubt, ...parts.phases.uncopied()])]);
       } catch (error) {
         // Then nothing is forwarded, should the store be away at the next start.
         parts.caught("phases", error);
@@ -344,6 +354,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         return false;
       }
     },
+    heldMs: (id) => (held.of === id ? heldMs() : 0),
     get refused() {
       return own.refused;
     },

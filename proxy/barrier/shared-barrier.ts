@@ -17,7 +17,7 @@ import { plural } from "../phase/words.ts";
 
 export interface SharedBarrierParts {
   readonly transitions: Transitions;
-  readonly part: Pick<MemberPart, "took" | "nextView" | "refused" | "isHolding">;
+  readonly part: Pick<MemberPart, "took" | "nextView" | "heldMs" | "refused" | "isHolding">;
   readonly phases: Pick<PhaseBook, "rowOf">;
   /** See `MemberPartParts`. */
   readonly settings: () => string;
@@ -52,11 +52,11 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
   }
 
   async function held(id: string, moves: readonly PhaseMove[], stillFit: Crossing["stillFit"]): Promise<Crossed> {
-    const begunAt = clock.monotonic();
     let tunnels = 0;
     const ended = async (why: string | null): Promise<Crossed> => {
       const last = why === null ? null : await giveUp(id, moves, why);
-      const pauseMs = roundMs(clock.monotonic() - begunAt);
+      // The disk takes the new phase while those who were held back are on their way.
+      const pauseMs = roundMs(part.heldMs(id));
       return { end: last === null ? "moved" : "aborted", why: last, pauseMs, refusedWrites: part.refused, tunnels };
     };
     try {

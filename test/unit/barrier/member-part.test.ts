@@ -168,6 +168,19 @@ test("writes that were held are let go before the disk is asked, and it has take
   await taken;
 });
 
+test("a pause is as long as writes were held back here, of the move that is asked about", async () => {
+  const { part, state, took } = start();
+  await took(viewOf(announced));
+  state.now = 100;
+  await took(viewOf(transition()));
+  state.now = 130;
+  assert.equal(part.heldMs("01A"), 30);
+  state.now = 140;
+  await took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
+  state.now = 500;
+  assert.deepEqual([part.heldMs("01A"), part.heldMs("01B")], [40, 0]);
+});
+
 test("while a move is under way a step that is told is looked at at once, and whoever leads has that look", async () => {
   const { part, state } = start();
   state.lookAgainMs = 60_000;

@@ -71,6 +71,7 @@ const ASK_AGAIN_MS = 20;
 const LONGER_THAN_TOLD_MS = 1_000;
 /** Longer than any transition may take, whatever Redis' clock says of it. */
 const LONGEST_MS = 15_000;
+const WHY_EVERY_MS = 1_000;
 
 export function createMemberPart(parts: MemberPartParts): MemberPart {
   const { transitions, own } = parts;
@@ -263,7 +264,9 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   }
 
   async function tell({ id, state }: Transition, ack: TransitionAck): Promise<void> {
-    const words = JSON.stringify([id, state, ack.state]);
+    // Why it is not ready is what a refused move says: it is to be no older than that.
+    const since = ack.state === "not-ready" ? Math.floor((parts.monotonic() - heard.at) / WHY_EVERY_MS) : 0;
+    const words = JSON.stringify([id, state, ack.state, since]);
     if (words === told) return;
     await transitions.acknowledge(id, ack);
     told = words;

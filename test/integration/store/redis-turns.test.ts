@@ -432,6 +432,27 @@ test("a member that is silent for too long loses its turns: others go on, and wh
   assert.equal(await hasCome(gone.turns.come("a", LATER)), "unsure");
 });
 
+test("what it had before it was silent is unsure also where it has asked Redis for something else since it woke up", async (t) => {
+  const redis = await redisServer(t);
+  const options = { runSilentMs: 400, heartbeatMs: 60_000 };
+  const gone = (await members(t, redis.url, 1, options))[0] as RedisStore;
+  for (const key of ["users/1", "users/2"]) {
+    await take(gone.turns, `a ${key}`, key);
+    await accept(gone.turns, `a ${key}`, [key], 1);
+  }
+  const lives = (await members(t, redis.url, 1, { runSilentMs: 400 }))[0] as RedisStore;
+  await take(lives.turns, "b", "users/1");
+  await accept(lives.turns, "b", ["users/1"], 1);
+  assert.equal(await lives.turns.come("b", LATER), "mine");
+  lives.turns.leave("b");
+  for (let n = 0; n < 20; n++) await take(gone.turns, `awake ${n}`, `orders/${n}`);
+  for (const key of ["users/1", "users/2"]) assert.equal(await hasCome(gone.turns.come(`a ${key}`, LATER)), "unsure");
+  // What it takes from then on it has.
+  await take(gone.turns, "after", "users/1");
+  await accept(gone.turns, "after", ["users/1"], 1);
+  assert.equal(await hasCome(gone.turns.come("after", LATER)), "mine");
+});
+
 test("a member that ends, or starts again, holds nobody up", async (t) => {
   const redis = await redisServer(t);
   const [one, other] = (await members(t, redis.url, 2)) as [RedisStore, RedisStore];

@@ -1,12 +1,11 @@
 /** Whether all that writes which have ended left is in the store: what is on the repair list, and gaps, are asked there. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { CountedWrites } from "../mirror/counted-writes.ts";
 import type { Store } from "../ports.ts";
 
 export interface LeftInStoreParts {
   readonly store: Pick<Store, "flush" | "health">;
-  /** null: what writes left is in the store as soon as the store has taken it. */
-  readonly counted: Pick<CountedWrites, "caughtUp"> | null;
+  /** Whether the store has been given what waited for the journal (counted-writes.ts); null: nothing does. */
+  readonly counted: { caughtUp(withinMs: number): Promise<boolean> } | null;
 }
 
 /** Resolves, within the time (ms), to null, or to why it is not. */
@@ -16,7 +15,8 @@ export async function leftInStore({ store, counted }: LeftInStoreParts, withinMs
   for (let turn = 0; turn < 2; turn++) await nextTurn();
   if (counted !== null && !(await counted.caughtUp(withinMs))) return "the journal is behind with what they left";
   // A store that hangs is waited for longer by those whom nobody waits for.
-  if (!(await inTime(store.flush(), until - performance.now()))) return "the store has not taken in time what they left";
+  if (!(await inTime(store.flush(), until - performance.now())))
+    return "the store has not taken in time what they left";
   const { isKeeping, problem } = store.health();
   return isKeeping ? null : problem;
 }

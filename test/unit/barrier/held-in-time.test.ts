@@ -9,9 +9,7 @@ import { WriteHold } from "../../../proxy/phase/write-hold.ts";
 import { systemClock } from "../../../proxy/process/system-clock.ts";
 
 const NEVER = new Promise<never>(() => undefined);
-const HEALTH = { isKeeping: true, problem: null } as ReturnType<
-  Parameters<typeof leftInStore>[0]["store"]["health"]
->;
+const HEALTH = { isKeeping: true, problem: null } as ReturnType<Parameters<typeof leftInStore>[0]["store"]["health"]>;
 
 test("a store that takes nothing is not waited for beyond the time, and what it has not taken is not there", async () => {
   const store = { flush: () => NEVER, health: () => HEALTH };

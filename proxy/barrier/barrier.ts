@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { CrossfadeError } from "../errors.ts";
 import type { PhaseMove } from "../moves/kept-phase.ts";
 import type { Clock } from "../ports.ts";
+import { inTime } from "./left-in-store.ts";
 import type { OwnWrites } from "./own-writes.ts";
 import type { PhaseBook } from "../phase/phase-book.ts";
 
@@ -57,7 +58,8 @@ export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierPa
     own.hold(routes);
     let why: string | null = "it failed";
     try {
-      why = (await own.drained(DRAIN_WITHIN_MS)) ?? (await stillFit()) ?? (await keep(moves));
+      const left = (): number => DRAIN_WITHIN_MS - (clock.monotonic() - begunAt);
+      why = (await own.drained(DRAIN_WITHIN_MS)) ?? (await whyUnfit(stillFit, left())) ?? (await keep(moves));
       if (why === null) moved();
     } catch (error) {
       if (!(error instanceof CrossfadeError)) throw error;
@@ -67,6 +69,13 @@ export function createLocalBarrier({ own, phases, moved, clock }: LocalBarrierPa
     }
     const pauseMs = roundMs(clock.monotonic() - begunAt);
     return { end: why === null ? "moved" : "aborted", why, pauseMs, refusedWrites: own.refused, tunnels: null };
+  }
+
+  /** The store may take its time; those who are held back have that much (ms). */
+  async function whyUnfit(stillFit: Crossing["stillFit"], withinMs: number): Promise<string | null> {
+    let why: string | null = null;
+    const asked = stillFit().then((answer) => (why = answer));
+    return (await inTime(asked, withinMs)) ? why : "the store did not tell in time what the last writes left";
   }
 
   /** null: it is kept, for good. */

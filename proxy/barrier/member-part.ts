@@ -29,8 +29,8 @@ export interface MemberPartParts {
   readonly settings: () => string;
   /** Other phases act from here on. */
   readonly moved: () => void;
-  /** Why copies of these routes are too far behind to hold writes back for; null: they are close. */
-  readonly notClose: (routes: readonly string[]) => string | null;
+  /** Why copies of these routes are too far behind to hold writes back for, that long after it was announced; null: they are close. */
+  readonly notClose: (routes: readonly string[], waitedMs: number) => string | null;
   readonly tunnels: (route: string) => number;
   readonly standing: OwnStanding;
   /** ms. */
@@ -55,6 +55,8 @@ export interface MemberPart {
    * here on.
    */
   mayLeave(): Promise<boolean>;
+  /** For how long writes were held back for that one here, or are by now. ms; 0: they were not, or others have been since. */
+  heldMs(id: string): number;
   /** Of the last hold. */
   readonly refused: number;
   readonly isHolding: boolean;
@@ -69,6 +71,7 @@ const ASK_AGAIN_MS = 20;
 const LONGER_THAN_TOLD_MS = 1_000;
 /** Longer than any transition may take, whatever Redis' clock says of it. */
 const LONGEST_MS = 15_000;
+const WHY_EVERY_MS = 1_000;
 
 export function createMemberPart(parts: MemberPartParts): MemberPart {
   const { transitions, own } = parts;
@@ -84,6 +87,10 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   let agreed = "";
   /** Of the one that was seen last in its state, by this member's clock. */
   let time = { of: "", overAt: 0 };
+  /** The last hold, by this member's clock; `ms` null: it goes on. */
+  let held: { readonly of: string; readonly since: number; readonly ms: number | null } = { of: "", since: 0, ms: 0 };
+  /** The one that was announced last, by this member's clock. */
+  let heard = { of: "", at: 0 };
   /** What was told of which, so that it is told once. */
   let told = "";
   let isLooking = false;
@@ -228,7 +235,11 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function readiness(transition: Transition): TransitionAck {
     const routes = routesOf(transition);
-    const why = whyApart(transition) ?? (transition.drains ? parts.notClose(routes) : null) ?? whyNotInDoubt(routes);
+    if (heard.of !== transition.id) heard = { of: transition.id, at: parts.monotonic() };
+    // How close copies are is asked last: the disk takes its time.
+    const apart = whyApart(transition) ?? whyNotInDoubt(routes);
+    const waitedMs = parts.monotonic() - heard.at;
+    const why = apart ?? (transition.drains ? parts.notClose(routes, waitedMs) : null);
     return { state: why === null ? "ready" : "not-ready", why, tunnels: tunnelsOf(routes) };
   }
 
@@ -253,7 +264,9 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
   }
 
   async function tell({ id, state }: Transition, ack: TransitionAck): Promise<void> {
-    const words = JSON.stringify([id, state, ack.state]);
+    // Why it is not ready is what a refused move says: it is to be no older than that.
+    const since = ack.state === "not-ready" ? Math.floor((parts.monotonic() - heard.at) / WHY_EVERY_MS) : 0;
+    const words = JSON.stringify([id, state, ack.state, since]);
     if (words === told) return;
     await transitions.acknowledge(id, ack);
     told = words;
@@ -261,6 +274,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
 
   function hold(transition: Transition): void {
     holding = transition;
+    held = { of: transition.id, since: parts.monotonic(), ms: null };
     own.hold(routesOf(transition));
   }
 
@@ -298,9 +312,14 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
     }
   }
 
+  function heldMs(): number {
+    return held.ms ?? parts.monotonic() - held.since;
+  }
+
   function letGo(): void {
     holding = null;
     own.release();
+    held = { ...held, ms: heldMs() };
   }
 
   return {
@@ -319,8 +338,8 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         await pause(ASK_AGAIN_MS);
       }
       try {
-        const held = holding === null ? [] : routesOf(holding);
-        parts.standing.registered([...new Set([...held, ...parts.phases.uncopied()])]);
+        const inDoubt = holding === null ? [] : routesOf(holding);
+        parts.standing.registered([...new Set([...inDoubt, ...parts.phases.uncopied()])]);
       } catch (error) {
         // Then nothing is forwarded, should the store be away at the next start.
         parts.caught("phases", error);
@@ -338,6 +357,7 @@ export function createMemberPart(parts: MemberPartParts): MemberPart {
         return false;
       }
     },
+    heldMs: (id) => (held.of === id ? heldMs() : 0),
     get refused() {
       return own.refused;
     },

@@ -55,6 +55,7 @@ export function createOwnWrites({ hold, openWrites, workers, settled }: OwnWrite
       held = workers()?.holdWrites(routes, HELD) ?? Promise.resolve(null);
     },
     async drained(withinMs) {
+      const until = performance.now() + withinMs;
       const signal = AbortSignal.timeout(withinMs);
       const late = new Promise<string>((resolve) => {
         signal.addEventListener("abort", () => resolve("worker processes did not hold back their writes in time"));
@@ -64,7 +65,7 @@ export function createOwnWrites({ hold, openWrites, workers, settled }: OwnWrite
       await openWrites.whenNone(routes, signal);
       const open = openWrites.count(routes);
       if (open > 0) return `${plural(open, "write")} did not end within ${withinMs / 1000} s`;
-      return await settled(withinMs);
+      return await settled(Math.max(0, until - performance.now()));
     },
     release() {
       hold.release();

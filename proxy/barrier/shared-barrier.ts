@@ -17,7 +17,7 @@ import { plural } from "../phase/words.ts";
 
 export interface SharedBarrierParts {
   readonly transitions: Transitions;
-  readonly part: Pick<MemberPart, "took" | "nextView" | "refused" | "isHolding">;
+  readonly part: Pick<MemberPart, "took" | "nextView" | "heldMs" | "refused" | "isHolding">;
   readonly phases: Pick<PhaseBook, "rowOf">;
   /** See `MemberPartParts`. */
   readonly settings: () => string;
@@ -46,25 +46,37 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
       });
     await part.took(announced);
     if (announced.transition?.id !== id) return refused(whyNotAnnounced(announced));
-    const notReady = await untilAll(id, "ready", READY_WITHIN_MS).catch(asWords);
-    if (notReady !== null) return refused(await giveUp(id, moves, notReady));
-    return await held(id, moves, stillFit);
+    const until = clock.monotonic() + READY_WITHIN_MS;
+    for (;;) {
+      const notReady = await untilAll(id, "ready", until).catch(asWords);
+      if (notReady !== null) return refused(await giveUp(id, moves, notReady));
+      const crossed = await held(id, moves, stillFit);
+      if (crossed !== "not begun") return crossed;
+      if (clock.monotonic() > until) return refused(await giveUp(id, moves, "its members were not ready all at once"));
+    }
   }
 
-  async function held(id: string, moves: readonly PhaseMove[], stillFit: Crossing["stillFit"]): Promise<Crossed> {
-    const begunAt = clock.monotonic();
+  /** not begun: a member that was ready is not any more, and nobody is held back yet. */
+  async function held(
+    id: string,
+    moves: readonly PhaseMove[],
+    stillFit: Crossing["stillFit"],
+  ): Promise<Crossed | "not begun"> {
     let tunnels = 0;
     const ended = async (why: string | null): Promise<Crossed> => {
       const last = why === null ? null : await giveUp(id, moves, why);
-      const pauseMs = roundMs(clock.monotonic() - begunAt);
+      // The disk takes the new phase while those who were held back are on their way.
+      const pauseMs = roundMs(part.heldMs(id));
       return { end: last === null ? "moved" : "aborted", why: last, pauseMs, refusedWrites: part.refused, tunnels };
     };
     try {
       const prepared = await transitions.prepare(id, DRAIN_WITHIN_MS);
       await part.took(prepared);
+      if (prepared.transition?.id === id && prepared.transition.state === "announced") return "not begun";
       if (prepared.transition?.id !== id || prepared.transition.state !== "prepared")
         return await ended(whyOver(prepared.transition, id));
-      const notDrained = (await untilAll(id, "drained", DRAIN_WITHIN_MS)) ?? (await stillFit());
+      const until = clock.monotonic() + DRAIN_WITHIN_MS;
+      const notDrained = (await untilAll(id, "drained", until)) ?? (await stillFit());
       if (notDrained !== null) return await ended(notDrained);
       const committed = await transitions.commit(id);
       await part.took(committed);
@@ -80,8 +92,7 @@ export function createSharedBarrier(parts: SharedBarrierParts): Barrier {
   }
 
   /** null: every member has said so. Else why that is not so in time. */
-  async function untilAll(id: string, state: "ready" | "drained", withinMs: number): Promise<string | null> {
-    const until = clock.monotonic() + withinMs;
+  async function untilAll(id: string, state: "ready" | "drained", until: number): Promise<string | null> {
     let view = await transitions.look();
     await part.took(view);
     for (; ; view = await part.nextView()) {

@@ -1,5 +1,4 @@
 /** What moves routes from phase to phase, over as many processes as share the store. */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AuditedChange } from "../evidence/audit.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Switchboard } from "../config/switchboard.ts";
@@ -12,6 +11,7 @@ import { type Members, nameOf } from "../members/members.ts";
 import type { Backlog } from "../mirror/backlog.ts";
 import type { CountedWrites } from "../mirror/counted-writes.ts";
 import { createLocalBarrier } from "../barrier/barrier.ts";
+import { leftInStore } from "../barrier/left-in-store.ts";
 import { createMemberPart, type MemberPart } from "../barrier/member-part.ts";
 import type { OpenWrites } from "../phase/open-writes.ts";
 import { createOwnWrites, type OwnWrites, type WorkerHolds } from "../barrier/own-writes.ts";
@@ -70,15 +70,7 @@ export function createMoving(parts: MovingParts): Moving {
     hold,
     openWrites,
     workers: parts.workers,
-    async settled(withinMs) {
-      // The recorder hands over what a turn has brought at its end.
-      for (let turn = 0; turn < 2; turn++) await nextTurn();
-      if (parts.counted !== null && !(await parts.counted.caughtUp(withinMs)))
-        return "the journal is behind with what they left";
-      await store.flush();
-      const { isKeeping, problem } = store.health();
-      return isKeeping ? null : problem;
-    },
+    settled: (withinMs) => leftInStore({ store, counted: parts.counted }, withinMs),
   });
   const cutoverOver = (barrier: Parameters<typeof createCutover>[0]["barrier"]): Cutover =>
     createCutover({ ...parts, checks, barrier });

@@ -47,14 +47,24 @@ export interface CutoverChecks {
   of(planned: Planned): Promise<readonly MoveCheck[]>;
   /** ms that copies of these routes are behind. */
   lagOf(names: readonly string[]): number;
-  /** Of this member: why its copies are too far behind to hold writes back for; null: they are close. */
-  notClose(names: readonly string[]): string | null;
+  /**
+   * Of this member, in a move that was announced `waitedMs` ago: why its copies are too far behind to hold writes back for; null: they
+   * are close.
+   */
+  notClose(names: readonly string[], waitedMs: number): string | null;
   /** What counts against `to`: on the way back to legacy, what legacy may miss. */
   openOf(names: readonly string[], to: Phase): Promise<{ readonly repairs: number; readonly gaps: number }>;
 }
 
 /** Of writes under way, before any is held: the shadow is this close behind, or it is waited for so long. */
 const CLOSE_MS = 250;
+/**
+ * How close it has to be at first, and how many ms of waiting are worth one of being further behind: who is held back waits for all
+ * copies to end, and nobody waits yet.
+ */
+const CLOSE_AT_FIRST_MS = 5;
+const WAITED_PER_MS = 4;
+const LOOK_AGAIN_MS = 5;
 const PATIENCE_MS = 10_000;
 const ASK_AGAIN_MS = 100;
 
@@ -131,10 +141,14 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
 
   /** Waits for the shadow to come close, and for what would outlast the barrier to end, before anybody is held back. */
   async function settledDown(names: readonly string[], dryRun: boolean): Promise<number> {
-    const until = parts.clock.monotonic() + (dryRun ? 0 : PATIENCE_MS);
-    const isFar = (): boolean => lagOf(names) > CLOSE_MS || whyTooLong(names) !== null;
-    while (isFar() && parts.clock.monotonic() < until) await pause(ASK_AGAIN_MS);
-    return lagOf(names);
+    const begunAt = parts.clock.monotonic();
+    for (;;) {
+      const lag = lagOf(names);
+      const waitedMs = parts.clock.monotonic() - begunAt;
+      const isLong = whyTooLong(names) !== null;
+      if (dryRun || waitedMs >= PATIENCE_MS || (!isLong && lag <= closeAfter(waitedMs))) return lag;
+      await pause(isLong || lag > CLOSE_MS ? ASK_AGAIN_MS : LOOK_AGAIN_MS);
+    }
   }
 
   /** Whatever may differ stands in the way to next; on the way back what legacy may miss does, since it has what next misses. */
@@ -150,14 +164,18 @@ export function createCutoverChecks(parts: CutoverChecksParts): CutoverChecks {
     };
   }
 
-  function notClose(names: readonly string[]): string | null {
+  function notClose(names: readonly string[], waitedMs: number): string | null {
     const waiting = parts.journal.waiting();
     if (waiting > 0) return spellWaiting(waiting);
     const lag = lagOf(names);
-    return lag > CLOSE_MS ? `copies are ${spellCount(Math.round(lag))} ms behind` : whyTooLong(names);
+    return lag <= closeAfter(waitedMs) ? whyTooLong(names) : `copies are ${spellCount(Math.round(lag))} ms behind`;
   }
 
   return { of: checksOf, lagOf, openOf, notClose };
+}
+
+function closeAfter(waitedMs: number): number {
+  return Math.min(CLOSE_MS, CLOSE_AT_FIRST_MS + waitedMs / WAITED_PER_MS);
 }
 
 export function spellTunnels(

@@ -152,11 +152,16 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
     else ended(one, "left-out");
   }
 
+  /** Since its write was taken, or its route is gone: it is about other roles. */
+  function hasMoved({ exchange: { route } }: Waiting): boolean {
+    const present = parts.snapshot().settings.routes.find(({ name }) => name === route.name);
+    return present?.phase !== route.phase;
+  }
+
   async function readBack(one: Waiting): Promise<void> {
     const present = parts.snapshot();
     const route = present.settings.routes.find(({ name }) => name === one.exchange.route.name);
-    // Moved since, or gone: it was about other roles.
-    if (route === undefined || route.phase !== one.exchange.route.phase) return ended(one, "failed");
+    if (route === undefined || hasMoved(one)) return ended(one, "failed");
     const entry = readyFor({ route, place: one.place, part: goesToPart(one.place), isUncreated: false }, present);
     if (!entry.ready) return ended(one, "unreadable");
     const until = one.isOpen ? one.settledAt + longestWorkMs(one.exchange) : 0;
@@ -173,9 +178,10 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
       }
       last = await lookOnce(one, entry, present);
       if (last === "equal") return ended(one, "equal");
+      if (last === "moved") break;
     }
     if (last === "busy") return ended(one, "key-written-meanwhile");
-    if (last === "unsaid") return ended(one, "failed");
+    if (last === "unsaid" || last === "moved") return ended(one, "failed");
     ended(one, "differs", last, entry);
   }
 
@@ -183,6 +189,7 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
   async function lookOnce(one: Waiting, entry: ReadyEntry, snapshot: Snapshot): Promise<Looked> {
     const { route, primary, shadow, paths, place, values } = entry;
     if (parts.hold.holds(route.name)) return "busy";
+    if (hasMoved(one)) return "moved";
     // Which side is right must not change while both are read.
     const id = `read back ${one.exchange.id}`;
     parts.openWrites.enter(id, route.name, "an entity that is read back");
@@ -257,8 +264,8 @@ export function createReadBacks(parts: ReadBacksParts): ReadBacks {
   };
 }
 
-/** unsaid: one of them did not say what it holds. */
-type Looked = "equal" | "busy" | "unsaid" | Seen;
+/** unsaid: one of them did not say what it holds. moved: nobody was asked. */
+type Looked = "equal" | "busy" | "unsaid" | "moved" | Seen;
 
 function lookedOf(mended: Mended | null): Looked {
   if (mended === null || mended.end === "busy") return "busy";

@@ -1,5 +1,6 @@
 /** What writes of a run cost: CPU time of the proxies and of Redis, and how often Redis was asked. */
 import type { ChildProcess } from "node:child_process";
+import { cpus } from "node:os";
 import { Redis } from "ioredis";
 import { treeCpuMicros } from "../bench/process-tree.ts";
 
@@ -8,6 +9,8 @@ export interface Costs {
   readonly proxyMicros: number;
   /** null: no Redis. */
   readonly redis: { readonly micros: number; readonly scripts: number } | null;
+  /** Of the machine's CPU, what was in use meanwhile, by whatever runs on it: 0 to 1. */
+  readonly machineShare: number;
 }
 
 interface Spent {
@@ -24,12 +27,21 @@ export interface Spenders {
 /** Counts from now on. */
 export async function countCosts(spenders: Spenders): Promise<(writes: number) => Promise<Costs>> {
   const before = await spent(spenders);
+  const machineBefore = machine();
   return async (writes) => {
     const now = await spent(spenders);
+    const [busy, all] = machine().map((ms, n) => ms - (machineBefore[n] as number)) as [number, number];
     const each = (of: keyof Spent): number => (now[of] - before[of]) / writes;
     const redis = spenders.redis === null ? null : { micros: each("redis"), scripts: each("scripts") };
-    return { proxyMicros: each("proxies"), redis };
+    return { proxyMicros: each("proxies"), redis, machineShare: busy / all };
   };
+}
+
+/** ms since its start, of all of its processors. */
+function machine(): readonly [busy: number, all: number] {
+  const times = cpus().map(({ times: { user, nice, sys, irq, idle } }) => [user + nice + sys + irq, idle] as const);
+  const busy = times.reduce((sum, [one]) => sum + one, 0);
+  return [busy, times.reduce((sum, [, idle]) => sum + idle, busy)];
 }
 
 async function spent({ proxies, redis }: Spenders): Promise<Spent> {

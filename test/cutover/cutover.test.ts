@@ -36,6 +36,7 @@ for (const [site, { rounds, writesPerSecond, ...processes }] of Object.entries(S
     // Each step of a move over several members was told.
     assert.equal(parts.length, processes.members === 0 ? 0 : counts.moves);
     assert.ok(counts.costs.proxyMicros > 0);
+    assert.ok(counts.costs.machineShare > 0 && counts.costs.machineShare <= 1);
   });
 
 const applied = (n: number, copy = false): Applied => ({ seq: n, n, copy, epoch: null });

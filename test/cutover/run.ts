@@ -63,10 +63,11 @@ function spellParts(): string {
 }
 
 function spellCosts(): string {
-  const { proxyMicros, redis } = result.costs;
+  const { proxyMicros, redis, machineShare } = result.costs;
   const ofRedis =
     redis === null ? "" : `, ${redis.micros.toFixed(0)} us of Redis, which ran ${redis.scripts.toFixed(2)} scripts`;
-  return `a write, moves and all else included: ${proxyMicros.toFixed(0)} us of CPU of the proxies${ofRedis}`;
+  const inUse = `; ${(100 * machineShare).toFixed(0)} % of the machine's CPU was in use`;
+  return `a write, moves and all else included: ${proxyMicros.toFixed(0)} us of CPU of the proxies${ofRedis}${inUse}`;
 }
 
 /** Every case from `--from` to `--to`, one after the other: of all, a quarter of an hour. */

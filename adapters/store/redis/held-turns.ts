@@ -1,11 +1,11 @@
-/** Turns that this run has taken and is not done with, and whether others wait for them. */
+/** Turns that this run has taken and is not done with: whether they have come, and whether others wait for them. */
 export class HeldTurns {
-  /** By `hash segment`: writes of it that are not done. */
-  readonly #held = new Map<string, { writes: number; isWanted: boolean }>();
+  /** By `hash segment`: writes of it that are not done; `cameAt` monotonic ms. */
+  readonly #held = new Map<string, { writes: number; isWanted: boolean; cameAt: number | null }>();
 
   add(turn: string): void {
     const held = this.#held.get(turn);
-    if (held === undefined) this.#held.set(turn, { writes: 1, isWanted: false });
+    if (held === undefined) this.#held.set(turn, { writes: 1, isWanted: false, cameAt: null });
     else held.writes += 1;
   }
 
@@ -24,5 +24,16 @@ export class HeldTurns {
     const held = this.#held.get(turn);
     if (held !== undefined) held.isWanted = true;
     return held === undefined;
+  }
+
+  /** It was told that it has come. `now`: monotonic ms */
+  come(turn: string, now: number): void {
+    const held = this.#held.get(turn);
+    if (held !== undefined) held.cameAt = now;
+  }
+
+  /** null: nobody has told that it has. */
+  cameAt(turn: string): number | null {
+    return this.#held.get(turn)?.cameAt ?? null;
   }
 }

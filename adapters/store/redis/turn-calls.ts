@@ -23,6 +23,8 @@ export interface Call {
 export class TurnCalls {
   /** Somebody waits for a turn of this run. */
   onWanted: (hash: string, segment: string) => void = () => undefined;
+  /** A turn of this run has come, whether or not it is waited for yet. */
+  onCome: (hash: string, segment: string) => void = () => undefined;
   /** By `hash segment`, as they are told. */
   readonly #awaited = new Map<string, Set<() => void>>();
   readonly #told: Pick<Told, "isOn">;
@@ -70,8 +72,12 @@ export class TurnCalls {
   /** A message of this run's channels. */
   tell(told: string): void {
     const [hash = "", segment = "", isWanted] = told.split(" ");
-    if (isWanted !== undefined) this.onWanted(hash, segment);
-    else this.#come(`${hash} ${segment}`);
+    if (isWanted !== undefined) {
+      this.onWanted(hash, segment);
+      return;
+    }
+    this.onCome(hash, segment);
+    this.#come(`${hash} ${segment}`);
   }
 
   #come(turn: string): void {

@@ -44,6 +44,11 @@ export class TurnLine {
   era = 0;
   #mustReset = false;
   heardAt: number;
+  /**
+   * Monotonic ms: up to then nothing was heard of Redis for so long that others may have gone on without this run, and what was known of
+   * whose turn it is may be over.
+   */
+  doubtedUntil = -Infinity;
   /** Monotonic ms: since when an answer is waited for; null: none is. */
   askedAt: number | null = null;
   /** An answer is late, and not merely unread: after a long turn of ours it lies there, and nobody has looked. */
@@ -117,6 +122,12 @@ export class TurnLine {
     if (this.#settings.link.isUp) void this.ask(["look", "", "0"]);
   }
 
+  /** What had been told by then, and lies unread behind what was just read, is as old. */
+  #doubt(): void {
+    this.doubtedUntil = Infinity;
+    setImmediate(() => (this.doubtedUntil = this.#settings.clock.monotonic()));
+  }
+
   /** Nothing that was taken stands any more, and Redis is told so before anything else. */
   #forget(): void {
     this.era += 1;
@@ -157,6 +168,7 @@ export class TurnLine {
         ...unknown[],
       ];
       const [now, ...replies] = answer;
+      if (sentAt - this.heardAt >= this.#settings.trustMs) this.#doubt();
       this.heardAt = sentAt;
       // An answer that was long under way says less than what was known by then.
       this.toldUs = Math.max(Number(now), this.leastUs());

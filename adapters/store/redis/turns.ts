@@ -26,7 +26,8 @@ interface Place {
   readonly line: TurnLine;
   /** null: not taken, or not known to be. */
   segment: string | null;
-  isHead: boolean;
+  /** Monotonic ms: when it was known last to be at the head; null: it is not known to be. */
+  headAt: number | null;
   atPrimary: boolean;
   /** Redis' time, ms since 1970, before its primary was called, where that did not wait for the place; null: it did. */
   hurriedAt: number | null;
@@ -70,6 +71,8 @@ export class RedisTurns implements Turns {
       const line = this.#lineOf(text);
       if (line.held.want(`${text} ${segment}`)) line.hurry();
     };
+    settings.calls.onCome = (text, segment) =>
+      this.#lineOf(text).held.come(`${text} ${segment}`, settings.clock.monotonic());
     this.#elsewhere = new EarlierElsewhere(settings, this.#lines, () => this.#stopped);
     // Redis reads the script now, and not when the first write waits for it.
     for (const line of this.#lines) void line.ask(["time", ""]);
@@ -199,7 +202,7 @@ export class RedisTurns implements Turns {
   #begin(id: string, keys: readonly string[], atPrimary: boolean, isWrite = true): Entry {
     const places = keys.map((key) => {
       const { hash: text, line } = this.#at(key);
-      return { hash: text, line, segment: null, isHead: false, atPrimary, hurriedAt: null, era: line.era, open: null };
+      return { hash: text, line, segment: null, headAt: null, atPrimary, hurriedAt: null, era: line.era, open: null };
     });
     const lines = places.length > 0 ? places.map(({ line }) => line) : this.#lines.slice(0, 1);
     const unsure = lines.some(({ isSlow }) => isSlow) || !this.#settings.link.isUp;
@@ -236,7 +239,7 @@ export class RedisTurns implements Turns {
         answered: (reply, era) => {
           const [segment, isHead, overlapped, number] = reply as readonly [string, number, number, string];
           place.segment = segment;
-          place.isHead = isHead === 1;
+          place.headAt = isHead === 1 ? this.#settings.clock.monotonic() : null;
           place.era = era;
           if (isTaken(place)) {
             place.line.held.add(`${place.hash} ${segment}`);
@@ -307,7 +310,7 @@ export class RedisTurns implements Turns {
     for (;;) {
       const now = clock.monotonic();
       if (entry.places.some((place) => !isTaken(place))) entry.unsure = true;
-      const behind = entry.places.find((place) => isTaken(place) && !(place.isHead && this.#isFresh(place)));
+      const behind = entry.places.find((place) => isTaken(place) && !this.#hasCome(place));
       if (behind === undefined) return entry.unsure ? "unsure" : "mine";
       const waitedFor = now - begunAt;
       const tooLong =
@@ -324,15 +327,14 @@ export class RedisTurns implements Turns {
 
   /** What is there to be seen of a turn; where it has not come, it is waited for a moment. */
   async #lookOrWait(place: Place, entry: Entry): Promise<LookReply[0] | "unasked"> {
-    const { calls } = this.#settings;
+    const { calls, clock } = this.#settings;
     const [hashed, segment] = [place.hash, place.segment as string];
     const call = calls.expect(hashed, segment);
     try {
       const asked = place.line.ask(["look", hashed, segment]) as Promise<LookReply | null>;
       const state = (await this.#unlessAway(asked, entry))?.[0] ?? "unasked";
       if (state === "gone") place.segment = null;
-      else if (state === "head") place.isHead = true;
-      else if (await call.within(calls.lookAgainMs)) place.isHead = true;
+      else if (state === "head" || (await call.within(calls.lookAgainMs))) place.headAt = clock.monotonic();
       return state;
     } finally {
       call.end();
@@ -365,9 +367,11 @@ export class RedisTurns implements Turns {
     }
   }
 
-  /** Whether others cannot have gone on without this run meanwhile. */
-  #isFresh({ line }: Place): boolean {
-    return this.#settings.clock.monotonic() - line.heardAt < this.#settings.trustMs;
+  /** It may have come while the write was at its primary. Others must not have gone on without this run since. */
+  #hasCome({ hash: text, segment, line, headAt }: Place): boolean {
+    const { clock, trustMs } = this.#settings;
+    const cameAt = Math.max(headAt ?? -Infinity, line.held.cameAt(`${text} ${segment}`) ?? -Infinity);
+    return cameAt > line.doubtedUntil && clock.monotonic() - line.heardAt < trustMs;
   }
 }
 

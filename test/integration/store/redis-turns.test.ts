@@ -129,6 +129,27 @@ test("whoever waits for a turn says so: that it is done is told at once, also wh
   assert.equal(await hasCome(last), "mine");
 });
 
+test("a turn that comes while its write is at the primary is known by then, and Redis is not asked for it", async (t) => {
+  const redis = await redisServer(t);
+  const [{ turns: one }, { turns: other }] = (await members(t, redis.url, 2, NEVER)) as [RedisStore, RedisStore];
+  await untilTold(redis, 2);
+  const told = redis.admin.duplicate();
+  t.after(() => told.disconnect());
+  const turns: string[] = [];
+  told.on("pmessage", (_pattern: string, _channel: string, message: string) => turns.push(message));
+  await told.psubscribe("crossfade:*:turns:*");
+  await take(one, "a", "users/1");
+  await accept(one, "a", ["users/1"], 1);
+  await take(other, "b", "users/1");
+  // Nobody has asked for it.
+  one.leave("a");
+  await until(() => turns.some((turn) => !turn.endsWith(" wanted")));
+  await accept(other, "b", ["users/1"], 1);
+  redis.signal("SIGSTOP");
+  assert.equal(await hasCome(other.come("b", LATER)), "mine");
+  redis.signal("SIGCONT");
+});
+
 test("a user that may not subscribe looks for its turns", async (t) => {
   const redis = await redisServer(t);
   await redis.admin.acl("SETUSER", "quiet", "on", ">secret", "~crossfade:*", "+@all", "resetchannels");
@@ -410,6 +431,27 @@ test("a member that is silent for too long loses its turns: others go on, and wh
   await accept(lives.turns, "b", ["users/1"], 1);
   assert.equal(await lives.turns.come("b", LATER), "mine");
   assert.equal(await hasCome(gone.turns.come("a", LATER)), "unsure");
+});
+
+test("what it had before it was silent is unsure also where it has asked Redis for something else since it woke up", async (t) => {
+  const redis = await redisServer(t);
+  const options = { runSilentMs: 400, heartbeatMs: 60_000 };
+  const gone = (await members(t, redis.url, 1, options))[0] as RedisStore;
+  for (const key of ["users/1", "users/2"]) {
+    await take(gone.turns, `a ${key}`, key);
+    await accept(gone.turns, `a ${key}`, [key], 1);
+  }
+  const lives = (await members(t, redis.url, 1, { runSilentMs: 400 }))[0] as RedisStore;
+  await take(lives.turns, "b", "users/1");
+  await accept(lives.turns, "b", ["users/1"], 1);
+  assert.equal(await lives.turns.come("b", LATER), "mine");
+  lives.turns.leave("b");
+  for (let n = 0; n < 20; n++) await take(gone.turns, `awake ${n}`, `orders/${n}`);
+  for (const key of ["users/1", "users/2"]) assert.equal(await hasCome(gone.turns.come(`a ${key}`, LATER)), "unsure");
+  // What it takes from then on it has.
+  await take(gone.turns, "after", "users/1");
+  await accept(gone.turns, "after", ["users/1"], 1);
+  assert.equal(await hasCome(gone.turns.come("after", LATER)), "mine");
 });
 
 test("a member that ends, or starts again, holds nobody up", async (t) => {

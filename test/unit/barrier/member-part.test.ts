@@ -30,6 +30,7 @@ function start() {
     ...{ rows: [OLD] as readonly KeptPhase[], now: 0, view: viewOf(null), isAway: false, drains: true },
     held: false,
     looks: 0,
+    notClose: (_waitedMs: number): string | null => null,
     disk: [] as string[],
     lookAgainMs: 3,
     uncopied: [] as readonly string[],
@@ -75,7 +76,7 @@ function start() {
     },
     settings: () => "ours",
     moved: () => undefined,
-    notClose: () => null,
+    notClose: (_, waitedMs) => state.notClose(waitedMs),
     tunnels: () => 0,
     standing: new OwnStanding({ read: () => state.standing, write: (next) => void (state.standing = next) }),
     monotonic: () => state.now,
@@ -165,6 +166,19 @@ test("writes that were held are let go before the disk is asked, and it has take
   const taken = part.took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
   assert.deepEqual(state.disk, ["let go"]);
   await taken;
+});
+
+test("a pause is as long as writes were held back here, of the move that is asked about", async () => {
+  const { part, state, took } = start();
+  await took(viewOf(announced));
+  state.now = 100;
+  await took(viewOf(transition()));
+  state.now = 130;
+  assert.equal(part.heldMs("01A"), 30);
+  state.now = 140;
+  await took(viewOf(transition({ state: "committed" }), { phases: [NEW] }));
+  state.now = 500;
+  assert.deepEqual([part.heldMs("01A"), part.heldMs("01B")], [40, 0]);
 });
 
 test("while a move is under way a step that is told is looked at at once, and whoever leads has that look", async () => {
@@ -275,6 +289,31 @@ test("a route whose row could not be copied stays in doubt: its next process mus
   state.uncopied = [];
   await took(viewOf(null, { phases: [NEW] }));
   assert.deepEqual(state.standing, { isRegistered: true, inDoubt: [] });
+});
+
+test("the longer a move is announced the less close copies have to be, and who was ready may say that he is not any more", async () => {
+  const { took, state } = start();
+  const waited: number[] = [];
+  state.now = 500;
+  state.notClose = (waitedMs) => {
+    waited.push(waitedMs);
+    return "copies are 30 ms behind";
+  };
+  assert.equal(await took(viewOf(announced)), "ack:not-ready");
+  // Told once, and why it still is from time to time.
+  state.now = 540;
+  assert.equal(await took(viewOf(announced)), "");
+  state.now = 1_500;
+  assert.equal(await took(viewOf(announced)), "ack:not-ready");
+  state.notClose = () => null;
+  assert.equal(await took(viewOf(announced)), "ack:ready");
+  state.notClose = () => "copies are 40 ms behind";
+  assert.equal(await took(viewOf(announced)), "ack:not-ready");
+  assert.deepEqual(waited, [0, 40, 1_000]);
+  // Another one waits anew.
+  state.now = 9_000;
+  state.notClose = (waitedMs) => (waitedMs === 0 ? null : `${waitedMs} ms`);
+  assert.equal(await took(viewOf({ ...announced, id: "01B" })), "ack:ready");
 });
 
 test("one whose file has other services and routes than the leader's is not ready: it was changed since they were compared", async () => {

@@ -1,6 +1,7 @@
 -- What a run does with its turns, in order: [what, key's hash, segment or ms]. Replies the time in microseconds, then to each.
 -- Segments are numbered by time, so that they go on where a Redis that lost all is another one's successor. So are writes.
--- take   { segment, is at the head, 0, number }   before the primary is called; more: not joined to what it took before
+-- take   { segment, is at the head, 0, number }   before the primary is called; more: not joined to what it took before. Who is
+--                                                 before it is told that somebody waits
 -- answered  whether it overlapped another run's   the primary accepted; ms since 1970: when that was called, where its place was not
 --                                                 known by then
 -- enter  { segment, is at the head, overlapped, number }  both at once, where only the answer tells the key; ms: since it
@@ -33,6 +34,8 @@ local function take(h, mayJoin)
     segment = nextSegment()
     if tail then
       call('HSET', turn, 'x' .. tail, segment)
+      -- It follows: that the one before is done is said at once, and it may have come by the time it is waited for.
+      tellWanted(call('HGET', turn, 'o' .. tail), h, tail)
     else
       call('HSET', turn, 'head', segment)
       call('PERSIST', turnRuns(h))

@@ -7,6 +7,7 @@ import { type JobRecord, REPAIR_RESULTS } from "../../repair-job.ts";
 import { spellPlace } from "../address.ts";
 import type { RunningJobRecord } from "../../rows/running-job.ts";
 import { change } from "../client.ts";
+import { ComparedRows } from "../parts/compared-rows.tsx";
 import { RunningJobs } from "../parts/running-jobs.tsx";
 import { useList } from "../parts/more.tsx";
 import { Badge, Problem } from "../parts/notice.tsx";
@@ -58,6 +59,11 @@ export function RepairsPage({ query }: { readonly query: Readonly<Record<string,
       {runningJobs.length > 0 && (
         <Section id="running-jobs" title="Backfills and comparisons of rows">
           <RunningJobs jobs={runningJobs} now={now} onChanged={jobs.again} />
+        </Section>
+      )}
+      {status !== null && status.collections.length > 0 && (
+        <Section id="compared-rows" title="Rows, compared">
+          <ComparedRows collections={status.collections} now={now} />
         </Section>
       )}
       <Section id="list" title="Keys that are not known to be equal on both sides">

@@ -3,7 +3,7 @@ import type { Connection, ResultSetHeader } from "mysql2/promise";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
-  DRAWN_A_RANGE,
+  drawing,
   type ChangedSince,
   keyOf,
   lastOfEachKey,
@@ -14,7 +14,6 @@ import {
   type RowTarget,
   type RowValue,
   spellKey,
-  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
@@ -279,11 +278,12 @@ export function mysqlTable(
     return Number(most) - 1_024;
   }
 
-  async function drawn(rows: number, order: string): Promise<readonly RowKey[]> {
+  async function drawn(rows: number, sorted: boolean): Promise<readonly RowKey[]> {
     const of = await shape();
     const columns = key.map((each) => column(of, each));
     const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
     const names = key.map(quote).join(", ");
+    const order = sorted ? `ORDER BY ${names}` : "";
     const sent = await ask(
       `SELECT ${columns.map(selected).join(", ")} FROM (SELECT ${names} FROM ${of.table} ${live} ORDER BY RAND() LIMIT ${rows}) d ${order}`,
     );
@@ -350,9 +350,7 @@ export function mysqlTable(
     digests: mysqlDigests({ shape, ask, key, keyRange }),
     page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
     pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
-    draw: async (rows) => await drawn(rows, ""),
-    splits: async (ranges) =>
-      splittingKeys(await drawn(ranges * DRAWN_A_RANGE, `ORDER BY ${key.map(quote).join(", ")}`), ranges),
+    ...drawing(drawn),
     byKeys: async (keys) => await rowsOf(keys, "live"),
     ...(tombstone === null ? {} : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, "deleted") }),
     async upsert(rows): Promise<Written> {

@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
-  DRAWN_A_RANGE,
+  drawing,
   type ChangedSince,
   lastOfEachKey,
   putColumn,
@@ -12,7 +12,6 @@ import {
   type RowPage,
   type RowTarget,
   type RowValue,
-  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
@@ -197,11 +196,14 @@ export function postgresTable(
   }
 
   /** Rows of one page of the table were written together: TABLESAMPLE SYSTEM would draw them together too. */
-  async function drawn(rows: number, from: (sql: string) => string): Promise<readonly RowKey[]> {
+  async function drawn(rows: number, sorted: boolean): Promise<readonly RowKey[]> {
     const of = await shape();
     const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
-    const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of.table} ${live} ORDER BY random() LIMIT ${rows}`;
-    return (await ask(from(sql), [])).map((texts) => readKey(of, key, texts));
+    const names = key.map(quote).join(", ");
+    const sql = `SELECT ${names} FROM ${of.table} ${live} ORDER BY random() LIMIT ${rows}`;
+    return (await ask(sorted ? `SELECT ${names} FROM (${sql}) d ORDER BY ${names}` : sql, [])).map((texts) =>
+      readKey(of, key, texts),
+    );
   }
 
   async function pageOf(
@@ -247,12 +249,7 @@ export function postgresTable(
     digests: postgresDigests({ shape, ask, key, keyRange }),
     page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
     pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
-    draw: async (rows) => await drawn(rows, (sql) => sql),
-    async splits(ranges): Promise<readonly RowKey[]> {
-      const order = key.map(quote).join(", ");
-      const sorted = await drawn(ranges * DRAWN_A_RANGE, (sql) => `SELECT ${order} FROM (${sql}) d ORDER BY ${order}`);
-      return splittingKeys(sorted, ranges);
-    },
+    ...drawing(drawn),
     async byKeys(keys): Promise<readonly Row[]> {
       return await rowsOf(keys, await shape());
     },

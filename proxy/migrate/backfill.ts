@@ -301,9 +301,9 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
         return await timed(() => source.page(after, Math.min(limit, FREEZE_MOST_IDS - earlier.length)));
       };
       const readKeys = async (keys: readonly RowKey[]): Promise<RowPage> => {
-        // Those of earlier chunks come with the page.
+        // Those of earlier chunks come with the page, and are written with it.
         isPage &&= !isRead;
-        return await timed(async () => ({ rows: await source.byKeys(keys), isFull: false }));
+        return { rows: await source.byKeys(keys), isFull: false };
       };
       const done = await writeLiveChunk({
         live: writes,

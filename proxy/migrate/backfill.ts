@@ -284,26 +284,19 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
   return {
     async next(after, limit, earlier) {
       const began = now();
-      // What its rows take, and not what the proxy's answers do, nor the few that are read again: they are as slow for ten rows.
+      // What its rows take, and not what the proxy's answers do, nor rows that are read again one by one: they are as slow for ten rows.
       let workedMs = 0;
-      let isPage = true;
-      let isRead = false;
       const timed = async <T>(work: () => Promise<T>, sign = 1): Promise<T> => {
         const from = now();
         try {
           return await work();
         } finally {
-          if (isPage) workedMs += sign * (now() - from);
+          workedMs += sign * (now() - from);
         }
       };
       const readPage = async (): Promise<RowPage> => {
-        [workedMs, isPage, isRead] = [0, true, false];
+        workedMs = 0;
         return await timed(() => source.page(after, Math.min(limit, FREEZE_MOST_IDS - earlier.length)));
-      };
-      const readKeys = async (keys: readonly RowKey[]): Promise<RowPage> => {
-        // Those of earlier chunks come with the page, and are written with it.
-        isPage &&= !isRead;
-        return { rows: await source.byKeys(keys), isFull: false };
       };
       const done = await writeLiveChunk({
         live: writes,
@@ -311,9 +304,8 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
         idOf,
         behind: live.behind,
         earlier,
-        read: async (keys) => await (keys === null ? readPage() : readKeys(keys)),
+        read: async (keys) => (keys === null ? await readPage() : { rows: await source.byKeys(keys), isFull: false }),
         async prepare(rows) {
-          isRead = true;
           const made = await timed(() => makeChunk(rows, source.key, transformer));
           return {
             async write(keep, ask) {

@@ -142,7 +142,7 @@ test("of each collection it is told among the repairs how its rows were found la
   assert.deepEqual(await told("users"), ["✕ compared 3 h ago: 1 differ ✓ equal 9 h ago", "next in 3 h, every 6 h"]);
   assert.deepEqual(await told("orders"), [
     "✓ sample 1 h ago: 0 of 200 rows differ",
-    "being compared since 60 s, every 6 h failed: it ended with 3",
+    "being compared since 1 min, every 6 h failed: it ended with 3",
   ]);
   assert.deepEqual(await told("carts"), ["never compared", "by hand: crossfade reconcile"]);
   assert.deepEqual(await violations(page), []);

@@ -2,39 +2,42 @@
 import type { CollectionStatus } from "./collection-status.ts";
 import { plural, spellCount, spellSpan } from "./sentences.ts";
 
-export interface Comparisons {
-  /** Of all rows, of a sample, and when both sides were the same last; those that there are. */
-  readonly last: readonly { readonly text: string; readonly isEqual: boolean }[];
-  /** Why the last run by itself came to nothing; null: it did not. */
-  readonly failed: string | null;
-  /** null: none begins by itself, or nobody knows when. */
-  readonly next: string | null;
+export interface ToldComparisons {
+  /** `compared 3 h ago: 18,204 rows equal · next in 3 h`; empty: nothing is known and nothing is to come. */
+  readonly text: string;
+  /** Rows were found to differ, or the last run by itself came to nothing. */
+  readonly isBad: boolean;
 }
 
-export function comparisonsOf({ schedule, reconcile, sample, cleanAt }: CollectionStatus, now: number): Comparisons {
-  const ago = (time: string): string => `${spellSpan(Math.max(0, now - Date.parse(time)))} ago`;
-  const last: { text: string; isEqual: boolean }[] = [];
+export function tellComparisons(
+  { schedule, reconcile, sample, cleanAt }: CollectionStatus,
+  now: number,
+): ToldComparisons {
+  const span = (from: number, to: number): string => spellSpan(Math.max(0, to - from));
+  const ago = (time: string): string => `${span(Date.parse(time), now)} ago`;
+  const parts: string[] = [];
+  let isBad = false;
   if (reconcile !== null) {
     const { missing, mismatched, extra, unmade, sourceRows, begunAt } = reconcile;
     const differ = missing + mismatched + (extra ?? 0) + unmade;
     const found = differ === 0 ? `${plural(sourceRows, "row")} equal` : `${spellCount(differ)} differ`;
-    const text = `compared ${ago(begunAt)}: ${found}${extra === null ? ", extra ones not looked for" : ""}`;
-    last.push({ text, isEqual: differ === 0 });
-    if (differ > 0 && cleanAt !== null) last.push({ text: `equal ${ago(cleanAt)}`, isEqual: true });
+    parts.push(`compared ${ago(begunAt)}: ${found}${extra === null ? ", extra ones not looked for" : ""}`);
+    isBad = differ > 0;
+    if (isBad && cleanAt !== null) parts.push(`equal ${ago(cleanAt)}`);
   }
   if (sample !== null) {
     const { legacy, next, begunAt } = sample;
     const differ = legacy.differing + (next?.differing ?? 0);
     const drawn = plural(legacy.drawn + (next?.drawn ?? 0), "row");
-    last.push({ text: `sample ${ago(begunAt)}: ${spellCount(differ)} of ${drawn} differ`, isEqual: differ === 0 });
+    parts.push(`sample ${ago(begunAt)}: ${spellCount(differ)} of ${drawn} differ`);
+    isBad ||= differ > 0;
   }
-  const failed = (schedule?.problem ?? null) === null ? null : `failed: ${schedule?.problem}`;
-  return { last, failed, next: nextOf(schedule, now) };
-}
-
-function nextOf(schedule: CollectionStatus["schedule"], now: number): string | null {
-  if (schedule === null) return null;
-  const { runningSince, nextAt } = schedule;
-  if (runningSince !== null) return `being compared since ${spellSpan(Math.max(0, now - Date.parse(runningSince)))}`;
-  return nextAt === null ? null : `next in ${spellSpan(Math.max(0, Date.parse(nextAt) - now))}`;
+  if (schedule !== null) {
+    const { runningSince, nextAt, problem } = schedule;
+    if (problem !== null) parts.push(`failed: ${problem}`);
+    isBad ||= problem !== null;
+    if (runningSince !== null) parts.push(`being compared since ${span(Date.parse(runningSince), now)}`);
+    else if (nextAt !== null) parts.push(`next in ${span(now, Date.parse(nextAt))}`);
+  }
+  return { text: parts.join(" · "), isBad };
 }

@@ -1,7 +1,7 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
 import { outcomeSum, plural, spellCount, spellEvidence, spellShare, spellSpan } from "../admin/sentences.ts";
 import type { CollectionStatus } from "../admin/collection-status.ts";
-import { comparisonsOf } from "../admin/collection-sentences.ts";
+import { tellComparisons } from "../admin/collection-sentences.ts";
 import type { StatusView } from "../admin/status-view.ts";
 import { GROUP_STATES } from "../evidence/evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
@@ -51,9 +51,8 @@ function jobLine(job: RunningJobRecord): string {
 
 /** `rows of users  compared 3 h ago: 18,204 rows equal · next in 3 h`; null: nothing is known and nothing is to come. */
 function collectionLine(collection: CollectionStatus, now: number): string | null {
-  const { last, failed, next } = comparisonsOf(collection, now);
-  const parts = [...last.map(({ text }) => text), failed, next].filter((part) => part !== null);
-  return parts.length === 0 ? null : `rows of ${collection.name}  ${parts.join(" · ")}`;
+  const { text } = tellComparisons(collection, now);
+  return text === "" ? null : `rows of ${collection.name}  ${text}`;
 }
 
 /** `, 3 members (1 silent)`; nothing where nobody shares the store. */

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { tellComparisons } from "../../admin/collection-sentences.ts";
 import { plural, spellCount } from "../../admin/sentences.ts";
 import type { GapRecord, RepairRecord } from "../../evidence/evidence.ts";
 import { printable } from "../../controls.ts";
@@ -7,10 +8,9 @@ import { type JobRecord, REPAIR_RESULTS } from "../../repair-job.ts";
 import { spellPlace } from "../address.ts";
 import type { RunningJobRecord } from "../../rows/running-job.ts";
 import { change } from "../client.ts";
-import { ComparedRows } from "../parts/compared-rows.tsx";
 import { RunningJobs } from "../parts/running-jobs.tsx";
 import { useList } from "../parts/more.tsx";
-import { Badge, Problem } from "../parts/notice.tsx";
+import { Badge, Notice, Problem } from "../parts/notice.tsx";
 import { ReasonField } from "../parts/reason.tsx";
 import { GapsTable, RepairsTable } from "../parts/repairs-table.tsx";
 import { Section } from "../parts/section.tsx";
@@ -63,7 +63,14 @@ export function RepairsPage({ query }: { readonly query: Readonly<Record<string,
       )}
       {status !== null && status.collections.length > 0 && (
         <Section id="compared-rows" title="Rows, compared">
-          <ComparedRows collections={status.collections} now={now} />
+          {status.collections.map((of) => {
+            const { text, isBad } = tellComparisons(of, now);
+            return (
+              <Notice key={of.name} tone={isBad ? "bad" : text === "" ? "none" : "good"}>
+                <Told text={`${of.name}: ${text || "never"}`} />
+              </Notice>
+            );
+          })}
         </Section>
       )}
       <Section id="list" title="Keys that are not known to be equal on both sides">

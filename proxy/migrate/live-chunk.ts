@@ -90,6 +90,7 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
   const written: Written[] = [];
   /** What is to be read, each in a window of its own; null: the chunk itself. */
   const queue: (readonly RowKey[] | null)[] = [null];
+  /** Read again as a whole it may hold other rows: the last reading is what is gone on after. */
   let page: RowPage = { rows: [], isFull: true };
   const left: Dropped[] = [];
   let [readAgain, toRepair, waited, longestFreezeMs] = [0, 0, 0, 0];
@@ -109,7 +110,6 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
       await pause(behind);
       continue;
     }
-    // Read again as a whole it may hold other rows: the last reading is what is gone on after.
     if (keys === null) page = await parts.read(null);
     const wanted = keys ?? parts.earlier.map((one) => one.key);
     const named = wanted.length === 0 ? [] : (await parts.read(wanted)).rows;

@@ -40,6 +40,8 @@ const KEYS_AT_ONCE = 1_000;
 /** A statement of many rows: longer ones are no faster. */
 const STATEMENT_BYTES = 2 * 1024 * 1024;
 const RACES = 5;
+/** A stopped process locks rows for no longer than its freeze holds copies of them back. */
+const WRITTEN_WITHIN_MS = 5_000;
 
 /** `connection` is in the session of open.ts, and ends with the table. */
 export function mysqlTable(
@@ -359,11 +361,13 @@ export function mysqlTable(
     },
     async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
       const of = await shape();
-      // A stopped process sends no COMMIT, and its connection is ended: what it was about to write never comes late.
-      await run(`SET SESSION wait_timeout = ${Math.max(1, Math.floor(withinMs / 1000))}`);
+      const idleFor = (ms: number) => run(`SET SESSION wait_timeout = ${Math.max(1, Math.floor(ms / 1000))}`);
+      await idleFor(WRITTEN_WITHIN_MS);
       try {
         return await inTransaction(async () => {
           const written = await upsertAll(rows, of);
+          // A stopped process sends no COMMIT, and its connection is ended: what it was about to write never comes late.
+          await idleFor(withinMs);
           return (await confirm()) ? written : null;
         }, of.keyIndex);
       } finally {

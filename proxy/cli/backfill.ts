@@ -1,76 +1,32 @@
 /** `crossfade backfill` */
-import { existsSync, writeFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type BackfillEnd,
-  type BackfillLane,
-  type BackfillProgress,
-  fingerprintOf,
-  firstCheckpoint,
-  rangesBetween,
-  runBackfill,
-} from "../migrate/backfill.ts";
-import { type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
+import { type BackfillEnd, type BackfillLane, type BackfillProgress, runBackfill } from "../migrate/backfill.ts";
+import { type Checkpoint, writeCheckpoint } from "../migrate/checkpoint.ts";
 import { withoutWriting } from "../migrate/dry-target.ts";
 import { mapRows } from "../migrate/mapped-rows.ts";
-import { spellRowTypes } from "../migrate/row-types.ts";
-import { createThrottle, type Throttle } from "../migrate/throttle.ts";
 import { versionConflicts } from "../migrate/version-conflicts.ts";
 import { PHASE_ROLES } from "../moves/phases.ts";
 import type { JobRecord } from "../repair-job.ts";
 import { progressText, type RunningJobProgress } from "../rows/running-job.ts";
-import { keyOf, spellKey } from "../rows/rows.ts";
 import type { RowValues } from "../rows/row-values.ts";
 import { actingRoute } from "./acting-route.ts";
-import type { Api, ApiOptions } from "./api.ts";
-import { chosenOf, chosenText } from "./chosen-rows.ts";
-import {
-  digestOfRules,
-  findTables,
-  type NamedCollection,
-  type OpenCollection,
-  openCollection,
-  valuesOf,
-} from "./collection.ts";
+import type { Api } from "./api.ts";
+import { beginning, splitInto, whyOneRange } from "./backfill-beginning.ts";
+import { type BackfillFlags, choiceOf } from "./backfill-flags.ts";
+import { tell } from "./backfill-text.ts";
+import { throttleOf, waitFor } from "./backfill-throttle.ts";
+import { tryRows, writeTypes } from "./backfill-try.ts";
+import { chosenOf } from "./chosen-rows.ts";
+import { findTables, type NamedCollection, type OpenCollection, openCollection, valuesOf } from "./collection.ts";
 import { rowsBar } from "./bars.ts";
 import { EXIT, Exit, type ExitCode, Refused } from "./exit.ts";
 import { type JobReport, openJobReport } from "./job-report.ts";
-import { type LiveBackfill, openLiveBackfill } from "./live-writes.ts";
-import type { TimeOrOff } from "./options.ts";
+import { openLiveBackfill } from "./live-writes.ts";
 import { openProgress } from "./progress.ts";
 import { openRowJob, type RowJobTeller } from "./row-job-ends.ts";
 import { watchRun } from "./repair.ts";
 import { formatJob, isAllRepaired } from "./repair-text.ts";
-import { rowShown } from "./row-text.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 import { printable } from "../controls.ts";
-
-export interface BackfillFlags extends ApiOptions {
-  readonly json?: boolean;
-  readonly color?: boolean;
-  readonly dryRun?: boolean;
-  readonly try?: number;
-  readonly types?: string;
-  /** A file with a key a line, or keys with commas in between. */
-  readonly keys?: string;
-  /** ISO 8601, UTC. */
-  readonly since?: string;
-  /** Ranges of keys that are brought over at the same time. */
-  readonly ranges?: number;
-  readonly restart?: boolean;
-  readonly checkpoint?: string;
-  readonly maxRate?: number;
-  /** ms; null: off. */
-  readonly maxLag: TimeOrOff;
-  /** ms; null: off. */
-  readonly maxLatency: TimeOrOff;
-  readonly pauseFile?: string;
-  readonly chunk?: number;
-  readonly maxSetAside: number;
-}
-
-/** Set-aside rows that are told one by one; the checkpoint has them all. */
-const SHOWN = 20;
 
 export async function runBackfillCommand(name: string, options: BackfillFlags): Promise<ExitCode> {
   const named = findTables(name, options.config);
@@ -90,26 +46,6 @@ export async function runBackfillCommand(name: string, options: BackfillFlags): 
   } finally {
     await all.close();
   }
-}
-
-/** What tells a backfill of some rows from one of others; null: all are brought over. */
-function choiceOf({ keys, since }: BackfillFlags): "keys" | "since" | null {
-  return keys !== undefined ? "keys" : since !== undefined ? "since" : null;
-}
-
-/** null: several ranges may be brought over at the same time. */
-function whyOneRange(beside: Api | null, values: RowValues | null, { source }: OpenCollection): string | null {
-  if (beside !== null)
-    return "its writes are mirrored, and the windows and freezes of several ranges would stand in each other's way; leave --ranges out";
-  if (values !== null)
-    return "ids of its rows are others at next (values), and rows may name others of a range that is not there yet; leave --ranges out";
-  return source.splits === undefined ? `${source.name} cannot be split by keys; leave --ranges out` : null;
-}
-
-/** What was begun goes on in the ranges that it was begun in. */
-async function splitInto(ranges: number, from: Checkpoint, source: OpenCollection["source"]): Promise<Checkpoint> {
-  if (ranges === 1 || from.read > 0 || from.done || from.ranges !== null) return from;
-  return { ...from, ranges: rangesBetween((await source.splits?.(ranges)) ?? []) };
 }
 
 interface Running {
@@ -273,183 +209,8 @@ async function repairRest(api: Api, route: string, terminal: Terminal, options: 
   return isAllRepaired(job);
 }
 
-interface Noting {
-  /** null: nothing is noted. */
-  readonly file: string | null;
-  readonly beside: boolean;
-}
-
-async function beginning(
-  { source, target }: OpenCollection,
-  collection: NamedCollection["collection"],
-  { file, beside }: Noting,
-  options: BackfillFlags,
-): Promise<Checkpoint> {
-  const { name } = collection;
-  const { restart } = options;
-  const choice = choiceOf(options);
-  const fingerprint = await fingerprintOf(source, target, digestOfRules(collection), chosenText(options));
-  const first = firstCheckpoint(name, fingerprint, beside);
-  if (file === null) return first;
-  if (restart === true) removeCheckpoint(file);
-  const noted = readCheckpoint(file);
-  // Of some rows whoever asks again wants them again.
-  if (noted === null || (choice !== null && noted.done)) return first;
-  if (noted.fingerprint !== fingerprint || noted.collection !== name) {
-    const other = choice === null ? "" : `, or --${choice}`;
-    const of = `${file} is of a backfill of ${noted.collection} with other tables, columns or transform${other}`;
-    throw new Exit(EXIT.no, `${of}; begin anew with --restart`);
-  }
-  if (noted.done || noted.beside === beside) return noted;
-  const then = noted.beside
-    ? "beside live writes that were mirrored, and they no longer are"
-    : "while no writes were mirrored";
-  throw new Exit(
-    EXIT.no,
-    `${file} is of a backfill that was begun ${then}: what legacy changed in between is not in what it copied; begin anew with --restart`,
-  );
-}
-
-async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => "it is to stop");
-}
-
-interface ThrottledBy {
-  readonly collection: NamedCollection["collection"];
-  readonly options: BackfillFlags;
-  readonly report: JobReport;
-  readonly live: LiveBackfill | null;
-  readonly open: OpenCollection;
-  readonly waits: (why: string | null) => void;
-}
-
-/** While it is held up the proxy hears that it is there: it would forget it otherwise. */
-const STILL_HERE_MS = 20_000;
-
-function throttleOf({ collection, options, report, live, open: { source, target }, waits }: ThrottledBy): Throttle {
-  const file = options.pauseFile ?? `./crossfade-backfill-${collection.name}.pause`;
-  let heardAt = performance.now();
-  return createThrottle(
-    {
-      pausedBy() {
-        if (existsSync(file)) return `paused by ${file}; remove it`;
-        const wanted = report.wanted();
-        return wanted?.state === "paused" ? `paused by ${wanted.by}` : null;
-      },
-      lagMs: () => report.lagMs(),
-      sourceLagMs: async () => (await source.lagMs?.()) ?? null,
-      probe: async () => await target.page(null, 1),
-      async stillHere() {
-        if (performance.now() - heardAt < STILL_HERE_MS) return;
-        heardAt = performance.now();
-        await live?.writes.mark();
-      },
-      waits,
-      now: () => performance.now(),
-      wait: waitFor,
-    },
-    { lagMs: boundOf(options.maxLag), latencyMs: boundOf(options.maxLatency), rowsPerSecond: options.maxRate ?? null },
-  );
-}
-
-function boundOf(given: TimeOrOff): number | null {
-  return given === "off" ? null : given;
-}
-
 function progressOf({ checkpoint, estimate, rowsPerSecond }: BackfillProgress): RunningJobProgress {
   const { read, written, setAside, conflicts } = checkpoint;
   const rows = { rows: read, estimate, rowsPerSecond, written, setAside: setAside.length + conflicts.length };
   return { ...rows, differing: 0, waiting: null };
-}
-
-/** `file` null: nothing was written. */
-function tell(
-  terminal: Terminal,
-  { kind, checkpoint }: BackfillEnd,
-  file: string | null,
-  options: BackfillFlags,
-): void {
-  const { collection, read, written, kept, leftOut, readAgain, toRepair, setAside, conflicts } = checkpoint;
-  if (options.json === true) {
-    const set = { setAside: setAside.length, conflicts: conflicts.length };
-    const { longestFreezeMs } = checkpoint;
-    const counts = { kept, leftOut, readAgain, toRepair, longestFreezeMs, ...set };
-    const rows = { read, written: file === null ? 0 : written, ...counts };
-    terminal.print(JSON.stringify({ type: "backfill", collection, end: kind, dryRun: file === null, ...rows }));
-    for (const each of setAside) terminal.print(JSON.stringify({ type: "set-aside", ...each }));
-    for (const key of conflicts) terminal.print(JSON.stringify({ type: "conflict", key }));
-    return;
-  }
-  const did = file === null ? "would be written" : "written";
-  const rest = [
-    ...(kept === 0 ? [] : [`${kept} kept (the target's version is as new)`]),
-    ...(leftOut === 0 ? [] : [`${leftOut} left out by the transform`]),
-    ...(readAgain === 0 ? [] : [`${readAgain} read again (written meanwhile)`]),
-    ...(toRepair === 0 ? [] : [`${toRepair} left to repair (written too often)`]),
-    ...(conflicts.length === 0 ? [] : [`${conflicts.length} in conflict (one version, two contents)`]),
-    ...(setAside.length === 0 ? [] : [`${setAside.length} set aside`]),
-  ];
-  terminal.print(`${collection}  ${read} rows read, ${[`${written} ${did}`, ...rest].join(", ")}`);
-  for (const { key, why } of setAside.slice(0, SHOWN)) terminal.print(printable(`  ${key}  ${why}`));
-  for (const key of conflicts.slice(0, SHOWN)) terminal.print(printable(`  ${key}  differs at the same version`));
-  if (setAside.length > SHOWN)
-    terminal.print(`  and ${setAside.length - SHOWN} more${file === null ? "" : `, in ${file}`}`);
-  if (kind === "stopped") terminal.print("Stopped. The same command goes on from here.");
-  if (kind === "too-many-set-aside") {
-    terminal.print(
-      `Stopped: more than ${options.maxSetAside} rows were set aside or in conflict. Mend the transform or the target, then --restart.`,
-    );
-  }
-}
-
-async function tryRows(
-  { source, transformer }: OpenCollection,
-  { collection, route }: NamedCollection,
-  count: number,
-  options: BackfillFlags,
-): Promise<ExitCode> {
-  const terminal = openTerminal(options);
-  const { rows } = await source.page(null, count);
-  const made = await transformer.make(rows);
-  let failed = 0;
-  for (const [i, row] of rows.entries()) {
-    const of = made[i];
-    if (of === undefined) continue;
-    if (!of.ok) failed += 1;
-    const key = spellKey(keyOf(row, source.key));
-    const before = rowShown(row, route.redact);
-    const after = of.ok ? of.rows.map((each) => rowShown(each, route.redact)) : [];
-    const why = of.ok ? null : of.why;
-    if (options.json === true) {
-      terminal.print(JSON.stringify({ type: "tried", collection: collection.name, key, before, after, why }));
-      continue;
-    }
-    terminal.print(printable(`${key}  ${before}`));
-    for (const each of after) terminal.print(printable(`  → ${each}`));
-    if (why !== null) terminal.print(printable(`  ! ${why}`));
-    else if (after.length === 0) terminal.print("  → left out");
-  }
-  return failed > 0 ? EXIT.no : EXIT.done;
-}
-
-/** No transform is loaded: it may be the one that is to be written. */
-async function writeTypes({ collection }: NamedCollection, file: string, options: BackfillFlags): Promise<ExitCode> {
-  const open = await openCollection({ ...collection, transform: null }, { write: false });
-  try {
-    const typed = async (table: OpenCollection["source"]) => ({
-      name: table.name,
-      key: table.key,
-      shape: await table.describe(),
-    });
-    const text = spellRowTypes(collection.name, await typed(open.source), await typed(open.target));
-    try {
-      writeFileSync(file, text);
-    } catch (thrown) {
-      throw new Exit(EXIT.failed, `${file} cannot be written: ${(thrown as Error).message}; name another with --types`);
-    }
-    openTerminal(options).complain(`crossfade: the types of the rows of ${collection.name} are in ${file}`);
-    return EXIT.done;
-  } finally {
-    await open.close();
-  }
 }

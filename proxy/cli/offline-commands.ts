@@ -1,6 +1,6 @@
 /** The commands that need no running Crossfade: they start one, or read a configuration or a recording. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { BackfillFlags } from "./backfill.ts";
+import type { BackfillFlags } from "./backfill-flags.ts";
 import type { CheckOptions } from "./check.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ExplainOptions } from "./explain.ts";

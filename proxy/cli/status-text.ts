@@ -1,6 +1,7 @@
 /** `crossfade status` for people: the sentence that matters, what is wrong, a line per route. Pure. */
 import { outcomeSum, plural, spellCount, spellEvidence, spellShare, spellSpan } from "../admin/sentences.ts";
 import type { CollectionStatus } from "../admin/collection-status.ts";
+import { tellComparisons } from "../admin/collection-sentences.ts";
 import type { StatusView } from "../admin/status-view.ts";
 import { GROUP_STATES } from "../evidence/evidence.ts";
 import { hasOpenCause, type RouteStatus, worstFirst } from "../admin/route-status.ts";
@@ -49,31 +50,9 @@ function jobLine(job: RunningJobRecord): string {
 }
 
 /** `rows of users  compared 3 h ago: 18,204 rows equal · next in 3 h`; null: nothing is known and nothing is to come. */
-function collectionLine({ name, schedule, reconcile, sample, cleanAt }: CollectionStatus, now: number): string | null {
-  const ago = (time: string): string => `${spellSpan(Math.max(0, now - Date.parse(time)))} ago`;
-  const parts: string[] = [];
-  if (reconcile !== null) {
-    const { missing, mismatched, extra, unmade, sourceRows, begunAt } = reconcile;
-    const differ = missing + mismatched + (extra ?? 0) + unmade;
-    const found = differ === 0 ? `${plural(sourceRows, "row")} equal` : `${spellCount(differ)} differ`;
-    parts.push(`compared ${ago(begunAt)}: ${found}${extra === null ? ", extra ones not looked for" : ""}`);
-    if (differ > 0 && cleanAt !== null) parts.push(`equal ${ago(cleanAt)}`);
-  }
-  if (sample !== null) {
-    const { legacy, next, begunAt } = sample;
-    const differ = legacy.differing + (next?.differing ?? 0);
-    parts.push(
-      `sample ${ago(begunAt)}: ${spellCount(differ)} of ${plural(legacy.drawn + (next?.drawn ?? 0), "row")} differ`,
-    );
-  }
-  if (schedule !== null) {
-    const { runningSince, nextAt, problem } = schedule;
-    if (problem !== null) parts.push(`failed: ${problem}`);
-    if (runningSince !== null)
-      parts.push(`being compared since ${spellSpan(Math.max(0, now - Date.parse(runningSince)))}`);
-    else if (nextAt !== null) parts.push(`next in ${spellSpan(Math.max(0, Date.parse(nextAt) - now))}`);
-  }
-  return parts.length === 0 ? null : `rows of ${name}  ${parts.join(" · ")}`;
+function collectionLine(collection: CollectionStatus, now: number): string | null {
+  const { text } = tellComparisons(collection, now);
+  return text === "" ? null : `rows of ${collection.name}  ${text}`;
 }
 
 /** `, 3 members (1 silent)`; nothing where nobody shares the store. */

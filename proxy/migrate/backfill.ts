@@ -6,7 +6,7 @@
  * writes each chunk has its window (live-chunk.ts).
  */
 import { createHash } from "node:crypto";
-import { COMMIT_WITHIN_MS } from "../rows/backfill-window.ts";
+import { COMMIT_WITHIN_MS, FREEZE_MOST_IDS } from "../rows/backfill-window.ts";
 import {
   keyOf,
   type Row,
@@ -19,7 +19,7 @@ import {
 } from "../rows/rows.ts";
 import type { Checkpoint, KeyRangeDone, SetAside } from "./checkpoint.ts";
 import { FIRST_ROWS, nextChunkRows } from "./chunk-size.ts";
-import { type LiveWrites, writeLiveChunk } from "./live-chunk.ts";
+import { type Dropped, type LiveWrites, writeLiveChunk } from "./live-chunk.ts";
 import { type ChunkTarget, type MadeChunk, makeChunk, writeMade } from "./made-chunk.ts";
 import type { Throttle } from "./throttle.ts";
 import type { Transformer } from "./transformer.ts";
@@ -112,7 +112,7 @@ export async function fingerprintOf(
 /** `beside` live writes, or at rest. */
 export function firstCheckpoint(collection: string, fingerprint: string, beside: boolean): Checkpoint {
   const counts = { read: 0, written: 0, kept: 0, leftOut: 0, readAgain: 0, toRepair: 0, longestFreezeMs: 0 };
-  const none = { after: null, ranges: null, done: false };
+  const none = { after: null, ranges: null, done: false, left: [] };
   return { collection, fingerprint, beside, ...none, ...counts, setAside: [], conflicts: [] };
 }
 
@@ -146,7 +146,7 @@ export async function runBackfill(
     for (;;) {
       await lane.throttle.pass(checkpoint.read - from.read, signal);
       if (signal.aborted) return await chunks.drop();
-      const chunk = await chunks.next(rangesOf(checkpoint)[range]?.after ?? null, limit);
+      const chunk = await chunks.next(rangesOf(checkpoint)[range]?.after ?? null, limit, checkpoint.left);
       if (chunk === null) return;
       const { page } = chunk;
       checkpoint = advanced(checkpoint, range, chunk, lane.source.key);
@@ -162,7 +162,7 @@ export async function runBackfill(
       }
       if (!page.isFull) return;
       if (options.chunkRows === null) {
-        limit = nextChunkRows({ rows: page.rows.length, bytes: bytesOf(page.rows), ms: chunk.ms });
+        limit = nextChunkRows({ rows: page.rows.length, bytes: bytesOf(page.rows), ...chunk.cost });
       }
     }
   }
@@ -200,6 +200,7 @@ function advanced(checkpoint: Checkpoint, range: number, chunk: Chunk, key: read
     after: isSplit ? null : (ranges[0]?.after ?? null),
     ranges: isSplit ? ranges : null,
     done: ranges.every(({ done }) => done),
+    left: chunk.left,
     read: checkpoint.read + page.rows.length,
     written: checkpoint.written + counts.written,
     kept: checkpoint.kept + counts.kept,
@@ -217,16 +218,21 @@ interface Chunk {
   readonly counts: { readonly written: number; readonly kept: number; readonly leftOut: number };
   readonly setAside: readonly SetAside[];
   readonly conflicts: readonly string[];
+  readonly left: readonly Dropped[];
   readonly readAgain: number;
   readonly toRepair: number;
   readonly longestFreezeMs: number;
-  /** What its rows took, without what it waited for others. */
-  readonly ms: number;
+  readonly cost: {
+    /** What its rows took: reading, making and writing them for the first time. */
+    readonly ms: number;
+    /** What all else took. */
+    readonly waitedMs: number;
+  };
 }
 
 interface Chunks {
-  /** The rows after a key, written. null: it was to stop before they were. */
-  next(after: RowKey | null, limit: number): Promise<Chunk | null>;
+  /** The rows after a key, written, and those that earlier chunks left. null: it was to stop before they were. */
+  next(after: RowKey | null, limit: number, left: readonly Dropped[]): Promise<Chunk | null>;
   /** What was read ahead is not needed any more. */
   drop(): Promise<void>;
 }
@@ -257,10 +263,11 @@ function chunksAtRest(
         counts: written,
         setAside: written.setAside,
         conflicts,
+        left: [],
         readAgain: 0,
         toRepair: 0,
         longestFreezeMs: 0,
-        ms: now() - began,
+        cost: { ms: now() - began, waitedMs: 0 },
       };
     },
     async drop() {
@@ -275,8 +282,9 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
   const { writes, idOf, waits } = live;
   const pause = (ms: number): Promise<void> => parts.wait(ms, signal);
   return {
-    async next(after, limit) {
-      // What its rows take, and not what the proxy's answers do, which are as slow for ten rows.
+    async next(after, limit, earlier) {
+      const began = now();
+      // What its rows take, and not what the proxy's answers do, nor rows that are read again one by one: they are as slow for ten rows.
       let workedMs = 0;
       const timed = async <T>(work: () => Promise<T>, sign = 1): Promise<T> => {
         const from = now();
@@ -286,15 +294,17 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
           workedMs += sign * (now() - from);
         }
       };
+      const readPage = async (): Promise<RowPage> => {
+        workedMs = 0;
+        return await timed(() => source.page(after, Math.min(limit, FREEZE_MOST_IDS - earlier.length)));
+      };
       const done = await writeLiveChunk({
         live: writes,
         key: source.key,
         idOf,
         behind: live.behind,
-        read: (keys) =>
-          timed(async () =>
-            keys === null ? await source.page(after, limit) : { rows: await source.byKeys(keys), isFull: false },
-          ),
+        earlier,
+        read: async (keys) => (keys === null ? await readPage() : { rows: await source.byKeys(keys), isFull: false }),
         async prepare(rows) {
           const made = await timed(() => makeChunk(rows, source.key, transformer));
           return {
@@ -320,10 +330,11 @@ function chunksBesideWrites(parts: BackfillParts, live: LiveParts, signal: Abort
         counts: { written: sum("written"), kept: sum("kept"), leftOut: sum("leftOut") },
         setAside: done.written.flatMap(({ setAside }) => setAside),
         conflicts: done.written.flatMap(({ conflicts }) => conflicts),
+        left: done.left,
         readAgain: done.readAgain,
         toRepair: done.toRepair,
         longestFreezeMs: done.longestFreezeMs,
-        ms: workedMs,
+        cost: { ms: workedMs, waitedMs: now() - began - workedMs },
       };
     },
     drop: () => Promise.resolve(),

@@ -1,6 +1,7 @@
 /** How far a backfill has come: a small file that is replaced after each chunk, so that a kill loses one chunk at most. */
 import { readFileSync, rmSync } from "node:fs";
 import { CrossfadeError } from "../errors.ts";
+import type { Dropped } from "./live-chunk.ts";
 import type { RowKey, RowValue } from "../rows/rows.ts";
 import { writeWhole } from "../process/whole-file.ts";
 
@@ -27,6 +28,8 @@ export interface Checkpoint {
   /** How far each range has come, in the order of their keys; null: all keys are one. */
   readonly ranges: readonly KeyRangeDone[] | null;
   readonly done: boolean;
+  /** Beside live writes: rows before `after` that were written meanwhile, and are yet to be read again. */
+  readonly left: readonly Dropped[];
   readonly read: number;
   readonly written: number;
   /** The target had a version as new, or newer. */
@@ -45,7 +48,7 @@ export interface Checkpoint {
 }
 
 /** What a file of an earlier version has not. */
-const NONE = { beside: false, readAgain: 0, toRepair: 0, longestFreezeMs: 0, conflicts: [], ranges: null };
+const NONE = { beside: false, left: [], readAgain: 0, toRepair: 0, longestFreezeMs: 0, conflicts: [], ranges: null };
 
 /** null: there is none. @throws CrossfadeError where it cannot be read */
 export function readCheckpoint(file: string): Checkpoint | null {
@@ -63,7 +66,8 @@ export function readCheckpoint(file: string): Checkpoint | null {
       upTo: readKey(upTo),
       done,
     }));
-    return { ...written, after: readKey(written.after), ranges: ranges ?? null };
+    const left = written.left.map(({ key, times }) => ({ key: key.map(readSpelled), times }));
+    return { ...written, after: readKey(written.after), ranges: ranges ?? null, left };
   } catch (thrown) {
     throw unusable(file, (thrown as Error).message);
   }
@@ -77,7 +81,8 @@ export function writeCheckpoint(file: string, checkpoint: Checkpoint): void {
       upTo: spellAll(upTo),
       done,
     }));
-    const spelled: Spelled = { ...checkpoint, after: spellAll(checkpoint.after), ranges: ranges ?? null };
+    const left = checkpoint.left.map(({ key, times }) => ({ key: key.map(spell), times }));
+    const spelled: Spelled = { ...checkpoint, after: spellAll(checkpoint.after), ranges: ranges ?? null, left };
     writeWhole(file, `${JSON.stringify(spelled)}\n`);
   } catch (thrown) {
     throw unusable(file, (thrown as Error).message);
@@ -96,8 +101,9 @@ function unusable(file: string, why: string): CrossfadeError {
 }
 
 type SpelledKey = readonly SpelledValue[] | null;
-type Spelled = Omit<Checkpoint, "after" | "ranges"> & {
+type Spelled = Omit<Checkpoint, "after" | "ranges" | "left"> & {
   readonly after: SpelledKey;
+  readonly left: readonly { readonly key: readonly SpelledValue[]; readonly times: number }[];
   readonly ranges: readonly { readonly after: SpelledKey; readonly upTo: SpelledKey; readonly done: boolean }[] | null;
 };
 

@@ -2,12 +2,15 @@
  * Writes a chunk of rows beside live writes of the same rows, so that no older state comes over a newer one:
  *
  *   window ── read ── mark ── make ── freeze ─┬─ write ── confirm ── commit ── thaw
- *                                             └ drop what was touched: read it again, in a window of its own
+ *                                             └ drop what was touched: read it again, in a later window
  *
  * Of a replica it is waited, once the window is open, until it has what its primary had by then.
  *
  * A row is written if nothing that may concern it was under way from before it was read until its key was frozen; what is
  * written live from then on reaches the target after the commit. What is dropped five times is left to repair by state.
+ *
+ * What was touched is read again along with the next chunk: each window asks every member several times, which takes as long for a
+ * few rows as for thousands, and until then the writes that touched it have come to their ends.
  */
 import type { FreezeAnswer, FreezeOrder } from "../rows/backfill-window.ts";
 import { foldId } from "../reach.ts";
@@ -34,7 +37,9 @@ export interface LiveChunkParts<Written> {
   readonly idOf: (row: Row) => string;
   /** Why what is read lacks some of what was told before this call, in words; null: it has all of it. Waits a while for that. */
   readonly behind: () => Promise<string | null>;
-  /** `keys` null: the chunk itself; else those of its rows that are there. */
+  /** Rows of chunks before that were dropped. */
+  readonly earlier: readonly Dropped[];
+  /** `keys` null: the chunk itself; else of these rows those that are there. */
   readonly read: (keys: readonly RowKey[] | null) => Promise<RowPage>;
   /** What is to be written of these rows; called with the freeze in place, once for those that may be written. */
   readonly prepare: (rows: readonly Row[]) => Promise<Prepared<Written>>;
@@ -46,6 +51,12 @@ export interface LiveChunkParts<Written> {
   readonly signal: AbortSignal;
 }
 
+/** A row that was read and not written, and how often. */
+export interface Dropped {
+  readonly key: RowKey;
+  readonly times: number;
+}
+
 export interface Prepared<Written> {
   /** `confirm` is called as late as can be before each commit; false: that commit must not be. null: one was not made for that. */
   write(keep: (row: Row) => boolean, confirm: () => Promise<boolean>): Promise<Written | null>;
@@ -55,6 +66,8 @@ export interface LiveChunk<Written> {
   /** The chunk as it was read at first. */
   readonly page: RowPage;
   readonly written: readonly Written[];
+  /** To be read again with the next chunk. Where the page was the last one: none. */
+  readonly left: readonly Dropped[];
   /** Rows that were read again, each time. */
   readonly readAgain: number;
   readonly toRepair: number;
@@ -66,16 +79,20 @@ export interface LiveChunk<Written> {
 
 /** After so many drops a row is left to repair. */
 export const MOST_DROPS = 5;
+/** Of more than these rows the next chunk would be mostly those of others. */
+const MOST_LEFT = 1_000;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 2_000;
 
 export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): Promise<LiveChunk<Written>> {
   const { live, key } = parts;
-  const drops = new Map<string, number>();
+  const drops = new Map(parts.earlier.map((one) => [spellKey(one.key), one.times]));
   const written: Written[] = [];
   /** What is to be read, each in a window of its own; null: the chunk itself. */
   const queue: (readonly RowKey[] | null)[] = [null];
+  /** Read again as a whole it may hold other rows: the last reading is what is gone on after. */
   let page: RowPage = { rows: [], isFull: true };
+  const left: Dropped[] = [];
   let [readAgain, toRepair, waited, longestFreezeMs] = [0, 0, 0, 0];
   const pause = async (why: string | null): Promise<void> => {
     if (why !== null) parts.waits(why);
@@ -83,19 +100,23 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
     waited += 1;
   };
   for (let keys = queue.shift(); keys !== undefined; keys = queue.shift()) {
-    if (parts.signal.aborted) return { page, written, readAgain, toRepair, longestFreezeMs, stopped: true };
+    if (parts.signal.aborted) return { page, written, left, readAgain, toRepair, longestFreezeMs, stopped: true };
+    const begunAt = parts.now();
     const since = await live.window();
+    const openAt = parts.now();
     const behind = await parts.behind();
     if (behind !== null) {
       queue.unshift(keys);
       await pause(behind);
       continue;
     }
-    const { rows, isFull } = await parts.read(keys);
+    if (keys === null) page = await parts.read(null);
+    const wanted = keys ?? parts.earlier.map((one) => one.key);
+    const named = wanted.length === 0 ? [] : (await parts.read(wanted)).rows;
+    const rows = keys === null ? [...page.rows, ...named] : named;
+    readAgain += named.length;
+    const readAt = parts.now();
     const read = await live.mark();
-    // Read again as a whole it may hold other rows: the last reading is what is gone on after.
-    if (keys === null) page = { rows, isFull };
-    else readAgain += rows.length;
     if (rows.length === 0) continue;
     const prepared = await parts.prepare(rows);
     const frozen = await live.freeze({ since, read, ids: [...new Set(rows.map(parts.idOf))] });
@@ -115,14 +136,14 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
     }
     if (done?.written !== undefined) written.push(done.written);
     const dropped = done === null ? rows : rows.filter((row) => done.isDropped(foldId(parts.idOf(row))));
-    const again: RowKey[] = [];
+    const again: Dropped[] = [];
     const givenUp = new Set<string>();
     for (const row of dropped) {
       const rowKey = keyOf(row, key);
       const spelled = spellKey(rowKey);
       const times = (drops.get(spelled) ?? 0) + 1;
       drops.set(spelled, times);
-      if (times < MOST_DROPS) again.push(rowKey);
+      if (times < MOST_DROPS) again.push({ key: rowKey, times });
       else {
         givenUp.add(parts.idOf(row));
         toRepair += 1;
@@ -130,11 +151,19 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
     }
     if (givenUp.size > 0) await live.leaveToRepair([...givenUp]);
     if (again.length === 0) continue;
-    queue.push(...(frozen.end === "dirty" ? halves(again) : [again]));
+    if (frozen.end === "frozen" && page.isFull && left.length + again.length <= MOST_LEFT) {
+      left.push(...again);
+      continue;
+    }
+    // Where a window is long for what members take to answer, smaller ones are more, and no shorter.
+    const isOfRows = readAt - openAt > frozenAt - readAt + openAt - begunAt;
+    const isFirst = again.every(({ times }) => times === 1);
+    const next = again.map((one) => one.key);
+    queue.push(...(frozen.end === "dirty" && (isOfRows || !isFirst) ? halves(next) : [next]));
     await pause(frozen.end === "dirty" ? frozen.why : null);
   }
   parts.waits(null);
-  return { page, written, readAgain, toRepair, longestFreezeMs, stopped: false };
+  return { page, written, left, readAgain, toRepair, longestFreezeMs, stopped: false };
 }
 
 /** The fewer rows, the shorter a window, and the less falls into it. */

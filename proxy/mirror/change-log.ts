@@ -99,6 +99,13 @@ export class ChangeLog {
     );
   }
 
+  /** Whether something is under way, or may yet land, that may change any row of it. `now`: epoch ms. */
+  mayChangeAny(entity: string, now: number): boolean {
+    this.#settleLanded(now);
+    const isOfAny = ({ reach }: Change): boolean => reach.anyOf.includes(entity);
+    return this.#landing.some(isOfAny) || [...this.#open.values()].some(isOfAny);
+  }
+
   /** Nothing of it is on its way any more; `until` (epoch ms): but for an attempt that nobody heard the end of. */
   ended(id: string, until: number | null): void {
     const change = this.#open.get(id);

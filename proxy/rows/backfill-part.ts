@@ -57,6 +57,8 @@ export const GONE_AFTER_MS = 10 * 60_000;
 /** How long a freeze waits for writes that have yet to tell their keys. */
 export const PATIENCE_MS = 2_000;
 const LOOK_AGAIN_MS = 10;
+/** Below what members are given to answer. */
+const LET_BY_MS = 1_000;
 
 export class BackfillPart {
   readonly #parts: BackfillPartParts;
@@ -97,8 +99,12 @@ export class BackfillPart {
     this.#jobs.delete(id);
   }
 
-  window(id: string): number {
-    return this.#parts.changes.openWindow(id);
+  /** A write of which nobody knows what it changes would spoil the window, whatever it is about: it is let go by first, within a bound. */
+  async window({ id, entity }: BackfillJob): Promise<number> {
+    const { changes, clock } = this.#parts;
+    const deadline = clock.monotonic() + LET_BY_MS;
+    while (changes.mayChangeAny(entity, clock.now()) && clock.monotonic() < deadline) await sleep(LOOK_AGAIN_MS);
+    return changes.openWindow(id);
   }
 
   mark(): number {

@@ -239,7 +239,7 @@ export function createBackfills(parts: BackfillsParts): Backfills & Copying {
         part.forget(job.id);
         return { what: "heard" };
       case "window":
-        return { what: "at", at: part.window(job.id) };
+        return { what: "at", at: await part.window(job) };
       case "mark":
         return { what: "at", at: part.mark() };
       case "thaw":

@@ -179,12 +179,22 @@ export interface Revision {
 }
 
 /** Drawn rows that one range is told by: with so many no range has twice as many rows as another one, as good as ever. */
-export const DRAWN_A_RANGE = 200;
+const DRAWN_A_RANGE = 200;
 
 /** Of drawn keys, sorted, those that split them into so many parts; no two are the same. */
-export function splittingKeys(drawn: readonly RowKey[], ranges: number): readonly RowKey[] {
+function splittingKeys(drawn: readonly RowKey[], ranges: number): readonly RowKey[] {
   const ends = Array.from({ length: ranges - 1 }, (_, i) => drawn[Math.floor(((i + 1) * drawn.length) / ranges) - 1]);
   return [...new Set(ends)].filter((key) => key !== undefined);
+}
+
+/** What is told by keys at random: so many, and `sorted` in the order of `page`. */
+export function drawing(
+  drawn: (rows: number, sorted: boolean) => Promise<readonly RowKey[]>,
+): Required<Pick<RowSource, "draw" | "splits">> {
+  return {
+    draw: (rows) => drawn(rows, false),
+    splits: async (ranges) => splittingKeys(await drawn(ranges * DRAWN_A_RANGE, true), ranges),
+  };
 }
 
 /** A table that can be written. Each call is one transaction: it is done as a whole, or not at all (but see `singly`). */

@@ -17,12 +17,15 @@ export interface MigrationMutant {
   readonly instead: string;
 }
 
+const READING =
+  "if (keys === null) page = await parts.read(null); const wanted = keys ?? parts.earlier.map((one) => one.key); const named = wanted.length === 0 ? [] : (await parts.read(wanted)).rows;";
+
 export const MIGRATION_MUTANTS: readonly MigrationMutant[] = [
   {
     name: "the window is opened when all has been read",
     file: "proxy/migrate/live-chunk.js",
-    text: "const since = await live.window(); const behind = await parts.behind(); if (behind !== null) { queue.unshift(keys); await pause(behind); continue; } const { rows, isFull } = await parts.read(keys);",
-    instead: "const { rows, isFull } = await parts.read(keys); const since = await live.window();",
+    text: `const since = await live.window(); const openAt = parts.now(); const behind = await parts.behind(); if (behind !== null) { queue.unshift(keys); await pause(behind); continue; } ${READING}`,
+    instead: `const openAt = parts.now(); ${READING} const since = await live.window();`,
   },
   {
     name: "nothing is frozen",
@@ -35,6 +38,18 @@ export const MIGRATION_MUTANTS: readonly MigrationMutant[] = [
     file: "proxy/migrate/live-chunk.js",
     text: "=> dropped.has(id);",
     instead: "=> false;",
+  },
+  {
+    name: "what a chunk left is not read again with the next one",
+    file: "proxy/migrate/live-chunk.js",
+    text: "const wanted = keys ?? parts.earlier.map((one) => one.key);",
+    instead: "const wanted = keys ?? [];",
+  },
+  {
+    name: "after a kill what a chunk left is forgotten",
+    file: "proxy/migrate/checkpoint.js",
+    text: "ranges: ranges ?? null, left }; writeWhole",
+    instead: "ranges: ranges ?? null, left: [] }; writeWhole",
   },
   {
     name: "other members are not asked",

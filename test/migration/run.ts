@@ -8,6 +8,9 @@ import { Site } from "./site.ts";
 
 const CLI = join(import.meta.dirname, "../../dist/proxy/cli/main.js");
 
+/** ms for each row: so that kills come in the middle of a large table, and not all at its begin. */
+const KILLED_WITHIN = 0.03;
+
 const { values } = parseArgs({
   options: {
     rows: { type: "string", default: "1000000" },
@@ -56,8 +59,8 @@ async function runAll(): Promise<number> {
           clients: 16,
           writesPerSecond: number("rate"),
           kills: number("kills"),
-          killedAfterMs: [1_500, 6_000],
-          memberKilledAfterMs: [2_000, 15_000],
+          killedAfterMs: [1_500, Math.max(6_000, rows * KILLED_WITHIN)],
+          memberKilledAfterMs: [2_000, Math.max(15_000, rows * KILLED_WITHIN)],
           jobOptions: values["max-rate"] === undefined ? [] : ["--max-rate", values["max-rate"]],
           planted: number("planted"),
         },

@@ -3,7 +3,7 @@
  * writes and repairs of the same rows. Everything that can happen in another order is a step of its own; `explore` takes every
  * order there is and looks at both tables at the end.
  */
-import { type LiveWrites, type Prepared, writeLiveChunk } from "../../proxy/migrate/live-chunk.ts";
+import { type Dropped, type LiveWrites, type Prepared, writeLiveChunk } from "../../proxy/migrate/live-chunk.ts";
 import { ChangeLog } from "../../proxy/mirror/change-log.ts";
 import type { Reach } from "../../proxy/reach.ts";
 import type { Row } from "../../proxy/rows/rows.ts";
@@ -400,14 +400,23 @@ class World {
   }
 
   async #runJob(): Promise<void> {
-    await writeLiveChunk({
+    const { left } = await this.#writeChunk([], false);
+    if (left.length > 0) await this.#writeChunk(left, true);
+    this.#isDone = true;
+  }
+
+  /** The first one has all rows that there are, and the one after it those that it left. */
+  #writeChunk(earlier: readonly Dropped[], isLast: boolean): Promise<{ readonly left: readonly Dropped[] }> {
+    return writeLiveChunk({
       live: this.#live(),
       key: ["key"],
+      earlier,
       idOf: (row) => String(row["key"]),
       now: () => 0,
       behind: () => Promise.resolve(null),
-      read: async (keys) =>
-        await this.#gate("reads", () => {
+      read: async (keys) => {
+        if (keys === null && isLast) return { rows: [], isFull: false };
+        return await this.#gate("reads", () => {
           const from = this.#older ?? this.#source;
           const wanted = keys === null ? Object.keys(from) : keys.map(([key]) => String(key));
           const rows = wanted.flatMap((key) => rowOf(key, from[key]));
@@ -415,14 +424,14 @@ class World {
           this.#held = JSON.stringify([wanted, rows], (_, value: unknown) =>
             typeof value === "bigint" ? Number(value) : value,
           );
-          return { rows, isFull: false };
-        }),
+          return { rows, isFull: !isLast };
+        });
+      },
       prepare: (rows) => Promise.resolve(this.#prepared(rows)),
       pause: () => Promise.resolve(),
       waits: () => undefined,
       signal: new AbortController().signal,
     });
-    this.#isDone = true;
   }
 
   /** Of each member its own answer, one after the other as they come. */

@@ -3,7 +3,7 @@ import type { Connection, ResultSetHeader } from "mysql2/promise";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
-  DRAWN_A_RANGE,
+  drawing,
   type ChangedSince,
   keyOf,
   lastOfEachKey,
@@ -14,7 +14,6 @@ import {
   type RowTarget,
   type RowValue,
   spellKey,
-  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
@@ -41,6 +40,8 @@ const KEYS_AT_ONCE = 1_000;
 /** A statement of many rows: longer ones are no faster. */
 const STATEMENT_BYTES = 2 * 1024 * 1024;
 const RACES = 5;
+/** A stopped process locks rows for no longer than its freeze holds copies of them back. */
+const WRITTEN_WITHIN_MS = 5_000;
 
 /** `connection` is in the session of open.ts, and ends with the table. */
 export function mysqlTable(
@@ -279,11 +280,12 @@ export function mysqlTable(
     return Number(most) - 1_024;
   }
 
-  async function drawn(rows: number, order: string): Promise<readonly RowKey[]> {
+  async function drawn(rows: number, sorted: boolean): Promise<readonly RowKey[]> {
     const of = await shape();
     const columns = key.map((each) => column(of, each));
     const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
     const names = key.map(quote).join(", ");
+    const order = sorted ? `ORDER BY ${names}` : "";
     const sent = await ask(
       `SELECT ${columns.map(selected).join(", ")} FROM (SELECT ${names} FROM ${of.table} ${live} ORDER BY RAND() LIMIT ${rows}) d ${order}`,
     );
@@ -350,9 +352,7 @@ export function mysqlTable(
     digests: mysqlDigests({ shape, ask, key, keyRange }),
     page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
     pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
-    draw: async (rows) => await drawn(rows, ""),
-    splits: async (ranges) =>
-      splittingKeys(await drawn(ranges * DRAWN_A_RANGE, `ORDER BY ${key.map(quote).join(", ")}`), ranges),
+    ...drawing(drawn),
     byKeys: async (keys) => await rowsOf(keys, "live"),
     ...(tombstone === null ? {} : { tombstones: async (keys: readonly RowKey[]) => await rowsOf(keys, "deleted") }),
     async upsert(rows): Promise<Written> {
@@ -361,11 +361,13 @@ export function mysqlTable(
     },
     async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
       const of = await shape();
-      // A stopped process sends no COMMIT, and its connection is ended: what it was about to write never comes late.
-      await run(`SET SESSION wait_timeout = ${Math.max(1, Math.floor(withinMs / 1000))}`);
+      const idleFor = (ms: number) => run(`SET SESSION wait_timeout = ${Math.max(1, Math.floor(ms / 1000))}`);
+      await idleFor(WRITTEN_WITHIN_MS);
       try {
         return await inTransaction(async () => {
           const written = await upsertAll(rows, of);
+          // A stopped process sends no COMMIT, and its connection is ended: what it was about to write never comes late.
+          await idleFor(withinMs);
           return (await confirm()) ? written : null;
         }, of.keyIndex);
       } finally {

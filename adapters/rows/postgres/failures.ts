@@ -34,6 +34,11 @@ export function stateOf(thrown: unknown): string | null {
   return cause?.code ?? null;
 }
 
+/** The database ended the session, which idled in a transaction for too long: what it had not committed is undone. */
+export function isCutOff(thrown: unknown): boolean {
+  return stateOf(thrown) === "25P03" || (thrown as PostgresError | null)?.code === "25P03";
+}
+
 /** undefined_table, and a schema that is not there. */
 export function isUnknownTable(thrown: unknown): boolean {
   const state = stateOf(thrown);

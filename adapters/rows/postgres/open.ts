@@ -22,12 +22,14 @@ export interface PostgresPlace {
 
 /** `readOnly`: the session refuses to write, whatever is asked of it. @throws CrossfadeError */
 export async function openPostgres(place: PostgresPlace, name: string, readOnly: boolean): Promise<RowTarget> {
-  const client = await connect(place.url, name, readOnly);
-  if (place.primary === undefined) return postgresTable(client, { ...place, name });
+  const again = (): Promise<Client> => connect(place.url, name, readOnly);
+  const client = await again();
+  if (place.primary === undefined) return postgresTable(client, { ...place, name }, { again });
   const of = `${name}, its primary`;
   try {
     const primary = await connect(place.primary, of, true);
-    return postgresTable(client, { ...place, name }, followPrimary({ client, name }, { client: primary, name: of }));
+    const followed = followPrimary({ client, name }, { client: primary, name: of });
+    return postgresTable(client, { ...place, name }, { again, primary: followed });
   } catch (thrown) {
     await client.end();
     throw thrown;

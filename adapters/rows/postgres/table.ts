@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
-  DRAWN_A_RANGE,
+  drawing,
   type ChangedSince,
   lastOfEachKey,
   putColumn,
@@ -12,13 +12,12 @@ import {
   type RowPage,
   type RowTarget,
   type RowValue,
-  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
 import { CopyChoice, copyRows } from "./copy.ts";
 import { type KeyRange, postgresDigests, readKey } from "./digests.ts";
-import { asRowsError, stateOf } from "./failures.ts";
+import { asRowsError, isCutOff, stateOf } from "./failures.ts";
 import type { FollowedPrimary } from "./follow-primary.ts";
 import { readSchema } from "./schema.ts";
 import { type PostgresColumn, type PostgresShape, quote, readShape } from "./shape.ts";
@@ -34,13 +33,27 @@ export interface PostgresTable {
   readonly tombstone?: string | null;
 }
 
-/** `client` is connected, with the session of open.ts, and ends with the table. */
+interface Beside {
+  /** Another connection in the place of one that is no more. */
+  readonly again: () => Promise<Client>;
+  /** What it is a replica of; absent: nobody said. It ends with the table. */
+  readonly primary?: FollowedPrimary;
+}
+
+/** A stopped process locks rows for no longer than its freeze holds copies of them back. */
+const WRITTEN_WITHIN_MS = 5_000;
+
+/** `connected` has the session of open.ts, and ends with the table. */
 export function postgresTable(
-  client: Client,
+  connected: Client,
   { name, table, key, version, tombstone = null }: PostgresTable,
-  /** What it is a replica of; null: nobody said. It ends with the table. */
-  primary: FollowedPrimary | null = null,
+  { again, primary }: Beside,
 ): RowTarget {
+  let client = connected;
+  /** What it was told first while nothing was asked. */
+  let unasked: unknown = null;
+  const listen = (): void => void client.on("error", (error) => (unasked ??= error));
+  listen();
   let known: Promise<PostgresShape> | null = null;
   const copyChoice = new CopyChoice();
   const shape = async (): Promise<PostgresShape> =>
@@ -197,11 +210,14 @@ export function postgresTable(
   }
 
   /** Rows of one page of the table were written together: TABLESAMPLE SYSTEM would draw them together too. */
-  async function drawn(rows: number, from: (sql: string) => string): Promise<readonly RowKey[]> {
+  async function drawn(rows: number, sorted: boolean): Promise<readonly RowKey[]> {
     const of = await shape();
     const live = of.tombstones === null ? "" : `WHERE ${of.tombstones.isLive("")}`;
-    const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of.table} ${live} ORDER BY random() LIMIT ${rows}`;
-    return (await ask(from(sql), [])).map((texts) => readKey(of, key, texts));
+    const names = key.map(quote).join(", ");
+    const sql = `SELECT ${names} FROM ${of.table} ${live} ORDER BY random() LIMIT ${rows}`;
+    return (await ask(sorted ? `SELECT ${names} FROM (${sql}) d ORDER BY ${names}` : sql, [])).map((texts) =>
+      readKey(of, key, texts),
+    );
   }
 
   async function pageOf(
@@ -247,12 +263,7 @@ export function postgresTable(
     digests: postgresDigests({ shape, ask, key, keyRange }),
     page: async (after, limit, upTo = null) => await pageOf(after, limit, upTo, null),
     pageSince: async (since, after, limit) => await pageOf(after, limit, null, since),
-    draw: async (rows) => await drawn(rows, (sql) => sql),
-    async splits(ranges): Promise<readonly RowKey[]> {
-      const order = key.map(quote).join(", ");
-      const sorted = await drawn(ranges * DRAWN_A_RANGE, (sql) => `SELECT ${order} FROM (${sql}) d ORDER BY ${order}`);
-      return splittingKeys(sorted, ranges);
-    },
+    ...drawing(drawn),
     async byKeys(keys): Promise<readonly Row[]> {
       return await rowsOf(keys, await shape());
     },
@@ -267,12 +278,24 @@ export function postgresTable(
     },
     async upsertConfirmed(rows, { confirm, withinMs }): Promise<Written | null> {
       const of = await shape();
-      return await inTransaction(async () => {
-        // A stopped process sends no COMMIT, and its session is ended: what it was about to write never comes late.
-        await run(`SET LOCAL idle_in_transaction_session_timeout = ${withinMs}`, []);
-        const written = await upsertAll(lastOfEachKey(rows, key), of);
-        return (await confirm()) ? written : null;
-      });
+      const idleFor = (ms: number) => run(`SET LOCAL idle_in_transaction_session_timeout = ${ms}`, []);
+      try {
+        return await inTransaction(async () => {
+          await idleFor(WRITTEN_WITHIN_MS);
+          const written = await upsertAll(lastOfEachKey(rows, key), of);
+          // A stopped process sends no COMMIT, and its session is ended: what it was about to write never comes late.
+          await idleFor(withinMs);
+          return (await confirm()) ? written : null;
+        });
+      } catch (thrown) {
+        if (!isCutOff(thrown) && !isCutOff(unasked)) throw thrown;
+        // So the freeze is over as well, or was not heard of in time: as if it had not been confirmed.
+        await client.end().catch(() => "it is gone");
+        client = await again();
+        unasked = null;
+        listen();
+        return null;
+      }
     },
     async unmarked({ column, is, changedAt, since }): Promise<number> {
       const { table: of } = await shape();
@@ -287,7 +310,7 @@ export function postgresTable(
       const [found] = await ask("SELECT pg_is_in_recovery()", []);
       return found?.[0] === "t";
     },
-    ...(primary === null ? {} : { catchUp: (withinMs: number) => primary.catchUp(withinMs) }),
+    ...(primary === undefined ? {} : { catchUp: (withinMs: number) => primary.catchUp(withinMs) }),
     async lagMs(): Promise<number | null> {
       const [[lag = null] = []] = await ask(LAG_SQL, []);
       return lag === null ? null : Number(lag);

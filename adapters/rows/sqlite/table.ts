@@ -4,7 +4,7 @@ import { CrossfadeError } from "../../../proxy/errors.ts";
 import {
   byColumns,
   type ChangedSince,
-  DRAWN_A_RANGE,
+  drawing,
   type ColumnKind,
   lastOfEachKey,
   type Row,
@@ -12,7 +12,6 @@ import {
   type RowKey,
   type RowPage,
   type RowTarget,
-  splittingKeys,
   type TableShape,
   type Written,
 } from "../../../proxy/rows/rows.ts";
@@ -212,11 +211,13 @@ export function sqliteTable(db: Database, { name, table, key, version, tombstone
     return sum;
   }
 
-  function drawn(rows: number, from: (sql: string) => string): readonly RowKey[] {
+  function drawn(rows: number, sorted: boolean): readonly RowKey[] {
     const kinds = key.map((each) => columns().find(({ name: column }) => column === each)?.kind ?? "other");
     const live = tombstone === null ? "" : `WHERE ${tombstones()?.isLive("") ?? ""} `;
-    const sql = `SELECT ${key.map(quote).join(", ")} FROM ${of} ${live}ORDER BY random() LIMIT ?`;
-    const stored = db.prepare<[number], Stored[]>(from(sql)).raw().all(rows);
+    const names = key.map(quote).join(", ");
+    const sql = `SELECT ${names} FROM ${of} ${live}ORDER BY random() LIMIT ?`;
+    const asked = sorted ? `SELECT ${names} FROM (${sql}) ORDER BY ${names}` : sql;
+    const stored = db.prepare<[number], Stored[]>(asked).raw().all(rows);
     return stored.map((each) => each.map((value, i) => readStored(value, kinds[i] ?? "other")));
   }
 
@@ -268,15 +269,7 @@ export function sqliteTable(db: Database, { name, table, key, version, tombstone
     digests: null,
     page: async (after, limit, upTo = null) => await Promise.resolve(run(() => pageOf(after, limit, upTo, null))),
     pageSince: async (since, after, limit) => await Promise.resolve(run(() => pageOf(after, limit, null, since))),
-    draw: async (rows) => await Promise.resolve(run(() => drawn(rows, (sql) => sql))),
-    splits: async (ranges) =>
-      await Promise.resolve(
-        run(() => {
-          const order = key.map(quote).join(", ");
-          const sorted = drawn(ranges * DRAWN_A_RANGE, (sql) => `SELECT ${order} FROM (${sql}) ORDER BY ${order}`);
-          return splittingKeys(sorted, ranges);
-        }),
-      ),
+    ...drawing(async (rows, sorted) => await Promise.resolve(run(() => drawn(rows, sorted)))),
     byKeys: async (keys) => await Promise.resolve(run(() => rowsOf(keys))),
     ...(tombstone === null
       ? {}

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { tellComparisons } from "../../admin/collection-sentences.ts";
 import { plural, spellCount } from "../../admin/sentences.ts";
 import type { GapRecord, RepairRecord } from "../../evidence/evidence.ts";
 import { printable } from "../../controls.ts";
@@ -9,7 +10,7 @@ import type { RunningJobRecord } from "../../rows/running-job.ts";
 import { change } from "../client.ts";
 import { RunningJobs } from "../parts/running-jobs.tsx";
 import { useList } from "../parts/more.tsx";
-import { Badge, Problem } from "../parts/notice.tsx";
+import { Badge, Notice, Problem } from "../parts/notice.tsx";
 import { ReasonField } from "../parts/reason.tsx";
 import { GapsTable, RepairsTable } from "../parts/repairs-table.tsx";
 import { Section } from "../parts/section.tsx";
@@ -58,6 +59,18 @@ export function RepairsPage({ query }: { readonly query: Readonly<Record<string,
       {runningJobs.length > 0 && (
         <Section id="running-jobs" title="Backfills and comparisons of rows">
           <RunningJobs jobs={runningJobs} now={now} onChanged={jobs.again} />
+        </Section>
+      )}
+      {status !== null && status.collections.length > 0 && (
+        <Section id="compared-rows" title="Rows, compared">
+          {status.collections.map((of) => {
+            const { text, isBad } = tellComparisons(of, now);
+            return (
+              <Notice key={of.name} tone={isBad ? "bad" : text === "" ? "none" : "good"}>
+                <Told text={`${of.name}: ${text || "never"}`} />
+              </Notice>
+            );
+          })}
         </Section>
       )}
       <Section id="list" title="Keys that are not known to be equal on both sides">

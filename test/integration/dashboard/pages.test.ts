@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { overflow, THEMES, view, violations } from "../../support/browser.ts";
 import { shownPages, tellBackfill } from "../../support/dashboard-pages.ts";
+import { createAdmin } from "../../../proxy/admin/server.ts";
+import { sampleAdminParts, sampleStatusInput } from "../../support/admin-parts.ts";
+import { fixedStore } from "../../support/fixed-store.ts";
 import { shownStates } from "../../support/dashboard-states.ts";
 import { openFileBrowser } from "../../support/file-browser.ts";
 import { openShop } from "../../support/shop.ts";
@@ -92,5 +95,56 @@ test("a backfill is told on the first page and among the repairs, with what it w
   await page.getByRole("button", { name: "Go on" }).click();
   await page.getByRole("heading", { name: "Backfill of orders running" }).waitFor();
   assert.equal(await wanted(), null);
+  assert.deepEqual(complaints, []);
+});
+
+const HOUR = 60 * 60_000;
+
+test("of each collection it is told among the repairs how its rows were found last, and when they are compared next", async (t) => {
+  const parts = sampleAdminParts(fixedStore());
+  const at = (hoursAgo: number): string => new Date(parts.input.now - hoursAgo * HOUR).toISOString();
+  const ended = (hoursAgo: number) => ({ tables: "t", begunAt: at(hoursAgo), endedAt: at(hoursAgo) });
+  const found = { sourceRows: 18_204, targetRows: 18_203, mismatched: 0, extra: 0, unmade: 0, around: null } as const;
+  const bounds = { drawn: 100, differing: 0, shareAtMost: 0.03 };
+  const schedule = { everyMs: 6 * HOUR, sample: null, nextAt: parts.input.now + 3 * HOUR, runningSince: null };
+  parts.input = sampleStatusInput({
+    collections: [
+      {
+        name: "users",
+        route: "users",
+        schedule: { ...schedule, problem: null },
+        reconcile: { job: "reconcile", collection: "users", ...found, missing: 1, ...ended(3), cleanAt: at(9) },
+        sample: null,
+      },
+      {
+        name: "orders",
+        route: "users",
+        schedule: { ...schedule, nextAt: null, runningSince: parts.input.now - 60_000, problem: "it ended with 3" },
+        reconcile: null,
+        sample: {
+          ...{ job: "sample", collection: "orders", legacy: bounds, next: bounds, ...ended(1) },
+          ...{ missing: 0, mismatched: 0, unmade: 0 },
+        },
+      },
+      { name: "carts", route: "users", schedule: null, reconcile: null, sample: null },
+    ],
+  });
+  const admin = await createAdmin(parts);
+  t.after(() => admin.close());
+  const origin = `http://127.0.0.1:${admin.address.port}`;
+  const { page, complaints } = await view(browser, origin, { width: 360 });
+  await page.goto(`${origin}/#/repairs`);
+  await page.getByRole("heading", { name: "Rows, compared" }).waitFor();
+  const told = await page.getByRole("region", { name: "Rows, compared" }).locator("p").allInnerTexts();
+  assert.deepEqual(
+    told.map((text) => text.replaceAll(/\s+/g, " ").trim()),
+    [
+      "✕ users: compared 3 h ago: 1 differ · equal 9 h ago · next in 3 h",
+      "✕ orders: sample 1 h ago: 0 of 200 rows differ · failed: it ended with 3 · being compared since 1 min",
+      "– carts: never",
+    ],
+  );
+  assert.deepEqual(await violations(page), []);
+  assert.equal(await overflow(page), 0);
   assert.deepEqual(complaints, []);
 });

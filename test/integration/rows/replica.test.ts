@@ -2,7 +2,7 @@
 import Database from "better-sqlite3";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import type { RunningJobRecord } from "../../../proxy/rows/running-job.ts";
 import { endOf, runCli, spawnCli } from "../../support/cli.ts";
 import { startBench } from "../../support/crossfade.ts";
@@ -10,19 +10,27 @@ import type { Answer } from "../../support/service.ts";
 import { postgresReplica, postgresServer } from "../../support/postgres.ts";
 import { until } from "../../support/until.ts";
 
-test("while the replica that is read is behind, a backfill waits and says so, and then copies what it has caught up with", async (t) => {
+/** A replica that holds these rows, and applies nothing more. */
+async function pausedReplica(t: TestContext, rows: string) {
   const primary = await postgresServer();
   t.after(() => primary.stop());
   const url = await primary.database();
   const replica = await postgresReplica(url);
   t.after(() => replica.stop());
   const source = replica.urlOf("test1");
-  await primary.run(url, "CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'one')");
+  await primary.run(url, "CREATE TABLE users (id bigint PRIMARY KEY, name text)");
+  await primary.run(url, `INSERT INTO users VALUES ${rows}`);
+  const count = await primary.ask(url, "SELECT count(*) FROM users");
   const onReplica = async (sql: string): Promise<string | null | undefined> => (await replica.ask(source, sql))[0]?.[0];
   await until(async () => (await onReplica("SELECT to_regclass('users')")) !== null);
-  await until(async () => (await onReplica("SELECT count(*) FROM users")) === "1");
+  await until(async () => (await onReplica("SELECT count(*) FROM users")) === count[0]?.[0]);
   await replica.run(source, "SELECT pg_wal_replay_pause()");
   await until(async () => (await onReplica("SELECT pg_get_wal_replay_pause_state()")) === "paused");
+  return { primary, url, replica, source, onReplica };
+}
+
+test("while the replica that is read is behind, a backfill waits and says so, and then copies what it has caught up with", async (t) => {
+  const { primary, url, replica, source, onReplica } = await pausedReplica(t, "(1, 'one')");
   await primary.run(url, "INSERT INTO users VALUES (2, 'two')");
   await until(async () => (await onReplica("SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()")) === "t");
 
@@ -98,19 +106,7 @@ collections:
 });
 
 test("beside live writes a chunk of a replica waits for what its primary had, so that nothing older comes over a write", async (t) => {
-  const primary = await postgresServer();
-  t.after(() => primary.stop());
-  const url = await primary.database();
-  const replica = await postgresReplica(url);
-  t.after(() => replica.stop());
-  const source = replica.urlOf("test1");
-  await primary.run(url, "CREATE TABLE users (id bigint PRIMARY KEY, name text)");
-  await primary.run(url, "INSERT INTO users VALUES (1, 'one'), (2, 'two'), (3, 'three')");
-  const onReplica = async (sql: string): Promise<string | null | undefined> => (await replica.ask(source, sql))[0]?.[0];
-  await until(async () => (await onReplica("SELECT to_regclass('users')")) !== null);
-  await until(async () => (await onReplica("SELECT count(*) FROM users")) === "3");
-  await replica.run(source, "SELECT pg_wal_replay_pause()");
-  await until(async () => (await onReplica("SELECT pg_get_wal_replay_pause_state()")) === "paused");
+  const { primary, url, replica, source } = await pausedReplica(t, "(1, 'one'), (2, 'two'), (3, 'three')");
 
   const nextUrl = await primary.database();
   await primary.run(nextUrl, "CREATE TABLE users (id bigint PRIMARY KEY, name text)");

@@ -33,14 +33,16 @@ test("a key of any kind comes back from a checkpoint as it was", (t) => {
       { after, upTo: [7n], done: false },
       { after: [7n], upTo: after, done: true },
     ];
+    const left = after === null ? [] : [{ key: after, times: 3 }];
     for (const split of [null, ranges]) {
       const of = { collection: "users", fingerprint: "f", beside: true };
-      const checkpoint = { ...of, after: split === null ? after : null, ranges: split, done: false, ...counts };
+      const checkpoint = { ...of, after: split === null ? after : null, ranges: split, done: false, left, ...counts };
       writeCheckpoint(file, checkpoint);
       assert.deepEqual(readCheckpoint(file), checkpoint);
-      const { ranges: _, ...earlier } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+      const { ranges: _, left: __, ...earlier } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
       writeFileSync(file, JSON.stringify(earlier));
-      assert.equal(readCheckpoint(file)?.ranges, null, "an earlier version knew of none");
+      const read = readCheckpoint(file);
+      assert.deepEqual([read?.ranges, read?.left], [null, []], "an earlier version knew of none");
     }
   }
   assert.equal(statSync(file).mode & 0o777, 0o600);

@@ -15,5 +15,19 @@ test("a chunk grows by half at most, shrinks at once, and stays within its bound
     ["never above the most", 20_000, 1_000, 1, 20_000],
     ["nothing was read: as at first", 0, 0, 1, 500],
   ];
-  for (const [what, rows, bytes, ms, next] of table) assert.equal(nextChunkRows({ rows, bytes, ms }), next, what);
+  for (const [what, rows, bytes, ms, next] of table)
+    assert.equal(nextChunkRows({ rows, bytes, ms, waitedMs: 0 }), next, what);
+});
+
+test("a chunk that waits long for others may take as long for its rows, up to a second", () => {
+  const table: readonly (readonly [ms: number, waitedMs: number, next: number])[] = [
+    [500, 100, 500],
+    [500, 500, 1_000],
+    [500, 600, 1_200],
+    [1_000, 60_000, 1_000],
+    [2_000, 60_000, 500],
+  ];
+  for (const [ms, waitedMs, next] of table) {
+    assert.equal(nextChunkRows({ rows: 1_000, bytes: 1_000, ms, waitedMs }), next, `${ms} and ${waitedMs} ms`);
+  }
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AuditedChange } from "../../../proxy/evidence/audit.ts";
 import { createBackfills } from "../../../proxy/rows/backfills.ts";
 import { FREEZE_MOST_MS, FREEZE_MS, type OfBackfill } from "../../../proxy/rows/backfill-window.ts";
@@ -29,13 +30,14 @@ function backfills(t: TestContext) {
   const audited: AuditedChange[] = [];
   const openWrites = new OpenWrites();
   const freezes = new Freezes();
+  const changes = new ChangeLog();
   t.after(() => freezes.liftAll());
   const made = createBackfills({
     snapshot: () => {
       const { settings } = settingsOf(t, CONFIG.replace("PHASE", now.phase));
       return { revision: 1, settings, router: compileRouter(settings.routes), epochs: new Map() };
     },
-    changes: new ChangeLog(),
+    changes,
     freezes,
     gate: () => ({ state: () => now.breaker }),
     journal: { waiting: () => now.waiting },
@@ -51,7 +53,7 @@ function backfills(t: TestContext) {
   const opening = made.open("users", "ops");
   assert.equal(opening.end, "opened");
   const { id } = opening.opened;
-  return { now, audited, openWrites, made, id };
+  return { now, audited, openWrites, changes, made, id };
 }
 
 async function freeze({ made, id }: ReturnType<typeof backfills>) {
@@ -95,6 +97,33 @@ test("nothing is frozen while the shadow is down, writes wait in the journal, or
   assert.deepEqual(await freeze(setup), { end: "later", why: "the source of truth of users is being changed" });
   now.holds = false;
   assert.equal((await freeze(setup)).end, "frozen");
+});
+
+test("a window is opened once no write is under way of which nobody knows what it changes, or after a second", async (t) => {
+  const setup = backfills(t);
+  const { now, changes, made, id } = setup;
+  const opens = async (): Promise<boolean> => {
+    let isOpen = false;
+    const opened = answerOf(made.window(id)).then(() => (isOpen = true));
+    await sleep(50);
+    const waited = !isOpen;
+    changes.ended("raise", null);
+    await opened;
+    return waited;
+  };
+  changes.began("raise", "users", { keys: [], lateOf: [], anyOf: ["orders"] });
+  assert.equal(await opens(), false, "of other rows");
+  changes.began("raise", "users", { keys: [], lateOf: [], anyOf: ["users"] });
+  assert.equal(await opens(), true);
+  assert.equal((await freeze(setup)).end, "frozen");
+  changes.began("raise", "users", { keys: [], lateOf: [], anyOf: ["users"] });
+  const opened = answerOf(made.window(id));
+  await sleep(50);
+  now.monotonic = 1_001;
+  await opened;
+  const read = await answerOf(made.mark(id));
+  const { end } = await answerOf(made.freeze(id, { since: await opened, read, ids: ["1"] }));
+  assert.equal(end, "dirty", "it is under way still");
 });
 
 test("it is over where the route has left the phases in which rows are brought over", async (t) => {

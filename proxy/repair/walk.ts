@@ -26,9 +26,6 @@ export interface WalkParts {
 const PAGE = 100;
 /** Slow services do not hold up the rate, and a fast rate does not flood them. */
 const AT_ONCE = 8;
-/** What is begun in a tenth of a second, where that is more: a repair takes as long, and one over busy members a second. */
-const AT_ONCE_MOST = 64;
-const OF_RATE = 0.1;
 const ROUND_PAUSE_MS = 500;
 
 /** Entries that come on the list meanwhile are left to the next walk. @throws CrossfadeError of the store */
@@ -88,7 +85,7 @@ class Paced {
     try {
       for await (const work of works) {
         await this.#pacer.turn(work.route, this.#order.rateOf(work.route), signal);
-        if (running.size >= atOnce(this.#order.rateOf(work.route))) await Promise.race(running);
+        if (running.size >= AT_ONCE) await Promise.race(running);
         if (signal.aborted || failures.length > 0) break;
         const one = begin(work).finally(() => running.delete(one));
         running.add(one);
@@ -99,10 +96,6 @@ class Paced {
     if (failures.length > 0) throw failures[0];
     return busy;
   }
-}
-
-function atOnce(ratePerSecond: number): number {
-  return Math.min(AT_ONCE_MOST, Math.max(AT_ONCE, ratePerSecond * OF_RATE));
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

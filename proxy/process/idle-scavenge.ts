@@ -3,7 +3,6 @@
  * much is allocated only when it collects: a process that has nothing to do collects nothing, so the reducer takes it for busy
  * until 100 s have passed. A collection of young objects (about a millisecond, little lives) tells it.
  */
-import { performance, type EventLoopUtilization } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
@@ -13,11 +12,11 @@ const IDLE_BELOW = 0.05;
 /** From the end of a burst: the reducer looks each 8 s and collects at most twice. */
 const LOOKS = 12;
 
-/** Counts the looks at which a collection is due: once there was a burst, while the event loop idles. */
+/** Counts the looks at which a collection is due: once there was a burst, while the process idles. */
 export class IdleLooks {
   #left = 0;
 
-  /** `utilization`: 0 to 1, since the look before. */
+  /** `utilization`: the process's CPU time since the look before, of the time that passed; 1 is a core. */
   isDue(utilization: number): boolean {
     if (utilization >= IDLE_BELOW) {
       this.#left = LOOKS;
@@ -35,11 +34,13 @@ export function scavengeWhenIdle(): () => void {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as (how: { readonly type: "minor" }) => void;
   const looks = new IdleLooks();
-  let before: EventLoopUtilization = performance.eventLoopUtilization();
+  // Not the event loop's share: on a busy machine it counts time in which others had the core.
+  let [cpuBefore, before] = [process.cpuUsage(), performance.now()];
   const timer = setInterval(() => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, before);
-    before = now;
+    const { user, system } = process.cpuUsage(cpuBefore);
+    const now = performance.now();
+    const utilization = (user + system) / 1000 / (now - before);
+    [cpuBefore, before] = [process.cpuUsage(), now];
     if (looks.isDue(utilization)) collect({ type: "minor" });
   }, LOOK_EVERY_MS).unref();
   return () => clearInterval(timer);

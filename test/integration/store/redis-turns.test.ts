@@ -287,9 +287,10 @@ for (const topology of ["one server", "a cluster"] as const) {
     const [batch, last] = [one.come("batch", LATER), other.come("last", LATER)];
     assert.deepEqual([await hasCome(batch), await hasCome(last)], ["waits", "waits"]);
     other.leave("first");
-    assert.deepEqual([await hasCome(batch), await hasCome(last)], ["mine", "waits"]);
+    // What is to come is waited for: a cluster takes its time on a busy machine.
+    assert.deepEqual([await batch, await hasCome(last)], ["mine", "waits"]);
     one.leave("batch");
-    assert.equal(await hasCome(last), "mine");
+    assert.equal(await last, "mine");
   });
 }
 

@@ -6,8 +6,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { breakCopy, timesIn } from "../chaos/mutation.ts";
 import { type MigrationPlan, runMigration } from "./migration.ts";
-import { Databases } from "./pairs.ts";
-import { Site } from "./site.ts";
+import { withSite } from "./with-site.ts";
 
 export interface MigrationMutant {
   readonly name: string;
@@ -121,18 +120,13 @@ async function caughtBy(mutant: MigrationMutant): Promise<string | null> {
   const folder = breakCopy(mutant);
   try {
     for (let seed = 1; seed <= ATTEMPTS; seed += 1) {
-      const databases = new Databases();
-      const site = new Site(join(folder, "dist/proxy/cli/main.js"));
-      try {
+      const problems = await withSite(join(folder, "dist/proxy/cli/main.js"), async (site, databases) => {
         const pair = await databases.pair("postgres-postgres", ROWS, site.folder);
         await site.start([pair]);
-        const { problems } = await runMigration(site, pair, { ...PLAN, seed }, () => undefined);
-        const [first] = problems;
-        if (first !== undefined) return `${problems.length} x, ${first}`;
-      } finally {
-        await site.close();
-        await databases.stop();
-      }
+        return (await runMigration(site, pair, { ...PLAN, seed }, () => undefined)).problems;
+      });
+      const [first] = problems;
+      if (first !== undefined) return `${problems.length} x, ${first}`;
     }
     return null;
   } finally {

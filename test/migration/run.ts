@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type MigrationResult, runMigration } from "./migration.ts";
 import { runMigrationMutants } from "./mutants.ts";
-import { Databases, PAIRS } from "./pairs.ts";
-import { Site } from "./site.ts";
+import { PAIRS } from "./pairs.ts";
+import { withSite } from "./with-site.ts";
 
 const CLI = join(import.meta.dirname, "../../dist/proxy/cli/main.js");
 
@@ -37,16 +37,8 @@ async function runAll(): Promise<number> {
   const rows = number("rows");
   let violated = 0;
   for (const [n, name] of (values.only?.split(",") ?? Object.keys(PAIRS)).entries()) {
-    const databases = new Databases();
-    const site = new Site(CLI);
-    const giveUp = (): void =>
-      void site
-        .close()
-        .then(() => databases.stop())
-        .then(() => process.exit(130));
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, giveUp);
     const seed = number("seed") + n;
-    try {
+    violated += await withSite(CLI, async (site, databases) => {
       say(`${name}: ${rows.toLocaleString("en")} rows, --seed ${seed}`);
       const pair = await databases.pair(name, rows, site.folder);
       await site.start([pair]);
@@ -67,12 +59,8 @@ async function runAll(): Promise<number> {
         say,
       );
       tell(result);
-      violated += result.problems.length;
-    } finally {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, giveUp);
-      await site.close();
-      await databases.stop();
-    }
+      return result.problems.length;
+    });
   }
   say(violated === 0 ? "nothing was violated" : "VIOLATED");
   return violated === 0 ? 0 : 1;

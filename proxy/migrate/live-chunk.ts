@@ -113,7 +113,8 @@ export async function writeLiveChunk<Written>(parts: LiveChunkParts<Written>): P
     if (keys === null) page = await parts.read(null);
     const wanted = keys ?? parts.earlier.map((one) => one.key);
     const named = wanted.length === 0 ? [] : (await parts.read(wanted)).rows;
-    const rows = keys === null ? [...page.rows, ...named] : named;
+    // First those that come first: rows of the page may refer to them, and a target that checks that takes them in this order.
+    const rows = keys === null ? [...named, ...page.rows] : named;
     readAgain += named.length;
     const readAt = parts.now();
     const read = await live.mark();

@@ -46,11 +46,17 @@ export class OpenWrites {
 
   /** The one that has been under way for longest; null: none is. */
   oldest(routes: readonly string[]): { readonly what: string; readonly ms: number } | null {
-    const answeredAt = routes.flatMap((route) => this.#journal?.waitingSince(route) ?? []);
-    if (answeredAt.length > 0) return { what: "a write", ms: Date.now() - Math.min(...answeredAt) };
-    for (const { route, what, since } of this.#open.values())
-      if (routes.includes(route)) return { what, ms: performance.now() - since };
-    return null;
+    const waitMs = routes.flatMap((route) => {
+      const answeredAt = this.#journal?.waitingSince(route) ?? null;
+      return answeredAt === null ? [] : [Date.now() - answeredAt];
+    });
+    const waiting = waitMs.length === 0 ? null : { what: "a write", ms: Math.max(...waitMs) };
+    for (const { route, what, since } of this.#open.values()) {
+      if (!routes.includes(route)) continue;
+      const ms = performance.now() - since;
+      return waiting !== null && waiting.ms > ms ? waiting : { what, ms };
+    }
+    return waiting;
   }
 
   /** Resolves when none of these routes has any; at once where none has. `signal`: then nobody waits any more. */

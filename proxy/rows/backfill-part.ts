@@ -104,7 +104,8 @@ export class BackfillPart {
     const { changes, clock } = this.#parts;
     const deadline = clock.monotonic() + LET_BY_MS;
     while (changes.mayChangeAny(entity, clock.now()) && clock.monotonic() < deadline) await sleep(LOOK_AGAIN_MS);
-    return changes.openWindow(id);
+    // It ended, or was replaced, meanwhile: nobody would close the window.
+    return this.#jobs.has(id) ? changes.openWindow(id) : changes.mark();
   }
 
   mark(): number {

@@ -106,11 +106,16 @@ test("what was touched is left to the next chunk, and read again along with it",
     { key: ["3"], times: MOST_DROPS - 1 },
   ];
   const second = await chunk(() => frozen(["2", "3"]), { isLast: false, earlier });
-  assert.deepEqual(second.told.slice(0, 5), ["window", "read all", "read 2,3", "mark", "freeze 1,4,2,3"]);
+  assert.deepEqual(second.told.slice(0, 5), ["window", "read all", "read 2,3", "mark", "freeze 2,3,1,4"]);
   assert.equal(second.told.at(-1), "repair 3", "it is counted over chunks");
   assert.deepEqual([second.done.written, second.done.left], [["1,4"], [{ key: ["2"], times: 2 }]]);
   assert.deepEqual([second.done.readAgain, second.done.toRepair], [2, 1]);
   assert.deepEqual(second.done.page.rows, [{ id: "1" }, { id: "4" }], "they are not those that it goes on after");
+});
+
+test("what earlier chunks left is written before the rows of the page, which may refer to it", async () => {
+  const { done } = await chunk(() => frozen([]), { isLast: false, earlier: [{ key: ["3"], times: 1 }] });
+  assert.deepEqual(done.written, ["3,1,2,4"]);
 });
 
 test("a dirty window drops all, and the next ones are smaller", async () => {

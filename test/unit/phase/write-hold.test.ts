@@ -106,3 +106,15 @@ test("writes that wait in the journal alone are under way: counted there, told a
   open.leave("kept");
   await done;
 });
+
+test("the oldest write is told wherever it is: in memory, or in the journal", async () => {
+  let answeredAt = Date.now();
+  const open = new OpenWrites({ waiting: () => 1, waitingSince: () => answeredAt });
+  open.enter("1", "users", "PUT /users/1");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  answeredAt = Date.now();
+  assert.equal(open.oldest(["users"])?.what, "PUT /users/1");
+  answeredAt -= 5_000;
+  const oldest = open.oldest(["users"]);
+  assert.deepEqual([oldest?.what, (oldest?.ms ?? 0) >= 5_000], ["a write", true]);
+});

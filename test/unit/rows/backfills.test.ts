@@ -126,6 +126,19 @@ test("a window is opened once no write is under way of which nobody knows what i
   assert.equal(end, "dirty", "it is under way still");
 });
 
+test("a job that ends while its window waits to be opened leaves no window behind", async (t) => {
+  const { now, changes, made, id } = backfills(t);
+  changes.began("raise", "users", { keys: [], lateOf: [], anyOf: ["users"] });
+  const opened = answerOf(made.window(id));
+  await answerOf(made.end(id, "stopped"));
+  changes.ended("raise", null);
+  const since = await opened;
+  changes.began("later", "users", { keys: ["users/1"], lateOf: [], anyOf: [] });
+  changes.ended("later", null);
+  const looked = changes.look({ entity: "users", since, read: changes.mark() }, new Set(["2"]), now.epoch);
+  assert.equal(looked.kind, "dirty", "what ends is remembered for nobody");
+});
+
 test("it is over where the route has left the phases in which rows are brought over", async (t) => {
   const setup = backfills(t);
   setup.now.phase = "legacy-only";

@@ -35,6 +35,8 @@ export interface Answer<T> {
   /** Why the last question was not answered; null: it was, or there was none. */
   readonly problem: Refused | null;
   readonly again: () => void;
+  /** Neither is there yet. */
+  readonly asked: boolean;
 }
 
 /** `path` null: nothing is asked. Asked again every `everyMs` while the page is looked at. */
@@ -69,7 +71,8 @@ export function useAsk<T>(path: string | null, everyMs = 5_000): Answer<T> {
   }, [path, everyMs, turn]);
   const again = useCallback(() => setTurn((before) => before + 1), []);
   const current = state.path === path;
-  return { value: current ? state.value : null, problem: current ? state.problem : null, again };
+  const asked = path !== null && !current;
+  return { value: current ? state.value : null, problem: current ? state.problem : null, asked, again };
 }
 
 /** Something that is done once asked for: what came of it, or why not. */

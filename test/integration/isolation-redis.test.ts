@@ -71,7 +71,7 @@ const FAULTS: readonly Fault[] = [
 for (const { name, begin, end } of FAULTS) {
   test(`with Redis ${name}, no answer waits for it; copies are sent, compared and counted, what is wrong is said, and nothing is lost when it is well again`, async (t) => {
     const redis = await redisServer(t, { args: DURABLE });
-    const it = await startIsolated(t, { store: `"${redis.url}"`, shadowAnswer: { ok: false } });
+    const it = await startIsolated(t, { store: `"${redis.url}"`, shadowAnswer: { ok: false }, asShadow: PATIENT });
     await begin(redis);
     for (let round = 0; round < 3; round++) {
       for (let key = 0; key < 8; key++) await it.write(key);
@@ -152,8 +152,8 @@ test("two proxies on one Redis: either's divergences are listed by both, and a s
   const redis = await redisServer(t);
   const store = `"${redis.url}"`;
   const [one, other] = [
-    await startIsolated(t, { store, shadowAnswer: { token: "secret-1" } }),
-    await startIsolated(t, { store, shadowAnswer: { token: "secret-1" } }),
+    await startIsolated(t, { store, shadowAnswer: { token: "secret-1" }, asShadow: PATIENT }),
+    await startIsolated(t, { store, shadowAnswer: { token: "secret-1" }, asShadow: PATIENT }),
   ];
   await one.write(1);
   await other.write(2);

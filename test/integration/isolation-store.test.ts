@@ -4,6 +4,9 @@ import { type Isolated, type IsolatedStatus, startIsolated } from "../support/is
 import { STORE_FAULTS } from "../support/sick-threads.ts";
 import { until } from "../support/until.ts";
 
+/** A busy machine must not be taken for a sick shadow. */
+const PATIENT = "{ timeout: 60s, maxAge: 60s }";
+
 type StoreHealth = IsolatedStatus["store"];
 
 async function storeOnce(it: Isolated, wanted: (store: StoreHealth) => boolean): Promise<StoreHealth> {
@@ -16,7 +19,7 @@ async function storeOnce(it: Isolated, wanted: (store: StoreHealth) => boolean):
 
 for (const fault of STORE_FAULTS) {
   test(`with the store ${fault}, no answer waits for it; copies are sent, compared and counted, the store says what is wrong, and nothing is lost when it is well again`, async (t) => {
-    const it = await startIsolated(t);
+    const it = await startIsolated(t, { asShadow: PATIENT });
     await it.sicken({ store: fault });
     for (let round = 0; round < 3; round++) {
       for (let key = 0; key < 8; key++) await it.write(key);
@@ -35,7 +38,7 @@ for (const fault of STORE_FAULTS) {
 }
 
 test("with shadow and store hanging at once, every client is answered; once both are well again every copy has its one outcome", async (t) => {
-  const it = await startIsolated(t, { asShadow: "{ timeout: 60s, maxAge: 60s }" });
+  const it = await startIsolated(t, { asShadow: PATIENT });
   await it.sicken({ store: "hanging" });
   await it.shadow.become("hanging");
   for (let key = 0; key < 20; key++) await it.write(key);

@@ -123,7 +123,7 @@ function Samples({ cause, shown }: { readonly cause: Cause; readonly shown: stri
         </ul>
       </nav>
       <Problem of={pairs.problem} what="Whole exchanges are not shown" />
-      <Sample key={record.id} record={record} pair={pairOf(record.id)} />
+      <Sample key={record.id} record={record} pair={pairs.asked ? undefined : pairOf(record.id)} />
     </Section>
   );
 }

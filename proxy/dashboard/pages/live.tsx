@@ -238,7 +238,10 @@ function Opened({ id, onClose }: { readonly id: string; readonly onClose: () => 
           </p>
         )}
         {asked.value !== null && (
-          <Sample record={asked.value} pair={pairs.value?.items.find((pair) => pair.id === id) ?? null} />
+          <Sample
+            record={asked.value}
+            pair={pairs.asked ? undefined : (pairs.value?.items.find((pair) => pair.id === id) ?? null)}
+          />
         )}
       </Section>
     </div>

@@ -18,7 +18,8 @@ export function Sample({
   pair,
 }: {
   readonly record: DivergenceRecord;
-  readonly pair: StoredPair | null;
+  /** null: none was kept. undefined: not known yet. */
+  readonly pair: StoredPair | null | undefined;
 }): JSX.Element {
   const { primary, shadow, outcome, reason } = record;
   return (
@@ -54,13 +55,13 @@ export function Sample({
         </p>
       )}
       <Differences record={record} />
-      <CurlButtons record={record} pair={pair} />
+      {pair !== undefined && <CurlButtons record={record} pair={pair} />}
       {pair === null ? (
         <p class="quiet">
           Of this one the places that differ were kept, not the whole exchange: a few of each cause are.
         </p>
       ) : (
-        <Exchange pair={pair} />
+        pair && <Exchange pair={pair} />
       )}
       <ReplayPart id={record.id} />
     </>

@@ -47,16 +47,29 @@ test("a sample stands in the address, and its request is copied as a command", a
   await shop.traffic(8);
   const { page, cause } = await openCause(shop, "/balance");
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-  await page.getByRole("navigation", { name: "Samples of this cause" }).getByRole("link").last().click();
+  // Not of all of them the whole exchange is kept.
+  const samples = page.getByRole("navigation", { name: "Samples of this cause" }).getByRole("link");
+  const whole = samples.filter({ hasText: "whole" }).last();
+  const path = (await whole.innerText()).replace(/ whole$/, "");
+  await whole.click();
   assert.match(page.url(), new RegExp(`#/causes/${cause.id}\\?sample=[0-9A-Z]{26}$`));
-  await page.getByRole("heading", { name: "PUT /users/8" }).waitFor();
+  await page.getByRole("heading", { name: `PUT ${path}` }).waitFor();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await page.route("**/api/v1/pairs?*", async (route) => {
+    await released;
+    await route.continue();
+  });
   await page.reload();
-  await page.getByRole("heading", { name: "PUT /users/8" }).waitFor();
-  await page.getByRole("button", { name: "Copy as curl to next" }).click();
+  await page.getByRole("heading", { name: `PUT ${path}` }).waitFor();
+  const copy = page.getByRole("button", { name: "Copy as curl to next" });
+  assert.equal(await copy.count(), 0, "not before its whole request is there");
+  assert.equal(await page.getByText("not the whole exchange").count(), 0);
+  release();
+  await copy.click();
   await page.getByText("copied").waitFor();
   const copied = await page.evaluate<string>("navigator.clipboard.readText()");
   assert.match(copied, /^# not run: a part of its body is redacted$/m);
-  assert.ok(copied.includes(`# curl --silent`) && copied.includes(`${shop.next.url}/users/8`), copied);
+  assert.ok(copied.includes(`# curl --silent`) && copied.includes(`${shop.next.url}${path}`), copied);
 });
 
 test("a cause is acknowledged with a reason, and status is quiet about it until it is opened again", async (t) => {

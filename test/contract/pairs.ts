@@ -46,7 +46,8 @@ export function pairsContract(name: string, open: OpenStore): void {
     assert.equal(kept.length, 8);
     assert.deepEqual([kept[0], kept.at(-1)], [pairs[0]?.id, pairs.at(-1)?.id]);
     const places = kept.slice(1, -1).map((id) => pairs.findIndex((pair) => pair.id === id));
-    assert.ok(Math.min(...places) < 300 && Math.max(...places) > 20, `drawn from ${places.join()}`);
+    // Neither the newest nor the oldest alone. Six that are drawn evenly are all of these once in a hundred million times.
+    assert.ok(Math.min(...places) < 380 && Math.max(...places) > 20, `drawn from ${places.join()}`);
     assert.equal(store.pairsKept().kept, 8);
   });
 
